@@ -1,0 +1,17 @@
+"""Where rows are kept: the seam (`protocol.py`) and its two implementations, SQLite and PostgreSQL."""
+
+from agent_server.database.protocol import Connection, Database, Row
+from agent_server.database.sqlite import SqliteDatabase
+
+__all__ = ["Connection", "Database", "Row", "open_database"]
+
+
+def open_database(url: str) -> Database:
+    """The database that `url` names, not yet opened: `sqlite:///path/to/file.db` or `postgresql://…`."""
+    if url.startswith("sqlite:///"):
+        return SqliteDatabase(url.removeprefix("sqlite:///"))
+    if url.startswith(("postgresql://", "postgres://")):
+        from agent_server.database.postgres import PostgresDatabase  # the extra "postgres"
+
+        return PostgresDatabase(url)
+    raise ValueError(f"a database URL starts with sqlite:/// or postgresql://, not with {url.split('://')[0]}://")

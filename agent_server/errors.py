@@ -1,0 +1,45 @@
+"""What can go wrong, told by whose fault it is.
+
+Every error carries the HTTP status that the one handler in `app.py` answers with; nothing below the routes knows more
+of HTTP than that. `str(error)` is the message a client reads, so it says what was wrong and what would be right.
+"""
+
+
+class AgentServerError(Exception):
+    """The base of all errors that a caller may see."""
+
+    status_code = 500
+
+
+class NotFound(AgentServerError):
+    """What the request names does not exist."""
+
+    status_code = 404
+
+
+class Conflict(AgentServerError):
+    """The request is well formed, but what it names is in another state than it needs."""
+
+    status_code = 409
+
+
+class ThreadBusy(Conflict):
+    """The thread runs another run and the request's strategy is `reject`."""
+
+
+class Invalid(AgentServerError):
+    """The request itself is wrong; sent again unchanged it will fail again."""
+
+    status_code = 422
+
+
+class TooLarge(AgentServerError):
+    """The body is larger than the server takes."""
+
+    status_code = 413
+
+
+class Unavailable(AgentServerError):
+    """A store or a service that the request needs does not answer; the same request may succeed later."""
+
+    status_code = 503

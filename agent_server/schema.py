@@ -1,0 +1,170 @@
+"""The wire's structs, in the official SDK's own names, and how JSON is read and written.
+
+JSON that only passes through stays `msgspec.Raw` until somebody needs it.
+Shapes were looked up in `langgraph_sdk.schema` 0.4.14 and in the OpenAPI document of the official server (0.16.7).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Raw, Struct
+
+StreamMode = Literal[
+    "values", "messages", "messages-tuple", "updates", "events", "tasks", "checkpoints", "debug", "custom"
+]
+RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
+ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
+MultitaskStrategy = Literal["reject", "enqueue", "interrupt", "rollback"]
+Durability = Literal["sync", "async", "exit"]
+CancelAction = Literal["interrupt", "rollback"]
+JsonObject = dict[str, Any]
+
+NULL = Raw(b"null")
+EMPTY = Raw(b"{}")
+
+FeedbackKey = Annotated[str, Meta(min_length=1, max_length=180)]
+FeedbackKeys = Annotated[list[FeedbackKey], Meta(max_length=100)]
+
+
+class Assistant(Struct):
+    """A graph with a configuration; every change of it is a version."""
+
+    assistant_id: str
+    graph_id: str
+    config: Raw
+    context: Raw
+    metadata: Raw
+    name: str
+    description: str | None
+    version: int
+    created_at: str
+    updated_at: str
+
+
+class AssistantSearch(Struct):
+    """What `POST /assistants/search` filters by."""
+
+    metadata: JsonObject | None = None
+    graph_id: str | None = None
+    name: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 10
+    offset: Annotated[int, Meta(ge=0)] = 0
+
+
+class ThreadCreate(Struct):
+    """The body of `POST /threads`."""
+
+    thread_id: str | None = None
+    metadata: JsonObject | None = None
+    if_exists: Literal["raise", "do_nothing"] | None = None
+
+
+class ThreadPatch(Struct):
+    """The body of `PATCH /threads/{id}`: the metadata is merged, key by key."""
+
+    metadata: JsonObject | None = None
+
+
+class ThreadSearch(Struct):
+    """What `POST /threads/search` filters by."""
+
+    ids: list[str] | None = None
+    metadata: JsonObject | None = None
+    status: ThreadStatus | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 10
+    offset: Annotated[int, Meta(ge=0)] = 0
+    sort_by: Literal["thread_id", "status", "created_at", "updated_at"] = "created_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+
+
+class Thread(Struct):
+    """A conversation: what its runs share."""
+
+    thread_id: str
+    created_at: str
+    updated_at: str
+    state_updated_at: str
+    metadata: Raw
+    status: ThreadStatus
+    config: Raw
+    values: Raw
+    error: Raw
+    interrupts: Raw
+
+
+class RunCreate(Struct):
+    """The body of every request that starts a run.
+
+    Left out here is left to its default; properties that this server does not know are ignored, as the official one does.
+    """
+
+    assistant_id: str
+    input: Raw = NULL
+    command: JsonObject | None = None
+    config: JsonObject | None = None
+    context: JsonObject | None = None
+    metadata: JsonObject | None = None
+    stream_mode: StreamMode | list[StreamMode] | None = None
+    stream_subgraphs: bool = False
+    stream_resumable: bool = False
+    feedback_keys: FeedbackKeys | None = None
+    interrupt_before: Literal["*"] | list[str] | None = None
+    interrupt_after: Literal["*"] | list[str] | None = None
+    multitask_strategy: MultitaskStrategy | None = None
+    on_disconnect: Literal["cancel", "continue"] | None = None
+    on_completion: Literal["delete", "keep"] | None = None
+    if_not_exists: Literal["create", "reject"] | None = None
+    after_seconds: Annotated[float, Meta(ge=0, le=366 * 86400)] | None = None
+    checkpoint: JsonObject | None = None
+    checkpoint_id: str | None = None
+    durability: Durability | None = None
+    checkpoint_during: bool | None = None
+
+
+class RunKwargs(Struct):
+    """How a run is to be run, as kept in its row and shown in the SDK's `Run["kwargs"]`."""
+
+    input: Raw
+    command: JsonObject | None
+    config: JsonObject
+    context: JsonObject | None
+    stream_mode: list[StreamMode]
+    interrupt_before: Literal["*"] | list[str] | None
+    interrupt_after: Literal["*"] | list[str] | None
+    feedback_keys: list[str] | None
+    temporary: bool
+    subgraphs: bool
+    resumable: bool
+    checkpoint: JsonObject | None
+    durability: Durability
+
+
+class Run(Struct):
+    """One execution of an assistant, as the SDK shows it."""
+
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    created_at: str
+    updated_at: str
+    status: RunStatus
+    metadata: Raw
+    kwargs: Raw
+    multitask_strategy: MultitaskStrategy
+
+
+class StreamPart(Struct, frozen=True, gc=False):
+    """One event of a run: its name on the wire, and its data, anything that `encode` takes."""
+
+    event: str
+    data: Any
+
+
+def timestamp(micros: int) -> str:
+    """Microseconds since 1970 as the SDK reads them: `2026-11-22T01:16:09.109934+00:00`."""
+    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000).isoformat(
+        timespec="microseconds"
+    )
+

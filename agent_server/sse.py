@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 
-from sse_starlette import EventSourceResponse
+from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from agent_server.encoding import encode
 from agent_server.schema import StreamPart
@@ -28,6 +28,6 @@ def stream_response(chunks: AsyncIterator[bytes], headers: Mapping[str, str]) ->
         chunks,
         headers={"Cache-Control": "no-store, no-transform", **headers},
         ping=HEARTBEAT_SECONDS,
-        ping_message_factory=lambda: b": heartbeat\r\n\r\n",  # type: ignore[arg-type, return-value]
+        ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
         send_timeout=SEND_TIMEOUT_SECONDS,
     )

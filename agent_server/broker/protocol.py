@@ -27,7 +27,7 @@ class FrameId(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> FrameId:
-        """The position that a `Last-Event-ID` names; `ValueError` where it names none. `-1` and `0` are the very start."""
+        """The position that a `Last-Event-ID` names; `-1` and `0` name the start. `ValueError` where it names none."""
         if text.strip() in ("", "-1", "0", "0-0"):
             return START
         attempt, _, number = text.strip().partition("-")
@@ -50,8 +50,11 @@ class Frame(NamedTuple):
 class Doorbell(Protocol):
     """One listener's ear on a channel; it hears every ring since it was made."""
 
-    async def wait(self, timeout: float) -> bool:
-        """Whether the channel was rung since the last wait, waiting up to `timeout` seconds for it. Rings add up to one."""
+    async def wait(self, seconds: float) -> bool:
+        """Whether the channel was rung since the last wait that said so; waits up to `seconds` for a ring.
+
+        Rings add up to one. None is lost between two waits, nor to a wait that was cancelled.
+        """
 
 
 class Broker(Protocol):
@@ -65,22 +68,30 @@ class Broker(Protocol):
     async def __aexit__(self, *exc_info: object) -> None: ...
 
     async def publish(self, run_id: str, frames: Sequence[Frame]) -> None:
-        """Append to the run's log. Never waits for a subscriber. A frame whose id does not grow is left out."""
+        """Append to the run's log. Never waits for a subscriber.
+
+        A frame whose id does not grow is left out (a worker that lost its lease), and so is what comes after `close`.
+        The log is bounded: its oldest frames go, never the newest.
+        """
 
     def subscribe(self, run_id: str, after: FrameId = START) -> AsyncIterator[list[Frame]]:
         """The run's frames with ids greater than `after`, in order, each once; all that is ready in one list.
 
-        Goes on with what is published later, and ends when the log is closed and read to its end. Any number of
-        subscribers may read one log, each at its own pace. Where frames after `after` are no longer kept, the first
-        frame is a `gap` event that says so, and the rest follow. Raises `SlowSubscriber` where this subscriber has
-        fallen behind further than the log reaches back; it may subscribe again after its last frame.
+        Goes on with what is published later, and ends when the log is closed and read to its end. Where nothing was
+        published yet, it waits for it; so ask `holds` first where the run may be over and its log dropped. Any number
+        of subscribers may read one log, each at its own pace.
+
+        Where frames after `after` are no longer kept, the first frame is a `gap` event, `{"last_event_id": <after>,
+        "next_event_id": <the first that is kept>}`, and the rest follow; to resume after the gap's own id is right.
+        Raises `SlowSubscriber` where this subscriber has fallen behind further than the log reaches back; subscribed
+        again after its last frame, it gets the gap and the rest.
         """
 
     async def close(self, run_id: str) -> None:
-        """The log is complete. It stays readable for a while (`keep` seconds), then is dropped."""
+        """The log is complete, for good. It stays readable for a while (`keep` seconds at most), then is dropped."""
 
     async def holds(self, run_id: str) -> bool:
-        """Whether there is a log of this run to read, complete or not."""
+        """Whether there is a log of this run to read, complete or not. One that others only wait for is none."""
 
     async def notify(self, channel: str) -> None:
         """Ring everybody who listens on `channel`."""

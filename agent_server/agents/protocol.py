@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from msgspec import Struct
 
@@ -28,13 +28,14 @@ class Outcome(Struct):
     """What a run came to."""
 
     values: Any
-    """The agent's final values, anything that `encode` takes."""
+    """The agent's final values, anything that `encode` takes; without `__interrupt__`."""
     interrupted: bool = False
     """Whether the agent stopped to wait for somebody, rather than because it was done."""
     interrupts: dict[str, list[Any]] = {}
-    """What it waits for: `{task_id: [{"id": …, "value": …}]}`."""
+    """What it waits for: `{task_id: [{"id": …, "value": …}]}`; empty where it stopped at a breakpoint."""
 
 
+@runtime_checkable
 class Agent(Protocol):
     """Something that runs."""
 
@@ -45,6 +46,7 @@ class Agent(Protocol):
         """
 
 
+@runtime_checkable
 class StatefulAgent(Agent, Protocol):
     """An agent that keeps the state of a thread, step by step."""
 
@@ -56,3 +58,8 @@ class StatefulAgent(Agent, Protocol):
 
     async def forget_thread(self, thread_id: str) -> None:
         """Delete all that is kept of the thread."""
+
+
+def is_stateful(agent: Agent) -> TypeGuard[StatefulAgent]:
+    """Whether the agent keeps the state of threads."""
+    return hasattr(agent, "forget_thread")

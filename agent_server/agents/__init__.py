@@ -1,0 +1,7 @@
+"""What runs: the seam (`protocol.py`), LangGraph graphs, plain async generators, and how a configuration names them."""
+
+from agent_server.agents.loading import open_agents
+from agent_server.agents.plain import PlainAgent
+from agent_server.agents.protocol import Agent, AgentRun, Outcome, StatefulAgent, is_stateful
+
+__all__ = ["Agent", "AgentRun", "Outcome", "PlainAgent", "StatefulAgent", "is_stateful", "open_agents"]

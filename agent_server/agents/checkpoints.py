@@ -1,0 +1,34 @@
+"""Where LangGraph graphs keep their checkpoints: LangGraph's own savers, on a file or a connection pool of their own.
+
+Imported only where there are graphs; the extra `langgraph` brings the SQLite saver, `postgres` the other one.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from agent_server.config import Config
+
+
+class Checkpointer(BaseCheckpointSaver[str]):
+    """A checkpoint saver that can also take a single run back."""
+
+    async def forget_run(self, thread_id: str, run_id: str) -> None:
+        """Delete the checkpoints that the run made on the thread, in all namespaces, and the writes that hang on them.
+
+        Values that the run wrote beside the last checkpoint before it (the answer to an interrupt) stay.
+        """
+        raise NotImplementedError
+
+
+def open_checkpointer(config: Config) -> AbstractAsyncContextManager[Checkpointer]:
+    """The saver that `config` asks for, set up; closed when the block is left."""
+    if config.database_url is None:
+        from agent_server.agents.checkpoints_sqlite import open_sqlite  # the extra "langgraph"
+
+        return open_sqlite(config.data_dir / "checkpoints.db")
+    from agent_server.agents.checkpoints_postgres import open_postgres  # the extra "postgres"
+
+    return open_postgres(config.database_url)

@@ -1,0 +1,280 @@
+"""LangGraph graphs as agents (the extra `langgraph`; nothing that a plain agent needs imports this).
+
+What a graph's `astream` yields is nearly what goes over the wire; this module names the events as the official server
+does (looked up by running langgraph-api 0.16.7), accumulates `messages`, and finds out what the run came to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import msgspec
+from langchain_core.messages import BaseMessage, BaseMessageChunk, message_chunk_to_message
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel import Pregel
+from langgraph.types import Command, Interrupt, Send, StateSnapshot
+
+from agent_server.agents.checkpoints import Checkpointer
+from agent_server.agents.protocol import AgentRun, Outcome
+from agent_server.agents.thread_state import checkpoint_of, interrupt_dict, thread_state
+from agent_server.schema import StreamPart
+
+Graph: TypeAlias = Pregel[Any, Any, Any, Any]
+GraphFactory: TypeAlias = Callable[[RunnableConfig], AbstractAsyncContextManager[Graph]]
+Chunk: TypeAlias = tuple[tuple[str, ...], str, Any]
+"""What a graph streams: the namespace of the subgraph it comes from (empty: the graph itself), its mode, its data."""
+
+INTERRUPT = "__interrupt__"
+
+
+class LangGraphAgent:
+    """A `StatefulAgent` over a compiled graph, or over a factory that is asked for one for every run.
+
+    Runs on a thread keep their state with `checkpointer`, in place of the one that the graph was compiled with. Runs
+    without a thread keep none: an `interrupt()` ends them, and a crash makes them start again.
+    """
+
+    def __init__(self, graph: Graph | GraphFactory, checkpointer: Checkpointer) -> None:
+        self._checkpointer = checkpointer
+        self._factory = None if isinstance(graph, Pregel) else graph
+        if isinstance(graph, Pregel):
+            self._stateful = graph.copy({"checkpointer": checkpointer})
+            self._stateless = graph.copy({"checkpointer": None})
+
+    async def stream(self, run: AgentRun) -> AsyncGenerator[StreamPart | Outcome, None]:
+        config = _config(run)
+        async with self._open(config, stateful=not run.kwargs.temporary) as graph:
+            given = _input(run)
+            if run.attempt > 1 and graph.checkpointer and (past := await _left_off(graph, run)):
+                if await _is_over(graph, run, past):
+                    for part in _last_parts(run, past):
+                        yield part
+                    return
+                given = None
+                config["configurable"].pop("checkpoint_id", None)
+            parts = _Parts(run)
+            async with aclosing(_chunks(graph, given, config, run)) as chunks:
+                async for chunk in chunks:
+                    for part in parts.of(*chunk):
+                        yield part
+            yield await _outcome(graph, run, parts)
+
+    async def state(self, thread_id: str, checkpoint: dict[str, Any] | None, subgraphs: bool) -> dict[str, Any]:
+        config: RunnableConfig = {"configurable": {"checkpoint_ns": "", **(checkpoint or {}), "thread_id": thread_id}}
+        async with self._open(config, stateful=True) as graph:
+            return thread_state(await graph.aget_state(config, subgraphs=subgraphs))
+
+    async def forget_run(self, thread_id: str, run_id: str) -> None:
+        await self._checkpointer.forget_run(thread_id, run_id)
+
+    async def forget_thread(self, thread_id: str) -> None:
+        await self._checkpointer.adelete_thread(thread_id)
+
+    @asynccontextmanager
+    async def _open(self, config: RunnableConfig, *, stateful: bool) -> AsyncIterator[Graph]:
+        if self._factory is None:
+            yield self._stateful if stateful else self._stateless
+        else:
+            async with self._factory(config) as graph:
+                yield graph.copy({"checkpointer": self._checkpointer if stateful else None})
+
+
+class _Parts:
+    """Turns what one run streams into events, and remembers what the end of the run will need."""
+
+    def __init__(self, run: AgentRun) -> None:
+        self.values: Any = None
+        self.interrupts: tuple[Interrupt, ...] = ()
+        self._modes = frozenset(run.kwargs.stream_mode)
+        self._messages: dict[str | None, BaseMessage] = {}
+
+    def of(self, namespace: tuple[str, ...], mode: str, data: Any) -> list[StreamPart]:
+        """The events of one chunk; none where its mode was not asked for."""
+        if mode == "values" and not namespace:
+            self._remember(data)
+        suffix = "".join(f"|{part}" for part in namespace)
+        if mode == "messages":
+            return self._message(suffix, *data)
+        if mode not in self._modes:
+            return []
+        if mode == "debug" and data["type"] == "checkpoint":
+            data = {**data, "payload": _with_checkpoints(data["payload"])}
+        return [StreamPart(mode + suffix, data)]
+
+    def _remember(self, values: Any) -> None:
+        if isinstance(values, dict) and INTERRUPT in values:
+            self.interrupts += tuple(values[INTERRUPT])
+            values = {key: value for key, value in values.items() if key != INTERRUPT}
+        self.values = values
+
+    def _message(self, suffix: str, message: BaseMessage, metadata: dict[str, Any]) -> list[StreamPart]:
+        parts = []
+        if "messages-tuple" in self._modes:
+            parts.append(StreamPart("messages" + suffix, [message, metadata]))
+        if "messages" in self._modes:
+            if message.id not in self._messages:
+                parts.append(StreamPart("messages/metadata", {message.id: {"metadata": metadata}}))
+            parts.append(self._accumulated(message))
+        return parts
+
+    def _accumulated(self, message: BaseMessage) -> StreamPart:
+        so_far = self._messages.get(message.id)
+        if not isinstance(message, BaseMessageChunk):
+            self._messages[message.id] = message
+            return StreamPart("messages/complete", [message])
+        whole = so_far + message if isinstance(so_far, BaseMessageChunk) else message
+        self._messages[message.id] = whole
+        return StreamPart("messages/partial", [message_chunk_to_message(whole)])
+
+
+async def _chunks(graph: Graph, given: Any, config: RunnableConfig, run: AgentRun) -> AsyncGenerator[Chunk, None]:
+    kwargs = run.kwargs
+    options: dict[str, Any] = {
+        "stream_mode": _graph_modes(kwargs.stream_mode),
+        "subgraphs": kwargs.subgraphs,
+        "context": kwargs.context,
+        "interrupt_before": kwargs.interrupt_before,
+        "interrupt_after": kwargs.interrupt_after,
+    }
+    if graph.checkpointer:
+        options["durability"] = kwargs.durability
+    if "events" not in kwargs.stream_mode:
+        async for chunk in graph.astream(given, config, **options):
+            yield chunk if kwargs.subgraphs else ((), *chunk)
+        return
+    async for event in graph.astream_events(given, config, version="v2", **options):
+        if event["event"] == "on_chain_stream" and event["run_id"] == run.run_id:
+            chunk = event["data"]["chunk"]
+            yield chunk if kwargs.subgraphs else ((), *chunk)
+        else:
+            yield (), "events", event
+
+
+def _graph_modes(modes: list[Any]) -> list[str]:
+    """The graph's own modes for those of a run. The values are always asked for: the last are the run's outcome."""
+    asked = {"messages" if mode == "messages-tuple" else mode for mode in modes if mode != "events"}
+    return sorted(asked | {"values"})
+
+
+def _config(run: AgentRun) -> RunnableConfig:
+    """The graph's config. Its metadata goes into every checkpoint, which so carries the run that made it."""
+    given = run.kwargs.config
+    ids = {"run_id": run.run_id, "thread_id": run.thread_id}
+    assistant = {"graph_id": run.graph_id, "assistant_id": run.assistant_id}
+    config: RunnableConfig = {
+        "configurable": {
+            "checkpoint_ns": "",
+            **_without_internals(run.kwargs.context),
+            **_without_internals(given.get("configurable")),
+            **(run.kwargs.checkpoint or {}),
+            **ids,
+            **assistant,
+        },
+        "metadata": {
+            **(given.get("metadata") or {}),
+            **run.metadata,
+            **assistant,
+            "run_attempt": run.attempt,
+            **ids,
+        },
+        "run_id": UUID(run.run_id),
+        "run_name": run.graph_id,
+    }
+    if (tags := given.get("tags")) is not None:
+        config["tags"] = tags
+    if (limit := given.get("recursion_limit")) is not None:
+        config["recursion_limit"] = limit
+    return config
+
+
+def _without_internals(configurable: dict[str, Any] | None) -> dict[str, Any]:
+    """What a client may configure: all but LangGraph's own switches."""
+    return {key: value for key, value in (configurable or {}).items() if not key.startswith("__pregel_")}
+
+
+def _input(run: AgentRun) -> Any:
+    """What the graph is given: the command where there is one, else the input; null goes on from the checkpoint."""
+    command = run.kwargs.command
+    if command is None:
+        return msgspec.json.decode(run.kwargs.input)
+    return Command(resume=command.get("resume"), update=command.get("update"), goto=_goto(command.get("goto") or ()))
+
+
+def _goto(target: Any) -> Any:
+    if isinstance(target, dict):
+        return Send(target["node"], target.get("input"))
+    if isinstance(target, list):
+        return [_goto(one) for one in target]
+    return target
+
+
+def _now(run: AgentRun) -> RunnableConfig:
+    return {"configurable": {"thread_id": run.thread_id, "checkpoint_ns": ""}}
+
+
+async def _left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:
+    """The thread's state where an earlier attempt at this run left it, or nothing where it had not begun.
+
+    The first checkpoint of a run (source "input") already has the input in it, and the command's effects come with the
+    first one after it; so a last checkpoint of this run means that neither must be given again.
+    """
+    state = await graph.aget_state(_now(run))
+    return state if state.metadata and state.metadata.get("run_id") == run.run_id else None
+
+
+async def _is_over(graph: Graph, run: AgentRun, state: StateSnapshot) -> bool:
+    """Whether an earlier attempt came to its end, by itself or at an interrupt, and only could not say so."""
+    if all(task.interrupts or task.result for task in state.tasks):
+        return True
+    if _any_of(state.next, run.kwargs.interrupt_before or graph.interrupt_before_nodes):
+        return True
+    after = run.kwargs.interrupt_after or graph.interrupt_after_nodes
+    if not after or state.parent_config is None:
+        return False
+    before = await graph.aget_state(state.parent_config)
+    return _any_of(before.next, after)
+
+
+def _any_of(nodes: tuple[str, ...], chosen: Any) -> bool:
+    return any(node != "__start__" and (chosen == "*" or node in chosen) for node in nodes)
+
+
+def _last_parts(run: AgentRun, state: StateSnapshot) -> list[StreamPart | Outcome]:
+    outcome = _outcome_of(state)
+    parts: list[StreamPart | Outcome] = []
+    if "values" in run.kwargs.stream_mode:
+        waits = {INTERRUPT: state.interrupts} if state.interrupts and isinstance(state.values, dict) else {}
+        parts.append(StreamPart("values", {**state.values, **waits} if waits else state.values))
+    return [*parts, outcome]
+
+
+async def _outcome(graph: Graph, run: AgentRun, parts: _Parts) -> Outcome:
+    """What the run came to. The thread's state is read back only where the run may have stopped before its end."""
+    if not graph.checkpointer:
+        waits = {pending.id: [interrupt_dict(pending)] for pending in parts.interrupts}
+        return Outcome(parts.values, interrupted=bool(waits), interrupts=waits)
+    kwargs = run.kwargs
+    breakpoints = (
+        kwargs.interrupt_before or kwargs.interrupt_after or graph.interrupt_before_nodes or graph.interrupt_after_nodes
+    )
+    if parts.interrupts or breakpoints or parts.values is None:
+        return _outcome_of(await graph.aget_state(_now(run)))
+    return Outcome(parts.values)
+
+
+def _outcome_of(state: StateSnapshot) -> Outcome:
+    waits = {
+        task.id: [interrupt_dict(pending) for pending in task.interrupts] for task in state.tasks if task.interrupts
+    }
+    return Outcome(state.values, interrupted=bool(state.next), interrupts=waits)
+
+
+def _with_checkpoints(payload: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **payload,
+        "checkpoint": checkpoint_of(payload["config"]),
+        "parent_checkpoint": checkpoint_of(payload["parent_config"]),
+    }

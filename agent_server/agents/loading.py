@@ -1,0 +1,174 @@
+"""The agents that a configuration names: from the file or module of each to something that runs."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from agent_server.agents.plain import PlainAgent
+from agent_server.agents.protocol import Agent
+from agent_server.config import Config, ConfigError
+
+if TYPE_CHECKING:
+    from agent_server.agents.langgraph import Graph, LangGraphAgent
+
+INSTALL = "pip install 'agent-server[langgraph]'"
+
+
+@asynccontextmanager
+async def open_agents(config: Config, given: Mapping[str, object] | None = None) -> AsyncIterator[dict[str, Agent]]:
+    """The agents of `config.graphs` and of `given`, by graph id; closed when the block is left.
+
+    Each may be an `Agent`, an async generator function (a plain agent), a LangGraph graph, compiled or not, or a
+    factory of one of these: a function, sync or async, or an async context manager. A factory that takes nothing is
+    called once; one that takes a parameter makes a LangGraph graph for every run, from the run's config.
+    Errors: `ConfigError`, which says which graph and why.
+    """
+    _import_from(config)
+    objects = {graph_id: _load(graph_id, graph.path, config.directory) for graph_id, graph in config.graphs.items()}
+    async with AsyncExitStack() as stack:
+        loader = _Loader(config, stack)
+        yield {graph_id: await loader.agent(graph_id, each) for graph_id, each in {**objects, **(given or {})}.items()}
+
+
+class _Loader:
+    """Makes agents; the checkpointer that LangGraph graphs share is opened for the first of them."""
+
+    def __init__(self, config: Config, stack: AsyncExitStack) -> None:
+        self._config = config
+        self._stack = stack
+        self._make: Callable[[Any], LangGraphAgent] | None = None
+
+    async def agent(self, graph_id: str, value: Any) -> Agent:
+        if _is_of_langgraph(value):
+            return (await self._langgraph(graph_id))(value.compile() if hasattr(value, "compile") else value)
+        if inspect.isasyncgenfunction(value):
+            return _plain(graph_id, value)
+        if isinstance(value, Agent) and not isinstance(value, type):
+            return value
+        if not callable(value):
+            raise ConfigError(f"graph {graph_id!r} is {value!r:.100}, which is neither a graph nor an agent")
+        parameters = len(inspect.signature(value).parameters)
+        if parameters == 0:
+            return await self.agent(graph_id, await self._made(graph_id, value))
+        if parameters == 1:
+            return (await self._langgraph(graph_id))(_per_run(value))
+        raise ConfigError(
+            f"graph {graph_id!r}: its factory takes {parameters} parameters; it may take nothing or `config`"
+        )
+
+    async def _made(self, graph_id: str, factory: Callable[[], Any]) -> Any:
+        try:
+            return await self._stack.enter_async_context(_opened(factory()))
+        except Exception as error:
+            raise ConfigError(f"graph {graph_id!r}: its factory failed\n{_trace(error)}") from error
+
+    async def _langgraph(self, graph_id: str) -> Callable[[Any], LangGraphAgent]:
+        if self._make is None:
+            try:
+                from agent_server.agents.checkpoints import open_checkpointer  # the extra "langgraph"
+                from agent_server.agents.langgraph import LangGraphAgent
+            except ModuleNotFoundError as error:
+                raise ConfigError(f"graph {graph_id!r} needs the module {error.name}; install it: {INSTALL}") from error
+            checkpointer = await self._stack.enter_async_context(open_checkpointer(self._config))
+            self._make = lambda graph: LangGraphAgent(graph, checkpointer)
+        return self._make
+
+
+def _plain(graph_id: str, function: Any) -> PlainAgent:
+    try:
+        return PlainAgent(function)
+    except TypeError as error:
+        raise ConfigError(f"graph {graph_id!r}: {error}") from None
+
+
+def _is_of_langgraph(value: object) -> bool:
+    """Whether `value` is a graph, asked without importing langgraph."""
+    return any(one.__module__.partition(".")[0] == "langgraph" for one in type(value).__mro__)
+
+
+def _per_run(factory: Callable[[Any], Any]) -> Callable[[Any], AbstractAsyncContextManager[Graph]]:
+    @asynccontextmanager
+    async def graph(config: Any) -> AsyncIterator[Graph]:
+        async with _opened(factory(config)) as made:
+            if not _is_of_langgraph(made):
+                raise TypeError(f"the graph's factory made a {type(made).__name__}, not a LangGraph graph")
+            yield made.compile() if hasattr(made, "compile") else made
+
+    return graph
+
+
+@asynccontextmanager
+async def _opened(made: Any) -> AsyncIterator[Any]:
+    """What a factory made: awaited, or entered, where that is called for."""
+    if inspect.isawaitable(made):
+        made = await made
+    if isinstance(made, AbstractAsyncContextManager) and not _is_of_langgraph(made):
+        async with made as value:
+            yield value
+    else:
+        yield made
+
+
+def _import_from(config: Config) -> None:
+    """Put the directories among the dependencies on the import path, in their order."""
+    for name in reversed([one for one in config.dependencies if one.startswith((".", "/"))]):
+        directory = (config.directory / name).resolve()
+        if not directory.is_dir():
+            raise ConfigError(f"dependencies names {name!r}, but there is no directory {directory}")
+        if str(directory) not in sys.path:
+            sys.path.insert(0, str(directory))
+
+
+def _load(graph_id: str, path: str, directory: Path) -> Any:
+    source, _, variable = path.rpartition(":")
+    file = directory / source
+    if source.endswith(".py") and not file.is_file():
+        raise ConfigError(f"graph {graph_id!r}: there is no file {file}")
+    try:
+        module = _module(file, directory) if source.endswith(".py") else importlib.import_module(source)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        hint = f"\nInstall it: {INSTALL}" if missing in ("langgraph", "langchain_core") else ""
+        raise ConfigError(f"graph {graph_id!r}: {source} cannot be imported\n{_trace(error)}{hint}") from error
+    except Exception as error:
+        raise ConfigError(f"graph {graph_id!r}: {source} cannot be imported\n{_trace(error)}") from error
+    if not hasattr(module, variable):
+        raise ConfigError(f"graph {graph_id!r}: {source} has no variable {variable!r}")
+    return getattr(module, variable)
+
+
+def _module(file: Path, directory: Path) -> ModuleType:
+    """The file as a module, run once. Its name depends on its place only: checkpoints name the classes they hold."""
+    place = file.resolve()
+    relative = place.relative_to(directory) if place.is_relative_to(directory) else place
+    name = "agent_server_graphs_" + "_".join(relative.with_suffix("").parts).replace("/", "")
+    if name in sys.modules and sys.modules[name].__file__ == str(place):
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, place)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{place} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _trace(error: BaseException) -> str:
+    """The traceback, from the user's own code on."""
+    shown = traceback.TracebackException.from_exception(error)
+    own = [frame for frame in shown.stack if frame.filename != __file__ and "importlib" not in frame.filename]
+    shown.stack = traceback.StackSummary.from_list(own)
+    return "".join(shown.format()).rstrip()

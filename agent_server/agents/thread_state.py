@@ -1,0 +1,65 @@
+"""A LangGraph snapshot as the SDK's `ThreadState`.
+
+Shapes were looked up in `langgraph_sdk.schema` 0.4.14 and by asking the official server (langgraph-api 0.16.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langgraph.types import Interrupt, PregelTask, StateSnapshot
+
+
+def thread_state(snapshot: StateSnapshot) -> dict[str, Any]:
+    """The snapshot in the SDK's shape; where the thread has no checkpoint, all is empty or null."""
+    checkpoint = checkpoint_of(snapshot.config)
+    parent = checkpoint_of(snapshot.parent_config)
+    return {
+        "values": snapshot.values,
+        "next": list(snapshot.next),
+        "tasks": [_task(task) for task in snapshot.tasks],
+        "metadata": snapshot.metadata,
+        "created_at": snapshot.created_at,
+        "checkpoint": checkpoint,
+        "parent_checkpoint": parent,
+        "interrupts": [interrupt_dict(pending) for pending in snapshot.interrupts],
+        "checkpoint_id": checkpoint and checkpoint["checkpoint_id"],
+        "parent_checkpoint_id": parent and parent["checkpoint_id"],
+    }
+
+
+def checkpoint_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """`{checkpoint_id, thread_id, checkpoint_ns}` of a graph's config, or nothing where it names no checkpoint."""
+    configurable = (config or {}).get("configurable", {})
+    if not configurable.get("checkpoint_id"):
+        return None
+    return {
+        "checkpoint_id": configurable["checkpoint_id"],
+        "thread_id": configurable["thread_id"],
+        "checkpoint_ns": configurable.get("checkpoint_ns", ""),
+    }
+
+
+def interrupt_dict(pending: Interrupt) -> dict[str, Any]:
+    """`{"id", "value"}`, as thread states and threads show an interrupt."""
+    return {"id": pending.id, "value": pending.value}
+
+
+def _task(task: PregelTask) -> dict[str, Any]:
+    nested = thread_state(task.state) if isinstance(task.state, StateSnapshot) else None
+    return {
+        "id": task.id,
+        "name": task.name,
+        "path": list(task.path),
+        "error": task.error,
+        "interrupts": [interrupt_dict(pending) for pending in task.interrupts],
+        "checkpoint": nested["checkpoint"] if nested else _subgraph_checkpoint(task.state),
+        "state": nested,
+        "result": task.result,
+    }
+
+
+def _subgraph_checkpoint(state: Any) -> dict[str, Any] | None:
+    """Where a task's subgraph keeps its state: `{thread_id, checkpoint_ns}`."""
+    return dict(state["configurable"]) if isinstance(state, dict) else None

@@ -1,0 +1,9 @@
+"""Feedback on what agents answer: presigned URLs for a run, what people say through them, kept and shown.
+
+A Litestar plugin that LangSmith's own clients talk to.
+"""
+
+from feedback.plugin import FeedbackPlugin
+from feedback.schema import Feedback, FeedbackConfig, FeedbackIngestToken
+
+__all__ = ["Feedback", "FeedbackConfig", "FeedbackIngestToken", "FeedbackPlugin"]

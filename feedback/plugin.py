@@ -1,0 +1,117 @@
+"""FeedbackPlugin: the feedback service inside any Litestar app.
+
+app = Litestar(plugins=[FeedbackPlugin(open_database("sqlite:///feedback.db"))])
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.app import AppConfig
+from litestar.di import Provide
+from litestar.plugins import InitPlugin
+
+from feedback.database import Database
+from feedback.keyring import KeyRing
+from feedback.logs import RedactTokens
+from feedback.routes.langsmith import langsmith_routers
+from feedback.routes.openapi import JsonUnions
+from feedback.schema import Feedback
+from feedback.search import MAX_LIMIT, FeedbackSearch
+from feedback.settings import TOKEN_PATH, Settings, clean_url
+from feedback.store import FeedbackStore
+from feedback.tokens import Order, Tokens
+
+RunLookup = Callable[[str], Awaitable[Any]]
+ACCESS_LOG = "uvicorn.access"
+
+
+class FeedbackPlugin(InitPlugin):
+    """Mints presigned URLs for runs, takes what people answer, keeps it and shows it."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        public_url: str | None = None,
+        trust_forwarded: bool = False,
+        default_expiry: timedelta = timedelta(hours=3),
+        secret: str | None = None,
+        run_lookup: RunLookup | None = None,
+        serve_root_info: bool = True,
+    ) -> None:
+        """Serve from `database`, which the app's lifespan opens and closes.
+
+        `public_url` is the base of every URL that is handed out (by default the request's own address, in which the
+        `X-Forwarded-*` headers count with `trust_forwarded`). `secret`, of at least 16 characters, makes the database
+        alone useless for forging URLs; it must stay the same. `run_lookup` tells about a run, where something knows
+        of runs. `serve_root_info` is to be off where `/info` belongs to the app. Errors: `ValueError`.
+        """
+        if default_expiry <= timedelta(0):
+            raise ValueError(f"default_expiry is {default_expiry}; URLs need some time to be used in")
+        self.settings = Settings(clean_url(public_url) if public_url else None, trust_forwarded, default_expiry)
+        self.run_lookup = run_lookup
+        self.database = database
+        self.ring = KeyRing(database, secret)
+        self.tokens = Tokens(database, self.ring)
+        self.store = FeedbackStore(database)
+        self._serve_root_info = serve_root_info
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """The app's configuration, with the routes and the lifespan of feedback."""
+        dependencies = {
+            "feedback_tokens": Provide(lambda: self.tokens, sync_to_thread=False, use_cache=True),
+            "feedback_store": Provide(lambda: self.store, sync_to_thread=False, use_cache=True),
+            "feedback_settings": Provide(lambda: self.settings, sync_to_thread=False, use_cache=True),
+        }
+        app_config.route_handlers.extend(langsmith_routers(dependencies, self._serve_root_info))
+        app_config.plugins.append(JsonUnions())
+        app_config.lifespan.append(self._lifespan)
+        return app_config
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
+        async with self.opened():
+            yield
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[FeedbackPlugin]:
+        """The service with its database open, its tables up to date and its keys loaded; the app's lifespan does this.
+
+        Errors: `SecretMismatch` where the key ring was made with another secret.
+        """
+        redactor = RedactTokens()
+        logging.getLogger(ACCESS_LOG).addFilter(redactor)
+        try:
+            async with self.database:
+                await self.database.migrate("feedback")
+                await self.ring.load()
+                yield self
+        finally:
+            logging.getLogger(ACCESS_LOG).removeFilter(redactor)
+
+    async def urls_for_run(self, run_id: str, keys: Sequence[str], base_url: str) -> dict[str, str]:
+        """A presigned URL for each of the keys, absolute: below the public URL, or `base_url` where there is none.
+
+        One unit of work, durable when this returns. Errors: `Invalid` where the run or a key is not a name.
+        """
+        names = list(dict.fromkeys(keys))
+        if not names:
+            return {}
+        base = self.settings.public_url or clean_url(base_url)
+        order = Order(run_id, names, [None] * len(names), datetime.now(UTC) + self.settings.default_expiry)
+        return {token.key: f"{base}{TOKEN_PATH}{token.token}" for token in await self.tokens.mint([order])}
+
+    async def answers_for_run(self, run_id: str) -> list[Feedback]:
+        """All answers about the run, newest first."""
+        answers: list[Feedback] = []
+        while True:
+            page = await self.store.search(FeedbackSearch(run=[run_id], offset=len(answers)))
+            answers += page
+            if len(page) < MAX_LIMIT:
+                return answers

@@ -1,0 +1,55 @@
+"""What a client reads when something goes wrong: `{"detail": …, "code": …}`, with the status that the error carries."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+
+from feedback.logs import redact
+from feedback.routes.headers import TOKEN_HEADERS
+
+logger = logging.getLogger("feedback")
+
+
+def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
+    """The one answer to every failure of the feedback routes; what nobody expected is logged, and says nothing."""
+    status, detail, code = _told(error)
+    if status == 500:
+        logger.error("%s %s failed", request.method, redact(request.scope["path"]), exc_info=error)
+    headers = dict(TOKEN_HEADERS) if request.route_handler.opt.get("feedback_token_route") else {}
+    if status == 405 and isinstance(error, HTTPException):
+        headers |= error.headers or {}
+    return Response(
+        {"detail": detail, "code": code}, status_code=status, headers=headers, media_type="application/json"
+    )
+
+
+def _told(error: Exception) -> tuple[int, str, str]:
+    if isinstance(error, ValidationException):
+        return 422, _problems(error), "invalid"
+    if isinstance(error, HTTPException):
+        return _told_by_litestar(error)
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int) and status != 500:
+        return status, str(error), getattr(error, "code", None) or type(error).__name__.lower()
+    return 500, "The feedback service failed on this request; its log says why", "internal"
+
+
+def _told_by_litestar(error: HTTPException) -> tuple[int, str, str]:
+    if error.status_code == 413:
+        return 413, "The body is too large; an answer may have 64 KB, a comment in it 16 KB", "too_large"
+    status = 422 if error.status_code == 400 else error.status_code
+    return status, error.detail, type(error).__name__.removesuffix("Exception").lower()
+
+
+def _problems(error: ValidationException) -> str:
+    extra = error.extra if isinstance(error.extra, list) else []
+    problems = [f"`{item['key']}`: {item['message']}" for item in extra if isinstance(item, dict) and "key" in item]
+    return "; ".join(problems) or error.detail.partition(" for path ")[0]
+
+
+FAILURES: ExceptionHandlersMap = {Exception: answer_failure, HTTPException: answer_failure}

@@ -1,0 +1,66 @@
+"""The headers of presigned URLs: open to every origin, kept by no cache, told to no referrer and no search engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Request
+
+from feedback.errors import Invalid
+
+TOKEN_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+PREFLIGHT_HEADERS = {
+    **TOKEN_HEADERS,
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "content-type, x-api-key, authorization, idempotency-key",
+    "Access-Control-Max-Age": "7200",
+}
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_.~/-]*")
+_PREFETCH = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+
+
+def preflight(asked: str | None) -> dict[str, str]:
+    """The headers that answer a browser's preflight; the request headers that it asks for are allowed."""
+    names = asked if asked and asked.isascii() and asked.isprintable() and len(asked) < 1000 else None
+    return {**PREFLIGHT_HEADERS, **({"Access-Control-Allow-Headers": names} if names else {})}
+
+
+def is_prefetch(headers: Mapping[str, str]) -> bool:
+    """Whether a browser fetches this ahead of the person, who may never come."""
+    said = " ".join(headers.get(name, "") for name in _PREFETCH).lower()
+    return "prefetch" in said or "preview" in said or "prerender" in said
+
+
+def base_url(request: Request[Any, Any, Any], public_url: str | None, trust_forwarded: bool) -> str:
+    """Where this service is reached, without a slash at the end: the configured address, or the request's own.
+
+    `X-Forwarded-Proto`, `-Host` and `-Prefix` count only where a trusted proxy sets them (`trust_forwarded`).
+    """
+    if public_url:
+        return public_url
+    scope, headers = request.scope, request.headers
+    scheme, prefix = scope["scheme"], scope.get("root_path", "")
+    host = headers.get("host") or _server(scope.get("server"))
+    if trust_forwarded:
+        scheme = _first(headers.get("x-forwarded-proto")) or scheme
+        host = _first(headers.get("x-forwarded-host")) or host
+        prefix = _first(headers.get("x-forwarded-prefix")) or prefix
+    if not _ADDRESS.fullmatch(f"{scheme}://{host}/{prefix}"):
+        raise Invalid("The request's Host header is not one that a URL can be made of; configure a public URL")
+    return f"{scheme}://{host}/{prefix.strip('/')}".rstrip("/")
+
+
+def _first(value: str | None) -> str:
+    return (value or "").split(",")[0].strip()
+
+
+def _server(server: tuple[str, int | None] | None) -> str:
+    name, port = server or ("127.0.0.1", None)
+    return f"{name}:{port}" if port else name

@@ -1,0 +1,147 @@
+"""LangSmith's dialect: feedback created, read, changed, deleted and listed, and what its clients ask at their start.
+
+Mounted at `/`, `/api` and `/api/v1`, since the clients append their paths to whatever base they are given.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from litestar import Request, Response, Router, delete, get, patch, post
+from litestar.di import Provide
+from litestar.params import Parameter
+
+from feedback.limits import MAX_BODY
+from feedback.routes.failures import FAILURES
+from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.routes.requests import FeedbackRequest
+from feedback.routes.tokens import IDEMPOTENCY, TOKEN_ROUTES, StoreHere, clean_idempotency
+from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch
+from feedback.search import MAX_LIMIT, FeedbackSearch
+
+TAGS = ["Feedback"]
+Names = list[str] | None
+INFO = {
+    "version": "0.8.0",
+    "instance_flags": {},
+    "batch_ingest_config": {"use_multipart_endpoint": False, "size_limit": 100, "size_limit_bytes": 20_971_520},
+}
+"""What makes LangSmith's clients send feedback as plain JSON. Recorded: from 0.8.10 on they send multipart batches."""
+
+
+@post(
+    "/feedback",
+    status_code=200,
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Record feedback",
+    operation_class=FeedbackOperation,
+    responses=failures(409, 413, 422),
+)
+async def create_feedback(
+    data: FeedbackCreate,
+    feedback_store: StoreHere,
+    idempotency_key: Annotated[str | None, Parameter(header="Idempotency-Key", description=IDEMPOTENCY)] = None,
+) -> Feedback:
+    """The feedback as it is kept; one that has the same `id` is brought up to date."""
+    data.validate()
+    return await feedback_store.create(data, clean_idempotency(idempotency_key))
+
+
+@get("/feedback", tags=TAGS, summary="List feedback", operation_class=FeedbackOperation, responses=failures(422))
+async def list_feedback(
+    feedback_store: StoreHere,
+    run: Annotated[Names, Parameter(description="Run ids")] = None,
+    key: Annotated[Names, Parameter(description="Feedback keys")] = None,
+    feedback_source: Annotated[Names, Parameter(query="source", description="`api`, `app` or `model`")] = None,
+    session: Annotated[Names, Parameter(description="Project ids")] = None,
+    user: Annotated[Names, Parameter(description="Who answered")] = None,
+    has_comment: bool | None = None,
+    has_score: bool | None = None,
+    level: Literal["run", "session"] | None = None,
+    min_created_at: str | None = None,
+    max_created_at: str | None = None,
+    limit: Annotated[int, Parameter(ge=1, le=MAX_LIMIT)] = MAX_LIMIT,
+    offset: Annotated[int, Parameter(ge=0, le=2**31)] = 0,
+) -> list[Feedback]:
+    """The feedback that fits all of the filters, newest first."""
+    return await feedback_store.search(
+        FeedbackSearch(
+            run, key, feedback_source, session, user, has_comment, has_score, level,
+            min_created_at, max_created_at, limit, offset,
+        )
+    )  # fmt: skip
+
+
+@get(
+    "/feedback/{feedback_id:str}",
+    tags=TAGS,
+    summary="Read one feedback",
+    operation_class=FeedbackOperation,
+    responses=failures(404, 422),
+)
+async def read_feedback(feedback_id: str, feedback_store: StoreHere) -> Feedback:
+    """The feedback with this id."""
+    return await feedback_store.get(feedback_id)
+
+
+@patch(
+    "/feedback/{feedback_id:str}",
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Change one feedback",
+    operation_class=FeedbackOperation,
+    responses=failures(404, 413, 422),
+)
+async def update_feedback(feedback_id: str, data: FeedbackPatch, feedback_store: StoreHere) -> Feedback:
+    """The feedback after the change: what is given is set, what is `null` is cleared."""
+    data.validate()
+    return await feedback_store.update(feedback_id, data)
+
+
+@delete(
+    "/feedback/{feedback_id:str}",
+    status_code=204,
+    tags=TAGS,
+    summary="Delete one feedback",
+    operation_class=FeedbackOperation,
+    responses=failures(404, 422),
+)
+async def delete_feedback(feedback_id: str, feedback_store: StoreHere) -> None:
+    """The feedback is gone from every list; its history is kept."""
+    await feedback_store.delete(feedback_id)
+
+
+@get("/info", tags=["System"], operation_id="FeedbackInfo", summary="What LangSmith's clients ask at their start")
+async def info() -> dict[str, Any]:
+    """Which ways of sending feedback this service takes."""
+    return INFO
+
+
+@post("/metadata/submit", status_code=204, include_in_schema=False)
+async def take_metadata(request: Request[Any, Any, Any]) -> Response[None]:
+    """Nothing: the beacon that an Agent Server sends at its start is not kept."""
+    async for _ in request.stream():
+        pass
+    return Response(None, status_code=204)
+
+
+FEEDBACK_ROUTES = [*TOKEN_ROUTES, create_feedback, list_feedback, read_feedback, update_feedback, delete_feedback]
+BEACONS = [info, take_metadata]
+
+
+def langsmith_routers(dependencies: dict[str, Provide], serve_root_info: bool) -> list[Router]:
+    """The same routes at `/api/v1`, which is what the OpenAPI document shows, and at `/api` and `/`."""
+    at_root = [*FEEDBACK_ROUTES, *(BEACONS if serve_root_info else [])]
+    mounts = {"/api/v1": [*FEEDBACK_ROUTES, *BEACONS], "/api": [*FEEDBACK_ROUTES, *BEACONS], "/": at_root}
+    return [
+        Router(
+            path,
+            route_handlers=handlers,
+            dependencies=dependencies,
+            exception_handlers=FAILURES,
+            request_class=FeedbackRequest,
+            include_in_schema=path == "/api/v1",
+        )
+        for path, handlers in mounts.items()
+    ]

@@ -1,0 +1,79 @@
+"""What the OpenAPI document says of the feedback routes, where Litestar by itself would say something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar.openapi import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.plugins import OpenAPISchemaPlugin
+from litestar.typing import FieldDefinition
+from msgspec import Struct
+
+FORM = "application/x-www-form-urlencoded"
+_JSON_TYPES = {bool: OpenAPIType.BOOLEAN, int: OpenAPIType.NUMBER, float: OpenAPIType.NUMBER, str: OpenAPIType.STRING}
+
+
+class Failure(Struct):
+    """What went wrong: in words, and as a code for programs."""
+
+    detail: str
+    code: str
+
+
+def failures(*statuses: int) -> dict[int, ResponseSpec]:
+    """The failures that a route may answer with."""
+    return {status: ResponseSpec(Failure, description=_MEANINGS[status]) for status in statuses}
+
+
+_MEANINGS = {
+    404: "It does not exist; of a presigned URL: it was not issued here",
+    409: "The id is taken by something else",
+    410: "The presigned URL expired or was taken back",
+    413: "The body is too large",
+    422: "The request is wrong; the text says what would be right",
+}
+
+
+@dataclass
+class FeedbackOperation(Operation):
+    """An operation without Litestar's own 400, which these routes never answer with."""
+
+    def __post_init__(self) -> None:
+        (self.responses or {}).pop("400", None)
+
+
+@dataclass
+class SubmitOperation(FeedbackOperation):
+    """An operation whose body may be left out, or be a form or plain text."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(body := self.request_body, RequestBody):
+            body.required = False
+            body.content |= {FORM: next(iter(body.content.values()))}
+            body.content["text/plain"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+
+
+class JsonUnions(OpenAPISchemaPlugin):
+    """Unions of JSON's plain types as one schema: in `oneOf`, 1 would be both an integer and a number, thus neither."""
+
+    def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
+        """Whether the field is a union with both `int` and `float` in it."""
+        return field_definition.is_union and {int, float} <= set(field_definition.args)
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:  # noqa: ARG002 (the plugin's signature)
+        """One schema that lists the types."""
+        types = [_JSON_TYPES.get(kind) or _container(kind) for kind in field_definition.args]
+        return Schema(type=sorted({kind for kind in types if kind is not None}, key=str))
+
+
+def _container(kind: Any) -> OpenAPIType | None:
+    name = str(kind)
+    if kind is type(None):
+        return OpenAPIType.NULL
+    if name.startswith("dict"):
+        return OpenAPIType.OBJECT
+    return OpenAPIType.ARRAY if name.startswith("list") else None

@@ -1,0 +1,214 @@
+"""Presigned URLs: minted, listed, and answered through. The handlers of `/feedback/tokens`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, head, post, route
+from litestar.params import Dependency, Parameter
+
+from feedback.errors import Invalid
+from feedback.limits import MAX_BODY, MAX_MINT_BODY, check_text
+from feedback.routes.headers import TOKEN_HEADERS, base_url, is_prefetch, preflight
+from feedback.routes.openapi import FeedbackOperation, SubmitOperation, failures
+from feedback.routes.requests import submission_from
+from feedback.schema import FeedbackIngestToken, FeedbackIngestTokenCreate, FeedbackSubmission, Kept, TokenState
+from feedback.settings import TOKEN_PATH, Settings
+from feedback.store import FeedbackStore
+from feedback.tokens import Order, Token, Tokens
+
+TokensHere = Annotated[Tokens, Dependency(skip_validation=True)]
+StoreHere = Annotated[FeedbackStore, Dependency(skip_validation=True)]
+SettingsHere = Annotated[Settings, Dependency(skip_validation=True)]
+AnyRequest = Request[Any, Any, Any]
+
+MAX_BATCH = 1000
+TAGS = ["Presigned feedback"]
+ANSWERS = {"score", "value", "comment", "correction", "metadata"}
+IDEMPOTENCY = "Sent again with the same key, a request changes nothing"
+
+
+def _query(description: str) -> Any:
+    return Parameter(required=False, description=description)
+
+
+@post(
+    "/feedback/tokens",
+    status_code=200,
+    tags=TAGS,
+    request_max_body_size=MAX_MINT_BODY,
+    summary="Mint presigned URLs",
+    operation_class=FeedbackOperation,
+    responses=failures(413, 422),
+    description=(
+        "An object gives one URL, an array as many, in its order. Every address below `/api/v1` that this document "
+        "shows under Feedback and Presigned feedback is served below `/api` and `/` too."
+    ),
+)
+async def mint(
+    request: AnyRequest,
+    data: FeedbackIngestTokenCreate | list[FeedbackIngestTokenCreate],
+    feedback_tokens: TokensHere,
+    feedback_settings: SettingsHere,
+) -> FeedbackIngestToken | list[FeedbackIngestToken]:
+    """URLs that take answers without authentication, until they expire."""
+    wanted = data if isinstance(data, list) else [data]
+    if not 1 <= len(wanted) <= MAX_BATCH:
+        raise Invalid(f"The array asks for {len(wanted)} URLs; ask for 1 to {MAX_BATCH} at once")
+    base = base_url(request, feedback_settings.public_url, feedback_settings.trust_forwarded)
+    tokens = _shown(await feedback_tokens.mint(_orders(wanted, feedback_settings)), base)
+    return tokens if isinstance(data, list) else tokens[0]
+
+
+def _orders(wanted: Sequence[FeedbackIngestTokenCreate], settings: Settings) -> list[Order]:
+    """One order for each stretch of requests with the same run and expiry."""
+    now = datetime.now(UTC)
+    orders: list[Order] = []
+    for item in wanted:
+        expiry = item.expiry(now, settings.default_expiry)
+        if not orders or (orders[-1].run_id, orders[-1].expires_at) != (item.run_id, expiry):
+            orders.append(Order(item.run_id, [], [], expiry))
+        orders[-1].keys.append(item.feedback_key)
+        orders[-1].configs.append(item.feedback_config)
+    return orders
+
+
+def _shown(tokens: Sequence[Token], base: str) -> list[FeedbackIngestToken]:
+    return [
+        FeedbackIngestToken(token.token, f"{base}{TOKEN_PATH}{token.token}", token.expires_at, token.key)
+        for token in tokens
+    ]
+
+
+@get(
+    "/feedback/tokens",
+    tags=TAGS,
+    summary="List a run's presigned URLs",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+)
+async def list_tokens(
+    request: AnyRequest,
+    run_id: str,
+    feedback_tokens: TokensHere,
+    feedback_settings: SettingsHere,
+    limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
+    offset: Annotated[int, Parameter(ge=0, le=2**31)] = 0,
+) -> list[FeedbackIngestToken]:
+    """The URLs that were minted for the run, oldest first, those that have expired too."""
+    base = base_url(request, feedback_settings.public_url, feedback_settings.trust_forwarded)
+    return _shown(await feedback_tokens.issued(run_id, limit, offset), base)
+
+
+@post(
+    "/feedback/tokens/{token:str}",
+    status_code=200,
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    opt={"feedback_token_route": True, "feedback_takes_forms": True},
+    summary="Answer through a presigned URL",
+    operation_class=SubmitOperation,
+    responses=failures(404, 409, 410, 413, 422),
+    description=(
+        "Takes JSON, a form, or either as plain text (`sendBeacon`); what the body leaves out is taken from the query. "
+        "404: never issued. 410: expired or taken back. 422: not what the key takes."
+    ),
+)
+async def submit(
+    request: AnyRequest,
+    token: str,
+    feedback_tokens: TokensHere,
+    feedback_store: StoreHere,
+    data: FeedbackSubmission | None = None,
+    idempotency_key: Annotated[str | None, Parameter(header="Idempotency-Key", description=IDEMPOTENCY)] = None,
+) -> Response[Kept]:
+    """The answer is kept: durably, when this is answered."""
+    pointer = await feedback_tokens.open(token)
+    submission = data or FeedbackSubmission()
+    if request.scope["query_string"]:
+        query = request.query_params
+        submission = _merged(submission, submission_from({name: query[name] for name in query}))
+    submission.validate()
+    return _answer(await feedback_store.submit(pointer, submission, clean_idempotency(idempotency_key)))
+
+
+def _merged(body: FeedbackSubmission, query: FeedbackSubmission) -> FeedbackSubmission:
+    for name in body.__struct_fields__:
+        if getattr(body, name) is None:
+            setattr(body, name, getattr(query, name))
+    return body
+
+
+def clean_idempotency(key: str | None) -> str | None:
+    """The header's value, if it is one that can be kept."""
+    return check_text("Idempotency-Key", key, 255) if key else None
+
+
+@get(
+    "/feedback/tokens/{token:str}",
+    tags=TAGS,
+    opt={"feedback_token_route": True},
+    summary="Answer by following a link",
+    operation_class=FeedbackOperation,
+    responses=failures(404, 409, 410, 422),
+    description=(
+        "With any of `score`, `value`, `comment`, `correction`, `metadata` the answer is kept at once; without, or "
+        "when a browser only fetches ahead (`Sec-Purpose: prefetch`), nothing is: the answer says what the URL is for."
+    ),
+)
+async def follow(
+    request: AnyRequest,
+    token: str,
+    feedback_tokens: TokensHere,
+    feedback_store: StoreHere,
+    score: Annotated[str | None, _query("A number, or true or false")] = None,
+    value: Annotated[str | None, _query("A number, true or false, or text")] = None,
+    comment: Annotated[str | None, _query("Text")] = None,
+    correction: Annotated[str | None, _query("A JSON object, or text")] = None,
+    metadata: Annotated[str | None, _query("A JSON object")] = None,
+    user_id: Annotated[str | None, _query("Who answers; replaces the same person's earlier answer")] = None,
+    id: Annotated[str | None, _query("The answer's id, chosen by the client")] = None,
+) -> Response[Kept | TokenState]:
+    """What became of the answer, or what the URL is for."""
+    said = {"score": score, "value": value, "comment": comment, "correction": correction, "metadata": metadata}
+    given = {name: text for name, text in (said | {"user_id": user_id, "id": id}).items() if text}
+    if not ANSWERS & given.keys() or is_prefetch(request.headers):
+        return _answer(await _state(feedback_tokens, token))
+    pointer = await feedback_tokens.open(token)
+    submission = submission_from(given)
+    submission.validate()
+    key = clean_idempotency(request.headers.get("idempotency-key"))
+    return _answer(await feedback_store.submit(pointer, submission, key))
+
+
+@head("/feedback/tokens/{token:str}", opt={"feedback_token_route": True}, include_in_schema=False)
+async def probe(token: str, feedback_tokens: TokensHere) -> Response[None]:
+    """Whether the URL takes answers; nothing is kept."""
+    await feedback_tokens.redeem(token)
+    return Response(None, headers=TOKEN_HEADERS, media_type="text/plain")
+
+
+@route(
+    "/feedback/tokens/{token:str}",
+    http_method=["OPTIONS"],
+    status_code=204,
+    include_in_schema=False,
+)
+async def ask_cors(request: AnyRequest) -> Response[None]:
+    """Every origin may answer through a presigned URL."""
+    return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
+
+
+async def _state(tokens: Tokens, token: str) -> TokenState:
+    grant = await tokens.redeem(token)
+    return TokenState(grant.key, grant.expires_at, grant.config)
+
+
+def _answer(content: Any) -> Response[Any]:
+    return Response(content, status_code=200, headers=TOKEN_HEADERS, media_type="application/json")
+
+
+TOKEN_ROUTES = [ask_cors, mint, list_tokens, submit, follow, probe]
+"""`ask_cors` comes first: Litestar makes a handler of its own for OPTIONS where a path has none yet."""

@@ -1,0 +1,237 @@
+"""The wire's structs, in LangSmith's own names.
+
+Shapes were looked up in `langsmith.schemas` 0.15.0 and recorded from the Python and JavaScript clients. A property that
+is not named here is ignored, as the hosted service does.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from feedback.config import FeedbackCategory, FeedbackConfig, Score, Value
+from feedback.errors import Invalid
+from feedback.limits import (
+    FOREVER,
+    MAX_BODY,
+    MAX_COMMENT,
+    check_json,
+    check_name,
+    check_number,
+    check_text,
+    parse_id,
+    parse_time,
+)
+
+__all__ = [
+    "ExpiresIn",
+    "Feedback",
+    "FeedbackCategory",
+    "FeedbackConfig",
+    "FeedbackCreate",
+    "FeedbackIngestToken",
+    "FeedbackIngestTokenCreate",
+    "FeedbackPatch",
+    "FeedbackSource",
+    "FeedbackSubmission",
+    "Kept",
+    "TokenState",
+]
+
+
+class ExpiresIn(Struct):
+    """A length of time; the parts add up."""
+
+    days: int | float = 0
+    hours: int | float = 0
+    minutes: int | float = 0
+    seconds: int | float = 0
+
+
+class FeedbackIngestTokenCreate(Struct):
+    """Asks for one presigned URL. Without `expires_in` and `expires_at` it expires after the service's default."""
+
+    run_id: str
+    feedback_key: str
+    feedback_config: FeedbackConfig | None = None
+    expires_in: ExpiresIn | None = None
+    expires_at: str | None = None
+
+    def expiry(self, now: datetime, default: timedelta) -> datetime:
+        """When the URL is to expire; `expires_at` goes before `expires_in`."""
+        if self.expires_at is not None:
+            time = parse_time("expires_at", self.expires_at)
+            if time <= now:
+                raise Invalid(
+                    f"`expires_at` ({self.expires_at}) is not in the future; it is {now:%Y-%m-%dT%H:%M:%SZ} now"
+                )
+            return time
+        if self.expires_in is None:
+            return now + default
+        return _after(now, self.expires_in)
+
+
+def _after(now: datetime, length: ExpiresIn) -> datetime:
+    parts = {name: getattr(length, name) for name in length.__struct_fields__}
+    for name, part in parts.items():
+        check_number(f"expires_in.{name}", part)
+    try:
+        ahead = timedelta(**parts)
+        if ahead <= timedelta(0):
+            raise Invalid(
+                "`expires_in` comes to nothing, so the URL would be dead at once; send a second at least. LangSmith's "
+                "Python client drops seconds: one minute is the least it can ask for, or any time as `expires_at`"
+            )
+        return now + ahead
+    except OverflowError:
+        raise Invalid(f"`expires_in` goes past the year {FOREVER.year}; send less, or `expires_at`") from None
+
+
+class FeedbackIngestToken(Struct):
+    """A presigned URL: whoever has it may answer for one run and key, until it expires."""
+
+    id: str
+    url: str
+    expires_at: str
+    feedback_key: str
+
+
+class TokenState(Struct):
+    """What a presigned URL is for, for whoever holds it."""
+
+    key: str
+    expires_at: str
+    feedback_config: FeedbackConfig | None
+
+
+class FeedbackSubmission(Struct):
+    """An answer given through a presigned URL. All of it is optional; `user_id` names who answers, where that matters.
+
+    A second answer of the same `user_id` replaces the first. `id` is the answer's id, chosen by the client: sent again
+    it changes nothing.
+    """
+
+    score: Score = None
+    value: Value = None
+    comment: str | None = None
+    correction: dict[str, Any] | str | None = None
+    metadata: dict[str, Any] | None = None
+    user_id: str | None = None
+    id: str | None = None
+    extend_trace_retention: bool | None = None
+
+    def validate(self) -> None:
+        """Refuse what no store could give back as it came."""
+        _check_answer(self)
+        check_json("metadata", self.metadata)
+        if self.user_id is not None:
+            check_name("user_id", self.user_id)
+        if self.id is not None:
+            self.id = parse_id("id", self.id)
+
+
+class FeedbackSource(Struct):
+    """Where an answer came from: a program (`api`), an application's users (`app`) or another model (`model`)."""
+
+    type: str = "api"
+    metadata: dict[str, Any] | None = None
+    user_id: str | None = None
+
+
+class FeedbackCreate(Struct):
+    """Feedback as a trusted program records it. The JavaScript client spells the configuration `feedbackConfig`."""
+
+    key: str
+    id: str | None = None
+    run_id: str | None = None
+    trace_id: str | None = None
+    session_id: str | None = None
+    start_time: str | None = None
+    created_at: str | None = None
+    score: Score = None
+    value: Value = None
+    comment: str | None = None
+    correction: dict[str, Any] | str | None = None
+    feedback_source: FeedbackSource | None = None
+    feedback_config: FeedbackConfig | None = None
+    feedback_config_js: FeedbackConfig | None = field(default=None, name="feedbackConfig")
+    feedback_group_id: str | None = None
+    comparative_experiment_id: str | None = None
+    extra: dict[str, Any] | None = None
+
+    def validate(self) -> None:
+        """Refuse what no store could give back as it came; ids and times get their one spelling."""
+        check_name("key", self.key, 180)
+        _check_answer(self)
+        check_json("extra", self.extra)
+        for name in ("id", "feedback_group_id", "comparative_experiment_id"):
+            if (text := getattr(self, name)) is not None:
+                setattr(self, name, parse_id(name, text))
+        for name in ("start_time", "created_at"):
+            if (text := getattr(self, name)) is not None:
+                setattr(self, name, parse_time(name, text).isoformat())
+        if source := self.feedback_source:
+            check_name("feedback_source.type", source.type, 40)
+            check_json("feedback_source.metadata", source.metadata)
+            if source.user_id is not None:
+                check_name("feedback_source.user_id", source.user_id)
+
+
+class FeedbackPatch(Struct):
+    """What of a feedback is to change; `null` clears."""
+
+    score: Score | UnsetType = UNSET
+    value: Value | UnsetType = UNSET
+    comment: str | UnsetType | None = UNSET
+    correction: dict[str, Any] | str | UnsetType | None = UNSET
+    feedback_config: FeedbackConfig | UnsetType | None = UNSET
+
+    def validate(self) -> None:
+        """Refuse what no store could give back as it came."""
+        _check_answer(self)
+
+
+def _check_answer(answer: FeedbackSubmission | FeedbackCreate | FeedbackPatch) -> None:
+    if isinstance(answer.score, (int, float)):
+        check_number("score", answer.score)
+    if isinstance(answer.comment, str):
+        check_text("comment", answer.comment, MAX_COMMENT)
+    check_json("value", answer.value)
+    if isinstance(answer.correction, str):
+        check_text("correction", answer.correction, MAX_BODY)
+    else:
+        check_json("correction", answer.correction)
+
+
+class Feedback(Struct):
+    """An answer as it is kept, in the shape of LangSmith's `FeedbackSchema`.
+
+    `run_id` and `trace_id` are UUIDs or null, as its clients require; a run whose name is no UUID is in `run_name`.
+    """
+
+    id: str
+    created_at: str
+    modified_at: str
+    run_id: str | None
+    trace_id: str | None
+    run_name: str | None
+    session_id: str | None
+    start_time: str | None
+    key: str
+    score: bool | int | float | None
+    value: bool | int | float | str | dict[str, Any] | None
+    comment: str | None
+    correction: dict[str, Any] | str | None
+    feedback_source: FeedbackSource
+    extra: dict[str, Any] | None
+    feedback_group_id: str | None
+    comparative_experiment_id: str | None
+
+
+class Kept(Struct):
+    """What became of a submission: a new answer, a changed one, or one that was there already."""
+
+    id: str
+    status: Literal["created", "updated", "unchanged"]

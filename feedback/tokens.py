@@ -1,0 +1,170 @@
+"""Tokens: presigned URLs for a run. With the key ring, the only room that knows what a token is.
+
+A grant is one row, for one run and up to 256 keys, written when URLs are minted; a token is a sealed pointer to the
+grant and to the place of one key in it (`keyring.py`). So the row holds nothing secret, the URLs can be listed again,
+and a token whose row is gone was issued here once (410), while one that does not open never was (404).
+The salt in the row keeps an old URL from pointing to somebody else's grant after a backup was restored.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from feedback.config import FeedbackConfig
+from feedback.database import Connection, Database, Row
+from feedback.errors import TokenExpired, TokenGone, TokenRevoked
+from feedback.keyring import KeyRing
+from feedback.limits import MAX_KEY, check_name, from_micros, run_name, to_micros
+
+KEYS_PER_GRANT = 256
+
+INSERT = """INSERT INTO feedback_grant
+    (salt, ring_key, run_id, feedback_keys, key_count, configs, expires_at, created_at)
+VALUES (:salt, (SELECT MAX(number) FROM feedback_ring WHERE retired_at IS NULL),
+    :run_id, :feedback_keys, :key_count, :configs, :expires_at, now_us())
+RETURNING id, ring_key"""
+SELECT = """SELECT run_id, salt, feedback_keys, configs, expires_at, revoked_at, now_us() AS now
+FROM feedback_grant WHERE id = :id"""
+PAGE = """SELECT * FROM (
+    SELECT id, salt, ring_key, feedback_keys, key_count, expires_at,
+        CAST(SUM(key_count) OVER (ORDER BY id) - key_count AS BIGINT) AS before
+    FROM feedback_grant WHERE run_id = :run_id AND revoked_at IS NULL
+) AS pages WHERE before < :stop AND before + key_count > :start ORDER BY id"""
+
+
+class Order(Struct):
+    """URLs to mint: one run, one expiry, any number of keys, a configuration (or none) for each."""
+
+    run_id: str
+    keys: list[str]
+    configs: list[FeedbackConfig | None]
+    expires_at: datetime
+
+
+class Token(Struct):
+    """A token that was issued, in its canonical spelling."""
+
+    token: str
+    key: str
+    expires_at: str
+
+
+class Pointer(Struct, frozen=True):
+    """What a token says once it is opened: it was issued here, for this place in this grant."""
+
+    grant: int
+    salt: int
+    place: int
+
+
+class Grant(Struct):
+    """What the holder of a token may do: answer for `run_id` and `key`."""
+
+    id: int
+    place: int
+    run_id: str
+    key: str
+    config: FeedbackConfig | None
+    expires_at: str
+
+
+class Tokens:
+    """Mints, opens and lists tokens. The ring must be loaded."""
+
+    def __init__(self, database: Database, ring: KeyRing) -> None:
+        self._database = database
+        self._ring = ring
+
+    async def mint(self, orders: Sequence[Order]) -> list[Token]:
+        """Tokens for each order's keys, in order. One unit of work: durable, and all of them or none.
+
+        Errors: `Invalid` where a run, a key or a configuration is not one.
+        """
+        grants = [grant for order in orders for grant in _split(order)]
+        salts = [secrets.randbits(16) for _ in grants]
+        rows = [_grant_row(order, salt) for order, salt in zip(grants, salts, strict=True)]
+        written = await self._database.write(lambda db: [db.all(INSERT, **row)[0] for row in rows])
+        tokens: list[Token] = []
+        for order, salt, row in zip(grants, salts, written, strict=True):
+            tokens += await self._seal_all(row, salt, order.keys, to_micros(order.expires_at))
+        return tokens
+
+    async def issued(self, run_id: str, limit: int, offset: int) -> list[Token]:
+        """The run's tokens in the order they were minted, those that have expired too."""
+        window = {"run_id": run_name("run_id", run_id), "start": offset, "stop": offset + limit}
+        tokens: list[Token] = []
+        skipped = None
+        for row in await self._database.read(lambda db: db.all(PAGE, **window)):
+            skipped = row["before"] if skipped is None else skipped
+            keys = msgspec.json.decode(row["feedback_keys"], type=list[str])
+            tokens += await self._seal_all(row, row["salt"], keys, row["expires_at"])
+        first = offset - (skipped or 0)
+        return tokens[first : first + limit]
+
+    async def open(self, token: str) -> Pointer:
+        """What `token` points to, without a look into the database; `TokenUnknown` where it was not issued here."""
+        body = await self._ring.open(token)
+        return Pointer(body >> 24, body >> 8 & 0xFFFF, body & 0xFF)
+
+    async def redeem(self, token: str) -> Grant:
+        """What the token's holder may do now. Errors: `TokenUnknown`, `TokenGone`."""
+        pointer = await self.open(token)
+        return await self._database.read(lambda db: claim(db, pointer))
+
+    async def _seal_all(self, row: Row, salt: int, keys: Sequence[str], expires_at: int | None) -> list[Token]:
+        ring_key, body = row["ring_key"], row["id"] << 24 | salt << 8
+        expiry = _shown(expires_at)
+        return [Token(await self._ring.seal(ring_key, body | place), key, expiry) for place, key in enumerate(keys)]
+
+
+def claim(db: Connection, pointer: Pointer) -> Grant:
+    """The grant behind the pointer, in the unit of work that spends it. `TokenGone` where it takes no more answers."""
+    row = db.one(SELECT, id=pointer.grant)
+    keys = msgspec.json.decode(row["feedback_keys"], type=list[str]) if row else []
+    if row is None or row["salt"] != pointer.salt or pointer.place >= len(keys):
+        raise TokenGone("This feedback URL was removed, with what it belonged to; ask for a new one")
+    if row["revoked_at"] is not None:
+        raise TokenRevoked("This feedback URL was taken back; ask for a new one")
+    if row["expires_at"] is not None and row["expires_at"] <= row["now"]:
+        raise TokenExpired(f"This feedback URL expired at {_shown(row['expires_at'])}; ask for a new one")
+    config = _configs(row["configs"])[pointer.place] if row["configs"] else None
+    return Grant(pointer.grant, pointer.place, row["run_id"], keys[pointer.place], config, _shown(row["expires_at"]))
+
+
+def _configs(text: str) -> list[FeedbackConfig | None]:
+    return msgspec.json.decode(text, type=list[FeedbackConfig | None])
+
+
+def _shown(expires_at: int | None) -> str:
+    return "9999-12-31T23:59:59+00:00" if expires_at is None else from_micros(expires_at)
+
+
+def _split(order: Order) -> list[Order]:
+    """The order as one order a grant, checked."""
+    run_id = run_name("run_id", order.run_id)
+    for key in order.keys:
+        check_name("feedback_key", key, MAX_KEY)
+    for config in order.configs:
+        if config is not None:
+            config.validate()
+    return [
+        Order(run_id, order.keys[at : at + KEYS_PER_GRANT], order.configs[at : at + KEYS_PER_GRANT], order.expires_at)
+        for at in range(0, len(order.keys), KEYS_PER_GRANT)
+    ]
+
+
+def _grant_row(order: Order, salt: int) -> dict[str, Any]:
+    return {
+        "salt": salt,
+        "run_id": order.run_id,
+        "feedback_keys": msgspec.json.encode(order.keys).decode(),
+        "key_count": len(order.keys),
+        "configs": msgspec.json.encode(order.configs).decode() if any(order.configs) else None,
+        "expires_at": to_micros(order.expires_at.astimezone(UTC)),
+    }

@@ -1,8 +1,8 @@
 """JSON, as the server reads and writes it.
 
-Writing never fails for something that a graph put into its state: what JSON cannot say is written as near as it can be
-(a Pydantic model as its fields, a set as a list, an exception as its text, a lone surrogate as U+FFFD). Reading is strict
-and happens at the door only.
+Writing never fails for something that a graph put into its state: what JSON cannot say is written as near as it can
+be (a Pydantic model as its fields, a set as a list, an exception as its text, a lone surrogate as U+FFFD). Reading is
+strict and happens at the door only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from agent_server.errors import Invalid, TooLarge
 
 MAX_DEPTH = 128
-"""How deep arrays and objects may be nested in a request. Deeper than any real input, and far from Python's own limit."""
+"""How deep arrays and objects may be nested in a request: deeper than any real input, far from Python's own limit."""
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,12 @@ class AgentServerError(Exception):
     status_code = 500
 
 
+class BadRequest(AgentServerError):
+    """The request asks for two things that exclude each other."""
+
+    status_code = 400
+
+
 class NotFound(AgentServerError):
     """What the request names does not exist."""
 

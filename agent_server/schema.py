@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from msgspec import Meta, Raw, Struct
+
+from agent_server.errors import Invalid
 
 StreamMode = Literal[
     "values", "messages", "messages-tuple", "updates", "events", "tasks", "checkpoints", "debug", "custom"
@@ -97,11 +100,11 @@ class Thread(Struct):
 class RunCreate(Struct):
     """The body of every request that starts a run.
 
-    Left out here is left to its default; properties that this server does not know are ignored, as the official one does.
+    What is left out has its default; unknown properties are ignored, as by the official server.
     """
 
     assistant_id: str
-    input: Raw = NULL
+    input: Any = None
     command: JsonObject | None = None
     config: JsonObject | None = None
     context: JsonObject | None = None
@@ -162,9 +165,18 @@ class StreamPart(Struct, frozen=True, gc=False):
     data: Any
 
 
+def canonical_id(text: str, noun: str) -> str:
+    """The UUID that `text` spells, in lower case with hyphens; `Invalid` where it spells none."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise Invalid(f"Invalid {noun} ID: must be a UUID, such as 0199f5a0-5d1c-7cc1-8d1c-2f3a4b5c6d7e") from None
+
+
 def timestamp(micros: int) -> str:
     """Microseconds since 1970 as the SDK reads them: `2026-11-22T01:16:09.109934+00:00`."""
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000).isoformat(
-        timespec="microseconds"
+    return (
+        datetime.fromtimestamp(micros // 1_000_000, UTC)
+        .replace(microsecond=micros % 1_000_000)
+        .isoformat(timespec="microseconds")
     )
-

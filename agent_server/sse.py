@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import cast
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
@@ -19,6 +20,11 @@ def frame(part: StreamPart, event_id: str) -> bytes:
     return b"event: %b\r\ndata: %b\r\nid: %b\r\n\r\n" % (part.event.encode(), encode(part.data), event_id.encode())
 
 
+def frame_data(event: bytes) -> bytes:
+    """The JSON of a frame that `frame` made."""
+    return event.split(b"\r\n", 2)[1].removeprefix(b"data: ")
+
+
 def stream_response(chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> EventSourceResponse:
     """A live `text/event-stream` of `chunks`, with a heartbeat comment every five seconds.
 
@@ -29,5 +35,20 @@ def stream_response(chunks: AsyncIterator[bytes], headers: Mapping[str, str]) ->
         headers={"Cache-Control": "no-store, no-transform", **headers},
         ping=HEARTBEAT_SECONDS,
         ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
+        send_timeout=SEND_TIMEOUT_SECONDS,
+    )
+
+
+def json_response(answer: AsyncIterator[bytes], headers: Mapping[str, str]) -> EventSourceResponse:
+    """One JSON document that may take its time: a newline every five seconds until it comes, so that no proxy gives up.
+
+    It is cut by a shutdown, as a stream is.
+    """
+    return EventSourceResponse(
+        answer,
+        headers=headers,
+        media_type="application/json",
+        ping=HEARTBEAT_SECONDS,
+        ping_message_factory=cast("Callable[[], ServerSentEvent]", lambda: b"\n"),  # bytes are sent as they are
         send_timeout=SEND_TIMEOUT_SECONDS,
     )

@@ -1,0 +1,150 @@
+"""The command line, and the composition root: the only place where the agent server and the feedback module meet."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import uvicorn
+from litestar import Litestar
+
+from agent_server.app import create_app
+from agent_server.config import Config, ConfigError
+from agent_server.database import open_database
+from agent_server.logs import configure_logs
+from feedback import FeedbackPlugin
+
+CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
+"""Where the command line leaves the configuration file's path for the server process, which a reload starts afresh."""
+
+
+def build(config: Config) -> Litestar:
+    """The agent server with the feedback module beside it."""
+    feedback = FeedbackPlugin(
+        open_database(config.database_url or f"sqlite:///{config.data_dir / 'feedback.db'}"),
+        public_url=config.public_url,
+        trust_forwarded=config.trust_forwarded,
+        default_expiry=timedelta(seconds=config.feedback_expiry),
+        secret=config.feedback_secret,
+        serve_root_info=False,
+    )
+    return create_app(config, feedback=feedback, info=feedback.client_info, plugins=[feedback])
+
+
+def app() -> Litestar:
+    """The app that the environment configures, for `uvicorn --factory agent_server.__main__:app`."""
+    config = _load()
+    configure_logs(config.log_format, config.log_level)
+    return build(config)
+
+
+def _load() -> Config:
+    path = os.environ.get(CONFIG_VARIABLE)
+    config = Config.load(Path(path) if path else None, os.environ)
+    for name, value in config.env.items():
+        os.environ.setdefault(name, value)
+    return Config.load(Path(path) if path else None, os.environ)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="agent-server")
+def main() -> None:
+    """Runs AI agents over HTTP, and collects what their users say of the answers.
+
+    Everything is embedded by default: one process, SQLite files in one data directory. DATABASE_URL=postgresql://…
+    moves it to PostgreSQL. The README's table lists every setting.
+    """
+
+
+def _options(command: Any) -> Any:
+    """The options that `dev` and `serve` share. Left out, the environment or the default decides."""
+    for option in (
+        click.option(
+            "--data-dir",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Where the SQLite files are.  [default: .agent_server beside the config file]",
+        ),
+        click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on.  [default: 2024]"),
+        click.option("--host", help="The address to listen on.  [default: 127.0.0.1]"),
+        click.option(
+            "--config",
+            "config_path",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="The configuration file.  [default: langgraph.json in this directory]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command()
+@_options
+@click.option("--reload/--no-reload", default=True, show_default=True, help="Start anew when a Python file changes.")
+def dev(reload: bool, **given: Any) -> None:
+    """Serve on this machine while you write your agent: readable logs, and a reload when a file changes."""
+    config = _configure(given, log_format="console")
+    click.echo(_welcome(config))
+    _serve(config, reload_dirs=[str(config.directory)] if reload else None)
+
+
+@main.command()
+@_options
+@click.option("--n-jobs-per-worker", type=click.IntRange(1), help="Runs at once.  [default: 100]")
+def serve(n_jobs_per_worker: int | None, **given: Any) -> None:
+    """Serve with production settings: JSON logs, no reload."""
+    if n_jobs_per_worker is not None:
+        os.environ["AGENT_SERVER_JOBS"] = str(n_jobs_per_worker)
+    _serve(_configure(given, log_format="json"))
+
+
+def _configure(given: dict[str, Any], log_format: str) -> Config:
+    """Put what the command line says into the environment, where the server process finds it, and read it back."""
+    path = given.pop("config_path") or Path("langgraph.json")
+    if not path.exists():
+        raise click.UsageError(f"There is no {path}; name your configuration file with --config")
+    os.environ[CONFIG_VARIABLE] = str(path.resolve())
+    os.environ.setdefault("AGENT_SERVER_LOG_FORMAT", log_format)
+    for name, value in given.items():
+        if value is not None:
+            os.environ[f"AGENT_SERVER_{name.upper()}"] = str(Path(value).resolve() if name == "data_dir" else value)
+    try:
+        return _load()
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _serve(config: Config, reload_dirs: list[str] | None = None) -> None:
+    configure_logs(config.log_format, config.log_level)
+    uvicorn.run(
+        "agent_server.__main__:app",
+        factory=True,
+        host=config.host,
+        port=config.port,
+        reload=reload_dirs is not None,
+        reload_dirs=reload_dirs,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+    )
+
+
+def _welcome(config: Config) -> str:
+    address = f"http://{config.host}:{config.port}"
+    return f"""
+  Agent server on {address}
+  Agents: {", ".join(sorted(config.graphs)) or 'none yet; name them under "graphs" in langgraph.json'}
+
+  Open   {address}/docs
+  Paste  curl -N {address}/runs/stream -H 'Content-Type: application/json' -d '{{
+           "assistant_id": "agent", "stream_mode": "updates", "feedback_keys": ["user_liked", "user_disliked"],
+           "input": {{"messages": [{{"role": "user", "content": "Tell me a joke about databases."}}]}}}}'
+  Then   POST {{"score": 1}} to one of the URLs of the feedback event, and see it at {address}/api/v1/feedback
+"""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""`create_app` builds the house from a configuration; `AgentServerPlugin`, inside somebody's own Litestar app."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import anyio
+from litestar import Litestar, Request, Router
+from litestar.config.app import AppConfig
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.plugins import InitPlugin, PluginProtocol
+
+from agent_server.agents import Agent, open_agents
+from agent_server.assistants import Assistants
+from agent_server.attempt import Surroundings
+from agent_server.broker import MemoryBroker
+from agent_server.config import Config
+from agent_server.data_dir import hold_data_dir
+from agent_server.database import open_database
+from agent_server.encoding import check_body
+from agent_server.error_handler import EXCEPTION_HANDLERS
+from agent_server.errors import Invalid
+from agent_server.feedback_urls import FeedbackUrls
+from agent_server.routes import ROUTE_HANDLERS
+from agent_server.runs import Runs
+from agent_server.streams import RunStreams
+from agent_server.thread_states import ThreadStates
+from agent_server.threads import Threads
+from agent_server.worker import Worker
+
+
+class AgentServerPlugin(InitPlugin):
+    """The agent server's routes and its worker, in a Litestar app.
+
+    `agents` maps names to agents (compiled LangGraph graphs, async generator functions, or anything with the methods of
+    `Agent`); without it they are loaded from `config.graphs`. `feedback` makes the URLs that runs with `feedback_keys`
+    answer with. `info` is added to what `GET /info` says.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        agents: Mapping[str, object] | None = None,
+        feedback: FeedbackUrls | None = None,
+        info: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._config = config
+        self._given = agents
+        self._agents: dict[str, Agent] = {}
+        self._database = open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}")
+        self._broker = MemoryBroker(keep=config.keep_stream_seconds)
+        self._assistants = Assistants(self._database)
+        self._threads = Threads(self._database)
+        self._runs = Runs(self._database, self._broker, self._assistants)
+        self._streams = RunStreams(self._runs, self._broker, feedback)
+        self._info = dict(info or {})
+        around = Surroundings(self._runs, self._broker, feedback, config.feedback_on_error, config.mint_timeout)
+        self._worker = Worker(self._agents, around, config.jobs, config.lease_seconds)
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Add the routes and the lifespan."""
+        app_config.route_handlers.append(
+            Router(
+                path="/",
+                route_handlers=ROUTE_HANDLERS,
+                dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._rooms()},
+                exception_handlers=EXCEPTION_HANDLERS,
+                before_request=self._check_body,
+                request_max_body_size=self._config.max_body_bytes,
+            )
+        )
+        app_config.lifespan.append(self._lifespan)
+        return app_config
+
+    def _rooms(self) -> list[tuple[str, object]]:
+        return [
+            ("config", self._config),
+            ("assistants", self._assistants),
+            ("threads", self._threads),
+            ("thread_states", ThreadStates(self._threads, self._agents)),
+            ("runs", self._runs),
+            ("streams", self._streams),
+            ("info_extra", self._info),
+        ]
+
+    async def _check_body(self, request: Request[Any, Any, Any]) -> None:
+        if request.method in ("POST", "PATCH", "PUT"):
+            body = await request.body()
+            if not body and request.route_handler.parsed_data_field:
+                raise Invalid("The request has no body; send a JSON object")
+            check_body(body, self._config.max_body_bytes)
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if not self._config.database_url:
+                stack.enter_context(hold_data_dir(self._config.data_dir))
+            await stack.enter_async_context(self._database)
+            await self._database.migrate("agent_server")
+            await stack.enter_async_context(self._broker)
+            self._agents.update(await stack.enter_async_context(open_agents(self._config, self._given)))
+            await self._assistants.register(self._agents)
+            if not self._config.database_url:
+                await self._runs.expire_leases()  # we hold the data directory, so no other worker can be alive
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._worker.serve)
+                yield
+                self._worker.stop()
+
+
+def create_app(
+    config: Config,
+    *,
+    agents: Mapping[str, object] | None = None,
+    feedback: FeedbackUrls | None = None,
+    info: Mapping[str, Any] | None = None,
+    plugins: Sequence[PluginProtocol] = (),
+) -> Litestar:
+    """The agent server as an ASGI app. For the parameters see `AgentServerPlugin`; `plugins` are added to its own."""
+    return Litestar(
+        plugins=[*plugins, AgentServerPlugin(config, agents=agents, feedback=feedback, info=info)],
+        exception_handlers=EXCEPTION_HANDLERS,
+        cors_config=_cors(config),
+        openapi_config=OpenAPIConfig(title="Agent server", version="0.1.0", path="/docs"),
+        logging_config=None,
+    )
+
+
+def _cors(config: Config) -> CORSConfig:
+    return CORSConfig(
+        allow_origins=list(config.cors_origins),
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["x-pagination-total", "x-pagination-next", "content-location", "location"],
+        max_age=600,
+    )
+
+
+def _giving(value: object) -> Any:
+    """A dependency that is always `value`."""
+    return lambda: value

@@ -1,0 +1,202 @@
+"""One attempt at a run: the agent streams, every part goes to the run's log, the feedback URLs are made beside it.
+
+The order at the end is what clients rely on: the last events, then `feedback` (before `error`, where the run failed),
+then the run's row is finished, and only then is the stream closed. So a stream that ends cleanly is always one of a run
+that has ended, and nobody sees a result that a crash could take back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Literal, cast
+
+import anyio
+import structlog
+from msgspec import Raw, Struct
+
+from agent_server.agents import Agent, Outcome, is_stateful
+from agent_server.broker import Broker, Frame, FrameId
+from agent_server.encoding import encode
+from agent_server.errors import Unavailable
+from agent_server.feedback_urls import FeedbackUrls
+from agent_server.run_records import Claim, Ending
+from agent_server.runs import LeaseLost, Runs, doorbell
+from agent_server.schema import StreamPart
+from agent_server.sse import frame
+
+log = structlog.get_logger("agent_server")
+
+StopReason = Literal["interrupt", "rollback", "lease lost", "shutdown"]
+LOOK_SECONDS = 30.0
+"""How often an attempt looks for a wish to cancel it without being rung; the lease's renewal looks more often."""
+
+
+class ServerStopped(Exception):
+    """A run lost its server so often that it is thought to be the cause."""
+
+
+class Surroundings(Struct):
+    """What attempts need of the house."""
+
+    runs: Runs
+    broker: Broker
+    feedback: FeedbackUrls | None
+    feedback_on_error: bool
+    mint_timeout: float
+
+
+class Attempt:
+    """One claim being worked on."""
+
+    def __init__(self, claim: Claim, agent: Agent, around: Surroundings) -> None:
+        self.claim = claim
+        self.run = claim.run
+        self._agent = agent
+        self._around = around
+        self._scope = anyio.CancelScope()
+        self._stop_reason: StopReason | None = None
+        self._published = 0
+        self._urls: dict[str, str] | None = None
+        self._minted = anyio.Event()
+
+    def stop(self, reason: StopReason) -> None:
+        """Make the agent stop; the first reason counts."""
+        if self._stop_reason is None:
+            self._stop_reason = reason
+            self._scope.cancel()
+
+    async def work(self) -> None:
+        """Run the agent to its end, or to its being stopped, and write down which."""
+        try:
+            if self.claim.cancel:
+                self.stop(self.claim.cancel)
+            async with anyio.create_task_group() as beside:
+                beside.start_soon(self._mint)
+                beside.start_soon(self._watch_for_cancel)
+                ending = await self._run_agent()
+                await self._end(ending)
+                beside.cancel_scope.cancel()
+        except* LeaseLost:
+            log.warning("lease_lost")
+
+    async def _run_agent(self) -> Ending | None:
+        """How the agent ended; nothing where it was stopped."""
+        await self._publish(StreamPart("metadata", {"run_id": self.run.run_id, "attempt": self.run.attempt}))
+        if self.claim.exhausted:
+            return _failure(
+                ServerStopped("The server stopped in the middle of this run too often; it is not tried again")
+            )
+        outcome = Outcome(None)
+        try:
+            with self._scope:
+                stream = cast(AsyncGenerator[StreamPart | Outcome, None], self._agent.stream(self.run))
+                async with aclosing(stream):
+                    async for part in stream:
+                        if isinstance(part, Outcome):
+                            outcome = part
+                        else:
+                            await self._publish(part)
+        except Exception as error:
+            log.info("run_failed", error=type(error).__name__, exc_info=error)
+            return _failure(error)
+        return None if self._scope.cancelled_caught else _success(outcome)
+
+    async def _end(self, ending: Ending | None) -> None:
+        if self._stop_reason is not None and (ending is None or ending.status != "success"):
+            await self._stopped(self._stop_reason)
+        elif ending is not None:
+            await self._publish_last(ending)
+            await self._finish(ending)
+
+    async def _publish_last(self, ending: Ending) -> None:
+        failed = ending.status == "error"
+        if not failed or self._around.feedback_on_error:
+            await self._publish_feedback()
+        if failed:
+            await self._publish(StreamPart("error", Raw(ending.error)))
+
+    async def _finish(self, ending: Ending) -> None:
+        while True:
+            try:
+                await self._around.runs.finish(self.claim, ending)
+                break
+            except Unavailable as error:  # ends with the database's return, or with the lease
+                log.error("run_not_finished_yet", error=str(error))
+                await anyio.sleep(1)
+        await self._around.broker.close(self.run.run_id)
+        log.info("run_finished", status=ending.status)
+
+    async def _stopped(self, reason: StopReason) -> None:
+        log.info("run_stopped", reason=reason)
+        if reason == "interrupt":
+            values = await self._values_now()
+            await self._finish(Ending("interrupted", "interrupted", values, output=values))
+        elif reason == "rollback":
+            await self._roll_back()
+        elif reason == "shutdown":
+            await self._around.runs.release(self.claim)
+
+    async def _roll_back(self) -> None:
+        if not self.run.kwargs.temporary and is_stateful(self._agent):
+            await self._agent.forget_run(self.run.thread_id, self.run.run_id)
+        await self._around.runs.discard(self.claim, await self._values_now() or b"null")
+        await self._around.broker.close(self.run.run_id)
+
+    async def _values_now(self) -> bytes | None:
+        """The thread's values after an agent was stopped on its way, where it keeps any."""
+        if self.run.kwargs.temporary or not is_stateful(self._agent):
+            return None
+        state = await self._agent.state(self.run.thread_id, None, False)
+        return encode(state["values"]) if state.get("checkpoint") else None
+
+    async def _publish(self, part: StreamPart) -> None:
+        position = FrameId(self.run.attempt, self._published)
+        self._published += 1
+        event = Frame(position, part.event, frame(part, str(position)))
+        await self._around.broker.publish(self.run.run_id, (event,))
+
+    async def _publish_feedback(self) -> None:
+        if not self.run.kwargs.feedback_keys or self._around.feedback is None:
+            return
+        with anyio.move_on_after(self._around.mint_timeout) as waiting:
+            await self._minted.wait()
+        if waiting.cancelled_caught:
+            log.warning("feedback_urls_late", waited_seconds=self._around.mint_timeout)
+        if self._urls is not None:
+            await self._publish(StreamPart("feedback", self._urls))
+
+    async def _mint(self) -> None:
+        keys = self.run.kwargs.feedback_keys
+        if not keys or self._around.feedback is None:
+            return
+        try:
+            self._urls = await self._around.feedback.urls_for_run(self.run.run_id, keys, self.claim.base_url)
+        except Exception as error:
+            log.warning("feedback_urls_not_minted", error=type(error).__name__, exc_info=error)
+        finally:
+            self._minted.set()
+
+    async def _watch_for_cancel(self) -> None:
+        async with self._around.broker.listen(doorbell(self.run.run_id)) as bell:
+            while True:
+                if await bell.wait(LOOK_SECONDS) and (wish := await self._around.runs.cancel_wish(self.claim)):
+                    self.stop(wish)
+
+
+def _failure(error: Exception) -> Ending:
+    """What clients see of an exception, in the official server's words."""
+    shown = {"error": type(error).__name__, "message": str(error)}
+    return Ending("error", "error", error=encode(shown))
+
+
+def _success(outcome: Outcome) -> Ending:
+    values = encode(outcome.values)
+    waiting_for = [interrupt for task in outcome.interrupts.values() for interrupt in task]
+    return Ending(
+        status="success",
+        thread_status="interrupted" if outcome.interrupted else "idle",
+        values=values,
+        output=encode({**outcome.values, "__interrupt__": waiting_for}) if waiting_for else values,
+        interrupts=encode(outcome.interrupts),
+    )

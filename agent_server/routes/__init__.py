@@ -1,0 +1,13 @@
+"""The HTTP surface of the agent server: one thin handler an endpoint."""
+
+from litestar.types import ControllerRouterHandler
+
+from agent_server.routes.assistants import HANDLERS as ASSISTANTS
+from agent_server.routes.runs import HANDLERS as RUNS
+from agent_server.routes.stateless_runs import HANDLERS as STATELESS_RUNS
+from agent_server.routes.system import HANDLERS as SYSTEM
+from agent_server.routes.threads import HANDLERS as THREADS
+
+ROUTE_HANDLERS: list[ControllerRouterHandler] = [*SYSTEM, *ASSISTANTS, *THREADS, *RUNS, *STATELESS_RUNS]
+
+__all__ = ["ROUTE_HANDLERS"]

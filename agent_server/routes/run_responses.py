@@ -1,0 +1,62 @@
+"""The responses that runs share: a live stream, or one answer that takes its time; and where to find the run again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ASGIApp
+
+from agent_server.errors import Conflict, NotFound
+from agent_server.runs import Runs
+from agent_server.schema import Run
+from agent_server.sse import json_response, stream_response
+
+STREAM = {200: ResponseSpec(str, generate_examples=False, media_type="text/event-stream", description="The events.")}
+JSON_ANSWER = {
+    200: ResponseSpec(
+        dict[str, Any],
+        generate_examples=False,
+        description="The final values, and `__feedback__`, `__interrupt__`, `__error__`; newlines before.",
+    )
+}
+
+
+def locations(run: Run, again: str, stateless: bool = False) -> dict[str, str]:
+    """The headers that tell official clients the run's id, and where to ask `again` after a broken connection.
+
+    Looked up in `langgraph_sdk` 0.4.14: `Content-Location` names the run, a relative `Location` its stream.
+    """
+    path = f"/runs/{run.run_id}" if stateless else f"/threads/{run.thread_id}/runs/{run.run_id}"
+    return {"Location": f"{path}/{again}", "Content-Location": path}
+
+
+def streamed(
+    frames: AsyncIterator[bytes], headers: Mapping[str, str], runs: Runs, run: Run, cancel_on_disconnect: bool
+) -> ASGIApp:
+    """A response of server-sent events."""
+    response = stream_response(frames, headers)
+    if cancel_on_disconnect:
+        response.client_close_handler_callable = _canceller(runs, run)
+    return response  # type: ignore[return-value]
+
+
+def joined(
+    answer: AsyncIterator[bytes], headers: Mapping[str, str], runs: Runs, run: Run, cancel_on_disconnect: bool
+) -> ASGIApp:
+    """A response of one JSON document, once the run has ended."""
+    response = json_response(answer, headers)
+    if cancel_on_disconnect:
+        response.client_close_handler_callable = _canceller(runs, run)
+    return response  # type: ignore[return-value]
+
+
+def _canceller(runs: Runs, run: Run) -> Any:
+    async def cancel(_message: Any) -> None:
+        try:
+            await runs.cancel(run.run_id, None, "interrupt")
+        except (Conflict, NotFound):
+            return  # it ended while its client left
+
+    return cancel

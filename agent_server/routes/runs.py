@@ -1,0 +1,146 @@
+"""`/threads/{thread_id}/runs`: runs on a thread."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, delete, get, post
+from litestar.params import Parameter
+from litestar.types import ASGIApp
+
+from agent_server.config import Config
+from agent_server.routes.base_url import base_url
+from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
+from agent_server.runs import Runs
+from agent_server.schema import CancelAction, Run, RunCreate, RunStatus
+from agent_server.streams import RunStreams
+
+LastEventId = Annotated[
+    str | None,
+    Parameter(header="Last-Event-ID", description="The id of the last event received: the stream goes on after it."),
+]
+CancelOnDisconnect = Annotated[
+    bool, Parameter(description="Whether the run is to be cancelled when this client leaves before its end.")
+]
+
+
+@post("/threads/{thread_id:str}/runs", tags=["runs"], status_code=200)
+async def create_run(
+    thread_id: str, data: RunCreate, request: Request[Any, Any, Any], runs: Runs, config: Config
+) -> Response[Run]:
+    """Start a run in the background; it is durable when this answers."""
+    run = await runs.create(data, thread_id, base_url(request, config))
+    return Response(run, headers={"Content-Location": f"/threads/{run.thread_id}/runs/{run.run_id}"})
+
+
+@post("/threads/{thread_id:str}/runs/stream", tags=["runs"], status_code=200, responses=STREAM)
+async def stream_run(
+    thread_id: str,
+    data: RunCreate,
+    request: Request[Any, Any, Any],
+    runs: Runs,
+    streams: RunStreams,
+    config: Config,
+) -> ASGIApp:
+    """Start a run and stream its events."""
+    run = await runs.create(data, thread_id, base_url(request, config))
+    return streamed(streams.follow(run.run_id), locations(run, "stream"), runs, run, data.on_disconnect == "cancel")
+
+
+@post("/threads/{thread_id:str}/runs/wait", tags=["runs"], status_code=200, responses=JSON_ANSWER)
+async def wait_run(
+    thread_id: str,
+    data: RunCreate,
+    request: Request[Any, Any, Any],
+    runs: Runs,
+    streams: RunStreams,
+    config: Config,
+) -> ASGIApp:
+    """Start a run and answer with its final values."""
+    run = await runs.create(data, thread_id, base_url(request, config))
+    return joined(streams.answer(run.run_id), locations(run, "join"), runs, run, data.on_disconnect == "cancel")
+
+
+@get("/threads/{thread_id:str}/runs", tags=["runs"])
+async def list_runs(
+    thread_id: str,
+    runs: Runs,
+    limit: Annotated[int, Parameter(ge=1, le=1000)] = 10,
+    offset: Annotated[int, Parameter(ge=0)] = 0,
+    status: RunStatus | None = None,
+) -> list[Run]:
+    """The thread's runs, the newest first."""
+    return await runs.of_thread(thread_id, limit, offset, status)
+
+
+@get("/threads/{thread_id:str}/runs/{run_id:str}", tags=["runs"])
+async def get_run(thread_id: str, run_id: str, runs: Runs) -> Run:
+    """The run with this id."""
+    return (await runs.get(run_id, thread_id)).run
+
+
+@delete("/threads/{thread_id:str}/runs/{run_id:str}", tags=["runs"], status_code=204)
+async def delete_run(thread_id: str, run_id: str, runs: Runs) -> None:
+    """Delete a run that has ended; 409 for one that has not."""
+    await runs.delete(run_id, thread_id)
+
+
+@get("/threads/{thread_id:str}/runs/{run_id:str}/join", tags=["runs"], responses=JSON_ANSWER)
+async def join_run(
+    thread_id: str,
+    run_id: str,
+    runs: Runs,
+    streams: RunStreams,
+    cancel_on_disconnect: CancelOnDisconnect = False,
+) -> ASGIApp:
+    """The run's own final values, once it has ended."""
+    record = await runs.get(run_id, thread_id)
+    run = record.run
+    return joined(streams.answer(run.run_id), locations(run, "join"), runs, run, cancel_on_disconnect)
+
+
+@get("/threads/{thread_id:str}/runs/{run_id:str}/stream", tags=["runs"], responses=STREAM)
+async def join_run_stream(
+    thread_id: str,
+    run_id: str,
+    runs: Runs,
+    streams: RunStreams,
+    last_event_id: LastEventId = None,
+    stream_mode: list[str] | None = None,
+    cancel_on_disconnect: CancelOnDisconnect = False,
+) -> ASGIApp:
+    """The run's events, from the first or from after `Last-Event-ID`, to its end."""
+    record = await runs.get(run_id, thread_id)
+    frames = streams.replay(record, last_event_id, stream_mode or ())
+    return streamed(frames, locations(record.run, "stream"), runs, record.run, cancel_on_disconnect)
+
+
+@post("/threads/{thread_id:str}/runs/{run_id:str}/cancel", tags=["runs"], status_code=202)
+async def cancel_run(
+    thread_id: str,
+    run_id: str,
+    runs: Runs,
+    streams: RunStreams,
+    wait: Annotated[bool, Parameter(description="Whether to answer only once the run has stopped.")] = False,
+    action: CancelAction = "interrupt",
+) -> Response[dict[str, Any] | None]:
+    """Stop a run: `interrupt` keeps what it did, `rollback` deletes the run and its checkpoints."""
+    record = await runs.get(run_id, thread_id)
+    await runs.cancel(record.run.run_id, thread_id, action)
+    if not wait:
+        return Response(None, status_code=202)
+    await streams.until_end(record)
+    return Response({}, status_code=200)
+
+
+HANDLERS = [
+    create_run,
+    stream_run,
+    wait_run,
+    list_runs,
+    get_run,
+    delete_run,
+    join_run,
+    join_run_stream,
+    cancel_run,
+]

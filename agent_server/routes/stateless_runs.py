@@ -1,0 +1,80 @@
+"""`/runs`: runs without a thread of their client's; each has a temporary one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.types import ASGIApp
+
+from agent_server.config import Config
+from agent_server.routes.base_url import base_url
+from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
+from agent_server.routes.runs import CancelOnDisconnect, LastEventId
+from agent_server.runs import Runs
+from agent_server.schema import Run, RunCreate
+from agent_server.streams import RunStreams
+
+
+@post("/runs", tags=["stateless runs"], status_code=200)
+async def create_stateless_run(
+    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, config: Config
+) -> Response[Run]:
+    """Start a run in the background, on a thread of its own."""
+    run = await runs.create(data, None, base_url(request, config))
+    return Response(run, headers={"Content-Location": f"/runs/{run.run_id}"})
+
+
+@post("/runs/stream", tags=["stateless runs"], status_code=200, responses=STREAM)
+async def stream_stateless_run(
+    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, streams: RunStreams, config: Config
+) -> ASGIApp:
+    """Start a run on a thread of its own and stream its events."""
+    run = await runs.create(data, None, base_url(request, config))
+    headers = locations(run, "stream", stateless=True)
+    return streamed(streams.follow(run.run_id), headers, runs, run, data.on_disconnect == "cancel")
+
+
+@post("/runs/wait", tags=["stateless runs"], status_code=200, responses=JSON_ANSWER)
+async def wait_stateless_run(
+    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, streams: RunStreams, config: Config
+) -> ASGIApp:
+    """Start a run on a thread of its own and answer with its final values."""
+    run = await runs.create(data, None, base_url(request, config))
+    headers = locations(run, "join", stateless=True)
+    return joined(streams.answer(run.run_id), headers, runs, run, data.on_disconnect == "cancel")
+
+
+@get("/runs/{run_id:str}/join", tags=["stateless runs"], responses=JSON_ANSWER)
+async def join_stateless_run(
+    run_id: str, runs: Runs, streams: RunStreams, cancel_on_disconnect: CancelOnDisconnect = False
+) -> ASGIApp:
+    """The run's own final values, once it has ended."""
+    run = (await runs.get(run_id)).run
+    headers = locations(run, "join", stateless=True)
+    return joined(streams.answer(run.run_id), headers, runs, run, cancel_on_disconnect)
+
+
+@get("/runs/{run_id:str}/stream", tags=["stateless runs"], responses=STREAM)
+async def join_stateless_run_stream(
+    run_id: str,
+    runs: Runs,
+    streams: RunStreams,
+    last_event_id: LastEventId = None,
+    stream_mode: list[str] | None = None,
+    cancel_on_disconnect: CancelOnDisconnect = False,
+) -> ASGIApp:
+    """The run's events, from the first or from after `Last-Event-ID`, to its end."""
+    record = await runs.get(run_id)
+    frames = streams.replay(record, last_event_id, stream_mode or ())
+    headers = locations(record.run, "stream", stateless=True)
+    return streamed(frames, headers, runs, record.run, cancel_on_disconnect)
+
+
+HANDLERS = [
+    create_stateless_run,
+    stream_stateless_run,
+    wait_stateless_run,
+    join_stateless_run,
+    join_stateless_run_stream,
+]

@@ -1,0 +1,135 @@
+"""A run in its three shapes: the SDK's `Run`, the `Record` of its row, and the `Claim` of the worker that has it."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw, Struct
+
+from agent_server.agents import AgentRun
+from agent_server.assistants import AssistantRef
+from agent_server.database import Row
+from agent_server.errors import BadRequest
+from agent_server.schema import CancelAction, Run, RunCreate, RunKwargs, RunStatus, ThreadStatus, timestamp
+
+RUN_COLUMNS = "run_id, thread_id, assistant_id, created_at, updated_at, status, metadata, kwargs, multitask_strategy"
+"""What `run_of` needs of a row."""
+
+
+MAX_RESCUES = 3
+"""How often a run may lose its server before it is thought to be the cause."""
+
+
+class Claim(Struct):
+    """One attempt's right to a run, for as long as its lease is renewed."""
+
+    run: AgentRun
+    lease_token: str
+    base_url: str
+    cancel: CancelAction | None
+    exhausted: bool
+    """Whether too many attempts ended with their server, so that this one must not run the agent again."""
+
+
+class Ending(Struct):
+    """How an attempt ended."""
+
+    status: RunStatus
+    thread_status: ThreadStatus
+    values: bytes | None = None
+    """The thread's values from now on, as JSON; none leaves them as they were."""
+    output: bytes | None = None
+    """What the run answers, as JSON: its final values, with `__interrupt__` where it waits for somebody."""
+    interrupts: bytes = b"{}"
+    error: bytes = b"null"
+
+
+class Record(Struct):
+    """A run as its row keeps it, with what it came to."""
+
+    run: Run
+    graph_id: str
+    assistant_version: int
+    attempt: int
+    temporary: bool
+    base_url: str
+    kwargs: RunKwargs
+    output: bytes | None
+    error: bytes | None
+
+
+def run_kwargs(body: RunCreate, assistant: AssistantRef, temporary: bool) -> RunKwargs:
+    """How the run that `body` asks for is to be run, with what its assistant adds. `BadRequest` for a contradiction."""
+    config = {**assistant.config, **(body.config or {})}
+    configurable = {
+        **assistant.config.get("configurable", {}),
+        **(body.config or {}).get("configurable", {}),
+    }
+    if body.context and (body.config or {}).get("configurable"):
+        raise BadRequest(
+            "Cannot specify both configurable and context. Prefer setting context alone. Context was introduced in "
+            "LangGraph 0.6.0 and is the long term planned replacement for configurable."
+        )
+    modes = body.stream_mode or ["values"]
+    durability = body.durability or ("exit" if body.checkpoint_during is False else "async")
+    return RunKwargs(
+        input=Raw(msgspec.json.encode(body.input)),
+        command=body.command,
+        config={**config, "configurable": configurable},
+        context={**assistant.context, **(body.context or {})} or None,
+        stream_mode=list(dict.fromkeys([modes] if isinstance(modes, str) else modes)),
+        interrupt_before=body.interrupt_before,
+        interrupt_after=body.interrupt_after,
+        feedback_keys=list(dict.fromkeys(body.feedback_keys)) if body.feedback_keys else None,
+        temporary=temporary,
+        subgraphs=body.stream_subgraphs,
+        resumable=body.stream_resumable,
+        checkpoint=body.checkpoint or ({"checkpoint_id": body.checkpoint_id} if body.checkpoint_id else None),
+        durability=durability,
+    )
+
+
+def run_of(row: Row) -> Run:
+    """The run as the SDK shows it."""
+    return Run(
+        run_id=row["run_id"],
+        thread_id=row["thread_id"],
+        assistant_id=row["assistant_id"],
+        created_at=timestamp(row["created_at"]),
+        updated_at=timestamp(row["updated_at"]),
+        status=row["status"],
+        metadata=Raw(row["metadata"].encode()),
+        kwargs=Raw(row["kwargs"].encode()),
+        multitask_strategy=row["multitask_strategy"],
+    )
+
+
+_kwargs_decoder = msgspec.json.Decoder(RunKwargs)
+
+
+def record_of(row: Row) -> Record:
+    """The run as its row keeps it."""
+    return Record(
+        run=run_of(row),
+        graph_id=row["graph_id"],
+        assistant_version=row["assistant_version"],
+        attempt=row["attempt"],
+        temporary=bool(row["temporary"]),
+        base_url=row["base_url"],
+        kwargs=_kwargs_decoder.decode(row["kwargs"]),
+        output=row["output"].encode() if row["output"] is not None else None,
+        error=row["error"].encode() if row["error"] not in (None, "null") else None,
+    )
+
+
+def claim_of(row: Row, token: str) -> Claim:
+    """The right to the run that a worker has just taken under the lease `token`."""
+    run = AgentRun(
+        run_id=row["run_id"],
+        thread_id=row["thread_id"],
+        assistant_id=row["assistant_id"],
+        graph_id=row["graph_id"],
+        attempt=row["attempt"],
+        kwargs=_kwargs_decoder.decode(row["kwargs"]),
+        metadata=msgspec.json.decode(row["metadata"]),
+    )
+    return Claim(run, token, row["base_url"], row["cancel"], row["rescues"] >= MAX_RESCUES)

@@ -1,0 +1,385 @@
+"""Runs, which are the queue. Every change of a run's status stands in this file and nowhere else.
+
+States and transitions
+----------------------
+
+    from      | by        | to           | when
+    --------- | --------- | ------------ | -----------------------------------------------------------------
+    (none)    | create    | pending      | a client asked for it; acknowledged once this is durable
+    pending   | claim     | running      | a worker takes it: the oldest that may start, on a thread that runs none
+    pending   | cancel    | interrupted  | a client, or a newer run with the strategy `interrupt`
+    pending   | cancel    | (deleted)    | the same with `rollback`
+    running   | finish    | success      | the agent came to its end, or waits for somebody (the thread says which)
+    running   | finish    | error        | the agent raised, or the run lost its server too often
+    running   | finish    | interrupted  | it was cancelled
+    running   | discard   | (deleted)    | it was cancelled with `rollback`
+    running   | release   | pending      | its server stops in good order; another takes it up from its checkpoint
+    running   | claim     | running      | its lease ran out (a crash): the next attempt, from its checkpoint
+
+success, error, interrupted and timeout are final.
+
+Rules
+-----
+
+1. One run at a time on a thread: a partial unique index on `thread_id` of running runs. Two claims that race for one
+   thread are decided there, whatever either of them read.
+2. Every transition is one compare-and-set. A claim writes a fresh lease token; finish, release and discard name it,
+   and change nothing where it is no longer the run's (`LeaseLost`): then another worker has the run, and the graph must
+   stop and leave quietly.
+3. A unit takes the thread's row before it decides anything that depends on the thread's other runs, so on PostgreSQL,
+   too, it sees them as nobody else can change them. (SQLite has one writer.)
+4. Cancelling a running run only writes a wish (`cancel`) and rings; the worker that holds the lease makes it true.
+5. The row is the truth, a ring of the doorbell is only a hint to look. A lost ring costs a second.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+from uuid_utils import uuid7
+
+from agent_server.assistants import AssistantRef, Assistants
+from agent_server.broker import Broker
+from agent_server.database import Connection, Database, Row
+from agent_server.errors import AgentServerError, Conflict, NotFound, ThreadBusy
+from agent_server.run_records import RUN_COLUMNS, Claim, Ending, Record, claim_of, record_of, run_kwargs, run_of
+from agent_server.schema import CancelAction, Run, RunCreate, RunStatus, ThreadStatus, canonical_id
+from agent_server.threads import insert_thread, merge_metadata, touch_thread
+
+QUEUE = "runs"
+"""The doorbell channel that is rung when a run may be claimed."""
+
+FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "timeout"})
+
+
+Cancelled = dict[str, bool]
+"""Runs that were cancelled, and of each whether that was its end (it was pending) or a worker has to stop it."""
+
+
+class LeaseLost(AgentServerError):
+    """Another worker has the run; what this one does to it no longer counts."""
+
+    status_code = 409
+
+
+class Runs:
+    """The runs, by id, and the queue of them."""
+
+    def __init__(self, database: Database, broker: Broker, assistants: Assistants) -> None:
+        self._database = database
+        self._broker = broker
+        self._assistants = assistants
+
+    # What clients do
+
+    async def create(self, body: RunCreate, thread_id: str | None, base_url: str) -> Run:
+        """A new pending run, durable when this returns; without `thread_id`, on a temporary thread of its own.
+
+        `NotFound` for an unknown thread or assistant, `Invalid` for a malformed id, `BadRequest` for `context` beside
+        `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
+        """
+        on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
+        temporary = thread_id is None and body.on_completion != "keep"
+
+        def work(connection: Connection) -> tuple[Run, Cancelled]:
+            assistant = self._assistants.resolve(connection, body.assistant_id)
+            if thread_id is None or body.if_not_exists == "create":
+                insert_thread(connection, on_thread, {}, temporary)
+            touch_thread(connection, on_thread)
+            overtaken = _make_way(connection, on_thread, body)
+            return _insert(connection, body, assistant, on_thread, temporary, base_url), overtaken
+
+        run, overtaken = await self._database.write(work)
+        await self._broker.notify(QUEUE)
+        await self._tell(overtaken)
+        return run
+
+    async def get(self, run_id: str, thread_id: str | None = None) -> Record:
+        """The run with this id (on this thread, where one is named); `NotFound` where there is none."""
+        key = canonical_id(run_id, "run")
+        row = await self._database.read(lambda c: c.one("SELECT * FROM runs WHERE run_id = :id", id=key))
+        if row is None or (thread_id is not None and row["thread_id"] != canonical_id(thread_id, "thread")):
+            raise NotFound(f"Run with ID {key} not found" + (f" on thread {thread_id}" if thread_id else ""))
+        return record_of(row)
+
+    async def of_thread(self, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
+        """The thread's runs, the newest first; `NotFound` where there is no such thread."""
+        key = canonical_id(thread_id, "thread")
+
+        def work(connection: Connection) -> list[Row]:
+            if not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id AND temporary = 0", id=key):
+                raise NotFound(f"Thread with ID {key} not found")
+            return connection.all(
+                f"""SELECT {RUN_COLUMNS} FROM runs WHERE thread_id = :id AND (:status = '' OR status = :status)
+                ORDER BY created_at DESC, run_id DESC LIMIT :limit OFFSET :offset""",
+                id=key,
+                status=status or "",
+                limit=limit,
+                offset=offset,
+            )
+
+        return [run_of(row) for row in await self._database.read(work)]
+
+    async def cancel(self, run_id: str, thread_id: str | None, action: CancelAction) -> None:
+        """Ask for the run's end. A pending run ends here; a running one as soon as its worker has stopped it.
+
+        `NotFound` for an unknown run, `Conflict` for one that has ended.
+        """
+        record = await self.get(run_id, thread_id)
+        key = record.run.run_id
+
+        def work(connection: Connection) -> Cancelled:
+            touch_thread(connection, record.run.thread_id)
+            cancelled = _cancel(connection, [key], action)
+            if not cancelled:
+                raise Conflict(f"Run {key} has already ended; only a pending or a running run can be cancelled")
+            _settle_thread(connection, record.run.thread_id, "interrupted" if action == "interrupt" else "idle")
+            return cancelled
+
+        await self._tell(await self._database.write(work))
+
+    async def _tell(self, cancelled: Cancelled) -> None:
+        """Ring for the runs that a worker has to stop, and close the streams of those that had not started."""
+        for run_id, ended in cancelled.items():
+            await (self._broker.close(run_id) if ended else self._broker.notify(doorbell(run_id)))
+
+    async def delete(self, run_id: str, thread_id: str | None) -> None:
+        """Delete a run that has ended; `Conflict` for one that has not, `NotFound` for an unknown one."""
+        record = await self.get(run_id, thread_id)
+        key = record.run.run_id
+        deleted = await self._database.write(
+            lambda c: c.execute("DELETE FROM runs WHERE run_id = :id AND status NOT IN ('pending', 'running')", id=key)
+        )
+        if not deleted:
+            raise Conflict(f"Run {key} has not ended yet; cancel it first, or wait for its end")
+
+    # What workers do
+
+    async def claim(self, lease_seconds: float) -> Claim | None:
+        """The next run that may start, now running under a fresh lease; nothing where there is none."""
+        token = secrets.token_hex(16)
+        lease = int(lease_seconds * 1_000_000)
+        while True:
+            try:
+                row = await self._database.write(lambda c: _claim(c, token, lease))
+            except Conflict:  # rule 1: another worker started a run on that thread in the same moment
+                continue
+            return claim_of(row, token) if row else None
+
+    async def renew(self, claims: Sequence[Claim], lease_seconds: float) -> dict[str, CancelAction | None]:
+        """Extend the leases; the runs that are still ours, each with the wish to cancel it, if there is one."""
+        lease = int(lease_seconds * 1_000_000)
+
+        def work(connection: Connection) -> dict[str, CancelAction | None]:
+            kept: dict[str, CancelAction | None] = {}
+            for claim in claims:
+                row = connection.one(
+                    f"UPDATE runs SET lease_until = now_us() + :lease WHERE {_HELD} RETURNING cancel",
+                    lease=lease,
+                    **_held(claim),
+                )
+                if row:
+                    kept[claim.run.run_id] = row["cancel"]
+            return kept
+
+        return await self._database.write(work)
+
+    async def cancel_wish(self, claim: Claim) -> CancelAction | None:
+        """Whether somebody asked for the end of this run, and how. `LeaseLost` where it is no longer ours."""
+        row = await self._database.read(lambda c: c.one(f"SELECT cancel FROM runs WHERE {_HELD}", **_held(claim)))
+        if row is None:
+            raise LeaseLost(f"Run {claim.run.run_id} has another worker")
+        wish: CancelAction | None = row["cancel"]
+        return wish
+
+    async def finish(self, claim: Claim, ending: Ending) -> None:
+        """Write how the run ended, into it and its thread, durably. `LeaseLost` where it is no longer ours."""
+
+        def work(connection: Connection) -> None:
+            run = claim.run
+            _take_thread_if_there(connection, run.thread_id)
+            changed = connection.execute(
+                f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
+                    lease_token = NULL, lease_until = NULL WHERE {_HELD}""",
+                status=ending.status,
+                output=_text(ending.output),
+                error=_text(ending.error),
+                **_held(claim),
+            )
+            if not changed:
+                raise LeaseLost(f"Run {run.run_id} has another worker")
+            if run.kwargs.temporary:
+                connection.execute("DELETE FROM threads WHERE thread_id = :id AND temporary = 1", id=run.thread_id)
+            else:
+                _write_thread_state(connection, run.thread_id, ending)
+
+        await self._database.write(work)
+        await self._broker.notify(QUEUE)
+
+    async def release(self, claim: Claim) -> None:
+        """Give the run back to the queue, to be taken up from its last checkpoint."""
+        await self._database.write(
+            lambda c: c.execute(
+                f"UPDATE runs SET status = 'pending', lease_token = NULL, lease_until = NULL WHERE {_HELD}",
+                **_held(claim),
+            )
+        )
+        await self._broker.notify(QUEUE)
+
+    async def discard(self, claim: Claim, values: bytes) -> None:
+        """Delete a run that was rolled back; its thread has `values` again. `LeaseLost` where it is no longer ours."""
+
+        def work(connection: Connection) -> None:
+            _take_thread_if_there(connection, claim.run.thread_id)
+            if not connection.execute(f"DELETE FROM runs WHERE {_HELD}", **_held(claim)):
+                raise LeaseLost(f"Run {claim.run.run_id} has another worker")
+            _write_thread_state(connection, claim.run.thread_id, Ending("interrupted", "idle", values))
+
+        await self._database.write(work)
+        await self._broker.notify(QUEUE)
+
+    async def expire_leases(self) -> int:
+        """Let every lease run out now, and how many there were: for a start after which nobody else can hold one."""
+        return await self._database.write(
+            lambda c: c.execute("UPDATE runs SET lease_until = 0 WHERE status = 'running'")
+        )
+
+
+def doorbell(run_id: str) -> str:
+    """The channel that is rung when somebody asks for the end of this run."""
+    return f"run:{run_id}"
+
+
+# The statements
+
+
+_HELD = "run_id = :run_id AND lease_token = :lease_token AND status = 'running'"
+
+
+def _held(claim: Claim) -> dict[str, str]:
+    return {"run_id": claim.run.run_id, "lease_token": claim.lease_token}
+
+
+_NEXT_PENDING = """
+    SELECT run_id FROM runs AS next WHERE status = 'pending' AND start_at <= now_us()
+    AND NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.thread_id = next.thread_id AND other.status = 'running')
+    ORDER BY start_at, run_id LIMIT 1"""
+
+_NEXT_EXPIRED = """
+    SELECT run_id FROM runs WHERE status = 'running' AND lease_until < now_us()
+    ORDER BY lease_until LIMIT 1"""
+
+_TAKE = """
+    UPDATE runs SET status = 'running', lease_token = :token, lease_until = now_us() + :lease, attempt = attempt + 1,
+        rescues = rescues + :rescue, updated_at = now_us()
+    WHERE run_id = ({next} {skip_locked}) RETURNING *"""
+
+
+def _claim(connection: Connection, token: str, lease: int) -> Row | None:
+    for select, rescue in ((_NEXT_EXPIRED, 1), (_NEXT_PENDING, 0)):
+        statement = _TAKE.format(next=select, skip_locked=connection.skip_locked)
+        if row := connection.one(statement, token=token, lease=lease, rescue=rescue):
+            connection.execute("UPDATE threads SET status = 'busy' WHERE thread_id = :id", id=row["thread_id"])
+            return row
+    return None
+
+
+def _make_way(connection: Connection, thread_id: str, body: RunCreate) -> Cancelled:
+    """Do to the thread's other runs what the new run's strategy asks for."""
+    strategy = body.multitask_strategy or "enqueue"
+    if strategy == "enqueue":
+        return {}
+    others = connection.all(
+        "SELECT run_id FROM runs WHERE thread_id = :id AND status IN ('pending', 'running') ORDER BY run_id",
+        id=thread_id,
+    )
+    if others and strategy == "reject":
+        raise ThreadBusy(
+            "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
+        )
+    action: CancelAction = "rollback" if strategy == "rollback" else "interrupt"
+    return _cancel(connection, [other["run_id"] for other in others], action)
+
+
+_CANCEL_PENDING = {
+    "interrupt": """UPDATE runs SET status = 'interrupted', updated_at = now_us()
+        WHERE run_id = :id AND status = 'pending'""",
+    "rollback": "DELETE FROM runs WHERE run_id = :id AND status = 'pending'",
+}
+
+
+def _cancel(connection: Connection, run_ids: Sequence[str], action: CancelAction) -> Cancelled:
+    """Cancel those of the runs that have not ended. Their thread's row is taken."""
+    cancelled: Cancelled = {}
+    for run_id in run_ids:
+        if connection.execute(_CANCEL_PENDING[action], id=run_id):
+            cancelled[run_id] = True
+        elif connection.execute(
+            "UPDATE runs SET cancel = :action WHERE run_id = :id AND status = 'running'", id=run_id, action=action
+        ):
+            cancelled[run_id] = False
+    return cancelled
+
+
+def _insert(
+    connection: Connection, body: RunCreate, assistant: AssistantRef, thread_id: str, temporary: bool, base_url: str
+) -> Run:
+    kwargs = run_kwargs(body, assistant, temporary)
+    metadata = {**(body.metadata or {}), "graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+    row = connection.one(
+        f"""INSERT INTO runs (run_id, thread_id, assistant_id, assistant_version, graph_id, status, metadata, kwargs,
+            multitask_strategy, temporary, base_url, start_at, created_at, updated_at, attempt, rescues)
+        VALUES (:run_id, :thread_id, :assistant_id, :version, :graph_id, 'pending', :metadata, :kwargs,
+            :strategy, :temporary, :base_url, now_us() + :after, now_us(), now_us(), 0, 0)
+        RETURNING {RUN_COLUMNS}""",
+        run_id=str(uuid7()),
+        thread_id=thread_id,
+        assistant_id=assistant.assistant_id,
+        version=assistant.version,
+        graph_id=assistant.graph_id,
+        metadata=msgspec.json.encode(metadata).decode(),
+        kwargs=msgspec.json.encode(kwargs).decode(),
+        strategy=body.multitask_strategy or "enqueue",
+        temporary=int(temporary),
+        base_url=base_url,
+        after=int((body.after_seconds or 0) * 1_000_000),
+    )
+    assert row is not None
+    merge_metadata(connection, thread_id, {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id})
+    if not body.after_seconds:
+        connection.execute("UPDATE threads SET status = 'busy' WHERE thread_id = :id", id=thread_id)
+    return run_of(row)
+
+
+def _take_thread_if_there(connection: Connection, thread_id: str) -> None:
+    connection.execute("UPDATE threads SET updated_at = now_us() WHERE thread_id = :id", id=thread_id)
+
+
+def _write_thread_state(connection: Connection, thread_id: str, ending: Ending) -> None:
+    connection.execute(
+        """UPDATE threads SET state = COALESCE(:state, state), interrupts = :interrupts, error = :error,
+            state_updated_at = now_us() WHERE thread_id = :id""",
+        state=_text(ending.values),
+        interrupts=ending.interrupts.decode(),
+        error=ending.error.decode(),
+        id=thread_id,
+    )
+    _settle_thread(connection, thread_id, ending.thread_status)
+
+
+def _settle_thread(connection: Connection, thread_id: str, status: ThreadStatus) -> None:
+    """The thread's status after a run has left it: `busy` where another one waits or works."""
+    connection.execute(
+        """UPDATE threads SET status = CASE WHEN EXISTS (
+            SELECT 1 FROM runs WHERE thread_id = :id
+            AND (status = 'running' OR (status = 'pending' AND start_at <= now_us()))
+        ) THEN 'busy' ELSE :status END WHERE thread_id = :id""",
+        id=thread_id,
+        status=status,
+    )
+
+
+def _text(json: bytes | None) -> str | None:
+    return None if json is None else json.decode()

@@ -1,0 +1,135 @@
+"""What a client sees of a run: its live stream, the same stream again later, or just its answer.
+
+A run's log lives as long as somebody may come back for it, and no longer. Whoever comes later gets the run's end from
+its row: the final values or the error, and fresh feedback URLs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+
+import msgspec
+from msgspec import Raw
+
+from agent_server.broker import START, Broker, FrameId
+from agent_server.encoding import encode
+from agent_server.errors import Invalid, NotFound
+from agent_server.feedback_urls import FeedbackUrls
+from agent_server.run_records import Record
+from agent_server.runs import FINAL, Runs
+from agent_server.schema import StreamPart
+from agent_server.sse import frame, frame_data
+
+ALWAYS_SENT = ("metadata", "feedback", "error", "gap")
+"""Events that a client gets whatever stream modes it asks for."""
+
+
+class RunStreams:
+    """The streams of runs, by run id."""
+
+    def __init__(self, runs: Runs, broker: Broker, feedback: FeedbackUrls | None) -> None:
+        self._runs = runs
+        self._broker = broker
+        self._feedback = feedback
+
+    async def follow(self, run_id: str, after: FrameId = START, modes: Sequence[str] = ()) -> AsyncIterator[bytes]:
+        """The run's frames after `after`, all that is ready in one chunk, to the run's end; of `modes` only, if any."""
+        async for frames in self._broker.subscribe(run_id, after):
+            if chunk := b"".join(one.data for one in frames if _wanted(one.event, modes)):
+                yield chunk
+
+    def replay(self, record: Record, last_event_id: str | None, modes: Sequence[str] = ()) -> AsyncIterator[bytes]:
+        """As `follow`, for a run that may have ended long ago. `Invalid` for a `Last-Event-ID` that is none of ours."""
+        return self._replay(record, position(last_event_id), modes)
+
+    async def _replay(self, record: Record, after: FrameId, modes: Sequence[str]) -> AsyncIterator[bytes]:
+        run_id = record.run.run_id
+        if record.run.status in FINAL and not await self._broker.holds(run_id):
+            for part in await self._ending(record):
+                if _wanted(part.event, modes):
+                    yield frame(part, f"{record.attempt}-{_PAST_ALL}")
+        else:
+            async for chunk in self.follow(run_id, after, modes):
+                yield chunk
+
+    async def answer(self, run_id: str) -> AsyncIterator[bytes]:
+        """The run's final values as JSON, with `__feedback__`, `__interrupt__` or `__error__` among them, in one chunk;
+        waits for the run's end."""
+        urls: dict[str, str] | None = None
+        record = await self._runs.get(run_id)
+        if record.run.status not in FINAL or await self._broker.holds(run_id):
+            async for frames in self._broker.subscribe(run_id):
+                for one in frames:
+                    if one.event == "feedback":
+                        urls = msgspec.json.decode(frame_data(one.data), type=dict[str, str])
+            with suppress(NotFound):  # a rollback deletes the run; its client hears of the last that was known
+                record = await self._runs.get(run_id)
+        else:
+            urls = await self._urls(record)
+        yield _answer(record, urls)
+
+    async def until_end(self, record: Record) -> None:
+        """Wait for the end of the run."""
+        async for _ in self._replay(record, START, ()):
+            pass
+
+    async def _ending(self, record: Record) -> list[StreamPart]:
+        """What is known of a run's stream once its log is gone."""
+        parts = [
+            StreamPart("gap", {"reason": "the run has ended and its events are no longer kept"}),
+            StreamPart("metadata", {"run_id": record.run.run_id, "attempt": record.attempt}),
+        ]
+        if record.output is not None:
+            parts.append(StreamPart("values", Raw(record.output)))
+        if urls := await self._urls(record):
+            parts.append(StreamPart("feedback", urls))
+        if record.error is not None:
+            parts.append(StreamPart("error", Raw(record.error)))
+        return parts
+
+    async def _urls(self, record: Record) -> dict[str, str] | None:
+        keys = record.kwargs.feedback_keys
+        if not keys or self._feedback is None or record.run.status == "interrupted":
+            return None
+        return await self._feedback.urls_for_run(record.run.run_id, keys, record.base_url)
+
+
+_PAST_ALL = 10**9
+"""The frame number of events that were never in a log: after all that were."""
+
+
+def position(last_event_id: str | None) -> FrameId:
+    """Where a `Last-Event-ID` header says that its sender stopped reading; without one, before the first event."""
+    try:
+        return FrameId.parse(last_event_id or "")
+    except ValueError:
+        raise Invalid(
+            f"Last-Event-ID {last_event_id!r} is not an event id of this server: send the `id` of the last event that "
+            "was received, such as 1-42, or -1 for all events"
+        ) from None
+
+
+def _wanted(event: str, modes: Sequence[str]) -> bool:
+    if not modes or event in ALWAYS_SENT:
+        return True
+    name = event.split("|")[0]
+    return (
+        name in modes
+        or (name == "messages" and "messages-tuple" in modes)
+        or (name.startswith("messages/") and "messages" in modes)
+    )
+
+
+def _answer(record: Record, urls: dict[str, str] | None) -> bytes:
+    extra: dict[str, object] = {}
+    if record.error is not None:
+        extra["__error__"] = Raw(record.error)
+    if urls:
+        extra["__feedback__"] = urls
+    if not extra:
+        return record.output or b"null"
+    output = record.output or b"{}"
+    if output.startswith(b"{"):
+        return encode({**msgspec.json.decode(output, type=dict[str, Raw]), **extra})
+    return encode({"__value__": Raw(output), **extra})

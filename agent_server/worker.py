@@ -1,0 +1,120 @@
+"""The worker: listen, then look; claim; let an attempt work; renew the leases of those at work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from agent_server.agents import Agent
+from agent_server.attempt import Attempt, Surroundings
+from agent_server.errors import AgentServerError
+from agent_server.run_records import Claim, Ending
+from agent_server.runs import QUEUE
+from agent_server.schema import CancelAction
+
+log = structlog.get_logger("agent_server")
+
+LOOK_SECONDS = 1.0
+"""How often an idle worker looks at the queue without being rung: for delayed runs, expired leases and lost rings."""
+
+
+class Worker:
+    """Takes runs from the queue and works on up to `jobs` of them at once."""
+
+    def __init__(
+        self, agents: Mapping[str, Agent], around: Surroundings, jobs: int = 100, lease_seconds: float = 30.0
+    ) -> None:
+        self._agents = agents
+        self._around = around
+        self._lease_seconds = lease_seconds
+        self._jobs = jobs
+        self._at_work: dict[str, Attempt] = {}
+        self._taking: anyio.CancelScope | None = None
+
+    async def serve(self) -> None:
+        """Work until `stop` is called; then give the runs at work back to the queue."""
+        async with anyio.create_task_group() as attempts:
+            with anyio.CancelScope() as self._taking:
+                async with anyio.create_task_group() as beside:
+                    beside.start_soon(self._renew_leases)
+                    await self._take_runs(attempts, anyio.Semaphore(self._jobs))
+            for attempt in self._at_work.values():
+                attempt.stop("shutdown")
+
+    def stop(self) -> None:
+        """Take no more runs, and interrupt those at work: another worker goes on with them from their checkpoints."""
+        if self._taking is not None:
+            self._taking.cancel()
+
+    async def _take_runs(self, attempts: TaskGroup, slots: anyio.Semaphore) -> None:
+        async with self._around.broker.listen(QUEUE) as bell:
+            while True:
+                await slots.acquire()
+                claim = await self._next()
+                if claim is None:
+                    slots.release()
+                    await bell.wait(LOOK_SECONDS)
+                else:
+                    attempts.start_soon(self._work_on, claim, slots)
+
+    async def _next(self) -> Claim | None:
+        claim = None
+        try:
+            with anyio.CancelScope(shield=True):  # a claim that is written but not worked on would wait for its lease
+                claim = await self._around.runs.claim(self._lease_seconds)
+        except AgentServerError as error:
+            log.error("queue_unreachable", error=str(error))
+            await anyio.sleep(LOOK_SECONDS)
+        return claim
+
+    async def _work_on(self, claim: Claim, slots: anyio.Semaphore) -> None:
+        run = claim.run
+        with structlog.contextvars.bound_contextvars(
+            run_id=run.run_id, thread_id=run.thread_id, graph_id=run.graph_id, attempt=run.attempt
+        ):
+            try:
+                agent = self._agents.get(run.graph_id)
+                if agent is None:
+                    await self._around.runs.finish(claim, _unknown_graph(run.graph_id))
+                    await self._around.broker.close(run.run_id)
+                    return
+                attempt = self._at_work[run.run_id] = Attempt(claim, agent, self._around)
+                await attempt.work()
+            except Exception:
+                # The lease runs out, and the run is taken up again: by us, or by whoever still reaches the database.
+                log.exception("attempt_broke_off")
+            finally:
+                self._at_work.pop(run.run_id, None)
+                slots.release()
+
+    async def _renew_leases(self) -> None:
+        while True:
+            await anyio.sleep(self._lease_seconds / 3)
+            attempts = list(self._at_work.values())
+            kept = await self._renew(attempts) if attempts else {}
+            for attempt in attempts:
+                if attempt.run.run_id not in kept:
+                    attempt.stop("lease lost")
+                elif wish := kept[attempt.run.run_id]:
+                    attempt.stop(wish)
+
+    async def _renew(self, attempts: list[Attempt]) -> dict[str, CancelAction | None]:
+        """The runs that are still ours. None, where the database stays silent until the leases may have run out: then
+        another worker may have them, so the graphs must stop."""
+        claims = [attempt.claim for attempt in attempts]
+        give_up_at = anyio.current_time() + self._lease_seconds / 3
+        while anyio.current_time() < give_up_at:
+            try:
+                return await self._around.runs.renew(claims, self._lease_seconds)
+            except AgentServerError as error:
+                log.error("leases_not_renewed", error=str(error))
+                await anyio.sleep(LOOK_SECONDS)
+        return {}
+
+
+def _unknown_graph(graph_id: str) -> Ending:
+    message = f"This server has no graph {graph_id!r} any more"
+    return Ending("error", "error", error=b'{"error":"GraphNotFound","message":"%b"}' % message.encode())

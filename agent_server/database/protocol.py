@@ -3,22 +3,25 @@
     async def read(work)  -> what work returns      one consistent view
     async def write(work) -> what work returns      atomic, and durable when it returns
 
-`work` is a plain (not async) function that is given a `Connection` and may call it as often as it likes: the whole of it
-costs one thread hop, not one a statement. It must have no effect outside the database, since it may be run again when
-the database reports a conflict between two transactions.
+`work` is a plain (not async) function that is given a `Connection` and may call it as often as it likes: the whole of
+it costs one thread hop, not one a statement. It must have no effect outside the database, since it may be run again
+when the database reports a conflict between two transactions. A statement that fails ends the unit: `work` may turn its
+error into another, but not go on after it. When the caller of `write` is cancelled, the unit is done as a whole or not
+at all.
 
 SQL is written once, for both dialects, with `:name` parameters. Three things make that possible, and both dialects
 provide them under one name:
 
 * `now_us()`, the database's clock, in microseconds since 1970 (all times are stored so, as 64-bit integers);
-* `json_contains(document, part)`, whether the JSON text `document` has all of the JSON object `part` (PostgreSQL's `@>`);
-* `Connection.skip_locked`, the text that a claiming `SELECT` ends with (`FOR UPDATE SKIP LOCKED`, or nothing where there
-  is one writer anyway).
+* `json_contains(document, part)`, whether the JSON text `document` has all of the JSON text `part` (PostgreSQL's `@>`);
+* `Connection.skip_locked`, the text that a claiming `SELECT` ends with (`FOR UPDATE SKIP LOCKED`, or nothing where
+  there is one writer anyway).
 
-JSON is kept as TEXT and reaches Python as `str`; booleans are kept as 0 and 1.
+JSON is kept as TEXT and reaches Python as `str`; booleans are kept and reach Python as 0 and 1. PostgreSQL has the two
+functions once `migrate` has run.
 
-A transaction on PostgreSQL is READ COMMITTED: a unit that reads a row in order to decide must first take it, by updating
-it, or leave the decision to a unique index or a compare-and-set `UPDATE`.
+A transaction on PostgreSQL is READ COMMITTED: a unit that reads a row in order to decide must first take it, by
+updating it, or leave the decision to a unique index or a compare-and-set `UPDATE`.
 """
 
 from __future__ import annotations
@@ -61,7 +64,10 @@ class Database(Protocol):
     ) -> None: ...
 
     async def migrate(self, package: str) -> None:
-        """Bring the tables of `package` up to date: its `migrations/<dialect>/NNNN_*.sql`, in order, each once."""
+        """Bring the tables of `package` up to date: its `migrations/<dialect>/NNNN_*.sql`, in order, each once.
+
+        Errors: `Conflict` where a newer version of the package has been at the database already.
+        """
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, from one consistent view of the committed rows. It must not write."""

@@ -1,0 +1,85 @@
+"""Migrations: numbered SQL files that make and change the tables of a package.
+
+They lie in `<package>/migrations/<dialect>/NNNN_name.sql`. All that a database has not seen are run in one transaction,
+in the order of their numbers, and recorded in the table `schema_migrations`; a failure leaves the database as it was.
+A file that has been released is never changed: what comes next is a new file.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.resources import files
+
+from agent_server.database.protocol import Connection, Database
+from agent_server.errors import Conflict
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    package TEXT NOT NULL, version INTEGER NOT NULL, applied_at BIGINT NOT NULL, PRIMARY KEY (package, version)
+)"""
+_FILE = re.compile(r"\d{4}_\w+\.sql")
+
+
+def _nothing(connection: Connection) -> None:
+    """On SQLite a writing unit has the database to itself from its beginning."""
+
+
+async def migrate(database: Database, package: str, prepare: Callable[[Connection], None] = _nothing) -> None:
+    """Bring the tables of `package` up to date; `prepare` runs before, in the same transaction, and excludes others.
+
+    Errors: `Conflict` where the database has been migrated by a newer version of the package.
+    """
+    scripts = _scripts(package, database.dialect)
+    await database.write(partial(_apply, package=package, scripts=scripts, prepare=prepare))
+
+
+def _scripts(package: str, dialect: str) -> Mapping[int, list[str]]:
+    """The statements of the package's files by the files' numbers, in order."""
+    folder = files(package) / "migrations" / dialect
+    found = sorted((file for file in folder.iterdir() if _FILE.fullmatch(file.name)), key=lambda file: file.name)
+    scripts = {int(file.name[:4]): _statements(file.read_text("utf-8"), dialect) for file in found}
+    if not scripts or len(scripts) < len(found):
+        raise ValueError(f"{package} needs files migrations/{dialect}/NNNN_name.sql, each with a number of its own")
+    return scripts
+
+
+def _apply(
+    connection: Connection, *, package: str, scripts: Mapping[int, list[str]], prepare: Callable[[Connection], None]
+) -> None:
+    prepare(connection)
+    connection.execute(_TABLE)
+    rows = connection.all("SELECT version FROM schema_migrations WHERE package = :package", package=package)
+    done = {row["version"] for row in rows}
+    if done - scripts.keys():
+        raise Conflict(
+            f"the database has version {max(done)} of the tables of {package}, this program knows {max(scripts)}: "
+            "start the newer program, or restore the backup that was made before it ran"
+        )
+    for version, statements in scripts.items():
+        if version not in done:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(
+                "INSERT INTO schema_migrations (package, version, applied_at) VALUES (:package, :version, now_us())",
+                package=package,
+                version=version,
+            )
+
+
+def _statements(script: str, dialect: str) -> list[str]:
+    """A script in the pieces that the driver takes: PostgreSQL's takes it whole, SQLite's one statement at a time.
+
+    SQLite itself tells where one ends: not in a comment, a string or a trigger's body. It has to end its line.
+    """
+    if dialect == "postgres":
+        return [script]
+    statements, rest = [], ""
+    for line in script.splitlines(keepends=True):
+        rest += line
+        if sqlite3.complete_statement(rest):
+            statements.append(rest)
+            rest = ""
+    return [*statements, rest] if rest.strip() else statements

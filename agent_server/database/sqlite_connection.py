@@ -1,0 +1,170 @@
+"""One connection to a SQLite file: its statements, its settings, and the thread that it lives in."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Self, TypeVar
+
+import aiosqlite
+
+from agent_server.database.containment import json_contains
+from agent_server.database.protocol import Connection, Row
+from agent_server.errors import Conflict, Unavailable
+
+T = TypeVar("T")
+Work = Callable[[Connection], Any]
+Outcome = tuple[Any, BaseException | None]
+"""What a unit of work returned, or what it raised."""
+
+BUSY_SECONDS = 5.0
+"""How long to wait for another process that writes to the same file."""
+
+_SETTINGS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # an fsync with each commit
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA journal_size_limit = 67108864",
+)
+_UNAVAILABLE = frozenset(
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
+)
+_TAKEN = frozenset(
+    (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID)
+)
+
+
+def _told(error: sqlite3.Error) -> Exception:
+    """The driver's error in the house's words, or itself where it is a mistake in the program."""
+    code = getattr(error, "sqlite_errorcode", 0)  # what the sqlite3 module itself raises has none
+    if code in _TAKEN:
+        return Conflict(f"such a row exists already ({error})")
+    if code & 0xFF in _UNAVAILABLE:
+        return Unavailable(f"the database does not answer: {error}")
+    return error
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _first(cursor: sqlite3.Cursor) -> Row | None:
+    row = cursor.fetchone()
+    return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))
+
+
+def _every(cursor: sqlite3.Cursor) -> list[Row]:
+    rows = cursor.fetchall()
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _changed(cursor: sqlite3.Cursor) -> int:
+    return max(cursor.rowcount, 0)
+
+
+class SqliteConnection:
+    """The statements of one transaction on SQLite."""
+
+    skip_locked = ""
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self.raw = raw
+        self.failed: Exception | None = None
+
+    def one(self, sql: str, /, **parameters: object) -> Row | None:
+        return self._run(_first, sql, parameters)
+
+    def all(self, sql: str, /, **parameters: object) -> list[Row]:
+        return self._run(_every, sql, parameters)
+
+    def execute(self, sql: str, /, **parameters: object) -> int:
+        return self._run(_changed, sql, parameters)
+
+    def _run(self, take: Callable[[sqlite3.Cursor], T], sql: str, parameters: dict[str, object]) -> T:
+        try:
+            cursor = self.raw.execute(sql, parameters)
+            taken = take(cursor)
+            cursor.close()  # a statement with rows left to give would hold up the commit
+        except sqlite3.Error as error:
+            self.failed = _told(error)
+            if self.failed is error:
+                raise
+            raise self.failed from error
+        return taken
+
+    def outcome(self, work: Work) -> Outcome:
+        """What `work` returned, or what it raised."""
+        self.failed = None
+        try:
+            value = work(self)
+        except StopIteration as error:  # a future cannot carry it: it would end whoever awaits
+            return None, RuntimeError(f"a unit of work let {error!r} out")
+        except BaseException as error:
+            return None, error
+        return value, self.failed  # work that swallows a statement's error has failed all the same, as on PostgreSQL
+
+
+def _opened(path: str, read_only: bool) -> sqlite3.Connection:
+    raw = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=512)
+    try:
+        for setting in _SETTINGS:
+            raw.execute(setting).fetchall()
+        if read_only:
+            raw.execute("PRAGMA query_only = ON")
+        raw.create_function("now_us", 0, _now_us)
+        raw.create_function("json_contains", 2, json_contains, deterministic=True)
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+class SqliteThread:
+    """One SQLite connection and the thread that it lives in."""
+
+    def __init__(self, path: str, *, read_only: bool) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._refusal: sqlite3.Error | None = None
+        self._thread = aiosqlite.Connection(self._connect, iter_chunk_size=64)
+
+    def _connect(self) -> sqlite3.Connection:
+        """The open connection. A refusal is told later: aiosqlite would leave behind a thread that nobody waits for."""
+        try:
+            raw = _opened(self._path, self._read_only)
+        except sqlite3.Error as error:
+            self._refusal = error
+            return sqlite3.connect(":memory:")
+        self._connection = SqliteConnection(raw)
+        return raw
+
+    async def __aenter__(self) -> Self:
+        await self._thread
+        if self._refusal is not None:
+            await self._thread.close()
+            raise Unavailable(f"SQLite cannot open {self._path}: {self._refusal}") from self._refusal
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._thread.close()
+
+    async def run(self, function: Callable[[SqliteConnection, Any], T], argument: Any) -> T:
+        """What `function` returns when it is called with the connection and `argument` in the connection's thread.
+
+        aiosqlite has no public way to run a function of one's own there, only one for each method of the connection;
+        `_execute` is what all of those call. This is the only place that uses it, and a test guards it.
+        """
+        execute: Callable[..., Awaitable[T]] = self._thread._execute
+        return await execute(function, self._connection, argument)

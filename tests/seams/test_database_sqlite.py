@@ -1,0 +1,72 @@
+"""What SQLite adds to the seam: commits that are shared, and a file that may fail."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent_server.database.sqlite import BATCH, READERS, SqliteDatabase
+from agent_server.errors import Unavailable
+from tests.seams.counters import COUNTERS, Package, add, insert, values
+
+
+async def test_sqlite_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "garbage.db").write_bytes(b"this is no database " * 100)
+    for path in ("file/test.db", "garbage.db", "."):
+        with pytest.raises(Unavailable, match=str(tmp_path)):
+            async with SqliteDatabase(str(tmp_path / path)):
+                pass
+
+
+async def test_sqlite_writers_at_a_time_share_commits(sqlite_url: str, package: Package) -> None:
+    async with SqliteDatabase(sqlite_url.removeprefix("sqlite:///")) as database:
+        await database.migrate(package({"0001_counters.sql": COUNTERS}))
+        before = database.commits
+        await asyncio.gather(*(database.write(insert(f"row {number}")) for number in range(500)))
+        assert database.commits - before <= 500 // BATCH + 2
+        assert len(await database.read(values)) == 502
+
+
+async def test_sqlite_file_that_another_process_holds_is_unavailable_for_all_who_share_the_commit(
+    sqlite_url: str, package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_server.database.sqlite_connection.BUSY_SECONDS", 0.05)
+    path = sqlite_url.removeprefix("sqlite:///")
+    async with SqliteDatabase(path) as database:
+        await database.migrate(package({"0001_counters.sql": COUNTERS}))
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        outcomes = await asyncio.gather(*(database.write(add("a")) for _ in range(10)), return_exceptions=True)
+        assert [str(outcome) for outcome in outcomes] == ["the database does not answer: database is locked"] * 10
+        assert {type(outcome) for outcome in outcomes} == {Unavailable}
+        assert await database.read(values) == {"a": 0, "b": 0}
+        other.close()
+        assert await database.write(add("a")) == 1
+
+
+async def test_sqlite_disk_that_is_full_takes_back_all_who_share_the_commit(sqlite_url: str, package: Package) -> None:
+    async with SqliteDatabase(sqlite_url.removeprefix("sqlite:///")) as database:
+        await database.migrate(package({"0001_counters.sql": COUNTERS}))
+        pages = await database.write(lambda c: c.one("PRAGMA page_count"))
+        assert pages is not None
+        await database.write(lambda c: c.one(f"PRAGMA max_page_count = {pages['page_count']}"))
+        outcomes = await asyncio.gather(
+            database.write(add("a")), database.write(insert("x" * 100_000)), return_exceptions=True
+        )
+        assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
+        assert await database.read(values) == {"a": 0, "b": 0}
+        assert await database.write(add("a")) == 1
+
+
+async def test_sqlite_runs_units_in_the_threads_of_its_connections(sqlite_url: str) -> None:
+    """Guards the one use of aiosqlite's inside, `Connection._execute`."""
+    async with SqliteDatabase(sqlite_url.removeprefix("sqlite:///")) as database:
+        writers = {await database.write(lambda _: threading.get_ident()) for _ in range(5)}
+        readers = await asyncio.gather(*(database.read(lambda _: threading.get_ident()) for _ in range(20)))
+    assert len(writers) == 1
+    assert len({*writers, *readers, threading.get_ident()}) == 2 + READERS

@@ -19,7 +19,7 @@ from litestar.plugins import InitPlugin
 from feedback.database import Database
 from feedback.keyring import KeyRing
 from feedback.logs import RedactTokens
-from feedback.routes.langsmith import langsmith_routers
+from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
 from feedback.schema import Feedback
 from feedback.search import MAX_LIMIT, FeedbackSearch
@@ -61,6 +61,11 @@ class FeedbackPlugin(InitPlugin):
         self.tokens = Tokens(database, self.ring)
         self.store = FeedbackStore(database)
         self._serve_root_info = serve_root_info
+
+    @property
+    def client_info(self) -> dict[str, Any]:
+        """What LangSmith's clients look for in `/info`, for an app that serves that route itself."""
+        return {name: value for name, value in INFO.items() if name != "version"}
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """The app's configuration, with the routes and the lifespan of feedback."""

@@ -34,7 +34,7 @@ class Config:
     """Environment variables for the graphs; the caller of `load` sets those that are not set yet."""
     data_dir: Path = Path(".agent_server")
     """Holds the SQLite files and the token keys."""
-    database_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
     """`postgresql://…`, or nothing for SQLite files in `data_dir`."""
     host: str = "127.0.0.1"
     port: int = 2024

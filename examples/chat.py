@@ -1,0 +1,70 @@
+"""A chat agent with message history that tells jokes about databases.
+
+It needs no key and no network: without `AGENT_MODEL` in the environment a canned model answers. With, for instance,
+`AGENT_MODEL=openai:gpt-4o-mini` (and `pip install langchain langchain-openai`, and a key) a real one does.
+`AGENT_TOKEN_SECONDS` is the canned model's pause before each token.
+"""
+
+import asyncio
+import itertools
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
+from langgraph.graph import START, MessagesState, StateGraph
+
+JOKES = (
+    "A SQL query walks into a bar, goes up to two tables and asks: may I join you?",
+    "Why did the foreign key feel lonely? Nobody kept the reference.",
+    "I would tell you a joke about NoSQL, but I have no tables to put it on.",
+    "There are two hard things in databases: naming, cache invalidation and off-by-one rows.",
+    "Why do indexes never get lost? They always know which page they are on.",
+    "An eventually consistent database walks out of a bar. Then it walks in.",
+    "How many transactions does it take to change a light bulb? Either one, or it was never dark.",
+)
+
+
+class CannedJokes(GenericFakeChatModel):
+    """Tells the jokes in turn, token by token."""
+
+    messages: Iterator[AIMessage | str] = itertools.cycle(JOKES)
+    token_seconds: float = 0.03
+
+    async def _astream(self, *_question: Any, **_options: Any) -> AsyncIterator[ChatGenerationChunk]:
+        tokens = re.findall(r"\s*\S+", str(next(self.messages)))
+        for token in tokens[:-1]:
+            await asyncio.sleep(self.token_seconds)
+            yield ChatGenerationChunk(message=AIMessageChunk(token))
+        yield ChatGenerationChunk(message=AIMessageChunk(tokens[-1], chunk_position="last"))
+
+
+def chat_model() -> BaseChatModel:
+    """The model that `AGENT_MODEL` names, or the canned one."""
+    name = os.environ.get("AGENT_MODEL")
+    if not name:
+        return CannedJokes(token_seconds=float(os.environ.get("AGENT_TOKEN_SECONDS", "0.03")))
+    try:
+        from langchain.chat_models import init_chat_model
+    except ModuleNotFoundError:
+        raise RuntimeError(
+            f"AGENT_MODEL is {name!r}, which needs LangChain: pip install langchain, and the package of the model's "
+            "provider (such as langchain-openai); or unset AGENT_MODEL to use the canned model"
+        ) from None
+    model: BaseChatModel = init_chat_model(name)
+    return model
+
+
+model = chat_model()
+
+
+async def answer(state: MessagesState) -> dict[str, list[BaseMessage]]:
+    """The model's answer to the whole conversation; LangGraph adds it to the history."""
+    return {"messages": [await model.ainvoke(state["messages"])]}
+
+
+graph = StateGraph(MessagesState).add_node("answer", answer).add_edge(START, "answer").compile()

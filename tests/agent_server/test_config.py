@@ -1,0 +1,142 @@
+"""The configuration: a file, the environment over it, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_server.config import VARIABLES, Config, ConfigError, Graph
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    def write_file(document: Any) -> Path:
+        path = tmp_path / "langgraph.json"
+        path.write_text(document if isinstance(document, str) else json.dumps(document))
+        return path
+
+    return write_file
+
+
+def test_nothing_given_serves_from_a_directory_beside_the_working_one() -> None:
+    config = Config.load(None, {})
+    assert (config.host, config.port, config.jobs) == ("127.0.0.1", 2024, 100)
+    assert config.data_dir == Path.cwd() / ".agent_server"
+    assert config.database_url is None
+    assert config.feedback_expiry == 3 * 3600
+
+
+def test_file_names_graphs_dependencies_and_variables(write: Any, tmp_path: Path) -> None:
+    path = write(
+        {
+            "dependencies": [".", "some-package"],
+            "graphs": {"a": "./a.py:graph", "b": {"path": "pack.age:make", "description": "Makes"}},
+            "env": {"KEY": "value", "NUMBER": 3},
+            "http": {"cors": {"allow_origins": ["https://example.com"]}},
+        }
+    )
+    config = Config.load(path, {})
+    assert config.directory == tmp_path
+    assert config.graphs == {"a": Graph("./a.py:graph"), "b": Graph("pack.age:make", "Makes")}
+    assert config.dependencies == (".", "some-package")
+    assert config.env == {"KEY": "value", "NUMBER": "3"}
+    assert config.cors_origins == ("https://example.com",)
+    assert config.data_dir == tmp_path / ".agent_server"
+
+
+def test_env_may_be_the_path_of_a_file(write: Any, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# comment\nexport A=1\nB = 'two # 2' \nC=three # 3\n\nD=\"4\"\nnot a line\n")
+    config = Config.load(write({"env": ".env"}), {})
+    assert config.env == {"A": "1", "B": "two # 2", "C": "three", "D": "4"}
+
+
+def test_environment_wins_over_the_file_and_empty_counts_as_unset(write: Any, tmp_path: Path) -> None:
+    path = write({"http": {"cors": {"allow_origins": ["*"]}}})
+    environ = {
+        "AGENT_SERVER_DATA_DIR": str(tmp_path / "elsewhere"),
+        "DATABASE_URL": "postgresql://user:secret@host/name",
+        "AGENT_SERVER_PORT": "8123",
+        "AGENT_SERVER_PUBLIC_URL": "https://example.com/",
+        "AGENT_SERVER_TRUST_FORWARDED": "true",
+        "AGENT_SERVER_FEEDBACK_EXPIRY": "60",
+        "AGENT_SERVER_CORS_ORIGINS": "https://a.example, https://b.example",
+        "AGENT_SERVER_JOBS": "",
+    }
+    config = Config.load(path, environ)
+    assert config.data_dir == tmp_path / "elsewhere"
+    assert config.database_url == "postgresql://user:secret@host/name"
+    assert (config.port, config.jobs) == (8123, 100)
+    assert config.public_url == "https://example.com"
+    assert config.trust_forwarded is True
+    assert config.feedback_expiry == 60.0
+    assert config.cors_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("AGENT_SERVER_PORT", "eighty", "a whole number from 0 to 65535"),
+        ("AGENT_SERVER_PORT", "70000", "a whole number from 0 to 65535"),
+        ("AGENT_SERVER_TRUST_FORWARDED", "maybe", "true or false"),
+        ("AGENT_SERVER_FEEDBACK_EXPIRY", "-1", "a number of seconds greater than 0"),
+        ("AGENT_SERVER_FEEDBACK_EXPIRY", "nan", "a number of seconds greater than 0"),
+        ("AGENT_SERVER_LOG_FORMAT", "xml", "console or json"),
+        ("AGENT_SERVER_PUBLIC_URL", "example.com", "http or https"),
+    ],
+)
+def test_wrong_variable_is_named_with_its_value_and_what_would_be_right(name: str, value: str, right: str) -> None:
+    with pytest.raises(ConfigError, match=name) as caught:
+        Config.load(None, {name: value})
+    assert value[:8] in str(caught.value)
+    assert right in str(caught.value)
+
+
+def test_wrong_database_url_is_refused_without_its_password() -> None:
+    with pytest.raises(ConfigError, match="DATABASE_URL starts with 'mysql'") as caught:
+        Config.load(None, {"DATABASE_URL": "mysql://user:secret@host/name"})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{", "cannot be read as JSON"),
+        ([], "must hold a JSON object"),
+        ({"graphs": []}, "graphs is "),
+        ({"graphs": {"a": "./a.py"}}, "graphs.a is './a.py'; it must name a file or module and a variable"),
+        ({"graphs": {"a": {"description": "x"}}}, "graphs.a is None"),
+        ({"graphs": {"a": {"path": "a:b", "description": 1}}}, "graphs.a.description is 1"),
+        ({"dependencies": "."}, "dependencies is '.'; it must be a list of strings"),
+        ({"env": 3}, "env is 3"),
+        ({"env": "missing.env"}, "missing.env"),
+        ({"http": {"cors": {"allow_origins": "*"}}}, "http.cors.allow_origins"),
+    ],
+)
+def test_wrong_file_is_explained(write: Any, document: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.load(write(document), {})
+    assert message in str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"langgraph\.json: there is no such file"):
+        Config.load(tmp_path / "langgraph.json", {})
+
+
+def test_secret_is_not_in_what_is_printed_of_a_config() -> None:
+    shown = repr(Config.load(None, {"AGENT_SERVER_FEEDBACK_SECRET": "hush", "DATABASE_URL": "postgres://u:hush@h/d"}))
+    assert "hush" not in shown
+
+
+def test_every_variable_stands_for_a_setting() -> None:
+    settings = {one.name for one in fields(Config)}
+    assert {setting for setting, _, _ in VARIABLES.values()} == settings - {
+        "directory",
+        "graphs",
+        "dependencies",
+        "env",
+    }

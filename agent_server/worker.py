@@ -17,6 +17,7 @@ from agent_server.schema import CancelAction
 
 log = structlog.get_logger("agent_server")
 
+CLAIM_AT_ONCE = 16
 LOOK_SECONDS = 1.0
 """How often an idle worker looks at the queue without being rung: for delayed runs, expired leases and lost rings."""
 
@@ -52,23 +53,25 @@ class Worker:
     async def _take_runs(self, attempts: TaskGroup, slots: anyio.Semaphore) -> None:
         async with self._around.broker.listen(QUEUE) as bell:
             while True:
-                await slots.acquire()
-                claim = await self._next()
-                if claim is None:
-                    slots.release()
-                    await bell.wait(LOOK_SECONDS)
-                else:
+                async with slots:
+                    pass  # at least one is free now
+                free = min(slots.value, CLAIM_AT_ONCE)
+                claims = await self._next(free)
+                for claim in claims:
+                    slots.acquire_nowait()
                     attempts.start_soon(self._work_on, claim, slots)
+                if len(claims) < free:
+                    await bell.wait(LOOK_SECONDS)
 
-    async def _next(self) -> Claim | None:
-        claim = None
+    async def _next(self, at_most: int) -> list[Claim]:
+        claims: list[Claim] = []
         try:
             with anyio.CancelScope(shield=True):  # a claim that is written but not worked on would wait for its lease
-                claim = await self._around.runs.claim(self._lease_seconds)
+                claims = await self._around.runs.claim(at_most, self._lease_seconds)
         except AgentServerError as error:
             log.error("queue_unreachable", error=str(error))
             await anyio.sleep(LOOK_SECONDS)
-        return claim
+        return claims
 
     async def _work_on(self, claim: Claim, slots: anyio.Semaphore) -> None:
         run = claim.run

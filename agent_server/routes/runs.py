@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, post
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, Parameter
 from litestar.types import ASGIApp
 
 from agent_server.config import Config
@@ -17,7 +17,9 @@ from agent_server.streams import RunStreams
 
 LastEventId = Annotated[
     str | None,
-    Parameter(header="Last-Event-ID", description="The id of the last event received: the stream goes on after it."),
+    HeaderParameter(
+        name="Last-Event-ID", description="The id of the last event received: the stream goes on after it."
+    ),
 ]
 CancelOnDisconnect = Annotated[
     bool, Parameter(description="Whether the run is to be cancelled when this client leaves before its end.")

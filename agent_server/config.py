@@ -33,7 +33,7 @@ class Config:
     env: Mapping[str, str] = field(default_factory=dict)
     """Environment variables for the graphs; the caller of `load` sets those that are not set yet."""
     data_dir: Path = Path(".agent_server")
-    """Holds the SQLite files and the token keys."""
+    """Holds the SQLite files."""
     database_url: str | None = field(default=None, repr=False)
     """`postgresql://…`, or nothing for SQLite files in `data_dir`."""
     host: str = "127.0.0.1"
@@ -49,7 +49,7 @@ class Config:
     feedback_expiry: float = 3 * 3600.0
     """How long feedback URLs take answers, in seconds."""
     feedback_secret: str | None = field(default=None, repr=False)
-    """The key that seals tokens; without it one is made and kept in `data_dir`."""
+    """Mixed into the keys that seal tokens, so that the database alone does not suffice to make them."""
     mint_timeout: float = 5.0
     """How long a run's end waits for its feedback URLs, in seconds."""
     max_body_bytes: int = 64 * 1024 * 1024
@@ -208,7 +208,7 @@ def _one_of(*choices: str) -> Callable[[str, str], str]:
 
 
 VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
-    "AGENT_SERVER_DATA_DIR": ("data_dir", _path, "directory of the SQLite files and the token keys"),
+    "AGENT_SERVER_DATA_DIR": ("data_dir", _path, "directory of the SQLite files"),
     "DATABASE_URL": ("database_url", _url("postgresql", "postgres"), "PostgreSQL; SQLite files when unset"),
     "AGENT_SERVER_HOST": ("host", _text, "address to listen on"),
     "AGENT_SERVER_PORT": ("port", _whole(0, 65535), "port to listen on; 0 takes a free one"),
@@ -217,7 +217,11 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_TRUST_FORWARDED": ("trust_forwarded", _flag, "believe the X-Forwarded headers of a proxy in front"),
     "AGENT_SERVER_FEEDBACK_ON_ERROR": ("feedback_on_error", _flag, "feedback URLs for runs that fail, too"),
     "AGENT_SERVER_FEEDBACK_EXPIRY": ("feedback_expiry", _seconds, "seconds that feedback URLs take answers"),
-    "AGENT_SERVER_FEEDBACK_SECRET": ("feedback_secret", _text, "key that seals tokens; made and kept when unset"),
+    "AGENT_SERVER_FEEDBACK_SECRET": (
+        "feedback_secret",
+        _text,
+        "kept outside the database, so that a copy of it cannot make URLs; 16 characters or more, never to change",
+    ),
     "AGENT_SERVER_MINT_TIMEOUT": ("mint_timeout", _seconds, "seconds that a run's end waits for its feedback URLs"),
     "AGENT_SERVER_MAX_BODY_BYTES": ("max_body_bytes", _whole(1024, 1 << 40), "largest request body"),
     "AGENT_SERVER_LEASE_SECONDS": (

@@ -8,8 +8,13 @@ strict and happens at the door only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -19,75 +24,177 @@ MAX_DEPTH = 128
 """How deep arrays and objects may be nested in a request: deeper than any real input, far from Python's own limit."""
 
 
+def encode(value: Any) -> bytes:
+    """`value` as compact UTF-8 JSON on one line (a `msgspec.Raw` in it goes as it is). Never raises.
+
+    NaN and the infinities become `null`, bytes base64, a named tuple an array.
+    """
+    try:
+        return _encoder.encode(value)
+    except Exception:  # whatever the methods of a graph's own objects raise
+        return _encode_tamed(value)
+
+
 def _plain(value: Any) -> Any:
-    """What JSON can say of a value that msgspec does not know."""
-    if callable(dump := getattr(value, "model_dump", None)):
-        return dump()
-    if callable(dump := getattr(value, "_asdict", None)):
-        return dump()
+    """What JSON can say of a value that msgspec does not know. Raises whatever the value's own methods raise."""
+    if not isinstance(value, type):
+        for method in ("model_dump", "dict", "_asdict", "tolist"):  # Pydantic 2 and 1, rows, arrays
+            if callable(dump := getattr(value, method, None)):
+                return dump()
+    if value is None or isinstance(value, bool):  # only asked for the keys of a dict
+        return {None: "null", True: "true", False: "false"}[value]
+    for kind, exact in _SUBCLASSED:
+        if isinstance(value, kind):
+            return exact(value)
     if isinstance(value, BaseException):
         return {"error": type(value).__name__, "message": str(value)}
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, Iterable):
+    if isinstance(value, Collection):  # not every iterable: to iterate a generator would take it from the graph
         return list(value)
     return str(value)
 
 
+_SUBCLASSED: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+    (bytes, bytes.__bytes__),
+)
+"""Types that msgspec knows but for their subclasses, and how to get at what such an object really holds."""
+
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 
 
-def encode(value: Any) -> bytes:
-    """`value` as compact UTF-8 JSON on one line."""
+def _encode_tamed(value: Any) -> bytes:
+    """As `encode`, by a slow road: a copy in which everything is plain."""
     try:
-        return _encoder.encode(value)
-    except (TypeError, UnicodeEncodeError, ValueError, msgspec.MsgspecError):
-        return _encoder.encode(_tame(value, MAX_DEPTH))
+        return _encoder.encode(_Taming().tamed(value, MAX_DEPTH))
+    except Exception:  # say, almost no stack left
+        return _encoder.encode(_text(value))
 
 
-def _tame(value: Any, depth: int) -> Any:
-    """A copy of `value` with string keys, no lone surrogates and no endless depth: the slow road of `encode`."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if value is None or isinstance(value, (bool, int, float, msgspec.Raw)):
-        return value
-    if depth == 0:
-        return "…"
-    if isinstance(value, Mapping):
-        return {_tame(str(key), 1): _tame(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_tame(item, depth - 1) for item in value]
-    return _tame(msgspec.to_builtins(value, enc_hook=_plain, str_keys=True), depth - 1)
+_AS_THEY_ARE = (bytes, bytearray, memoryview, date, time, timedelta, Decimal, UUID, msgspec.Raw)
+"""Leaves that msgspec writes whatever is in them."""
+
+_CUT = "…"
+"""Stands for what is too deep, what contains itself, and what is too much."""
 
 
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+class _Taming:
+    """One walk through a value, that ends whatever the value is."""
+
+    REPEATS_UNTIL = 10_000
+    """How many containers are opened before none is opened a second time, where something contains itself: things that
+    all refer to each other have more ways through them than can be written."""
+    ENDS_AT = 2_000_000
+    """How many containers are opened at all, for those that make new ones whenever they are looked at."""
+
+    def __init__(self) -> None:
+        self._above: set[int] = set()
+        self._round = False
+        """Whether something that contains itself was met."""
+        self._count = 0
+        self._seen: dict[int, object] = {}
+        """All that was opened, by `id`; kept, so that no other object comes to have the same."""
+
+    def tamed(self, value: Any, depth: int) -> Any:
+        """A copy with string keys, whole characters and at most `depth` levels."""
+        if isinstance(value, Enum):
+            value = value.value
+        if value is None or isinstance(value, (bool, float, *_AS_THEY_ARE)):
+            return value
+        if isinstance(value, str):
+            return _whole(value)
+        if isinstance(value, int):
+            return int(value) if value.bit_length() < 8192 else hex(value)  # str() refuses more than 4,300 digits
+        if depth == 0 or self._enough(value):
+            return _CUT
+        self._above.add(id(value))
+        try:
+            return self._opened(value, depth - 1)
+        except Exception:  # from the value's own methods; its neighbours are still written
+            return _text(value)
+        finally:
+            self._above.discard(id(value))
+
+    def _enough(self, value: Any) -> bool:
+        if id(value) in self._above:
+            self._round = True
+            return True
+        repeated = id(value) in self._seen
+        self._seen[id(value)] = value
+        self._count += 1
+        return self._count > self.ENDS_AT or (repeated and self._round and self._count > self.REPEATS_UNTIL)
+
+    def _opened(self, value: Any, depth: int) -> Any:
+        if isinstance(value, msgspec.Struct):
+            value = msgspec.structs.asdict(value)
+        elif is_dataclass(value) and not isinstance(value, type):
+            value = {field.name: getattr(value, field.name) for field in fields(value)}
+        if isinstance(value, Mapping):
+            return {_key(key): self.tamed(item, depth) for key, item in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self.tamed(item, depth) for item in value]
+        return self.tamed(_plain(value), depth)
+
+
+def _key(key: Any) -> str:
+    """The name that a dict's key has in JSON: msgspec's, where it has one."""
+    if not isinstance(key, str):
+        try:
+            [key] = msgspec.to_builtins({key: None}, str_keys=True, enc_hook=_plain)
+        except Exception:
+            return _text(key)
+    return _whole(key)
+
+
+def _text(value: Any) -> str:
+    try:
+        return _whole(str(value))
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
+def _whole(text: str) -> str:
+    """`text` with surrogate pairs joined and lone surrogates replaced by U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def check_body(body: bytes, limit: int) -> None:
-    """Refuse what no store could give back as it came: too large, too deep, not UTF-8, or with NUL characters in it.
+    """Refuse JSON that no store could give back as it came, or that is none.
 
-    The rest (malformed JSON, NaN, lone surrogates, wrong types) is refused where the body is decoded.
+    Too large is `TooLarge`. Not UTF-8, malformed (NaN and lone surrogates are), numbers beyond a float's range, NUL
+    characters and too deep are `Invalid`. An empty body passes: whether there must be one, the endpoint knows.
     """
     if len(body) > limit:
         raise TooLarge(f"The request body has {len(body):,} bytes; this server takes at most {limit:,}")
+    if not body:
+        return
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Invalid(f"The request body is not UTF-8 (byte {error.start}); send JSON encoded as UTF-8") from None
     if b"\\u0000" in body and _ESCAPED_NUL.search(body):
         raise Invalid("The request body has a NUL character (\\u0000) in a string; leave it out")
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+    if _depth(body) > MAX_DEPTH:
         raise Invalid(f"The request body is nested more than {MAX_DEPTH} levels deep; send a flatter one")
 
 
 def _depth(body: bytes) -> int:
-    depth = deepest = 0
-    for match in _STRING_OR_BRACKET.finditer(body):
-        token = match[0]
-        if token in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token in b"]}":
-            depth -= 1
-    return deepest
+    """How many arrays and objects lie within each other at the deepest place of a JSON text."""
+    # All of it is decoded, since msgspec checks no number of what it only passes on as `Raw`.
+    try:
+        level = [msgspec.json.decode(body)]
+    except msgspec.DecodeError as error:
+        raise Invalid(f"Invalid JSON in request body: {error}") from None
+    except RecursionError:
+        return MAX_DEPTH + 1
+    depth = 0
+    while level := [one for one in level if isinstance(one, (dict, list))]:
+        depth += 1
+        level = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]
+    return depth

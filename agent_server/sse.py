@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import lru_cache
 from typing import cast
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -17,7 +19,19 @@ SEND_TIMEOUT_SECONDS = 60
 
 def frame(part: StreamPart, event_id: str) -> bytes:
     """The bytes of one event, as the official server lays them out: CRLF, one line of JSON, the id after the data."""
-    return b"event: %b\r\ndata: %b\r\nid: %b\r\n\r\n" % (part.event.encode(), encode(part.data), event_id.encode())
+    data = encode(part.data)
+    if 10 in data or 13 in data:  # between the tokens of JSON that came as text, say a request's own input
+        data = data.translate(None, b"\r\n")
+    return b"event: %b\r\ndata: %b\r\nid: %b\r\n\r\n" % (_event_name(part.event), data, event_id.encode())
+
+
+_NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\ud800-\udfff]")
+
+
+@lru_cache(maxsize=1024)
+def _event_name(event: str) -> bytes:
+    """The event's name, on one line whatever the names of the subgraphs in it."""
+    return _NOT_IN_A_LINE.sub("\ufffd", event).encode()
 
 
 def frame_data(event: bytes) -> bytes:

@@ -39,8 +39,8 @@ class CannedJokes(GenericFakeChatModel):
         tokens = re.findall(r"\s*\S+", str(next(self.messages)))
         for token in tokens[:-1]:
             await asyncio.sleep(self.token_seconds)
-            yield ChatGenerationChunk(message=AIMessageChunk(token))
-        yield ChatGenerationChunk(message=AIMessageChunk(tokens[-1], chunk_position="last"))
+            yield ChatGenerationChunk(message=AIMessageChunk(content=token))
+        yield ChatGenerationChunk(message=AIMessageChunk(content=tokens[-1], chunk_position="last"))
 
 
 def chat_model() -> BaseChatModel:

@@ -205,6 +205,8 @@ def _input(run: AgentRun) -> Any:
 
 def _goto(target: Any) -> Any:
     if isinstance(target, dict):
+        if not isinstance(target.get("node"), str):
+            raise ValueError('command.goto must be the name of a node, {"node": name, "input": …}, or a list of these')
         return Send(target["node"], target.get("input"))
     if isinstance(target, list):
         return [_goto(one) for one in target]
@@ -227,7 +229,8 @@ async def _left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:
 
 async def _is_over(graph: Graph, run: AgentRun, state: StateSnapshot) -> bool:
     """Whether an earlier attempt came to its end, by itself or at an interrupt, and only could not say so."""
-    if all(task.interrupts or task.result for task in state.tasks):
+    waits = any(task.interrupts for task in state.tasks)
+    if not state.next or (waits and all(task.interrupts or task.result for task in state.tasks)):
         return True
     if _any_of(state.next, run.kwargs.interrupt_before or graph.interrupt_before_nodes):
         return True

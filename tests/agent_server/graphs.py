@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.runnables import RunnableConfig
-from langgraph.config import get_stream_writer
+from langgraph.config import get_config, get_stream_writer
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
@@ -29,8 +28,8 @@ async def chat_node(state: MessagesState) -> dict[str, list[BaseMessage]]:
     return {"messages": [await model.ainvoke(state["messages"])]}
 
 
-async def canned_node(_: MessagesState) -> dict[str, list[BaseMessage]]:
-    return {"messages": [AIMessage("hello", id="m1")]}
+async def canned_node(state: MessagesState) -> dict[str, list[BaseMessage]]:
+    return {"messages": [AIMessage("hello", id=f"m{len(state['messages'])}")]}
 
 
 async def double(state: State) -> State:
@@ -41,8 +40,8 @@ async def ask(state: State) -> State:
     return {"x": state["x"] + interrupt({"question": "how many?"}), "log": ["ask"]}
 
 
-async def boom(_: State) -> State:
-    raise ValueError("boom é <1>")
+async def boom(state: State) -> State:
+    raise ValueError(f"boom é <{len(state['log'])}>")
 
 
 async def write(state: State) -> State:
@@ -52,9 +51,10 @@ async def write(state: State) -> State:
     return {"x": state["x"] + 1}
 
 
-async def show(_: State, config: RunnableConfig, runtime: Runtime[Context]) -> State:
+async def show(state: State, runtime: Runtime[Context]) -> State:
+    config = get_config()
     shown = {name: value for name, value in config["configurable"].items() if not name.startswith("__pregel_")}
-    return {"log": [shown, config["metadata"], config["tags"], runtime.context]}
+    return {"x": state["x"], "log": [shown, config["metadata"], config.get("tags"), runtime.context]}
 
 
 chat = StateGraph(MessagesState).add_node("chat", chat_node).add_edge(START, "chat").compile()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
 from msgspec import structs
 
 from agent_server.agents import Agent, AgentRun, Outcome, StatefulAgent, is_stateful, open_agents
@@ -18,8 +19,14 @@ from agent_server.schema import StreamPart
 from tests.agent_server.agent_runs import ASSISTANT_ID, agent_run, play
 from tests.agent_server.graphs import GRAPHS, State
 
-HUMAN = {"content": "hi", "additional_kwargs": {}, "response_metadata": {}, "type": "human", "name": None}
-AI = {
+HUMAN: dict[str, Any] = {
+    "content": "hi",
+    "additional_kwargs": {},
+    "response_metadata": {},
+    "type": "human",
+    "name": None,
+}
+AI: dict[str, Any] = {
     "content": "Why not",
     "additional_kwargs": {},
     "response_metadata": {},
@@ -456,13 +463,13 @@ async def test_second_attempt_does_not_run_past_a_breakpoint(agents: dict[str, A
 async def test_closing_the_stream_stops_the_graph(tmp_path: Path) -> None:
     begun, stopped = asyncio.Event(), asyncio.Event()
 
-    async def hang(_: State) -> State:
+    async def hang(state: State) -> State:
         begun.set()
         try:
             await asyncio.Event().wait()
         finally:
             stopped.set()
-        return {}
+        return state
 
     graph = StateGraph(State).add_node(hang).add_edge(START, "hang")
     async with open_agents(Config(tmp_path, data_dir=tmp_path), {"hanging": graph}) as agents:
@@ -493,3 +500,48 @@ async def test_sqlite_keeps_checkpoints_over_a_restart(tmp_path: Path) -> None:
         resume = agent_run("asking", None, thread_id=thread_id, command={"resume": 2})
         _, outcome = await play(agents["asking"], resume)
     assert outcome.values["x"] == 6
+
+
+async def test_second_attempt_applies_what_the_crash_left_between_two_checkpoints(agents: dict[str, Agent]) -> None:
+    """A node's writes are kept before the checkpoint that has them applied; a crash may come between the two."""
+    thread_id = str(uuid4())
+    agent = stateful(agents, "doubling")
+    run = agent_run("doubling", {"x": 1}, "checkpoints", thread_id=thread_id)
+    await play(agent, run)
+    checkpointer = agent._checkpointer  # type: ignore[attr-defined]  # to leave what a crash would
+    now = await agent.state(thread_id, None, False)
+    config = {"configurable": now["parent_checkpoint"]}
+    (task,) = (await agent.state(thread_id, now["parent_checkpoint"], False))["tasks"]
+    saved = await checkpointer.aget_tuple(config)
+    await agent.forget_thread(thread_id)
+    parent = {"configurable": {**now["parent_checkpoint"], "checkpoint_id": None}}
+    await checkpointer.aput(parent, saved.checkpoint, saved.metadata, saved.checkpoint["channel_versions"])
+    await checkpointer.aput_writes(config, [write[1:] for write in saved.pending_writes], task["id"])
+
+    _, outcome = await play(agent, again(run))
+    assert outcome == Outcome({"x": 2, "log": ["double"]})
+
+
+async def test_goto_without_a_node_is_explained(agents: dict[str, Agent]) -> None:
+    run = agent_run("asking", None, thread_id=str(uuid4()), command={"goto": {"input": 1}})
+    with pytest.raises(ValueError, match=r"command\.goto must be the name of a node"):
+        await play(agents["asking"], run)
+
+
+async def test_sync_nodes_and_their_sync_subgraphs_run_beside_the_loop(tmp_path: Path) -> None:
+    def inner(state: State) -> State:
+        return {"x": state["x"] + interrupt("how many?")}
+
+    def outer(state: State) -> State:
+        return cast(State, subgraph.invoke(state))
+
+    subgraph = StateGraph(State).add_node(inner).add_edge(START, "inner").compile()
+
+    graph = StateGraph(State).add_node(outer).add_edge(START, "outer")
+    async with open_agents(Config(tmp_path, data_dir=tmp_path), {"outer": graph}) as agents:
+        thread_id = str(uuid4())
+        _, outcome = await play(agents["outer"], agent_run("outer", {"x": 1}, thread_id=thread_id))
+        assert outcome.interrupted
+        resume = agent_run("outer", None, thread_id=thread_id, command={"resume": 1})
+        _, outcome = await play(agents["outer"], resume)
+        assert outcome.values["x"] == 2

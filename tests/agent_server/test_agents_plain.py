@@ -12,7 +12,7 @@ from agent_server.agents import AgentRun, Outcome, PlainAgent
 from agent_server.schema import StreamPart
 from tests.agent_server.agent_runs import ASSISTANT_ID, agent_run, play
 
-AI = {
+AI: dict[str, Any] = {
     "content": "to be",
     "additional_kwargs": {},
     "response_metadata": {},

@@ -1,0 +1,15 @@
+"""The floor of a submission: a Litestar app whose handler takes an answer and does nothing with it."""
+
+from __future__ import annotations
+
+from litestar import Litestar, post
+
+from feedback.schema import FeedbackSubmission, Kept
+
+
+@post("/feedback/tokens/{token:str}", status_code=200)
+async def forget(token: str, data: FeedbackSubmission) -> Kept:  # noqa: ARG001  a handler's parameters are its surface
+    return Kept("00000000-0000-4000-8000-000000000000", "created")
+
+
+app = Litestar([forget], logging_config=None, openapi_config=None)

@@ -1,0 +1,129 @@
+"""The measured processes: servers as users start them, and a process that runs graphs without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60
+ANSWER_SECONDS = 300
+
+
+class Server:
+    """A server process on a port of its own."""
+
+    def __init__(self, process: Process, port: int) -> None:
+        self.port = port
+        self._clock = ~process.pid << 3 | 2  # clock_getcpuclockid(3) on Linux: all threads of a process, in nanoseconds
+
+    def cpu(self) -> float:
+        """Seconds of CPU, user and system, that the process has used since its start."""
+        return time.clock_gettime(self._clock)
+
+
+@asynccontextmanager
+async def agent_server(directory: Path) -> AsyncIterator[Server]:
+    """`agent-server serve` on SQLite files in `directory`, with the measured graphs."""
+    config = directory / "langgraph.json"
+    graphs = {name: f"tests.benchmarks.graphs:{name}" for name in ("tiny", "chat")}
+    config.write_text(json.dumps({"dependencies": [], "graphs": graphs}))
+    port = _free_port()
+    where = ["--config", str(config), "--data-dir", str(directory / "data"), "--port", str(port)]
+    async with _running("agent_server", "serve", *where) as process:
+        yield await _listening(process, port)
+
+
+@asynccontextmanager
+async def nothing_server() -> AsyncIterator[Server]:
+    """The handler that does nothing, in the same kind of process."""
+    port = _free_port()
+    options = ["--no-access-log", "--log-level", "warning", "--port", str(port)]
+    async with _running("uvicorn", "tests.benchmarks.nothing:app", *options) as process:
+        yield await _listening(process, port)
+
+
+class InProcess:
+    """A process that runs what it is told by name, and says what that cost."""
+
+    def __init__(self, process: Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._asked, self._answers = process.stdin, process.stdout
+
+    async def run(self, what: str, times: int) -> dict[str, float]:
+        """The figures of `what`, done `times` times."""
+        self._asked.write(json.dumps([what, times]).encode() + b"\n")
+        async with asyncio.timeout(ANSWER_SECONDS):
+            line = await self._answers.readline()
+        if not line:
+            raise RuntimeError(f"the process that measures {what!r} has ended; see what it wrote to standard error")
+        figures: dict[str, float] = json.loads(line)
+        return figures
+
+
+@asynccontextmanager
+async def in_process(directory: Path) -> AsyncIterator[InProcess]:
+    """A fresh process for floors, with its files in `directory`."""
+    async with _running("tests.benchmarks.in_process", str(directory), stdin=PIPE, stdout=PIPE) as process:
+        yield InProcess(process)
+
+
+@asynccontextmanager
+async def _running(module: str, *arguments: str, stdin: int = DEVNULL, stdout: int = DEVNULL) -> AsyncIterator[Process]:
+    """A Python process that runs a module; terminated when the block is left."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENT_SERVER_")}
+    environment["PYTHONPATH"] = str(ROOT)
+    environment["AGENT_SERVER_LOG_LEVEL"] = "info"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, *arguments, env=environment, cwd=ROOT, stdin=stdin, stdout=stdout, stderr=_log()
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+def _log() -> int | None:
+    """Where a server's log goes: nowhere, but it is written all the same, as its cost belongs to a run."""
+    return None if os.environ.get("BENCH_LOGS") else DEVNULL
+
+
+async def _listening(process: Process, port: int) -> Server:
+    async with asyncio.timeout(START_SECONDS):
+        while process.returncode is None:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return Server(process, port)
+    raise RuntimeError("the server ended at its start; set BENCH_LOGS=1 to see why")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "python": sys.version.split()[0],
+        "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 1),
+    }

@@ -1,0 +1,182 @@
+"""What is measured: each side does its work once a round, and gives figures by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from statistics import median, quantiles
+from time import perf_counter
+
+from msgspec import Struct
+from uuid_utils import uuid7
+
+from tests.benchmarks.graphs import CHAT_INPUT, TINY_INPUT, TOKENS
+from tests.benchmarks.in_process import KEYS
+from tests.benchmarks.processes import InProcess, Server
+from tests.benchmarks.wire import Connection, Streamed, repeat, request
+
+Figures = dict[str, float]
+Side = Callable[[], Awaitable[Figures]]
+
+TINY_RUN = {"assistant_id": "tiny", "input": TINY_INPUT, "stream_mode": "values"}
+CHAT_RUN = {"assistant_id": "chat", "input": CHAT_INPUT, "stream_mode": "messages-tuple"}
+ANSWER = {"score": 1, "comment": "That one made me laugh."}
+CLIENTS = 32
+URLS_A_REQUEST = 100
+
+
+class Amounts(Struct, frozen=True):
+    """How much a round does."""
+
+    runs: int
+    streams: int
+    runs_a_client: int
+    submit_seconds: float
+    submitters: tuple[int, ...]
+    mints: int
+
+
+FULL = Amounts(runs=60, streams=3, runs_a_client=8, submit_seconds=1.0, submitters=(32, 256), mints=150)
+QUICK = Amounts(runs=4, streams=1, runs_a_client=1, submit_seconds=0.1, submitters=(4,), mints=5)
+
+
+def all_sides(amounts: Amounts, server: Server, nothing: Server, floors: InProcess) -> list[Side]:
+    """Every side, each floor next to what stands on it."""
+    sides = [
+        _floor("plain", floors, amounts.runs),
+        _sequential("stateless", server, amounts.runs, _stateless_run),
+        _floor("memory", floors, amounts.runs),
+        _sequential("thread", server, amounts.runs, _thread_run),
+        _floor("sqlite", floors, amounts.runs),
+        _concurrent("stateless32", server, amounts.runs_a_client, _stateless_run),
+        _concurrent("thread32", server, amounts.runs_a_client, _thread_run),
+        _floor("tokens", floors, amounts.streams),
+        _streams(server, amounts.streams),
+        _floor("insert", floors, amounts.mints),
+        _floor("mint", floors, amounts.mints),
+        _batches(server, amounts.mints // 5),
+    ]
+    for count in amounts.submitters:
+        sides.append(_submissions("nothing", nothing, count, amounts.submit_seconds))
+        sides.append(_submissions("submit", server, count, amounts.submit_seconds))
+    return sides
+
+
+async def _stateless_run(connection: Connection) -> Streamed:
+    return _whole(await connection.stream("/runs/stream", TINY_RUN))
+
+
+async def _thread_run(connection: Connection) -> Streamed:
+    """A run on a new thread; the times are the run's own, the thread is made before."""
+    thread = await connection.post("/threads", {})
+    return _whole(await connection.stream(f"/threads/{thread['thread_id']}/runs/stream", TINY_RUN))
+
+
+def _whole(seen: Streamed) -> Streamed:
+    """The stream, after a look that it is one of a run that has succeeded."""
+    if seen.body.count(b"event: values") != 2 or b"event: error" in seen.body:
+        raise RuntimeError(f"a measured run went wrong: {seen.body!r}")
+    return seen
+
+
+Run = Callable[[Connection], Awaitable[Streamed]]
+
+
+def _sequential(name: str, server: Server, times: int, run: Run) -> Side:
+    async def side() -> Figures:
+        connection = await Connection.open(server.port)
+        cpu = server.cpu()
+        seen = [await run(connection) for _ in range(times)]
+        cpu = server.cpu() - cpu
+        connection.close()
+        return {
+            f"{name} cpu": cpu * 1000 / times,
+            f"{name} first p50": median(one.first_event for one in seen) * 1000,
+            f"{name} first p95": quantiles((one.first_event for one in seen), n=20)[-1] * 1000,
+            f"{name} end p50": median(one.end for one in seen) * 1000,
+        }
+
+    return side
+
+
+def _concurrent(name: str, server: Server, times: int, run: Run) -> Side:
+    async def client() -> None:
+        connection = await Connection.open(server.port)
+        for _ in range(times):
+            await run(connection)
+        connection.close()
+
+    async def side() -> Figures:
+        cpu, began = server.cpu(), perf_counter()
+        await asyncio.gather(*(client() for _ in range(CLIENTS)))
+        cpu, wall = server.cpu() - cpu, perf_counter() - began
+        return {f"{name} cpu": cpu * 1000 / (CLIENTS * times), f"{name} rate": CLIENTS * times / wall}
+
+    return side
+
+
+def _streams(server: Server, times: int) -> Side:
+    async def side() -> Figures:
+        connection = await Connection.open(server.port)
+        cpu, began = server.cpu(), perf_counter()
+        for _ in range(times):
+            seen = await connection.stream("/runs/stream", CHAT_RUN)
+            if seen.body.count(b"event: messages") < TOKENS:
+                raise RuntimeError(f"a measured stream lost tokens: it ends with {seen.body[-300:]!r}")
+        cpu, wall = server.cpu() - cpu, perf_counter() - began
+        connection.close()
+        return {"token cpu": cpu * 1e6 / (times * TOKENS), "token rate": times * TOKENS / wall}
+
+    return side
+
+
+def _floor(name: str, floors: InProcess, times: int) -> Side:
+    async def side() -> Figures:
+        return {f"{name} {figure}": value for figure, value in (await floors.run(name, times)).items()}
+
+    return side
+
+
+def _orders(count: int) -> list[dict[str, str]]:
+    """What `count` URLs are asked for with: the keys of one run, and of the next."""
+    runs = [str(uuid7()) for _ in range(0, count, len(KEYS))]
+    return [{"run_id": run_id, "feedback_key": key} for run_id in runs for key in KEYS][:count]
+
+
+def _batches(server: Server, times: int) -> Side:
+    async def side() -> Figures:
+        connection = await Connection.open(server.port)
+        bodies = [_orders(URLS_A_REQUEST) for _ in range(times)]
+        cpu, began = server.cpu(), perf_counter()
+        for body in bodies:
+            await connection.post("/feedback/tokens", body)
+        cpu, wall = server.cpu() - cpu, perf_counter() - began
+        connection.close()
+        urls = times * URLS_A_REQUEST
+        return {"batch cpu": cpu * 1e6 / urls, "batch wall": wall * 1e6 / urls}
+
+    return side
+
+
+def _submissions(name: str, server: Server, count: int, seconds: float) -> Side:
+    """Answers through `count` connections at once, each to a URL of its own."""
+    messages: list[bytes] = []
+
+    async def side() -> Figures:
+        if not messages:
+            messages.extend(request(path, ANSWER) for path in await _paths(name, server, count))
+        cpu, began = server.cpu(), perf_counter()
+        answered = await repeat(server.port, messages, seconds)
+        cpu, wall = server.cpu() - cpu, perf_counter() - began
+        return {f"{name} {count} rate": answered / wall, f"{name} {count} cpu": cpu * 1e6 / answered}
+
+    return side
+
+
+async def _paths(name: str, server: Server, count: int) -> list[str]:
+    if name == "nothing":
+        return [f"/feedback/tokens/{uuid7()}" for _ in range(count)]
+    connection = await Connection.open(server.port)
+    minted = await connection.post("/feedback/tokens", _orders(count))
+    connection.close()
+    return ["/feedback/tokens/" + one["url"].rsplit("/", 1)[-1] for one in minted]

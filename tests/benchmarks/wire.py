@@ -1,0 +1,132 @@
+"""A lean HTTP client: the client of a measurement must not be what is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from time import perf_counter
+from typing import Any, cast
+
+import msgspec
+
+_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+REPLY_SECONDS = 60
+
+
+def request(path: str, body: object) -> bytes:
+    """The bytes of a POST of `body` as JSON on a connection that is kept."""
+    data = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(data)}"
+    return head.encode() + b"\r\n\r\n" + data
+
+
+class Streamed(msgspec.Struct):
+    """What a stream's client saw; times in seconds since it sent its request."""
+
+    first_event: float
+    end: float
+    body: bytes
+
+
+class Connection:
+    """One kept connection, for requests in sequence."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def open(cls, port: int) -> Connection:
+        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 24))
+
+    def close(self) -> None:
+        self._writer.close()
+
+    async def post(self, path: str, body: object) -> Any:
+        """The JSON that the server answers with."""
+        async with asyncio.timeout(REPLY_SECONDS):
+            self._writer.write(request(path, body))
+            head = await self._head()
+            length = _LENGTH.search(head)
+            assert length, head
+            return json.loads(await self._reader.readexactly(int(length[1])))
+
+    async def stream(self, path: str, body: object) -> Streamed:
+        """The chunks of a streamed answer to its end."""
+        async with asyncio.timeout(REPLY_SECONDS):
+            began = perf_counter()
+            self._writer.write(request(path, body))
+            await self._head()
+            first, chunks = 0.0, []
+            while size := int(await self._reader.readline(), 16):
+                chunks.append(await self._reader.readexactly(size))
+                first = first or perf_counter() - began
+                await self._reader.readexactly(2)
+            await self._reader.readexactly(2)
+            return Streamed(first, perf_counter() - began, b"".join(chunks))
+
+    async def _head(self) -> bytes:
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"the server refused a measured request: {head[:200]!r}")
+        return head
+
+
+class Repeater(asyncio.Protocol):
+    """One connection that sends the same request again as soon as the last is answered, until it is told to stop."""
+
+    def __init__(self, message: bytes) -> None:
+        self.answered = 0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._message = message
+        self._seen = b""
+        self._stopping = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._message)
+
+    def data_received(self, data: bytes) -> None:
+        self._seen += data
+        head, mark, body = self._seen.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head) if mark else None
+        if length is None or len(body) < int(length[1]):
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            self._end(RuntimeError(f"the server refused a measured request: {self._seen[:300]!r}"))
+            return
+        self.answered += 1
+        self._seen = b""
+        if self._stopping:
+            self._end()
+        else:
+            self._transport.write(self._message)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end(error or ConnectionError("the server closed a measured connection"))
+
+    def stop(self) -> None:
+        """Send no more after the answer that is awaited now."""
+        self._stopping = True
+
+    def _end(self, error: Exception | None = None) -> None:
+        if not self.done.done():
+            self.done.set_exception(error) if error else self.done.set_result(None)
+            self._transport.close()
+
+
+async def repeat(port: int, messages: list[bytes], seconds: float) -> int:
+    """How many answers come in `seconds`, each message being repeated on a connection of its own."""
+    loop = asyncio.get_running_loop()
+    repeaters = []
+    for message in messages:
+        _, repeater = await loop.create_connection(lambda message=message: Repeater(message), "127.0.0.1", port)
+        repeaters.append(repeater)
+    before = sum(repeater.answered for repeater in repeaters)
+    await asyncio.sleep(seconds)
+    count = sum(repeater.answered for repeater in repeaters) - before
+    for repeater in repeaters:
+        repeater.stop()
+    async with asyncio.timeout(REPLY_SECONDS):
+        await asyncio.gather(*(repeater.done for repeater in repeaters))
+    return count

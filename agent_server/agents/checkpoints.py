@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from agent_server.config import Config
+from agent_server.config import Config, ConfigError
 
 
 class Checkpointer(BaseCheckpointSaver[str]):
@@ -24,11 +24,14 @@ class Checkpointer(BaseCheckpointSaver[str]):
 
 
 def open_checkpointer(config: Config) -> AbstractAsyncContextManager[Checkpointer]:
-    """The saver that `config` asks for, set up; closed when the block is left."""
+    """The saver that `config` asks for, set up; closed when the block is left. Errors: `ConfigError`."""
     if config.database_url is None:
         from agent_server.agents.checkpoints_sqlite import open_sqlite  # the extra "langgraph"
 
         return open_sqlite(config.data_dir / "checkpoints.db")
-    from agent_server.agents.checkpoints_postgres import open_postgres  # the extra "postgres"
-
+    try:
+        from agent_server.agents.checkpoints_postgres import open_postgres  # the extra "postgres"
+    except ModuleNotFoundError as error:
+        install = "pip install 'agent-server[postgres]'"
+        raise ConfigError(f"DATABASE_URL needs the module {error.name}; install it: {install}") from error
     return open_postgres(config.database_url)

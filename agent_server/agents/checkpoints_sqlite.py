@@ -50,10 +50,10 @@ _OF_RUN = "thread_id = :thread AND json_extract(CAST(metadata AS TEXT), '$.run_i
 class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
     """LangGraph's SQLite saver and its tables, with what every run does made cheap.
 
-    The original makes five thread hops and a durable commit of its own for each of the five or six writes of even the
-    smallest run (measured: 5.6 to 7.5 ms of CPU a run, against 2 in memory). Here each is one unit of work on a
-    `SqliteDatabase`: one hop, and a commit shared with whatever else is waiting. The rest of the saver is unchanged and
-    works on a connection of its own.
+    Even the smallest run writes five times. The original commits every write by itself, one after the other for the
+    whole process: on a disk that takes 5 ms for an fsync, that is 40 runs a second. Here each write is one unit of work
+    on a `SqliteDatabase`, which shares a commit among all that wait for one. (CPU of a run, 32 at once: 2.5 ms against
+    3.1, median of nine; 1.7 in memory.) The rest of the saver is unchanged and works on a connection of its own.
     """
 
     def __init__(self, connection: aiosqlite.Connection, database: SqliteDatabase) -> None:

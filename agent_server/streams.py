@@ -110,6 +110,21 @@ def position(last_event_id: str | None) -> FrameId:
         ) from None
 
 
+def modes_in(query: Sequence[str]) -> list[str]:
+    """The stream modes that the values of a query parameter name; `Invalid` for a list that is not closed.
+
+    The official clients send several as repeated values (Python) or as one JSON list (JavaScript), and none as an empty
+    value (Python).
+    """
+    modes: list[str] = []
+    for value in query:
+        try:
+            modes += msgspec.json.decode(value, type=list[str]) if value.startswith("[") else [value]
+        except msgspec.DecodeError:
+            raise Invalid(f'stream_mode is {value!r}: send one mode, or a JSON list of them, as ["values"]') from None
+    return [mode for mode in modes if mode]
+
+
 def _wanted(event: str, modes: Sequence[str]) -> bool:
     if not modes or event in ALWAYS_SENT:
         return True

@@ -13,7 +13,7 @@ from agent_server.routes.base_url import base_url
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
 from agent_server.runs import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunStatus
-from agent_server.streams import RunStreams
+from agent_server.streams import RunStreams, modes_in
 
 LastEventId = Annotated[
     str | None,
@@ -113,7 +113,7 @@ async def join_run_stream(
 ) -> ASGIApp:
     """The run's events, from the first or from after `Last-Event-ID`, to its end."""
     record = await runs.get(run_id, thread_id)
-    frames = streams.replay(record, last_event_id, stream_mode or ())
+    frames = streams.replay(record, last_event_id, modes_in(stream_mode or ()))
     return streamed(frames, locations(record.run, "stream"), runs, record.run, cancel_on_disconnect)
 
 

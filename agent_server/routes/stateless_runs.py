@@ -13,7 +13,7 @@ from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locat
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
 from agent_server.runs import Runs
 from agent_server.schema import Run, RunCreate
-from agent_server.streams import RunStreams
+from agent_server.streams import RunStreams, modes_in
 
 
 @post("/runs", tags=["stateless runs"], status_code=200)
@@ -66,7 +66,7 @@ async def join_stateless_run_stream(
 ) -> ASGIApp:
     """The run's events, from the first or from after `Last-Event-ID`, to its end."""
     record = await runs.get(run_id)
-    frames = streams.replay(record, last_event_id, stream_mode or ())
+    frames = streams.replay(record, last_event_id, modes_in(stream_mode or ()))
     headers = locations(record.run, "stream", stateless=True)
     return streamed(frames, headers, runs, record.run, cancel_on_disconnect)
 

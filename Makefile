@@ -1,0 +1,87 @@
+# Everything that the project needs stands in .venv and tests/clients/js/node_modules; `make clean` takes it away.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JS := tests/clients/js
+
+# The stamps name the Python version, so that another PYTHON makes the environment anew.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+VENV_READY := $(VENV)/.ready-$(VERSION)
+DEMO_READY := $(VENV)/.ready-$(VERSION)-demo
+TEST_READY := $(VENV)/.ready-$(VERSION)-test
+JS_READY := $(JS)/node_modules/.ready
+
+NEEDED := 3.11 or later is needed. Name one: make $(MAKECMDGOALS) PYTHON=python3.12
+INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt
+
+# $(call system_part,PACKAGE,WHAT FOR): installs a package of the operating system where apt-get can, or says what to do.
+define system_part
+	{ command -v apt-get >/dev/null || { echo "$(2) is missing; please install it." >&2; exit 1; }; \
+	  SUDO=; test "$$(id -u)" = 0 || SUDO=sudo; \
+	  echo "Installing $(1) with apt-get: $(2) is missing."; \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq $(1) >/dev/null \
+	    || { echo "$(2) could not be installed; please install it." >&2; exit 1; }; }
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench constraints clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "With another Python: make test PYTHON=python3.12. Options for a command: make demo ARGS='--port 8000'."
+
+demo: $(DEMO_READY) ## Serve the example agents on http://127.0.0.1:2024
+	@$(BIN)/agent-server dev --config examples/langgraph.json $(ARGS)
+
+test: lint types $(JS_READY) ## Run every check and every test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(TEST_READY) ## Check style, formatting and the floors
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(TEST_READY) ## Check types
+	$(BIN)/mypy
+
+bench: $(TEST_READY) ## Measure speed, each figure beside its floor
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+constraints: ## Resolve all dependencies anew and pin them in constraints.txt
+	$(PYTHON) -m venv --clear build/resolved
+	build/resolved/bin/python -m pip install --quiet --upgrade pip
+	build/resolved/bin/python -m pip install --quiet --editable '.[langgraph,postgres]' --group test hatchling editables
+	grep '^#' constraints.txt > build/constraints.txt
+	build/resolved/bin/python -m pip freeze --quiet --all --exclude-editable | grep -v '^setuptools=' >> build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
+clean: ## Remove what make has made
+	rm -rf $(VENV) $(JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find agent_server feedback examples tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV_READY):
+	@test -n "$(VERSION)" || { echo "There is no $(PYTHON); $(NEEDED)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is Python $(VERSION); $(NEEDED)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || $(call system_part,python$(VERSION)-venv,The venv module of Python)
+	@echo "Making $(VENV) with Python $(VERSION); the first time takes a minute."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip
+	@touch $@
+
+$(DEMO_READY): $(VENV_READY) pyproject.toml constraints.txt
+	@$(INSTALL) --editable '.[langgraph]'
+	@touch $@
+
+$(TEST_READY): $(VENV_READY) pyproject.toml constraints.txt
+	@$(INSTALL) --editable '.[langgraph,postgres]' --group test
+	@touch $@ $(DEMO_READY)
+
+$(JS_READY): $(JS)/package.json
+	@command -v npm >/dev/null || $(call system_part,nodejs npm,Node.js 20 or later (for the JavaScript clients' tests))
+	@node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' || \
+	  { echo "Node.js is $$(node --version); the JavaScript clients need 20 or later." >&2; exit 1; }
+	@cd $(JS) && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -53,7 +53,6 @@ QUEUE = "runs"
 
 FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "timeout"})
 
-
 Cancelled = dict[str, bool]
 """Runs that were cancelled, and of each whether that was its end (it was pending) or a worker has to stop it."""
 
@@ -131,11 +130,12 @@ class Runs:
         key = record.run.run_id
 
         def work(connection: Connection) -> Cancelled:
-            touch_thread(connection, record.run.thread_id)
+            _take_thread_if_there(connection, record.run.thread_id)
             cancelled = _cancel(connection, [key], action)
             if not cancelled:
                 raise Conflict(f"Run {key} has already ended; only a pending or a running run can be cancelled")
-            _settle_thread(connection, record.run.thread_id, "interrupted" if action == "interrupt" else "idle")
+            if not (cancelled[key] and _drop_temporary(connection, record.run.thread_id)):
+                _settle_thread(connection, record.run.thread_id, "interrupted" if action == "interrupt" else "idle")
             return cancelled
 
         await self._tell(await self._database.write(work))
@@ -181,16 +181,9 @@ class Runs:
         lease = int(lease_seconds * 1_000_000)
 
         def work(connection: Connection) -> dict[str, CancelAction | None]:
-            kept: dict[str, CancelAction | None] = {}
-            for claim in claims:
-                row = connection.one(
-                    f"UPDATE runs SET lease_until = now_us() + :lease WHERE {_HELD} RETURNING cancel",
-                    lease=lease,
-                    **_held(claim),
-                )
-                if row:
-                    kept[claim.run.run_id] = row["cancel"]
-            return kept
+            statement = f"UPDATE runs SET lease_until = now_us() + :lease WHERE {_HELD} RETURNING cancel"
+            renewed = ((claim, connection.one(statement, lease=lease, **_held(claim))) for claim in claims)
+            return {claim.run.run_id: row["cancel"] for claim, row in renewed if row}
 
         return await self._database.write(work)
 
@@ -218,11 +211,9 @@ class Runs:
             )
             if not changed:
                 raise LeaseLost(f"Run {run.run_id} has another worker")
-            if run.kwargs.temporary:
-                connection.execute("DELETE FROM threads WHERE thread_id = :id AND temporary = 1", id=run.thread_id)
-                return False
-            _write_thread_state(connection, run.thread_id, ending)
-            return _has_pending(connection, run.thread_id)
+            return not _drop_temporary(connection, run.thread_id) and _write_thread_state(
+                connection, run.thread_id, ending
+            )
 
         if await self._database.write(work):
             await self._broker.notify(QUEUE)
@@ -244,7 +235,8 @@ class Runs:
             _take_thread_if_there(connection, claim.run.thread_id)
             if not connection.execute(f"DELETE FROM runs WHERE {_HELD}", **_held(claim)):
                 raise LeaseLost(f"Run {claim.run.run_id} has another worker")
-            _write_thread_state(connection, claim.run.thread_id, Ending("interrupted", "idle", values))
+            if not _drop_temporary(connection, claim.run.thread_id):
+                _write_thread_state(connection, claim.run.thread_id, Ending("interrupted", "idle", values))
 
         await self._database.write(work)
         await self._broker.notify(QUEUE)
@@ -271,14 +263,18 @@ def _held(claim: Claim) -> dict[str, str]:
     return {"run_id": claim.run.run_id, "lease_token": claim.lease_token}
 
 
+# Both take the thread's row with the run's, and pass over those that are taken: two claims of many runs that went for
+# each other's threads would otherwise wait for each other, until PostgreSQL breaks the deadlock after a second.
 _NEXT_PENDING = """
-    SELECT run_id FROM runs AS next WHERE status = 'pending' AND start_at <= now_us()
+    SELECT next.run_id FROM runs AS next JOIN threads ON threads.thread_id = next.thread_id
+    WHERE next.status = 'pending' AND next.start_at <= now_us()
     AND NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.thread_id = next.thread_id AND other.status = 'running')
-    ORDER BY start_at, run_id LIMIT 1"""
+    ORDER BY next.start_at, next.run_id LIMIT 1"""
 
 _NEXT_EXPIRED = """
-    SELECT run_id FROM runs WHERE status = 'running' AND lease_until < now_us()
-    ORDER BY lease_until LIMIT 1"""
+    SELECT next.run_id FROM runs AS next JOIN threads ON threads.thread_id = next.thread_id
+    WHERE next.status = 'running' AND next.lease_until < now_us()
+    ORDER BY next.lease_until LIMIT 1"""
 
 _TAKE = """
     UPDATE runs SET status = 'running', lease_token = :token, lease_until = now_us() + :lease, attempt = attempt + 1,
@@ -366,7 +362,13 @@ def _take_thread_if_there(connection: Connection, thread_id: str) -> None:
     connection.execute("UPDATE threads SET updated_at = now_us() WHERE thread_id = :id", id=thread_id)
 
 
-def _write_thread_state(connection: Connection, thread_id: str, ending: Ending) -> None:
+def _drop_temporary(connection: Connection, thread_id: str) -> bool:
+    """Whether the thread was a temporary one, which goes with its only run."""
+    return bool(connection.execute("DELETE FROM threads WHERE thread_id = :id AND temporary = 1", id=thread_id))
+
+
+def _write_thread_state(connection: Connection, thread_id: str, ending: Ending) -> bool:
+    """Whether another run waits for the thread, now that this one has left it in the state that it came to."""
     connection.execute(
         """UPDATE threads SET state = COALESCE(:state, state), interrupts = :interrupts, error = :error,
             state_updated_at = now_us() WHERE thread_id = :id""",
@@ -375,25 +377,20 @@ def _write_thread_state(connection: Connection, thread_id: str, ending: Ending) 
         error=ending.error.decode(),
         id=thread_id,
     )
-    _settle_thread(connection, thread_id, ending.thread_status)
+    return _settle_thread(connection, thread_id, ending.thread_status)
 
 
-def _settle_thread(connection: Connection, thread_id: str, status: ThreadStatus) -> None:
-    """The thread's status after a run has left it: `busy` where another one waits or works."""
-    connection.execute(
+def _settle_thread(connection: Connection, thread_id: str, status: ThreadStatus) -> bool:
+    """Write the thread's status after a run has left it; whether it is `busy`, since another one waits or works."""
+    settled = connection.one(
         """UPDATE threads SET status = CASE WHEN EXISTS (
             SELECT 1 FROM runs WHERE thread_id = :id
             AND (status = 'running' OR (status = 'pending' AND start_at <= now_us()))
-        ) THEN 'busy' ELSE :status END WHERE thread_id = :id""",
+        ) THEN 'busy' ELSE :status END WHERE thread_id = :id RETURNING status""",
         id=thread_id,
         status=status,
     )
-
-
-def _has_pending(connection: Connection, thread_id: str) -> bool:
-    return bool(
-        connection.one("SELECT 1 AS x FROM runs WHERE thread_id = :id AND status = 'pending' LIMIT 1", id=thread_id)
-    )
+    return settled is not None and settled["status"] == "busy"
 
 
 def _text(json: bytes | None) -> str | None:

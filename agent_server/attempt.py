@@ -8,8 +8,8 @@ that has ended, and nobody sees a result that a crash could take back.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Literal, cast
+from contextlib import aclosing, suppress
+from typing import Any, Literal, cast
 
 import anyio
 import structlog
@@ -99,7 +99,7 @@ class Attempt:
                             await self._publish(part)
         except Exception as error:
             log.info("run_failed", error=type(error).__name__, exc_info=error)
-            return _failure(error)
+            return _failure(error, await self._values_now())
         return None if self._scope.cancelled_caught else _success(outcome)
 
     async def _end(self, ending: Ending | None) -> None:
@@ -180,23 +180,34 @@ class Attempt:
     async def _watch_for_cancel(self) -> None:
         async with self._around.broker.listen(doorbell(self.run.run_id)) as bell:
             while True:
-                if await bell.wait(LOOK_SECONDS) and (wish := await self._around.runs.cancel_wish(self.claim)):
-                    self.stop(wish)
+                await bell.wait(LOOK_SECONDS)
+                with suppress(Unavailable):  # the renewal of the lease looks, too
+                    if wish := await self._around.runs.cancel_wish(self.claim):
+                        self.stop(wish)
 
 
-def _failure(error: Exception) -> Ending:
-    """What clients see of an exception, in the official server's words."""
+def _failure(error: Exception, values: bytes | None = None) -> Ending:
+    """What clients see of an exception, in the official server's words; the thread has the values it had got to."""
     shown = {"error": type(error).__name__, "message": str(error)}
-    return Ending("error", "error", error=encode(shown))
+    return Ending("error", "error", values, error=encode(shown))
 
 
 def _success(outcome: Outcome) -> Ending:
     values = encode(outcome.values)
-    waiting_for = [interrupt for task in outcome.interrupts.values() for interrupt in task]
+    waiting_for = [
+        {"value": interrupt["value"], "id": interrupt["id"], "response_schema": None}
+        for task in outcome.interrupts.values()
+        for interrupt in task
+    ]
     return Ending(
         status="success",
         thread_status="interrupted" if outcome.interrupted else "idle",
         values=values,
-        output=encode({**outcome.values, "__interrupt__": waiting_for}) if waiting_for else values,
+        output=_with_interrupts(outcome.values, waiting_for) if waiting_for else values,
         interrupts=encode(outcome.interrupts),
     )
+
+
+def _with_interrupts(values: Any, waiting_for: list[dict[str, Any]]) -> bytes:
+    """The official server's answer of a run that waits for somebody: its values, and what it waits for."""
+    return encode({**(values if isinstance(values, dict) else {"__value__": values}), "__interrupt__": waiting_for})

@@ -55,6 +55,7 @@ FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "tim
 
 Cancelled = dict[str, bool]
 """Runs that were cancelled, and of each whether that was its end (it was pending) or a worker has to stop it."""
+Begun = tuple[Run, Cancelled]
 
 
 class LeaseLost(AgentServerError):
@@ -72,28 +73,31 @@ class Runs:
         self._assistants = assistants
 
     # What clients do
-
     async def create(self, body: RunCreate, thread_id: str | None, base_url: str) -> Run:
         """A new pending run, durable when this returns; without `thread_id`, on a temporary thread of its own.
 
         `NotFound` for an unknown thread or assistant, `Invalid` for a malformed id, `BadRequest` for `context` beside
         `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
         """
+        run, overtaken = await self._database.write(lambda c: self.insert(c, body, thread_id, base_url))
+        await self.announce(overtaken)
+        return run
+
+    def insert(self, connection: Connection, body: RunCreate, thread_id: str | None, base_url: str) -> Begun:
+        """As `create`, as part of a unit of work; `announce` what it overtook once that is durable."""
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
         temporary = thread_id is None and body.on_completion != "keep"
+        assistant = self._assistants.resolve(connection, body.assistant_id)
+        if thread_id is None or body.if_not_exists == "create":
+            insert_thread(connection, on_thread, {}, temporary)
+        touch_thread(connection, on_thread)
+        overtaken = _make_way(connection, on_thread, body)
+        return _insert(connection, body, assistant, on_thread, temporary, base_url), overtaken
 
-        def work(connection: Connection) -> tuple[Run, Cancelled]:
-            assistant = self._assistants.resolve(connection, body.assistant_id)
-            if thread_id is None or body.if_not_exists == "create":
-                insert_thread(connection, on_thread, {}, temporary)
-            touch_thread(connection, on_thread)
-            overtaken = _make_way(connection, on_thread, body)
-            return _insert(connection, body, assistant, on_thread, temporary, base_url), overtaken
-
-        run, overtaken = await self._database.write(work)
+    async def announce(self, overtaken: Cancelled) -> None:
+        """Ring for a new run, and for those that it overtook."""
         await self._broker.notify(QUEUE)
         await self._tell(overtaken)
-        return run
 
     async def get(self, run_id: str, thread_id: str | None = None) -> Record:
         """The run with this id (on this thread, where one is named); `NotFound` where there is none."""
@@ -254,7 +258,6 @@ def doorbell(run_id: str) -> str:
 
 
 # The statements
-
 
 _HELD = "run_id = :run_id AND lease_token = :lease_token AND status = 'running'"
 

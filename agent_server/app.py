@@ -108,9 +108,16 @@ class AgentServerPlugin(InitPlugin):
             if not self._config.database_url:
                 await self._runs.expire_leases()  # we hold the data directory, so no other worker can be alive
             async with anyio.create_task_group() as group:
+                self._streams.closing = anyio.Event()
                 group.start_soon(self._worker.serve)
+                group.start_soon(self._stop_worker_on_closing)
                 yield
-                self._worker.stop()
+                self._streams.closing.set()
+
+    async def _stop_worker_on_closing(self) -> None:
+        """The worker stops while clients are still there to hear what its agents said last."""
+        await self._streams.closing.wait()
+        self._worker.stop()
 
 
 def create_app(

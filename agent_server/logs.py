@@ -30,9 +30,15 @@ def configure_logs(form: Literal["console", "json"], level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(form)],
         )
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+
+
+def _is_no_cut_stream(record: logging.LogRecord) -> bool:
+    """Uvicorn calls it an error when a response is not ended politely; a shutdown cuts every open stream on purpose."""
+    return record.msg != "ASGI callable returned without completing response."
 
 
 def _rendering(form: Literal["console", "json"]) -> list[structlog.typing.Processor]:

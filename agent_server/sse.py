@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from functools import lru_cache
 from typing import cast
 
+import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from agent_server.encoding import encode
@@ -15,6 +16,8 @@ from agent_server.schema import StreamPart
 HEARTBEAT_SECONDS = 5
 SEND_TIMEOUT_SECONDS = 60
 """After this long without the client taking a byte, its connection is cut; it may resume with `Last-Event-ID`."""
+FAREWELL_SECONDS = 1.0
+"""How long a stream still gets what comes, after `closing` was set: the last events of the agents that stop then."""
 
 
 def frame(part: StreamPart, event_id: str) -> bytes:
@@ -39,10 +42,13 @@ def frame_data(event: bytes) -> bytes:
     return event.split(b"\r\n", 2)[1].removeprefix(b"data: ")
 
 
-def stream_response(chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> EventSourceResponse:
+def stream_response(
+    chunks: AsyncIterator[bytes], headers: Mapping[str, str], closing: anyio.Event | None = None
+) -> EventSourceResponse:
     """A live `text/event-stream` of `chunks`, with a heartbeat comment every five seconds.
 
-    When the server shuts down the stream is cut, not ended: official clients reconnect after a cut only.
+    When the server shuts down, `closing` is set, and a second later the stream is cut, not ended: official clients
+    reconnect after a cut only.
     """
     return EventSourceResponse(
         chunks,
@@ -50,6 +56,8 @@ def stream_response(chunks: AsyncIterator[bytes], headers: Mapping[str, str]) ->
         ping=HEARTBEAT_SECONDS,
         ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
         send_timeout=SEND_TIMEOUT_SECONDS,
+        shutdown_event=closing,
+        shutdown_grace_period=FAREWELL_SECONDS if closing else 0,
     )
 
 

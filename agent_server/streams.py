@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
+import anyio
 import msgspec
 from msgspec import Raw
 
@@ -32,6 +33,8 @@ class RunStreams:
         self._runs = runs
         self._broker = broker
         self._feedback = feedback
+        self.closing = anyio.Event()
+        """Set where the server stops while somebody still streams: a moment before the streams are cut."""
 
     async def follow(self, run_id: str, after: FrameId = START, modes: Sequence[str] = ()) -> AsyncIterator[bytes]:
         """The run's frames after `after`, all that is ready in one chunk, to the run's end; of `modes` only, if any."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import anyio
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp
 
@@ -33,10 +34,15 @@ def locations(run: Run, again: str, stateless: bool = False) -> dict[str, str]:
 
 
 def streamed(
-    frames: AsyncIterator[bytes], headers: Mapping[str, str], runs: Runs, run: Run, cancel_on_disconnect: bool
+    frames: AsyncIterator[bytes],
+    headers: Mapping[str, str],
+    closing: anyio.Event,
+    runs: Runs,
+    run: Run,
+    cancel_on_disconnect: bool,
 ) -> ASGIApp:
     """A response of server-sent events."""
-    response = stream_response(frames, headers)
+    response = stream_response(frames, headers, closing)
     if cancel_on_disconnect:
         response.client_close_handler_callable = _canceller(runs, run)
     return response  # type: ignore[return-value]

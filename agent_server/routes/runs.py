@@ -46,7 +46,8 @@ async def stream_run(
 ) -> ASGIApp:
     """Start a run and stream its events."""
     run = await runs.create(data, thread_id, base_url(request, config))
-    return streamed(streams.follow(run.run_id), locations(run, "stream"), runs, run, data.on_disconnect == "cancel")
+    frames, headers = streams.follow(run.run_id), locations(run, "stream")
+    return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
 
 
 @post("/threads/{thread_id:str}/runs/wait", tags=["runs"], status_code=200, responses=JSON_ANSWER)
@@ -114,7 +115,8 @@ async def join_run_stream(
     """The run's events, from the first or from after `Last-Event-ID`, to its end."""
     record = await runs.get(run_id, thread_id)
     frames = streams.replay(record, last_event_id, modes_in(stream_mode or ()))
-    return streamed(frames, locations(record.run, "stream"), runs, record.run, cancel_on_disconnect)
+    headers = locations(record.run, "stream")
+    return streamed(frames, headers, streams.closing, runs, record.run, cancel_on_disconnect)
 
 
 @post("/threads/{thread_id:str}/runs/{run_id:str}/cancel", tags=["runs"], status_code=202)

@@ -32,7 +32,8 @@ async def stream_stateless_run(
     """Start a run on a thread of its own and stream its events."""
     run = await runs.create(data, None, base_url(request, config))
     headers = locations(run, "stream", stateless=True)
-    return streamed(streams.follow(run.run_id), headers, runs, run, data.on_disconnect == "cancel")
+    frames = streams.follow(run.run_id)
+    return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
 
 
 @post("/runs/wait", tags=["stateless runs"], status_code=200, responses=JSON_ANSWER)
@@ -68,7 +69,7 @@ async def join_stateless_run_stream(
     record = await runs.get(run_id)
     frames = streams.replay(record, last_event_id, modes_in(stream_mode or ()))
     headers = locations(record.run, "stream", stateless=True)
-    return streamed(frames, headers, runs, record.run, cancel_on_disconnect)
+    return streamed(frames, headers, streams.closing, runs, record.run, cancel_on_disconnect)
 
 
 HANDLERS = [

@@ -1,0 +1,62 @@
+"""A TCP proxy that breaks the connections of live streams where it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+
+class CuttingProxy:
+    """Forwards to a server. The first stream that comes through is cut right behind the first of `cuts`, and so on."""
+
+    def __init__(self, target_port: int, cuts: list[bytes]) -> None:
+        self.cuts = cuts
+        self.port = 0
+        self._target_port = target_port
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[CuttingProxy]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(server)
+            self.port = server.sockets[0].getsockname()[1]
+            yield self
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target_port)
+        upwards = asyncio.create_task(_forward(reader, to_server))
+        try:
+            await self._answer(from_server, writer)
+        finally:
+            upwards.cancel()
+            for one in (writer, to_server):
+                one.close()
+                with suppress(OSError):
+                    await one.wait_closed()
+
+    async def _answer(self, from_server: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen = b""
+        with suppress(OSError):
+            while data := await from_server.read(65536):
+                start = max(0, len(seen) - 100)
+                seen += data
+                mark = self.cuts[0] if self.cuts and b"text/event-stream" in seen else None
+                if mark is not None and (found := seen.find(mark, start)) >= 0:
+                    self.cuts.pop(0)
+                    writer.write(data[: max(0, len(data) - (len(seen) - found - len(mark)))])
+                    await writer.drain()
+                    return
+                writer.write(data)
+                await writer.drain()
+
+
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()

@@ -1,0 +1,99 @@
+"""A real server process, as somebody would start it, that a test may stop, kill and start again."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "langgraph.json"
+GRAPHS = Path(__file__).parent / "langgraph.json"
+START_SECONDS = 30.0
+
+
+class ServerProcess:
+    """`python -m agent_server serve`, on a port and a data directory that outlive the process."""
+
+    def __init__(self, config: Path, directory: Path, **environ: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data_dir = directory / "data"
+        self.log_file = directory / "server.log"
+        self._config = config
+        self._environ = environ
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start a process, and wait until it answers."""
+        command = [sys.executable, "-m", "agent_server", "serve", "--config", str(self._config)]
+        command += ["--data-dir", str(self.data_dir), "--port", str(self.port)]
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env={**kept, "PYTHONPATH": str(ROOT), **self._environ}, stdout=log, stderr=log
+            )
+        self._wait_until_ok()
+
+    def stop(self) -> int:
+        """End the process in good order (SIGTERM); its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the process as a power cut would (SIGKILL)."""
+        self._end(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask the process to end, and don't wait for it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+
+    def reap(self) -> None:
+        """Leave no process behind, whatever the test did."""
+        if self._process is not None:
+            self.kill()
+
+    def log(self) -> str:
+        """All that its processes have logged so far."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def _end(self, how: signal.Signals) -> int:
+        assert self._process is not None
+        process, self._process = self._process, None
+        process.send_signal(how)
+        try:
+            return process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
+            raise AssertionError(f"The server did not end within 20 s of {how.name}:\n{self.log()}") from None
+
+    def _wait_until_ok(self) -> None:
+        assert self._process is not None
+        give_up_at = time.monotonic() + START_SECONDS
+        while time.monotonic() < give_up_at:
+            if self._process.poll() is not None:
+                raise AssertionError(f"The server ended at its start:\n{self.log()}")
+            try:
+                if httpx.get(f"{self.url}/ok", timeout=5).is_success:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise AssertionError(f"The server did not answer within {START_SECONDS:.0f} s:\n{self.log()}")
+
+
+def free_port() -> int:
+    """A port that nobody listens on, outside the range that outgoing connections take: it stays free over a restart."""
+    while True:
+        port = random.randrange(15000, 30000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port

@@ -1,0 +1,184 @@
+"""What is acknowledged is kept: the server is killed (SIGKILL) and started again on the same data directory."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.clients.conftest import StartServer
+from tests.clients.server_process import ServerProcess
+
+pytestmark = pytest.mark.timeout(150)
+KEYS = ["user_liked", "user_disliked"]
+
+
+def test_answer_is_kept_when_the_server_dies_right_after_taking_it(start_server: StartServer) -> None:
+    server = start_server()
+    with http_client(server) as http:
+        url = run_and_get_urls(http)["user_liked"]
+        answer = http.post(url, json={"score": 1, "comment": "kept?"})
+        server.kill()
+    assert answer.status_code == 200
+    server.start()
+    with http_client(server) as http:
+        [kept] = http.get("/feedback").json()
+    assert (kept["key"], kept["score"], kept["comment"]) == ("user_liked", 1, "kept?")
+
+
+def test_run_is_completed_when_the_server_dies_right_after_taking_it(start_server: StartServer) -> None:
+    server = start_server()
+    with http_client(server) as http:
+        thread_id = http.post("/threads", json={}).json()["thread_id"]
+        body = {"assistant_id": "steps", "input": {"total": 3}}
+        answer = http.post(f"/threads/{thread_id}/runs", json=body)
+        server.kill()
+    assert answer.status_code == 200
+    server.start()
+    with http_client(server) as http:
+        run = answer.json()
+        assert http.get(f"/threads/{thread_id}/runs/{run['run_id']}/join").json()["done"] == [0, 1, 2]
+        assert http.get(f"/threads/{thread_id}/runs/{run['run_id']}").json()["status"] == "success"
+
+
+def test_thread_and_its_queue_are_kept(start_server: StartServer) -> None:
+    server = start_server()
+    with http_client(server) as http:
+        thread_id = http.post("/threads", json={"metadata": {"mine": True}}).json()["thread_id"]
+        slow = {"assistant_id": "steps", "input": {"total": 2, "pause": 0.3}}
+        runs = [http.post(f"/threads/{thread_id}/runs", json=slow).json()["run_id"] for _ in range(3)]
+        server.kill()
+    server.start()
+    with http_client(server) as http:
+        assert http.get(f"/threads/{thread_id}").json()["metadata"]["mine"] is True
+        for number, run_id in enumerate(runs, 1):
+            steps = http.get(f"/threads/{thread_id}/runs/{run_id}/join").json()["done"]
+            assert steps == list(range(number + 1))  # the first takes two steps, the others find enough and take one
+        listed = http.get(f"/threads/{thread_id}/runs").json()
+        assert [(run["run_id"], run["status"]) for run in listed] == [(run, "success") for run in reversed(runs)]
+
+
+@pytest.mark.parametrize("durability", ["async", "sync"])
+def test_run_goes_on_from_its_last_checkpoint(start_server: StartServer, tmp_path: Path, durability: str) -> None:
+    server, journal = start_server(), tmp_path / "journal"
+    total = 15
+    with http_client(server) as http:
+        thread_id = http.post("/threads", json={}).json()["thread_id"]
+        given = {"total": total, "pause": 0.15, "journal": str(journal)}
+        body = {"assistant_id": "steps", "input": given, "durability": durability, "feedback_keys": KEYS}
+        run_id = http.post(f"/threads/{thread_id}/runs", json=body).json()["run_id"]
+        wait_until(lambda: len(written(journal)) >= 6)
+        checkpointed = http.get(f"/threads/{thread_id}/state").json()["values"]["done"]
+        server.kill()
+    assert checkpointed == list(range(len(checkpointed)))
+    assert 3 <= len(checkpointed) < total
+    server.start()
+    with http_client(server) as http:
+        answer = http.get(f"/threads/{thread_id}/runs/{run_id}/join").json()
+        assert answer["done"] == list(range(total))
+        for url in answer["__feedback__"].values():
+            assert http.post(url, json={"score": 1}).status_code == 200
+        assert http.get(f"/threads/{thread_id}/runs/{run_id}").json()["status"] == "success"
+    times = Counter(written(journal))
+    assert set(times) == set(range(total))
+    assert [times[number] for number in checkpointed] == [1] * len(checkpointed)
+    assert sum(times.values()) <= total + 2  # the step at work, and one whose checkpoint was being written
+
+
+def test_delivered_urls_still_take_answers(start_server: StartServer) -> None:
+    server = start_server()
+    with http_client(server) as http:
+        urls = [url for _ in range(5) for url in run_and_get_urls(http).values()]
+        server.kill()
+    server.start()
+    with http_client(server) as http:
+        for url in urls:
+            assert http.post(url, json={"score": 1}).status_code == 200
+        assert len(http.get("/feedback", params={"limit": 100}).json()) == len(urls)
+
+
+def test_nothing_acknowledged_is_lost_or_doubled_when_the_server_dies_at_full_work(start_server: StartServer) -> None:
+    server = start_server()
+    known = Acknowledged()
+    with ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(work_until_the_server_dies, server, known) for _ in range(8)]
+        wait_until(lambda: len(known.answers) >= 60)
+        server.kill()
+        for client in clients:
+            client.result(30)
+    server.start()
+    with http_client(server) as http:
+        for thread_id, run_id in known.runs:
+            assert http.get(f"/threads/{thread_id}/runs/{run_id}/join").json()["done"] == [0]
+        for url in known.urls:
+            assert http.post(url, json={"score": 1, "comment": "later"}).status_code == 200
+        kept = Counter(answer["comment"] for answer in all_answers(http))
+    assert [kept[comment] for comment in known.answers] == [1] * len(known.answers)
+    assert kept["later"] == len(known.urls)
+    unsure = set(kept) - set(known.answers) - {"later"}
+    assert len(unsure) <= 8  # written, and killed before the client heard of it: at most one each
+
+
+@dataclass
+class Acknowledged:
+    """What the clients were told with a 200."""
+
+    runs: list[tuple[str, str]] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+
+
+def work_until_the_server_dies(server: ServerProcess, known: Acknowledged) -> None:
+    """Start runs, get URLs, answer to them, and write down what is acknowledged."""
+    with suppress(httpx.TransportError), http_client(server) as http:
+        while True:
+            thread_id = http.post("/threads", json={}).json()["thread_id"]
+            body = {"assistant_id": "steps", "input": {"total": 1}}
+            run_id = http.post(f"/threads/{thread_id}/runs", json=body).json()["run_id"]
+            known.runs.append((thread_id, run_id))
+            urls = run_and_get_urls(http)
+            known.urls += urls.values()
+            comment = uuid.uuid4().hex
+            if http.post(urls["user_liked"], json={"score": 1, "comment": comment}).status_code == 200:
+                known.answers.append(comment)
+
+
+@contextmanager
+def http_client(server: ServerProcess) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=40) as http:
+        yield http
+
+
+def run_and_get_urls(http: httpx.Client) -> dict[str, str]:
+    """The feedback URLs of a run that has ended."""
+    body = {"assistant_id": "steps", "input": {"total": 1}, "feedback_keys": KEYS}
+    urls: dict[str, str] = http.post("/runs/wait", json=body).json()["__feedback__"]
+    return urls
+
+
+def all_answers(http: httpx.Client) -> list[dict[str, Any]]:
+    answers: list[dict[str, Any]] = []
+    while page := http.get("/feedback", params={"limit": 100, "offset": len(answers)}).json():
+        answers += page
+    return answers
+
+
+def written(journal: Path) -> list[int]:
+    """The steps that were run, in the order in which they were."""
+    return [int(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 40) -> None:
+    give_up_at = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < give_up_at, "it did not come to pass in time"
+        time.sleep(0.02)

@@ -108,6 +108,7 @@ class KeyRing:
         self._secret = (secret or "").encode()
         self._keys: tuple[Key, ...] = ()
         self._looked = 0.0
+        self.reread_seconds = REREAD_SECONDS
         self._looking = asyncio.Lock()
 
     @property
@@ -152,12 +153,12 @@ class KeyRing:
         return None
 
     async def _look_again(self) -> bool:
-        """Whether the ring has changed since; it is read again once in `REREAD_SECONDS`, however much garbage comes."""
-        if time.monotonic() - self._looked < REREAD_SECONDS:
+        """Whether the ring has changed since; it is read again once in `reread_seconds`, however much garbage comes."""
+        if time.monotonic() - self._looked < self.reread_seconds:
             return False
         before = self._keys
         async with self._looking:
-            if self._keys is before and time.monotonic() - self._looked >= REREAD_SECONDS:
+            if self._keys is before and time.monotonic() - self._looked >= self.reread_seconds:
                 self._looked = time.monotonic()
                 await self._reload()
         return [key.number for key in self._keys] != [key.number for key in before]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from litestar import Request, Response, Router, delete, get, patch, post
 from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 
 from feedback.limits import MAX_BODY
 from feedback.routes.failures import FAILURES
@@ -41,7 +41,7 @@ INFO = {
 async def create_feedback(
     data: FeedbackCreate,
     feedback_store: StoreHere,
-    idempotency_key: Annotated[str | None, Parameter(header="Idempotency-Key", description=IDEMPOTENCY)] = None,
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Feedback:
     """The feedback as it is kept; one that has the same `id` is brought up to date."""
     data.validate()
@@ -51,18 +51,18 @@ async def create_feedback(
 @get("/feedback", tags=TAGS, summary="List feedback", operation_class=FeedbackOperation, responses=failures(422))
 async def list_feedback(
     feedback_store: StoreHere,
-    run: Annotated[Names, Parameter(description="Run ids")] = None,
-    key: Annotated[Names, Parameter(description="Feedback keys")] = None,
-    feedback_source: Annotated[Names, Parameter(query="source", description="`api`, `app` or `model`")] = None,
-    session: Annotated[Names, Parameter(description="Project ids")] = None,
-    user: Annotated[Names, Parameter(description="Who answered")] = None,
+    run: Annotated[Names, QueryParameter(description="Run ids")] = None,
+    key: Annotated[Names, QueryParameter(description="Feedback keys")] = None,
+    feedback_source: Annotated[Names, QueryParameter(name="source", description="`api`, `app` or `model`")] = None,
+    session: Annotated[Names, QueryParameter(description="Project ids")] = None,
+    user: Annotated[Names, QueryParameter(description="Who answered")] = None,
     has_comment: bool | None = None,
     has_score: bool | None = None,
     level: Literal["run", "session"] | None = None,
     min_created_at: str | None = None,
     max_created_at: str | None = None,
-    limit: Annotated[int, Parameter(ge=1, le=MAX_LIMIT)] = MAX_LIMIT,
-    offset: Annotated[int, Parameter(ge=0, le=2**31)] = 0,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = MAX_LIMIT,
+    offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[Feedback]:
     """The feedback that fits all of the filters, newest first."""
     return await feedback_store.search(

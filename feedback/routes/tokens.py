@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, head, post, route
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, QueryParameter, SkipValidation
 
 from feedback.errors import Invalid
 from feedback.limits import MAX_BODY, MAX_MINT_BODY, check_text
@@ -19,9 +20,9 @@ from feedback.settings import TOKEN_PATH, Settings
 from feedback.store import FeedbackStore
 from feedback.tokens import Order, Token, Tokens
 
-TokensHere = Annotated[Tokens, Dependency(skip_validation=True)]
-StoreHere = Annotated[FeedbackStore, Dependency(skip_validation=True)]
-SettingsHere = Annotated[Settings, Dependency(skip_validation=True)]
+TokensHere = NamedDependency[SkipValidation[Tokens]]
+StoreHere = NamedDependency[SkipValidation[FeedbackStore]]
+SettingsHere = NamedDependency[SkipValidation[Settings]]
 AnyRequest = Request[Any, Any, Any]
 
 MAX_BATCH = 1000
@@ -31,7 +32,7 @@ IDEMPOTENCY = "Sent again with the same key, a request changes nothing"
 
 
 def _query(description: str) -> Any:
-    return Parameter(required=False, description=description)
+    return QueryParameter(required=False, description=description)
 
 
 @post(
@@ -94,8 +95,8 @@ async def list_tokens(
     run_id: str,
     feedback_tokens: TokensHere,
     feedback_settings: SettingsHere,
-    limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
-    offset: Annotated[int, Parameter(ge=0, le=2**31)] = 0,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
+    offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[FeedbackIngestToken]:
     """The URLs that were minted for the run, oldest first, those that have expired too."""
     base = base_url(request, feedback_settings.public_url, feedback_settings.trust_forwarded)
@@ -122,7 +123,7 @@ async def submit(
     feedback_tokens: TokensHere,
     feedback_store: StoreHere,
     data: FeedbackSubmission | None = None,
-    idempotency_key: Annotated[str | None, Parameter(header="Idempotency-Key", description=IDEMPOTENCY)] = None,
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
     """The answer is kept: durably, when this is answered."""
     pointer = await feedback_tokens.open(token)

@@ -1,0 +1,181 @@
+"""By which rules answers are kept: replaced by subject, added up without one, never lost, never doubled by a repeat."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from feedback import FeedbackPlugin
+from feedback.errors import TokenGone
+from feedback.schema import FeedbackCreate, FeedbackSource, FeedbackSubmission
+from tests.feedback.conftest import mint, stored
+
+App = AsyncTestClient[Litestar]
+
+
+async def history(service: FeedbackPlugin) -> list[tuple[str, str, str | None]]:
+    """What was kept of answers that are no longer current: id, reason, score."""
+    rows = await service.database.read(
+        lambda db: db.all("SELECT id, reason, score FROM feedback_history ORDER BY sequence")
+    )
+    return [(row["id"], row["reason"], row["score"]) for row in rows]
+
+
+async def test_anonymous_answers_add_up(client: App, token_url: str) -> None:
+    answers = [await client.post(token_url, json={"score": 1}) for _ in range(2)]
+    assert [answer.json()["status"] for answer in answers] == ["created", "created"]
+    assert len(await stored(client)) == 2
+
+
+async def test_answer_of_the_same_user_replaces_the_earlier_one(client: App, token_url: str) -> None:
+    first = (await client.post(token_url, json={"score": 0, "user_id": "ada", "comment": "no"})).json()
+    second = (await client.post(token_url, json={"score": 1, "user_id": "ada"})).json()
+    assert (second["id"], second["status"]) == (first["id"], "updated")
+    await client.post(token_url, json={"score": 0, "user_id": "bob"})
+    by_user: dict[Any, Any] = {}
+    for row in await stored(client):
+        source: Any = row["feedback_source"]
+        by_user[source["user_id"]] = (row["score"], row["comment"])
+    assert by_user == {"ada": (1, None), "bob": (0, None)}
+
+
+async def test_same_answer_of_the_same_user_is_unchanged(client: App, token_url: str) -> None:
+    answer = {"score": True, "user_id": "ada", "metadata": {"a": 1}}
+    first = (await client.post(token_url, json=answer)).json()
+    assert (await client.post(token_url, json=answer)).json() == {"id": first["id"], "status": "unchanged"}
+
+
+async def test_replaced_updated_and_deleted_answers_are_in_the_history(service: FeedbackPlugin, run_id: str) -> None:
+    url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
+    pointer = await service.tokens.open(url.rpartition("/")[2])
+    for score in (1, 2):
+        kept = await service.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada"))
+    created = FeedbackCreate("k", id=kept.id, run_id=run_id, score=3, feedback_source=FeedbackSource(user_id="ada"))
+    await service.store.create(created)
+    await service.store.delete(kept.id)
+    assert await history(service) == [(kept.id, "replaced", "1"), (kept.id, "replaced", "2"), (kept.id, "deleted", "3")]
+    assert await service.answers_for_run(run_id) == []
+
+
+async def test_concurrent_answers_of_one_user_leave_one_row_and_all_history(
+    service: FeedbackPlugin, run_id: str
+) -> None:
+    url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
+    pointer = await service.tokens.open(url.rpartition("/")[2])
+    await asyncio.gather(
+        *(service.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada")) for score in range(20))
+    )
+    [left] = await service.answers_for_run(run_id)
+    said = [score for _, _, score in await history(service)]
+    assert sorted(map(int, [*filter(None, said), str(left.score)])) == list(range(20))
+
+
+async def test_repeat_with_the_same_idempotency_key_changes_nothing(client: App, token_url: str) -> None:
+    headers = {"Idempotency-Key": "once"}
+    first = (await client.post(token_url, json={"score": 1}, headers=headers)).json()
+    again = (await client.post(token_url, json={"score": 0}, headers=headers)).json()
+    assert again == {"id": first["id"], "status": "unchanged"}
+    assert [row["score"] for row in await stored(client)] == [1]
+
+
+async def test_late_repeat_does_not_bring_back_a_replaced_answer(client: App, token_url: str) -> None:
+    first = {"json": {"score": 0, "user_id": "ada"}, "headers": {"Idempotency-Key": "first"}}
+    await client.post(token_url, **first)  # type: ignore[arg-type]
+    await client.post(token_url, json={"score": 1, "user_id": "ada"}, headers={"Idempotency-Key": "second"})
+    assert (await client.post(token_url, **first)).json()["status"] == "unchanged"  # type: ignore[arg-type]
+    assert [row["score"] for row in await stored(client)] == [1]
+
+
+async def test_idempotency_key_counts_for_its_own_token_only(client: App, token_url: str) -> None:
+    other = await mint(client, "other")
+    for url in (token_url, other):
+        assert (await client.post(url, json={"score": 1}, headers={"Idempotency-Key": "k"})).json()[
+            "status"
+        ] == "created"
+
+
+async def test_concurrent_repeats_keep_one_answer(service: FeedbackPlugin, run_id: str) -> None:
+    url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
+    pointer = await service.tokens.open(url.rpartition("/")[2])
+    kept = await asyncio.gather(
+        *(service.store.submit(pointer, FeedbackSubmission(score=1), "the same") for _ in range(20))
+    )
+    assert len({answer.id for answer in kept}) == 1
+    assert sorted(answer.status for answer in kept) == ["created", *["unchanged"] * 19]
+    assert len(await service.answers_for_run(run_id)) == 1
+
+
+async def test_same_id_in_the_body_changes_nothing(client: App, token_url: str) -> None:
+    name = uuid.uuid4()
+    first = await client.post(token_url, json={"score": 1, "id": str(name)})
+    assert first.json() == {"id": str(name), "status": "created"}
+    again = await client.post(token_url, json={"score": 0, "id": name.hex})
+    assert again.json() == {"id": str(name), "status": "unchanged"}
+
+
+async def test_id_of_somebody_elses_answer_is_refused(client: App, token_url: str) -> None:
+    name = str(uuid.uuid4())
+    await client.post(await mint(client, "other"), json={"score": 1, "id": name})
+    refused = await client.post(token_url, json={"score": 0, "id": name})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+
+
+async def test_feedback_with_a_known_id_is_brought_up_to_date(client: App) -> None:
+    body = {"id": str(uuid.uuid4()), "key": "k", "run_id": str(uuid.uuid4()), "score": 1, "comment": "a"}
+    assert (await client.post("/feedback", json=body)).json()["score"] == 1
+    changed = (await client.post("/feedback", json={**body, "score": 2, "comment": None})).json()
+    assert (changed["id"], changed["score"], changed["comment"]) == (body["id"], 2, None)
+    assert len((await client.get("/feedback", params={"run": body["run_id"]})).json()) == 1
+
+
+async def test_camel_case_config_of_the_javascript_client_is_enforced(client: App) -> None:
+    config = {"type": "categorical", "categories": [{"value": 1, "label": "yes"}, {"value": 0, "label": "no"}]}
+    made = await client.post("/feedback", json={"key": "k", "run_id": None, "value": "yes", "feedbackConfig": config})
+    assert (made.json()["score"], made.json()["value"]) == (1, "yes")
+    refused = await client.post("/feedback", json={"key": "k", "score": 7, "feedbackConfig": config})
+    assert refused.status_code == 422
+    assert "one of 1 (yes), 0 (no)" in refused.json()["detail"]
+
+
+async def test_run_that_is_no_uuid_is_kept_by_its_name(client: App) -> None:
+    token = (await client.post("/feedback/tokens", json={"run_id": "chat 7", "feedback_key": "k"})).json()
+    await client.post(f"/feedback/tokens/{token['id']}", json={"score": 1})
+    [row] = (await client.get("/feedback", params={"run": "chat 7"})).json()
+    assert (row["run_id"], row["trace_id"], row["run_name"]) == (None, None, "chat 7")
+
+
+async def test_run_id_in_any_spelling_is_one_run(client: App, token_url: str, run_id: str) -> None:
+    await client.post(token_url, json={"score": 1})
+    spelled = await client.get("/feedback", params={"run": uuid.UUID(run_id).hex.upper()})
+    assert len(spelled.json()) == 1
+
+
+async def test_list_pages_through_all_answers_once_newest_first(client: App, token_url: str) -> None:
+    made = [(await client.post(token_url, json={"score": n})).json()["id"] for n in range(5)]
+    pages = [await stored(client, limit=2, offset=offset) for offset in (0, 2, 4)]
+    assert [row["id"] for page in pages for row in page] == made[::-1]
+
+
+async def test_list_filters_by_time_user_score_and_level(client: App, token_url: str) -> None:
+    await client.post(token_url, json={"comment": "only words"})
+    scored = (await client.post(token_url, json={"score": 1, "user_id": "ada"})).json()["id"]
+    [row] = await stored(client, has_score=True)
+    assert row["id"] == scored
+    assert [row["id"] for row in await stored(client, user="ada")] == [scored]
+    assert [row["id"] for row in await stored(client, min_created_at=row["created_at"])] == [scored]
+    assert len(await stored(client, max_created_at=row["created_at"], level="run")) == 2
+    assert await stored(client, level="session") == []
+
+
+async def test_answer_through_an_expired_token_is_not_kept(service: FeedbackPlugin, run_id: str) -> None:
+    url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
+    pointer = await service.tokens.open(url.rpartition("/")[2])
+    await service.database.write(lambda db: db.execute("UPDATE feedback_grant SET expires_at = 1"))
+    with pytest.raises(TokenGone):
+        await service.store.submit(pointer, FeedbackSubmission(score=1))
+    assert await service.answers_for_run(run_id) == []

@@ -1,0 +1,177 @@
+"""Presigned URLs as people and machines follow them: typing, prefetching, CORS, headers, addresses."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from agent_server.database import open_database
+from feedback import FeedbackPlugin
+from tests.feedback.conftest import RUN, mint, stored
+
+App = AsyncTestClient[Litestar]
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "kept"),
+    [
+        ("score=1", "score", 1),
+        ("score=0.5", "score", 0.5),
+        ("score=true", "score", True),
+        ("score=False", "score", False),
+        ("value=1", "value", 1),
+        ("value=true", "value", True),
+        ("value=yes", "value", "yes"),
+        ("value=1_000", "value", "1_000"),
+        ("value=nan", "value", "nan"),
+        ("comment=12", "comment", "12"),
+        ("comment=so+good%21", "comment", "so good!"),
+        ("correction=" + quote('{"a": [1]}'), "correction", {"a": [1]}),
+        ("correction=%5B1%5D", "correction", "[1]"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_query_is_typed_as_langsmith_types_it(
+    client: App, token_url: str, query: str, field: str, kept: Any, method: str
+) -> None:
+    answer = await client.request(method, f"{token_url}?{query}")
+    assert (answer.status_code, answer.json()["status"]) == (200, "created"), answer.text
+    [row] = await stored(client)
+    assert repr(row[field]) == repr(kept)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"content": b'{"score": 1, "comment": "hi"}', "headers": {"content-type": "text/plain;charset=UTF-8"}},
+        {"content": b'{"score": 1, "comment": "hi"}', "headers": {"content-type": "application/x-www-form-urlencoded"}},
+        {"content": b'{"score": 1, "comment": "hi"}', "headers": {"content-type": "image/png"}},
+        {"content": b'{"score": 1, "comment": "hi"}'},
+        {"data": {"score": "1", "comment": "hi"}},
+        {"content": b"score=1&comment=hi", "headers": {"content-type": "text/plain"}},
+    ],
+)
+async def test_json_forms_and_plain_text_are_taken(client: App, token_url: str, body: dict[str, Any]) -> None:
+    assert (await client.post(token_url, **body)).status_code == 200
+    [row] = await stored(client)
+    assert (row["score"], row["comment"]) == (1, "hi")
+
+
+async def test_metadata_may_come_in_the_query(client: App, token_url: str) -> None:
+    await client.get(token_url + "?score=1&metadata=" + quote('{"page": "a"}'))
+    [row] = await stored(client)
+    assert row["feedback_source"] == {"type": "api", "metadata": {"page": "a"}, "user_id": None}
+    refused = await client.get(token_url + "?score=1&metadata=5")
+    assert (refused.status_code, "JSON object" in refused.json()["detail"]) == (422, True)
+
+
+async def test_link_without_an_answer_says_what_it_is_for_and_keeps_nothing(client: App) -> None:
+    url = await mint(client, "stars", feedback_config={"type": "continuous", "min": 1, "max": 5})
+    for query in ("", "?utm_source=mail", "?user_id=ada", "?score="):
+        answer = await client.get(url + query)
+        assert answer.status_code == 200
+        assert answer.json()["key"] == "stars"
+        assert answer.json()["feedback_config"] == {"type": "continuous", "min": 1, "max": 5}
+    assert await stored(client) == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"X-Purpose": "preview"},
+        {"X-Moz": "prefetch"},
+    ],
+)
+async def test_prefetch_keeps_nothing(client: App, token_url: str, headers: dict[str, str]) -> None:
+    assert (await client.get(token_url + "?score=1", headers=headers)).status_code == 200
+    assert await stored(client) == []
+
+
+async def test_head_keeps_nothing(client: App, token_url: str) -> None:
+    answer = await client.head(token_url + "?score=1")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert (await client.head(f"/feedback/tokens/{uuid.uuid4()}")).status_code == 404
+    assert await stored(client) == []
+
+
+@pytest.mark.parametrize("prefix", ["", "/api", "/api/v1"])
+async def test_browser_of_any_origin_may_answer(client: App, token_url: str, prefix: str) -> None:
+    url = prefix + token_url.removeprefix("/api/v1")
+    asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+    preflight = await client.options(url, headers={**asked, "Access-Control-Request-Headers": "content-type, x-mine"})
+    assert preflight.status_code == 204
+    assert preflight.headers["access-control-allow-origin"] == "*"
+    assert "POST" in preflight.headers["access-control-allow-methods"]
+    assert preflight.headers["access-control-allow-headers"] == "content-type, x-mine"
+    for status, answer in ((200, {"score": 1}), (422, {"score": "x"})):
+        said = await client.post(url, json=answer, headers={"Origin": "https://a.example"})
+        assert (said.status_code, said.headers["access-control-allow-origin"]) == (status, "*")
+    gone = await client.get(f"{prefix}/feedback/tokens/{uuid.uuid4()}", headers={"Origin": "https://a.example"})
+    assert (gone.status_code, gone.headers["access-control-allow-origin"]) == (404, "*")
+
+
+async def test_administration_is_not_open_to_other_origins(client: App, token_url: str) -> None:
+    await client.post(token_url, json={"score": 1})
+    for path in ("/feedback", f"/feedback/tokens?run_id={RUN}"):
+        answer = await client.get(path, headers={"Origin": "https://a.example"})
+        assert answer.status_code == 200
+        assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_answers_are_not_cached_indexed_or_told_to_referrers(client: App, token_url: str) -> None:
+    for answer in (
+        await client.get(token_url),
+        await client.post(token_url, json={}),
+        await client.post(token_url + "0"),
+    ):
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["x-robots-tag"] == "noindex, nofollow"
+
+
+async def test_any_spelling_of_the_token_is_taken(client: App, token_url: str) -> None:
+    token = uuid.UUID(token_url.rpartition("/")[2])
+    for spelling in (token.hex, token.hex.upper(), token.urn, f"{{{token}}}"):
+        answer = await client.post(f"/feedback/tokens/{quote(spelling)}", json={"score": 1})
+        assert answer.status_code == 200, spelling
+
+
+@pytest.mark.parametrize(
+    ("options", "headers", "base"),
+    [
+        ({}, {}, "http://feedback.test"),
+        ({}, {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}, "http://feedback.test"),
+        (
+            {"trust_forwarded": True},
+            {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "a.example", "X-Forwarded-Prefix": "/fb/"},
+            "https://a.example/fb",
+        ),
+        (
+            {"public_url": "https://pub.example/x/", "trust_forwarded": True},
+            {"X-Forwarded-Host": "b"},
+            "https://pub.example/x",
+        ),
+    ],
+)
+async def test_url_follows_the_public_base_or_the_request(
+    sqlite_url: str, options: dict[str, Any], headers: dict[str, str], base: str
+) -> None:
+    app = Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url), **options)])
+    async with AsyncTestClient(app, base_url="http://feedback.test") as client:
+        minted = await client.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": "k"}, headers=headers)
+        assert minted.json()["url"] == f"{base}/api/v1/feedback/tokens/{minted.json()['id']}"
+
+
+async def test_forwarded_host_that_no_url_can_be_made_of_is_refused(sqlite_url: str) -> None:
+    app = Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url), trust_forwarded=True)])
+    async with AsyncTestClient(app) as client:
+        headers = {"X-Forwarded-Host": "a.example/?x=#"}
+        minted = await client.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": "k"}, headers=headers)
+        assert (minted.status_code, "public URL" in minted.json()["detail"]) == (422, True)

@@ -7,6 +7,7 @@ that has ended, and nobody sees a result that a crash could take back.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any, Literal, cast
@@ -97,7 +98,9 @@ class Attempt:
                             outcome = part
                         else:
                             await self._publish(part)
-        except Exception as error:
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _cancelled():
+                raise
             log.info("run_failed", error=type(error).__name__, exc_info=error)
             return _failure(error, await self._values_now())
         return None if self._scope.cancelled_caught else _success(outcome)
@@ -186,9 +189,21 @@ class Attempt:
                         self.stop(wish)
 
 
-def _failure(error: Exception, values: bytes | None = None) -> Ending:
+_UNSAID: dict[type[BaseException], str] = {
+    asyncio.CancelledError: "Something that the agent waited for was cancelled, though nobody cancelled the run",
+}
+"""What exceptions mean that mostly come without a text."""
+
+
+def _cancelled() -> bool:
+    """Whether it is us whom somebody cancels, rather than something that the agent waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _failure(error: BaseException, values: bytes | None = None) -> Ending:
     """What clients see of an exception, in the official server's words; the thread has the values it had got to."""
-    shown = {"error": type(error).__name__, "message": str(error)}
+    shown = {"error": type(error).__name__, "message": str(error) or _UNSAID.get(type(error), "")}
     return Ending("error", "error", values, error=encode(shown))
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from agent_server.agents import Agent
+from agent_server.agents import Agent, AgentRun, Outcome
 from agent_server.attempt import Attempt, Surroundings
 from agent_server.errors import AgentServerError
-from agent_server.run_records import Claim, Ending
+from agent_server.run_records import Claim
 from agent_server.runs import QUEUE
-from agent_server.schema import CancelAction
+from agent_server.schema import CancelAction, StreamPart
 
 log = structlog.get_logger("agent_server")
 
@@ -79,11 +79,7 @@ class Worker:
             run_id=run.run_id, thread_id=run.thread_id, graph_id=run.graph_id, attempt=run.attempt
         ):
             try:
-                agent = self._agents.get(run.graph_id)
-                if agent is None:
-                    await self._around.runs.finish(claim, _unknown_graph(run.graph_id))
-                    await self._around.broker.close(run.run_id)
-                    return
+                agent = self._agents.get(run.graph_id) or _NoAgent()
                 attempt = self._at_work[run.run_id] = Attempt(claim, agent, self._around)
                 await attempt.work()
             except Exception:
@@ -118,6 +114,13 @@ class Worker:
         return {}
 
 
-def _unknown_graph(graph_id: str) -> Ending:
-    message = f"This server has no graph {graph_id!r} any more"
-    return Ending("error", "error", error=b'{"error":"GraphNotFound","message":"%b"}' % message.encode())
+class GraphNotFound(Exception):
+    """The run's graph was served when the run was created, and is no longer."""
+
+
+class _NoAgent:
+    """Stands in for an agent that is gone: every run of it fails, as runs fail."""
+
+    async def stream(self, run: AgentRun) -> AsyncIterator[StreamPart | Outcome]:
+        raise GraphNotFound(f"This server has no graph {run.graph_id!r} any more")
+        yield  # which makes this a generator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -70,7 +70,7 @@ class AgentServerPlugin(InitPlugin):
                 route_handlers=ROUTE_HANDLERS,
                 dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._rooms()},
                 exception_handlers=EXCEPTION_HANDLERS,
-                before_request=self._check_body,
+                before_request=_body_check(self._config.max_body_bytes),
                 request_max_body_size=self._config.max_body_bytes,
             )
         )
@@ -87,13 +87,6 @@ class AgentServerPlugin(InitPlugin):
             ("streams", self._streams),
             ("info_extra", self._info),
         ]
-
-    async def _check_body(self, request: Request[Any, Any, Any]) -> None:
-        if request.method in ("POST", "PATCH", "PUT"):
-            body = await request.body()
-            if not body and request.route_handler.parsed_data_field:
-                raise Invalid("The request has no body; send a JSON object")
-            check_body(body, self._config.max_body_bytes)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Litestar) -> AsyncIterator[None]:
@@ -146,6 +139,22 @@ def _cors(config: Config) -> CORSConfig:
         expose_headers=["x-pagination-total", "x-pagination-next", "content-location", "location"],
         max_age=600,
     )
+
+
+def _body_check(limit: int) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
+    """Refuses bodies that are missing, too large, or that no store could give back.
+
+    A function, not the plugin's method: Litestar copies what a router holds, and would copy the whole house with it.
+    """
+
+    async def check(request: Request[Any, Any, Any]) -> None:
+        if request.method in ("POST", "PATCH", "PUT"):
+            body = await request.body()
+            if not body and request.route_handler.parsed_data_field:
+                raise Invalid("The request has no body; send a JSON object")
+            check_body(body, limit)
+
+    return check
 
 
 def _giving(value: object) -> Any:

@@ -8,6 +8,9 @@ from typing import Literal
 
 import structlog
 
+TELL_TOO_MUCH = ("sse_starlette", "aiosqlite")
+"""Libraries whose debug lines hold what is sent and stored: tokens, and what users said."""
+
 
 def configure_logs(form: Literal["console", "json"], level: str) -> None:
     """Send everything that this process logs, libraries included, to standard error in one form."""
@@ -31,6 +34,8 @@ def configure_logs(form: Literal["console", "json"], level: str) -> None:
         )
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
+    for name in TELL_TOO_MUCH:
+        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level.upper()]))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

@@ -34,7 +34,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         fixtures = getattr(item, "funcargs", {})
         servers = [one for one in fixtures.values() if isinstance(one, ServerProcess)] + fixtures.get("servers", [])
         for server in dict.fromkeys(servers):
-            report.sections.append((f"Log of {server.url}", server.log()[-20_000:]))
+            report.sections.append((f"Log of {server.url}", server.log()[-8_000:]))
     return report
 
 

@@ -1,0 +1,170 @@
+"""The official JavaScript clients, `@langchain/langgraph-sdk` and `langsmith`, unchanged, run by Node."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.conftest import StartServer
+from tests.clients.cutting_proxy import CuttingProxy
+from tests.clients.server_process import ServerProcess
+
+JS = Path(__file__).parent / "js"
+KEYS = ["user_liked", "user_disliked"]
+
+# As it stands in the official document on user feedback.
+DOCUMENT = """
+import { Client } from "@langchain/langgraph-sdk";
+const client = new Client({ apiUrl: "<DEPLOYMENT_URL>", apiKey: "<API_KEY>" });
+const thread = await client.threads.create();
+const threadId = thread.thread_id;
+let feedbackUrls = {};
+const streamResponse = client.runs.stream(threadId, "agent", {
+input: {
+messages: [{ role: "user", content: "Tell me a joke about databases." }],
+},
+streamMode: "updates",
+feedbackKeys: ["user_liked", "user_disliked"],
+});
+for await (const event of streamResponse) {
+if (event.event === "feedback") {
+// Example: { user_liked: ".../feedback/tokens/<id>", user_disliked: "..." }
+feedbackUrls = event.data;
+console.log("Feedback URLs:", feedbackUrls);
+} else if (event.event === "updates") {
+console.log(event.data);
+}
+}
+"""
+
+
+async def test_documented_snippet_prints_updates_and_feedback_urls(example: ServerProcess) -> None:
+    printed = await node("--input-type=module", stdin=DOCUMENT.replace("<DEPLOYMENT_URL>", example.url))
+    assert printed.startswith("{ answer: { messages: [ [Object] ] } }\nFeedback URLs: {")
+    for key in KEYS:
+        assert f"{key}: '{example.url}/api/v1/feedback/tokens/" in printed
+
+
+@pytest.mark.parametrize("thread", [True, False], ids=["on a thread", "stateless"])
+async def test_stream_ends_with_feedback(graphs: ServerProcess, thread: bool) -> None:
+    events = await stream(graphs.url, "steps", thread, input={"total": 3}, streamMode=["updates", "values"])
+    assert [event["event"] for event in events] == ["metadata", "values", *["updates", "values"] * 3, "feedback"]
+    assert list(events[-1]["data"]) == KEYS
+    assert [event["id"] for event in events] == [f"1-{number}" for number in range(9)]
+
+
+async def test_failed_run_gives_feedback_and_then_the_error(graphs: ServerProcess) -> None:
+    events = await stream(graphs.url, "failing", True, input={"question": "?"}, streamMode="updates")
+    assert [event["event"] for event in events] == ["metadata", "feedback", "error"]
+    assert events[-1]["data"] == {"error": "ValueError", "message": "boom é <1>"}
+
+
+async def test_background_run_is_joined_in_some_of_its_modes(graphs: ServerProcess) -> None:
+    payload = {"input": {"total": 3, "pause": 0.02}, "streamMode": ["values", "updates", "tasks"]}
+    asked = {"assistant": "steps", "thread": True, "payload": payload, "background": True}
+    for modes, expected in ((["updates", "tasks"], {"updates", "tasks"}), (None, {"values", "updates", "tasks"})):
+        printed = await node("stream.mjs", graphs.url, json.dumps({**asked, "modes": modes}))
+        assert {json.loads(line)["event"] for line in printed.splitlines()} == {"metadata", *expected}
+
+
+async def test_quiet_stream_is_not_troubled_by_heartbeats(graphs: ServerProcess) -> None:
+    events = await stream(graphs.url, "sleeping", False, input={"seconds": 6}, streamMode="updates")
+    assert [event["event"] for event in events if event["data"] is not None] == ["metadata", "updates", "feedback"]
+
+
+@pytest.mark.parametrize("thread", [True, False], ids=["on a thread", "stateless"])
+async def test_every_event_comes_once_over_a_connection_that_breaks(graphs: ServerProcess, thread: bool) -> None:
+    cuts = [b"id: 1-4\r\n", b'{"step":{"done":[8', b"event: feedback"]
+    async with CuttingProxy(graphs.port, cuts).listening() as proxy:
+        given = {"total": 12, "pause": 0.02}
+        events = await stream(proxy.url, "steps", thread, input=given, streamMode="updates")
+    assert cuts == []
+    assert [event["id"] for event in events] == [f"1-{number}" for number in range(14)]
+    assert [event["data"]["step"]["done"] for event in events[1:-1]] == [[number] for number in range(12)]
+
+
+@pytest.mark.timeout(120)
+async def test_restart_of_the_server_never_looks_like_the_end_of_a_stream(start_server: StartServer) -> None:
+    """This client gives up, loudly, if the server isn't back when it tries again; whoever joins then misses nothing."""
+    server = await asyncio.to_thread(start_server)
+    payload = {"input": {"total": 40, "pause": 0.1}, "streamMode": ["updates", "values"], "feedbackKeys": KEYS}
+    asked = {"assistant": "steps", "thread": False, "payload": payload}
+    streaming = asyncio.create_task(run_node("stream.mjs", server.url, json.dumps(asked)))
+    await asyncio.sleep(2)
+    assert not streaming.done()
+    await asyncio.to_thread(server.stop)
+    await asyncio.to_thread(server.start)
+    ending, printed, complaints = await streaming
+    events = [json.loads(line) for line in printed.splitlines()]
+    if ending != 0:
+        assert "Unable to connect to LangGraph server" in complaints
+        join = {"runId": events[0]["data"]["run_id"], "lastEventId": events[-1]["id"]}
+        printed = await node("stream.mjs", server.url, json.dumps({"join": join}))
+        events += [json.loads(line) for line in printed.splitlines()]
+    assert [event["data"]["attempt"] for event in events if event["event"] == "metadata"] == [1, 2]
+    assert events[-1]["event"] == "feedback"
+    assert events[-2]["data"]["done"] == list(range(40))
+    told = {number for event in events if event["event"] == "updates" for number in event["data"]["step"]["done"]}
+    assert told == set(range(40))
+
+
+async def test_runs_are_waited_for_resumed_joined_and_listed(graphs: ServerProcess) -> None:
+    shown = json.loads(await node("runs.mjs", graphs.url))
+    answered = {"question": "why?", "answer": "because"}
+    failure = shown.pop("failure")
+    assert shown == {
+        "asked": {"question": "why?"},
+        "status": "interrupted",
+        "answered": answered,
+        "values": answered,
+        "runs": 2,
+        "joined": answered,
+        "graph": "asking",
+        "missing": 404,
+    }
+    assert "boom é <1>" in failure
+
+
+@pytest.mark.parametrize("prefix", ["", "/api", "/api/v1"])
+async def test_urls_take_answers_that_langsmiths_client_reads_back(graphs: ServerProcess, prefix: str) -> None:
+    shown = json.loads(await node("feedback.mjs", graphs.url, prefix))
+    assert shown == {
+        "statuses": [200, 200, 200, 422],
+        "tokens": 3,
+        "listedToken": True,
+        "read": {"run": True, "key": "review", "score": 0.5, "comment": "by hand"},
+        "listed": {"review": 0.5, "stars": 4, "user_disliked": 0, "user_liked": 1},
+        "source": "api",
+    }
+
+
+async def stream(url: str, assistant: str, thread: bool, **payload: Any) -> list[dict[str, Any]]:
+    """The events that the JavaScript client gets of a run with feedback keys."""
+    asked = {"assistant": assistant, "thread": thread, "payload": {**payload, "feedbackKeys": KEYS}}
+    return [json.loads(line) for line in (await node("stream.mjs", url, json.dumps(asked))).splitlines()]
+
+
+async def node(*arguments: str, stdin: str = "") -> str:
+    """What Node prints, where all goes well."""
+    status, printed, complaints = await run_node(*arguments, stdin=stdin)
+    assert status == 0, complaints
+    return printed
+
+
+async def run_node(*arguments: str, stdin: str = "") -> tuple[int | None, str, str]:
+    """Node's exit status, what it prints, and what it complains of."""
+    if not (JS / "node_modules" / "@langchain" / "langgraph-sdk").is_dir():
+        pytest.fail(f"The JavaScript clients are not in {JS / 'node_modules'}: run `make test`, which installs them")
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec("node", *arguments, cwd=JS, stdin=pipe, stdout=pipe, stderr=pipe)
+    try:
+        printed, complaints = await asyncio.wait_for(process.communicate(stdin.encode()), 90)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, printed.decode(), complaints.decode()

@@ -15,6 +15,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.plugins import InitPlugin, PluginProtocol
 
 from agent_server.agents import Agent, open_agents
+from agent_server.assistant_graphs import AssistantGraphs
 from agent_server.assistants import Assistants
 from agent_server.attempt import Surroundings
 from agent_server.broker import MemoryBroker
@@ -29,6 +30,7 @@ from agent_server.routes import ROUTE_HANDLERS
 from agent_server.runs import Runs
 from agent_server.streams import RunStreams
 from agent_server.thread_states import ThreadStates
+from agent_server.thread_sweeper import sweep_threads
 from agent_server.threads import Threads
 from agent_server.worker import Worker
 
@@ -56,6 +58,7 @@ class AgentServerPlugin(InitPlugin):
         self._broker = MemoryBroker(keep=config.keep_stream_seconds)
         self._assistants = Assistants(self._database)
         self._threads = Threads(self._database)
+        self._thread_states = ThreadStates(self._threads, self._agents, self._broker)
         self._runs = Runs(self._database, self._broker, self._assistants)
         self._streams = RunStreams(self._runs, self._broker, feedback)
         self._info = dict(info or {})
@@ -81,8 +84,9 @@ class AgentServerPlugin(InitPlugin):
         return [
             ("config", self._config),
             ("assistants", self._assistants),
+            ("assistant_graphs", AssistantGraphs(self._assistants, self._agents)),
             ("threads", self._threads),
-            ("thread_states", ThreadStates(self._threads, self._agents)),
+            ("thread_states", self._thread_states),
             ("runs", self._runs),
             ("streams", self._streams),
             ("info_extra", self._info),
@@ -104,7 +108,9 @@ class AgentServerPlugin(InitPlugin):
                 self._streams.closing = anyio.Event()
                 group.start_soon(self._worker.serve)
                 group.start_soon(self._stop_worker_on_closing)
+                group.start_soon(sweep_threads, self._thread_states, sweeping := anyio.CancelScope())
                 yield
+                sweeping.cancel()
                 self._streams.closing.set()
 
     async def _stop_worker_on_closing(self) -> None:

@@ -1,22 +1,40 @@
-"""Assistants: a graph with a configuration. Every graph has one system assistant, under an id made from its name."""
+"""Assistants: a graph with a configuration. Every graph has one system assistant, under an id made from its name.
+
+An assistant's row is its latest version; what it was at each version is kept beside it. A run takes the assistant as it
+is when the run is created.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
+from agent_server.assistant_records import assistant_of, version_of
+from agent_server.assistant_schema import (
+    Assistant,
+    AssistantCreate,
+    AssistantFilter,
+    AssistantPatch,
+    AssistantSearch,
+    AssistantVersion,
+    VersionSearch,
+)
+from agent_server.configurations import Configuration, first_configuration, patched_configuration
 from agent_server.database import Connection, Database, Row
-from agent_server.errors import Invalid, NotFound
-from agent_server.schema import Assistant, AssistantSearch, canonical_id, timestamp
+from agent_server.errors import Conflict, Invalid, NotFound
+from agent_server.schema import JsonObject, canonical_id
+from agent_server.search import Found, Page, Search, found
 
 SYSTEM_NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 """The official server's namespace: `uuid5(SYSTEM_NAMESPACE, graph_id)` is the id of a graph's system assistant."""
 
 _COLUMNS = "assistant_id, graph_id, version, name, description, config, context, metadata, created_at, updated_at"
+_VERSION_COLUMNS = "assistant_id, version, graph_id, config, context, metadata, name, description, created_at"
+_SYSTEM = Configuration({}, {})
 
 
 class AssistantRef(Struct):
@@ -41,32 +59,122 @@ class Assistants:
         self.graph_ids.update(graph_ids)
         await self._database.write(self._insert_system_assistants)
 
+    async def create(self, body: AssistantCreate) -> Assistant:
+        """A new assistant, at its version 1.
+
+        `NotFound` for an unknown graph, `BadRequest` for `context` beside `config.configurable`, `Conflict` where the
+        id is taken, unless `if_exists` is `do_nothing`: then the one that there is.
+        """
+        self._check_graph(body.graph_id)
+        key = canonical_id(body.assistant_id, "assistant") if body.assistant_id else str(uuid4())
+        configuration = first_configuration(body.config, body.context)
+
+        def work(connection: Connection) -> Assistant:
+            name, metadata = body.name or "Untitled", body.metadata or {}
+            inserted = _insert(connection, key, body.graph_id, name, body.description, configuration, metadata)
+            if not inserted and body.if_exists != "do_nothing":
+                raise Conflict(f"Assistant {key} already exists; leave assistant_id out to get a new one")
+            return assistant_of(_existing(connection, key))
+
+        return await self._database.write(work)
+
     async def get(self, assistant_id: str) -> Assistant:
         """The assistant with this id; `NotFound` where there is none."""
         key = canonical_id(assistant_id, "assistant")
-        row = await self._database.read(
-            lambda c: c.one(f"SELECT {_COLUMNS} FROM assistants WHERE assistant_id = :id", id=key)
-        )
-        if row is None:
-            raise NotFound(f"Assistant with ID {key} not found")
-        return _assistant(row)
+        return assistant_of(await self._database.read(lambda c: _existing(c, key)))
 
-    async def search(self, query: AssistantSearch) -> list[Assistant]:
-        """The assistants that fit `query`, the newest first."""
-        rows = await self._database.read(
-            lambda c: c.all(
-                f"""SELECT {_COLUMNS} FROM assistants
-                WHERE (:graph_id = '' OR graph_id = :graph_id) AND json_contains(metadata, :metadata)
-                AND lower(name) LIKE :name
-                ORDER BY created_at DESC, assistant_id LIMIT :limit OFFSET :offset""",
-                graph_id=query.graph_id or "",
-                metadata=msgspec.json.encode(query.metadata or {}).decode(),
-                name=f"%{(query.name or '').lower()}%",
-                limit=query.limit,
-                offset=query.offset,
+    async def patch(self, assistant_id: str, body: AssistantPatch) -> Assistant:
+        """The assistant, changed, at a version of its own. Errors as for `create`."""
+        key = canonical_id(assistant_id, "assistant")
+        if body.graph_id is not None:
+            self._check_graph(body.graph_id)
+
+        def work(connection: Connection) -> Assistant:
+            _take(connection, key)
+            row = _existing(connection, key)
+            old = Configuration(msgspec.json.decode(row["config"]), msgspec.json.decode(row["context"]))
+            new = patched_configuration(old, body.config, body.context)
+            connection.execute(
+                """UPDATE assistants SET graph_id = COALESCE(:graph_id, graph_id), name = COALESCE(:name, name),
+                    description = COALESCE(:description, description), config = :config, context = :context,
+                    metadata = :metadata, updated_at = now_us(),
+                    version = (SELECT max(version) + 1 FROM assistant_versions WHERE assistant_id = :id)
+                WHERE assistant_id = :id""",
+                id=key,
+                graph_id=body.graph_id,
+                name=body.name,
+                description=body.description,
+                config=_json(new.config),
+                context=_json(new.context),
+                metadata=_json(msgspec.json.decode(row["metadata"]) | (body.metadata or {})),
             )
-        )
-        return [_assistant(row) for row in rows]
+            _keep_version(connection, key)
+            return assistant_of(_existing(connection, key))
+
+        return await self._database.write(work)
+
+    async def delete(self, assistant_id: str) -> None:
+        """Delete the assistant with all its versions. Its runs and threads stay, and so does its graph."""
+        key = canonical_id(assistant_id, "assistant")
+
+        def work(connection: Connection) -> None:
+            _take(connection, key)
+            connection.execute("DELETE FROM assistant_versions WHERE assistant_id = :id", id=key)
+            connection.execute("DELETE FROM assistants WHERE assistant_id = :id", id=key)
+
+        await self._database.write(work)
+
+    async def search(self, query: AssistantSearch) -> Found[Assistant]:
+        """The assistants that fit `query`, the newest first where it names no other order, and how many there are."""
+        search = _search(query)
+        order = f"{query.sort_by or 'created_at'} {query.sort_order or 'desc'}, assistant_id"
+        page = Page(_COLUMNS, order, query.limit, query.offset)
+        return found(await self._database.read(lambda c: search.page(c, page)), assistant_of)
+
+    async def count(self, query: AssistantFilter) -> int:
+        """How many assistants fit `query`."""
+        return await self._database.read(_search(query).count)
+
+    async def versions(self, assistant_id: str, query: VersionSearch) -> list[AssistantVersion]:
+        """The assistant's versions that fit `query`, the newest first."""
+        key = canonical_id(assistant_id, "assistant")
+        search = Search("assistant_versions")
+        search.where("assistant_id = :id", id=key)
+        search.contains("metadata", query.metadata)
+        page = Page(_VERSION_COLUMNS, "version DESC", query.limit, query.offset)
+
+        def work(connection: Connection) -> list[Row]:
+            _existing(connection, key)
+            return search.rows(connection, page)
+
+        return [version_of(row) for row in await self._database.read(work)]
+
+    async def set_latest(self, assistant_id: str, version: int) -> Assistant:
+        """The assistant, as it was at `version` and at that version again. `NotFound` where it had none such."""
+        key = canonical_id(assistant_id, "assistant")
+
+        def work(connection: Connection) -> Assistant:
+            _take(connection, key)
+            changed = connection.execute(
+                """UPDATE assistants SET version = kept.version, graph_id = kept.graph_id, name = kept.name,
+                    description = kept.description, config = kept.config, context = kept.context,
+                    metadata = kept.metadata
+                FROM assistant_versions AS kept WHERE assistants.assistant_id = :id
+                AND kept.assistant_id = :id AND kept.version = :version""",
+                id=key,
+                version=version,
+            )
+            if not changed:
+                raise NotFound(
+                    f"Version {version} not found for assistant {key}; POST …/versions lists those there are"
+                )
+            return assistant_of(_existing(connection, key))
+
+        return await self._database.write(work)
+
+    async def ref(self, assistant_id: str) -> AssistantRef:
+        """As `resolve`, on its own."""
+        return await self._database.read(lambda c: self.resolve(c, assistant_id))
 
     def resolve(self, connection: Connection, assistant_id: str) -> AssistantRef:
         """The assistant that a run's `assistant_id` names: the id of one, or the name of a graph.
@@ -75,8 +183,8 @@ class Assistants:
         a text that is neither.
         """
         if assistant_id in self.graph_ids:
-            row = self._row(connection, str(uuid5(SYSTEM_NAMESPACE, assistant_id)))
-            return _ref(row) if row else self._system(assistant_id)
+            row = _row(connection, str(uuid5(SYSTEM_NAMESPACE, assistant_id)))
+            return _ref(row) if row else _system(assistant_id)
         try:
             key = str(UUID(assistant_id))
         except ValueError:
@@ -84,44 +192,94 @@ class Assistants:
                 f"Invalid assistant: {assistant_id!r}. Must be either:\n- A valid assistant UUID, or\n"
                 f"- One of the registered graphs: {', '.join(sorted(self.graph_ids))}"
             ) from None
-        if row := self._row(connection, key):
+        if row := _row(connection, key):
             return _ref(row)
         for graph_id in self.graph_ids:
             if key == str(uuid5(SYSTEM_NAMESPACE, graph_id)):
-                return self._system(graph_id)
+                return _system(graph_id)
         raise NotFound(f"Assistant with ID {key} not found; POST /assistants/search lists those there are")
 
-    def _system(self, graph_id: str) -> AssistantRef:
-        return AssistantRef(str(uuid5(SYSTEM_NAMESPACE, graph_id)), graph_id, 1, {}, {})
-
-    def _row(self, connection: Connection, assistant_id: str) -> Row | None:
-        return connection.one(f"SELECT {_COLUMNS} FROM assistants WHERE assistant_id = :id", id=assistant_id)
+    def _check_graph(self, graph_id: str) -> None:
+        if graph_id not in self.graph_ids:
+            raise NotFound(f"Graph {graph_id!r} not found. Expected one of: {sorted(self.graph_ids)}")
 
     def _insert_system_assistants(self, connection: Connection) -> None:
         for graph_id in sorted(self.graph_ids):
-            connection.execute(
-                f"""INSERT INTO assistants ({_COLUMNS}) VALUES
-                (:id, :graph_id, 1, :graph_id, NULL, '{{}}', '{{}}', :metadata, now_us(), now_us())
-                ON CONFLICT DO NOTHING""",
-                id=str(uuid5(SYSTEM_NAMESPACE, graph_id)),
-                graph_id=graph_id,
-                metadata='{"created_by":"system"}',
-            )
+            key = str(uuid5(SYSTEM_NAMESPACE, graph_id))
+            _insert(connection, key, graph_id, graph_id, None, _SYSTEM, {"created_by": "system"})
 
 
-def _assistant(row: Row) -> Assistant:
-    return Assistant(
-        assistant_id=row["assistant_id"],
-        graph_id=row["graph_id"],
-        config=Raw(row["config"].encode()),
-        context=Raw(row["context"].encode()),
-        metadata=Raw(row["metadata"].encode()),
-        name=row["name"],
-        description=row["description"],
-        version=row["version"],
-        created_at=timestamp(row["created_at"]),
-        updated_at=timestamp(row["updated_at"]),
+def _search(query: AssistantFilter) -> Search:
+    search = Search("assistants")
+    search.equals("graph_id", query.graph_id)
+    search.contains("metadata", query.metadata)
+    search.has_text("name", query.name)
+    return search
+
+
+def _insert(
+    connection: Connection,
+    assistant_id: str,
+    graph_id: str,
+    name: str,
+    description: str | None,
+    configuration: Configuration,
+    metadata: JsonObject,
+) -> bool:
+    """Insert an assistant at its version 1; whether its id was free."""
+    inserted = connection.execute(
+        f"""INSERT INTO assistants ({_COLUMNS})
+        VALUES (:id, :graph_id, 1, :name, :description, :config, :context, :metadata, now_us(), now_us())
+        ON CONFLICT DO NOTHING""",
+        id=assistant_id,
+        graph_id=graph_id,
+        name=name,
+        description=description,
+        config=_json(configuration.config),
+        context=_json(configuration.context),
+        metadata=_json(metadata),
     )
+    if inserted:
+        _keep_version(connection, assistant_id)
+    return inserted == 1
+
+
+def _keep_version(connection: Connection, assistant_id: str) -> None:
+    connection.execute(
+        f"""INSERT INTO assistant_versions ({_VERSION_COLUMNS})
+        SELECT assistant_id, version, graph_id, config, context, metadata, name, description, updated_at
+        FROM assistants WHERE assistant_id = :id""",
+        id=assistant_id,
+    )
+
+
+def _take(connection: Connection, assistant_id: str) -> None:
+    """Take the assistant's row for the rest of the transaction. `NotFound` where there is no such assistant."""
+    if not connection.execute("UPDATE assistants SET updated_at = now_us() WHERE assistant_id = :id", id=assistant_id):
+        raise _not_found(assistant_id)
+
+
+def _row(connection: Connection, assistant_id: str) -> Row | None:
+    return connection.one(f"SELECT {_COLUMNS} FROM assistants WHERE assistant_id = :id", id=assistant_id)
+
+
+def _existing(connection: Connection, assistant_id: str) -> Row:
+    row = _row(connection, assistant_id)
+    if row is None:
+        raise _not_found(assistant_id)
+    return row
+
+
+def _not_found(assistant_id: str) -> NotFound:
+    return NotFound(f"Assistant with ID {assistant_id} not found")
+
+
+def _system(graph_id: str) -> AssistantRef:
+    return AssistantRef(str(uuid5(SYSTEM_NAMESPACE, graph_id)), graph_id, 1, {}, {})
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _ref(row: Row) -> AssistantRef:

@@ -7,8 +7,8 @@ from msgspec import Raw, Struct
 
 from agent_server.agents import AgentRun
 from agent_server.assistants import AssistantRef
+from agent_server.configurations import check_one_of_both
 from agent_server.database import Row
-from agent_server.errors import BadRequest
 from agent_server.schema import CancelAction, Run, RunCreate, RunKwargs, RunStatus, ThreadStatus, timestamp
 
 RUN_COLUMNS = "run_id, thread_id, assistant_id, created_at, updated_at, status, metadata, kwargs, multitask_strategy"
@@ -60,22 +60,17 @@ class Record(Struct):
 def run_kwargs(body: RunCreate, assistant: AssistantRef, temporary: bool) -> RunKwargs:
     """How the run that `body` asks for is to be run, with what its assistant adds. `BadRequest` for a contradiction."""
     config = {**assistant.config, **(body.config or {})}
-    configurable = {
-        **assistant.config.get("configurable", {}),
-        **(body.config or {}).get("configurable", {}),
-    }
-    if body.context and (body.config or {}).get("configurable"):
-        raise BadRequest(
-            "Cannot specify both configurable and context. Prefer setting context alone. Context was introduced in "
-            "LangGraph 0.6.0 and is the long term planned replacement for configurable."
-        )
+    check_one_of_both(body.config, body.context)
+    given = body.context or (body.config or {}).get("configurable") or {}
+    configurable = {**assistant.config.get("configurable", {}), **given}
+    overridden = given if body.context else {key: given[key] for key in given.keys() & assistant.context.keys()}
     modes = body.stream_mode or ["values"]
     durability = body.durability or ("exit" if body.checkpoint_during is False else "async")
     return RunKwargs(
         input=Raw(msgspec.json.encode(body.input)),
         command=body.command,
         config={**config, "configurable": configurable},
-        context={**assistant.context, **(body.context or {})} or None,
+        context={**assistant.context, **overridden} or None,
         stream_mode=list(dict.fromkeys([modes] if isinstance(modes, str) else modes)),
         interrupt_before=body.interrupt_before,
         interrupt_after=body.interrupt_after,

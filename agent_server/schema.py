@@ -27,74 +27,11 @@ JsonObject = dict[str, Any]
 NULL = Raw(b"null")
 EMPTY = Raw(b"{}")
 
+Limit = Annotated[int, Meta(ge=1, le=1000)]
+Offset = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
 FeedbackKey = Annotated[str, Meta(min_length=1, max_length=180)]
 FeedbackKeys = Annotated[list[FeedbackKey], Meta(max_length=100)]
-
-
-class Assistant(Struct):
-    """A graph with a configuration; every change of it is a version."""
-
-    assistant_id: str
-    graph_id: str
-    config: Raw
-    context: Raw
-    metadata: Raw
-    name: str
-    description: str | None
-    version: int
-    created_at: str
-    updated_at: str
-
-
-class AssistantSearch(Struct):
-    """What `POST /assistants/search` filters by."""
-
-    metadata: JsonObject | None = None
-    graph_id: str | None = None
-    name: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 10
-    offset: Annotated[int, Meta(ge=0)] = 0
-
-
-class ThreadCreate(Struct):
-    """The body of `POST /threads`."""
-
-    thread_id: str | None = None
-    metadata: JsonObject | None = None
-    if_exists: Literal["raise", "do_nothing"] | None = None
-
-
-class ThreadPatch(Struct):
-    """The body of `PATCH /threads/{id}`: the metadata is merged, key by key."""
-
-    metadata: JsonObject | None = None
-
-
-class ThreadSearch(Struct):
-    """What `POST /threads/search` filters by."""
-
-    ids: list[str] | None = None
-    metadata: JsonObject | None = None
-    status: ThreadStatus | None = None
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 10
-    offset: Annotated[int, Meta(ge=0)] = 0
-    sort_by: Literal["thread_id", "status", "created_at", "updated_at"] = "created_at"
-    sort_order: Literal["asc", "desc"] = "desc"
-
-
-class Thread(Struct):
-    """A conversation: what its runs share."""
-
-    thread_id: str
-    created_at: str
-    updated_at: str
-    state_updated_at: str
-    metadata: Raw
-    status: ThreadStatus
-    config: Raw
-    values: Raw
-    error: Raw
-    interrupts: Raw
 
 
 class RunCreate(Struct):

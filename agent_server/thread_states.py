@@ -1,42 +1,227 @@
-"""A thread's state: what its agent keeps of it, step by step."""
+"""A thread's state: what its agent keeps of it, step by step. Read, changed from outside, copied, cut down, forgotten.
+
+Which agent that is, the thread's metadata say (`graph_id`): the one that it last ran, or that somebody chose.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import structlog
+from msgspec import Raw
+from uuid_utils import uuid7
 
-from agent_server.agents import Agent, StatefulAgent, is_stateful
-from agent_server.schema import canonical_id
-from agent_server.threads import Threads
+from agent_server.agents import Agent, HistoryQuery, StatefulAgent, is_stateful
+from agent_server.agents.thread_bytes import Amount, ThreadBytes
+from agent_server.broker import Broker
+from agent_server.encoding import encode
+from agent_server.errors import BadRequest, Conflict, Invalid, NotFound
+from agent_server.schema import JsonObject, canonical_id
+from agent_server.thread_schema import (
+    Before,
+    Checkpoint,
+    HistorySearch,
+    PruneStrategy,
+    StateUpdate,
+    Thread,
+    ThreadCreate,
+    ThreadStateUpdate,
+)
+from agent_server.threads import ThreadEnd, Threads
+
+log = structlog.get_logger("agent_server")
 
 
 class ThreadStates:
-    """The states of threads, by thread id, each read by the agent that the thread last ran."""
+    """The states of threads, by thread id."""
 
-    def __init__(self, threads: Threads, agents: Mapping[str, Agent]) -> None:
+    def __init__(self, threads: Threads, agents: Mapping[str, Agent], broker: Broker) -> None:
         self._threads = threads
         self._agents = agents
+        self._broker = broker
 
-    async def get(self, thread_id: str, checkpoint: dict[str, Any] | None, subgraphs: bool) -> dict[str, Any]:
-        """The SDK's `ThreadState`; an empty one where nothing was kept yet. `NotFound` for an unknown thread."""
+    async def get(self, thread_id: str, checkpoint: Checkpoint | None, subgraphs: bool) -> dict[str, Any]:
+        """The SDK's `ThreadState`; an empty one where nothing was kept yet.
+
+        `NotFound` for an unknown thread, or one that has no such checkpoint.
+        """
+        named = checkpoint_dict(checkpoint)
         thread = await self._threads.get(thread_id)
         agent = self._agent_of(thread.metadata)
+        if agent is not None:
+            return await agent.state(thread.thread_id, named, subgraphs)
+        if named.get("checkpoint_id"):
+            raise NotFound(f"Checkpoint {named['checkpoint_id']} not found on thread {thread.thread_id}")
+        return _stateless(msgspec.json.decode(thread.values) or {})
+
+    async def history(self, thread_id: str, search: HistorySearch) -> list[dict[str, Any]]:
+        """The states that fit, the newest first."""
+        query = HistoryQuery(
+            limit=search.limit,
+            checkpoint={"checkpoint_ns": (search.checkpoint and search.checkpoint.checkpoint_ns) or ""},
+            before=_before(search.before),
+            metadata=search.metadata,
+        )
+        thread = await self._threads.get(thread_id)
+        agent = self._agent_of(thread.metadata)
+        return await agent.history(thread.thread_id, query) if agent else []
+
+    async def update(self, thread_id: str, body: ThreadStateUpdate) -> dict[str, Any]:
+        """The checkpoint that the update led to, and the thread now shows.
+
+        `BadRequest` where the thread has no agent that keeps its state, or the agent does not take the update,
+        `ThreadBusy` where a run is under way, `NotFound` for a checkpoint that is not there.
+        """
+        thread = await self._threads.get(thread_id)
+        agent = self._changing_agent(thread.metadata, f"Thread {thread.thread_id!r}")
+        await self._threads.check_idle(thread.thread_id)
+        named = checkpoint_dict(body.checkpoint or Checkpoint(checkpoint_id=body.checkpoint_id))
+        made = await agent.update_state(thread.thread_id, [[body]], named)
+        await self._threads.write_end(thread.thread_id, await _end(agent, thread.thread_id))
+        return {"checkpoint": made, "configurable": made, "checkpoint_id": made["checkpoint_id"]}
+
+    async def create(self, body: ThreadCreate) -> Thread:
+        """A new thread with the state that its supersteps lead to; none, where they lead nowhere (`BadRequest`)."""
+        if not body.supersteps or (body.thread_id and await self._threads.exists(body.thread_id)):
+            return await self._threads.create(body)
+        agent = self._changing_agent(Raw(encode(body.metadata or {})), "A new thread")
+        thread = await self._threads.create(body)
+        try:
+            steps: Sequence[Sequence[StateUpdate]] = [step.updates for step in body.supersteps if step.updates]
+            await agent.update_state(thread.thread_id, steps, None)
+            return await self._threads.write_end(thread.thread_id, await _end(agent, thread.thread_id))
+        except BaseException:
+            await self.delete(thread.thread_id)
+            raise
+
+    async def copy(self, thread_id: str) -> Thread:
+        """A new thread with all that this one has but its runs; of a busy one, with the state it has reached."""
+        thread = await self._threads.get(thread_id)
+        copy_id = str(uuid7())
+        agent = self._agent_of(thread.metadata)
         if agent is None:
-            return _stateless(msgspec.json.decode(thread.values) or {})
-        return await agent.state(thread.thread_id, checkpoint, subgraphs)
+            return await self._threads.copy(thread.thread_id, copy_id, _idle(thread))
+        await agent.copy_thread(thread.thread_id, copy_id)
+        try:
+            end = await _end(agent, copy_id) if thread.status == "busy" else None
+            return await self._threads.copy(thread.thread_id, copy_id, end)
+        except BaseException:
+            await agent.forget_thread(copy_id)
+            raise
 
     async def delete(self, thread_id: str) -> None:
-        """Delete the thread, its runs, and what its agent kept of it."""
+        """Delete the thread, its runs, and what its agents kept of it; `Conflict` while one of the runs works."""
         thread = await self._threads.get(thread_id)
-        await self._threads.delete(canonical_id(thread_id, "thread"))
-        if agent := self._agent_of(thread.metadata):
-            await agent.forget_thread(thread.thread_id)
+        deleted = await self._threads.delete(thread.thread_id)
+        for run_id in deleted.pending_run_ids:
+            await self._broker.close(run_id)
+        last = _graph_id(thread.metadata)
+        for graph_id in dict.fromkeys([*deleted.graph_ids, *([last] if last else [])]):
+            if agent := self._stateful(graph_id):
+                await agent.forget_thread(thread.thread_id)
 
-    def _agent_of(self, metadata: msgspec.Raw) -> StatefulAgent | None:
-        agent = self._agents.get(msgspec.json.decode(metadata).get("graph_id", ""))
+    async def delete_of_assistant(self, assistant_id: str) -> None:
+        """Delete the threads that last ran the assistant; none, and `ThreadBusy`, while a run is under way on one."""
+        thread_ids = await self._threads.of_assistant(assistant_id)
+        for thread_id in thread_ids:
+            await self._threads.check_idle(thread_id)
+        for thread_id in thread_ids:
+            await self._prune(thread_id, "delete")
+
+    async def prune(self, thread_ids: Sequence[str], strategy: PruneStrategy) -> int:
+        """How many of the threads were deleted, or cut down to their latest state: those that are there and idle."""
+        keys = dict.fromkeys(canonical_id(thread_id, "thread") for thread_id in thread_ids)
+        return sum([await self._prune(key, strategy) for key in keys])
+
+    async def prune_expired(self, at_once: int = 100) -> int:
+        """Prune threads whose time is over, and how many were; `at_once` means that there may be more."""
+        pruned = 0
+        for thread_id, strategy in await self._threads.expired(at_once):
+            try:
+                pruned += await self._prune(thread_id, strategy)
+            except Invalid as error:
+                log.warning("thread_not_pruned", thread_id=thread_id, error=str(error))
+            if strategy == "keep_latest":
+                await self._threads.end_ttl(thread_id)
+        return pruned
+
+    async def storage(self, thread_id: str) -> dict[str, Any]:
+        """The bytes that the thread takes where its states are kept, as the official server's `ThreadStorage`."""
+        thread = await self._threads.get(thread_id)
+        agent = self._agent_of(thread.metadata)
+        kept = await agent.storage(thread.thread_id) if agent else _NOTHING.shown()
+        return {"thread_id": thread.thread_id, **kept}
+
+    async def _prune(self, thread_id: str, strategy: PruneStrategy) -> bool:
+        try:
+            thread = await self._threads.get(thread_id)
+            if thread.status == "busy":
+                return False
+            if strategy == "delete":
+                await self.delete(thread_id)
+            elif agent := self._agent_of(thread.metadata):
+                await agent.keep_latest(thread_id)
+        except (NotFound, Conflict):  # it went, or became busy, meanwhile
+            return False
+        return True
+
+    def _changing_agent(self, metadata: Raw, who: str) -> StatefulAgent:
+        graph_id = _graph_id(metadata)
+        if graph_id is None:
+            raise BadRequest(
+                f"{who} has no assigned graph ID. Run the thread once, or name the graph in the thread's metadata "
+                "(graph_id), before changing its state."
+            )
+        if graph_id not in self._agents:
+            raise NotFound(f"Graph {graph_id!r} not found. Expected one of: {sorted(self._agents)}")
+        agent = self._stateful(graph_id)
+        if agent is None:
+            raise BadRequest(f"The agent {graph_id!r} keeps no state that could be changed")
+        return agent
+
+    def _agent_of(self, metadata: Raw) -> StatefulAgent | None:
+        graph_id = _graph_id(metadata)
+        return self._stateful(graph_id) if graph_id else None
+
+    def _stateful(self, graph_id: str) -> StatefulAgent | None:
+        agent = self._agents.get(graph_id)
         return agent if agent is not None and is_stateful(agent) else None
+
+
+_NOTHING = ThreadBytes(Amount(0, 0), {}, Amount(0, 0))
+
+
+def checkpoint_dict(checkpoint: Checkpoint | None) -> JsonObject:
+    """The checkpoint's names that are given. `Invalid` for an id that is no UUID, as all are."""
+    named: JsonObject = msgspec.to_builtins(checkpoint) if checkpoint else {}
+    if checkpoint_id := named.get("checkpoint_id"):
+        named["checkpoint_id"] = canonical_id(checkpoint_id, "checkpoint")
+    return named
+
+
+def _before(before: str | Before | None) -> str | None:
+    if isinstance(before, Before):
+        before = before.checkpoint_id or (before.configurable.checkpoint_id if before.configurable else None)
+    return canonical_id(before, "checkpoint") if before else None
+
+
+def _graph_id(metadata: Raw) -> str | None:
+    graph_id = msgspec.json.decode(metadata).get("graph_id")
+    return graph_id if isinstance(graph_id, str) and graph_id else None
+
+
+async def _end(agent: StatefulAgent, thread_id: str) -> ThreadEnd:
+    """What a thread shows of the state that its agent keeps."""
+    state = await agent.state(thread_id, None, False)
+    interrupts = {task["id"]: task["interrupts"] for task in state["tasks"] if task["interrupts"]}
+    return ThreadEnd("interrupted" if state["next"] else "idle", encode(state["values"]), encode(interrupts))
+
+
+def _idle(thread: Thread) -> ThreadEnd | None:
+    """What a copy of a busy thread shows, whose agent keeps no state."""
+    return ThreadEnd("idle", bytes(thread.values), b"{}") if thread.status == "busy" else None
 
 
 def _stateless(values: Any) -> dict[str, Any]:
@@ -50,4 +235,6 @@ def _stateless(values: Any) -> dict[str, Any]:
         "checkpoint": None,
         "parent_checkpoint": None,
         "interrupts": [],
+        "checkpoint_id": None,
+        "parent_checkpoint_id": None,
     }

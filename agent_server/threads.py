@@ -7,14 +7,34 @@ carries one stateless run; no request but that run's ever shows it.
 from __future__ import annotations
 
 import msgspec
-from msgspec import Raw
+from msgspec import Struct
 from uuid_utils import uuid7
 
 from agent_server.database import Connection, Database, Row
-from agent_server.errors import Conflict, NotFound
-from agent_server.schema import JsonObject, Thread, ThreadCreate, ThreadPatch, ThreadSearch, canonical_id, timestamp
+from agent_server.errors import Conflict, NotFound, ThreadBusy
+from agent_server.schema import JsonObject, ThreadStatus, canonical_id
+from agent_server.search import Found, Page, Search, found
+from agent_server.thread_records import THREAD_COLUMNS, check_paths, thread_of, ttl_of, with_extracts
+from agent_server.thread_schema import PruneStrategy, Thread, ThreadCreate, ThreadFilter, ThreadPatch, ThreadSearch, Ttl
 
-_COLUMNS = "thread_id, status, metadata, config, state, interrupts, error, created_at, updated_at, state_updated_at"
+MICROS_A_MINUTE = 60_000_000
+
+
+class Deleted(Struct):
+    """What went with a deleted thread."""
+
+    graph_ids: list[str]
+    """The graphs that it ran."""
+    pending_run_ids: list[str]
+    """The runs that had not started, whose streams somebody may still follow."""
+
+
+class ThreadEnd(Struct):
+    """What a thread shows of its state, as JSON."""
+
+    status: ThreadStatus
+    values: bytes
+    interrupts: bytes
 
 
 class Threads:
@@ -24,63 +44,154 @@ class Threads:
         self._database = database
 
     async def create(self, body: ThreadCreate) -> Thread:
-        """A new thread; `Conflict` where the id is taken, unless `if_exists` is `do_nothing`."""
+        """A new thread; `Conflict` where the id is taken, unless `if_exists` is `do_nothing`. Without supersteps."""
         thread_id = canonical_id(body.thread_id, "thread") if body.thread_id else str(uuid7())
 
         def work(connection: Connection) -> Thread:
-            if not insert_thread(connection, thread_id, body.metadata or {}) and body.if_exists != "do_nothing":
+            inserted = insert_thread(connection, thread_id, body.metadata or {})
+            if not inserted and body.if_exists != "do_nothing":
                 raise Conflict(f"Thread with ID {thread_id} already exists; leave thread_id out to get a new one")
-            return _thread(_existing(connection, thread_id))
+            if inserted and body.ttl:
+                _set_ttl(connection, thread_id, body.ttl)
+            return thread_of(_existing(connection, thread_id))
 
         return await self._database.write(work)
 
-    async def get(self, thread_id: str) -> Thread:
+    async def get(self, thread_id: str, with_ttl: bool = False) -> Thread:
         """The thread with this id; `NotFound` where there is none."""
         key = canonical_id(thread_id, "thread")
-        return _thread(await self._database.read(lambda c: _existing(c, key)))
+        row = await self._database.read(lambda c: _existing(c, key))
+        thread = thread_of(row)
+        if with_ttl:
+            thread.ttl = ttl_of(row)
+        return thread
+
+    async def exists(self, thread_id: str) -> bool:
+        """Whether there is a thread with this id."""
+        key = canonical_id(thread_id, "thread")
+        return bool(
+            await self._database.read(lambda c: c.one("SELECT 1 AS x FROM threads WHERE thread_id = :id", id=key))
+        )
 
     async def patch(self, thread_id: str, body: ThreadPatch) -> Thread:
-        """The thread, with the metadata merged into what it had."""
+        """The thread, with the metadata merged into what it had; a ttl counts from now."""
         key = canonical_id(thread_id, "thread")
 
         def work(connection: Connection) -> Thread:
             touch_thread(connection, key)
             merge_metadata(connection, key, body.metadata or {})
-            return _thread(_existing(connection, key))
+            if body.ttl:
+                _set_ttl(connection, key, body.ttl)
+            return thread_of(_existing(connection, key))
 
         return await self._database.write(work)
 
-    async def search(self, query: ThreadSearch) -> list[Thread]:
-        """The threads that fit `query`, in the order it asks for."""
-        ids = [canonical_id(thread_id, "thread") for thread_id in query.ids or ()]
-        order = f"{query.sort_by} {query.sort_order}, thread_id"
-        rows = await self._database.read(
-            lambda c: c.all(
-                f"""SELECT {_COLUMNS} FROM threads WHERE temporary = 0
-                AND (:status = '' OR status = :status) AND json_contains(metadata, :metadata)
-                AND (:ids = '[]' OR json_contains(:ids, '"' || thread_id || '"'))
-                ORDER BY {order} LIMIT :limit OFFSET :offset""",
-                status=query.status or "",
-                metadata=msgspec.json.encode(query.metadata or {}).decode(),
-                ids=msgspec.json.encode(ids).decode(),
-                limit=query.limit,
-                offset=query.offset,
-            )
-        )
-        return [_thread(row) for row in rows]
+    async def search(self, query: ThreadSearch) -> Found[Thread]:
+        """The threads that fit `query`, in the order it asks for, and how many there are."""
+        check_paths(query.extract or {})
+        search = _search(query)
+        if query.ids:
+            search.one_of("thread_id", [canonical_id(thread_id, "thread") for thread_id in query.ids])
+        order = f"{query.sort_by or 'created_at'} {query.sort_order or 'desc'}, thread_id"
+        page = Page(THREAD_COLUMNS, order, query.limit, query.offset)
+        rows = await self._database.read(lambda c: search.page(c, page))
+        return found(rows, lambda row: with_extracts(thread_of(row), query.extract))
 
-    async def delete(self, thread_id: str) -> None:
+    async def count(self, query: ThreadFilter) -> int:
+        """How many threads fit `query`."""
+        return await self._database.read(_search(query).count)
+
+    async def of_assistant(self, assistant_id: str) -> list[str]:
+        """The ids of the threads that ran this assistant last."""
+        search = Search("threads")
+        search.contains("metadata", {"assistant_id": assistant_id})
+        page = Page("thread_id", "thread_id", 2**31 - 1, 0)
+        return [row["thread_id"] for row in await self._database.read(lambda c: search.rows(c, page))]
+
+    async def check_idle(self, thread_id: str) -> None:
+        """`ThreadBusy` where a run waits or works on the thread."""
+        if await self._database.read(lambda c: _has_runs(c, thread_id)):
+            raise _busy(thread_id)
+
+    async def write_end(self, thread_id: str, end: ThreadEnd) -> Thread:
+        """The thread, with what a change of its state from outside came to. A run that began meanwhile has its say."""
+
+        def work(connection: Connection) -> Thread:
+            touch_thread(connection, thread_id)
+            connection.execute(
+                """UPDATE threads SET state = :state, interrupts = :interrupts, error = 'null',
+                    status = CASE WHEN status = 'busy' THEN status ELSE :status END, state_updated_at = now_us()
+                WHERE thread_id = :id""",
+                id=thread_id,
+                state=end.values.decode(),
+                interrupts=end.interrupts.decode(),
+                status=end.status,
+            )
+            return thread_of(_existing(connection, thread_id))
+
+        return await self._database.write(work)
+
+    async def copy(self, thread_id: str, copy_id: str, end: ThreadEnd | None) -> Thread:
+        """A new thread with the metadata, values, status, interrupts and error of another; those of `end`, if given."""
+
+        def work(connection: Connection) -> Thread:
+            connection.execute(
+                """INSERT INTO threads (thread_id, status, metadata, config, state, interrupts, error, temporary,
+                    created_at, updated_at, state_updated_at)
+                SELECT :copy, status, metadata, config, state, interrupts, error, 0, now_us(), now_us(), now_us()
+                FROM threads WHERE thread_id = :id AND temporary = 0""",
+                id=thread_id,
+                copy=copy_id,
+            )
+            _existing(connection, thread_id)
+            if end is not None:
+                connection.execute(
+                    """UPDATE threads SET status = :status, state = :state, interrupts = :interrupts, error = 'null'
+                    WHERE thread_id = :copy""",
+                    copy=copy_id,
+                    status=end.status,
+                    state=end.values.decode(),
+                    interrupts=end.interrupts.decode(),
+                )
+            return thread_of(_existing(connection, copy_id))
+
+        return await self._database.write(work)
+
+    async def delete(self, thread_id: str) -> Deleted:
         """Delete the thread and its runs; `Conflict` while one of them works."""
         key = canonical_id(thread_id, "thread")
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> Deleted:
             touch_thread(connection, key)
-            if connection.one("SELECT 1 AS x FROM runs WHERE thread_id = :id AND status = 'running'", id=key):
+            runs = connection.all("SELECT run_id, graph_id, status FROM runs WHERE thread_id = :id", id=key)
+            if any(run["status"] == "running" for run in runs):
                 raise Conflict(f"Thread {key} has a running run; cancel it first, or wait for its end")
             connection.execute("DELETE FROM runs WHERE thread_id = :id", id=key)
             connection.execute("DELETE FROM threads WHERE thread_id = :id", id=key)
+            graph_ids = sorted({run["graph_id"] for run in runs})
+            return Deleted(graph_ids, [run["run_id"] for run in runs if run["status"] == "pending"])
 
-        await self._database.write(work)
+        return await self._database.write(work)
+
+    async def expired(self, limit: int) -> list[tuple[str, PruneStrategy]]:
+        """Threads whose time is over and that nothing works on, with what is to be done to them."""
+        rows = await self._database.read(
+            lambda c: c.all(
+                """SELECT thread_id, ttl_strategy FROM threads WHERE expires_at <= now_us() AND status <> 'busy'
+                ORDER BY expires_at LIMIT :limit""",
+                limit=limit,
+            )
+        )
+        return [(row["thread_id"], row["ttl_strategy"]) for row in rows]
+
+    async def end_ttl(self, thread_id: str) -> None:
+        """Keep the thread for as long as nobody says otherwise."""
+        await self._database.write(
+            lambda c: c.execute(
+                "UPDATE threads SET ttl_strategy = NULL, ttl_minutes = NULL, expires_at = NULL WHERE thread_id = :id",
+                id=thread_id,
+            )
+        )
 
 
 def insert_thread(connection: Connection, thread_id: str, metadata: JsonObject, temporary: bool = False) -> bool:
@@ -118,23 +229,37 @@ def merge_metadata(connection: Connection, thread_id: str, metadata: JsonObject)
         )
 
 
+def _search(query: ThreadFilter) -> Search:
+    search = Search("threads")
+    search.where("temporary = 0")
+    search.equals("status", query.status)
+    search.contains("metadata", query.metadata)
+    search.contains("state", query.values)
+    return search
+
+
+def _set_ttl(connection: Connection, thread_id: str, ttl: Ttl) -> None:
+    connection.execute(
+        """UPDATE threads SET ttl_strategy = :strategy, ttl_minutes = :minutes, expires_at = now_us() + :micros
+        WHERE thread_id = :id""",
+        id=thread_id,
+        strategy=ttl.strategy,
+        minutes=float(ttl.ttl),
+        micros=int(ttl.ttl * MICROS_A_MINUTE),
+    )
+
+
+def _has_runs(connection: Connection, thread_id: str) -> bool:
+    sql = "SELECT 1 AS x FROM runs WHERE thread_id = :id AND status IN ('pending', 'running') LIMIT 1"
+    return connection.one(sql, id=thread_id) is not None
+
+
+def _busy(thread_id: str) -> ThreadBusy:
+    return ThreadBusy(f"Thread {thread_id} has a run under way; wait for its end, or cancel it, to change its state")
+
+
 def _existing(connection: Connection, thread_id: str) -> Row:
-    row = connection.one(f"SELECT {_COLUMNS} FROM threads WHERE thread_id = :id AND temporary = 0", id=thread_id)
+    row = connection.one(f"SELECT {THREAD_COLUMNS} FROM threads WHERE thread_id = :id AND temporary = 0", id=thread_id)
     if row is None:
         raise NotFound(f"Thread with ID {thread_id} not found")
     return row
-
-
-def _thread(row: Row) -> Thread:
-    return Thread(
-        thread_id=row["thread_id"],
-        created_at=timestamp(row["created_at"]),
-        updated_at=timestamp(row["updated_at"]),
-        state_updated_at=timestamp(row["state_updated_at"]),
-        metadata=Raw(row["metadata"].encode()),
-        status=row["status"],
-        config=Raw(row["config"].encode()),
-        values=Raw(row["state"].encode()),
-        error=Raw(row["error"].encode()),
-        interrupts=Raw(row["interrupts"].encode()),
-    )

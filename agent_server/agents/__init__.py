@@ -2,6 +2,22 @@
 
 from agent_server.agents.loading import open_agents
 from agent_server.agents.plain import PlainAgent
-from agent_server.agents.protocol import Agent, AgentRun, Outcome, StatefulAgent, is_stateful
+from agent_server.agents.protocol import (
+    Agent,
+    AgentRun,
+    HistoryQuery,
+    Outcome,
+    StatefulAgent,
+    is_stateful,
+)
 
-__all__ = ["Agent", "AgentRun", "Outcome", "PlainAgent", "StatefulAgent", "is_stateful", "open_agents"]
+__all__ = [
+    "Agent",
+    "AgentRun",
+    "HistoryQuery",
+    "Outcome",
+    "PlainAgent",
+    "StatefulAgent",
+    "is_stateful",
+    "open_agents",
+]

@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, errors
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from agent_server.agents.checkpoints import Checkpointer
+from agent_server.agents.thread_bytes import Amount, ChannelBytes, ThreadBytes
+from agent_server.errors import Conflict
 
 POOL_SIZE = 10
+
+_COPY = (
+    """INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
+    SELECT %(target)s, checkpoint_ns, channel, version, type, blob
+    FROM checkpoint_blobs WHERE thread_id = %(source)s""",
+    """INSERT INTO checkpoint_writes
+        (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
+    SELECT %(target)s, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob
+    FROM checkpoint_writes WHERE thread_id = %(source)s""",
+    """INSERT INTO checkpoints
+        (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
+    SELECT %(target)s, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint,
+        jsonb_set(metadata, '{thread_id}', to_jsonb(%(target)s::text), false)
+    FROM checkpoints WHERE thread_id = %(source)s""",
+)
+_BYTES = """
+    SELECT 'checkpoints' AS kind, count(*) AS n,
+        COALESCE(sum(pg_column_size(checkpoint) + pg_column_size(metadata)), 0)::bigint AS bytes
+    FROM checkpoints WHERE thread_id = %(thread)s
+    UNION ALL SELECT 'writes', count(*), COALESCE(sum(length(blob)), 0)::bigint
+    FROM checkpoint_writes WHERE thread_id = %(thread)s"""
+_CHANNEL_BYTES = """
+    SELECT channel, count(*) AS versions, COALESCE(sum(length(blob)), 0)::bigint AS bytes
+    FROM checkpoint_blobs WHERE thread_id = %(thread)s GROUP BY channel ORDER BY channel"""
 
 
 class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
@@ -26,6 +52,27 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[DictRow]]) -> None:
         super().__init__(pool)
         self.lock = nullcontext()
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        async with self._cursor(pipeline=True) as cursor:
+            for statement in _COPY:
+                await cursor.execute(statement, {"source": source_thread_id, "target": target_thread_id})
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        try:
+            await super().aprune(thread_ids, strategy=strategy)
+        except (errors.SerializationFailure, errors.DeadlockDetected):
+            raise Conflict("Somebody else changes the same threads; send the request again") from None
+
+    async def storage(self, thread_id: str) -> ThreadBytes:
+        async with self._cursor() as cursor:
+            await cursor.execute(_BYTES, {"thread": thread_id})
+            rows = await cursor.fetchall()
+            await cursor.execute(_CHANNEL_BYTES, {"thread": thread_id})
+            channels = await cursor.fetchall()
+        totals = {row["kind"]: Amount(row["n"], row["bytes"]) for row in rows}
+        by_channel = {row["channel"]: ChannelBytes(row["versions"], row["bytes"]) for row in channels}
+        return ThreadBytes(totals["checkpoints"], by_channel, totals["writes"])
 
     async def forget_run(self, thread_id: str, run_id: str) -> None:
         made = "thread_id = %s AND metadata->>'run_id' = %s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from agent_server.agents.checkpoints import Checkpointer
+from agent_server.agents.sqlite_threads import copy_thread, keep_latest, thread_bytes
+from agent_server.agents.thread_bytes import ThreadBytes
 from agent_server.database import Connection, Row
 from agent_server.database.sqlite import SqliteDatabase
 
@@ -140,6 +143,19 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             connection.execute("DELETE FROM checkpoints WHERE thread_id = :thread", thread=thread_id)
 
         await self._database.write(work)
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        await self._database.write(lambda c: copy_thread(c, source_thread_id, target_thread_id))
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        for thread_id in thread_ids:
+            if strategy == "delete":
+                await self.adelete_thread(thread_id)
+            else:
+                await self._database.write(partial(keep_latest, thread_id=thread_id))
+
+    async def storage(self, thread_id: str) -> ThreadBytes:
+        return await self._database.read(lambda c: thread_bytes(c, thread_id, self.serde))
 
     async def forget_run(self, thread_id: str, run_id: str) -> None:
         def work(connection: Connection) -> None:

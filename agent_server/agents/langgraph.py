@@ -6,23 +6,25 @@ does (looked up by running langgraph-api 0.16.7), accumulates `messages`, and fi
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, TypeAlias
-from uuid import UUID
 
-import msgspec
 from langchain_core.messages import BaseMessage, BaseMessageChunk, message_chunk_to_message
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
-from langgraph.types import Command, Interrupt, Send, StateSnapshot
+from langgraph.types import Interrupt, StateSnapshot
 
 from agent_server.agents.checkpoints import Checkpointer
-from agent_server.agents.protocol import AgentRun, Outcome
-from agent_server.agents.thread_state import checkpoint_of, interrupt_dict, thread_state
-from agent_server.schema import StreamPart
+from agent_server.agents.graph_config import assistant_config, now, run_config, run_input
+from agent_server.agents.graph_schemas import drawn, schemas
+from agent_server.agents.graph_states import Graph, state_at, states, thread_config, updated
+from agent_server.agents.protocol import AgentRun, HistoryQuery, Outcome
+from agent_server.agents.thread_state import checkpoint_of, interrupt_dict
+from agent_server.errors import Invalid
+from agent_server.schema import JsonObject, StreamPart
+from agent_server.thread_schema import StateUpdate
 
-Graph: TypeAlias = Pregel[Any, Any, Any, Any]
 GraphFactory: TypeAlias = Callable[[RunnableConfig], AbstractAsyncContextManager[Graph]]
 Chunk: TypeAlias = tuple[tuple[str, ...], str, Any]
 """What a graph streams: the namespace of the subgraph it comes from (empty: the graph itself), its mode, its data."""
@@ -45,9 +47,9 @@ class LangGraphAgent:
             self._stateless = graph.copy({"checkpointer": None})
 
     async def stream(self, run: AgentRun) -> AsyncGenerator[StreamPart | Outcome, None]:
-        config = _config(run)
+        config = run_config(run)
         async with self._open(config, stateful=not run.kwargs.temporary) as graph:
-            given = _input(run)
+            given = run_input(run)
             if run.attempt > 1 and graph.checkpointer and (past := await _left_off(graph, run)):
                 if await _is_over(graph, run, past):
                     for part in _last_parts(run, past):
@@ -62,16 +64,53 @@ class LangGraphAgent:
                         yield part
             yield await _outcome(graph, run, parts)
 
-    async def state(self, thread_id: str, checkpoint: dict[str, Any] | None, subgraphs: bool) -> dict[str, Any]:
-        config: RunnableConfig = {"configurable": {"checkpoint_ns": "", **(checkpoint or {}), "thread_id": thread_id}}
+    async def state(self, thread_id: str, checkpoint: JsonObject | None, subgraphs: bool) -> dict[str, Any]:
+        config = thread_config(thread_id, checkpoint)
         async with self._open(config, stateful=True) as graph:
-            return thread_state(await graph.aget_state(config, subgraphs=subgraphs))
+            return await state_at(graph, config, subgraphs)
+
+    async def history(self, thread_id: str, query: HistoryQuery) -> list[dict[str, Any]]:
+        config = thread_config(thread_id, query.checkpoint)
+        async with self._open(config, stateful=True) as graph:
+            return await states(graph, config, query)
+
+    async def update_state(
+        self, thread_id: str, supersteps: Sequence[Sequence[StateUpdate]], checkpoint: JsonObject | None
+    ) -> dict[str, Any]:
+        config = thread_config(thread_id, checkpoint)
+        async with self._open(config, stateful=True) as graph:
+            return await updated(graph, config, supersteps)
+
+    async def copy_thread(self, source_id: str, target_id: str) -> None:
+        await self._checkpointer.acopy_thread(source_id, target_id)
+
+    async def keep_latest(self, thread_id: str) -> None:
+        try:
+            await self._checkpointer.aprune([thread_id], strategy="keep_latest")
+        except NotImplementedError as error:
+            raise Invalid(f"Thread {thread_id} cannot do without its past: {error}") from None
+
+    async def storage(self, thread_id: str) -> dict[str, Any]:
+        return (await self._checkpointer.storage(thread_id)).shown()
 
     async def forget_run(self, thread_id: str, run_id: str) -> None:
         await self._checkpointer.forget_run(thread_id, run_id)
 
     async def forget_thread(self, thread_id: str) -> None:
         await self._checkpointer.adelete_thread(thread_id)
+
+    async def graph(self, config: JsonObject, xray: int | bool) -> dict[str, Any]:
+        async with self._open(assistant_config(config), stateful=True) as graph:
+            return await drawn(graph, xray)
+
+    async def schemas(self, config: JsonObject) -> dict[str, Any]:
+        async with self._open(assistant_config(config), stateful=True) as graph:
+            return schemas(graph)
+
+    async def subgraphs(self, config: JsonObject, namespace: str | None, recurse: bool) -> dict[str, Any]:
+        async with self._open(assistant_config(config), stateful=True) as graph:
+            found = graph.get_subgraphs(namespace=namespace, recurse=recurse)
+            return {name: schemas(subgraph) for name, subgraph in found}
 
     @asynccontextmanager
     async def _open(self, config: RunnableConfig, *, stateful: bool) -> AsyncIterator[Graph]:
@@ -159,71 +198,13 @@ def _graph_modes(modes: list[Any]) -> list[str]:
     return sorted(asked | {"values"})
 
 
-def _config(run: AgentRun) -> RunnableConfig:
-    """The graph's config. Its metadata goes into every checkpoint, which so carries the run that made it."""
-    given = run.kwargs.config
-    ids = {"run_id": run.run_id, "thread_id": run.thread_id}
-    assistant = {"graph_id": run.graph_id, "assistant_id": run.assistant_id}
-    config: RunnableConfig = {
-        "configurable": {
-            "checkpoint_ns": "",
-            **_without_internals(run.kwargs.context),
-            **_without_internals(given.get("configurable")),
-            **(run.kwargs.checkpoint or {}),
-            **ids,
-            **assistant,
-        },
-        "metadata": {
-            **(given.get("metadata") or {}),
-            **run.metadata,
-            **assistant,
-            "run_attempt": run.attempt,
-            **ids,
-        },
-        "run_id": UUID(run.run_id),
-        "run_name": run.graph_id,
-    }
-    if (tags := given.get("tags")) is not None:
-        config["tags"] = tags
-    if (limit := given.get("recursion_limit")) is not None:
-        config["recursion_limit"] = limit
-    return config
-
-
-def _without_internals(configurable: dict[str, Any] | None) -> dict[str, Any]:
-    """What a client may configure: all but LangGraph's own switches."""
-    return {key: value for key, value in (configurable or {}).items() if not key.startswith("__pregel_")}
-
-
-def _input(run: AgentRun) -> Any:
-    """What the graph is given: the command where there is one, else the input; null goes on from the checkpoint."""
-    command = run.kwargs.command
-    if command is None:
-        return msgspec.json.decode(run.kwargs.input)
-    return Command(resume=command.get("resume"), update=command.get("update"), goto=_goto(command.get("goto") or ()))
-
-
-def _goto(target: Any) -> Any:
-    if isinstance(target, dict):
-        if not isinstance(target.get("node"), str):
-            raise ValueError('command.goto must be the name of a node, {"node": name, "input": …}, or a list of these')
-        return Send(target["node"], target.get("input"))
-    if isinstance(target, list):
-        return [_goto(one) for one in target]
-    return target
-
-
-def _now(run: AgentRun) -> RunnableConfig:
-    return {"configurable": {"thread_id": run.thread_id, "checkpoint_ns": ""}}
-
-
 async def _left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:
     """The thread's state where an earlier attempt at this run left it, or nothing where it had not begun.
 
     The first checkpoint of a run (source "input") already has the input in it, and the command's effects come with the
     first one after it; so a last checkpoint of this run means that neither must be given again.
     """
-    state = await graph.aget_state(_now(run))
+    state = await graph.aget_state(now(run))
     return state if state.metadata and state.metadata.get("run_id") == run.run_id else None
 
 
@@ -264,7 +245,7 @@ async def _outcome(graph: Graph, run: AgentRun, parts: _Parts) -> Outcome:
         kwargs.interrupt_before or kwargs.interrupt_after or graph.interrupt_before_nodes or graph.interrupt_after_nodes
     )
     if parts.interrupts or breakpoints or parts.values is None:
-        return _outcome_of(await graph.aget_state(_now(run)))
+        return _outcome_of(await graph.aget_state(now(run)))
     return Outcome(parts.values)
 
 

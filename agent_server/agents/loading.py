@@ -18,7 +18,8 @@ from agent_server.agents.protocol import Agent
 from agent_server.config import Config, ConfigError
 
 if TYPE_CHECKING:
-    from agent_server.agents.langgraph import Graph, LangGraphAgent
+    from agent_server.agents.graph_states import Graph
+    from agent_server.agents.langgraph import LangGraphAgent
 
 INSTALL = "pip install 'agent-server[langgraph]'"
 

@@ -1,13 +1,14 @@
-"""The agent seam: what the worker knows of an agent."""
+"""The agent seam: what the worker, and the rooms of threads and assistants, know of an agent."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from msgspec import Struct
 
-from agent_server.schema import RunKwargs, StreamPart
+from agent_server.schema import JsonObject, RunKwargs, StreamPart
+from agent_server.thread_schema import StateUpdate
 
 
 class AgentRun(Struct):
@@ -35,6 +36,18 @@ class Outcome(Struct):
     """What it waits for: `{task_id: [{"id": …, "value": …}]}`; empty where it stopped at a breakpoint."""
 
 
+class HistoryQuery(Struct):
+    """Which of a thread's states to tell of."""
+
+    limit: int
+    checkpoint: JsonObject | None = None
+    """`{"checkpoint_ns": …}` of the subgraph whose states are wanted; without it the thread's own."""
+    before: str | None = None
+    """Only states before the checkpoint with this id."""
+    metadata: JsonObject | None = None
+    """Only states whose metadata have these members."""
+
+
 @runtime_checkable
 class Agent(Protocol):
     """Something that runs."""
@@ -48,16 +61,52 @@ class Agent(Protocol):
 
 @runtime_checkable
 class StatefulAgent(Agent, Protocol):
-    """An agent that keeps the state of a thread, step by step."""
+    """An agent that keeps the state of a thread, step by step.
 
-    async def state(self, thread_id: str, checkpoint: dict[str, Any] | None, subgraphs: bool) -> dict[str, Any]:
-        """The thread's `ThreadState` in the SDK's shape, at `checkpoint` or now."""
+    A `checkpoint` is the SDK's: `{"checkpoint_id", "checkpoint_ns", "checkpoint_map"}`, each of which may be missing:
+    without an id the latest, without a namespace that of the thread itself rather than of a subgraph.
+    """
+
+    async def state(self, thread_id: str, checkpoint: JsonObject | None, subgraphs: bool) -> dict[str, Any]:
+        """The thread's `ThreadState` in the SDK's shape, at `checkpoint` or now; empty where nothing was kept.
+
+        Errors: `NotFound` where the thread has no such checkpoint, or the agent no such subgraph.
+        """
+
+    async def history(self, thread_id: str, query: HistoryQuery) -> list[dict[str, Any]]:
+        """The thread's states, the newest first. Errors: `NotFound` where the agent has no such subgraph."""
+
+    async def update_state(
+        self, thread_id: str, supersteps: Sequence[Sequence[StateUpdate]], checkpoint: JsonObject | None
+    ) -> dict[str, Any]:
+        """The checkpoint that these updates, from `checkpoint` on, led to; the updates of one step count as parallel.
+
+        Errors: `NotFound` as for `state`, `BadRequest` where the agent does not take an update.
+        """
+
+    async def copy_thread(self, source_id: str, target_id: str) -> None:
+        """Keep of the thread `target_id`, of which nothing is kept yet, all that is kept of `source_id`."""
+
+    async def keep_latest(self, thread_id: str) -> None:
+        """Delete the thread's past and keep its state. Errors: `Invalid` where the state cannot do without its past."""
+
+    async def storage(self, thread_id: str) -> dict[str, Any]:
+        """The bytes that the thread takes, in the sections of the official server's `ThreadStorage`."""
 
     async def forget_run(self, thread_id: str, run_id: str) -> None:
         """Delete the checkpoints that the run made, as if it had not been."""
 
     async def forget_thread(self, thread_id: str) -> None:
         """Delete all that is kept of the thread."""
+
+    async def graph(self, config: JsonObject, xray: int | bool) -> dict[str, Any]:
+        """The agent's nodes and edges; with `xray` those of subgraphs too, down to that depth."""
+
+    async def schemas(self, config: JsonObject) -> dict[str, Any]:
+        """The SDK's `GraphSchema`, without `graph_id`."""
+
+    async def subgraphs(self, config: JsonObject, namespace: str | None, recurse: bool) -> dict[str, Any]:
+        """The schemas of the agent's subgraphs by namespace, or of that one only; with `recurse` of theirs too."""
 
 
 def is_stateful(agent: Agent) -> TypeGuard[StatefulAgent]:

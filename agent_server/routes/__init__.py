@@ -6,8 +6,9 @@ from agent_server.routes.assistants import HANDLERS as ASSISTANTS
 from agent_server.routes.runs import HANDLERS as RUNS
 from agent_server.routes.stateless_runs import HANDLERS as STATELESS_RUNS
 from agent_server.routes.system import HANDLERS as SYSTEM
+from agent_server.routes.thread_states import HANDLERS as THREAD_STATES
 from agent_server.routes.threads import HANDLERS as THREADS
 
-ROUTE_HANDLERS: list[ControllerRouterHandler] = [*SYSTEM, *ASSISTANTS, *THREADS, *RUNS, *STATELESS_RUNS]
+ROUTE_HANDLERS: list[ControllerRouterHandler] = [*SYSTEM, *ASSISTANTS, *THREADS, *THREAD_STATES, *RUNS, *STATELESS_RUNS]
 
 __all__ = ["ROUTE_HANDLERS"]

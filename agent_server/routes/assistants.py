@@ -2,10 +2,54 @@
 
 from __future__ import annotations
 
-from litestar import get, post
+from typing import Annotated
 
+from litestar import Response, delete, get, patch, post
+from litestar.params import Parameter
+
+from agent_server.assistant_graphs import AssistantGraphs
+from agent_server.assistant_schema import (
+    Assistant,
+    AssistantCreate,
+    AssistantFilter,
+    AssistantPatch,
+    AssistantSearch,
+    AssistantVersion,
+    DrawnGraph,
+    GraphSchema,
+    SubgraphSchema,
+    VersionChange,
+    VersionSearch,
+)
 from agent_server.assistants import Assistants
-from agent_server.schema import Assistant, AssistantSearch
+from agent_server.errors import Invalid
+from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, json_answer, page_answer
+from agent_server.thread_states import ThreadStates
+
+Recurse = Annotated[bool, Parameter(description="Whether to go on into the subgraphs of subgraphs.")]
+
+_PAGE = answers(list[any_fields_of(Assistant)], "The assistants, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
+_DRAWN = answers(DrawnGraph, "The nodes and edges.")
+_SCHEMAS = answers(GraphSchema, "The schemas.")
+_SUBGRAPHS = answers(dict[str, SubgraphSchema], "The schemas of the subgraphs, by namespace.")
+
+
+@post("/assistants", tags=["assistants"], status_code=200)
+async def create_assistant(data: AssistantCreate, assistants: Assistants) -> Assistant:
+    """Create an assistant; 409 where its id is taken, unless `if_exists` is `do_nothing`."""
+    return await assistants.create(data)
+
+
+@post("/assistants/search", tags=["assistants"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)
+async def search_assistants(data: AssistantSearch, assistants: Assistants) -> Response[bytes]:
+    """The assistants that fit, the newest first where no other order is asked for."""
+    return page_answer(await assistants.search(data), data.select)
+
+
+@post("/assistants/count", tags=["assistants"], status_code=200)
+async def count_assistants(data: AssistantFilter, assistants: Assistants) -> int:
+    """How many assistants fit."""
+    return await assistants.count(data)
 
 
 @get("/assistants/{assistant_id:str}", tags=["assistants"])
@@ -14,10 +58,93 @@ async def get_assistant(assistant_id: str, assistants: Assistants) -> Assistant:
     return await assistants.get(assistant_id)
 
 
-@post("/assistants/search", tags=["assistants"], status_code=200)
-async def search_assistants(data: AssistantSearch, assistants: Assistants) -> list[Assistant]:
-    """The assistants that fit, the newest first."""
-    return await assistants.search(data)
+@patch("/assistants/{assistant_id:str}", tags=["assistants"])
+async def patch_assistant(assistant_id: str, data: AssistantPatch, assistants: Assistants) -> Assistant:
+    """Change the assistant, which makes a new version of it."""
+    return await assistants.patch(assistant_id, data)
 
 
-HANDLERS = [get_assistant, search_assistants]
+@delete("/assistants/{assistant_id:str}", tags=["assistants"], status_code=204)
+async def delete_assistant(
+    assistant_id: str,
+    assistants: Assistants,
+    thread_states: ThreadStates,
+    delete_threads: Annotated[
+        bool, Parameter(description="Whether to delete the threads that it last ran on, too; 409 where one is busy.")
+    ] = False,
+) -> None:
+    """Delete the assistant with its versions. Its graph still runs under the graph's own name."""
+    assistant = await assistants.get(assistant_id)
+    if delete_threads:
+        await thread_states.delete_of_assistant(assistant.assistant_id)
+    await assistants.delete(assistant.assistant_id)
+
+
+@post("/assistants/{assistant_id:str}/versions", tags=["assistants"], status_code=200)
+async def search_versions(assistant_id: str, data: VersionSearch, assistants: Assistants) -> list[AssistantVersion]:
+    """The assistant's versions, the newest first."""
+    return await assistants.versions(assistant_id, data)
+
+
+@post("/assistants/{assistant_id:str}/latest", tags=["assistants"], status_code=200)
+async def set_latest_version(assistant_id: str, data: VersionChange, assistants: Assistants) -> Assistant:
+    """Make the assistant what it was at this version."""
+    return await assistants.set_latest(assistant_id, data.version)
+
+
+@get("/assistants/{assistant_id:str}/graph", tags=["assistants"], responses=_DRAWN)
+async def get_graph(
+    assistant_id: str,
+    assistant_graphs: AssistantGraphs,
+    xray: Annotated[
+        str, Parameter(description="Whether to show what is in subgraphs: `true`, `false`, or down to which depth.")
+    ] = "false",
+) -> Response[bytes]:
+    """The nodes and edges of the assistant's graph."""
+    return json_answer(await assistant_graphs.graph(assistant_id, _xray(xray)))
+
+
+@get("/assistants/{assistant_id:str}/schemas", tags=["assistants"], responses=_SCHEMAS)
+async def get_schemas(assistant_id: str, assistant_graphs: AssistantGraphs) -> Response[bytes]:
+    """The JSON schemas of what the assistant's graph takes, gives, keeps, and is configured by."""
+    return json_answer(await assistant_graphs.schemas(assistant_id))
+
+
+@get("/assistants/{assistant_id:str}/subgraphs", tags=["assistants"], responses=_SUBGRAPHS)
+async def get_subgraphs(
+    assistant_id: str, assistant_graphs: AssistantGraphs, recurse: Recurse = False
+) -> Response[bytes]:
+    """The schemas of the graph's subgraphs, by namespace."""
+    return json_answer(await assistant_graphs.subgraphs(assistant_id, None, recurse))
+
+
+@get("/assistants/{assistant_id:str}/subgraphs/{namespace:str}", tags=["assistants"], responses=_SUBGRAPHS)
+async def get_subgraph(
+    assistant_id: str, namespace: str, assistant_graphs: AssistantGraphs, recurse: Recurse = False
+) -> Response[bytes]:
+    """The schemas of the subgraph of this namespace, such as `node` or, with `recurse`, `node|inner`."""
+    return json_answer(await assistant_graphs.subgraphs(assistant_id, namespace, recurse))
+
+
+def _xray(text: str) -> int | bool:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if text.isascii() and text.isdigit() and 0 < len(text) < 5 and int(text) > 0:
+        return int(text)
+    raise Invalid(f"xray {text!r} must be true, false, or a depth of 1 or more")
+
+
+HANDLERS = [
+    create_assistant,
+    search_assistants,
+    count_assistants,
+    get_assistant,
+    patch_assistant,
+    delete_assistant,
+    search_versions,
+    set_latest_version,
+    get_graph,
+    get_schemas,
+    get_subgraphs,
+    get_subgraph,
+]

@@ -2,38 +2,86 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import delete, get, patch, post
-from litestar.params import Parameter
+from litestar import Response, delete, get, patch, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, Parameter
 
-from agent_server.schema import Thread, ThreadCreate, ThreadPatch, ThreadSearch
+from agent_server.errors import Invalid
+from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, json_answer, page_answer
+from agent_server.thread_schema import (
+    Pruned,
+    Thread,
+    ThreadCreate,
+    ThreadFilter,
+    ThreadPatch,
+    ThreadPrune,
+    ThreadSearch,
+    ThreadStorage,
+)
 from agent_server.thread_states import ThreadStates
 from agent_server.threads import Threads
 
+_PAGE = answers(list[any_fields_of(Thread)], "The threads, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
+_PATCHED = {
+    **answers(Thread, "The thread."),
+    204: ResponseSpec(None, generate_examples=False, description="The same, with the header `Prefer: return=minimal`."),
+}
+
 
 @post("/threads", tags=["threads"], status_code=200)
-async def create_thread(data: ThreadCreate, threads: Threads) -> Thread:
+async def create_thread(data: ThreadCreate, thread_states: ThreadStates) -> Thread:
     """Create a thread; 409 where its id is taken, unless `if_exists` is `do_nothing`."""
-    return await threads.create(data)
+    return await thread_states.create(data)
 
 
-@post("/threads/search", tags=["threads"], status_code=200)
-async def search_threads(data: ThreadSearch, threads: Threads) -> list[Thread]:
-    """The threads that fit, in the order asked for."""
-    return await threads.search(data)
+@post("/threads/search", tags=["threads"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)
+async def search_threads(data: ThreadSearch, threads: Threads) -> Response[bytes]:
+    """The threads that fit, the newest first where no other order is asked for."""
+    select = [*data.select, *(["extracted"] if data.extract else [])] if data.select else None
+    return page_answer(await threads.search(data), select)
+
+
+@post("/threads/count", tags=["threads"], status_code=200)
+async def count_threads(data: ThreadFilter, threads: Threads) -> int:
+    """How many threads fit."""
+    return await threads.count(data)
+
+
+@post("/threads/prune", tags=["threads"], status_code=200)
+async def prune_threads(data: ThreadPrune, thread_states: ThreadStates) -> Pruned:
+    """Delete threads, or (`keep_latest`) their past."""
+    return Pruned(await thread_states.prune(data.thread_ids, data.strategy))
 
 
 @get("/threads/{thread_id:str}", tags=["threads"])
-async def get_thread(thread_id: str, threads: Threads) -> Thread:
+async def get_thread(
+    thread_id: str,
+    threads: Threads,
+    include: Annotated[str, Parameter(description="What else to show, comma-separated: `ttl`.")] = "",
+) -> Thread:
     """The thread with this id."""
-    return await threads.get(thread_id)
+    wanted = {name.strip() for name in include.split(",") if name.strip()}
+    if unknown := wanted - {"ttl"}:
+        raise Invalid(f"include {sorted(unknown)[0]!r} is unknown; it may be ttl")
+    return await threads.get(thread_id, with_ttl="ttl" in wanted)
 
 
-@patch("/threads/{thread_id:str}", tags=["threads"])
-async def patch_thread(thread_id: str, data: ThreadPatch, threads: Threads) -> Thread:
-    """Merge metadata into the thread's."""
-    return await threads.patch(thread_id, data)
+@patch("/threads/{thread_id:str}", tags=["threads"], responses=_PATCHED)
+async def patch_thread(
+    thread_id: str,
+    data: ThreadPatch,
+    threads: Threads,
+    prefer: Annotated[
+        str | None, HeaderParameter(name="Prefer", description="`return=minimal`: answer without the thread.")
+    ] = None,
+) -> Response[bytes]:
+    """Merge metadata into the thread's, and say how long it is to be kept."""
+    thread = await threads.patch(thread_id, data)
+    if prefer is not None and "return=minimal" in prefer.replace(" ", ""):
+        return Response(b"", status_code=204, headers={"Preference-Applied": "return=minimal"})
+    return json_answer(thread)
 
 
 @delete("/threads/{thread_id:str}", tags=["threads"], status_code=204)
@@ -42,14 +90,26 @@ async def delete_thread(thread_id: str, thread_states: ThreadStates) -> None:
     await thread_states.delete(thread_id)
 
 
-@get("/threads/{thread_id:str}/state", tags=["threads"])
-async def get_state(
-    thread_id: str,
-    thread_states: ThreadStates,
-    subgraphs: Annotated[bool, Parameter(description="Whether to fill in the states of subgraphs.")] = False,
-) -> dict[str, Any]:
-    """The thread's state now."""
-    return await thread_states.get(thread_id, None, subgraphs)
+@post("/threads/{thread_id:str}/copy", tags=["threads"], status_code=200)
+async def copy_thread(thread_id: str, thread_states: ThreadStates) -> Thread:
+    """A new thread with the state, the history, the status and the metadata of this one, without its runs."""
+    return await thread_states.copy(thread_id)
 
 
-HANDLERS = [create_thread, search_threads, get_thread, patch_thread, delete_thread, get_state]
+@get("/threads/{thread_id:str}/storage", tags=["threads"], responses=answers(ThreadStorage, "The bytes."))
+async def get_storage(thread_id: str, thread_states: ThreadStates) -> Response[bytes]:
+    """How many bytes the thread takes where its states are kept."""
+    return json_answer(await thread_states.storage(thread_id))
+
+
+HANDLERS = [
+    create_thread,
+    search_threads,
+    count_threads,
+    prune_threads,
+    get_thread,
+    patch_thread,
+    delete_thread,
+    copy_thread,
+    get_storage,
+]

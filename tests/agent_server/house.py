@@ -21,8 +21,9 @@ from agent_server.database import Database, open_database
 from agent_server.feedback_urls import FeedbackUrls
 from agent_server.run_records import Claim
 from agent_server.runs import Runs
-from agent_server.schema import Run, RunCreate, ThreadCreate
+from agent_server.schema import Run, RunCreate
 from agent_server.streams import RunStreams
+from agent_server.thread_schema import ThreadCreate
 from agent_server.threads import Threads
 from agent_server.worker import Worker
 

@@ -13,6 +13,20 @@ CREATE TABLE assistants (
     updated_at INTEGER NOT NULL
 ) STRICT;
 
+-- What each assistant was at each of its versions.
+CREATE TABLE assistant_versions (
+    assistant_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    graph_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    description TEXT,
+    config TEXT NOT NULL,
+    context TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (assistant_id, version)
+) STRICT;
+
 CREATE TABLE threads (
     thread_id TEXT PRIMARY KEY,
     status TEXT NOT NULL,
@@ -24,10 +38,14 @@ CREATE TABLE threads (
     temporary INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    state_updated_at INTEGER NOT NULL
+    state_updated_at INTEGER NOT NULL,
+    ttl_strategy TEXT,
+    ttl_minutes REAL,
+    expires_at INTEGER
 ) STRICT;
 
 CREATE INDEX threads_by_created_at ON threads (created_at) WHERE temporary = 0;
+CREATE INDEX threads_by_expires_at ON threads (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE TABLE runs (
     run_id TEXT PRIMARY KEY,

@@ -1,0 +1,45 @@
+"""How many bytes a thread takes where its checkpoints are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+
+class Amount(Struct):
+    """A number of rows, and their bytes."""
+
+    count: int
+    bytes: int
+
+
+class ChannelBytes(Struct):
+    """How many versions of a channel's value are kept, and their bytes."""
+
+    versions: int
+    bytes: int
+
+
+class ThreadBytes(Struct):
+    """The bytes of one thread."""
+
+    checkpoints: Amount
+    """Without the values of the channels."""
+    channels: dict[str, ChannelBytes]
+    pending_writes: Amount
+
+    def shown(self) -> dict[str, Any]:
+        """In the sections of the official server's `ThreadStorage`, without the thread's id."""
+        channels = self.channels.values()
+        values = Amount(sum(one.versions for one in channels), sum(one.bytes for one in channels))
+        return {
+            "total_bytes": self.checkpoints.bytes + values.bytes + self.pending_writes.bytes,
+            "checkpoints": asdict(self.checkpoints),
+            "channel_values": {
+                **asdict(values),
+                "by_channel": {name: asdict(channel) for name, channel in self.channels.items()},
+            },
+            "pending_writes": asdict(self.pending_writes),
+        }

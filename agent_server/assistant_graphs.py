@@ -1,0 +1,53 @@
+"""What an assistant's graph looks like: its nodes and edges, its schemas, its subgraphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agent_server.agents import Agent, is_stateful
+from agent_server.assistants import AssistantRef, Assistants
+from agent_server.errors import NotFound
+
+
+class AssistantGraphs:
+    """The graphs of assistants, by assistant id or by the name of the graph.
+
+    An agent that is no graph is drawn as a graph of one node, and has no schemas.
+    """
+
+    def __init__(self, assistants: Assistants, agents: Mapping[str, Agent]) -> None:
+        self._assistants = assistants
+        self._agents = agents
+
+    async def graph(self, assistant_id: str, xray: int | bool) -> dict[str, Any]:
+        """The nodes and edges; with `xray` those of subgraphs too, down to that depth."""
+        assistant, agent = await self._find(assistant_id)
+        if not is_stateful(agent):
+            return _one_node(assistant.graph_id)
+        return await agent.graph(assistant.config, xray)
+
+    async def schemas(self, assistant_id: str) -> dict[str, Any]:
+        """The SDK's `GraphSchema`."""
+        assistant, agent = await self._find(assistant_id)
+        schemas = await agent.schemas(assistant.config) if is_stateful(agent) else {}
+        return {"graph_id": assistant.graph_id, **schemas}
+
+    async def subgraphs(self, assistant_id: str, namespace: str | None, recurse: bool) -> dict[str, Any]:
+        """The schemas of the subgraphs by namespace; where one is named, of that one, if there is one."""
+        assistant, agent = await self._find(assistant_id)
+        return await agent.subgraphs(assistant.config, namespace, recurse) if is_stateful(agent) else {}
+
+    async def _find(self, assistant_id: str) -> tuple[AssistantRef, Agent]:
+        assistant = await self._assistants.ref(assistant_id)
+        agent = self._agents.get(assistant.graph_id)
+        if agent is None:
+            raise NotFound(f"This server has no graph {assistant.graph_id!r} any more")
+        return assistant, agent
+
+
+def _one_node(graph_id: str) -> dict[str, Any]:
+    names = ["__start__", graph_id]
+    nodes: list[dict[str, Any]] = [{"id": name, "type": "runnable", "data": {"name": name}} for name in names]
+    edges = [{"source": "__start__", "target": graph_id}, {"source": graph_id, "target": "__end__"}]
+    return {"nodes": [*nodes, {"id": "__end__"}], "edges": edges}

@@ -1,0 +1,101 @@
+"""`/threads/{thread_id}/state` and `/threads/{thread_id}/history`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from litestar import Response, get, post
+from litestar.params import Parameter
+
+from agent_server.errors import Invalid
+from agent_server.routes.json_answers import answers, any_fields_of, json_answer
+from agent_server.thread_schema import (
+    Checkpoint,
+    HistorySearch,
+    StateAt,
+    StateUpdated,
+    ThreadState,
+    ThreadStateUpdate,
+)
+from agent_server.thread_states import ThreadStates
+
+FIELDS = ThreadState.__struct_fields__
+Subgraphs = Annotated[bool, Parameter(description="Whether to fill in the states of subgraphs.")]
+Select = Annotated[
+    list[str] | None,
+    Parameter(description="The fields wanted, such as `next`, or `values.messages` for one of the values."),
+]
+
+_STATE = answers(any_fields_of(ThreadState), "The state, or the fields of it that are selected.")
+_STATES = answers(list[any_fields_of(ThreadState)], "The states, or the selected fields of each.")  # type: ignore[misc]  # made at run time
+_UPDATED = answers(StateUpdated, "The checkpoint that the update led to.")
+
+
+@get("/threads/{thread_id:str}/state", tags=["threads"], responses=_STATE)
+async def get_state(
+    thread_id: str, thread_states: ThreadStates, subgraphs: Subgraphs = False, select: Select = None
+) -> Response[bytes]:
+    """The thread's state now."""
+    return json_answer(selected_state(await thread_states.get(thread_id, None, subgraphs), select))
+
+
+@get("/threads/{thread_id:str}/state/{checkpoint_id:str}", tags=["threads"], responses=_STATE)
+async def get_state_at(
+    thread_id: str, checkpoint_id: str, thread_states: ThreadStates, subgraphs: Subgraphs = False, select: Select = None
+) -> Response[bytes]:
+    """The thread's state at a checkpoint."""
+    state = await thread_states.get(thread_id, Checkpoint(checkpoint_id=checkpoint_id), subgraphs)
+    return json_answer(selected_state(state, select))
+
+
+@post("/threads/{thread_id:str}/state/checkpoint", tags=["threads"], status_code=200, responses=_STATE)
+async def post_state_at(thread_id: str, data: StateAt, thread_states: ThreadStates) -> Response[bytes]:
+    """The state at a checkpoint, of the thread or of a subgraph in it."""
+    state = await thread_states.get(thread_id, data.checkpoint, data.subgraphs)
+    return json_answer(selected_state(state, data.select))
+
+
+@post("/threads/{thread_id:str}/state", tags=["threads"], status_code=200, responses=_UPDATED)
+async def update_state(thread_id: str, data: ThreadStateUpdate, thread_states: ThreadStates) -> Response[bytes]:
+    """Change the thread's state, as if one of the graph's nodes had; 409 while a run is under way."""
+    return json_answer(await thread_states.update(thread_id, data))
+
+
+@get("/threads/{thread_id:str}/history", tags=["threads"], responses=_STATES)
+async def get_history(
+    thread_id: str,
+    thread_states: ThreadStates,
+    limit: Annotated[int, Parameter(ge=1, le=1000)] = 10,
+    before: Annotated[str | None, Parameter(description="The id of the checkpoint to begin before.")] = None,
+    select: Select = None,
+) -> Response[bytes]:
+    """The thread's states, the newest first."""
+    states = await thread_states.history(thread_id, HistorySearch(limit=limit, before=before))
+    return json_answer([selected_state(state, select) for state in states])
+
+
+@post("/threads/{thread_id:str}/history", tags=["threads"], status_code=200, responses=_STATES)
+async def search_history(thread_id: str, data: HistorySearch, thread_states: ThreadStates) -> Response[bytes]:
+    """The thread's states that fit, the newest first."""
+    states = await thread_states.history(thread_id, data)
+    return json_answer([selected_state(state, data.select) for state in states])
+
+
+def selected_state(state: Mapping[str, Any], select: Sequence[str] | None) -> Mapping[str, Any]:
+    """The state, or those of its fields, and of its values, that are asked for. `Invalid` for a field it never has."""
+    if not select:
+        return state
+    chosen: dict[str, Any] = {}
+    for name in select:
+        field, _, key = name.partition(".")
+        if field not in FIELDS or (key and field != "values"):
+            raise Invalid(f"select {name!r} is no field of a state; choose of {', '.join(FIELDS)}, values.<key>")
+        if not key:
+            chosen[field] = state[field]
+        elif isinstance(values := state["values"], Mapping) and key in values and chosen.get("values") is not values:
+            chosen["values"] = {**chosen.get("values", {}), key: values[key]}
+    return chosen
+
+
+HANDLERS = [get_state, get_state_at, post_state_at, update_state, get_history, search_history]

@@ -1,0 +1,197 @@
+"""Threads and their states on the wire, in the official SDK's own names.
+
+Shapes were looked up in `langgraph_sdk.schema` 0.4.14 and in the OpenAPI document of the official server (0.16.7).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from agent_server.schema import JsonObject, Limit, Offset, ThreadStatus
+
+ThreadField = Literal[
+    "thread_id",
+    "created_at",
+    "updated_at",
+    "state_updated_at",
+    "metadata",
+    "config",
+    "status",
+    "values",
+    "interrupts",
+    "error",
+]
+PruneStrategy = Literal["delete", "keep_latest"]
+
+
+class Ttl(Struct):
+    """How long a thread is kept: `ttl` minutes from now, then it is deleted, or cut down to its latest state."""
+
+    ttl: Annotated[float, Meta(gt=0, le=100 * 366 * 24 * 60)]
+    strategy: PruneStrategy = "delete"
+
+
+class ThreadTtl(Struct):
+    """Until when a thread is kept."""
+
+    strategy: PruneStrategy
+    ttl_minutes: float
+    expires_at: str
+
+
+class Thread(Struct):
+    """A conversation: what its runs share."""
+
+    thread_id: str
+    created_at: str
+    updated_at: str
+    state_updated_at: str
+    metadata: Raw
+    status: ThreadStatus
+    config: Raw
+    values: Raw
+    error: Raw
+    interrupts: Raw
+    ttl: ThreadTtl | UnsetType | None = UNSET
+    extracted: JsonObject | UnsetType = UNSET
+
+
+class StateUpdate(Struct):
+    """One change of a thread's state, as if a node had made it."""
+
+    values: JsonObject | list[Any] | None = None
+    command: JsonObject | None = None
+    """In place of values: the SDK's `Command`."""
+    as_node: str | None = None
+    """The node; without it the one that the thread's history suggests."""
+
+
+class Superstep(Struct):
+    """Changes that count as made in parallel."""
+
+    updates: list[StateUpdate]
+
+
+class ThreadCreate(Struct):
+    """The body of `POST /threads`. `supersteps` need `metadata.graph_id`: the graph that is to apply them."""
+
+    thread_id: str | None = None
+    metadata: JsonObject | None = None
+    if_exists: Literal["raise", "do_nothing"] | None = None
+    ttl: Ttl | None = None
+    supersteps: list[Superstep] | None = None
+
+
+class ThreadPatch(Struct):
+    """The body of `PATCH /threads/{id}`: the metadata is merged, key by key."""
+
+    metadata: JsonObject | None = None
+    ttl: Ttl | None = None
+
+
+class ThreadFilter(Struct):
+    """Which threads `POST /threads/count` counts: those that have all of `metadata` and of `values`."""
+
+    metadata: JsonObject | None = None
+    values: JsonObject | None = None
+    status: ThreadStatus | None = None
+
+
+class ThreadSearch(ThreadFilter):
+    """What `POST /threads/search` looks for, and how much of it to show in which order."""
+
+    ids: Annotated[list[str], Meta(max_length=1000)] | None = None
+    limit: Limit = 10
+    offset: Offset = 0
+    sort_by: Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"] | None = None
+    sort_order: Literal["asc", "desc"] | None = None
+    select: list[ThreadField] | None = None
+    extract: Annotated[dict[str, str], Meta(max_length=10)] | None = None
+
+
+class ThreadPrune(Struct):
+    """The body of `POST /threads/prune`. Threads that are not there, or busy, are left out."""
+
+    thread_ids: Annotated[list[str], Meta(max_length=1000)]
+    strategy: PruneStrategy = "delete"
+
+
+class Pruned(Struct):
+    """How many threads were pruned."""
+
+    pruned_count: int
+
+
+class Checkpoint(Struct, omit_defaults=True):
+    """The name of a state of a thread, or of a subgraph in it; without an id, of the latest."""
+
+    thread_id: str | None = None
+    checkpoint_ns: str | None = None
+    checkpoint_id: str | None = None
+    checkpoint_map: dict[str, str] | None = None
+
+
+class StateAt(Struct):
+    """The body of `POST /threads/{id}/state/checkpoint`."""
+
+    checkpoint: Checkpoint
+    subgraphs: bool = False
+    select: list[str] | None = None
+
+
+class ThreadStateUpdate(StateUpdate):
+    """The body of `POST /threads/{id}/state`."""
+
+    checkpoint: Checkpoint | None = None
+    checkpoint_id: str | None = None
+
+
+class Before(Checkpoint, omit_defaults=True):
+    """A checkpoint, or a config that names one."""
+
+    configurable: Checkpoint | None = None
+
+
+class HistorySearch(Struct):
+    """The body of `POST /threads/{id}/history`."""
+
+    limit: Limit = 10
+    before: str | Before | None = None
+    metadata: JsonObject | None = None
+    checkpoint: Checkpoint | None = None
+    select: list[str] | None = None
+
+
+class ThreadState(Struct):
+    """A state of a thread, with what comes next; empty and null where nothing was kept."""
+
+    values: Any
+    next: list[str]
+    tasks: list[dict[str, Any]]
+    metadata: JsonObject | None
+    created_at: str | None
+    checkpoint: Checkpoint | None
+    parent_checkpoint: Checkpoint | None
+    interrupts: list[dict[str, Any]]
+    checkpoint_id: str | None
+    parent_checkpoint_id: str | None
+
+
+class StateUpdated(Struct):
+    """The checkpoint that an update led to, under the three names that clients look for."""
+
+    checkpoint: JsonObject
+    configurable: JsonObject
+    checkpoint_id: str
+
+
+class ThreadStorage(Struct):
+    """The bytes that a thread takes where its states are kept."""
+
+    thread_id: str
+    total_bytes: int
+    checkpoints: JsonObject
+    channel_values: JsonObject
+    pending_writes: JsonObject

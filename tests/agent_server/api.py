@@ -1,0 +1,75 @@
+"""The agent server over HTTP, in the test's own process: the graphs of `graphs.py`, and a plain agent."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from litestar import Litestar
+from litestar.exceptions import LitestarDeprecationWarning
+from litestar.testing import AsyncTestClient
+
+from agent_server import create_app
+from agent_server.config import Config
+from tests.agent_server.graphs import GRAPHS
+
+
+async def echo(given: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    yield {"echo": given}
+
+
+@asynccontextmanager
+async def serving(database_url: str, data_dir: Path) -> AsyncIterator[Api]:
+    """A server over the database, with a client."""
+    url = database_url if database_url.startswith("postgres") else None
+    with warnings.catch_warnings():  # of what Litestar 3 will want of dependencies
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        app = create_app(Config(data_dir, data_dir=data_dir, database_url=url), agents={**GRAPHS, "echo": echo})
+    async with AsyncTestClient(app) as client:
+        yield Api(client)
+
+
+class Api:
+    """What a test asks of the server."""
+
+    def __init__(self, client: AsyncTestClient[Litestar]) -> None:
+        self._client = client
+
+    async def send(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """The answer, whatever its status."""
+        content = {} if body is None else {"json": body}
+        return await self._client.request(method, path, headers=headers, **content)
+
+    async def get(self, path: str) -> Any:
+        return self._good(await self.send("GET", path))
+
+    async def post(self, path: str, body: Any) -> Any:
+        return self._good(await self.send("POST", path, body))
+
+    async def patch(self, path: str, body: Any) -> Any:
+        return self._good(await self.send("PATCH", path, body))
+
+    async def refusal(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
+        """The status and the message of a request that is refused."""
+        answer = await self.send(method, path, body)
+        assert answer.status_code >= 400, answer.text
+        return answer.status_code, answer.json()["detail"]
+
+    async def delete(self, path: str) -> None:
+        assert (await self.send("DELETE", path)).status_code == 204
+
+    async def thread(self, graph_id: str | None = None, given: Any = None, **body: Any) -> str:
+        """The id of a new thread, on which the graph has run, if one is named."""
+        thread: dict[str, Any] = await self.post("/threads", body)
+        thread_id: str = thread["thread_id"]
+        if graph_id:
+            await self.post(f"/threads/{thread_id}/runs/wait", {"assistant_id": graph_id, "input": given})
+        return thread_id
+
+    def _good(self, answer: httpx.Response) -> Any:
+        assert answer.status_code == 200, f"{answer.status_code} {answer.text}"
+        return answer.json()

@@ -20,6 +20,8 @@ from agent_server.assistants import Assistants
 from agent_server.attempt import Surroundings
 from agent_server.broker import MemoryBroker
 from agent_server.config import Config
+from agent_server.cron_clock import CronClock
+from agent_server.crons import Crons
 from agent_server.data_dir import hold_data_dir
 from agent_server.database import open_database
 from agent_server.encoding import check_body
@@ -60,6 +62,8 @@ class AgentServerPlugin(InitPlugin):
         self._threads = Threads(self._database)
         self._thread_states = ThreadStates(self._threads, self._agents, self._broker)
         self._runs = Runs(self._database, self._broker, self._assistants)
+        self._crons = Crons(self._database, self._assistants)
+        self._cron_clock = CronClock(self._database, self._runs)
         self._streams = RunStreams(self._runs, self._broker, feedback)
         self._info = dict(info or {})
         around = Surroundings(self._runs, self._broker, feedback, config.feedback_on_error, config.mint_timeout)
@@ -88,6 +92,7 @@ class AgentServerPlugin(InitPlugin):
             ("threads", self._threads),
             ("thread_states", self._thread_states),
             ("runs", self._runs),
+            ("crons", self._crons),
             ("streams", self._streams),
             ("info_extra", self._info),
         ]
@@ -109,7 +114,9 @@ class AgentServerPlugin(InitPlugin):
                 group.start_soon(self._worker.serve)
                 group.start_soon(self._stop_worker_on_closing)
                 group.start_soon(sweep_threads, self._thread_states, sweeping := anyio.CancelScope())
+                group.start_soon(self._cron_clock.serve)
                 yield
+                self._cron_clock.stop()
                 sweeping.cancel()
                 self._streams.closing.set()
 

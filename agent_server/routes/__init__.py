@@ -3,12 +3,21 @@
 from litestar.types import ControllerRouterHandler
 
 from agent_server.routes.assistants import HANDLERS as ASSISTANTS
+from agent_server.routes.crons import HANDLERS as CRONS
 from agent_server.routes.runs import HANDLERS as RUNS
 from agent_server.routes.stateless_runs import HANDLERS as STATELESS_RUNS
 from agent_server.routes.system import HANDLERS as SYSTEM
 from agent_server.routes.thread_states import HANDLERS as THREAD_STATES
 from agent_server.routes.threads import HANDLERS as THREADS
 
-ROUTE_HANDLERS: list[ControllerRouterHandler] = [*SYSTEM, *ASSISTANTS, *THREADS, *THREAD_STATES, *RUNS, *STATELESS_RUNS]
+ROUTE_HANDLERS: list[ControllerRouterHandler] = [
+    *SYSTEM,
+    *ASSISTANTS,
+    *THREADS,
+    *THREAD_STATES,
+    *RUNS,
+    *STATELESS_RUNS,
+    *CRONS,
+]
 
 __all__ = ["ROUTE_HANDLERS"]

@@ -26,7 +26,7 @@ async def info(info_extra: dict[str, Any]) -> dict[str, Any]:
         "langgraph_py_version": _version("langgraph"),
         "agent_server_version": _version("agent-server"),
         "python_version": sys.version.split()[0],
-        "flags": {"assistants": True, "crons": False, "langsmith": False, "langsmith_tracing_replicas": False},
+        "flags": {"assistants": True, "crons": True, "langsmith": False, "langsmith_tracing_replicas": False},
         "host": {
             "kind": "self-hosted",
             "project_id": None,

@@ -1,0 +1,146 @@
+"""The clock of the crons: starts the runs that are due, each once, in however many processes it ticks.
+
+A firing is one unit of work: it takes a due cron that no other process has taken, moves its next date on by
+compare-and-set, and inserts the run. So neither is there without the other, and no two processes fire the same date.
+The next date counts from now: after a downtime a cron fires once, not for every date that it missed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import msgspec
+import structlog
+
+from agent_server.cron_schedule import next_date
+from agent_server.database import Connection, Database, Row
+from agent_server.errors import AgentServerError, BadRequest, Invalid, NotFound, ThreadBusy
+from agent_server.runs import Begun, Runs
+from agent_server.schema import RunCreate
+from agent_server.threads import merge_metadata
+
+log = structlog.get_logger("agent_server")
+
+LOOK_SECONDS = 1.0
+
+_DUE = "enabled = 1 AND next_run_date <= now_us()"
+_NEXT_DUE = f"SELECT crons.*, now_us() AS now FROM crons WHERE {_DUE} ORDER BY next_run_date, cron_id LIMIT 1"
+
+
+class _Refused(Exception):
+    """A cron whose run cannot be created. Raised to take back what the unit did until then."""
+
+    def __init__(self, cron: Row, reason: AgentServerError) -> None:
+        super().__init__(str(reason))
+        self.cron = cron
+        self.reason = reason
+
+
+class CronClock:
+    """Fires the crons that are due."""
+
+    def __init__(self, database: Database, runs: Runs) -> None:
+        self._database = database
+        self._runs = runs
+        self._ticking: anyio.CancelScope | None = None
+
+    async def serve(self) -> None:
+        """Look for due crons every second until `stop` is called."""
+        with anyio.CancelScope() as self._ticking:
+            while True:
+                try:
+                    await self.fire_due()
+                except AgentServerError as error:
+                    log.error("crons_unreachable", error=str(error))
+                except Exception:  # of one cron; the server must not end with it
+                    log.exception("crons_failed")
+                await anyio.sleep(LOOK_SECONDS)
+
+    def stop(self) -> None:
+        """Fire nothing more."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+
+    async def fire_due(self) -> int:
+        """Fire all crons that are due and that no other process is firing; how many runs that started."""
+        started = 0
+        due = await self._database.read(_is_due)  # which nobody has to wait for, as a write has to
+        while due:
+            try:
+                due, begun = await self._database.write(self._fire_next)
+            except _Refused as refused:
+                await self._skip(refused)
+                continue
+            if begun is not None:
+                started += 1
+                run, overtaken = begun
+                log.info("cron_fired", run_id=run.run_id, thread_id=run.thread_id)
+                await self._runs.announce(overtaken)
+        return started
+
+    def _fire_next(self, connection: Connection) -> tuple[bool, Begun | None]:
+        """Whether a cron was due that nobody else had taken, and the run that it started, if its end was not before."""
+        cron = connection.one(f"{_NEXT_DUE} {connection.skip_locked}")
+        if cron is None:
+            return False, None
+        try:
+            if not _move_on(connection, cron) or (cron["end_time"] is not None and cron["end_time"] < cron["now"]):
+                return True, None
+            return True, self._start(connection, cron)
+        except (NotFound, Invalid, BadRequest, ThreadBusy, msgspec.ValidationError) as error:
+            raise _Refused(cron, error if isinstance(error, AgentServerError) else Invalid(str(error))) from error
+
+    def _start(self, connection: Connection, cron: Row) -> Begun:
+        metadata = msgspec.json.decode(cron["metadata"])
+        body = msgspec.convert(_body(cron, metadata), RunCreate)
+        begun = self._runs.insert(connection, body, cron["thread_id"], cron["base_url"])
+        if cron["thread_id"] is None:
+            merge_metadata(connection, begun[0].thread_id, metadata)
+        return begun
+
+    async def _skip(self, refused: _Refused) -> None:
+        """Let this date go. A cron whose thread is only busy fires again; any other has lost what it needs."""
+        cron = refused.cron
+        if isinstance(refused.reason, ThreadBusy):
+            log.info("cron_skipped", cron_id=cron["cron_id"], reason=str(refused))
+            await self._database.write(lambda c: _move_on(c, cron))
+            return
+        log.warning("cron_disabled", cron_id=cron["cron_id"], reason=str(refused))
+        await self._database.write(
+            lambda c: c.execute(
+                "UPDATE crons SET enabled = 0, updated_at = now_us() WHERE cron_id = :id AND next_run_date = :seen",
+                id=cron["cron_id"],
+                seen=cron["next_run_date"],
+            )
+        )
+
+
+def _is_due(connection: Connection) -> bool:
+    return connection.one(f"SELECT 1 AS x FROM crons WHERE {_DUE} LIMIT 1") is not None
+
+
+def _move_on(connection: Connection, cron: Row) -> bool:
+    """Set the next date, unless somebody else has; whether it was us."""
+    return bool(
+        connection.execute(
+            "UPDATE crons SET next_run_date = :next WHERE cron_id = :id AND next_run_date = :seen AND enabled = 1",
+            id=cron["cron_id"],
+            seen=cron["next_run_date"],
+            next=next_date(cron["schedule"], cron["timezone"], cron["now"], cron["end_time"]),
+        )
+    )
+
+
+def _body(cron: Row, metadata: dict[str, Any]) -> dict[str, Any]:
+    """The body of the cron's next run. It finds the cron's id in its metadata and, as on the official server, in
+    `config.configurable` (which does not go with a context)."""
+    body: dict[str, Any] = msgspec.json.decode(cron["payload"])
+    body["metadata"] = {**metadata, **(body.get("metadata") or {}), "cron_id": cron["cron_id"]}
+    if not body.get("context"):
+        config = body.get("config") or {}
+        configurable = {**(config.get("configurable") or {}), "cron_id": cron["cron_id"]}
+        body["config"] = {**config, "configurable": configurable}
+    if cron["thread_id"] is None:
+        body["on_completion"] = cron["on_run_completed"]
+    return body

@@ -116,17 +116,18 @@ class Repeater(asyncio.Protocol):
 
 
 async def repeat(port: int, messages: list[bytes], seconds: float) -> int:
-    """How many answers come in `seconds`, each message being repeated on a connection of its own."""
+    """How many answers come when each message is repeated on a connection of its own; at least one for each.
+
+    The last requests are sent within `seconds`.
+    """
     loop = asyncio.get_running_loop()
     repeaters = []
     for message in messages:
         _, repeater = await loop.create_connection(lambda message=message: Repeater(message), "127.0.0.1", port)
         repeaters.append(repeater)
-    before = sum(repeater.answered for repeater in repeaters)
     await asyncio.sleep(seconds)
-    count = sum(repeater.answered for repeater in repeaters) - before
     for repeater in repeaters:
         repeater.stop()
     async with asyncio.timeout(REPLY_SECONDS):
         await asyncio.gather(*(repeater.done for repeater in repeaters))
-    return count
+    return sum(repeater.answered for repeater in repeaters)

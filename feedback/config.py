@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Union
 
 from msgspec import Struct
 
 from feedback.errors import Invalid, Rejected
 from feedback.limits import check_number, check_text
 
-Score = bool | int | float | None
-Value = bool | int | float | str | dict[str, Any] | list[Any] | None
+# typing.Union, since Litestar's OpenAPI plugins (`routes/openapi.py`) cannot take the unions that `|` makes.
+Number = Union[int, float]  # noqa: UP007
+Score = Union[bool, int, float, None]  # noqa: UP007
+Value = Union[bool, int, float, str, dict[str, Any], list[Any], None]  # noqa: UP007
+KeptValue = Union[bool, int, float, str, dict[str, Any], None]  # noqa: UP007
 
 MAX_CATEGORIES = 100
 MAX_LABEL = 500
@@ -19,7 +22,7 @@ MAX_LABEL = 500
 class FeedbackCategory(Struct, omit_defaults=True):
     """One of the answers to choose from: the number it counts as, and the word it is shown as."""
 
-    value: int | float
+    value: Number
     label: str | None = None
 
     def __str__(self) -> str:
@@ -30,8 +33,8 @@ class FeedbackConfig(Struct, omit_defaults=True):
     """How a key's answers are read: a number between `min` and `max`, one of `categories`, or anything."""
 
     type: Literal["continuous", "categorical", "freeform"]
-    min: int | float | None = None
-    max: int | float | None = None
+    min: Number | None = None
+    max: Number | None = None
     categories: list[FeedbackCategory] | None = None
     allows_multiple_categories: bool = False
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from feedback.config import FeedbackCategory, FeedbackConfig, Score, Value
+from feedback.config import FeedbackCategory, FeedbackConfig, KeptValue, Number, Score, Value
 from feedback.errors import Invalid
 from feedback.limits import (
     FOREVER,
@@ -44,10 +44,10 @@ __all__ = [
 class ExpiresIn(Struct):
     """A length of time; the parts add up."""
 
-    days: int | float = 0
-    hours: int | float = 0
-    minutes: int | float = 0
-    seconds: int | float = 0
+    days: Number = 0
+    hours: Number = 0
+    minutes: Number = 0
+    seconds: Number = 0
 
 
 class FeedbackIngestTokenCreate(Struct):
@@ -220,8 +220,8 @@ class Feedback(Struct):
     session_id: str | None
     start_time: str | None
     key: str
-    score: bool | int | float | None
-    value: bool | int | float | str | dict[str, Any] | None
+    score: Score
+    value: KeptValue
     comment: str | None
     correction: dict[str, Any] | str | None
     feedback_source: FeedbackSource

@@ -25,7 +25,9 @@ class Failure(Struct):
 
 def failures(*statuses: int) -> dict[int, ResponseSpec]:
     """The failures that a route may answer with."""
-    return {status: ResponseSpec(Failure, description=_MEANINGS[status]) for status in statuses}
+    return {
+        status: ResponseSpec(Failure, generate_examples=False, description=_MEANINGS[status]) for status in statuses
+    }
 
 
 _MEANINGS = {

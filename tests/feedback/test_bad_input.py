@@ -22,46 +22,44 @@ for _ in range(17):
     DEEP = {"a": DEEP}
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "says"),
-    [
-        (b"nonsense", 422, "not JSON"),
-        (b"[1]", 422, "object"),
-        (b'"text"', 422, "object"),
-        (b'{"score": "high"}', 422, "`score`"),
-        (b'{"score": [1]}', 422, "`score`"),
-        (b'{"score": NaN}', 422, "NaN"),
-        (b'{"score": 1e999}', 422, "`score`: Number out of range"),
-        (b'{"score": 1' + b"0" * 30 + b"}", 422, "below 2**63"),
-        (b'{"score": 1' + b"0" * 5000 + b"}", 422, "`score`"),
-        (b'{"value": [1]}', 422, "`value` is an array"),
-        (b'{"value": {"n": Infinity}}', 422, "Infinity"),
-        (b'{"comment": 5}', 422, "`comment`"),
-        (b'{"comment": "a\\u0000b"}', 422, "`comment` holds a NUL"),
-        (b'{"comment": "\\ud800"}', 422, "`comment` holds half of a surrogate pair"),
-        (b'{"metadata": {"a": {"b": "\\udfff"}}}', 422, "`metadata.a.b` holds half of a surrogate pair"),
-        (b'{"metadata": {"a\\u0000": 1}}', 422, "`metadata` holds a NUL"),
-        (b'{"metadata": [1]}', 422, "`metadata`"),
-        (b'{"correction": 5}', 422, "`correction`"),
-        (b'{"user_id": ""}', 422, "`user_id` is empty"),
-        (b'{"user_id": "' + b"a" * 201 + b'"}', 422, "`user_id` has 201 characters"),
-        (b'{"id": "7"}', 422, "`id` is not a UUID"),
-        (b'{"comment": "' + b"a" * 16385 + b'"}', 413, "`comment` has 16,385 bytes; at most 16,384"),
-        (b'{"comment": "' + b"a" * 70000 + b'"}', 413, "64 KB"),
-        (b"[" * 60000, 422, "body"),
-        (b'{"value": ' + b'{"a":' * 10000, 422, "nested too deep"),
-        (b'{"score": 1', 422, "not JSON"),
-        (b'{"comment": "\xff"}', 422, "not UTF-8"),
-        (b"score=high&comment=x", 422, "`score` is 'high'"),
-        (b"metadata=5", 422, "`metadata` is not a JSON object"),
-    ],
-)
-async def test_bad_answer_is_refused_with_a_message(
-    client: App, token_url: str, body: bytes, status: int, says: str
-) -> None:
-    answer = await client.post(token_url, content=body)
-    assert (answer.status_code, says in answer.json()["detail"]) == (status, True), answer.text
-    assert answer.json()["code"]
+BAD_ANSWERS: list[Any] = [
+    (b"nonsense", 422, "not JSON"),
+    (b"[1]", 422, "object"),
+    (b'"text"', 422, "object"),
+    (b'{"score": "high"}', 422, "`score`"),
+    (b'{"score": [1]}', 422, "`score`"),
+    (b'{"score": NaN}', 422, "NaN"),
+    (b'{"score": 1e999}', 422, "`score`: Number out of range"),
+    (b'{"score": 1' + b"0" * 30 + b"}", 422, "below 2**63"),
+    (b'{"score": 1' + b"0" * 5000 + b"}", 422, "`score`"),
+    (b'{"value": [1]}', 422, "`value` is an array"),
+    (b'{"value": {"n": Infinity}}', 422, "Infinity"),
+    (b'{"comment": 5}', 422, "`comment`"),
+    (b'{"comment": "a\\u0000b"}', 422, "`comment` holds a NUL"),
+    (b'{"comment": "\\ud800"}', 422, "`comment` holds half of a surrogate pair"),
+    (b'{"metadata": {"a": {"b": "\\udfff"}}}', 422, "`metadata.a.b` holds half of a surrogate pair"),
+    (b'{"metadata": {"a\\u0000": 1}}', 422, "`metadata` holds a NUL"),
+    (b'{"metadata": [1]}', 422, "`metadata`"),
+    (b'{"correction": 5}', 422, "`correction`"),
+    (b'{"user_id": ""}', 422, "`user_id` is empty"),
+    (b'{"user_id": "' + b"a" * 201 + b'"}', 422, "`user_id` has 201 characters"),
+    (b'{"id": "7"}', 422, "`id` is not a UUID"),
+    (b'{"comment": "' + b"a" * 16385 + b'"}', 413, "`comment` has 16,385 bytes; at most 16,384"),
+    (b'{"comment": "' + b"a" * 70000 + b'"}', 413, "64 KB"),
+    (b"[" * 60000, 422, "body"),
+    (b'{"value": ' + b'{"a":' * 10000, 422, "nested too deep"),
+    (b'{"score": 1', 422, "not JSON"),
+    (b'{"comment": "\xff"}', 422, "not UTF-8"),
+    (b"score=high&comment=x", 422, "`score` is 'high'"),
+    (b"metadata=5", 422, "`metadata` is not a JSON object"),
+]
+
+
+async def test_bad_answer_is_refused_with_a_message(client: App, token_url: str) -> None:
+    for body, status, says in BAD_ANSWERS:
+        answer = await client.post(token_url, content=body)
+        assert (answer.status_code, says in answer.json()["detail"]) == (status, True), answer.text
+        assert answer.json()["code"]
     assert await stored(client) == []
     assert (await client.post(token_url, json={"score": 1})).status_code == 200
 
@@ -75,11 +73,14 @@ async def test_too_deep_json_is_refused(client: App, token_url: str, field: str)
     assert (await client.post(token_url, json={field: DEEP["a"]})).status_code == 200
 
 
-@pytest.mark.parametrize("query", ["score=high", "comment=%00", "comment=%ff%00", "user_id=+", "id=7", "value=%00"])
-async def test_bad_query_is_refused(client: App, token_url: str, query: str) -> None:
-    answer = await client.get(f"{token_url}?score=1&{query}" if "score" not in query else f"{token_url}?{query}")
-    assert answer.status_code == 422, answer.text
-    assert await stored(client) == []
+BAD_QUERIES: list[Any] = ["score=high", "comment=%00", "comment=%ff%00", "user_id=+", "id=7", "value=%00"]
+
+
+async def test_bad_query_is_refused(client: App, token_url: str) -> None:
+    for query in BAD_QUERIES:
+        answer = await client.get(f"{token_url}?score=1&{query}" if "score" not in query else f"{token_url}?{query}")
+        assert answer.status_code == 422, answer.text
+        assert await stored(client) == []
 
 
 async def test_tampered_token_is_404_and_expired_410(client: App, token_url: str, database_url: str) -> None:
@@ -94,35 +95,35 @@ async def test_tampered_token_is_404_and_expired_410(client: App, token_url: str
         assert (answer.status_code, answer.json()["code"]) == (410, "token_expired")
 
 
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        ({}, "run_id"),
-        ({"run_id": RUN}, "feedback_key"),
-        ({"run_id": 5, "feedback_key": "k"}, "`run_id`"),
-        ({"run_id": "", "feedback_key": "k"}, "`run_id` is empty"),
-        ({"run_id": "a\0", "feedback_key": "k"}, "NUL"),
-        ({"run_id": RUN, "feedback_key": ""}, "`feedback_key` is empty"),
-        ({"run_id": RUN, "feedback_key": "k" * 181}, "at most 180"),
-        ({"run_id": RUN, "feedback_key": "k", "expires_in": {"minutes": 0}}, "comes to nothing"),
-        ({"run_id": RUN, "feedback_key": "k", "expires_in": {"minutes": -5}}, "comes to nothing"),
-        ({"run_id": RUN, "feedback_key": "k", "expires_in": {"days": 10**9}}, "past the year"),
-        ({"run_id": RUN, "feedback_key": "k", "expires_in": {"days": 10**400}}, "expires_in.days"),
-        ({"run_id": RUN, "feedback_key": "k", "expires_in": "3h"}, "expires_in"),
-        ({"run_id": RUN, "feedback_key": "k", "expires_at": "2020-01-01T00:00:00Z"}, "not in the future"),
-        ({"run_id": RUN, "feedback_key": "k", "expires_at": "tomorrow"}, "ISO 8601"),
-        ({"run_id": RUN, "feedback_key": "k", "expires_at": "9999-12-31T23:59:59-23:00"}, "not a time"),
-        ({"run_id": RUN, "feedback_key": "k", "feedback_config": {"type": "stars"}}, "feedback_config.type"),
-        ({"run_id": RUN, "feedback_key": "k", "feedback_config": {"type": "continuous", "min": 2, "max": 1}}, "above"),
-        ({"run_id": RUN, "feedback_key": "k", "feedback_config": {"type": "categorical"}}, "has 0 entries"),
-        ([], "1 to 1000"),
-        ([{"run_id": RUN, "feedback_key": "k"}, {"run_id": RUN}], "feedback_key"),
-    ],
-)
-async def test_bad_mint_is_refused_with_a_message(client: App, body: Any, says: str) -> None:
-    answer = await client.post("/feedback/tokens", json=body)
-    assert (answer.status_code, says in answer.json()["detail"]) == (422, True), answer.text
-    assert (await client.get("/feedback/tokens", params={"run_id": RUN})).json() == []
+BAD_MINTS: list[Any] = [
+    ({}, "run_id"),
+    ({"run_id": RUN}, "feedback_key"),
+    ({"run_id": 5, "feedback_key": "k"}, "`run_id`"),
+    ({"run_id": "", "feedback_key": "k"}, "`run_id` is empty"),
+    ({"run_id": "a\0", "feedback_key": "k"}, "NUL"),
+    ({"run_id": RUN, "feedback_key": ""}, "`feedback_key` is empty"),
+    ({"run_id": RUN, "feedback_key": "k" * 181}, "at most 180"),
+    ({"run_id": RUN, "feedback_key": "k", "expires_in": {"minutes": 0}}, "comes to nothing"),
+    ({"run_id": RUN, "feedback_key": "k", "expires_in": {"minutes": -5}}, "comes to nothing"),
+    ({"run_id": RUN, "feedback_key": "k", "expires_in": {"days": 10**9}}, "past the year"),
+    ({"run_id": RUN, "feedback_key": "k", "expires_in": {"days": 10**400}}, "expires_in.days"),
+    ({"run_id": RUN, "feedback_key": "k", "expires_in": "3h"}, "expires_in"),
+    ({"run_id": RUN, "feedback_key": "k", "expires_at": "2020-01-01T00:00:00Z"}, "not in the future"),
+    ({"run_id": RUN, "feedback_key": "k", "expires_at": "tomorrow"}, "ISO 8601"),
+    ({"run_id": RUN, "feedback_key": "k", "expires_at": "9999-12-31T23:59:59-23:00"}, "not a time"),
+    ({"run_id": RUN, "feedback_key": "k", "feedback_config": {"type": "stars"}}, "feedback_config.type"),
+    ({"run_id": RUN, "feedback_key": "k", "feedback_config": {"type": "continuous", "min": 2, "max": 1}}, "above"),
+    ({"run_id": RUN, "feedback_key": "k", "feedback_config": {"type": "categorical"}}, "has 0 entries"),
+    ([], "1 to 1000"),
+    ([{"run_id": RUN, "feedback_key": "k"}, {"run_id": RUN}], "feedback_key"),
+]
+
+
+async def test_bad_mint_is_refused_with_a_message(client: App) -> None:
+    for body, says in BAD_MINTS:
+        answer = await client.post("/feedback/tokens", json=body)
+        assert (answer.status_code, says in answer.json()["detail"]) == (422, True), answer.text
+        assert (await client.get("/feedback/tokens", params={"run_id": RUN})).json() == []
 
 
 async def test_expiry_takes_seconds_and_prefers_the_absolute_one(client: App) -> None:
@@ -135,39 +136,39 @@ async def test_expiry_takes_seconds_and_prefers_the_absolute_one(client: App) ->
     assert (await client.post(f"/feedback/tokens/{never.json()['id']}", json={})).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("GET", "/feedback/tokens", 422),
-        ("GET", "/feedback/tokens?run_id=%00", 422),
-        ("GET", f"/feedback/tokens?run_id={RUN}&limit=0", 422),
-        ("GET", f"/feedback/tokens?run_id={RUN}&offset=-1", 422),
-        ("GET", f"/feedback/tokens?run_id={RUN}&offset=99999999999999999999", 422),
-        ("GET", "/feedback?limit=101", 422),
-        ("GET", "/feedback?limit=many", 422),
-        ("GET", "/feedback?offset=99999999999999999999", 422),
-        ("GET", "/feedback?run=%00", 422),
-        ("GET", "/feedback?key=%00", 422),
-        ("GET", "/feedback?source=%00", 422),
-        ("GET", "/feedback?user=%00", 422),
-        ("GET", "/feedback?has_comment=maybe", 422),
-        ("GET", "/feedback?min_created_at=soon", 422),
-        ("GET", "/feedback?level=tenant", 422),
-        ("GET", "/feedback/7", 422),
-        ("GET", f"/feedback/{RUN}", 404),
-        ("PATCH", f"/feedback/{RUN}", 404),
-        ("DELETE", f"/feedback/{RUN}", 404),
-        ("DELETE", "/feedback/token", 422),
-        ("POST", "/feedback", 422),
-        ("POST", "/feedback/tokens", 422),
-    ],
-)
-async def test_bad_request_has_its_status(client: App, method: str, path: str, status: int) -> None:
-    body = {"json": {}} if method in ("POST", "PATCH") else {}
-    answer = await client.request(method, path, **body)  # type: ignore[arg-type]
-    assert answer.status_code == status, answer.text
-    assert answer.json()["detail"]
-    assert answer.json()["code"]
+BAD_REQUESTS: list[Any] = [
+    ("GET", "/feedback/tokens", 422),
+    ("GET", "/feedback/tokens?run_id=%00", 422),
+    ("GET", f"/feedback/tokens?run_id={RUN}&limit=0", 422),
+    ("GET", f"/feedback/tokens?run_id={RUN}&offset=-1", 422),
+    ("GET", f"/feedback/tokens?run_id={RUN}&offset=99999999999999999999", 422),
+    ("GET", "/feedback?limit=101", 422),
+    ("GET", "/feedback?limit=many", 422),
+    ("GET", "/feedback?offset=99999999999999999999", 422),
+    ("GET", "/feedback?run=%00", 422),
+    ("GET", "/feedback?key=%00", 422),
+    ("GET", "/feedback?source=%00", 422),
+    ("GET", "/feedback?user=%00", 422),
+    ("GET", "/feedback?has_comment=maybe", 422),
+    ("GET", "/feedback?min_created_at=soon", 422),
+    ("GET", "/feedback?level=tenant", 422),
+    ("GET", "/feedback/7", 422),
+    ("GET", f"/feedback/{RUN}", 404),
+    ("PATCH", f"/feedback/{RUN}", 404),
+    ("DELETE", f"/feedback/{RUN}", 404),
+    ("DELETE", "/feedback/token", 422),
+    ("POST", "/feedback", 422),
+    ("POST", "/feedback/tokens", 422),
+]
+
+
+async def test_bad_request_has_its_status(client: App) -> None:
+    for method, path, status in BAD_REQUESTS:
+        body = {"json": {}} if method in ("POST", "PATCH") else {}
+        answer = await client.request(method, path, **body)  # type: ignore[arg-type]
+        assert answer.status_code == status, answer.text
+        assert answer.json()["detail"]
+        assert answer.json()["code"]
 
 
 @pytest.mark.parametrize("path", ["/feedback", "/feedback/tokens"])
@@ -177,22 +178,22 @@ async def test_missing_body_is_refused(client: App, path: str) -> None:
     assert answer.json()["code"] == "invalid"
 
 
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        ({"key": ""}, "`key`"),
-        ({"key": "k", "id": "x"}, "`id`"),
-        ({"key": "k", "run_id": "a\0"}, "NUL"),
-        ({"key": "k", "created_at": "now"}, "`created_at`"),
-        ({"key": "k", "start_time": 5}, "`start_time`"),
-        ({"key": "k", "feedback_source": {"type": ""}}, "feedback_source.type"),
-        ({"key": "k", "extra": DEEP}, "`extra`"),
-        ({"key": "k", "feedback_config": {"type": "continuous", "max": 1}, "score": 2}, "at most 1"),
-    ],
-)
-async def test_bad_feedback_is_refused_with_a_message(client: App, body: dict[str, Any], says: str) -> None:
-    answer = await client.post("/feedback", json=body)
-    assert (answer.status_code, says in answer.json()["detail"]) == (422, True), answer.text
+BAD_FEEDBACK: list[Any] = [
+    ({"key": ""}, "`key`"),
+    ({"key": "k", "id": "x"}, "`id`"),
+    ({"key": "k", "run_id": "a\0"}, "NUL"),
+    ({"key": "k", "created_at": "now"}, "`created_at`"),
+    ({"key": "k", "start_time": 5}, "`start_time`"),
+    ({"key": "k", "feedback_source": {"type": ""}}, "feedback_source.type"),
+    ({"key": "k", "extra": DEEP}, "`extra`"),
+    ({"key": "k", "feedback_config": {"type": "continuous", "max": 1}, "score": 2}, "at most 1"),
+]
+
+
+async def test_bad_feedback_is_refused_with_a_message(client: App) -> None:
+    for body, says in BAD_FEEDBACK:
+        answer = await client.post("/feedback", json=body)
+        assert (answer.status_code, says in answer.json()["detail"]) == (422, True), answer.text
 
 
 async def test_unexpected_failure_is_json_and_says_nothing_of_the_inside(

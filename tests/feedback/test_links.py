@@ -17,32 +17,30 @@ from tests.feedback.conftest import RUN, mint, stored
 App = AsyncTestClient[Litestar]
 
 
-@pytest.mark.parametrize(
-    ("query", "field", "kept"),
-    [
-        ("score=1", "score", 1),
-        ("score=0.5", "score", 0.5),
-        ("score=true", "score", True),
-        ("score=False", "score", False),
-        ("value=1", "value", 1),
-        ("value=true", "value", True),
-        ("value=yes", "value", "yes"),
-        ("value=1_000", "value", "1_000"),
-        ("value=nan", "value", "nan"),
-        ("comment=12", "comment", "12"),
-        ("comment=so+good%21", "comment", "so good!"),
-        ("correction=" + quote('{"a": [1]}'), "correction", {"a": [1]}),
-        ("correction=%5B1%5D", "correction", "[1]"),
-    ],
-)
+TYPED: list[tuple[str, str, Any]] = [
+    ("score=1", "score", 1),
+    ("score=0.5", "score", 0.5),
+    ("score=true", "score", True),
+    ("score=False", "score", False),
+    ("value=1", "value", 1),
+    ("value=true", "value", True),
+    ("value=yes", "value", "yes"),
+    ("value=1_000", "value", "1_000"),
+    ("value=nan", "value", "nan"),
+    ("comment=12", "comment", "12"),
+    ("comment=so+good%21", "comment", "so good!"),
+    ("correction=" + quote('{"a": [1]}'), "correction", {"a": [1]}),
+    ("correction=%5B1%5D", "correction", "[1]"),
+]
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_query_is_typed_as_langsmith_types_it(
-    client: App, token_url: str, query: str, field: str, kept: Any, method: str
-) -> None:
-    answer = await client.request(method, f"{token_url}?{query}")
-    assert (answer.status_code, answer.json()["status"]) == (200, "created"), answer.text
-    [row] = await stored(client)
-    assert repr(row[field]) == repr(kept)
+async def test_query_is_typed_as_langsmith_types_it(client: App, token_url: str, method: str) -> None:
+    for query, field, kept in TYPED:
+        answer = await client.request(method, f"{token_url}?{query}")
+        assert (answer.status_code, answer.json()["status"]) == (200, "created"), answer.text
+        newest = (await stored(client, limit=1))[0]
+        assert repr(newest[field]) == repr(kept), query
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from litestar import Request, Response, Router, delete, get, patch, post
 from litestar.di import Provide
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from feedback.limits import MAX_BODY
 from feedback.routes.failures import FAILURES
@@ -39,7 +39,7 @@ INFO = {
     responses=failures(409, 413, 422),
 )
 async def create_feedback(
-    data: FeedbackCreate,
+    data: JSONBody[FeedbackCreate],
     feedback_store: StoreHere,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Feedback:
@@ -56,11 +56,11 @@ async def list_feedback(
     feedback_source: Annotated[Names, QueryParameter(name="source", description="`api`, `app` or `model`")] = None,
     session: Annotated[Names, QueryParameter(description="Project ids")] = None,
     user: Annotated[Names, QueryParameter(description="Who answered")] = None,
-    has_comment: bool | None = None,
-    has_score: bool | None = None,
-    level: Literal["run", "session"] | None = None,
-    min_created_at: str | None = None,
-    max_created_at: str | None = None,
+    has_comment: FromQuery[bool | None] = None,
+    has_score: FromQuery[bool | None] = None,
+    level: FromQuery[Literal["run", "session"] | None] = None,
+    min_created_at: FromQuery[str | None] = None,
+    max_created_at: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = MAX_LIMIT,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[Feedback]:
@@ -80,7 +80,7 @@ async def list_feedback(
     operation_class=FeedbackOperation,
     responses=failures(404, 422),
 )
-async def read_feedback(feedback_id: str, feedback_store: StoreHere) -> Feedback:
+async def read_feedback(feedback_id: FromPath[str], feedback_store: StoreHere) -> Feedback:
     """The feedback with this id."""
     return await feedback_store.get(feedback_id)
 
@@ -93,7 +93,9 @@ async def read_feedback(feedback_id: str, feedback_store: StoreHere) -> Feedback
     operation_class=FeedbackOperation,
     responses=failures(404, 413, 422),
 )
-async def update_feedback(feedback_id: str, data: FeedbackPatch, feedback_store: StoreHere) -> Feedback:
+async def update_feedback(
+    feedback_id: FromPath[str], data: JSONBody[FeedbackPatch], feedback_store: StoreHere
+) -> Feedback:
     """The feedback after the change: what is given is set, what is `null` is cleared."""
     data.validate()
     return await feedback_store.update(feedback_id, data)
@@ -107,7 +109,7 @@ async def update_feedback(feedback_id: str, data: FeedbackPatch, feedback_store:
     operation_class=FeedbackOperation,
     responses=failures(404, 422),
 )
-async def delete_feedback(feedback_id: str, feedback_store: StoreHere) -> None:
+async def delete_feedback(feedback_id: FromPath[str], feedback_store: StoreHere) -> None:
     """The feedback is gone from every list; its history is kept."""
     await feedback_store.delete(feedback_id)
 

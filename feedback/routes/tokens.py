@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get, head, post, route
 from litestar.di import NamedDependency
-from litestar.params import HeaderParameter, QueryParameter, SkipValidation
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 
 from feedback.errors import Invalid
 from feedback.limits import MAX_BODY, MAX_MINT_BODY, check_text
@@ -50,7 +50,7 @@ def _query(description: str) -> Any:
 )
 async def mint(
     request: AnyRequest,
-    data: FeedbackIngestTokenCreate | list[FeedbackIngestTokenCreate],
+    data: JSONBody[FeedbackIngestTokenCreate | list[FeedbackIngestTokenCreate]],
     feedback_tokens: TokensHere,
     feedback_settings: SettingsHere,
 ) -> FeedbackIngestToken | list[FeedbackIngestToken]:
@@ -92,7 +92,7 @@ def _shown(tokens: Sequence[Token], base: str) -> list[FeedbackIngestToken]:
 )
 async def list_tokens(
     request: AnyRequest,
-    run_id: str,
+    run_id: FromQuery[str],
     feedback_tokens: TokensHere,
     feedback_settings: SettingsHere,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
@@ -119,10 +119,10 @@ async def list_tokens(
 )
 async def submit(
     request: AnyRequest,
-    token: str,
+    token: FromPath[str],
     feedback_tokens: TokensHere,
     feedback_store: StoreHere,
-    data: FeedbackSubmission | None = None,
+    data: JSONBody[FeedbackSubmission | None] = None,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
     """The answer is kept: durably, when this is answered."""
@@ -161,7 +161,7 @@ def clean_idempotency(key: str | None) -> str | None:
 )
 async def follow(
     request: AnyRequest,
-    token: str,
+    token: FromPath[str],
     feedback_tokens: TokensHere,
     feedback_store: StoreHere,
     score: Annotated[str | None, _query("A number, or true or false")] = None,
@@ -185,7 +185,7 @@ async def follow(
 
 
 @head("/feedback/tokens/{token:str}", opt={"feedback_token_route": True}, include_in_schema=False)
-async def probe(token: str, feedback_tokens: TokensHere) -> Response[None]:
+async def probe(token: FromPath[str], feedback_tokens: TokensHere) -> Response[None]:
     """Whether the URL takes answers; nothing is kept."""
     await feedback_tokens.redeem(token)
     return Response(None, headers=TOKEN_HEADERS, media_type="text/plain")

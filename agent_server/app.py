@@ -11,7 +11,7 @@ from litestar import Litestar, Request, Router
 from litestar.config.app import AppConfig
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.plugins import InitPlugin, PluginProtocol
 
 from agent_server.agents import Agent, open_agents
@@ -26,8 +26,9 @@ from agent_server.data_dir import hold_data_dir
 from agent_server.database import open_database
 from agent_server.encoding import check_body
 from agent_server.error_handler import EXCEPTION_HANDLERS
-from agent_server.errors import Invalid
+from agent_server.errors import Invalid, TooLarge
 from agent_server.feedback_urls import FeedbackUrls
+from agent_server.openapi import openapi_config
 from agent_server.routes import ROUTE_HANDLERS
 from agent_server.runs import Runs
 from agent_server.streams import RunStreams
@@ -86,7 +87,7 @@ class AgentServerPlugin(InitPlugin):
 
     def _rooms(self) -> list[tuple[str, object]]:
         return [
-            ("config", self._config),
+            ("server_config", self._config),  # a name that no body has: Litestar takes a wrong `config` for ours
             ("assistants", self._assistants),
             ("assistant_graphs", AssistantGraphs(self._assistants, self._agents)),
             ("threads", self._threads),
@@ -139,7 +140,7 @@ def create_app(
         plugins=[*plugins, AgentServerPlugin(config, agents=agents, feedback=feedback, info=info)],
         exception_handlers=EXCEPTION_HANDLERS,
         cors_config=_cors(config),
-        openapi_config=OpenAPIConfig(title="Agent server", version="0.1.0", path="/docs"),
+        openapi_config=openapi_config("0.1.0"),
         logging_config=None,
     )
 
@@ -162,7 +163,10 @@ def _body_check(limit: int) -> Callable[[Request[Any, Any, Any]], Awaitable[None
 
     async def check(request: Request[Any, Any, Any]) -> None:
         if request.method in ("POST", "PATCH", "PUT"):
-            body = await request.body()
+            try:
+                body = await request.body()
+            except RequestEntityTooLarge:
+                raise TooLarge(f"The request body is too large; this server takes at most {limit:,} bytes") from None
             if not body and request.route_handler.parsed_data_field:
                 raise Invalid("The request has no body; send a JSON object")
             check_body(body, limit)

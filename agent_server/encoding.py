@@ -184,13 +184,31 @@ def check_body(body: bytes, limit: int) -> None:
         raise Invalid(f"The request body is nested more than {MAX_DEPTH} levels deep; send a flatter one")
 
 
+_NO_NUMBER = re.compile(rb"NaN|Infinity")
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
+"""One escape in a string, or two that make a pair; a lone surrogate is its group."""
+
+
+def _malformed(body: bytes, error: str) -> str:
+    """What is wrong with a JSON text, and what would be right, where msgspec leaves one guessing."""
+    place = re.search(r"\(byte (\d+)\)", error)
+    if place and (word := _NO_NUMBER.match(body, int(place[1]))):
+        return f"{word[0].decode()} (byte {word.start()}) is no number in JSON; send null instead"
+    if lone := next((escape for escape in _ESCAPE.finditer(body) if escape[1]), None):
+        half = lone[0].decode(errors="replace")
+        return f"{half} (byte {lone.start()}) is half of a surrogate pair; send both halves, or the character itself"
+    if "truncated" in error:
+        return "it ends in the middle; close every string, array and object"
+    return f"{error.removeprefix('JSON is malformed: ')}; send one JSON text, as RFC 8259 describes it"
+
+
 def _depth(body: bytes) -> int:
     """How many arrays and objects lie within each other at the deepest place of a JSON text."""
     # All of it is decoded, since msgspec checks no number of what it only passes on as `Raw`.
     try:
         level = [msgspec.json.decode(body)]
     except msgspec.DecodeError as error:
-        raise Invalid(f"Invalid JSON in request body: {error}") from None
+        raise Invalid(f"Invalid JSON in request body: {_malformed(body, str(error))}") from None
     except RecursionError:
         return MAX_DEPTH + 1
     depth = 0

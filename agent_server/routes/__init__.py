@@ -1,9 +1,11 @@
 """The HTTP surface of the agent server: one thin handler an endpoint."""
 
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
 
 from agent_server.routes.assistants import HANDLERS as ASSISTANTS
 from agent_server.routes.crons import HANDLERS as CRONS
+from agent_server.routes.operation import AgentServerOperation
 from agent_server.routes.runs import HANDLERS as RUNS
 from agent_server.routes.stateless_runs import HANDLERS as STATELESS_RUNS
 from agent_server.routes.system import HANDLERS as SYSTEM
@@ -19,5 +21,9 @@ ROUTE_HANDLERS: list[ControllerRouterHandler] = [
     *STATELESS_RUNS,
     *CRONS,
 ]
+
+for handler in ROUTE_HANDLERS:
+    if isinstance(handler, HTTPRouteHandler):
+        handler.operation_class = AgentServerOperation
 
 __all__ = ["ROUTE_HANDLERS"]

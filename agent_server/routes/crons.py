@@ -23,18 +23,21 @@ async def create_thread_cron(
     data: CronCreate,
     request: Request[Any, Any, Any],
     crons: NamedDependency[Crons],
-    config: NamedDependency[Config],
+    server_config: NamedDependency[Config],
 ) -> Cron:
     """Create a cron whose runs happen on this thread."""
-    return await crons.create(data, thread_id, base_url(request, config))
+    return await crons.create(data, thread_id, base_url(request, server_config))
 
 
 @post("/runs/crons", tags=["crons"], status_code=200)
 async def create_cron(
-    data: CronCreate, request: Request[Any, Any, Any], crons: NamedDependency[Crons], config: NamedDependency[Config]
+    data: CronCreate,
+    request: Request[Any, Any, Any],
+    crons: NamedDependency[Crons],
+    server_config: NamedDependency[Config],
 ) -> Cron:
     """Create a cron whose runs each happen on a new thread, which is kept where `on_run_completed` is `keep`."""
-    return await crons.create(data, None, base_url(request, config))
+    return await crons.create(data, None, base_url(request, server_config))
 
 
 @post("/runs/crons/search", tags=["crons"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)

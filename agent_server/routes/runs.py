@@ -28,10 +28,10 @@ CancelOnDisconnect = Annotated[
 
 @post("/threads/{thread_id:str}/runs", tags=["runs"], status_code=200)
 async def create_run(
-    thread_id: str, data: RunCreate, request: Request[Any, Any, Any], runs: Runs, config: Config
+    thread_id: str, data: RunCreate, request: Request[Any, Any, Any], runs: Runs, server_config: Config
 ) -> Response[Run]:
     """Start a run in the background; it is durable when this answers."""
-    run = await runs.create(data, thread_id, base_url(request, config))
+    run = await runs.create(data, thread_id, base_url(request, server_config))
     return Response(run, headers={"Content-Location": f"/threads/{run.thread_id}/runs/{run.run_id}"})
 
 
@@ -42,10 +42,10 @@ async def stream_run(
     request: Request[Any, Any, Any],
     runs: Runs,
     streams: RunStreams,
-    config: Config,
+    server_config: Config,
 ) -> ASGIApp:
     """Start a run and stream its events."""
-    run = await runs.create(data, thread_id, base_url(request, config))
+    run = await runs.create(data, thread_id, base_url(request, server_config))
     frames, headers = streams.follow(run.run_id), locations(run, "stream")
     return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
 
@@ -57,10 +57,10 @@ async def wait_run(
     request: Request[Any, Any, Any],
     runs: Runs,
     streams: RunStreams,
-    config: Config,
+    server_config: Config,
 ) -> ASGIApp:
     """Start a run and answer with its final values."""
-    run = await runs.create(data, thread_id, base_url(request, config))
+    run = await runs.create(data, thread_id, base_url(request, server_config))
     return joined(streams.answer(run.run_id), locations(run, "join"), runs, run, data.on_disconnect == "cancel")
 
 
@@ -69,7 +69,7 @@ async def list_runs(
     thread_id: str,
     runs: Runs,
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 10,
-    offset: Annotated[int, Parameter(ge=0)] = 0,
+    offset: Annotated[int, Parameter(ge=0, le=2**31 - 1)] = 0,
     status: RunStatus | None = None,
 ) -> list[Run]:
     """The thread's runs, the newest first."""

@@ -18,19 +18,19 @@ from agent_server.streams import RunStreams, modes_in
 
 @post("/runs", tags=["stateless runs"], status_code=200)
 async def create_stateless_run(
-    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, config: Config
+    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, server_config: Config
 ) -> Response[Run]:
     """Start a run in the background, on a thread of its own."""
-    run = await runs.create(data, None, base_url(request, config))
+    run = await runs.create(data, None, base_url(request, server_config))
     return Response(run, headers={"Content-Location": f"/runs/{run.run_id}"})
 
 
 @post("/runs/stream", tags=["stateless runs"], status_code=200, responses=STREAM)
 async def stream_stateless_run(
-    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, streams: RunStreams, config: Config
+    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, streams: RunStreams, server_config: Config
 ) -> ASGIApp:
     """Start a run on a thread of its own and stream its events."""
-    run = await runs.create(data, None, base_url(request, config))
+    run = await runs.create(data, None, base_url(request, server_config))
     headers = locations(run, "stream", stateless=True)
     frames = streams.follow(run.run_id)
     return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
@@ -38,10 +38,10 @@ async def stream_stateless_run(
 
 @post("/runs/wait", tags=["stateless runs"], status_code=200, responses=JSON_ANSWER)
 async def wait_stateless_run(
-    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, streams: RunStreams, config: Config
+    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, streams: RunStreams, server_config: Config
 ) -> ASGIApp:
     """Start a run on a thread of its own and answer with its final values."""
-    run = await runs.create(data, None, base_url(request, config))
+    run = await runs.create(data, None, base_url(request, server_config))
     headers = locations(run, "join", stateless=True)
     return joined(streams.answer(run.run_id), headers, runs, run, data.on_disconnect == "cancel")
 

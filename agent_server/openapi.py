@@ -1,0 +1,98 @@
+"""`/docs`: the OpenAPI document as a page that needs no script and nothing from anywhere else.
+
+Litestar's own pages load a viewer from a CDN, and the packages that bring one along are old (swagger-ui-bundle: Swagger
+UI 4, which cannot read OpenAPI 3.1) or bring a second web framework along, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from litestar import Request
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import OpenAPIRenderPlugin
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+_STYLE = """
+:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+details { border: 1px solid #8886; border-radius: .4rem; margin: .4rem 0; padding: .4rem .8rem }
+summary { cursor: pointer } code, pre { font: 14px/1.4 ui-monospace, monospace } pre { overflow-x: auto }
+summary b { display: inline-block; width: 4.5rem; font-size: .8rem } td { padding: .1rem .8rem .1rem 0 }
+"""
+
+
+class DocsPage(OpenAPIRenderPlugin):
+    """Shows the document: what is served, what each request takes, and what it answers."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/")
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """The page."""
+        title = escape(openapi_schema["info"]["title"])
+        document = f"{str(request.base_url).rstrip('/')}/openapi.json"
+        head = f'<title>{title}</title><meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
+        intro = f'<h1>{title}</h1><p>As an OpenAPI document: <a href="{escape(document)}">openapi.json</a></p>'
+        body = "".join((*_operations(openapi_schema), *_schemas(openapi_schema)))
+        return f'<!doctype html><html lang="en"><meta charset="utf-8">{head}{intro}{body}</html>'.encode()
+
+
+def openapi_config(version: str) -> OpenAPIConfig:
+    """The document at `/openapi.json` and, as Litestar has it, below `/docs`; the page at `/docs`."""
+    return OpenAPIConfig(
+        title="Agent server", version=version, path="/docs", render_plugins=[DocsPage()], use_handler_docstrings=True
+    )
+
+
+def _operations(document: dict[str, Any]) -> Iterator[str]:
+    by_tag: dict[str, list[str]] = {}
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if operation := item.get(method):
+                for tag in operation.get("tags", ["other"]):
+                    by_tag.setdefault(tag, []).append(_operation(method, path, operation))
+    for tag, operations in by_tag.items():
+        yield f"<h2>{escape(tag)}</h2>{''.join(operations)}"
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+    said = operation.get("description") or operation.get("summary") or ""
+    parts = [f"<summary><b>{method.upper()}</b> <code>{escape(path)}</code> {escape(said)}</summary>"]
+    if rows := "".join(_parameter(one) for one in operation.get("parameters", [])):
+        parts.append(f"<h4>Parameters</h4><table>{rows}</table>")
+    if body := operation.get("requestBody"):
+        parts.append(f"<h4>Body</h4>{_content(body)}")
+    for status, answer in operation.get("responses", {}).items():
+        parts.append(f"<h4>{escape(status)}: {escape(answer.get('description', ''))}</h4>{_content(answer)}")
+    return f"<details>{''.join(parts)}</details>"
+
+
+def _parameter(one: dict[str, Any]) -> str:
+    needed = "required" if one.get("required") else "optional"
+    said = escape(one.get("description") or "")
+    return (
+        f"<tr><td><code>{escape(one['name'])}</code><td>{escape(one['in'])}, {needed}"
+        f"<td><code>{_json(one.get('schema', {}))}</code><td>{said}"
+    )
+
+
+def _content(holder: dict[str, Any]) -> str:
+    return "".join(
+        f"<p>{escape(media)}</p><pre>{_json(what.get('schema', {}), indent=2)}</pre>"
+        for media, what in (holder.get("content") or {}).items()
+    )
+
+
+def _schemas(document: dict[str, Any]) -> Iterator[str]:
+    yield "<h2>Schemas</h2>"
+    for name, schema in document.get("components", {}).get("schemas", {}).items():
+        yield f"<details><summary><code>{escape(name)}</code></summary><pre>{_json(schema, indent=2)}</pre></details>"
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    return escape(json.dumps(value, indent=indent, ensure_ascii=False, default=str), quote=False)

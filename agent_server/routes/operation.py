@@ -1,0 +1,29 @@
+"""What the OpenAPI document says of every endpoint here, where Litestar by itself would say something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+
+
+@dataclass
+class AgentServerOperation(Operation):
+    """An operation that fails as these do, `{"detail": "…"}`, and without Litestar's own 400."""
+
+    def __post_init__(self) -> None:
+        self.responses = {**(self.responses or {}), "default": _failure()}
+        self.responses.pop("400", None)
+
+
+def _failure() -> OpenAPIResponse:
+    detail = Schema(
+        type=OpenAPIType.OBJECT, properties={"detail": Schema(type=OpenAPIType.STRING)}, required=["detail"]
+    )
+    return OpenAPIResponse(
+        description="A failure: what was wrong, and what would be right. 404 for what does not exist, 409 for what is "
+        "in another state than the request needs, 413 for a body that is too large, 422 for a request that is wrong, "
+        "503 while a store does not answer.",
+        content={"application/json": OpenAPIMediaType(schema=detail)},
+    )

@@ -1,0 +1,45 @@
+"""The whole app in this process, over a real database, asked through its ASGI interface."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar
+from litestar.exceptions import LitestarDeprecationWarning
+from litestar.testing import AsyncTestClient
+
+from agent_server import Config, create_app
+from agent_server.database import open_database
+from feedback import FeedbackPlugin
+
+
+async def counting(given: Any) -> AsyncGenerator[str | dict[str, Any], None]:
+    """Yields as many numbers as its input says."""
+    for number in range(given if isinstance(given, int) and abs(given) < 1000 else 1):
+        yield {"n": number}
+
+
+def whole_app(config: Config, agents: Mapping[str, object] | None = None) -> Litestar:
+    """The agent server with feedback beside it, as the command line serves it."""
+    url = config.database_url or f"sqlite:///{config.data_dir / 'feedback.db'}"
+    agents = agents or {"agent": counting}
+    with warnings.catch_warnings():  # of what Litestar 3 will want of handlers
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        feedback = FeedbackPlugin(open_database(url), serve_root_info=False)
+        return create_app(config, agents=agents, feedback=feedback, info=feedback.client_info, plugins=[feedback])
+
+
+def config_of(database_url: str, folder: Path, **settings: Any) -> Config:
+    postgres = database_url if database_url.startswith("postgres") else None
+    return Config(directory=folder, data_dir=folder, database_url=postgres, **settings)
+
+
+@asynccontextmanager
+async def served(app: Litestar) -> AsyncIterator[AsyncTestClient[Litestar]]:
+    """A client of the app, which is started and stopped around the block."""
+    async with AsyncTestClient(app, base_url="http://server.test") as client:
+        yield client

@@ -5,8 +5,10 @@ Imported only where there are graphs; the extra `langgraph` brings the SQLite sa
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from agent_server.agents.thread_bytes import ThreadBytes
@@ -21,6 +23,10 @@ class Checkpointer(BaseCheckpointSaver[str]):
 
         Values that the run wrote beside the last checkpoint before it (the answer to an interrupt) stay.
         """
+        raise NotImplementedError
+
+    async def forget_writes(self, config: RunnableConfig, kept: Collection[tuple[str, str]]) -> None:
+        """Delete the writes that hang on a checkpoint, but for those of `kept`, (task id, channel) each."""
         raise NotImplementedError
 
     async def storage(self, thread_id: str) -> ThreadBytes:

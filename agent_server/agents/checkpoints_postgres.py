@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg import AsyncConnection, errors
 from psycopg.rows import DictRow, dict_row
@@ -63,6 +64,16 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
             await super().aprune(thread_ids, strategy=strategy)
         except (errors.SerializationFailure, errors.DeadlockDetected):
             raise Conflict("Somebody else changes the same threads; send the request again") from None
+
+    async def forget_writes(self, config: RunnableConfig, kept: Collection[tuple[str, str]]) -> None:
+        at = config["configurable"]
+        keys = [f"{task_id}/{channel}" for task_id, channel in kept]
+        async with self._cursor() as cursor:
+            await cursor.execute(
+                "DELETE FROM checkpoint_writes WHERE thread_id = %s AND checkpoint_ns = %s AND checkpoint_id = %s "
+                "AND NOT (task_id || '/' || channel = ANY(%s::text[]))",
+                (at["thread_id"], at["checkpoint_ns"], at["checkpoint_id"], keys),
+            )
 
     async def storage(self, thread_id: str) -> ThreadBytes:
         async with self._cursor() as cursor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,10 @@ _PUT = (
 _PUT_WRITE = (
     "INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value) "
     "VALUES (:thread, :ns, :id, :task, :path, :idx, :channel, :type, :value)"
+)
+_FORGET_WRITE = (
+    "DELETE FROM writes WHERE thread_id = :thread AND checkpoint_ns = :ns AND checkpoint_id = :id "
+    "AND task_id = :task AND channel = :channel"
 )
 _OF_RUN = "thread_id = :thread AND json_extract(CAST(metadata AS TEXT), '$.run_id') = :run"
 
@@ -153,6 +157,16 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
                 await self.adelete_thread(thread_id)
             else:
                 await self._database.write(partial(keep_latest, thread_id=thread_id))
+
+    async def forget_writes(self, config: RunnableConfig, kept: Collection[tuple[str, str]]) -> None:
+        at = config["configurable"]
+        where = {"thread": str(at["thread_id"]), "ns": at["checkpoint_ns"], "id": at["checkpoint_id"]}
+
+        def work(connection: Connection) -> None:
+            for write in {(one["task_id"], one["channel"]) for one in connection.all(_WRITES, **where)} - set(kept):
+                connection.execute(_FORGET_WRITE, **where, task=write[0], channel=write[1])
+
+        await self._database.write(work)
 
     async def storage(self, thread_id: str) -> ThreadBytes:
         return await self._database.read(lambda c: thread_bytes(c, thread_id, self.serde))

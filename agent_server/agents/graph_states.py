@@ -11,6 +11,7 @@ from langgraph.pregel import Pregel
 from langgraph.types import StateSnapshot
 from langgraph.types import StateUpdate as GraphUpdate
 
+from agent_server.agents.checkpoints import Checkpointer
 from agent_server.agents.commands import command_of
 from agent_server.agents.protocol import HistoryQuery
 from agent_server.agents.thread_state import thread_state
@@ -33,9 +34,14 @@ def thread_config(thread_id: str, checkpoint: JsonObject | None) -> RunnableConf
     return {"configurable": {"thread_id": thread_id, "checkpoint_ns": given.get("checkpoint_ns") or "", **named}}
 
 
-async def state_at(graph: Graph, config: RunnableConfig, subgraphs: bool) -> dict[str, Any]:
+async def state_at(graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, subgraphs: bool) -> dict[str, Any]:
     """The thread's state. `NotFound` where `config` names a checkpoint that is not there."""
-    snapshot = await graph.aget_state(config, subgraphs=subgraphs)
+    try:
+        snapshot = await graph.aget_state(config, subgraphs=subgraphs)
+    except Exception:  # from a reducer that does not take what a task has written
+        if (last := await checkpointer.aget_tuple(config)) is None:
+            raise
+        snapshot = await graph.aget_state(last.config)  # as it was saved, without the tasks' writes
     _check_found(snapshot, config)
     return thread_state(snapshot)
 
@@ -65,15 +71,21 @@ async def _pages(graph: Graph, config: RunnableConfig, query: HistoryQuery) -> A
         before = page[-1].config["configurable"]["checkpoint_id"]
 
 
-async def updated(graph: Graph, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]) -> dict[str, Any]:
+async def updated(
+    graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
+) -> dict[str, Any]:
     """The checkpoint that the updates led to, in the SDK's shape. For errors see `StatefulAgent.update_state`."""
     if "checkpoint_id" in config["configurable"]:
         _check_found(await graph.aget_state(config), config)
+    before = await checkpointer.aget_tuple(config)
     try:
         made = await graph.abulk_update_state(config, [[_update(one) for one in step] for step in supersteps])
     except AgentServerError:
         raise
     except Exception as error:  # LangGraph's own refusals, and whatever a graph's reducers raise
+        if before is not None:  # it writes before it tries: what it wrote would be in the way of all that follows
+            kept = {(task_id, channel) for task_id, channel, _ in before.pending_writes or ()}
+            await checkpointer.forget_writes(before.config, kept)
         raise BadRequest(_first_line(error)) from error
     return {name: value for name, value in made["configurable"].items() if name in _SHOWN}
 

@@ -67,7 +67,7 @@ class LangGraphAgent:
     async def state(self, thread_id: str, checkpoint: JsonObject | None, subgraphs: bool) -> dict[str, Any]:
         config = thread_config(thread_id, checkpoint)
         async with self._open(config, stateful=True) as graph:
-            return await state_at(graph, config, subgraphs)
+            return await state_at(graph, self._checkpointer, config, subgraphs)
 
     async def history(self, thread_id: str, query: HistoryQuery) -> list[dict[str, Any]]:
         config = thread_config(thread_id, query.checkpoint)
@@ -79,7 +79,7 @@ class LangGraphAgent:
     ) -> dict[str, Any]:
         config = thread_config(thread_id, checkpoint)
         async with self._open(config, stateful=True) as graph:
-            return await updated(graph, config, supersteps)
+            return await updated(graph, self._checkpointer, config, supersteps)
 
     async def copy_thread(self, source_id: str, target_id: str) -> None:
         await self._checkpointer.acopy_thread(source_id, target_id)

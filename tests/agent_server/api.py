@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,15 +23,23 @@ async def echo(given: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
     yield {"echo": given}
 
 
+async def sleep(_: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    await asyncio.sleep(3600)
+    yield {}
+
+
 @asynccontextmanager
 async def serving(database_url: str, data_dir: Path) -> AsyncIterator[Api]:
     """A server over the database, with a client."""
     url = database_url if database_url.startswith("postgres") else None
     with warnings.catch_warnings():  # of what Litestar 3 will want of dependencies
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        app = create_app(Config(data_dir, data_dir=data_dir, database_url=url), agents={**GRAPHS, "echo": echo})
+        app = create_app(Config(data_dir, data_dir=data_dir, database_url=url), agents={**GRAPHS, **PLAIN})
     async with AsyncTestClient(app) as client:
         yield Api(client)
+
+
+PLAIN = {"echo": echo, "sleeping_agent": sleep}
 
 
 class Api:

@@ -10,12 +10,15 @@ from typing import Any
 import click
 import uvicorn
 from litestar import Litestar
+from litestar.types import ASGIApp
 
 from agent_server.app import create_app
 from agent_server.config import Config, ConfigError
 from agent_server.database import open_database
+from agent_server.errors import AgentServerError
 from agent_server.logs import configure_logs
-from feedback import FeedbackPlugin
+from agent_server.startup import telling_startup_failures
+from feedback import FeedbackError, FeedbackPlugin
 
 CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
 """Where the command line leaves the configuration file's path for the server process, which a reload starts afresh."""
@@ -34,11 +37,14 @@ def build(config: Config) -> Litestar:
     return create_app(config, feedback=feedback, info=feedback.client_info, plugins=[feedback])
 
 
-def app() -> Litestar:
+def app() -> ASGIApp:
     """The app that the environment configures, for `uvicorn --factory agent_server.__main__:app`."""
-    config = _load()
-    configure_logs(config.log_format, config.log_level)
-    return build(config)
+    try:
+        config = _load()
+        configure_logs(config.log_format, config.log_level)
+        return telling_startup_failures(build(config), (ConfigError, AgentServerError, FeedbackError))
+    except ValueError as error:
+        raise SystemExit(f"Error: {error}") from None
 
 
 def _load() -> Config:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any
 
 import anyio
@@ -82,6 +82,7 @@ class AgentServerPlugin(InitPlugin):
                 request_max_body_size=self._config.max_body_bytes,
             )
         )
+        app_config.lifespan.insert(0, self._hold_data_dir)  # before any other plugin opens its file there
         app_config.lifespan.append(self._lifespan)
         return app_config
 
@@ -99,10 +100,13 @@ class AgentServerPlugin(InitPlugin):
         ]
 
     @asynccontextmanager
+    async def _hold_data_dir(self, _app: Litestar) -> AsyncIterator[None]:
+        with nullcontext() if self._config.database_url else hold_data_dir(self._config.data_dir):
+            yield
+
+    @asynccontextmanager
     async def _lifespan(self, _app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            if not self._config.database_url:
-                stack.enter_context(hold_data_dir(self._config.data_dir))
             await stack.enter_async_context(self._database)
             await self._database.migrate("agent_server")
             await stack.enter_async_context(self._broker)

@@ -14,10 +14,14 @@ from agent_server.errors import Unavailable
 def hold_data_dir(data_dir: Path) -> Iterator[None]:
     """Hold the directory for this process, making it if need be; however the process ends, the hold ends with it.
 
-    `Unavailable` where another process holds it.
+    `Unavailable` where another process holds it, or it cannot be made or written to.
     """
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data_dir / "lock").open("w") as lock:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (data_dir / "lock").open("w")
+    except OSError as error:
+        raise Unavailable(f"The data directory {data_dir} cannot be used: {error.strerror}") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

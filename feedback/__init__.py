@@ -3,7 +3,8 @@
 A Litestar plugin that LangSmith's own clients talk to.
 """
 
+from feedback.errors import FeedbackError
 from feedback.plugin import FeedbackPlugin
 from feedback.schema import Feedback, FeedbackConfig, FeedbackIngestToken
 
-__all__ = ["Feedback", "FeedbackConfig", "FeedbackIngestToken", "FeedbackPlugin"]
+__all__ = ["Feedback", "FeedbackConfig", "FeedbackError", "FeedbackIngestToken", "FeedbackPlugin"]

@@ -1,0 +1,138 @@
+"""The command line, as a real process: what is wrong with the settings is told in one line, without a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLAIN = "async def agent(given):\n    yield {'given': given}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a plain agent and its configuration."""
+    (tmp_path / "agent.py").write_text(PLAIN)
+    (tmp_path / "langgraph.json").write_text('{"graphs": {"agent": "./agent.py:agent"}}')
+    return tmp_path
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "agent_server", *arguments]
+
+
+def _environ(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+def _failure(folder: Path, *arguments: str, **environ: str) -> str:
+    """What a command that does not start says."""
+    done = subprocess.run(
+        _command(*arguments), cwd=folder, env=_environ(**environ), capture_output=True, text=True, timeout=50
+    )
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    return said
+
+
+@pytest.fixture
+def running(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A server at work on the folder's own data directory."""
+    process = subprocess.Popen(
+        _command("serve", "--port", "0"), cwd=folder, env=_environ(), stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert any("running on" in line for line in process.stderr)
+    yield process
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+
+
+@pytest.mark.usefixtures("running")
+def test_second_server_on_one_data_directory_is_refused(folder: Path) -> None:
+    said = _failure(folder, "serve", "--port", "0")
+    assert f"Another agent server uses the data directory {folder}" in said
+    assert "--data-dir" in said
+    assert "DATABASE_URL" in said
+
+
+@pytest.mark.usefixtures("running")
+def test_second_server_works_beside_the_first_with_a_directory_of_its_own(folder: Path) -> None:
+    process = subprocess.Popen(
+        _command("serve", "--port", "0", "--data-dir", "other"),
+        cwd=folder,
+        env=_environ(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert any("running on" in line for line in process.stderr)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert (folder / "other" / "runs.db").exists()
+
+
+def test_directory_is_free_again_after_a_crash(folder: Path) -> None:
+    for _ in range(2):
+        process = subprocess.Popen(
+            _command("serve", "--port", "0"), cwd=folder, env=_environ(), stderr=subprocess.PIPE, text=True
+        )
+        assert process.stderr is not None
+        assert any("running on" in line for line in process.stderr)
+        process.kill()
+        process.communicate(timeout=20)
+
+
+def test_missing_configuration_file_is_named(folder: Path) -> None:
+    assert "There is no nope.json; name your configuration file with --config" in _failure(
+        folder, "serve", "--config", "nope.json"
+    )
+
+
+def test_configuration_that_is_wrong_says_what_would_be_right(folder: Path) -> None:
+    (folder / "wrong.json").write_text('{"graphs": 5}')
+    assert 'graphs is 5; it must be an object like {"agent": "./agent.py:graph"}' in _failure(
+        folder, "serve", "--config", "wrong.json"
+    )
+
+
+def test_setting_that_is_wrong_says_what_would_be_right(folder: Path) -> None:
+    assert "AGENT_SERVER_JOBS is 'x'; it must be a whole number" in _failure(folder, "serve", AGENT_SERVER_JOBS="x")
+
+
+def test_graph_that_is_not_there_is_named(folder: Path) -> None:
+    (folder / "wrong.json").write_text('{"graphs": {"gone": "./gone.py:graph"}}')
+    said = _failure(folder, "serve", "--port", "0", "--config", "wrong.json")
+    assert f"graph 'gone': there is no file {folder}/gone.py" in said
+
+
+def test_data_directory_that_cannot_be_made_is_named(folder: Path) -> None:
+    said = _failure(folder, "serve", "--port", "0", "--data-dir", "agent.py/data")
+    assert f"The data directory {folder}/agent.py/data cannot be used" in said
+
+
+def test_secret_that_is_too_short_says_how_long_it_must_be(folder: Path) -> None:
+    said = _failure(folder, "serve", "--port", "0", AGENT_SERVER_FEEDBACK_SECRET="hush")
+    assert "make it at least 16" in said
+    assert "hush" not in said
+
+
+def test_database_that_does_not_answer_is_named_without_its_password(folder: Path) -> None:
+    said = _failure(folder, "serve", "--port", "0", DATABASE_URL="postgresql://somebody:secret@127.0.0.1:1/x")
+    assert "PostgreSQL at 127.0.0.1:1 does not answer" in said
+    assert "secret" not in said
+
+
+def test_help_names_the_commands_and_their_options(folder: Path) -> None:
+    for arguments, words in ((["--help"], ("dev", "serve")), (["serve", "--help"], ("--config", "--data-dir"))):
+        done = subprocess.run(_command(*arguments), cwd=folder, env=_environ(), capture_output=True, text=True)
+        assert done.returncode == 0
+        assert all(word in done.stdout for word in words)

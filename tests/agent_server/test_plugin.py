@@ -1,0 +1,117 @@
+"""The agent server inside somebody's own Litestar app, beside feedback and routes of their own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar, Request, Response, get, post
+from litestar.exceptions import LitestarDeprecationWarning, NotFoundException
+
+from agent_server import AgentServerPlugin, create_app
+from agent_server.database import open_database
+from agent_server.errors import NotFound
+from feedback import FeedbackPlugin
+from tests.agent_server.graphs import GRAPHS
+from tests.agent_server.served import config_of, counting, served
+
+
+@get("/theirs", sync_to_thread=False)
+def theirs() -> dict[str, str]:
+    return {"of": "somebody else"}
+
+
+@get("/theirs/broken", sync_to_thread=False)
+def broken() -> None:
+    raise RuntimeError("theirs")
+
+
+@get("/theirs/not-found", sync_to_thread=False)
+def not_found() -> None:
+    raise NotFound("looks like ours, and is theirs to answer")
+
+
+def _their_404(_request: Request[Any, Any, Any], _error: NotFoundException) -> Response[str]:
+    return Response("their own 404", status_code=404, media_type="text/plain")
+
+
+def _their_500(_request: Request[Any, Any, Any], error: Exception) -> Response[str]:
+    return Response(f"their own 500: {type(error).__name__}", status_code=500, media_type="text/plain")
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path) -> Litestar:
+    """Somebody's own app with both plugins."""
+    url = database_url if database_url.startswith("postgres") else f"sqlite:///{tmp_path / 'feedback.db'}"
+    with warnings.catch_warnings():  # of what Litestar 3 will want of handlers
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        feedback = FeedbackPlugin(open_database(url), serve_root_info=False)
+        config = config_of(database_url, tmp_path)
+        server = AgentServerPlugin(config, agents={"agent": counting}, feedback=feedback, info=feedback.client_info)
+        return Litestar(
+            [theirs, broken, not_found],
+            plugins=[feedback, server],
+            exception_handlers={NotFoundException: _their_404, Exception: _their_500},
+        )
+
+
+async def test_run_streams_and_its_feedback_is_taken_beside_their_routes(app: Litestar) -> None:
+    async with served(app) as client:
+        assert (await client.get("/theirs")).json() == {"of": "somebody else"}
+        body = {"assistant_id": "agent", "input": 2, "feedback_keys": ["liked"]}
+        answer = (await client.post("/runs/wait", json=body)).json()
+        assert answer["n"] == 1
+        url = answer["__feedback__"]["liked"]
+        assert (await client.post(url, json={"score": 1})).status_code == 200
+
+
+async def test_their_own_errors_are_answered_by_their_own_handlers(app: Litestar) -> None:
+    async with served(app) as client:
+        assert (await client.get("/nope")).text == "their own 404"
+        assert (await client.get("/theirs/broken")).text == "their own 500: RuntimeError"
+        assert (await client.get("/theirs/not-found")).text == "their own 500: NotFound"
+
+
+async def test_the_servers_errors_are_answered_by_its_own_handlers(app: Litestar) -> None:
+    async with served(app) as client:
+        answer = await client.get("/threads/nope")
+        assert (answer.status_code, list(answer.json())) == (422, ["detail"])
+        answer = await client.post("/runs", content=b"{", headers={"content-type": "application/json"})
+        assert (answer.status_code, list(answer.json())) == (422, ["detail"])
+
+
+async def test_document_of_their_app_has_the_servers_routes(app: Litestar) -> None:
+    async with served(app) as client:
+        paths = (await client.get("/schema/openapi.json")).json()["paths"]
+    assert {"/theirs", "/runs/stream", "/threads/{thread_id}/runs"} <= set(paths)
+
+
+async def test_functions_and_compiled_graphs_are_served_side_by_side(database_url: str, tmp_path: Path) -> None:
+    async def greet(given: Any) -> AsyncGenerator[str, None]:
+        yield f"hello {given['name']}"
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        app = create_app(config_of(database_url, tmp_path), agents={"greet": greet, **GRAPHS})
+    async with served(app) as client:
+        found = (await client.post("/assistants/search", json={"limit": 100})).json()
+        assert {"greet", *GRAPHS} == {assistant["graph_id"] for assistant in found}
+        answer = await client.post("/runs/wait", json={"assistant_id": "greet", "input": {"name": "you"}})
+        assert answer.json()["messages"][-1]["content"] == "hello you"
+
+
+@post("/theirs/upload", sync_to_thread=False)
+def upload() -> str:
+    return "taken"
+
+
+async def test_their_routes_take_bodies_that_the_server_would_refuse(sqlite_url: str, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        server = AgentServerPlugin(config_of(sqlite_url, tmp_path), agents={"agent": counting})
+        app = Litestar([upload], plugins=[server])
+    async with served(app) as client:
+        assert (await client.post("/theirs/upload", content=b"\xff\x00 not JSON")).text == "taken"

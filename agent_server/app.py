@@ -65,7 +65,7 @@ class AgentServerPlugin(InitPlugin):
         self._runs = Runs(self._database, self._broker, self._assistants)
         self._crons = Crons(self._database, self._assistants)
         self._cron_clock = CronClock(self._database, self._runs)
-        self._streams = RunStreams(self._runs, self._broker, feedback)
+        self._streams = RunStreams(self._runs, self._broker, feedback, config.mint_timeout)
         self._info = dict(info or {})
         around = Surroundings(self._runs, self._broker, feedback, config.feedback_on_error, config.mint_timeout)
         self._worker = Worker(self._agents, around, config.jobs, config.lease_seconds)

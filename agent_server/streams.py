@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import anyio
 import msgspec
+import structlog
 from msgspec import Raw
 
 from agent_server.broker import START, Broker, FrameId
@@ -22,6 +23,8 @@ from agent_server.runs import FINAL, Runs
 from agent_server.schema import StreamPart
 from agent_server.sse import frame, frame_data
 
+log = structlog.get_logger("agent_server")
+
 ALWAYS_SENT = ("metadata", "feedback", "error", "gap")
 """Events that a client gets whatever stream modes it asks for."""
 
@@ -29,10 +32,11 @@ ALWAYS_SENT = ("metadata", "feedback", "error", "gap")
 class RunStreams:
     """The streams of runs, by run id."""
 
-    def __init__(self, runs: Runs, broker: Broker, feedback: FeedbackUrls | None) -> None:
+    def __init__(self, runs: Runs, broker: Broker, feedback: FeedbackUrls | None, mint_timeout: float = 5.0) -> None:
         self._runs = runs
         self._broker = broker
         self._feedback = feedback
+        self._mint_timeout = mint_timeout
         self.closing = anyio.Event()
         """Set where the server stops while somebody still streams: a moment before the streams are cut."""
 
@@ -95,7 +99,12 @@ class RunStreams:
         keys = record.kwargs.feedback_keys
         if not keys or self._feedback is None or record.run.status == "interrupted":
             return None
-        return await self._feedback.urls_for_run(record.run.run_id, keys, record.base_url)
+        try:
+            with anyio.fail_after(self._mint_timeout):
+                return await self._feedback.urls_for_run(record.run.run_id, keys, record.base_url)
+        except Exception as error:  # as in an attempt: feedback in trouble costs nobody the run's answer
+            log.warning("feedback_urls_not_minted", run_id=record.run.run_id, error=type(error).__name__)
+            return None
 
 
 _PAST_ALL = 10**9

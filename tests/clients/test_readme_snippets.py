@@ -1,0 +1,69 @@
+"""The README's snippets do what the README says, as a newcomer would paste them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.clients.server_process import ServerProcess
+
+README = Path(__file__).parents[2] / "README.md"
+JS = Path(__file__).parent / "js"
+
+
+def snippets(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def snippet(language: str, mark: str) -> str:
+    """The one snippet in this language that has `mark` in it."""
+    (found,) = [text for text in snippets(language) if mark in text]
+    return found
+
+
+def run(command: list[str], server: ServerProcess, **options: object) -> str:
+    """What the command prints, its snippet pointed at the server of the test."""
+    pointed = [part.replace("http://127.0.0.1:2024", server.url) for part in command]
+    done = subprocess.run(pointed, capture_output=True, text=True, timeout=50, **options)  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def urls_in(text: str, server: ServerProcess) -> list[str]:
+    return re.findall(rf"{server.url}/api/v1/feedback/tokens/[0-9a-f-]{{36}}", text)
+
+
+def test_python_snippet_streams_a_run_and_prints_feedback_urls(example: ServerProcess) -> None:
+    printed = run([sys.executable, "-c", snippet("python", "runs.stream(")], example)
+    assert "'answer'" in printed
+    assert len(urls_in(printed, example)) == 2
+
+
+def test_javascript_snippet_streams_a_run_and_prints_feedback_urls(example: ServerProcess) -> None:
+    printed = run(["node", "--input-type=module", "-e", snippet("javascript", "runs.stream(")], example, cwd=JS)
+    assert len(urls_in(printed, example)) == 2
+
+
+def test_langsmith_snippet_submits_and_reads_back(example: ServerProcess) -> None:
+    printed = run([sys.executable, "-c", snippet("python", "create_feedback_from_token")], example)
+    assert "user_score 1 Made me laugh." in printed.splitlines()
+
+
+def test_curl_snippets_run_an_agent_and_answer(example: ServerProcess) -> None:
+    printed = run(["bash", "-c", snippet("bash", "curl -N")], example)
+    url = urls_in(printed, example)[0]
+    answered = run(["bash", "-c", snippet("bash", '"$FEEDBACK_URL"')], example, env={"FEEDBACK_URL": url})
+    statuses = [json.loads(answer)["status"] for answer in re.findall(r"\{.*?\}", answered)]
+    assert statuses == ["created", "created"]
+
+
+def test_code_snippet_makes_an_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(snippet("python", "create_app("), names)
+    assert type(names["app"]).__name__ == "Litestar"

@@ -6,7 +6,7 @@ app = Litestar(plugins=[FeedbackPlugin(open_database("sqlite:///feedback.db"))])
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,13 +22,13 @@ from feedback.logs import RedactTokens
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
 from feedback.routes.tokens import TokensHere
+from feedback.runs import KnownRuns, RunLookup
 from feedback.schema import Feedback
 from feedback.search import MAX_LIMIT, FeedbackSearch
 from feedback.settings import TOKEN_PATH, Settings, clean_url
 from feedback.store import FeedbackStore
 from feedback.tokens import Order, Tokens
 
-RunLookup = Callable[[str], Awaitable[Any]]
 ACCESS_LOG = "uvicorn.access"
 
 
@@ -56,11 +56,11 @@ class FeedbackPlugin(InitPlugin):
         if default_expiry <= timedelta(0):
             raise ValueError(f"default_expiry is {default_expiry}; URLs need some time to be used in")
         self.settings = Settings(clean_url(public_url) if public_url else None, trust_forwarded, default_expiry)
-        self.run_lookup = run_lookup
+        self.runs = KnownRuns(run_lookup)
         self.database = database
         self.ring = KeyRing(database, secret)
         self.tokens = Tokens(database, self.ring)
-        self.store = FeedbackStore(database)
+        self.store = FeedbackStore(database, self.runs)
         self._serve_root_info = serve_root_info
 
     @property

@@ -209,6 +209,7 @@ class Feedback(Struct):
     """An answer as it is kept, in the shape of LangSmith's `FeedbackSchema`.
 
     `run_id` and `trace_id` are UUIDs or null, as its clients require; a run whose name is no UUID is in `run_name`.
+    Thread, assistant and version are those of the run, where something knows of runs.
     """
 
     id: str
@@ -228,6 +229,9 @@ class Feedback(Struct):
     extra: dict[str, Any] | None
     feedback_group_id: str | None
     comparative_experiment_id: str | None
+    thread_id: str | None = None
+    assistant_id: str | None = None
+    assistant_version: int | None = None
 
 
 class Kept(Struct):

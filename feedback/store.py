@@ -17,12 +17,13 @@ from typing import Any
 
 import msgspec
 import uuid_utils
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from feedback.config import FREE, Score, Value
 from feedback.database import Connection, Database, Row
 from feedback.errors import Conflict, NotFound
 from feedback.limits import from_micros, is_id, parse_id, parse_time, run_name, to_micros
+from feedback.runs import NOWHERE, KnownRuns
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSource, FeedbackSubmission, Kept
 from feedback.search import FeedbackSearch
 from feedback.tokens import Grant, Pointer, claim
@@ -40,7 +41,9 @@ ABOUT = (
     "subject",
 )
 """The columns that hold what it was said about, and by whom."""
-COLUMNS = ("id", *ABOUT, *SAID, "grant_id", "grant_key", "idempotency", "created_at", "modified_at")
+PLACE = ("thread_id", "assistant_id", "assistant_version")
+"""The columns that hold where its run belongs."""
+COLUMNS = ("id", *ABOUT, *SAID, *PLACE, "grant_id", "grant_key", "idempotency", "created_at", "modified_at")
 
 INSERT = f"""INSERT INTO feedback ({", ".join(COLUMNS)})
 VALUES ({", ".join(f":{name}" for name in COLUMNS[:-2])}, COALESCE(CAST(:created_at AS BIGINT), now_us()), now_us())
@@ -54,16 +57,18 @@ TAKE = "UPDATE feedback SET id = id WHERE id = :id"
 REMEMBER = f"""INSERT INTO feedback_history ({", ".join(COLUMNS)}, replaced_at, reason)
 SELECT {", ".join(COLUMNS)}, now_us(), CAST(:reason AS TEXT) FROM feedback WHERE id = :id"""
 REPLACED = (*ABOUT, *SAID, "grant_id", "grant_key", "idempotency")
-REPLACE = f"""UPDATE feedback SET {", ".join(f"{name} = :{name}" for name in REPLACED)}, modified_at = now_us()
-WHERE id = :id"""
+REPLACE = f"""UPDATE feedback SET {", ".join(f"{name} = :{name}" for name in REPLACED)},
+{", ".join(f"{name} = COALESCE(:{name}, {name})" for name in PLACE)}, modified_at = now_us() WHERE id = :id"""
 DELETE = "DELETE FROM feedback WHERE id = :id"
+RUN_OF_GRANT = "SELECT run_id FROM feedback_grant WHERE id = :id"
 
 
 class FeedbackStore:
     """The answers of one feedback database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, runs: KnownRuns) -> None:
         self._database = database
+        self._runs = runs
 
     async def submit(
         self, pointer: Pointer, submission: FeedbackSubmission, idempotency_key: str | None = None
@@ -73,28 +78,38 @@ class FeedbackStore:
         Errors: `TokenGone`, `Rejected` where the key's configuration does not allow it, `Conflict` where `id` is taken.
         """
 
+        place = await self._place(pointer)
+
         def work(db: Connection) -> Kept:
-            return _keep(db, _answer(claim(db, pointer), submission, idempotency_key))
+            return _keep(db, _answer(claim(db, pointer), submission, idempotency_key) | place)
 
         return await self._database.write(work)
+
+    async def _place(self, pointer: Pointer) -> dict[str, Any]:
+        """Where the token's run belongs, asked before the unit of work, which must wait for nobody."""
+        if not self._runs.are_known:
+            return structs.asdict(NOWHERE)
+        row = await self._database.read(lambda db: db.one(RUN_OF_GRANT, id=pointer.grant))
+        return structs.asdict(await self._runs.place(row["run_id"] if row else None))
 
     async def create(self, feedback: FeedbackCreate, idempotency_key: str | None = None) -> Feedback:
         """Keep feedback that a program recorded; one that has the id already is brought up to date."""
         answer = _created(feedback, idempotency_key)
+        answer |= structs.asdict(await self._runs.place(answer["run_id"]))
 
         def work(db: Connection) -> Row | None:
             return db.one(BY_ID, id=_keep(db, answer, update=feedback.id is not None).id)
 
         if (row := await self._database.write(work)) is None:
             raise Conflict("The feedback was deleted by another request at the same time; send it again")
-        return _feedback(row)
+        return feedback_of(row)
 
     async def get(self, feedback_id: str) -> Feedback:
         """The answer with this id; `NotFound` where there is none."""
         row = await self._database.read(lambda db: db.one(BY_ID, id=parse_id("feedback_id", feedback_id)))
         if row is None:
             raise _missing(feedback_id)
-        return _feedback(row)
+        return feedback_of(row)
 
     async def update(self, feedback_id: str, patch: FeedbackPatch) -> Feedback:
         """The answer after the change; `NotFound` where there is none."""
@@ -108,7 +123,7 @@ class FeedbackStore:
 
         if (row := await self._database.write(work)) is None:
             raise _missing(feedback_id)
-        return _feedback(row)
+        return feedback_of(row)
 
     async def delete(self, feedback_id: str) -> None:
         """The answer is in the history only; `NotFound` where there was none."""
@@ -126,7 +141,7 @@ class FeedbackStore:
         """The answers that fit, newest first."""
         where, parameters = wanted.sql()
         sql = f"{SELECT}{where} ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"
-        return [_feedback(row) for row in await self._database.read(lambda db: db.all(sql, **parameters))]
+        return [feedback_of(row) for row in await self._database.read(lambda db: db.all(sql, **parameters))]
 
 
 def _keep(db: Connection, answer: dict[str, Any], update: bool = False) -> Kept:
@@ -165,7 +180,7 @@ def _replace(db: Connection, row: Row, answer: Mapping[str, Any], reason: str) -
     if all(row[name] == answer[name] for name in (*ABOUT, *SAID)):
         return False
     db.execute(REMEMBER, id=row["id"], reason=reason)
-    db.execute(REPLACE, id=row["id"], **_named(answer, *REPLACED))
+    db.execute(REPLACE, id=row["id"], **_named(answer, *REPLACED, *PLACE))
     return True
 
 
@@ -254,7 +269,8 @@ def _idempotency(scope: str, key: str | None) -> str | None:
     return None if not key else hashlib.sha256(f"{scope}\0{key}".encode()).hexdigest()[:32]
 
 
-def _feedback(row: Mapping[str, Any]) -> Feedback:
+def feedback_of(row: Mapping[str, Any]) -> Feedback:
+    """The answer in a row of `COLUMNS`, as the wire shows it."""
     run_id = row["run_id"]
     return Feedback(
         id=row["id"],
@@ -274,6 +290,9 @@ def _feedback(row: Mapping[str, Any]) -> Feedback:
         extra=_read(row["extra"]),
         feedback_group_id=row["feedback_group_id"],
         comparative_experiment_id=row["comparative_experiment_id"],
+        thread_id=row["thread_id"],
+        assistant_id=row["assistant_id"],
+        assistant_version=row["assistant_version"],
     )
 
 

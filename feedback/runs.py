@@ -1,0 +1,89 @@
+"""What feedback knows of runs: which thread and assistant version an answer is about, and what was asked and answered.
+
+It is told by a callable, where something knows of runs; alone, the service does without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+
+logger = logging.getLogger("feedback")
+
+REMEMBERED_SECONDS = 60.0
+REMEMBERED_RUNS = 10_000
+PATIENCE_SECONDS = 2.0
+"""How long an answer waits to be told about its run, before it is kept without."""
+
+
+class RunFacts(Struct, frozen=True):
+    """A run: its thread, the assistant and the version of it that ran, and its input and output, decoded from JSON.
+
+    The output is none while there is none.
+    """
+
+    run_id: str
+    thread_id: str | None = None
+    assistant_id: str | None = None
+    assistant_version: int | None = None
+    input: Any = None
+    output: Any = None
+
+
+class RunPlace(Struct, frozen=True):
+    """Of a run what never changes, and every answer about it is kept with."""
+
+    thread_id: str | None = None
+    assistant_id: str | None = None
+    assistant_version: int | None = None
+
+
+RunLookup = Callable[[str], Awaitable[RunFacts | None]]
+"""Gives the facts of the run with this id, or nothing where there is no such run."""
+
+NOWHERE = RunPlace()
+
+
+class KnownRuns:
+    """The runs that answers are about. A lookup that fails or takes long costs what it would have told, no more."""
+
+    def __init__(self, lookup: RunLookup | None) -> None:
+        self._lookup = lookup
+        self._places: OrderedDict[str, tuple[float, RunPlace]] = OrderedDict()
+
+    @property
+    def are_known(self) -> bool:
+        """Whether there is anything to ask."""
+        return self._lookup is not None
+
+    async def facts(self, run_id: str | None) -> RunFacts | None:
+        """What is known of the run now; nothing where it is unknown, or nobody answers in time."""
+        if self._lookup is None or run_id is None:
+            return None
+        try:
+            return await asyncio.wait_for(self._lookup(run_id), PATIENCE_SECONDS)
+        except Exception as error:  # whatever it is, an answer must not be lost for it
+            logger.warning("what run %s was about is not known now: %r", run_id, error)
+            return None
+
+    async def place(self, run_id: str | None) -> RunPlace:
+        """Where the run belongs; remembered for a minute."""
+        if self._lookup is None or run_id is None:
+            return NOWHERE
+        now = time.monotonic()
+        if (found := self._places.get(run_id)) and found[0] > now:
+            return found[1]
+        if (facts := await self.facts(run_id)) is None:
+            return NOWHERE
+        place = RunPlace(facts.thread_id, facts.assistant_id, facts.assistant_version)
+        self._places[run_id] = (now + REMEMBERED_SECONDS, place)
+        self._places.move_to_end(run_id)
+        while len(self._places) > REMEMBERED_RUNS:
+            self._places.popitem(last=False)
+        return place

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from agent_server.assistant_graphs import AssistantGraphs
 from agent_server.assistant_schema import (
@@ -26,7 +27,7 @@ from agent_server.errors import Invalid
 from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, json_answer, page_answer
 from agent_server.thread_states import ThreadStates
 
-Recurse = Annotated[bool, Parameter(description="Whether to go on into the subgraphs of subgraphs.")]
+Recurse = Annotated[bool, QueryParameter(description="Whether to go on into the subgraphs of subgraphs.")]
 
 _PAGE = answers(list[any_fields_of(Assistant)], "The assistants, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 _DRAWN = answers(DrawnGraph, "The nodes and edges.")
@@ -35,42 +36,47 @@ _SUBGRAPHS = answers(dict[str, SubgraphSchema], "The schemas of the subgraphs, b
 
 
 @post("/assistants", tags=["assistants"], status_code=200)
-async def create_assistant(data: AssistantCreate, assistants: Assistants) -> Assistant:
+async def create_assistant(data: JSONBody[AssistantCreate], assistants: NamedDependency[Assistants]) -> Assistant:
     """Create an assistant; 409 where its id is taken, unless `if_exists` is `do_nothing`."""
     return await assistants.create(data)
 
 
 @post("/assistants/search", tags=["assistants"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)
-async def search_assistants(data: AssistantSearch, assistants: Assistants) -> Response[bytes]:
+async def search_assistants(
+    data: JSONBody[AssistantSearch], assistants: NamedDependency[Assistants]
+) -> Response[bytes]:
     """The assistants that fit, the newest first where no other order is asked for."""
     return page_answer(await assistants.search(data), data.select)
 
 
 @post("/assistants/count", tags=["assistants"], status_code=200)
-async def count_assistants(data: AssistantFilter, assistants: Assistants) -> int:
+async def count_assistants(data: JSONBody[AssistantFilter], assistants: NamedDependency[Assistants]) -> int:
     """How many assistants fit."""
     return await assistants.count(data)
 
 
 @get("/assistants/{assistant_id:str}", tags=["assistants"])
-async def get_assistant(assistant_id: str, assistants: Assistants) -> Assistant:
+async def get_assistant(assistant_id: FromPath[str], assistants: NamedDependency[Assistants]) -> Assistant:
     """The assistant with this id."""
     return await assistants.get(assistant_id)
 
 
 @patch("/assistants/{assistant_id:str}", tags=["assistants"])
-async def patch_assistant(assistant_id: str, data: AssistantPatch, assistants: Assistants) -> Assistant:
+async def patch_assistant(
+    assistant_id: FromPath[str], data: JSONBody[AssistantPatch], assistants: NamedDependency[Assistants]
+) -> Assistant:
     """Change the assistant, which makes a new version of it."""
     return await assistants.patch(assistant_id, data)
 
 
 @delete("/assistants/{assistant_id:str}", tags=["assistants"], status_code=204)
 async def delete_assistant(
-    assistant_id: str,
-    assistants: Assistants,
-    thread_states: ThreadStates,
+    assistant_id: FromPath[str],
+    assistants: NamedDependency[Assistants],
+    thread_states: NamedDependency[ThreadStates],
     delete_threads: Annotated[
-        bool, Parameter(description="Whether to delete the threads that it last ran on, too; 409 where one is busy.")
+        bool,
+        QueryParameter(description="Whether to delete the threads that it last ran on, too; 409 where one is busy."),
     ] = False,
 ) -> None:
     """Delete the assistant with its versions. Its graph still runs under the graph's own name."""
@@ -81,23 +87,28 @@ async def delete_assistant(
 
 
 @post("/assistants/{assistant_id:str}/versions", tags=["assistants"], status_code=200)
-async def search_versions(assistant_id: str, data: VersionSearch, assistants: Assistants) -> list[AssistantVersion]:
+async def search_versions(
+    assistant_id: FromPath[str], data: JSONBody[VersionSearch], assistants: NamedDependency[Assistants]
+) -> list[AssistantVersion]:
     """The assistant's versions, the newest first."""
     return await assistants.versions(assistant_id, data)
 
 
 @post("/assistants/{assistant_id:str}/latest", tags=["assistants"], status_code=200)
-async def set_latest_version(assistant_id: str, data: VersionChange, assistants: Assistants) -> Assistant:
+async def set_latest_version(
+    assistant_id: FromPath[str], data: JSONBody[VersionChange], assistants: NamedDependency[Assistants]
+) -> Assistant:
     """Make the assistant what it was at this version."""
     return await assistants.set_latest(assistant_id, data.version)
 
 
 @get("/assistants/{assistant_id:str}/graph", tags=["assistants"], responses=_DRAWN)
 async def get_graph(
-    assistant_id: str,
-    assistant_graphs: AssistantGraphs,
+    assistant_id: FromPath[str],
+    assistant_graphs: NamedDependency[AssistantGraphs],
     xray: Annotated[
-        str, Parameter(description="Whether to show what is in subgraphs: `true`, `false`, or down to which depth.")
+        str,
+        QueryParameter(description="Whether to show what is in subgraphs: `true`, `false`, or down to which depth."),
     ] = "false",
 ) -> Response[bytes]:
     """The nodes and edges of the assistant's graph."""
@@ -105,14 +116,16 @@ async def get_graph(
 
 
 @get("/assistants/{assistant_id:str}/schemas", tags=["assistants"], responses=_SCHEMAS)
-async def get_schemas(assistant_id: str, assistant_graphs: AssistantGraphs) -> Response[bytes]:
+async def get_schemas(
+    assistant_id: FromPath[str], assistant_graphs: NamedDependency[AssistantGraphs]
+) -> Response[bytes]:
     """The JSON schemas of what the assistant's graph takes, gives, keeps, and is configured by."""
     return json_answer(await assistant_graphs.schemas(assistant_id))
 
 
 @get("/assistants/{assistant_id:str}/subgraphs", tags=["assistants"], responses=_SUBGRAPHS)
 async def get_subgraphs(
-    assistant_id: str, assistant_graphs: AssistantGraphs, recurse: Recurse = False
+    assistant_id: FromPath[str], assistant_graphs: NamedDependency[AssistantGraphs], recurse: Recurse = False
 ) -> Response[bytes]:
     """The schemas of the graph's subgraphs, by namespace."""
     return json_answer(await assistant_graphs.subgraphs(assistant_id, None, recurse))
@@ -120,7 +133,10 @@ async def get_subgraphs(
 
 @get("/assistants/{assistant_id:str}/subgraphs/{namespace:str}", tags=["assistants"], responses=_SUBGRAPHS)
 async def get_subgraph(
-    assistant_id: str, namespace: str, assistant_graphs: AssistantGraphs, recurse: Recurse = False
+    assistant_id: FromPath[str],
+    namespace: FromPath[str],
+    assistant_graphs: NamedDependency[AssistantGraphs],
+    recurse: Recurse = False,
 ) -> Response[bytes]:
     """The schemas of the subgraph of this namespace, such as `node` or, with `recurse`, `node|inner`."""
     return json_answer(await assistant_graphs.subgraphs(assistant_id, namespace, recurse))

@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 
 from agent_server.config import Config
 from agent_server.cron_schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
@@ -20,7 +20,7 @@ _PAGE = answers(list[any_fields_of(Cron)], "The crons, or of each the fields in 
 @post("/threads/{thread_id:str}/runs/crons", tags=["crons"], status_code=200)
 async def create_thread_cron(
     thread_id: FromPath[str],
-    data: CronCreate,
+    data: JSONBody[CronCreate],
     request: Request[Any, Any, Any],
     crons: NamedDependency[Crons],
     server_config: NamedDependency[Config],
@@ -31,7 +31,7 @@ async def create_thread_cron(
 
 @post("/runs/crons", tags=["crons"], status_code=200)
 async def create_cron(
-    data: CronCreate,
+    data: JSONBody[CronCreate],
     request: Request[Any, Any, Any],
     crons: NamedDependency[Crons],
     server_config: NamedDependency[Config],
@@ -41,13 +41,13 @@ async def create_cron(
 
 
 @post("/runs/crons/search", tags=["crons"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)
-async def search_crons(data: CronSearch, crons: NamedDependency[Crons]) -> Response[bytes]:
+async def search_crons(data: JSONBody[CronSearch], crons: NamedDependency[Crons]) -> Response[bytes]:
     """The crons that fit, the newest first where no other order is asked for."""
     return page_answer(await crons.search(data), data.select)
 
 
 @post("/runs/crons/count", tags=["crons"], status_code=200)
-async def count_crons(data: CronFilter, crons: NamedDependency[Crons]) -> int:
+async def count_crons(data: JSONBody[CronFilter], crons: NamedDependency[Crons]) -> int:
     """How many crons fit."""
     return await crons.count(data)
 
@@ -59,7 +59,7 @@ async def get_cron(cron_id: FromPath[str], crons: NamedDependency[Crons]) -> Cro
 
 
 @patch("/runs/crons/{cron_id:str}", tags=["crons"])
-async def patch_cron(cron_id: FromPath[str], data: CronPatch, crons: NamedDependency[Crons]) -> Cron:
+async def patch_cron(cron_id: FromPath[str], data: JSONBody[CronPatch], crons: NamedDependency[Crons]) -> Cron:
     """Change the cron. What changes when it fires counts from now on."""
     return await crons.patch(cron_id, data)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, post
-from litestar.params import HeaderParameter, Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
 from agent_server.config import Config
@@ -22,13 +23,17 @@ LastEventId = Annotated[
     ),
 ]
 CancelOnDisconnect = Annotated[
-    bool, Parameter(description="Whether the run is to be cancelled when this client leaves before its end.")
+    bool, QueryParameter(description="Whether the run is to be cancelled when this client leaves before its end.")
 ]
 
 
 @post("/threads/{thread_id:str}/runs", tags=["runs"], status_code=200)
 async def create_run(
-    thread_id: str, data: RunCreate, request: Request[Any, Any, Any], runs: Runs, server_config: Config
+    thread_id: FromPath[str],
+    data: JSONBody[RunCreate],
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    server_config: NamedDependency[Config],
 ) -> Response[Run]:
     """Start a run in the background; it is durable when this answers."""
     run = await runs.create(data, thread_id, base_url(request, server_config))
@@ -37,12 +42,12 @@ async def create_run(
 
 @post("/threads/{thread_id:str}/runs/stream", tags=["runs"], status_code=200, responses=STREAM)
 async def stream_run(
-    thread_id: str,
-    data: RunCreate,
+    thread_id: FromPath[str],
+    data: JSONBody[RunCreate],
     request: Request[Any, Any, Any],
-    runs: Runs,
-    streams: RunStreams,
-    server_config: Config,
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
+    server_config: NamedDependency[Config],
 ) -> ASGIApp:
     """Start a run and stream its events."""
     run = await runs.create(data, thread_id, base_url(request, server_config))
@@ -52,12 +57,12 @@ async def stream_run(
 
 @post("/threads/{thread_id:str}/runs/wait", tags=["runs"], status_code=200, responses=JSON_ANSWER)
 async def wait_run(
-    thread_id: str,
-    data: RunCreate,
+    thread_id: FromPath[str],
+    data: JSONBody[RunCreate],
     request: Request[Any, Any, Any],
-    runs: Runs,
-    streams: RunStreams,
-    server_config: Config,
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
+    server_config: NamedDependency[Config],
 ) -> ASGIApp:
     """Start a run and answer with its final values."""
     run = await runs.create(data, thread_id, base_url(request, server_config))
@@ -66,34 +71,34 @@ async def wait_run(
 
 @get("/threads/{thread_id:str}/runs", tags=["runs"])
 async def list_runs(
-    thread_id: str,
-    runs: Runs,
-    limit: Annotated[int, Parameter(ge=1, le=1000)] = 10,
-    offset: Annotated[int, Parameter(ge=0, le=2**31 - 1)] = 0,
-    status: RunStatus | None = None,
+    thread_id: FromPath[str],
+    runs: NamedDependency[Runs],
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 10,
+    offset: Annotated[int, QueryParameter(ge=0, le=2**31 - 1)] = 0,
+    status: FromQuery[RunStatus | None] = None,
 ) -> list[Run]:
     """The thread's runs, the newest first."""
     return await runs.of_thread(thread_id, limit, offset, status)
 
 
 @get("/threads/{thread_id:str}/runs/{run_id:str}", tags=["runs"])
-async def get_run(thread_id: str, run_id: str, runs: Runs) -> Run:
+async def get_run(thread_id: FromPath[str], run_id: FromPath[str], runs: NamedDependency[Runs]) -> Run:
     """The run with this id."""
     return (await runs.get(run_id, thread_id)).run
 
 
 @delete("/threads/{thread_id:str}/runs/{run_id:str}", tags=["runs"], status_code=204)
-async def delete_run(thread_id: str, run_id: str, runs: Runs) -> None:
+async def delete_run(thread_id: FromPath[str], run_id: FromPath[str], runs: NamedDependency[Runs]) -> None:
     """Delete a run that has ended; 409 for one that has not."""
     await runs.delete(run_id, thread_id)
 
 
 @get("/threads/{thread_id:str}/runs/{run_id:str}/join", tags=["runs"], responses=JSON_ANSWER)
 async def join_run(
-    thread_id: str,
-    run_id: str,
-    runs: Runs,
-    streams: RunStreams,
+    thread_id: FromPath[str],
+    run_id: FromPath[str],
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
     cancel_on_disconnect: CancelOnDisconnect = False,
 ) -> ASGIApp:
     """The run's own final values, once it has ended."""
@@ -104,12 +109,12 @@ async def join_run(
 
 @get("/threads/{thread_id:str}/runs/{run_id:str}/stream", tags=["runs"], responses=STREAM)
 async def join_run_stream(
-    thread_id: str,
-    run_id: str,
-    runs: Runs,
-    streams: RunStreams,
+    thread_id: FromPath[str],
+    run_id: FromPath[str],
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
     last_event_id: LastEventId = None,
-    stream_mode: list[str] | None = None,
+    stream_mode: FromQuery[list[str] | None] = None,
     cancel_on_disconnect: CancelOnDisconnect = False,
 ) -> ASGIApp:
     """The run's events, from the first or from after `Last-Event-ID`, to its end."""
@@ -121,12 +126,12 @@ async def join_run_stream(
 
 @post("/threads/{thread_id:str}/runs/{run_id:str}/cancel", tags=["runs"], status_code=202)
 async def cancel_run(
-    thread_id: str,
-    run_id: str,
-    runs: Runs,
-    streams: RunStreams,
-    wait: Annotated[bool, Parameter(description="Whether to answer only once the run has stopped.")] = False,
-    action: CancelAction = "interrupt",
+    thread_id: FromPath[str],
+    run_id: FromPath[str],
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
+    wait: Annotated[bool, QueryParameter(description="Whether to answer only once the run has stopped.")] = False,
+    action: FromQuery[CancelAction] = "interrupt",
 ) -> Response[dict[str, Any] | None]:
     """Stop a run: `interrupt` keeps what it did, `rollback` deletes the run and its checkpoints."""
     record = await runs.get(run_id, thread_id)

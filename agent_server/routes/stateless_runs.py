@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
 
 from agent_server.config import Config
@@ -18,7 +20,10 @@ from agent_server.streams import RunStreams, modes_in
 
 @post("/runs", tags=["stateless runs"], status_code=200)
 async def create_stateless_run(
-    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, server_config: Config
+    data: JSONBody[RunCreate],
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    server_config: NamedDependency[Config],
 ) -> Response[Run]:
     """Start a run in the background, on a thread of its own."""
     run = await runs.create(data, None, base_url(request, server_config))
@@ -27,7 +32,11 @@ async def create_stateless_run(
 
 @post("/runs/stream", tags=["stateless runs"], status_code=200, responses=STREAM)
 async def stream_stateless_run(
-    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, streams: RunStreams, server_config: Config
+    data: JSONBody[RunCreate],
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
+    server_config: NamedDependency[Config],
 ) -> ASGIApp:
     """Start a run on a thread of its own and stream its events."""
     run = await runs.create(data, None, base_url(request, server_config))
@@ -38,7 +47,11 @@ async def stream_stateless_run(
 
 @post("/runs/wait", tags=["stateless runs"], status_code=200, responses=JSON_ANSWER)
 async def wait_stateless_run(
-    data: RunCreate, request: Request[Any, Any, Any], runs: Runs, streams: RunStreams, server_config: Config
+    data: JSONBody[RunCreate],
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
+    server_config: NamedDependency[Config],
 ) -> ASGIApp:
     """Start a run on a thread of its own and answer with its final values."""
     run = await runs.create(data, None, base_url(request, server_config))
@@ -48,7 +61,10 @@ async def wait_stateless_run(
 
 @get("/runs/{run_id:str}/join", tags=["stateless runs"], responses=JSON_ANSWER)
 async def join_stateless_run(
-    run_id: str, runs: Runs, streams: RunStreams, cancel_on_disconnect: CancelOnDisconnect = False
+    run_id: FromPath[str],
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
+    cancel_on_disconnect: CancelOnDisconnect = False,
 ) -> ASGIApp:
     """The run's own final values, once it has ended."""
     run = (await runs.get(run_id)).run
@@ -58,11 +74,11 @@ async def join_stateless_run(
 
 @get("/runs/{run_id:str}/stream", tags=["stateless runs"], responses=STREAM)
 async def join_stateless_run_stream(
-    run_id: str,
-    runs: Runs,
-    streams: RunStreams,
+    run_id: FromPath[str],
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
     last_event_id: LastEventId = None,
-    stream_mode: list[str] | None = None,
+    stream_mode: FromQuery[list[str] | None] = None,
     cancel_on_disconnect: CancelOnDisconnect = False,
 ) -> ASGIApp:
     """The run's events, from the first or from after `Last-Event-ID`, to its end."""

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from litestar import Request, get
+from litestar.di import NamedDependency
 
 OFFICIAL_VERSION = "0.16.7"
 """The official Agent Server whose wire this one speaks; clients read `version` to know what they may ask for."""
@@ -19,7 +20,7 @@ async def ok() -> dict[str, Any]:
 
 
 @get("/info", tags=["system"])
-async def info(info_extra: dict[str, Any]) -> dict[str, Any]:
+async def info(info_extra: NamedDependency[dict[str, Any]]) -> dict[str, Any]:
     """What this server is, in the official server's fields."""
     return {
         "version": OFFICIAL_VERSION,

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from agent_server.errors import Invalid
 from agent_server.routes.json_answers import answers, any_fields_of, json_answer
@@ -21,10 +22,10 @@ from agent_server.thread_schema import (
 from agent_server.thread_states import ThreadStates
 
 FIELDS = ThreadState.__struct_fields__
-Subgraphs = Annotated[bool, Parameter(description="Whether to fill in the states of subgraphs.")]
+Subgraphs = Annotated[bool, QueryParameter(description="Whether to fill in the states of subgraphs.")]
 Select = Annotated[
     list[str] | None,
-    Parameter(description="The fields wanted, such as `next`, or `values.messages` for one of the values."),
+    QueryParameter(description="The fields wanted, such as `next`, or `values.messages` for one of the values."),
 ]
 
 _STATE = answers(any_fields_of(ThreadState), "The state, or the fields of it that are selected.")
@@ -34,7 +35,10 @@ _UPDATED = answers(StateUpdated, "The checkpoint that the update led to.")
 
 @get("/threads/{thread_id:str}/state", tags=["threads"], responses=_STATE)
 async def get_state(
-    thread_id: str, thread_states: ThreadStates, subgraphs: Subgraphs = False, select: Select = None
+    thread_id: FromPath[str],
+    thread_states: NamedDependency[ThreadStates],
+    subgraphs: Subgraphs = False,
+    select: Select = None,
 ) -> Response[bytes]:
     """The thread's state now."""
     return json_answer(selected_state(await thread_states.get(thread_id, None, subgraphs), select))
@@ -42,7 +46,11 @@ async def get_state(
 
 @get("/threads/{thread_id:str}/state/{checkpoint_id:str}", tags=["threads"], responses=_STATE)
 async def get_state_at(
-    thread_id: str, checkpoint_id: str, thread_states: ThreadStates, subgraphs: Subgraphs = False, select: Select = None
+    thread_id: FromPath[str],
+    checkpoint_id: FromPath[str],
+    thread_states: NamedDependency[ThreadStates],
+    subgraphs: Subgraphs = False,
+    select: Select = None,
 ) -> Response[bytes]:
     """The thread's state at a checkpoint."""
     state = await thread_states.get(thread_id, Checkpoint(checkpoint_id=checkpoint_id), subgraphs)
@@ -50,24 +58,28 @@ async def get_state_at(
 
 
 @post("/threads/{thread_id:str}/state/checkpoint", tags=["threads"], status_code=200, responses=_STATE)
-async def post_state_at(thread_id: str, data: StateAt, thread_states: ThreadStates) -> Response[bytes]:
+async def post_state_at(
+    thread_id: FromPath[str], data: JSONBody[StateAt], thread_states: NamedDependency[ThreadStates]
+) -> Response[bytes]:
     """The state at a checkpoint, of the thread or of a subgraph in it."""
     state = await thread_states.get(thread_id, data.checkpoint, data.subgraphs)
     return json_answer(selected_state(state, data.select))
 
 
 @post("/threads/{thread_id:str}/state", tags=["threads"], status_code=200, responses=_UPDATED)
-async def update_state(thread_id: str, data: ThreadStateUpdate, thread_states: ThreadStates) -> Response[bytes]:
+async def update_state(
+    thread_id: FromPath[str], data: JSONBody[ThreadStateUpdate], thread_states: NamedDependency[ThreadStates]
+) -> Response[bytes]:
     """Change the thread's state, as if one of the graph's nodes had; 409 while a run is under way."""
     return json_answer(await thread_states.update(thread_id, data))
 
 
 @get("/threads/{thread_id:str}/history", tags=["threads"], responses=_STATES)
 async def get_history(
-    thread_id: str,
-    thread_states: ThreadStates,
-    limit: Annotated[int, Parameter(ge=1, le=1000)] = 10,
-    before: Annotated[str | None, Parameter(description="The id of the checkpoint to begin before.")] = None,
+    thread_id: FromPath[str],
+    thread_states: NamedDependency[ThreadStates],
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 10,
+    before: Annotated[str | None, QueryParameter(description="The id of the checkpoint to begin before.")] = None,
     select: Select = None,
 ) -> Response[bytes]:
     """The thread's states, the newest first."""
@@ -76,7 +88,9 @@ async def get_history(
 
 
 @post("/threads/{thread_id:str}/history", tags=["threads"], status_code=200, responses=_STATES)
-async def search_history(thread_id: str, data: HistorySearch, thread_states: ThreadStates) -> Response[bytes]:
+async def search_history(
+    thread_id: FromPath[str], data: JSONBody[HistorySearch], thread_states: NamedDependency[ThreadStates]
+) -> Response[bytes]:
     """The thread's states that fit, the newest first."""
     states = await thread_states.history(thread_id, data)
     return json_answer([selected_state(state, data.select) for state in states])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import HeaderParameter, Parameter
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from agent_server.errors import Invalid
 from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, json_answer, page_answer
@@ -31,35 +32,35 @@ _PATCHED = {
 
 
 @post("/threads", tags=["threads"], status_code=200)
-async def create_thread(data: ThreadCreate, thread_states: ThreadStates) -> Thread:
+async def create_thread(data: JSONBody[ThreadCreate], thread_states: NamedDependency[ThreadStates]) -> Thread:
     """Create a thread; 409 where its id is taken, unless `if_exists` is `do_nothing`."""
     return await thread_states.create(data)
 
 
 @post("/threads/search", tags=["threads"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)
-async def search_threads(data: ThreadSearch, threads: Threads) -> Response[bytes]:
+async def search_threads(data: JSONBody[ThreadSearch], threads: NamedDependency[Threads]) -> Response[bytes]:
     """The threads that fit, the newest first where no other order is asked for."""
     select = [*data.select, *(["extracted"] if data.extract else [])] if data.select else None
     return page_answer(await threads.search(data), select)
 
 
 @post("/threads/count", tags=["threads"], status_code=200)
-async def count_threads(data: ThreadFilter, threads: Threads) -> int:
+async def count_threads(data: JSONBody[ThreadFilter], threads: NamedDependency[Threads]) -> int:
     """How many threads fit."""
     return await threads.count(data)
 
 
 @post("/threads/prune", tags=["threads"], status_code=200)
-async def prune_threads(data: ThreadPrune, thread_states: ThreadStates) -> Pruned:
+async def prune_threads(data: JSONBody[ThreadPrune], thread_states: NamedDependency[ThreadStates]) -> Pruned:
     """Delete threads, or (`keep_latest`) their past."""
     return Pruned(await thread_states.prune(data.thread_ids, data.strategy))
 
 
 @get("/threads/{thread_id:str}", tags=["threads"])
 async def get_thread(
-    thread_id: str,
-    threads: Threads,
-    include: Annotated[str, Parameter(description="What else to show, comma-separated: `ttl`.")] = "",
+    thread_id: FromPath[str],
+    threads: NamedDependency[Threads],
+    include: Annotated[str, QueryParameter(description="What else to show, comma-separated: `ttl`.")] = "",
 ) -> Thread:
     """The thread with this id."""
     wanted = {name.strip() for name in include.split(",") if name.strip()}
@@ -70,9 +71,9 @@ async def get_thread(
 
 @patch("/threads/{thread_id:str}", tags=["threads"], responses=_PATCHED)
 async def patch_thread(
-    thread_id: str,
-    data: ThreadPatch,
-    threads: Threads,
+    thread_id: FromPath[str],
+    data: JSONBody[ThreadPatch],
+    threads: NamedDependency[Threads],
     prefer: Annotated[
         str | None, HeaderParameter(name="Prefer", description="`return=minimal`: answer without the thread.")
     ] = None,
@@ -85,19 +86,19 @@ async def patch_thread(
 
 
 @delete("/threads/{thread_id:str}", tags=["threads"], status_code=204)
-async def delete_thread(thread_id: str, thread_states: ThreadStates) -> None:
+async def delete_thread(thread_id: FromPath[str], thread_states: NamedDependency[ThreadStates]) -> None:
     """Delete the thread with its runs and checkpoints; 409 while one of its runs works."""
     await thread_states.delete(thread_id)
 
 
 @post("/threads/{thread_id:str}/copy", tags=["threads"], status_code=200)
-async def copy_thread(thread_id: str, thread_states: ThreadStates) -> Thread:
+async def copy_thread(thread_id: FromPath[str], thread_states: NamedDependency[ThreadStates]) -> Thread:
     """A new thread with the state, the history, the status and the metadata of this one, without its runs."""
     return await thread_states.copy(thread_id)
 
 
 @get("/threads/{thread_id:str}/storage", tags=["threads"], responses=answers(ThreadStorage, "The bytes."))
-async def get_storage(thread_id: str, thread_states: ThreadStates) -> Response[bytes]:
+async def get_storage(thread_id: FromPath[str], thread_states: NamedDependency[ThreadStates]) -> Response[bytes]:
     """How many bytes the thread takes where its states are kept."""
     return json_answer(await thread_states.storage(thread_id))
 

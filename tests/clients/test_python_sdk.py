@@ -222,7 +222,7 @@ async def test_run_is_cancelled_when_its_client_leaves_if_it_asks_for_that(clien
     thread_id = (await client.threads.create())["thread_id"]
     stream = client.runs.stream(thread_id, "sleeping", input={"seconds": 30}, on_disconnect="cancel")
     part = await anext(stream)
-    await stream.aclose()  # type: ignore[attr-defined]  # it is a generator, though typed as an iterator
+    await stream.aclose()
     assert await ended(client, thread_id, part.data["run_id"]) == "interrupted"
 
 
@@ -230,7 +230,7 @@ async def test_run_goes_on_when_its_client_leaves(client: LangGraphClient) -> No
     thread_id = (await client.threads.create())["thread_id"]
     stream = client.runs.stream(thread_id, "sleeping", input={"seconds": 0.5})
     part = await anext(stream)
-    await stream.aclose()  # type: ignore[attr-defined]  # it is a generator, though typed as an iterator
+    await stream.aclose()
     assert await ended(client, thread_id, part.data["run_id"]) == "success"
 
 
@@ -259,7 +259,7 @@ async def test_malformed_requests_say_what_would_be_right(client: LangGraphClien
     with pytest.raises(UnprocessableEntityError, match="steps"):
         await client.runs.create(thread_id, "nonesuch", input={})
     with pytest.raises(UnprocessableEntityError, match="bogus"):
-        await client.runs.create(thread_id, "steps", input={}, stream_mode="bogus")  # type: ignore[call-overload]
+        await client.runs.create(thread_id, "steps", input={}, stream_mode="bogus")
     with pytest.raises(UnprocessableEntityError, match="UUID"):
         await client.threads.get("nonesuch")
 
@@ -291,7 +291,7 @@ async def test_threads_are_created_found_changed_and_deleted(client: LangGraphCl
 async def events(client: LangGraphClient, thread_id: str | None, agent: str, **more: Any) -> list[StreamPart]:
     """All that the run's stream brings."""
     async with asyncio.timeout(20):
-        return [part async for part in client.runs.stream(thread_id, agent, **more)]  # type: ignore[arg-type]
+        return [part async for part in client.runs.stream(thread_id, agent, **more)]
 
 
 async def running(client: LangGraphClient) -> tuple[str, str]:

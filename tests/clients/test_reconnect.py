@@ -39,7 +39,7 @@ async def test_every_event_comes_once_over_a_connection_that_breaks(
         async with asyncio.timeout(40):
             parts = [
                 part
-                async for part in client.runs.stream(  # type: ignore[call-overload]  # its overloads take no `str | None`
+                async for part in client.runs.stream(
                     thread_id,
                     "steps",
                     input={"total": 20, "pause": 0.01},
@@ -62,7 +62,7 @@ async def test_stream_goes_on_over_a_restart_of_the_server(start_server: StartSe
         thread_id = (await client.threads.create())["thread_id"] if thread else None
         restarting: asyncio.Task[int] | None = None
         async with asyncio.timeout(90):
-            async for part in client.runs.stream(  # type: ignore[call-overload]  # its overloads take no `str | None`
+            async for part in client.runs.stream(
                 thread_id,
                 "steps",
                 input={"total": 40, "pause": 0.1},

@@ -9,10 +9,10 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 
 def telling_startup_failures(app: ASGIApp, kinds: tuple[type[Exception], ...]) -> ASGIApp:
-    """The app; an error of these kinds that keeps it from starting is told by its message, others by their traceback."""
+    """The app; what keeps it from starting is told by its message where it is one of `kinds`, else by its traceback."""
 
     async def told(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
+        if scope["type"] in ("http", "websocket"):
             await app(scope, receive, send)
             return
         failures: list[Any] = []  # Litestar types no message of a lifespan

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
 from litestar.routes import HTTPRoute
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from tests.agent_server.served import config_of, served, whole_app
 
@@ -48,3 +64,54 @@ async def test_docs_has_no_other_pages(sqlite_url: str, tmp_path: Path) -> None:
     async with served(whole_app(config_of(sqlite_url, tmp_path))) as client:
         for path in ("swagger", "redoc", "elements", "rapidoc", "scalar"):
             assert (await client.get(f"/docs/{path}")).status_code == 404
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the whole app is served, from a thread of its own."""
+    folder = tmp_path_factory.mktemp("served")
+    app = whole_app(config_of("sqlite:///", folder))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    give_up_at = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def document(address: str) -> Any:
+    return schemathesis.openapi.from_url(f"{address}/openapi.json")
+
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_generated_requests_get_documented_answers_and_never_a_500(document: Any, mode: GenerationMode) -> None:
+    failures = [
+        failure
+        for found in document.get_all_operations()
+        if (failure := _failure(found.ok().label, found.ok().as_strategy(generation_mode=mode)))
+    ]
+    assert "\n\n".join(failures) == ""
+
+
+def _failure(label: str, cases: Any) -> str:
+    @settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=cases)
+    def answered(case: Any) -> None:
+        case.call_and_validate(checks=CHECKS, timeout=20)
+
+    try:
+        answered()
+    except Unsatisfiable:  # nothing of this operation can be wrong
+        return ""
+    except Exception as error:
+        return f"{label}: {error}"
+    return ""

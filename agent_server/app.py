@@ -26,10 +26,12 @@ from agent_server.data_dir import hold_data_dir
 from agent_server.database import open_database
 from agent_server.encoding import check_body
 from agent_server.error_handler import EXCEPTION_HANDLERS
-from agent_server.errors import Invalid, TooLarge
+from agent_server.errors import Invalid, NotFound, TooLarge
 from agent_server.feedback_urls import FeedbackUrls
 from agent_server.openapi import openapi_config
 from agent_server.routes import ROUTE_HANDLERS
+from agent_server.run_feedback import RunFeedback
+from agent_server.run_records import Record
 from agent_server.runs import Runs
 from agent_server.streams import RunStreams
 from agent_server.thread_states import ThreadStates
@@ -65,9 +67,19 @@ class AgentServerPlugin(InitPlugin):
         self._runs = Runs(self._database, self._broker, self._assistants)
         self._crons = Crons(self._database, self._assistants)
         self._cron_clock = CronClock(self._database, self._runs)
-        self._streams = RunStreams(self._runs, self._broker, feedback, config.mint_timeout)
+        self._streams = RunStreams(
+            self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event
+        )
+        self._run_feedback = RunFeedback(feedback, config.mint_timeout)
         self._info = dict(info or {})
-        around = Surroundings(self._runs, self._broker, feedback, config.feedback_on_error, config.mint_timeout)
+        around = Surroundings(
+            self._runs,
+            self._broker,
+            feedback,
+            config.feedback_on_error,
+            config.mint_timeout,
+            config.feedback_custom_event,
+        )
         self._worker = Worker(self._agents, around, config.jobs, config.lease_seconds)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
@@ -86,6 +98,13 @@ class AgentServerPlugin(InitPlugin):
         app_config.lifespan.append(self._lifespan)
         return app_config
 
+    async def run_record(self, run_id: str) -> Record | None:
+        """The run with this id, with its input and what it came to; nothing where there is none."""
+        try:
+            return await self._runs.get(run_id)
+        except (NotFound, Invalid):
+            return None
+
     def _rooms(self) -> list[tuple[str, object]]:
         return [
             ("server_config", self._config),  # a name that no body has: Litestar takes a wrong `config` for ours
@@ -96,6 +115,7 @@ class AgentServerPlugin(InitPlugin):
             ("runs", self._runs),
             ("crons", self._crons),
             ("streams", self._streams),
+            ("run_feedback", self._run_feedback),
             ("info_extra", self._info),
         ]
 

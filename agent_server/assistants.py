@@ -13,6 +13,7 @@ from uuid import UUID, uuid4, uuid5
 import msgspec
 from msgspec import Struct
 
+from agent_server.assistant_feedback import check_default_keys, default_keys
 from agent_server.assistant_records import assistant_of, version_of
 from agent_server.assistant_schema import (
     Assistant,
@@ -45,6 +46,8 @@ class AssistantRef(Struct):
     version: int
     config: dict[str, Any]
     context: dict[str, Any]
+    feedback_keys: list[str] | None = None
+    """Those of a run that asks for none; a run that asks for `[]` has none."""
 
 
 class Assistants:
@@ -66,6 +69,7 @@ class Assistants:
         id is taken, unless `if_exists` is `do_nothing`: then the one that there is.
         """
         self._check_graph(body.graph_id)
+        check_default_keys(body.metadata)
         key = canonical_id(body.assistant_id, "assistant") if body.assistant_id else str(uuid4())
         configuration = first_configuration(body.config, body.context)
 
@@ -86,6 +90,7 @@ class Assistants:
     async def patch(self, assistant_id: str, body: AssistantPatch) -> Assistant:
         """The assistant, changed, at a version of its own. Errors as for `create`."""
         key = canonical_id(assistant_id, "assistant")
+        check_default_keys(body.metadata)
         if body.graph_id is not None:
             self._check_graph(body.graph_id)
 
@@ -289,4 +294,5 @@ def _ref(row: Row) -> AssistantRef:
         version=row["version"],
         config=msgspec.json.decode(row["config"]),
         context=msgspec.json.decode(row["context"]),
+        feedback_keys=default_keys(row["metadata"]),
     )

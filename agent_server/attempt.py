@@ -45,6 +45,8 @@ class Surroundings(Struct):
     feedback: FeedbackUrls | None
     feedback_on_error: bool
     mint_timeout: float
+    feedback_custom_event: bool = False
+    """Whether the URLs also come as a `custom` event, before the `feedback` one."""
 
 
 class Attempt:
@@ -167,6 +169,8 @@ class Attempt:
         if waiting.cancelled_caught:
             log.warning("feedback_urls_late", waited_seconds=self._around.mint_timeout)
         if self._urls is not None:
+            if self._around.feedback_custom_event:
+                await self._publish(StreamPart("custom", {"feedback": self._urls}))
             await self._publish(StreamPart("feedback", self._urls))
 
     async def _mint(self) -> None:

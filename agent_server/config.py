@@ -46,6 +46,8 @@ class Config:
     """Whether a proxy in front may say (X-Forwarded-…) what the public address is."""
     feedback_on_error: bool = True
     """Whether a run that fails gets its feedback URLs, too."""
+    feedback_custom_event: bool = False
+    """Whether the feedback URLs also come as a `custom` event, for clients that pass only those on."""
     feedback_expiry: float = 3 * 3600.0
     """How long feedback URLs take answers, in seconds."""
     feedback_secret: str | None = field(default=None, repr=False)
@@ -216,6 +218,11 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_PUBLIC_URL": ("public_url", _url("http", "https"), "what feedback URLs start with"),
     "AGENT_SERVER_TRUST_FORWARDED": ("trust_forwarded", _flag, "believe the X-Forwarded headers of a proxy in front"),
     "AGENT_SERVER_FEEDBACK_ON_ERROR": ("feedback_on_error", _flag, "feedback URLs for runs that fail, too"),
+    "AGENT_SERVER_FEEDBACK_CUSTOM_EVENT": (
+        "feedback_custom_event",
+        _flag,
+        'feedback URLs as a `custom` event, too: `{"feedback": {key: url}}`, for `useStream`',
+    ),
     "AGENT_SERVER_FEEDBACK_EXPIRY": ("feedback_expiry", _seconds, "seconds that feedback URLs take answers"),
     "AGENT_SERVER_FEEDBACK_SECRET": (
         "feedback_secret",

@@ -65,6 +65,7 @@ def run_kwargs(body: RunCreate, assistant: AssistantRef, temporary: bool) -> Run
     configurable = {**assistant.config.get("configurable", {}), **given}
     overridden = given if body.context else {key: given[key] for key in given.keys() & assistant.context.keys()}
     modes = body.stream_mode or ["values"]
+    keys = assistant.feedback_keys if body.feedback_keys is None else body.feedback_keys
     durability = body.durability or ("exit" if body.checkpoint_during is False else "async")
     return RunKwargs(
         input=Raw(msgspec.json.encode(body.input)),
@@ -74,7 +75,7 @@ def run_kwargs(body: RunCreate, assistant: AssistantRef, temporary: bool) -> Run
         stream_mode=list(dict.fromkeys([modes] if isinstance(modes, str) else modes)),
         interrupt_before=body.interrupt_before,
         interrupt_after=body.interrupt_after,
-        feedback_keys=list(dict.fromkeys(body.feedback_keys)) if body.feedback_keys else None,
+        feedback_keys=list(dict.fromkeys(keys)) if keys else None,
         temporary=temporary,
         subgraphs=body.stream_subgraphs,
         resumable=body.stream_resumable,

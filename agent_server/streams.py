@@ -32,11 +32,19 @@ ALWAYS_SENT = ("metadata", "feedback", "error", "gap")
 class RunStreams:
     """The streams of runs, by run id."""
 
-    def __init__(self, runs: Runs, broker: Broker, feedback: FeedbackUrls | None, mint_timeout: float = 5.0) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        broker: Broker,
+        feedback: FeedbackUrls | None,
+        mint_timeout: float = 5.0,
+        feedback_custom_event: bool = False,
+    ) -> None:
         self._runs = runs
         self._broker = broker
         self._feedback = feedback
         self._mint_timeout = mint_timeout
+        self._feedback_custom_event = feedback_custom_event
         self.closing = anyio.Event()
         """Set where the server stops while somebody still streams: a moment before the streams are cut."""
 
@@ -90,6 +98,8 @@ class RunStreams:
         if record.output is not None:
             parts.append(StreamPart("values", Raw(record.output)))
         if urls := await self._urls(record):
+            if self._feedback_custom_event:
+                parts.append(StreamPart("custom", {"feedback": urls}))
             parts.append(StreamPart("feedback", urls))
         if record.error is not None:
             parts.append(StreamPart("error", Raw(record.error)))

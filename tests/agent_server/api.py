@@ -16,6 +16,7 @@ from litestar.testing import AsyncTestClient
 
 from agent_server import create_app
 from agent_server.config import Config
+from agent_server.feedback_urls import FeedbackUrls
 from tests.agent_server.graphs import GRAPHS
 
 
@@ -29,12 +30,15 @@ async def sleep(_: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def serving(database_url: str, data_dir: Path) -> AsyncIterator[Api]:
-    """A server over the database, with a client."""
+async def serving(
+    database_url: str, data_dir: Path, feedback: FeedbackUrls | None = None, **settings: Any
+) -> AsyncIterator[Api]:
+    """A server over the database, with a client. `settings` are those of `Config`."""
     url = database_url if database_url.startswith("postgres") else None
     with warnings.catch_warnings():  # of what Litestar 3 will want of dependencies
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        app = create_app(Config(data_dir, data_dir=data_dir, database_url=url), agents={**GRAPHS, **PLAIN})
+        config = Config(data_dir, data_dir=data_dir, database_url=url, **settings)
+        app = create_app(config, agents={**GRAPHS, **PLAIN}, feedback=feedback)
     async with AsyncTestClient(app) as client:
         yield Api(client)
 

@@ -1,0 +1,55 @@
+"""`/threads/{thread_id}/runs/{run_id}/feedback`: a run's answers, and fresh URLs. Not an operation of the official
+server."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from agent_server.config import Config
+from agent_server.routes.base_url import base_url
+from agent_server.routes.json_answers import answers, json_answer
+from agent_server.run_feedback import RunAnswers, RunFeedback
+from agent_server.runs import Runs
+from agent_server.schema import FeedbackKey
+
+_ANSWERS = answers(RunAnswers, "What was answered so far, the newest first, and a fresh URL for each key.")
+Keys = Annotated[
+    list[FeedbackKey] | None,
+    QueryParameter(max_items=100, description="The keys to make URLs for; left out, those of the run."),
+]
+
+
+@get("/threads/{thread_id:str}/runs/{run_id:str}/feedback", tags=["runs"], responses=_ANSWERS)
+async def run_feedback_on_thread(
+    thread_id: FromPath[str],
+    run_id: FromPath[str],
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    run_feedback: NamedDependency[RunFeedback],
+    server_config: NamedDependency[Config],
+    keys: Keys = None,
+) -> Response[bytes]:
+    """The answers to the run's feedback URLs so far, and fresh URLs: each expires after a while."""
+    record = await runs.get(run_id, thread_id)
+    return json_answer(await run_feedback.of(record, keys, base_url(request, server_config)))
+
+
+@get("/runs/{run_id:str}/feedback", tags=["stateless runs"], responses=_ANSWERS)
+async def run_feedback_of(
+    run_id: FromPath[str],
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    run_feedback: NamedDependency[RunFeedback],
+    server_config: NamedDependency[Config],
+    keys: Keys = None,
+) -> Response[bytes]:
+    """The answers to the run's feedback URLs so far, and fresh URLs: each expires after a while."""
+    record = await runs.get(run_id)
+    return json_answer(await run_feedback.of(record, keys, base_url(request, server_config)))
+
+
+HANDLERS = [run_feedback_on_thread, run_feedback_of]

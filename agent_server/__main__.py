@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import uvicorn
 from litestar import Litestar
 from litestar.types import ASGIApp
 
-from agent_server.app import create_app
+from agent_server.app import AgentServerPlugin, create_app
 from agent_server.config import Config, ConfigError
 from agent_server.database import open_database
 from agent_server.errors import AgentServerError
 from agent_server.logs import configure_logs
 from agent_server.startup import telling_startup_failures
-from feedback import FeedbackError, FeedbackPlugin
+from feedback import FeedbackError, FeedbackPlugin, RunFacts, RunLookup
 
 CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
 """Where the command line leaves the configuration file's path for the server process, which a reload starts afresh."""
@@ -34,7 +35,27 @@ def build(config: Config) -> Litestar:
         secret=config.feedback_secret,
         serve_root_info=False,
     )
-    return create_app(config, feedback=feedback, info=feedback.client_info, plugins=[feedback])
+    server = create_app(config, feedback=feedback, info=feedback.client_info, plugins=[feedback])
+    feedback.runs.lookup = run_lookup(server.plugins.get(AgentServerPlugin))
+    return server
+
+
+def run_lookup(server: AgentServerPlugin) -> RunLookup:
+    """What the agent server knows of a run, in the words of the feedback module."""
+
+    async def look_up(run_id: str) -> RunFacts | None:
+        if (record := await server.run_record(run_id)) is None:
+            return None
+        return RunFacts(
+            run_id=record.run.run_id,
+            thread_id=record.run.thread_id,
+            assistant_id=record.run.assistant_id,
+            assistant_version=record.assistant_version,
+            input=msgspec.json.decode(record.kwargs.input),
+            output=msgspec.json.decode(record.output) if record.output else None,
+        )
+
+    return look_up
 
 
 def app() -> ASGIApp:

@@ -124,7 +124,8 @@ class FeedbackPlugin(InitPlugin):
         if not names:
             return {}
         base = self.settings.public_url or clean_url(base_url)
-        order = Order(run_id, names, [None] * len(names), datetime.now(UTC) + self.settings.default_expiry)
+        expiry = datetime.now(UTC) + self.settings.default_expiry
+        order = Order(run_id, names, [None] * len(names), expiry, await self.runs.place(run_id))
         return {token.key: f"{base}{TOKEN_PATH}{token.token}" for token in await self.tokens.mint([order])}
 
     async def answers_for_run(self, run_id: str) -> list[Feedback]:

@@ -54,27 +54,27 @@ class KnownRuns:
     """The runs that answers are about. A lookup that fails or takes long costs what it would have told, no more."""
 
     def __init__(self, lookup: RunLookup | None) -> None:
-        self._lookup = lookup
+        self.lookup = lookup
         self._places: OrderedDict[str, tuple[float, RunPlace]] = OrderedDict()
 
     @property
     def are_known(self) -> bool:
         """Whether there is anything to ask."""
-        return self._lookup is not None
+        return self.lookup is not None
 
     async def facts(self, run_id: str | None) -> RunFacts | None:
         """What is known of the run now; nothing where it is unknown, or nobody answers in time."""
-        if self._lookup is None or run_id is None:
+        if self.lookup is None or run_id is None:
             return None
         try:
-            return await asyncio.wait_for(self._lookup(run_id), PATIENCE_SECONDS)
+            return await asyncio.wait_for(self.lookup(run_id), PATIENCE_SECONDS)
         except Exception as error:  # whatever it is, an answer must not be lost for it
             logger.warning("what run %s was about is not known now: %r", run_id, error)
             return None
 
     async def place(self, run_id: str | None) -> RunPlace:
         """Where the run belongs; remembered for a minute."""
-        if self._lookup is None or run_id is None:
+        if self.lookup is None or run_id is None:
             return NOWHERE
         now = time.monotonic()
         if (found := self._places.get(run_id)) and found[0] > now:

@@ -60,7 +60,7 @@ REPLACED = (*ABOUT, *SAID, "grant_id", "grant_key", "idempotency")
 REPLACE = f"""UPDATE feedback SET {", ".join(f"{name} = :{name}" for name in REPLACED)},
 {", ".join(f"{name} = COALESCE(:{name}, {name})" for name in PLACE)}, modified_at = now_us() WHERE id = :id"""
 DELETE = "DELETE FROM feedback WHERE id = :id"
-RUN_OF_GRANT = "SELECT run_id FROM feedback_grant WHERE id = :id"
+RUN_OF_GRANT = "SELECT run_id, thread_id, assistant_id, assistant_version FROM feedback_grant WHERE id = :id"
 
 
 class FeedbackStore:
@@ -90,6 +90,8 @@ class FeedbackStore:
         if not self._runs.are_known:
             return structs.asdict(NOWHERE)
         row = await self._database.read(lambda db: db.one(RUN_OF_GRANT, id=pointer.grant))
+        if row is not None and row["assistant_id"] is not None:
+            return _named(row, *PLACE)
         return structs.asdict(await self._runs.place(row["run_id"] if row else None))
 
     async def create(self, feedback: FeedbackCreate, idempotency_key: str | None = None) -> Feedback:

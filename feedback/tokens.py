@@ -14,20 +14,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from feedback.config import FeedbackConfig
 from feedback.database import Connection, Database, Row
 from feedback.errors import TokenExpired, TokenGone, TokenRevoked
 from feedback.keyring import KeyRing
 from feedback.limits import MAX_KEY, check_name, from_micros, run_name, to_micros
+from feedback.runs import NOWHERE, RunPlace
 
 KEYS_PER_GRANT = 256
 
 INSERT = """INSERT INTO feedback_grant
-    (salt, ring_key, run_id, feedback_keys, key_count, configs, expires_at, created_at)
+    (salt, ring_key, run_id, feedback_keys, key_count, configs, expires_at, created_at,
+    thread_id, assistant_id, assistant_version)
 VALUES (:salt, (SELECT MAX(number) FROM feedback_ring WHERE retired_at IS NULL),
-    :run_id, :feedback_keys, :key_count, :configs, :expires_at, now_us())
+    :run_id, :feedback_keys, :key_count, :configs, :expires_at, now_us(), :thread_id, :assistant_id, :assistant_version)
 RETURNING id, ring_key"""
 SELECT = """SELECT run_id, salt, feedback_keys, configs, expires_at, revoked_at, now_us() AS now
 FROM feedback_grant WHERE id = :id"""
@@ -45,6 +47,7 @@ class Order(Struct):
     keys: list[str]
     configs: list[FeedbackConfig | None]
     expires_at: datetime
+    place: RunPlace = NOWHERE
 
 
 class Token(Struct):
@@ -154,7 +157,13 @@ def _split(order: Order) -> list[Order]:
         if config is not None:
             config.validate()
     return [
-        Order(run_id, order.keys[at : at + KEYS_PER_GRANT], order.configs[at : at + KEYS_PER_GRANT], order.expires_at)
+        Order(
+            run_id,
+            order.keys[at : at + KEYS_PER_GRANT],
+            order.configs[at : at + KEYS_PER_GRANT],
+            order.expires_at,
+            order.place,
+        )
         for at in range(0, len(order.keys), KEYS_PER_GRANT)
     ]
 
@@ -167,4 +176,5 @@ def _grant_row(order: Order, salt: int) -> dict[str, Any]:
         "key_count": len(order.keys),
         "configs": msgspec.json.encode(order.configs).decode() if any(order.configs) else None,
         "expires_at": to_micros(order.expires_at.astimezone(UTC)),
+        **structs.asdict(order.place),
     }

@@ -1,0 +1,93 @@
+"""What answers are kept with about their runs: told by whoever knows of runs, and never worth an answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from agent_server.database import open_database
+from feedback import FeedbackPlugin, RunFacts
+from feedback import runs as runs_module
+from feedback.runs import RunLookup
+from feedback.schema import FeedbackCreate, FeedbackSubmission, Kept
+from tests.feedback.conftest import RUN
+
+FACTS = RunFacts(RUN, "thread-1", "assistant-1", 3, {"q": 1}, {"a": 2})
+
+
+class Agents:
+    """Knows of one run, and counts who asks."""
+
+    def __init__(self, facts: RunFacts | None) -> None:
+        self.facts = facts
+        self.asked = 0
+
+    async def look_up(self, run_id: str) -> RunFacts | None:
+        self.asked += 1
+        return self.facts if run_id == RUN else None
+
+
+async def answer(plugin: FeedbackPlugin, url: str, **said: object) -> Kept:
+    pointer = await plugin.tokens.open(url.rpartition("/")[2])
+    return await plugin.store.submit(pointer, FeedbackSubmission(score=1, **said))  # type: ignore[arg-type]
+
+
+def plugin_with(url: str, lookup: RunLookup | None) -> FeedbackPlugin:
+    return FeedbackPlugin(open_database(url), run_lookup=lookup)
+
+
+async def test_answers_carry_thread_assistant_and_version_of_their_run(database_url: str) -> None:
+    async with plugin_with(database_url, Agents(FACTS).look_up).opened() as service:
+        await answer(service, (await service.urls_for_run(RUN, ["k"], "http://here"))["k"])
+        await service.store.create(FeedbackCreate("program", run_id=RUN, score=1))
+        for found in await service.answers_for_run(RUN):
+            assert (found.thread_id, found.assistant_id, found.assistant_version) == ("thread-1", "assistant-1", 3)
+
+
+async def test_url_remembers_a_run_that_is_gone_when_it_is_answered(database_url: str) -> None:
+    agents = Agents(FACTS)
+    async with plugin_with(database_url, agents.look_up).opened() as service:
+        url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
+    agents.facts = None
+    async with plugin_with(database_url, agents.look_up).opened() as service:
+        await answer(service, url)
+        [found] = await service.answers_for_run(RUN)
+        assert (found.thread_id, found.assistant_version) == ("thread-1", 3)
+
+
+async def test_lookup_that_fails_or_hangs_costs_no_answer(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs_module, "PATIENCE_SECONDS", 0.05)
+
+    async def fails(_: str) -> RunFacts | None:
+        raise RuntimeError("no runs today")
+
+    async def hangs(_: str) -> RunFacts | None:
+        await asyncio.Event().wait()
+        return None
+
+    for key, lookup in (("failed", fails), ("hung", hangs)):
+        async with plugin_with(database_url, lookup).opened() as service:
+            await answer(service, (await service.urls_for_run(RUN, [key], "http://here"))[key])
+            assert {found.thread_id for found in await service.answers_for_run(RUN)} == {None}
+
+
+async def test_answer_that_replaces_another_keeps_what_was_known_of_the_run(database_url: str) -> None:
+    agents = Agents(FACTS)
+    async with plugin_with(database_url, None).opened() as service:
+        url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
+    async with plugin_with(database_url, agents.look_up).opened() as service:
+        await answer(service, url, user_id="ada")
+    async with plugin_with(database_url, None).opened() as service:
+        assert (await answer(service, url, user_id="ada", comment="still")).status == "updated"
+        [found] = await service.answers_for_run(RUN)
+        assert (found.comment, found.thread_id) == ("still", "thread-1")
+
+
+async def test_run_is_looked_up_once_a_minute(database_url: str) -> None:
+    agents = Agents(FACTS)
+    async with plugin_with(database_url, agents.look_up).opened() as service:
+        url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
+        for _ in range(5):
+            await answer(service, url)
+    assert agents.asked == 1

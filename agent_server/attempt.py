@@ -13,6 +13,7 @@ from contextlib import aclosing, suppress
 from typing import Any, Literal, cast
 
 import anyio
+import anyio.lowlevel
 import structlog
 from msgspec import Raw, Struct
 
@@ -31,6 +32,10 @@ log = structlog.get_logger("agent_server")
 StopReason = Literal["interrupt", "rollback", "lease lost", "shutdown"]
 LOOK_SECONDS = 30.0
 """How often an attempt looks for a wish to cancel it without being rung; the lease's renewal looks more often."""
+
+
+LARGE_FRAME_BYTES = 256 * 1024
+"""After a larger event its readers get a turn, before a few more could push it out of the log."""
 
 
 class ServerStopped(Exception):
@@ -160,6 +165,8 @@ class Attempt:
         self._published += 1
         event = Frame(position, part.event, frame(part, str(position)))
         await self._around.broker.publish(self.run.run_id, (event,))
+        if len(event.data) > LARGE_FRAME_BYTES:
+            await anyio.lowlevel.checkpoint()  # an agent need not wait between its events, but who reads them must
 
     async def _publish_feedback(self) -> None:
         if not self.run.kwargs.feedback_keys or self._around.feedback is None:

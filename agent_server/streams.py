@@ -6,7 +6,7 @@ its row: the final values or the error, and fresh feedback URLs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 import anyio
@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from msgspec import Raw
 
-from agent_server.broker import START, Broker, FrameId
+from agent_server.broker import START, Broker, FrameId, SlowSubscriber
 from agent_server.encoding import encode
 from agent_server.errors import Invalid, NotFound
 from agent_server.feedback_urls import FeedbackUrls
@@ -49,9 +49,12 @@ class RunStreams:
         """Set where the server stops while somebody still streams: a moment before the streams are cut."""
 
     async def follow(self, run_id: str, after: FrameId = START, modes: Sequence[str] = ()) -> AsyncIterator[bytes]:
-        """The run's frames after `after`, all that is ready in one chunk, to the run's end; of `modes` only, if any."""
+        """The run's frames after `after`, as many as are ready in one chunk, to the run's end; of `modes` only, if any.
+
+        Raises `SlowSubscriber` where its reader has fallen behind what is kept: its connection is to be cut.
+        """
         async for frames in self._broker.subscribe(run_id, after):
-            if chunk := b"".join(one.data for one in frames if _wanted(one.event, modes)):
+            for chunk in _chunks(one.data for one in frames if _wanted(one.event, modes)):
                 yield chunk
 
     def replay(self, record: Record, last_event_id: str | None, modes: Sequence[str] = ()) -> AsyncIterator[bytes]:
@@ -74,20 +77,32 @@ class RunStreams:
         urls: dict[str, str] | None = None
         record = await self._runs.get(run_id)
         if record.run.status not in FINAL or await self._broker.holds(run_id):
-            async for frames in self._broker.subscribe(run_id):
-                for one in frames:
-                    if one.event == "feedback":
-                        urls = msgspec.json.decode(frame_data(one.data), type=dict[str, str])
+            urls = await self._urls_in_log(run_id)
             with suppress(NotFound):  # a rollback deletes the run; its client hears of the last that was known
                 record = await self._runs.get(run_id)
         else:
             urls = await self._urls(record)
         yield _answer(record, urls)
 
+    async def _urls_in_log(self, run_id: str) -> dict[str, str] | None:
+        """The URLs of the run's `feedback` event, if it has one, at the run's end."""
+        urls: dict[str, str] | None = None
+        after = START
+        while True:
+            try:
+                async for frames in self._broker.subscribe(run_id, after):
+                    after = frames[-1].id
+                    for one in frames:
+                        if one.event == "feedback":
+                            urls = msgspec.json.decode(frame_data(one.data), type=dict[str, str])
+                return urls
+            except SlowSubscriber:  # nothing here waits for a client: the run was quick, and we go on behind the gap
+                continue
+
     async def until_end(self, record: Record) -> None:
         """Wait for the end of the run."""
-        async for _ in self._replay(record, START, ()):
-            pass
+        if record.run.status not in FINAL or await self._broker.holds(record.run.run_id):
+            await self._urls_in_log(record.run.run_id)
 
     async def _ending(self, record: Record) -> list[StreamPart]:
         """What is known of a run's stream once its log is gone."""
@@ -156,6 +171,24 @@ def _wanted(event: str, modes: Sequence[str]) -> bool:
         or (name == "messages" and "messages-tuple" in modes)
         or (name.startswith("messages/") and "messages" in modes)
     )
+
+
+CHUNK_BYTES = 256 * 1024
+"""About how much of a stream is handed to a connection at once: a client that is far behind costs no more memory."""
+
+
+def _chunks(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """The frames, joined, but no more of them than `CHUNK_BYTES` takes (or one, if it is larger)."""
+    ready: list[bytes] = []
+    size = 0
+    for one in frames:
+        if ready and size + len(one) > CHUNK_BYTES:
+            yield b"".join(ready)
+            ready, size = [], 0
+        ready.append(one)
+        size += len(one)
+    if ready:
+        yield b"".join(ready)
 
 
 def _answer(record: Record, urls: dict[str, str] | None) -> bytes:

@@ -6,13 +6,19 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import anyio
+import structlog
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Receive, Scope, Send
+from sse_starlette import EventSourceResponse
+from sse_starlette.sse import SendTimeoutError
 
+from agent_server.broker import SlowSubscriber
 from agent_server.errors import Conflict, NotFound
 from agent_server.runs import Runs
 from agent_server.schema import Run
 from agent_server.sse import json_response, stream_response
+
+log = structlog.get_logger("agent_server")
 
 STREAM = {200: ResponseSpec(str, generate_examples=False, media_type="text/event-stream", description="The events.")}
 JSON_ANSWER = {
@@ -45,7 +51,22 @@ def streamed(
     response = stream_response(frames, headers, closing)
     if cancel_on_disconnect:
         response.client_close_handler_callable = _canceller(runs, run)
-    return response  # type: ignore[return-value]
+    return cut_where_slow(response, run.thread_id)
+
+
+def cut_where_slow(response: EventSourceResponse, thread_id: str) -> ASGIApp:
+    """The response; a client that does not keep up is cut off, with one line in the log, and may come back.
+
+    What returns before its response is complete, the ASGI server cuts: for official clients a reason to reconnect.
+    """
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await response(scope, receive, send)  # type: ignore[arg-type]  # Starlette's names for the same shapes
+        except (SlowSubscriber, SendTimeoutError) as error:
+            log.info("slow_client_cut", thread_id=thread_id, reason=type(error).__name__)
+
+    return respond
 
 
 def joined(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from litestar import Litestar
-from litestar.exceptions import LitestarDeprecationWarning
 from litestar.testing import AsyncTestClient
 
 from agent_server import Config, create_app
@@ -27,10 +25,8 @@ def whole_app(config: Config, agents: Mapping[str, object] | None = None) -> Lit
     """The agent server with feedback beside it, as the command line serves it."""
     url = config.database_url or f"sqlite:///{config.data_dir / 'feedback.db'}"
     agents = agents or {"agent": counting}
-    with warnings.catch_warnings():  # of what Litestar 3 will want of handlers
-        warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        feedback = FeedbackPlugin(open_database(url), serve_root_info=False)
-        return create_app(config, agents=agents, feedback=feedback, info=feedback.client_info, plugins=[feedback])
+    feedback = FeedbackPlugin(open_database(url), serve_root_info=False)
+    return create_app(config, agents=agents, feedback=feedback, info=feedback.client_info, plugins=[feedback])
 
 
 def config_of(database_url: str, folder: Path, **settings: Any) -> Config:

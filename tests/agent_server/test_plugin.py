@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from litestar import Litestar, Request, Response, get, post
-from litestar.exceptions import LitestarDeprecationWarning, NotFoundException
+from litestar.exceptions import NotFoundException
 
 from agent_server import AgentServerPlugin, create_app
 from agent_server.database import open_database
@@ -46,16 +45,14 @@ def _their_500(_request: Request[Any, Any, Any], error: Exception) -> Response[s
 def app(database_url: str, tmp_path: Path) -> Litestar:
     """Somebody's own app with both plugins."""
     url = database_url if database_url.startswith("postgres") else f"sqlite:///{tmp_path / 'feedback.db'}"
-    with warnings.catch_warnings():  # of what Litestar 3 will want of handlers
-        warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        feedback = FeedbackPlugin(open_database(url), serve_root_info=False)
-        config = config_of(database_url, tmp_path)
-        server = AgentServerPlugin(config, agents={"agent": counting}, feedback=feedback, info=feedback.client_info)
-        return Litestar(
-            [theirs, broken, not_found],
-            plugins=[feedback, server],
-            exception_handlers={NotFoundException: _their_404, Exception: _their_500},
-        )
+    feedback = FeedbackPlugin(open_database(url), serve_root_info=False)
+    config = config_of(database_url, tmp_path)
+    server = AgentServerPlugin(config, agents={"agent": counting}, feedback=feedback, info=feedback.client_info)
+    return Litestar(
+        [theirs, broken, not_found],
+        plugins=[feedback, server],
+        exception_handlers={NotFoundException: _their_404, Exception: _their_500},
+    )
 
 
 async def test_run_streams_and_its_feedback_is_taken_beside_their_routes(app: Litestar) -> None:
@@ -93,9 +90,7 @@ async def test_functions_and_compiled_graphs_are_served_side_by_side(database_ur
     async def greet(given: Any) -> AsyncGenerator[str, None]:
         yield f"hello {given['name']}"
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        app = create_app(config_of(database_url, tmp_path), agents={"greet": greet, **GRAPHS})
+    app = create_app(config_of(database_url, tmp_path), agents={"greet": greet, **GRAPHS})
     async with served(app) as client:
         found = (await client.post("/assistants/search", json={"limit": 100})).json()
         assert {"greet", *GRAPHS} == {assistant["graph_id"] for assistant in found}
@@ -109,9 +104,7 @@ def upload() -> str:
 
 
 async def test_their_routes_take_bodies_that_the_server_would_refuse(sqlite_url: str, tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        server = AgentServerPlugin(config_of(sqlite_url, tmp_path), agents={"agent": counting})
-        app = Litestar([upload], plugins=[server])
+    server = AgentServerPlugin(config_of(sqlite_url, tmp_path), agents={"agent": counting})
+    app = Litestar([upload], plugins=[server])
     async with served(app) as client:
         assert (await client.post("/theirs/upload", content=b"\xff\x00 not JSON")).text == "taken"

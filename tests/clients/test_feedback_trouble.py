@@ -19,8 +19,6 @@ from agent_server.config import Config
 from agent_server.feedback_urls import FeedbackUrls
 from tests.clients.graphs import asking, failing, steps
 
-# Litestar 3 wants its dependencies declared in another way; that is for the routes to do, and no matter here.
-pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 BODY = {"input": {"total": 2, "question": "?"}, "stream_mode": "updates", "feedback_keys": ["up"]}
 
 

@@ -44,6 +44,12 @@ class TokenRevoked(TokenGone):
     code = "token_revoked"
 
 
+class TokenUsed(TokenGone):
+    """The token has taken as many answers as it was for."""
+
+    code = "token_used"
+
+
 class Conflict(FeedbackError):
     """The request is well formed, but what it names belongs to something else."""
 

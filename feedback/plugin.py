@@ -17,6 +17,7 @@ from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
 from feedback.database import Database
+from feedback.key_configs import KeyConfigs
 from feedback.keyring import KeyRing
 from feedback.logs import RedactTokens
 from feedback.routes.langsmith import INFO, langsmith_routers
@@ -60,6 +61,7 @@ class FeedbackPlugin(InitPlugin):
         self.database = database
         self.ring = KeyRing(database, secret)
         self.tokens = Tokens(database, self.ring)
+        self.configs = KeyConfigs(database)
         self.store = FeedbackStore(database, self.runs)
         self._serve_root_info = serve_root_info
 
@@ -85,12 +87,16 @@ class FeedbackPlugin(InitPlugin):
         def store(feedback_tokens: TokensHere) -> FeedbackStore:  # noqa: ARG001  its name is the request
             return self.store
 
+        def configs(feedback_tokens: TokensHere) -> KeyConfigs:  # noqa: ARG001  its name is the request
+            return self.configs
+
         def settings(feedback_tokens: TokensHere) -> Settings:  # noqa: ARG001  its name is the request
             return self.settings
 
         return {
             "feedback_tokens": Provide(lambda: self.tokens, sync_to_thread=False, use_cache=True),
             "feedback_store": Provide(store, sync_to_thread=False, use_cache=True),
+            "feedback_configs": Provide(configs, sync_to_thread=False, use_cache=True),
             "feedback_settings": Provide(settings, sync_to_thread=False, use_cache=True),
         }
 

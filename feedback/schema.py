@@ -41,6 +41,11 @@ __all__ = [
 ]
 
 
+NEVER = "never"
+"""The `expires_at` of URLs that do not expire."""
+MAX_USES = 1_000_000_000
+
+
 class ExpiresIn(Struct):
     """A length of time; the parts add up."""
 
@@ -51,16 +56,25 @@ class ExpiresIn(Struct):
 
 
 class FeedbackIngestTokenCreate(Struct):
-    """Asks for one presigned URL. Without `expires_in` and `expires_at` it expires after the service's default."""
+    """Asks for one presigned URL. Without `expires_in` and `expires_at` it expires after the service's default.
+
+    `expires_at` is a time, or `"never"`. `max_uses` is how many answers may come through the URL; a changed one counts
+    once, one that was taken back does not count.
+    """
 
     run_id: str
     feedback_key: str
     feedback_config: FeedbackConfig | None = None
     expires_in: ExpiresIn | None = None
     expires_at: str | None = None
+    max_uses: int | None = None
 
-    def expiry(self, now: datetime, default: timedelta) -> datetime:
-        """When the URL is to expire; `expires_at` goes before `expires_in`."""
+    def expiry(self, now: datetime, default: timedelta) -> datetime | None:
+        """When the URL is to expire, if ever; `expires_at` goes before `expires_in`. Errors: `Invalid`."""
+        if self.max_uses is not None and not 1 <= self.max_uses <= MAX_USES:
+            raise Invalid(f"`max_uses` is {self.max_uses}; send 1 to {MAX_USES}, or leave it out for any number")
+        if self.expires_at == NEVER:
+            return None
         if self.expires_at is not None:
             time = parse_time("expires_at", self.expires_at)
             if time <= now:

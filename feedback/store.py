@@ -11,39 +11,21 @@ is taken (by updating it) before it is read in order to be changed.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-import uuid_utils
-from msgspec import UNSET, structs
+from msgspec import structs
 
-from feedback.config import FREE, Score, Value
+from feedback.config import FeedbackConfig
 from feedback.database import Connection, Database, Row
 from feedback.errors import Conflict, NotFound
-from feedback.limits import from_micros, is_id, parse_id, parse_time, run_name, to_micros
+from feedback.key_configs import config_of_key
+from feedback.limits import parse_id
+from feedback.rows import ABOUT, COLUMNS, PLACE, SAID, answer_row, checked, created_row, feedback_of, patched
 from feedback.runs import NOWHERE, KnownRuns
-from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSource, FeedbackSubmission, Kept
+from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSubmission, Kept
 from feedback.search import FeedbackSearch
-from feedback.tokens import Grant, Pointer, claim
-
-SAID = ("number", "score", "value", "comment", "correction", "metadata", "extra", "source")
-"""The columns that hold what was said."""
-ABOUT = (
-    "run_id",
-    "trace_id",
-    "session_id",
-    "start_time",
-    "comparative_experiment_id",
-    "feedback_group_id",
-    "key",
-    "subject",
-)
-"""The columns that hold what it was said about, and by whom."""
-PLACE = ("thread_id", "assistant_id", "assistant_version")
-"""The columns that hold where its run belongs."""
-COLUMNS = ("id", *ABOUT, *SAID, *PLACE, "grant_id", "grant_key", "idempotency", "created_at", "modified_at")
+from feedback.tokens import Grant, Pointer, claim, config_of_grant, use
 
 INSERT = f"""INSERT INTO feedback ({", ".join(COLUMNS)})
 VALUES ({", ".join(f":{name}" for name in COLUMNS[:-2])}, COALESCE(CAST(:created_at AS BIGINT), now_us()), now_us())
@@ -77,11 +59,10 @@ class FeedbackStore:
 
         Errors: `TokenGone`, `Rejected` where the key's configuration does not allow it, `Conflict` where `id` is taken.
         """
-
         place = await self._place(pointer)
 
         def work(db: Connection) -> Kept:
-            return _keep(db, _answer(claim(db, pointer), submission, idempotency_key) | place)
+            return keep_answer(db, claim(db, pointer), submission, idempotency_key, place)
 
         return await self._database.write(work)
 
@@ -96,11 +77,14 @@ class FeedbackStore:
 
     async def create(self, feedback: FeedbackCreate, idempotency_key: str | None = None) -> Feedback:
         """Keep feedback that a program recorded; one that has the id already is brought up to date."""
-        answer = _created(feedback, idempotency_key)
+        answer = created_row(feedback, idempotency_key)
         answer |= structs.asdict(await self._runs.place(answer["run_id"]))
+        if own := feedback.feedback_config or feedback.feedback_config_js:
+            own.validate()
 
         def work(db: Connection) -> Row | None:
-            return db.one(BY_ID, id=_keep(db, answer, update=feedback.id is not None).id)
+            columns = checked(feedback, config_of_key(db, feedback.key, own))
+            return db.one(BY_ID, id=_keep(db, answer | columns, update=feedback.id is not None).id)
 
         if (row := await self._database.write(work)) is None:
             raise Conflict("The feedback was deleted by another request at the same time; send it again")
@@ -120,7 +104,7 @@ class FeedbackStore:
         def work(db: Connection) -> Row | None:
             if not db.execute(TAKE, id=name) or (row := db.one(BY_ID, id=name)) is None:
                 return None
-            _replace(db, row, {**row, **_patched(row, patch)}, "updated")
+            _replace(db, row, {**row, **patched(row, patch, _config_of(db, row, patch))}, "updated")
             return db.one(BY_ID, id=name)
 
         if (row := await self._database.write(work)) is None:
@@ -144,6 +128,27 @@ class FeedbackStore:
         where, parameters = wanted.sql()
         sql = f"{SELECT}{where} ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"
         return [feedback_of(row) for row in await self._database.read(lambda db: db.all(sql, **parameters))]
+
+
+def keep_answer(
+    db: Connection, grant: Grant, submission: FeedbackSubmission, idempotency_key: str | None, place: Mapping[str, Any]
+) -> Kept:
+    """What became of the answer of the grant's holder, in the unit of work that claimed the grant.
+
+    Errors: `Rejected`, `Conflict`, and `TokenUsed` where it would be one answer more than the grant has uses.
+    """
+    config = grant.config or config_of_key(db, grant.key)
+    kept = _keep(db, answer_row(grant, config, submission, idempotency_key) | dict(place))
+    if kept.status == "created":
+        use(db, grant)
+    return kept
+
+
+def _config_of(db: Connection, row: Row, patch: FeedbackPatch) -> FeedbackConfig:
+    """What the changed answer is held to: the configuration of the URL that it came through, or the key's."""
+    return config_of_grant(db, row["grant_id"], row["grant_key"]) or config_of_key(
+        db, row["key"], patch.feedback_config or None
+    )
 
 
 def _keep(db: Connection, answer: dict[str, Any], update: bool = False) -> Kept:
@@ -188,114 +193,6 @@ def _replace(db: Connection, row: Row, answer: Mapping[str, Any], reason: str) -
 
 def _named(answer: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: answer[name] for name in names}
-
-
-def _answer(grant: Grant, submission: FeedbackSubmission, idempotency_key: str | None) -> dict[str, Any]:
-    """The row of an answer that came through a token."""
-    source = FeedbackSource("api", submission.metadata, submission.user_id)
-    return {
-        **dict.fromkeys(ABOUT),
-        **_said(*(grant.config or FREE).check(submission.score, submission.value)),
-        "id": submission.id or str(uuid_utils.uuid7()),
-        "run_id": grant.run_id,
-        "trace_id": grant.run_id if is_id(grant.run_id) else None,
-        "key": grant.key,
-        "subject": submission.user_id,
-        "comment": submission.comment,
-        "correction": _json(submission.correction),
-        "metadata": _json(submission.metadata),
-        "extra": None,
-        "source": source.type,
-        "grant_id": grant.id,
-        "grant_key": grant.place,
-        "idempotency": _idempotency(f"token {grant.id} {grant.place}", idempotency_key),
-        "created_at": None,
-    }
-
-
-def _created(feedback: FeedbackCreate, idempotency_key: str | None) -> dict[str, Any]:
-    """The row of feedback that a program recorded."""
-    config = feedback.feedback_config or feedback.feedback_config_js or FREE
-    config.validate()
-    source = feedback.feedback_source or FeedbackSource()
-    runs = {name: getattr(feedback, name) for name in ("run_id", "trace_id", "session_id")}
-    return {
-        **{name: text and run_name(name, text) for name, text in runs.items()},
-        **_said(*config.check(feedback.score, feedback.value)),
-        "id": feedback.id or str(uuid_utils.uuid7()),
-        "start_time": feedback.start_time,
-        "comparative_experiment_id": feedback.comparative_experiment_id,
-        "feedback_group_id": feedback.feedback_group_id,
-        "key": feedback.key,
-        "subject": source.user_id,
-        "comment": feedback.comment,
-        "correction": _json(feedback.correction),
-        "metadata": _json(source.metadata),
-        "extra": _json(feedback.extra),
-        "source": source.type,
-        "grant_id": None,
-        "grant_key": None,
-        "idempotency": _idempotency("api", idempotency_key),
-        "created_at": to_micros(parse_time("created_at", feedback.created_at)) if feedback.created_at else None,
-    }
-
-
-def _patched(row: Row, patch: FeedbackPatch) -> dict[str, Any]:
-    """The columns that the patch changes."""
-    changes: dict[str, Any] = {}
-    if patch.comment is not UNSET:
-        changes["comment"] = patch.comment
-    if patch.correction is not UNSET:
-        changes["correction"] = _json(patch.correction)
-    if patch.score is not UNSET or patch.value is not UNSET:
-        score = _read(row["score"]) if patch.score is UNSET else patch.score
-        value = _read(row["value"]) if patch.value is UNSET else patch.value
-        changes |= _said(*(patch.feedback_config or FREE).check(score, value))
-    return changes
-
-
-def _said(score: Score, value: Value) -> dict[str, Any]:
-    number = None if score is None else float(score)
-    return {"number": number, "score": _json(score), "value": _json(value)}
-
-
-def _json(value: Any) -> str | None:
-    return None if value is None else msgspec.json.encode(value).decode()
-
-
-def _read(text: str | None) -> Any:
-    return None if text is None else msgspec.json.decode(text)
-
-
-def _idempotency(scope: str, key: str | None) -> str | None:
-    return None if not key else hashlib.sha256(f"{scope}\0{key}".encode()).hexdigest()[:32]
-
-
-def feedback_of(row: Mapping[str, Any]) -> Feedback:
-    """The answer in a row of `COLUMNS`, as the wire shows it."""
-    run_id = row["run_id"]
-    return Feedback(
-        id=row["id"],
-        created_at=from_micros(row["created_at"]),
-        modified_at=from_micros(row["modified_at"]),
-        run_id=run_id if is_id(run_id) else None,
-        trace_id=row["trace_id"] if is_id(row["trace_id"]) else None,
-        run_name=None if is_id(run_id) else run_id,
-        session_id=row["session_id"] if is_id(row["session_id"]) else None,
-        start_time=row["start_time"],
-        key=row["key"],
-        score=_read(row["score"]),
-        value=_read(row["value"]),
-        comment=row["comment"],
-        correction=_read(row["correction"]),
-        feedback_source=FeedbackSource(row["source"], _read(row["metadata"]) or {}, row["subject"]),
-        extra=_read(row["extra"]),
-        feedback_group_id=row["feedback_group_id"],
-        comparative_experiment_id=row["comparative_experiment_id"],
-        thread_id=row["thread_id"],
-        assistant_id=row["assistant_id"],
-        assistant_version=row["assistant_version"],
-    )
 
 
 def _missing(feedback_id: str) -> NotFound:

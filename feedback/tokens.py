@@ -18,7 +18,7 @@ from msgspec import Struct, structs
 
 from feedback.config import FeedbackConfig
 from feedback.database import Connection, Database, Row
-from feedback.errors import TokenExpired, TokenGone, TokenRevoked
+from feedback.errors import TokenExpired, TokenGone, TokenRevoked, TokenUsed
 from feedback.keyring import KeyRing
 from feedback.limits import MAX_KEY, check_name, from_micros, run_name, to_micros
 from feedback.runs import NOWHERE, RunPlace
@@ -26,12 +26,13 @@ from feedback.runs import NOWHERE, RunPlace
 KEYS_PER_GRANT = 256
 
 INSERT = """INSERT INTO feedback_grant
-    (salt, ring_key, run_id, feedback_keys, key_count, configs, expires_at, created_at,
+    (salt, ring_key, run_id, feedback_keys, key_count, configs, expires_at, max_uses, created_at,
     thread_id, assistant_id, assistant_version)
 VALUES (:salt, (SELECT MAX(number) FROM feedback_ring WHERE retired_at IS NULL),
-    :run_id, :feedback_keys, :key_count, :configs, :expires_at, now_us(), :thread_id, :assistant_id, :assistant_version)
+    :run_id, :feedback_keys, :key_count, :configs, :expires_at, :max_uses, now_us(),
+    :thread_id, :assistant_id, :assistant_version)
 RETURNING id, ring_key"""
-SELECT = """SELECT run_id, salt, feedback_keys, configs, expires_at, revoked_at, now_us() AS now
+SELECT = """SELECT run_id, salt, feedback_keys, configs, expires_at, max_uses, revoked_at, now_us() AS now
 FROM feedback_grant WHERE id = :id"""
 PAGE = """SELECT * FROM (
     SELECT id, salt, ring_key, feedback_keys, key_count, expires_at,
@@ -40,14 +41,24 @@ PAGE = """SELECT * FROM (
 ) AS pages WHERE before < :stop AND before + key_count > :start ORDER BY id"""
 
 
+USE = """INSERT INTO feedback_use (grant_id, place, uses) VALUES (:grant, :place, 1)
+ON CONFLICT (grant_id, place) DO UPDATE SET uses = feedback_use.uses + 1 WHERE feedback_use.uses < :max_uses"""
+GIVE_BACK = "UPDATE feedback_use SET uses = uses - 1 WHERE grant_id = :grant AND place = :place AND uses > 0"
+CONFIGS = "SELECT configs FROM feedback_grant WHERE id = :id"
+
+
 class Order(Struct):
-    """URLs to mint: one run, one expiry, any number of keys, a configuration (or none) for each."""
+    """URLs to mint: one run, one expiry (or never), any number of keys, a configuration (or none) for each.
+
+    `max_uses` is how many answers may come through each of the URLs; none means any number.
+    """
 
     run_id: str
     keys: list[str]
     configs: list[FeedbackConfig | None]
-    expires_at: datetime
+    expires_at: datetime | None
     place: RunPlace = NOWHERE
+    max_uses: int | None = None
 
 
 class Token(Struct):
@@ -67,14 +78,20 @@ class Pointer(Struct, frozen=True):
 
 
 class Grant(Struct):
-    """What the holder of a token may do: answer for `run_id` and `key`."""
+    """What the holder of a token may do: answer for `run_id` and `key`. A sealed token has no row, thus no id."""
 
-    id: int
-    place: int
+    id: int | None
+    place: int | None
     run_id: str
     key: str
     config: FeedbackConfig | None
     expires_at: str
+    max_uses: int | None = None
+
+    @property
+    def scope(self) -> str:
+        """Where the Idempotency-Keys of its holders count."""
+        return f"sealed {self.run_id} {self.key}" if self.id is None else f"token {self.id} {self.place}"
 
 
 class Tokens:
@@ -95,7 +112,7 @@ class Tokens:
         written = await self._database.write(lambda db: [db.all(INSERT, **row)[0] for row in rows])
         tokens: list[Token] = []
         for order, salt, row in zip(grants, salts, written, strict=True):
-            tokens += await self._seal_all(row, salt, order.keys, to_micros(order.expires_at))
+            tokens += await self._seal_all(row, salt, order.keys, _micros(order.expires_at))
         return tokens
 
     async def issued(self, run_id: str, limit: int, offset: int) -> list[Token]:
@@ -137,7 +154,33 @@ def claim(db: Connection, pointer: Pointer) -> Grant:
     if row["expires_at"] is not None and row["expires_at"] <= row["now"]:
         raise TokenExpired(f"This feedback URL expired at {_shown(row['expires_at'])}; ask for a new one")
     config = _configs(row["configs"])[pointer.place] if row["configs"] else None
-    return Grant(pointer.grant, pointer.place, row["run_id"], keys[pointer.place], config, _shown(row["expires_at"]))
+    expires_at = _shown(row["expires_at"])
+    return Grant(
+        pointer.grant, pointer.place, row["run_id"], keys[pointer.place], config, expires_at, row["max_uses"]
+    )  # fmt: skip
+
+
+def use(db: Connection, grant: Grant) -> None:
+    """Count one more answer, in the unit of work that keeps it. `TokenUsed` where the grant has no use left."""
+    if grant.max_uses is not None and not db.execute(USE, grant=grant.id, place=grant.place, max_uses=grant.max_uses):
+        times = "once" if grant.max_uses == 1 else f"{grant.max_uses} times"
+        raise TokenUsed(f"This feedback URL could be used {times}, and was; ask for a new one")
+
+
+def give_back(db: Connection, grant_id: int | None, place: int | None) -> None:
+    """Count one answer less, in the unit of work that takes it back."""
+    db.execute(GIVE_BACK, grant=grant_id, place=place)
+
+
+def config_of_grant(db: Connection, grant_id: int | None, place: int | None) -> FeedbackConfig | None:
+    """The configuration that a URL was minted with, if it had one and its grant is still there."""
+    if grant_id is None or place is None or (row := db.one(CONFIGS, id=grant_id)) is None or not row["configs"]:
+        return None
+    return _configs(row["configs"])[place]
+
+
+def _micros(expires_at: datetime | None) -> int | None:
+    return None if expires_at is None else to_micros(expires_at.astimezone(UTC))
 
 
 def _configs(text: str) -> list[FeedbackConfig | None]:
@@ -163,6 +206,7 @@ def _split(order: Order) -> list[Order]:
             order.configs[at : at + KEYS_PER_GRANT],
             order.expires_at,
             order.place,
+            order.max_uses,
         )
         for at in range(0, len(order.keys), KEYS_PER_GRANT)
     ]
@@ -175,6 +219,7 @@ def _grant_row(order: Order, salt: int) -> dict[str, Any]:
         "feedback_keys": msgspec.json.encode(order.keys).decode(),
         "key_count": len(order.keys),
         "configs": msgspec.json.encode(order.configs).decode() if any(order.configs) else None,
-        "expires_at": to_micros(order.expires_at.astimezone(UTC)),
+        "expires_at": _micros(order.expires_at),
+        "max_uses": order.max_uses,
         **structs.asdict(order.place),
     }

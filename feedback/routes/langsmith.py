@@ -12,6 +12,7 @@ from litestar.di import Provide
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from feedback.limits import MAX_BODY
+from feedback.routes.configs import CONFIG_ROUTES
 from feedback.routes.failures import FAILURES
 from feedback.routes.openapi import FeedbackOperation, failures
 from feedback.routes.requests import FeedbackRequest
@@ -128,7 +129,15 @@ async def take_metadata(request: Request[Any, Any, Any]) -> Response[None]:
     return Response(None, status_code=204)
 
 
-FEEDBACK_ROUTES = [*TOKEN_ROUTES, create_feedback, list_feedback, read_feedback, update_feedback, delete_feedback]
+FEEDBACK_ROUTES = [
+    *TOKEN_ROUTES,
+    *CONFIG_ROUTES,
+    create_feedback,
+    list_feedback,
+    read_feedback,
+    update_feedback,
+    delete_feedback,
+]
 BEACONS = [info, take_metadata]
 
 

@@ -31,6 +31,7 @@ def failures(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 _MEANINGS = {
+    400: "There is another one already",
     404: "It does not exist; of a presigned URL: it was not issued here",
     409: "The id is taken by something else",
     410: "The presigned URL expired or was taken back",

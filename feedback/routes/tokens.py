@@ -69,8 +69,9 @@ def _orders(wanted: Sequence[FeedbackIngestTokenCreate], settings: Settings) -> 
     orders: list[Order] = []
     for item in wanted:
         expiry = item.expiry(now, settings.default_expiry)
-        if not orders or (orders[-1].run_id, orders[-1].expires_at) != (item.run_id, expiry):
-            orders.append(Order(item.run_id, [], [], expiry))
+        same = (item.run_id, expiry, item.max_uses)
+        if not orders or (orders[-1].run_id, orders[-1].expires_at, orders[-1].max_uses) != same:
+            orders.append(Order(item.run_id, [], [], expiry, max_uses=item.max_uses))
         orders[-1].keys.append(item.feedback_key)
         orders[-1].configs.append(item.feedback_config)
     return orders

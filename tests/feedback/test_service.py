@@ -120,6 +120,7 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
     assert set(document["paths"]) == {
         "/api/v1/feedback",
         "/api/v1/feedback/{feedback_id}",
+        "/api/v1/feedback-configs",
         "/api/v1/feedback/tokens",
         "/api/v1/feedback/tokens/{token}",
         "/api/v1/info",

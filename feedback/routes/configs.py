@@ -1,0 +1,89 @@
+"""LangSmith's `/feedback-configs`: what the answers of a key may be."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, JSONBody, QueryParameter, SkipValidation
+
+from feedback.config_schema import FeedbackConfigCreate, FeedbackConfigPatch, FeedbackConfigSchema
+from feedback.key_configs import ConfigSearch, KeyConfigs
+from feedback.limits import MAX_BODY
+from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.search import MAX_LIMIT
+
+ConfigsHere = NamedDependency[SkipValidation[KeyConfigs]]
+TAGS = ["Feedback configs"]
+
+
+@post(
+    "/feedback-configs",
+    status_code=200,
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Say what the answers of a key may be",
+    operation_class=FeedbackOperation,
+    responses=failures(400, 409, 413, 422),
+)
+async def create_config(data: JSONBody[FeedbackConfigCreate], feedback_configs: ConfigsHere) -> FeedbackConfigSchema:
+    """The configuration: made now, or there already. From now on answers that do not fit are refused."""
+    data.validate()
+    return await feedback_configs.create(data)
+
+
+@get(
+    "/feedback-configs",
+    tags=TAGS,
+    summary="List feedback configs",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+)
+async def list_configs(
+    feedback_configs: ConfigsHere,
+    key: Annotated[list[str] | None, QueryParameter(description="Feedback keys")] = None,
+    name_contains: Annotated[str | None, QueryParameter(description="A part of the key")] = None,
+    include_all_configs: FromQuery[bool] = False,
+    is_enforced: FromQuery[bool | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = MAX_LIMIT,
+    offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
+) -> list[FeedbackConfigSchema]:
+    """The configuration that counts for each key; or all of them, deleted ones included."""
+    return await feedback_configs.search(
+        ConfigSearch(key or (), name_contains, include_all_configs, is_enforced, limit, offset)
+    )
+
+
+@patch(
+    "/feedback-configs",
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Change a feedback config",
+    operation_class=FeedbackOperation,
+    responses=failures(404, 413, 422),
+)
+async def update_config(data: JSONBody[FeedbackConfigPatch], feedback_configs: ConfigsHere) -> FeedbackConfigSchema:
+    """The configuration after the change. Answers that were kept before stay as they are."""
+    data.validate()
+    return await feedback_configs.update(data)
+
+
+@delete(
+    "/feedback-configs",
+    status_code=204,
+    tags=TAGS,
+    summary="Delete feedback configs",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+)
+async def delete_config(
+    feedback_configs: ConfigsHere,
+    feedback_key: Annotated[str | None, QueryParameter(description="All configurations of this key")] = None,
+    id: Annotated[str | None, QueryParameter(description="This configuration only")] = None,
+) -> None:
+    """The key's configurations, or the one with this id, count no more."""
+    await feedback_configs.delete(feedback_key, id)
+
+
+CONFIG_ROUTES = [create_config, list_configs, update_config, delete_config]

@@ -1,0 +1,149 @@
+"""Rows: what is kept of an answer, made of what was sent, and what the wire shows of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import uuid_utils
+from msgspec import UNSET
+
+from feedback.config import FeedbackConfig, Score, Value
+from feedback.database import Row
+from feedback.limits import from_micros, is_id, parse_time, run_name, to_micros
+from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSource, FeedbackSubmission
+from feedback.tokens import Grant
+
+SAID = ("number", "score", "value", "comment", "correction", "metadata", "extra", "source")
+"""The columns that hold what was said."""
+ABOUT = (
+    "run_id",
+    "trace_id",
+    "session_id",
+    "start_time",
+    "comparative_experiment_id",
+    "feedback_group_id",
+    "key",
+    "subject",
+)
+"""The columns that hold what it was said about, and by whom."""
+PLACE = ("thread_id", "assistant_id", "assistant_version")
+"""The columns that hold where its run belongs."""
+COLUMNS = ("id", *ABOUT, *SAID, *PLACE, "grant_id", "grant_key", "idempotency", "created_at", "modified_at")
+
+
+def answer_row(
+    grant: Grant, config: FeedbackConfig, submission: FeedbackSubmission, idempotency_key: str | None
+) -> dict[str, Any]:
+    """The row of an answer that came through a token. `Rejected` where the configuration does not allow it."""
+    source = FeedbackSource("api", submission.metadata, submission.user_id)
+    return {
+        **dict.fromkeys(ABOUT),
+        **_said(*config.check(submission.score, submission.value)),
+        "id": submission.id or str(uuid_utils.uuid7()),
+        "run_id": grant.run_id,
+        "trace_id": grant.run_id if is_id(grant.run_id) else None,
+        "key": grant.key,
+        "subject": submission.user_id,
+        "comment": submission.comment,
+        "correction": json_text(submission.correction),
+        "metadata": json_text(submission.metadata),
+        "extra": None,
+        "source": source.type,
+        "grant_id": grant.id,
+        "grant_key": grant.place,
+        "idempotency": idempotency_of(grant.scope, idempotency_key),
+        "created_at": None,
+    }
+
+
+def created_row(feedback: FeedbackCreate, idempotency_key: str | None) -> dict[str, Any]:
+    """The row of feedback that a program recorded, but for the columns that `checked` gives."""
+    source = feedback.feedback_source or FeedbackSource()
+    runs = {name: getattr(feedback, name) for name in ("run_id", "trace_id", "session_id")}
+    return {
+        **{name: text and run_name(name, text) for name, text in runs.items()},
+        "id": feedback.id or str(uuid_utils.uuid7()),
+        "start_time": feedback.start_time,
+        "comparative_experiment_id": feedback.comparative_experiment_id,
+        "feedback_group_id": feedback.feedback_group_id,
+        "key": feedback.key,
+        "subject": source.user_id,
+        "comment": feedback.comment,
+        "correction": json_text(feedback.correction),
+        "metadata": json_text(source.metadata),
+        "extra": json_text(feedback.extra),
+        "source": source.type,
+        "grant_id": None,
+        "grant_key": None,
+        "idempotency": idempotency_of("api", idempotency_key),
+        "created_at": to_micros(parse_time("created_at", feedback.created_at)) if feedback.created_at else None,
+    }
+
+
+def checked(feedback: FeedbackCreate, config: FeedbackConfig) -> dict[str, Any]:
+    """The columns of score and value. `Rejected` where the configuration does not allow them."""
+    return _said(*config.check(feedback.score, feedback.value))
+
+
+def patched(row: Row, patch: FeedbackPatch, config: FeedbackConfig) -> dict[str, Any]:
+    """The columns that the patch changes. `Rejected` where the configuration does not allow the answer then."""
+    changes: dict[str, Any] = {}
+    if patch.comment is not UNSET:
+        changes["comment"] = patch.comment
+    if patch.correction is not UNSET:
+        changes["correction"] = json_text(patch.correction)
+    if patch.score is not UNSET or patch.value is not UNSET:
+        score = json_value(row["score"]) if patch.score is UNSET else patch.score
+        value = json_value(row["value"]) if patch.value is UNSET else patch.value
+        changes |= _said(*config.check(score, value))
+    return changes
+
+
+def _said(score: Score, value: Value) -> dict[str, Any]:
+    number = None if score is None else float(score)
+    return {"number": number, "score": json_text(score), "value": json_text(value)}
+
+
+def json_text(value: Any) -> str | None:
+    """JSON as it is kept."""
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
+def json_value(text: str | None) -> Any:
+    """What the kept JSON says."""
+    return None if text is None else msgspec.json.decode(text)
+
+
+def idempotency_of(scope: str, key: str | None) -> str | None:
+    """What a repeated request is known by: its Idempotency-Key, which counts within `scope` only."""
+    return None if not key else hashlib.sha256(f"{scope}\0{key}".encode()).hexdigest()[:32]
+
+
+def feedback_of(row: Mapping[str, Any]) -> Feedback:
+    """The answer in a row of `COLUMNS`, as the wire shows it."""
+    run_id = row["run_id"]
+    return Feedback(
+        id=row["id"],
+        created_at=from_micros(row["created_at"]),
+        modified_at=from_micros(row["modified_at"]),
+        run_id=run_id if is_id(run_id) else None,
+        trace_id=row["trace_id"] if is_id(row["trace_id"]) else None,
+        run_name=None if is_id(run_id) else run_id,
+        session_id=row["session_id"] if is_id(row["session_id"]) else None,
+        start_time=row["start_time"],
+        key=row["key"],
+        score=json_value(row["score"]),
+        value=json_value(row["value"]),
+        comment=row["comment"],
+        correction=json_value(row["correction"]),
+        feedback_source=FeedbackSource(row["source"], json_value(row["metadata"]) or {}, row["subject"]),
+        extra=json_value(row["extra"]),
+        feedback_group_id=row["feedback_group_id"],
+        comparative_experiment_id=row["comparative_experiment_id"],
+        thread_id=row["thread_id"],
+        assistant_id=row["assistant_id"],
+        assistant_version=row["assistant_version"],
+    )

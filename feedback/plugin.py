@@ -20,13 +20,16 @@ from feedback.database import Database
 from feedback.key_configs import KeyConfigs
 from feedback.keyring import KeyRing
 from feedback.logs import RedactTokens
+from feedback.reading import Reading
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
+from feedback.routes.reading import reading_router
 from feedback.routes.tokens import TokensHere
 from feedback.runs import KnownRuns, RunLookup
 from feedback.schema import Feedback
 from feedback.search import MAX_LIMIT, FeedbackSearch
 from feedback.settings import TOKEN_PATH, Settings, clean_url
+from feedback.stats import Statistics
 from feedback.store import FeedbackStore
 from feedback.tokens import Order, Tokens
 
@@ -63,6 +66,8 @@ class FeedbackPlugin(InitPlugin):
         self.tokens = Tokens(database, self.ring)
         self.configs = KeyConfigs(database)
         self.store = FeedbackStore(database, self.runs)
+        self.reading = Reading(database)
+        self.statistics = Statistics(database)
         self._serve_root_info = serve_root_info
 
     @property
@@ -73,6 +78,7 @@ class FeedbackPlugin(InitPlugin):
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """The app's configuration, with the routes and the lifespan of feedback."""
         app_config.route_handlers.extend(langsmith_routers(self._dependencies(), self._serve_root_info))
+        app_config.route_handlers.append(reading_router(self.reading, self.statistics))
         app_config.plugins.append(JsonUnions())
         app_config.lifespan.append(self._lifespan)
         return app_config

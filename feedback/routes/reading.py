@@ -1,0 +1,127 @@
+"""Reading: answers searched and counted. Below `/api/v1`, beside LangSmith's dialect and not part of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Router, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromQuery, QueryParameter, SkipValidation
+
+from feedback.reading import MAX_PAGE, FeedbackPage, FeedbackQuery, Reading
+from feedback.routes.failures import FAILURES
+from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.stats import ENOUGH, MAX_GROUPS, Comparison, Dimension, Statistic, Statistics
+
+TAGS = ["Reading feedback"]
+ReadingHere = NamedDependency[SkipValidation[Reading]]
+StatisticsHere = NamedDependency[SkipValidation[Statistics]]
+QueryHere = NamedDependency[SkipValidation[FeedbackQuery]]
+Names = list[str] | None
+Enough = Annotated[int, QueryParameter(ge=1, le=1_000_000, description="Scores that make a share worth a verdict")]
+
+
+def feedback_query(
+    run: Annotated[Names, QueryParameter(required=False, description="Run ids")] = None,
+    thread: Annotated[Names, QueryParameter(required=False, description="Thread ids")] = None,
+    assistant: Annotated[Names, QueryParameter(required=False, description="Assistant ids")] = None,
+    version: Annotated[list[int] | None, QueryParameter(required=False, description="Assistant versions")] = None,
+    key: Annotated[Names, QueryParameter(required=False, description="Feedback keys")] = None,
+    subject: Annotated[Names, QueryParameter(required=False, description="Who answered (`user_id`)")] = None,
+    feedback_source: Annotated[
+        Names, QueryParameter(name="source", required=False, description="`api`, `app` or `model`")
+    ] = None,
+    since: Annotated[str | None, QueryParameter(required=False, description="From this time on (ISO 8601)")] = None,
+    until: Annotated[str | None, QueryParameter(required=False, description="Before this time (ISO 8601)")] = None,
+    min_score: FromQuery[float | None] = None,
+    max_score: FromQuery[float | None] = None,
+    text: Annotated[
+        str | None, QueryParameter(required=False, description="Part of a comment, value or correction")
+    ] = None,
+    has_comment: FromQuery[bool | None] = None,
+    has_score: FromQuery[bool | None] = None,
+    has_correction: FromQuery[bool | None] = None,
+) -> FeedbackQuery:
+    """What the query says of which answers."""
+    return FeedbackQuery(
+        run=run, thread=thread, assistant=assistant, version=version, key=key, subject=subject,
+        source=feedback_source, since=since, until=until, min_score=min_score, max_score=max_score, text=text,
+        has_comment=has_comment, has_score=has_score, has_correction=has_correction,
+    )  # fmt: skip
+
+
+@get(
+    "/feedback/search",
+    tags=TAGS,
+    summary="Search answers",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+)
+async def search_feedback(
+    feedback_query: QueryHere,
+    feedback_reading: ReadingHere,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 100,
+    cursor: Annotated[
+        str | None, QueryParameter(required=False, description="`next_cursor` of the page before")
+    ] = None,
+) -> FeedbackPage:
+    """The answers that fit all of the filters, newest first, a page at a time."""
+    return await feedback_reading.page(feedback_query, limit, cursor)
+
+
+@get(
+    "/feedback/statistics",
+    tags=TAGS,
+    summary="Count answers",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+)
+async def count_feedback(
+    feedback_query: QueryHere,
+    feedback_statistics: StatisticsHere,
+    by: Annotated[
+        list[Dimension] | None,
+        QueryParameter(required=False, description="What to tell apart besides keys: `assistant`, `version`, `day`"),
+    ] = None,
+    enough: Enough = ENOUGH,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_GROUPS)] = 1000,
+) -> list[Statistic]:
+    """Counts, mean and share of positives of the answers that fit, with the interval in which the true share is."""
+    return await feedback_statistics.groups(feedback_query, by or (), enough, limit)
+
+
+@get(
+    "/feedback/comparison",
+    tags=TAGS,
+    summary="Compare two versions",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+)
+async def compare_versions(
+    feedback_query: QueryHere,
+    feedback_statistics: StatisticsHere,
+    baseline: Annotated[int, QueryParameter(ge=0, le=2**31 - 1, description="The version to compare with")],
+    candidate: Annotated[int, QueryParameter(ge=0, le=2**31 - 1, description="The version in question")],
+    enough: Enough = ENOUGH,
+) -> Comparison:
+    """Whether an assistant's newer version is better for one key, worse, or not shown to be either."""
+    return await feedback_statistics.comparison(feedback_query, baseline, candidate, enough)
+
+
+READING_ROUTES = [search_feedback, count_feedback, compare_versions]
+
+
+def reading_router(reading: Reading, statistics: Statistics, more: dict[str, Any] | None = None) -> Router:
+    """The routes for those who read and look after answers."""
+    rooms = {"feedback_reading": reading, "feedback_statistics": statistics, **(more or {})}
+    given = {name: Provide(_giving(room), sync_to_thread=False, use_cache=True) for name, room in rooms.items()}
+    return Router(
+        "/api/v1",
+        route_handlers=READING_ROUTES,
+        dependencies={"feedback_query": Provide(feedback_query, sync_to_thread=False), **given},
+        exception_handlers=FAILURES,
+    )
+
+
+def _giving(room: Any) -> Any:
+    return lambda: room

@@ -48,7 +48,7 @@ def _problem(request: Request[Any, Any, Any], problem: dict[str, Any]) -> str:
 def _allowed(request: Request[Any, Any, Any], field: str) -> list[str]:
     """The texts that a field of the request's body, or a query parameter, may be."""
     data = request.route_handler.parsed_data_field
-    in_body = get_type_hints(data.annotation).get(field) if data else None
+    in_body = get_type_hints(data.annotation).get(field) if data and isinstance(data.annotation, type) else None
     parameter = request.route_handler.parsed_fn_signature.parameters.get(field)
     return _literals(in_body or (parameter.annotation if parameter else None))
 

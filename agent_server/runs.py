@@ -45,7 +45,9 @@ from agent_server.broker import Broker
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, Conflict, NotFound, ThreadBusy
 from agent_server.run_records import RUN_COLUMNS, Claim, Ending, Record, claim_of, record_of, run_kwargs, run_of
-from agent_server.schema import CancelAction, Run, RunCreate, RunStatus, ThreadStatus, canonical_id
+from agent_server.run_search import chosen_runs, runs_of_thread
+from agent_server.run_threads import as_text, drop_temporary, settle_thread, take_thread_if_there, write_thread_state
+from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads import insert_thread, merge_metadata, touch_thread
 
 QUEUE = "runs"
@@ -83,6 +85,12 @@ class Runs:
         await self.announce(overtaken)
         return run
 
+    async def create_many(self, bodies: Sequence[RunCreate], base_url: str) -> list[Run]:
+        """New pending runs, each on a temporary thread of its own: all of them, or none. Errors as for `create`."""
+        runs = await self._database.write(lambda c: [self.insert(c, body, None, base_url)[0] for body in bodies])
+        await self.announce({})
+        return runs
+
     def insert(self, connection: Connection, body: RunCreate, thread_id: str | None, base_url: str) -> Begun:
         """As `create`, as part of a unit of work; `announce` what it overtook once that is durable."""
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
@@ -110,20 +118,7 @@ class Runs:
     async def of_thread(self, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
         """The thread's runs, the newest first; `NotFound` where there is no such thread."""
         key = canonical_id(thread_id, "thread")
-
-        def work(connection: Connection) -> list[Row]:
-            if not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id AND temporary = 0", id=key):
-                raise NotFound(f"Thread with ID {key} not found")
-            return connection.all(
-                f"""SELECT {RUN_COLUMNS} FROM runs WHERE thread_id = :id AND (:status = '' OR status = :status)
-                ORDER BY created_at DESC, run_id DESC LIMIT :limit OFFSET :offset""",
-                id=key,
-                status=status or "",
-                limit=limit,
-                offset=offset,
-            )
-
-        return [run_of(row) for row in await self._database.read(work)]
+        return await self._database.read(lambda c: runs_of_thread(c, key, limit, offset, status))
 
     async def cancel(self, run_id: str, thread_id: str | None, action: CancelAction) -> None:
         """Ask for the run's end. A pending run ends here; a running one as soon as its worker has stopped it.
@@ -134,12 +129,23 @@ class Runs:
         key = record.run.run_id
 
         def work(connection: Connection) -> Cancelled:
-            _take_thread_if_there(connection, record.run.thread_id)
-            cancelled = _cancel(connection, [key], action)
+            cancelled = _cancel_on_thread(connection, record.run.thread_id, [key], action)
             if not cancelled:
                 raise Conflict(f"Run {key} has already ended; only a pending or a running run can be cancelled")
-            if not (cancelled[key] and _drop_temporary(connection, record.run.thread_id)):
-                _settle_thread(connection, record.run.thread_id, "interrupted" if action == "interrupt" else "idle")
+            return cancelled
+
+        await self._tell(await self._database.write(work))
+
+    async def cancel_many(self, which: RunsCancel, action: CancelAction) -> None:
+        """As `cancel`, for all runs that `which` names, in one unit. `NotFound` where none of them is at work."""
+        chosen = chosen_runs(which)
+
+        def work(connection: Connection) -> Cancelled:
+            cancelled: Cancelled = {}
+            for thread_id, run_ids in chosen(connection).items():
+                cancelled |= _cancel_on_thread(connection, thread_id, run_ids, action)
+            if not cancelled:
+                raise NotFound("No matching runs to cancel: only pending and running runs can be cancelled")
             return cancelled
 
         await self._tell(await self._database.write(work))
@@ -204,18 +210,18 @@ class Runs:
 
         def work(connection: Connection) -> bool:
             run = claim.run
-            _take_thread_if_there(connection, run.thread_id)
+            take_thread_if_there(connection, run.thread_id)
             changed = connection.execute(
                 f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
                     lease_token = NULL, lease_until = NULL WHERE {_HELD}""",
                 status=ending.status,
-                output=_text(ending.output),
-                error=_text(ending.error),
+                output=as_text(ending.output),
+                error=as_text(ending.error),
                 **_held(claim),
             )
             if not changed:
                 raise LeaseLost(f"Run {run.run_id} has another worker")
-            return not _drop_temporary(connection, run.thread_id) and _write_thread_state(
+            return not drop_temporary(connection, run.thread_id) and write_thread_state(
                 connection, run.thread_id, ending
             )
 
@@ -236,11 +242,11 @@ class Runs:
         """Delete a run that was rolled back; its thread has `values` again. `LeaseLost` where it is no longer ours."""
 
         def work(connection: Connection) -> None:
-            _take_thread_if_there(connection, claim.run.thread_id)
+            take_thread_if_there(connection, claim.run.thread_id)
             if not connection.execute(f"DELETE FROM runs WHERE {_HELD}", **_held(claim)):
                 raise LeaseLost(f"Run {claim.run.run_id} has another worker")
-            if not _drop_temporary(connection, claim.run.thread_id):
-                _write_thread_state(connection, claim.run.thread_id, Ending("interrupted", "idle", values))
+            if not drop_temporary(connection, claim.run.thread_id):
+                write_thread_state(connection, claim.run.thread_id, Ending("interrupted", "idle", values))
 
         await self._database.write(work)
         await self._broker.notify(QUEUE)
@@ -331,6 +337,17 @@ def _cancel(connection: Connection, run_ids: Sequence[str], action: CancelAction
     return cancelled
 
 
+def _cancel_on_thread(
+    connection: Connection, thread_id: str, run_ids: Sequence[str], action: CancelAction
+) -> Cancelled:
+    """Cancel those of the thread's runs that have not ended, and leave the thread in the state that this brings."""
+    take_thread_if_there(connection, thread_id)
+    cancelled = _cancel(connection, run_ids, action)
+    if cancelled and not (all(cancelled.values()) and drop_temporary(connection, thread_id)):
+        settle_thread(connection, thread_id, "interrupted" if action == "interrupt" else "idle")
+    return cancelled
+
+
 def _insert(
     connection: Connection, body: RunCreate, assistant: AssistantRef, thread_id: str, temporary: bool, base_url: str
 ) -> Run:
@@ -359,42 +376,3 @@ def _insert(
     if not body.after_seconds:
         connection.execute("UPDATE threads SET status = 'busy' WHERE thread_id = :id", id=thread_id)
     return run_of(row)
-
-
-def _take_thread_if_there(connection: Connection, thread_id: str) -> None:
-    connection.execute("UPDATE threads SET updated_at = now_us() WHERE thread_id = :id", id=thread_id)
-
-
-def _drop_temporary(connection: Connection, thread_id: str) -> bool:
-    """Whether the thread was a temporary one, which goes with its only run."""
-    return bool(connection.execute("DELETE FROM threads WHERE thread_id = :id AND temporary = 1", id=thread_id))
-
-
-def _write_thread_state(connection: Connection, thread_id: str, ending: Ending) -> bool:
-    """Whether another run waits for the thread, now that this one has left it in the state that it came to."""
-    connection.execute(
-        """UPDATE threads SET state = COALESCE(:state, state), interrupts = :interrupts, error = :error,
-            state_updated_at = now_us() WHERE thread_id = :id""",
-        state=_text(ending.values),
-        interrupts=ending.interrupts.decode(),
-        error=ending.error.decode(),
-        id=thread_id,
-    )
-    return _settle_thread(connection, thread_id, ending.thread_status)
-
-
-def _settle_thread(connection: Connection, thread_id: str, status: ThreadStatus) -> bool:
-    """Write the thread's status after a run has left it; whether it is `busy`, since another one waits or works."""
-    settled = connection.one(
-        """UPDATE threads SET status = CASE WHEN EXISTS (
-            SELECT 1 FROM runs WHERE thread_id = :id
-            AND (status = 'running' OR (status = 'pending' AND start_at <= now_us()))
-        ) THEN 'busy' ELSE :status END WHERE thread_id = :id RETURNING status""",
-        id=thread_id,
-        status=status,
-    )
-    return settled is not None and settled["status"] == "busy"
-
-
-def _text(json: bytes | None) -> str | None:
-    return None if json is None else json.decode()

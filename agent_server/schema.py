@@ -30,6 +30,18 @@ EMPTY = Raw(b"{}")
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 Offset = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
+RunField = Literal[
+    "run_id",
+    "thread_id",
+    "assistant_id",
+    "created_at",
+    "updated_at",
+    "status",
+    "metadata",
+    "kwargs",
+    "multitask_strategy",
+]
+
 FeedbackKey = Annotated[str, Meta(min_length=1, max_length=180)]
 FeedbackKeys = Annotated[list[FeedbackKey], Meta(max_length=100)]
 
@@ -61,6 +73,14 @@ class RunCreate(Struct):
     checkpoint_id: str | None = None
     durability: Durability | None = None
     checkpoint_during: bool | None = None
+
+
+class RunsCancel(Struct):
+    """The body of `POST /runs/cancel`: runs of one thread, or all with a status."""
+
+    status: Literal["pending", "running", "all"] | None = None
+    thread_id: str | None = None
+    run_ids: Annotated[list[str], Meta(max_length=1000)] | None = None
 
 
 class RunKwargs(Struct):

@@ -6,6 +6,7 @@ from litestar.types import ControllerRouterHandler
 from agent_server.routes.assistants import HANDLERS as ASSISTANTS
 from agent_server.routes.crons import HANDLERS as CRONS
 from agent_server.routes.operation import AgentServerOperation
+from agent_server.routes.run_batches import HANDLERS as RUN_BATCHES
 from agent_server.routes.run_feedback import HANDLERS as RUN_FEEDBACK
 from agent_server.routes.runs import HANDLERS as RUNS
 from agent_server.routes.stateless_runs import HANDLERS as STATELESS_RUNS
@@ -20,6 +21,7 @@ ROUTE_HANDLERS: list[ControllerRouterHandler] = [
     *THREAD_STATES,
     *RUNS,
     *STATELESS_RUNS,
+    *RUN_BATCHES,
     *RUN_FEEDBACK,
     *CRONS,
 ]

@@ -11,10 +11,13 @@ from litestar.types import ASGIApp
 
 from agent_server.config import Config
 from agent_server.routes.base_url import base_url
+from agent_server.routes.json_answers import answers, any_fields_of, json_answer, selected
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
 from agent_server.runs import Runs
-from agent_server.schema import CancelAction, Run, RunCreate, RunStatus
+from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
 from agent_server.streams import RunStreams, modes_in
+
+_RUNS = answers(list[any_fields_of(Run)], "The runs, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 
 LastEventId = Annotated[
     str | None,
@@ -69,16 +72,18 @@ async def wait_run(
     return joined(streams.answer(run.run_id), locations(run, "join"), runs, run, data.on_disconnect == "cancel")
 
 
-@get("/threads/{thread_id:str}/runs", tags=["runs"])
+@get("/threads/{thread_id:str}/runs", tags=["runs"], responses=_RUNS)
 async def list_runs(
     thread_id: FromPath[str],
     runs: NamedDependency[Runs],
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 10,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31 - 1)] = 0,
     status: FromQuery[RunStatus | None] = None,
-) -> list[Run]:
-    """The thread's runs, the newest first."""
-    return await runs.of_thread(thread_id, limit, offset, status)
+    select: FromQuery[list[RunField] | None] = None,
+) -> Response[bytes]:
+    """The thread's runs, the newest first; of each only the fields in `select`, where there are any."""
+    found = await runs.of_thread(thread_id, limit, offset, status)
+    return json_answer([selected(run, select) for run in found])
 
 
 @get("/threads/{thread_id:str}/runs/{run_id:str}", tags=["runs"])

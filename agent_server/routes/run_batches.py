@@ -1,0 +1,42 @@
+"""`/runs/batch` and `/runs/cancel`: several runs at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, JSONBody
+
+from agent_server.config import Config
+from agent_server.errors import Invalid
+from agent_server.routes.base_url import base_url
+from agent_server.runs import Runs
+from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel
+
+MOST = 1000
+"""Runs in one batch."""
+
+
+@post("/runs/batch", tags=["stateless runs"], status_code=200)
+async def create_run_batch(
+    data: JSONBody[list[RunCreate]],
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    server_config: NamedDependency[Config],
+) -> list[Run]:
+    """Start runs in the background, each on a thread of its own: all of them, or none."""
+    if not 1 <= len(data) <= MOST:
+        raise Invalid(f"The batch has {len(data)} runs; send from 1 to {MOST}")
+    return await runs.create_many(data, base_url(request, server_config))
+
+
+@post("/runs/cancel", tags=["runs"], status_code=204)
+async def cancel_runs(
+    data: JSONBody[RunsCancel], runs: NamedDependency[Runs], action: FromQuery[CancelAction] = "interrupt"
+) -> None:
+    """Stop the runs with these ids on a thread, or all with a status; 404 where none of them is at work."""
+    await runs.cancel_many(data, action)
+
+
+HANDLERS = [create_run_batch, cancel_runs]

@@ -17,6 +17,7 @@ from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
 from feedback.database import Database
+from feedback.export import Exports
 from feedback.key_configs import KeyConfigs
 from feedback.keyring import KeyRing
 from feedback.logs import RedactTokens
@@ -68,6 +69,7 @@ class FeedbackPlugin(InitPlugin):
         self.store = FeedbackStore(database, self.runs)
         self.reading = Reading(database)
         self.statistics = Statistics(database)
+        self.exports = Exports(database, self.reading, self.runs)
         self._serve_root_info = serve_root_info
 
     @property
@@ -78,7 +80,7 @@ class FeedbackPlugin(InitPlugin):
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """The app's configuration, with the routes and the lifespan of feedback."""
         app_config.route_handlers.extend(langsmith_routers(self._dependencies(), self._serve_root_info))
-        app_config.route_handlers.append(reading_router(self.reading, self.statistics))
+        app_config.route_handlers.append(reading_router(self.reading, self.statistics, self.exports))
         app_config.plugins.append(JsonUnions())
         app_config.lifespan.append(self._lifespan)
         return app_config

@@ -16,8 +16,8 @@ from msgspec import Struct
 from feedback.database import Database, Row
 from feedback.errors import Invalid
 from feedback.limits import check_name, check_number, check_text, parse_time, run_name, to_micros
+from feedback.rows import COLUMNS, feedback_of
 from feedback.schema import Feedback
-from feedback.store import COLUMNS, feedback_of
 
 MAX_PAGE = 1000
 MAX_NAMES = 1000

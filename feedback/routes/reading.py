@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from litestar import Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery, QueryParameter, SkipValidation
+from litestar.response import Stream
 
+from feedback.export import CSV_TYPE, JSONL_TYPE, Exports, Format
 from feedback.reading import MAX_PAGE, FeedbackPage, FeedbackQuery, Reading
 from feedback.routes.failures import FAILURES
 from feedback.routes.openapi import FeedbackOperation, failures
@@ -16,6 +18,7 @@ from feedback.stats import ENOUGH, MAX_GROUPS, Comparison, Dimension, Statistic,
 TAGS = ["Reading feedback"]
 ReadingHere = NamedDependency[SkipValidation[Reading]]
 StatisticsHere = NamedDependency[SkipValidation[Statistics]]
+ExportsHere = NamedDependency[SkipValidation[Exports]]
 QueryHere = NamedDependency[SkipValidation[FeedbackQuery]]
 Names = list[str] | None
 Enough = Annotated[int, QueryParameter(ge=1, le=1_000_000, description="Scores that make a share worth a verdict")]
@@ -108,12 +111,34 @@ async def compare_versions(
     return await feedback_statistics.comparison(feedback_query, baseline, candidate, enough)
 
 
-READING_ROUTES = [search_feedback, count_feedback, compare_versions]
+@get(
+    "/feedback/export",
+    tags=TAGS,
+    summary="Export answers",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+    description="`csv`, `jsonl`, or what TRL's trainers take: `kto` from scores, `dpo` and `sft` from corrections.",
+)
+async def export_feedback(
+    feedback_query: QueryHere,
+    feedback_exports: ExportsHere,
+    form: Annotated[Format, QueryParameter(name="format", required=False)] = "jsonl",
+) -> Stream:
+    """All the answers that fit, oldest first, as a stream."""
+    file = "csv" if form == "csv" else f"{form}.jsonl" if form != "jsonl" else "jsonl"
+    return Stream(
+        feedback_exports.stream(feedback_query, form),
+        media_type=CSV_TYPE if form == "csv" else JSONL_TYPE,
+        headers={"Content-Disposition": f'attachment; filename="feedback.{file}"', "X-Content-Type-Options": "nosniff"},
+    )
 
 
-def reading_router(reading: Reading, statistics: Statistics, more: dict[str, Any] | None = None) -> Router:
-    """The routes for those who read and look after answers."""
-    rooms = {"feedback_reading": reading, "feedback_statistics": statistics, **(more or {})}
+READING_ROUTES = [search_feedback, count_feedback, compare_versions, export_feedback]
+
+
+def reading_router(reading: Reading, statistics: Statistics, exports: Exports) -> Router:
+    """The routes for those who read answers."""
+    rooms = {"feedback_reading": reading, "feedback_statistics": statistics, "feedback_exports": exports}
     given = {name: Provide(_giving(room), sync_to_thread=False, use_cache=True) for name, room in rooms.items()}
     return Router(
         "/api/v1",

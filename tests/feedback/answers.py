@@ -9,7 +9,7 @@ from typing import Any
 
 from feedback import FeedbackPlugin
 from feedback.limits import to_micros
-from feedback.store import COLUMNS
+from feedback.rows import COLUMNS
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -124,6 +124,7 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
         "/api/v1/feedback/tokens",
         "/api/v1/feedback/tokens/{token}",
         "/api/v1/feedback/comparison",
+        "/api/v1/feedback/export",
         "/api/v1/feedback/search",
         "/api/v1/feedback/statistics",
         "/api/v1/info",

@@ -1,0 +1,94 @@
+"""Messages: a run's input and output as the conversation that training takes.
+
+The shapes are those of chat templates, which TRL's conversational formats use: `{"role", "content"}`, with `tool_calls`
+as OpenAI writes them. Read are LangChain's (`type`: human, ai, …) and OpenAI's (`role`) own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from feedback.runs import RunFacts
+
+Message = dict[str, Any]
+ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "developer": "system"}
+ANSWER_FIELDS = ("content", "text", "answer", "output", "response", "completion", "corrected", "correction")
+
+
+def conversation(facts: RunFacts) -> tuple[list[Message], list[Message]] | None:
+    """What the run was asked, with all that was said before, and what it answered; nothing without an answer."""
+    said = _messages(facts.output)
+    if said is None:
+        asked = _messages(facts.input) or _spoken("user", facts.input)
+        answered = _spoken("assistant", facts.output)
+        return (asked, answered) if asked and answered else None
+    turns = [at for at, message in enumerate(said) if message["role"] == "user"]
+    prompt, completion = (said[: turns[-1] + 1], said[turns[-1] + 1 :]) if turns else ([], said)
+    prompt = prompt or _messages(facts.input) or _spoken("user", facts.input)
+    return (prompt, completion) if prompt and any(one["role"] == "assistant" for one in completion) else None
+
+
+def corrected(correction: Any) -> list[Message] | None:
+    """What should have been answered; nothing where the correction does not say."""
+    messages = _messages(correction)
+    if messages is not None:
+        return [message for message in messages if message["role"] != "user"] or None
+    if isinstance(correction, dict):
+        for name in ANSWER_FIELDS:
+            if isinstance(correction.get(name), str) and correction[name]:
+                return _spoken("assistant", correction[name])
+    return _spoken("assistant", correction) or None
+
+
+def _messages(value: Any) -> list[Message] | None:
+    """The messages in a graph's state, or in a list of them."""
+    if isinstance(value, dict):
+        value = value.get("messages")
+    if isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list):
+        return None
+    found = [_message(one) for one in value]
+    return [one for one in found if one is not None] or None
+
+
+def _message(value: Any) -> Message | None:
+    if isinstance(value, str):
+        return {"role": "user", "content": value}
+    if not isinstance(value, dict):
+        return None
+    role = ROLES.get(str(value.get("type")), value.get("role"))
+    role = ROLES.get(str(role), role)
+    if not isinstance(role, str):
+        return None
+    message: Message = {"role": role, "content": _text(value.get("content"))}
+    if calls := [_call(call) for call in value.get("tool_calls") or () if isinstance(call, dict)]:
+        message["tool_calls"] = calls
+    if role == "tool" and isinstance(value.get("name"), str):
+        message["name"] = value["name"]
+    return message
+
+
+def _call(call: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(call.get("function"), dict):
+        return {"type": "function", "function": call["function"]}
+    return {"type": "function", "function": {"name": call.get("name"), "arguments": call.get("args")}}
+
+
+def _text(content: Any) -> str:
+    """The text of a message's content, which may come in blocks."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(_text(block.get("text") if isinstance(block, dict) else block) for block in content)
+    return ""
+
+
+def _spoken(role: str, value: Any) -> list[Message]:
+    if value is None or value in ("", {}, []):
+        return []
+    if isinstance(value, dict) and len(value) == 1 and isinstance(only := next(iter(value.values())), str):
+        value = only
+    return [{"role": role, "content": value if isinstance(value, str) else msgspec.json.encode(value).decode()}]

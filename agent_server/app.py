@@ -35,6 +35,7 @@ from agent_server.run_records import Record
 from agent_server.runs import Runs
 from agent_server.streams import RunStreams
 from agent_server.thread_states import ThreadStates
+from agent_server.thread_streams import ThreadStreams
 from agent_server.thread_sweeper import sweep_threads
 from agent_server.threads import Threads
 from agent_server.worker import Worker
@@ -70,6 +71,7 @@ class AgentServerPlugin(InitPlugin):
         self._streams = RunStreams(
             self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event
         )
+        self._thread_streams = ThreadStreams(self._threads, self._runs, self._streams, self._broker)
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
         self._info = dict(info or {})
         around = Surroundings(
@@ -116,6 +118,7 @@ class AgentServerPlugin(InitPlugin):
             ("crons", self._crons),
             ("streams", self._streams),
             ("run_feedback", self._run_feedback),
+            ("thread_streams", self._thread_streams),
             ("info_extra", self._info),
         ]
 

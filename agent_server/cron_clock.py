@@ -76,7 +76,7 @@ class CronClock:
                 started += 1
                 run, overtaken = begun
                 log.info("cron_fired", run_id=run.run_id, thread_id=run.thread_id)
-                await self._runs.announce(overtaken)
+                await self._runs.announce(overtaken, run.thread_id)
         return started
 
     def _fire_next(self, connection: Connection) -> tuple[bool, Begun | None]:

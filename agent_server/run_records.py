@@ -55,6 +55,8 @@ class Record(Struct):
     kwargs: RunKwargs
     output: bytes | None
     error: bytes | None
+    changed_at: int = 0
+    """When its status changed last, in microseconds since 1970."""
 
 
 def run_kwargs(body: RunCreate, assistant: AssistantRef, temporary: bool) -> RunKwargs:
@@ -114,6 +116,7 @@ def record_of(row: Row) -> Record:
         kwargs=_kwargs_decoder.decode(row["kwargs"]),
         output=row["output"].encode() if row["output"] is not None else None,
         error=row["error"].encode() if row["error"] not in (None, "null") else None,
+        changed_at=row["updated_at"],
     )
 
 

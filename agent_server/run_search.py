@@ -27,6 +27,39 @@ def runs_of_thread(connection: Connection, thread_id: str, limit: int, offset: i
     return [run_of(row) for row in rows]
 
 
+class ThreadNews:
+    """What somebody who listens to a thread has not heard of yet."""
+
+    def __init__(self, thread_id: str, since: int, heard: set[str] | None = None) -> None:
+        self.thread_gone = False
+        self._thread_id = thread_id
+        self._since = since
+        self._heard = heard or set()
+
+    def next_run(self, connection: Connection) -> str | None:
+        """The next run to hear of: those that ended since in the order of their ends, the one at work, the one that
+        starts next. Nothing while there is none, or once the thread is gone."""
+        self.thread_gone = not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id", id=self._thread_id)
+        rows = connection.all(_NEWS, id=self._thread_id, since=self._since)
+        self._heard &= {row["run_id"] for row in rows}
+        unheard = next((row["run_id"] for row in rows if row["run_id"] not in self._heard), None)
+        if unheard is None:  # so that the next look need not read all of these again
+            self._since = max([self._since, *(row["updated_at"] for row in rows if row["rank"] == 0)])
+        return unheard
+
+    def hear(self, run_id: str) -> None:
+        """Take the run for heard."""
+        self._heard.add(run_id)
+
+
+_NEWS = """
+    SELECT run_id, updated_at, CASE status WHEN 'running' THEN 1 WHEN 'pending' THEN 2 ELSE 0 END AS rank FROM runs
+    WHERE thread_id = :id AND (
+        status = 'running' OR (status = 'pending' AND start_at <= now_us())
+        OR (status NOT IN ('pending', 'running') AND attempt > 0 AND updated_at >= :since)
+    ) ORDER BY rank, CASE WHEN status = 'pending' THEN start_at ELSE updated_at END, run_id"""
+
+
 def chosen_runs(which: RunsCancel) -> Callable[[Connection], RunsByThread]:
     """Finds the runs to cancel that have not ended: by thread, and the threads in one order, in which all units take
     them. `Invalid` where the request names neither or both of the two ways to choose."""

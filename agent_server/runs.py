@@ -36,6 +36,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 from uuid_utils import uuid7
@@ -45,7 +46,7 @@ from agent_server.broker import Broker
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, Conflict, NotFound, ThreadBusy
 from agent_server.run_records import RUN_COLUMNS, Claim, Ending, Record, claim_of, record_of, run_kwargs, run_of
-from agent_server.run_search import chosen_runs, runs_of_thread
+from agent_server.run_search import ThreadNews, chosen_runs, runs_of_thread
 from agent_server.run_threads import as_text, drop_temporary, settle_thread, take_thread_if_there, write_thread_state
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads import insert_thread, merge_metadata, touch_thread
@@ -82,7 +83,7 @@ class Runs:
         `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
         """
         run, overtaken = await self._database.write(lambda c: self.insert(c, body, thread_id, base_url))
-        await self.announce(overtaken)
+        await self.announce(overtaken, run.thread_id)
         return run
 
     async def create_many(self, bodies: Sequence[RunCreate], base_url: str) -> list[Run]:
@@ -102,9 +103,11 @@ class Runs:
         overtaken = _make_way(connection, on_thread, body)
         return _insert(connection, body, assistant, on_thread, temporary, base_url), overtaken
 
-    async def announce(self, overtaken: Cancelled) -> None:
-        """Ring for a new run, and for those that it overtook."""
+    async def announce(self, overtaken: Cancelled, thread_id: str | None = None) -> None:
+        """Ring for a new run (on this thread), and for those that it overtook."""
         await self._broker.notify(QUEUE)
+        if thread_id is not None:
+            await self._broker.notify(thread_doorbell(thread_id))
         await self._tell(overtaken)
 
     async def get(self, run_id: str, thread_id: str | None = None) -> Record:
@@ -119,6 +122,17 @@ class Runs:
         """The thread's runs, the newest first; `NotFound` where there is no such thread."""
         key = canonical_id(thread_id, "thread")
         return await self._database.read(lambda c: runs_of_thread(c, key, limit, offset, status))
+
+    async def next_news(self, news: ThreadNews) -> str | None:
+        """The id of the thread's next run that the listener has not heard of, from now on taken for heard."""
+        run_id = await self._database.read(news.next_run)
+        if run_id is not None:
+            news.hear(run_id)
+        return run_id
+
+    async def now(self) -> int:
+        """The database's time."""
+        return int(await self._database.read(lambda c: cast(Row, c.one("SELECT now_us() AS now"))["now"]))
 
     async def cancel(self, run_id: str, thread_id: str | None, action: CancelAction) -> None:
         """Ask for the run's end. A pending run ends here; a running one as soon as its worker has stopped it.
@@ -261,6 +275,11 @@ class Runs:
 def doorbell(run_id: str) -> str:
     """The channel that is rung when somebody asks for the end of this run."""
     return f"run:{run_id}"
+
+
+def thread_doorbell(thread_id: str) -> str:
+    """The channel that is rung when a run is created on this thread."""
+    return f"thread:{thread_id}"
 
 
 # The statements

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from msgspec import Raw
 
-from agent_server.broker import START, Broker, FrameId, SlowSubscriber
+from agent_server.broker import START, Broker, Frame, FrameId, SlowSubscriber
 from agent_server.encoding import encode
 from agent_server.errors import Invalid, NotFound
 from agent_server.feedback_urls import FeedbackUrls
@@ -54,7 +54,7 @@ class RunStreams:
         Raises `SlowSubscriber` where its reader has fallen behind what is kept: its connection is to be cut.
         """
         async for frames in self._broker.subscribe(run_id, after):
-            for chunk in _chunks(one.data for one in frames if _wanted(one.event, modes)):
+            for chunk in chunks(one.data for one in frames if _wanted(one.event, modes)):
                 yield chunk
 
     def replay(self, record: Record, last_event_id: str | None, modes: Sequence[str] = ()) -> AsyncIterator[bytes]:
@@ -62,14 +62,19 @@ class RunStreams:
         return self._replay(record, position(last_event_id), modes)
 
     async def _replay(self, record: Record, after: FrameId, modes: Sequence[str]) -> AsyncIterator[bytes]:
+        async for frames in self.frames(record, after):
+            for chunk in chunks(one.data for one in frames if _wanted(one.event, modes)):
+                yield chunk
+
+    async def frames(self, record: Record, after: FrameId) -> AsyncIterator[Sequence[Frame]]:
+        """The run's frames after `after` to its end, or what is known of its end, where they are no longer kept."""
         run_id = record.run.run_id
         if record.run.status in FINAL and not await self._broker.holds(run_id):
-            for part in await self._ending(record):
-                if _wanted(part.event, modes):
-                    yield frame(part, f"{record.attempt}-{_PAST_ALL}")
+            at = FrameId(record.attempt, _PAST_ALL)
+            yield [Frame(at, part.event, frame(part, str(at))) for part in await self._ending(record)]
         else:
-            async for chunk in self.follow(run_id, after, modes):
-                yield chunk
+            async for frames in self._broker.subscribe(run_id, after):
+                yield frames
 
     async def answer(self, run_id: str) -> AsyncIterator[bytes]:
         """The run's final values as JSON, with `__feedback__`, `__interrupt__` or `__error__` among them, in one chunk;
@@ -134,6 +139,8 @@ class RunStreams:
 
 _PAST_ALL = 10**9
 """The frame number of events that were never in a log: after all that were."""
+LAST = _PAST_ALL + 1
+"""The frame number of what is said of a run once all its events are: nothing of the run comes after it."""
 
 
 def position(last_event_id: str | None) -> FrameId:
@@ -177,7 +184,7 @@ CHUNK_BYTES = 256 * 1024
 """About how much of a stream is handed to a connection at once: a client that is far behind costs no more memory."""
 
 
-def _chunks(frames: Iterable[bytes]) -> Iterator[bytes]:
+def chunks(frames: Iterable[bytes]) -> Iterator[bytes]:
     """The frames, joined, but no more of them than `CHUNK_BYTES` takes (or one, if it is larger)."""
     ready: list[bytes] = []
     size = 0

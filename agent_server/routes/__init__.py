@@ -12,6 +12,7 @@ from agent_server.routes.runs import HANDLERS as RUNS
 from agent_server.routes.stateless_runs import HANDLERS as STATELESS_RUNS
 from agent_server.routes.system import HANDLERS as SYSTEM
 from agent_server.routes.thread_states import HANDLERS as THREAD_STATES
+from agent_server.routes.thread_streams import HANDLERS as THREAD_STREAMS
 from agent_server.routes.threads import HANDLERS as THREADS
 
 ROUTE_HANDLERS: list[ControllerRouterHandler] = [
@@ -19,6 +20,7 @@ ROUTE_HANDLERS: list[ControllerRouterHandler] = [
     *ASSISTANTS,
     *THREADS,
     *THREAD_STATES,
+    *THREAD_STREAMS,
     *RUNS,
     *STATELESS_RUNS,
     *RUN_BATCHES,

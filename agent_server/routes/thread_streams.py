@@ -1,0 +1,52 @@
+"""`/threads/{thread_id}/stream`: all that the thread's runs say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+from litestar.types import ASGIApp
+
+from agent_server.errors import Invalid
+from agent_server.routes.run_responses import STREAM, cut_where_slow
+from agent_server.routes.runs import LastEventId
+from agent_server.sse import stream_response
+from agent_server.streams import RunStreams
+from agent_server.thread_streams import ThreadStreamMode, ThreadStreams
+
+
+@get("/threads/{thread_id:str}/stream", tags=["threads"], responses=STREAM)
+async def join_thread_stream(
+    thread_id: FromPath[str],
+    thread_streams: NamedDependency[ThreadStreams],
+    streams: NamedDependency[RunStreams],
+    last_event_id: LastEventId = None,
+    stream_modes: FromQuery[list[str] | None] = None,
+    stream_mode: FromQuery[list[str] | None] = None,
+) -> ASGIApp:
+    """The events of the thread's runs, from now on or after `Last-Event-ID` (`-`: all that are kept), without end.
+
+    `run_modes` (the default) is all events, `lifecycle` the first and the last of each run. The Python client says
+    `stream_mode` for `stream_modes`.
+    """
+    modes = _modes([*(stream_modes or ()), *(stream_mode or ())])
+    frames = await thread_streams.follow(thread_id, last_event_id, modes)
+    query = "&".join(f"stream_modes={mode}" for mode in modes)
+    location = {"Location": f"/threads/{thread_id}/stream?{query}"}  # where to come back after a broken connection
+    return cut_where_slow(stream_response(frames, location, streams.closing), thread_id)
+
+
+def _modes(query: Sequence[str]) -> list[ThreadStreamMode]:
+    """The modes that the values of the query name, each of which may be several with commas between them."""
+    names = [name.strip() for value in query for name in value.split(",") if name.strip()]
+    known: dict[str, ThreadStreamMode] = {mode: mode for mode in get_args(ThreadStreamMode)}
+    for name in names:
+        if name not in known:
+            raise Invalid(f"Invalid stream mode: {name}. It must be one of {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names)] or ["run_modes"]
+
+
+HANDLERS = [join_thread_stream]

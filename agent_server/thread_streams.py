@@ -1,0 +1,130 @@
+"""The stream of a thread: the events of all its runs, one run after the other, for as long as somebody listens.
+
+It has no log of its own. A ring of `thread:<id>` says that a run was created; the rows say which run is next, and the
+events are read from that run's log. An event's id is `<run id>/<its id in the run>`, so a `Last-Event-ID` says where to
+go on without anything being kept for the thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from agent_server.broker import START, Broker, Frame, FrameId
+from agent_server.errors import Invalid, NotFound
+from agent_server.run_records import Record
+from agent_server.run_search import ThreadNews
+from agent_server.runs import FINAL, Runs, thread_doorbell
+from agent_server.schema import StreamPart, canonical_id
+from agent_server.sse import frame
+from agent_server.streams import LAST, RunStreams, chunks
+from agent_server.threads import Threads
+
+ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
+LOOK_SECONDS = 1.0
+"""How often a stream looks for the next run without being rung: for delayed runs, and for those of other processes."""
+
+
+class Place(NamedTuple):
+    """Where a reader of a thread's stream stopped: after this event of this run."""
+
+    run_id: str
+    after: FrameId
+
+
+class ThreadStreams:
+    """The streams of threads, by thread id."""
+
+    def __init__(self, threads: Threads, runs: Runs, streams: RunStreams, broker: Broker) -> None:
+        self._threads = threads
+        self._runs = runs
+        self._streams = streams
+        self._broker = broker
+
+    async def follow(
+        self, thread_id: str, last_event_id: str | None, modes: Sequence[ThreadStreamMode]
+    ) -> AsyncIterator[bytes]:
+        """The thread's events, without end: of the runs at work from their first, or all after `last_event_id`.
+
+        `-`, `-1` or `0` as `last_event_id` stands for all that is still kept. Every run's events end with `metadata`
+        `{"status": "run_done", "run_id"}`. `NotFound` for an unknown thread, `Invalid` for an id that is none of ours.
+        """
+        key = canonical_id(thread_id, "thread")
+        place = _place(last_event_id)
+        await self._threads.get(key)
+        return self._follow(key, place, modes)
+
+    async def _follow(
+        self, thread_id: str, place: Place | Literal["start"] | None, modes: Sequence[ThreadStreamMode]
+    ) -> AsyncIterator[bytes]:
+        async with self._broker.listen(thread_doorbell(thread_id)) as bell:
+            news = ThreadNews(thread_id, await self._runs.now())
+            if isinstance(place, Place):
+                news = ThreadNews(thread_id, await self._resumed(place, thread_id), {place.run_id})
+                async for chunk in self._run(place.run_id, thread_id, place.after, modes):
+                    yield chunk
+            elif place == "start":
+                news = ThreadNews(thread_id, 0)
+            while not news.thread_gone:
+                run_id = await self._runs.next_news(news)
+                if run_id is None:
+                    await bell.wait(LOOK_SECONDS)
+                elif place != "start" or await self._is_kept(run_id):
+                    async for chunk in self._run(run_id, thread_id, START, modes):
+                        yield chunk
+
+    async def _is_kept(self, run_id: str) -> bool:
+        record = await self._record(run_id)
+        return record is not None and (record.run.status not in FINAL or await self._broker.holds(run_id))
+
+    async def _resumed(self, place: Place, thread_id: str) -> int:
+        """From when on a run that ended is news to a reader who stopped in this one."""
+        record = await self._record(place.run_id, thread_id)
+        if record is None:  # rolled back
+            return (UUID(place.run_id).int >> 80) * 1000
+        return record.changed_at if record.run.status in FINAL else await self._runs.now()
+
+    async def _run(
+        self, run_id: str, thread_id: str, after: FrameId, modes: Sequence[ThreadStreamMode]
+    ) -> AsyncIterator[bytes]:
+        record = await self._record(run_id, thread_id)
+        if record is None or after.number >= LAST:
+            return
+        async for frames in self._streams.frames(record, after):
+            for chunk in chunks(_renamed(run_id, one) for one in frames if _wanted(one, modes)):
+                yield chunk
+        if "state_update" not in modes or len(modes) > 1:
+            done = StreamPart("metadata", {"status": "run_done", "run_id": run_id})
+            yield frame(done, f"{run_id}/{FrameId(max(record.attempt, 1), LAST)}")
+
+    async def _record(self, run_id: str, thread_id: str | None = None) -> Record | None:
+        try:
+            return await self._runs.get(run_id, thread_id)
+        except NotFound:
+            return None
+
+
+def _place(last_event_id: str | None) -> Place | Literal["start"] | None:
+    text = (last_event_id or "").strip()
+    if not text:
+        return None
+    if text in ("-", "-1", "0", "0-0"):
+        return "start"
+    run_id, _, position = text.partition("/")
+    try:
+        return Place(str(UUID(run_id)), FrameId.parse(position))
+    except ValueError:
+        raise Invalid(
+            f"Last-Event-ID {text!r} is not an event id of a thread's stream: send the `id` of the last event that was "
+            "received, or - for all events"
+        ) from None
+
+
+def _wanted(one: Frame, modes: Sequence[ThreadStreamMode]) -> bool:
+    return "run_modes" in modes or ("lifecycle" in modes and one.event == "metadata")
+
+
+def _renamed(run_id: str, one: Frame) -> bytes:
+    """The frame's bytes, with an id that names the run, too."""
+    return b"%bid: %b/%b\r\n\r\n" % (one.data[: one.data.rindex(b"id: ")], run_id.encode(), str(one.id).encode())

@@ -1,0 +1,134 @@
+"""The stream of a thread: its runs one after the other, resumed anywhere, over both databases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from agent_server.errors import Invalid, NotFound
+from agent_server.thread_streams import ThreadStreams
+from tests.agent_server.api import serving
+from tests.agent_server.house import House, open_house, parsed_with_ids, unknown_id, until
+
+Events = list[tuple[str, Any, str]]
+
+
+async def counting(given: Any) -> AsyncGenerator[dict[str, Any], None]:
+    for number in range(given):
+        yield {"n": number}
+
+
+@asynccontextmanager
+async def at_work(database_url: str, keep: float = 120) -> AsyncIterator[tuple[House, ThreadStreams]]:
+    async with open_house(database_url, {"agent": counting}, keep=keep) as house, house.worker():
+        yield house, ThreadStreams(house.threads, house.runs, house.streams, house.broker)
+
+
+async def read(
+    streams: ThreadStreams, thread_id: str, runs: int, after: str | None = None, modes: Sequence[Any] = ("run_modes",)
+) -> Events:
+    """The thread's events until so many runs are done."""
+    events: Events = []
+    stream = await streams.follow(thread_id, after, modes)
+    with anyio.fail_after(20):
+        async for chunk in stream:
+            events += parsed_with_ids(chunk)
+            if sum(is_done(event) for event in events) == runs:
+                break
+    await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
+    return events
+
+
+def is_done(event: tuple[str, Any, str]) -> bool:
+    return event[0] == "metadata" and event[1].get("status") == "run_done"
+
+
+async def ended(house: House, thread_id: str, count: int) -> str:
+    run_id = (await house.run(thread_id, input=count, stream_mode="custom")).run_id
+    await house.streams.until_end(await house.runs.get(run_id))
+    return run_id
+
+
+async def test_thread_stream_has_the_runs_created_while_it_is_read_in_their_order(database_url: str) -> None:
+    async with at_work(database_url) as (house, streams):
+        thread_id = await house.thread()
+        await ended(house, thread_id, 1)
+        seen: Events = []
+
+        async def listen() -> None:
+            seen.extend(await read(streams, thread_id, 3))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(listen)
+            await anyio.sleep(0.2)
+            runs = [(await house.run(thread_id, input=2, stream_mode="custom")).run_id for _ in range(3)]
+        shown = [(name, data.get("run_id") or data["n"]) for name, data, _ in seen]
+        assert shown == [
+            event for run in runs for event in [("metadata", run), ("custom", 0), ("custom", 1), ("metadata", run)]
+        ]
+        assert [event[1] for event in seen if is_done(event)] == [{"status": "run_done", "run_id": run} for run in runs]
+
+
+async def test_thread_stream_goes_on_after_any_event(database_url: str) -> None:
+    async with at_work(database_url) as (house, streams):
+        thread_id = await house.thread()
+        for _ in range(2):
+            await ended(house, thread_id, 2)
+        whole = await read(streams, thread_id, 2, "-")
+        assert len(whole) == 8
+        for position, event in enumerate(whole[:-1]):
+            rest = whole[position + 1 :]
+            assert await read(streams, thread_id, sum(map(is_done, rest)), event[2]) == rest
+
+
+async def test_thread_stream_resumed_after_its_logs_are_gone_tells_how_the_runs_ended(database_url: str) -> None:
+    async with at_work(database_url, keep=0.01) as (house, streams):
+        thread_id = await house.thread()
+        first = await ended(house, thread_id, 1)
+        second = await ended(house, thread_id, 2)
+
+        async def forgotten() -> bool:
+            return not (await house.broker.holds(first) or await house.broker.holds(second))
+
+        await until(forgotten)
+        events = await read(streams, thread_id, 2, f"{first}/1-0")
+        assert [data for name, data, _ in events if name == "values"] == [{"n": 0}, {"n": 1}]
+
+
+async def test_lifecycle_of_a_thread_is_the_first_and_the_last_event_of_each_run(database_url: str) -> None:
+    async with at_work(database_url) as (house, streams):
+        thread_id = await house.thread()
+        run_id = await ended(house, thread_id, 5)
+        events = await read(streams, thread_id, 1, "-1", ["lifecycle"])
+        assert [data for _, data, _ in events] == [
+            {"run_id": run_id, "attempt": 1},
+            {"status": "run_done", "run_id": run_id},
+        ]
+
+
+async def test_thread_stream_ends_with_its_thread(database_url: str) -> None:
+    async with at_work(database_url) as (house, streams):
+        thread_id = await house.thread()
+        stream = await streams.follow(thread_id, None, ["run_modes"])
+        await house.threads.delete(thread_id)
+        with anyio.fail_after(20):
+            assert [chunk async for chunk in stream] == []
+
+
+async def test_thread_stream_of_nothing_or_after_nonsense_is_refused(database_url: str, tmp_path: Path) -> None:
+    async with at_work(database_url) as (house, streams):
+        with pytest.raises(NotFound):
+            await streams.follow(unknown_id(), None, ["run_modes"])
+        for wrong in ("x", "1-2", f"{unknown_id()}/x", "/1-1"):
+            with pytest.raises(Invalid, match="Last-Event-ID"):
+                await streams.follow(await house.thread(), wrong, ["run_modes"])
+    async with serving(database_url, tmp_path) as api:
+        assert (await api.refusal("GET", f"/threads/{unknown_id()}/stream"))[0] == 404
+        status, message = await api.refusal("GET", f"/threads/{await api.thread()}/stream?stream_modes=bogus")
+        assert status == 422
+        assert message.startswith("Invalid stream mode: bogus")

@@ -33,6 +33,7 @@ from agent_server.routes import ROUTE_HANDLERS
 from agent_server.run_feedback import RunFeedback
 from agent_server.run_records import Record
 from agent_server.runs import Runs
+from agent_server.store import Store
 from agent_server.streams import RunStreams
 from agent_server.thread_states import ThreadStates
 from agent_server.thread_streams import ThreadStreams
@@ -66,6 +67,7 @@ class AgentServerPlugin(InitPlugin):
         self._threads = Threads(self._database)
         self._thread_states = ThreadStates(self._threads, self._agents, self._broker)
         self._runs = Runs(self._database, self._broker, self._assistants)
+        self._store = Store()
         self._crons = Crons(self._database, self._assistants)
         self._cron_clock = CronClock(self._database, self._runs)
         self._streams = RunStreams(
@@ -116,6 +118,7 @@ class AgentServerPlugin(InitPlugin):
             ("thread_states", self._thread_states),
             ("runs", self._runs),
             ("crons", self._crons),
+            ("store", self._store),
             ("streams", self._streams),
             ("run_feedback", self._run_feedback),
             ("thread_streams", self._thread_streams),
@@ -133,7 +136,10 @@ class AgentServerPlugin(InitPlugin):
             await stack.enter_async_context(self._database)
             await self._database.migrate("agent_server")
             await stack.enter_async_context(self._broker)
-            self._agents.update(await stack.enter_async_context(open_agents(self._config, self._given)))
+            await stack.enter_async_context(self._store.opened(self._config))
+            self._agents.update(
+                await stack.enter_async_context(open_agents(self._config, self._given, self._store.langgraph))
+            )
             await self._assistants.register(self._agents)
             if not self._config.database_url:
                 await self._runs.expire_leases()  # we hold the data directory, so no other worker can be alive
@@ -189,7 +195,7 @@ def _body_check(limit: int) -> Callable[[Request[Any, Any, Any]], Awaitable[None
     """
 
     async def check(request: Request[Any, Any, Any]) -> None:
-        if request.method in ("POST", "PATCH", "PUT"):
+        if request.method in ("POST", "PATCH", "PUT", "DELETE"):
             try:
                 body = await request.body()
             except RequestEntityTooLarge:

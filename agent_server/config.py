@@ -22,6 +22,18 @@ class Graph:
 
 
 @dataclass(frozen=True)
+class StoreTtl:
+    """`store.ttl` of `langgraph.json`: how long items of the store live, in minutes."""
+
+    default_ttl: float | None = None
+    """The life of items that are put without one; none is for ever."""
+    refresh_on_read: bool = True
+    """Whether reading an item lets its life begin anew, where the reader does not say."""
+    sweep_interval_minutes: int = 5
+    """How often what has expired is deleted; no read shows it before."""
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings. `VARIABLES` names the environment variable of each; an empty one counts as unset."""
 
@@ -36,6 +48,7 @@ class Config:
     """Holds the SQLite files."""
     database_url: str | None = field(default=None, repr=False)
     """`postgresql://…`, or nothing for SQLite files in `data_dir`."""
+    store_ttl: StoreTtl = StoreTtl()
     host: str = "127.0.0.1"
     port: int = 2024
     jobs: int = 100
@@ -90,6 +103,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         "dependencies": _strings(document.get("dependencies", []), f"{path}: dependencies"),
         "env": _env(document.get("env", {}), directory, path),
         **_http(document.get("http"), path),
+        "store_ttl": _store_ttl(document.get("store"), f"{path}: store.ttl"),
     }
 
 
@@ -143,6 +157,36 @@ def _unquoted(text: str) -> str:
 def _http(value: Any, path: Path) -> dict[str, Any]:
     origins = (((value or {}).get("cors") or {}).get("allow_origins")) if isinstance(value or {}, dict) else None
     return {} if origins is None else {"cors_origins": _strings(origins, f"{path}: http.cors.allow_origins")}
+
+
+def _store_ttl(store: Any, where: str) -> StoreTtl:
+    given = (store.get("ttl") if isinstance(store, dict) else None) or {}
+    if not isinstance(given, dict):
+        raise ConfigError(f'{where} is {given!r}; it must be an object like {{"default_ttl": 10080}}')
+    return StoreTtl(**{name: read(given[name], f"{where}.{name}") for name, read in _TTL.items() if name in given})
+
+
+def _minutes(value: Any, where: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e8:
+        raise ConfigError(f"{where} is {value!r}; it must be a number of minutes greater than 0")
+    return value
+
+
+def _boolean(value: Any, where: str) -> Any:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} is {value!r}; it must be true or false")
+    return value
+
+
+def _optional_minutes(value: Any, where: str) -> Any:
+    return None if value is None else _minutes(value, where)
+
+
+_TTL: Mapping[str, Callable[[Any, str], Any]] = {
+    "default_ttl": _optional_minutes,
+    "refresh_on_read": _boolean,
+    "sweep_interval_minutes": _minutes,
+}
 
 
 def _strings(value: Any, where: str) -> tuple[str, ...]:

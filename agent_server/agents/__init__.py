@@ -10,6 +10,7 @@ from agent_server.agents.protocol import (
     StatefulAgent,
     is_stateful,
 )
+from agent_server.agents.stores import open_store
 
 __all__ = [
     "Agent",
@@ -20,4 +21,5 @@ __all__ = [
     "StatefulAgent",
     "is_stateful",
     "open_agents",
+    "open_store",
 ]

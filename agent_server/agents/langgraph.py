@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from langchain_core.messages import BaseMessage, BaseMessageChunk, message_chunk_to_message
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
+from langgraph.store.base import BaseStore
 from langgraph.types import Interrupt, StateSnapshot
 
 from agent_server.agents.checkpoints import Checkpointer
@@ -39,12 +40,13 @@ class LangGraphAgent:
     without a thread keep none: an `interrupt()` ends them, and a crash makes them start again.
     """
 
-    def __init__(self, graph: Graph | GraphFactory, checkpointer: Checkpointer) -> None:
+    def __init__(self, graph: Graph | GraphFactory, checkpointer: Checkpointer, store: BaseStore | None = None) -> None:
         self._checkpointer = checkpointer
+        self._shared = {"store": store} if store else {}
         self._factory = None if isinstance(graph, Pregel) else graph
         if isinstance(graph, Pregel):
-            self._stateful = graph.copy({"checkpointer": checkpointer})
-            self._stateless = graph.copy({"checkpointer": None})
+            self._stateful = graph.copy({"checkpointer": checkpointer, **self._shared})
+            self._stateless = graph.copy({"checkpointer": None, **self._shared})
 
     async def stream(self, run: AgentRun) -> AsyncGenerator[StreamPart | Outcome, None]:
         config = run_config(run)
@@ -118,7 +120,7 @@ class LangGraphAgent:
             yield self._stateful if stateful else self._stateless
         else:
             async with self._factory(config) as graph:
-                yield graph.copy({"checkpointer": self._checkpointer if stateful else None})
+                yield graph.copy({"checkpointer": self._checkpointer if stateful else None, **self._shared})
 
 
 class _Parts:

@@ -18,6 +18,8 @@ from agent_server.agents.protocol import Agent
 from agent_server.config import Config, ConfigError
 
 if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore
+
     from agent_server.agents.graph_states import Graph
     from agent_server.agents.langgraph import LangGraphAgent
 
@@ -25,27 +27,31 @@ INSTALL = "pip install 'agent-server[langgraph]'"
 
 
 @asynccontextmanager
-async def open_agents(config: Config, given: Mapping[str, object] | None = None) -> AsyncIterator[dict[str, Agent]]:
+async def open_agents(
+    config: Config, given: Mapping[str, object] | None = None, store: BaseStore | None = None
+) -> AsyncIterator[dict[str, Agent]]:
     """The agents of `config.graphs` and of `given`, by graph id; closed when the block is left.
 
     Each may be an `Agent`, an async generator function (a plain agent), a LangGraph graph, compiled or not, or a
     factory of one of these: a function, sync or async, or an async context manager. A factory that takes nothing is
     called once; one that takes a parameter makes a LangGraph graph for every run, from the run's config.
+    LangGraph graphs find `store`, if there is one, with `get_store()`.
     Errors: `ConfigError`, which says which graph and why.
     """
     _import_from(config)
     objects = {graph_id: _load(graph_id, graph.path, config.directory) for graph_id, graph in config.graphs.items()}
     async with AsyncExitStack() as stack:
-        loader = _Loader(config, stack)
+        loader = _Loader(config, stack, store)
         yield {graph_id: await loader.agent(graph_id, each) for graph_id, each in {**objects, **(given or {})}.items()}
 
 
 class _Loader:
     """Makes agents; the checkpointer that LangGraph graphs share is opened for the first of them."""
 
-    def __init__(self, config: Config, stack: AsyncExitStack) -> None:
+    def __init__(self, config: Config, stack: AsyncExitStack, store: BaseStore | None) -> None:
         self._config = config
         self._stack = stack
+        self._store = store
         self._make: Callable[[Any], LangGraphAgent] | None = None
 
     async def agent(self, graph_id: str, value: Any) -> Agent:
@@ -80,7 +86,7 @@ class _Loader:
             except ModuleNotFoundError as error:
                 raise ConfigError(f"graph {graph_id!r} needs the module {error.name}; install it: {INSTALL}") from error
             checkpointer = await self._stack.enter_async_context(open_checkpointer(self._config))
-            self._make = lambda graph: LangGraphAgent(graph, checkpointer)
+            self._make = lambda graph: LangGraphAgent(graph, checkpointer, self._store)
         return self._make
 
 

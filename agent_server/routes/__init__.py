@@ -10,6 +10,7 @@ from agent_server.routes.run_batches import HANDLERS as RUN_BATCHES
 from agent_server.routes.run_feedback import HANDLERS as RUN_FEEDBACK
 from agent_server.routes.runs import HANDLERS as RUNS
 from agent_server.routes.stateless_runs import HANDLERS as STATELESS_RUNS
+from agent_server.routes.store import HANDLERS as STORE
 from agent_server.routes.system import HANDLERS as SYSTEM
 from agent_server.routes.thread_states import HANDLERS as THREAD_STATES
 from agent_server.routes.thread_streams import HANDLERS as THREAD_STREAMS
@@ -26,6 +27,7 @@ ROUTE_HANDLERS: list[ControllerRouterHandler] = [
     *RUN_BATCHES,
     *RUN_FEEDBACK,
     *CRONS,
+    *STORE,
 ]
 
 for handler in ROUTE_HANDLERS:

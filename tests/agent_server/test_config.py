@@ -139,4 +139,5 @@ def test_every_variable_stands_for_a_setting() -> None:
         "graphs",
         "dependencies",
         "env",
+        "store_ttl",
     }

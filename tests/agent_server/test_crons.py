@@ -25,9 +25,6 @@ from agent_server.errors import Invalid
 from agent_server.schema import timestamp
 from tests.agent_server.house import BASE_URL, House, open_house, unknown_id, until
 
-# Other routes still declare their parameters in a style that Litestar 3 drops.
-pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning")
-
 Client = AsyncTestClient[Litestar]
 HOURLY = "0 * * * *"
 

@@ -1,0 +1,56 @@
+"""`/store`: values that outlive threads."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, QueryParameter
+
+from agent_server.errors import Invalid
+from agent_server.store import Store
+from agent_server.store_schema import Item, ItemDelete, ItemPut, Items, ItemSearch, Namespaces, NamespaceSearch
+
+
+@put("/store/items", tags=["store"], status_code=204)
+async def put_item(data: JSONBody[ItemPut], store: NamedDependency[Store]) -> None:
+    """Keep a value; it is durable when this answers."""
+    await store.put(data)
+
+
+@get("/store/items", tags=["store"])
+async def get_item(
+    store: NamedDependency[Store],
+    key: Annotated[str | None, QueryParameter(description="The item's key; required.")] = None,
+    namespace: Annotated[
+        list[str] | None, QueryParameter(description="The labels, joined by dots or as several parameters.")
+    ] = None,
+    refresh_ttl: Annotated[bool | None, QueryParameter(description="Whether its life begins anew.")] = None,
+) -> Item | None:
+    """The item, or null where there is none."""
+    if key is None:
+        raise Invalid("key is missing: name the item's key, as in /store/items?namespace=users.anna&key=name")
+    labels = [label for one in namespace or () for label in one.split(".")]
+    return await store.get(labels, key, refresh_ttl)
+
+
+@delete("/store/items", tags=["store"], status_code=204)
+async def delete_item(data: JSONBody[ItemDelete], store: NamedDependency[Store]) -> None:
+    """Delete an item, if there is one."""
+    await store.delete(data.namespace, data.key)
+
+
+@post("/store/items/search", tags=["store"], status_code=200)
+async def search_items(data: JSONBody[ItemSearch], store: NamedDependency[Store]) -> Items:
+    """The items in a namespace and below it that fit, those changed last first."""
+    return Items(await store.search(data))
+
+
+@post("/store/namespaces", tags=["store"], status_code=200)
+async def list_namespaces(data: JSONBody[NamespaceSearch], store: NamedDependency[Store]) -> Namespaces:
+    """The namespaces that have items."""
+    return Namespaces(await store.namespaces(data))
+
+
+HANDLERS = [put_item, get_item, delete_item, search_items, list_namespaces]

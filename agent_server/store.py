@@ -1,0 +1,147 @@
+"""The store: values that outlive threads, which graphs and clients share. LangGraph's own keeps them.
+
+LangGraph answers many requests at once, and what one of them trips over fails all: so nothing passes here that could.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
+
+from agent_server.agents import open_store
+from agent_server.agents.store_filters import OPERATORS, has_operators
+from agent_server.config import Config
+from agent_server.errors import Invalid, NotFound
+from agent_server.schema import JsonObject
+from agent_server.store_schema import FoundItem, Item, ItemPut, ItemSearch, NamespaceSearch
+
+if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore
+
+MAX_BYTES = 2000
+"""Of a namespace and a key together: what PostgreSQL's index takes."""
+
+_FILTER_KEY = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+
+
+class Store:
+    """The items, by namespace and key."""
+
+    def __init__(self) -> None:
+        self.langgraph: BaseStore | None = None
+        """LangGraph's store, while it is open and where langgraph is installed."""
+
+    @asynccontextmanager
+    async def opened(self, config: Config) -> AsyncIterator[None]:
+        """Open LangGraph's store for as long as the block lasts."""
+        async with open_store(config) as self.langgraph:
+            try:
+                yield
+            finally:
+                self.langgraph = None
+
+    def _open(self) -> BaseStore:
+        if self.langgraph is None:
+            raise NotFound(
+                "This server has no store: it is LangGraph's; pip install 'agent-server[langgraph]' brings it"
+            )
+        return self.langgraph
+
+    async def put(self, body: ItemPut) -> None:
+        """Keep the value, durably, in place of the one that was there. `Invalid` for what cannot be kept."""
+        store, namespace = self._open(), _address(body.namespace, body.key)
+        if body.index is True:
+            raise Invalid("index is true; it must be false, a list of fields, or null for the server's own")
+        _check_numbers(body.value, "value")
+        ttl: dict[str, Any] = {} if body.ttl is UNSET else {"ttl": body.ttl}
+        await store.aput(namespace, body.key, body.value, body.index, **ttl)
+
+    async def get(self, namespace: Sequence[str], key: str, refresh_ttl: bool | None) -> Item | None:
+        """The item, or nothing where there is none, as on the official server, whose clients know no other answer."""
+        found = await self._open().aget(_address(namespace, key), key, refresh_ttl=refresh_ttl)
+        return Item(list(found.namespace), found.key, found.value, *_times(found)) if found else None
+
+    async def delete(self, namespace: Sequence[str], key: str) -> None:
+        """Delete the item, if there is one."""
+        await self._open().adelete(_address(namespace, key), key)
+
+    async def search(self, query: ItemSearch) -> list[FoundItem]:
+        """The items in the namespace and below it that fit, those changed last first."""
+        found = await self._open().asearch(
+            _labels(query.namespace_prefix or (), "namespace_prefix"),
+            query=query.query,
+            filter=_checked_filter(query.filter),
+            limit=query.limit or 10,
+            offset=query.offset or 0,
+            refresh_ttl=query.refresh_ttl,
+        )
+        return [FoundItem(list(one.namespace), one.key, one.value, *_times(one), one.score) for one in found]
+
+    async def namespaces(self, query: NamespaceSearch) -> list[list[str]]:
+        """The namespaces that have items, cut to `max_depth` labels."""
+        found = await self._open().alist_namespaces(
+            prefix=_labels(query.prefix or (), "prefix") or None,
+            suffix=_labels(query.suffix or (), "suffix") or None,
+            max_depth=query.max_depth,
+            limit=query.limit or 100,
+            offset=query.offset or 0,
+        )
+        return [list(one) for one in found]
+
+
+def _address(namespace: Sequence[str], key: str) -> tuple[str, ...]:
+    """The namespace of an item."""
+    labels = _labels(namespace, "namespace")
+    if not labels:
+        raise Invalid("namespace is empty; an item lies in a namespace of at least one label")
+    if labels[0] == "langgraph":
+        raise Invalid("The namespace 'langgraph' is LangGraph's own; choose another first label")
+    if not key or "\0" in key:
+        raise Invalid("key is empty or has a NUL character; an item has a key")
+    size = len(".".join([*labels, key]).encode())
+    if size > MAX_BYTES:
+        raise Invalid(f"namespace and key have {size:,} bytes; together they may have {MAX_BYTES:,}")
+    return labels
+
+
+def _labels(namespace: Sequence[str], where: str) -> tuple[str, ...]:
+    for label in namespace:
+        if not label or "." in label or "\0" in label:
+            raise Invalid(f"{where} has the label {label!r}; a label is not empty and has no dots in it")
+    return tuple(namespace)
+
+
+def _checked_filter(given: JsonObject | None) -> JsonObject | None:
+    for key, value in (given or {}).items():
+        if not _FILTER_KEY.fullmatch(key):
+            raise Invalid(f"filter has the key {key!r}; keys are made of letters, digits, and _ . -")
+        for name, wanted in value.items() if has_operators(value) else ():
+            if name not in OPERATORS:
+                raise Invalid(f"filter.{key} has the operator {name!r}; there are {', '.join(OPERATORS)}")
+            if name not in ("$eq", "$ne") and (isinstance(wanted, bool) or not isinstance(wanted, (str, int, float))):
+                raise Invalid(f"filter.{key}.{name} is {wanted!r}; only a number or a string can be less or greater")
+    _check_numbers(given, "filter")
+    return given or None
+
+
+def _check_numbers(value: Any, where: str) -> None:
+    """Refuse whole numbers that LangGraph's JSON cannot say. (How deep a body may be is checked at the door.)"""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise Invalid(f"{where} has a whole number of more than 64 bits; send it as a string")
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_numbers(one, where)
+
+
+def _times(item: Any) -> tuple[str, str]:
+    return _time(item.created_at), _time(item.updated_at)
+
+
+def _time(moment: datetime) -> str:
+    """As all times of the server; SQLite's come without their zone, UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat(timespec="microseconds")

@@ -23,9 +23,13 @@ import hmac
 import secrets
 import time
 import uuid
+from collections.abc import Callable
+from typing import TypeVar
 
 from feedback.database import Connection, Database, Row
 from feedback.errors import SecretMismatch, TokenUnknown
+
+T = TypeVar("T")
 
 CONTEXT = b"feedback.presigned-url.1\0"
 """Bound into every tag, so that a token of one family is never valid in another."""
@@ -65,7 +69,7 @@ class Prf:
 class Key:
     """One key of the ring, ready to seal and to open."""
 
-    __slots__ = ("_mask", "_tag", "number", "proof")
+    __slots__ = ("_mask", "_tag", "number", "proof", "sealed_mask", "sealed_tag")
 
     def __init__(self, number: int, material: bytes, secret: bytes) -> None:
         root = Prf(hmac.digest(material, b"feedback.ring.1\0" + secret, "sha256"))
@@ -73,6 +77,8 @@ class Key:
         self.proof = root(b"proof").hex()
         self._tag = Prf(root(b"tag"))
         self._mask = Prf(root(b"mask"))
+        self.sealed_tag = Prf(root(b"sealed tag"))
+        self.sealed_mask = Prf(root(b"sealed mask"))
 
     def seal(self, body: int) -> str:
         """The token for a pointer of 64 bits; always the same one."""
@@ -140,16 +146,27 @@ class KeyRing:
     async def open(self, token: str) -> int:
         """The pointer in `token`, any spelling of a UUID; `TokenUnknown` where no key of the ring sealed it."""
         number = _parse(token)
-        if (body := self._open(number)) is not None:
-            return body
-        if await self._look_again() and (body := self._open(number)) is not None:
+        if (body := await self.find(lambda key: key.open(number))) is not None:
             return body
         raise _unknown()
 
-    def _open(self, token: int) -> int | None:
+    def key(self, number: int) -> Key:
+        """The key with this number. `LookupError` where this process has none."""
         for key in self._keys:
-            if (body := key.open(token)) is not None:
-                return body
+            if key.number == number:
+                return key
+        raise LookupError(f"the feedback key ring has no key {number}")
+
+    async def find(self, open_with: Callable[[Key], T | None]) -> T | None:
+        """What the first key gives that gives anything, newest first; another process may have added it just now."""
+        if (found := self._first(open_with)) is not None or not await self._look_again():
+            return found
+        return self._first(open_with)
+
+    def _first(self, open_with: Callable[[Key], T | None]) -> T | None:
+        for key in self._keys:
+            if (found := open_with(key)) is not None:
+                return found
         return None
 
     async def _look_again(self) -> bool:

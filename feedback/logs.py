@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
-_TOKEN = re.compile(r"(/feedback/+tokens/+)[^\s\"']+")
+_TOKEN = re.compile(r"(/feedback/+tokens/+|[?&]feedback_token=)[^\s\"']+")
 
 
 def redact(text: str) -> str:

@@ -21,13 +21,16 @@ from feedback.export import Exports
 from feedback.key_configs import KeyConfigs
 from feedback.keyring import KeyRing
 from feedback.logs import RedactTokens
+from feedback.outcomes import Outcomes
 from feedback.reading import Reading
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
 from feedback.routes.reading import reading_router
 from feedback.routes.tokens import TokensHere
+from feedback.routes.workflowai import workflowai_router
 from feedback.runs import KnownRuns, RunLookup
 from feedback.schema import Feedback
+from feedback.sealed import SealedTokens
 from feedback.search import MAX_LIMIT, FeedbackSearch
 from feedback.settings import TOKEN_PATH, Settings, clean_url
 from feedback.stats import Statistics
@@ -49,6 +52,7 @@ class FeedbackPlugin(InitPlugin):
         default_expiry: timedelta = timedelta(hours=3),
         secret: str | None = None,
         run_lookup: RunLookup | None = None,
+        run_token_expiry: timedelta = timedelta(days=30),
         serve_root_info: bool = True,
     ) -> None:
         """Serve from `database`, which the app's lifespan opens and closes.
@@ -70,6 +74,8 @@ class FeedbackPlugin(InitPlugin):
         self.reading = Reading(database)
         self.statistics = Statistics(database)
         self.exports = Exports(database, self.reading, self.runs)
+        self.outcomes = Outcomes(database, SealedTokens(self.ring, "workflowai"), self.runs)
+        self._run_token_expiry = run_token_expiry
         self._serve_root_info = serve_root_info
 
     @property
@@ -81,6 +87,7 @@ class FeedbackPlugin(InitPlugin):
         """The app's configuration, with the routes and the lifespan of feedback."""
         app_config.route_handlers.extend(langsmith_routers(self._dependencies(), self._serve_root_info))
         app_config.route_handlers.append(reading_router(self.reading, self.statistics, self.exports))
+        app_config.route_handlers.append(workflowai_router(self._dependencies()))
         app_config.plugins.append(JsonUnions())
         app_config.lifespan.append(self._lifespan)
         return app_config
@@ -98,6 +105,9 @@ class FeedbackPlugin(InitPlugin):
         def configs(feedback_tokens: TokensHere) -> KeyConfigs:  # noqa: ARG001  its name is the request
             return self.configs
 
+        def outcomes(feedback_tokens: TokensHere) -> Outcomes:  # noqa: ARG001  its name is the request
+            return self.outcomes
+
         def settings(feedback_tokens: TokensHere) -> Settings:  # noqa: ARG001  its name is the request
             return self.settings
 
@@ -105,6 +115,7 @@ class FeedbackPlugin(InitPlugin):
             "feedback_tokens": Provide(lambda: self.tokens, sync_to_thread=False, use_cache=True),
             "feedback_store": Provide(store, sync_to_thread=False, use_cache=True),
             "feedback_configs": Provide(configs, sync_to_thread=False, use_cache=True),
+            "feedback_outcomes": Provide(outcomes, sync_to_thread=False, use_cache=True),
             "feedback_settings": Provide(settings, sync_to_thread=False, use_cache=True),
         }
 
@@ -141,6 +152,13 @@ class FeedbackPlugin(InitPlugin):
         expiry = datetime.now(UTC) + self.settings.default_expiry
         order = Order(run_id, names, [None] * len(names), expiry, await self.runs.place(run_id))
         return {token.key: f"{base}{TOKEN_PATH}{token.token}" for token in await self.tokens.mint([order])}
+
+    def token_for_run(self, run_id: str) -> str:
+        """A `feedback_token` for the run, as WorkflowAI's clients send it; made without a row, opaque, signed.
+
+        It may be shown to anybody who may say how the run went. Errors: `Invalid` where the run is not a name.
+        """
+        return self.outcomes.token(run_id, self._run_token_expiry)
 
     async def answers_for_run(self, run_id: str) -> list[Feedback]:
         """All answers about the run, newest first."""

@@ -52,4 +52,15 @@ def _problems(error: ValidationException) -> str:
     return "; ".join(problems) or error.detail.partition(" for path ")[0]
 
 
+def told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str, dict[str, str]]:
+    """Status, message, code and headers of the answer to a failure, for dialects that have bodies of their own."""
+    status, detail, code = _told(error)
+    if status == 500:
+        logger.error("%s %s failed", request.method, redact(request.scope["path"]), exc_info=error)
+    headers = dict(TOKEN_HEADERS) if request.route_handler.opt.get("feedback_token_route") else {}
+    if (seconds := getattr(error, "retry_after", None)) is not None:
+        headers["Retry-After"] = str(seconds)
+    return status, detail, code, headers
+
+
 FAILURES: ExceptionHandlersMap = {Exception: answer_failure, HTTPException: answer_failure}

@@ -128,6 +128,10 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
         "/api/v1/feedback/search",
         "/api/v1/feedback/statistics",
         "/api/v1/info",
+        "/v1/feedback",
+        "/v1/{tenant}/agents/{agent_id}/feedback",
+        "/v1/{tenant}/agents/{agent_id}/feedback/{feedback_id}/annotate",
+        "/v1/{tenant}/agents/{agent_id}/runs/{run_id}/feedback",
     }
     submit = document["paths"]["/api/v1/feedback/tokens/{token}"]["post"]
     assert {"200", "404", "410", "413", "422"} <= set(submit["responses"])

@@ -1,0 +1,150 @@
+"""WorkflowAI's dialect: `/v1/feedback`, and the lists of a team.
+
+Its clients read errors from `{"error": {…}}` only. A token that was not issued here is a 400, as they expect.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, Router, get, post, route
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import HTTPException
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter, SkipValidation
+
+from feedback.limits import MAX_BODY
+from feedback.outcomes import Outcome, OutcomeAnnotation, OutcomeCreate, OutcomePage, Outcomes, OwnOutcome
+from feedback.routes.failures import told
+from feedback.routes.headers import TOKEN_HEADERS, preflight
+from feedback.routes.openapi import FeedbackOperation
+from feedback.routes.requests import FeedbackRequest
+from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
+
+OutcomesHere = NamedDependency[SkipValidation[Outcomes]]
+TAGS = ["WorkflowAI"]
+MAX_PAGE = 100
+
+
+@route("/feedback", http_method=["OPTIONS"], status_code=204, include_in_schema=False)
+async def ask_outcome_cors(request: Request[Any, Any, Any]) -> Response[None]:
+    """Every origin may send an outcome, since it needs a token."""
+    return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
+
+
+@post(
+    "/feedback",
+    status_code=200,
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    opt={"feedback_token_route": True},
+    summary="Say whether a run went well",
+    operation_id="SubmitOutcome",
+    operation_class=FeedbackOperation,
+)
+async def submit_outcome(
+    data: JSONBody[OutcomeCreate],
+    feedback_outcomes: OutcomesHere,
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
+) -> Response[Outcome]:
+    """The outcome is kept; the same user's earlier one is replaced."""
+    kept = await feedback_outcomes.submit(data, clean_idempotency(idempotency_key))
+    return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
+
+
+@get(
+    "/feedback",
+    tags=TAGS,
+    opt={"feedback_token_route": True},
+    summary="Read one's own outcome",
+    operation_id="ReadOwnOutcome",
+    operation_class=FeedbackOperation,
+)
+async def read_outcome(
+    feedback_token: FromQuery[str], feedback_outcomes: OutcomesHere, user_id: FromQuery[str | None] = None
+) -> Response[OwnOutcome]:
+    """What this user has said of the run; null for those without a name."""
+    own = await feedback_outcomes.own(feedback_token, user_id)
+    return Response(own, headers=TOKEN_HEADERS, media_type="application/json")
+
+
+@get(
+    "/{tenant:str}/agents/{agent_id:str}/feedback",
+    tags=TAGS,
+    summary="List an agent's outcomes",
+    operation_class=FeedbackOperation,
+)
+async def list_agent_outcomes(
+    tenant: FromPath[str],  # noqa: ARG001  there is one tenant, whatever its name
+    agent_id: FromPath[str],
+    feedback_outcomes: OutcomesHere,
+    run_id: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 30,
+    offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
+) -> OutcomePage:
+    """The outcomes about the assistant's runs, newest first; `_` stands for any assistant."""
+    return await feedback_outcomes.page(agent_id, run_id, limit, offset)
+
+
+@get(
+    "/{tenant:str}/agents/{agent_id:str}/runs/{run_id:str}/feedback",
+    tags=TAGS,
+    summary="List a run's outcomes",
+    operation_class=FeedbackOperation,
+)
+async def list_run_outcomes(
+    tenant: FromPath[str],  # noqa: ARG001  there is one tenant, whatever its name
+    agent_id: FromPath[str],
+    run_id: FromPath[str],
+    feedback_outcomes: OutcomesHere,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 30,
+    offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
+) -> OutcomePage:
+    """The outcomes about the run, newest first."""
+    return await feedback_outcomes.page(agent_id, run_id, limit, offset)
+
+
+@post(
+    "/{tenant:str}/agents/{agent_id:str}/feedback/{feedback_id:str}/annotate",
+    status_code=200,
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Annotate an outcome",
+    operation_class=FeedbackOperation,
+)
+async def annotate_outcome(
+    tenant: FromPath[str],  # noqa: ARG001  there is one tenant, whatever its name
+    agent_id: FromPath[str],
+    feedback_id: FromPath[str],
+    data: JSONBody[OutcomeAnnotation],
+    feedback_outcomes: OutcomesHere,
+) -> Response[None]:
+    """Null: the annotation is kept."""
+    await feedback_outcomes.annotate(agent_id, feedback_id, data)
+    return Response(b"null", media_type="application/json")  # type: ignore[arg-type]  # a body that is encoded already
+
+
+def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """The failure in WorkflowAI's words."""
+    status, message, code, headers = told(request, error)
+    if code == "token_unknown":
+        status, message, code = 400, f"Invalid feedback token. {message}", "bad_request"
+    body = {"error": {"message": message, "status_code": status, "code": code}}
+    return Response(body, status_code=status, headers=headers, media_type="application/json")
+
+
+def workflowai_router(dependencies: dict[str, Provide]) -> Router:
+    """WorkflowAI's routes, below `/v1`."""
+    return Router(
+        "/v1",
+        route_handlers=[
+            ask_outcome_cors,
+            submit_outcome,
+            read_outcome,
+            list_agent_outcomes,
+            list_run_outcomes,
+            annotate_outcome,
+        ],
+        dependencies=dependencies,
+        exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
+        request_class=FeedbackRequest,
+    )

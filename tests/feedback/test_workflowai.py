@@ -1,0 +1,173 @@
+"""WorkflowAI's dialect: its official client unchanged, and what its own server gets wrong."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+from workflowai import WorkflowAI, WorkflowAIError
+
+from agent_server.database import open_database
+from feedback import FeedbackPlugin
+from feedback.runs import RunFacts
+from tests.feedback.conftest import RUN, serving
+
+AGENT = str(uuid.uuid4())
+
+
+async def tell(run_id: str) -> RunFacts:
+    return RunFacts(run_id, thread_id="t", assistant_id=AGENT, assistant_version=2)
+
+
+@pytest.fixture
+def plugin(database_url: str) -> FeedbackPlugin:
+    return FeedbackPlugin(open_database(database_url), run_lookup=tell)
+
+
+@pytest.fixture
+async def app(plugin: FeedbackPlugin) -> AsyncIterator[AsyncTestClient[Litestar]]:
+    async with AsyncTestClient(Litestar(plugins=[plugin]), raise_server_exceptions=False) as client:
+        yield client
+
+
+async def send(app: httpx.AsyncClient, token: str, outcome: str = "positive", **more: str) -> httpx.Response:
+    return await app.post("/v1/feedback", json={"feedback_token": token, "outcome": outcome, **more})
+
+
+async def test_official_client_sends_an_outcome_and_changes_its_mind(plugin: FeedbackPlugin) -> None:
+    with serving(Litestar(plugins=[plugin])) as url:
+        client, token = WorkflowAI(api_key="any", url=url), plugin.token_for_run(RUN)
+        await client.send_feedback(feedback_token=token, outcome="positive", comment="nice", user_id="ada")
+        await client.send_feedback(feedback_token=token, outcome="negative", user_id="ada")
+        await client.send_feedback(feedback_token=token, outcome="positive")
+        with pytest.raises(WorkflowAIError, match="Invalid feedback token"):
+            await client.send_feedback(feedback_token="eyJ0IjoxfQ==.c2ln", outcome="positive")
+        async with httpx.AsyncClient(base_url=url) as http:
+            own = await http.get("/v1/feedback", params={"feedback_token": token, "user_id": "ada"})
+            listed = (await http.get("/feedback", params={"run": RUN})).json()
+    assert own.json() == {"outcome": "negative"}
+    assert [(row["key"], row["score"], row["value"], row["comment"]) for row in listed] == [
+        ("outcome", 1, "positive", None),
+        ("outcome", 0, "negative", None),
+    ]
+
+
+async def test_answer_has_the_shape_that_the_official_server_gives(app: Any, plugin: FeedbackPlugin) -> None:
+    kept = await send(app, plugin.token_for_run(RUN), comment="c", user_id="u")
+    assert kept.status_code == 200
+    assert kept.json() == {"id": kept.json()["id"], "outcome": "positive", "comment": "c", "user_id": "u"}
+    assert kept.headers["access-control-allow-origin"] == "*"
+
+
+async def test_second_outcome_of_a_user_overwrites_and_the_first_is_in_the_history(
+    app: Any, plugin: FeedbackPlugin
+) -> None:
+    token = plugin.token_for_run(RUN)
+    first, second = await send(app, token, user_id="ada"), await send(app, token, "negative", user_id="ada")
+    assert first.json()["id"] == second.json()["id"]
+    rows = await plugin.database.read(lambda db: db.all("SELECT value, reason FROM feedback_history"))
+    assert [(row["value"], row["reason"]) for row in rows] == [('"positive"', "replaced")]
+
+
+async def test_anonymous_outcomes_add_up_and_are_write_only(app: Any, plugin: FeedbackPlugin) -> None:
+    token = plugin.token_for_run(RUN)
+    for outcome in ("positive", "negative", "negative"):
+        await send(app, token, outcome)
+    assert (await app.get("/v1/_/agents/_/feedback")).json()["count"] == 3
+    for query in ({}, {"user_id": ""}, {"user_id": "somebody"}):
+        own = await app.get("/v1/feedback", params={"feedback_token": token, **query})
+        assert (own.status_code, own.json()) == (200, {"outcome": None})
+
+
+async def test_repeat_with_the_same_idempotency_key_is_one_outcome(app: Any, plugin: FeedbackPlugin) -> None:
+    body = {"feedback_token": plugin.token_for_run(RUN), "outcome": "positive"}
+    made = [await app.post("/v1/feedback", json=body, headers={"Idempotency-Key": "k"}) for _ in range(2)]
+    assert len({answer.json()["id"] for answer in made}) == 1
+    assert (await app.get("/v1/_/agents/_/feedback")).json()["count"] == 1
+
+
+async def test_outcomes_are_listed_by_agent_and_run_and_annotated(app: Any, plugin: FeedbackPlugin) -> None:
+    other = str(uuid.uuid4())
+    kept = (await send(app, plugin.token_for_run(RUN), comment="hm", user_id="ada")).json()
+    await send(app, plugin.token_for_run(other), "negative")
+    everything = (await app.get(f"/v1/acme/agents/{AGENT}/feedback")).json()
+    assert (everything["count"], [item["run_id"] for item in everything["items"]]) == (2, [other, RUN])
+    assert (await app.get(f"/v1/_/agents/{uuid.uuid4()}/feedback")).json() == {"items": [], "count": 0}
+    page = (await app.get("/v1/_/agents/_/feedback", params={"limit": 1, "offset": 1})).json()
+    assert (page["count"], [item["id"] for item in page["items"]]) == (2, [kept["id"]])
+    note = f"/v1/_/agents/{AGENT}/feedback/{kept['id']}/annotate"
+    for annotation in ("resolved", "incorrect"):
+        answer = await app.post(note, json={"annotation": annotation, "comment": "seen"})
+        assert (answer.status_code, answer.json()) == (200, None)
+    [item] = (await app.get(f"/v1/_/agents/{AGENT}/runs/{RUN}/feedback")).json()["items"]
+    assert item == {
+        "id": kept["id"], "outcome": "positive", "user_id": "ada", "created_at": item["created_at"],
+        "comment": "hm", "run_id": RUN, "annotation": "incorrect",
+    }  # fmt: skip
+    missing = await app.post(f"/v1/_/agents/_/feedback/{uuid.uuid4()}/annotate", json={"annotation": "resolved"})
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
+
+
+async def test_token_forged_as_workflowais_own_server_accepts_it_is_refused(app: Any) -> None:
+    forged = base64.b64encode(b'{"t":7,"u":9,"r":"victim"}').decode() + ".AAAA"
+    refused = await send(app, forged)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["status_code"], error["code"]) == (400, 400, "bad_request")
+    assert error["message"].startswith("Invalid feedback token")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"outcome": "positive"},
+        {"feedback_token": "x"},
+        {"feedback_token": "x", "outcome": "great"},
+        {"feedback_token": 7, "outcome": "positive"},
+        {"feedback_token": "x", "outcome": "positive", "comment": "\0"},
+    ],
+)
+async def test_wrong_body_is_told_in_workflowais_shape(app: Any, body: dict[str, Any]) -> None:
+    refused = await app.post("/v1/feedback", json=body)
+    assert (refused.status_code, refused.json()["error"]["status_code"]) == (422, 422)
+    assert refused.json()["error"]["message"]
+
+
+async def test_token_expires(database_url: str) -> None:
+    plugin = FeedbackPlugin(open_database(database_url), run_token_expiry=timedelta(microseconds=1))
+    async with AsyncTestClient(Litestar(plugins=[plugin])) as app:
+        token = plugin.token_for_run(RUN)
+        refused = await send(app, token)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (410, "token_expired")
+        assert (await app.get("/v1/feedback", params={"feedback_token": token})).status_code == 410
+
+
+async def test_token_costs_no_row_and_tells_nothing(app: Any, plugin: FeedbackPlugin) -> None:
+    tokens = [plugin.token_for_run(RUN) for _ in range(10)]
+    assert len(set(tokens)) == 10
+    for token in tokens:
+        assert token.replace("-", "").replace("_", "").isalnum()
+        assert RUN.encode() not in base64.urlsafe_b64decode(token + "==")
+    for table in ("feedback_grant", "feedback_minted", "feedback_spent"):
+        rows = await plugin.database.read(lambda db, table=table: db.all(f"SELECT * FROM {table}"))
+        assert rows == []
+    assert (await app.get("/feedback/tokens", params={"run_id": RUN})).json() == []
+
+
+async def test_config_of_the_key_outcome_is_enforced(app: Any, plugin: FeedbackPlugin) -> None:
+    config = {"feedback_key": "outcome", "feedback_config": {"type": "continuous", "min": 1, "max": 1}}
+    await app.post("/feedback-configs", json=config)
+    assert (await send(app, plugin.token_for_run(RUN), "negative")).status_code == 422
+    assert (await send(app, plugin.token_for_run(RUN))).status_code == 200
+
+
+async def test_preflight_of_any_origin_is_answered(app: Any) -> None:
+    headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+    answer = await app.options("/v1/feedback", headers=headers)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (204, "*")

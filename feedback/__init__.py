@@ -4,9 +4,12 @@ A Litestar plugin that LangSmith's own clients talk to.
 """
 
 from feedback.errors import FeedbackError
+from feedback.gate import Limits
+from feedback.links import Links
 from feedback.plugin import FeedbackPlugin
 from feedback.runs import RunFacts, RunLookup
 from feedback.schema import Feedback, FeedbackConfig, FeedbackIngestToken
+from feedback.throttle import RateLimit
 
 __all__ = [
     "Feedback",
@@ -14,6 +17,9 @@ __all__ = [
     "FeedbackError",
     "FeedbackIngestToken",
     "FeedbackPlugin",
+    "Limits",
+    "Links",
+    "RateLimit",
     "RunFacts",
     "RunLookup",
 ]

@@ -64,6 +64,17 @@ class TooLarge(FeedbackError):
     code = "too_large"
 
 
+class TooMany(FeedbackError):
+    """More requests than are taken from one address, or for one token, in so short a time."""
+
+    status_code = 429
+    code = "too_many"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class Invalid(FeedbackError):
     """The request itself is wrong; sent again unchanged it will fail again."""
 

@@ -18,8 +18,10 @@ from litestar.plugins import InitPlugin
 
 from feedback.database import Database
 from feedback.export import Exports
+from feedback.gate import Gate, Limits
 from feedback.key_configs import KeyConfigs
 from feedback.keyring import KeyRing
+from feedback.links import Links
 from feedback.logs import RedactTokens
 from feedback.outcomes import Outcomes
 from feedback.reading import Reading
@@ -39,6 +41,9 @@ from feedback.tokens import Order, Tokens
 
 ACCESS_LOG = "uvicorn.access"
 
+FOLLOWED = Links()
+GENEROUS = Limits()
+
 
 class FeedbackPlugin(InitPlugin):
     """Mints presigned URLs for runs, takes what people answer, keeps it and shows it."""
@@ -54,17 +59,21 @@ class FeedbackPlugin(InitPlugin):
         run_lookup: RunLookup | None = None,
         run_token_expiry: timedelta = timedelta(days=30),
         serve_root_info: bool = True,
+        links: Links = FOLLOWED,
+        limits: Limits = GENEROUS,
     ) -> None:
         """Serve from `database`, which the app's lifespan opens and closes.
 
         `public_url` is the base of every URL that is handed out (by default the request's own address, in which the
         `X-Forwarded-*` headers count with `trust_forwarded`). `secret`, of at least 16 characters, makes the database
         alone useless for forging URLs; it must stay the same. `run_lookup` tells about a run, where something knows
-        of runs. `serve_root_info` is to be off where `/info` belongs to the app. Errors: `ValueError`.
+        of runs. `serve_root_info` is to be off where `/info` belongs to the app. `links` says what a GET does
+        and where pages may lead on to, `limits` how often anybody may answer and mint. Errors: `ValueError`.
         """
         if default_expiry <= timedelta(0):
             raise ValueError(f"default_expiry is {default_expiry}; URLs need some time to be used in")
-        self.settings = Settings(clean_url(public_url) if public_url else None, trust_forwarded, default_expiry)
+        base, gate = clean_url(public_url) if public_url else None, Gate(limits, trust_forwarded)
+        self.settings = Settings(base, trust_forwarded, default_expiry, links, gate)
         self.runs = KnownRuns(run_lookup)
         self.database = database
         self.ring = KeyRing(database, secret)

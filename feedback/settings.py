@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from feedback.gate import Gate
+from feedback.links import Links
+
 TOKEN_PATH = "/api/v1/feedback/tokens/"
 """Where presigned URLs point to: the canonical one of the three places where the routes are mounted."""
 
@@ -17,6 +20,8 @@ class Settings(Struct, frozen=True):
     public_url: str | None
     trust_forwarded: bool
     default_expiry: timedelta
+    links: Links
+    gate: Gate
 
 
 def clean_url(text: str) -> str:

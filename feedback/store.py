@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec import structs
 
-from feedback.config import FeedbackConfig
+from feedback.config import FREE, FeedbackConfig
 from feedback.database import Connection, Database, Row
 from feedback.errors import Conflict, NotFound
 from feedback.key_configs import config_of_key
@@ -25,7 +25,7 @@ from feedback.rows import ABOUT, COLUMNS, PLACE, SAID, answer_row, checked, crea
 from feedback.runs import NOWHERE, KnownRuns
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSubmission, Kept
 from feedback.search import FeedbackSearch
-from feedback.tokens import Grant, Pointer, claim, config_of_grant, use
+from feedback.tokens import Grant, Pointer, claim, config_of_grant, give_back, use
 
 INSERT = f"""INSERT INTO feedback ({", ".join(COLUMNS)})
 VALUES ({", ".join(f":{name}" for name in COLUMNS[:-2])}, COALESCE(CAST(:created_at AS BIGINT), now_us()), now_us())
@@ -122,6 +122,36 @@ class FeedbackStore:
 
         if not await self._database.write(work):
             raise _missing(feedback_id)
+
+    async def open(self, pointer: Pointer) -> Grant:
+        """What the token's holder may do now, with its key's configuration where it has none. Errors: `TokenGone`."""
+
+        def work(db: Connection) -> Grant:
+            grant = claim(db, pointer)
+            config = grant.config or config_of_key(db, grant.key)
+            return structs.replace(grant, config=None if config is FREE else config)
+
+        return await self._database.read(work)
+
+    async def take_back(self, pointer: Pointer, feedback_id: str) -> None:
+        """The answer that was given through this token is in the history only; one that is gone stays gone.
+
+        Errors: `TokenGone`; `NotFound` where it was not given through this token.
+        """
+        name = parse_id("undo", feedback_id)
+
+        def work(db: Connection) -> None:
+            grant = claim(db, pointer)
+            db.execute(TAKE, id=name)
+            if (row := db.one(BY_ID, id=name)) is None:
+                return
+            if (row["grant_id"], row["grant_key"]) != (grant.id, grant.place):
+                raise _missing(name)
+            db.execute(REMEMBER, id=name, reason="retracted")
+            db.execute(DELETE, id=name)
+            give_back(db, grant.id, grant.place)
+
+        await self._database.write(work)
 
     async def search(self, wanted: FeedbackSearch) -> list[Feedback]:
         """The answers that fit, newest first."""

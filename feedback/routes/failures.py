@@ -9,20 +9,29 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
+from feedback.errors import TooMany
 from feedback.logs import redact
 from feedback.routes.headers import TOKEN_HEADERS
+from feedback.routes.pages import failure
 
 logger = logging.getLogger("feedback")
 
 
-def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
+def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """The one answer to every failure of the feedback routes; what nobody expected is logged, and says nothing."""
     status, detail, code = _told(error)
     if status == 500:
         logger.error("%s %s failed", request.method, redact(request.scope["path"]), exc_info=error)
-    headers = dict(TOKEN_HEADERS) if request.route_handler.opt.get("feedback_token_route") else {}
+    on_token = bool(request.route_handler.opt.get("feedback_token_route"))
+    page = failure(request, status, detail) if on_token else None
+    headers = dict(TOKEN_HEADERS) if on_token else {}
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(error.retry_after)
     if status == 405 and isinstance(error, HTTPException):
         headers |= error.headers or {}
+    if page is not None:
+        page.headers.update({name: text for name, text in headers.items() if name not in page.headers})
+        return page
     return Response(
         {"detail": detail, "code": code}, status_code=status, headers=headers, media_type="application/json"
     )

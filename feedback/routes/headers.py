@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from litestar import Request
@@ -23,19 +22,12 @@ PREFLIGHT_HEADERS = {
     "Access-Control-Max-Age": "7200",
 }
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_.~/-]*")
-_PREFETCH = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 
 
 def preflight(asked: str | None) -> dict[str, str]:
     """The headers that answer a browser's preflight; the request headers that it asks for are allowed."""
     names = asked if asked and asked.isascii() and asked.isprintable() and len(asked) < 1000 else None
     return {**PREFLIGHT_HEADERS, **({"Access-Control-Allow-Headers": names} if names else {})}
-
-
-def is_prefetch(headers: Mapping[str, str]) -> bool:
-    """Whether a browser fetches this ahead of the person, who may never come."""
-    said = " ".join(headers.get(name, "") for name in _PREFETCH).lower()
-    return "prefetch" in said or "preview" in said or "prerender" in said
 
 
 def base_url(request: Request[Any, Any, Any], public_url: str | None, trust_forwarded: bool) -> str:

@@ -12,9 +12,11 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 
 from feedback.errors import Invalid
 from feedback.limits import MAX_BODY, MAX_MINT_BODY, check_text
-from feedback.routes.headers import TOKEN_HEADERS, base_url, is_prefetch, preflight
+from feedback.routes.headers import TOKEN_HEADERS, base_url, preflight
 from feedback.routes.openapi import FeedbackOperation, SubmitOperation, failures
+from feedback.routes.pages import admit, ask, may_follow, take_form, thanks
 from feedback.routes.requests import submission_from
+from feedback.routes.visitors import gets_page, wants_page
 from feedback.schema import FeedbackIngestToken, FeedbackIngestTokenCreate, FeedbackSubmission, Kept, TokenState
 from feedback.settings import TOKEN_PATH, Settings
 from feedback.store import FeedbackStore
@@ -55,6 +57,7 @@ async def mint(
     feedback_settings: SettingsHere,
 ) -> FeedbackIngestToken | list[FeedbackIngestToken]:
     """URLs that take answers without authentication, until they expire."""
+    admit(request, feedback_settings)
     wanted = data if isinstance(data, list) else [data]
     if not 1 <= len(wanted) <= MAX_BATCH:
         raise Invalid(f"The array asks for {len(wanted)} URLs; ask for 1 to {MAX_BATCH} at once")
@@ -123,6 +126,7 @@ async def submit(
     token: FromPath[str],
     feedback_tokens: TokensHere,
     feedback_store: StoreHere,
+    feedback_settings: SettingsHere,
     data: JSONBody[FeedbackSubmission | None] = None,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
@@ -132,7 +136,10 @@ async def submit(
     if request.scope["query_string"]:
         query = request.query_params
         submission = _merged(submission, submission_from({name: query[name] for name in query}))
+    if wants_page(request.headers):
+        return await take_form(request, token, feedback_tokens, feedback_store, feedback_settings, submission)
     submission.validate()
+    admit(request, feedback_settings, pointer)
     return _answer(await feedback_store.submit(pointer, submission, clean_idempotency(idempotency_key)))
 
 
@@ -156,8 +163,9 @@ def clean_idempotency(key: str | None) -> str | None:
     operation_class=FeedbackOperation,
     responses=failures(404, 409, 410, 422),
     description=(
-        "With any of `score`, `value`, `comment`, `correction`, `metadata` the answer is kept at once; without, or "
-        "when a browser only fetches ahead (`Sec-Purpose: prefetch`), nothing is: the answer says what the URL is for."
+        "With any of `score`, `value`, `comment`, `correction`, `metadata` the answer is kept at once; without, "
+        "nothing is: the answer says what the URL is for. Who takes HTML gets a page with a button instead, and so do "
+        "scanners of mail and chat; what a browser only fetches ahead (`Sec-Purpose: prefetch`) is no answer, either."
     ),
 )
 async def follow(
@@ -165,6 +173,7 @@ async def follow(
     token: FromPath[str],
     feedback_tokens: TokensHere,
     feedback_store: StoreHere,
+    feedback_settings: SettingsHere,
     score: Annotated[str | None, _query("A number, or true or false")] = None,
     value: Annotated[str | None, _query("A number, true or false, or text")] = None,
     comment: Annotated[str | None, _query("Text")] = None,
@@ -176,13 +185,19 @@ async def follow(
     """What became of the answer, or what the URL is for."""
     said = {"score": score, "value": value, "comment": comment, "correction": correction, "metadata": metadata}
     given = {name: text for name, text in (said | {"user_id": user_id, "id": id}).items() if text}
-    if not ANSWERS & given.keys() or is_prefetch(request.headers):
+    if not ANSWERS & given.keys() or not await may_follow(request, token, feedback_tokens, feedback_settings):
+        if gets_page(request.headers):
+            return await ask(request, token, feedback_tokens, feedback_store, feedback_settings)
         return _answer(await _state(feedback_tokens, token))
     pointer = await feedback_tokens.open(token)
     submission = submission_from(given)
     submission.validate()
     key = clean_idempotency(request.headers.get("idempotency-key"))
-    return _answer(await feedback_store.submit(pointer, submission, key))
+    admit(request, feedback_settings, pointer)
+    kept = await feedback_store.submit(pointer, submission, key)
+    if wants_page(request.headers):
+        return thanks(token, kept, feedback_settings.links.allowed(request.query_params.get("redirect")))
+    return _answer(kept)
 
 
 @head("/feedback/tokens/{token:str}", opt={"feedback_token_route": True}, include_in_schema=False)

@@ -1,0 +1,92 @@
+"""The gate: who may answer and mint how often, by token and by address.
+
+What costs something counts: an answer through a token that was issued here, and minting. Pages, reading, and tokens
+that were never issued (which two HMACs refuse) don't. The buckets are this process's own. Requests from this machine
+are let through: they come from a program of one's own, or from a proxy that does not say whom it asks for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import secrets
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from msgspec import Struct
+
+from feedback.errors import TooMany
+from feedback.throttle import RateLimit, Throttle
+
+Address = IPv4Address | IPv6Address
+
+
+class Limits(Struct, frozen=True):
+    """How many answers and mintings are taken; `None` takes any number.
+
+    `token` bounds the answers through one token, `address` the answers and mintings from one address (of IPv6: one
+    network of 64 bits). Behind more than one proxy, `proxies` names the addresses or networks of all but the nearest,
+    so that the visitor's own address is found behind them; `X-Forwarded-For` counts only with `trust_forwarded`.
+    """
+
+    token: RateLimit | None = RateLimit(300, 60)
+    address: RateLimit | None = RateLimit(6000, 60)
+    proxies: tuple[str, ...] = ()
+
+
+class Gate:
+    """Counts what comes in. Addresses are known to it as hashes with a key that it forgets with the process."""
+
+    def __init__(self, limits: Limits, trust_forwarded: bool) -> None:
+        self._tokens = Throttle(limits.token) if limits.token else None
+        self._addresses = Throttle(limits.address) if limits.address else None
+        self._proxies = [ip_network(one, strict=False) for one in limits.proxies]
+        self._trust_forwarded = trust_forwarded
+        self._secret = secrets.token_bytes(32)
+
+    def admit(self, peer: str | None, headers: Mapping[str, str], token: tuple[int, int] | None = None) -> None:
+        """Count one request of `peer` (for the token, too); `TooMany` where its bucket, or the token's, is empty."""
+        address = self._visitor(peer, headers)
+        if address is None or address.is_loopback:
+            return
+        if self._addresses is not None and (wait := self._addresses.take(self._hash(_neighbourhood(address)))):
+            raise _too_many("from your network", wait)
+        if self._tokens is not None and token and (wait := self._tokens.take(b"%d %d" % token)):
+            raise _too_many("through this URL", wait)
+
+    def _visitor(self, peer: str | None, headers: Mapping[str, str]) -> Address | None:
+        """The nearest address that is not a proxy's of ours."""
+        hops = [peer or ""]
+        if self._trust_forwarded and (forwarded := headers.get("x-forwarded-for")):
+            hops = [hop.strip() for hop in forwarded.split(",")]
+        address = None
+        for hop in reversed(hops[-20:]):
+            if (found := _address(hop)) is None:
+                break
+            address = found
+            if not any(address in network for network in self._proxies):
+                break
+        return address
+
+    def _hash(self, name: bytes) -> bytes:
+        return hashlib.blake2b(name, key=self._secret, digest_size=16).digest()
+
+
+def _address(text: str) -> Address | None:
+    """The address in `text`, which may have a port, as some proxies write it."""
+    bare = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
+    bare = bare.partition(":")[0] if bare.count(":") == 1 else bare
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _neighbourhood(address: Address) -> bytes:
+    return address.packed[:8] if isinstance(address, IPv6Address) else address.packed
+
+
+def _too_many(whence: str, wait: float) -> TooMany:
+    seconds = max(1, math.ceil(wait))
+    return TooMany(f"Too many requests {whence} in a short time; send it again in {seconds} s", seconds)

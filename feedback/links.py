@@ -1,0 +1,57 @@
+"""Links: what a GET through a presigned URL does, and where its page may lead on to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+
+LinkMode = Literal["confirm", "auto", "direct"]
+LINK_MODES: tuple[str, ...] = get_args(LinkMode)
+
+
+class Links(Struct, frozen=True):
+    """How links are followed.
+
+    * `confirm`: no GET is an answer; people get a page with a button, programs are told what the URL is for.
+    * `auto`: the same for whoever takes HTML (people, and scanners that pretend to be); other programs' GETs count.
+    * `direct`: every GET counts, the page comes after. Mail scanners that pretend to be browsers then vote, too.
+
+    `by_key` names keys with another mode than `mode`. `redirect_origins` are the only places (`https://host[:port]`)
+    that a link's `redirect` may lead to. No mode lets a HEAD, a prefetch or a known scanner vote.
+    """
+
+    mode: LinkMode = "auto"
+    by_key: Mapping[str, LinkMode] = field(default_factory=dict)
+    redirect_origins: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for mode in (self.mode, *self.by_key.values()):
+            if mode not in LINK_MODES:
+                raise ValueError(f"The link mode {mode!r} is none of {', '.join(LINK_MODES)}")
+        for origin in self.redirect_origins:
+            if origin_of(origin) != origin.lower():
+                raise ValueError(f"{origin!r} is not an origin; give one such as https://shop.example, without a path")
+
+    def mode_of(self, key: str) -> LinkMode:
+        """What a GET for this feedback key does."""
+        return self.by_key.get(key, self.mode)
+
+    def allowed(self, address: str | None) -> str | None:
+        """`address`, where it lies in one of the origins; nothing otherwise."""
+        origin = origin_of(address) if address else None
+        return address if origin and origin in {one.lower() for one in self.redirect_origins} else None
+
+
+def origin_of(address: str) -> str | None:
+    """`scheme://host[:port]` of an absolute web address without a user in it; nothing where it is not one."""
+    try:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not address.isprintable():
+            return None
+    except ValueError:
+        return None
+    plain = "@" not in parts.netloc and "\\" not in address and " " not in address
+    return f"{parts.scheme}://{parts.netloc}".lower() if plain else None

@@ -1,0 +1,136 @@
+"""What a browser gets behind a presigned URL: the question, the thanks with its undo, and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+import uuid_utils
+from litestar import Request, Response
+from msgspec import structs
+
+from feedback.errors import FeedbackError
+from feedback.page import CONTENT_SECURITY_POLICY, Question, failure_page, question_page, thanks_page
+from feedback.routes.headers import TOKEN_HEADERS
+from feedback.routes.requests import submission_from
+from feedback.routes.visitors import is_machine, is_prefetch, may_answer, wants_page
+from feedback.schema import FeedbackSubmission, Kept
+from feedback.settings import Settings
+from feedback.store import FeedbackStore
+from feedback.tokens import Pointer, Tokens
+
+AnyRequest = Request[Any, Any, Any]
+PAGE_HEADERS = {
+    **TOKEN_HEADERS,
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Vary": "Accept, User-Agent",
+    "X-Content-Type-Options": "nosniff",
+}
+NOTHING_SAID = "Please choose an answer or write something first."
+TAKEN_BACK = "Your answer was taken back"
+
+
+async def may_follow(request: AnyRequest, token: str, tokens: Tokens, settings: Settings) -> bool:
+    """Whether this GET is an answer; the key is looked up only where keys differ."""
+    links = settings.links
+    mode = links.mode_of((await tokens.redeem(token)).key) if links.by_key else links.mode
+    return may_answer(request.headers, mode)
+
+
+async def ask(
+    request: AnyRequest, token: str, tokens: Tokens, store: FeedbackStore, settings: Settings
+) -> Response[Any]:
+    """The page with the question, and with what the link says as its answer."""
+    query = {name: request.query_params[name] for name in request.query_params}
+    redirect = settings.links.allowed(query.get("redirect"))
+    return _page(question_page(await _question(token, tokens, store, _preselected(query), redirect)))
+
+
+async def take_form(
+    request: AnyRequest,
+    token: str,
+    tokens: Tokens,
+    store: FeedbackStore,
+    settings: Settings,
+    answer: FeedbackSubmission,
+) -> Response[Any]:
+    """What became of the page's form: thanks, the answer taken back, or the question again."""
+    pointer = await tokens.open(token)
+    fields = parse_qs((await request.body()).decode(errors="replace"))
+    redirect = settings.links.allowed(_first(fields, "redirect"))
+    if is_machine(request.headers) or is_prefetch(request.headers):
+        return _page(question_page(await _question(token, tokens, store, answer, redirect)))
+    if undo := _first(fields, "undo"):
+        await store.take_back(pointer, undo)
+        anew = await _question(token, tokens, store, FeedbackSubmission(), redirect)
+        return _page(question_page(anew, title=TAKEN_BACK))
+    if len(several := fields.get("value", [])) > 1:
+        answer.value = [submission_from({"value": one}).value for one in several]
+    if (answer.score, answer.value, answer.comment, answer.correction) == (None,) * 4:
+        question = await _question(token, tokens, store, answer, redirect)
+        return _page(question_page(question, problem=NOTHING_SAID), 422)
+    answer.validate()
+    return thanks(token, await _keep(request, pointer, store, settings, answer), redirect)
+
+
+async def _keep(
+    request: AnyRequest, pointer: Pointer, store: FeedbackStore, settings: Settings, answer: FeedbackSubmission
+) -> Kept:
+    admit(request, settings, pointer)
+    return await store.submit(pointer, answer)
+
+
+def admit(request: AnyRequest, settings: Settings, pointer: Pointer | None = None) -> None:
+    """Count the request; `TooMany` where its address, or the token, has had its share."""
+    client = request.scope["client"]
+    token = (pointer.grant, pointer.place) if pointer else None
+    settings.gate.admit(client[0] if client else None, request.headers, token)
+
+
+def thanks(token: str, kept: Kept, redirect: str | None) -> Response[Any]:
+    """The page that says thanks, takes the answer back, and leads on."""
+    return _page(thanks_page(_action(token), kept.id, redirect))
+
+
+def failure(request: AnyRequest, status: int, detail: str) -> Response[Any] | None:
+    """The failure as a page, where the request takes one."""
+    if not wants_page(request.headers):
+        return None
+    token = str(request.path_params.get("token", ""))
+    again = _action(token) if token and status not in (404, 405, 410) else None
+    return _page(failure_page(status, detail, again), status)
+
+
+async def _question(
+    token: str, tokens: Tokens, store: FeedbackStore, given: FeedbackSubmission, redirect: str | None
+) -> Question:
+    grant = await store.open(await tokens.open(token))
+    name = given.id or str(uuid_utils.uuid7())
+    return Question(_action(token), grant.key, grant.config, given, name, redirect)
+
+
+def _preselected(query: Mapping[str, str]) -> FeedbackSubmission:
+    """What the link says; a field that is not right is left for the person to fill in."""
+    given = FeedbackSubmission()
+    for name in given.__struct_fields__:
+        try:
+            one = submission_from({name: query.get(name, "")})
+            one.validate()
+        except FeedbackError:
+            continue
+        given = structs.replace(given, **{name: getattr(one, name)})
+    return given
+
+
+def _first(fields: Mapping[str, list[str]], name: str) -> str | None:
+    return next(iter(fields.get(name, [])), None)
+
+
+def _action(token: str) -> str:
+    """The URL relative to itself, without its query: right below any prefix that a proxy takes off."""
+    return "./" + quote(token, safe="")
+
+
+def _page(html: str, status: int = 200) -> Response[Any]:
+    return Response(html, status_code=status, headers=PAGE_HEADERS, media_type="text/html")

@@ -5,6 +5,7 @@ app = Litestar(plugins=[FeedbackPlugin(open_database("sqlite:///feedback.db"))])
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
 from feedback.database import Database
+from feedback.erasure import Erasure
 from feedback.export import Exports
 from feedback.gate import Gate, Limits
 from feedback.key_configs import KeyConfigs
@@ -25,6 +27,7 @@ from feedback.links import Links
 from feedback.logs import RedactTokens
 from feedback.outcomes import Outcomes
 from feedback.reading import Reading
+from feedback.routes.keeping import keeping_router
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
 from feedback.routes.reading import reading_router
@@ -82,6 +85,7 @@ class FeedbackPlugin(InitPlugin):
         self.store = FeedbackStore(database, self.runs)
         self.reading = Reading(database)
         self.statistics = Statistics(database)
+        self.erasure = Erasure(database)
         self.exports = Exports(database, self.reading, self.runs)
         self.outcomes = Outcomes(database, SealedTokens(self.ring, "workflowai"), self.runs)
         self._run_token_expiry = run_token_expiry
@@ -97,6 +101,7 @@ class FeedbackPlugin(InitPlugin):
         app_config.route_handlers.extend(langsmith_routers(self._dependencies(), self._serve_root_info))
         app_config.route_handlers.append(reading_router(self.reading, self.statistics, self.exports))
         app_config.route_handlers.append(workflowai_router(self._dependencies()))
+        app_config.route_handlers.append(keeping_router(self.erasure))
         app_config.plugins.append(JsonUnions())
         app_config.lifespan.append(self._lifespan)
         return app_config
@@ -131,7 +136,12 @@ class FeedbackPlugin(InitPlugin):
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
         async with self.opened():
-            yield
+            sweeping = asyncio.create_task(self.erasure.keep_sweeping())
+            try:
+                yield
+            finally:
+                sweeping.cancel()
+                await asyncio.wait((sweeping,))
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[FeedbackPlugin]:

@@ -1,0 +1,148 @@
+"""Erasure: answers that are to be gone, and the end of the time for which they are kept.
+
+Erased is everything that was said: the answer, its history, what a team noted on it, and messages about it that are
+still on their way. URLs of a run or a thread that is erased take no more answers (410). Nothing remains that tells
+of it, so that every list and export made later is without it. Long work is done in units of `AT_ONCE` answers, so
+that others can write in between; if it is broken off, it is done again from where it stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from feedback.database import Connection, Database
+from feedback.errors import Invalid
+from feedback.limits import check_name, run_name
+
+logger = logging.getLogger("feedback")
+
+AT_ONCE = 500
+SWEEP_SECONDS = 3600.0
+MAX_DAYS = 36_500
+DAY = 86_400_000_000
+EVERY_OTHER_KEY = ""
+"""How the key that stands for all without a rule of their own is kept."""
+
+BELONGINGS = ("feedback_annotation", "feedback_outbox")
+GRANTS = "SELECT id FROM feedback_grant WHERE"
+
+
+class Erased(Struct):
+    """What is gone: answers, versions of answers that had been replaced or deleted before, and grants of URLs."""
+
+    answers: int = 0
+    history: int = 0
+    grants: int = 0
+
+
+class Erasure:
+    """Takes answers out of one feedback database, for good."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_subject(self, subject: str, tell: Callable[[Erased], None] | None = None) -> Erased:
+        """All that this person said is gone. `tell` hears of progress. Errors: `Invalid`."""
+        return await self._erase("subject = :name", {"name": check_name("subject", subject)}, tell=tell)
+
+    async def of_run(self, run_id: str, tell: Callable[[Erased], None] | None = None) -> Erased:
+        """All that was said about the run is gone, and its URLs take no more answers. Errors: `Invalid`."""
+        return await self._erase("run_id = :name", {"name": run_name("run", run_id)}, with_grants=True, tell=tell)
+
+    async def of_thread(self, thread_id: str, tell: Callable[[Erased], None] | None = None) -> Erased:
+        """All that was said about the thread's runs is gone, and their URLs take no more answers. Errors: `Invalid`."""
+        name = {"name": check_name("thread", thread_id)}
+        return await self._erase("thread_id = :name", name, with_grants=True, tell=tell)
+
+    async def _erase(
+        self,
+        condition: str,
+        parameters: Mapping[str, Any],
+        with_grants: bool = False,
+        tell: Callable[[Erased], None] | None = None,
+    ) -> Erased:
+        """What fits the condition is gone: grants first, so that no answer comes in behind."""
+        erased = Erased()
+        if with_grants:
+            erased.grants = await self._database.write(lambda db: _drop_grants(db, condition, parameters))
+        for drop in (_drop_answers, _drop_history):
+            while True:
+                more = await self._database.write(lambda db, drop=drop: drop(db, condition, parameters))  # type: ignore[misc]
+                erased.answers += more.answers
+                erased.history += more.history
+                if tell is not None:
+                    tell(erased)
+                if more == Erased():
+                    break
+        return erased
+
+    async def rules(self) -> dict[str, int]:
+        """For how many days the answers of each key are kept; the empty key stands for all others."""
+        rows = await self._database.read(lambda db: db.all("SELECT key, days FROM feedback_retention ORDER BY key"))
+        return {row["key"]: row["days"] for row in rows}
+
+    async def keep_for(self, key: str, days: int | None) -> None:
+        """The key's answers are kept for so many days, or without an end; the empty key stands for all others."""
+        if days is not None and not 1 <= days <= MAX_DAYS:
+            raise Invalid(f"`days` is {days}; answers are kept for 1 to {MAX_DAYS} days, or with null for ever")
+        name = check_name("key", key) if key else EVERY_OTHER_KEY
+
+        def work(db: Connection) -> None:
+            db.execute("DELETE FROM feedback_retention WHERE key = :key", key=name)
+            if days is not None:
+                db.execute("INSERT INTO feedback_retention (key, days) VALUES (:key, :days)", key=name, days=days)
+
+        await self._database.write(work)
+
+    async def sweep(self) -> Erased:
+        """What is older than it is to be kept is gone; an answer is as old as what it says now."""
+        rules, swept = await self.rules(), Erased()
+        for key, days in rules.items():
+            own = (
+                "key = :key" if key else "NOT EXISTS (SELECT 1 FROM feedback_retention AS rule WHERE rule.key = {}.key)"
+            )
+            condition = f"modified_at < now_us() - :age AND {own}"
+            parameters = {"age": days * DAY, **({"key": key} if key else {})}
+            erased = await self._erase(condition, parameters)
+            swept.answers += erased.answers
+            swept.history += erased.history
+        return swept
+
+    async def keep_sweeping(self, every: float = SWEEP_SECONDS) -> None:
+        """Sweep again and again, until cancelled. With several processes each does; what is gone is no news."""
+        while True:
+            try:
+                if (swept := await self.sweep()) != Erased():
+                    logger.info("%d answers and %d earlier ones were past their time", swept.answers, swept.history)
+            except Exception as error:  # a database that does not answer now will, later
+                logger.warning("answers past their time were not swept: %r", error)
+            await asyncio.sleep(every)
+
+
+def _drop_answers(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Erased:
+    where = condition.format("feedback")
+    rows = db.all(f"SELECT id FROM feedback WHERE {where} LIMIT {AT_ONCE}", **parameters)
+    names = {f"id_{at}": row["id"] for at, row in enumerate(rows)}
+    if not names:
+        return Erased()
+    chosen = f"({', '.join(f':{name}' for name in names)})"
+    for table in BELONGINGS:
+        db.execute(f"DELETE FROM {table} WHERE feedback_id IN {chosen}", **names)
+    history = db.execute(f"DELETE FROM feedback_history WHERE id IN {chosen}", **names)
+    return Erased(db.execute(f"DELETE FROM feedback WHERE id IN {chosen}", **names), history)
+
+
+def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Erased:
+    where = condition.format("feedback_history")
+    chosen = f"SELECT sequence FROM feedback_history WHERE {where} LIMIT {AT_ONCE}"
+    return Erased(0, db.execute(f"DELETE FROM feedback_history WHERE sequence IN ({chosen})", **parameters))
+
+
+def _drop_grants(db: Connection, condition: str, parameters: Mapping[str, Any]) -> int:
+    db.execute(f"DELETE FROM feedback_use WHERE grant_id IN ({GRANTS} {condition})", **parameters)
+    return db.execute(f"DELETE FROM feedback_grant WHERE {condition}", **parameters)

@@ -50,6 +50,13 @@ class TokenUsed(TokenGone):
     code = "token_used"
 
 
+class Unauthorized(FeedbackError):
+    """The request needs an API key, and has none that is right."""
+
+    status_code = 401
+    code = "unauthorized"
+
+
 class Conflict(FeedbackError):
     """The request is well formed, but what it names belongs to something else."""
 

@@ -157,6 +157,11 @@ class KeyRing:
                 return key
         raise LookupError(f"the feedback key ring has no key {number}")
 
+    async def learn(self, number: int) -> None:
+        """Have the key with this number here, though another process added it just now."""
+        if all(key.number != number for key in self._keys):
+            await self._reload()
+
     async def find(self, open_with: Callable[[Key], T | None]) -> T | None:
         """What the first key gives that gives anything, newest first; another process may have added it just now."""
         if (found := self._first(open_with)) is not None or not await self._look_again():

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
+from feedback.api_keys import ApiKeys
 from feedback.database import Database
 from feedback.erasure import Erasure
 from feedback.export import Exports
@@ -25,9 +26,11 @@ from feedback.key_configs import KeyConfigs
 from feedback.keyring import KeyRing
 from feedback.links import Links
 from feedback.logs import RedactTokens
+from feedback.one_time import OneTimeTokens
 from feedback.outcomes import Outcomes
 from feedback.reading import Reading
 from feedback.routes.keeping import keeping_router
+from feedback.routes.evalguard import evalguard_router
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
 from feedback.routes.reading import reading_router
@@ -61,6 +64,7 @@ class FeedbackPlugin(InitPlugin):
         secret: str | None = None,
         run_lookup: RunLookup | None = None,
         run_token_expiry: timedelta = timedelta(days=30),
+        api_keys: Collection[str] = (),
         serve_root_info: bool = True,
         links: Links = FOLLOWED,
         limits: Limits = GENEROUS,
@@ -88,6 +92,8 @@ class FeedbackPlugin(InitPlugin):
         self.erasure = Erasure(database)
         self.exports = Exports(database, self.reading, self.runs)
         self.outcomes = Outcomes(database, SealedTokens(self.ring, "workflowai"), self.runs)
+        self.one_time = OneTimeTokens(database, SealedTokens(self.ring, "evalguard"), self.runs)
+        self.api_keys = ApiKeys(api_keys)
         self._run_token_expiry = run_token_expiry
         self._serve_root_info = serve_root_info
 
@@ -97,11 +103,19 @@ class FeedbackPlugin(InitPlugin):
         return {name: value for name, value in INFO.items() if name != "version"}
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """The app's configuration, with the routes and the lifespan of feedback."""
+        """The app's configuration, with the routes and the lifespan of feedback.
+
+        With API keys, whatever needs no token needs one of them.
+        """
+        before = len(app_config.route_handlers)
         app_config.route_handlers.extend(langsmith_routers(self._dependencies(), self._serve_root_info))
         app_config.route_handlers.append(reading_router(self.reading, self.statistics, self.exports))
         app_config.route_handlers.append(workflowai_router(self._dependencies()))
         app_config.route_handlers.append(keeping_router(self.erasure))
+        app_config.route_handlers.append(evalguard_router(self._dependencies()))
+        if self.api_keys.are_set:
+            own = app_config.route_handlers[before:]
+            app_config.route_handlers[before:] = [Router("/", route_handlers=own, guards=[self.api_keys.guard])]
         app_config.plugins.append(JsonUnions())
         app_config.lifespan.append(self._lifespan)
         return app_config
@@ -122,6 +136,12 @@ class FeedbackPlugin(InitPlugin):
         def outcomes(feedback_tokens: TokensHere) -> Outcomes:  # noqa: ARG001  its name is the request
             return self.outcomes
 
+        def one_time(feedback_tokens: TokensHere) -> OneTimeTokens:  # noqa: ARG001  its name is the request
+            return self.one_time
+
+        def api_keys(feedback_tokens: TokensHere) -> ApiKeys:  # noqa: ARG001  its name is the request
+            return self.api_keys
+
         def settings(feedback_tokens: TokensHere) -> Settings:  # noqa: ARG001  its name is the request
             return self.settings
 
@@ -130,6 +150,8 @@ class FeedbackPlugin(InitPlugin):
             "feedback_store": Provide(store, sync_to_thread=False, use_cache=True),
             "feedback_configs": Provide(configs, sync_to_thread=False, use_cache=True),
             "feedback_outcomes": Provide(outcomes, sync_to_thread=False, use_cache=True),
+            "feedback_one_time": Provide(one_time, sync_to_thread=False, use_cache=True),
+            "feedback_api_keys": Provide(api_keys, sync_to_thread=False, use_cache=True),
             "feedback_settings": Provide(settings, sync_to_thread=False, use_cache=True),
         }
 

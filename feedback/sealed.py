@@ -77,6 +77,15 @@ class SealedTokens:
         tag = key.sealed_tag(self._context + plain)[:TAG_BYTES]
         return _text(VERSION + tag + _masked(key, self._context, tag, plain))
 
+    @property
+    def newest(self) -> int:
+        """The number of the ring's key that seals new tokens."""
+        return self._ring.newest
+
+    async def learn(self, ring_key: int) -> None:
+        """Be able to seal with the key of this number, which another process may have added just now."""
+        await self._ring.learn(ring_key)
+
     async def open(self, token: str) -> Opened:
         """What `token` says, without a look into the database; `TokenUnknown` where it was not issued here."""
         raw = _bytes(token)

@@ -115,13 +115,19 @@ async def delete_feedback(feedback_id: FromPath[str], feedback_store: StoreHere)
     await feedback_store.delete(feedback_id)
 
 
-@get("/info", tags=["System"], operation_id="FeedbackInfo", summary="What LangSmith's clients ask at their start")
+@get(
+    "/info",
+    tags=["System"],
+    opt={"feedback_open": True},
+    operation_id="FeedbackInfo",
+    summary="What LangSmith's clients ask at their start",
+)
 async def info() -> dict[str, Any]:
     """Which ways of sending feedback this service takes."""
     return INFO
 
 
-@post("/metadata/submit", status_code=204, include_in_schema=False)
+@post("/metadata/submit", status_code=204, opt={"feedback_open": True}, include_in_schema=False)
 async def take_metadata(request: Request[Any, Any, Any]) -> Response[None]:
     """Nothing: the beacon that an Agent Server sends at its start is not kept."""
     async for _ in request.stream():

@@ -129,6 +129,8 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
         "/api/v1/feedback/retention",
         "/api/v1/feedback/search",
         "/api/v1/feedback/statistics",
+        "/api/v1/feedback/submit",
+        "/api/v1/feedback/token",
         "/api/v1/info",
         "/v1/feedback",
         "/v1/{tenant}/agents/{agent_id}/feedback",

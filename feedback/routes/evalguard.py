@@ -1,0 +1,96 @@
+"""EvalGuard's dialect: one-time tokens, and the route that spends them, which its own clients lack.
+
+Its clients read errors from `{"success": false, "error": {…}}`; a wrong request is a 400.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any
+
+from litestar import Request, Response, Router, post, route
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import HTTPException
+from litestar.params import HeaderParameter, JSONBody, SkipValidation
+
+from feedback.api_keys import ApiKeys, sent_key
+from feedback.limits import MAX_BODY
+from feedback.one_time import OneTimeAnswer, OneTimeToken, OneTimeTokenCreate, OneTimeTokens
+from feedback.routes.failures import told
+from feedback.routes.headers import TOKEN_HEADERS, preflight
+from feedback.routes.openapi import FeedbackOperation
+from feedback.routes.requests import FeedbackRequest
+from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
+from feedback.schema import Kept
+
+OneTimeHere = NamedDependency[SkipValidation[OneTimeTokens]]
+KeysHere = NamedDependency[SkipValidation[ApiKeys]]
+TAGS = ["EvalGuard"]
+
+
+@post(
+    "/feedback/token",
+    status_code=200,
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    opt={"feedback_open": True},
+    summary="Create a one-time feedback token",
+    operation_class=FeedbackOperation,
+    description="Needs `Authorization: Bearer <key>`. The token takes one answer, until it expires.",
+)
+async def mint_one_time(
+    request: Request[Any, Any, Any],
+    data: JSONBody[OneTimeTokenCreate],
+    feedback_one_time: OneTimeHere,
+    feedback_api_keys: KeysHere,
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
+) -> OneTimeToken:
+    """A token for one answer about a run, a trace or an annotation."""
+    key = feedback_api_keys.check(sent_key(request.headers.get("authorization"), None))
+    return await feedback_one_time.mint(data, key, clean_idempotency(idempotency_key))
+
+
+@route("/feedback/submit", http_method=["OPTIONS"], status_code=204, include_in_schema=False)
+async def ask_spend_cors(request: Request[Any, Any, Any]) -> Response[None]:
+    """Every origin may spend a token."""
+    return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
+
+
+@post(
+    "/feedback/submit",
+    status_code=200,
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    opt={"feedback_token_route": True},
+    summary="Spend a one-time feedback token",
+    operation_class=FeedbackOperation,
+)
+async def spend_one_time(
+    data: JSONBody[OneTimeAnswer],
+    feedback_one_time: OneTimeHere,
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
+) -> Response[Kept]:
+    """The answer is kept, and the token takes no other."""
+    kept = await feedback_one_time.spend(data, clean_idempotency(idempotency_key))
+    return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
+
+
+def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """The failure in EvalGuard's words."""
+    status, message, code, headers = told(request, error)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    body = {"success": False, "error": {"code": code, "message": message, "requestId": uuid.uuid4().hex}}
+    status = 400 if status == 422 else status
+    return Response(body, status_code=status, headers=headers, media_type="application/json")
+
+
+def evalguard_router(dependencies: dict[str, Provide]) -> Router:
+    """EvalGuard's routes, below `/api/v1`."""
+    return Router(
+        "/api/v1",
+        route_handlers=[ask_spend_cors, mint_one_time, spend_one_time],
+        dependencies=dependencies,
+        exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
+        request_class=FeedbackRequest,
+    )

@@ -1,0 +1,100 @@
+"""Which pages of other origins may call what, in the app with both packages: real preflights, and what follows them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from agent_server.__main__ import build
+from agent_server.config import Config
+
+App = AsyncTestClient[Litestar]
+GOOD, OTHER = "https://app.example", "https://other.example"
+RUN_ROUTES = ["/threads", "/runs/stream", "/assistants/search", f"/threads/{uuid.uuid4()}/runs/wait"]
+ADMINISTRATION = ["/feedback", "/feedback/tokens", f"/feedback/{uuid.uuid4()}"]
+PREFIXES = ["", "/api", "/api/v1"]
+ALLOWED = "access-control-allow-origin"
+
+
+@pytest.fixture(params=[(GOOD,), ("*",)], ids=["restricted", "open"])
+async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[App]:
+    """The agent server with feedback beside it, whose run routes pages of one origin may call, or of all."""
+    config = Config(tmp_path, data_dir=tmp_path, cors_origins=request.param)
+    async with AsyncTestClient(build(config), raise_server_exceptions=False) as client:
+        client.headers["x-open"] = str("*" in request.param)
+        yield client
+
+
+async def preflight(app: App, path: str, origin: str, method: str = "POST") -> httpx.Response:
+    asked = {"Origin": origin, "Access-Control-Request-Method": method}
+    return await app.options(path, headers={**asked, "Access-Control-Request-Headers": "content-type,x-api-key"})
+
+
+async def mint(app: App) -> str:
+    body = {"run_id": str(uuid.uuid4()), "feedback_key": "k"}
+    return "/feedback/tokens/" + str((await app.post("/feedback/tokens", json=body)).json()["id"])
+
+
+def is_open(app: App) -> bool:
+    return app.headers["x-open"] == "True"
+
+
+@pytest.mark.parametrize("path", RUN_ROUTES)
+async def test_run_routes_are_open_to_the_configured_origins(app: App, path: str) -> None:
+    asked = await preflight(app, path, GOOD)
+    assert asked.status_code == 204
+    assert asked.headers[ALLOWED] == ("*" if is_open(app) else GOOD)
+    assert asked.headers["access-control-allow-headers"] == "content-type,x-api-key"
+    assert "POST" in asked.headers["access-control-allow-methods"]
+    for body in ({}, {"metadata": 5}):
+        said = await app.post(path, json=body, headers={"Origin": GOOD})
+        assert said.headers[ALLOWED] == ("*" if is_open(app) else GOOD), said.status_code
+        assert "x-pagination-total" in said.headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize("path", RUN_ROUTES)
+async def test_run_routes_are_closed_to_others_where_origins_are_named(app: App, path: str) -> None:
+    asked = await preflight(app, path, OTHER)
+    said = await app.post(path, json={}, headers={"Origin": OTHER})
+    if is_open(app):
+        assert (asked.status_code, asked.headers[ALLOWED], said.headers[ALLOWED]) == (204, "*", "*")
+    else:
+        assert asked.status_code == 400
+        assert ALLOWED not in asked.headers
+        assert ALLOWED not in said.headers
+        assert "origin" in said.headers["vary"].lower()
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+async def test_presigned_urls_are_open_to_every_origin(app: App, prefix: str) -> None:
+    url = prefix + await mint(app)
+    for origin in (GOOD, OTHER, "null"):
+        for method in ("POST", "GET"):
+            asked = await preflight(app, url, origin, method)
+            assert (asked.status_code, asked.headers[ALLOWED]) == (204, "*")
+            assert method in asked.headers["access-control-allow-methods"]
+        for body, status in (({"score": 1}, 200), ({"score": "x"}, 422)):
+            said = await app.post(url, json=body, headers={"Origin": origin})
+            assert (said.status_code, said.headers.get_list(ALLOWED)) == (status, ["*"])
+            assert "access-control-allow-credentials" not in said.headers
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("path", ADMINISTRATION)
+async def test_administration_of_feedback_is_closed_to_every_origin(app: App, prefix: str, path: str) -> None:
+    for origin in (GOOD, OTHER):
+        assert ALLOWED not in (await preflight(app, prefix + path, origin)).headers
+        for method in ("GET", "POST", "DELETE"):
+            assert ALLOWED not in (await app.request(method, prefix + path, headers={"Origin": origin})).headers
+
+
+async def test_programs_without_an_origin_see_nothing_of_it(app: App) -> None:
+    answer = await app.post("/threads", json={})
+    assert answer.status_code == 200
+    assert not [name for name in answer.headers if name.startswith("access-control")]

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 from litestar import Litestar, Request, Router
 from litestar.config.app import AppConfig
+from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.plugins import InitPlugin, PluginProtocol
@@ -19,7 +20,6 @@ from agent_server.assistants import Assistants
 from agent_server.attempt import Surroundings
 from agent_server.broker import MemoryBroker
 from agent_server.config import Config
-from agent_server.cors import Cors
 from agent_server.cron_clock import CronClock
 from agent_server.crons import Crons
 from agent_server.data_dir import hold_data_dir
@@ -39,6 +39,7 @@ from agent_server.thread_states import ThreadStates
 from agent_server.thread_streams import ThreadStreams
 from agent_server.thread_sweeper import sweep_threads
 from agent_server.threads import Threads
+from agent_server.webhook_sender import WebhookSender
 from agent_server.worker import Worker
 
 
@@ -47,8 +48,7 @@ class AgentServerPlugin(InitPlugin):
 
     `agents` maps names to agents (compiled LangGraph graphs, async generator functions, or anything with the methods of
     `Agent`); without it they are loaded from `config.graphs`. `feedback` makes the URLs that runs with `feedback_keys`
-    answer with. `info` is added to what `GET /info` says. Pages of `cors_origins` (`*`: of every origin) may call the
-    routes from a browser; without them, that is for the app to say.
+    answer with. `info` is added to what `GET /info` says.
     """
 
     def __init__(
@@ -58,7 +58,6 @@ class AgentServerPlugin(InitPlugin):
         agents: Mapping[str, object] | None = None,
         feedback: FeedbackUrls | None = None,
         info: Mapping[str, Any] | None = None,
-        cors_origins: Sequence[str] = (),
     ) -> None:
         self._config = config
         self._given = agents
@@ -68,17 +67,17 @@ class AgentServerPlugin(InitPlugin):
         self._assistants = Assistants(self._database)
         self._threads = Threads(self._database)
         self._thread_states = ThreadStates(self._threads, self._agents, self._broker)
-        self._runs = Runs(self._database, self._broker, self._assistants)
+        self._runs = Runs(self._database, self._broker, self._assistants, config.webhooks)
         self._store = Store()
         self._crons = Crons(self._database, self._assistants)
+        self._webhook_sender = WebhookSender(self._database, self._broker, config.webhooks)
         self._cron_clock = CronClock(self._database, self._runs)
         self._streams = RunStreams(
             self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event
         )
-        self._thread_streams = ThreadStreams(self._threads, self._runs, self._streams, self._broker)
+        self._thread_streams = ThreadStreams(self._database, self._threads, self._runs, self._streams, self._broker)
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
         self._info = dict(info or {})
-        self._middleware = [Cors(cors_origins)] if cors_origins else []
         around = Surroundings(
             self._runs,
             self._broker,
@@ -96,7 +95,6 @@ class AgentServerPlugin(InitPlugin):
                 path="/",
                 route_handlers=ROUTE_HANDLERS,
                 dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._rooms()},
-                middleware=self._middleware,
                 exception_handlers=EXCEPTION_HANDLERS,
                 before_request=_body_check(self._config.max_body_bytes),
                 request_max_body_size=self._config.max_body_bytes,
@@ -153,8 +151,10 @@ class AgentServerPlugin(InitPlugin):
                 group.start_soon(self._stop_worker_on_closing)
                 group.start_soon(sweep_threads, self._thread_states, sweeping := anyio.CancelScope())
                 group.start_soon(self._cron_clock.serve)
+                group.start_soon(self._webhook_sender.serve)
                 yield
                 self._cron_clock.stop()
+                self._webhook_sender.stop()
                 sweeping.cancel()
                 self._streams.closing.set()
 
@@ -173,12 +173,22 @@ def create_app(
     plugins: Sequence[PluginProtocol] = (),
 ) -> Litestar:
     """The agent server as an ASGI app. For the parameters see `AgentServerPlugin`; `plugins` are added to its own."""
-    plugin = AgentServerPlugin(config, agents=agents, feedback=feedback, info=info, cors_origins=config.cors_origins)
     return Litestar(
-        plugins=[*plugins, plugin],
+        plugins=[*plugins, AgentServerPlugin(config, agents=agents, feedback=feedback, info=info)],
         exception_handlers=EXCEPTION_HANDLERS,
+        cors_config=_cors(config),
         openapi_config=openapi_config("0.1.0"),
         logging_config=None,
+    )
+
+
+def _cors(config: Config) -> CORSConfig:
+    return CORSConfig(
+        allow_origins=list(config.cors_origins),
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["x-pagination-total", "x-pagination-next", "content-location", "location"],
+        max_age=600,
     )
 
 

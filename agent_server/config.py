@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from agent_server.webhook_policy import WebhookPolicy, webhook_policy
+
 
 class ConfigError(ValueError):
     """A setting is wrong; the message names it, its value, and what would be right."""
@@ -73,6 +75,8 @@ class Config:
     keep_stream_seconds: float = 120.0
     """How long a run's events can be read again after its end."""
     cors_origins: tuple[str, ...] = ("*",)
+    webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
+    """Where the webhooks of runs may go."""
     log_format: Literal["console", "json"] = "console"
     log_level: str = "info"
 
@@ -103,8 +107,16 @@ def _from_file(path: Path) -> dict[str, Any]:
         "dependencies": _strings(document.get("dependencies", []), f"{path}: dependencies"),
         "env": _env(document.get("env", {}), directory, path),
         **_http(document.get("http"), path),
+        "webhooks": _webhooks(document.get("webhooks") or {}, path),
         "store_ttl": _store_ttl(document.get("store"), f"{path}: store.ttl"),
     }
+
+
+def _webhooks(value: Any, path: Path) -> WebhookPolicy:
+    try:
+        return webhook_policy(value)
+    except ValueError as error:
+        raise ConfigError(f"{path}: webhooks: {error}") from None
 
 
 def _graphs(value: Any, path: Path) -> dict[str, Graph]:

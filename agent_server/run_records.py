@@ -83,6 +83,7 @@ def run_kwargs(body: RunCreate, assistant: AssistantRef, temporary: bool) -> Run
         resumable=body.stream_resumable,
         checkpoint=body.checkpoint or ({"checkpoint_id": body.checkpoint_id} if body.checkpoint_id else None),
         durability=durability,
+        webhook=body.webhook,
     )
 
 

@@ -36,7 +36,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import cast
 
 import msgspec
 from uuid_utils import uuid7
@@ -46,10 +45,12 @@ from agent_server.broker import Broker
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, Conflict, NotFound, ThreadBusy
 from agent_server.run_records import RUN_COLUMNS, Claim, Ending, Record, claim_of, record_of, run_kwargs, run_of
-from agent_server.run_search import ThreadNews, chosen_runs, runs_of_thread
+from agent_server.run_search import chosen_runs, runs_of_thread
 from agent_server.run_threads import as_text, drop_temporary, settle_thread, take_thread_if_there, write_thread_state
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads import insert_thread, merge_metadata, touch_thread
+from agent_server.webhook_outbox import WEBHOOKS, put_webhook
+from agent_server.webhook_policy import WebhookPolicy
 
 QUEUE = "runs"
 """The doorbell channel that is rung when a run may be claimed."""
@@ -70,10 +71,13 @@ class LeaseLost(AgentServerError):
 class Runs:
     """The runs, by id, and the queue of them."""
 
-    def __init__(self, database: Database, broker: Broker, assistants: Assistants) -> None:
+    def __init__(
+        self, database: Database, broker: Broker, assistants: Assistants, webhooks: WebhookPolicy | None = None
+    ) -> None:
         self._database = database
         self._broker = broker
         self._assistants = assistants
+        self._webhooks = webhooks or WebhookPolicy()
 
     # What clients do
     async def create(self, body: RunCreate, thread_id: str | None, base_url: str) -> Run:
@@ -97,6 +101,8 @@ class Runs:
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
         temporary = thread_id is None and body.on_completion != "keep"
         assistant = self._assistants.resolve(connection, body.assistant_id)
+        if body.webhook is not None:
+            self._webhooks.check(body.webhook)
         if thread_id is None or body.if_not_exists == "create":
             insert_thread(connection, on_thread, {}, temporary)
         touch_thread(connection, on_thread)
@@ -122,17 +128,6 @@ class Runs:
         """The thread's runs, the newest first; `NotFound` where there is no such thread."""
         key = canonical_id(thread_id, "thread")
         return await self._database.read(lambda c: runs_of_thread(c, key, limit, offset, status))
-
-    async def next_news(self, news: ThreadNews) -> str | None:
-        """The id of the thread's next run that the listener has not heard of, from now on taken for heard."""
-        run_id = await self._database.read(news.next_run)
-        if run_id is not None:
-            news.hear(run_id)
-        return run_id
-
-    async def now(self) -> int:
-        """The database's time."""
-        return int(await self._database.read(lambda c: cast(Row, c.one("SELECT now_us() AS now"))["now"]))
 
     async def cancel(self, run_id: str, thread_id: str | None, action: CancelAction) -> None:
         """Ask for the run's end. A pending run ends here; a running one as soon as its worker has stopped it.
@@ -225,6 +220,7 @@ class Runs:
         def work(connection: Connection) -> bool:
             run = claim.run
             take_thread_if_there(connection, run.thread_id)
+            put_webhook(connection, claim, ending)
             changed = connection.execute(
                 f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
                     lease_token = NULL, lease_until = NULL WHERE {_HELD}""",
@@ -241,6 +237,8 @@ class Runs:
 
         if await self._database.write(work):
             await self._broker.notify(QUEUE)
+        if claim.run.kwargs.webhook:
+            await self._broker.notify(WEBHOOKS)
 
     async def release(self, claim: Claim) -> None:
         """Give the run back to the queue, to be taken up from its last checkpoint."""
@@ -257,6 +255,7 @@ class Runs:
 
         def work(connection: Connection) -> None:
             take_thread_if_there(connection, claim.run.thread_id)
+            put_webhook(connection, claim, Ending("interrupted", "idle", values), "rollback")
             if not connection.execute(f"DELETE FROM runs WHERE {_HELD}", **_held(claim)):
                 raise LeaseLost(f"Run {claim.run.run_id} has another worker")
             if not drop_temporary(connection, claim.run.thread_id):

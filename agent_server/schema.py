@@ -73,6 +73,7 @@ class RunCreate(Struct):
     checkpoint_id: str | None = None
     durability: Durability | None = None
     checkpoint_during: bool | None = None
+    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | None = None
 
 
 class RunsCancel(Struct):
@@ -99,6 +100,7 @@ class RunKwargs(Struct):
     resumable: bool
     checkpoint: JsonObject | None
     durability: Durability
+    webhook: str | None = None
 
 
 class Run(Struct):

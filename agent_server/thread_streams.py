@@ -8,10 +8,11 @@ go on without anything being kept for the thread.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 from uuid import UUID
 
 from agent_server.broker import START, Broker, Frame, FrameId
+from agent_server.database import Database, Row
 from agent_server.errors import Invalid, NotFound
 from agent_server.run_records import Record
 from agent_server.run_search import ThreadNews
@@ -36,7 +37,8 @@ class Place(NamedTuple):
 class ThreadStreams:
     """The streams of threads, by thread id."""
 
-    def __init__(self, threads: Threads, runs: Runs, streams: RunStreams, broker: Broker) -> None:
+    def __init__(self, database: Database, threads: Threads, runs: Runs, streams: RunStreams, broker: Broker) -> None:
+        self._database = database
         self._threads = threads
         self._runs = runs
         self._streams = streams
@@ -59,7 +61,7 @@ class ThreadStreams:
         self, thread_id: str, place: Place | Literal["start"] | None, modes: Sequence[ThreadStreamMode]
     ) -> AsyncIterator[bytes]:
         async with self._broker.listen(thread_doorbell(thread_id)) as bell:
-            news = ThreadNews(thread_id, await self._runs.now())
+            news = ThreadNews(thread_id, await self._now())
             if isinstance(place, Place):
                 news = ThreadNews(thread_id, await self._resumed(place, thread_id), {place.run_id})
                 async for chunk in self._run(place.run_id, thread_id, place.after, modes):
@@ -67,12 +69,22 @@ class ThreadStreams:
             elif place == "start":
                 news = ThreadNews(thread_id, 0)
             while not news.thread_gone:
-                run_id = await self._runs.next_news(news)
+                run_id = await self._next(news)
                 if run_id is None:
                     await bell.wait(LOOK_SECONDS)
                 elif place != "start" or await self._is_kept(run_id):
                     async for chunk in self._run(run_id, thread_id, START, modes):
                         yield chunk
+
+    async def _next(self, news: ThreadNews) -> str | None:
+        """The thread's next run that the listener has not heard of, from now on taken for heard."""
+        run_id = await self._database.read(news.next_run)
+        if run_id is not None:
+            news.hear(run_id)
+        return run_id
+
+    async def _now(self) -> int:
+        return int(await self._database.read(lambda c: cast(Row, c.one("SELECT now_us() AS now"))["now"]))
 
     async def _is_kept(self, run_id: str) -> bool:
         record = await self._record(run_id)
@@ -83,7 +95,7 @@ class ThreadStreams:
         record = await self._record(place.run_id, thread_id)
         if record is None:  # rolled back
             return (UUID(place.run_id).int >> 80) * 1000
-        return record.changed_at if record.run.status in FINAL else await self._runs.now()
+        return record.changed_at if record.run.status in FINAL else await self._now()
 
     async def _run(
         self, run_id: str, thread_id: str, after: FrameId, modes: Sequence[ThreadStreamMode]

@@ -25,6 +25,7 @@ from agent_server.schema import Run, RunCreate
 from agent_server.streams import RunStreams
 from agent_server.thread_schema import ThreadCreate
 from agent_server.threads import Threads
+from agent_server.webhook_policy import WebhookPolicy
 from agent_server.worker import Worker
 
 BASE_URL = "http://server.test"
@@ -94,6 +95,7 @@ async def open_house(
     mint_timeout: float = 5.0,
     keep: float = 120.0,
     max_bytes: int = 16 * 1024**2,
+    webhooks: WebhookPolicy | None = None,
 ) -> AsyncIterator[House]:
     """A server's rooms over the database. Without `agents` there is a graph `agent` that nobody can work on."""
     async with (
@@ -104,7 +106,7 @@ async def open_house(
         await database.migrate("agent_server")
         assistants = Assistants(database)
         await assistants.register(opened or GRAPHS)
-        runs = Runs(database, broker, assistants)
+        runs = Runs(database, broker, assistants, webhooks)
         around = Surroundings(runs, broker, feedback, feedback_on_error, mint_timeout)
         streams = RunStreams(runs, broker, feedback)
         yield House(database, broker, assistants, Threads(database), runs, streams, around, opened)

@@ -140,4 +140,5 @@ def test_every_variable_stands_for_a_setting() -> None:
         "dependencies",
         "env",
         "store_ttl",
+        "webhooks",
     }

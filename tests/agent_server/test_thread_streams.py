@@ -26,7 +26,7 @@ async def counting(given: Any) -> AsyncGenerator[dict[str, Any], None]:
 @asynccontextmanager
 async def at_work(database_url: str, keep: float = 120) -> AsyncIterator[tuple[House, ThreadStreams]]:
     async with open_house(database_url, {"agent": counting}, keep=keep) as house, house.worker():
-        yield house, ThreadStreams(house.threads, house.runs, house.streams, house.broker)
+        yield house, ThreadStreams(house.database, house.threads, house.runs, house.streams, house.broker)
 
 
 async def read(

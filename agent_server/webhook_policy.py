@@ -1,0 +1,134 @@
+"""Which URLs a webhook may have: `webhooks.url` of `langgraph.json`, in the official server's names.
+
+A webhook makes the server send a request to where a client says, from inside the network that the server is in. So by
+default it must be https and lead to an address of the public internet. What a host's name leads to is only known when
+the request is sent; it is checked then, too.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from agent_server.errors import Invalid
+
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True)
+class WebhookPolicy:
+    """The rules, and the headers that every webhook is sent with."""
+
+    require_https: bool = True
+    disable_loopback: bool = True
+    disable_private_ips: bool = True
+    allowed_domains: tuple[str, ...] = ()
+    """Hosts that webhooks may go to, `*.example.com` for all below one; empty for all. Their addresses are trusted."""
+    allowed_ports: tuple[int, ...] = ()
+    max_url_length: int = 4096
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def check(self, url: str) -> None:
+        """Refuse a URL that no webhook may have, as far as can be told without asking for its address. `Invalid`."""
+        if len(url) > self.max_url_length:
+            raise Invalid(f"Webhook URL too long: it has {len(url)} characters, and may have {self.max_url_length}")
+        if url.startswith("/"):
+            raise Invalid("Webhook must be an absolute URL, such as https://example.com/hook")
+        parts, port = _split(url)
+        if parts.scheme != "https" and (self.require_https or parts.scheme != "http"):
+            raise Invalid(f"Webhook must use https; webhooks.url.require_https: false allows http (given: {url[:8]!r})")
+        if self.allowed_ports and port not in self.allowed_ports:
+            raise Invalid(f"Webhook port {port} not allowed")
+        host = parts.hostname or ""
+        if self.allowed_domains and not self._is_named(host):
+            raise Invalid("Webhook domain not allowed")
+        if address := _literal(host):
+            self.check_address(host, address)
+        elif self.disable_loopback and (host.endswith(_LOOPBACK_NAMES)) and not self._is_named(host):
+            raise Invalid("Webhook host blocked: loopback IP range")
+
+    def check_address(self, host: str, address: Address) -> None:
+        """Refuse an address that the host of a webhook leads to. `Invalid`."""
+        if not self._is_named(host) and (reason := self._blocked(_inner(address))):
+            raise Invalid(f"Webhook host blocked: {reason}")
+
+    def _blocked(self, address: Address) -> str | None:
+        if address.is_loopback:
+            return "loopback IP range" if self.disable_loopback else None
+        if address.is_link_local or address.is_multicast or address.is_unspecified:
+            return "link-local, multicast or unspecified IP range"
+        return "private IP range" if self.disable_private_ips and not address.is_global else None
+
+    def _is_named(self, host: str) -> bool:
+        return any(
+            host.endswith(domain[1:].lower()) if domain.startswith("*.") else host == domain.lower()
+            for domain in self.allowed_domains
+        )
+
+
+_LOOPBACK_NAMES = ("localhost", "localhost.", "host.docker.internal")
+
+
+def webhook_policy(document: Any) -> WebhookPolicy:
+    """The policy that `webhooks` in `langgraph.json` asks for. `ValueError` says what is wrong in it."""
+    if not isinstance(document, dict) or not isinstance(document.get("url") or {}, dict):
+        raise ValueError('must be an object like {"url": {"require_https": false}}')
+    settings: dict[str, Any] = {}
+    for one in fields(WebhookPolicy):
+        value = document.get("headers") if one.name == "headers" else (document.get("url") or {}).get(one.name)
+        if value is not None:
+            settings[one.name] = _checked(one.name, value)
+    return WebhookPolicy(**settings)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name in ("require_https", "disable_loopback", "disable_private_ips"):
+        right, what = isinstance(value, bool), "true or false"
+    elif name == "max_url_length":
+        right, what = isinstance(value, int) and value > 0, "a whole number"
+    elif name == "headers":
+        right = isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+        return value if right else _wrong(name, "an object of strings")
+    else:
+        kind, what = (int, "a list of numbers") if name == "allowed_ports" else (str, "a list of names")
+        right = isinstance(value, list) and all(isinstance(item, kind) for item in value)
+        return tuple(value) if right else _wrong(name, what)
+    return value if right else _wrong(name, what)
+
+
+def _wrong(name: str, what: str) -> None:
+    raise ValueError(f"{'headers' if name == 'headers' else f'url.{name}'} must be {what}")
+
+
+def _split(url: str) -> tuple[SplitResult, int]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise Invalid(f"Webhook is not a URL ({error}); send one such as https://example.com/hook") from None
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise Invalid("Webhook must be an absolute https URL with a host, such as https://example.com/hook")
+    return parts, port or (443 if parts.scheme == "https" else 80)
+
+
+def _literal(host: str) -> Address | None:
+    """The address that a host is written as; `127.1` and `0x7f.1` are some, too."""
+    try:
+        return ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(host))
+    except (OSError, UnicodeError):
+        return None
+
+
+def _inner(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for, if it does."""
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped or address.sixtofour or address
+    return address

@@ -1,0 +1,130 @@
+"""Tells of ended runs: takes what is due from the outbox and sends it, again and again until it is taken.
+
+The host's name is looked up here, every address that it has is checked, and the request goes to the address that was
+checked, so that a name that leads elsewhere a moment later leads nowhere. Redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+import anyio
+import httpx
+import structlog
+
+from agent_server.broker import Broker
+from agent_server.database import Database
+from agent_server.errors import AgentServerError, Invalid
+from agent_server.webhook_outbox import (
+    WEBHOOKS,
+    Webhook,
+    drop_webhook,
+    is_due,
+    put_off_webhook,
+    take_webhook,
+)
+from agent_server.webhook_policy import WebhookPolicy
+
+log = structlog.get_logger("agent_server")
+
+LOOK_SECONDS = 1.0
+SEND_SECONDS = 30.0
+"""How long a receiver may take; less than the lease on what it is sent."""
+AT_ONCE = 16
+MAX_ATTEMPTS = 12
+LONGEST_WAIT = 600.0
+
+
+class WebhookSender:
+    """Sends what is in the outbox. The n-th retry comes `first_wait` * 2 ** (n - 1) seconds after the failure."""
+
+    def __init__(self, database: Database, broker: Broker, policy: WebhookPolicy, first_wait: float = 2.0) -> None:
+        self._database = database
+        self._broker = broker
+        self._policy = policy
+        self._first_wait = first_wait
+        self._serving: anyio.CancelScope | None = None
+
+    async def serve(self) -> None:
+        """Send until `stop` is called; what is on its way then is sent again later."""
+        slots = anyio.Semaphore(AT_ONCE)
+        async with self._broker.listen(WEBHOOKS) as bell, httpx.AsyncClient(trust_env=False) as client:
+            with anyio.CancelScope() as self._serving:
+                async with anyio.create_task_group() as sending:
+                    while True:
+                        await slots.acquire()
+                        if webhook := await self._take():
+                            sending.start_soon(self._work_on, client, webhook, slots)
+                        else:
+                            slots.release()
+                            await bell.wait(LOOK_SECONDS)
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        if self._serving is not None:
+            self._serving.cancel()
+
+    async def _take(self) -> Webhook | None:
+        try:
+            if await self._database.read(is_due):  # which nobody has to wait for, as a write has to
+                return await self._database.write(take_webhook)
+        except AgentServerError as error:
+            log.error("webhooks_unreachable", error=str(error))
+        return None
+
+    async def _work_on(self, client: httpx.AsyncClient, webhook: Webhook, slots: anyio.Semaphore) -> None:
+        try:
+            problem = await self._problem(client, webhook)
+            if problem is None:
+                await self._database.write(lambda c: drop_webhook(c, webhook))
+            else:
+                await self._put_off(webhook, problem)
+        except AgentServerError as error:  # the lease runs out, and it is sent again
+            log.error("webhook_not_settled", run_id=webhook.run_id, error=str(error))
+        finally:
+            slots.release()
+
+    async def _put_off(self, webhook: Webhook, problem: str) -> None:
+        if webhook.attempts >= MAX_ATTEMPTS:
+            log.error("webhook_given_up", run_id=webhook.run_id, attempts=webhook.attempts, problem=problem)
+            await self._database.write(lambda c: drop_webhook(c, webhook))
+            return
+        wait = min(self._first_wait * 2 ** (webhook.attempts - 1), LONGEST_WAIT)
+        log.warning("webhook_failed", run_id=webhook.run_id, attempt=webhook.attempts, problem=problem, again_in=wait)
+        await self._database.write(lambda c: put_off_webhook(c, webhook, wait))
+
+    async def _problem(self, client: httpx.AsyncClient, webhook: Webhook) -> str | None:
+        """Why the webhook was not taken; nothing where it was."""
+        try:
+            with anyio.fail_after(SEND_SECONDS):
+                self._policy.check(webhook.url)  # the settings may have changed since it was asked for
+                url = httpx.URL(webhook.url)
+                request = client.build_request(
+                    "POST",
+                    url.copy_with(host=await self._address(url)),
+                    content=_sent_now(webhook.payload),
+                    headers={"Content-Type": "application/json", **self._policy.headers, "Host": url.netloc.decode()},
+                    extensions={"sni_hostname": url.host},
+                )
+                answer = await client.send(request, stream=True)  # its body is nothing to us, however long
+                await answer.aclose()
+        except (OSError, httpx.HTTPError, httpx.InvalidURL, Invalid, UnicodeError) as error:
+            return str(error) if isinstance(error, Invalid) else type(error).__name__
+        return None if answer.is_success else f"status {answer.status_code}"
+
+    async def _address(self, url: httpx.URL) -> str:
+        """An address of the host, all of whose addresses a webhook may go to."""
+        port = url.port or (443 if url.scheme == "https" else 80)
+        found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        addresses = [str(one[4][0]).partition("%")[0] for one in found]
+        for address in addresses:
+            self._policy.check_address(url.host, ip_address(address))
+        return addresses[0]
+
+
+def _sent_now(payload: str) -> bytes:
+    """The payload, with the moment in which it is sent."""
+    return f'{payload[:-1]},"webhook_sent_at":"{datetime.now(UTC).isoformat()}"}}'.encode()

@@ -1,0 +1,234 @@
+"""Webhooks: told once at the end of a run, again until taken, and never to where a server's own network is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from anyio.abc import SocketAttribute, SocketStream
+
+from agent_server.config import Config, ConfigError
+from agent_server.errors import Invalid
+from agent_server.webhook_policy import WebhookPolicy
+from agent_server.webhook_sender import WebhookSender
+from tests.agent_server.api import serving
+from tests.agent_server.house import House, open_house, until
+
+OPEN = WebhookPolicy(require_https=False, disable_loopback=False, headers={"X-Secret": "s3"})
+Yields = AsyncGenerator[dict[str, Any], None]
+
+
+async def agent(given: Any) -> Yields:
+    if given == "fail":
+        raise ValueError("no such luck")
+    if given == "sleep":
+        await anyio.sleep(3600)
+    yield {"said": given}
+
+
+class Receiver:
+    """A web server that keeps what it is sent, and answers with the statuses it is given, then with 200."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self.heads: list[str] = []
+        self.url = ""
+        self._statuses = list(statuses)
+
+    async def answer(self, stream: SocketStream) -> None:
+        async with stream:
+            data = b""
+            while b"\r\n\r\n" not in data:
+                data += await stream.receive()
+            head, _, body = data.partition(b"\r\n\r\n")
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            while len(body) < length:
+                body += await stream.receive()
+            self.heads.append(head.decode())
+            self.bodies.append(json.loads(body))
+            status = self._statuses.pop(0) if self._statuses else 200
+            await stream.send(b"HTTP/1.1 %d X\r\nlocation: /\r\ncontent-length: 0\r\n\r\n" % status)
+
+
+@asynccontextmanager
+async def receiving(*statuses: int) -> AsyncIterator[Receiver]:
+    receiver = Receiver(*statuses)
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as group:
+        receiver.url = f"http://localhost:{listener.extra(SocketAttribute.local_port)}/hook?a=1"
+        group.start_soon(listener.serve, receiver.answer)
+        yield receiver
+        group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def at_work(database_url: str, senders: int = 1) -> AsyncIterator[House]:
+    """A house at work that may send webhooks anywhere, and sends them with so many loops."""
+    async with open_house(database_url, {"agent": agent}, webhooks=OPEN) as house, house.worker():
+        loops = [WebhookSender(house.database, house.broker, OPEN, first_wait=0.01) for _ in range(senders)]
+        async with anyio.create_task_group() as group:
+            for loop in loops:
+                group.start_soon(loop.serve)
+            yield house
+            for loop in loops:
+                loop.stop()
+
+
+async def left(house: House) -> bool:
+    """Whether anything is still to be told."""
+    return bool(await house.database.read(lambda c: c.all("SELECT run_id FROM webhooks")))
+
+
+async def all_told(house: House) -> bool:
+    return not await left(house)
+
+
+async def test_webhook_is_sent_the_run_and_its_values_at_its_end(database_url: str) -> None:
+    async with receiving() as receiver, at_work(database_url) as house:
+        run = await house.run(None, input="hi", webhook=receiver.url, metadata={"a": 1})
+        await until(lambda: receiver.bodies)
+        await until(lambda: all_told(house))
+    [body] = receiver.bodies
+    assert (body["run_id"], body["thread_id"], body["status"]) == (run.run_id, run.thread_id, "success")
+    assert body["values"] == {"said": "hi"}
+    assert body["metadata"]["a"] == 1
+    assert body["kwargs"]["webhook"] == receiver.url
+    assert body["run_started_at"] <= body["run_ended_at"] <= body["webhook_sent_at"]
+    assert "error" not in body
+    assert receiver.heads[0].startswith("POST /hook?a=1 ")
+    assert "x-secret: s3" in receiver.heads[0].lower()
+    assert "host: localhost:" in receiver.heads[0].lower()
+
+
+async def test_webhook_of_a_failed_run_has_its_error(database_url: str) -> None:
+    async with receiving() as receiver, at_work(database_url) as house:
+        await house.run(None, input="fail", webhook=receiver.url)
+        await until(lambda: receiver.bodies)
+    assert receiver.bodies[0]["status"] == "error"
+    assert receiver.bodies[0]["error"] == {"error": "ValueError", "message": "no such luck"}
+
+
+@pytest.mark.parametrize(("action", "status"), [("interrupt", "interrupted"), ("rollback", "rollback")])
+async def test_webhook_of_a_cancelled_run_says_how(database_url: str, action: Any, status: str) -> None:
+    async with receiving() as receiver, at_work(database_url) as house:
+        run = await house.run(await house.thread(), input="sleep", webhook=receiver.url)
+
+        async def running() -> bool:
+            return await house.status(run.run_id) == "running"
+
+        await until(running)
+        await house.runs.cancel(run.run_id, None, action)
+        await until(lambda: receiver.bodies)
+    assert receiver.bodies[0]["status"] == status
+
+
+async def test_webhook_is_sent_again_until_it_is_taken(database_url: str) -> None:
+    async with receiving(500, 302, 404) as receiver, at_work(database_url) as house:
+        await house.run(None, input="hi", webhook=receiver.url)
+        await until(lambda: len(receiver.bodies) == 4)
+        await until(lambda: all_told(house))
+    assert len({body["run_id"] for body in receiver.bodies}) == 1
+
+
+async def test_several_senders_tell_each_end_once(database_url: str) -> None:
+    async with receiving() as receiver, at_work(database_url, senders=3) as house:
+        runs = [(await house.run(None, input="hi", webhook=receiver.url)).run_id for _ in range(20)]
+        await until(lambda: len(receiver.bodies) >= 20)
+        await until(lambda: all_told(house))
+    assert sorted(body["run_id"] for body in receiver.bodies) == sorted(runs)
+
+
+async def test_webhook_that_could_not_be_sent_waits_for_the_next_start(database_url: str) -> None:
+    async with at_work(database_url, senders=0) as house, receiving() as receiver:
+        run = await house.run(None, input="hi", webhook=receiver.url)
+        await house.events(run.run_id)
+        assert await left(house)
+        sender = WebhookSender(house.database, house.broker, OPEN)
+        async with anyio.create_task_group() as group:
+            group.start_soon(sender.serve)
+            await until(lambda: receiver.bodies)
+            await until(lambda: all_told(house))
+            sender.stop()
+
+
+async def test_name_that_leads_into_the_own_network_is_not_called(database_url: str) -> None:
+    closed = WebhookPolicy(require_https=False, disable_loopback=True)
+    async with receiving() as receiver, open_house(database_url, {"agent": agent}, webhooks=OPEN) as house:
+        async with house.worker():
+            run = await house.run(None, input="hi", webhook=receiver.url)
+            await house.events(run.run_id)
+        sender = WebhookSender(house.database, house.broker, closed)
+
+        async def tried() -> bool:
+            return bool(await house.database.read(lambda c: c.all("SELECT 1 AS x FROM webhooks WHERE attempts = 1")))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(sender.serve)
+            await until(tried)
+            sender.stop()
+        with pytest.raises(Invalid, match="loopback"):
+            await sender._address(httpx.URL(receiver.url))
+    assert receiver.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://127.0.0.1/x", "Webhook host blocked: loopback IP range"),
+        ("https://localhost:8000/x", "Webhook host blocked: loopback IP range"),
+        ("https://[::1]/", "Webhook host blocked: loopback IP range"),
+        ("https://[::ffff:127.0.0.1]/", "Webhook host blocked: loopback IP range"),
+        ("https://2130706433/", "Webhook host blocked: loopback IP range"),
+        ("https://0x7f.1/", "Webhook host blocked: loopback IP range"),
+        ("https://10.1.2.3/", "Webhook host blocked: private IP range"),
+        ("https://[fd00::1]/", "Webhook host blocked: private IP range"),
+        ("https://169.254.169.254/latest", "Webhook host blocked: link-local"),
+        ("https://0.0.0.0/", "Webhook host blocked: link-local, multicast or unspecified"),
+        ("http://example.com/", "Webhook must use https"),
+        ("ftp://example.com/", "Webhook must be an absolute https URL"),
+        ("/runs", "Webhook must be an absolute URL"),
+        ("https://", "Webhook must be an absolute"),
+        ("https://[x/", "Webhook is not a URL"),
+        ("https://example.com:99999/", "Webhook is not a URL"),
+        ("https://example.com/" + "x" * 5000, "Webhook URL too long"),
+    ],
+)
+def test_webhook_to_where_none_may_go_is_refused(url: str, problem: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        WebhookPolicy().check(url)
+    assert str(refusal.value).startswith(problem)
+
+
+def test_policy_allows_what_it_is_told_to_allow() -> None:
+    WebhookPolicy().check("https://example.com/hook")
+    WebhookPolicy(require_https=False, disable_loopback=False).check("http://127.0.0.1:8000/hook")
+    WebhookPolicy(disable_private_ips=False).check("https://10.1.2.3/")
+    named = WebhookPolicy(allowed_domains=("10.1.2.3", "*.example.com"), allowed_ports=(443,))
+    named.check("https://10.1.2.3/")
+    named.check("https://hooks.example.com/")
+    for wrong in ("https://example.org/", "https://badexample.com/", "https://hooks.example.com:8443/"):
+        with pytest.raises(Invalid, match="not allowed"):
+            named.check(wrong)
+
+
+async def test_run_with_a_wrong_webhook_is_refused_over_http(sqlite_url: str, tmp_path: Path) -> None:
+    async with serving(sqlite_url, tmp_path) as api:
+        body = {"assistant_id": "echo", "input": {}, "webhook": "https://127.0.0.1/x"}
+        assert await api.refusal("POST", "/runs/wait", body) == (422, "Webhook host blocked: loopback IP range")
+
+
+def test_policy_is_read_from_the_configuration_file(tmp_path: Path) -> None:
+    file = tmp_path / "langgraph.json"
+    url = {"require_https": False, "disable_loopback": False, "allowed_domains": ["a.b"], "allowed_ports": [1]}
+    file.write_text(json.dumps({"webhooks": {"url": url, "headers": {"a": "b"}}}))
+    policy = Config.load(file, {}).webhooks
+    assert policy == WebhookPolicy(False, False, True, ("a.b",), (1,), 4096, {"a": "b"})
+    for wrong in ({"url": {"require_https": "no"}}, {"url": [1]}, [1], {"headers": {"a": 1}}):
+        file.write_text(json.dumps({"webhooks": wrong}))
+        with pytest.raises(ConfigError, match="webhooks"):
+            Config.load(file, {})

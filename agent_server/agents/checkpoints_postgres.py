@@ -9,10 +9,11 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg import AsyncConnection, errors
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 from psycopg_pool import AsyncConnectionPool
 
 from agent_server.agents.checkpoints import Checkpointer
+from agent_server.agents.postgres_pool import langgraph_pool, one_at_a_time
 from agent_server.agents.thread_bytes import Amount, ChannelBytes, ThreadBytes
 from agent_server.errors import Conflict
 
@@ -99,17 +100,8 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
 @asynccontextmanager
 async def open_postgres(url: str) -> AsyncIterator[Checkpointer]:
     """The saver on a pool of its own, its tables set up."""
-    pool = AsyncConnectionPool(
-        url,
-        connection_class=AsyncConnection[DictRow],
-        kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": None},  # None: behind PgBouncer
-        min_size=1,
-        max_size=POOL_SIZE,
-        max_idle=300,
-        max_lifetime=1800,
-        open=False,
-    )
+    pool = langgraph_pool(url, POOL_SIZE)
     async with pool:
         saver = PostgresCheckpoints(pool)
-        await saver.setup()
+        await one_at_a_time(pool, lambda _: saver.setup())
         yield saver

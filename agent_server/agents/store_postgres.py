@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,15 +11,14 @@ import psycopg
 from langgraph.store.base import Op, Result, SearchOp, TTLConfig
 from langgraph.store.postgres.aio import AsyncPostgresStore
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg.rows import DictRow
 
+from agent_server.agents.postgres_pool import langgraph_pool, one_at_a_time
 from agent_server.agents.store_filters import COMPARED, with_operators
 from agent_server.config import StoreTtl
 from agent_server.errors import Unavailable
 
 POOL_SIZE = 5
-_LOCK = "SELECT pg_try_advisory_xact_lock(7065712403661529448) AS mine"
 
 
 _FRACTIONS = """
@@ -62,33 +60,10 @@ class PostgresStore(AsyncPostgresStore):
         return f"COALESCE(value->%s, 'null'::jsonb) {sign} %s::jsonb", [key, orjson.dumps(value).decode()]
 
 
-async def _set_up(pool: AsyncConnectionPool[AsyncConnection[DictRow]], store: PostgresStore) -> None:
-    """Make the tables, one process at a time. Those that wait ask again and again: LangGraph makes its indexes
-    CONCURRENTLY, which waits for every statement that runs, so also for one that waited for the lock."""
-    while True:
-        async with pool.connection() as connection, connection.transaction():
-            # Without parameters, which would leave an open portal behind, for whose snapshot CONCURRENTLY would wait.
-            row = await (await connection.execute(_LOCK)).fetchone()
-            if row and row["mine"]:
-                await store.setup()
-                await connection.execute(_FRACTIONS)
-                return
-        await asyncio.sleep(0.1)
-
-
 @asynccontextmanager
 async def open_postgres_store(url: str, ttl: StoreTtl) -> AsyncIterator[PostgresStore]:
     """The store on a pool of its own, its tables set up, swept of what has expired, which no read shows."""
-    pool = AsyncConnectionPool(
-        url,
-        connection_class=AsyncConnection[DictRow],
-        kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": None},  # None: behind PgBouncer
-        min_size=1,
-        max_size=POOL_SIZE,
-        max_idle=300,
-        max_lifetime=1800,
-        open=False,
-    )
+    pool = langgraph_pool(url, POOL_SIZE)
     async with pool:
         settings: TTLConfig = {
             "refresh_on_read": ttl.refresh_on_read,
@@ -96,7 +71,12 @@ async def open_postgres_store(url: str, ttl: StoreTtl) -> AsyncIterator[Postgres
             "omit_expired": True,
         }
         store = PostgresStore(pool, ttl=settings)
-        await _set_up(pool, store)
+
+        async def set_up(connection: AsyncConnection[DictRow]) -> None:
+            await store.setup()
+            await connection.execute(_FRACTIONS)
+
+        await one_at_a_time(pool, set_up)
         await store.start_ttl_sweeper(ttl.sweep_interval_minutes)
         try:
             yield store

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,17 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 
 from agent_server.app import AgentServerPlugin, create_app
+from agent_server.assistants import Assistants
+from agent_server.broker import MemoryBroker
 from agent_server.config import Config, ConfigError
 from agent_server.database import open_database
-from agent_server.errors import AgentServerError
+from agent_server.errors import AgentServerError, Invalid, NotFound
 from agent_server.logs import configure_logs
+from agent_server.run_records import Record
+from agent_server.runs import Runs
 from agent_server.startup import telling_startup_failures
 from feedback import FeedbackError, FeedbackPlugin, RunFacts, RunLookup
+from feedback.cli import feedback_commands
 
 CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
 """Where the command line leaves the configuration file's path for the server process, which a reload starts afresh."""
@@ -27,7 +35,15 @@ CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
 
 def build(config: Config) -> Litestar:
     """The agent server with the feedback module beside it."""
-    feedback = FeedbackPlugin(
+    feedback = feedback_of(config)
+    server = create_app(config, feedback=feedback, info=feedback.client_info, plugins=[feedback])
+    feedback.runs.lookup = run_lookup(server.plugins.get(AgentServerPlugin).run_record)
+    return server
+
+
+def feedback_of(config: Config) -> FeedbackPlugin:
+    """The feedback module, set up as the configuration says."""
+    return FeedbackPlugin(
         open_database(config.database_url or f"sqlite:///{config.data_dir / 'feedback.db'}"),
         public_url=config.public_url,
         trust_forwarded=config.trust_forwarded,
@@ -35,16 +51,13 @@ def build(config: Config) -> Litestar:
         secret=config.feedback_secret,
         serve_root_info=False,
     )
-    server = create_app(config, feedback=feedback, info=feedback.client_info, plugins=[feedback])
-    feedback.runs.lookup = run_lookup(server.plugins.get(AgentServerPlugin))
-    return server
 
 
-def run_lookup(server: AgentServerPlugin) -> RunLookup:
+def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:
     """What the agent server knows of a run, in the words of the feedback module."""
 
     async def look_up(run_id: str) -> RunFacts | None:
-        if (record := await server.run_record(run_id)) is None:
+        if (record := await get(run_id)) is None:
             return None
         return RunFacts(
             run_id=record.run.run_id,
@@ -171,6 +184,42 @@ def _welcome(config: Config) -> str:
            "input": {{"messages": [{{"role": "user", "content": "Tell me a joke about databases."}}]}}}}'
   Then   POST {{"score": 1}} to one of the URLs of the feedback event, and see it at {address}/api/v1/feedback
 """
+
+
+def _config_of_feedback(path: Path | None, data_dir: Path | None) -> Config:
+    here = Path("langgraph.json")
+    try:
+        config = Config.load(path or (here if here.exists() else None), os.environ)
+    except ConfigError as error:
+        raise Invalid(str(error)) from None
+    if data_dir is not None:
+        config = replace(config, data_dir=data_dir)
+    if config.database_url is None and not (config.data_dir / "feedback.db").exists():
+        raise NotFound(f"There is no feedback in {config.data_dir}; name another with --data-dir, or a --config")
+    return config
+
+
+@asynccontextmanager
+async def feedback_alone(path: Path | None, data_dir: Path | None) -> AsyncIterator[FeedbackPlugin]:
+    """The feedback module without a server, on the same databases, also while servers run on them."""
+    config = _config_of_feedback(path, data_dir)
+    feedback = feedback_of(config)
+    runs_database = open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}")
+    runs = Runs(runs_database, MemoryBroker(), Assistants(runs_database))
+
+    async def get(run_id: str) -> Record | None:
+        try:
+            return await runs.get(run_id)
+        except (NotFound, Invalid):
+            return None
+
+    feedback.runs.lookup = run_lookup(get)
+    async with runs_database, feedback.opened():
+        await runs_database.migrate("agent_server")
+        yield feedback
+
+
+main.add_command(feedback_commands(feedback_alone))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,10 @@ NEXT_KEY = """INSERT INTO feedback_ring (number, material, proof, created_at)
 SELECT MAX(number) + 1, CAST(:material AS TEXT), CAST(:proof AS TEXT), now_us() FROM feedback_ring"""
 ALL_KEYS = "SELECT number, material, proof FROM feedback_ring WHERE retired_at IS NULL ORDER BY number DESC"
 
+LIST_KEYS = """SELECT number, created_at, (SELECT COUNT(*) FROM feedback_grant
+    WHERE ring_key = number AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now_us())) AS living_grants
+FROM feedback_ring WHERE retired_at IS NULL ORDER BY number DESC"""
+
 
 class Prf:
     """HMAC-SHA256 under one key, its two pads hashed beforehand: 1.6 us a call where `hmac.digest` takes 4."""
@@ -134,6 +138,10 @@ class KeyRing:
         await self._database.write(lambda db: db.execute(NEXT_KEY, material=material[0], proof=material[1]))
         await self._reload()
         return self.newest
+
+    async def listed(self) -> list[Row]:
+        """Of each key its number, when it was made, and how many grants it sealed that are not over; newest first."""
+        return await self._database.read(lambda db: db.all(LIST_KEYS))
 
     async def seal(self, number: int, body: int) -> str:
         """The token for `body` under the key with this number, which another process may have added just now."""

@@ -1,0 +1,138 @@
+"""The command line of feedback: for people, for programs, and beside a server that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+from litestar import Litestar
+
+from agent_server.__main__ import main
+from agent_server.database import open_database
+from feedback import FeedbackPlugin
+from tests.feedback.answers import keep, row
+from tests.feedback.conftest import RUN, serving
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data directory with some answers in it; nothing else of the environment counts."""
+    for name in [name for name in os.environ if name.startswith(("AGENT_SERVER_", "DATABASE_URL"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    about = {"assistant_id": "a", "run_id": RUN, "key": "user_score"}
+    rows = [row(1, **about, assistant_version=1 + at % 2, subject=f"user {at}", comment=f"#{at}") for at in range(6)]
+
+    async def fill(service: FeedbackPlugin) -> None:
+        await keep(service, [*rows, row(None, key="words", comment="\x1b[31mred\n" + "long " * 50)])
+
+    folder = tmp_path / "data"
+    with_service(folder, fill)
+    return folder
+
+
+def with_service(folder: Path, work: Callable[[FeedbackPlugin], Awaitable[Any]]) -> Any:
+    async def inside() -> Any:
+        async with FeedbackPlugin(open_database(f"sqlite:///{folder / 'feedback.db'}")).opened() as service:
+            return await work(service)
+
+    return asyncio.run(inside())
+
+
+def run(data_dir: Path, *arguments: str, **more: Any) -> Result:
+    result = CliRunner().invoke(main, ["feedback", "--data-dir", str(data_dir), *arguments], **more)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def test_list_is_a_table_for_people(data_dir: Path) -> None:
+    lines = run(data_dir, "list").stdout.splitlines()
+    assert lines[0].split() == ["time", "key", "score", "value", "who", "run", "comment"]
+    assert len(lines) == 8
+    assert "\x1b" not in "".join(lines)
+
+
+def test_list_is_json_for_programs(data_dir: Path) -> None:
+    found = json.loads(run(data_dir, "list", "--key", "user_score", "--limit", "4", "--json").stdout)
+    assert [len(found), {one["key"] for one in found}] == [4, {"user_score"}]
+    assert json.loads(run(data_dir, "list", "--text", "#3", "--json").stdout)[0]["comment"] == "#3"
+
+
+def test_stats_count_and_compare(data_dir: Path) -> None:
+    assert "user_score" in run(data_dir, "stats", "--by", "version").stdout
+    [found] = json.loads(run(data_dir, "stats", "--key", "user_score", "--json").stdout)
+    assert (found["answers"], found["share"]) == (6, 1)
+    compared = run(data_dir, "stats", "--key", "user_score", "--assistant", "a", "--compare", "1", "2")
+    assert compared.stdout.splitlines()[-1].endswith("too few answers")
+
+
+def test_export_writes_a_file_and_tells_how_many(data_dir: Path, tmp_path: Path) -> None:
+    result = run(data_dir, "export", "--format", "csv", "-o", str(tmp_path / "out.csv"))
+    assert (result.stdout, result.stderr) == ("", "7 answers written\n")
+    assert (tmp_path / "out.csv").read_text().count("\n") >= 8
+    lines = run(data_dir, "export").stdout.splitlines()
+    assert len([json.loads(line) for line in lines]) == 7
+
+
+def test_training_set_without_its_runs_says_what_was_left_out(data_dir: Path) -> None:
+    result = run(data_dir, "export", "--format", "kto")
+    assert result.stdout == ""
+    assert "0 answers written, 6 left out" in result.stderr
+
+
+def test_erase_asks_first_and_tells_what_is_gone(data_dir: Path) -> None:
+    refused = run(data_dir, "erase", "--subject", "user 1", input="n\n")
+    assert refused.exit_code == 1
+    assert len(json.loads(run(data_dir, "list", "--json").stdout)) == 7
+    erased = run(data_dir, "erase", "--subject", "user 1", "--yes", "--json")
+    assert json.loads(erased.stdout) == {"answers": 1, "history": 0, "grants": 0}
+    assert json.loads(run(data_dir, "erase", "--run", RUN, "--yes", "--json").stdout)["answers"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["list", "--since", "soon"], "ISO 8601"),
+        (["stats", "--compare", "1", "2"], "Name one `assistant`"),
+        (["erase", "--yes"], "Name one of --subject"),
+        (["erase", "--run", "a", "--thread", "b"], "Name one of --subject"),
+        (["export", "--format", "xml"], "is not one of"),
+        (["list", "--limit", "0"], "0 is not in the range"),
+    ],
+)
+def test_wrong_command_says_what_would_be_right(data_dir: Path, arguments: list[str], told: str) -> None:
+    result = run(data_dir, *arguments)
+    assert result.exit_code != 0
+    assert told in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_place_without_feedback_is_told_and_not_made(data_dir: Path) -> None:
+    result = run(data_dir / "nowhere", "list")
+    assert "There is no feedback in" in result.stderr
+    assert not (data_dir / "nowhere").exists()
+
+
+def test_keys_rotate_beside_a_running_server_and_old_urls_live_on(data_dir: Path) -> None:
+    app = Litestar(plugins=[FeedbackPlugin(open_database(f"sqlite:///{data_dir / 'feedback.db'}"))])
+    with serving(app) as address:
+
+        def mint() -> str:
+            body = {"run_id": RUN, "feedback_key": "k"}
+            return str(httpx.post(f"{address}/feedback/tokens", json=body).raise_for_status().json()["url"])
+
+        old = mint()
+        assert json.loads(run(data_dir, "keys", "rotate", "--json").stdout) == {"number": 2}
+        for url in (old, mint()):
+            assert httpx.post(url, json={"score": 1}).status_code == 200
+        listed = json.loads(run(data_dir, "keys", "list", "--json").stdout)
+        assert [(key["number"], key["living_grants"]) for key in listed] == [(2, 1), (1, 1)]
+        assert "seals new URLs" in run(data_dir, "keys", "list").stdout.splitlines()[1]
+        assert len(json.loads(run(data_dir, "list", "--key", "k", "--json").stdout)) == 2

@@ -9,7 +9,6 @@ from typing import Any
 import anyio
 from litestar import Litestar, Request, Router
 from litestar.config.app import AppConfig
-from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.plugins import InitPlugin, PluginProtocol
@@ -20,6 +19,7 @@ from agent_server.assistants import Assistants
 from agent_server.attempt import Surroundings
 from agent_server.broker import MemoryBroker
 from agent_server.config import Config
+from agent_server.cors import Cors
 from agent_server.cron_clock import CronClock
 from agent_server.crons import Crons
 from agent_server.data_dir import hold_data_dir
@@ -48,7 +48,8 @@ class AgentServerPlugin(InitPlugin):
 
     `agents` maps names to agents (compiled LangGraph graphs, async generator functions, or anything with the methods of
     `Agent`); without it they are loaded from `config.graphs`. `feedback` makes the URLs that runs with `feedback_keys`
-    answer with. `info` is added to what `GET /info` says.
+    answer with. `info` is added to what `GET /info` says. Pages of `cors_origins` (`*`: of every origin) may call the
+    routes from a browser; without them, that is for the app to say.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class AgentServerPlugin(InitPlugin):
         agents: Mapping[str, object] | None = None,
         feedback: FeedbackUrls | None = None,
         info: Mapping[str, Any] | None = None,
+        cors_origins: Sequence[str] = (),
     ) -> None:
         self._config = config
         self._given = agents
@@ -78,6 +80,7 @@ class AgentServerPlugin(InitPlugin):
         self._thread_streams = ThreadStreams(self._database, self._threads, self._runs, self._streams, self._broker)
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
         self._info = dict(info or {})
+        self._middleware = [Cors(cors_origins)] if cors_origins else []
         around = Surroundings(
             self._runs,
             self._broker,
@@ -95,6 +98,7 @@ class AgentServerPlugin(InitPlugin):
                 path="/",
                 route_handlers=ROUTE_HANDLERS,
                 dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._rooms()},
+                middleware=self._middleware,
                 exception_handlers=EXCEPTION_HANDLERS,
                 before_request=_body_check(self._config.max_body_bytes),
                 request_max_body_size=self._config.max_body_bytes,
@@ -173,22 +177,12 @@ def create_app(
     plugins: Sequence[PluginProtocol] = (),
 ) -> Litestar:
     """The agent server as an ASGI app. For the parameters see `AgentServerPlugin`; `plugins` are added to its own."""
+    plugin = AgentServerPlugin(config, agents=agents, feedback=feedback, info=info, cors_origins=config.cors_origins)
     return Litestar(
-        plugins=[*plugins, AgentServerPlugin(config, agents=agents, feedback=feedback, info=info)],
+        plugins=[*plugins, plugin],
         exception_handlers=EXCEPTION_HANDLERS,
-        cors_config=_cors(config),
         openapi_config=openapi_config("0.1.0"),
         logging_config=None,
-    )
-
-
-def _cors(config: Config) -> CORSConfig:
-    return CORSConfig(
-        allow_origins=list(config.cors_origins),
-        allow_methods=["*"],
-        allow_headers=["*"],
-        expose_headers=["x-pagination-total", "x-pagination-next", "content-location", "location"],
-        max_age=600,
     )
 
 

@@ -28,9 +28,11 @@ from feedback.links import Links
 from feedback.logs import RedactTokens
 from feedback.one_time import OneTimeTokens
 from feedback.outcomes import Outcomes
+from feedback.own_answers import OwnAnswers
 from feedback.reading import Reading
-from feedback.routes.keeping import keeping_router
+from feedback.revocation import Revocation
 from feedback.routes.evalguard import evalguard_router
+from feedback.routes.keeping import keeping_router
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
 from feedback.routes.reading import reading_router
@@ -93,6 +95,9 @@ class FeedbackPlugin(InitPlugin):
         self.exports = Exports(database, self.reading, self.runs)
         self.outcomes = Outcomes(database, SealedTokens(self.ring, "workflowai"), self.runs)
         self.one_time = OneTimeTokens(database, SealedTokens(self.ring, "evalguard"), self.runs)
+        self.own_answers = OwnAnswers(database)
+        families = [SealedTokens(self.ring, "workflowai"), SealedTokens(self.ring, "evalguard")]
+        self.revocation = Revocation(database, self.tokens, families)
         self.api_keys = ApiKeys(api_keys)
         self._run_token_expiry = run_token_expiry
         self._serve_root_info = serve_root_info
@@ -139,6 +144,12 @@ class FeedbackPlugin(InitPlugin):
         def one_time(feedback_tokens: TokensHere) -> OneTimeTokens:  # noqa: ARG001  its name is the request
             return self.one_time
 
+        def own_answers(feedback_tokens: TokensHere) -> OwnAnswers:  # noqa: ARG001  its name is the request
+            return self.own_answers
+
+        def revocation(feedback_tokens: TokensHere) -> Revocation:  # noqa: ARG001  its name is the request
+            return self.revocation
+
         def api_keys(feedback_tokens: TokensHere) -> ApiKeys:  # noqa: ARG001  its name is the request
             return self.api_keys
 
@@ -152,6 +163,8 @@ class FeedbackPlugin(InitPlugin):
             "feedback_outcomes": Provide(outcomes, sync_to_thread=False, use_cache=True),
             "feedback_one_time": Provide(one_time, sync_to_thread=False, use_cache=True),
             "feedback_api_keys": Provide(api_keys, sync_to_thread=False, use_cache=True),
+            "feedback_own_answers": Provide(own_answers, sync_to_thread=False, use_cache=True),
+            "feedback_revocation": Provide(revocation, sync_to_thread=False, use_cache=True),
             "feedback_settings": Provide(settings, sync_to_thread=False, use_cache=True),
         }
 

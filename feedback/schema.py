@@ -112,12 +112,25 @@ class FeedbackIngestToken(Struct):
     feedback_key: str
 
 
+class OwnAnswer(Struct):
+    """One's own current answer, read back through the URL."""
+
+    id: str
+    score: Score
+    value: KeptValue
+    comment: str | None
+    correction: dict[str, Any] | str | None
+    created_at: str
+    modified_at: str
+
+
 class TokenState(Struct):
-    """What a presigned URL is for, for whoever holds it."""
+    """What a presigned URL is for, for whoever holds it; and their answer, if they said whose (`user_id`, or `id`)."""
 
     key: str
     expires_at: str
     feedback_config: FeedbackConfig | None
+    answer: OwnAnswer | None = None
 
 
 class FeedbackSubmission(Struct):
@@ -249,7 +262,7 @@ class Feedback(Struct):
 
 
 class Kept(Struct):
-    """What became of a submission: a new answer, a changed one, or one that was there already."""
+    """What became of a submission: a new answer, a changed one, one that was there already, or none."""
 
     id: str
-    status: Literal["created", "updated", "unchanged"]
+    status: Literal["created", "updated", "unchanged", "retracted"]

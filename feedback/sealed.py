@@ -37,7 +37,8 @@ LONGEST = 2048
 
 NOW = "SELECT now_us() AS now"
 DENIED = """SELECT 1 AS denied FROM feedback_denial WHERE revoked_at >= :issued_at AND run_id = :run_id
-UNION ALL SELECT 1 FROM feedback_denial WHERE revoked_at >= :issued_at AND ring_key = :ring_key LIMIT 1"""
+UNION ALL SELECT 1 FROM feedback_denial WHERE revoked_at >= :issued_at AND ring_key = :ring_key
+UNION ALL SELECT 1 FROM feedback_denial WHERE id = :denial LIMIT 1"""
 
 
 class Body(Struct, array_like=True, frozen=True):
@@ -108,9 +109,15 @@ def claim_sealed(db: Connection, opened: Opened, config: FeedbackConfig | None =
     body, now = opened.body, db.one(NOW)
     if now is not None and body.expires_at <= now["now"]:
         raise TokenExpired(f"This feedback token expired at {from_micros(body.expires_at)}; ask for a new one")
-    if db.one(DENIED, issued_at=body.issued_at, run_id=body.run_id, ring_key=opened.ring_key):
+    told = {"issued_at": body.issued_at, "run_id": body.run_id, "denial": denial_of_sealed(opened)}
+    if db.one(DENIED, ring_key=opened.ring_key, **told):
         raise TokenRevoked("This feedback token was taken back; ask for a new one")
     return Grant(None, None, body.run_id, body.key, config, from_micros(body.expires_at))
+
+
+def denial_of_sealed(opened: Opened) -> str:
+    """What one token is called in the list of those that were taken back."""
+    return f"sealed {opened.body.nonce}"
 
 
 def _masked(key: Key, context: bytes, tag: bytes, text: bytes) -> bytes:

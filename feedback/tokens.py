@@ -32,7 +32,8 @@ VALUES (:salt, (SELECT MAX(number) FROM feedback_ring WHERE retired_at IS NULL),
     :run_id, :feedback_keys, :key_count, :configs, :expires_at, :max_uses, now_us(),
     :thread_id, :assistant_id, :assistant_version)
 RETURNING id, ring_key"""
-SELECT = """SELECT run_id, salt, feedback_keys, configs, expires_at, max_uses, revoked_at, now_us() AS now
+SELECT = """SELECT run_id, salt, feedback_keys, configs, expires_at, max_uses, now_us() AS now,
+    COALESCE(revoked_at, (SELECT revoked_at FROM feedback_denial WHERE feedback_denial.id = :denial)) AS revoked_at
 FROM feedback_grant WHERE id = :id"""
 PAGE = """SELECT * FROM (
     SELECT id, salt, ring_key, feedback_keys, key_count, expires_at,
@@ -145,7 +146,7 @@ class Tokens:
 
 def claim(db: Connection, pointer: Pointer) -> Grant:
     """The grant behind the pointer, in the unit of work that spends it. `TokenGone` where it takes no more answers."""
-    row = db.one(SELECT, id=pointer.grant)
+    row = db.one(SELECT, id=pointer.grant, denial=denial_of_url(pointer))
     keys = msgspec.json.decode(row["feedback_keys"], type=list[str]) if row else []
     if row is None or row["salt"] != pointer.salt or pointer.place >= len(keys):
         raise TokenGone("This feedback URL was removed, with what it belonged to; ask for a new one")
@@ -158,6 +159,11 @@ def claim(db: Connection, pointer: Pointer) -> Grant:
     return Grant(
         pointer.grant, pointer.place, row["run_id"], keys[pointer.place], config, expires_at, row["max_uses"]
     )  # fmt: skip
+
+
+def denial_of_url(pointer: Pointer) -> str:
+    """What one URL is called in the list of those that were taken back."""
+    return f"url {pointer.grant} {pointer.place}"
 
 
 def use(db: Connection, grant: Grant) -> None:

@@ -17,7 +17,7 @@ TOKEN_HEADERS = {
 }
 PREFLIGHT_HEADERS = {
     **TOKEN_HEADERS,
-    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "content-type, x-api-key, authorization, idempotency-key",
     "Access-Control-Max-Age": "7200",
 }

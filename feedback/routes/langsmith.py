@@ -16,6 +16,7 @@ from feedback.routes.configs import CONFIG_ROUTES
 from feedback.routes.failures import FAILURES
 from feedback.routes.openapi import FeedbackOperation, failures
 from feedback.routes.requests import FeedbackRequest
+from feedback.routes.revoking import REVOKING_ROUTES
 from feedback.routes.tokens import IDEMPOTENCY, TOKEN_ROUTES, StoreHere, clean_idempotency
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch
 from feedback.search import MAX_LIMIT, FeedbackSearch
@@ -137,6 +138,7 @@ async def take_metadata(request: Request[Any, Any, Any]) -> Response[None]:
 
 FEEDBACK_ROUTES = [
     *TOKEN_ROUTES,
+    *REVOKING_ROUTES,
     *CONFIG_ROUTES,
     create_feedback,
     list_feedback,

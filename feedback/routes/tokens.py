@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 
 from feedback.errors import Invalid
 from feedback.limits import MAX_BODY, MAX_MINT_BODY, check_text
+from feedback.own_answers import OwnAnswers
 from feedback.routes.headers import TOKEN_HEADERS, base_url, preflight
 from feedback.routes.openapi import FeedbackOperation, SubmitOperation, failures
 from feedback.routes.pages import admit, ask, may_follow, take_form, thanks
@@ -24,6 +25,7 @@ from feedback.tokens import Order, Token, Tokens
 
 TokensHere = NamedDependency[SkipValidation[Tokens]]
 StoreHere = NamedDependency[SkipValidation[FeedbackStore]]
+OwnHere = NamedDependency[SkipValidation[OwnAnswers]]
 SettingsHere = NamedDependency[SkipValidation[Settings]]
 AnyRequest = Request[Any, Any, Any]
 
@@ -164,7 +166,9 @@ def clean_idempotency(key: str | None) -> str | None:
     responses=failures(404, 409, 410, 422),
     description=(
         "With any of `score`, `value`, `comment`, `correction`, `metadata` the answer is kept at once; without, "
-        "nothing is: the answer says what the URL is for. Who takes HTML gets a page with a button instead, and so do "
+        "nothing is: the answer says what the URL is for, and what whoever is named by `user_id`, or gave the answer "
+        "`id`, has said (`format=json` asks for this rather than a page). "
+        "Who takes HTML gets a page with a button instead, and so do "
         "scanners of mail and chat; what a browser only fetches ahead (`Sec-Purpose: prefetch`) is no answer, either."
     ),
 )
@@ -174,6 +178,7 @@ async def follow(
     feedback_tokens: TokensHere,
     feedback_store: StoreHere,
     feedback_settings: SettingsHere,
+    feedback_own_answers: OwnHere,
     score: Annotated[str | None, _query("A number, or true or false")] = None,
     value: Annotated[str | None, _query("A number, true or false, or text")] = None,
     comment: Annotated[str | None, _query("Text")] = None,
@@ -186,9 +191,9 @@ async def follow(
     said = {"score": score, "value": value, "comment": comment, "correction": correction, "metadata": metadata}
     given = {name: text for name, text in (said | {"user_id": user_id, "id": id}).items() if text}
     if not ANSWERS & given.keys() or not await may_follow(request, token, feedback_tokens, feedback_settings):
-        if gets_page(request.headers):
+        if gets_page(request.headers) and request.query_params.get("format") != "json":
             return await ask(request, token, feedback_tokens, feedback_store, feedback_settings)
-        return _answer(await _state(feedback_tokens, token))
+        return _answer(await _state(feedback_tokens, feedback_own_answers, token, given))
     pointer = await feedback_tokens.open(token)
     submission = submission_from(given)
     submission.validate()
@@ -218,9 +223,10 @@ async def ask_cors(request: AnyRequest) -> Response[None]:
     return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
 
 
-async def _state(tokens: Tokens, token: str) -> TokenState:
+async def _state(tokens: Tokens, own: OwnAnswers, token: str, given: Mapping[str, str]) -> TokenState:
     grant = await tokens.redeem(token)
-    return TokenState(grant.key, grant.expires_at, grant.config)
+    answer = await own.read(await tokens.open(token), given.get("user_id"), given.get("id"))
+    return TokenState(grant.key, grant.expires_at, grant.config, answer)
 
 
 def _answer(content: Any) -> Response[Any]:

@@ -123,6 +123,7 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
         "/api/v1/feedback-configs",
         "/api/v1/feedback/tokens",
         "/api/v1/feedback/tokens/{token}",
+        "/api/v1/feedback/tokens/{token}/revoke",
         "/api/v1/feedback/comparison",
         "/api/v1/feedback/erasures",
         "/api/v1/feedback/export",

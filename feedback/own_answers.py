@@ -1,0 +1,71 @@
+"""OwnAnswers: what the holder of a URL reads back and takes back: their own answer, and never anybody else's.
+
+One's own is the answer that names the same `user_id`, or the one whose id was given when it was kept. It must be about
+the URL's run and key, and have come through a URL: what programs recorded about the run is not shown.
+"""
+
+from __future__ import annotations
+
+from feedback.database import Connection, Database, Row
+from feedback.errors import Invalid, NotFound
+from feedback.limits import check_name, from_micros, parse_id
+from feedback.rows import json_value
+from feedback.schema import Kept, OwnAnswer
+from feedback.store import DELETE, REMEMBER, SELECT, TAKE
+from feedback.tokens import Grant, Pointer, claim, give_back
+
+OWN = f"{SELECT} WHERE run_id = :run_id AND key = :key AND grant_id IS NOT NULL AND "
+
+
+class OwnAnswers:
+    """The answers of one feedback database, for those who gave them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, pointer: Pointer, user_id: str | None, feedback_id: str | None) -> OwnAnswer | None:
+        """One's current answer, if there is one. Errors: `TokenGone`, `Invalid`."""
+        if not user_id and not feedback_id:
+            return None
+        row = await self._database.read(lambda db: _find(db, claim(db, pointer), user_id, feedback_id))
+        return _shown(row) if row else None
+
+    async def retract(self, pointer: Pointer, user_id: str | None, feedback_id: str | None) -> Kept:
+        """One's answer is in the history only, and its use is given back.
+
+        Errors: `TokenGone`; `NotFound` where there is no such answer; `Invalid` where it is not said whose.
+        """
+        if not user_id and not feedback_id:
+            raise Invalid("Say which answer to take back: send `user_id`, or the `id` that it was kept with")
+
+        def work(db: Connection) -> Kept:
+            if (row := _find(db, claim(db, pointer), user_id, feedback_id)) is None or not db.execute(
+                TAKE, id=row["id"]
+            ):
+                raise NotFound("There is no such answer through this feedback URL; it may have been taken back already")
+            db.execute(REMEMBER, id=row["id"], reason="retracted")
+            db.execute(DELETE, id=row["id"])
+            give_back(db, row["grant_id"], row["grant_key"])
+            return Kept(row["id"], "retracted")
+
+        return await self._database.write(work)
+
+
+def _find(db: Connection, grant: Grant, user_id: str | None, feedback_id: str | None) -> Row | None:
+    about = {"run_id": grant.run_id, "key": grant.key}
+    if feedback_id:
+        row = db.one(f"{OWN} id = :id", id=parse_id("id", feedback_id), **about)
+        return row if row is None or not user_id or row["subject"] == user_id else None
+    return db.one(f"{OWN} subject = :subject", subject=check_name("user_id", user_id or ""), **about)
+
+
+def _shown(row: Row) -> OwnAnswer:
+    return OwnAnswer(
+        id=row["id"],
+        score=json_value(row["score"]),
+        value=json_value(row["value"]),
+        comment=row["comment"],
+        correction=json_value(row["correction"]),
+        created_at=from_micros(row["created_at"]),
+        modified_at=from_micros(row["modified_at"]),
+    )

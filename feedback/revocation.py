@@ -1,0 +1,67 @@
+"""Revocation: tokens that are taken back. From then on they are answered with 410, and what they brought stays."""
+
+from __future__ import annotations
+
+import uuid
+
+from msgspec import Struct
+
+from feedback.database import Connection, Database
+from feedback.errors import TokenUnknown
+from feedback.limits import run_name
+from feedback.sealed import SealedTokens, denial_of_sealed
+from feedback.tokens import Tokens, denial_of_url
+
+DENY = """INSERT INTO feedback_denial (id, run_id, ring_key, revoked_at)
+VALUES (:id, CAST(:run_id AS TEXT), CAST(:ring_key AS INTEGER), now_us()) ON CONFLICT DO NOTHING"""
+COUNT = "SELECT COALESCE(SUM(key_count), 0) AS count FROM feedback_grant WHERE revoked_at IS NULL AND "
+REVOKE = "UPDATE feedback_grant SET revoked_at = now_us() WHERE revoked_at IS NULL AND "
+
+
+class Revoked(Struct):
+    """How many presigned URLs were taken back; sealed tokens have no rows to be counted."""
+
+    revoked: int
+
+
+class Revocation:
+    """Takes back the tokens of one feedback database."""
+
+    def __init__(self, database: Database, tokens: Tokens, sealed: list[SealedTokens]) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._sealed = sealed
+
+    async def of_token(self, token: str) -> Revoked:
+        """This token takes no more answers, of whatever family it is. Errors: `TokenUnknown`."""
+        name = await self._denial(token)
+        return Revoked(await self._database.write(lambda db: db.execute(DENY, id=name, run_id=None, ring_key=None)))
+
+    async def _denial(self, token: str) -> str:
+        """What the token is called in the list of those taken back."""
+        try:
+            return denial_of_url(await self._tokens.open(token))
+        except TokenUnknown:
+            for family in self._sealed:
+                try:
+                    return denial_of_sealed(await family.open(token))
+                except TokenUnknown:
+                    continue
+            raise
+
+    async def of_run(self, run_id: str) -> Revoked:
+        """No token that was made for the run until now takes any more answers; later ones do."""
+        name = run_name("run_id", run_id)
+        return await self._database.write(lambda db: _revoke(db, "run_id = :run_id", run_id=name, ring_key=None))
+
+    async def of_ring_key(self, number: int) -> Revoked:
+        """No token that this key of the ring sealed until now takes any more answers."""
+        return await self._database.write(lambda db: _revoke(db, "ring_key = :ring_key", run_id=None, ring_key=number))
+
+
+def _revoke(db: Connection, which: str, *, run_id: str | None, ring_key: int | None) -> Revoked:
+    chosen = {"run_id": run_id} if run_id is not None else {"ring_key": ring_key}
+    counted = db.one(COUNT + which, **chosen)
+    db.execute(REVOKE + which, **chosen)
+    db.execute(DENY, id=uuid.uuid4().hex, run_id=run_id, ring_key=ring_key)
+    return Revoked(int(counted["count"]) if counted else 0)

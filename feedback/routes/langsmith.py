@@ -14,6 +14,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from feedback.limits import MAX_BODY
 from feedback.routes.configs import CONFIG_ROUTES
 from feedback.routes.failures import FAILURES
+from feedback.routes.multipart import take_multipart
 from feedback.routes.openapi import FeedbackOperation, failures
 from feedback.routes.requests import FeedbackRequest
 from feedback.routes.revoking import REVOKING_ROUTES
@@ -139,6 +140,7 @@ async def take_metadata(request: Request[Any, Any, Any]) -> Response[None]:
 FEEDBACK_ROUTES = [
     *TOKEN_ROUTES,
     *REVOKING_ROUTES,
+    take_multipart,
     *CONFIG_ROUTES,
     create_feedback,
     list_feedback,

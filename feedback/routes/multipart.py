@@ -1,0 +1,61 @@
+"""The multipart road that LangSmith's default clients take where `/info` offers it: `POST /runs/multipart`.
+
+`/info` asks for plain JSON; a client that sends multipart all the same is understood. Its parts are named
+`feedback.<id>`; the traces of runs that may come along are not kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import Any
+
+from litestar import Request, Response, post
+
+from feedback.errors import Invalid, TooLarge
+from feedback.limits import MAX_BODY
+from feedback.routes.requests import decode
+from feedback.routes.tokens import StoreHere
+from feedback.schema import FeedbackCreate
+
+MAX_BATCH_BODY = 20_971_520
+"""As much as `/info` says a batch may hold."""
+
+
+@post("/runs/multipart", status_code=202, request_max_body_size=MAX_BATCH_BODY, include_in_schema=False)
+async def take_multipart(request: Request[Any, Any, Any], feedback_store: StoreHere) -> Response[dict[str, int]]:
+    """How many answers were kept; each is durable when this is answered."""
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise Invalid("The body is compressed; `/info` does not offer that, send it as it is")
+    answers = feedback_parts(request.headers.get("content-type", ""), await request.body())
+    kept = await asyncio.gather(*map(feedback_store.create, answers), return_exceptions=True)
+    for ended in kept:
+        if isinstance(ended, BaseException):
+            raise ended
+    return Response({"feedback": len(kept)}, status_code=202)
+
+
+def feedback_parts(content_type: str, body: bytes) -> list[FeedbackCreate]:
+    """The feedback in a multipart body, checked. Errors: `Invalid`, `TooLarge`."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
+    message = BytesParser(policy=HTTP).parsebytes(head + body)
+    if not message.is_multipart():
+        raise Invalid("The body is not multipart/form-data with a boundary")
+    found: list[FeedbackCreate] = []
+    for part in message.iter_parts():
+        name = str(part.get_param("name", "", header="content-disposition"))
+        if name.startswith("feedback."):
+            found.append(_feedback(name, part.get_payload(decode=True)))
+    return found
+
+
+def _feedback(name: str, payload: Any) -> FeedbackCreate:
+    if not isinstance(payload, bytes):
+        raise Invalid(f"The part {name[:80]!r} has no body; send the feedback as JSON")
+    if len(payload) > MAX_BODY:
+        raise TooLarge(f"The part {name[:80]!r} has {len(payload):,} bytes; at most {MAX_BODY:,} are taken")
+    answer: FeedbackCreate = decode(payload, FeedbackCreate)
+    answer.id = answer.id or name.removeprefix("feedback.")
+    answer.validate()
+    return answer

@@ -10,6 +10,7 @@ from feedback.plugin import FeedbackPlugin
 from feedback.runs import RunFacts, RunLookup
 from feedback.schema import Feedback, FeedbackConfig, FeedbackIngestToken
 from feedback.throttle import RateLimit
+from feedback.webhooks import Webhook
 
 __all__ = [
     "Feedback",
@@ -22,4 +23,5 @@ __all__ = [
     "RateLimit",
     "RunFacts",
     "RunLookup",
+    "Webhook",
 ]

@@ -46,6 +46,7 @@ from feedback.settings import TOKEN_PATH, Settings, clean_url
 from feedback.stats import Statistics
 from feedback.store import FeedbackStore
 from feedback.tokens import Order, Tokens
+from feedback.webhooks import Webhook, Webhooks
 
 ACCESS_LOG = "uvicorn.access"
 
@@ -68,10 +69,11 @@ class FeedbackPlugin(InitPlugin):
         run_token_expiry: timedelta = timedelta(days=30),
         api_keys: Collection[str] = (),
         serve_root_info: bool = True,
+        webhooks: Sequence[Webhook] = (),
         links: Links = FOLLOWED,
         limits: Limits = GENEROUS,
     ) -> None:
-        """Serve from `database`, which the app's lifespan opens and closes.
+        """Serve from `database`, which the app's lifespan opens and closes, and tell `webhooks` of every change.
 
         `public_url` is the base of every URL that is handed out (by default the request's own address, in which the
         `X-Forwarded-*` headers count with `trust_forwarded`). `secret`, of at least 16 characters, makes the database
@@ -92,6 +94,7 @@ class FeedbackPlugin(InitPlugin):
         self.reading = Reading(database)
         self.statistics = Statistics(database)
         self.erasure = Erasure(database)
+        self.webhooks = Webhooks(database, webhooks)
         self.exports = Exports(database, self.reading, self.runs)
         self.outcomes = Outcomes(database, SealedTokens(self.ring, "workflowai"), self.runs)
         self.one_time = OneTimeTokens(database, SealedTokens(self.ring, "evalguard"), self.runs)
@@ -171,12 +174,14 @@ class FeedbackPlugin(InitPlugin):
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
         async with self.opened():
-            sweeping = asyncio.create_task(self.erasure.keep_sweeping())
+            await self.webhooks.register()
+            chores = [asyncio.create_task(chore) for chore in (self.erasure.keep_sweeping(), self.webhooks.serve())]
             try:
                 yield
             finally:
-                sweeping.cancel()
-                await asyncio.wait((sweeping,))
+                for chore in chores:
+                    chore.cancel()
+                await asyncio.wait(chores)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[FeedbackPlugin]:

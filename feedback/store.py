@@ -21,6 +21,7 @@ from feedback.database import Connection, Database, Row
 from feedback.errors import Conflict, NotFound
 from feedback.key_configs import config_of_key
 from feedback.limits import parse_id
+from feedback.outbox import put
 from feedback.rows import ABOUT, COLUMNS, PLACE, SAID, answer_row, checked, created_row, feedback_of, patched
 from feedback.runs import NOWHERE, KnownRuns
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSubmission, Kept
@@ -117,8 +118,7 @@ class FeedbackStore:
 
         def work(db: Connection) -> int:
             db.execute(TAKE, id=name)
-            db.execute(REMEMBER, id=name, reason="deleted")
-            return db.execute(DELETE, id=name)
+            return _drop(db, name, "deleted")
 
         if not await self._database.write(work):
             raise _missing(feedback_id)
@@ -147,8 +147,7 @@ class FeedbackStore:
                 return
             if (row["grant_id"], row["grant_key"]) != (grant.id, grant.place):
                 raise _missing(name)
-            db.execute(REMEMBER, id=name, reason="retracted")
-            db.execute(DELETE, id=name)
+            _drop(db, name, "retracted")
             give_back(db, grant.id, grant.place)
 
         await self._database.write(work)
@@ -187,6 +186,7 @@ def _keep(db: Connection, answer: dict[str, Any], update: bool = False) -> Kept:
         if answer["idempotency"] and (earlier := db.one(REPEATED, idempotency=answer["idempotency"])):
             return Kept(earlier["id"], "unchanged")
         if db.execute(INSERT, **answer):
+            put(db, "feedback.created", answer["id"])
             return Kept(answer["id"], "created")
         if row := db.one(BY_ID, id=answer["id"]):
             return _meet(db, row, answer, update)
@@ -212,12 +212,20 @@ def _supersede(db: Connection, feedback_id: str, answer: dict[str, Any]) -> Kept
     return Kept(feedback_id, "updated" if changed else "unchanged")
 
 
+def _drop(db: Connection, feedback_id: str, reason: str) -> int:
+    """Whether the answer was there; it is in the history only."""
+    put(db, "feedback.deleted", feedback_id)
+    db.execute(REMEMBER, id=feedback_id, reason=reason)
+    return db.execute(DELETE, id=feedback_id)
+
+
 def _replace(db: Connection, row: Row, answer: Mapping[str, Any], reason: str) -> bool:
     """Whether the answer says anything else than the row, which is then remembered and replaced."""
     if all(row[name] == answer[name] for name in (*ABOUT, *SAID)):
         return False
     db.execute(REMEMBER, id=row["id"], reason=reason)
     db.execute(REPLACE, id=row["id"], **_named(answer, *REPLACED, *PLACE))
+    put(db, "feedback.updated", row["id"])
     return True
 
 

@@ -67,6 +67,10 @@ class Config:
     """How long feedback URLs take answers, in seconds."""
     feedback_secret: str | None = field(default=None, repr=False)
     """Mixed into the keys that seal tokens, so that the database alone does not suffice to make them."""
+    feedback_webhooks: tuple[str, ...] = field(default=(), repr=False)
+    """Addresses that are told of every change of an answer. They may hold credentials."""
+    feedback_webhook_secret: str | None = field(default=None, repr=False)
+    """What the messages to them are signed with: `whsec_` and Base64 of 24 to 64 bytes."""
     mint_timeout: float = 5.0
     """How long a run's end waits for its feedback URLs, in seconds."""
     max_body_bytes: int = 64 * 1024 * 1024
@@ -284,6 +288,16 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         "feedback_secret",
         _text,
         "kept outside the database, so that a copy of it cannot make URLs; 16 characters or more, never to change",
+    ),
+    "AGENT_SERVER_FEEDBACK_WEBHOOKS": (
+        "feedback_webhooks",
+        _list,
+        "addresses told of every change of an answer, separated by commas",
+    ),
+    "AGENT_SERVER_FEEDBACK_WEBHOOK_SECRET": (
+        "feedback_webhook_secret",
+        _text,
+        "signs what they are told (Standard Webhooks): `whsec_` and the Base64 of 24 to 64 random bytes",
     ),
     "AGENT_SERVER_MINT_TIMEOUT": ("mint_timeout", _seconds, "seconds that a run's end waits for its feedback URLs"),
     "AGENT_SERVER_MAX_BODY_BYTES": ("max_body_bytes", _whole(1024, 1 << 40), "largest request body"),

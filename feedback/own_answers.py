@@ -11,7 +11,7 @@ from feedback.errors import Invalid, NotFound
 from feedback.limits import check_name, from_micros, parse_id
 from feedback.rows import json_value
 from feedback.schema import Kept, OwnAnswer
-from feedback.store import DELETE, REMEMBER, SELECT, TAKE
+from feedback.store import SELECT, TAKE, drop
 from feedback.tokens import Grant, Pointer, claim, give_back
 
 OWN = f"{SELECT} WHERE run_id = :run_id AND key = :key AND grant_id IS NOT NULL AND "
@@ -43,8 +43,7 @@ class OwnAnswers:
                 TAKE, id=row["id"]
             ):
                 raise NotFound("There is no such answer through this feedback URL; it may have been taken back already")
-            db.execute(REMEMBER, id=row["id"], reason="retracted")
-            db.execute(DELETE, id=row["id"])
+            drop(db, row["id"], "retracted")
             give_back(db, row["grant_id"], row["grant_key"])
             return Kept(row["id"], "retracted")
 

@@ -118,7 +118,7 @@ class FeedbackStore:
 
         def work(db: Connection) -> int:
             db.execute(TAKE, id=name)
-            return _drop(db, name, "deleted")
+            return drop(db, name, "deleted")
 
         if not await self._database.write(work):
             raise _missing(feedback_id)
@@ -147,7 +147,7 @@ class FeedbackStore:
                 return
             if (row["grant_id"], row["grant_key"]) != (grant.id, grant.place):
                 raise _missing(name)
-            _drop(db, name, "retracted")
+            drop(db, name, "retracted")
             give_back(db, grant.id, grant.place)
 
         await self._database.write(work)
@@ -212,7 +212,7 @@ def _supersede(db: Connection, feedback_id: str, answer: dict[str, Any]) -> Kept
     return Kept(feedback_id, "updated" if changed else "unchanged")
 
 
-def _drop(db: Connection, feedback_id: str, reason: str) -> int:
+def drop(db: Connection, feedback_id: str, reason: str) -> int:
     """Whether the answer was there; it is in the history only."""
     put(db, "feedback.deleted", feedback_id)
     db.execute(REMEMBER, id=feedback_id, reason=reason)

@@ -131,8 +131,10 @@ class Attempt:
             try:
                 await self._around.runs.finish(self.claim, ending)
                 break
-            except Unavailable as error:  # ends with the database's return, or with the lease
+            except Unavailable as error:  # until the database returns, the lease is lost, or the server stops
                 log.error("run_not_finished_yet", error=str(error))
+                if self._stop_reason == "shutdown":
+                    raise
                 await anyio.sleep(1)
         await self._around.broker.close(self.run.run_id)
         log.info("run_finished", status=ending.status)

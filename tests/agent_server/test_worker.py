@@ -161,3 +161,20 @@ async def test_run_is_finished_when_the_database_comes_back(
             assert names(await house.events(run.run_id)) == ["metadata", "values"]
             assert await house.status(run.run_id) == "success"
         assert gate.started == [1]
+
+
+async def test_database_that_stays_away_does_not_keep_the_worker_from_stopping(
+    postgres_server: Any, postgres_url: str, gate: Gate
+) -> None:
+    name = conninfo_to_dict(postgres_url)["dbname"]
+    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as admin:
+        async with open_house(postgres_url, {"agent": gate.agent}) as house:
+            await house.run(await house.thread(), input=1)
+            with anyio.fail_after(50):
+                async with house.worker():
+                    await until(lambda: gate.started)
+                    admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+                    admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+                    gate.open.set()
+                    await until(lambda: gate.stopped)
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())

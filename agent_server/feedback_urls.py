@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class FeedbackUrls(Protocol):
@@ -18,3 +18,11 @@ class FeedbackUrls(Protocol):
 
     async def answers_for_run(self, run_id: str) -> Sequence[Any]:
         """What was answered so far about the run, in any shape that `encode` takes."""
+
+
+@runtime_checkable
+class FeedbackTokens(Protocol):
+    """What an implementation may offer beside the URLs."""
+
+    def token_for_run(self, run_id: str) -> str:
+        """An opaque token with which somebody who was shown the run may say how it went."""

@@ -13,6 +13,7 @@ from agent_server.config import Config
 from agent_server.routes.base_url import base_url
 from agent_server.routes.json_answers import answers, any_fields_of, json_answer, selected
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
+from agent_server.run_feedback import RunFeedback
 from agent_server.runs import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
 from agent_server.streams import RunStreams, modes_in
@@ -37,10 +38,14 @@ async def create_run(
     request: Request[Any, Any, Any],
     runs: NamedDependency[Runs],
     server_config: NamedDependency[Config],
+    run_feedback: NamedDependency[RunFeedback],
 ) -> Response[Run]:
     """Start a run in the background; it is durable when this answers."""
     run = await runs.create(data, thread_id, base_url(request, server_config))
-    return Response(run, headers={"Content-Location": f"/threads/{run.thread_id}/runs/{run.run_id}"})
+    return Response(
+        run,
+        headers={"Content-Location": f"/threads/{run.thread_id}/runs/{run.run_id}"} | run_feedback.headers(run.run_id),
+    )
 
 
 @post("/threads/{thread_id:str}/runs/stream", tags=["runs"], status_code=200, responses=STREAM)
@@ -51,10 +56,11 @@ async def stream_run(
     runs: NamedDependency[Runs],
     streams: NamedDependency[RunStreams],
     server_config: NamedDependency[Config],
+    run_feedback: NamedDependency[RunFeedback],
 ) -> ASGIApp:
     """Start a run and stream its events."""
     run = await runs.create(data, thread_id, base_url(request, server_config))
-    frames, headers = streams.follow(run.run_id), locations(run, "stream")
+    frames, headers = streams.follow(run.run_id), locations(run, "stream") | run_feedback.headers(run.run_id)
     return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
 
 
@@ -66,10 +72,17 @@ async def wait_run(
     runs: NamedDependency[Runs],
     streams: NamedDependency[RunStreams],
     server_config: NamedDependency[Config],
+    run_feedback: NamedDependency[RunFeedback],
 ) -> ASGIApp:
     """Start a run and answer with its final values."""
     run = await runs.create(data, thread_id, base_url(request, server_config))
-    return joined(streams.answer(run.run_id), locations(run, "join"), runs, run, data.on_disconnect == "cancel")
+    return joined(
+        streams.answer(run.run_id),
+        locations(run, "join") | run_feedback.headers(run.run_id),
+        runs,
+        run,
+        data.on_disconnect == "cancel",
+    )
 
 
 @get("/threads/{thread_id:str}/runs", tags=["runs"], responses=_RUNS)

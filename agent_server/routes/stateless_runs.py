@@ -13,6 +13,7 @@ from agent_server.config import Config
 from agent_server.routes.base_url import base_url
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
+from agent_server.run_feedback import RunFeedback
 from agent_server.runs import Runs
 from agent_server.schema import Run, RunCreate
 from agent_server.streams import RunStreams, modes_in
@@ -24,10 +25,11 @@ async def create_stateless_run(
     request: Request[Any, Any, Any],
     runs: NamedDependency[Runs],
     server_config: NamedDependency[Config],
+    run_feedback: NamedDependency[RunFeedback],
 ) -> Response[Run]:
     """Start a run in the background, on a thread of its own."""
     run = await runs.create(data, None, base_url(request, server_config))
-    return Response(run, headers={"Content-Location": f"/runs/{run.run_id}"})
+    return Response(run, headers={"Content-Location": f"/runs/{run.run_id}"} | run_feedback.headers(run.run_id))
 
 
 @post("/runs/stream", tags=["stateless runs"], status_code=200, responses=STREAM)
@@ -37,10 +39,11 @@ async def stream_stateless_run(
     runs: NamedDependency[Runs],
     streams: NamedDependency[RunStreams],
     server_config: NamedDependency[Config],
+    run_feedback: NamedDependency[RunFeedback],
 ) -> ASGIApp:
     """Start a run on a thread of its own and stream its events."""
     run = await runs.create(data, None, base_url(request, server_config))
-    headers = locations(run, "stream", stateless=True)
+    headers = locations(run, "stream", stateless=True) | run_feedback.headers(run.run_id)
     frames = streams.follow(run.run_id)
     return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
 
@@ -52,10 +55,11 @@ async def wait_stateless_run(
     runs: NamedDependency[Runs],
     streams: NamedDependency[RunStreams],
     server_config: NamedDependency[Config],
+    run_feedback: NamedDependency[RunFeedback],
 ) -> ASGIApp:
     """Start a run on a thread of its own and answer with its final values."""
     run = await runs.create(data, None, base_url(request, server_config))
-    headers = locations(run, "join", stateless=True)
+    headers = locations(run, "join", stateless=True) | run_feedback.headers(run.run_id)
     return joined(streams.answer(run.run_id), headers, runs, run, data.on_disconnect == "cancel")
 
 

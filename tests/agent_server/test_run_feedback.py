@@ -19,6 +19,13 @@ class Feedback(MintedUrls):
         return [{"run_id": run_id, "key": "liked", "score": 1}]
 
 
+class WithTokens(Feedback):
+    def token_for_run(self, run_id: str) -> str:
+        if self.count < 0:
+            raise ValueError("no keys")
+        return f"token-of-{run_id}"
+
+
 class Silent(MintedUrls):
     async def answers_for_run(self, _run_id: str) -> Sequence[Any]:
         raise ConnectionError("nobody there")
@@ -115,3 +122,21 @@ async def test_feedback_urls_come_as_a_custom_event_too_where_that_is_set(databa
                 break
         assert names(later) == ["gap", "metadata", "values", "custom", "feedback"]
         assert later[-2][1] == {"feedback": later[-1][1]}
+
+
+async def test_answer_that_creates_a_run_has_its_feedback_token_where_there_are_such(
+    database_url: str, tmp_path: Path
+) -> None:
+    feedback = WithTokens()
+    async with serving(database_url, tmp_path, feedback) as api:
+        thread_id = await api.thread()
+        body = {"assistant_id": "echo", "input": {}}
+        for base in ("/runs", f"/threads/{thread_id}/runs"):
+            for path in (base, f"{base}/stream", f"{base}/wait"):
+                answer = await api.send("POST", path, body)
+                run_id = answer.headers["Content-Location"].rpartition("/")[2]
+                assert answer.headers["X-Feedback-Token"] == f"token-of-{run_id}"
+        feedback.count = -100
+        answer = await api.send("POST", "/runs/wait", body)
+        assert answer.status_code == 200
+        assert "X-Feedback-Token" not in answer.headers

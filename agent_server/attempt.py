@@ -21,7 +21,7 @@ from agent_server.agents import Agent, Outcome, is_stateful
 from agent_server.broker import Broker, Frame, FrameId
 from agent_server.encoding import encode
 from agent_server.errors import Unavailable
-from agent_server.feedback_urls import FeedbackUrls
+from agent_server.feedback_urls import FeedbackUrls, feedback_token
 from agent_server.run_records import Claim, Ending
 from agent_server.runs import LeaseLost, Runs, doorbell
 from agent_server.schema import StreamPart
@@ -90,7 +90,9 @@ class Attempt:
 
     async def _run_agent(self) -> Ending | None:
         """How the agent ended; nothing where it was stopped."""
-        await self._publish(StreamPart("metadata", {"run_id": self.run.run_id, "attempt": self.run.attempt}))
+        token = feedback_token(self._around.feedback, self.run.run_id)
+        about = {"run_id": self.run.run_id, "attempt": self.run.attempt}
+        await self._publish(StreamPart("metadata", {**about, "feedback_token": token} if token else about))
         if self.claim.exhausted:
             return _failure(
                 ServerStopped("The server stopped in the middle of this run too often; it is not tried again")

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import structlog
+
+log = structlog.get_logger("agent_server")
+
 
 class FeedbackUrls(Protocol):
     """Makes the presigned URLs of a run, and reads what was answered to them."""
@@ -26,3 +30,14 @@ class FeedbackTokens(Protocol):
 
     def token_for_run(self, run_id: str) -> str:
         """An opaque token with which somebody who was shown the run may say how it went."""
+
+
+def feedback_token(feedback: FeedbackUrls | None, run_id: str) -> str | None:
+    """The run's token, where there are such and it can be made: feedback in trouble costs nobody the run."""
+    if not isinstance(feedback, FeedbackTokens):
+        return None
+    try:
+        return feedback.token_for_run(run_id)
+    except Exception as error:
+        log.warning("feedback_token_not_made", run_id=run_id, error=type(error).__name__)
+        return None

@@ -10,7 +10,7 @@ import structlog
 from msgspec import Struct
 
 from agent_server.errors import AgentServerError, Unavailable
-from agent_server.feedback_urls import FeedbackTokens, FeedbackUrls
+from agent_server.feedback_urls import FeedbackUrls, feedback_token
 from agent_server.run_records import Record
 
 log = structlog.get_logger("agent_server")
@@ -32,13 +32,8 @@ class RunFeedback:
 
     def headers(self, run_id: str) -> dict[str, str]:
         """`X-Feedback-Token` for an answer that creates this run, where feedback has such tokens."""
-        if not isinstance(self._feedback, FeedbackTokens):
-            return {}
-        try:
-            return {"X-Feedback-Token": self._feedback.token_for_run(run_id)}
-        except Exception as error:  # feedback in trouble costs nobody the run
-            log.warning("feedback_token_not_made", run_id=run_id, error=type(error).__name__)
-            return {}
+        token = feedback_token(self._feedback, run_id)
+        return {"X-Feedback-Token": token} if token else {}
 
     async def of(self, record: Record, keys: Sequence[str] | None, base_url: str) -> RunAnswers:
         """The run's answers, and fresh URLs for `keys` (none: for those that it was created with).

@@ -136,6 +136,8 @@ async def test_answer_that_creates_a_run_has_its_feedback_token_where_there_are_
                 answer = await api.send("POST", path, body)
                 run_id = answer.headers["Content-Location"].rpartition("/")[2]
                 assert answer.headers["X-Feedback-Token"] == f"token-of-{run_id}"
+                if path.endswith("stream"):
+                    assert parsed(answer.content)[0][1]["feedback_token"] == f"token-of-{run_id}"
         feedback.count = -100
         answer = await api.send("POST", "/runs/wait", body)
         assert answer.status_code == 200

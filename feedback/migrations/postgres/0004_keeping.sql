@@ -3,6 +3,7 @@ CREATE TABLE feedback_retention (
     key TEXT PRIMARY KEY,
     days INTEGER NOT NULL
 );
+CREATE INDEX feedback_key_time ON feedback (key, created_at, id);
 CREATE INDEX feedback_modified ON feedback (modified_at, id);
 CREATE INDEX feedback_history_modified ON feedback_history (modified_at, sequence);
 

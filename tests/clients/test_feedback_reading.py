@@ -1,0 +1,66 @@
+"""Answers beside the agent server: found by thread and assistant version, and joined with what was said."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+from langgraph_sdk.client import get_sync_client
+
+from tests.clients.server_process import ROOT, ServerProcess
+
+ASKED = {"messages": [{"role": "user", "content": "Tell me a joke about databases."}]}
+
+
+def answered(example: ServerProcess, thread: str | None, said: dict[str, Any]) -> str:
+    """The run's id, once somebody has answered to its URL."""
+    with get_sync_client(url=example.url, api_key="any") as agents:
+        parts = list(agents.runs.stream(thread, "agent", input=ASKED, feedback_keys=["liked"]))
+    [urls] = [part.data for part in parts if part.event == "feedback"]
+    httpx.post(urls["liked"], json=said).raise_for_status()
+    return str(parts[0].data["run_id"])
+
+
+def found(example: ServerProcess, path: str, **query: Any) -> Any:
+    return httpx.get(f"{example.url}/api/v1/feedback/{path}", params=query).raise_for_status()
+
+
+def test_answers_are_found_by_thread_and_assistant_version(example: ServerProcess) -> None:
+    with get_sync_client(url=example.url, api_key="any") as agents:
+        thread = agents.threads.create()["thread_id"]
+    run = answered(example, thread, {"score": 1})
+    [answer] = found(example, "search", thread=thread).json()["feedback"]
+    assert (answer["run_id"], answer["assistant_version"]) == (run, 1)
+    again = found(example, "search", assistant=answer["assistant_id"], version=1, run=run).json()["feedback"]
+    assert again == [answer]
+
+
+def test_answer_to_a_stateless_run_knows_its_assistant_though_the_run_is_gone(example: ServerProcess) -> None:
+    run = answered(example, None, {"score": 1})
+    [answer] = found(example, "search", run=run).json()["feedback"]
+    assert answer["assistant_id"]
+    assert answer["assistant_version"] == 1
+
+
+def test_training_sets_hold_what_was_said(example: ServerProcess) -> None:
+    with get_sync_client(url=example.url, api_key="any") as agents:
+        thread = agents.threads.create()["thread_id"]
+    answered(example, thread, {"score": 0, "correction": "Two tables walk into a bar."})
+    [line] = found(example, "export", thread=thread, format="dpo").text.splitlines()
+    pair = json.loads(line)
+    assert pair["prompt"] == [{"role": "user", "content": "Tell me a joke about databases."}]
+    assert pair["chosen"] == [{"role": "assistant", "content": "Two tables walk into a bar."}]
+    assert pair["rejected"][0]["role"] == "assistant"
+    assert pair["rejected"][0]["content"]
+    command = [sys.executable, "-m", "agent_server", "feedback", "--data-dir", str(example.data_dir)]
+    told = subprocess.run(
+        [*command, "export", "--thread", thread, "--format", "kto"],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(told.stdout) == {"prompt": pair["prompt"], "completion": pair["rejected"], "label": False}

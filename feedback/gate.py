@@ -1,8 +1,9 @@
 """The gate: who may answer and mint how often, by token and by address.
 
-What costs something counts: an answer through a token that was issued here, and minting. Pages, reading, and tokens
-that were never issued (which two HMACs refuse) don't. The buckets are this process's own. Requests from this machine
-are let through: they come from a program of one's own, or from a proxy that does not say whom it asks for.
+What costs something counts: an answer through a token that was issued here, and minting without an API key. Pages,
+reading, and tokens that were never issued (which two HMACs refuse) don't. The buckets are this process's own. Requests
+from this machine are let through: they come from a program of one's own, or from a proxy that does not say whom it asks
+for.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class Limits(Struct, frozen=True):
 class Gate:
     """Counts what comes in. Addresses are known to it as hashes with a key that it forgets with the process."""
 
-    def __init__(self, limits: Limits, trust_forwarded: bool) -> None:
+    def __init__(self, limits: Limits, trust_forwarded: bool, count_minting: bool = True) -> None:
+        """`count_minting` is to be off where minting needs an API key."""
+        self._count_minting = count_minting
         self._tokens = Throttle(limits.token) if limits.token else None
         self._addresses = Throttle(limits.address) if limits.address else None
         self._proxies = [ip_network(one, strict=False) for one in limits.proxies]
@@ -45,7 +48,12 @@ class Gate:
         self._secret = secrets.token_bytes(32)
 
     def admit(self, peer: str | None, headers: Mapping[str, str], token: tuple[int, int] | None = None) -> None:
-        """Count one request of `peer` (for the token, too); `TooMany` where its bucket, or the token's, is empty."""
+        """Count one request of `peer`: an answer through the token, or without one a minting.
+
+        Errors: `TooMany` where the bucket of the address, or the token's, is empty.
+        """
+        if token is None and not self._count_minting:
+            return
         address = self._visitor(peer, headers)
         if address is None or address.is_loopback:
             return

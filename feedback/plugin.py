@@ -83,7 +83,8 @@ class FeedbackPlugin(InitPlugin):
         """
         if default_expiry <= timedelta(0):
             raise ValueError(f"default_expiry is {default_expiry}; URLs need some time to be used in")
-        base, gate = clean_url(public_url) if public_url else None, Gate(limits, trust_forwarded)
+        base = clean_url(public_url) if public_url else None
+        gate = Gate(limits, trust_forwarded, count_minting=not api_keys)
         self.settings = Settings(base, trust_forwarded, default_expiry, links, gate)
         self.runs = KnownRuns(run_lookup)
         self.database = database

@@ -59,6 +59,18 @@ async def test_address_counts_answers_and_mintings_together(sqlite_url: str) -> 
         assert (minted.status_code, int(minted.headers["retry-after"]) > 0) == (429, True)
 
 
+async def test_minting_with_an_api_key_is_not_limited(sqlite_url: str) -> None:
+    limits = Limits(address=RateLimit(1, 60))
+    async with asked_from(sqlite_url, "203.0.113.7", limits, api_keys=("secret-key",)) as client:
+        for _ in range(3):
+            body = {"run_id": RUN, "feedback_key": "k"}
+            assert (await client.post("/feedback/tokens", json=body)).status_code == 401
+            minted = await client.post("/feedback/tokens", json=body, headers={"x-api-key": "secret-key"})
+            assert minted.status_code == 200
+        url = "/feedback/tokens/" + minted.json()["id"]
+        assert [(await client.post(url, json={})).status_code for _ in range(2)] == [200, 429]
+
+
 async def test_reading_pages_and_garbage_cost_nothing(sqlite_url: str) -> None:
     async with asked_from(sqlite_url, "203.0.113.7", Limits(MINUTE, RateLimit(2, 60))) as client:
         url = await mint(client)

@@ -26,7 +26,7 @@ from agent_server.logs import configure_logs
 from agent_server.run_records import Record
 from agent_server.runs import Runs
 from agent_server.startup import telling_startup_failures
-from feedback import FeedbackError, FeedbackPlugin, RunFacts, RunLookup, Webhook
+from feedback import FeedbackError, FeedbackPlugin, Links, RunFacts, RunLookup, Webhook
 from feedback.cli import feedback_commands
 
 CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
@@ -49,6 +49,7 @@ def feedback_of(config: Config) -> FeedbackPlugin:
         trust_forwarded=config.trust_forwarded,
         default_expiry=timedelta(seconds=config.feedback_expiry),
         secret=config.feedback_secret,
+        links=Links(config.feedback_links, redirect_origins=config.feedback_redirects),
         webhooks=[Webhook(url, config.feedback_webhook_secret or "") for url in config.feedback_webhooks],
         serve_root_info=False,
     )

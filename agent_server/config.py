@@ -65,6 +65,10 @@ class Config:
     """Whether the feedback URLs also come as a `custom` event, for clients that pass only those on."""
     feedback_expiry: float = 3 * 3600.0
     """How long feedback URLs take answers, in seconds."""
+    feedback_links: Literal["confirm", "auto", "direct"] = "auto"
+    """Whether following a feedback link is an answer: never; unless the follower takes HTML; always."""
+    feedback_redirects: tuple[str, ...] = ()
+    """Origins that a feedback page may lead on to."""
     feedback_secret: str | None = field(default=None, repr=False)
     """Mixed into the keys that seal tokens, so that the database alone does not suffice to make them."""
     feedback_webhooks: tuple[str, ...] = field(default=(), repr=False)
@@ -250,6 +254,14 @@ def _list(value: str, _name: str) -> tuple[str, ...]:
     return tuple(one.strip() for one in value.split(",") if one.strip())
 
 
+def _origins(value: str, name: str) -> tuple[str, ...]:
+    for one in _list(value, name):
+        scheme, _, rest = one.partition("://")
+        if scheme not in ("http", "https") or not rest or set(rest) & set("/?#@\\ "):
+            raise ConfigError(f"{name} has {one!r}; it must be an origin such as https://shop.example, without a path")
+    return _list(value, name)
+
+
 def _url(*schemes: str) -> Callable[[str, str], str]:
     def read(value: str, name: str) -> str:
         if not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
@@ -284,6 +296,16 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         'feedback URLs as a `custom` event, too: `{"feedback": {key: url}}`, for `useStream`',
     ),
     "AGENT_SERVER_FEEDBACK_EXPIRY": ("feedback_expiry", _seconds, "seconds that feedback URLs take answers"),
+    "AGENT_SERVER_FEEDBACK_LINKS": (
+        "feedback_links",
+        _one_of("confirm", "auto", "direct"),
+        "what a GET of a feedback URL does: `confirm` shows a page, `auto` shows it to browsers, `direct` answers",
+    ),
+    "AGENT_SERVER_FEEDBACK_REDIRECTS": (
+        "feedback_redirects",
+        _origins,
+        "origins that a feedback page may lead on to (`?redirect=`), separated by commas",
+    ),
     "AGENT_SERVER_FEEDBACK_SECRET": (
         "feedback_secret",
         _text,

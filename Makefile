@@ -25,7 +25,7 @@ define system_part
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench constraints clean
+.PHONY: help demo test lint types bench constraints clean chromium
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ help: ## Show this list
 demo: $(DEMO_READY) ## Serve the example agents on http://127.0.0.1:2024
 	@$(BIN)/agent-server dev --config examples/langgraph.json $(ARGS)
 
-test: lint types $(JS_READY) ## Run every check and every test
+test: lint types $(JS_READY) chromium ## Run every check and every test
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(TEST_READY) ## Check style, formatting and the floors
@@ -56,6 +56,10 @@ constraints: ## Resolve all dependencies anew and pin them in constraints.txt
 	grep '^#' constraints.txt > build/constraints.txt
 	build/resolved/bin/python -m pip freeze --quiet --all --exclude-editable | grep -v '^setuptools=' >> build/constraints.txt
 	mv build/constraints.txt constraints.txt
+
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	  || $(call system_part,chromium,Chromium (for the tests of the pages))
 
 clean: ## Remove what make has made
 	rm -rf $(VENV) $(JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

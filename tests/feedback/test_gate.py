@@ -16,7 +16,7 @@ from feedback import FeedbackPlugin
 from feedback.errors import TooMany
 from feedback.gate import Gate, Limits
 from feedback.throttle import RateLimit, Throttle
-from tests.feedback.conftest import RUN, mint, stored
+from tests.feedback.conftest import RUN, mint, serving, stored
 
 MINUTE = RateLimit(3, 60)
 
@@ -178,3 +178,14 @@ def test_limit_that_lets_nobody_in_is_refused() -> None:
     for wrong in ((0, 60.0), (1, 0.0)):
         with pytest.raises(ValueError, match="lets nobody in"):
             RateLimit(*wrong)
+
+
+def test_body_that_hides_its_length_is_bounded_too(sqlite_url: str) -> None:
+    with serving(Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url))])) as address:
+        body = {"run_id": RUN, "feedback_key": "k"}
+        url = httpx.post(f"{address}/feedback/tokens", json=body).json()["url"]
+        for size, status in ((1_000, 200), (70_000, 413), (700_000, 413)):
+            pieces = (b'{"comment": "', *[b"a" * 100] * (size // 100), b'"}')
+            answer = httpx.post(url, content=iter(pieces))
+            assert (answer.status_code, "content-length" in answer.request.headers) == (status, False)
+        assert len(httpx.get(f"{address}/feedback", params={"run": RUN}).json()) == 1

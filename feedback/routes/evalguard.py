@@ -12,13 +12,14 @@ from litestar import Request, Response, Router, post, route
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.params import HeaderParameter, JSONBody, SkipValidation
+from msgspec import Struct
 
 from feedback.api_keys import ApiKeys, sent_key
 from feedback.limits import MAX_BODY
 from feedback.one_time import OneTimeAnswer, OneTimeToken, OneTimeTokenCreate, OneTimeTokens
 from feedback.routes.failures import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
-from feedback.routes.openapi import FeedbackOperation
+from feedback.routes.openapi import FeedbackOperation, failures
 from feedback.routes.requests import FeedbackRequest
 from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
 from feedback.schema import Kept
@@ -26,6 +27,21 @@ from feedback.schema import Kept
 OneTimeHere = NamedDependency[SkipValidation[OneTimeTokens]]
 KeysHere = NamedDependency[SkipValidation[ApiKeys]]
 TAGS = ["EvalGuard"]
+
+
+class EvalGuardProblem(Struct):
+    """What went wrong, as a code and in words, and the id to ask about it by."""
+
+    code: str
+    message: str
+    requestId: str
+
+
+class EvalGuardFailure(Struct):
+    """The shape that EvalGuard's clients read a failure from."""
+
+    success: bool
+    error: EvalGuardProblem
 
 
 @post(
@@ -36,6 +52,7 @@ TAGS = ["EvalGuard"]
     opt={"feedback_open": True},
     summary="Create a one-time feedback token",
     operation_class=FeedbackOperation,
+    responses=failures(400, 401, 409, 413, shape=EvalGuardFailure),
     description="Needs `Authorization: Bearer <key>`. The token takes one answer, until it expires.",
 )
 async def mint_one_time(
@@ -64,6 +81,7 @@ async def ask_spend_cors(request: Request[Any, Any, Any]) -> Response[None]:
     opt={"feedback_token_route": True},
     summary="Spend a one-time feedback token",
     operation_class=FeedbackOperation,
+    responses=failures(400, 404, 409, 410, 413, shape=EvalGuardFailure),
 )
 async def spend_one_time(
     data: JSONBody[OneTimeAnswer],

@@ -15,15 +15,26 @@ from litestar import Request, Response, post
 
 from feedback.errors import Invalid, TooLarge
 from feedback.limits import MAX_BODY
+from feedback.routes.openapi import MultipartOperation, failures
 from feedback.routes.requests import decode
 from feedback.routes.tokens import StoreHere
 from feedback.schema import FeedbackCreate
 
+TAGS = ["Feedback"]
 MAX_BATCH_BODY = 20_971_520
 """As much as `/info` says a batch may hold."""
 
 
-@post("/runs/multipart", status_code=202, request_max_body_size=MAX_BATCH_BODY, include_in_schema=False)
+@post(
+    "/runs/multipart",
+    status_code=202,
+    tags=TAGS,
+    request_max_body_size=MAX_BATCH_BODY,
+    summary="Record feedback in a batch",
+    operation_class=MultipartOperation,
+    responses=failures(409, 413, 422),
+    description="What LangSmith's clients send where `/info` offers it: parts named `feedback.<id>`, JSON objects.",
+)
 async def take_multipart(request: Request[Any, Any, Any], feedback_store: StoreHere) -> Response[dict[str, int]]:
     """How many answers were kept; each is durable when this is answered."""
     if request.headers.get("content-encoding", "identity") != "identity":

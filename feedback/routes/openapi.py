@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar.openapi import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
 from msgspec import Struct
 
+from feedback.export import CSV_TYPE, JSONL_TYPE
+
+MULTIPART = "multipart/form-data"
 FORM = "application/x-www-form-urlencoded"
 _JSON_TYPES = {bool: OpenAPIType.BOOLEAN, int: OpenAPIType.NUMBER, float: OpenAPIType.NUMBER, str: OpenAPIType.STRING}
 
@@ -23,15 +26,14 @@ class Failure(Struct):
     code: str
 
 
-def failures(*statuses: int) -> dict[int, ResponseSpec]:
-    """The failures that a route may answer with."""
-    return {
-        status: ResponseSpec(Failure, generate_examples=False, description=_MEANINGS[status]) for status in statuses
-    }
+def failures(*statuses: int, shape: type[Struct] = Failure) -> dict[int, ResponseSpec]:
+    """The failures that a route may answer with; `shape` is what its clients read them from."""
+    return {status: ResponseSpec(shape, generate_examples=False, description=_MEANINGS[status]) for status in statuses}
 
 
 _MEANINGS = {
-    400: "There is another one already",
+    400: "The request is wrong; the text says what would be right",
+    401: "The API key is missing or unknown",
     404: "It does not exist; of a presigned URL: it was not issued here",
     409: "The id is taken by something else",
     410: "The presigned URL expired or was taken back",
@@ -42,10 +44,12 @@ _MEANINGS = {
 
 @dataclass
 class FeedbackOperation(Operation):
-    """An operation without Litestar's own 400, which these routes never answer with."""
+    """An operation without Litestar's own 400, which these routes never answer with; theirs stay."""
 
     def __post_init__(self) -> None:
-        (self.responses or {}).pop("400", None)
+        answer = (self.responses or {}).get("400")
+        if isinstance(answer, OpenAPIResponse) and answer.description not in _MEANINGS.values():
+            (self.responses or {}).pop("400")
 
 
 @dataclass
@@ -58,6 +62,28 @@ class SubmitOperation(FeedbackOperation):
             body.required = False
             body.content |= {FORM: next(iter(body.content.values()))}
             body.content["text/plain"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+
+
+@dataclass
+class ExportOperation(FeedbackOperation):
+    """An operation that answers with text in one of several formats."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        if isinstance(answer := (self.responses or {}).get("200"), OpenAPIResponse):
+            answer.content = dict.fromkeys((JSONL_TYPE, CSV_TYPE), text)
+
+
+@dataclass
+class MultipartOperation(FeedbackOperation):
+    """An operation that reads parts with names of their own: `feedback.<id>`, each a JSON object."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        part = Schema(type=OpenAPIType.OBJECT)
+        parts = Schema(type=OpenAPIType.OBJECT, additional_properties=part)
+        self.request_body = RequestBody(content={MULTIPART: OpenAPIMediaType(schema=parts)}, required=True)
 
 
 class JsonUnions(OpenAPISchemaPlugin):

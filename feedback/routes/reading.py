@@ -12,7 +12,7 @@ from litestar.response import Stream
 from feedback.export import CSV_TYPE, JSONL_TYPE, Exports, Format
 from feedback.reading import MAX_PAGE, FeedbackPage, FeedbackQuery, Reading
 from feedback.routes.failures import FAILURES
-from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.routes.openapi import ExportOperation, FeedbackOperation, failures
 from feedback.stats import ENOUGH, MAX_GROUPS, Comparison, Dimension, Statistic, Statistics
 
 TAGS = ["Reading feedback"]
@@ -115,7 +115,7 @@ async def compare_versions(
     "/feedback/export",
     tags=TAGS,
     summary="Export answers",
-    operation_class=FeedbackOperation,
+    operation_class=ExportOperation,
     responses=failures(422),
     description="`csv`, `jsonl`, or what TRL's trainers take: `kto` from scores, `dpo` and `sft` from corrections.",
 )

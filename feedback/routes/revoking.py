@@ -64,7 +64,9 @@ async def revoke_token(token: FromPath[str], feedback_revocation: RevocationHere
 async def revoke_tokens(
     feedback_revocation: RevocationHere,
     run_id: Annotated[str | None, QueryParameter(description="All that were made for this run")] = None,
-    ring_key: Annotated[int | None, QueryParameter(ge=1, description="All that this key of the ring sealed")] = None,
+    ring_key: Annotated[
+        int | None, QueryParameter(ge=1, le=2**31 - 1, description="All that this key of the ring sealed")
+    ] = None,
 ) -> Revoked:
     """How many presigned URLs were taken back. Sealed tokens are, too; they cannot be counted."""
     if run_id is not None and ring_key is None:

@@ -11,17 +11,34 @@ from litestar import Request, Response, Router, get, post, route
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter, SkipValidation
+from msgspec import Struct
 
 from feedback.limits import MAX_BODY
 from feedback.outcomes import Outcome, OutcomeAnnotation, OutcomeCreate, OutcomePage, Outcomes, OwnOutcome
 from feedback.routes.failures import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
-from feedback.routes.openapi import FeedbackOperation
+from feedback.routes.openapi import FeedbackOperation, failures
 from feedback.routes.requests import FeedbackRequest
 from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
 
 OutcomesHere = NamedDependency[SkipValidation[Outcomes]]
 TAGS = ["WorkflowAI"]
+
+
+class WorkflowAIProblem(Struct):
+    """What went wrong, in words and as a code, with the HTTP status again."""
+
+    message: str
+    status_code: int
+    code: str
+
+
+class WorkflowAIFailure(Struct):
+    """The only shape that WorkflowAI's clients read a failure from."""
+
+    error: WorkflowAIProblem
+
+
 MAX_PAGE = 100
 
 
@@ -40,6 +57,7 @@ async def ask_outcome_cors(request: Request[Any, Any, Any]) -> Response[None]:
     summary="Say whether a run went well",
     operation_id="SubmitOutcome",
     operation_class=FeedbackOperation,
+    responses=failures(400, 409, 410, 413, 422, shape=WorkflowAIFailure),
 )
 async def submit_outcome(
     data: JSONBody[OutcomeCreate],
@@ -58,6 +76,7 @@ async def submit_outcome(
     summary="Read one's own outcome",
     operation_id="ReadOwnOutcome",
     operation_class=FeedbackOperation,
+    responses=failures(400, 410, 422, shape=WorkflowAIFailure),
 )
 async def read_outcome(
     feedback_token: FromQuery[str], feedback_outcomes: OutcomesHere, user_id: FromQuery[str | None] = None
@@ -72,6 +91,7 @@ async def read_outcome(
     tags=TAGS,
     summary="List an agent's outcomes",
     operation_class=FeedbackOperation,
+    responses=failures(422, shape=WorkflowAIFailure),
 )
 async def list_agent_outcomes(
     tenant: FromPath[str],  # noqa: ARG001  there is one tenant, whatever its name
@@ -90,6 +110,7 @@ async def list_agent_outcomes(
     tags=TAGS,
     summary="List a run's outcomes",
     operation_class=FeedbackOperation,
+    responses=failures(422, shape=WorkflowAIFailure),
 )
 async def list_run_outcomes(
     tenant: FromPath[str],  # noqa: ARG001  there is one tenant, whatever its name
@@ -110,6 +131,7 @@ async def list_run_outcomes(
     request_max_body_size=MAX_BODY,
     summary="Annotate an outcome",
     operation_class=FeedbackOperation,
+    responses=failures(404, 413, 422, shape=WorkflowAIFailure),
 )
 async def annotate_outcome(
     tenant: FromPath[str],  # noqa: ARG001  there is one tenant, whatever its name

@@ -24,7 +24,10 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.agent_server.served import config_of, served, whole_app
 
-ALIASES = ("/feedback", "/api/feedback", "/api/info", "/api/metadata", "/api/v1/metadata", "/docs", "/openapi.json")
+ALIASES = (
+    *("/feedback", "/api/feedback", "/runs/multipart", "/api/runs/multipart"),
+    *("/api/info", "/api/metadata", "/api/v1/metadata", "/docs", "/openapi.json"),
+)
 """Where the paths of others' clients are answered, too (documented below `/api/v1`), and the document itself."""
 
 

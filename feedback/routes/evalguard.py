@@ -20,8 +20,9 @@ from feedback.one_time import OneTimeAnswer, OneTimeToken, OneTimeTokenCreate, O
 from feedback.routes.failures import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
 from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.routes.pages import admit
 from feedback.routes.requests import FeedbackRequest
-from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
+from feedback.routes.tokens import IDEMPOTENCY, SettingsHere, clean_idempotency
 from feedback.schema import Kept
 
 OneTimeHere = NamedDependency[SkipValidation[OneTimeTokens]]
@@ -52,7 +53,7 @@ class EvalGuardFailure(Struct):
     opt={"feedback_open": True},
     summary="Create a one-time feedback token",
     operation_class=FeedbackOperation,
-    responses=failures(400, 401, 409, 413, shape=EvalGuardFailure),
+    responses=failures(400, 401, 409, 413, 429, shape=EvalGuardFailure),
     description="Needs `Authorization: Bearer <key>`. The token takes one answer, until it expires.",
 )
 async def mint_one_time(
@@ -60,10 +61,12 @@ async def mint_one_time(
     data: JSONBody[OneTimeTokenCreate],
     feedback_one_time: OneTimeHere,
     feedback_api_keys: KeysHere,
+    feedback_settings: SettingsHere,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> OneTimeToken:
     """A token for one answer about a run, a trace or an annotation."""
     key = feedback_api_keys.check(sent_key(request.headers.get("authorization"), None))
+    admit(request, feedback_settings)
     return await feedback_one_time.mint(data, key, clean_idempotency(idempotency_key))
 
 
@@ -81,14 +84,17 @@ async def ask_spend_cors(request: Request[Any, Any, Any]) -> Response[None]:
     opt={"feedback_token_route": True},
     summary="Spend a one-time feedback token",
     operation_class=FeedbackOperation,
-    responses=failures(400, 404, 409, 410, 413, shape=EvalGuardFailure),
+    responses=failures(400, 404, 409, 410, 413, 429, shape=EvalGuardFailure),
 )
 async def spend_one_time(
+    request: Request[Any, Any, Any],
     data: JSONBody[OneTimeAnswer],
     feedback_one_time: OneTimeHere,
+    feedback_settings: SettingsHere,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
     """The answer is kept, and the token takes no other."""
+    admit(request, feedback_settings)
     kept = await feedback_one_time.spend(data, clean_idempotency(idempotency_key))
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
 

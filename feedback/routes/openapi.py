@@ -39,6 +39,7 @@ _MEANINGS = {
     410: "The presigned URL expired or was taken back",
     413: "The body is too large",
     422: "The request is wrong; the text says what would be right",
+    429: "Too many requests; `Retry-After` says when to come again",
 }
 
 

@@ -18,8 +18,9 @@ from feedback.outcomes import Outcome, OutcomeAnnotation, OutcomeCreate, Outcome
 from feedback.routes.failures import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
 from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.routes.pages import admit
 from feedback.routes.requests import FeedbackRequest
-from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
+from feedback.routes.tokens import IDEMPOTENCY, SettingsHere, clean_idempotency
 
 OutcomesHere = NamedDependency[SkipValidation[Outcomes]]
 TAGS = ["WorkflowAI"]
@@ -57,14 +58,17 @@ async def ask_outcome_cors(request: Request[Any, Any, Any]) -> Response[None]:
     summary="Say whether a run went well",
     operation_id="SubmitOutcome",
     operation_class=FeedbackOperation,
-    responses=failures(400, 409, 410, 413, 422, shape=WorkflowAIFailure),
+    responses=failures(400, 409, 410, 413, 422, 429, shape=WorkflowAIFailure),
 )
 async def submit_outcome(
+    request: Request[Any, Any, Any],
     data: JSONBody[OutcomeCreate],
     feedback_outcomes: OutcomesHere,
+    feedback_settings: SettingsHere,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Outcome]:
     """The outcome is kept; the same user's earlier one is replaced."""
+    admit(request, feedback_settings)
     kept = await feedback_outcomes.submit(data, clean_idempotency(idempotency_key))
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
 

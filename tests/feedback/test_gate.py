@@ -189,3 +189,14 @@ def test_body_that_hides_its_length_is_bounded_too(sqlite_url: str) -> None:
             answer = httpx.post(url, content=iter(pieces))
             assert (answer.status_code, "content-length" in answer.request.headers) == (status, False)
         assert len(httpx.get(f"{address}/feedback", params={"run": RUN}).json()) == 1
+
+
+async def test_other_clients_answers_count_for_their_address_too(sqlite_url: str) -> None:
+    async with asked_from(sqlite_url, "203.0.113.7", Limits(address=RateLimit(1, 60))) as client:
+        outcome = {"feedback_token": "any", "outcome": "positive"}
+        assert (await client.post("/v1/feedback", json=outcome)).status_code == 400
+        refused = await client.post("/v1/feedback", json=outcome)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many")
+        spent = await client.post("/api/v1/feedback/submit", json={"token": "any", "score": 1})
+        assert (spent.status_code, spent.json()["error"]["code"]) == (429, "too_many")
+        assert int(spent.headers["retry-after"]) > 0

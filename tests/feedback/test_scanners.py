@@ -84,7 +84,7 @@ SCANNERS: dict[str, tuple[str, str | None, str | None]] = {
     "Embedly": ("GET", "Mozilla/5.0 (compatible; Embedly/0.2; +http://support.embed.ly/)", "*/*"),
     "a browser without a head": ("GET", CHROME.replace("Chrome/", "HeadlessChrome/"), NAVIGATION),
 }  # fmt: skip
-"""The first request of each, as it was seen or is documented by its maker; those that run scripts look like Chrome."""
+"""The first request of each, as its maker documents it or as is commonly known; those with scripts look like Chrome."""
 
 
 NAMED = [

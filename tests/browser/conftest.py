@@ -25,9 +25,12 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The operating system's Chromium. It says that it has no head, as scanners do, so tests give it another name."""
+    """The operating system's Chromium. It says that it has no head, as scanners do, so tests give it another name.
+
+    For one module at a time: Playwright's event loop runs in the main thread until it is closed, and no other can then.
+    """
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "Chromium is missing; `make test` installs it"
     with sync_playwright() as playwright:

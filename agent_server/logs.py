@@ -8,8 +8,15 @@ from typing import Literal
 
 import structlog
 
-TELL_TOO_MUCH = ("sse_starlette", "aiosqlite")
-"""Libraries whose debug lines hold what is sent and stored: tokens, and what users said."""
+TELL_TOO_MUCH = {
+    "sse_starlette": logging.INFO,
+    "aiosqlite": logging.INFO,
+    "httpx": logging.WARNING,
+    "httpcore": logging.INFO,
+    "watchfiles": logging.WARNING,
+}
+"""Libraries that say too much below these levels: what is sent and stored (tokens, what users said, addresses that are
+secrets), or, while `dev` watches a folder with a database in it, a line for every write."""
 
 
 def configure_logs(form: Literal["console", "json"], level: str) -> None:
@@ -34,8 +41,8 @@ def configure_logs(form: Literal["console", "json"], level: str) -> None:
         )
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
-    for name in TELL_TOO_MUCH:
-        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level.upper()]))
+    for name, least in TELL_TOO_MUCH.items():
+        logging.getLogger(name).setLevel(max(least, logging.getLevelNamesMapping()[level.upper()]))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

@@ -43,7 +43,6 @@ REPLACED = (*ABOUT, *SAID, "grant_id", "grant_key", "idempotency")
 REPLACE = f"""UPDATE feedback SET {", ".join(f"{name} = :{name}" for name in REPLACED)},
 {", ".join(f"{name} = COALESCE(:{name}, {name})" for name in PLACE)}, modified_at = now_us() WHERE id = :id"""
 DELETE = "DELETE FROM feedback WHERE id = :id"
-RUN_OF_GRANT = "SELECT run_id, thread_id, assistant_id, assistant_version FROM feedback_grant WHERE id = :id"
 
 
 class FeedbackStore:
@@ -60,21 +59,20 @@ class FeedbackStore:
 
         Errors: `TokenGone`, `Rejected` where the key's configuration does not allow it, `Conflict` where `id` is taken.
         """
-        place = await self._place(pointer)
 
-        def work(db: Connection) -> Kept:
-            return keep_answer(db, claim(db, pointer), submission, idempotency_key, place)
+        def work(db: Connection, asked: dict[str, Any] | None = None) -> Kept | Grant:
+            grant = claim(db, pointer)
+            place = {name: getattr(grant, name) for name in PLACE} if grant.assistant_id else asked
+            if place is None and self._runs.are_known:
+                return grant  # what nobody knew at the minting is asked outside: a unit of work waits for nobody
+            return keep_answer(db, grant, submission, idempotency_key, place or structs.asdict(NOWHERE))
 
-        return await self._database.write(work)
-
-    async def _place(self, pointer: Pointer) -> dict[str, Any]:
-        """Where the token's run belongs, asked before the unit of work, which must wait for nobody."""
-        if not self._runs.are_known:
-            return structs.asdict(NOWHERE)
-        row = await self._database.read(lambda db: db.one(RUN_OF_GRANT, id=pointer.grant))
-        if row is not None and row["assistant_id"] is not None:
-            return _named(row, *PLACE)
-        return structs.asdict(await self._runs.place(row["run_id"] if row else None))
+        kept = await self._database.write(work)
+        if isinstance(kept, Grant):
+            asked = structs.asdict(await self._runs.place(kept.run_id))
+            kept = await self._database.write(lambda db: work(db, asked))
+        assert isinstance(kept, Kept)
+        return kept
 
     async def create(self, feedback: FeedbackCreate, idempotency_key: str | None = None) -> Feedback:
         """Keep feedback that a program recorded; one that has the id already is brought up to date."""

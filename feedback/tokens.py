@@ -32,7 +32,8 @@ VALUES (:salt, (SELECT MAX(number) FROM feedback_ring WHERE retired_at IS NULL),
     :run_id, :feedback_keys, :key_count, :configs, :expires_at, :max_uses, now_us(),
     :thread_id, :assistant_id, :assistant_version)
 RETURNING id, ring_key"""
-SELECT = """SELECT run_id, salt, feedback_keys, configs, expires_at, max_uses, now_us() AS now,
+SELECT = """SELECT run_id, thread_id, assistant_id, assistant_version,
+    salt, feedback_keys, configs, expires_at, max_uses, now_us() AS now,
     COALESCE(revoked_at, (SELECT revoked_at FROM feedback_denial WHERE feedback_denial.id = :denial)) AS revoked_at
 FROM feedback_grant WHERE id = :id"""
 PAGE = """SELECT * FROM (
@@ -88,6 +89,10 @@ class Grant(Struct):
     config: FeedbackConfig | None
     expires_at: str
     max_uses: int | None = None
+    thread_id: str | None = None
+    assistant_id: str | None = None
+    """The run's assistant; nothing where no run was known when the token was minted."""
+    assistant_version: int | None = None
 
     @property
     def scope(self) -> str:
@@ -157,8 +162,17 @@ def claim(db: Connection, pointer: Pointer) -> Grant:
     config = _configs(row["configs"])[pointer.place] if row["configs"] else None
     expires_at = _shown(row["expires_at"])
     return Grant(
-        pointer.grant, pointer.place, row["run_id"], keys[pointer.place], config, expires_at, row["max_uses"]
-    )  # fmt: skip
+        pointer.grant,
+        pointer.place,
+        row["run_id"],
+        keys[pointer.place],
+        config,
+        expires_at,
+        row["max_uses"],
+        row["thread_id"],
+        row["assistant_id"],
+        row["assistant_version"],
+    )
 
 
 def denial_of_url(pointer: Pointer) -> str:

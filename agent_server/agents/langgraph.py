@@ -211,9 +211,12 @@ async def _left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:
 
 
 async def _is_over(graph: Graph, run: AgentRun, state: StateSnapshot) -> bool:
-    """Whether an earlier attempt came to its end, by itself or at an interrupt, and only could not say so."""
+    """Whether an earlier attempt came to its end, by itself or at an interrupt, and only could not say so.
+
+    A task that has written is not in `next` any more, though no checkpoint may have its writes yet: the tasks decide.
+    """
     waits = any(task.interrupts for task in state.tasks)
-    if not state.next or (waits and all(task.interrupts or task.result for task in state.tasks)):
+    if not state.tasks or (waits and all(task.interrupts or task.result for task in state.tasks)):
         return True
     if _any_of(state.next, run.kwargs.interrupt_before or graph.interrupt_before_nodes):
         return True

@@ -502,19 +502,25 @@ async def test_sqlite_keeps_checkpoints_over_a_restart(tmp_path: Path) -> None:
     assert outcome.values["x"] == 6
 
 
-async def test_second_attempt_applies_what_the_crash_left_between_two_checkpoints(agents: dict[str, Agent]) -> None:
+@pytest.mark.parametrize("steps_back", [1, 2], ids=["after the node", "after the input"])
+async def test_second_attempt_applies_what_the_crash_left_between_two_checkpoints(
+    agents: dict[str, Agent], steps_back: int
+) -> None:
     """A node's writes are kept before the checkpoint that has them applied; a crash may come between the two."""
     thread_id = str(uuid4())
     agent = stateful(agents, "doubling")
     run = agent_run("doubling", {"x": 1}, "checkpoints", thread_id=thread_id)
     await play(agent, run)
     checkpointer = agent._checkpointer  # type: ignore[attr-defined]  # to leave what a crash would
-    now = await agent.state(thread_id, None, False)
-    config = {"configurable": now["parent_checkpoint"]}
-    (task,) = (await agent.state(thread_id, now["parent_checkpoint"], False))["tasks"]
+    left = await agent.state(thread_id, None, False)
+    for _ in range(steps_back):
+        at = left["parent_checkpoint"]
+        left = await agent.state(thread_id, at, False)
+    config = {"configurable": at}
+    (task,) = left["tasks"]
     saved = await checkpointer.aget_tuple(config)
     await agent.forget_thread(thread_id)
-    parent = {"configurable": {**now["parent_checkpoint"], "checkpoint_id": None}}
+    parent = {"configurable": {**at, "checkpoint_id": None}}
     await checkpointer.aput(parent, saved.checkpoint, saved.metadata, saved.checkpoint["channel_versions"])
     await checkpointer.aput_writes(config, [write[1:] for write in saved.pending_writes], task["id"])
 

@@ -133,6 +133,7 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
         "/api/v1/feedback/submit",
         "/api/v1/feedback/token",
         "/api/v1/info",
+        "/api/v1/runs/multipart",
         "/v1/feedback",
         "/v1/{tenant}/agents/{agent_id}/feedback",
         "/v1/{tenant}/agents/{agent_id}/feedback/{feedback_id}/annotate",

@@ -31,6 +31,7 @@ from feedback.outcomes import Outcomes
 from feedback.own_answers import OwnAnswers
 from feedback.reading import Reading
 from feedback.revocation import Revocation
+from feedback.routes.assets import assets_router
 from feedback.routes.evalguard import evalguard_router
 from feedback.routes.keeping import keeping_router
 from feedback.routes.langsmith import INFO, langsmith_routers
@@ -122,6 +123,7 @@ class FeedbackPlugin(InitPlugin):
         app_config.route_handlers.append(workflowai_router(self._dependencies()))
         app_config.route_handlers.append(keeping_router(self.erasure))
         app_config.route_handlers.append(evalguard_router(self._dependencies()))
+        app_config.route_handlers.append(assets_router())
         if self.api_keys.are_set:
             own = app_config.route_handlers[before:]
             app_config.route_handlers[before:] = [Router("/", route_handlers=own, guards=[self.api_keys.guard])]

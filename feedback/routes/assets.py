@@ -1,0 +1,63 @@
+"""The package's static files below `/feedback/`: what a page of any origin may load, byte for byte as it was installed.
+
+Only the files that are named here are served. Each is checked again whenever it is used (`no-cache` with an ETag, so
+usually a 304 of a few bytes): a module and the one that it imports always come from the same version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+from litestar import Request, Response, Router, route
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+
+ASSETS = ("feedback-client.js", "feedback-client.d.ts")
+"""The files of `feedback/web` that are served at `/feedback/<name>`."""
+
+MEDIA_TYPES = {
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "svg": "image/svg+xml",
+    "ts": "text/plain; charset=utf-8",
+}
+ASSET_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Cache-Control": "no-cache",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+NO_MORE: Mapping[str, str] = MappingProxyType({})
+
+
+def assets_router() -> Router:
+    """The routes of all that pages elsewhere load from here; none needs an API key."""
+    return Router("/", route_handlers=[asset_route(f"/feedback/{name}", name) for name in ASSETS])
+
+
+def asset_route(path: str, file: str, headers: Mapping[str, str] = NO_MORE) -> HTTPRouteHandler:
+    """A route that serves a file of `feedback/web`, read once, now. `headers` are added to those of every asset."""
+    content = (files("feedback") / "web" / file).read_bytes()
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    sent = {**ASSET_HEADERS, "ETag": etag, **headers}
+    media_type = MEDIA_TYPES[file.rpartition(".")[2]]
+
+    @route(path, http_method=[HttpMethod.GET, HttpMethod.HEAD], opt={"feedback_open": True}, include_in_schema=False)
+    async def asset(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """The file, or 304 for whoever has this version of it."""
+        if is_same(etag, request.headers.get("if-none-match")):
+            return Response(b"", status_code=304, headers=sent)
+        return Response(content, status_code=200, headers=sent, media_type=media_type)
+
+    return asset
+
+
+def is_same(etag: str, if_none_match: str | None) -> bool:
+    """Whether an `If-None-Match` header names the tag (RFC 9110 section 13.1.2: compared weakly)."""
+    named = [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
+    return etag in named or named == ["*"]

@@ -1,0 +1,354 @@
+/**
+ * Runs streamed and answers given, from a page: no dependency, no build step.
+ *
+ *   import { streamRun, submitFeedback } from "https://agents.example/feedback/feedback-client.js";
+ *
+ *   for await (const part of streamRun({ url, threadId, assistantId: "agent", input, feedbackKeys: ["user_score"] })) {
+ *     if (part.event === "feedback") await submitFeedback(part.data.user_score, { score: 1 });
+ *   }
+ *
+ * The types, with what each option means, stand in feedback-client.d.ts.
+ */
+
+const RETRIED = new Set([0, 408, 425, 429, 502, 503, 504]); // 0: no answer at all
+const LONGEST_PAUSE = 30; // seconds; who is told to come back later than this is told, and may
+const KEEPALIVE_BYTES = 60_000; // browsers let 64 KiB outlive their page
+const SUBJECT = "feedback-subject";
+let subjectOfPage;
+
+/** What the server said no with (`status`, `code`), or that it could not be reached (`status` 0). */
+export class FeedbackError extends Error {
+  constructor(message, { status = 0, code = "unreachable", retryAfter, cause } = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "FeedbackError";
+    this.status = status;
+    this.code = code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Keeps an answer through a presigned URL; resolves once it is on the server's disk. */
+export async function submitFeedback(url, answer, options = {}) {
+  const body = JSON.stringify(bodyOf(answer, options));
+  const headers = {
+    "Content-Type": "application/json",
+    "Idempotency-Key": options.idempotencyKey ?? newId(),
+    ...options.headers,
+  };
+  return json(await persistently(url, { method: "POST", body, headers, keepalive: isSmall(body) }, options));
+}
+
+/** Hands an answer to the browser, which sends it even if the page is gone by then. False where it would not take it. */
+export function beaconFeedback(url, answer, options = {}) {
+  const body = JSON.stringify(bodyOf(answer, options));
+  // As plain text: a beacon of JSON would first have to ask the server, and the page may not live to hear the answer.
+  return navigator.sendBeacon(String(url), new Blob([body], { type: "text/plain;charset=UTF-8" }));
+}
+
+/** What a presigned URL is for, with the answer of `userId`, or with `id`, if there is one. */
+export async function readFeedback(url, options = {}) {
+  const asked = withQuery(url, { format: "json", ...whose(options) });
+  return json(await persistently(asked, { method: "GET", headers: options.headers, cache: "no-store" }, options));
+}
+
+/** Takes back the answer of `userId`, or with `id`; there being none is no error (`unchanged`). */
+export async function retractFeedback(url, options = {}) {
+  const gone = withQuery(url, whose(options));
+  try {
+    return await json(await persistently(gone, { method: "DELETE", headers: options.headers, keepalive: true }, options));
+  } catch (error) {
+    if (error instanceof FeedbackError && error.code === "not_found") return { id: null, status: "unchanged" };
+    throw error;
+  }
+}
+
+/** A name for whoever uses this browser, made up and kept in its storage: the same in every tab and after a reload. */
+export function browserSubject() {
+  try {
+    subjectOfPage ??= localStorage.getItem(SUBJECT) ?? `anonymous-${newId()}`;
+    localStorage.setItem(SUBJECT, subjectOfPage);
+  } catch {
+    subjectOfPage ??= `anonymous-${newId()}`; // no storage here: the same for as long as the page lives
+  }
+  return subjectOfPage;
+}
+
+/** Starts a run and yields its events to its end, across lost connections; the `feedback` event is the last. */
+export async function* streamRun(options) {
+  const base = baseOf(options.url);
+  const thread = options.threadId ? `/threads/${encodeURIComponent(options.threadId)}` : "";
+  const body = JSON.stringify(defined({
+    assistant_id: options.assistantId,
+    input: options.input,
+    command: options.command,
+    stream_mode: options.streamMode ?? "values",
+    feedback_keys: options.feedbackKeys,
+    stream_resumable: true, // what makes the official server number its events
+    ...options.body,
+  }));
+  const headers = { "Content-Type": "application/json", ...options.headers };
+  const first = { method: "POST", body, headers };
+  yield* followed(base, `${base}${thread}/runs/stream`, first, options);
+}
+
+/** Yields the events of a run that was started before: from its first, or from the one after `lastEventId`. */
+export async function* joinRun(options) {
+  const base = baseOf(options.url);
+  const address = `${base}${pathOfRun(options)}/stream`;
+  const first = { method: "GET", headers: resuming(options.headers, options.lastEventId) };
+  yield* followed(base, address, first, options, options.lastEventId);
+}
+
+/** The answers about a run so far, and fresh presigned URLs for its keys, or for `keys`. */
+export async function readRunFeedback(options) {
+  const address = new URL(`${baseOf(options.url)}${pathOfRun(options)}/feedback`);
+  for (const key of options.keys ?? []) address.searchParams.append("keys", key);
+  const asked = { method: "GET", headers: options.headers, credentials: options.credentials, cache: "no-store" };
+  return json(await persistently(address.href, asked, options));
+}
+
+/**
+ * The events of one run over as many connections as it takes.
+ *
+ * The server ends a stream in good order only when the run has ended, so what breaks off is asked for again, after the
+ * last event that came whole. A request that starts a run is never sent twice: it might start two.
+ */
+async function* followed(base, address, first, options, lastEventId) {
+  const { signal, headers, reconnects = 10 } = options;
+  let request = first;
+  let isStarted = first.method === "GET";
+  let failures = 0;
+  for (;;) {
+    const connection = connected(signal, options.silenceSeconds ?? 30);
+    try {
+      const response = await connection.fetch(address, { ...request, credentials: options.credentials });
+      address = placeOf(base, response) ?? address;
+      isStarted = true;
+      options.onConnection?.("open");
+      for await (const part of events(connection.chunks(response))) {
+        failures = 0;
+        if (part.id) lastEventId = part.id;
+        if (part.event === "end") return;
+        yield { event: part.event, data: parsed(part.data), id: part.id };
+      }
+      return;
+    } catch (error) {
+      signal?.throwIfAborted();
+      failures += 1;
+      if (!isStarted || !isPassing(error) || failures > reconnects) throw asFeedbackError(error);
+      options.onConnection?.("lost");
+      await pause(Math.min(LONGEST_PAUSE, error.retryAfter ?? Math.min(5, 0.25 * 2 ** failures)), signal, true);
+      request = { method: "GET", headers: resuming(headers, lastEventId) };
+    } finally {
+      connection.close();
+    }
+  }
+}
+
+/** One connection, which is given up when `signal` says so, or when the server has not even sent a heartbeat. */
+function connected(signal, silenceSeconds) {
+  const own = new AbortController();
+  const stop = () => own.abort(signal.reason);
+  if (signal?.aborted) stop();
+  signal?.addEventListener("abort", stop);
+  let timer;
+  const alive = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => own.abort(new FeedbackError("The server has gone silent")), silenceSeconds * 1000);
+  };
+  return {
+    async fetch(address, request) {
+      alive();
+      const response = await fetch(address, { ...request, signal: own.signal, cache: "no-store" });
+      if (!response.ok) throw await failureOf(response);
+      return response;
+    },
+    async *chunks(response) {
+      const reader = response.body.getReader();
+      for (;;) {
+        alive();
+        const { done, value } = await reader.read();
+        if (done) return;
+        yield value;
+      }
+    },
+    close() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+      own.abort();
+    },
+  };
+}
+
+/** Server-sent events from chunks of bytes, however these are cut (HTML standard, section 9.2.6); none that is cut off. */
+export async function* events(chunks) {
+  let event = "", id, data = [];
+  for await (const line of lines(chunks)) {
+    if (line === "") {
+      if (data.length > 0) yield { event: event || "message", data: data.join("\n"), id };
+      [event, id, data] = ["", undefined, []];
+      continue;
+    }
+    const [, field, value] = /^([^:]*):? ?(.*)$/s.exec(line);
+    if (field === "data") data.push(value);
+    else if (field === "event") event = value;
+    else if (field === "id" && !value.includes("\0")) id = value;
+  }
+}
+
+async function* lines(chunks) {
+  const decoder = new TextDecoder();
+  let begun = "", afterReturn = false;
+  for await (const chunk of chunks) {
+    let text = decoder.decode(chunk, { stream: true });
+    if (text === "") continue;
+    if (afterReturn && text.startsWith("\n")) text = text.slice(1);
+    afterReturn = text === "" ? false : text.endsWith("\r");
+    const whole = text.split(/\r\n|\r|\n/);
+    whole[0] = begun + whole[0];
+    begun = whole.pop();
+    yield* whole;
+  }
+}
+
+/** The response to a request that may be sent again: after a failure that passes, up to `retries` times. */
+async function persistently(url, request, { signal, retries = 3, timeoutSeconds = 15 }) {
+  for (let tries = 0; ; tries += 1) {
+    const connection = connected(signal, timeoutSeconds);
+    try {
+      const response = await connection.fetch(url, {
+        credentials: "omit", referrerPolicy: "no-referrer", ...request, headers: { Accept: "application/json", ...request.headers },
+      });
+      return { status: response.status, text: await response.text() };
+    } catch (error) {
+      signal?.throwIfAborted();
+      const failure = asFeedbackError(error);
+      if (!isPassing(failure) || isOffline() || tries >= retries || failure.retryAfter > LONGEST_PAUSE) throw failure;
+      await pause(failure.retryAfter ?? 0.4 * 2 ** tries * (0.75 + Math.random() / 2), signal);
+    } finally {
+      connection.close();
+    }
+  }
+}
+
+function isPassing(error) {
+  return !(error instanceof FeedbackError) || RETRIED.has(error.status);
+}
+
+function isOffline() {
+  return globalThis.navigator?.onLine === false;
+}
+
+function asFeedbackError(error) {
+  if (error instanceof FeedbackError) return error;
+  return new FeedbackError("The server could not be reached; is this device online?", { cause: error });
+}
+
+async function failureOf(response) {
+  const text = await response.text().catch(() => "");
+  let said = {};
+  try {
+    said = JSON.parse(text) ?? {};
+  } catch {} // a proxy's page
+  const detail = typeof said.detail === "string" ? said.detail : `The server answered with status ${response.status}`;
+  return new FeedbackError(detail, {
+    status: response.status,
+    code: typeof said.code === "string" ? said.code : "error",
+    retryAfter: secondsIn(response.headers.get("Retry-After")),
+  });
+}
+
+function secondsIn(retryAfter) {
+  if (!retryAfter) return undefined;
+  const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
+}
+
+/** Resolves after `seconds`; with `online`, as soon as the device is online again, and not before. */
+function pause(seconds, signal, online = false) {
+  return new Promise((resolve, reject) => {
+    const timer = online && isOffline() ? undefined : setTimeout(() => done(resolve), seconds * 1000);
+    const stop = () => done(() => reject(signal.reason));
+    const again = () => done(resolve);
+    const done = (then) => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+      globalThis.removeEventListener?.("online", again);
+      then();
+    };
+    signal?.addEventListener("abort", stop);
+    if (online) globalThis.addEventListener?.("online", again);
+    if (signal?.aborted) stop();
+  });
+}
+
+function json({ status, text }) {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FeedbackError("The server's answer is not JSON; is this the URL of a feedback server?", { status, code: "error", cause });
+  }
+}
+
+function parsed(data) {
+  try {
+    return JSON.parse(data);
+  } catch (cause) {
+    throw new FeedbackError("An event of the stream is not JSON; is this the URL of an agent server?", { status: 200, code: "error", cause });
+  }
+}
+
+/** Where the run's events are to be had again, if the response says so and it is this server. */
+function placeOf(base, response) {
+  const location = response.headers.get("Location") ?? streamAt(response.headers.get("Content-Location"));
+  if (!location) return undefined;
+  const place = new URL(location.startsWith("/") ? base + location : location, base);
+  return place.origin === new URL(base).origin ? place.href : undefined;
+}
+
+function streamAt(run) {
+  return run && `${run}/stream`;
+}
+
+function pathOfRun({ threadId, runId }) {
+  return `${threadId ? `/threads/${encodeURIComponent(threadId)}` : ""}/runs/${encodeURIComponent(runId)}`;
+}
+
+function baseOf(url = "") {
+  return new URL(url, globalThis.location?.href).href.replace(/\/+$/, "");
+}
+
+function resuming(headers, lastEventId) {
+  return lastEventId ? { ...headers, "Last-Event-ID": lastEventId } : { ...headers };
+}
+
+function bodyOf(answer, { userId, id }) {
+  return defined({ ...answer, user_id: userId, id });
+}
+
+function whose({ userId, id }) {
+  return defined({ user_id: userId, id });
+}
+
+function defined(fields) {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function withQuery(url, query) {
+  const address = new URL(url, globalThis.location?.href);
+  for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
+  return address.href;
+}
+
+function isSmall(body) {
+  return body.length * 3 < KEEPALIVE_BYTES; // three bytes for one UTF-16 unit are the most that UTF-8 takes
+}
+
+/** A random UUID, also on pages without TLS, where `crypto.randomUUID` is missing. */
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

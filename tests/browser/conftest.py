@@ -1,14 +1,16 @@
-"""Chromium, and a server of its own for each test."""
+"""Chromium, as a person uses it, and a server of its own for each test."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from litestar import Litestar
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin
@@ -23,6 +25,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+"""The name of a person's browser: answers of one that says it has no head do not count."""
+Visit = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,33 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Visit:
+    """Opens a page as a person's browser would, and asserts in the end that the browser had nothing to complain of.
+
+    `complaints`, texts, are those that the visit is about; the content security policy's are none of them.
+    """
+
+    @contextmanager
+    def visiting(
+        url: str, script: bool = False, width: int = 800, complaints: tuple[str, ...] = (), **options: Any
+    ) -> Iterator[Page]:
+        size = {"width": width, "height": 700}
+        context = chromium.new_context(java_script_enabled=script, user_agent=AGENT, viewport=size, **options)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        heard: list[str] = []
+        page.on("console", lambda message: heard.append(message.text))
+        page.on("pageerror", lambda error: heard.append(str(error)))
+        page.on("requestfailed", lambda request: heard.append(request.url))
+        page.goto(url)
+        yield page
+        assert [one for one in heard if not any(expected in one for expected in complaints)] == []
+        context.close()
+
+    return visiting
 
 
 @pytest.fixture

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe import check_accessible
+from tests.browser.conftest import AGENT, Visit
+
 RUN = "018f0000-0000-7000-8000-000000000001"
-AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
 THUMBS = {"type": "continuous", "min": 0, "max": 1}
 STARS = {"type": "continuous", "min": 1, "max": 5}
 CATEGORIES = [{"value": 1, "label": "Solved my problem"}, {"value": 2, "label": "Did not help"}]
@@ -19,33 +19,16 @@ LABELS = {"type": "categorical", "categories": CATEGORIES, "allows_multiple_cate
 SCALE = {"type": "continuous", "min": 0, "max": 10}
 KINDS: list[tuple[Any, str]] = [(THUMBS, "1"), (STARS, "4"), (LABELS, "2"), (SCALE, "8"), (None, "1")]
 ANY_TEXT = "h1, p, legend, label, small, button, a, span"
-Visit = Callable[..., Any]
-
-
-@pytest.fixture
-def visit(chromium: Browser) -> Visit:
-    """Opens a page as a person's browser would, and asserts in the end that the browser had nothing to complain of."""
-
-    @contextmanager
-    def visiting(url: str, script: bool = False, width: int = 800, **options: Any) -> Iterator[Page]:
-        size = {"width": width, "height": 700}
-        context = chromium.new_context(java_script_enabled=script, user_agent=AGENT, viewport=size, **options)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("requestfailed", lambda request: complaints.append(request.url))
-        page.goto(url)
-        yield page
-        assert complaints == []
-        context.close()
-
-    return visiting
 
 
 def mint(server: str, config: Any = None) -> str:
     body = {"run_id": RUN, "feedback_key": "user_score", "feedback_config": config}
     return str(httpx.post(f"{server}/feedback/tokens", json=body).json()["url"])
+
+
+def spoilt(url: str) -> str:
+    """The URL with another last character."""
+    return url[:-1] + ("1" if url.endswith("0") else "0")
 
 
 def kept(server: str) -> list[tuple[Any, Any]]:
@@ -113,14 +96,30 @@ def test_everything_fits_and_can_be_read(feedback_server: str, visit: Visit, sch
         url = mint(feedback_server, config) + f"?score={score}"
         with visit(url, script=True, width=width, color_scheme=scheme) as page:
             check_readable(page)
+            check_accessible(page)
             page.get_by_role("button", name="Send").click()
             expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
             check_readable(page)
+            check_accessible(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_refusals_are_accessible_too(feedback_server: str, chromium: Browser, scheme: Any) -> None:
+    context = chromium.new_context(user_agent=AGENT, color_scheme=scheme)
+    page = context.new_page()
+    url = mint(feedback_server)
+    page.goto(spoilt(url))
+    check_accessible(page)
+    page.goto(url)
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    check_accessible(page)
+    context.close()
 
 
 def test_dead_link_says_so_kindly(feedback_server: str, chromium: Browser) -> None:
     page = chromium.new_page(user_agent=AGENT, java_script_enabled=False)
-    answer = page.goto(mint(feedback_server)[:-1] + "0")
+    answer = page.goto(spoilt(mint(feedback_server)))
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("heading", name="This link is not complete")).to_be_visible()

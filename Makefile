@@ -1,4 +1,4 @@
-# Everything that the project needs stands in .venv and tests/clients/js/node_modules; `make clean` takes it away.
+# Everything that the project needs stands in .venv, .venv-* and tests/clients/js/node_modules; `make clean` takes it away.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +11,10 @@ VENV_READY := $(VENV)/.ready-$(VERSION)
 DEMO_READY := $(VENV)/.ready-$(VERSION)-demo
 TEST_READY := $(VENV)/.ready-$(VERSION)-test
 JS_READY := $(JS)/node_modules/.ready
+
+# Programs that are tried against ours, each with environment and pins of its own, since they would clash with ours.
+OTHERS := .venv-official .venv-evalguard
+OTHERS_READY := $(OTHERS:%=%/.ready-$(VERSION))
 
 NEEDED := 3.11 or later is needed. Name one: make $(MAKECMDGOALS) PYTHON=python3.12
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt
@@ -35,7 +39,7 @@ help: ## Show this list
 demo: $(DEMO_READY) ## Serve the example agents on http://127.0.0.1:2024
 	@$(BIN)/agent-server dev --config examples/langgraph.json $(ARGS)
 
-test: lint types $(JS_READY) chromium ## Run every check and every test
+test: lint types $(JS_READY) $(OTHERS_READY) chromium ## Run every check and every test
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(TEST_READY) ## Check style, formatting and the floors
@@ -52,7 +56,7 @@ bench: $(TEST_READY) ## Measure speed, each figure beside its floor
 constraints: ## Resolve all dependencies anew and pin them in constraints.txt
 	$(PYTHON) -m venv --clear build/resolved
 	build/resolved/bin/python -m pip install --quiet --upgrade pip
-	build/resolved/bin/python -m pip install --quiet --editable '.[langgraph,postgres]' --group test hatchling editables
+	build/resolved/bin/python -m pip install --quiet --editable '.[langgraph,postgres,otel]' --group test hatchling editables
 	grep '^#' constraints.txt > build/constraints.txt
 	build/resolved/bin/python -m pip freeze --quiet --all --exclude-editable | grep -v '^setuptools=' >> build/constraints.txt
 	mv build/constraints.txt constraints.txt
@@ -62,7 +66,7 @@ chromium:
 	  || $(call system_part,chromium,Chromium (for the tests of the pages))
 
 clean: ## Remove what make has made
-	rm -rf $(VENV) $(JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OTHERS) $(JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find agent_server feedback examples tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV_READY):
@@ -80,8 +84,14 @@ $(DEMO_READY): $(VENV_READY) pyproject.toml constraints.txt
 	@touch $@
 
 $(TEST_READY): $(VENV_READY) pyproject.toml constraints.txt
-	@$(INSTALL) --editable '.[langgraph,postgres]' --group test
+	@$(INSTALL) --editable '.[langgraph,postgres,otel]' --group test
 	@touch $@ $(DEMO_READY)
+
+.venv-%/.ready-$(VERSION): tests/clients/environments/%.txt | $(VENV_READY)
+	@echo "Making .venv-$*, to test against; this takes up to a minute."
+	@$(PYTHON) -m venv --clear .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 $(JS_READY): $(JS)/package.json
 	@command -v npm >/dev/null || $(call system_part,nodejs npm,Node.js 20 or later (for the JavaScript clients' tests))

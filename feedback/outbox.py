@@ -5,16 +5,20 @@ So a change that was acknowledged is told of, whatever crashes next, and one tha
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
+import httpx
 import msgspec
 import uuid_utils
 
-from feedback.database import Connection
+from feedback.database import Connection, Row
 from feedback.limits import from_micros
 from feedback.rows import COLUMNS, feedback_of
 
-Event = Literal["feedback.created", "feedback.updated", "feedback.deleted"]
+Event = Literal["feedback.created", "feedback.updated", "feedback.deleted", "feedback.alert"]
+EVALUATIONS = "opentelemetry"
+"""The endpoint that is told of answers only: there is no event that takes an evaluation back."""
+EVALUATED = ("feedback.created", "feedback.updated")
 WEBHOOKS = "SELECT id, now_us() AS now FROM feedback_webhook WHERE disabled_at IS NULL"
 ANSWER = f"SELECT {', '.join(COLUMNS)} FROM feedback WHERE id = :id"
 PUT = """INSERT INTO feedback_outbox
@@ -22,14 +26,40 @@ PUT = """INSERT INTO feedback_outbox
 VALUES (:id, :webhook, :feedback_id, :payload, now_us(), now_us(), 0, 0)"""
 
 
+class Endpoint(Protocol):
+    """Who is told."""
+
+    @property
+    def id(self) -> str:
+        """What its messages are kept under."""
+
+    @property
+    def url(self) -> str:
+        """Its address, for people."""
+
+    async def send(self, client: httpx.AsyncClient, row: Row) -> str | None:
+        """What went wrong, or nothing: the message in the row was taken."""
+
+
 def put(db: Connection, event: Event, feedback_id: str) -> None:
     """Tell every webhook of what became of the answer: after it was written, or before it is deleted."""
     webhooks = db.all(WEBHOOKS)
     row = db.one(ANSWER, id=feedback_id) if webhooks else None
-    if row is None:
+    if row is not None:
+        _put(db, webhooks, event, feedback_id, feedback_of(row))
+
+
+def put_alert(db: Connection, alert_id: str, data: object) -> None:
+    """Tell every webhook that an alert fires, or that it does no more."""
+    _put(db, db.all(WEBHOOKS), "feedback.alert", alert_id, data)
+
+
+def _put(db: Connection, webhooks: list[Row], event: Event, about: str, data: object) -> None:
+    told = [webhook for webhook in webhooks if webhook["id"] != EVALUATIONS or event in EVALUATED]
+    if not told:
         return
     message = f"msg_{uuid_utils.uuid7()}"
-    told = {"type": event, "timestamp": from_micros(webhooks[0]["now"]), "data": feedback_of(row)}
-    payload = msgspec.json.encode(told).decode()
-    for webhook in webhooks:
-        db.execute(PUT, id=message, webhook=webhook["id"], feedback_id=feedback_id, payload=payload)
+    body = {"type": event, "timestamp": from_micros(told[0]["now"]), "data": data}
+    payload = msgspec.json.encode(body).decode()
+    for webhook in told:
+        db.execute(PUT, id=message, webhook=webhook["id"], feedback_id=about, payload=payload)

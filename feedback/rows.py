@@ -29,7 +29,7 @@ ABOUT = (
     "subject",
 )
 """The columns that hold what it was said about, and by whom."""
-PLACE = ("thread_id", "assistant_id", "assistant_version")
+PLACE = ("thread_id", "assistant_id", "assistant_version", "trace_parent")
 """The columns that hold where its run belongs."""
 COLUMNS = ("id", *ABOUT, *SAID, *PLACE, "grant_id", "grant_key", "idempotency", "created_at", "modified_at")
 
@@ -146,4 +146,5 @@ def feedback_of(row: Mapping[str, Any]) -> Feedback:
         thread_id=row["thread_id"],
         assistant_id=row["assistant_id"],
         assistant_version=row["assistant_version"],
+        trace_parent=row["trace_parent"],
     )

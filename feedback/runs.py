@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -20,12 +21,14 @@ REMEMBERED_SECONDS = 60.0
 REMEMBERED_RUNS = 10_000
 PATIENCE_SECONDS = 2.0
 """How long an answer waits to be told about its run, before it is kept without."""
+_TRACE_PARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class RunFacts(Struct, frozen=True):
     """A run: its thread, the assistant and the version of it that ran, and its input and output, decoded from JSON.
 
-    The output is none while there is none.
+    The output is none while there is none. `trace_parent` is the trace and span that the run belongs to, as a
+    `traceparent` header says it (W3C Trace Context, level 1).
     """
 
     run_id: str
@@ -34,6 +37,7 @@ class RunFacts(Struct, frozen=True):
     assistant_version: int | None = None
     input: Any = None
     output: Any = None
+    trace_parent: str | None = None
 
 
 class RunPlace(Struct, frozen=True):
@@ -42,6 +46,7 @@ class RunPlace(Struct, frozen=True):
     thread_id: str | None = None
     assistant_id: str | None = None
     assistant_version: int | None = None
+    trace_parent: str | None = None
 
 
 RunLookup = Callable[[str], Awaitable[RunFacts | None]]
@@ -81,9 +86,14 @@ class KnownRuns:
             return found[1]
         if (facts := await self.facts(run_id)) is None:
             return NOWHERE
-        place = RunPlace(facts.thread_id, facts.assistant_id, facts.assistant_version)
+        place = RunPlace(facts.thread_id, facts.assistant_id, facts.assistant_version, trace_parent(facts.trace_parent))
         self._places[run_id] = (now + REMEMBERED_SECONDS, place)
         self._places.move_to_end(run_id)
         while len(self._places) > REMEMBERED_RUNS:
             self._places.popitem(last=False)
         return place
+
+
+def trace_parent(text: str | None) -> str | None:
+    """`text`, if it is the value of a `traceparent` header that names a trace and a span; nothing otherwise."""
+    return text if text is not None and _TRACE_PARENT.fullmatch(text) and not text.startswith("ff") else None

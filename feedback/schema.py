@@ -236,7 +236,8 @@ class Feedback(Struct):
     """An answer as it is kept, in the shape of LangSmith's `FeedbackSchema`.
 
     `run_id` and `trace_id` are UUIDs or null, as its clients require; a run whose name is no UUID is in `run_name`.
-    Thread, assistant and version are those of the run, where something knows of runs.
+    Thread, assistant, version and `trace_parent` (a W3C `traceparent`) are those of the run, where something knows of
+    runs.
     """
 
     id: str
@@ -259,6 +260,7 @@ class Feedback(Struct):
     thread_id: str | None = None
     assistant_id: str | None = None
     assistant_version: int | None = None
+    trace_parent: str | None = None
 
 
 class Kept(Struct):

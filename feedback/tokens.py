@@ -27,12 +27,12 @@ KEYS_PER_GRANT = 256
 
 INSERT = """INSERT INTO feedback_grant
     (salt, ring_key, run_id, feedback_keys, key_count, configs, expires_at, max_uses, created_at,
-    thread_id, assistant_id, assistant_version)
+    thread_id, assistant_id, assistant_version, trace_parent)
 VALUES (:salt, (SELECT MAX(number) FROM feedback_ring WHERE retired_at IS NULL),
     :run_id, :feedback_keys, :key_count, :configs, :expires_at, :max_uses, now_us(),
-    :thread_id, :assistant_id, :assistant_version)
+    :thread_id, :assistant_id, :assistant_version, :trace_parent)
 RETURNING id, ring_key"""
-SELECT = """SELECT run_id, thread_id, assistant_id, assistant_version,
+SELECT = """SELECT run_id, thread_id, assistant_id, assistant_version, trace_parent,
     salt, feedback_keys, configs, expires_at, max_uses, now_us() AS now,
     COALESCE(revoked_at, (SELECT revoked_at FROM feedback_denial WHERE feedback_denial.id = :denial)) AS revoked_at
 FROM feedback_grant WHERE id = :id"""
@@ -93,6 +93,7 @@ class Grant(Struct):
     assistant_id: str | None = None
     """The run's assistant; nothing where no run was known when the token was minted."""
     assistant_version: int | None = None
+    trace_parent: str | None = None
 
     @property
     def scope(self) -> str:
@@ -172,6 +173,7 @@ def claim(db: Connection, pointer: Pointer) -> Grant:
         row["thread_id"],
         row["assistant_id"],
         row["assistant_version"],
+        row["trace_parent"],
     )
 
 

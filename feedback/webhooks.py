@@ -27,6 +27,7 @@ import httpx
 from msgspec import Struct
 
 from feedback.database import Connection, Database, Row
+from feedback.outbox import Endpoint
 
 logger = logging.getLogger("feedback")
 
@@ -94,11 +95,23 @@ class Webhook(Struct, frozen=True):
             "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
         }
 
+    async def send(self, client: httpx.AsyncClient, row: Row) -> str | None:
+        """What went wrong, or nothing: the message was taken."""
+        body = row["payload"].encode()
+        try:
+            answer = await asyncio.wait_for(
+                client.post(self.url, content=body, headers=self.headers(row["id"], int(time.time()), body)),
+                2 * TIMEOUT,
+            )
+        except (httpx.HTTPError, TimeoutError) as error:
+            return type(error).__name__
+        return None if answer.is_success else str(answer.status_code)
+
 
 class Webhooks:
     """Delivers the messages of one feedback database to its endpoints; every process is given the same ones."""
 
-    def __init__(self, database: Database, endpoints: Sequence[Webhook] = ()) -> None:
+    def __init__(self, database: Database, endpoints: Sequence[Endpoint] = ()) -> None:
         self._database = database
         self._endpoints = {endpoint.id: endpoint for endpoint in endpoints}
         self.look_seconds = LOOK_SECONDS
@@ -140,7 +153,7 @@ class Webhooks:
     async def _try(self, client: httpx.AsyncClient, row: Row, lease: object) -> None:
         named = {"id": row["id"], "webhook": row["webhook"], "lease": lease}
         endpoint = self._endpoints.get(row["webhook"])
-        error = "the endpoint is configured no more" if endpoint is None else await _send(client, endpoint, row)
+        error = "the endpoint is configured no more" if endpoint is None else await endpoint.send(client, row)
         if error is None:
             await self._database.write(lambda db: db.execute(TAKEN, **named))
         elif endpoint is None or error == "410" or row["attempts"] >= len(self.retries):
@@ -155,16 +168,3 @@ def _give_up(db: Connection, named: dict[str, Any], error: str) -> None:
     db.execute(GIVE_UP, **named, error=error)
     if error == "410":
         db.execute("UPDATE feedback_webhook SET disabled_at = now_us() WHERE id = :id", id=named["webhook"])
-
-
-async def _send(client: httpx.AsyncClient, endpoint: Webhook, row: Row) -> str | None:
-    """What went wrong, or nothing."""
-    body = row["payload"].encode()
-    try:
-        answer = await asyncio.wait_for(
-            client.post(endpoint.url, content=body, headers=endpoint.headers(row["id"], int(time.time()), body)),
-            2 * TIMEOUT,
-        )
-    except (httpx.HTTPError, TimeoutError) as error:
-        return type(error).__name__
-    return None if answer.is_success else str(answer.status_code)

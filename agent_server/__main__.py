@@ -17,14 +17,14 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 
 from agent_server.app import AgentServerPlugin, create_app
-from agent_server.assistants import Assistants
+from agent_server.assistants.assistants import Assistants
 from agent_server.broker import MemoryBroker
 from agent_server.config import Config, ConfigError
 from agent_server.database import open_database
 from agent_server.errors import AgentServerError, Invalid, NotFound
 from agent_server.logs import configure_logs
-from agent_server.run_records import Record
-from agent_server.runs import Runs
+from agent_server.runs.records import Record
+from agent_server.runs.runs import Runs
 from agent_server.startup import telling_startup_failures
 from feedback import FeedbackError, FeedbackPlugin, Links, RunFacts, RunLookup, Webhook
 from feedback.cli import feedback_commands

@@ -14,33 +14,33 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.plugins import InitPlugin, PluginProtocol
 
 from agent_server.agents import Agent, open_agents
-from agent_server.assistant_graphs import AssistantGraphs
-from agent_server.assistants import Assistants
-from agent_server.attempt import Surroundings
+from agent_server.assistants.assistants import Assistants
+from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.broker import MemoryBroker
 from agent_server.config import Config
-from agent_server.cors import Cors
-from agent_server.cron_clock import CronClock
-from agent_server.crons import Crons
+from agent_server.crons.clock import CronClock
+from agent_server.crons.crons import Crons
 from agent_server.data_dir import hold_data_dir
 from agent_server.database import open_database
 from agent_server.encoding import check_body
-from agent_server.error_handler import EXCEPTION_HANDLERS
 from agent_server.errors import Invalid, NotFound, TooLarge
 from agent_server.feedback_urls import FeedbackUrls
-from agent_server.openapi import openapi_config
 from agent_server.routes import ROUTE_HANDLERS
-from agent_server.run_feedback import RunFeedback
-from agent_server.run_records import Record
-from agent_server.runs import Runs
-from agent_server.store import Store
-from agent_server.streams import RunStreams
-from agent_server.thread_states import ThreadStates
-from agent_server.thread_streams import ThreadStreams
-from agent_server.thread_sweeper import sweep_threads
-from agent_server.threads import Threads
-from agent_server.webhook_sender import WebhookSender
-from agent_server.worker import Worker
+from agent_server.routes.cors import Cors
+from agent_server.routes.error_handler import EXCEPTION_HANDLERS
+from agent_server.routes.openapi import openapi_config
+from agent_server.runs.attempt import Surroundings
+from agent_server.runs.feedback import RunFeedback
+from agent_server.runs.records import Record
+from agent_server.runs.runs import Runs
+from agent_server.runs.webhook_sender import WebhookSender
+from agent_server.runs.worker import Worker
+from agent_server.store.store import Store
+from agent_server.streams.run_streams import RunStreams
+from agent_server.streams.thread_streams import ThreadStreams
+from agent_server.threads.states import ThreadStates
+from agent_server.threads.sweeper import sweep_threads
+from agent_server.threads.threads import Threads
 
 
 class AgentServerPlugin(InitPlugin):

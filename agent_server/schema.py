@@ -117,6 +117,16 @@ class Run(Struct):
     multitask_strategy: MultitaskStrategy
 
 
+class StateUpdate(Struct):
+    """One change of a thread's state, as if a node had made it."""
+
+    values: JsonObject | list[Any] | None = None
+    command: JsonObject | None = None
+    """In place of values: the SDK's `Command`."""
+    as_node: str | None = None
+    """The node; without it the one that the thread's history suggests."""
+
+
 class StreamPart(Struct, frozen=True, gc=False):
     """One event of a run: its name on the wire, and its data, anything that `encode` takes."""
 

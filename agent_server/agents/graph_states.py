@@ -18,8 +18,7 @@ from agent_server.agents.thread_state import thread_state
 from agent_server.database.containment import json_contains
 from agent_server.encoding import encode
 from agent_server.errors import AgentServerError, BadRequest, NotFound
-from agent_server.schema import JsonObject
-from agent_server.thread_schema import StateUpdate
+from agent_server.schema import JsonObject, StateUpdate
 
 Graph: TypeAlias = Pregel[Any, Any, Any, Any]
 

@@ -23,8 +23,7 @@ from agent_server.agents.graph_states import Graph, state_at, states, thread_con
 from agent_server.agents.protocol import AgentRun, HistoryQuery, Outcome
 from agent_server.agents.thread_state import checkpoint_of, interrupt_dict
 from agent_server.errors import Invalid
-from agent_server.schema import JsonObject, StreamPart
-from agent_server.thread_schema import StateUpdate
+from agent_server.schema import JsonObject, StateUpdate, StreamPart
 
 GraphFactory: TypeAlias = Callable[[RunnableConfig], AbstractAsyncContextManager[Graph]]
 Chunk: TypeAlias = tuple[tuple[str, ...], str, Any]

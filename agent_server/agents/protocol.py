@@ -7,8 +7,7 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from msgspec import Struct
 
-from agent_server.schema import JsonObject, RunKwargs, StreamPart
-from agent_server.thread_schema import StateUpdate
+from agent_server.schema import JsonObject, RunKwargs, StateUpdate, StreamPart
 
 
 class AgentRun(Struct):

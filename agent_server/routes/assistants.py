@@ -8,8 +8,9 @@ from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from agent_server.assistant_graphs import AssistantGraphs
-from agent_server.assistant_schema import (
+from agent_server.assistants.assistants import Assistants
+from agent_server.assistants.graphs import AssistantGraphs
+from agent_server.assistants.schema import (
     Assistant,
     AssistantCreate,
     AssistantFilter,
@@ -22,10 +23,9 @@ from agent_server.assistant_schema import (
     VersionChange,
     VersionSearch,
 )
-from agent_server.assistants import Assistants
 from agent_server.errors import Invalid
 from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, json_answer, page_answer
-from agent_server.thread_states import ThreadStates
+from agent_server.threads.states import ThreadStates
 
 Recurse = Annotated[bool, QueryParameter(description="Whether to go on into the subgraphs of subgraphs.")]
 

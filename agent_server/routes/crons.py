@@ -9,8 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from agent_server.config import Config
-from agent_server.cron_schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
-from agent_server.crons import Crons
+from agent_server.crons.crons import Crons
+from agent_server.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
 from agent_server.routes.base_url import base_url
 from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, page_answer
 

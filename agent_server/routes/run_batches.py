@@ -11,7 +11,7 @@ from litestar.params import FromQuery, JSONBody
 from agent_server.config import Config
 from agent_server.errors import Invalid
 from agent_server.routes.base_url import base_url
-from agent_server.runs import Runs
+from agent_server.runs.runs import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel
 
 MOST = 1000

@@ -12,8 +12,8 @@ from litestar.params import FromPath, QueryParameter
 from agent_server.config import Config
 from agent_server.routes.base_url import base_url
 from agent_server.routes.json_answers import answers, json_answer
-from agent_server.run_feedback import RunAnswers, RunFeedback
-from agent_server.runs import Runs
+from agent_server.runs.feedback import RunAnswers, RunFeedback
+from agent_server.runs.runs import Runs
 from agent_server.schema import FeedbackKey
 
 _ANSWERS = answers(RunAnswers, "What was answered so far, the newest first, and a fresh URL for each key.")

@@ -14,7 +14,7 @@ from sse_starlette.sse import SendTimeoutError
 
 from agent_server.broker import SlowSubscriber
 from agent_server.errors import Conflict, NotFound
-from agent_server.runs import Runs
+from agent_server.runs.runs import Runs
 from agent_server.schema import Run
 from agent_server.sse import json_response, stream_response
 

@@ -13,10 +13,10 @@ from agent_server.config import Config
 from agent_server.routes.base_url import base_url
 from agent_server.routes.json_answers import answers, any_fields_of, json_answer, selected
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
-from agent_server.run_feedback import RunFeedback
-from agent_server.runs import Runs
+from agent_server.runs.feedback import RunFeedback
+from agent_server.runs.runs import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
-from agent_server.streams import RunStreams, modes_in
+from agent_server.streams.run_streams import RunStreams, modes_in
 
 _RUNS = answers(list[any_fields_of(Run)], "The runs, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 

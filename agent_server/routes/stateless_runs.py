@@ -13,10 +13,10 @@ from agent_server.config import Config
 from agent_server.routes.base_url import base_url
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
-from agent_server.run_feedback import RunFeedback
-from agent_server.runs import Runs
+from agent_server.runs.feedback import RunFeedback
+from agent_server.runs.runs import Runs
 from agent_server.schema import Run, RunCreate
-from agent_server.streams import RunStreams, modes_in
+from agent_server.streams.run_streams import RunStreams, modes_in
 
 
 @post("/runs", tags=["stateless runs"], status_code=200)

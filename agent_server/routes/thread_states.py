@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from agent_server.errors import Invalid
 from agent_server.routes.json_answers import answers, any_fields_of, json_answer
-from agent_server.thread_schema import (
+from agent_server.threads.schema import (
     Checkpoint,
     HistorySearch,
     StateAt,
@@ -19,7 +19,7 @@ from agent_server.thread_schema import (
     ThreadState,
     ThreadStateUpdate,
 )
-from agent_server.thread_states import ThreadStates
+from agent_server.threads.states import ThreadStates
 
 FIELDS = ThreadState.__struct_fields__
 Subgraphs = Annotated[bool, QueryParameter(description="Whether to fill in the states of subgraphs.")]

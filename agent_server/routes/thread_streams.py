@@ -14,8 +14,8 @@ from agent_server.errors import Invalid
 from agent_server.routes.run_responses import STREAM, cut_where_slow
 from agent_server.routes.runs import LastEventId
 from agent_server.sse import stream_response
-from agent_server.streams import RunStreams
-from agent_server.thread_streams import ThreadStreamMode, ThreadStreams
+from agent_server.streams.run_streams import RunStreams
+from agent_server.streams.thread_streams import ThreadStreamMode, ThreadStreams
 
 
 @get("/threads/{thread_id:str}/stream", tags=["threads"], responses=STREAM)

@@ -11,7 +11,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from agent_server.errors import Invalid
 from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, json_answer, page_answer
-from agent_server.thread_schema import (
+from agent_server.threads.schema import (
     Pruned,
     Thread,
     ThreadCreate,
@@ -21,8 +21,8 @@ from agent_server.thread_schema import (
     ThreadSearch,
     ThreadStorage,
 )
-from agent_server.thread_states import ThreadStates
-from agent_server.threads import Threads
+from agent_server.threads.states import ThreadStates
+from agent_server.threads.threads import Threads
 
 _PAGE = answers(list[any_fields_of(Thread)], "The threads, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 _PATCHED = {

@@ -13,20 +13,20 @@ import anyio
 import msgspec
 
 from agent_server.agents import Agent, open_agents
-from agent_server.assistants import Assistants
-from agent_server.attempt import Surroundings
+from agent_server.assistants.assistants import Assistants
 from agent_server.broker import START, MemoryBroker
 from agent_server.config import Config
 from agent_server.database import Database, open_database
 from agent_server.feedback_urls import FeedbackUrls
-from agent_server.run_records import Claim
-from agent_server.runs import Runs
+from agent_server.runs.attempt import Surroundings
+from agent_server.runs.records import Claim
+from agent_server.runs.runs import Runs
+from agent_server.runs.worker import Worker
 from agent_server.schema import Run, RunCreate
-from agent_server.streams import RunStreams
-from agent_server.thread_schema import ThreadCreate
-from agent_server.threads import Threads
+from agent_server.streams.run_streams import RunStreams
+from agent_server.threads.schema import ThreadCreate
+from agent_server.threads.threads import Threads
 from agent_server.webhook_policy import WebhookPolicy
-from agent_server.worker import Worker
 
 BASE_URL = "http://server.test"
 GRAPHS = ("agent",)

@@ -8,7 +8,7 @@ from uuid import uuid4, uuid5
 
 import pytest
 
-from agent_server.assistants import SYSTEM_NAMESPACE
+from agent_server.assistants.assistants import SYSTEM_NAMESPACE
 from tests.agent_server.api import Api, serving
 
 BOTH = {"context": {"a": 1}, "config": {"configurable": {"b": 2}}}

@@ -17,10 +17,10 @@ from litestar.testing import AsyncTestClient
 
 from agent_server.app import create_app
 from agent_server.config import Config
-from agent_server.cron_clock import CronClock
-from agent_server.cron_schedule import micros, next_date
-from agent_server.cron_schema import Cron, CronCreate, CronPatch
-from agent_server.crons import Crons
+from agent_server.crons.clock import CronClock
+from agent_server.crons.crons import Crons
+from agent_server.crons.schedule import micros, next_date
+from agent_server.crons.schema import Cron, CronCreate, CronPatch
 from agent_server.errors import Invalid
 from agent_server.schema import timestamp
 from tests.agent_server.house import BASE_URL, House, open_house, unknown_id, until

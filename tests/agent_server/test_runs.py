@@ -9,10 +9,10 @@ from typing import Any, get_args
 import anyio.lowlevel
 import pytest
 
-from agent_server import runs as runs_module
 from agent_server.errors import BadRequest, Conflict, Invalid, NotFound, ThreadBusy
-from agent_server.run_records import MAX_RESCUES, Claim, Ending
-from agent_server.runs import QUEUE, LeaseLost, doorbell
+from agent_server.runs import runs as runs_module
+from agent_server.runs.records import MAX_RESCUES, Claim, Ending
+from agent_server.runs.runs import QUEUE, LeaseLost, doorbell
 from agent_server.schema import RunStatus
 from tests.agent_server.house import House, open_house, unknown_id
 
@@ -25,7 +25,7 @@ Transition = tuple[str, str, str]
 
 
 def table() -> set[Transition]:
-    """The rows of the table in the header of runs.py: from, by, to."""
+    """The rows of the table in the header of runs/runs.py: from, by, to."""
     lines = [line.split("|") for line in (runs_module.__doc__ or "").splitlines() if line.count("|") == 3]
     rows = [(cells[0].strip(), cells[1].strip(), cells[2].strip()) for cells in lines]
     return {row for row in rows if row[0] != "from" and not row[0].startswith("---")}

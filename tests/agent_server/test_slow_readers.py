@@ -13,7 +13,7 @@ from sse_starlette.sse import SendTimeoutError
 from agent_server.broker import Frame, FrameId, SlowSubscriber
 from agent_server.routes.run_responses import cut_where_slow
 from agent_server.sse import stream_response
-from agent_server.streams import CHUNK_BYTES
+from agent_server.streams.run_streams import CHUNK_BYTES
 from tests.agent_server.house import open_house, parsed
 
 LARGE = "x" * (CHUNK_BYTES + 1)

@@ -24,8 +24,8 @@ from agent_server.agents import open_store
 from agent_server.app import create_app
 from agent_server.config import Config, ConfigError, StoreTtl
 from agent_server.errors import NotFound
-from agent_server.store import Store
-from agent_server.store_schema import ItemSearch
+from agent_server.store.schema import ItemSearch
+from agent_server.store.store import Store
 from tests.agent_server.house import until
 
 Client = AsyncTestClient[Litestar]

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from agent_server.errors import Invalid
-from agent_server.runs import FINAL
+from agent_server.runs.runs import FINAL
 from tests.agent_server.house import House, MintedUrls, names, open_house, parsed, parsed_with_ids, until
 
 Yields = AsyncGenerator[str | dict[str, Any], None]

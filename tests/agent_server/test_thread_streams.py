@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from agent_server.errors import Invalid, NotFound
-from agent_server.thread_streams import ThreadStreams
+from agent_server.streams.thread_streams import ThreadStreams
 from tests.agent_server.api import serving
 from tests.agent_server.house import House, open_house, parsed_with_ids, unknown_id, until
 

@@ -16,10 +16,10 @@ from agent_server.broker import MemoryBroker
 from agent_server.config import Config
 from agent_server.database import Database
 from agent_server.errors import NotFound
-from agent_server.thread_schema import ThreadCreate, Ttl
-from agent_server.thread_states import ThreadStates
-from agent_server.thread_sweeper import sweep_threads
-from agent_server.threads import Threads
+from agent_server.threads.schema import ThreadCreate, Ttl
+from agent_server.threads.states import ThreadStates
+from agent_server.threads.sweeper import sweep_threads
+from agent_server.threads.threads import Threads
 from tests.agent_server.api import Api, serving
 from tests.agent_server.house import until
 

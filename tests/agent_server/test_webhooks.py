@@ -15,8 +15,8 @@ from anyio.abc import SocketAttribute, SocketStream
 
 from agent_server.config import Config, ConfigError
 from agent_server.errors import Invalid
+from agent_server.runs.webhook_sender import WebhookSender
 from agent_server.webhook_policy import WebhookPolicy
-from agent_server.webhook_sender import WebhookSender
 from tests.agent_server.api import serving
 from tests.agent_server.house import House, open_house, until
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from agent_server.run_records import MAX_RESCUES
+from agent_server.runs.records import MAX_RESCUES
 from tests.agent_server.house import House, MintedUrls, names, open_house, until
 
 Yields = AsyncGenerator[str | dict[str, Any], None]

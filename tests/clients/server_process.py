@@ -28,18 +28,17 @@ class ServerProcess:
         self.data_dir = directory / "data"
         self.log_file = directory / "server.log"
         self._config = config
-        self._environ = environ
+        self._environ = {"PYTHONPATH": str(ROOT), **environ}
+        self._folder = ROOT
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start a process, and wait until it answers."""
-        command = [sys.executable, "-m", "agent_server", "serve", "--config", str(self._config)]
-        command += ["--data-dir", str(self.data_dir), "--port", str(self.port)]
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env={**kept, "PYTHONPATH": str(ROOT), **self._environ}, stdout=log, stderr=log
+                self._command(), cwd=self._folder, env={**kept, **self._environ}, stdout=log, stderr=log
             )
         self._wait_until_ok()
 
@@ -64,6 +63,10 @@ class ServerProcess:
     def log(self) -> str:
         """All that its processes have logged so far."""
         return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def _command(self) -> list[str]:
+        command = [sys.executable, "-m", "agent_server", "serve", "--config", str(self._config)]
+        return [*command, "--data-dir", str(self.data_dir), "--port", str(self.port)]
 
     def _end(self, how: signal.Signals) -> int:
         assert self._process is not None

@@ -9,10 +9,10 @@ import structlog
 from anyio.abc import TaskGroup
 
 from agent_server.agents import Agent, AgentRun, Outcome
-from agent_server.attempt import Attempt, Surroundings
 from agent_server.errors import AgentServerError
-from agent_server.run_records import Claim
-from agent_server.runs import QUEUE
+from agent_server.runs.attempt import Attempt, Surroundings
+from agent_server.runs.records import Claim
+from agent_server.runs.runs import QUEUE
 from agent_server.schema import CancelAction, StreamPart
 
 log = structlog.get_logger("agent_server")

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from agent_server.errors import AgentServerError, Unavailable
 from agent_server.feedback_urls import FeedbackUrls, feedback_token
-from agent_server.run_records import Record
+from agent_server.runs.records import Record
 
 log = structlog.get_logger("agent_server")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from agent_server.assistant_schema import Assistant, AssistantVersion
+from agent_server.assistants.schema import Assistant, AssistantVersion
 from agent_server.database import Row
 from agent_server.schema import timestamp
 

@@ -14,8 +14,16 @@ from agent_server.database import Connection, Database, Row
 from agent_server.errors import Conflict, NotFound, ThreadBusy
 from agent_server.schema import JsonObject, ThreadStatus, canonical_id
 from agent_server.search import Found, Page, Search, found
-from agent_server.thread_records import THREAD_COLUMNS, check_paths, thread_of, ttl_of, with_extracts
-from agent_server.thread_schema import PruneStrategy, Thread, ThreadCreate, ThreadFilter, ThreadPatch, ThreadSearch, Ttl
+from agent_server.threads.records import THREAD_COLUMNS, check_paths, thread_of, ttl_of, with_extracts
+from agent_server.threads.schema import (
+    PruneStrategy,
+    Thread,
+    ThreadCreate,
+    ThreadFilter,
+    ThreadPatch,
+    ThreadSearch,
+    Ttl,
+)
 
 MICROS_A_MINUTE = 60_000_000
 

@@ -14,13 +14,13 @@ from uuid import UUID
 from agent_server.broker import START, Broker, Frame, FrameId
 from agent_server.database import Database, Row
 from agent_server.errors import Invalid, NotFound
-from agent_server.run_records import Record
-from agent_server.run_search import ThreadNews
-from agent_server.runs import FINAL, Runs, thread_doorbell
+from agent_server.runs.records import Record
+from agent_server.runs.runs import FINAL, Runs, thread_doorbell
+from agent_server.runs.search import ThreadNews
 from agent_server.schema import StreamPart, canonical_id
 from agent_server.sse import frame
-from agent_server.streams import LAST, RunStreams, chunks
-from agent_server.threads import Threads
+from agent_server.streams.run_streams import LAST, RunStreams, chunks
+from agent_server.threads.threads import Threads
 
 ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
 LOOK_SECONDS = 1.0

@@ -40,16 +40,22 @@ from collections.abc import Sequence
 import msgspec
 from uuid_utils import uuid7
 
-from agent_server.assistants import AssistantRef, Assistants
+from agent_server.assistants.assistants import AssistantRef, Assistants
 from agent_server.broker import Broker
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, Conflict, NotFound, ThreadBusy
-from agent_server.run_records import RUN_COLUMNS, Claim, Ending, Record, claim_of, record_of, run_kwargs, run_of
-from agent_server.run_search import chosen_runs, runs_of_thread
-from agent_server.run_threads import as_text, drop_temporary, settle_thread, take_thread_if_there, write_thread_state
+from agent_server.runs.records import RUN_COLUMNS, Claim, Ending, Record, claim_of, record_of, run_kwargs, run_of
+from agent_server.runs.search import chosen_runs, runs_of_thread
+from agent_server.runs.thread_status import (
+    as_text,
+    drop_temporary,
+    settle_thread,
+    take_thread_if_there,
+    write_thread_state,
+)
+from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
-from agent_server.threads import insert_thread, merge_metadata, touch_thread
-from agent_server.webhook_outbox import WEBHOOKS, put_webhook
+from agent_server.threads.threads import insert_thread, merge_metadata, touch_thread
 from agent_server.webhook_policy import WebhookPolicy
 
 QUEUE = "runs"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent_server.agents import Agent, is_stateful
-from agent_server.assistants import AssistantRef, Assistants
+from agent_server.assistants.assistants import AssistantRef, Assistants
 from agent_server.errors import NotFound
 
 

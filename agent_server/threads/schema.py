@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from agent_server.schema import JsonObject, Limit, Offset, ThreadStatus
+from agent_server.schema import JsonObject, Limit, Offset, StateUpdate, ThreadStatus
 
 ThreadField = Literal[
     "thread_id",
@@ -56,16 +56,6 @@ class Thread(Struct):
     interrupts: Raw
     ttl: ThreadTtl | UnsetType | None = UNSET
     extracted: JsonObject | UnsetType = UNSET
-
-
-class StateUpdate(Struct):
-    """One change of a thread's state, as if a node had made it."""
-
-    values: JsonObject | list[Any] | None = None
-    command: JsonObject | None = None
-    """In place of values: the SDK's `Command`."""
-    as_node: str | None = None
-    """The node; without it the one that the thread's history suggests."""
 
 
 class Superstep(Struct):

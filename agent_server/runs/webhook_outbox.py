@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from agent_server.database import Connection, Row
-from agent_server.run_records import RUN_COLUMNS, Claim, Ending, run_of
+from agent_server.runs.records import RUN_COLUMNS, Claim, Ending, run_of
 from agent_server.schema import timestamp
 
 WEBHOOKS = "webhooks"

@@ -12,7 +12,7 @@ from msgspec import Raw
 from agent_server.database import Row
 from agent_server.errors import Invalid
 from agent_server.schema import timestamp
-from agent_server.thread_schema import Thread, ThreadTtl
+from agent_server.threads.schema import Thread, ThreadTtl
 
 THREAD_COLUMNS = (
     "thread_id, status, metadata, config, state, interrupts, error, created_at, updated_at, state_updated_at, "

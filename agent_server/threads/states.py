@@ -18,18 +18,17 @@ from agent_server.agents.thread_bytes import Amount, ThreadBytes
 from agent_server.broker import Broker
 from agent_server.encoding import encode
 from agent_server.errors import BadRequest, Conflict, Invalid, NotFound
-from agent_server.schema import JsonObject, canonical_id
-from agent_server.thread_schema import (
+from agent_server.schema import JsonObject, StateUpdate, canonical_id
+from agent_server.threads.schema import (
     Before,
     Checkpoint,
     HistorySearch,
     PruneStrategy,
-    StateUpdate,
     Thread,
     ThreadCreate,
     ThreadStateUpdate,
 )
-from agent_server.threads import ThreadEnd, Threads
+from agent_server.threads.threads import ThreadEnd, Threads
 
 log = structlog.get_logger("agent_server")
 

@@ -13,9 +13,10 @@ from uuid import UUID, uuid4, uuid5
 import msgspec
 from msgspec import Struct
 
-from agent_server.assistant_feedback import check_default_keys, default_keys
-from agent_server.assistant_records import assistant_of, version_of
-from agent_server.assistant_schema import (
+from agent_server.assistants.configurations import Configuration, first_configuration, patched_configuration
+from agent_server.assistants.default_keys import check_default_keys, default_keys
+from agent_server.assistants.records import assistant_of, version_of
+from agent_server.assistants.schema import (
     Assistant,
     AssistantCreate,
     AssistantFilter,
@@ -24,7 +25,6 @@ from agent_server.assistant_schema import (
     AssistantVersion,
     VersionSearch,
 )
-from agent_server.configurations import Configuration, first_configuration, patched_configuration
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import Conflict, Invalid, NotFound
 from agent_server.schema import JsonObject, canonical_id

@@ -6,8 +6,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from agent_server.agents import AgentRun
-from agent_server.assistants import AssistantRef
-from agent_server.configurations import check_one_of_both
+from agent_server.assistants.assistants import AssistantRef
+from agent_server.assistants.configurations import check_one_of_both
 from agent_server.database import Row
 from agent_server.schema import CancelAction, Run, RunCreate, RunKwargs, RunStatus, ThreadStatus, timestamp
 

@@ -13,12 +13,12 @@ import msgspec
 from msgspec import UNSET, Raw
 from uuid_utils import uuid7
 
-from agent_server.assistants import SYSTEM_NAMESPACE, Assistants
-from agent_server.cron_schedule import micros, next_date
-from agent_server.cron_schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
+from agent_server.assistants.assistants import SYSTEM_NAMESPACE, Assistants
+from agent_server.crons.schedule import micros, next_date
+from agent_server.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import BadRequest, Invalid, NotFound
-from agent_server.run_records import run_kwargs
+from agent_server.runs.records import run_kwargs
 from agent_server.schema import JsonObject, RunCreate, canonical_id, timestamp
 from agent_server.search import Found, Page, Search, found
 

@@ -13,12 +13,12 @@ import anyio
 import msgspec
 import structlog
 
-from agent_server.cron_schedule import next_date
+from agent_server.crons.schedule import next_date
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, BadRequest, Invalid, NotFound, ThreadBusy
-from agent_server.runs import Begun, Runs
+from agent_server.runs.runs import Begun, Runs
 from agent_server.schema import RunCreate
-from agent_server.threads import merge_metadata
+from agent_server.threads.threads import merge_metadata
 
 log = structlog.get_logger("agent_server")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent_server.database import Connection
-from agent_server.run_records import Ending
+from agent_server.runs.records import Ending
 from agent_server.schema import ThreadStatus
 
 

@@ -18,8 +18,8 @@ from agent_server.broker import START, Broker, Frame, FrameId, SlowSubscriber
 from agent_server.encoding import encode
 from agent_server.errors import Invalid, NotFound
 from agent_server.feedback_urls import FeedbackUrls
-from agent_server.run_records import Record
-from agent_server.runs import FINAL, Runs
+from agent_server.runs.records import Record
+from agent_server.runs.runs import FINAL, Runs
 from agent_server.schema import StreamPart
 from agent_server.sse import frame, frame_data
 

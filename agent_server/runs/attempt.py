@@ -22,8 +22,8 @@ from agent_server.broker import Broker, Frame, FrameId
 from agent_server.encoding import encode
 from agent_server.errors import Unavailable
 from agent_server.feedback_urls import FeedbackUrls, feedback_token
-from agent_server.run_records import Claim, Ending
-from agent_server.runs import LeaseLost, Runs, doorbell
+from agent_server.runs.records import Claim, Ending
+from agent_server.runs.runs import LeaseLost, Runs, doorbell
 from agent_server.schema import StreamPart
 from agent_server.sse import frame
 

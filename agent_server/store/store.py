@@ -18,7 +18,7 @@ from agent_server.agents.store_filters import OPERATORS, has_operators
 from agent_server.config import Config
 from agent_server.errors import Invalid, NotFound
 from agent_server.schema import JsonObject
-from agent_server.store_schema import FoundItem, Item, ItemPut, ItemSearch, NamespaceSearch
+from agent_server.store.schema import FoundItem, Item, ItemPut, ItemSearch, NamespaceSearch
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore

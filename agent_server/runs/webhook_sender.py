@@ -18,7 +18,7 @@ import structlog
 from agent_server.broker import Broker
 from agent_server.database import Database
 from agent_server.errors import AgentServerError, Invalid
-from agent_server.webhook_outbox import (
+from agent_server.runs.webhook_outbox import (
     WEBHOOKS,
     Webhook,
     drop_webhook,

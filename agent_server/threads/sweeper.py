@@ -6,7 +6,7 @@ import anyio
 import structlog
 
 from agent_server.errors import AgentServerError
-from agent_server.thread_states import ThreadStates
+from agent_server.threads.states import ThreadStates
 
 log = structlog.get_logger("agent_server")
 

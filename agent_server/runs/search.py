@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from agent_server.database import Connection, Row
 from agent_server.errors import Invalid, NotFound
-from agent_server.run_records import RUN_COLUMNS, run_of
+from agent_server.runs.records import RUN_COLUMNS, run_of
 from agent_server.schema import Run, RunsCancel, canonical_id
 
 RunsByThread = dict[str, list[str]]

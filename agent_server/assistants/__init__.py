@@ -1,0 +1,1 @@
+"""Assistants: graphs with a configuration, in versions."""

@@ -1,0 +1,77 @@
+"""Config: all settings, from the file and from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from agent_server.config.file import from_file
+from agent_server.config.values import Graph, StoreTtl
+from agent_server.config.variables import VARIABLES
+from agent_server.webhook_policy import WebhookPolicy
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings. `VARIABLES` names the environment variable of each; an empty one counts as unset."""
+
+    directory: Path
+    """Where the configuration file is; relative paths start here."""
+    graphs: Mapping[str, Graph] = field(default_factory=dict)
+    dependencies: tuple[str, ...] = ()
+    """Directories to import from. Names of packages are left to whoever installs them."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables for the graphs; the caller of `load` sets those that are not set yet."""
+    data_dir: Path = Path(".agent_server")
+    """Holds the SQLite files."""
+    database_url: str | None = field(default=None, repr=False)
+    """`postgresql://…`, or nothing for SQLite files in `data_dir`."""
+    store_ttl: StoreTtl = field(default_factory=StoreTtl)
+    host: str = "127.0.0.1"
+    port: int = 2024
+    jobs: int = 100
+    """Runs at once in one process."""
+    public_url: str | None = None
+    """What feedback URLs start with; without it they follow the request that started the run."""
+    trust_forwarded: bool = False
+    """Whether a proxy in front may say (X-Forwarded-…) what the public address is."""
+    feedback_on_error: bool = True
+    """Whether a run that fails gets its feedback URLs, too."""
+    feedback_custom_event: bool = False
+    """Whether the feedback URLs also come as a `custom` event, for clients that pass only those on."""
+    feedback_expiry: float = 3 * 3600.0
+    """How long feedback URLs take answers, in seconds."""
+    feedback_links: Literal["confirm", "auto", "direct"] = "auto"
+    """Whether following a feedback link is an answer: never; unless the follower takes HTML; always."""
+    feedback_redirects: tuple[str, ...] = ()
+    """Origins that a feedback page may lead on to."""
+    feedback_secret: str | None = field(default=None, repr=False)
+    """Mixed into the keys that seal tokens, so that the database alone does not suffice to make them."""
+    feedback_webhooks: tuple[str, ...] = field(default=(), repr=False)
+    """Addresses that are told of every change of an answer. They may hold credentials."""
+    feedback_webhook_secret: str | None = field(default=None, repr=False)
+    """What the messages to them are signed with: `whsec_` and Base64 of 24 to 64 bytes."""
+    mint_timeout: float = 5.0
+    """How long a run's end waits for its feedback URLs, in seconds."""
+    max_body_bytes: int = 64 * 1024 * 1024
+    lease_seconds: float = 30.0
+    """After this long without a sign of life of its worker, a run is taken up by another."""
+    keep_stream_seconds: float = 120.0
+    """How long a run's events can be read again after its end."""
+    cors_origins: tuple[str, ...] = ("*",)
+    webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
+    """Where the webhooks of runs may go."""
+    log_format: Literal["console", "json"] = "console"
+    log_level: str = "info"
+
+    @classmethod
+    def load(cls, path: Path | None, environ: Mapping[str, str]) -> Config:
+        """The settings of the file at `path` (none: defaults), then those of `environ`. Errors: `ConfigError`."""
+        settings = from_file(path) if path else {"directory": Path.cwd()}
+        for name, (setting, read, _) in VARIABLES.items():
+            if value := environ.get(name):
+                settings[setting] = read(value, name)
+        settings["data_dir"] = settings["directory"] / settings.get("data_dir", cls.data_dir)
+        return cls(**settings)

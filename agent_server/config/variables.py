@@ -1,0 +1,134 @@
+"""The environment variables, and how each is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from agent_server.config.values import ConfigError
+
+
+def _text(value: str, _name: str) -> str:
+    return value
+
+
+def _path(value: str, _name: str) -> Path:
+    return Path(value).expanduser().absolute()
+
+
+def _flag(value: str, name: str) -> bool:
+    flags = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return flags[value.strip().lower()]
+    except KeyError:
+        raise ConfigError(f"{name} is {value!r}; it must be true or false") from None
+
+
+def _whole(low: int, high: int) -> Callable[[str, str], int]:
+    def read(value: str, name: str) -> int:
+        if not value.strip().isdecimal() or not low <= int(value) <= high:
+            raise ConfigError(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def _seconds(value: str, name: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise ConfigError(f"{name} is {value!r}; it must be a number of seconds greater than 0")
+    return seconds
+
+
+def _list(value: str, _name: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in value.split(",") if one.strip())
+
+
+def _origins(value: str, name: str) -> tuple[str, ...]:
+    for one in _list(value, name):
+        scheme, _, rest = one.partition("://")
+        if scheme not in ("http", "https") or not rest or set(rest) & set("/?#@\\ "):
+            raise ConfigError(f"{name} has {one!r}; it must be an origin such as https://shop.example, without a path")
+    return _list(value, name)
+
+
+def _url(*schemes: str) -> Callable[[str, str], str]:
+    def read(value: str, name: str) -> str:
+        if not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            scheme = value.partition("://")[0] if "://" in value else value[:8]
+            raise ConfigError(f"{name} starts with {scheme!r}; it must start with {' or '.join(schemes)} and ://")
+        return value.rstrip("/") if "http" in schemes else value
+
+    return read
+
+
+def _one_of(*choices: str) -> Callable[[str, str], str]:
+    def read(value: str, name: str) -> str:
+        if value.strip().lower() not in choices:
+            raise ConfigError(f"{name} is {value!r}; it must be {' or '.join(choices)}")
+        return value.strip().lower()
+
+    return read
+
+
+VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
+    "AGENT_SERVER_DATA_DIR": ("data_dir", _path, "directory of the SQLite files"),
+    "DATABASE_URL": ("database_url", _url("postgresql", "postgres"), "PostgreSQL; SQLite files when unset"),
+    "AGENT_SERVER_HOST": ("host", _text, "address to listen on"),
+    "AGENT_SERVER_PORT": ("port", _whole(0, 65535), "port to listen on; 0 takes a free one"),
+    "AGENT_SERVER_JOBS": ("jobs", _whole(1, 100_000), "runs at once in one process"),
+    "AGENT_SERVER_PUBLIC_URL": ("public_url", _url("http", "https"), "what feedback URLs start with"),
+    "AGENT_SERVER_TRUST_FORWARDED": ("trust_forwarded", _flag, "believe the X-Forwarded headers of a proxy in front"),
+    "AGENT_SERVER_FEEDBACK_ON_ERROR": ("feedback_on_error", _flag, "feedback URLs for runs that fail, too"),
+    "AGENT_SERVER_FEEDBACK_CUSTOM_EVENT": (
+        "feedback_custom_event",
+        _flag,
+        'feedback URLs as a `custom` event, too: `{"feedback": {key: url}}`, for `useStream`',
+    ),
+    "AGENT_SERVER_FEEDBACK_EXPIRY": ("feedback_expiry", _seconds, "seconds that feedback URLs take answers"),
+    "AGENT_SERVER_FEEDBACK_LINKS": (
+        "feedback_links",
+        _one_of("confirm", "auto", "direct"),
+        "what a GET of a feedback URL does: `confirm` shows a page, `auto` shows it to browsers, `direct` answers",
+    ),
+    "AGENT_SERVER_FEEDBACK_REDIRECTS": (
+        "feedback_redirects",
+        _origins,
+        "origins that a feedback page may lead on to (`?redirect=`), separated by commas",
+    ),
+    "AGENT_SERVER_FEEDBACK_SECRET": (
+        "feedback_secret",
+        _text,
+        "kept outside the database, so that a copy of it cannot make URLs; 16 characters or more, never to change",
+    ),
+    "AGENT_SERVER_FEEDBACK_WEBHOOKS": (
+        "feedback_webhooks",
+        _list,
+        "addresses told of every change of an answer, separated by commas",
+    ),
+    "AGENT_SERVER_FEEDBACK_WEBHOOK_SECRET": (
+        "feedback_webhook_secret",
+        _text,
+        "signs what they are told (Standard Webhooks): `whsec_` and the Base64 of 24 to 64 random bytes",
+    ),
+    "AGENT_SERVER_MINT_TIMEOUT": ("mint_timeout", _seconds, "seconds that a run's end waits for its feedback URLs"),
+    "AGENT_SERVER_MAX_BODY_BYTES": ("max_body_bytes", _whole(1024, 1 << 40), "largest request body"),
+    "AGENT_SERVER_LEASE_SECONDS": (
+        "lease_seconds",
+        _seconds,
+        "silence after which a run is taken up by another worker",
+    ),
+    "AGENT_SERVER_KEEP_STREAM_SECONDS": ("keep_stream_seconds", _seconds, "how long events stay readable after a run"),
+    "AGENT_SERVER_CORS_ORIGINS": ("cors_origins", _list, "origins that browsers may call from, separated by commas"),
+    "AGENT_SERVER_LOG_FORMAT": ("log_format", _one_of("console", "json"), "console or json"),
+    "AGENT_SERVER_LOG_LEVEL": (
+        "log_level",
+        _one_of("debug", "info", "warning", "error"),
+        "debug, info, warning or error",
+    ),
+}
+"""Every environment variable: the setting it stands for, how it is read, and what it means."""

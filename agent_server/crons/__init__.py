@@ -1,0 +1,1 @@
+"""Crons: runs that a clock starts."""

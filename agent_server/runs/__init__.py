@@ -1,0 +1,1 @@
+"""Runs, which are the queue: kept, claimed, carried out, and told of."""

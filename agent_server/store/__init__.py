@@ -1,0 +1,1 @@
+"""The key-value store that graphs and clients share."""

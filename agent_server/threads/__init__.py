@@ -1,0 +1,1 @@
+"""Threads: conversations, and the states that they have been in."""

@@ -27,9 +27,19 @@ Names = list[str] | None
 INFO = {
     "version": "0.8.0",
     "instance_flags": {},
-    "batch_ingest_config": {"use_multipart_endpoint": False, "size_limit": 100, "size_limit_bytes": 20_971_520},
+    "batch_ingest_config": {
+        "use_multipart_endpoint": False,
+        "size_limit": 100,
+        "size_limit_bytes": 20_971_520,
+        "scale_up_qsize_trigger": 200,
+        "scale_up_nthreads_limit": 4,
+        "scale_down_nempty_trigger": 4,
+    },
 }
-"""What makes LangSmith's clients send feedback as plain JSON. Recorded: from 0.8.10 on they send multipart batches."""
+"""What makes LangSmith's clients send feedback as plain JSON. Recorded: from 0.8.10 on they send multipart batches.
+
+The background thread of the Python client (0.15.0) reads each of these fields, and dies where one is missing.
+"""
 
 
 @post(
@@ -131,7 +141,10 @@ async def info() -> dict[str, Any]:
 
 @post("/metadata/submit", status_code=204, opt={"feedback_open": True}, include_in_schema=False)
 async def take_metadata(request: Request[Any, Any, Any]) -> Response[None]:
-    """Nothing: the beacon that an Agent Server sends at its start is not kept."""
+    """Nothing: the beacon that an Agent Server sends at its start is not kept.
+
+    It puts `/v1` before the path where the base it was given does not end so.
+    """
     async for _ in request.stream():
         pass
     return Response(None, status_code=204)
@@ -147,14 +160,15 @@ FEEDBACK_ROUTES = [
     read_feedback,
     update_feedback,
     delete_feedback,
+    take_metadata,
 ]
-BEACONS = [info, take_metadata]
 
 
 def langsmith_routers(dependencies: dict[str, Provide], serve_root_info: bool) -> list[Router]:
     """The same routes at `/api/v1`, which is what the OpenAPI document shows, and at `/api` and `/`."""
-    at_root = [*FEEDBACK_ROUTES, *(BEACONS if serve_root_info else [])]
-    mounts = {"/api/v1": [*FEEDBACK_ROUTES, *BEACONS], "/api": [*FEEDBACK_ROUTES, *BEACONS], "/": at_root}
+    every = [*FEEDBACK_ROUTES, info]
+    at_root = every if serve_root_info else FEEDBACK_ROUTES
+    mounts = {"/api/v1": every, "/api": every, "/": at_root, "/v1": [take_metadata]}
     return [
         Router(
             path,

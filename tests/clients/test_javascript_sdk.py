@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.clients.conftest import StartServer
 from tests.clients.cutting_proxy import CuttingProxy
+from tests.clients.node import node, run_node
 from tests.clients.server_process import ServerProcess
 
-JS = Path(__file__).parent / "js"
 KEYS = ["user_liked", "user_disliked"]
 
 # As it stands in the official document on user feedback.
@@ -146,25 +145,3 @@ async def stream(url: str, assistant: str, thread: bool, **payload: Any) -> list
     """The events that the JavaScript client gets of a run with feedback keys."""
     asked = {"assistant": assistant, "thread": thread, "payload": {**payload, "feedbackKeys": KEYS}}
     return [json.loads(line) for line in (await node("stream.mjs", url, json.dumps(asked))).splitlines()]
-
-
-async def node(*arguments: str, stdin: str = "") -> str:
-    """What Node prints, where all goes well."""
-    status, printed, complaints = await run_node(*arguments, stdin=stdin)
-    assert status == 0, complaints
-    return printed
-
-
-async def run_node(*arguments: str, stdin: str = "") -> tuple[int | None, str, str]:
-    """Node's exit status, what it prints, and what it complains of."""
-    if not (JS / "node_modules" / "@langchain" / "langgraph-sdk").is_dir():
-        pytest.fail(f"The JavaScript clients are not in {JS / 'node_modules'}: run `make test`, which installs them")
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec("node", *arguments, cwd=JS, stdin=pipe, stdout=pipe, stderr=pipe)
-    try:
-        printed, complaints = await asyncio.wait_for(process.communicate(stdin.encode()), 90)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode, printed.decode(), complaints.decode()

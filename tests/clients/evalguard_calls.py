@@ -1,0 +1,21 @@
+"""Makes calls with EvalGuard's client, and prints as JSON how each ended. Run by the Python of `.venv-evalguard`.
+
+    python evalguard_calls.py BASE KEY '[["/v1/feedback/token", {…body…}, {…headers…}], …]'
+
+Its documented `request` does not exist; `_request`, which all of its calls go through, does.
+"""
+
+import json
+import sys
+
+from evalguard.client import EvalGuardClient, EvalGuardError
+
+base, key, calls = sys.argv[1:]
+client = EvalGuardClient(api_key=key, base_url=base)
+ended = []
+for path, body, headers in json.loads(calls):
+    try:
+        ended.append(client._request("POST", path, json=body, headers=headers))
+    except EvalGuardError as error:
+        ended.append({"status": error.status_code, "code": error.code, "message": str(error)})
+print(json.dumps(ended))

@@ -1,0 +1,74 @@
+"""EvalGuard's official Python client, unchanged, in an environment of its own, mints tokens here and spends them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from agent_server.database import open_database
+from feedback import FeedbackPlugin
+from tests.clients.server_process import ROOT
+from tests.feedback.conftest import serving
+
+PYTHON = ROOT / ".venv-evalguard" / "bin" / "python"
+KEY = "eg_key"
+MINT, SPEND = "/v1/feedback/token", "/v1/feedback/submit"
+TRACE = {"resource_type": "trace", "resource_id": "trace 7"}
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    plugin = FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}"), api_keys=[KEY])
+    with serving(Litestar(plugins=[plugin])) as address:
+        yield address
+
+
+def call(base: str, *calls: tuple[str, dict[str, Any]], key: str = KEY, **headers: str) -> list[dict[str, Any]]:
+    """How each call of the client ended."""
+    if not PYTHON.exists():
+        pytest.fail(f"EvalGuard's client is not at {PYTHON.parent.parent}: run `make test`, which installs it")
+    asked = json.dumps([[path, body, headers] for path, body in calls])
+    script = Path(__file__).parent / "evalguard_calls.py"
+    done = subprocess.run([PYTHON, script, base, key, asked], capture_output=True, text=True, timeout=60, cwd="/")
+    assert done.returncode == 0, done.stderr
+    ended: list[dict[str, Any]] = json.loads(done.stdout)
+    return ended
+
+
+@pytest.mark.parametrize("base", ["/api", "/api/v1", "/api/v1/"])
+def test_token_is_minted_and_spent_once(url: str, base: str) -> None:
+    [minted] = call(url + base, (MINT, TRACE))
+    left = datetime.fromisoformat(minted["expires_at"]) - datetime.now(UTC)
+    assert timedelta(minutes=58) < left <= timedelta(hours=1)
+    answer = {"token": minted["token"], "score": 1.0, "label": "good", "comment": "Made me laugh."}
+    first, second = call(url + base, (SPEND, answer), (SPEND, answer))
+    assert first["status"] == "created"
+    assert (second["status"], second["code"]) == (410, "token_used")
+    [kept] = httpx.get(f"{url}/feedback", params={"run": "trace 7"}, headers={"x-api-key": KEY}).json()
+    assert (kept["key"], kept["score"], kept["value"], kept["comment"]) == ("trace", 1.0, "good", "Made me laugh.")
+
+
+def test_repeat_with_the_same_idempotency_key_is_one_token_and_one_answer(url: str) -> None:
+    """The client sends each of its retries with the key of the first attempt."""
+    first, again = call(f"{url}/api", (MINT, TRACE), (MINT, TRACE), **{"Idempotency-Key": "k"})
+    assert first == again
+    answer = {"token": first["token"], "score": 0}
+    ended = call(f"{url}/api", (SPEND, answer), (SPEND, answer), **{"Idempotency-Key": "s"})
+    assert [one["status"] for one in ended] == ["created", "unchanged"]
+
+
+def test_client_understands_why_it_is_refused(url: str) -> None:
+    wrong = (MINT, {**TRACE, "expires_in_seconds": 86_401})
+    unknown = (SPEND, {"token": "AQID" * 20, "score": 1})
+    [refused], [late, stray] = call(f"{url}/api", (MINT, TRACE), key="wrong"), call(f"{url}/api", wrong, unknown)
+    assert (refused["status"], refused["code"]) == (401, "unauthorized")
+    assert (late["status"], stray["status"], stray["code"]) == (400, 404, "token_unknown")
+    assert "send 1 to 86400" in late["message"]

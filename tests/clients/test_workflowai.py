@@ -1,0 +1,118 @@
+"""WorkflowAI's official clients, Python (which has no synchronous call) and JavaScript, unchanged, for real runs."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from workflowai import WorkflowAI, WorkflowAIError
+
+from tests.clients.node import node
+from tests.clients.server_process import ServerProcess
+
+Send = Callable[[list[dict[str, str]]], Awaitable[list[str]]]
+
+
+@pytest.fixture
+async def http(graphs: ServerProcess) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=graphs.url) as client:
+        yield client
+
+
+@pytest.fixture
+async def run(http: httpx.AsyncClient) -> dict[str, str]:
+    """A finished run's id, its assistant's, and its feedback token."""
+    body = {"assistant_id": "steps", "input": {"total": 1}}
+    waited = await http.post("/runs/wait", json=body)
+    run_id = waited.headers["content-location"].rsplit("/", 1)[1]
+    [assistant] = (await http.post("/assistants/search", json={"graph_id": "steps"})).json()
+    return {"id": run_id, "agent": assistant["assistant_id"], "token": waited.headers["x-feedback-token"]}
+
+
+@pytest.fixture(params=["python", "javascript"])
+def send(request: pytest.FixtureRequest, graphs: ServerProcess) -> Send:
+    """Sends outcomes, given in the Python client's words; each ends as `sent`, or in an error."""
+    return _Python(graphs.url) if request.param == "python" else _JavaScript(graphs.url)
+
+
+class _Python:
+    def __init__(self, url: str) -> None:
+        self._client = WorkflowAI(api_key="any", url=url)
+
+    async def __call__(self, outcomes: list[dict[str, Any]]) -> list[str]:
+        return [await self._send(outcome) for outcome in outcomes]
+
+    async def _send(self, outcome: dict[str, Any]) -> str:
+        try:
+            await self._client.send_feedback(**outcome)
+        except WorkflowAIError as error:
+            return str(error)
+        return "sent"
+
+
+SPELLED = {"feedback_token": "feedbackToken", "user_id": "userID"}
+
+
+class _JavaScript:
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def __call__(self, outcomes: list[dict[str, str]]) -> list[str]:
+        spelled = [{SPELLED.get(name, name): said for name, said in outcome.items()} for outcome in outcomes]
+        ended: list[str] = json.loads(await node("workflowai.mjs", self._url, json.dumps(spelled)))
+        return ended
+
+
+async def own(http: httpx.AsyncClient, run: dict[str, str], user_id: str) -> str | None:
+    """What a user finds that they have said."""
+    answer = await http.get("/v1/feedback", params={"feedback_token": run["token"], "user_id": user_id})
+    outcome: str | None = answer.json()["outcome"]
+    return outcome
+
+
+async def test_outcomes_of_a_run_are_taken_changed_and_listed(
+    send: Send, http: httpx.AsyncClient, run: dict[str, str]
+) -> None:
+    token = run["token"]
+    ada = {"feedback_token": token, "user_id": "ada"}
+    sent = await send(
+        [
+            {**ada, "outcome": "positive", "comment": "nice"},
+            {**ada, "outcome": "negative", "comment": "é <b>no</b>"},
+            {"feedback_token": token, "outcome": "positive", "user_id": "ben"},
+            {"feedback_token": token, "outcome": "positive"},
+        ]
+    )
+    assert sent == ["sent"] * 4
+    assert [await own(http, run, user) for user in ("ada", "ben", "carl")] == ["negative", "positive", None]
+    page = (await http.get(f"/v1/_/agents/{run['agent']}/runs/{run['id']}/feedback")).json()
+    assert page["count"] == 3
+    assert [(item.get("user_id"), item["outcome"], item.get("comment")) for item in page["items"]] == [
+        (None, "positive", None), ("ben", "positive", None), ("ada", "negative", "é <b>no</b>"),
+    ]  # fmt: skip
+    of_agent = (await http.get(f"/v1/_/agents/{run['agent']}/feedback", params={"limit": 3})).json()
+    assert [item["run_id"] for item in of_agent["items"]] == [run["id"]] * 3
+
+
+async def test_token_that_was_not_issued_here_is_an_error(send: Send, run: dict[str, str]) -> None:
+    flipped = run["token"][:-8] + ("A" if run["token"][-8] != "A" else "B") + run["token"][-7:]
+    for wrong in ("eyJ0IjoxfQ==.c2ln", flipped, str(uuid.uuid4())):
+        [ended] = await send([{"feedback_token": wrong, "outcome": "positive"}])
+        assert "Invalid feedback token" in ended or ended == "Failed to send feedback"
+
+
+async def test_token_is_in_the_metadata_event_and_in_the_header_of_a_stream(
+    http: httpx.AsyncClient, send: Send
+) -> None:
+    body = {"assistant_id": "steps", "input": {"total": 1}}
+    async with http.stream("POST", "/runs/stream", json=body) as stream:
+        lines = [line async for line in stream.aiter_lines()]
+    told = json.loads(lines[1].removeprefix("data: "))
+    for token in (told["feedback_token"], stream.headers["x-feedback-token"]):
+        assert await send([{"feedback_token": token, "outcome": "negative"}]) == ["sent"]
+    answers = (await http.get("/feedback", params={"run": told["run_id"]})).json()
+    assert [answer["value"] for answer in answers] == ["negative", "negative"]

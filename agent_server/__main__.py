@@ -52,6 +52,7 @@ def feedback_of(config: Config) -> FeedbackPlugin:
         links=Links(config.feedback_links, redirect_origins=config.feedback_redirects),
         webhooks=[Webhook(url, config.feedback_webhook_secret or "") for url in config.feedback_webhooks],
         serve_root_info=False,
+        serve_metrics=False,
     )
 
 

@@ -18,6 +18,7 @@ from feedback.config import Score
 from feedback.database import Connection, Database
 from feedback.errors import Invalid, TokenUsed
 from feedback.limits import EPOCH, MAX_KEY, check_name
+from feedback.metrics import Metrics
 from feedback.rows import idempotency_of
 from feedback.runs import KnownRuns
 from feedback.schema import FeedbackSubmission, Kept
@@ -80,10 +81,11 @@ class OneTimeAnswer(Struct):
 class OneTimeTokens:
     """Mints and spends the one-time tokens of one feedback database."""
 
-    def __init__(self, database: Database, tokens: SealedTokens, runs: KnownRuns) -> None:
+    def __init__(self, database: Database, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
         self._database = database
         self._tokens = tokens
         self._runs = runs
+        self._metrics = metrics
 
     async def mint(self, wanted: OneTimeTokenCreate, api_key: str, idempotency_key: str | None = None) -> OneTimeToken:
         """A token; the same one for the same Idempotency-Key, until it has expired.
@@ -97,6 +99,7 @@ class OneTimeTokens:
         if name := idempotency_of(f"one-time {api_key}", idempotency_key):
             body, ring_key = await self._remembered(name, wanted, body, ring_key)
             await self._tokens.learn(ring_key)
+        self._metrics.minted("evalguard", 1)
         return OneTimeToken(self._tokens.seal(body, ring_key), _shown(body.expires_at))
 
     async def _remembered(self, name: str, wanted: OneTimeTokenCreate, body: Body, ring_key: int) -> tuple[Body, int]:
@@ -135,7 +138,9 @@ class OneTimeTokens:
                 return Kept(first["feedback_id"], "unchanged")
             raise TokenUsed("This feedback token could be used once, and was; ask for a new one")
 
-        return await self._database.write(work)
+        kept = await self._database.write(work)
+        self._metrics.answered(body.key, kept.status)
+        return kept
 
 
 def _shown(micros: int) -> str:

@@ -14,9 +14,10 @@ from msgspec import Struct, structs
 from feedback.database import Connection, Database, Row
 from feedback.errors import NotFound
 from feedback.limits import MAX_COMMENT, check_name, check_text, from_micros, parse_id, run_name
+from feedback.metrics import Metrics
 from feedback.rows import json_value
 from feedback.runs import KnownRuns
-from feedback.schema import FeedbackSubmission
+from feedback.schema import FeedbackSubmission, Kept
 from feedback.sealed import SealedTokens, claim_sealed
 from feedback.store import keep_answer
 
@@ -98,25 +99,29 @@ class OutcomePage(Struct):
 class Outcomes:
     """The outcomes in one feedback database, and the tokens they are sent with."""
 
-    def __init__(self, database: Database, tokens: SealedTokens, runs: KnownRuns) -> None:
+    def __init__(self, database: Database, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
         self._database = database
         self._tokens = tokens
         self._runs = runs
+        self._metrics = metrics
 
     def token(self, run_id: str, lasting: timedelta) -> str:
         """A token for the run; no row is written. Errors: `Invalid`."""
-        return self._tokens.seal(self._tokens.draft(run_id, KEY, lasting))
+        token = self._tokens.seal(self._tokens.draft(run_id, KEY, lasting))
+        self._metrics.minted("workflowai", 1)
+        return token
 
     async def submit(self, sent: OutcomeCreate, idempotency_key: str | None = None) -> Outcome:
         """The outcome, kept durably. Errors: `TokenUnknown`, `TokenGone`, `Invalid`, `Rejected`."""
         answer, opened = sent.submission(), await self._tokens.open(sent.feedback_token)
         place = structs.asdict(await self._runs.place(opened.body.run_id))
 
-        def work(db: Connection) -> str:
-            return keep_answer(db, claim_sealed(db, opened), answer, idempotency_key, place).id
+        def work(db: Connection) -> Kept:
+            return keep_answer(db, claim_sealed(db, opened), answer, idempotency_key, place)
 
-        name = await self._database.write(work)
-        return Outcome(name, sent.outcome, answer.comment, answer.user_id)
+        kept = await self._database.write(work)
+        self._metrics.answered(opened.body.key, kept.status)
+        return Outcome(kept.id, sent.outcome, answer.comment, answer.user_id)
 
     async def own(self, token: str, user_id: str | None) -> OwnOutcome:
         """What the user has said; nothing for those without a name, whose answers are write-only."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from feedback.database import Connection, Database, Row
 from feedback.errors import Invalid, NotFound
 from feedback.limits import check_name, from_micros, parse_id
+from feedback.metrics import Metrics
 from feedback.rows import json_value
 from feedback.schema import Kept, OwnAnswer
 from feedback.store import SELECT, TAKE, drop
@@ -20,8 +21,9 @@ OWN = f"{SELECT} WHERE run_id = :run_id AND key = :key AND grant_id IS NOT NULL 
 class OwnAnswers:
     """The answers of one feedback database, for those who gave them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
+        self._metrics = metrics
 
     async def read(self, pointer: Pointer, user_id: str | None, feedback_id: str | None) -> OwnAnswer | None:
         """One's current answer, if there is one. Errors: `TokenGone`, `Invalid`."""
@@ -38,16 +40,18 @@ class OwnAnswers:
         if not user_id and not feedback_id:
             raise Invalid("Say which answer to take back: send `user_id`, or the `id` that it was kept with")
 
-        def work(db: Connection) -> Kept:
+        def work(db: Connection) -> Row:
             if (row := _find(db, claim(db, pointer), user_id, feedback_id)) is None or not db.execute(
                 TAKE, id=row["id"]
             ):
                 raise NotFound("There is no such answer through this feedback URL; it may have been taken back already")
             drop(db, row["id"], "retracted")
             give_back(db, row["grant_id"], row["grant_key"])
-            return Kept(row["id"], "retracted")
+            return row
 
-        return await self._database.write(work)
+        gone = await self._database.write(work)
+        self._metrics.answered(gone["key"], "retracted")
+        return Kept(gone["id"], "retracted")
 
 
 def _find(db: Connection, grant: Grant, user_id: str | None, feedback_id: str | None) -> Row | None:

@@ -26,7 +26,9 @@ from feedback.key_configs import KeyConfigs
 from feedback.keyring import KeyRing
 from feedback.links import Links
 from feedback.logs import RedactTokens
+from feedback.metrics import Metrics
 from feedback.one_time import OneTimeTokens
+from feedback.outbox import Endpoint
 from feedback.outcomes import Outcomes
 from feedback.own_answers import OwnAnswers
 from feedback.reading import Reading
@@ -38,6 +40,7 @@ from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
 from feedback.routes.reading import reading_router
 from feedback.routes.tokens import TokensHere
+from feedback.routes.watching import metrics_router, watching
 from feedback.routes.workflowai import workflowai_router
 from feedback.runs import KnownRuns, RunLookup
 from feedback.schema import Feedback
@@ -47,7 +50,7 @@ from feedback.settings import TOKEN_PATH, Settings, clean_url
 from feedback.stats import Statistics
 from feedback.store import FeedbackStore
 from feedback.tokens import Order, Tokens
-from feedback.webhooks import Webhook, Webhooks
+from feedback.webhooks import Webhooks
 
 ACCESS_LOG = "uvicorn.access"
 
@@ -70,7 +73,8 @@ class FeedbackPlugin(InitPlugin):
         run_token_expiry: timedelta = timedelta(days=30),
         api_keys: Collection[str] = (),
         serve_root_info: bool = True,
-        webhooks: Sequence[Webhook] = (),
+        serve_metrics: bool = True,
+        webhooks: Sequence[Endpoint] = (),
         links: Links = FOLLOWED,
         limits: Limits = GENEROUS,
     ) -> None:
@@ -79,8 +83,9 @@ class FeedbackPlugin(InitPlugin):
         `public_url` is the base of every URL that is handed out (by default the request's own address, in which the
         `X-Forwarded-*` headers count with `trust_forwarded`). `secret`, of at least 16 characters, makes the database
         alone useless for forging URLs; it must stay the same. `run_lookup` tells about a run, where something knows
-        of runs. `serve_root_info` is to be off where `/info` belongs to the app. `links` says what a GET does
-        and where pages may lead on to, `limits` how often anybody may answer and mint. Errors: `ValueError`.
+        of runs. `serve_root_info` and `serve_metrics` are to be off where `/info` and `/metrics` belong to the app.
+        `links` says what a GET does and where pages may lead on to, `limits` how often anybody may answer and mint.
+        Errors: `ValueError`.
         """
         if default_expiry <= timedelta(0):
             raise ValueError(f"default_expiry is {default_expiry}; URLs need some time to be used in")
@@ -90,22 +95,24 @@ class FeedbackPlugin(InitPlugin):
         self.runs = KnownRuns(run_lookup)
         self.database = database
         self.ring = KeyRing(database, secret)
-        self.tokens = Tokens(database, self.ring)
+        self.metrics = Metrics()
+        self.tokens = Tokens(database, self.ring, self.metrics)
         self.configs = KeyConfigs(database)
-        self.store = FeedbackStore(database, self.runs)
+        self.store = FeedbackStore(database, self.runs, self.metrics)
         self.reading = Reading(database)
         self.statistics = Statistics(database)
         self.erasure = Erasure(database)
-        self.webhooks = Webhooks(database, webhooks)
+        self.webhooks = Webhooks(database, webhooks, self.metrics)
         self.exports = Exports(database, self.reading, self.runs)
-        self.outcomes = Outcomes(database, SealedTokens(self.ring, "workflowai"), self.runs)
-        self.one_time = OneTimeTokens(database, SealedTokens(self.ring, "evalguard"), self.runs)
-        self.own_answers = OwnAnswers(database)
+        self.outcomes = Outcomes(database, SealedTokens(self.ring, "workflowai"), self.runs, self.metrics)
+        self.one_time = OneTimeTokens(database, SealedTokens(self.ring, "evalguard"), self.runs, self.metrics)
+        self.own_answers = OwnAnswers(database, self.metrics)
         families = [SealedTokens(self.ring, "workflowai"), SealedTokens(self.ring, "evalguard")]
         self.revocation = Revocation(database, self.tokens, families)
         self.api_keys = ApiKeys(api_keys)
         self._run_token_expiry = run_token_expiry
         self._serve_root_info = serve_root_info
+        self._serve_metrics = serve_metrics
 
     @property
     def client_info(self) -> dict[str, Any]:
@@ -124,9 +131,12 @@ class FeedbackPlugin(InitPlugin):
         app_config.route_handlers.append(keeping_router(self.erasure))
         app_config.route_handlers.append(evalguard_router(self._dependencies()))
         app_config.route_handlers.append(assets_router())
-        if self.api_keys.are_set:
-            own = app_config.route_handlers[before:]
-            app_config.route_handlers[before:] = [Router("/", route_handlers=own, guards=[self.api_keys.guard])]
+        if self._serve_metrics:
+            app_config.route_handlers.append(metrics_router(self.metrics_text))
+        own = app_config.route_handlers[before:]
+        guards = [self.api_keys.guard] if self.api_keys.are_set else []
+        watched = Router("/", route_handlers=own, guards=guards, middleware=[watching(self.metrics)])
+        app_config.route_handlers[before:] = [watched]
         app_config.plugins.append(JsonUnions())
         app_config.lifespan.append(self._lifespan)
         return app_config
@@ -221,6 +231,12 @@ class FeedbackPlugin(InitPlugin):
         It may be shown to anybody who may say how the run went. Errors: `Invalid` where the run is not a name.
         """
         return self.outcomes.token(run_id, self._run_token_expiry)
+
+    async def metrics_text(self) -> str:
+        """What this process does, and what waits in the database, in the Prometheus text format (0.0.4)."""
+        backlog = await self.webhooks.backlog()
+        self.metrics.found(backlog.waiting, backlog.given_up, backlog.oldest_seconds)
+        return self.metrics.text()
 
     async def answers_for_run(self, run_id: str) -> list[Feedback]:
         """All answers about the run, newest first."""

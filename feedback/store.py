@@ -21,6 +21,7 @@ from feedback.database import Connection, Database, Row
 from feedback.errors import Conflict, NotFound
 from feedback.key_configs import config_of_key
 from feedback.limits import parse_id
+from feedback.metrics import Metrics
 from feedback.outbox import put
 from feedback.rows import ABOUT, COLUMNS, PLACE, SAID, answer_row, checked, created_row, feedback_of, patched
 from feedback.runs import NOWHERE, KnownRuns
@@ -41,16 +42,18 @@ REMEMBER = f"""INSERT INTO feedback_history ({", ".join(COLUMNS)}, replaced_at, 
 SELECT {", ".join(COLUMNS)}, now_us(), CAST(:reason AS TEXT) FROM feedback WHERE id = :id"""
 REPLACED = (*ABOUT, *SAID, "grant_id", "grant_key", "idempotency")
 REPLACE = f"""UPDATE feedback SET {", ".join(f"{name} = :{name}" for name in REPLACED)},
-{", ".join(f"{name} = COALESCE(:{name}, {name})" for name in PLACE)}, modified_at = now_us() WHERE id = :id"""
+{", ".join(f"{name} = COALESCE(:{name}, {name})" for name in PLACE)}, modified_at = now_us(), review_status = NULL
+WHERE id = :id"""
 DELETE = "DELETE FROM feedback WHERE id = :id"
 
 
 class FeedbackStore:
     """The answers of one feedback database."""
 
-    def __init__(self, database: Database, runs: KnownRuns) -> None:
+    def __init__(self, database: Database, runs: KnownRuns, metrics: Metrics) -> None:
         self._database = database
         self._runs = runs
+        self._metrics = metrics
 
     async def submit(
         self, pointer: Pointer, submission: FeedbackSubmission, idempotency_key: str | None = None
@@ -60,18 +63,19 @@ class FeedbackStore:
         Errors: `TokenGone`, `Rejected` where the key's configuration does not allow it, `Conflict` where `id` is taken.
         """
 
-        def work(db: Connection, asked: dict[str, Any] | None = None) -> Kept | Grant:
+        def work(db: Connection, asked: dict[str, Any] | None = None) -> tuple[Grant, Kept | None]:
             grant = claim(db, pointer)
             place = {name: getattr(grant, name) for name in PLACE} if grant.assistant_id else asked
             if place is None and self._runs.are_known:
-                return grant  # what nobody knew at the minting is asked outside: a unit of work waits for nobody
-            return keep_answer(db, grant, submission, idempotency_key, place or structs.asdict(NOWHERE))
+                return grant, None  # what nobody knew at the minting is asked outside: a unit of work waits for nobody
+            return grant, keep_answer(db, grant, submission, idempotency_key, place or structs.asdict(NOWHERE))
 
-        kept = await self._database.write(work)
-        if isinstance(kept, Grant):
-            asked = structs.asdict(await self._runs.place(kept.run_id))
-            kept = await self._database.write(lambda db: work(db, asked))
-        assert isinstance(kept, Kept)
+        grant, kept = await self._database.write(work)
+        if kept is None:
+            asked = structs.asdict(await self._runs.place(grant.run_id))
+            grant, kept = await self._database.write(lambda db: work(db, asked))
+        assert kept is not None
+        self._metrics.answered(grant.key, kept.status)
         return kept
 
     async def create(self, feedback: FeedbackCreate, idempotency_key: str | None = None) -> Feedback:
@@ -81,12 +85,15 @@ class FeedbackStore:
         if own := feedback.feedback_config or feedback.feedback_config_js:
             own.validate()
 
-        def work(db: Connection) -> Row | None:
+        def work(db: Connection) -> tuple[Kept, Row | None]:
             columns = checked(feedback, config_of_key(db, feedback.key, own))
-            return db.one(BY_ID, id=_keep(db, answer | columns, update=feedback.id is not None).id)
+            kept = _keep(db, answer | columns, update=feedback.id is not None)
+            return kept, db.one(BY_ID, id=kept.id)
 
-        if (row := await self._database.write(work)) is None:
+        kept, row = await self._database.write(work)
+        if row is None:
             raise Conflict("The feedback was deleted by another request at the same time; send it again")
+        self._metrics.answered(feedback.key, kept.status)
         return feedback_of(row)
 
     async def get(self, feedback_id: str) -> Feedback:
@@ -100,26 +107,30 @@ class FeedbackStore:
         """The answer after the change; `NotFound` where there is none."""
         name = parse_id("feedback_id", feedback_id)
 
-        def work(db: Connection) -> Row | None:
+        def work(db: Connection) -> tuple[bool, Row | None]:
             if not db.execute(TAKE, id=name) or (row := db.one(BY_ID, id=name)) is None:
-                return None
-            _replace(db, row, {**row, **patched(row, patch, _config_of(db, row, patch))}, "updated")
-            return db.one(BY_ID, id=name)
+                return False, None
+            changed = _replace(db, row, {**row, **patched(row, patch, _config_of(db, row, patch))}, "updated")
+            return changed, db.one(BY_ID, id=name)
 
-        if (row := await self._database.write(work)) is None:
+        changed, row = await self._database.write(work)
+        if row is None:
             raise _missing(feedback_id)
+        self._metrics.answered(row["key"], "updated" if changed else "unchanged")
         return feedback_of(row)
 
     async def delete(self, feedback_id: str) -> None:
         """The answer is in the history only; `NotFound` where there was none."""
         name = parse_id("feedback_id", feedback_id)
 
-        def work(db: Connection) -> int:
+        def work(db: Connection) -> Row | None:
             db.execute(TAKE, id=name)
-            return drop(db, name, "deleted")
+            row = db.one(BY_ID, id=name)
+            return row if row and drop(db, name, "deleted") else None
 
-        if not await self._database.write(work):
+        if (row := await self._database.write(work)) is None:
             raise _missing(feedback_id)
+        self._metrics.answered(row["key"], "deleted")
 
     async def open(self, pointer: Pointer) -> Grant:
         """What the token's holder may do now, with its key's configuration where it has none. Errors: `TokenGone`."""
@@ -138,17 +149,19 @@ class FeedbackStore:
         """
         name = parse_id("undo", feedback_id)
 
-        def work(db: Connection) -> None:
+        def work(db: Connection) -> str | None:
             grant = claim(db, pointer)
             db.execute(TAKE, id=name)
             if (row := db.one(BY_ID, id=name)) is None:
-                return
+                return None
             if (row["grant_id"], row["grant_key"]) != (grant.id, grant.place):
                 raise _missing(name)
             drop(db, name, "retracted")
             give_back(db, grant.id, grant.place)
+            return grant.key
 
-        await self._database.write(work)
+        if (key := await self._database.write(work)) is not None:
+            self._metrics.answered(key, "retracted")
 
     async def search(self, wanted: FeedbackSearch) -> list[Feedback]:
         """The answers that fit, newest first."""

@@ -21,6 +21,7 @@ from feedback.database import Connection, Database, Row
 from feedback.errors import TokenExpired, TokenGone, TokenRevoked, TokenUsed
 from feedback.keyring import KeyRing
 from feedback.limits import MAX_KEY, check_name, from_micros, run_name, to_micros
+from feedback.metrics import Metrics
 from feedback.runs import NOWHERE, RunPlace
 
 KEYS_PER_GRANT = 256
@@ -104,9 +105,10 @@ class Grant(Struct):
 class Tokens:
     """Mints, opens and lists tokens. The ring must be loaded."""
 
-    def __init__(self, database: Database, ring: KeyRing) -> None:
+    def __init__(self, database: Database, ring: KeyRing, metrics: Metrics) -> None:
         self._database = database
         self._ring = ring
+        self._metrics = metrics
 
     async def mint(self, orders: Sequence[Order]) -> list[Token]:
         """Tokens for each order's keys, in order. One unit of work: durable, and all of them or none.
@@ -120,6 +122,7 @@ class Tokens:
         tokens: list[Token] = []
         for order, salt, row in zip(grants, salts, written, strict=True):
             tokens += await self._seal_all(row, salt, order.keys, _micros(order.expires_at))
+        self._metrics.minted("presigned", len(tokens))
         return tokens
 
     async def issued(self, run_id: str, limit: int, offset: int) -> list[Token]:

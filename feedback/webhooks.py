@@ -27,7 +27,8 @@ import httpx
 from msgspec import Struct
 
 from feedback.database import Connection, Database, Row
-from feedback.outbox import Endpoint
+from feedback.metrics import Metrics
+from feedback.outbox import EVALUATIONS, Endpoint
 
 logger = logging.getLogger("feedback")
 
@@ -51,6 +52,9 @@ SET attempts = attempts + 1, due_at = now_us() + :wait, leased_until = 0, error 
 WHERE id = :id AND webhook = :webhook AND lease = :lease"""
 GIVE_UP = """UPDATE feedback_outbox SET attempts = attempts + 1, given_up_at = now_us(), error = :error
 WHERE id = :id AND webhook = :webhook AND lease = :lease"""
+BACKLOG = """SELECT COUNT(*) - COUNT(given_up_at) AS waiting, COUNT(given_up_at) AS given_up,
+    COALESCE(now_us() - MIN(CASE WHEN given_up_at IS NULL THEN created_at END), 0) AS oldest
+FROM feedback_outbox"""
 ENABLE = """INSERT INTO feedback_webhook (id, url) VALUES (:id, :url)
 ON CONFLICT (id) DO UPDATE SET disabled_at = NULL"""
 
@@ -108,11 +112,21 @@ class Webhook(Struct, frozen=True):
         return None if answer.is_success else str(answer.status_code)
 
 
+class Backlog(Struct):
+    """Messages in the outbox: that wait to be delivered or tried again, and that were given up."""
+
+    waiting: int
+    given_up: int
+    oldest_seconds: float
+    """For how long the oldest of those that wait does; 0 where none waits."""
+
+
 class Webhooks:
     """Delivers the messages of one feedback database to its endpoints; every process is given the same ones."""
 
-    def __init__(self, database: Database, endpoints: Sequence[Endpoint] = ()) -> None:
+    def __init__(self, database: Database, endpoints: Sequence[Endpoint] = (), metrics: Metrics | None = None) -> None:
         self._database = database
+        self._metrics = metrics or Metrics()
         self._endpoints = {endpoint.id: endpoint for endpoint in endpoints}
         self.look_seconds = LOOK_SECONDS
         self.retries: Sequence[float] = RETRIES
@@ -128,6 +142,11 @@ class Webhooks:
                 db.execute(ENABLE, id=endpoint.id, url=endpoint.url)
 
         await self._database.write(work)
+
+    async def backlog(self) -> Backlog:
+        """What lies in the outbox now."""
+        row = await self._database.read(lambda db: db.one(BACKLOG))
+        return Backlog(row["waiting"], row["given_up"], row["oldest"] / SECOND) if row else Backlog(0, 0, 0.0)
 
     async def serve(self) -> None:
         """Deliver what is due, again and again, until cancelled."""
@@ -154,12 +173,16 @@ class Webhooks:
         named = {"id": row["id"], "webhook": row["webhook"], "lease": lease}
         endpoint = self._endpoints.get(row["webhook"])
         error = "the endpoint is configured no more" if endpoint is None else await endpoint.send(client, row)
+        to = EVALUATIONS if row["webhook"] == EVALUATIONS else "webhook"
         if error is None:
+            self._metrics.delivered(to, "taken")
             await self._database.write(lambda db: db.execute(TAKEN, **named))
         elif endpoint is None or error == "410" or row["attempts"] >= len(self.retries):
+            self._metrics.delivered(to, "given_up")
             logger.warning("webhook message %s was given up: %s", row["id"], error)
             await self._database.write(lambda db: _give_up(db, named, str(error)))
         else:
+            self._metrics.delivered(to, "refused")
             wait = int(self.retries[row["attempts"]] * random.uniform(1, 1.2) * SECOND)
             await self._database.write(lambda db: db.execute(AGAIN, **named, wait=wait, error=error))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.types import ExceptionHandlersMap
+from litestar.types import ExceptionHandlersMap, Scope
 
 from feedback.errors import TooMany
 from feedback.logs import redact
@@ -16,12 +16,13 @@ from feedback.routes.pages import failure
 
 logger = logging.getLogger("feedback")
 
+REFUSAL = "feedback_refusal"
+"""Where the request's state holds the code of its refusal."""
+
 
 def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """The one answer to every failure of the feedback routes; what nobody expected is logged, and says nothing."""
-    status, detail, code = _told(error)
-    if status == 500:
-        logger.error("%s %s failed", request.method, redact(request.scope["path"]), exc_info=error)
+    status, detail, code = _seen(request, error)
     on_token = bool(request.route_handler.opt.get("feedback_token_route"))
     page = failure(request, status, detail) if on_token else None
     headers = dict(TOKEN_HEADERS) if on_token else {}
@@ -35,6 +36,20 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
     return Response(
         {"detail": detail, "code": code}, status_code=status, headers=headers, media_type="application/json"
     )
+
+
+def refusal(scope: Scope) -> str:
+    """The code that the request was refused with."""
+    return str(scope["state"].get(REFUSAL, "other"))
+
+
+def _seen(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str]:
+    """Status, message and code of the failure, which is logged where nobody expected it."""
+    status, detail, code = _told(error)
+    request.scope["state"][REFUSAL] = code
+    if status == 500:
+        logger.error("%s %s failed", request.method, redact(request.scope["path"]), exc_info=error)
+    return status, detail, code
 
 
 def _told(error: Exception) -> tuple[int, str, str]:
@@ -63,9 +78,7 @@ def _problems(error: ValidationException) -> str:
 
 def told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str, dict[str, str]]:
     """Status, message, code and headers of the answer to a failure, for dialects that have bodies of their own."""
-    status, detail, code = _told(error)
-    if status == 500:
-        logger.error("%s %s failed", request.method, redact(request.scope["path"]), exc_info=error)
+    status, detail, code = _seen(request, error)
     headers = dict(TOKEN_HEADERS) if request.route_handler.opt.get("feedback_token_route") else {}
     if (seconds := getattr(error, "retry_after", None)) is not None:
         headers["Retry-After"] = str(seconds)

@@ -126,6 +126,7 @@ async function* followed(base, address, first, options, lastEventId) {
       isStarted = true;
       options.onConnection?.("open");
       for await (const part of events(connection.chunks(response))) {
+        signal?.throwIfAborted();
         failures = 0;
         if (part.id) lastEventId = part.id;
         if (part.event === "end") return;

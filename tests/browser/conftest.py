@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin
+from tests.browser.site import Site, site_served
 from tests.feedback.conftest import serving
 
 ARGUMENTS = [
@@ -77,3 +79,19 @@ def feedback_server(tmp_path: Path) -> Iterator[str]:
     database = open_database(f"sqlite:///{tmp_path / 'feedback.db'}")
     with serving(Litestar(plugins=[FeedbackPlugin(database)])) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """A web site of another origin than the servers'."""
+    with site_served() as site:
+        yield site
+
+
+def eventually(found: Callable[[], Any]) -> Any:
+    """What `found` finds, as soon as it finds anything: what a page has sent on its way out comes when it comes."""
+    deadline = time.monotonic() + 20
+    while not (it := found()):
+        assert time.monotonic() < deadline, "nothing came"
+        time.sleep(0.05)
+    return it

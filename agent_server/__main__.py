@@ -69,9 +69,15 @@ def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:
             assistant_version=record.assistant_version,
             input=msgspec.json.decode(record.kwargs.input),
             output=msgspec.json.decode(record.output) if record.output else None,
+            trace_parent=_trace_parent(record),
         )
 
     return look_up
+
+
+def _trace_parent(record: Record) -> str | None:
+    parent = msgspec.json.decode(record.run.metadata).get("traceparent")
+    return parent if isinstance(parent, str) else None
 
 
 def app() -> ASGIApp:

@@ -11,6 +11,7 @@ from litestar.params import FromQuery, JSONBody
 from agent_server.config import Config
 from agent_server.errors import Invalid
 from agent_server.routes.base_url import base_url
+from agent_server.routes.tracing import traced
 from agent_server.runs.runs import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel
 
@@ -28,7 +29,7 @@ async def create_run_batch(
     """Start runs in the background, each on a thread of its own: all of them, or none."""
     if not 1 <= len(data) <= MOST:
         raise Invalid(f"The batch has {len(data)} runs; send from 1 to {MOST}")
-    return await runs.create_many(data, base_url(request, server_config))
+    return await runs.create_many([traced(one, request) for one in data], base_url(request, server_config))
 
 
 @post("/runs/cancel", tags=["runs"], status_code=204)

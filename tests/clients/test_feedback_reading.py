@@ -45,6 +45,21 @@ def test_answer_to_a_stateless_run_knows_its_assistant_though_the_run_is_gone(ex
     assert answer["assistant_version"] == 1
 
 
+def test_answer_belongs_to_the_trace_of_the_request_that_created_its_run(example: ServerProcess) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    body = {"assistant_id": "agent", "input": ASKED, "feedback_keys": ["liked"]}
+    headers = {"traceparent": parent}
+    urls = httpx.post(f"{example.url}/runs/wait", json=body, headers=headers, timeout=60).json()["__feedback__"]
+    httpx.post(urls["liked"], json={"score": 1}).raise_for_status()
+    thread = httpx.post(f"{example.url}/threads", json={}).json()["thread_id"]
+    made = httpx.post(
+        f"{example.url}/threads/{thread}/runs", json=body | {"metadata": {"a": 1}}, headers=headers
+    ).json()
+    assert (made["metadata"]["a"], made["metadata"]["traceparent"]) == (1, parent)
+    newest = found(example, "search", key="liked").json()["feedback"][0]
+    assert newest["trace_parent"] == parent
+
+
 def test_training_sets_hold_what_was_said(example: ServerProcess) -> None:
     with get_sync_client(url=example.url, api_key="any") as agents:
         thread = agents.threads.create()["thread_id"]

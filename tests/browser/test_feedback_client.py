@@ -33,10 +33,10 @@ def opened(visit: Visit, site: Site) -> Opened:
 
     @contextmanager
     def opening(server: str) -> Iterator[Page]:
-        script = f"window.client = await import('{server}/feedback/feedback-client.js')"
+        script = f"window.client = await import('{server}/feedback/feedback-client.js'); document.body.id = 'ready'"
         url = site.page("", script=script, trusted=server)
         with visit(url, script=True, complaints=(LOST, "Failed to load resource", server)) as page:
-            page.wait_for_function("window.client")
+            page.locator("#ready").wait_for()
             yield page
 
     return opening
@@ -144,7 +144,7 @@ def test_subject_of_a_browser_stays_the_same(feedback_server: str, opened: Opene
     with opened(feedback_server) as page:
         name = page.evaluate("client.browserSubject()")
         page.reload()
-        page.wait_for_function("window.client")
+        page.locator("#ready").wait_for()
         assert name.startswith("anonymous-")
         assert page.evaluate("client.browserSubject()") == name
 

@@ -1,0 +1,9 @@
+"""The command line of feedback: `list`, `stats`, `export`, `erase` and `keys`, as a group that a program mounts.
+
+Tables are for people, `--json` for programs; how long work gets on is told on the error output. All of it works
+while servers run on the same database.
+"""
+
+from feedback.cli.group import feedback_commands
+
+__all__ = ["feedback_commands"]

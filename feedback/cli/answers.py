@@ -1,0 +1,116 @@
+"""`list`, `export` and `erase`: the answers themselves."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+import click
+
+from feedback.cli.output import JSON_OPTION, done, echo_json, printable, progress, table
+from feedback.cli.querying import Do, query_of, querying
+from feedback.erasure import Erased
+from feedback.export import FORMATS, Format
+from feedback.plugin import FeedbackPlugin
+from feedback.reading import MAX_PAGE
+from feedback.schema import Feedback
+
+
+@click.command("list")
+@querying
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
+@JSON_OPTION
+@click.pass_obj
+def list_answers(do: Do, /, limit: int, as_json: bool, **given: Any) -> None:
+    """List answers, newest first."""
+
+    async def work(service: FeedbackPlugin) -> None:
+        found: list[Feedback] = []
+        cursor = None
+        while len(found) < limit:
+            page = await service.reading.page(query_of(given), min(MAX_PAGE, limit - len(found)), cursor)
+            found += page.feedback
+            if (cursor := page.next_cursor) is None:
+                break
+        if as_json:
+            echo_json(found)
+        else:
+            table(("time", "key", "score", "value", "who", "run", "comment"), [_answer_cells(one) for one in found])
+
+    do(work)
+
+
+def _answer_cells(answer: Feedback) -> tuple[Any, ...]:
+    source = answer.feedback_source
+    run = answer.run_id or answer.run_name
+    return (
+        answer.created_at[:19],
+        answer.key,
+        answer.score,
+        answer.value,
+        source.user_id or source.type,
+        run,
+        answer.comment,
+    )
+
+
+@click.command()
+@querying
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="jsonl", help="What to write: jsonl, if not said."
+)
+@click.option("-o", "--output", type=click.File("wb", atomic=True), default="-", help="The file.")
+@click.pass_obj
+def export(do: Do, /, form: Format, output: BinaryIO, **given: Any) -> None:
+    """Write all answers that fit: a table, lines of JSON, or a training set (kto, dpo, sft) as TRL takes it."""
+    told = [0, 0]
+
+    def tell(read: int, written: int) -> None:
+        told[:] = read, written
+        progress(f"{read:,} answers read, {written:,} written")
+
+    async def work(service: FeedbackPlugin) -> None:
+        async for part in service.exports.stream(query_of(given), form, tell):
+            output.write(part)
+        output.flush()
+
+    do(work)
+    left = (
+        f", {told[0] - told[1]:,} left out: their run is gone, or says nothing to learn from"
+        if told[0] > told[1]
+        else ""
+    )
+    done(f"{told[1]:,} answers written{left}")
+
+
+@click.command()
+@click.option("--subject", help="All that this person (user_id) answered.")
+@click.option("--run", "run_id", help="All answers about this run; its URLs take no more.")
+@click.option("--thread", help="All answers about this thread's runs; their URLs take no more.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@JSON_OPTION
+@click.pass_obj
+def erase(do: Do, /, subject: str | None, run_id: str | None, thread: str | None, yes: bool, as_json: bool) -> None:
+    """Erase answers for good, with their history."""
+    named = {name: value for name, value in (("subject", subject), ("run", run_id), ("thread", thread)) if value}
+    if len(named) != 1:
+        raise click.UsageError("Name one of --subject, --run and --thread")
+    [(kind, name)] = named.items()
+    if not yes:
+        click.confirm(f"Erase all answers of {kind} {printable(name)}, for good?", abort=True, err=True)
+
+    async def work(service: FeedbackPlugin) -> None:
+        ways = {
+            "subject": service.erasure.of_subject,
+            "run": service.erasure.of_run,
+            "thread": service.erasure.of_thread,
+        }
+        erased = await ways[kind](name, lambda so_far: progress(_erased(so_far)))
+        done(_erased(erased))
+        if as_json:
+            echo_json(erased)
+
+    do(work)
+
+
+def _erased(erased: Erased) -> str:
+    return f"{erased.answers:,} answers, {erased.history:,} earlier ones and {erased.grants:,} grants of URLs erased"

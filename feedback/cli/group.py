@@ -1,0 +1,48 @@
+"""The group `feedback`, which a program mounts among its own commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import click
+
+from feedback.cli.answers import erase, export, list_answers
+from feedback.cli.counts import stats
+from feedback.cli.querying import Work
+from feedback.cli.ring import keys
+from feedback.plugin import FeedbackPlugin
+
+Open = Callable[[Path | None, Path | None], AbstractAsyncContextManager[FeedbackPlugin]]
+"""Opens the service of a configuration file and a data directory, where the command line names them."""
+
+
+def feedback_commands(open_service: Open) -> click.Group:
+    """The group `feedback`, whose commands work with the service that `open_service` opens."""
+
+    @click.group("feedback")
+    @click.option("--config", "config", type=click.Path(dir_okay=False, path_type=Path), help="The configuration file.")
+    @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where the SQLite files are.")
+    @click.pass_context
+    def group(context: click.Context, config: Path | None, data_dir: Path | None) -> None:
+        """Read, count, export and erase what people answered, also while a server runs."""
+        context.obj = lambda work: _run(open_service(config, data_dir), work)
+
+    for command in (list_answers, stats, export, erase, keys):
+        group.add_command(command)
+    return group
+
+
+def _run(service: AbstractAsyncContextManager[FeedbackPlugin], work: Work) -> None:
+    async def inside() -> None:
+        async with service as plugin:
+            await work(plugin)
+
+    try:
+        asyncio.run(inside())
+    except Exception as error:  # those that say whose fault they are; any other is a bug, and shown as one
+        if not hasattr(error, "status_code"):
+            raise
+        raise click.ClickException(str(error)) from None

@@ -1,0 +1,63 @@
+"""Output: tables for people, JSON for programs, and how long work gets on, on the error output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+
+WIDEST = 60
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="JSON for programs, instead of a table.")
+
+
+def echo_json(value: Any) -> None:
+    """JSON for programs, on the standard output."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = "No answers fit.") -> None:
+    """Columns side by side, without what would move the cursor or colour the screen; `nothing` where there is no row."""
+    cells = [list(head), *([printable(_shown(value)) for value in row] for row in rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
+    for row in cells:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if len(cells) == 1:
+        click.echo(nothing, err=True)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def printable(text: str) -> str:
+    """The text on one line of a table."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return shown if len(shown) <= WIDEST else shown[: WIDEST - 1] + "…"
+
+
+def number(value: float | None) -> str:
+    """A number in three digits."""
+    return "" if value is None else f"{value:.3g}"
+
+
+def percent(share: float | None) -> str:
+    """A share as people read it."""
+    return "" if share is None else f"{share:.1%}"
+
+
+def progress(text: str) -> None:
+    """How far work is, in the place of what was told before; nothing where nobody watches."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+
+
+def done(text: str) -> None:
+    """What work came to, on the error output."""
+    click.echo(f"\r\x1b[K{text}" if sys.stderr.isatty() else text, err=True)

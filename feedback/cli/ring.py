@@ -1,0 +1,51 @@
+"""`keys`: the keys that seal feedback URLs."""
+
+from __future__ import annotations
+
+import click
+
+from feedback.cli.output import JSON_OPTION, echo_json, table
+from feedback.cli.querying import Do
+from feedback.limits import from_micros
+from feedback.plugin import FeedbackPlugin
+
+
+@click.group()
+def keys() -> None:
+    """The keys that seal feedback URLs."""
+
+
+@keys.command("list")
+@JSON_OPTION
+@click.pass_obj
+def list_keys(do: Do, /, as_json: bool) -> None:
+    """List the keys, newest first, and how many grants of URLs each has sealed that are not over yet."""
+
+    async def work(service: FeedbackPlugin) -> None:
+        rows = await service.ring.listed()
+        found = [{**row, "created_at": from_micros(row["created_at"])} for row in rows]
+        if as_json:
+            echo_json(found)
+        else:
+            table(("number", "made", "living grants", ""), [
+                (one["number"], one["created_at"][:19], one["living_grants"], "" if at else "seals new URLs")
+                for at, one in enumerate(found)
+            ])  # fmt: skip
+
+    do(work)
+
+
+@keys.command("rotate")
+@JSON_OPTION
+@click.pass_obj
+def rotate_keys(do: Do, /, as_json: bool) -> None:
+    """Make a new key, which seals URLs from now on. URLs of older keys live on until they expire."""
+
+    async def work(service: FeedbackPlugin) -> None:
+        number = await service.ring.rotate()
+        if as_json:
+            echo_json({"number": number})
+        else:
+            click.echo(f"Key {number} seals new URLs from now on. Those of older keys stay good until they expire.")
+
+    do(work)

@@ -22,6 +22,7 @@ from agent_server.broker import MemoryBroker
 from agent_server.config import Config, ConfigError
 from agent_server.database import open_database
 from agent_server.errors import AgentServerError, Invalid, NotFound
+from agent_server.garbage import freezing_once_started
 from agent_server.logs import configure_logs
 from agent_server.runs.records import Record
 from agent_server.runs.runs import Runs
@@ -85,7 +86,8 @@ def app() -> ASGIApp:
     try:
         config = _load()
         configure_logs(config.log_format, config.log_level)
-        return telling_startup_failures(build(config), (ConfigError, AgentServerError, FeedbackError))
+        server = freezing_once_started(build(config))
+        return telling_startup_failures(server, (ConfigError, AgentServerError, FeedbackError))
     except ValueError as error:
         raise SystemExit(f"Error: {error}") from None
 

@@ -90,9 +90,11 @@ def run_name(field: str, text: str) -> str:
     return parse_id(field, text) if is_id(text) else check_name(field, text)
 
 
-def parse_time(field: str, text: str) -> datetime:
-    """`text` as an aware time; one without a zone is UTC."""
+def parse_time(field: str, text: str | float) -> datetime:
+    """`text` as an aware time; one without a zone is UTC. A number is JavaScript's: milliseconds since 1970."""
     try:
+        if not isinstance(text, str):
+            return EPOCH + timedelta(milliseconds=text)
         time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):

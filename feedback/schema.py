@@ -175,7 +175,7 @@ class FeedbackCreate(Struct):
     run_id: str | None = None
     trace_id: str | None = None
     session_id: str | None = None
-    start_time: str | None = None
+    start_time: str | int | float | None = None
     created_at: str | None = None
     score: Score = None
     value: Value = None

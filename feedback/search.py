@@ -26,6 +26,8 @@ class FeedbackSearch(Struct):
     level: Literal["run", "session"] | None = None
     min_created_at: str | None = None
     max_created_at: str | None = None
+    comparative_experiment_id: str | None = None
+    feedback_thread_id: str | None = None
     limit: int = MAX_LIMIT
     offset: int = 0
 
@@ -48,6 +50,10 @@ class FeedbackSearch(Struct):
     def _of_run(self) -> bool | None:
         return None if self.level is None else self.level == "run"
 
+    def _one(self, field: str) -> list[str]:
+        text: str | None = getattr(self, field)
+        return [] if text is None else [run_name(field, text)]
+
     def _choices(self) -> dict[str, list[str]]:
         choices = {
             "run_id": [run_name("run", name) for name in self.run or ()],
@@ -55,6 +61,8 @@ class FeedbackSearch(Struct):
             "key": [check_name("key", name) for name in self.key or ()],
             "subject": [check_name("user", name) for name in self.user or ()],
             "source": [check_name("source", source_name(name)) for name in self.source or ()],
+            "comparative_experiment_id": self._one("comparative_experiment_id"),
+            "thread_id": self._one("feedback_thread_id"),
         }
         for column, names in choices.items():
             if len(names) > MAX_NAMES:

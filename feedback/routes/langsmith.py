@@ -74,6 +74,8 @@ async def list_feedback(
     level: FromQuery[Literal["run", "session"] | None] = None,
     min_created_at: FromQuery[str | None] = None,
     max_created_at: FromQuery[str | None] = None,
+    comparative_experiment_id: FromQuery[str | None] = None,
+    feedback_thread_id: Annotated[str | None, QueryParameter(description="The thread of the answers' runs")] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = MAX_LIMIT,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[Feedback]:
@@ -81,7 +83,7 @@ async def list_feedback(
     return await feedback_store.search(
         FeedbackSearch(
             run, key, feedback_source, session, user, has_comment, has_score, level,
-            min_created_at, max_created_at, limit, offset,
+            min_created_at, max_created_at, comparative_experiment_id, feedback_thread_id, limit, offset,
         )
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from langsmith import AsyncClient, Client
@@ -81,8 +82,8 @@ def test_more_tokens_than_one_page_are_all_listed_once(langsmith: Client, run_id
 
 
 def test_config_of_the_token_is_enforced(langsmith: Client, run_id: str) -> None:
-    config = {"type": "continuous", "min": 1, "max": 5}
-    token = langsmith.create_presigned_feedback_token(run_id, "stars", feedback_config=config)  # type: ignore[arg-type]
+    config: Any = {"type": "continuous", "min": 1, "max": 5}
+    token = langsmith.create_presigned_feedback_token(run_id, "stars", feedback_config=config)
     with pytest.raises(LangSmithError, match="from 1 to 5"):
         langsmith.create_feedback_from_token(token.id, score=6)
     langsmith.create_feedback_from_token(token.id, score=5)
@@ -147,3 +148,42 @@ async def test_async_client_mints_answers_and_reads(api_url: str, run_id: str) -
         assert (await langsmith.read_feedback(listed.id)).score is True
         await langsmith.delete_feedback(listed.id)
         assert len([feedback async for feedback in langsmith.list_feedback(run_ids=[run_id])]) == 1
+
+
+async def test_async_client_sets_expiry_and_config_of_a_token(server: str, run_id: str) -> None:
+    config: Any = {"type": "categorical", "categories": [{"value": 1, "label": "yes"}, {"value": 0, "label": "no"}]}
+    until = datetime.datetime(2040, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    async with AsyncClient(api_url=server, api_key="any") as langsmith:
+        token = await langsmith.create_presigned_feedback_token(
+            run_id, "k", expiration=until, feedback_config=config, feedback_id=uuid.uuid4()
+        )
+        assert token.expires_at == until
+        with pytest.raises(LangSmithError, match="one of 1"):
+            await langsmith.create_feedback_from_token(token.url, score=2)
+        await langsmith.create_feedback_from_token(token.url, value="yes")
+        [listed] = [feedback async for feedback in langsmith.list_feedback(run_ids=[run_id])]
+        assert (listed.score, listed.value) == (1, "yes")
+
+
+async def test_async_client_creates_lists_changes_and_deletes_configs(server: str) -> None:
+    categories: Any = [{"value": number, "label": label} for number, label in enumerate("abc")]
+    async with AsyncClient(api_url=server, api_key="any") as langsmith:
+        made = await langsmith.create_feedback_config(
+            "topics", feedback_config={"type": "categorical", "categories": categories[:2]}
+        )
+        changed = await langsmith.update_feedback_config("topics", is_lower_score_better=True)
+        assert (changed.id, changed.is_lower_score_better) == (made.id, True)
+        more = await langsmith.add_feedback_categories("topics", categories[2:])
+        less = await langsmith.remove_feedback_categories("topics", [0])
+        shown = [[one["label"] for one in config.feedback_config["categories"] or []] for config in (more, less)]
+        assert shown == [["a", "b", "c"], ["b", "c"]]
+        assert [one.id async for one in langsmith.list_feedback_configs(name_contains="top")] == [made.id]
+        await langsmith.delete_feedback_config("topics")
+        assert [one async for one in langsmith.list_feedback_configs()] == []
+
+
+def test_workspace_of_the_client_is_no_hindrance(server: str, run_id: str) -> None:
+    langsmith = Client(api_url=server, api_key="any", workspace_id=str(uuid.uuid4()), auto_batch_tracing=False)
+    tokens = list(langsmith.create_presigned_feedback_tokens(run_id, ["a", "b"]))
+    assert [token.id for token in langsmith.list_presigned_feedback_tokens(run_id)] == [token.id for token in tokens]
+    langsmith.close()

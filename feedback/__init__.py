@@ -3,6 +3,7 @@
 A Litestar plugin that LangSmith's own clients talk to.
 """
 
+from feedback.alerts import AlertRule, alert_rules
 from feedback.errors import FeedbackError
 from feedback.gate import Limits
 from feedback.links import Links
@@ -13,6 +14,7 @@ from feedback.throttle import RateLimit
 from feedback.webhooks import Webhook
 
 __all__ = [
+    "AlertRule",
     "Feedback",
     "FeedbackConfig",
     "FeedbackError",
@@ -24,4 +26,5 @@ __all__ = [
     "RunFacts",
     "RunLookup",
     "Webhook",
+    "alert_rules",
 ]

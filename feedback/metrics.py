@@ -8,6 +8,8 @@ not worth an own attempt. The registry is the plugin's own, so that two in one p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -42,6 +44,7 @@ class Metrics:
         self._outbox = Gauge(
             "feedback_outbox_messages", "Messages that are not delivered yet", ["state"], registry=here
         )
+        self._firing = Gauge("feedback_alerts_firing", "Alerts that fire now, by rule", ["rule"], registry=here)
         self._oldest = Gauge("feedback_outbox_oldest_seconds", "Age of the oldest message that waits", registry=here)
 
     def minted(self, family: str, count: int) -> None:
@@ -73,6 +76,11 @@ class Metrics:
         self._outbox.labels("waiting").set(waiting)
         self._outbox.labels("given_up").set(given_up)
         self._oldest.set(oldest_seconds)
+
+    def alerts(self, firing: Mapping[str, int]) -> None:
+        """So many alerts of each rule fire now."""
+        for rule, count in firing.items():
+            self._firing.labels(rule).set(count)
 
     def text(self) -> str:
         """All of it in the Prometheus text format, version 0.0.4."""

@@ -17,6 +17,7 @@ from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
+from feedback.alerts import AlertRule, Alerts
 from feedback.api_keys import ApiKeys
 from feedback.database import Database
 from feedback.erasure import Erasure
@@ -75,6 +76,7 @@ class FeedbackPlugin(InitPlugin):
         serve_root_info: bool = True,
         serve_metrics: bool = True,
         webhooks: Sequence[Endpoint] = (),
+        alerts: Sequence[AlertRule] = (),
         links: Links = FOLLOWED,
         limits: Limits = GENEROUS,
     ) -> None:
@@ -85,7 +87,7 @@ class FeedbackPlugin(InitPlugin):
         alone useless for forging URLs; it must stay the same. `run_lookup` tells about a run, where something knows
         of runs. `serve_root_info` and `serve_metrics` are to be off where `/info` and `/metrics` belong to the app.
         `links` says what a GET does and where pages may lead on to, `limits` how often anybody may answer and mint.
-        Errors: `ValueError`.
+        `alerts` are the rules by which webhooks are told of bad answers. Errors: `ValueError`.
         """
         if default_expiry <= timedelta(0):
             raise ValueError(f"default_expiry is {default_expiry}; URLs need some time to be used in")
@@ -101,6 +103,7 @@ class FeedbackPlugin(InitPlugin):
         self.store = FeedbackStore(database, self.runs, self.metrics)
         self.reading = Reading(database)
         self.statistics = Statistics(database)
+        self.alerts = Alerts(database, self.statistics, alerts)
         self.erasure = Erasure(database)
         self.webhooks = Webhooks(database, webhooks, self.metrics)
         self.exports = Exports(database, self.reading, self.runs)
@@ -188,7 +191,13 @@ class FeedbackPlugin(InitPlugin):
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
         async with self.opened():
             await self.webhooks.register()
-            chores = [asyncio.create_task(chore) for chore in (self.erasure.keep_sweeping(), self.webhooks.serve())]
+            work = (
+                self.erasure.keep_sweeping(),
+                self.webhooks.serve(),
+                self.webhooks.keep_forgetting(),
+                self.alerts.keep_looking(),
+            )
+            chores = [asyncio.create_task(chore) for chore in work]
             try:
                 yield
             finally:
@@ -236,6 +245,7 @@ class FeedbackPlugin(InitPlugin):
         """What this process does, and what waits in the database, in the Prometheus text format (0.0.4)."""
         backlog = await self.webhooks.backlog()
         self.metrics.found(backlog.waiting, backlog.given_up, backlog.oldest_seconds)
+        self.metrics.alerts({str(rule): 0 for rule in self.alerts.rules} | await self.alerts.firing())
         return self.metrics.text()
 
     async def answers_for_run(self, run_id: str) -> list[Feedback]:

@@ -24,9 +24,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
+import msgspec
 from msgspec import Struct
 
 from feedback.database import Connection, Database, Row
+from feedback.limits import from_micros
 from feedback.metrics import Metrics
 from feedback.outbox import EVALUATIONS, Endpoint
 
@@ -39,6 +41,9 @@ LEASE_SECONDS = 60
 LOOK_SECONDS = 1.0
 AT_ONCE = 20
 MIN_SECRET, MAX_SECRET = 24, 64
+KEEP_GIVEN_UP_DAYS = 30
+FORGET_SECONDS = 3600.0
+MOST_LISTED = 1000
 SECOND = 1_000_000
 
 DUE = "given_up_at IS NULL AND due_at <= now_us() AND leased_until <= now_us()"
@@ -55,6 +60,13 @@ WHERE id = :id AND webhook = :webhook AND lease = :lease"""
 BACKLOG = """SELECT COUNT(*) - COUNT(given_up_at) AS waiting, COUNT(given_up_at) AS given_up,
     COALESCE(now_us() - MIN(CASE WHEN given_up_at IS NULL THEN created_at END), 0) AS oldest
 FROM feedback_outbox"""
+STUCK = """SELECT feedback_outbox.id AS id, feedback_outbox.webhook AS webhook, COALESCE(url, '') AS url, payload,
+    created_at, due_at, attempts, given_up_at, error
+FROM feedback_outbox LEFT JOIN feedback_webhook ON feedback_webhook.id = feedback_outbox.webhook
+ORDER BY created_at, feedback_outbox.id LIMIT :limit"""
+FORGET = "DELETE FROM feedback_outbox WHERE given_up_at < now_us() - :time"
+REVIVE = """UPDATE feedback_outbox SET given_up_at = NULL, attempts = 0, due_at = now_us(), leased_until = 0
+WHERE given_up_at IS NOT NULL"""
 ENABLE = """INSERT INTO feedback_webhook (id, url) VALUES (:id, :url)
 ON CONFLICT (id) DO UPDATE SET disabled_at = NULL"""
 
@@ -121,6 +133,19 @@ class Backlog(Struct):
     """For how long the oldest of those that wait does; 0 where none waits."""
 
 
+class Undelivered(Struct):
+    """A message in the outbox. Of its endpoint only scheme and host are told, since an address may be a secret."""
+
+    id: str
+    to: str
+    type: str
+    created_at: str
+    attempts: int
+    next_at: str | None
+    given_up_at: str | None
+    error: str | None
+
+
 class Webhooks:
     """Delivers the messages of one feedback database to its endpoints; every process is given the same ones."""
 
@@ -147,6 +172,27 @@ class Webhooks:
         """What lies in the outbox now."""
         row = await self._database.read(lambda db: db.one(BACKLOG))
         return Backlog(row["waiting"], row["given_up"], row["oldest"] / SECOND) if row else Backlog(0, 0, 0.0)
+
+    async def undelivered(self, limit: int = MOST_LISTED) -> list[Undelivered]:
+        """The messages in the outbox, oldest first: those that wait, and those that were given up."""
+        return [_undelivered(row) for row in await self._database.read(lambda db: db.all(STUCK, limit=limit))]
+
+    async def revive(self) -> int:
+        """Send every message that was given up again, from now on; how many there are."""
+        return await self._database.write(lambda db: db.execute(REVIVE))
+
+    async def forget(self, days: int = KEEP_GIVEN_UP_DAYS) -> int:
+        """How many messages were given up longer ago than this; they are gone."""
+        return await self._database.write(lambda db: db.execute(FORGET, time=days * 86_400 * SECOND))
+
+    async def keep_forgetting(self, every: float = FORGET_SECONDS) -> None:
+        """Forget again and again, until cancelled."""
+        while True:
+            try:
+                await self.forget()
+            except Exception as error:  # a database that does not answer now will, later
+                logger.warning("messages that were given up were not cleaned away: %r", error)
+            await asyncio.sleep(every)
 
     async def serve(self) -> None:
         """Deliver what is due, again and again, until cancelled."""
@@ -191,3 +237,18 @@ def _give_up(db: Connection, named: dict[str, Any], error: str) -> None:
     db.execute(GIVE_UP, **named, error=error)
     if error == "410":
         db.execute("UPDATE feedback_webhook SET disabled_at = now_us() WHERE id = :id", id=named["webhook"])
+
+
+def _undelivered(row: Row) -> Undelivered:
+    parts = httpx.URL(row["url"])
+    given_up = row["given_up_at"]
+    return Undelivered(
+        id=row["id"],
+        to=f"{parts.scheme}://{parts.netloc.decode()}" if parts.host else row["url"] or row["webhook"],
+        type=msgspec.json.decode(row["payload"])["type"],
+        created_at=from_micros(row["created_at"]),
+        attempts=row["attempts"],
+        next_at=None if given_up else from_micros(row["due_at"]),
+        given_up_at=from_micros(given_up) if given_up else None,
+        error=row["error"],
+    )

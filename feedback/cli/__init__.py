@@ -1,4 +1,4 @@
-"""The command line of feedback: `list`, `stats`, `export`, `erase` and `keys`, as a group that a program mounts.
+"""The command line of feedback: a group that a program mounts among its own commands.
 
 Tables are for people, `--json` for programs; how long work gets on is told on the error output. All of it works
 while servers run on the same database.

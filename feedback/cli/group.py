@@ -9,8 +9,10 @@ from pathlib import Path
 
 import click
 
+from feedback.cli.alerts import alerts
 from feedback.cli.answers import erase, export, list_answers
 from feedback.cli.counts import stats
+from feedback.cli.outbox import outbox
 from feedback.cli.querying import Work
 from feedback.cli.ring import keys
 from feedback.plugin import FeedbackPlugin
@@ -30,7 +32,7 @@ def feedback_commands(open_service: Open) -> click.Group:
         """Read, count, export and erase what people answered, also while a server runs."""
         context.obj = lambda work: _run(open_service(config, data_dir), work)
 
-    for command in (list_answers, stats, export, erase, keys):
+    for command in (list_answers, stats, export, erase, keys, alerts, outbox):
         group.add_command(command)
     return group
 

@@ -19,7 +19,7 @@ def echo_json(value: Any) -> None:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = "No answers fit.") -> None:
-    """Columns side by side, without what would move the cursor or colour the screen; `nothing` where there is no row."""
+    """Columns side by side, without what would move the cursor or colour the screen; or `nothing`."""
     cells = [list(head), *([printable(_shown(value)) for value in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
     for row in cells:

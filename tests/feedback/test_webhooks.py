@@ -207,3 +207,29 @@ async def test_running_service_tells_all_its_endpoints(database_url: str, receiv
 def test_webhook_that_cannot_work_is_refused_at_the_start(url: str, secret: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Webhook(url, secret)
+
+
+async def test_messages_that_were_given_up_are_shown_sent_again_and_forgotten(
+    service: FeedbackPlugin, receiver: Receiver
+) -> None:
+    webhooks = Webhooks(service.database, [Webhook(receiver.url + "?secret=1", SECRET)])
+    webhooks.retries = ()
+    await webhooks.register()
+    await service.store.create(FeedbackCreate("k", score=1))
+    receiver.answers = [500]
+    await deliver(webhooks)
+    [stuck] = await webhooks.undelivered()
+    assert (stuck.type, stuck.attempts, stuck.error, stuck.next_at) == ("feedback.created", 1, "500", None)
+    assert stuck.to == receiver.url.removesuffix("/hook"), "an address may hold a secret"
+    assert await webhooks.forget(1) == 0
+    assert await webhooks.revive() == 1
+    assert await deliver(webhooks) == 1
+    assert (receiver.told, await webhooks.undelivered()) == ([("feedback.created", 1)] * 2, [])
+    await service.store.create(FeedbackCreate("k", score=1))
+    receiver.answers = [500]
+    await deliver(webhooks)
+    await service.database.write(
+        lambda db: db.execute("UPDATE feedback_outbox SET given_up_at = given_up_at - 86400000001")
+    )
+    assert await webhooks.forget(1) == 1
+    assert await webhooks.undelivered() == []

@@ -69,6 +69,7 @@ def _shown(row: Row) -> OwnAnswer:
         value=json_value(row["value"]),
         comment=row["comment"],
         correction=json_value(row["correction"]),
+        metadata=json_value(row["metadata"]),
         created_at=from_micros(row["created_at"]),
         modified_at=from_micros(row["modified_at"]),
     )

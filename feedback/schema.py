@@ -120,12 +120,16 @@ class OwnAnswer(Struct):
     value: KeptValue
     comment: str | None
     correction: dict[str, Any] | str | None
+    metadata: dict[str, Any] | None
     created_at: str
     modified_at: str
 
 
 class TokenState(Struct):
-    """What a presigned URL is for, for whoever holds it; and their answer, if they said whose (`user_id`, or `id`)."""
+    """What a presigned URL is for, for whoever holds it; and their answer, if they said whose (`user_id`, or `id`).
+
+    `feedback_config` is the URL's own, or the one that was made for its key.
+    """
 
     key: str
     expires_at: str

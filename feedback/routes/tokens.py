@@ -21,7 +21,7 @@ from feedback.routes.visitors import gets_page, wants_page
 from feedback.schema import FeedbackIngestToken, FeedbackIngestTokenCreate, FeedbackSubmission, Kept, TokenState
 from feedback.settings import TOKEN_PATH, Settings
 from feedback.store import FeedbackStore
-from feedback.tokens import Order, Token, Tokens
+from feedback.tokens import Order, Pointer, Token, Tokens
 
 TokensHere = NamedDependency[SkipValidation[Tokens]]
 StoreHere = NamedDependency[SkipValidation[FeedbackStore]]
@@ -193,7 +193,8 @@ async def follow(
     if not ANSWERS & given.keys() or not await may_follow(request, token, feedback_tokens, feedback_settings):
         if gets_page(request.headers) and request.query_params.get("format") != "json":
             return await ask(request, token, feedback_tokens, feedback_store, feedback_settings)
-        return _answer(await _state(feedback_tokens, feedback_own_answers, token, given))
+        pointer = await feedback_tokens.open(token)
+        return _answer(await _state(pointer, feedback_store, feedback_own_answers, given))
     pointer = await feedback_tokens.open(token)
     submission = submission_from(given)
     submission.validate()
@@ -223,9 +224,9 @@ async def ask_cors(request: AnyRequest) -> Response[None]:
     return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
 
 
-async def _state(tokens: Tokens, own: OwnAnswers, token: str, given: Mapping[str, str]) -> TokenState:
-    grant = await tokens.redeem(token)
-    answer = await own.read(await tokens.open(token), given.get("user_id"), given.get("id"))
+async def _state(pointer: Pointer, store: FeedbackStore, own: OwnAnswers, given: Mapping[str, str]) -> TokenState:
+    grant = await store.open(pointer)
+    answer = await own.read(pointer, given.get("user_id"), given.get("id"))
     return TokenState(grant.key, grant.expires_at, grant.config, answer)
 
 

@@ -146,6 +146,13 @@ async def test_ones_own_answer_is_read_back_by_user_or_id(client: App, token_url
     assert (await client.get(token_url, params={"format": "json"}, headers=html)).json()["answer"] is None
 
 
+async def test_ones_own_answer_is_read_back_with_its_metadata(client: App, token_url: str) -> None:
+    for metadata in ({"reasons": ["Wrong", "Too long"]}, None):
+        await client.post(token_url, json={"score": 0, "metadata": metadata, "user_id": "ada"})
+        read = await client.get(token_url, params={"user_id": "ada", "format": "json"})
+        assert read.json()["answer"]["metadata"] == metadata
+
+
 async def test_nobody_elses_answer_is_read_or_taken_back(client: App, token_url: str) -> None:
     other_key = await mint(client, "other")
     other_run = await client.post("/feedback/tokens", json={"run_id": "another", "feedback_key": "user_score"})

@@ -68,6 +68,16 @@ async def test_metadata_may_come_in_the_query(client: App, token_url: str) -> No
     assert (refused.status_code, "JSON object" in refused.json()["detail"]) == (422, True)
 
 
+async def test_link_says_what_its_key_takes_where_it_has_no_configuration_of_its_own(client: App) -> None:
+    thumbs, stars = ({"type": "continuous", "min": low, "max": high} for low, high in ((0, 1), (1, 5)))
+    url = await mint(client, "quality")
+    assert (await client.get(url)).json()["feedback_config"] is None
+    await client.post("/feedback-configs", json={"feedback_key": "quality", "feedback_config": stars})
+    assert (await client.get(url)).json()["feedback_config"] == stars
+    own = await mint(client, "quality", feedback_config=thumbs)
+    assert (await client.get(own)).json()["feedback_config"] == thumbs
+
+
 async def test_link_without_an_answer_says_what_it_is_for_and_keeps_nothing(client: App) -> None:
     url = await mint(client, "stars", feedback_config={"type": "continuous", "min": 1, "max": 5})
     for query in ("", "?utm_source=mail", "?user_id=ada", "?score="):

@@ -37,7 +37,9 @@ CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
 def build(config: Config) -> Litestar:
     """The agent server with the feedback module beside it."""
     feedback = feedback_of(config)
-    server = create_app(config, feedback=feedback, info=feedback.client_info, plugins=[feedback])
+    server = create_app(
+        config, feedback=feedback, info=feedback.client_info, metrics=[feedback.metrics_text], plugins=[feedback]
+    )
     feedback.runs.lookup = run_lookup(server.plugins.get(AgentServerPlugin).run_record)
     return server
 

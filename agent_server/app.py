@@ -12,6 +12,7 @@ from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.plugins import InitPlugin, PluginProtocol
+from litestar.types import Middleware
 
 from agent_server.agents import Agent, open_agents
 from agent_server.assistants.assistants import Assistants
@@ -25,10 +26,12 @@ from agent_server.database import open_database
 from agent_server.encoding import check_body
 from agent_server.errors import Invalid, NotFound, TooLarge
 from agent_server.feedback_urls import FeedbackUrls
+from agent_server.metrics import Metrics
 from agent_server.routes import ROUTE_HANDLERS
 from agent_server.routes.cors import Cors
 from agent_server.routes.error_handler import EXCEPTION_HANDLERS
 from agent_server.routes.openapi import openapi_config
+from agent_server.routes.watching import watching
 from agent_server.runs.attempt import Surroundings
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.records import Record
@@ -41,6 +44,7 @@ from agent_server.streams.thread_streams import ThreadStreams
 from agent_server.threads.states import ThreadStates
 from agent_server.threads.sweeper import sweep_threads
 from agent_server.threads.threads import Threads
+from agent_server.vitals import MetricsText, Vitals
 
 
 class AgentServerPlugin(InitPlugin):
@@ -48,8 +52,8 @@ class AgentServerPlugin(InitPlugin):
 
     `agents` maps names to agents (compiled LangGraph graphs, async generator functions, or anything with the methods of
     `Agent`); without it they are loaded from `config.graphs`. `feedback` makes the URLs that runs with `feedback_keys`
-    answer with. `info` is added to what `GET /info` says. Pages of `cors_origins` (`*`: of every origin) may call the
-    routes from a browser; without them, that is for the app to say.
+    answer with. `info` is added to what `GET /info` says, what `metrics` give to what `GET /metrics` says. Pages of
+    `cors_origins` (`*`: of every origin) may call the routes from a browser; without them, that is for the app to say.
     """
 
     def __init__(
@@ -59,28 +63,30 @@ class AgentServerPlugin(InitPlugin):
         agents: Mapping[str, object] | None = None,
         feedback: FeedbackUrls | None = None,
         info: Mapping[str, Any] | None = None,
+        metrics: Sequence[MetricsText] = (),
         cors_origins: Sequence[str] = (),
     ) -> None:
         self._config = config
         self._given = agents
         self._agents: dict[str, Agent] = {}
+        counted = Metrics()
         self._database = open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}")
         self._broker = MemoryBroker(keep=config.keep_stream_seconds)
         self._assistants = Assistants(self._database)
         self._threads = Threads(self._database)
         self._thread_states = ThreadStates(self._threads, self._agents, self._broker)
-        self._runs = Runs(self._database, self._broker, self._assistants, config.webhooks)
+        self._runs = Runs(self._database, self._broker, self._assistants, config.webhooks, counted)
         self._store = Store()
         self._crons = Crons(self._database, self._assistants)
-        self._webhook_sender = WebhookSender(self._database, self._broker, config.webhooks)
-        self._cron_clock = CronClock(self._database, self._runs)
+        self._webhook_sender = WebhookSender(self._database, self._broker, config.webhooks, metrics=counted)
+        self._cron_clock = CronClock(self._database, self._runs, counted)
         self._streams = RunStreams(
             self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event
         )
         self._thread_streams = ThreadStreams(self._database, self._threads, self._runs, self._streams, self._broker)
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
         self._info = dict(info or {})
-        self._middleware = [Cors(cors_origins)] if cors_origins else []
+        self._middleware: list[Middleware] = [watching(counted), *([Cors(cors_origins)] if cors_origins else [])]
         around = Surroundings(
             self._runs,
             self._broker,
@@ -88,8 +94,10 @@ class AgentServerPlugin(InitPlugin):
             config.feedback_on_error,
             config.mint_timeout,
             config.feedback_custom_event,
+            counted,
         )
         self._worker = Worker(self._agents, around, config.jobs, config.lease_seconds)
+        self._vitals = Vitals(self._database, counted, self._worker, metrics)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add the routes and the lifespan."""
@@ -129,6 +137,7 @@ class AgentServerPlugin(InitPlugin):
             ("run_feedback", self._run_feedback),
             ("thread_streams", self._thread_streams),
             ("info_extra", self._info),
+            ("vitals", self._vitals),
         ]
 
     @asynccontextmanager
@@ -174,10 +183,13 @@ def create_app(
     agents: Mapping[str, object] | None = None,
     feedback: FeedbackUrls | None = None,
     info: Mapping[str, Any] | None = None,
+    metrics: Sequence[MetricsText] = (),
     plugins: Sequence[PluginProtocol] = (),
 ) -> Litestar:
     """The agent server as an ASGI app. For the parameters see `AgentServerPlugin`; `plugins` are added to its own."""
-    plugin = AgentServerPlugin(config, agents=agents, feedback=feedback, info=info, cors_origins=config.cors_origins)
+    plugin = AgentServerPlugin(
+        config, agents=agents, feedback=feedback, info=info, metrics=metrics, cors_origins=config.cors_origins
+    )
     return Litestar(
         plugins=[*plugins, plugin],
         exception_handlers=EXCEPTION_HANDLERS,

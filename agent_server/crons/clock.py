@@ -16,6 +16,7 @@ import structlog
 from agent_server.crons.schedule import next_date
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, BadRequest, Invalid, NotFound, ThreadBusy
+from agent_server.metrics import Metrics
 from agent_server.runs.runs import Begun, Runs
 from agent_server.schema import RunCreate
 from agent_server.threads.threads import merge_metadata
@@ -40,9 +41,10 @@ class _Refused(Exception):
 class CronClock:
     """Fires the crons that are due."""
 
-    def __init__(self, database: Database, runs: Runs) -> None:
+    def __init__(self, database: Database, runs: Runs, metrics: Metrics | None = None) -> None:
         self._database = database
         self._runs = runs
+        self._metrics = metrics or Metrics()
         self._ticking: anyio.CancelScope | None = None
 
     async def serve(self) -> None:
@@ -75,6 +77,7 @@ class CronClock:
             if begun is not None:
                 started += 1
                 run, overtaken = begun
+                self._metrics.cron_was_due("fired")
                 log.info("cron_fired", run_id=run.run_id, thread_id=run.thread_id)
                 await self._runs.announce(overtaken, run.thread_id)
         return started
@@ -103,9 +106,11 @@ class CronClock:
         """Let this date go. A cron whose thread is only busy fires again; any other has lost what it needs."""
         cron = refused.cron
         if isinstance(refused.reason, ThreadBusy):
+            self._metrics.cron_was_due("skipped")
             log.info("cron_skipped", cron_id=cron["cron_id"], reason=str(refused))
             await self._database.write(lambda c: _move_on(c, cron))
             return
+        self._metrics.cron_was_due("disabled")
         log.warning("cron_disabled", cron_id=cron["cron_id"], reason=str(refused))
         await self._database.write(
             lambda c: c.execute(

@@ -1,9 +1,9 @@
 """Where rows are kept: the seam (`protocol.py`) and its two implementations, SQLite and PostgreSQL."""
 
-from agent_server.database.protocol import Connection, Database, Row
+from agent_server.database.protocol import Connection, Database, Load, Row
 from agent_server.database.sqlite import SqliteDatabase
 
-__all__ = ["Connection", "Database", "Row", "open_database"]
+__all__ = ["Connection", "Database", "Load", "Row", "open_database"]
 
 
 def open_database(url: str) -> Database:

@@ -27,7 +27,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool
 
 from agent_server.database.migrate import migrate
-from agent_server.database.protocol import Connection, Row
+from agent_server.database.protocol import Connection, Load, Row
 from agent_server.errors import Conflict, Unavailable
 
 T = TypeVar("T")
@@ -261,6 +261,10 @@ class PostgresDatabase:
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         return await self._run(_WRITE, work)
+
+    def load(self) -> Load:
+        pool = self._pool.get_stats()
+        return Load(pool["pool_size"], pool["pool_available"], self._threads.statistics().tasks_waiting)
 
     async def _run(self, begin: str, work: Callable[[Connection], T]) -> T:
         if not self._open:

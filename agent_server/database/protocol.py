@@ -28,10 +28,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, Self, TypeVar
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
+
+
+class Load(NamedTuple):
+    """How much the database is used by this process."""
+
+    connections: int
+    idle: int
+    waiting: int
+    """Units of work that wait for a connection, or for the writer."""
 
 
 class Connection(Protocol):
@@ -74,3 +83,6 @@ class Database(Protocol):
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once all that it wrote is durable; where it raises, nothing of it is kept."""
+
+    def load(self) -> Load:
+        """How much it is used now."""

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from agent_server.database.migrate import migrate
-from agent_server.database.protocol import Connection
+from agent_server.database.protocol import Connection, Load
 from agent_server.database.sqlite_connection import Outcome, SqliteConnection, SqliteThread, Work
 from agent_server.errors import Unavailable
 
@@ -128,6 +128,9 @@ class SqliteDatabase:
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all())
         return await answer
+
+    def load(self) -> Load:
+        return Load(READERS + 1, self._idle.qsize() + (self._committing is None), len(self._waiting))
 
     def _check_open(self) -> None:
         if not self._open:

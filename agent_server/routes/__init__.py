@@ -31,7 +31,7 @@ ROUTE_HANDLERS: list[ControllerRouterHandler] = [
 ]
 
 for handler in ROUTE_HANDLERS:
-    if isinstance(handler, HTTPRouteHandler):
+    if isinstance(handler, HTTPRouteHandler) and not issubclass(handler.operation_class, AgentServerOperation):
         handler.operation_class = AgentServerOperation
 
 __all__ = ["ROUTE_HANDLERS"]

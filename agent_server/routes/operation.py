@@ -17,6 +17,17 @@ class AgentServerOperation(Operation):
         self.responses.pop("400", None)
 
 
+@dataclass
+class TextOrJsonOperation(AgentServerOperation):
+    """An operation that answers with text, or, where it is asked to, with a JSON object."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        answer = (self.responses or {})["200"]
+        if isinstance(answer, OpenAPIResponse) and answer.content is not None:
+            answer.content["application/json"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT))
+
+
 def _failure() -> OpenAPIResponse:
     detail = Schema(
         type=OpenAPIType.OBJECT, properties={"detail": Schema(type=OpenAPIType.STRING)}, required=["detail"]

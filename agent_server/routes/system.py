@@ -1,16 +1,27 @@
-"""`/ok` and `/info`."""
+"""`/ok`, `/info` and `/metrics`."""
 
 from __future__ import annotations
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import QueryParameter
+
+from agent_server.metrics import CONTENT_TYPE
+from agent_server.routes.json_answers import json_answer
+from agent_server.routes.operation import TextOrJsonOperation
+from agent_server.vitals import Vitals
 
 OFFICIAL_VERSION = "0.16.7"
 """The official Agent Server whose wire this one speaks; clients read `version` to know what they may ask for."""
+
+_METRICS = {
+    200: ResponseSpec(str, generate_examples=False, media_type="text/plain", description="The metrics; or JSON.")
+}
 
 
 @get(["/ok", "/"], tags=["system"])
@@ -39,6 +50,19 @@ async def info(info_extra: NamedDependency[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+@get("/metrics", tags=["system"], responses=_METRICS, operation_class=TextOrJsonOperation)
+async def metrics(
+    vitals: NamedDependency[Vitals],
+    format: Annotated[
+        Literal["prometheus", "json"], QueryParameter(description="`json` has what the official server's has.")
+    ] = "prometheus",
+) -> Response[bytes]:
+    """How the server does: its queue, runs, requests and stores, in the Prometheus text format or as JSON."""
+    if format == "json":
+        return json_answer(await vitals.document())
+    return Response((await vitals.text()).encode(), media_type=CONTENT_TYPE)
+
+
 @get("/openapi.json", include_in_schema=False, sync_to_thread=False)
 def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """What is served here, as an OpenAPI document; `/docs` shows it."""
@@ -52,4 +76,4 @@ def _version(package: str) -> str | None:
         return None
 
 
-HANDLERS = [ok, info, openapi]
+HANDLERS = [ok, info, metrics, openapi]

@@ -8,6 +8,7 @@ that has ended, and nobody sees a result that a crash could take back.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any, Literal, cast
@@ -15,13 +16,14 @@ from typing import Any, Literal, cast
 import anyio
 import anyio.lowlevel
 import structlog
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from agent_server.agents import Agent, Outcome, is_stateful
 from agent_server.broker import Broker, Frame, FrameId
 from agent_server.encoding import encode
 from agent_server.errors import Unavailable
 from agent_server.feedback_urls import FeedbackUrls, feedback_token
+from agent_server.metrics import Metrics
 from agent_server.runs.records import Claim, Ending
 from agent_server.runs.runs import LeaseLost, Runs, doorbell
 from agent_server.schema import StreamPart
@@ -52,6 +54,7 @@ class Surroundings(Struct):
     mint_timeout: float
     feedback_custom_event: bool = False
     """Whether the URLs also come as a `custom` event, before the `feedback` one."""
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 class Attempt:
@@ -65,6 +68,7 @@ class Attempt:
         self._scope = anyio.CancelScope()
         self._stop_reason: StopReason | None = None
         self._published = 0
+        self._began = time.perf_counter()
         self._urls: dict[str, str] | None = None
         self._minted = anyio.Event()
 
@@ -87,6 +91,8 @@ class Attempt:
                 beside.cancel_scope.cancel()
         except* LeaseLost:
             log.warning("lease_lost")
+        finally:
+            self._around.metrics.run_worked(self.run.graph_id, time.perf_counter() - self._began)
 
     async def _run_agent(self) -> Ending | None:
         """How the agent ended; nothing where it was stopped."""
@@ -106,6 +112,7 @@ class Attempt:
                         if isinstance(part, Outcome):
                             outcome = part
                         else:
+                            self._count_first_event()
                             await self._publish(part)
         except (Exception, SystemExit, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and _cancelled():
@@ -138,6 +145,7 @@ class Attempt:
                 if self._stop_reason == "shutdown":
                     raise
                 await anyio.sleep(1)
+        self._around.metrics.run_ended(ending.status)
         await self._around.broker.close(self.run.run_id)
         log.info("run_finished", status=ending.status)
 
@@ -155,6 +163,7 @@ class Attempt:
         if not self.run.kwargs.temporary and is_stateful(self._agent):
             await self._agent.forget_run(self.run.thread_id, self.run.run_id)
         await self._around.runs.discard(self.claim, await self._values_now() or b"null")
+        self._around.metrics.run_ended("rollback")
         await self._around.broker.close(self.run.run_id)
 
     async def _values_now(self) -> bytes | None:
@@ -163,6 +172,11 @@ class Attempt:
             return None
         state = await self._agent.state(self.run.thread_id, None, False)
         return encode(state["values"]) if state.get("checkpoint") else None
+
+    def _count_first_event(self) -> None:
+        if self._published == 1 and self.claim.waited is not None:  # the first is ours
+            seconds = self.claim.waited + time.perf_counter() - self._began
+            self._around.metrics.run_spoke(self.run.graph_id, seconds)
 
     async def _publish(self, part: StreamPart) -> None:
         position = FrameId(self.run.attempt, self._published)

@@ -28,6 +28,8 @@ class Claim(Struct):
     cancel: CancelAction | None
     exhausted: bool
     """Whether too many attempts ended with their server, so that this one must not run the agent again."""
+    waited: float | None = None
+    """Seconds from the run's time to start until now, for its first attempt."""
 
 
 class Ending(Struct):
@@ -132,4 +134,5 @@ def claim_of(row: Row, token: str) -> Claim:
         kwargs=_kwargs_decoder.decode(row["kwargs"]),
         metadata=msgspec.json.decode(row["metadata"]),
     )
-    return Claim(run, token, row["base_url"], row["cancel"], row["rescues"] >= MAX_RESCUES)
+    waited = (row["updated_at"] - row["start_at"]) / 1_000_000 if row["attempt"] == 1 else None
+    return Claim(run, token, row["base_url"], row["cancel"], row["rescues"] >= MAX_RESCUES, waited)

@@ -44,6 +44,7 @@ from agent_server.assistants.assistants import AssistantRef, Assistants
 from agent_server.broker import Broker
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, Conflict, NotFound, ThreadBusy
+from agent_server.metrics import Metrics
 from agent_server.runs.records import RUN_COLUMNS, Claim, Ending, Record, claim_of, record_of, run_kwargs, run_of
 from agent_server.runs.search import chosen_runs, runs_of_thread
 from agent_server.runs.thread_status import (
@@ -78,12 +79,18 @@ class Runs:
     """The runs, by id, and the queue of them."""
 
     def __init__(
-        self, database: Database, broker: Broker, assistants: Assistants, webhooks: WebhookPolicy | None = None
+        self,
+        database: Database,
+        broker: Broker,
+        assistants: Assistants,
+        webhooks: WebhookPolicy | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._database = database
         self._broker = broker
         self._assistants = assistants
         self._webhooks = webhooks or WebhookPolicy()
+        self._metrics = metrics or Metrics()
 
     # What clients do
     async def create(self, body: RunCreate, thread_id: str | None, base_url: str) -> Run:
@@ -168,7 +175,11 @@ class Runs:
     async def _tell(self, cancelled: Cancelled) -> None:
         """Ring for the runs that a worker has to stop, and close the streams of those that had not started."""
         for run_id, ended in cancelled.items():
-            await (self._broker.close(run_id) if ended else self._broker.notify(doorbell(run_id)))
+            if ended:
+                self._metrics.run_ended("interrupted")
+                await self._broker.close(run_id)
+            else:
+                await self._broker.notify(doorbell(run_id))
 
     async def delete(self, run_id: str, thread_id: str | None) -> None:
         """Delete a run that has ended; `Conflict` for one that has not, `NotFound` for an unknown one."""

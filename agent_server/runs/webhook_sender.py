@@ -18,6 +18,7 @@ import structlog
 from agent_server.broker import Broker
 from agent_server.database import Database
 from agent_server.errors import AgentServerError, Invalid
+from agent_server.metrics import Metrics
 from agent_server.runs.webhook_outbox import (
     WEBHOOKS,
     Webhook,
@@ -41,11 +42,19 @@ LONGEST_WAIT = 600.0
 class WebhookSender:
     """Sends what is in the outbox. The n-th retry comes `first_wait` * 2 ** (n - 1) seconds after the failure."""
 
-    def __init__(self, database: Database, broker: Broker, policy: WebhookPolicy, first_wait: float = 2.0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        broker: Broker,
+        policy: WebhookPolicy,
+        first_wait: float = 2.0,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._database = database
         self._broker = broker
         self._policy = policy
         self._first_wait = first_wait
+        self._metrics = metrics or Metrics()
         self._serving: anyio.CancelScope | None = None
 
     async def serve(self) -> None:
@@ -79,6 +88,7 @@ class WebhookSender:
         try:
             problem = await self._problem(client, webhook)
             if problem is None:
+                self._metrics.webhook_sent("taken")
                 await self._database.write(lambda c: drop_webhook(c, webhook))
             else:
                 await self._put_off(webhook, problem)
@@ -88,7 +98,9 @@ class WebhookSender:
             slots.release()
 
     async def _put_off(self, webhook: Webhook, problem: str) -> None:
-        if webhook.attempts >= MAX_ATTEMPTS:
+        given_up = webhook.attempts >= MAX_ATTEMPTS
+        self._metrics.webhook_sent("given_up" if given_up else "refused")
+        if given_up:
             log.error("webhook_given_up", run_id=webhook.run_id, attempts=webhook.attempts, problem=problem)
             await self._database.write(lambda c: drop_webhook(c, webhook))
             return

@@ -31,9 +31,14 @@ class Worker:
         self._agents = agents
         self._around = around
         self._lease_seconds = lease_seconds
-        self._jobs = jobs
+        self.jobs = jobs
         self._at_work: dict[str, Attempt] = {}
         self._taking: anyio.CancelScope | None = None
+
+    @property
+    def busy(self) -> int:
+        """How many runs it works on."""
+        return len(self._at_work)
 
     async def serve(self) -> None:
         """Work until `stop` is called; then give the runs at work back to the queue."""
@@ -41,7 +46,7 @@ class Worker:
             with anyio.CancelScope() as self._taking:
                 async with anyio.create_task_group() as beside:
                     beside.start_soon(self._renew_leases)
-                    await self._take_runs(attempts, anyio.Semaphore(self._jobs))
+                    await self._take_runs(attempts, anyio.Semaphore(self.jobs))
             for attempt in self._at_work.values():
                 attempt.stop("shutdown")
 
@@ -58,6 +63,8 @@ class Worker:
                 free = min(slots.value, CLAIM_AT_ONCE)
                 claims = await self._next(free)
                 for claim in claims:
+                    if claim.waited is not None:
+                        self._around.metrics.run_waited(claim.waited)
                     slots.acquire_nowait()
                     attempts.start_soon(self._work_on, claim, slots)
                 if len(claims) < free:

@@ -25,8 +25,15 @@ def whole_app(config: Config, agents: Mapping[str, object] | None = None) -> Lit
     """The agent server with feedback beside it, as the command line serves it."""
     url = config.database_url or f"sqlite:///{config.data_dir / 'feedback.db'}"
     agents = agents or {"agent": counting}
-    feedback = FeedbackPlugin(open_database(url), serve_root_info=False)
-    return create_app(config, agents=agents, feedback=feedback, info=feedback.client_info, plugins=[feedback])
+    feedback = FeedbackPlugin(open_database(url), serve_root_info=False, serve_metrics=False)
+    return create_app(
+        config,
+        agents=agents,
+        feedback=feedback,
+        info=feedback.client_info,
+        metrics=[feedback.metrics_text],
+        plugins=[feedback],
+    )
 
 
 def config_of(database_url: str, folder: Path, **settings: Any) -> Config:

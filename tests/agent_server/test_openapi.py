@@ -26,7 +26,7 @@ from tests.agent_server.served import config_of, served, whole_app
 
 ALIASES = (
     *("/feedback", "/api/feedback", "/runs/multipart", "/api/runs/multipart"),
-    *("/api/info", "/api/metadata", "/api/v1/metadata", "/docs", "/openapi.json"),
+    *("/metadata", "/v1/metadata", "/api/info", "/api/metadata", "/api/v1/metadata", "/docs", "/openapi.json"),
 )
 """Where the paths of others' clients are answered, too (documented below `/api/v1`), and the document itself."""
 

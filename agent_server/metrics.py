@@ -1,0 +1,125 @@
+"""Metrics: what this process has done, and what was last found in the database, as Prometheus reads it.
+
+Where the official server has a metric, ours has its name (`lg_api_…`, looked up in langgraph-api 0.16.7), so that
+dashboards move over; all others begin with `agent_server_`. Counts are those of one process. The registry is the app's
+own, so that two in one process do not meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+LONG = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+
+
+class Requests(Struct):
+    """How many requests were answered alike."""
+
+    method: str
+    path: str
+    """The route's, with the names of its parameters."""
+    status: int
+    count: int
+
+
+class Metrics:
+    """Counts what one process of the server does."""
+
+    def __init__(self) -> None:
+        here = self._registry = CollectorRegistry()
+        ProcessCollector(registry=here)
+        self._ended = Counter("agent_server_runs_ended", "Runs that ended here, by status", ["status"], registry=here)
+        self._waited = Histogram(
+            "agent_server_queue_seconds", "How long runs waited for a worker", registry=here, buckets=QUICK
+        )
+        self._first_event = Histogram(
+            "agent_server_first_event_seconds",
+            "From a run's time to start to the first event of its agent",
+            ["graph_id"],
+            registry=here,
+            buckets=QUICK,
+        )
+        self._worked = Histogram(
+            "agent_server_run_seconds", "How long agents worked on runs", ["graph_id"], registry=here, buckets=LONG
+        )
+        self._streams = Gauge("agent_server_open_streams", "Event streams that are open here", registry=here)
+        self._crons = Counter("agent_server_cron_firings", "Crons that were due", ["result"], registry=here)
+        self._webhooks = Counter(
+            "agent_server_webhook_deliveries", "Attempts to tell of a run's end", ["result"], registry=here
+        )
+        self._requests = Counter(
+            "lg_api_http_requests", "Requests that were answered", ["method", "path", "status"], registry=here
+        )
+        self._latency = Histogram(
+            "lg_api_http_requests_latency_seconds",
+            "How long requests waited for the first of their answer",
+            ["method", "path"],
+            registry=here,
+            buckets=QUICK,
+        )
+        self._found: dict[str, Gauge] = {}
+
+    def run_waited(self, seconds: float) -> None:
+        """A run was taken up for the first time, so long after its time to start."""
+        self._waited.observe(seconds)
+
+    def run_spoke(self, graph_id: str, seconds: float) -> None:
+        """A run's agent sent its first event, so long after the run's time to start."""
+        self._first_event.labels(graph_id).observe(seconds)
+
+    def run_worked(self, graph_id: str, seconds: float) -> None:
+        """An attempt at a run is over."""
+        self._worked.labels(graph_id).observe(seconds)
+
+    def run_ended(self, status: str) -> None:
+        """A run ended with this status, or was rolled back (`rollback`)."""
+        self._ended.labels(status).inc()
+
+    def cron_was_due(self, result: str) -> None:
+        """A cron `fired`, was `skipped` since its thread was busy, or `disabled` since its run cannot be."""
+        self._crons.labels(result).inc()
+
+    def webhook_sent(self, result: str) -> None:
+        """A webhook was `taken`, `refused` for now, or `given_up`."""
+        self._webhooks.labels(result).inc()
+
+    def answered(self, method: str, path: str, status: int, seconds: float) -> None:
+        """A request of this route began to be answered."""
+        self._requests.labels(method, path, str(status)).inc()
+        self._latency.labels(method, path).observe(seconds)
+
+    @contextmanager
+    def open_stream(self) -> Iterator[None]:
+        """A stream of events is open for as long as the block lasts."""
+        self._streams.inc()
+        try:
+            yield
+        finally:
+            self._streams.dec()
+
+    def found(self, name: str, meaning: str, value: float) -> None:
+        """What was found outside of this process, for the next `text`."""
+        gauge = self._found.get(name)
+        if gauge is None:
+            gauge = self._found[name] = Gauge(name, meaning, registry=self._registry)
+        gauge.set(value)
+
+    def requests(self) -> list[Requests]:
+        """The requests that were answered, by what they were."""
+        return [
+            Requests(one.labels["method"], one.labels["path"], int(one.labels["status"]), int(one.value))
+            for family in self._requests.collect()
+            for one in family.samples
+            if one.name.endswith("_total")
+        ]
+
+    def text(self) -> str:
+        """All of it in the Prometheus text format, version 0.0.4."""
+        return generate_latest(self._registry).decode()

@@ -67,3 +67,14 @@ def test_local_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", README.read_text())
     assert links
     assert [link for link in links if not (README.parent / link).exists()] == []
+
+
+def test_features_are_shown_by_tests_that_exist_or_said_not_to_be_built() -> None:
+    rows = _table("| feature | shown by |")
+    assert rows
+    for feature, shown in rows:
+        tests = re.findall(r"`([^`]+\.py)::(\w+)`", shown)
+        assert tests or shown.startswith("not built"), feature
+        for file, test in tests:
+            source = (README.parent / "tests" / file).read_text()
+            assert re.search(rf"^(async )?def {test}\(", source, re.MULTILINE), f"{file}::{test}"

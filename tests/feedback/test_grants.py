@@ -54,6 +54,17 @@ async def test_each_url_of_a_batch_counts_its_own_uses(client: App) -> None:
         assert [(await client.post(url, json={"score": 1})).status_code for _ in range(2)] == [200, 410]
 
 
+async def test_batch_may_be_for_several_runs(client: App) -> None:
+    runs = [str(uuid.uuid4()) for _ in range(3)]
+    wanted = [{"run_id": run, "feedback_key": key} for key in "ab" for run in runs]
+    tokens = (await client.post("/feedback/tokens", json=wanted)).json()
+    for number, token in enumerate(tokens):
+        await client.post(f"/feedback/tokens/{token['id']}", json={"score": number})
+    for number, run in enumerate(runs):
+        listed = (await client.get("/feedback", params={"run": run})).json()
+        assert [(answer["key"], answer["score"]) for answer in listed] == [("b", number + 3), ("a", number)]
+
+
 async def test_last_use_is_taken_once_by_many_at_once(service: FeedbackPlugin) -> None:
     [token] = await service.tokens.mint([Order(RUN, ["k"], [None], None, max_uses=3)])
     pointer = await service.tokens.open(token.token)

@@ -72,6 +72,7 @@ def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:
             assistant_version=record.assistant_version,
             input=msgspec.json.decode(record.kwargs.input),
             output=msgspec.json.decode(record.output) if record.output else None,
+            assistant_name=record.graph_id,
             trace_parent=_trace_parent(record),
         )
 

@@ -57,16 +57,16 @@ def _middle(config: FeedbackConfig) -> float:
 def positives_sql(found: Mapping[str, Direction]) -> tuple[str, str, str, dict[str, Any]]:
     """The SQL that counts positive scores: what comes before the query, the join, the sum, and the parameters.
 
-    The table `answers` has the columns `key` and `number`.
+    The table `answers` has the columns `key` and `number`, and in `weight` how many answers a row stands for.
     """
     special = {key: direction for key, direction in found.items() if direction != UP}
     if not special:
-        return "", "", f"COUNT(CASE WHEN number > {MIDDLE} THEN 1 END)", {}
+        return "", "", f"SUM(CASE WHEN number > {MIDDLE} THEN weight ELSE 0 END)", {}
     rows, parameters = _rows(special.items())
     return (
         f"WITH direction (of_key, middle, sign) AS (VALUES {rows}) ",
         " LEFT JOIN direction ON of_key = key",
-        f"COUNT(CASE WHEN (number - COALESCE(middle, {MIDDLE})) * COALESCE(sign, 1) > 0 THEN 1 END)",
+        f"SUM(CASE WHEN (number - COALESCE(middle, {MIDDLE})) * COALESCE(sign, 1) > 0 THEN weight ELSE 0 END)",
         parameters,
     )
 

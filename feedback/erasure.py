@@ -28,7 +28,7 @@ DAY = 86_400_000_000
 EVERY_OTHER_KEY = ""
 """How the key that stands for all without a rule of their own is kept."""
 
-BELONGINGS = ("feedback_annotation", "feedback_outbox")
+BELONGINGS = ("feedback_annotation", "feedback_review", "feedback_outbox")
 GRANTS = "SELECT id FROM feedback_grant WHERE"
 
 
@@ -139,8 +139,19 @@ def _drop_answers(db: Connection, condition: str, parameters: Mapping[str, Any])
 
 def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Erased:
     where = condition.format("feedback_history")
-    chosen = f"SELECT sequence FROM feedback_history WHERE {where} LIMIT {AT_ONCE}"
-    return Erased(0, db.execute(f"DELETE FROM feedback_history WHERE sequence IN ({chosen})", **parameters))
+    rows = db.all(f"SELECT sequence, id FROM feedback_history WHERE {where} LIMIT {AT_ONCE}", **parameters)
+    if not rows:
+        return Erased()
+    deleted = {f"id_{at}": row["id"] for at, row in enumerate(rows)}
+    for table in BELONGINGS:
+        db.execute(
+            f"DELETE FROM {table} WHERE feedback_id IN ({', '.join(f':{name}' for name in deleted)}) "
+            f"AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.id = {table}.feedback_id)",
+            **deleted,
+        )
+    versions = {f"at_{at}": row["sequence"] for at, row in enumerate(rows)}
+    chosen = ", ".join(f":{name}" for name in versions)
+    return Erased(0, db.execute(f"DELETE FROM feedback_history WHERE sequence IN ({chosen})", **versions))
 
 
 def _drop_grants(db: Connection, condition: str, parameters: Mapping[str, Any]) -> int:

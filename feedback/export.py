@@ -30,7 +30,7 @@ TRAINING = frozenset(("kto", "dpo", "sft"))
 CSV_TYPE, JSONL_TYPE = "text/csv", "application/jsonl"
 CSV_COLUMNS = (
     "id", "created_at", "modified_at", "run_id", "thread_id", "assistant_id", "assistant_version", "key", "score",
-    "value", "comment", "correction", "source", "subject", "metadata",
+    "value", "comment", "correction", "source", "subject", "metadata", "review_status", "review_note",
 )  # fmt: skip
 Example = dict[str, Any]
 

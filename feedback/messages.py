@@ -21,13 +21,18 @@ def conversation(facts: RunFacts) -> tuple[list[Message], list[Message]] | None:
     """What the run was asked, with all that was said before, and what it answered; nothing without an answer."""
     said = _messages(facts.output)
     if said is None:
-        asked = _messages(facts.input) or _spoken("user", facts.input)
+        asked = messages_of(facts.input)
         answered = _spoken("assistant", facts.output)
         return (asked, answered) if asked and answered else None
     turns = [at for at, message in enumerate(said) if message["role"] == "user"]
     prompt, completion = (said[: turns[-1] + 1], said[turns[-1] + 1 :]) if turns else ([], said)
-    prompt = prompt or _messages(facts.input) or _spoken("user", facts.input)
+    prompt = prompt or messages_of(facts.input)
     return (prompt, completion) if prompt and any(one["role"] == "assistant" for one in completion) else None
+
+
+def messages_of(given: Any) -> list[Message]:
+    """What a run was given, as messages; none where it was given nothing."""
+    return _messages(given) or _spoken("user", given)
 
 
 def corrected(correction: Any) -> list[Message] | None:

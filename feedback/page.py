@@ -23,7 +23,7 @@ from feedback.schema import FeedbackSubmission
 
 _WEB = files("feedback") / "web"
 _SHELL = Template((_WEB / "page.html").read_text(encoding="utf-8"))
-_STYLE = (_WEB / "page.css").read_text(encoding="utf-8")
+_STYLE = "".join((_WEB / name).read_text(encoding="utf-8") for name in ("theme.css", "page.css"))
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

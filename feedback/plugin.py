@@ -19,6 +19,8 @@ from litestar.plugins import InitPlugin
 
 from feedback.alerts import AlertRule, Alerts
 from feedback.api_keys import ApiKeys
+from feedback.assistants import Assistants
+from feedback.conversations import Conversations
 from feedback.database import Database
 from feedback.erasure import Erasure
 from feedback.export import Exports
@@ -33,13 +35,16 @@ from feedback.outbox import Endpoint
 from feedback.outcomes import Outcomes
 from feedback.own_answers import OwnAnswers
 from feedback.reading import Reading
+from feedback.reviews import Reviews
 from feedback.revocation import Revocation
 from feedback.routes.assets import assets_router
+from feedback.routes.dashboard import dashboard_router
 from feedback.routes.evalguard import evalguard_router
 from feedback.routes.keeping import keeping_router
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
 from feedback.routes.reading import reading_router
+from feedback.routes.reviewing import reviewing_router
 from feedback.routes.tokens import TokensHere
 from feedback.routes.watching import metrics_router, watching
 from feedback.routes.workflowai import workflowai_router
@@ -104,6 +109,9 @@ class FeedbackPlugin(InitPlugin):
         self.reading = Reading(database)
         self.statistics = Statistics(database)
         self.alerts = Alerts(database, self.statistics, alerts)
+        self.reviews = Reviews(database)
+        self.conversations = Conversations(self.store, self.runs)
+        self.assistants = Assistants(database, self.runs)
         self.erasure = Erasure(database)
         self.webhooks = Webhooks(database, webhooks, self.metrics)
         self.exports = Exports(database, self.reading, self.runs)
@@ -130,6 +138,8 @@ class FeedbackPlugin(InitPlugin):
         before = len(app_config.route_handlers)
         app_config.route_handlers.extend(langsmith_routers(self._dependencies(), self._serve_root_info))
         app_config.route_handlers.append(reading_router(self.reading, self.statistics, self.exports))
+        app_config.route_handlers.append(reviewing_router(self.reviews, self.conversations, self.assistants))
+        app_config.route_handlers.append(dashboard_router())
         app_config.route_handlers.append(workflowai_router(self._dependencies()))
         app_config.route_handlers.append(keeping_router(self.erasure))
         app_config.route_handlers.append(evalguard_router(self._dependencies()))

@@ -7,23 +7,27 @@ answer that was there at the start once, and the last page costs what the first 
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from feedback.database import Database, Row
+from feedback.database import Connection, Database, Row
+from feedback.directions import UP, Direction, directions
 from feedback.errors import Invalid
-from feedback.limits import check_name, check_number, check_text, parse_time, run_name, to_micros
+from feedback.limits import check_name, check_number, check_text, from_micros, parse_time, run_name, to_micros
+from feedback.review_schema import STATUSES, ReviewedFeedback, ReviewStatus
 from feedback.rows import COLUMNS, feedback_of
-from feedback.schema import Feedback
 
 MAX_PAGE = 1000
 MAX_NAMES = 1000
 MAX_TEXT = 1000
 EXPORT_PAGE = 500
-SELECT = f"SELECT {', '.join(COLUMNS)} FROM feedback"
+SELECT = f"SELECT {', '.join(COLUMNS)}, review_status, review_note, reviewed_at FROM feedback"
+WORDS = ("comment", "value", "correction")
+"""The columns that a text is looked for in; an index has the rows where one of them is filled."""
+DAY = 86_400_000_000
 
 
 class FeedbackQuery(Struct, kw_only=True):
@@ -48,6 +52,14 @@ class FeedbackQuery(Struct, kw_only=True):
     has_comment: bool | None = None
     has_score: bool | None = None
     has_correction: bool | None = None
+    status: list[ReviewStatus] | None = None
+
+    @property
+    def asks_for_days(self) -> bool:
+        """Whether it is about whole days (UTC), and nothing that the counts by day do not tell apart."""
+        others = (self.run, self.thread, self.subject, self.source, self.text, self.has_correction)
+        ends = [to_micros(parse_time("time", end)) for end in (self.since, self.until) if end]
+        return all(one in (None, [], "") for one in others) and all(end % DAY == 0 for end in ends)
 
     def sql(self) -> tuple[str, dict[str, Any]]:
         """The conditions, at least one, and their parameters. Errors: `Invalid`."""
@@ -63,6 +75,8 @@ class FeedbackQuery(Struct, kw_only=True):
         present = {"comment": self.has_comment, "score": self.has_score, "correction": self.has_correction}
         clauses += [f"{column} IS {'NOT ' if is_there else ''}NULL" for column, is_there in present.items()
                     if is_there is not None]  # fmt: skip
+        if statuses := _statuses(self.status or []):
+            clauses.append(statuses)
         return " AND ".join(clauses), parameters
 
     def _choices(self) -> dict[str, list[Any]]:
@@ -82,20 +96,21 @@ class FeedbackQuery(Struct, kw_only=True):
 
     def _bounds(self) -> list[tuple[str, str, Any]]:
         text = check_text("text", self.text, MAX_TEXT) if self.text else None
-        found = " OR ".join(f"LOWER({column}) LIKE :text ESCAPE '!'" for column in ("comment", "value", "correction"))
+        wordy = " OR ".join(f"{column} IS NOT NULL" for column in WORDS)
+        found = " OR ".join(f"LOWER({column}) LIKE :text ESCAPE '!'" for column in WORDS)
         return [
             ("created_at >= :since", "since", self.since and to_micros(parse_time("since", self.since))),
             ("created_at < :until", "until", self.until and to_micros(parse_time("until", self.until))),
             ("number >= :min_score", "min_score", _number("min_score", self.min_score)),
             ("number <= :max_score", "max_score", _number("max_score", self.max_score)),
-            (f"({found})", "text", text and f"%{_escaped(text.lower())}%"),
+            (f"({wordy}) AND ({found})", "text", text and f"%{_escaped(text.lower())}%"),
         ]
 
 
 class FeedbackPage(Struct):
     """Some of the answers, newest first, and the cursor of those that follow, where any do."""
 
-    feedback: list[Feedback]
+    feedback: list[ReviewedFeedback]
     next_cursor: str | None
 
 
@@ -111,24 +126,30 @@ class Reading:
         if cursor is not None:
             where += " AND (created_at, id) < (:cursor_at, :cursor_id)"
             parameters["cursor_at"], parameters["cursor_id"] = _opened(cursor)
-        sql = f"{SELECT} WHERE {where} ORDER BY created_at DESC, id DESC LIMIT :limit"
-        rows = await self._database.read(lambda db: db.all(sql, **parameters, limit=limit + 1))
-        following = _cursor(rows[limit - 1]) if len(rows) > limit else None
-        return FeedbackPage([feedback_of(row) for row in rows[:limit]], following)
 
-    async def pages(self, query: FeedbackQuery, size: int = EXPORT_PAGE) -> AsyncIterator[list[Feedback]]:
+        def work(db: Connection) -> tuple[list[Row], dict[str, Direction]]:
+            window, ends = _window(db, query)
+            sql = f"{SELECT} WHERE {where}{window} ORDER BY created_at DESC, id DESC LIMIT :limit"
+            return db.all(sql, **parameters, **ends, limit=limit + 1), directions(db)
+
+        rows, ways = await self._database.read(work)
+        following = _cursor(rows[limit - 1]) if len(rows) > limit else None
+        return FeedbackPage([_answer(row, ways) for row in rows[:limit]], following)
+
+    async def pages(self, query: FeedbackQuery, size: int = EXPORT_PAGE) -> AsyncIterator[list[ReviewedFeedback]]:
         """All the answers that are there at the start, oldest first, in pages; no more than one is held."""
         where, parameters = query.sql()
         sql = f"""{SELECT} WHERE {where} AND (created_at, id) > (:after_at, :after_id) AND created_at <= :end
         ORDER BY created_at, id LIMIT :limit"""
         at = (-(2**62), "")
+        ways = await self._database.read(directions)
         last = await self._database.read(lambda db: db.one("SELECT MAX(created_at) AS at FROM feedback"))
         parameters["end"] = last["at"] if last and last["at"] is not None else at[0]
         while True:
             window = {**parameters, "after_at": at[0], "after_id": at[1], "limit": size}
             rows = await self._database.read(lambda db, window=window: db.all(sql, **window))  # type: ignore[misc]
             if rows:
-                yield [feedback_of(row) for row in rows]
+                yield [_answer(row, ways) for row in rows]
                 at = (rows[-1]["created_at"], rows[-1]["id"])
             if len(rows) < size:
                 return
@@ -139,6 +160,44 @@ class Reading:
         sql = f"SELECT COUNT(*) AS answers FROM feedback WHERE {where}"
         row = await self._database.read(lambda db: db.one(sql, **parameters))
         return int(row["answers"]) if row else 0
+
+
+def _window(db: Connection, query: FeedbackQuery) -> tuple[str, dict[str, Any]]:
+    """The first and last day on which an answer fits, for filters without an index of their own.
+
+    So nobody searches a million answers for a score that none has, or that was given long ago.
+    """
+    rare = (query.min_score, query.max_score, query.has_comment, query.has_score)
+    has_index = all(one is None for one in rare) and (not query.version or query.assistant)
+    if has_index or not query.asks_for_days:
+        return "", {}
+    where, parameters = query.sql()
+    days = db.one(f"SELECT MIN(created_at) AS first, MAX(created_at) AS last FROM feedback_by_day WHERE {where}",
+                  **parameters)  # fmt: skip
+    if days is None or days["first"] is None:
+        return " AND 1 = 0", {}
+    ends = {"first_day": days["first"], "day_after": days["last"] + DAY}
+    return " AND created_at >= :first_day AND created_at < :day_after", ends
+
+
+def _statuses(statuses: Sequence[ReviewStatus]) -> str:
+    """The condition; an answer that has no status is new. The names are put into the text: they are no one's input."""
+    if unknown := [status for status in statuses if status not in STATUSES]:
+        raise Invalid(f"`status` is {unknown[0][:40]!r}; answers are {', '.join(STATUSES)}")
+    others = ", ".join(f"'{status}'" for status in STATUSES if status in statuses and status != "new")
+    either = [f"review_status IN ({others})"] if others else []
+    return f"({' OR '.join(['review_status IS NULL', *either] if 'new' in statuses else either)})" if statuses else ""
+
+
+def _answer(row: Row, ways: Mapping[str, Direction]) -> ReviewedFeedback:
+    at, number = row["reviewed_at"], row["number"]
+    return ReviewedFeedback(
+        **structs.asdict(feedback_of(row)),
+        is_positive=None if number is None else ways.get(row["key"], UP).is_positive(number),
+        review_status=row["review_status"] or "new",
+        review_note=row["review_note"],
+        reviewed_at=None if at is None else from_micros(at),
+    )
 
 
 def _version(number: int) -> int:

@@ -28,7 +28,7 @@ class RunFacts(Struct, frozen=True):
     """A run: its thread, the assistant and the version of it that ran, and its input and output, decoded from JSON.
 
     The output is none while there is none. `trace_parent` is the trace and span that the run belongs to, as a
-    `traceparent` header says it (W3C Trace Context, level 1).
+    `traceparent` header says it (W3C Trace Context, level 1). `assistant_name` is what people call the assistant.
     """
 
     run_id: str
@@ -38,6 +38,7 @@ class RunFacts(Struct, frozen=True):
     input: Any = None
     output: Any = None
     trace_parent: str | None = None
+    assistant_name: str | None = None
 
 
 class RunPlace(Struct, frozen=True):

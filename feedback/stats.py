@@ -1,6 +1,7 @@
 """Statistics: what people think of an assistant's versions, with how sure that is.
 
-The database counts; a million answers are read from one index.
+The database counts. What asks for whole days, and for nothing but key, assistant, version, score, review status and
+whether there is a comment, is read from counts that are kept by day, so that a million answers are as quick as ten.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from feedback.errors import Invalid
 from feedback.intervals import Interval, newcombe, wilson
 from feedback.limits import EPOCH
 from feedback.reading import FeedbackQuery
+from feedback.review_schema import ReviewStatus
 
-Dimension = Literal["key", "assistant", "version", "day"]
+Dimension = Literal["key", "assistant", "version", "day", "status"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 MAX_GROUPS = 10_000
 ENOUGH = 20
@@ -28,8 +30,15 @@ _COLUMNS = {
     "assistant": "assistant_id",
     "version": "assistant_version",
     "day": "created_at / 86400000000",
+    "status": "COALESCE(review_status, 'new')",
 }
-_NAMES = {"key": "key", "assistant": "assistant_id", "version": "assistant_version", "day": "day"}
+_NAMES = {
+    "key": "key",
+    "assistant": "assistant_id",
+    "version": "assistant_version",
+    "day": "day",
+    "status": "review_status",
+}
 
 Verdict = Literal["better", "worse", "no difference shown", "too few answers"]
 
@@ -53,6 +62,7 @@ class Statistic(Struct):
     interval: Interval
     is_lower_score_better: bool
     is_enough: bool
+    review_status: ReviewStatus | None = None
 
 
 class Sample(Struct):
@@ -151,9 +161,11 @@ def _count(
     columns = ", ".join(f"{_COLUMNS[name]} AS {_NAMES[name]}" for name in dimensions)
     names = ", ".join(_NAMES[name] for name in dimensions)
     order = ", ".join(f"{_NAMES[name]}{' DESC' if name in ('day', 'version') else ''}" for name in dimensions[::-1])
-    sql = f"""{before}SELECT {names}, COUNT(*) AS answers, COUNT(number) AS scores, AVG(number) AS mean,
-        {positives} AS positives
-    FROM (SELECT {columns}, number FROM feedback WHERE {where}) AS answers{join}
+    source, weight = ("feedback_by_day", "weight") if query.asks_for_days else ("feedback", "1 AS weight")
+    scores = "SUM(CASE WHEN number IS NOT NULL THEN weight ELSE 0 END)"
+    sql = f"""{before}SELECT {names}, CAST(SUM(weight) AS BIGINT) AS answers, CAST({scores} AS BIGINT) AS scores,
+        SUM(number * weight) / NULLIF({scores}, 0) AS mean, CAST({positives} AS BIGINT) AS positives
+    FROM (SELECT {columns}, number, {weight} FROM {source} WHERE {where}) AS answers{join}
     GROUP BY {names} ORDER BY {order} LIMIT :limit"""
     return db.all(sql, **parameters, **more, limit=limit + 1)
 
@@ -173,6 +185,7 @@ def _statistic(row: Row, direction: Direction, enough: int) -> Statistic:
         interval=wilson(positives, scores),
         is_lower_score_better=direction.is_lower_score_better,
         is_enough=scores >= enough,
+        review_status=row.get("review_status"),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any, Literal, cast
 
 import anyio
@@ -25,17 +25,13 @@ from agent_server.errors import Unavailable
 from agent_server.feedback_urls import FeedbackUrls, feedback_token
 from agent_server.metrics import Metrics
 from agent_server.runs.records import Claim, Ending
-from agent_server.runs.runs import LeaseLost, Runs, doorbell
+from agent_server.runs.runs import LeaseLost, Runs
 from agent_server.schema import StreamPart
 from agent_server.sse import frame
 
 log = structlog.get_logger("agent_server")
 
 StopReason = Literal["interrupt", "rollback", "lease lost", "shutdown"]
-LOOK_SECONDS = 30.0
-"""How often an attempt looks for a wish to cancel it without being rung; the lease's renewal looks more often."""
-
-
 LARGE_FRAME_BYTES = 256 * 1024
 """After a larger event its readers get a turn, before a few more could push it out of the log."""
 
@@ -84,8 +80,8 @@ class Attempt:
             if self.claim.cancel:
                 self.stop(self.claim.cancel)
             async with anyio.create_task_group() as beside:
-                beside.start_soon(self._mint)
-                beside.start_soon(self._watch_for_cancel)
+                if self.run.kwargs.feedback_keys and self._around.feedback is not None:
+                    beside.start_soon(self._mint, self._around.feedback, self.run.kwargs.feedback_keys)
                 ending = await self._run_agent()
                 await self._end(ending)
                 beside.cancel_scope.cancel()
@@ -198,24 +194,13 @@ class Attempt:
                 await self._publish(StreamPart("custom", {"feedback": self._urls}))
             await self._publish(StreamPart("feedback", self._urls))
 
-    async def _mint(self) -> None:
-        keys = self.run.kwargs.feedback_keys
-        if not keys or self._around.feedback is None:
-            return
+    async def _mint(self, feedback: FeedbackUrls, keys: list[str]) -> None:
         try:
-            self._urls = await self._around.feedback.urls_for_run(self.run.run_id, keys, self.claim.base_url)
+            self._urls = await feedback.urls_for_run(self.run.run_id, keys, self.claim.base_url)
         except Exception as error:
             log.warning("feedback_urls_not_minted", error=type(error).__name__, exc_info=error)
         finally:
             self._minted.set()
-
-    async def _watch_for_cancel(self) -> None:
-        async with self._around.broker.listen(doorbell(self.run.run_id)) as bell:
-            while True:
-                await bell.wait(LOOK_SECONDS)
-                with suppress(Unavailable):  # the renewal of the lease looks, too
-                    if wish := await self._around.runs.cancel_wish(self.claim):
-                        self.stop(wish)
 
 
 _UNSAID: dict[type[BaseException], str] = {

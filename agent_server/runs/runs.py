@@ -61,6 +61,8 @@ from agent_server.webhook_policy import WebhookPolicy
 
 QUEUE = "runs"
 """The doorbell channel that is rung when a run may be claimed."""
+CANCELS = "cancels"
+"""The doorbell channel that is rung when somebody asked for the end of a run that is at work."""
 
 FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "timeout"})
 
@@ -178,8 +180,8 @@ class Runs:
             if ended:
                 self._metrics.run_ended("interrupted")
                 await self._broker.close(run_id)
-            else:
-                await self._broker.notify(doorbell(run_id))
+        if not all(cancelled.values()):
+            await self._broker.notify(CANCELS)
 
     async def delete(self, run_id: str, thread_id: str | None) -> None:
         """Delete a run that has ended; `Conflict` for one that has not, `NotFound` for an unknown one."""
@@ -223,13 +225,11 @@ class Runs:
 
         return await self._database.write(work)
 
-    async def cancel_wish(self, claim: Claim) -> CancelAction | None:
-        """Whether somebody asked for the end of this run, and how. `LeaseLost` where it is no longer ours."""
-        row = await self._database.read(lambda c: c.one(f"SELECT cancel FROM runs WHERE {_HELD}", **_held(claim)))
-        if row is None:
-            raise LeaseLost(f"Run {claim.run.run_id} has another worker")
-        wish: CancelAction | None = row["cancel"]
-        return wish
+    async def cancel_wishes(self) -> dict[str, tuple[int, CancelAction]]:
+        """The runs at work, anywhere, whose end somebody asked for: each with its attempt, and how it is to end."""
+        statement = "SELECT run_id, attempt, cancel FROM runs WHERE status = 'running' AND cancel IS NOT NULL"
+        rows = await self._database.read(lambda connection: connection.all(statement))
+        return {row["run_id"]: (row["attempt"], row["cancel"]) for row in rows}
 
     async def finish(self, claim: Claim, ending: Ending) -> None:
         """Write how the run ended, into it and its thread, durably. `LeaseLost` where it is no longer ours."""
@@ -286,11 +286,6 @@ class Runs:
         return await self._database.write(
             lambda c: c.execute("UPDATE runs SET lease_until = 0 WHERE status = 'running'")
         )
-
-
-def doorbell(run_id: str) -> str:
-    """The channel that is rung when somebody asks for the end of this run."""
-    return f"run:{run_id}"
 
 
 def thread_doorbell(thread_id: str) -> str:

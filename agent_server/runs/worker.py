@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup
 
 from agent_server.agents import Agent, AgentRun, Outcome
-from agent_server.errors import AgentServerError
+from agent_server.errors import AgentServerError, Unavailable
 from agent_server.runs.attempt import Attempt, Surroundings
 from agent_server.runs.records import Claim
-from agent_server.runs.runs import QUEUE
+from agent_server.runs.runs import CANCELS, QUEUE
 from agent_server.schema import CancelAction, StreamPart
 
 log = structlog.get_logger("agent_server")
@@ -45,7 +46,7 @@ class Worker:
         async with anyio.create_task_group() as attempts:
             with anyio.CancelScope() as self._taking:
                 async with anyio.create_task_group() as beside:
-                    beside.start_soon(self._renew_leases)
+                    beside.start_soon(self._look_after_those_at_work)
                     await self._take_runs(attempts, anyio.Semaphore(self.jobs))
             for attempt in self._at_work.values():
                 attempt.stop("shutdown")
@@ -96,16 +97,32 @@ class Worker:
                 self._at_work.pop(run.run_id, None)
                 slots.release()
 
-    async def _renew_leases(self) -> None:
-        while True:
-            await anyio.sleep(self._lease_seconds / 3)
-            attempts = list(self._at_work.values())
-            kept = await self._renew(attempts) if attempts else {}
-            for attempt in attempts:
-                if attempt.run.run_id not in kept:
-                    attempt.stop("lease lost")
-                elif wish := kept[attempt.run.run_id]:
+    async def _look_after_those_at_work(self) -> None:
+        """Renew the leases, and stop what somebody wants to end, as soon as that is rung for."""
+        async with self._around.broker.listen(CANCELS) as bell:
+            while True:
+                renew_at = anyio.current_time() + self._lease_seconds / 3
+                while await bell.wait(max(0.0, renew_at - anyio.current_time())):
+                    await self._stop_cancelled()
+                    if anyio.current_time() >= renew_at:
+                        break
+                await self._renew_leases()
+
+    async def _stop_cancelled(self) -> None:
+        with suppress(Unavailable):  # the renewal of the leases looks, too
+            for run_id, (attempt_number, wish) in (await self._around.runs.cancel_wishes()).items():
+                attempt = self._at_work.get(run_id)
+                if attempt and attempt.run.attempt == attempt_number:
                     attempt.stop(wish)
+
+    async def _renew_leases(self) -> None:
+        attempts = list(self._at_work.values())
+        kept = await self._renew(attempts) if attempts else {}
+        for attempt in attempts:
+            if attempt.run.run_id not in kept:
+                attempt.stop("lease lost")
+            elif wish := kept[attempt.run.run_id]:
+                attempt.stop(wish)
 
     async def _renew(self, attempts: list[Attempt]) -> dict[str, CancelAction | None]:
         """The runs that are still ours. None, where the database stays silent until the leases may have run out: then

@@ -11,6 +11,7 @@ from litestar.response import Stream
 
 from feedback.export import CSV_TYPE, JSONL_TYPE, Exports, Format
 from feedback.reading import MAX_PAGE, FeedbackPage, FeedbackQuery, Reading
+from feedback.review_schema import ReviewStatus
 from feedback.routes.failures import FAILURES
 from feedback.routes.openapi import ExportOperation, FeedbackOperation, failures
 from feedback.stats import ENOUGH, MAX_GROUPS, Comparison, Dimension, Statistic, Statistics
@@ -44,12 +45,15 @@ def feedback_query(
     has_comment: FromQuery[bool | None] = None,
     has_score: FromQuery[bool | None] = None,
     has_correction: FromQuery[bool | None] = None,
+    status: Annotated[
+        list[ReviewStatus] | None, QueryParameter(required=False, description="What the team made of them")
+    ] = None,
 ) -> FeedbackQuery:
     """What the query says of which answers."""
     return FeedbackQuery(
         run=run, thread=thread, assistant=assistant, version=version, key=key, subject=subject,
         source=feedback_source, since=since, until=until, min_score=min_score, max_score=max_score, text=text,
-        has_comment=has_comment, has_score=has_score, has_correction=has_correction,
+        has_comment=has_comment, has_score=has_score, has_correction=has_correction, status=status,
     )  # fmt: skip
 
 
@@ -84,7 +88,7 @@ async def count_feedback(
     feedback_statistics: StatisticsHere,
     by: Annotated[
         list[Dimension] | None,
-        QueryParameter(required=False, description="What to tell apart besides keys: `assistant`, `version`, `day`"),
+        QueryParameter(required=False, description="What is told apart: `assistant`, `version`, `day`, `status`"),
     ] = None,
     enough: Enough = ENOUGH,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_GROUPS)] = 1000,

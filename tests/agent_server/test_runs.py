@@ -12,7 +12,7 @@ import pytest
 from agent_server.errors import BadRequest, Conflict, Invalid, NotFound, ThreadBusy
 from agent_server.runs import runs as runs_module
 from agent_server.runs.records import MAX_RESCUES, Claim, Ending
-from agent_server.runs.runs import QUEUE, LeaseLost, doorbell
+from agent_server.runs.runs import CANCELS, QUEUE, LeaseLost
 from agent_server.schema import RunStatus
 from tests.agent_server.house import House, open_house, unknown_id
 
@@ -247,8 +247,6 @@ async def test_what_a_worker_does_after_its_lease_was_taken_over_changes_nothing
         await house.runs.finish(late, SUCCESS)
     with pytest.raises(LeaseLost):
         await house.runs.discard(late, b"null")
-    with pytest.raises(LeaseLost):
-        await house.runs.cancel_wish(late)
     await house.runs.release(late)
     assert await house.runs.renew([late], 30) == {}
     assert await house.row(run.run_id) == before
@@ -360,11 +358,11 @@ async def test_cancelled_pending_run_ends_at_once(house: House, action: Any, lef
 async def test_cancel_of_a_running_run_is_a_wish_that_its_worker_hears(house: House, action: Any) -> None:
     run = await house.run(await house.thread())
     claim = await house.claim_one()
-    async with house.broker.listen(doorbell(run.run_id)) as bell:
+    async with house.broker.listen(CANCELS) as bell:
         await house.runs.cancel(run.run_id, None, action)
         assert await bell.wait(0)
     assert await house.status(run.run_id) == "running"
-    assert await house.runs.cancel_wish(claim) == action
+    assert await house.runs.cancel_wishes() == {run.run_id: (claim.run.attempt, action)}
     assert await house.runs.renew([claim], 30) == {run.run_id: action}
 
 
@@ -432,7 +430,8 @@ async def test_new_run_interrupts_the_waiting_and_the_running_one(house: House) 
     claim = await house.claim_one()
     new = await house.run(thread_id, multitask_strategy="interrupt")
     assert await house.status(waiting.run_id) == "interrupted"
-    assert (await house.status(running.run_id), await house.runs.cancel_wish(claim)) == ("running", "interrupt")
+    assert await house.status(running.run_id) == "running"
+    assert await house.runs.cancel_wishes() == {running.run_id: (claim.run.attempt, "interrupt")}
     assert await house.runs.claim(1, 30) == []
     await house.runs.finish(claim, Ending("interrupted", "interrupted"))
     assert (await house.claim_one()).run.run_id == new.run_id
@@ -444,7 +443,8 @@ async def test_new_run_rolls_back_the_waiting_and_the_running_one(house: House) 
     claim = await house.claim_one()
     new = await house.run(thread_id, multitask_strategy="rollback")
     assert await house.row(waiting.run_id) is None
-    assert (await house.status(running.run_id), await house.runs.cancel_wish(claim)) == ("running", "rollback")
+    assert await house.status(running.run_id) == "running"
+    assert await house.runs.cancel_wishes() == {running.run_id: (claim.run.attempt, "rollback")}
     await house.runs.discard(claim, b"null")
     assert (await house.claim_one()).run.run_id == new.run_id
 

@@ -1,0 +1,77 @@
+/** The service: asked with the API key, which is kept for this tab only. */
+
+const BASE = new URL("../../api/v1/", import.meta.url);
+const SHELF = "feedback-api-key";
+
+/** What the service did not do, and why. `status` is 0 where it could not be reached. */
+export class Failure extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+
+  /** Whether another key might help. */
+  get isAboutKey() {
+    return this.status === 401 || this.status === 403;
+  }
+}
+
+/** The key in use, if there is one. */
+export const key = () => sessionStorage.getItem(SHELF);
+
+/** Use this key from now on, or none. */
+export function useKey(text) {
+  if (text) sessionStorage.setItem(SHELF, text);
+  else sessionStorage.removeItem(SHELF);
+}
+
+/** What `GET` of the path answers; `query` is a URLSearchParams. */
+export async function read(path, query, signal) {
+  return (await ask(address(path, query), { signal })).json();
+}
+
+/** What `PUT` of the path with this body answers. */
+export async function put(path, body) {
+  const headers = { "content-type": "application/json" };
+  return (await ask(address(path), { method: "PUT", body: JSON.stringify(body), headers })).json();
+}
+
+/** All that `GET` of the path answers, and the name of the file that it is. */
+export async function download(path, query) {
+  const answer = await ask(address(path, query), {});
+  const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "");
+  return { blob: await received(answer), name: name?.[1] ?? "feedback.txt" };
+}
+
+function address(path, query) {
+  const url = new URL(path, BASE);
+  url.search = query ?? "";
+  return url;
+}
+
+async function ask(url, options) {
+  const headers = new Headers(options.headers);
+  if (key()) headers.set("x-api-key", key());
+  let answer;
+  try {
+    answer = await fetch(url, { ...options, headers, cache: "no-store", credentials: "same-origin" });
+  } catch (error) {
+    throw options.signal?.aborted ? error : new Failure(0, "The server cannot be reached. Is it running, and are you online?");
+  }
+  if (!answer.ok) throw await failure(answer);
+  return answer;
+}
+
+async function failure(answer) {
+  const body = await answer.json().catch(() => null);
+  const detail = typeof body?.detail === "string" ? body.detail : null;
+  return new Failure(answer.status, detail ?? `The server answered with ${answer.status} ${answer.statusText}`.trim());
+}
+
+async function received(answer) {
+  try {
+    return await answer.blob();
+  } catch {
+    throw new Failure(0, "The download broke off. Try again, or narrow the filters.");
+  }
+}

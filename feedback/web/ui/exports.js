@@ -1,0 +1,59 @@
+/** Exports: what is shown, as a file. Fetched with the key, which no address may carry, and handed over as a download. */
+
+import { asked, shown } from "./address.js";
+import { download } from "./api.js";
+import { at, h, say } from "./element.js";
+import { icon } from "./icons.js";
+import { failed } from "./notice.js";
+
+const FORMATS = [
+  ["csv", "CSV", "for spreadsheets"],
+  ["jsonl", "JSON Lines", "an answer a line, with everything"],
+  ["kto", "KTO", "training: answers judged good or bad"],
+  ["dpo", "DPO", "training: corrections preferred to answers"],
+  ["sft", "SFT", "training: corrections as answers"],
+];
+
+/** The menu of formats. */
+export function exportMenu() {
+  const menu = h("details", { class: "menu" }, h("summary", null, icon("save"), "Export"),
+    h("ul", null, FORMATS.map((one) => h("li", null, item(one, () => menu.removeAttribute("open"))))));
+  menu.addEventListener("keydown", (event) => event.key === "Escape" && close(menu));
+  menu.addEventListener("focusout", (event) => menu.contains(event.relatedTarget) || event.relatedTarget === null || menu.removeAttribute("open"));
+  document.addEventListener("click", (event) => menu.contains(event.target) || menu.removeAttribute("open"));
+  return menu;
+}
+
+function close(menu) {
+  menu.removeAttribute("open");
+  menu.querySelector("summary").focus();
+}
+
+function item([format, label, about], chosen) {
+  const start = () => {
+    chosen();
+    save(format, label);
+  };
+  return h("button", { type: "button", onclick: start }, h("strong", null, label), h("small", null, about));
+}
+
+async function save(format, label) {
+  const query = asked();
+  query.set("format", format);
+  if (shown().get("status")) query.set("status", shown().get("status"));
+  at("notice").replaceChildren(h("p", { class: "notice" }, `Preparing the ${label} file …`));
+  try {
+    const { blob, name } = await download("feedback/export", query);
+    offer(blob, name);
+    at("notice").replaceChildren();
+    say(`${name} was downloaded`);
+  } catch (failure) {
+    at("notice").replaceChildren(failed(failure, () => save(format, label)));
+  }
+}
+
+function offer(blob, name) {
+  const url = URL.createObjectURL(blob);
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

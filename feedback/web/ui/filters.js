@@ -1,0 +1,96 @@
+/** Filters: the form above everything. What it says is kept in the address. */
+
+import { DEFAULT_DAYS, FILTERS, countFilters, show, shown } from "./address.js";
+import { h } from "./element.js";
+import { icon } from "./icons.js";
+
+const SPANS = [["7", "Last 7 days"], ["30", "Last 30 days"], ["90", "Last 90 days"], ["365", "Last year"], ["all", "All time"], ["own", "From … to …"]];
+const COMMENTS = [["", "With or without"], ["true", "With a comment"], ["false", "Without one"]];
+const PATIENCE = 350;
+
+/** Fill the form; `changed` is called whenever it says something else. `known` has the keys, assistants and versions. */
+export function drawFilters(form, known, changed) {
+  const had = document.activeElement?.form === form ? document.activeElement.name : null;
+  const wasOpen = form.querySelector("details")?.open ?? matchMedia("(min-width: 48rem)").matches;
+  const n = countFilters();
+  form.replaceChildren(
+    h("details", { open: wasOpen }, h("summary", null, icon("filter"), n ? `Filters (${n} set)` : "Filters"), h("div", { class: "fields" }, fields(known), clearing(n, changed))),
+  );
+  form.onsubmit = (event) => event.preventDefault();
+  form.onchange = (event) => take(form, event.target, changed);
+  form.oninput = (event) => takeSoon(form, event.target, changed);
+  if (had) form.elements[had]?.focus();
+}
+
+function fields(known) {
+  const given = shown();
+  const assistant = given.get("assistant") ?? "";
+  return [
+    choice("Time", "days", SPANS, spanOf(given)),
+    spanOf(given) === "own" && [day("From", "since", given), day("To", "until", given)],
+    choice("Key", "key", [["", "All keys"], ...known.keys.map((key) => [key, key])], given.get("key") ?? ""),
+    choice("Assistant", "assistant", [["", "All assistants"], ...known.assistants.map((one) => [one.id, one.label])], assistant),
+    choice("Version", "version", [["", "All versions"], ...known.versionsOf(assistant).map((one) => [String(one), `Version ${one}`])], given.get("version") ?? ""),
+    choice("Comment", "has_comment", COMMENTS, given.get("has_comment") ?? ""),
+    score("Score from", "min_score", given),
+    score("Score to", "max_score", given),
+    words(given),
+  ];
+}
+
+const spanOf = (given) => (given.has("since") || given.has("until") ? "own" : given.get("days") ?? DEFAULT_DAYS);
+
+function field(label, name, control, more = "") {
+  return h("label", { class: `field ${more}` }, h("span", null, label), control);
+}
+
+function choice(label, name, options, value) {
+  const listed = options.some(([one]) => one === value) ? options : [...options, [value, value]];
+  return field(label, name, h("select", { name }, listed.map(([one, text]) => h("option", { value: one, selected: one === value }, text))));
+}
+
+function day(label, name, given) {
+  return field(label, name, h("input", { name, type: "date", value: given.get(name) }));
+}
+
+function score(label, name, given) {
+  return field(label, name, h("input", { name, type: "number", step: "any", inputmode: "decimal", placeholder: "any", value: given.get(name) }), "narrow");
+}
+
+function words(given) {
+  const input = h("input", { name: "text", type: "search", placeholder: "Words in comments", maxlength: 200, value: given.get("text") });
+  return field("Text", "text", h("span", { class: "search" }, icon("search"), input), "wide");
+}
+
+function clearing(n, changed) {
+  const clear = () => {
+    show({ ...Object.fromEntries(FILTERS.map((name) => [name, null])), cursor: null });
+    changed();
+  };
+  return n > 0 && h("button", { type: "button", class: "quiet small", onclick: clear }, "Clear filters");
+}
+
+/** A choice or a finished text: a step of its own. */
+function take(form, control, changed) {
+  clearTimeout(form.waiting);
+  if (control.name === "days") return takeSpan(control.value, changed);
+  if (!control.checkValidity()) return;
+  const more = control.name === "assistant" ? { version: null } : {};
+  if ((shown().get(control.name) ?? "") === control.value) return;
+  show({ [control.name]: control.value, ...more, cursor: null });
+  changed();
+}
+
+/** What is being typed: once the typing rests. */
+function takeSoon(form, control, changed) {
+  if (control.type !== "search" && control.type !== "number") return;
+  clearTimeout(form.waiting);
+  form.waiting = setTimeout(() => take(form, control, changed), PATIENCE);
+}
+
+function takeSpan(value, changed) {
+  const today = new Date().toISOString().slice(0, 10);
+  if (value === "own") show({ days: null, since: today.slice(0, 8) + "01", until: today, cursor: null });
+  else show({ days: value === DEFAULT_DAYS ? null : value, since: null, until: null, cursor: null });
+  changed();
+}

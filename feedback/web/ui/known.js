@@ -1,0 +1,31 @@
+/** What there is to choose from: keys, assistants with their names, and the versions of each. */
+
+import { read } from "./api.js";
+
+/** All that there are answers about, whatever the filters say. */
+export async function readKnown(signal) {
+  const query = new URLSearchParams([["by", "assistant"], ["by", "version"], ["limit", "10000"]]);
+  const [statistics, assistants] = await Promise.all([read("feedback/statistics", query, signal), read("feedback/assistants", "", signal)]);
+  const labels = labelled(assistants);
+  return {
+    keys: unique(statistics.map((one) => one.key)).sort(),
+    assistants: assistants.map((one) => ({ id: one.assistant_id, label: labels.get(one.assistant_id) })),
+    versionsOf: (assistant) => unique(statistics.filter((one) => one.assistant_version !== null && (!assistant || one.assistant_id === assistant)).map((one) => one.assistant_version)).sort((a, b) => b - a),
+    nameOf: (assistant) => labels.get(assistant) ?? assistant.slice(0, 8),
+  };
+}
+
+const unique = (all) => [...new Set(all)];
+
+/** The name of each; those that share one, or have none, are told apart by the start of their id. */
+function labelled(assistants) {
+  const named = (one) => one.name ?? one.assistant_id;
+  const label = (one) => {
+    const name = one.name ?? short(one.assistant_id);
+    const isShared = assistants.some((other) => other !== one && named(other) === named(one));
+    return isShared ? `${name} ${short(one.assistant_id)}` : name;
+  };
+  return new Map(assistants.map((one) => [one.assistant_id, label(one)]));
+}
+
+const short = (id) => (/^[0-9a-f]{8}-[0-9a-f-]{27}$/i.test(id) ? id.slice(0, 8) : id);

@@ -1,0 +1,30 @@
+/** Statuses: how many answers are new, seen and done, and a choice of which to list. */
+
+import { asked, shown } from "./address.js";
+import { read } from "./api.js";
+import { h } from "./element.js";
+import { count } from "./format.js";
+
+const STATUSES = [["", "All"], ["new", "New"], ["seen", "Seen"], ["done", "Done"]];
+
+/** Draw the choice with its counts; `turn({status})` lists others. */
+export async function drawStatuses(box, turn, signal) {
+  const query = asked();
+  query.set("by", "status");
+  query.set("limit", "10000");
+  const counts = { "": 0, new: 0, seen: 0, done: 0 };
+  for (const one of await read("feedback/statistics", query, signal)) {
+    counts[one.review_status] += one.answers;
+    counts[""] += one.answers;
+  }
+  const had = box.contains(document.activeElement) ? document.activeElement.value : null;
+  box.replaceChildren(h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, "Review status"), STATUSES.map((one) => segment(one, counts, turn))));
+  if (had !== null) box.querySelector(`[value="${had}"]`)?.focus();
+}
+
+function segment([status, label], counts, turn) {
+  const chosen = (shown().get("status") ?? "") === status;
+  return h("label", null,
+    h("input", { type: "radio", name: "status", value: status, checked: chosen, onchange: () => turn({ status, cursor: null }) }),
+    h("span", null, label, h("small", null, count(counts[status]))));
+}

@@ -1,0 +1,56 @@
+"""The dashboard's page is open and holds nothing; what it asks for needs a key, where the service has any."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from agent_server.database import open_database
+from feedback import FeedbackPlugin
+
+ASKED = ["search", "statistics", "assistants", "export"]
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Litestar:
+    """An app whose feedback needs a key."""
+    return Litestar(plugins=[FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'f.db'}"), api_keys=["sesame"])])
+
+
+async def test_page_is_open_and_what_it_asks_for_is_not(locked: Litestar) -> None:
+    async with AsyncTestClient(locked) as client:
+        page = await client.get("/feedback/ui")
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        for file in ("app.js", "uplot.js", "layout.css", "theme.css", "icon.svg"):
+            assert (await client.get(f"/feedback/ui/{file}")).status_code == 200, file
+        for what in ASKED:
+            assert (await client.get(f"/api/v1/feedback/{what}")).status_code == 401, what
+            assert (await client.get(f"/api/v1/feedback/{what}", headers={"x-api-key": "sesame"})).status_code == 200
+
+
+async def test_page_may_run_nothing_but_its_own_files(locked: Litestar) -> None:
+    async with AsyncTestClient(locked) as client:
+        page = await client.get("/feedback/ui")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "style=" not in page.text
+    assert "http" not in page.text
+
+
+async def test_page_with_a_slash_leads_to_the_one_without(locked: Litestar) -> None:
+    async with AsyncTestClient(locked) as client:
+        answer = await client.get("/feedback/ui/", follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (302, "../ui")
+        assert (await client.get("/feedback/ui/")).status_code == 200
+
+
+async def test_page_does_not_take_the_place_of_an_answer(locked: Litestar) -> None:
+    async with AsyncTestClient(locked) as client:
+        answer = await client.get("/feedback/tokens/nothing", headers={"accept": "application/json"})
+        assert answer.status_code == 404
+        assert (await client.get("/feedback/x", headers={"x-api-key": "sesame"})).status_code == 422

@@ -27,7 +27,19 @@ from agent_server.logs import configure_logs
 from agent_server.runs.records import Record
 from agent_server.runs.runs import Runs
 from agent_server.startup import telling_startup_failures
-from feedback import FeedbackError, FeedbackPlugin, Links, RunFacts, RunLookup, Webhook
+from feedback import (
+    AlertRule,
+    Endpoint,
+    FeedbackError,
+    FeedbackPlugin,
+    Limits,
+    Links,
+    RateLimit,
+    RunFacts,
+    RunLookup,
+    Webhook,
+    alert_rules,
+)
 from feedback.cli import feedback_commands
 
 CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
@@ -52,11 +64,40 @@ def feedback_of(config: Config) -> FeedbackPlugin:
         trust_forwarded=config.trust_forwarded,
         default_expiry=timedelta(seconds=config.feedback_expiry),
         secret=config.feedback_secret,
-        links=Links(config.feedback_links, redirect_origins=config.feedback_redirects),
-        webhooks=[Webhook(url, config.feedback_webhook_secret or "") for url in config.feedback_webhooks],
+        run_token_expiry=timedelta(seconds=config.feedback_run_token_expiry),
+        links=Links(config.feedback_links, dict(config.feedback_key_links), config.feedback_redirects),  # type: ignore[arg-type]  # the configuration has checked the modes
+        limits=Limits(rate(config.feedback_token_limit), rate(config.feedback_address_limit), config.feedback_proxies),
+        webhooks=endpoints(config),
+        alerts=rules(config),
         serve_root_info=False,
         serve_metrics=False,
     )
+
+
+def rate(text: str) -> RateLimit | None:
+    """What `300/60` says; nothing for `off`."""
+    requests, _, seconds = text.partition("/")
+    return None if text == "off" else RateLimit(int(requests), float(seconds))
+
+
+def rules(config: Config) -> list[AlertRule]:
+    """The alert rules. Errors: `ConfigError`."""
+    try:
+        return alert_rules(config.feedback_alerts)
+    except ValueError as error:
+        raise ConfigError(f"AGENT_SERVER_FEEDBACK_ALERTS: {error}") from None
+
+
+def endpoints(config: Config) -> list[Endpoint]:
+    """Who is told of answers. Errors: `ConfigError`, also where OpenTelemetry is not installed."""
+    webhooks: list[Endpoint] = [Webhook(url, config.feedback_webhook_secret or "") for url in config.feedback_webhooks]
+    if not config.feedback_otel:
+        return webhooks
+    try:
+        from feedback.evaluations import Evaluations
+    except ImportError:
+        raise ConfigError("AGENT_SERVER_FEEDBACK_OTEL needs OpenTelemetry: pip install 'agent-server[otel]'") from None
+    return [*webhooks, Evaluations(config.feedback_otel_comments)]
 
 
 def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:
@@ -72,7 +113,6 @@ def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:
             assistant_version=record.assistant_version,
             input=msgspec.json.decode(record.kwargs.input),
             output=msgspec.json.decode(record.output) if record.output else None,
-            assistant_name=record.graph_id,
             trace_parent=_trace_parent(record),
         )
 

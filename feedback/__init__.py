@@ -7,6 +7,7 @@ from feedback.alerts import AlertRule, alert_rules
 from feedback.errors import FeedbackError
 from feedback.gate import Limits
 from feedback.links import Links
+from feedback.outbox import Endpoint
 from feedback.plugin import FeedbackPlugin
 from feedback.runs import RunFacts, RunLookup
 from feedback.schema import Feedback, FeedbackConfig, FeedbackIngestToken
@@ -15,6 +16,7 @@ from feedback.webhooks import Webhook
 
 __all__ = [
     "AlertRule",
+    "Endpoint",
     "Feedback",
     "FeedbackConfig",
     "FeedbackError",

@@ -45,6 +45,8 @@ class Config:
     """How long feedback URLs take answers, in seconds."""
     feedback_links: Literal["confirm", "auto", "direct"] = "auto"
     """Whether following a feedback link is an answer: never; unless the follower takes HTML; always."""
+    feedback_key_links: tuple[tuple[str, str], ...] = ()
+    """The same for single feedback keys."""
     feedback_redirects: tuple[str, ...] = ()
     """Origins that a feedback page may lead on to."""
     feedback_secret: str | None = field(default=None, repr=False)
@@ -53,6 +55,20 @@ class Config:
     """Addresses that are told of every change of an answer. They may hold credentials."""
     feedback_webhook_secret: str | None = field(default=None, repr=False)
     """What the messages to them are signed with: `whsec_` and Base64 of 24 to 64 bytes."""
+    feedback_alerts: str = ""
+    """Rules that webhooks are told of, as text."""
+    feedback_otel: bool = False
+    """Whether OpenTelemetry is told of every answer."""
+    feedback_otel_comments: bool = False
+    """Whether it is told what people wrote, too."""
+    feedback_token_limit: str = "300/60"
+    """Answers through one URL, in so many seconds; or `off`."""
+    feedback_address_limit: str = "6000/60"
+    """Answers and mintings from one address, in so many seconds; or `off`."""
+    feedback_proxies: tuple[str, ...] = ()
+    """Addresses and networks of the proxies in front, but for the nearest."""
+    feedback_run_token_expiry: int = 30 * 86_400
+    """How long a run's feedback token takes answers, in seconds."""
     mint_timeout: float = 5.0
     """How long a run's end waits for its feedback URLs, in seconds."""
     max_body_bytes: int = 64 * 1024 * 1024

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,36 @@ def _origins(value: str, name: str) -> tuple[str, ...]:
     return _list(value, name)
 
 
+def _networks(value: str, name: str) -> tuple[str, ...]:
+    for one in _list(value, name):
+        try:
+            ip_network(one, strict=False)
+        except ValueError:
+            raise ConfigError(f"{name} has {one!r}; it must be an address such as 10.0.0.7, or 10.0.0.0/8") from None
+    return _list(value, name)
+
+
+def _rate(value: str, name: str) -> str:
+    """`300/60`: so many in so many seconds; or `off`."""
+    text = value.strip().lower()
+    if text != "off" and not re.fullmatch(r"[1-9]\d{0,8}/[1-9]\d{0,5}", text):
+        raise ConfigError(f"{name} is {value!r}; it must be a number and seconds, such as 300/60, or off")
+    return text
+
+
+def _link_modes(value: str, name: str) -> tuple[tuple[str, str], ...]:
+    """`key=mode` pairs."""
+    modes = []
+    for one in _list(value, name):
+        key, _, mode = (part.strip() for part in one.rpartition("="))
+        if not key or mode not in LINK_MODES:
+            raise ConfigError(
+                f"{name} has {one!r}; it must be a feedback key and one of confirm, auto and direct: nps=auto"
+            )
+        modes.append((key, mode))
+    return tuple(modes)
+
+
 def _url(*schemes: str) -> Callable[[str, str], str]:
     def read(value: str, name: str) -> str:
         if not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
@@ -75,6 +107,8 @@ def _one_of(*choices: str) -> Callable[[str, str], str]:
     return read
 
 
+LINK_MODES = ("confirm", "auto", "direct")
+
 VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_DATA_DIR": ("data_dir", _path, "directory of the SQLite files"),
     "DATABASE_URL": ("database_url", _url("postgresql", "postgres"), "PostgreSQL; SQLite files when unset"),
@@ -92,8 +126,13 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_FEEDBACK_EXPIRY": ("feedback_expiry", _seconds, "seconds that feedback URLs take answers"),
     "AGENT_SERVER_FEEDBACK_LINKS": (
         "feedback_links",
-        _one_of("confirm", "auto", "direct"),
+        _one_of(*LINK_MODES),
         "what a GET of a feedback URL does: `confirm` shows a page, `auto` shows it to browsers, `direct` answers",
+    ),
+    "AGENT_SERVER_FEEDBACK_KEY_LINKS": (
+        "feedback_key_links",
+        _link_modes,
+        "the same for single feedback keys, such as `nps=confirm,thumbs=direct`",
     ),
     "AGENT_SERVER_FEEDBACK_REDIRECTS": (
         "feedback_redirects",
@@ -114,6 +153,38 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         "feedback_webhook_secret",
         _text,
         "signs what they are told (Standard Webhooks): `whsec_` and the Base64 of 24 to 64 random bytes",
+    ),
+    "AGENT_SERVER_FEEDBACK_ALERTS": (
+        "feedback_alerts",
+        _text,
+        "rules that webhooks are told of (`feedback.alert`), separated by commas: `thumbs below 0.7 in 24h of 20`, "
+        "`thumbs worse in 7d of 20`",
+    ),
+    "AGENT_SERVER_FEEDBACK_OTEL": (
+        "feedback_otel",
+        _flag,
+        "tells OpenTelemetry of every answer; the `OTEL_*` variables say where to",
+    ),
+    "AGENT_SERVER_FEEDBACK_OTEL_COMMENTS": ("feedback_otel_comments", _flag, "with what people wrote"),
+    "AGENT_SERVER_FEEDBACK_TOKEN_LIMIT": (
+        "feedback_token_limit",
+        _rate,
+        "answers through one URL, in so many seconds; `off` for any number",
+    ),
+    "AGENT_SERVER_FEEDBACK_ADDRESS_LIMIT": (
+        "feedback_address_limit",
+        _rate,
+        "answers and mintings from one address, in so many seconds; `off` for any number",
+    ),
+    "AGENT_SERVER_FEEDBACK_PROXIES": (
+        "feedback_proxies",
+        _networks,
+        "addresses of the proxies in front but the nearest, to find the visitor's behind them, separated by commas",
+    ),
+    "AGENT_SERVER_FEEDBACK_RUN_TOKEN_EXPIRY": (
+        "feedback_run_token_expiry",
+        _whole(1, 10**9),
+        "seconds that a run's feedback token (WorkflowAI's clients) takes answers",
     ),
     "AGENT_SERVER_MINT_TIMEOUT": ("mint_timeout", _seconds, "seconds that a run's end waits for its feedback URLs"),
     "AGENT_SERVER_MAX_BODY_BYTES": ("max_body_bytes", _whole(1024, 1 << 40), "largest request body"),

@@ -16,7 +16,7 @@ from litestar import Request, Response, Router, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
-ASSETS = ("feedback-client.js", "feedback-client.d.ts")
+ASSETS = ("feedback-client.js", "feedback-client.d.ts", "feedback-buttons.js", "feedback-buttons.d.ts")
 """The files of `feedback/web` that are served at `/feedback/<name>`."""
 
 MEDIA_TYPES = {

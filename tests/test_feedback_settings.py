@@ -13,6 +13,7 @@ import httpx
 import msgspec
 import pytest
 from click.testing import CliRunner
+from litestar import Litestar
 
 from agent_server.__main__ import build, main
 from agent_server.config import Config, ConfigError
@@ -38,8 +39,13 @@ async def serving(tmp_path: Path, **variables: str) -> AsyncIterator[httpx.Async
 
 
 async def minted(client: httpx.AsyncClient, key: str = "k") -> str:
-    answer = await client.post("/feedback/tokens", json={"run_id": str(uuid.uuid4()), "feedback_key": key})
-    return str(answer.raise_for_status().json()["url"])
+    """A URL for a run of its own."""
+    return (await feedback_in(client).urls_for_run(str(uuid.uuid4()), [key], "http://a.test"))[key]
+
+
+def feedback_in(client: httpx.AsyncClient) -> FeedbackPlugin:
+    app: Litestar = client._transport.app  # type: ignore[attr-defined]  # the transport that `serving` made
+    return app.plugins.get(FeedbackPlugin)
 
 
 async def test_environment_limits_answers(tmp_path: Path) -> None:
@@ -47,14 +53,14 @@ async def test_environment_limits_answers(tmp_path: Path) -> None:
         url = await minted(client)
         statuses = [(await client.post(url, json={"score": 1})).status_code for _ in range(3)]
         assert statuses == [200, 200, 429]
-    async with serving(tmp_path, feedback_token_limit="off", feedback_address_limit="3/600") as client:
+    async with serving(tmp_path, feedback_token_limit="off", feedback_address_limit="2/600") as client:
         url = await minted(client)
         refused = [await client.post(url, json={"score": 1}) for _ in range(3)][-1]
         assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True)
 
 
 async def test_environment_names_the_proxies_in_front(tmp_path: Path) -> None:
-    limits = {"feedback_token_limit": "off", "feedback_address_limit": "2/600", "trust_forwarded": "true"}
+    limits = {"feedback_token_limit": "off", "feedback_address_limit": "1/600", "trust_forwarded": "true"}
     async with serving(tmp_path, **limits, feedback_proxies="198.51.100.0/24") as client:
         for visitor in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
             client.headers["X-Forwarded-For"] = f"{visitor}, 198.51.100.9"
@@ -81,8 +87,7 @@ async def test_environment_tells_opentelemetry(tmp_path: Path, collector: Collec
 
 async def test_run_token_lasts_as_long_as_the_environment_says(tmp_path: Path) -> None:
     async with serving(tmp_path, feedback_run_token_expiry="1") as client:
-        plugin = client._transport.app.plugins.get(FeedbackPlugin)  # type: ignore[attr-defined]
-        outcome = {"feedback_token": plugin.token_for_run(str(uuid.uuid4())), "outcome": "positive"}
+        outcome = {"feedback_token": feedback_in(client).token_for_run(str(uuid.uuid4())), "outcome": "positive"}
         assert (await client.post("/v1/feedback", json=outcome)).status_code == 200
         await asyncio.sleep(1.1)
         assert (await client.post("/v1/feedback", json=outcome)).status_code == 410

@@ -83,7 +83,9 @@ class AgentServerPlugin(InitPlugin):
         self._streams = RunStreams(
             self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event
         )
-        self._thread_streams = ThreadStreams(self._database, self._threads, self._runs, self._streams, self._broker)
+        self._thread_streams = ThreadStreams(
+            self._database, self._threads, self._runs, self._streams, self._broker, self._thread_states
+        )
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
         self._info = dict(info or {})
         self._middleware: list[Middleware] = [watching(counted), *([Cors(cors_origins)] if cors_origins else [])]

@@ -29,8 +29,8 @@ async def join_thread_stream(
 ) -> ASGIApp:
     """The events of the thread's runs, from now on or after `Last-Event-ID` (`-`: all that are kept), without end.
 
-    `run_modes` (the default) is all events, `lifecycle` the first and the last of each run. The Python client says
-    `stream_mode` for `stream_modes`.
+    `run_modes` (the default) is all events of runs, `lifecycle` the first and the last of each run, `state_update` a
+    `ThreadState` whenever somebody changes the state. The Python client says `stream_mode` for `stream_modes`.
     """
     modes = _modes([*(stream_modes or ()), *(stream_mode or ())])
     frames = await thread_streams.follow(thread_id, last_event_id, modes)

@@ -56,6 +56,7 @@ from agent_server.runs.thread_status import (
 )
 from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
+from agent_server.threads.news import thread_doorbell
 from agent_server.threads.threads import insert_thread, merge_metadata, touch_thread
 from agent_server.webhook_policy import WebhookPolicy
 
@@ -286,11 +287,6 @@ class Runs:
         return await self._database.write(
             lambda c: c.execute("UPDATE runs SET lease_until = 0 WHERE status = 'running'")
         )
-
-
-def thread_doorbell(thread_id: str) -> str:
-    """The channel that is rung when a run is created on this thread."""
-    return f"thread:{thread_id}"
 
 
 # The statements

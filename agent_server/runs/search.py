@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
 from agent_server.database import Connection, Row
 from agent_server.errors import Invalid, NotFound
@@ -10,6 +11,7 @@ from agent_server.runs.records import RUN_COLUMNS, run_of
 from agent_server.schema import Run, RunsCancel, canonical_id
 
 RunsByThread = dict[str, list[str]]
+NewsKind = Literal["runs", "state updates"]
 
 
 def runs_of_thread(connection: Connection, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
@@ -27,37 +29,56 @@ def runs_of_thread(connection: Connection, thread_id: str, limit: int, offset: i
     return [run_of(row) for row in rows]
 
 
+class News(NamedTuple):
+    """A run, or a change of the state from outside."""
+
+    id: str
+    checkpoint: str | None
+    """What the state was changed to, as JSON; none for a run."""
+
+
 class ThreadNews:
     """What somebody who listens to a thread has not heard of yet."""
 
-    def __init__(self, thread_id: str, since: int, heard: set[str] | None = None) -> None:
+    def __init__(
+        self, thread_id: str, since: int, heard: set[str] | None = None, kinds: Sequence[NewsKind] = ("runs",)
+    ) -> None:
         self.thread_gone = False
         self._thread_id = thread_id
         self._since = since
         self._heard = heard or set()
+        self._sql = f"{' UNION ALL '.join(_NEWS[kind] for kind in kinds)} {_IN_ORDER}"
 
-    def next_run(self, connection: Connection) -> str | None:
-        """The next run to hear of: those that ended since in the order of their ends, the one at work, the one that
-        starts next. Nothing while there is none, or once the thread is gone."""
+    def next(self, connection: Connection) -> News | None:
+        """The next to hear of: runs that ended since and changes of the state in the order of their times, the run at
+        work, the one that starts next. Nothing while there is none, or once the thread is gone."""
         self.thread_gone = not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id", id=self._thread_id)
-        rows = connection.all(_NEWS, id=self._thread_id, since=self._since)
-        self._heard &= {row["run_id"] for row in rows}
-        unheard = next((row["run_id"] for row in rows if row["run_id"] not in self._heard), None)
+        rows = connection.all(self._sql, id=self._thread_id, since=self._since)
+        self._heard &= {row["id"] for row in rows}
+        unheard = next((row for row in rows if row["id"] not in self._heard), None)
         if unheard is None:  # so that the next look need not read all of these again
-            self._since = max([self._since, *(row["updated_at"] for row in rows if row["rank"] == 0)])
-        return unheard
+            self._since = max([self._since, *(row["at"] for row in rows if row["rank"] == 0)])
+            return None
+        return News(unheard["id"], unheard["checkpoint"])
 
-    def hear(self, run_id: str) -> None:
-        """Take the run for heard."""
-        self._heard.add(run_id)
+    def hear(self, news_id: str) -> None:
+        """Take it for heard."""
+        self._heard.add(news_id)
 
 
-_NEWS = """
-    SELECT run_id, updated_at, CASE status WHEN 'running' THEN 1 WHEN 'pending' THEN 2 ELSE 0 END AS rank FROM runs
-    WHERE thread_id = :id AND (
-        status = 'running' OR (status = 'pending' AND start_at <= now_us())
-        OR (status NOT IN ('pending', 'running') AND attempt > 0 AND updated_at >= :since)
-    ) ORDER BY rank, CASE WHEN status = 'pending' THEN start_at ELSE updated_at END, run_id"""
+_NEWS: dict[NewsKind, str] = {
+    "runs": """
+        SELECT run_id AS id, updated_at AS at, CASE status WHEN 'running' THEN 1 WHEN 'pending' THEN 2 ELSE 0 END
+            AS rank, CASE WHEN status = 'pending' THEN start_at ELSE updated_at END AS place, NULL AS checkpoint
+        FROM runs WHERE thread_id = :id AND (
+            status = 'running' OR (status = 'pending' AND start_at <= now_us())
+            OR (status NOT IN ('pending', 'running') AND attempt > 0 AND updated_at >= :since)
+        )""",
+    "state updates": """
+        SELECT update_id AS id, made_at AS at, 0 AS rank, made_at AS place, checkpoint
+        FROM state_updates WHERE thread_id = :id AND made_at >= :since""",
+}
+_IN_ORDER = "ORDER BY rank, place, id"
 
 
 def chosen_runs(which: RunsCancel) -> Callable[[Connection], RunsByThread]:

@@ -1,25 +1,31 @@
 """The stream of a thread: the events of all its runs, one run after the other, for as long as somebody listens.
 
-It has no log of its own. A ring of `thread:<id>` says that a run was created; the rows say which run is next, and the
-events are read from that run's log. An event's id is `<run id>/<its id in the run>`, so a `Last-Event-ID` says where to
-go on without anything being kept for the thread.
+It has no log of its own. A ring of `thread:<id>` says that a run was created, or the state changed from outside; the
+rows say what is next, and the events are read from that run's log. An event's id is `<run id>/<its id in the run>`, or
+`<id of the change>/0-0`, so a `Last-Event-ID` says where to go on without anything being kept for the reader.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Literal, NamedTuple, cast
 from uuid import UUID
+
+import msgspec
 
 from agent_server.broker import START, Broker, Frame, FrameId
 from agent_server.database import Database, Row
 from agent_server.errors import Invalid, NotFound
 from agent_server.runs.records import Record
-from agent_server.runs.runs import FINAL, Runs, thread_doorbell
-from agent_server.runs.search import ThreadNews
+from agent_server.runs.runs import FINAL, Runs
+from agent_server.runs.search import News, NewsKind, ThreadNews
 from agent_server.schema import StreamPart, canonical_id
 from agent_server.sse import frame
 from agent_server.streams.run_streams import LAST, RunStreams, chunks
+from agent_server.threads.news import thread_doorbell
+from agent_server.threads.schema import Checkpoint
+from agent_server.threads.states import ThreadStates
 from agent_server.threads.threads import Threads
 
 ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
@@ -28,7 +34,7 @@ LOOK_SECONDS = 1.0
 
 
 class Place(NamedTuple):
-    """Where a reader of a thread's stream stopped: after this event of this run."""
+    """Where a reader of a thread's stream stopped: after this event of this run, or after this change of the state."""
 
     run_id: str
     after: FrameId
@@ -37,12 +43,21 @@ class Place(NamedTuple):
 class ThreadStreams:
     """The streams of threads, by thread id."""
 
-    def __init__(self, database: Database, threads: Threads, runs: Runs, streams: RunStreams, broker: Broker) -> None:
+    def __init__(
+        self,
+        database: Database,
+        threads: Threads,
+        runs: Runs,
+        streams: RunStreams,
+        broker: Broker,
+        states: ThreadStates,
+    ) -> None:
         self._database = database
         self._threads = threads
         self._runs = runs
         self._streams = streams
         self._broker = broker
+        self._states = states
 
     async def follow(
         self, thread_id: str, last_event_id: str | None, modes: Sequence[ThreadStreamMode]
@@ -50,7 +65,8 @@ class ThreadStreams:
         """The thread's events, without end: of the runs at work from their first, or all after `last_event_id`.
 
         `-`, `-1` or `0` as `last_event_id` stands for all that is still kept. Every run's events end with `metadata`
-        `{"status": "run_done", "run_id"}`. `NotFound` for an unknown thread, `Invalid` for an id that is none of ours.
+        `{"status": "run_done", "run_id"}`. A change of the state from outside is `{"state", "thread_id"}`.
+        `NotFound` for an unknown thread, `Invalid` for an id that is none of ours.
         """
         key = canonical_id(thread_id, "thread")
         place = _place(last_event_id)
@@ -61,27 +77,34 @@ class ThreadStreams:
         self, thread_id: str, place: Place | Literal["start"] | None, modes: Sequence[ThreadStreamMode]
     ) -> AsyncIterator[bytes]:
         async with self._broker.listen(thread_doorbell(thread_id)) as bell:
-            news = ThreadNews(thread_id, await self._now())
+            news = ThreadNews(thread_id, await self._since(place, thread_id), _heard(place), _kinds(modes))
             if isinstance(place, Place):
-                news = ThreadNews(thread_id, await self._resumed(place, thread_id), {place.run_id})
                 async for chunk in self._run(place.run_id, thread_id, place.after, modes):
                     yield chunk
-            elif place == "start":
-                news = ThreadNews(thread_id, 0)
             while not news.thread_gone:
-                run_id = await self._next(news)
-                if run_id is None:
+                one = await self._next(news)
+                if one is None:
                     await bell.wait(LOOK_SECONDS)
-                elif place != "start" or await self._is_kept(run_id):
-                    async for chunk in self._run(run_id, thread_id, START, modes):
+                elif one.checkpoint is not None:
+                    async for chunk in self._state_update(thread_id, one.id, one.checkpoint):
+                        yield chunk
+                elif place != "start" or await self._is_kept(one.id):
+                    async for chunk in self._run(one.id, thread_id, START, modes):
                         yield chunk
 
-    async def _next(self, news: ThreadNews) -> str | None:
-        """The thread's next run that the listener has not heard of, from now on taken for heard."""
-        run_id = await self._database.read(news.next_run)
-        if run_id is not None:
-            news.hear(run_id)
-        return run_id
+    async def _next(self, news: ThreadNews) -> News | None:
+        """What the listener has not heard of, from now on taken for heard."""
+        one = await self._database.read(news.next)
+        if one is not None:
+            news.hear(one.id)
+        return one
+
+    async def _state_update(self, thread_id: str, update_id: str, checkpoint: str) -> AsyncIterator[bytes]:
+        """The official server's event (looked up in 0.16.7); none where the checkpoint is no longer kept."""
+        named = msgspec.json.decode(checkpoint, type=Checkpoint)
+        with suppress(NotFound):
+            state = await self._states.get(thread_id, named, subgraphs=False)
+            yield frame(StreamPart("state_update", {"state": state, "thread_id": thread_id}), f"{update_id}/{START}")
 
     async def _now(self) -> int:
         return int(await self._database.read(lambda c: cast(Row, c.one("SELECT now_us() AS now"))["now"]))
@@ -90,12 +113,20 @@ class ThreadStreams:
         record = await self._record(run_id)
         return record is not None and (record.run.status not in FINAL or await self._broker.holds(run_id))
 
-    async def _resumed(self, place: Place, thread_id: str) -> int:
-        """From when on a run that ended is news to a reader who stopped in this one."""
+    async def _since(self, place: Place | Literal["start"] | None, thread_id: str) -> int:
+        """From when on what is over is news to a reader who stopped there."""
+        if not isinstance(place, Place):
+            return 0 if place == "start" else await self._now()
         record = await self._record(place.run_id, thread_id)
-        if record is None:  # rolled back
-            return (UUID(place.run_id).int >> 80) * 1000
+        if record is None:
+            return await self._time_of(place.run_id)
         return record.changed_at if record.run.status in FINAL else await self._now()
+
+    async def _time_of(self, news_id: str) -> int:
+        """When the state was changed so; when the run was created, for one that is gone (rolled back)."""
+        sql = "SELECT made_at FROM state_updates WHERE update_id = :id"
+        row = await self._database.read(lambda c: c.one(sql, id=news_id))
+        return int(row["made_at"]) if row else (UUID(news_id).int >> 80) * 1000
 
     async def _run(
         self, run_id: str, thread_id: str, after: FrameId, modes: Sequence[ThreadStreamMode]
@@ -106,7 +137,7 @@ class ThreadStreams:
         async for frames in self._streams.frames(record, after):
             for chunk in chunks(_renamed(run_id, one) for one in frames if _wanted(one, modes)):
                 yield chunk
-        if "state_update" not in modes or len(modes) > 1:
+        if modes != ["state_update"]:
             done = StreamPart("metadata", {"status": "run_done", "run_id": run_id})
             yield frame(done, f"{run_id}/{FrameId(max(record.attempt, 1), LAST)}")
 
@@ -131,6 +162,16 @@ def _place(last_event_id: str | None) -> Place | Literal["start"] | None:
             f"Last-Event-ID {text!r} is not an event id of a thread's stream: send the `id` of the last event that was "
             "received, or - for all events"
         ) from None
+
+
+def _heard(place: Place | Literal["start"] | None) -> set[str]:
+    return {place.run_id} if isinstance(place, Place) else set()
+
+
+def _kinds(modes: Sequence[ThreadStreamMode]) -> list[NewsKind]:
+    """What a listener is told of: one who waits for changes of the state only has no run to sit through."""
+    runs: list[NewsKind] = ["runs"] if set(modes) - {"state_update"} else []
+    return [*runs, "state updates"] if "state_update" in modes else runs
 
 
 def _wanted(one: Frame, modes: Sequence[ThreadStreamMode]) -> bool:

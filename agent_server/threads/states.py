@@ -19,6 +19,7 @@ from agent_server.broker import Broker
 from agent_server.encoding import encode
 from agent_server.errors import BadRequest, Conflict, Invalid, NotFound
 from agent_server.schema import JsonObject, StateUpdate, canonical_id
+from agent_server.threads.news import thread_doorbell
 from agent_server.threads.schema import (
     Before,
     Checkpoint,
@@ -78,7 +79,8 @@ class ThreadStates:
         await self._threads.check_idle(thread.thread_id)
         named = checkpoint_dict(body.checkpoint or Checkpoint(checkpoint_id=body.checkpoint_id))
         made = await agent.update_state(thread.thread_id, [[body]], named)
-        await self._threads.write_end(thread.thread_id, await _end(agent, thread.thread_id))
+        await self._threads.write_end(thread.thread_id, await _end(agent, thread.thread_id), made)
+        await self._broker.notify(thread_doorbell(thread.thread_id))
         return {"checkpoint": made, "configurable": made, "checkpoint_id": made["checkpoint_id"]}
 
     async def create(self, body: ThreadCreate) -> Thread:

@@ -14,6 +14,7 @@ from agent_server.database import Connection, Database, Row
 from agent_server.errors import Conflict, NotFound, ThreadBusy
 from agent_server.schema import JsonObject, ThreadStatus, canonical_id
 from agent_server.search import Found, Page, Search, found
+from agent_server.threads.news import put_state_update
 from agent_server.threads.records import THREAD_COLUMNS, check_paths, thread_of, ttl_of, with_extracts
 from agent_server.threads.schema import (
     PruneStrategy,
@@ -121,8 +122,11 @@ class Threads:
         if await self._database.read(lambda c: _has_runs(c, thread_id)):
             raise _busy(thread_id)
 
-    async def write_end(self, thread_id: str, end: ThreadEnd) -> Thread:
-        """The thread, with what a change of its state from outside came to. A run that began meanwhile has its say."""
+    async def write_end(self, thread_id: str, end: ThreadEnd, checkpoint: JsonObject | None = None) -> Thread:
+        """The thread, with what a change of its state from outside came to. A run that began meanwhile has its say.
+
+        Of a change that led to `checkpoint` those who stream the thread are to hear.
+        """
 
         def work(connection: Connection) -> Thread:
             touch_thread(connection, thread_id)
@@ -135,6 +139,8 @@ class Threads:
                 interrupts=end.interrupts.decode(),
                 status=end.status,
             )
+            if checkpoint is not None:
+                put_state_update(connection, thread_id, checkpoint)
             return thread_of(_existing(connection, thread_id))
 
         return await self._database.write(work)
@@ -175,6 +181,7 @@ class Threads:
             if any(run["status"] == "running" for run in runs):
                 raise Conflict(f"Thread {key} has a running run; cancel it first, or wait for its end")
             connection.execute("DELETE FROM runs WHERE thread_id = :id", id=key)
+            connection.execute("DELETE FROM state_updates WHERE thread_id = :id", id=key)
             connection.execute("DELETE FROM threads WHERE thread_id = :id", id=key)
             graph_ids = sorted({run["graph_id"] for run in runs})
             return Deleted(graph_ids, [run["run_id"] for run in runs if run["status"] == "pending"])

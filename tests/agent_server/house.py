@@ -96,12 +96,13 @@ async def open_house(
     keep: float = 120.0,
     max_bytes: int = 16 * 1024**2,
     webhooks: WebhookPolicy | None = None,
+    config: Config | None = None,
 ) -> AsyncIterator[House]:
     """A server's rooms over the database. Without `agents` there is a graph `agent` that nobody can work on."""
     async with (
         open_database(database_url) as database,
         MemoryBroker(keep=keep, max_bytes=max_bytes) as broker,
-        open_agents(Config(directory=Path()), agents or {}) as opened,
+        open_agents(config or Config(directory=Path()), agents or {}) as opened,
     ):
         await database.migrate("agent_server")
         assistants = Assistants(database)

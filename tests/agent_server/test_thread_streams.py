@@ -10,9 +10,13 @@ from typing import Any
 import anyio
 import pytest
 
+from agent_server.config import Config
 from agent_server.errors import Invalid, NotFound
 from agent_server.streams.thread_streams import ThreadStreams
+from agent_server.threads.schema import ThreadStateUpdate
+from agent_server.threads.states import ThreadStates
 from tests.agent_server.api import serving
+from tests.agent_server.graphs import doubling
 from tests.agent_server.house import House, open_house, parsed_with_ids, unknown_id, until
 
 Events = list[tuple[str, Any, str]]
@@ -26,7 +30,12 @@ async def counting(given: Any) -> AsyncGenerator[dict[str, Any], None]:
 @asynccontextmanager
 async def at_work(database_url: str, keep: float = 120) -> AsyncIterator[tuple[House, ThreadStreams]]:
     async with open_house(database_url, {"agent": counting}, keep=keep) as house, house.worker():
-        yield house, ThreadStreams(house.database, house.threads, house.runs, house.streams, house.broker)
+        yield house, streams_of(house)[0]
+
+
+def streams_of(house: House) -> tuple[ThreadStreams, ThreadStates]:
+    states = ThreadStates(house.threads, house.agents, house.broker)
+    return ThreadStreams(house.database, house.threads, house.runs, house.streams, house.broker, states), states
 
 
 async def read(
@@ -48,8 +57,8 @@ def is_done(event: tuple[str, Any, str]) -> bool:
     return event[0] == "metadata" and event[1].get("status") == "run_done"
 
 
-async def ended(house: House, thread_id: str, count: int) -> str:
-    run_id = (await house.run(thread_id, input=count, stream_mode="custom")).run_id
+async def ended(house: House, thread_id: str, given: Any) -> str:
+    run_id = (await house.run(thread_id, input=given, stream_mode="custom")).run_id
     await house.streams.until_end(await house.runs.get(run_id))
     return run_id
 
@@ -109,6 +118,56 @@ async def test_lifecycle_of_a_thread_is_the_first_and_the_last_event_of_each_run
             {"run_id": run_id, "attempt": 1},
             {"status": "run_done", "run_id": run_id},
         ]
+
+
+async def test_changes_of_the_state_are_told_in_their_place_among_the_runs(database_url: str, tmp_path: Path) -> None:
+    async with graph_at_work(database_url, tmp_path) as (house, streams, states):
+        thread_id = await house.thread()
+        run_id = await ended(house, thread_id, {"x": 1})
+        for x in (7, 8):
+            await states.update(thread_id, ThreadStateUpdate(values={"x": x}))
+        other_id = await ended(house, thread_id, None)
+        both = await read(streams, thread_id, 2, "-", ["lifecycle", "state_update"])
+        shown = [data.get("run_id") or data["state"]["values"]["x"] for _, data, _ in both]
+        assert shown == [run_id, run_id, 7, 8, other_id, other_id]
+        first = next(data for name, data, _ in both if name == "state_update")
+        assert first["thread_id"] == thread_id
+        assert first["state"]["metadata"]["source"] == "update"
+        for position, event in enumerate(both[:-1]):
+            rest = both[position + 1 :]
+            modes = ["lifecycle", "state_update"]
+            assert await read(streams, thread_id, sum(map(is_done, rest)), event[2], modes) == rest
+
+
+async def test_listener_to_changes_of_the_state_only_hears_them_while_they_are_made(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with graph_at_work(database_url, tmp_path) as (house, streams, states):
+        thread_id = await house.thread()
+        await ended(house, thread_id, {"x": 1})
+        stream = await streams.follow(thread_id, None, ["state_update"])
+        heard: list[Any] = []
+
+        async def listen() -> None:
+            async for chunk in stream:
+                heard.extend(data["state"]["values"]["x"] for _, data, _ in parsed_with_ids(chunk))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(listen)
+            await anyio.sleep(0.2)
+            await ended(house, thread_id, {"x": 2})
+            await states.update(thread_id, ThreadStateUpdate(values={"x": 5}))
+            await until(lambda: heard == [5])
+            await states.delete(thread_id)  # which ends the stream
+
+
+@asynccontextmanager
+async def graph_at_work(database_url: str, directory: Path) -> AsyncIterator[tuple[House, ThreadStreams, ThreadStates]]:
+    """A LangGraph graph in place of the plain agent."""
+    url = database_url if database_url.startswith("postgres") else None
+    config = Config(directory, data_dir=directory, database_url=url)
+    async with open_house(database_url, {"agent": doubling}, config=config) as house, house.worker():
+        yield house, *streams_of(house)
 
 
 async def test_thread_stream_ends_with_its_thread(database_url: str) -> None:

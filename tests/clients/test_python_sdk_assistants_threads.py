@@ -10,6 +10,8 @@ import pytest
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import BadRequestError, ConflictError, NotFoundError
 
+from tests.agent_server.house import until
+
 QUESTION = {"question": "why?"}
 
 
@@ -147,3 +149,22 @@ async def test_stream_of_a_run_that_waits_ends_with_its_thread(client: LangGraph
     await asyncio.wait([following], timeout=15)
     assert following.done()
     following.exception()
+
+
+async def test_thread_stream_tells_the_python_client_of_changed_states(client: LangGraphClient) -> None:
+    thread_id = (await client.threads.create())["thread_id"]
+    await client.runs.wait(thread_id, "steps", input={"total": 1})
+    parts: list[Any] = []
+
+    async def listen() -> None:
+        async for part in await client.threads.join_stream(thread_id, stream_mode="state_update"):
+            parts.append(part)
+
+    listening = asyncio.create_task(listen())
+    await asyncio.sleep(0.5)
+    await client.threads.update_state(thread_id, {"done": [41]}, as_node="step")
+    await until(lambda: any(part.event == "state_update" for part in parts))
+    listening.cancel()
+    [told] = [part.data for part in parts if part.event == "state_update"]
+    assert told["state"]["values"]["done"] == [0, 41]
+    assert told["state"]["checkpoint"] == (await client.threads.get_state(thread_id))["checkpoint"]

@@ -1,8 +1,9 @@
 """Erasure: answers that are to be gone, and the end of the time for which they are kept.
 
 Erased is everything that was said: the answer, its history, what a team noted on it, and messages about it that are
-still on their way. URLs of a run or a thread that is erased take no more answers (410). Nothing remains that tells
-of it, so that every list and export made later is without it. Long work is done in units of `AT_ONCE` answers, so
+still on their way. URLs and sealed tokens of a run or a thread that is erased take no more answers (410). Nothing
+remains that tells of it, so that every list and export made later is without it, but for the ids of those runs, which
+are denied until no sealed token can be left of them. Long work is done in units of `AT_ONCE` answers, so
 that others can write in between; if it is broken off, it is done again from where it stopped.
 """
 
@@ -13,6 +14,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from feedback.database import Connection, Database
@@ -28,6 +30,19 @@ DAY = 86_400_000_000
 EVERY_OTHER_KEY = ""
 """How the key that stands for all without a rule of their own is kept."""
 
+DENIALS_DAYS = 366
+"""For how long it is remembered that tokens were taken back; sealed ones of that age have expired, by default."""
+DENY = """INSERT INTO feedback_denial (id, run_id, ring_key, revoked_at)
+VALUES (:id, CAST(:run_id AS TEXT), NULL, now_us())
+ON CONFLICT (id) DO UPDATE SET revoked_at = excluded.revoked_at"""
+RUNS = """SELECT run_id FROM feedback WHERE {0} UNION SELECT run_id FROM feedback_history WHERE {0}
+UNION SELECT run_id FROM feedback_grant WHERE {0}"""
+FORGET_MINTED = "DELETE FROM feedback_minted WHERE substr(body, 1, CAST(:length AS INTEGER)) = :start"
+FORGET_DENIALS = (
+    "DELETE FROM feedback_denial WHERE ring_key IS NULL AND id NOT LIKE 'url %' AND revoked_at < now_us() - :age"
+)
+FORGET_URLS = """DELETE FROM feedback_denial WHERE EXISTS (SELECT 1 FROM feedback_grant
+WHERE {0} AND feedback_denial.id LIKE 'url ' || CAST(feedback_grant.id AS TEXT) || ' %')"""
 BELONGINGS = ("feedback_annotation", "feedback_review", "feedback_outbox")
 GRANTS = "SELECT id FROM feedback_grant WHERE"
 
@@ -43,19 +58,26 @@ class Erased(Struct):
 class Erasure:
     """Takes answers out of one feedback database, for good."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sealed_days: int = 0) -> None:
+        """`sealed_days` is for how long sealed tokens live at most."""
         self._database = database
+        self._denials_days = max(sealed_days, DENIALS_DAYS)
 
     async def of_subject(self, subject: str, tell: Callable[[Erased], None] | None = None) -> Erased:
         """All that this person said is gone. `tell` hears of progress. Errors: `Invalid`."""
         return await self._erase("subject = :name", {"name": check_name("subject", subject)}, tell=tell)
 
     async def of_run(self, run_id: str, tell: Callable[[Erased], None] | None = None) -> Erased:
-        """All that was said about the run is gone, and its URLs take no more answers. Errors: `Invalid`."""
-        return await self._erase("run_id = :name", {"name": run_name("run", run_id)}, with_grants=True, tell=tell)
+        """All that was said about the run is gone, and its tokens take no more answers. Errors: `Invalid`."""
+        name = {"name": run_name("run", run_id)}
+        await self._database.write(lambda db: _deny(db, name["name"]))
+        return await self._erase("run_id = :name", name, with_grants=True, tell=tell)
 
     async def of_thread(self, thread_id: str, tell: Callable[[Erased], None] | None = None) -> Erased:
-        """All that was said about the thread's runs is gone, and their URLs take no more answers. Errors: `Invalid`."""
+        """All that was said about the thread's runs is gone, and their tokens take no more answers. Errors: `Invalid`.
+
+        Its runs are those that were answered, or have URLs; others leave nothing here to be known by.
+        """
         name = {"name": check_name("thread", thread_id)}
         return await self._erase("thread_id = :name", name, with_grants=True, tell=tell)
 
@@ -69,7 +91,7 @@ class Erasure:
         """What fits the condition is gone: grants first, so that no answer comes in behind."""
         erased = Erased()
         if with_grants:
-            erased.grants = await self._database.write(lambda db: _drop_grants(db, condition, parameters))
+            erased.grants = await self._database.write(lambda db: _close(db, condition, parameters))
         for drop in (_drop_answers, _drop_history):
             while True:
                 more = await self._database.write(lambda db, drop=drop: drop(db, condition, parameters))  # type: ignore[misc]
@@ -111,6 +133,7 @@ class Erasure:
             erased = await self._erase(condition, parameters)
             swept.answers += erased.answers
             swept.history += erased.history
+        await self._database.write(lambda db: db.execute(FORGET_DENIALS, age=self._denials_days * DAY))
         return swept
 
     async def keep_sweeping(self, every: float = SWEEP_SECONDS) -> None:
@@ -154,6 +177,22 @@ def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any])
     return Erased(0, db.execute(f"DELETE FROM feedback_history WHERE sequence IN ({chosen})", **versions))
 
 
+def _close(db: Connection, condition: str, parameters: Mapping[str, Any]) -> int:
+    """No token of the runs takes any more answers; how many grants are gone."""
+    for row in db.all(RUNS.format(condition), **parameters):
+        if row["run_id"] is not None:
+            _deny(db, row["run_id"])
+    return _drop_grants(db, condition, parameters)
+
+
+def _deny(db: Connection, run_id: str) -> None:
+    """No sealed token that was made for the run until now takes any more answers."""
+    db.execute(DENY, id=f"run {run_id}", run_id=run_id)
+    start = "[" + msgspec.json.encode(run_id).decode() + ","
+    db.execute(FORGET_MINTED, start=start, length=len(start))
+
+
 def _drop_grants(db: Connection, condition: str, parameters: Mapping[str, Any]) -> int:
+    db.execute(FORGET_URLS.format(condition), **parameters)
     db.execute(f"DELETE FROM feedback_use WHERE grant_id IN ({GRANTS} {condition})", **parameters)
     return db.execute(f"DELETE FROM feedback_grant WHERE {condition}", **parameters)

@@ -112,7 +112,7 @@ class FeedbackPlugin(InitPlugin):
         self.reviews = Reviews(database)
         self.conversations = Conversations(self.store, self.runs)
         self.assistants = Assistants(database, self.runs)
-        self.erasure = Erasure(database)
+        self.erasure = Erasure(database, run_token_expiry.days + 1)
         self.webhooks = Webhooks(database, webhooks, self.metrics)
         self.exports = Exports(database, self.reading, self.runs)
         self.outcomes = Outcomes(database, SealedTokens(self.ring, "workflowai"), self.runs, self.metrics)

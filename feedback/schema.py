@@ -110,6 +110,8 @@ class FeedbackIngestToken(Struct):
     url: str
     expires_at: str
     feedback_key: str
+    revoked: bool = False
+    """Whether it was taken back."""
 
 
 class OwnAnswer(Struct):

@@ -38,12 +38,11 @@ SELECT = """SELECT run_id, thread_id, assistant_id, assistant_version, trace_par
     COALESCE(revoked_at, (SELECT revoked_at FROM feedback_denial WHERE feedback_denial.id = :denial)) AS revoked_at
 FROM feedback_grant WHERE id = :id"""
 PAGE = """SELECT * FROM (
-    SELECT id, salt, ring_key, feedback_keys, key_count, expires_at,
+    SELECT id, salt, ring_key, feedback_keys, key_count, expires_at, revoked_at,
         CAST(SUM(key_count) OVER (ORDER BY id) - key_count AS BIGINT) AS before
-    FROM feedback_grant WHERE run_id = :run_id AND revoked_at IS NULL
+    FROM feedback_grant WHERE run_id = :run_id
 ) AS pages WHERE before < :stop AND before + key_count > :start ORDER BY id"""
-
-
+DENIED = "SELECT id FROM feedback_denial WHERE id IN"
 USE = """INSERT INTO feedback_use (grant_id, place, uses) VALUES (:grant, :place, 1)
 ON CONFLICT (grant_id, place) DO UPDATE SET uses = feedback_use.uses + 1 WHERE feedback_use.uses < :max_uses"""
 GIVE_BACK = "UPDATE feedback_use SET uses = uses - 1 WHERE grant_id = :grant AND place = :place AND uses > 0"
@@ -70,6 +69,7 @@ class Token(Struct):
     token: str
     key: str
     expires_at: str
+    revoked: bool = False
 
 
 class Pointer(Struct, frozen=True):
@@ -126,15 +126,22 @@ class Tokens:
         return tokens
 
     async def issued(self, run_id: str, limit: int, offset: int) -> list[Token]:
-        """The run's tokens in the order they were minted, those that have expired too."""
+        """The run's tokens in the order they were minted, those that have expired or were taken back too."""
         window = {"run_id": run_name("run_id", run_id), "start": offset, "stop": offset + limit}
+
+        def work(db: Connection) -> tuple[list[Row], set[str]]:
+            rows = db.all(PAGE, **window)
+            return rows, _denied(db, rows)
+
+        rows, denied = await self._database.read(work)
         tokens: list[Token] = []
-        skipped = None
-        for row in await self._database.read(lambda db: db.all(PAGE, **window)):
-            skipped = row["before"] if skipped is None else skipped
+        for row in rows:
             keys = msgspec.json.decode(row["feedback_keys"], type=list[str])
-            tokens += await self._seal_all(row, row["salt"], keys, row["expires_at"])
-        first = offset - (skipped or 0)
+            sealed = await self._seal_all(row, row["salt"], keys, row["expires_at"])
+            for place, token in enumerate(sealed):
+                token.revoked = row["revoked_at"] is not None or _denial(row["id"], place) in denied
+            tokens += sealed
+        first = offset - (rows[0]["before"] if rows else 0)
         return tokens[first : first + limit]
 
     async def open(self, token: str) -> Pointer:
@@ -182,7 +189,19 @@ def claim(db: Connection, pointer: Pointer) -> Grant:
 
 def denial_of_url(pointer: Pointer) -> str:
     """What one URL is called in the list of those that were taken back."""
-    return f"url {pointer.grant} {pointer.place}"
+    return _denial(pointer.grant, pointer.place)
+
+
+def _denial(grant: int, place: int) -> str:
+    return f"url {grant} {place}"
+
+
+def _denied(db: Connection, rows: Sequence[Row]) -> set[str]:
+    """What the URLs of these grants that were taken back one by one are called."""
+    every = (_denial(row["id"], place) for row in rows for place in range(row["key_count"]))
+    names = {f"url_{at}": name for at, name in enumerate(every)}
+    chosen = ", ".join(f":{name}" for name in names)
+    return {row["id"] for row in db.all(f"{DENIED} ({chosen})", **names)} if names else set()
 
 
 def use(db: Connection, grant: Grant) -> None:

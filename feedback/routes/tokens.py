@@ -84,7 +84,7 @@ def _orders(wanted: Sequence[FeedbackIngestTokenCreate], settings: Settings) -> 
 
 def _shown(tokens: Sequence[Token], base: str) -> list[FeedbackIngestToken]:
     return [
-        FeedbackIngestToken(token.token, f"{base}{TOKEN_PATH}{token.token}", token.expires_at, token.key)
+        FeedbackIngestToken(token.token, f"{base}{TOKEN_PATH}{token.token}", token.expires_at, token.key, token.revoked)
         for token in tokens
     ]
 
@@ -104,7 +104,7 @@ async def list_tokens(
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[FeedbackIngestToken]:
-    """The URLs that were minted for the run, oldest first, those that have expired too."""
+    """The URLs that were minted for the run, oldest first, those that have expired or were taken back too."""
     base = base_url(request, feedback_settings.public_url, feedback_settings.trust_forwarded)
     return _shown(await feedback_tokens.issued(run_id, limit, offset), base)
 

@@ -12,7 +12,9 @@ from litestar.testing import AsyncTestClient
 
 from feedback import FeedbackPlugin
 from feedback.erasure import AT_ONCE, Erased
-from feedback.errors import TokenGone
+from feedback.errors import TokenGone, TokenRevoked
+from feedback.one_time import OneTimeAnswer, OneTimeTokenCreate
+from feedback.outcomes import OutcomeCreate
 from feedback.reading import FeedbackQuery
 from feedback.schema import FeedbackSubmission
 from tests.feedback.answers import keep, row
@@ -59,6 +61,51 @@ async def test_erased_run_takes_no_more_answers(client: App, token_url: str, run
     assert await stored(client) == []
     assert (await client.post(token_url, json={"score": 1})).status_code == 410
     assert (await client.post(other["url"], json={"score": 1})).status_code == 200
+
+
+@pytest.mark.parametrize("by", ["run", "thread"])
+async def test_sealed_tokens_of_an_erased_run_take_no_more_answers(
+    service: FeedbackPlugin, run_id: str, by: str
+) -> None:
+    other = str(uuid.uuid4())
+    wanted = OneTimeTokenCreate("trace", run_id)
+    once = await service.one_time.mint(wanted, "api key", "idempotency key")
+    old, others = service.token_for_run(run_id), service.token_for_run(other)
+    await service.outcomes.submit(OutcomeCreate(old, "positive", user_id="ada"))
+    await service.database.write(lambda db: db.execute("UPDATE feedback SET thread_id = 't'"))
+    erased = await (service.erasure.of_run(run_id) if by == "run" else service.erasure.of_thread("t"))
+    assert erased == Erased(1, 0, 0)
+    for refused in (
+        service.outcomes.submit(OutcomeCreate(old, "positive")),
+        service.one_time.spend(OneTimeAnswer(once.token, score=1)),
+    ):
+        with pytest.raises(TokenRevoked):
+            await refused
+    assert (await service.outcomes.submit(OutcomeCreate(others, "positive"))).outcome == "positive"
+    assert (await service.outcomes.submit(OutcomeCreate(service.token_for_run(run_id), "positive"))).id
+    minted = await service.database.read(lambda db: db.all("SELECT * FROM feedback_minted"))
+    assert minted == [], "what was asked for with an Idempotency-Key names the run, too"
+
+
+async def test_denials_go_when_nothing_is_left_that_they_deny(service: FeedbackPlugin, run_id: str) -> None:
+    url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"].rpartition("/")[2]
+    kept = (await service.urls_for_run("another", ["k"], "http://here"))["k"].rpartition("/")[2]
+    for token in (url, kept, service.token_for_run(run_id)):
+        await service.revocation.of_token(token)
+    await service.erasure.of_run(run_id)
+    assert await denials(service) == ["run", "sealed", "url"], "that of the erased run's URL is gone"
+    await service.erasure.sweep()
+    assert await denials(service) == ["run", "sealed", "url"]
+    await service.database.write(lambda db: db.execute("UPDATE feedback_denial SET revoked_at = 0"))
+    await service.erasure.sweep()
+    assert await denials(service) == ["url"], "a URL may live for ever"
+    with pytest.raises(TokenRevoked):
+        await service.tokens.redeem(kept)
+
+
+async def denials(service: FeedbackPlugin) -> list[str]:
+    rows = await service.database.read(lambda db: db.all("SELECT id FROM feedback_denial"))
+    return sorted(row["id"].split()[0] for row in rows)
 
 
 async def test_erased_thread_takes_its_answers_and_urls_along(service: FeedbackPlugin, run_id: str) -> None:

@@ -103,6 +103,20 @@ async def test_revoked_token_takes_no_more_answers_and_its_siblings_do(client: A
     assert (await client.post(f"/feedback/tokens/{uuid.uuid4()}/revoke")).status_code == 404
 
 
+async def test_url_that_was_taken_back_is_listed_as_such_by_whatever_it_was(client: App) -> None:
+    wanted = [{"run_id": RUN, "feedback_key": key} for key in "abc"]
+    first = [token["id"] for token in (await client.post("/feedback/tokens", json=wanted)).json()]
+    await client.post(f"/feedback/tokens/{first[1]}/revoke")
+    await client.delete("/feedback/tokens", params={"run_id": RUN})
+    later = [token["id"] for token in (await client.post("/feedback/tokens", json=wanted)).json()]
+    await client.post(f"/feedback/tokens/{later[2]}/revoke")
+    listed = (await client.get("/feedback/tokens", params={"run_id": RUN})).json()
+    assert [token["id"] for token in listed] == first + later
+    assert [token["revoked"] for token in listed] == [True, True, True, False, False, True]
+    page = (await client.get("/feedback/tokens", params={"run_id": RUN, "offset": 2, "limit": 2})).json()
+    assert page == listed[2:4]
+
+
 async def test_tokens_of_a_run_are_revoked_and_later_ones_are_not(client: App) -> None:
     urls = [await mint(client) for _ in range(2)]
     assert (await client.delete("/feedback/tokens", params={"run_id": RUN})).json() == {"revoked": 2}

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from workflowai import WorkflowAI, WorkflowAIError
+import workflowai
+from workflowai import WorkflowAIError
 
 from tests.clients.node import node
 from tests.clients.server_process import ServerProcess
@@ -41,14 +42,14 @@ def send(request: pytest.FixtureRequest, graphs: ServerProcess) -> Send:
 
 class _Python:
     def __init__(self, url: str) -> None:
-        self._client = WorkflowAI(api_key="any", url=url)
+        workflowai.init(api_key="any", url=url)
 
     async def __call__(self, outcomes: list[dict[str, Any]]) -> list[str]:
         return [await self._send(outcome) for outcome in outcomes]
 
     async def _send(self, outcome: dict[str, Any]) -> str:
         try:
-            await self._client.send_feedback(**outcome)
+            await workflowai.send_feedback(**outcome)
         except WorkflowAIError as error:
             return str(error)
         return "sent"

@@ -179,6 +179,7 @@ def _options(command: Any) -> Any:
 @click.option("--reload/--no-reload", default=True, show_default=True, help="Start anew when a Python file changes.")
 def dev(reload: bool, **given: Any) -> None:
     """Serve on this machine while you write your agent: readable logs, and a reload when a file changes."""
+    os.environ.setdefault("AGENT_SERVER_BLOCKED_SECONDS", "0.2")
     config = _configure(given, log_format="console")
     click.echo(_welcome(config))
     _serve(config, reload_dirs=[str(config.directory)] if reload else None)

@@ -14,7 +14,7 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.plugins import InitPlugin, PluginProtocol
 from litestar.types import Middleware
 
-from agent_server.agents import Agent, open_agents
+from agent_server.agents import Agent, named_in, open_agents
 from agent_server.assistants.assistants import Assistants
 from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.broker import MemoryBroker
@@ -26,6 +26,7 @@ from agent_server.database import open_database
 from agent_server.encoding import check_body
 from agent_server.errors import Invalid, NotFound, TooLarge
 from agent_server.feedback_urls import FeedbackUrls
+from agent_server.loop_watch import watched_loop
 from agent_server.metrics import Metrics
 from agent_server.routes import ROUTE_HANDLERS
 from agent_server.routes.cors import Cors
@@ -160,6 +161,7 @@ class AgentServerPlugin(InitPlugin):
             await self._assistants.register(self._agents)
             if not self._config.database_url:
                 await self._runs.expire_leases()  # we hold the data directory, so no other worker can be alive
+            stack.enter_context(watched_loop(self._config.blocked_seconds, named_in))
             async with anyio.create_task_group() as group:
                 self._streams.closing = anyio.Event()
                 group.start_soon(self._worker.serve)

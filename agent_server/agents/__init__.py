@@ -1,5 +1,6 @@
 """What runs: the seam (`protocol.py`), LangGraph graphs, plain async generators, and how a configuration names them."""
 
+from agent_server.agents.frames import named_in
 from agent_server.agents.loading import open_agents
 from agent_server.agents.plain import PlainAgent
 from agent_server.agents.protocol import (
@@ -20,6 +21,7 @@ __all__ = [
     "PlainAgent",
     "StatefulAgent",
     "is_stateful",
+    "named_in",
     "open_agents",
     "open_store",
 ]

@@ -76,6 +76,8 @@ class Config:
     """After this long without a sign of life of its worker, a run is taken up by another."""
     keep_stream_seconds: float = 120.0
     """How long a run's events can be read again after its end."""
+    blocked_seconds: float = 1.0
+    """After this long without a turn of the event loop, whoever holds it up is warned of; 0 warns of nobody."""
     cors_origins: tuple[str, ...] = ("*",)
     webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
     """Where the webhooks of runs may go."""

@@ -46,6 +46,10 @@ def _seconds(value: str, name: str) -> float:
     return seconds
 
 
+def _seconds_or_none(value: str, name: str) -> float:
+    return 0.0 if value.strip() == "0" else _seconds(value, name)
+
+
 def _list(value: str, _name: str) -> tuple[str, ...]:
     return tuple(one.strip() for one in value.split(",") if one.strip())
 
@@ -194,6 +198,11 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         "silence after which a run is taken up by another worker",
     ),
     "AGENT_SERVER_KEEP_STREAM_SECONDS": ("keep_stream_seconds", _seconds, "how long events stay readable after a run"),
+    "AGENT_SERVER_BLOCKED_SECONDS": (
+        "blocked_seconds",
+        _seconds_or_none,
+        "warns of a node that holds up the event loop for longer, and so everybody; 0 never does; `dev` takes 0.2",
+    ),
     "AGENT_SERVER_CORS_ORIGINS": ("cors_origins", _list, "origins that browsers may call from, separated by commas"),
     "AGENT_SERVER_LOG_FORMAT": ("log_format", _one_of("console", "json"), "console or json"),
     "AGENT_SERVER_LOG_LEVEL": (

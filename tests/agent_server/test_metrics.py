@@ -11,7 +11,6 @@ from litestar import Litestar
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent_server import create_app
-from agent_server.config import Config
 from agent_server.webhook_policy import WebhookPolicy
 from tests.agent_server.api import Api, serving
 from tests.agent_server.house import unknown_id, until
@@ -158,7 +157,7 @@ async def test_metrics_of_others_that_fail_leave_the_rest(tmp_path: Path) -> Non
     async def working() -> str:
         return "other_things 1.0\n"
 
-    app: Litestar = create_app(Config(tmp_path, data_dir=tmp_path), agents={}, metrics=[failing, working])
+    app: Litestar = create_app(config_of("sqlite:///", tmp_path), agents={}, metrics=[failing, working])
     async with served(app) as client:
         found: Any = parsed((await client.get("/metrics")).text)
     assert found["other_things"] == 1

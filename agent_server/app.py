@@ -78,7 +78,7 @@ class AgentServerPlugin(InitPlugin):
         self._thread_states = ThreadStates(self._threads, self._agents, self._broker)
         self._runs = Runs(self._database, self._broker, self._assistants, config.webhooks, counted)
         self._store = Store()
-        self._crons = Crons(self._database, self._assistants)
+        self._crons = Crons(self._database, self._assistants, config.webhooks)
         self._webhook_sender = WebhookSender(self._database, self._broker, config.webhooks, metrics=counted)
         self._cron_clock = CronClock(self._database, self._runs, counted)
         self._streams = RunStreams(

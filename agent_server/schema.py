@@ -42,6 +42,7 @@ RunField = Literal[
     "multitask_strategy",
 ]
 
+WebhookUrl = Annotated[str, Meta(min_length=1, max_length=65536)]
 FeedbackKey = Annotated[str, Meta(min_length=1, max_length=180)]
 FeedbackKeys = Annotated[list[FeedbackKey], Meta(max_length=100)]
 
@@ -73,7 +74,7 @@ class RunCreate(Struct):
     checkpoint_id: str | None = None
     durability: Durability | None = None
     checkpoint_during: bool | None = None
-    webhook: Annotated[str, Meta(min_length=1, max_length=65536)] | None = None
+    webhook: WebhookUrl | None = None
 
 
 class RunsCancel(Struct):

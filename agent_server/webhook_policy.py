@@ -7,9 +7,10 @@ the request is sent; it is checked then, too.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -31,6 +32,30 @@ class WebhookPolicy:
     allowed_ports: tuple[int, ...] = ()
     max_url_length: int = 4096
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent with every webhook. `${{ env.NAME }}` in a value is what the environment variable holds at the start."""
+    env_prefix: str = "LG_WEBHOOK_"
+    """What the names of the environment variables that `headers` may mention begin with."""
+
+    def with_headers_from(self, environ: Mapping[str, str]) -> WebhookPolicy:
+        """The same, with the headers' templates filled in. `ValueError` says which header cannot be."""
+        return replace(self, headers={name: self._filled(name, text, environ) for name, text in self.headers.items()})
+
+    def _filled(self, header: str, text: str, environ: Mapping[str, str]) -> str:
+        def value(template: re.Match[str]) -> str:
+            kind, _, variable = template["name"].partition(".")
+            if kind != "env" or not variable.isidentifier():
+                right = f"${{{{ env.{self.env_prefix}TOKEN }}}}"
+                raise ValueError(f"headers.{header} has {template[0]}; a template is like {right}")
+            if not variable.startswith(self.env_prefix):
+                raise ValueError(f"headers.{header} names {variable}, which does not begin with {self.env_prefix!r}")
+            if variable not in environ:
+                raise ValueError(f"headers.{header} names the environment variable {variable}, which is not set")
+            return environ[variable]
+
+        filled = _TEMPLATE.sub(value, text)
+        if not _HEADER_VALUE.fullmatch(filled):
+            raise ValueError(f"headers.{header} has a character that no header can have, such as a line break")
+        return filled
 
     def check(self, url: str) -> None:
         """Refuse a URL that no webhook may have, as far as can be told without asking for its address. `Invalid`."""
@@ -70,6 +95,8 @@ class WebhookPolicy:
         )
 
 
+_TEMPLATE = re.compile(r"\$?\{\{\s*(?P<name>[^{}]*?)\s*\}\}")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _LOOPBACK_NAMES = ("localhost", "localhost.", "host.docker.internal")
 
 
@@ -79,7 +106,8 @@ def webhook_policy(document: Any) -> WebhookPolicy:
         raise ValueError('must be an object like {"url": {"require_https": false}}')
     settings: dict[str, Any] = {}
     for one in fields(WebhookPolicy):
-        value = document.get("headers") if one.name == "headers" else (document.get("url") or {}).get(one.name)
+        holder = document if one.name in ("headers", "env_prefix") else document.get("url") or {}
+        value = holder.get(one.name)
         if value is not None:
             settings[one.name] = _checked(one.name, value)
     return WebhookPolicy(**settings)
@@ -88,6 +116,8 @@ def webhook_policy(document: Any) -> WebhookPolicy:
 def _checked(name: str, value: Any) -> Any:
     if name in ("require_https", "disable_loopback", "disable_private_ips"):
         right, what = isinstance(value, bool), "true or false"
+    elif name == "env_prefix":
+        right, what = isinstance(value, str), "a string"
     elif name == "max_url_length":
         right, what = isinstance(value, int) and value > 0, "a whole number"
     elif name == "headers":
@@ -101,7 +131,7 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def _wrong(name: str, what: str) -> None:
-    raise ValueError(f"{'headers' if name == 'headers' else f'url.{name}'} must be {what}")
+    raise ValueError(f"{name if name in ('headers', 'env_prefix') else f'url.{name}'} must be {what}")
 
 
 def _split(url: str) -> tuple[SplitResult, int]:

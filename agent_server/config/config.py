@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from agent_server.config.file import from_file
-from agent_server.config.values import Graph, StoreTtl
+from agent_server.config.values import ConfigError, Graph, StoreTtl
 from agent_server.config.variables import VARIABLES
 from agent_server.webhook_policy import WebhookPolicy
 
@@ -87,9 +87,14 @@ class Config:
     @classmethod
     def load(cls, path: Path | None, environ: Mapping[str, str]) -> Config:
         """The settings of the file at `path` (none: defaults), then those of `environ`. Errors: `ConfigError`."""
-        settings = from_file(path) if path else {"directory": Path.cwd()}
+        settings: dict[str, Any] = from_file(path) if path else {"directory": Path.cwd()}
         for name, (setting, read, _) in VARIABLES.items():
             if value := environ.get(name):
                 settings[setting] = read(value, name)
+        if webhooks := settings.get("webhooks"):
+            try:
+                settings["webhooks"] = webhooks.with_headers_from({**settings["env"], **environ})
+            except ValueError as error:
+                raise ConfigError(f"{path}: webhooks: {error}") from None
         settings["data_dir"] = settings["directory"] / settings.get("data_dir", cls.data_dir)
         return cls(**settings)

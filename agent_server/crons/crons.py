@@ -21,6 +21,7 @@ from agent_server.errors import BadRequest, Invalid, NotFound
 from agent_server.runs.records import run_kwargs
 from agent_server.schema import JsonObject, RunCreate, canonical_id, timestamp
 from agent_server.search import Found, Page, Search, found
+from agent_server.webhook_policy import WebhookPolicy
 
 COLUMNS = (
     "cron_id, assistant_id, thread_id, user_id, end_time, schedule, timezone, payload, next_run_date, metadata, "
@@ -45,16 +46,18 @@ _OF_THE_RUN = (
 class Crons:
     """The crons, by id."""
 
-    def __init__(self, database: Database, assistants: Assistants) -> None:
+    def __init__(self, database: Database, assistants: Assistants, webhooks: WebhookPolicy | None = None) -> None:
         self._database = database
         self._assistants = assistants
+        self._webhooks = webhooks or WebhookPolicy()
 
     async def create(self, body: CronCreate, thread_id: str | None, base_url: str) -> Cron:
         """A new cron, for runs on the thread or (without one) each on a thread of its own.
 
-        `NotFound` for an unknown thread or assistant, `Invalid` for a wrong schedule, time zone or id, `BadRequest` for
-        `context` beside `config.configurable`.
+        `NotFound` for an unknown thread or assistant, `Invalid` for a wrong schedule, time zone, id or webhook,
+        `BadRequest` for `context` beside `config.configurable`.
         """
+        self._check_webhook(body.webhook)
         thread = canonical_id(thread_id, "thread") if thread_id else None
         end_time = micros(body.end_time) if body.end_time else None
 
@@ -83,6 +86,11 @@ class Crons:
 
         return await self._database.write(work)
 
+    def _check_webhook(self, url: str | None) -> None:
+        """Refuse now what would be refused whenever the cron fires (and is then, too: the settings may change)."""
+        if url is not None:
+            self._webhooks.check(url)
+
     def _checked_assistant(self, connection: Connection, body: CronCreate) -> str:
         """The id of the assistant that the cron's runs will have, if they can have it."""
         try:
@@ -104,6 +112,7 @@ class Crons:
         """
         key = canonical_id(cron_id, "cron")
         end_time = micros(body.end_time) if isinstance(body.end_time, datetime) else None
+        self._check_webhook(body.webhook)
         if all(getattr(body, name) in (None, UNSET) for name in body.__struct_fields__) and body.end_time is UNSET:
             raise BadRequest("Nothing to change: name at least one field of the cron")
 

@@ -10,7 +10,16 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from agent_server.schema import Durability, JsonObject, Limit, MultitaskStrategy, Offset, RunCreate, StreamMode
+from agent_server.schema import (
+    Durability,
+    JsonObject,
+    Limit,
+    MultitaskStrategy,
+    Offset,
+    RunCreate,
+    StreamMode,
+    WebhookUrl,
+)
 
 OnRunCompleted = Literal["delete", "keep"]
 Schedule = Annotated[
@@ -58,7 +67,7 @@ class CronPatch(Struct):
     input: Any = None
     config: JsonObject | None = None
     context: JsonObject | None = None
-    webhook: str | None = None
+    webhook: WebhookUrl | None = None
     interrupt_before: Literal["*"] | list[str] | None = None
     interrupt_after: Literal["*"] | list[str] | None = None
     multitask_strategy: MultitaskStrategy | None = None

@@ -54,7 +54,7 @@ from agent_server.runs.thread_status import (
     take_thread_if_there,
     write_thread_state,
 )
-from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
+from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook, put_webhook_unstarted
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads.news import thread_doorbell
 from agent_server.threads.threads import insert_thread, merge_metadata, touch_thread
@@ -180,6 +180,7 @@ class Runs:
         for run_id, ended in cancelled.items():
             if ended:
                 self._metrics.run_ended("interrupted")
+                await self._broker.notify(WEBHOOKS)
                 await self._broker.close(run_id)
         if not all(cancelled.values()):
             await self._broker.notify(CANCELS)
@@ -344,9 +345,10 @@ def _make_way(connection: Connection, thread_id: str, body: RunCreate) -> Cancel
 
 
 _CANCEL_PENDING = {
-    "interrupt": """UPDATE runs SET status = 'interrupted', updated_at = now_us()
-        WHERE run_id = :id AND status = 'pending'""",
-    "rollback": "DELETE FROM runs WHERE run_id = :id AND status = 'pending'",
+    "interrupt": f"""UPDATE runs SET status = 'interrupted', updated_at = now_us()
+        WHERE run_id = :id AND status = 'pending' RETURNING {RUN_COLUMNS}, now_us() AS now""",
+    "rollback": f"""DELETE FROM runs WHERE run_id = :id AND status = 'pending'
+        RETURNING {RUN_COLUMNS}, now_us() AS now""",
 }
 
 
@@ -354,7 +356,8 @@ def _cancel(connection: Connection, run_ids: Sequence[str], action: CancelAction
     """Cancel those of the runs that have not ended. Their thread's row is taken."""
     cancelled: Cancelled = {}
     for run_id in run_ids:
-        if connection.execute(_CANCEL_PENDING[action], id=run_id):
+        if ended := connection.one(_CANCEL_PENDING[action], id=run_id):
+            put_webhook_unstarted(connection, ended, "rollback" if action == "rollback" else "interrupted")
             cancelled[run_id] = True
         elif connection.execute(
             "UPDATE runs SET cancel = :action WHERE run_id = :id AND status = 'running'", id=run_id, action=action

@@ -36,23 +36,39 @@ def put_webhook(connection: Connection, claim: Claim, ending: Ending, status: st
         f"SELECT {RUN_COLUMNS}, now_us() AS now FROM runs WHERE run_id = :id", id=claim.run.run_id
     )
     if row and url:
-        connection.execute(
-            """INSERT INTO webhooks (run_id, url, payload, attempts, due_at)
-            VALUES (:run_id, :url, :payload, 0, now_us()) ON CONFLICT DO NOTHING""",
-            run_id=claim.run.run_id,
-            url=url,
-            payload=msgspec.json.encode(_payload(row, ending, status or ending.status)).decode(),
-        )
+        _put(connection, row, url, _payload(row, ending, status or ending.status, timestamp(row["updated_at"])))
 
 
-def _payload(row: Row, ending: Ending, status: str) -> dict[str, Any]:
+def put_webhook_unstarted(connection: Connection, row: Row, status: str) -> None:
+    """The same of a run that was cancelled before it started; `row` has the `RUN_COLUMNS`, and `now`."""
+    if url := msgspec.json.decode(row["kwargs"], type=_Webhook).webhook:
+        _put(connection, row, url, _payload(row, Ending("interrupted", "interrupted"), status, None))
+
+
+class _Webhook(Struct):
+    """What matters here of a run's kwargs."""
+
+    webhook: str | None = None
+
+
+def _put(connection: Connection, row: Row, url: str, payload: dict[str, Any]) -> None:
+    connection.execute(
+        """INSERT INTO webhooks (run_id, url, payload, attempts, due_at)
+        VALUES (:run_id, :url, :payload, 0, now_us()) ON CONFLICT DO NOTHING""",
+        run_id=row["run_id"],
+        url=url,
+        payload=msgspec.json.encode(payload).decode(),
+    )
+
+
+def _payload(row: Row, ending: Ending, status: str, started_at: str | None) -> dict[str, Any]:
     """The official server's: the run, its values or its error, and when it was at work (looked up in 0.16.7)."""
     run = run_of(row)
     run.status = status  # type: ignore[assignment]  # `rollback` is only told here
     failed = ending.error != b"null"
     return {
         **msgspec.structs.asdict(run),
-        "run_started_at": timestamp(row["updated_at"]),
+        "run_started_at": started_at,
         "run_ended_at": timestamp(row["now"]),
         "values": Raw(ending.output or ending.values or b"null"),
         **({"error": Raw(ending.error)} if failed else {}),

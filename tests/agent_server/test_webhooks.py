@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,10 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
 from agent_server.config import Config, ConfigError
-from agent_server.errors import Invalid
+from agent_server.crons.clock import CronClock
+from agent_server.crons.crons import Crons
+from agent_server.crons.schema import CronCreate
+from agent_server.errors import Conflict, Invalid, NotFound
 from agent_server.runs.webhook_sender import WebhookSender
 from agent_server.webhook_policy import WebhookPolicy
 from tests.agent_server.api import serving
@@ -127,6 +131,35 @@ async def test_webhook_of_a_cancelled_run_says_how(database_url: str, action: An
     assert receiver.bodies[0]["status"] == status
 
 
+@pytest.mark.parametrize(("action", "status"), [("interrupt", "interrupted"), ("rollback", "rollback")])
+async def test_webhook_of_a_run_that_was_cancelled_before_it_started_is_sent_once(
+    database_url: str, action: Any, status: str
+) -> None:
+    async with receiving() as receiver, at_work(database_url) as house:
+        delayed = await house.run(await house.thread(), input="hi", webhook=receiver.url, after_seconds=3600)
+        await house.runs.cancel(delayed.run_id, None, action)
+        with pytest.raises((Conflict, NotFound)):
+            await house.runs.cancel(delayed.run_id, None, action)
+        await until(lambda: receiver.bodies)
+        await until(lambda: _is_empty(house))
+    [body] = receiver.bodies
+    assert (body["run_id"], body["status"], body["values"]) == (delayed.run_id, status, None)
+    assert (body["run_started_at"], bool(body["run_ended_at"])) == (None, True)
+
+
+async def test_webhook_of_a_run_that_a_newer_one_overtakes_is_sent(database_url: str) -> None:
+    async with receiving() as receiver, at_work(database_url) as house:
+        thread_id = await house.thread()
+        overtaken = await house.run(thread_id, input="hi", webhook=receiver.url, after_seconds=3600)
+        await house.run(thread_id, input="hi", multitask_strategy="interrupt")
+        await until(lambda: receiver.bodies)
+    assert (receiver.bodies[0]["run_id"], receiver.bodies[0]["status"]) == (overtaken.run_id, "interrupted")
+
+
+async def _is_empty(house: House) -> bool:
+    return not await left(house)
+
+
 async def test_webhook_is_sent_again_until_it_is_taken(database_url: str) -> None:
     async with receiving(500, 302, 404) as receiver, at_work(database_url) as house:
         await house.run(None, input="hi", webhook=receiver.url)
@@ -220,6 +253,61 @@ async def test_run_with_a_wrong_webhook_is_refused_over_http(sqlite_url: str, tm
     async with serving(sqlite_url, tmp_path) as api:
         body = {"assistant_id": "echo", "input": {}, "webhook": "https://127.0.0.1/x"}
         assert await api.refusal("POST", "/runs/wait", body) == (422, "Webhook host blocked: loopback IP range")
+
+
+async def test_wrong_webhook_of_a_cron_is_refused_when_it_is_named(database_url: str, tmp_path: Path) -> None:
+    async with serving(database_url, tmp_path) as api:
+        wrong = {"webhook": "https://127.0.0.1/x"}
+        refused = (422, "Webhook host blocked: loopback IP range")
+        cron = {"assistant_id": "echo", "schedule": "0 0 1 1 *"}
+        assert await api.refusal("POST", "/runs/crons", {**cron, **wrong}) == refused
+        cron_id = (await api.post("/runs/crons", {**cron, "webhook": "https://example.com/x"}))["cron_id"]
+        assert await api.refusal("PATCH", f"/runs/crons/{cron_id}", wrong) == refused
+        assert (await api.get(f"/runs/crons/{cron_id}"))["payload"]["webhook"] == "https://example.com/x"
+
+
+async def test_cron_whose_webhook_is_forbidden_since_then_does_not_fire(database_url: str) -> None:
+    async with open_house(database_url, {"agent": agent}) as house:
+        crons = Crons(house.database, house.assistants, OPEN)
+        body = CronCreate(assistant_id="agent", schedule="* * * * *", webhook="http://127.0.0.1:1/x")
+        cron = await crons.create(body, None, "http://server.test")
+        due = "UPDATE crons SET next_run_date = now_us() WHERE cron_id = :id"
+        await house.database.write(lambda c: c.execute(due, id=cron.cron_id))
+        assert await CronClock(house.database, house.runs).fire_due() == 0
+        assert (await crons.get(cron.cron_id)).enabled is False
+
+
+def test_headers_are_filled_in_from_the_environment_variables_that_they_may_name(tmp_path: Path) -> None:
+    file = tmp_path / "langgraph.json"
+    headers = {
+        "Authorization": "Bearer ${{ env.LG_WEBHOOK_TOKEN }}",
+        "X-Both": "${{env.LG_WEBHOOK_A}}-{{ env.LG_WEBHOOK_B }}",
+    }
+    file.write_text(json.dumps({"webhooks": {"headers": headers}, "env": {"LG_WEBHOOK_A": "from the file"}}))
+    environ = {"LG_WEBHOOK_TOKEN": "s3cret", "LG_WEBHOOK_B": "b"}
+    policy = Config.load(file, environ).webhooks
+    assert policy.headers == {"Authorization": "Bearer s3cret", "X-Both": "from the file-b"}
+    assert "s3cret" not in repr(policy)
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "problem"),
+    [
+        ({"headers": {"A": "${{ env.HOME }}"}}, "HOME, which does not begin with 'LG_WEBHOOK_'"),
+        ({"headers": {"A": "${{ env.LG_WEBHOOK_GONE }}"}}, "LG_WEBHOOK_GONE, which is not set"),
+        ({"headers": {"A": "${{ secrets.X }}"}}, "a template is like"),
+        ({"headers": {"A": "${{ env.OUR_BREAK }}"}, "env_prefix": "OUR_"}, "line break"),
+        ({"env_prefix": 1}, "env_prefix must be a string"),
+    ],
+)
+def test_template_that_cannot_be_filled_in_is_named_without_any_secret(
+    tmp_path: Path, webhooks: Any, problem: str
+) -> None:
+    file = tmp_path / "langgraph.json"
+    file.write_text(json.dumps({"webhooks": webhooks}))
+    with pytest.raises(ConfigError, match=re.escape(problem)) as refused:
+        Config.load(file, {"HOME": "hush", "OUR_BREAK": "hush\r\nX: y"})
+    assert "hush" not in str(refused.value)
 
 
 def test_policy_is_read_from_the_configuration_file(tmp_path: Path) -> None:

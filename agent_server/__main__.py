@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -37,6 +37,7 @@ from feedback import (
     RateLimit,
     RunFacts,
     RunLookup,
+    RunsLookup,
     Webhook,
     alert_rules,
 )
@@ -52,7 +53,9 @@ def build(config: Config) -> Litestar:
     server = create_app(
         config, feedback=feedback, info=feedback.client_info, metrics=[feedback.metrics_text], plugins=[feedback]
     )
-    feedback.runs.lookup = run_lookup(server.plugins.get(AgentServerPlugin).run_record)
+    plugin = server.plugins.get(AgentServerPlugin)
+    feedback.runs.lookup = run_lookup(plugin.run_record)
+    feedback.runs.lookup_many = runs_lookup(plugin.run_records)
     return server
 
 
@@ -106,17 +109,31 @@ def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:
     async def look_up(run_id: str) -> RunFacts | None:
         if (record := await get(run_id)) is None:
             return None
-        return RunFacts(
-            run_id=record.run.run_id,
-            thread_id=record.run.thread_id,
-            assistant_id=record.run.assistant_id,
-            assistant_version=record.assistant_version,
-            input=msgspec.json.decode(record.kwargs.input),
-            output=msgspec.json.decode(record.output) if record.output else None,
-            trace_parent=_trace_parent(record),
-        )
+        return _facts(record)
 
     return look_up
+
+
+def runs_lookup(get_many: Callable[[Sequence[str]], Awaitable[list[Record]]]) -> RunsLookup:
+    """The same of many runs at once."""
+
+    async def look_up(run_ids: Sequence[str]) -> dict[str, RunFacts]:
+        return {record.run.run_id: _facts(record) for record in await get_many(run_ids)}
+
+    return look_up
+
+
+def _facts(record: Record) -> RunFacts:
+    return RunFacts(
+        run_id=record.run.run_id,
+        thread_id=record.run.thread_id,
+        assistant_id=record.run.assistant_id,
+        assistant_version=record.assistant_version,
+        input=msgspec.json.decode(record.kwargs.input),
+        output=msgspec.json.decode(record.output) if record.output else None,
+        trace_parent=_trace_parent(record),
+        assistant_name=record.graph_id,
+    )
 
 
 def _trace_parent(record: Record) -> str | None:
@@ -268,7 +285,7 @@ async def feedback_alone(path: Path | None, data_dir: Path | None) -> AsyncItera
         except (NotFound, Invalid):
             return None
 
-    feedback.runs.lookup = run_lookup(get)
+    feedback.runs.lookup, feedback.runs.lookup_many = run_lookup(get), runs_lookup(runs.get_many)
     async with runs_database, feedback.opened():
         await runs_database.migrate("agent_server")
         yield feedback

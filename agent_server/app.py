@@ -126,6 +126,10 @@ class AgentServerPlugin(InitPlugin):
         except (NotFound, Invalid):
             return None
 
+    async def run_records(self, run_ids: Sequence[str]) -> list[Record]:
+        """As `run_record`, of many runs at once; those that there are not are left out."""
+        return await self._runs.get_many(run_ids)
+
     def _rooms(self) -> list[tuple[str, object]]:
         return [
             ("server_config", self._config),  # a name that no body has: Litestar takes a wrong `config` for ours

@@ -9,7 +9,7 @@ from feedback.gate import Limits
 from feedback.links import Links
 from feedback.outbox import Endpoint
 from feedback.plugin import FeedbackPlugin
-from feedback.runs import RunFacts, RunLookup
+from feedback.runs import RunFacts, RunLookup, RunsLookup
 from feedback.schema import Feedback, FeedbackConfig, FeedbackIngestToken
 from feedback.throttle import RateLimit
 from feedback.webhooks import Webhook
@@ -27,6 +27,7 @@ __all__ = [
     "RateLimit",
     "RunFacts",
     "RunLookup",
+    "RunsLookup",
     "Webhook",
     "alert_rules",
 ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -27,6 +27,8 @@ from feedback.schema import Feedback
 Format = Literal["csv", "jsonl", "kto", "dpo", "sft"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 TRAINING = frozenset(("kto", "dpo", "sft"))
+RUNS_AT_ONCE = 100
+"""Runs whose input and output are held at a time."""
 CSV_TYPE, JSONL_TYPE = "text/csv", "application/jsonl"
 CSV_COLUMNS = (
     "id", "created_at", "modified_at", "run_id", "thread_id", "assistant_id", "assistant_version", "key", "score",
@@ -68,20 +70,28 @@ class Exports:
             yield _csv([CSV_COLUMNS])
         ways = await self._database.read(directions) if form == "kto" else {}
         async for page in self._reading.pages(query):
-            lines = [line for answer in page if (line := await self._line(answer, form, ways)) is not None]
-            read, written = read + len(page), written + len(lines)
-            tell(read, written)
-            if lines:
-                yield b"".join(lines)
+            for at in range(0, len(page), RUNS_AT_ONCE if form in TRAINING else len(page)):
+                some = page[at : at + RUNS_AT_ONCE] if form in TRAINING else page
+                lines = await self._of_page(some, form, ways)
+                read, written = read + len(some), written + len(lines)
+                tell(read, written)
+                if lines:
+                    yield b"".join(lines)
 
-    async def _line(self, answer: Feedback, form: Format, ways: Mapping[str, Direction]) -> bytes | None:
+    async def _of_page(self, page: Sequence[Feedback], form: Format, ways: Mapping[str, Direction]) -> list[bytes]:
+        """A line of each answer, of those that make one."""
         if form == "csv":
-            return _csv([_cells(answer)])
+            return [_csv([_cells(answer)]) for answer in page]
         if form == "jsonl":
-            return msgspec.json.encode(answer) + b"\n"
-        facts = await self._runs.facts(answer.run_id or answer.run_name)
-        example = _example(answer, facts, form, ways.get(answer.key, UP)) if facts else None
-        return None if example is None else msgspec.json.encode(example) + b"\n"
+            return [msgspec.json.encode(answer) + b"\n" for answer in page]
+        runs = [answer.run_id or answer.run_name for answer in page]
+        known = await self._runs.facts_of(runs)
+        found = [
+            _example(answer, facts, form, ways.get(answer.key, UP))
+            for answer, run in zip(page, runs, strict=True)
+            if run is not None and (facts := known.get(run)) is not None
+        ]
+        return [msgspec.json.encode(example) + b"\n" for example in found if example is not None]
 
 
 def _example(answer: Feedback, facts: RunFacts, form: Format, way: Direction) -> Example | None:

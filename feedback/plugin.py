@@ -48,7 +48,7 @@ from feedback.routes.reviewing import reviewing_router
 from feedback.routes.tokens import TokensHere
 from feedback.routes.watching import metrics_router, watching
 from feedback.routes.workflowai import workflowai_router
-from feedback.runs import KnownRuns, RunLookup
+from feedback.runs import KnownRuns, RunLookup, RunsLookup
 from feedback.schema import Feedback
 from feedback.sealed import SealedTokens
 from feedback.search import MAX_LIMIT, FeedbackSearch
@@ -76,6 +76,7 @@ class FeedbackPlugin(InitPlugin):
         default_expiry: timedelta = timedelta(hours=3),
         secret: str | None = None,
         run_lookup: RunLookup | None = None,
+        runs_lookup: RunsLookup | None = None,
         run_token_expiry: timedelta = timedelta(days=30),
         api_keys: Collection[str] = (),
         serve_root_info: bool = True,
@@ -90,16 +91,17 @@ class FeedbackPlugin(InitPlugin):
         `public_url` is the base of every URL that is handed out (by default the request's own address, in which the
         `X-Forwarded-*` headers count with `trust_forwarded`). `secret`, of at least 16 characters, makes the database
         alone useless for forging URLs; it must stay the same. `run_lookup` tells about a run, where something knows
-        of runs. `serve_root_info` and `serve_metrics` are to be off where `/info` and `/metrics` belong to the app.
-        `links` says what a GET does and where pages may lead on to, `limits` how often anybody may answer and mint.
-        `alerts` are the rules by which webhooks are told of bad answers. Errors: `ValueError`.
+        of runs, and `runs_lookup` about many at once, for exports. `serve_root_info` and `serve_metrics` are
+        to be off where `/info` and `/metrics` belong to the app. `links` says what a GET does and where pages may lead
+        on to, `limits` how often anybody may answer and mint. `alerts` are the rules by which webhooks are told of bad
+        answers. Errors: `ValueError`.
         """
         if default_expiry <= timedelta(0):
             raise ValueError(f"default_expiry is {default_expiry}; URLs need some time to be used in")
         base = clean_url(public_url) if public_url else None
         gate = Gate(limits, trust_forwarded, count_minting=not api_keys)
         self.settings = Settings(base, trust_forwarded, default_expiry, links, gate)
-        self.runs = KnownRuns(run_lookup)
+        self.runs = KnownRuns(run_lookup, runs_lookup)
         self.database = database
         self.ring = KeyRing(database, secret)
         self.metrics = Metrics()

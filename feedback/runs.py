@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -21,6 +21,10 @@ REMEMBERED_SECONDS = 60.0
 REMEMBERED_RUNS = 10_000
 PATIENCE_SECONDS = 2.0
 """How long an answer waits to be told about its run, before it is kept without."""
+BATCH_PATIENCE_SECONDS = 30.0
+"""How long an export waits to be told about a batch of runs."""
+AT_ONCE = 8
+"""Runs that are asked about at a time where they must be asked about one by one."""
 _TRACE_PARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -52,6 +56,8 @@ class RunPlace(Struct, frozen=True):
 
 RunLookup = Callable[[str], Awaitable[RunFacts | None]]
 """Gives the facts of the run with this id, or nothing where there is no such run."""
+RunsLookup = Callable[[Sequence[str]], Awaitable[Mapping[str, RunFacts]]]
+"""Gives the facts of those of the runs that there are, by the ids that they were asked for with; at once."""
 
 NOWHERE = RunPlace()
 
@@ -59,8 +65,10 @@ NOWHERE = RunPlace()
 class KnownRuns:
     """The runs that answers are about. A lookup that fails or takes long costs what it would have told, no more."""
 
-    def __init__(self, lookup: RunLookup | None) -> None:
+    def __init__(self, lookup: RunLookup | None, lookup_many: RunsLookup | None = None) -> None:
+        """`lookup_many` is optional: it spares exports to ask about every run on its own."""
         self.lookup = lookup
+        self.lookup_many = lookup_many
         self._places: OrderedDict[str, tuple[float, RunPlace]] = OrderedDict()
 
     @property
@@ -77,6 +85,23 @@ class KnownRuns:
         except Exception as error:  # whatever it is, an answer must not be lost for it
             logger.warning("what run %s was about is not known now: %r", run_id, error)
             return None
+
+    async def facts_of(self, run_ids: Iterable[str | None]) -> Mapping[str, RunFacts]:
+        """What is known of the runs now, by their ids; those that are unknown are left out."""
+        wanted = list(dict.fromkeys(run_id for run_id in run_ids if run_id is not None))
+        if self.lookup_many is not None and wanted:
+            try:
+                return await asyncio.wait_for(self.lookup_many(wanted), BATCH_PATIENCE_SECONDS)
+            except Exception as error:  # one of them may be the cause, so each is asked about on its own
+                logger.warning("%d runs are not known at once now: %r", len(wanted), error)
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def ask(run_id: str) -> RunFacts | None:
+            async with turns:
+                return await self.facts(run_id)
+
+        found = await asyncio.gather(*map(ask, wanted))
+        return {run_id: facts for run_id, facts in zip(wanted, found, strict=True) if facts is not None}
 
     async def place(self, run_id: str | None) -> RunPlace:
         """Where the run belongs; remembered for a minute."""

@@ -140,6 +140,15 @@ class Runs:
             raise NotFound(f"Run with ID {key} not found" + (f" on thread {thread_id}" if thread_id else ""))
         return record_of(row)
 
+    async def get_many(self, run_ids: Sequence[str]) -> list[Record]:
+        """Those of the runs that there are, named by their ids in lower case with hyphens."""
+        keys = {f"id_{at}": run_id for at, run_id in enumerate(run_ids)}
+        if not keys:
+            return []
+        chosen = ", ".join(f":{name}" for name in keys)
+        rows = await self._database.read(lambda c: c.all(f"SELECT * FROM runs WHERE run_id IN ({chosen})", **keys))
+        return [record_of(row) for row in rows]
+
     async def of_thread(self, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
         """The thread's runs, the newest first; `NotFound` where there is no such thread."""
         key = canonical_id(thread_id, "thread")

@@ -7,7 +7,7 @@ import io
 import json
 import tracemalloc
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from litestar.testing import AsyncTestClient
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, RunFacts
 from feedback.errors import Invalid
-from feedback.export import Format
+from feedback.export import RUNS_AT_ONCE, Format
 from feedback.reading import FeedbackQuery
 from tests.feedback.answers import configure, keep, row
 from tests.feedback.conftest import mint
@@ -156,6 +156,36 @@ async def test_runs_that_are_gone_or_not_done_are_left_out(knowing: FeedbackPlug
     parts = [part async for part in knowing.exports.stream(FeedbackQuery(), "kto", lambda *n: told.append(n))]
     assert len(parts) == 1
     assert told == [(3, 1)]
+
+
+async def test_export_asks_about_a_batch_of_runs_at_once(database_url: str) -> None:
+    asked: list[Sequence[str]] = []
+
+    async def look_up_many(run_ids: Sequence[str]) -> Mapping[str, RunFacts]:
+        asked.append(run_ids)
+        return {run_id: RUNS[CHAT] for run_id in run_ids if run_id != CHAT}
+
+    plugin = FeedbackPlugin(open_database(database_url), run_lookup=look_up, runs_lookup=look_up_many)
+    async with plugin.opened() as service:
+        rows = [row(1, run_id=str(uuid.UUID(int=at // 2))) for at in range(RUNS_AT_ONCE * 2 + 2)]
+        await keep(service, rows)
+        told: list[tuple[int, int]] = []
+        async for _ in service.exports.stream(FeedbackQuery(), "kto", lambda *n: told.append(n)):
+            pass
+    assert told[-1] == (len(rows), len(rows) - 2), "all but those of the run that is gone"
+    assert len(asked) == 3
+    assert max(map(len, asked)) <= RUNS_AT_ONCE
+    assert all(len(set(batch)) == len(batch) for batch in asked), "a run with two answers is asked about once"
+
+
+async def test_batch_that_cannot_be_told_is_asked_about_run_by_run(database_url: str) -> None:
+    async def look_up_many(_: Sequence[str]) -> Mapping[str, RunFacts]:
+        raise OSError("the runs' database is away")
+
+    plugin = FeedbackPlugin(open_database(database_url), run_lookup=look_up, runs_lookup=look_up_many)
+    async with plugin.opened() as service:
+        await keep(service, [row(1, run_id=run_id) for run_id in (CHAT, PLAIN, UNDONE)])
+        assert len(await examples(service, "kto")) == 2
 
 
 async def test_training_set_without_runs_is_refused_at_once(service: FeedbackPlugin) -> None:

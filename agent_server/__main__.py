@@ -69,11 +69,21 @@ def feedback_of(config: Config) -> FeedbackPlugin:
         secret=config.feedback_secret,
         run_token_expiry=timedelta(seconds=config.feedback_run_token_expiry),
         links=Links(config.feedback_links, dict(config.feedback_key_links), config.feedback_redirects),  # type: ignore[arg-type]  # the configuration has checked the modes
-        limits=Limits(rate(config.feedback_token_limit), rate(config.feedback_address_limit), config.feedback_proxies),
+        limits=limits(config),
         webhooks=endpoints(config),
         alerts=rules(config),
         serve_root_info=False,
         serve_metrics=False,
+    )
+
+
+def limits(config: Config) -> Limits:
+    """How often anybody may answer and mint."""
+    return Limits(
+        token=rate(config.feedback_token_limit),
+        address=rate(config.feedback_address_limit),
+        proxies=config.feedback_proxies,
+        minting=rate(config.feedback_mint_limit),
     )
 
 

@@ -26,13 +26,15 @@ class Limits(Struct, frozen=True):
     """How many answers and mintings are taken; `None` takes any number.
 
     `token` bounds the answers through one token, `address` the answers and mintings from one address (of IPv6: one
-    network of 64 bits). Behind more than one proxy, `proxies` names the addresses or networks of all but the nearest,
-    so that the visitor's own address is found behind them; `X-Forwarded-For` counts only with `trust_forwarded`.
+    network of 64 bits), `minting` the mintings from it on their own. Behind more than one proxy, `proxies` names the
+    addresses or networks of all but the nearest, so that the visitor's own address is found behind them;
+    `X-Forwarded-For` counts only with `trust_forwarded`.
     """
 
     token: RateLimit | None = RateLimit(300, 60)
     address: RateLimit | None = RateLimit(6000, 60)
     proxies: tuple[str, ...] = ()
+    minting: RateLimit | None = None
 
 
 class Gate:
@@ -43,22 +45,35 @@ class Gate:
         self._count_minting = count_minting
         self._tokens = Throttle(limits.token) if limits.token else None
         self._addresses = Throttle(limits.address) if limits.address else None
+        self._mintings = Throttle(limits.minting) if limits.minting else None
         self._proxies = [ip_network(one, strict=False) for one in limits.proxies]
         self._trust_forwarded = trust_forwarded
         self._secret = secrets.token_bytes(32)
 
-    def admit(self, peer: str | None, headers: Mapping[str, str], token: tuple[int, int] | None = None) -> None:
-        """Count one request of `peer`: an answer through the token, or without one a minting.
+    def admit(
+        self,
+        peer: str | None,
+        headers: Mapping[str, str],
+        token: tuple[int, int] | None = None,
+        minting: bool = False,
+    ) -> None:
+        """Count one request of `peer`: an answer (through the token, if that is known), or a minting.
 
         Errors: `TooMany` where the bucket of the address, or the token's, is empty.
         """
-        if token is None and not self._count_minting:
+        if minting and not self._count_minting:
             return
         address = self._visitor(peer, headers)
         if address is None or address.is_loopback:
             return
         if self._addresses is not None and (wait := self._addresses.take(self._hash(_neighbourhood(address)))):
             raise _too_many("from your network", wait)
+        if (
+            self._mintings is not None
+            and minting
+            and (wait := self._mintings.take(self._hash(_neighbourhood(address))))
+        ):
+            raise _too_many("for new URLs from your network", wait)
         if self._tokens is not None and token and (wait := self._tokens.take(b"%d %d" % token)):
             raise _too_many("through this URL", wait)
 

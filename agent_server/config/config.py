@@ -65,6 +65,8 @@ class Config:
     """Answers through one URL, in so many seconds; or `off`."""
     feedback_address_limit: str = "6000/60"
     """Answers and mintings from one address, in so many seconds; or `off`."""
+    feedback_mint_limit: str = "off"
+    """Mintings without an API key from one address, in so many seconds; or `off`."""
     feedback_proxies: tuple[str, ...] = ()
     """Addresses and networks of the proxies in front, but for the nearest."""
     feedback_run_token_expiry: int = 30 * 86_400

@@ -180,6 +180,11 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         _rate,
         "answers and mintings from one address, in so many seconds; `off` for any number",
     ),
+    "AGENT_SERVER_FEEDBACK_MINT_LIMIT": (
+        "feedback_mint_limit",
+        _rate,
+        "URLs minted without an API key from one address, in so many seconds, such as `60/60`",
+    ),
     "AGENT_SERVER_FEEDBACK_PROXIES": (
         "feedback_proxies",
         _networks,

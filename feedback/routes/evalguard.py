@@ -66,7 +66,7 @@ async def mint_one_time(
 ) -> OneTimeToken:
     """A token for one answer about a run, a trace or an annotation."""
     key = feedback_api_keys.check(sent_key(request.headers.get("authorization"), None))
-    admit(request, feedback_settings)
+    admit(request, feedback_settings, minting=True)
     return await feedback_one_time.mint(data, key, clean_idempotency(idempotency_key))
 
 

@@ -81,11 +81,11 @@ async def _keep(
     return await store.submit(pointer, answer)
 
 
-def admit(request: AnyRequest, settings: Settings, pointer: Pointer | None = None) -> None:
+def admit(request: AnyRequest, settings: Settings, pointer: Pointer | None = None, minting: bool = False) -> None:
     """Count the request; `TooMany` where its address, or the token, has had its share."""
     client = request.scope["client"]
     token = (pointer.grant, pointer.place) if pointer else None
-    settings.gate.admit(client[0] if client else None, request.headers, token)
+    settings.gate.admit(client[0] if client else None, request.headers, token, minting)
 
 
 def thanks(token: str, kept: Kept, redirect: str | None) -> Response[Any]:

@@ -59,7 +59,7 @@ async def mint(
     feedback_settings: SettingsHere,
 ) -> FeedbackIngestToken | list[FeedbackIngestToken]:
     """URLs that take answers without authentication, until they expire."""
-    admit(request, feedback_settings)
+    admit(request, feedback_settings, minting=True)
     wanted = data if isinstance(data, list) else [data]
     if not 1 <= len(wanted) <= MAX_BATCH:
         raise Invalid(f"The array asks for {len(wanted)} URLs; ask for 1 to {MAX_BATCH} at once")

@@ -59,6 +59,18 @@ async def test_address_counts_answers_and_mintings_together(sqlite_url: str) -> 
         assert (minted.status_code, int(minted.headers["retry-after"]) > 0) == (429, True)
 
 
+async def test_mintings_may_be_bounded_on_their_own(sqlite_url: str) -> None:
+    async with asked_from(sqlite_url, "203.0.113.7", Limits(minting=RateLimit(1, 60))) as client:
+        url = await mint(client)
+        once = {"resource_type": "trace", "resource_id": "t"}
+        refused = [
+            await client.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": "k"}),
+            await client.post("/api/v1/feedback/token", json=once, headers={"Authorization": "Bearer any"}),
+        ]
+        assert [(one.status_code, int(one.headers["retry-after"]) > 0) for one in refused] == [(429, True)] * 2
+        assert (await client.post(url, json={"score": 1})).status_code == 200
+
+
 async def test_minting_with_an_api_key_is_not_limited(sqlite_url: str) -> None:
     limits = Limits(address=RateLimit(1, 60))
     async with asked_from(sqlite_url, "203.0.113.7", limits, api_keys=("secret-key",)) as client:

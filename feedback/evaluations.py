@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +38,8 @@ from feedback.outbox import EVALUATIONS
 EVENT = "gen_ai.evaluation.result"
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 UNNAMED = "unknown_service"
+THREADS = 4
+"""Events on their way at a time. The exporter waits and tries again in its thread, so it has threads of its own."""
 Attribute = str | float
 
 
@@ -56,6 +59,7 @@ class Evaluations:
                 raise ValueError(f"{name} is {protocol!r}; evaluations are sent with http/protobuf, set it to that")
         self._with_comments = with_comments
         self._exporter = OTLPLogExporter()
+        self._threads = ThreadPoolExecutor(THREADS, "evaluations")
         found = Resource.create()
         unnamed = str(found.attributes[SERVICE_NAME]).startswith(UNNAMED)
         self._resource = found.merge(Resource({SERVICE_NAME: "agent-server"})) if unnamed else found
@@ -64,7 +68,14 @@ class Evaluations:
     async def send(self, client: httpx.AsyncClient, row: Row) -> str | None:  # noqa: ARG002  it has its own
         """What went wrong, or nothing: the collector took the event of the message in the row."""
         record = self._record(msgspec.json.decode(row["payload"])["data"])
-        result = await asyncio.to_thread(self._exporter.export, [record])
+        exporter = self._exporter
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._threads, exporter.export, [record])
+        except asyncio.CancelledError:  # the service stops: it must not wait for a collector that is away
+            if exporter is self._exporter:
+                self._exporter = OTLPLogExporter()
+                exporter.shutdown()  # type: ignore[no-untyped-call]  # it says nothing of what it returns
+            raise
         return None if result is LogRecordExportResult.SUCCESS else "the collector did not take it"
 
     def _record(self, answer: dict[str, Any]) -> ReadableLogRecord:

@@ -26,6 +26,7 @@ from feedback.schema import FeedbackCategory, FeedbackConfig, FeedbackCreate, Fe
 from feedback.tokens import Order
 from feedback.webhooks import Webhooks
 from tests.feedback.conftest import RUN
+from tests.feedback.test_webhooks import until
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{SPAN}-01"
@@ -180,6 +181,26 @@ async def test_event_waits_for_a_collector_that_is_away(database_url: str, colle
         assert (len(collector.came), await deliver(webhooks)) == (1, 0)
 
 
+async def test_service_that_stops_waits_for_no_collector_and_may_start_again(
+    service: FeedbackPlugin, collector: Collector
+) -> None:
+    evaluations, webhooks = Evaluations(), Webhooks(service.database, [Evaluations()])
+    await webhooks.register()
+    await service.store.create(FeedbackCreate("k", score=1))
+    row = await service.database.read(lambda db: db.one("SELECT * FROM feedback_outbox"))
+    assert row is not None
+    collector.answers = [503] * 100
+    async with httpx.AsyncClient() as client:
+        sending = asyncio.create_task(evaluations.send(client, row))
+        await until(lambda: len(collector.answers) < 100)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        collector.answers = []
+        assert await evaluations.send(client, row) is None
+    assert [one["gen_ai.evaluation.name"] for one in collector.said] == ["k"]
+
+
 async def test_the_usual_variables_say_who_tells_and_how(
     sqlite_url: str, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,10 +218,7 @@ async def test_running_service_tells_on_its_own(sqlite_url: str, collector: Coll
     service = FeedbackPlugin(open_database(sqlite_url), webhooks=[Evaluations()])
     async with AsyncTestClient(Litestar(plugins=[service])) as client:
         assert (await client.post("/feedback", json={"key": "k", "score": 1})).status_code == 200
-        for _ in range(400):
-            if collector.came:
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: collector.came)
     assert [one["gen_ai.evaluation.name"] for one in collector.said] == ["k"]
 
 

@@ -181,7 +181,7 @@ class FeedbackCreate(Struct):
     run_id: str | None = None
     trace_id: str | None = None
     session_id: str | None = None
-    start_time: str | int | float | None = None
+    start_time: str | float | None = None
     created_at: str | None = None
     score: Score = None
     value: Value = None

@@ -183,7 +183,9 @@ BAD_FEEDBACK: list[Any] = [
     ({"key": "k", "id": "x"}, "`id`"),
     ({"key": "k", "run_id": "a\0"}, "NUL"),
     ({"key": "k", "created_at": "now"}, "`created_at`"),
-    ({"key": "k", "start_time": 5}, "`start_time`"),
+    ({"key": "k", "start_time": "soon"}, "`start_time`"),
+    ({"key": "k", "start_time": 1e300}, "`start_time`"),
+    ({"key": "k", "start_time": True}, "`start_time`"),
     ({"key": "k", "feedback_source": {"type": ""}}, "feedback_source.type"),
     ({"key": "k", "extra": DEEP}, "`extra`"),
     ({"key": "k", "feedback_config": {"type": "continuous", "max": 1}, "score": 2}, "at most 1"),
@@ -200,7 +202,7 @@ async def test_unexpected_failure_is_json_and_says_nothing_of_the_inside(
     client: App, token_url: str, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_database(database_url) as database:
-        await database.write(lambda db: db.execute("DROP TABLE feedback"))
+        await database.write(lambda db: db.execute("ALTER TABLE feedback RENAME TO lost"))
     broken = await client.post(token_url, json={"score": 1})
     assert (broken.status_code, broken.json()["code"]) == (500, "internal")
     assert "table" not in broken.text

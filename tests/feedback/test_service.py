@@ -120,6 +120,9 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
     assert set(document["paths"]) == {
         "/api/v1/feedback",
         "/api/v1/feedback/{feedback_id}",
+        "/api/v1/feedback/{feedback_id}/conversation",
+        "/api/v1/feedback/{feedback_id}/review",
+        "/api/v1/feedback/assistants",
         "/api/v1/feedback-configs",
         "/api/v1/feedback/tokens",
         "/api/v1/feedback/tokens/{token}",
@@ -134,6 +137,7 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
         "/api/v1/feedback/token",
         "/api/v1/info",
         "/api/v1/runs/multipart",
+        "/metrics",
         "/v1/feedback",
         "/v1/{tenant}/agents/{agent_id}/feedback",
         "/v1/{tenant}/agents/{agent_id}/feedback/{feedback_id}/annotate",

@@ -31,6 +31,7 @@ async function load() {
     drawTools();
     drawFilters(at("filters"), page.known, load);
     if (!page.known.keys.length) return welcome();
+    delete at("main").dataset.state;
     await Promise.all([drawDays(signal), part("versions", (box) => drawPlaces(box, signal)), drawAnswers(at("answers"), page, signal)]);
   }, signal);
   redraw();
@@ -67,7 +68,7 @@ async function drawDays(signal) {
   await part("keys", async (box) => {
     const statistics = await statisticsBy(["day"], signal);
     at("notice").replaceChildren();
-    if (!statistics.length) return box.replaceChildren(nothing());
+    if (!statistics.length) return drawNothing(box);
     const size = sizeFor(daysOf(statistics));
     at("keys-about").textContent = `Share of positive scores by ${size}, with the interval the true share is in (95 %).`;
     return drawKeys(box, statistics, size);
@@ -91,14 +92,16 @@ function daysOf(statistics) {
   return ((until ? Date.parse(until) : Math.max(...days) + DAY) - (since ? Date.parse(since) : Math.min(...days))) / DAY;
 }
 
-function nothing() {
+function drawNothing(box) {
   const all = () => {
     show({ days: "all", since: null, until: null, cursor: null });
     load();
   };
-  return empty("Nothing fits these filters", "There are answers, but none of this time and kind.",
+  at("main").dataset.state = "nothing";
+  at("keys-about").textContent = "";
+  box.replaceChildren(empty("Nothing fits these filters", "There are answers, but none of this time and kind.",
     h("button", { type: "button", class: "quiet small", onclick: all }, "Look at all time"),
-    h("button", { type: "button", class: "quiet small", onclick: clear }, "Clear filters"));
+    h("button", { type: "button", class: "quiet small", onclick: clear }, "Clear filters")));
 }
 
 function clear() {
@@ -107,8 +110,8 @@ function clear() {
 }
 
 function welcome() {
-  for (const id of ["versions", "answers", "statuses"]) at(id).replaceChildren();
-  for (const id of ["keys", "versions", "answers"]) at(id).removeAttribute("aria-busy");
+  at("main").dataset.state = "unused";
+  at("keys").removeAttribute("aria-busy");
   at("keys").replaceChildren(empty("No answers yet", "Once somebody answers through a presigned URL, it is here. Ask an agent with feedback_keys, and post to a URL of its feedback event:",
     h("pre", { tabindex: "0" }, "curl \"$FEEDBACK_URL\" -H 'Content-Type: application/json' -d '{\"score\": 1, \"comment\": \"Made me laugh.\"}'"),
     h("button", { type: "button", class: "quiet small", onclick: load }, "Look again")));
@@ -134,7 +137,8 @@ function start() {
     if (!answer && at("answer").open) return at("answer").close();
     return load();
   });
-  load().then(() => shown().get("answer") && page.known && guarded(() => openNamed(shown().get("answer"), page.known, reviewed)));
+  const named = shown().get("answer");
+  load().then(() => named && page.known && guarded(() => openNamed(named, page.known, reviewed)));
 }
 
 start();

@@ -55,7 +55,7 @@ function options(chart) {
   return {
     width: chart.width,
     height: HEIGHT,
-    padding: [10, 10, 0, 0],
+    padding: [10, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 9 } },
     scales: { x: { time: true, range: (_, low, high) => padded(low, high) }, y: { range: [0, 1] } },

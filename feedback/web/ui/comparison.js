@@ -56,8 +56,8 @@ function form(box, chosen, statistics, known) {
 }
 
 function select(label, name, options, value, chosen) {
-  return h("label", { class: name === "compare" ? "field wide" : "field" }, h("span", null, label),
-    h("select", { name, onchange: (event) => chosen(event.target.value) }, options.map(([one, text]) => h("option", { value: one, selected: one === value }, text))));
+  return h("div", { class: name === "compare" ? "field wide" : "field" }, h("label", { for: name }, label),
+    h("select", { name, id: name, onchange: (event) => chosen(event.target.value) }, options.map(([one, text]) => h("option", { value: one, selected: one === value }, text))));
 }
 
 async function compare(box, chosen) {

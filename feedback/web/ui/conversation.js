@@ -23,7 +23,7 @@ export async function drawConversation(box, answer) {
 function message(one) {
   const who = one.name ?? NAMES[one.role] ?? one.role;
   return h("li", { class: `message ${one.role} ${one.judged ? "judged" : ""}` },
-    h("p", { class: "who" }, who, one.judged && h("span", null, " · judged by this answer")),
+    h("p", { class: "who" }, who, one.judged && one.role === "assistant" && h("span", null, " · judged here")),
     one.content && h("p", { class: "text", dir: "auto" }, one.content),
     one.tool_calls.map((call) => h("pre", { tabindex: "0" }, `${call.function?.name ?? "tool"}(${argumentsOf(call)})`)));
 }

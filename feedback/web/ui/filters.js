@@ -4,8 +4,8 @@ import { DEFAULT_DAYS, FILTERS, countFilters, show, shown } from "./address.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 
-const SPANS = [["7", "Last 7 days"], ["30", "Last 30 days"], ["90", "Last 90 days"], ["365", "Last year"], ["all", "All time"], ["own", "From … to …"]];
-const COMMENTS = [["", "With or without"], ["true", "With a comment"], ["false", "Without one"]];
+const SPANS = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "1 year"], ["all", "All time"], ["own", "From … to"]];
+const COMMENTS = [["", "Any"], ["true", "With one"], ["false", "Without"]];
 const PATIENCE = 350;
 
 /** Fill the form; `changed` is called whenever it says something else. `known` has the keys, assistants and versions. */
@@ -28,12 +28,11 @@ function fields(known) {
   return [
     choice("Time", "days", SPANS, spanOf(given)),
     spanOf(given) === "own" && [day("From", "since", given), day("To", "until", given)],
-    choice("Key", "key", [["", "All keys"], ...known.keys.map((key) => [key, key])], given.get("key") ?? ""),
-    choice("Assistant", "assistant", [["", "All assistants"], ...known.assistants.map((one) => [one.id, one.label])], assistant),
-    choice("Version", "version", [["", "All versions"], ...known.versionsOf(assistant).map((one) => [String(one), `Version ${one}`])], given.get("version") ?? ""),
+    choice("Key", "key", [["", "All"], ...known.keys.map((key) => [key, key])], given.get("key") ?? ""),
+    choice("Assistant", "assistant", [["", "All"], ...known.assistants.map((one) => [one.id, one.label])], assistant),
+    choice("Version", "version", [["", "All"], ...known.versionsOf(assistant).map((one) => [String(one), `Version ${one}`])], given.get("version") ?? ""),
     choice("Comment", "has_comment", COMMENTS, given.get("has_comment") ?? ""),
-    score("Score from", "min_score", given),
-    score("Score to", "max_score", given),
+    scores(given),
     words(given),
   ];
 }
@@ -41,24 +40,26 @@ function fields(known) {
 const spanOf = (given) => (given.has("since") || given.has("until") ? "own" : given.get("days") ?? DEFAULT_DAYS);
 
 function field(label, name, control, more = "") {
-  return h("label", { class: `field ${more}` }, h("span", null, label), control);
+  return h("div", { class: `field ${more}` }, h("label", { for: `filter-${name}` }, label), control);
 }
 
 function choice(label, name, options, value) {
   const listed = options.some(([one]) => one === value) ? options : [...options, [value, value]];
-  return field(label, name, h("select", { name }, listed.map(([one, text]) => h("option", { value: one, selected: one === value }, text))));
+  return field(label, name, h("select", { name, id: `filter-${name}` }, listed.map(([one, text]) => h("option", { value: one, selected: one === value }, text))));
 }
 
 function day(label, name, given) {
-  return field(label, name, h("input", { name, type: "date", value: given.get(name) }));
+  return field(label, name, h("input", { name, id: `filter-${name}`, type: "date", value: given.get(name) }));
 }
 
-function score(label, name, given) {
-  return field(label, name, h("input", { name, type: "number", step: "any", inputmode: "decimal", placeholder: "any", value: given.get(name) }), "narrow");
+function scores(given) {
+  const end = (name, label, placeholder) => h("input", { name, type: "number", step: "any", inputmode: "decimal", "aria-label": label, placeholder, value: given.get(name) });
+  return h("div", { class: "field", role: "group", "aria-label": "Score" }, h("span", { "aria-hidden": "true" }, "Score"),
+    h("span", { class: "pair" }, end("min_score", "Score from", "from"), end("max_score", "Score to", "to")));
 }
 
 function words(given) {
-  const input = h("input", { name: "text", type: "search", placeholder: "Words in comments", maxlength: 200, value: given.get("text") });
+  const input = h("input", { name: "text", id: "filter-text", type: "search", placeholder: "Words in comments", maxlength: 200, value: given.get("text") });
   return field("Text", "text", h("span", { class: "search" }, icon("search"), input), "wide");
 }
 

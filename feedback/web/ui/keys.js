@@ -25,14 +25,19 @@ function more(box, rest, cards) {
 function card(series) {
   const { key, total, lower } = series;
   return h("article", { class: "card key" },
-    h("header", null, h("h3", null, key), h("p", { class: "meta" }, several(total.answers, "answer"), total.mean === null ? "" : ` · mean ${number(total.mean)}`, lower ? " · lower is better" : "")),
-    total.scores ? [headline(total), charted(series)] : h("p", { class: "meta" }, "Words only: nobody gave a score."),
+    h("h3", null, key),
+    total.scores ? [headline(total), h("p", { class: "meta" }, about(total, lower)), charted(series)] : h("p", { class: "meta" }, `${several(total.answers, "answer")} in words only: nobody gave a score.`),
     h("details", { class: "table" }, h("summary", null, "Figures as a table"), table(series)),
   );
 }
 
 function headline(total) {
-  return h("p", { class: "headline" }, h("strong", null, percent(total.share)), h("span", null, ` positive, surely ${range(total.interval)} of ${several(total.scores, "score")}`));
+  return h("p", { class: "headline" }, h("strong", null, percent(total.share)), h("span", null, " positive, interval "), h("span", { class: "sure" }, range(total.interval)));
+}
+
+function about(total, lower) {
+  const silent = total.answers - total.scores;
+  return [several(total.scores, "score"), `mean ${number(total.mean)}`, lower && "lower is better", silent > 0 && `${several(silent, "answer")} without`].filter(Boolean).join(" · ");
 }
 
 function charted(series) {

@@ -16,7 +16,9 @@ export function openSheet(answer, known, reviewed) {
   const [talk, review] = [h("div", { class: "talk" }), h("div")];
   sheet.replaceChildren(head(answer, known), said(answer), section("Review", review), section("Conversation", talk), section("Details", details(answer, known)));
   sheet.onclose = () => show({ answer: null });
-  sheet.onclick = (event) => event.target === sheet && sheet.close();
+  sheet.onclick = (event) => {
+    if (event.target === sheet) sheet.close();
+  };
   show({ answer: answer.id });
   if (!sheet.open) sheet.showModal();
   sheet.scrollTop = 0;

@@ -24,20 +24,21 @@ function sorted(statistics, known) {
 }
 
 function table(statistics, known) {
-  const heads = ["Assistant", "Key", "Version", "Scores", "Positive", "Interval (95%)"];
+  const groups = Map.groupBy(statistics, (one) => JSON.stringify([one.assistant_id, one.key]));
+  const head = (text) => h("th", { scope: "col", class: text.toLowerCase() }, text);
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Shares by assistant and version" },
     h("table", { class: "versions" }, h("caption", { class: "unseen" }, "Share of positive scores by assistant, key and version"),
-      h("thead", null, h("tr", null, heads.map((head) => h("th", { scope: "col" }, head)), h("td", null))),
-      h("tbody", null, statistics.map((one, i) => row(one, statistics[i - 1], known)))));
+      h("thead", null, h("tr", null, ["Version", "Scores", "Positive", "Interval"].map(head), h("td", null))),
+      [...groups.values()].map((group) => h("tbody", null, title(group[0], known), group.map(row)))));
 }
 
-function row(one, before, known) {
-  const sameAssistant = before?.assistant_id === one.assistant_id;
-  const sameKey = sameAssistant && before.key === one.key;
-  const cell = (text, isSame) => h("td", { class: isSame ? "same" : "" }, text);
-  return h("tr", { class: sameKey ? "" : "first" },
-    cell(known.nameOf(one.assistant_id), sameAssistant), cell(one.key, sameKey),
+function title(one, known) {
+  return h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: 5 }, h("strong", null, known.nameOf(one.assistant_id)), ` · ${one.key}`));
+}
+
+function row(one) {
+  return h("tr", null,
     h("th", { scope: "row" }, `v${one.assistant_version ?? "?"}`),
-    h("td", null, count(one.scores)), h("td", null, h("strong", null, percent(one.share))), h("td", null, range(one.interval)),
+    h("td", { class: "scores" }, count(one.scores)), h("td", null, h("strong", null, percent(one.share))), h("td", null, range(one.interval)),
     h("td", { class: "drawn" }, whisker(one.interval, one.share)));
 }

@@ -1,0 +1,63 @@
+"""Servers with a dashboard, and answers for it to show, given over HTTP as programs give them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from litestar import Litestar
+
+from agent_server.__main__ import build
+from agent_server.config import Config
+from agent_server.database import open_database
+from feedback import FeedbackPlugin, RunFacts
+from tests.feedback.conftest import serving
+
+AGENT = '''"""An agent that says everything twice."""
+
+
+async def twice(given):
+    yield given["text"] + " " + given["text"]
+'''
+RUNS = "018f0000-0000-7000-8000-0000000000"
+TURNS = [{"type": "human", "content": "Where is my refund?"}, {"type": "ai", "content": "On its way."}]
+
+
+async def look_up(run_id: str) -> RunFacts | None:
+    """A run of the assistant `help`, in the version that the end of its id says; those of version 9 are gone."""
+    if not run_id.startswith(RUNS) or run_id.endswith("09"):
+        return None
+    facts = {"input": {"messages": TURNS[:1]}, "output": {"messages": TURNS}}
+    return RunFacts(run_id, "thread", "help", int(run_id[-2:]), **facts, assistant_name="Help desk")
+
+
+@contextmanager
+def dashboard(folder: Path, **options: Any) -> Iterator[str]:
+    """The address of a server with feedback alone, to which somebody else tells about runs."""
+    database = open_database(f"sqlite:///{folder / 'feedback.db'}")
+    with serving(Litestar(plugins=[FeedbackPlugin(database, run_lookup=look_up, **options)])) as url:
+        yield url
+
+
+@contextmanager
+def whole_server(folder: Path) -> Iterator[str]:
+    """The address of an agent server with feedback beside it; its agent is `twice`."""
+    (folder / "agent.py").write_text(AGENT)
+    (folder / "langgraph.json").write_text(json.dumps({"graphs": {"twice": "./agent.py:twice"}}))
+    environ = {"AGENT_SERVER_DATA_DIR": str(folder), "AGENT_SERVER_ALLOW_ANYONE": "true"}
+    with serving(build(Config.load(folder / "langgraph.json", environ))) as url:
+        yield url
+
+
+def tell(url: str, score: Any = None, *, version: int = 1, days_ago: float = 0, api_key: str = "", **more: Any) -> str:
+    """The id of an answer that was given so long ago, about a run of this version."""
+    at = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat()
+    body = {"run_id": f"{RUNS}{version:02d}", "key": "thumbs", "score": score, "created_at": at, **more}
+    answer = httpx.post(f"{url}/feedback", json=body, headers={"x-api-key": api_key} if api_key else {})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,10 @@ import uvicorn
 from litestar import Litestar
 from litestar.types import ASGIApp
 
+import agent_server.errors
+from agent_server.access.api_keys import ApiKeys
+from agent_server.access.commands import keys_commands
+from agent_server.access.start import check_is_closed
 from agent_server.app import AgentServerPlugin, create_app
 from agent_server.assistants.assistants import Assistants
 from agent_server.broker import MemoryBroker
@@ -41,7 +46,9 @@ from feedback import (
     Webhook,
     alert_rules,
 )
+from feedback.api_keys import Checker, Connection, Scope
 from feedback.cli import feedback_commands
+from feedback.errors import Forbidden, Unauthorized
 
 CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
 """Where the command line leaves the configuration file's path for the server process, which a reload starts afresh."""
@@ -49,17 +56,26 @@ CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
 
 def build(config: Config) -> Litestar:
     """The agent server with the feedback module beside it."""
-    feedback = feedback_of(config)
-    server = create_app(
+
+    async def check(connection: Connection, scope: Scope) -> bool:
+        try:
+            return await server.door.check(connection, scope)
+        except agent_server.errors.Unauthorized as error:  # in feedback's words, which each of its dialects can tell
+            raise Unauthorized(str(error)) from None
+        except agent_server.errors.Forbidden as error:
+            raise Forbidden(str(error)) from None
+
+    feedback = feedback_of(config, check)
+    built = create_app(
         config, feedback=feedback, info=feedback.client_info, metrics=[feedback.metrics_text], plugins=[feedback]
     )
-    plugin = server.plugins.get(AgentServerPlugin)
-    feedback.runs.lookup = run_lookup(plugin.run_record)
-    feedback.runs.lookup_many = runs_lookup(plugin.run_records)
-    return server
+    server = built.plugins.get(AgentServerPlugin)
+    feedback.runs.lookup = run_lookup(server.run_record)
+    feedback.runs.lookup_many = runs_lookup(server.run_records)
+    return built
 
 
-def feedback_of(config: Config) -> FeedbackPlugin:
+def feedback_of(config: Config, api_keys: Checker | Collection[str] = ()) -> FeedbackPlugin:
     """The feedback module, set up as the configuration says."""
     return FeedbackPlugin(
         open_database(config.database_url or f"sqlite:///{config.data_dir / 'feedback.db'}"),
@@ -72,6 +88,7 @@ def feedback_of(config: Config) -> FeedbackPlugin:
         limits=limits(config),
         webhooks=endpoints(config),
         alerts=rules(config),
+        api_keys=api_keys,
         serve_root_info=False,
         serve_metrics=False,
     )
@@ -184,6 +201,12 @@ def _options(command: Any) -> Any:
     """The options that `dev` and `serve` share. Left out, the environment or the default decides."""
     for option in (
         click.option(
+            "--allow-anyone",
+            is_flag=True,
+            default=None,
+            help="Serve on any address without API keys, to whoever reaches it.",
+        ),
+        click.option(
             "--data-dir",
             type=click.Path(file_okay=False, path_type=Path),
             help="Where the SQLite files are.  [default: .agent_server beside the config file]",
@@ -240,6 +263,10 @@ def _configure(given: dict[str, Any], log_format: str) -> Config:
 
 def _serve(config: Config, reload_dirs: list[str] | None = None) -> None:
     configure_logs(config.log_format, config.log_level)
+    try:
+        asyncio.run(check_is_closed(config))
+    except AgentServerError as error:
+        raise click.ClickException(str(error)) from None
     uvicorn.run(
         "agent_server.__main__:app",
         factory=True,
@@ -268,14 +295,17 @@ def _welcome(config: Config) -> str:
 """
 
 
-def _config_of_feedback(path: Path | None, data_dir: Path | None) -> Config:
+def _config_of(path: Path | None, data_dir: Path | None) -> Config:
     here = Path("langgraph.json")
     try:
         config = Config.load(path or (here if here.exists() else None), os.environ)
     except ConfigError as error:
         raise Invalid(str(error)) from None
-    if data_dir is not None:
-        config = replace(config, data_dir=data_dir)
+    return config if data_dir is None else replace(config, data_dir=data_dir)
+
+
+def _config_of_feedback(path: Path | None, data_dir: Path | None) -> Config:
+    config = _config_of(path, data_dir)
     if config.database_url is None and not (config.data_dir / "feedback.db").exists():
         raise NotFound(f"There is no feedback in {config.data_dir}; name another with --data-dir, or a --config")
     return config
@@ -301,7 +331,17 @@ async def feedback_alone(path: Path | None, data_dir: Path | None) -> AsyncItera
         yield feedback
 
 
+@asynccontextmanager
+async def keys_alone(path: Path | None, data_dir: Path | None) -> AsyncIterator[ApiKeys]:
+    """The API keys without a server, also while servers run on the database."""
+    config = _config_of(path, data_dir)
+    async with open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}") as database:
+        await database.migrate("agent_server")
+        yield ApiKeys(database)
+
+
 main.add_command(feedback_commands(feedback_alone))
+main.add_command(keys_commands(keys_alone))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.plugins import InitPlugin, PluginProtocol
 from litestar.types import Middleware
 
+from agent_server.access.api_keys import ApiKeys
+from agent_server.access.door import Door
+from agent_server.access.known_keys import KnownKeys
 from agent_server.agents import Agent, named_in, open_agents
 from agent_server.assistants.assistants import Assistants
 from agent_server.assistants.graphs import AssistantGraphs
@@ -29,6 +32,7 @@ from agent_server.feedback_urls import FeedbackUrls
 from agent_server.loop_watch import watched_loop
 from agent_server.metrics import Metrics
 from agent_server.routes import ROUTE_HANDLERS
+from agent_server.routes.admission import let_in
 from agent_server.routes.cors import Cors
 from agent_server.routes.error_handler import EXCEPTION_HANDLERS
 from agent_server.routes.openapi import openapi_config
@@ -72,6 +76,7 @@ class AgentServerPlugin(InitPlugin):
         self._agents: dict[str, Agent] = {}
         counted = Metrics()
         self._database = open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}")
+        self.door = Door(KnownKeys(ApiKeys(self._database), config.api_keys), config.allow_anyone, config.public_url)
         self._broker = MemoryBroker(keep=config.keep_stream_seconds)
         self._assistants = Assistants(self._database)
         self._threads = Threads(self._database)
@@ -111,7 +116,7 @@ class AgentServerPlugin(InitPlugin):
                 dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._rooms()},
                 middleware=self._middleware,
                 exception_handlers=EXCEPTION_HANDLERS,
-                before_request=_body_check(self._config.max_body_bytes),
+                before_request=_admission(self.door, self._config.max_body_bytes),
                 request_max_body_size=self._config.max_body_bytes,
             )
         )
@@ -206,13 +211,15 @@ def create_app(
     )
 
 
-def _body_check(limit: int) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
-    """Refuses bodies that are missing, too large, or that no store could give back.
+def _admission(door: Door, limit: int) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
+    """Refuses who may not come in, and bodies that are missing, too large, or that no store could give back.
 
     A function, not the plugin's method: Litestar copies what a router holds, and would copy the whole house with it.
+    And no guard: for each of those Litestar copies the route's handler with every request.
     """
 
     async def check(request: Request[Any, Any, Any]) -> None:
+        await let_in(request, door)
         if request.method in ("POST", "PATCH", "PUT", "DELETE"):
             try:
                 body = await request.body()

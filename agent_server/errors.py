@@ -17,6 +17,18 @@ class BadRequest(AgentServerError):
     status_code = 400
 
 
+class Unauthorized(AgentServerError):
+    """The request does not say who it is from, as it must."""
+
+    status_code = 401
+
+
+class Forbidden(AgentServerError):
+    """The server knows who asks, and this is not theirs to do."""
+
+    status_code = 403
+
+
 class NotFound(AgentServerError):
     """What the request names does not exist."""
 

@@ -57,6 +57,13 @@ class Unauthorized(FeedbackError):
     code = "unauthorized"
 
 
+class Forbidden(FeedbackError):
+    """The API key is right, and not for this."""
+
+    status_code = 403
+    code = "forbidden"
+
+
 class Conflict(FeedbackError):
     """The request is well formed, but what it names belongs to something else."""
 

@@ -40,9 +40,7 @@ class Limits(Struct, frozen=True):
 class Gate:
     """Counts what comes in. Addresses are known to it as hashes with a key that it forgets with the process."""
 
-    def __init__(self, limits: Limits, trust_forwarded: bool, count_minting: bool = True) -> None:
-        """`count_minting` is to be off where minting needs an API key."""
-        self._count_minting = count_minting
+    def __init__(self, limits: Limits, trust_forwarded: bool) -> None:
         self._tokens = Throttle(limits.token) if limits.token else None
         self._addresses = Throttle(limits.address) if limits.address else None
         self._mintings = Throttle(limits.minting) if limits.minting else None
@@ -57,12 +55,10 @@ class Gate:
         token: tuple[int, int] | None = None,
         minting: bool = False,
     ) -> None:
-        """Count one request of `peer`: an answer (through the token, if that is known), or a minting.
+        """Count one request of `peer`: an answer (through its token, if there is one), or a minting without a key.
 
         Errors: `TooMany` where the bucket of the address, or the token's, is empty.
         """
-        if minting and not self._count_minting:
-            return
         address = self._visitor(peer, headers)
         if address is None or address.is_loopback:
             return

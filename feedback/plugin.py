@@ -18,7 +18,7 @@ from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
 from feedback.alerts import AlertRule, Alerts
-from feedback.api_keys import ApiKeys
+from feedback.api_keys import ApiKeys, Checker
 from feedback.assistants import Assistants
 from feedback.conversations import Conversations
 from feedback.database import Database
@@ -37,6 +37,7 @@ from feedback.own_answers import OwnAnswers
 from feedback.reading import Reading
 from feedback.reviews import Reviews
 from feedback.revocation import Revocation
+from feedback.routes.admission import admission
 from feedback.routes.assets import assets_router
 from feedback.routes.dashboard import dashboard_router
 from feedback.routes.evalguard import evalguard_router
@@ -78,7 +79,7 @@ class FeedbackPlugin(InitPlugin):
         run_lookup: RunLookup | None = None,
         runs_lookup: RunsLookup | None = None,
         run_token_expiry: timedelta = timedelta(days=30),
-        api_keys: Collection[str] = (),
+        api_keys: Collection[str] | Checker = (),
         serve_root_info: bool = True,
         serve_metrics: bool = True,
         webhooks: Sequence[Endpoint] = (),
@@ -90,7 +91,8 @@ class FeedbackPlugin(InitPlugin):
 
         `public_url` is the base of every URL that is handed out (by default the request's own address, in which the
         `X-Forwarded-*` headers count with `trust_forwarded`). `secret`, of at least 16 characters, makes the database
-        alone useless for forging URLs; it must stay the same. `run_lookup` tells about a run, where something knows
+        alone useless for forging URLs; it must stay the same. `api_keys` are texts that each may do everything, or the
+        app's own `Checker`; without any, everybody may. `run_lookup` tells about a run, where something knows
         of runs, and `runs_lookup` about many at once, for exports. `serve_root_info` and `serve_metrics` are
         to be off where `/info` and `/metrics` belong to the app. `links` says what a GET does and where pages may lead
         on to, `limits` how often anybody may answer and mint. `alerts` are the rules by which webhooks are told of bad
@@ -99,7 +101,7 @@ class FeedbackPlugin(InitPlugin):
         if default_expiry <= timedelta(0):
             raise ValueError(f"default_expiry is {default_expiry}; URLs need some time to be used in")
         base = clean_url(public_url) if public_url else None
-        gate = Gate(limits, trust_forwarded, count_minting=not api_keys)
+        gate = Gate(limits, trust_forwarded)
         self.settings = Settings(base, trust_forwarded, default_expiry, links, gate)
         self.runs = KnownRuns(run_lookup, runs_lookup)
         self.database = database
@@ -110,10 +112,10 @@ class FeedbackPlugin(InitPlugin):
         self.store = FeedbackStore(database, self.runs, self.metrics)
         self.reading = Reading(database)
         self.statistics = Statistics(database)
-        self.alerts = Alerts(database, self.statistics, alerts)
         self.reviews = Reviews(database)
         self.conversations = Conversations(self.store, self.runs)
         self.assistants = Assistants(database, self.runs)
+        self.alerts = Alerts(database, self.statistics, alerts)
         self.erasure = Erasure(database, run_token_expiry.days + 1)
         self.webhooks = Webhooks(database, webhooks, self.metrics)
         self.exports = Exports(database, self.reading, self.runs)
@@ -149,8 +151,9 @@ class FeedbackPlugin(InitPlugin):
         if self._serve_metrics:
             app_config.route_handlers.append(metrics_router(self.metrics_text))
         own = app_config.route_handlers[before:]
-        guards = [self.api_keys.guard] if self.api_keys.are_set else []
-        watched = Router("/", route_handlers=own, guards=guards, middleware=[watching(self.metrics)])
+        watched = Router(
+            "/", route_handlers=own, before_request=admission(self.api_keys), middleware=[watching(self.metrics)]
+        )
         app_config.route_handlers[before:] = [watched]
         app_config.plugins.append(JsonUnions())
         app_config.lifespan.append(self._lifespan)
@@ -181,9 +184,6 @@ class FeedbackPlugin(InitPlugin):
         def revocation(feedback_tokens: TokensHere) -> Revocation:  # noqa: ARG001  its name is the request
             return self.revocation
 
-        def api_keys(feedback_tokens: TokensHere) -> ApiKeys:  # noqa: ARG001  its name is the request
-            return self.api_keys
-
         def settings(feedback_tokens: TokensHere) -> Settings:  # noqa: ARG001  its name is the request
             return self.settings
 
@@ -193,7 +193,6 @@ class FeedbackPlugin(InitPlugin):
             "feedback_configs": Provide(configs, sync_to_thread=False, use_cache=True),
             "feedback_outcomes": Provide(outcomes, sync_to_thread=False, use_cache=True),
             "feedback_one_time": Provide(one_time, sync_to_thread=False, use_cache=True),
-            "feedback_api_keys": Provide(api_keys, sync_to_thread=False, use_cache=True),
             "feedback_own_answers": Provide(own_answers, sync_to_thread=False, use_cache=True),
             "feedback_revocation": Provide(revocation, sync_to_thread=False, use_cache=True),
             "feedback_settings": Provide(settings, sync_to_thread=False, use_cache=True),

@@ -25,7 +25,7 @@ ALLOWED = "access-control-allow-origin"
 @pytest.fixture(params=[(GOOD,), ("*",)], ids=["restricted", "open"])
 async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[App]:
     """The agent server with feedback beside it, whose run routes pages of one origin may call, or of all."""
-    config = Config(tmp_path, data_dir=tmp_path, cors_origins=request.param)
+    config = Config(tmp_path, data_dir=tmp_path, cors_origins=request.param, allow_anyone=True)
     async with AsyncTestClient(build(config), raise_server_exceptions=False) as client:
         client.headers["x-open"] = str("*" in request.param)
         yield client

@@ -13,11 +13,12 @@ from agent_server.config import Config, ConfigError
 
 BROWSER = {"Accept": "text/html,*/*;q=0.8", "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}
 PROGRAM = {"Accept": "*/*", "User-Agent": "curl/8.5.0"}
+OPEN = {"AGENT_SERVER_ALLOW_ANYONE": "true"}
 
 
 @pytest.mark.parametrize(("mode", "kept"), [("confirm", 0), ("auto", 1), ("direct", 2), ("", 1)])
 async def test_environment_says_whose_links_are_answers(tmp_path: Path, mode: str, kept: int) -> None:
-    environ = {"AGENT_SERVER_DATA_DIR": str(tmp_path), "AGENT_SERVER_FEEDBACK_LINKS": mode}
+    environ = {"AGENT_SERVER_DATA_DIR": str(tmp_path), "AGENT_SERVER_FEEDBACK_LINKS": mode} | OPEN
     run = str(uuid.uuid4())
     async with AsyncTestClient(build(Config.load(None, environ))) as client:
         minted = await client.post("/feedback/tokens", json={"run_id": run, "feedback_key": "k"})
@@ -30,6 +31,7 @@ async def test_environment_says_where_pages_may_lead_on_to(tmp_path: Path) -> No
     environ = {
         "AGENT_SERVER_DATA_DIR": str(tmp_path),
         "AGENT_SERVER_FEEDBACK_REDIRECTS": "https://a.example, https://b.example:8443",
+        **OPEN,
     }
     async with AsyncTestClient(build(Config.load(None, environ))) as client:
         minted = await client.post("/feedback/tokens", json={"run_id": str(uuid.uuid4()), "feedback_key": "k"})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from agent_server.api_key import GivenKey
 from agent_server.config.file import from_file
 from agent_server.config.values import ConfigError, Graph, StoreTtl
 from agent_server.config.variables import VARIABLES
@@ -80,6 +81,10 @@ class Config:
     """How long a run's events can be read again after its end."""
     blocked_seconds: float = 1.0
     """After this long without a turn of the event loop, whoever holds it up is warned of; 0 warns of nobody."""
+    api_keys: tuple[GivenKey, ...] = field(default=(), repr=False)
+    """API keys beside those of the database."""
+    allow_anyone: bool = False
+    """Whether, as long as there are no API keys, anybody may call, from wherever they come."""
     cors_origins: tuple[str, ...] = ("*",)
     webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
     """Where the webhooks of runs may go."""

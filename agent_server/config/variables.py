@@ -8,11 +8,19 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from agent_server.api_key import GivenKey, given_keys
 from agent_server.config.values import ConfigError
 
 
 def _text(value: str, _name: str) -> str:
     return value
+
+
+def _keys(value: str, name: str) -> tuple[GivenKey, ...]:
+    try:
+        return given_keys(value)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from None
 
 
 def _path(value: str, _name: str) -> Path:
@@ -118,6 +126,13 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "DATABASE_URL": ("database_url", _url("postgresql", "postgres"), "PostgreSQL; SQLite files when unset"),
     "AGENT_SERVER_HOST": ("host", _text, "address to listen on"),
     "AGENT_SERVER_PORT": ("port", _whole(0, 65535), "port to listen on; 0 takes a free one"),
+    "AGENT_SERVER_API_KEYS": (
+        "api_keys",
+        _keys,
+        "API keys beside those of `agent-server keys`, with commas between: `key`, `key:run+feedback-read`, or "
+        "`sha256:<hash>:run`; without scopes, all but `admin`",
+    ),
+    "AGENT_SERVER_ALLOW_ANYONE": ("allow_anyone", _flag, "needs no API key, on any address, as long as there is none"),
     "AGENT_SERVER_JOBS": ("jobs", _whole(1, 100_000), "runs at once in one process"),
     "AGENT_SERVER_PUBLIC_URL": ("public_url", _url("http", "https"), "what feedback URLs start with"),
     "AGENT_SERVER_TRUST_FORWARDED": ("trust_forwarded", _flag, "believe the X-Forwarded headers of a proxy in front"),

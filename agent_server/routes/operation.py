@@ -33,7 +33,8 @@ def _failure() -> OpenAPIResponse:
         type=OpenAPIType.OBJECT, properties={"detail": Schema(type=OpenAPIType.STRING)}, required=["detail"]
     )
     return OpenAPIResponse(
-        description="A failure: what was wrong, and what would be right. 404 for what does not exist, 409 for what is "
+        description="A failure: what was wrong, and what would be right. 401 without an API key where one "
+        "is needed, 403 with one that may not do this, 404 for what does not exist, 409 for what is "
         "in another state than the request needs, 413 for a body that is too large, 422 for a request that is wrong, "
         "503 while a store does not answer.",
         content={"application/json": OpenAPIMediaType(schema=detail)},

@@ -12,6 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 from agent_server.metrics import CONTENT_TYPE
+from agent_server.routes.admission import ANY_KEY, OPEN
 from agent_server.routes.json_answers import json_answer
 from agent_server.routes.operation import TextOrJsonOperation
 from agent_server.vitals import Vitals
@@ -24,13 +25,13 @@ _METRICS = {
 }
 
 
-@get(["/ok", "/"], tags=["system"])
+@get(["/ok", "/"], tags=["system"], opt=OPEN)
 async def ok() -> dict[str, Any]:
     """Whether the server answers."""
     return {"ok": True, "services": {}}
 
 
-@get("/info", tags=["system"])
+@get("/info", tags=["system"], opt=OPEN)
 async def info(info_extra: NamedDependency[dict[str, Any]]) -> dict[str, Any]:
     """What this server is, in the official server's fields."""
     return {
@@ -50,7 +51,7 @@ async def info(info_extra: NamedDependency[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-@get("/metrics", tags=["system"], responses=_METRICS, operation_class=TextOrJsonOperation)
+@get("/metrics", tags=["system"], responses=_METRICS, operation_class=TextOrJsonOperation, opt=ANY_KEY)
 async def metrics(
     vitals: NamedDependency[Vitals],
     format: Annotated[
@@ -63,7 +64,7 @@ async def metrics(
     return Response((await vitals.text()).encode(), media_type=CONTENT_TYPE)
 
 
-@get("/openapi.json", include_in_schema=False, sync_to_thread=False)
+@get("/openapi.json", include_in_schema=False, sync_to_thread=False, opt=OPEN)
 def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """What is served here, as an OpenAPI document; `/docs` shows it."""
     return request.app.openapi_schema.to_schema()

@@ -14,9 +14,9 @@ from litestar.exceptions import HTTPException
 from litestar.params import HeaderParameter, JSONBody, SkipValidation
 from msgspec import Struct
 
-from feedback.api_keys import ApiKeys, sent_key
 from feedback.limits import MAX_BODY
 from feedback.one_time import OneTimeAnswer, OneTimeToken, OneTimeTokenCreate, OneTimeTokens
+from feedback.routes.admission import bearer
 from feedback.routes.failures import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
 from feedback.routes.openapi import FeedbackOperation, failures
@@ -26,7 +26,6 @@ from feedback.routes.tokens import IDEMPOTENCY, SettingsHere, clean_idempotency
 from feedback.schema import Kept
 
 OneTimeHere = NamedDependency[SkipValidation[OneTimeTokens]]
-KeysHere = NamedDependency[SkipValidation[ApiKeys]]
 TAGS = ["EvalGuard"]
 
 
@@ -50,7 +49,6 @@ class EvalGuardFailure(Struct):
     status_code=200,
     tags=TAGS,
     request_max_body_size=MAX_BODY,
-    opt={"feedback_open": True},
     summary="Create a one-time feedback token",
     operation_class=FeedbackOperation,
     responses=failures(400, 401, 409, 413, 429, shape=EvalGuardFailure),
@@ -60,12 +58,11 @@ async def mint_one_time(
     request: Request[Any, Any, Any],
     data: JSONBody[OneTimeTokenCreate],
     feedback_one_time: OneTimeHere,
-    feedback_api_keys: KeysHere,
     feedback_settings: SettingsHere,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> OneTimeToken:
     """A token for one answer about a run, a trace or an annotation."""
-    key = feedback_api_keys.check(sent_key(request.headers.get("authorization"), None))
+    key = bearer(request)
     admit(request, feedback_settings, minting=True)
     return await feedback_one_time.mint(data, key, clean_idempotency(idempotency_key))
 
@@ -102,8 +99,6 @@ async def spend_one_time(
 def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """The failure in EvalGuard's words."""
     status, message, code, headers = told(request, error)
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
     body = {"success": False, "error": {"code": code, "message": message, "requestId": uuid.uuid4().hex}}
     status = 400 if status == 422 else status
     return Response(body, status_code=status, headers=headers, media_type="application/json")

@@ -28,6 +28,8 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
     headers = dict(TOKEN_HEADERS) if on_token else {}
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.retry_after)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     if status == 405 and isinstance(error, HTTPException):
         headers |= error.headers or {}
     if page is not None:
@@ -82,6 +84,8 @@ def told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, s
     headers = dict(TOKEN_HEADERS) if request.route_handler.opt.get("feedback_token_route") else {}
     if (seconds := getattr(error, "retry_after", None)) is not None:
         headers["Retry-After"] = str(seconds)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return status, detail, code, headers
 
 

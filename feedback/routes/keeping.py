@@ -39,6 +39,7 @@ class Retention(Struct):
     tags=TAGS,
     request_max_body_size=MAX_BODY,
     summary="Erase answers for good",
+    opt={"feedback_scope": "admin"},
     operation_class=FeedbackOperation,
     responses=failures(413, 422),
     description="Their history goes with them, and the URLs of a run or a thread take no more answers (410).",
@@ -66,6 +67,7 @@ async def list_retention(feedback_erasure: ErasureHere) -> list[Retention]:
     tags=TAGS,
     request_max_body_size=MAX_BODY,
     summary="Set how long answers are kept",
+    opt={"feedback_scope": "admin"},
     operation_class=FeedbackOperation,
     responses=failures(413, 422),
 )

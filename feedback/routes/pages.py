@@ -12,6 +12,7 @@ from msgspec import structs
 
 from feedback.errors import FeedbackError
 from feedback.page import CONTENT_SECURITY_POLICY, Question, failure_page, question_page, thanks_page
+from feedback.routes.admission import showed_key
 from feedback.routes.headers import TOKEN_HEADERS
 from feedback.routes.requests import submission_from
 from feedback.routes.visitors import is_machine, is_prefetch, may_answer, wants_page
@@ -82,7 +83,12 @@ async def _keep(
 
 
 def admit(request: AnyRequest, settings: Settings, pointer: Pointer | None = None, minting: bool = False) -> None:
-    """Count the request; `TooMany` where its address, or the token, has had its share."""
+    """Count the request; `TooMany` where its address, or the token, has had its share.
+
+    Minting counts for those only who showed no API key.
+    """
+    if pointer is None and showed_key(request):
+        return
     client = request.scope["client"]
     token = (pointer.grant, pointer.place) if pointer else None
     settings.gate.admit(client[0] if client else None, request.headers, token, minting)

@@ -37,7 +37,8 @@ async def serving(
     url = database_url if database_url.startswith("postgres") else None
     with warnings.catch_warnings():  # of what Litestar 3 will want of dependencies
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        config = Config(data_dir, data_dir=data_dir, database_url=url, **settings)
+        given = {"allow_anyone": True, **settings}
+        config = Config(data_dir, data_dir=data_dir, database_url=url, **given)
         app = create_app(config, agents={**GRAPHS, **PLAIN}, feedback=feedback)
     async with AsyncTestClient(app) as client:
         yield Api(client)

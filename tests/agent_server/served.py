@@ -38,7 +38,8 @@ def whole_app(config: Config, agents: Mapping[str, object] | None = None) -> Lit
 
 def config_of(database_url: str, folder: Path, **settings: Any) -> Config:
     postgres = database_url if database_url.startswith("postgres") else None
-    return Config(directory=folder, data_dir=folder, database_url=postgres, **settings)
+    given = {"allow_anyone": True, **settings}
+    return Config(directory=folder, data_dir=folder, database_url=postgres, **given)
 
 
 @asynccontextmanager

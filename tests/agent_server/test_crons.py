@@ -37,7 +37,7 @@ async def agent(given: Any) -> AsyncGenerator[dict[str, Any], None]:
 async def client(database_url: str, tmp_path: Path) -> AsyncIterator[Client]:
     """A server with one agent, over each kind of database."""
     url = database_url if database_url.startswith("postgres") else None
-    config = Config(directory=tmp_path, data_dir=tmp_path / "data", database_url=url)
+    config = Config(directory=tmp_path, data_dir=tmp_path / "data", database_url=url, allow_anyone=True)
     async with AsyncTestClient(create_app(config, agents={"agent": agent}), base_url=BASE_URL) as client:
         yield client
 

@@ -1,0 +1,1 @@
+"""Who may do what: API keys, and the rules of an application's own `Auth` object."""

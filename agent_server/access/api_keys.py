@@ -1,0 +1,112 @@
+"""The API keys that the database keeps: made, listed, revoked. A key is shown once, and kept as a hash."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
+
+from msgspec import Struct
+
+from agent_server.api_key import SCOPES, Scope, hash_of, new_key, scopes_of
+from agent_server.database import Connection, Database, Row
+from agent_server.errors import Conflict, NotFound
+from agent_server.schema import timestamp
+
+
+class ApiKey(Struct):
+    """A key, as it may be shown. Times are ISO 8601."""
+
+    key_id: str
+    name: str
+    ending: str
+    """Its last four characters, to recognize it by."""
+    scopes: list[Scope]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class KeptKey(Struct, frozen=True):
+    """What a request's key is held against."""
+
+    hash: str
+    scopes: frozenset[Scope]
+    expires_at: int | None
+    """In microseconds since 1970."""
+    is_revoked: bool
+
+
+class ApiKeys:
+    """The keys, by id."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, name: str, scopes: Collection[Scope], expires_in: timedelta | None) -> tuple[str, ApiKey]:
+        """A new key, which nobody can show again, and what is kept of it."""
+        key = new_key()
+
+        def work(connection: Connection) -> ApiKey:
+            row = connection.one(
+                """INSERT INTO api_keys (key_id, name, hash, ending, scopes, created_at, expires_at)
+                VALUES (:key_id, :name, :hash, :ending, :scopes, now_us(),
+                    CASE WHEN :lasts < 0 THEN NULL ELSE now_us() + :lasts END) RETURNING *""",
+                key_id=secrets.token_hex(4),
+                name=name,
+                hash=hash_of(key),
+                ending=key[-4:],
+                scopes="+".join(scope for scope in SCOPES if scope in scopes),
+                lasts=-1 if expires_in is None else int(expires_in.total_seconds() * 1_000_000),
+            )
+            assert row is not None
+            return _shown(row)
+
+        return key, await self._database.write(work)
+
+    async def listed(self) -> list[ApiKey]:
+        """All keys that were ever made, the newest first."""
+        rows = await self._database.read(lambda c: c.all("SELECT * FROM api_keys ORDER BY created_at DESC, key_id"))
+        return [_shown(row) for row in rows]
+
+    async def kept(self) -> list[KeptKey]:
+        """All keys that were ever made, as a request's key is held against them."""
+        rows = await self._database.read(lambda c: c.all("SELECT hash, scopes, expires_at, revoked_at FROM api_keys"))
+        return [
+            KeptKey(row["hash"], scopes_of(row["scopes"].split("+")), row["expires_at"], row["revoked_at"] is not None)
+            for row in rows
+        ]
+
+    async def revoke(self, which: str) -> ApiKey:
+        """The key with this id or name, which opens nothing any more. `NotFound`; `Conflict` for a name of several."""
+
+        def work(connection: Connection) -> ApiKey:
+            found = connection.all(
+                "SELECT key_id FROM api_keys WHERE key_id = :which OR (name = :which AND revoked_at IS NULL)",
+                which=which,
+            )
+            if not found:
+                raise NotFound(f"There is no key {which!r}; `agent-server keys list` shows them")
+            if len(found) > 1:
+                raise Conflict(f"Several keys are named {which!r}; say which by its id")
+            row = connection.one(
+                """UPDATE api_keys SET revoked_at = COALESCE(revoked_at, now_us()) WHERE key_id = :id
+                RETURNING *""",
+                id=found[0]["key_id"],
+            )
+            assert row is not None
+            return _shown(row)
+
+        return await self._database.write(work)
+
+
+def _shown(row: Row) -> ApiKey:
+    return ApiKey(
+        key_id=row["key_id"],
+        name=row["name"],
+        ending=row["ending"],
+        scopes=[scope for scope in SCOPES if scope in scopes_of(row["scopes"].split("+"))],
+        created_at=timestamp(row["created_at"]),
+        expires_at=timestamp(row["expires_at"]) if row["expires_at"] is not None else None,
+        revoked_at=timestamp(row["revoked_at"]) if row["revoked_at"] is not None else None,
+    )

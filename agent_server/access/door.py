@@ -1,0 +1,101 @@
+"""Door: whether a request may come in.
+
+With API keys, by the key that it sends. Without any, only this machine's own programs may: what comes in at a loopback
+address, and was meant for one. That is asked of each connection, whichever server (uvicorn, another) listens at which
+address. The `Host` is looked at because a page on the internet may give its own name this machine's address (DNS
+rebinding), and because a proxy in front would make a loopback address everybody's.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar.connection import ASGIConnection
+
+from agent_server.access.known_keys import KnownKeys
+from agent_server.api_key import Scope, allows
+from agent_server.errors import Forbidden, Unauthorized
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+HOW_TO_OPEN = (
+    "make a key (`agent-server keys create`, or AGENT_SERVER_API_KEYS), name an `auth` object in langgraph.json, or "
+    "say --allow-anyone (AGENT_SERVER_ALLOW_ANYONE=true)"
+)
+
+
+class Door:
+    """Lets requests pass that have the right key, or need none."""
+
+    def __init__(self, keys: KnownKeys, allow_anyone: bool = False, public_url: str | None = None) -> None:
+        self._keys = keys
+        self._allow_anyone = allow_anyone
+        self._public_host = urlsplit(public_url).hostname if public_url else None
+
+    async def check(self, connection: Connection, scope: Scope | None = "run") -> bool:
+        """Whether the request showed a key, which may do what needs `scope` (None: any key will do).
+
+        Errors: `Unauthorized` without a key that is known, `Forbidden` where the key may not do this, or where there
+        are no keys and the request is not this machine's own.
+        """
+        if not await self._keys.are_set():
+            self._check_own_machine(connection)
+            return False
+        headers = connection.headers
+        key = sent_key(headers.get("x-api-key"), headers.get("authorization"))
+        if not key:
+            raise Unauthorized("This needs an API key: send it as `x-api-key: <key>` or `Authorization: Bearer <key>`")
+        scopes = await self._keys.scopes_of(key)
+        if scopes is None:
+            raise Unauthorized("The API key that was sent is not one of this server's, or not any more")
+        if scope is not None and not allows(scopes, scope):
+            raise Forbidden(f"The API key that was sent lacks the scope {scope!r}, which this needs")
+        return True
+
+    def _check_own_machine(self, connection: Connection) -> None:
+        if self._allow_anyone:
+            return
+        server = connection.scope.get("server")
+        if server is None or not is_loopback(server[0]):
+            raise Unauthorized(
+                f"This server has no API keys, so it answers only on a loopback address; to change that, {HOW_TO_OPEN}"
+            )
+        host = connection.headers.get("host")
+        if host and not is_loopback(name := host_name(host)) and name != self._public_host:
+            raise Forbidden(
+                "This server has no API keys, so it answers only to requests for localhost, and this one's Host header "
+                f"names another; to change that, {HOW_TO_OPEN}"
+            )
+
+
+def sent_key(x_api_key: str | None, authorization: str | None) -> str | None:
+    """The key in a request's headers, if there is one."""
+    if x_api_key:
+        return x_api_key
+    scheme, _, bearer = (authorization or "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else None
+
+
+@lru_cache(maxsize=256)
+def host_name(host: str) -> str:
+    """The name or address in a `Host` header, without the port."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+@lru_cache(maxsize=256)
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can be meant by the name or address."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

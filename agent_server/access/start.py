@@ -1,0 +1,27 @@
+"""Whether a server may start: on an address that others reach, only with keys, or where somebody said that it may."""
+
+from __future__ import annotations
+
+from agent_server.access.api_keys import ApiKeys
+from agent_server.access.door import HOW_TO_OPEN, is_loopback
+from agent_server.access.known_keys import KnownKeys
+from agent_server.config import Config
+from agent_server.database import open_database
+from agent_server.errors import Invalid
+
+
+async def check_is_closed(config: Config) -> None:
+    """Return where the server may listen at the configured address.
+
+    Errors: `Invalid` where that is not a loopback address, there is no API key, and nobody said that this is meant.
+    """
+    if config.allow_anyone or config.api_keys or is_loopback(config.host):
+        return
+    async with open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}") as database:
+        await database.migrate("agent_server")
+        if await KnownKeys(ApiKeys(database)).are_set():
+            return
+    raise Invalid(
+        f"{config.host} is not a loopback address, and there are no API keys: whoever reaches this server could run "
+        f"agents and read feedback. Listen on 127.0.0.1; or {HOW_TO_OPEN}"
+    )

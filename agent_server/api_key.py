@@ -1,0 +1,78 @@
+"""What an API key is: a text of 256 random bits, what it may do, and the hash that is all that is kept of it.
+
+SHA-256 without salt or stretching suffices, since a key is random: nobody can try 2^256 of them. (Stretching is for
+passwords, which people choose; it would cost every request tens of milliseconds.) A key of one's own, from the
+environment, must be long for the same reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection, Iterable
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+Scope = Literal["run", "feedback-read", "feedback-write", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+USUAL: frozenset[Scope] = frozenset(SCOPES) - {"admin"}
+"""What a key may do of which nobody says so: everything but erasing feedback and what else is the administrator's."""
+PREFIX = "as_"
+SHORTEST = 16
+HASHED = "sha256:"
+
+
+class GivenKey(Struct, frozen=True):
+    """A key from the environment, as it is kept: hashed."""
+
+    hash: str
+    scopes: frozenset[Scope]
+
+
+def new_key() -> str:
+    """A fresh key."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def hash_of(key: str) -> str:
+    """The SHA-256 of the key, in hexadecimal digits."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def allows(scopes: Collection[Scope], scope: Scope) -> bool:
+    """Whether a key with these scopes may do what needs `scope`; `admin` may do all."""
+    return scope in scopes or "admin" in scopes
+
+
+def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
+    """The scopes with these names. `ValueError`, which says nothing of what was given, for another."""
+    known: dict[str, Scope] = {scope: scope for scope in SCOPES}
+    try:
+        return frozenset(known[name.strip()] for name in names)
+    except KeyError:
+        raise ValueError(f"has an unknown scope; the scopes are {', '.join(SCOPES)}") from None
+
+
+def given_keys(text: str) -> tuple[GivenKey, ...]:
+    """The keys in `key,key:scope+scope,sha256:<hash>:scope`. `ValueError`, which quotes nothing of it."""
+    keys = []
+    for number, entry in enumerate((one for one in text.split(",") if one.strip()), 1):
+        try:
+            keys.append(_given_key(entry.strip()))
+        except ValueError as error:
+            raise ValueError(f"entry {number} {error}") from None
+    return tuple(keys)
+
+
+def _given_key(entry: str) -> GivenKey:
+    hashed = entry.startswith(HASHED)
+    key, colon, names = entry.removeprefix(HASHED).partition(":")
+    scopes = scopes_of(names.split("+")) if colon else USUAL
+    if not hashed:
+        if len(key) < SHORTEST:
+            raise ValueError(f"is shorter than {SHORTEST} characters; `agent-server keys create` makes a good one")
+        return GivenKey(hash_of(key), scopes)
+    if len(key) != 64 or set(key) - set("0123456789abcdef"):
+        raise ValueError("is no SHA-256 in 64 lower-case hexadecimal digits")
+    return GivenKey(key, scopes)

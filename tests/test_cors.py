@@ -16,8 +16,8 @@ from agent_server.config import Config
 
 App = AsyncTestClient[Litestar]
 GOOD, OTHER = "https://app.example", "https://other.example"
-RUN_ROUTES = ["/threads", "/runs/stream", "/assistants/search", f"/threads/{uuid.uuid4()}/runs/wait"]
-ADMINISTRATION = ["/feedback", "/feedback/tokens", f"/feedback/{uuid.uuid4()}"]
+RUN_ROUTES = ["/threads", "/runs/stream", "/assistants/search", "/threads/0e5a0bbf-fe96-4d89-bf1b-18c5ae6dffe6/runs/wait"]
+ADMINISTRATION = ["/feedback", "/feedback/tokens", "/feedback/09083437-01ae-4f83-9464-fdf0c66c0254"]
 PREFIXES = ["", "/api", "/api/v1"]
 ALLOWED = "access-control-allow-origin"
 

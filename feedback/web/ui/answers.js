@@ -21,7 +21,9 @@ export async function drawAnswers(box, page, signal) {
   const again = () => drawAnswers(box, page, signal);
   try {
     const [found] = await Promise.all([read("feedback/search", query, signal), drawStatuses(at("statuses"), turn(box, page), signal)]);
+    const had = document.activeElement?.closest?.("#answers [data-answer]")?.dataset.answer;
     box.replaceChildren(...(found.feedback.length ? listed(found, box, page) : [nothing(page)]));
+    if (had) focusAnswer(had);
     say(`${several(found.feedback.length, "answer")} shown`);
   } catch (failure) {
     if (signal?.aborted) return;
@@ -73,6 +75,11 @@ function about(answer, known) {
   const parts = [answer.key, answer.assistant_id && `${known.nameOf(answer.assistant_id)}${version}`, answer.feedback_source.user_id].filter(Boolean);
   return h("p", { class: "meta" }, parts.join(" · "), " · ", h("time", { datetime: answer.created_at, title: moment(answer.created_at) }, when(answer.created_at)),
     answer.correction !== null && " · with a correction", answer.review_note && " · with a note");
+}
+
+/** Put the focus on the listed answer, or on the list's title where it is not listed any more. */
+export function focusAnswer(id) {
+  (document.querySelector(`[data-answer="${CSS.escape(id)}"]`) ?? at("answers-title")).focus();
 }
 
 /** The review status as a pill. */

@@ -1,6 +1,7 @@
 /** The sheet of one answer: all that was said, the conversation it is about, and what the team makes of it. */
 
 import { show } from "./address.js";
+import { focusAnswer } from "./answers.js";
 import { read } from "./api.js";
 import { drawConversation } from "./conversation.js";
 import { at, h } from "./element.js";
@@ -15,7 +16,10 @@ export function openSheet(answer, known, reviewed) {
   const sheet = at("answer");
   const [talk, review] = [h("div", { class: "talk" }), h("div")];
   sheet.replaceChildren(head(answer, known), said(answer), section("Review", review), section("Conversation", talk), section("Details", details(answer, known)));
-  sheet.onclose = () => show({ answer: null });
+  sheet.onclose = () => {
+    show({ answer: null });
+    focusAnswer(answer.id);
+  };
   sheet.onclick = (event) => {
     if (event.target === sheet) sheet.close();
   };

@@ -28,6 +28,8 @@ SELECT = f"SELECT {', '.join(COLUMNS)}, review_status, review_note, reviewed_at 
 WORDS = ("comment", "value", "correction")
 """The columns that a text is looked for in; an index has the rows where one of them is filled."""
 DAY = 86_400_000_000
+EVER = -(2**62)
+"""Before any answer. SQLite takes the index of those with words where their time is asked for, and else reads all."""
 
 
 class FeedbackQuery(Struct, kw_only=True):
@@ -103,7 +105,7 @@ class FeedbackQuery(Struct, kw_only=True):
             ("created_at < :until", "until", self.until and to_micros(parse_time("until", self.until))),
             ("number >= :min_score", "min_score", _number("min_score", self.min_score)),
             ("number <= :max_score", "max_score", _number("max_score", self.max_score)),
-            (f"({wordy}) AND ({found})", "text", text and f"%{_escaped(text.lower())}%"),
+            (f"created_at > {EVER} AND ({wordy}) AND ({found})", "text", text and f"%{_escaped(text.lower())}%"),
         ]
 
 
@@ -141,7 +143,7 @@ class Reading:
         where, parameters = query.sql()
         sql = f"""{SELECT} WHERE {where} AND (created_at, id) > (:after_at, :after_id) AND created_at <= :end
         ORDER BY created_at, id LIMIT :limit"""
-        at = (-(2**62), "")
+        at = (EVER, "")
         ways = await self._database.read(directions)
         last = await self._database.read(lambda db: db.one("SELECT MAX(created_at) AS at FROM feedback"))
         parameters["end"] = last["at"] if last and last["at"] is not None else at[0]

@@ -236,7 +236,8 @@ def test_key_without_a_scope_is_told_which_it_lacks(tmp_path: Path, visit: Visit
 
 
 def test_lost_connection_is_told_and_tried_again(told: str, visit: Visit) -> None:
-    with visit(f"{told}/feedback/ui", script=True, width=1280, complaints=("ERR_INTERNET", "/api/v1/", "icon.svg")) as page:
+    lost = ("ERR_INTERNET", "/api/v1/", "icon.svg")
+    with visit(f"{told}/feedback/ui", script=True, width=1280, complaints=lost) as page:
         expect(page.locator(".finding")).to_be_visible()
         expect(page.locator(".opener").first).to_be_visible()
         page.context.set_offline(True)

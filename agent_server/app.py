@@ -15,6 +15,7 @@ from litestar.plugins import InitPlugin, PluginProtocol
 from litestar.types import Middleware
 
 from agent_server.access.api_keys import ApiKeys
+from agent_server.access.auth_object import load_auth
 from agent_server.access.door import Door
 from agent_server.access.known_keys import KnownKeys
 from agent_server.agents import Agent, named_in, open_agents
@@ -32,7 +33,8 @@ from agent_server.feedback_urls import FeedbackUrls
 from agent_server.loop_watch import watched_loop
 from agent_server.metrics import Metrics
 from agent_server.routes import ROUTE_HANDLERS
-from agent_server.routes.admission import let_in
+from agent_server.routes.admission import Admission
+from agent_server.routes.authorization import Authorization
 from agent_server.routes.cors import Cors
 from agent_server.routes.error_handler import EXCEPTION_HANDLERS
 from agent_server.routes.openapi import openapi_config
@@ -76,7 +78,9 @@ class AgentServerPlugin(InitPlugin):
         self._agents: dict[str, Agent] = {}
         counted = Metrics()
         self._database = open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}")
-        self.door = Door(KnownKeys(ApiKeys(self._database), config.api_keys), config.allow_anyone, config.public_url)
+        keys = KnownKeys(ApiKeys(self._database), config.api_keys)
+        self.door = Door(keys, config.allow_anyone, config.public_url, has_rules=config.auth is not None)
+        self._admission = Admission(self.door)
         self._broker = MemoryBroker(keep=config.keep_stream_seconds)
         self._assistants = Assistants(self._database)
         self._threads = Threads(self._database)
@@ -116,7 +120,7 @@ class AgentServerPlugin(InitPlugin):
                 dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._rooms()},
                 middleware=self._middleware,
                 exception_handlers=EXCEPTION_HANDLERS,
-                before_request=_admission(self.door, self._config.max_body_bytes),
+                before_request=_admission(self._admission, self._config.max_body_bytes),
                 request_max_body_size=self._config.max_body_bytes,
             )
         )
@@ -167,6 +171,8 @@ class AgentServerPlugin(InitPlugin):
             self._agents.update(
                 await stack.enter_async_context(open_agents(self._config, self._given, self._store.langgraph))
             )
+            if (rules := load_auth(self._config)) is not None:
+                self._admission.rules = Authorization(rules, self._database)
             await self._assistants.register(self._agents)
             if not self._config.database_url:
                 await self._runs.expire_leases()  # we hold the data directory, so no other worker can be alive
@@ -211,7 +217,7 @@ def create_app(
     )
 
 
-def _admission(door: Door, limit: int) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
+def _admission(admission: Admission, limit: int) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
     """Refuses who may not come in, and bodies that are missing, too large, or that no store could give back.
 
     A function, not the plugin's method: Litestar copies what a router holds, and would copy the whole house with it.
@@ -219,7 +225,7 @@ def _admission(door: Door, limit: int) -> Callable[[Request[Any, Any, Any]], Awa
     """
 
     async def check(request: Request[Any, Any, Any]) -> None:
-        await let_in(request, door)
+        await admission.let_in(request)
         if request.method in ("POST", "PATCH", "PUT", "DELETE"):
             try:
                 body = await request.body()
@@ -228,6 +234,7 @@ def _admission(door: Door, limit: int) -> Callable[[Request[Any, Any, Any]], Awa
             if not body and request.route_handler.parsed_data_field:
                 raise Invalid("The request has no body; send a JSON object")
             check_body(body, limit)
+        await admission.authorize(request)
 
     return check
 

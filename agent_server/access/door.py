@@ -30,9 +30,13 @@ HOW_TO_OPEN = (
 class Door:
     """Lets requests pass that have the right key, or need none."""
 
-    def __init__(self, keys: KnownKeys, allow_anyone: bool = False, public_url: str | None = None) -> None:
+    def __init__(
+        self, keys: KnownKeys, allow_anyone: bool = False, public_url: str | None = None, has_rules: bool = False
+    ) -> None:
+        """With `has_rules`, of the application's own, what they do not cover is for those with a key only."""
         self._keys = keys
-        self._allow_anyone = allow_anyone
+        self._allow_anyone = allow_anyone and not has_rules
+        self._has_rules = has_rules
         self._public_host = urlsplit(public_url).hostname if public_url else None
 
     async def check(self, connection: Connection, scope: Scope | None = "run") -> bool:
@@ -41,7 +45,7 @@ class Door:
         Errors: `Unauthorized` without a key that is known, `Forbidden` where the key may not do this, or where there
         are no keys and the request is not this machine's own.
         """
-        if not await self._keys.are_set():
+        if not self._has_rules and not await self._keys.are_set():
             self._check_own_machine(connection)
             return False
         headers = connection.headers

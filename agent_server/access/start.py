@@ -13,9 +13,10 @@ from agent_server.errors import Invalid
 async def check_is_closed(config: Config) -> None:
     """Return where the server may listen at the configured address.
 
-    Errors: `Invalid` where that is not a loopback address, there is no API key, and nobody said that this is meant.
+    Errors: `Invalid` where that is not a loopback address, there is no API key and no `auth`, and nobody said that
+    this is meant.
     """
-    if config.allow_anyone or config.api_keys or is_loopback(config.host):
+    if config.allow_anyone or config.auth or config.api_keys or is_loopback(config.host):
         return
     async with open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}") as database:
         await database.migrate("agent_server")

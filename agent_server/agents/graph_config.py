@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 
 from agent_server.agents.commands import command_of
 from agent_server.agents.protocol import AgentRun
+from agent_server.agents.user import User
 from agent_server.schema import JsonObject
 
 
@@ -24,6 +25,7 @@ def run_config(run: AgentRun) -> RunnableConfig:
             **_without_internals(run.kwargs.context),
             **_without_internals(given.get("configurable")),
             **(run.kwargs.checkpoint or {}),
+            **_for_whom(run),
             **ids,
             **assistant,
         },
@@ -49,9 +51,25 @@ def assistant_config(config: JsonObject) -> RunnableConfig:
     return {"configurable": _without_internals(config.get("configurable"))}
 
 
+def _for_whom(run: AgentRun) -> dict[str, Any]:
+    """Whose run it is, in the official server's names; nothing where the application has no `auth`."""
+    if run.caller is None:
+        return {}
+    user = User(run.caller)
+    return {
+        "user_id": user.identity,
+        "langgraph_auth_user": user,
+        "langgraph_auth_user_id": user.identity,
+        "langgraph_auth_permissions": user.permissions,
+    }
+
+
 def _without_internals(configurable: dict[str, Any] | None) -> dict[str, Any]:
-    """What a client may configure: all but LangGraph's own switches."""
-    return {key: value for key, value in (configurable or {}).items() if not key.startswith("__pregel_")}
+    """What a client may configure: all but LangGraph's own switches, and for whom the run is."""
+    return {key: value for key, value in (configurable or {}).items() if not key.startswith(_INTERNAL)}
+
+
+_INTERNAL = ("__pregel_", "langgraph_auth_")
 
 
 def run_input(run: AgentRun) -> Any:

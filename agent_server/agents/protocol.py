@@ -22,6 +22,8 @@ class AgentRun(Struct):
     last checkpoint then, any other starts again."""
     kwargs: RunKwargs
     metadata: dict[str, Any]
+    caller: JsonObject | None = None
+    """For whom the run is: the user that the application's `auth` said it is, with their `identity`."""
 
 
 class Outcome(Struct):

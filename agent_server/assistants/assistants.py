@@ -13,6 +13,7 @@ from uuid import UUID, uuid4, uuid5
 import msgspec
 from msgspec import Struct
 
+from agent_server.access.filters import Condition
 from agent_server.assistants.configurations import Configuration, first_configuration, patched_configuration
 from agent_server.assistants.default_keys import check_default_keys, default_keys
 from agent_server.assistants.records import assistant_of, version_of
@@ -129,16 +130,17 @@ class Assistants:
 
         await self._database.write(work)
 
-    async def search(self, query: AssistantSearch) -> Found[Assistant]:
-        """The assistants that fit `query`, the newest first where it names no other order, and how many there are."""
-        search = _search(query)
+    async def search(self, query: AssistantSearch, owned: Condition | None = None) -> Found[Assistant]:
+        """The assistants that fit `query` (and are `owned`), the newest first where it names no other order, and how
+        many there are."""
+        search = _search(query, owned)
         order = f"{query.sort_by or 'created_at'} {query.sort_order or 'desc'}, assistant_id"
         page = Page(_COLUMNS, order, query.limit, query.offset)
         return found(await self._database.read(lambda c: search.page(c, page)), assistant_of)
 
-    async def count(self, query: AssistantFilter) -> int:
-        """How many assistants fit `query`."""
-        return await self._database.read(_search(query).count)
+    async def count(self, query: AssistantFilter, owned: Condition | None = None) -> int:
+        """How many assistants fit `query` (and are `owned`)."""
+        return await self._database.read(_search(query, owned).count)
 
     async def versions(self, assistant_id: str, query: VersionSearch) -> list[AssistantVersion]:
         """The assistant's versions that fit `query`, the newest first."""
@@ -214,8 +216,10 @@ class Assistants:
             _insert(connection, key, graph_id, graph_id, None, _SYSTEM, {"created_by": "system"})
 
 
-def _search(query: AssistantFilter) -> Search:
+def _search(query: AssistantFilter, owned: Condition | None) -> Search:
     search = Search("assistants")
+    if owned is not None:
+        owned.narrow(search)
     search.equals("graph_id", query.graph_id)
     search.contains("metadata", query.metadata)
     search.has_text("name", query.name)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent_server.api_key import GivenKey
+from agent_server.config.auth import AuthSettings
 from agent_server.config.file import from_file
 from agent_server.config.values import ConfigError, Graph, StoreTtl
 from agent_server.config.variables import VARIABLES
@@ -81,6 +82,8 @@ class Config:
     """How long a run's events can be read again after its end."""
     blocked_seconds: float = 1.0
     """After this long without a turn of the event loop, whoever holds it up is warned of; 0 warns of nobody."""
+    auth: AuthSettings | None = None
+    """Where the application's own rules are, if it has some."""
     api_keys: tuple[GivenKey, ...] = field(default=(), repr=False)
     """API keys beside those of the database."""
     allow_anyone: bool = False

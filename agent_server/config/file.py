@@ -13,6 +13,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from agent_server.config.auth import auth_settings
 from agent_server.config.values import ConfigError, Graph, StoreTtl
 from agent_server.webhook_policy import WebhookPolicy, webhook_policy
 
@@ -31,6 +32,7 @@ def from_file(path: Path) -> dict[str, Any]:
     return {
         "directory": directory,
         "graphs": _graphs(document.get("graphs", {}), path),
+        "auth": auth_settings(document.get("auth"), f"{path}: auth"),
         "dependencies": _strings(document.get("dependencies", []), f"{path}: dependencies"),
         "env": _env(document.get("env", {}), directory, path),
         **_http(document.get("http"), path),

@@ -13,6 +13,8 @@ import msgspec
 from msgspec import UNSET, Raw
 from uuid_utils import uuid7
 
+from agent_server.access.caller import Caller, kept
+from agent_server.access.filters import Condition
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE, Assistants
 from agent_server.crons.schedule import micros, next_date
 from agent_server.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
@@ -51,8 +53,10 @@ class Crons:
         self._assistants = assistants
         self._webhooks = webhooks or WebhookPolicy()
 
-    async def create(self, body: CronCreate, thread_id: str | None, base_url: str) -> Cron:
-        """A new cron, for runs on the thread or (without one) each on a thread of its own.
+    async def create(
+        self, body: CronCreate, thread_id: str | None, base_url: str, caller: Caller | None = None
+    ) -> Cron:
+        """A new cron, for runs on the thread or (without one) each on a thread of its own; its runs are the caller's.
 
         `NotFound` for an unknown thread or assistant, `Invalid` for a wrong schedule, time zone, id or webhook,
         `BadRequest` for `context` beside `config.configurable`.
@@ -66,8 +70,9 @@ class Crons:
             if thread and body.if_not_exists != "create":
                 _check_thread(connection, thread)
             row = connection.one(
-                f"""INSERT INTO crons ({COLUMNS}, base_url) VALUES (:id, :assistant, :thread, NULL, :end_time,
-                    :schedule, :timezone, :payload, :next, :metadata, :completed, :enabled, now_us(), now_us(), :url)
+                f"""INSERT INTO crons ({COLUMNS}, base_url, caller) VALUES (:id, :assistant, :thread, :user, :end_time,
+                    :schedule, :timezone, :payload, :next, :metadata, :completed, :enabled, now_us(), now_us(), :url,
+                    :caller)
                 RETURNING {COLUMNS}""",
                 id=str(uuid7()),
                 assistant=assistant_id,
@@ -81,6 +86,8 @@ class Crons:
                 completed=None if thread else body.on_run_completed or "delete",
                 enabled=int(body.enabled is not False),
                 url=base_url,
+                user=caller.identity if caller else None,
+                caller=kept(caller),
             )
             return _cron(cast(Row, row))
 
@@ -132,21 +139,23 @@ class Crons:
         if not await self._database.write(lambda c: c.execute("DELETE FROM crons WHERE cron_id = :id", id=key)):
             raise _not_found(key)
 
-    async def search(self, query: CronSearch) -> Found[Cron]:
-        """The crons that fit `query`, the newest first where it asks for no other order."""
+    async def search(self, query: CronSearch, owned: Condition | None = None) -> Found[Cron]:
+        """The crons that fit `query` (and are `owned`), the newest first where it asks for no other order."""
         order = f"{query.sort_by or 'created_at'} {query.sort_order or 'desc'}, cron_id"
         page = Page(COLUMNS, order, query.limit, query.offset)
-        search = self._search(query)
+        search = self._search(query, owned)
         if query.enabled is not None:
             search.where("enabled = :enabled", enabled=int(query.enabled))
         return found(await self._database.read(lambda c: search.page(c, page)), _cron)
 
-    async def count(self, query: CronFilter) -> int:
-        """How many crons fit `query`."""
-        return await self._database.read(self._search(query).count)
+    async def count(self, query: CronFilter, owned: Condition | None = None) -> int:
+        """How many crons fit `query` (and are `owned`)."""
+        return await self._database.read(self._search(query, owned).count)
 
-    def _search(self, query: CronFilter) -> Search:
+    def _search(self, query: CronFilter, owned: Condition | None) -> Search:
         search = Search("crons")
+        if owned is not None:
+            owned.narrow(search)
         if query.assistant_id is not None:
             search.equals("assistant_id", self._assistant_id(query.assistant_id))
         if query.thread_id is not None:

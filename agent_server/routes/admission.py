@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request
 
 from agent_server.access.door import Door
+from agent_server.routes.authorization import Authorization
 
 OPEN = {"access": "open"}
 """The `opt` of handlers that answer everybody."""
@@ -14,8 +15,24 @@ ANY_KEY = {"access": "any key"}
 """The `opt` of handlers that take every key, whatever its scopes."""
 
 
-async def let_in(request: Request[Any, Any, Any], door: Door) -> None:
-    """Return where the request may come in. Errors: `Unauthorized`, `Forbidden`."""
-    access = request.route_handler.opt.get("access")
-    if access != "open" and request.method != "OPTIONS":
-        await door.check(request, "run" if access is None else None)
+class Admission:
+    """Lets requests in: by the application's own rules where it has some, and else by their API keys."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self.rules: Authorization | None = None
+
+    async def let_in(self, request: Request[Any, Any, Any]) -> None:
+        """Return where the request may come in. Errors: `Unauthorized`, `Forbidden`, and the application's own."""
+        access = request.route_handler.opt.get("access")
+        if access == "open" or request.method == "OPTIONS":
+            return
+        if self.rules is not None:
+            await self.rules.identify(request)
+        else:
+            await self._door.check(request, "run" if access is None else None)
+
+    async def authorize(self, request: Request[Any, Any, Any]) -> None:
+        """Return where the rules, if there are any, allow what the request, whose body is checked, asks for."""
+        if self.rules is not None and request.route_handler.opt.get("access") is None and request.method != "OPTIONS":
+            await self.rules.authorize(request)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Response, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
@@ -24,6 +24,7 @@ from agent_server.assistants.schema import (
     VersionSearch,
 )
 from agent_server.errors import Invalid
+from agent_server.routes.authorization import owned
 from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, json_answer, page_answer
 from agent_server.threads.states import ThreadStates
 
@@ -43,16 +44,18 @@ async def create_assistant(data: JSONBody[AssistantCreate], assistants: NamedDep
 
 @post("/assistants/search", tags=["assistants"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)
 async def search_assistants(
-    data: JSONBody[AssistantSearch], assistants: NamedDependency[Assistants]
+    data: JSONBody[AssistantSearch], request: Request[Any, Any, Any], assistants: NamedDependency[Assistants]
 ) -> Response[bytes]:
     """The assistants that fit, the newest first where no other order is asked for."""
-    return page_answer(await assistants.search(data), data.select)
+    return page_answer(await assistants.search(data, owned(request, "assistants")), data.select)
 
 
 @post("/assistants/count", tags=["assistants"], status_code=200)
-async def count_assistants(data: JSONBody[AssistantFilter], assistants: NamedDependency[Assistants]) -> int:
+async def count_assistants(
+    data: JSONBody[AssistantFilter], request: Request[Any, Any, Any], assistants: NamedDependency[Assistants]
+) -> int:
     """How many assistants fit."""
-    return await assistants.count(data)
+    return await assistants.count(data, owned(request, "assistants"))
 
 
 @get("/assistants/{assistant_id:str}", tags=["assistants"])
@@ -72,6 +75,7 @@ async def patch_assistant(
 @delete("/assistants/{assistant_id:str}", tags=["assistants"], status_code=204)
 async def delete_assistant(
     assistant_id: FromPath[str],
+    request: Request[Any, Any, Any],
     assistants: NamedDependency[Assistants],
     thread_states: NamedDependency[ThreadStates],
     delete_threads: Annotated[
@@ -82,7 +86,7 @@ async def delete_assistant(
     """Delete the assistant with its versions. Its graph still runs under the graph's own name."""
     assistant = await assistants.get(assistant_id)
     if delete_threads:
-        await thread_states.delete_of_assistant(assistant.assistant_id)
+        await thread_states.delete_of_assistant(assistant.assistant_id, owned(request, "threads"))
     await assistants.delete(assistant.assistant_id)
 
 

@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody
 from agent_server.config import Config
 from agent_server.crons.crons import Crons
 from agent_server.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
+from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
 from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, page_answer
 
@@ -26,7 +27,7 @@ async def create_thread_cron(
     server_config: NamedDependency[Config],
 ) -> Cron:
     """Create a cron whose runs happen on this thread."""
-    return await crons.create(data, thread_id, base_url(request, server_config))
+    return await crons.create(data, thread_id, base_url(request, server_config), caller_in(request))
 
 
 @post("/runs/crons", tags=["crons"], status_code=200)
@@ -37,19 +38,23 @@ async def create_cron(
     server_config: NamedDependency[Config],
 ) -> Cron:
     """Create a cron whose runs each happen on a new thread, which is kept where `on_run_completed` is `keep`."""
-    return await crons.create(data, None, base_url(request, server_config))
+    return await crons.create(data, None, base_url(request, server_config), caller_in(request))
 
 
 @post("/runs/crons/search", tags=["crons"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)
-async def search_crons(data: JSONBody[CronSearch], crons: NamedDependency[Crons]) -> Response[bytes]:
+async def search_crons(
+    data: JSONBody[CronSearch], request: Request[Any, Any, Any], crons: NamedDependency[Crons]
+) -> Response[bytes]:
     """The crons that fit, the newest first where no other order is asked for."""
-    return page_answer(await crons.search(data), data.select)
+    return page_answer(await crons.search(data, owned(request, "crons")), data.select)
 
 
 @post("/runs/crons/count", tags=["crons"], status_code=200)
-async def count_crons(data: JSONBody[CronFilter], crons: NamedDependency[Crons]) -> int:
+async def count_crons(
+    data: JSONBody[CronFilter], request: Request[Any, Any, Any], crons: NamedDependency[Crons]
+) -> int:
     """How many crons fit."""
-    return await crons.count(data)
+    return await crons.count(data, owned(request, "crons"))
 
 
 @get("/runs/crons/{cron_id:str}", tags=["crons"])

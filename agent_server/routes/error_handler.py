@@ -19,8 +19,8 @@ def _answer(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 
 
 def _ours(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[dict[str, str]]:
-    headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else None
-    return _answer(error.status_code, str(error), headers)
+    headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
+    return _answer(error.status_code, str(error), headers | dict(getattr(error, "headers", None) or {}))
 
 
 def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, str]]:

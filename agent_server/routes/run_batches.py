@@ -10,6 +10,7 @@ from litestar.params import FromQuery, JSONBody
 
 from agent_server.config import Config
 from agent_server.errors import Invalid
+from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
 from agent_server.routes.tracing import traced
 from agent_server.runs.runs import Runs
@@ -29,15 +30,20 @@ async def create_run_batch(
     """Start runs in the background, each on a thread of its own: all of them, or none."""
     if not 1 <= len(data) <= MOST:
         raise Invalid(f"The batch has {len(data)} runs; send from 1 to {MOST}")
-    return await runs.create_many([traced(one, request) for one in data], base_url(request, server_config))
+    return await runs.create_many(
+        [traced(one, request) for one in data], base_url(request, server_config), caller_in(request)
+    )
 
 
 @post("/runs/cancel", tags=["runs"], status_code=204)
 async def cancel_runs(
-    data: JSONBody[RunsCancel], runs: NamedDependency[Runs], action: FromQuery[CancelAction] = "interrupt"
+    data: JSONBody[RunsCancel],
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    action: FromQuery[CancelAction] = "interrupt",
 ) -> None:
     """Stop the runs with these ids on a thread, or all with a status; 404 where none of them is at work."""
-    await runs.cancel_many(data, action)
+    await runs.cancel_many(data, action, owned(request, "threads"))
 
 
 HANDLERS = [create_run_batch, cancel_runs]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Response, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from agent_server.errors import Invalid
+from agent_server.routes.authorization import owned
 from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, json_answer, page_answer
 from agent_server.threads.schema import (
     Pruned,
@@ -38,16 +39,20 @@ async def create_thread(data: JSONBody[ThreadCreate], thread_states: NamedDepend
 
 
 @post("/threads/search", tags=["threads"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)
-async def search_threads(data: JSONBody[ThreadSearch], threads: NamedDependency[Threads]) -> Response[bytes]:
+async def search_threads(
+    data: JSONBody[ThreadSearch], request: Request[Any, Any, Any], threads: NamedDependency[Threads]
+) -> Response[bytes]:
     """The threads that fit, the newest first where no other order is asked for."""
     select = [*data.select, *(["extracted"] if data.extract else [])] if data.select else None
-    return page_answer(await threads.search(data), select)
+    return page_answer(await threads.search(data, owned(request, "threads")), select)
 
 
 @post("/threads/count", tags=["threads"], status_code=200)
-async def count_threads(data: JSONBody[ThreadFilter], threads: NamedDependency[Threads]) -> int:
+async def count_threads(
+    data: JSONBody[ThreadFilter], request: Request[Any, Any, Any], threads: NamedDependency[Threads]
+) -> int:
     """How many threads fit."""
-    return await threads.count(data)
+    return await threads.count(data, owned(request, "threads"))
 
 
 @post("/threads/prune", tags=["threads"], status_code=200)

@@ -133,6 +133,7 @@ def claim_of(row: Row, token: str) -> Claim:
         attempt=row["attempt"],
         kwargs=_kwargs_decoder.decode(row["kwargs"]),
         metadata=msgspec.json.decode(row["metadata"]),
+        caller=msgspec.json.decode(row["caller"]) if row["caller"] else None,
     )
     waited = (row["updated_at"] - row["start_at"]) / 1_000_000 if row["attempt"] == 1 else None
     return Claim(run, token, row["base_url"], row["cancel"], row["rescues"] >= MAX_RESCUES, waited)

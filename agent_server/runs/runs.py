@@ -40,6 +40,8 @@ from collections.abc import Sequence
 import msgspec
 from uuid_utils import uuid7
 
+from agent_server.access.caller import Caller, kept
+from agent_server.access.filters import Condition
 from agent_server.assistants.assistants import AssistantRef, Assistants
 from agent_server.broker import Broker
 from agent_server.database import Connection, Database, Row
@@ -96,34 +98,46 @@ class Runs:
         self._metrics = metrics or Metrics()
 
     # What clients do
-    async def create(self, body: RunCreate, thread_id: str | None, base_url: str) -> Run:
+    async def create(
+        self, body: RunCreate, thread_id: str | None, base_url: str, caller: Caller | None = None
+    ) -> Run:
         """A new pending run, durable when this returns; without `thread_id`, on a temporary thread of its own.
 
         `NotFound` for an unknown thread or assistant, `Invalid` for a malformed id, `BadRequest` for `context` beside
         `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
         """
-        run, overtaken = await self._database.write(lambda c: self.insert(c, body, thread_id, base_url))
+        run, overtaken = await self._database.write(lambda c: self.insert(c, body, thread_id, base_url, kept(caller)))
         await self.announce(overtaken, run.thread_id)
         return run
 
-    async def create_many(self, bodies: Sequence[RunCreate], base_url: str) -> list[Run]:
+    async def create_many(self, bodies: Sequence[RunCreate], base_url: str, caller: Caller | None = None) -> list[Run]:
         """New pending runs, each on a temporary thread of its own: all of them, or none. Errors as for `create`."""
-        runs = await self._database.write(lambda c: [self.insert(c, body, None, base_url)[0] for body in bodies])
+        who = kept(caller)
+        runs = await self._database.write(lambda c: [self.insert(c, body, None, base_url, who)[0] for body in bodies])
         await self.announce({})
         return runs
 
-    def insert(self, connection: Connection, body: RunCreate, thread_id: str | None, base_url: str) -> Begun:
-        """As `create`, as part of a unit of work; `announce` what it overtook once that is durable."""
+    def insert(
+        self, connection: Connection, body: RunCreate, thread_id: str | None, base_url: str, caller: str | None = None
+    ) -> Begun:
+        """As `create`, as part of a unit of work; `announce` what it overtook once that is durable.
+
+        A thread that is made for a caller has the run's metadata, by which the application knows whose it is.
+        """
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
         temporary = thread_id is None and body.on_completion != "keep"
         assistant = self._assistants.resolve(connection, body.assistant_id)
         if body.webhook is not None:
             self._webhooks.check(body.webhook)
         if thread_id is None or body.if_not_exists == "create":
-            insert_thread(connection, on_thread, {}, temporary)
+            metadata = (caller and body.metadata) or {}
+            insert_thread(connection, on_thread, metadata, temporary)
         touch_thread(connection, on_thread)
         overtaken = _make_way(connection, on_thread, body)
-        return _insert(connection, body, assistant, on_thread, temporary, base_url), overtaken
+        run = _insert(connection, body, assistant, on_thread, temporary, base_url)
+        if caller is not None:
+            connection.execute("UPDATE runs SET caller = :caller WHERE run_id = :id", id=run.run_id, caller=caller)
+        return run, overtaken
 
     async def announce(self, overtaken: Cancelled, thread_id: str | None = None) -> None:
         """Ring for a new run (on this thread), and for those that it overtook."""
@@ -170,9 +184,12 @@ class Runs:
 
         await self._tell(await self._database.write(work))
 
-    async def cancel_many(self, which: RunsCancel, action: CancelAction) -> None:
-        """As `cancel`, for all runs that `which` names, in one unit. `NotFound` where none of them is at work."""
-        chosen = chosen_runs(which)
+    async def cancel_many(self, which: RunsCancel, action: CancelAction, owned: Condition | None = None) -> None:
+        """As `cancel`, for all runs that `which` names, in one unit. `NotFound` where none of them is at work.
+
+        With `owned`, only runs on threads that meet it.
+        """
+        chosen = chosen_runs(which, owned)
 
         def work(connection: Connection) -> Cancelled:
             cancelled: Cancelled = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+from agent_server.access.filters import Condition
 from agent_server.database import Connection, Row
 from agent_server.errors import Invalid, NotFound
 from agent_server.runs.records import RUN_COLUMNS, run_of
@@ -81,9 +82,26 @@ _NEWS: dict[NewsKind, str] = {
 _IN_ORDER = "ORDER BY rank, place, id"
 
 
-def chosen_runs(which: RunsCancel) -> Callable[[Connection], RunsByThread]:
+def chosen_runs(which: RunsCancel, owned: Condition | None = None) -> Callable[[Connection], RunsByThread]:
     """Finds the runs to cancel that have not ended: by thread, and the threads in one order, in which all units take
-    them. `Invalid` where the request names neither or both of the two ways to choose."""
+    them. With `owned`, of threads that meet it. `Invalid` where the request names neither or both of the two ways to
+    choose."""
+    choose = _chosen(which)
+    if owned is None:
+        return choose
+    statement = f"SELECT 1 AS x FROM threads WHERE thread_id = :id AND {owned.sql}"
+
+    def of_caller(connection: Connection) -> RunsByThread:
+        return {
+            thread_id: run_ids
+            for thread_id, run_ids in choose(connection).items()
+            if connection.one(statement, id=thread_id, **owned.parameters)
+        }
+
+    return of_caller
+
+
+def _chosen(which: RunsCancel) -> Callable[[Connection], RunsByThread]:
     if which.status is not None:
         if which.thread_id is not None or which.run_ids is not None:
             raise Invalid("status chooses among the runs of all threads: leave thread_id and run_ids out, or status")

@@ -13,6 +13,7 @@ import structlog
 from msgspec import Raw
 from uuid_utils import uuid7
 
+from agent_server.access.filters import Condition
 from agent_server.agents import Agent, HistoryQuery, StatefulAgent, is_stateful
 from agent_server.agents.thread_bytes import Amount, ThreadBytes
 from agent_server.broker import Broker
@@ -123,9 +124,12 @@ class ThreadStates:
             if agent := self._stateful(graph_id):
                 await agent.forget_thread(thread.thread_id)
 
-    async def delete_of_assistant(self, assistant_id: str) -> None:
-        """Delete the threads that last ran the assistant; none, and `ThreadBusy`, while a run is under way on one."""
-        thread_ids = await self._threads.of_assistant(assistant_id)
+    async def delete_of_assistant(self, assistant_id: str, owned: Condition | None = None) -> None:
+        """Delete the threads that last ran the assistant (and are `owned`).
+
+        None of them, and `ThreadBusy`, while a run is under way on one.
+        """
+        thread_ids = await self._threads.of_assistant(assistant_id, owned)
         for thread_id in thread_ids:
             await self._threads.check_idle(thread_id)
         for thread_id in thread_ids:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 from uuid_utils import uuid7
 
+from agent_server.access.filters import Condition
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import Conflict, NotFound, ThreadBusy
 from agent_server.schema import JsonObject, ThreadStatus, canonical_id
@@ -95,10 +96,10 @@ class Threads:
 
         return await self._database.write(work)
 
-    async def search(self, query: ThreadSearch) -> Found[Thread]:
-        """The threads that fit `query`, in the order it asks for, and how many there are."""
+    async def search(self, query: ThreadSearch, owned: Condition | None = None) -> Found[Thread]:
+        """The threads that fit `query` (and are `owned`), in the order it asks for, and how many there are."""
         check_paths(query.extract or {})
-        search = _search(query)
+        search = _search(query, owned)
         if query.ids:
             search.one_of("thread_id", [canonical_id(thread_id, "thread") for thread_id in query.ids])
         order = f"{query.sort_by or 'created_at'} {query.sort_order or 'desc'}, thread_id"
@@ -106,13 +107,15 @@ class Threads:
         rows = await self._database.read(lambda c: search.page(c, page))
         return found(rows, lambda row: with_extracts(thread_of(row), query.extract))
 
-    async def count(self, query: ThreadFilter) -> int:
-        """How many threads fit `query`."""
-        return await self._database.read(_search(query).count)
+    async def count(self, query: ThreadFilter, owned: Condition | None = None) -> int:
+        """How many threads fit `query` (and are `owned`)."""
+        return await self._database.read(_search(query, owned).count)
 
-    async def of_assistant(self, assistant_id: str) -> list[str]:
-        """The ids of the threads that ran this assistant last."""
+    async def of_assistant(self, assistant_id: str, owned: Condition | None = None) -> list[str]:
+        """The ids of the threads that ran this assistant last (and are `owned`)."""
         search = Search("threads")
+        if owned is not None:
+            owned.narrow(search)
         search.contains("metadata", {"assistant_id": assistant_id})
         page = Page("thread_id", "thread_id", 2**31 - 1, 0)
         return [row["thread_id"] for row in await self._database.read(lambda c: search.rows(c, page))]
@@ -244,8 +247,10 @@ def merge_metadata(connection: Connection, thread_id: str, metadata: JsonObject)
         )
 
 
-def _search(query: ThreadFilter) -> Search:
+def _search(query: ThreadFilter, owned: Condition | None) -> Search:
     search = Search("threads")
+    if owned is not None:
+        owned.narrow(search)
     search.where("temporary = 0")
     search.equals("status", query.status)
     search.contains("metadata", query.metadata)

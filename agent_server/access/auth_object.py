@@ -1,0 +1,113 @@
+"""AuthObject: an application's own `Auth` of `langgraph_sdk`, asked who somebody is and what they may do.
+
+It is loaded where `langgraph.json` names one; only then the SDK must be installed.
+Source: `langgraph_sdk.auth` 0.4.14, and the official server (0.16.7) at work.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from anyio.to_thread import run_sync
+
+from agent_server.access.caller import Caller, caller_of
+from agent_server.access.filters import Filter
+from agent_server.config import Config, ConfigError
+from agent_server.errors import AgentServerError, Forbidden, Unauthorized
+from agent_server.imports import import_from, load_variable
+
+
+class Refused(AgentServerError):
+    """What the application answers to a request, in its own words and with its own status."""
+
+    def __init__(self, status_code: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status_code = status_code
+        self.headers = headers
+
+
+class AuthObject:
+    """The `Auth` object."""
+
+    def __init__(self, auth: Any) -> None:
+        """Errors: `ConfigError` where it cannot say who anybody is."""
+        self._auth = auth
+        self._authenticate = getattr(auth, "_authenticate_handler", None)
+        if self._authenticate is None:
+            raise ConfigError(f"auth: {auth!r:.100} has no @auth.authenticate; without it nobody could come in")
+        self._wanted = _parameters(self._authenticate)
+
+    async def caller(self, given: Mapping[str, Any]) -> Caller:
+        """Who sends a request, of which `given` has what the handler may ask for by name.
+
+        Errors: `Refused` in the application's words, `Unauthorized` for a failed `assert`.
+        """
+        wanted = {name: value for name, value in given.items() if self._wanted is None or name in self._wanted}
+        try:
+            return caller_of(await _called(self._authenticate, wanted))
+        except AssertionError as error:
+            raise Unauthorized(str(error) or "Unauthorized") from error
+        except Exception as error:
+            raise _refusal(error) from error
+
+    async def ask(self, caller: Caller, resource: str, action: str, value: dict[str, Any]) -> Filter | None:
+        """Which of the things are the caller's to do this with; nothing for all. Handlers may change `value`.
+
+        Errors: `Forbidden`, or `Refused` in the application's words.
+        """
+        if (handler := self._handler(resource, action)) is None:
+            return None
+        from langgraph_sdk.auth.types import AuthContext  # there, since the object is its
+
+        named: dict[str, Any] = {"resource": resource, "action": action}
+        context = AuthContext(permissions=caller.permissions, user=caller.user, **named)
+        try:
+            said = await handler(ctx=context, value=value)
+        except AssertionError as error:
+            raise Forbidden(str(error) or "Forbidden") from error
+        except Exception as error:
+            raise _refusal(error) from error
+        if said is False:
+            raise Forbidden("Forbidden: the application's rules do not allow this")
+        return None if said is None or said is True else said
+
+    def _handler(self, resource: str, action: str) -> Any:
+        """The most specific handler that there is."""
+        for key in ((resource, action), (resource, "*"), ("*", action)):
+            if handlers := self._auth._handlers.get(key):
+                return handlers[-1]
+        return self._auth._global_handlers[-1] if self._auth._global_handlers else None
+
+
+def load_auth(config: Config) -> AuthObject | None:
+    """The object that the configuration names, if it names one. Errors: `ConfigError`."""
+    if config.auth is None:
+        return None
+    import_from(config.dependencies, config.directory)
+    loaded = load_variable("auth", config.auth.path, config.directory)
+    if not all(hasattr(loaded, name) for name in ("_handlers", "_global_handlers", "authenticate")):
+        raise ConfigError(f"auth: {config.auth.path} is a {type(loaded).__name__}, not an Auth of langgraph_sdk")
+    return AuthObject(loaded)
+
+
+async def _called(handler: Any, wanted: Mapping[str, Any]) -> Any:
+    if inspect.iscoroutinefunction(handler):
+        return await handler(**wanted)
+    said = await run_sync(lambda: handler(**wanted))
+    return await said if inspect.isawaitable(said) else said
+
+
+def _parameters(handler: Any) -> frozenset[str] | None:
+    """What the handler asks for; nothing where it takes everything."""
+    parameters = inspect.signature(handler).parameters.values()
+    return None if any(one.kind is one.VAR_KEYWORD for one in parameters) else frozenset(one.name for one in parameters)
+
+
+def _refusal(error: Exception) -> Exception:
+    """The error as the answer that it asks for (the SDK's HTTPException, or a framework's); others stay as they are."""
+    status, detail = getattr(error, "status_code", None), getattr(error, "detail", None)
+    if isinstance(status, int) and detail is not None:
+        return Refused(status, str(detail), getattr(error, "headers", None))
+    return error

@@ -1,0 +1,58 @@
+"""Caller: for whom a request is, as the application's `@auth.authenticate` says, and their runs after them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from agent_server.agents.user import User
+
+_NAMED = ("identity", "display_name", "is_authenticated", "permissions")
+
+
+class Caller(Struct, frozen=True):
+    """For whom a request is."""
+
+    user: User
+
+    @property
+    def identity(self) -> str:
+        """Who they are."""
+        return str(self.user.identity)
+
+    @property
+    def permissions(self) -> Sequence[str]:
+        """What the application says that they may do."""
+        return list(self.user.permissions or ())
+
+    def kept(self) -> str:
+        """The caller as JSON, for the row of what is done for them."""
+        return msgspec.json.encode(self.user.dict(), enc_hook=str).decode()
+
+
+def kept(caller: Caller | None) -> str | None:
+    """The caller as JSON, if there is one."""
+    return None if caller is None else caller.kept()
+
+
+def caller_of(returned: Any) -> Caller:
+    """The caller that `authenticate` returned: a name, a mapping with `identity`, or an object that has one.
+
+    Errors: `TypeError`.
+    """
+    if isinstance(returned, str):
+        return Caller(User({"identity": returned}))
+    if isinstance(returned, Mapping):
+        fields = dict(returned)
+    else:
+        fields = {**getattr(returned, "__dict__", {})}
+        fields |= {name: getattr(returned, name) for name in _NAMED if hasattr(returned, name)}
+    if not isinstance(fields.get("identity"), str) or not fields["identity"]:
+        raise TypeError(
+            f"@auth.authenticate returned a {type(returned).__name__}; it must return a user's name, a dict with their "
+            "`identity`, or an object with that attribute"
+        )
+    return Caller(User({name: value for name, value in fields.items() if not name.startswith("_")}))

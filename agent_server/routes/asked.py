@@ -1,0 +1,117 @@
+"""What each route asks of the application's rules: whose handlers, for which action, about what. By handler's name.
+
+A route that is not here is closed where there are rules. Sources: the resources and actions of `langgraph_sdk.auth`
+0.4.14, and what the official server (0.16.7) asks of them for each of its operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+Body = dict[str, Any]
+Target = Literal["thread", "new thread", "run", "assistant", "new assistant", "cron", "threads", "listed", "nothing"]
+
+
+class Question(NamedTuple):
+    """What is asked, and of what its filter must hold.
+
+    `thread`, `run`, `assistant`, `cron`: the one that the path names, or else there is none (404). `new …`: one that
+    the body names, if it is there already. `threads`, `listed`: those that a body names, or that are searched.
+    """
+
+    resource: str
+    action: str
+    target: Target = "nothing"
+
+
+def _all(question: Question, *names: str) -> dict[str, tuple[Question, ...]]:
+    return dict.fromkeys(names, (question,))
+
+
+_READ_THREAD = Question("threads", "read", "thread")
+
+ASKED: Mapping[str, tuple[Question, ...]] = {
+    **_all(Question("assistants", "create", "new assistant"), "create_assistant"),
+    **_all(Question("assistants", "search", "listed"), "search_assistants", "count_assistants"),
+    **_all(
+        Question("assistants", "read", "assistant"),
+        *("get_assistant", "get_graph", "get_schemas", "get_subgraphs", "get_subgraph", "search_versions"),
+    ),
+    **_all(Question("assistants", "update", "assistant"), "patch_assistant", "set_latest_version"),
+    "delete_assistant": (Question("assistants", "delete", "assistant"), Question("threads", "delete", "listed")),
+    **_all(Question("threads", "create", "new thread"), "create_thread"),
+    **_all(Question("threads", "search", "listed"), "search_threads", "count_threads"),
+    **_all(Question("threads", "delete", "threads"), "prune_threads"),
+    **_all(
+        _READ_THREAD,
+        *("get_thread", "get_storage", "get_state", "get_state_at", "post_state_at", "get_history", "search_history"),
+        *("join_thread_stream", "list_runs", "get_run", "join_run", "join_run_stream", "run_feedback_on_thread"),
+    ),
+    "copy_thread": (_READ_THREAD, Question("threads", "create")),
+    **_all(Question("threads", "update", "thread"), "patch_thread", "update_state", "cancel_run"),
+    **_all(Question("threads", "delete", "thread"), "delete_thread", "delete_run"),
+    **_all(Question("threads", "update", "listed"), "cancel_runs"),
+    **_all(
+        Question("threads", "create_run", "new thread"),
+        *("create_run", "stream_run", "wait_run", "create_stateless_run", "stream_stateless_run"),
+        *("wait_stateless_run", "create_run_batch"),
+    ),
+    **_all(
+        Question("threads", "read", "run"),
+        *("join_stateless_run", "join_stateless_run_stream", "run_feedback_of"),
+    ),
+    "create_thread_cron": (Question("crons", "create"), Question("threads", "read", "new thread")),
+    "create_cron": (Question("crons", "create"),),
+    **_all(Question("crons", "search", "listed"), "search_crons", "count_crons"),
+    **_all(Question("crons", "read", "cron"), "get_cron"),
+    **_all(Question("crons", "update", "cron"), "patch_cron"),
+    **_all(Question("crons", "delete", "cron"), "delete_cron"),
+    "put_item": (Question("store", "put"),),
+    "get_item": (Question("store", "get"),),
+    "delete_item": (Question("store", "delete"),),
+    "search_items": (Question("store", "search"),),
+    "list_namespaces": (Question("store", "list_namespaces"),),
+}
+
+_OF_KWARGS = (
+    "input",
+    "command",
+    "config",
+    "context",
+    "interrupt_before",
+    "interrupt_after",
+    "webhook",
+    "feedback_keys",
+)
+_NAMESPACE = {"search": "namespace_prefix", "list_namespaces": "prefix"}
+_STAMPED = ("create", "update", "search", "create_run")
+
+
+def value_of(question: Question, body: Body, path: Mapping[str, str]) -> Body:
+    """What the handlers are told of the request, in the shapes of the SDK's types."""
+    if question.resource == "store":
+        field = _NAMESPACE.get(question.action, "namespace")
+        return {**body, "namespace": tuple(body.get(field) or ())}
+    if question.action == "create_run":
+        kwargs = {name: body.get(name) for name in _OF_KWARGS}
+        given = ("multitask_strategy", "if_not_exists", "after_seconds", "assistant_id")
+        own = {name: body.get(name) for name in given}
+        return {**own, "thread_id": path.get("thread_id"), "run_id": None, "status": "pending", "kwargs": kwargs,
+                "metadata": body.get("metadata") or {}}  # fmt: skip
+    value = {**body, **path}
+    if question.resource == "crons" and question.action in ("create", "update"):
+        value["payload"] = {name: given for name, given in body.items() if name not in ("schedule", "metadata")}
+    return {**value, "metadata": body.get("metadata") or {}} if question.action in _STAMPED else value
+
+
+def write_back(question: Question, value: Body, body: Body) -> None:
+    """Let what handlers changed of `value` count as what the client sent."""
+    if question.resource == "store":
+        body[_NAMESPACE.get(question.action, "namespace")] = [str(label) for label in value.get("namespace") or ()]
+        body |= {name: value[name] for name in ("key", "value") if name in body and name in value}
+        return
+    if question.action in _STAMPED and value.get("metadata"):
+        body["metadata"] = value["metadata"]
+    if question.action == "create_run":
+        body |= {name: given for name, given in (value.get("kwargs") or {}).items() if given is not None}

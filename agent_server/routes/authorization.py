@@ -1,0 +1,212 @@
+"""Authorization: every request held against the application's own rules, before its handler is called.
+
+The rules are asked what the route asks of them (`asked.py`). What they answer is a filter on metadata; the thing that
+the request names must meet it, or the answer is as if there were none (404). For searches and counts, and for what is
+chosen by a status, the filter goes into the query: the handler finds it with `owned`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import parse_qs, urlencode
+from uuid import UUID, uuid5
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import SerializationException
+
+from agent_server.access.auth_object import AuthObject
+from agent_server.access.caller import Caller
+from agent_server.access.filters import Condition, Filter
+from agent_server.assistants.assistants import SYSTEM_NAMESPACE
+from agent_server.database import Connection, Database
+from agent_server.errors import Conflict, Forbidden, Invalid, NotFound
+from agent_server.routes.asked import ASKED, Body, Question, value_of, write_back
+from agent_server.schema import canonical_id
+
+AnyRequest = Request[Any, Any, Any]
+CALLER, OWNED = "agent_server_caller", "agent_server_owned"
+_MOST = 1000
+
+
+class Authorization:
+    """Holds requests against the rules."""
+
+    def __init__(self, rules: AuthObject, database: Database) -> None:
+        self._rules = rules
+        self._database = database
+
+    async def identify(self, request: AnyRequest) -> None:
+        """Find out who sends the request. Errors: those of `AuthObject.caller`."""
+        request.scope["state"][CALLER] = await self._rules.caller(await _given(request))
+
+    async def authorize(self, request: AnyRequest) -> None:
+        """Return where the caller may do what the request asks for. Errors: `Forbidden`, `NotFound`, `Conflict`."""
+        name = request.route_handler.fn.__name__
+        if name not in ASKED:
+            raise Forbidden(f"The application's rules say nothing of this route ({name})")
+        path = {key: str(value) for key, value in request.path_params.items()}
+        body = await _body(request, name)
+        for question in ASKED[name]:
+            if name == "delete_assistant" and question.resource == "threads" and not _deletes_threads(request):
+                continue
+            for one in body if isinstance(body, list) else [body]:
+                await self._hold(request, question, one, path)
+        if name == "get_item":
+            _rewrite_query(request, cast(Body, body))
+
+    async def _hold(self, request: AnyRequest, question: Question, body: Body, path: Mapping[str, str]) -> None:
+        caller: Caller = request.scope["state"][CALLER]
+        value = value_of(question, body, path)
+        given = await self._rules.ask(caller, question.resource, question.action, value)
+        write_back(question, value, body)
+        if question.resource == "store":
+            _check_labels(value)
+        elif question.target == "listed":
+            request.scope["state"].setdefault(OWNED, {})[question.resource] = given
+        elif question.target == "threads" and given:
+            body["thread_ids"] = await self._mine(body.get("thread_ids"), given)
+        elif given and question.target != "nothing":
+            await self._check_target(question, body, path, given)
+        if question.action == "create_run" or (question.resource, question.action) == ("crons", "create"):
+            await self._check_assistant(caller, body)
+
+    async def _check_target(self, question: Question, body: Body, path: Mapping[str, str], given: Filter) -> None:
+        noun = question.target.removeprefix("new ")
+        named = path.get(f"{noun}_id") or body.get(f"{noun}_id")
+        if named is None:
+            return
+        key = canonical_id(str(named), noun)
+        is_mine = await self._database.read(lambda c: _is_mine(c, noun, key, given))
+        if is_mine or (is_mine is None and question.target.startswith("new ") and _may_make(question, body)):
+            return
+        if question.target.startswith("new ") and question.action == "create":
+            raise Conflict(f"{noun.capitalize()} with ID {key} already exists; leave {noun}_id out to get a new one")
+        raise NotFound(f"{noun.capitalize()} with ID {key} not found")
+
+    async def _check_assistant(self, caller: Caller, body: Body) -> None:
+        """The assistant of a run must be the caller's to read; those of graphs are everybody's."""
+        named = str(body.get("assistant_id") or "")
+        try:
+            key = str(UUID(named))
+        except ValueError:
+            return  # a graph's name, or nothing that there is
+        given = await self._rules.ask(caller, "assistants", "read", {"assistant_id": key})
+        if given and not await self._database.read(lambda c: _is_for_runs(c, key, given)):
+            raise NotFound(f"Assistant with ID {key} not found; POST /assistants/search lists those there are")
+
+    async def _mine(self, thread_ids: Any, given: Filter) -> list[str]:
+        if not isinstance(thread_ids, list):
+            return []
+        keys = [canonical_id(str(one), "thread") for one in thread_ids]
+        return await self._database.read(lambda c: [key for key in keys if _is_mine(c, "thread", key, given)])
+
+
+def caller_in(request: AnyRequest) -> Caller | None:
+    """For whom the request is, where the application says so."""
+    return request.scope["state"].get(CALLER)
+
+
+def owned(request: AnyRequest, resource: str) -> Condition | None:
+    """What a search for the caller is to be narrowed by, if it is."""
+    given = (request.scope["state"].get(OWNED) or {}).get(resource)
+    return Condition(given) if given else None
+
+
+_SELECT = {
+    "thread": ("SELECT CASE WHEN {} THEN 1 ELSE 0 END AS mine FROM threads WHERE thread_id = :id", "metadata"),
+    "assistant": ("SELECT CASE WHEN {} THEN 1 ELSE 0 END AS mine FROM assistants WHERE assistant_id = :id", "metadata"),
+    "cron": ("SELECT CASE WHEN {} THEN 1 ELSE 0 END AS mine FROM crons WHERE cron_id = :id", "metadata"),
+    "run": (
+        """SELECT CASE WHEN {} THEN 1 ELSE 0 END AS mine FROM runs
+        LEFT JOIN threads ON threads.thread_id = runs.thread_id WHERE run_id = :id""",
+        "COALESCE(threads.metadata, runs.metadata)",  # a temporary thread is gone when its run has ended
+    ),
+}
+
+
+def _is_mine(connection: Connection, noun: str, key: str, given: Filter) -> bool | None:
+    """Whether the thing meets the filter; nothing where there is none such."""
+    statement, column = _SELECT[noun]
+    condition = Condition(given, column)
+    row = connection.one(statement.format(condition.sql), id=key, **condition.parameters)
+    return None if row is None else bool(row["mine"])
+
+
+def _is_for_runs(connection: Connection, key: str, given: Filter) -> bool:
+    row = connection.one("SELECT graph_id FROM assistants WHERE assistant_id = :id", id=key)
+    if row is None or key == str(uuid5(SYSTEM_NAMESPACE, row["graph_id"])):
+        return True  # what is not there is told by the handler
+    return bool(_is_mine(connection, "assistant", key, given))
+
+
+def _may_make(question: Question, body: Body) -> bool:
+    return question.action == "create" or body.get("if_not_exists") == "create"
+
+
+def _check_labels(value: Body) -> None:
+    """A dot would make one label two where namespaces are written with dots."""
+    for label in value.get("namespace") or ():
+        if not isinstance(label, str) or "." in label or not label:
+            raise Invalid(f"The namespace has the label {label!r}; a label is a text without dots")
+
+
+def _deletes_threads(request: AnyRequest) -> bool:
+    return parse_qs(request.scope["query_string"].decode()).get("delete_threads", [""])[-1].lower() in ("true", "1")
+
+
+async def _body(request: AnyRequest, name: str) -> Body | list[Body]:
+    """The body, as the object that the handler is going to read; the query, for reading an item of the store."""
+    if name == "get_item":
+        query = parse_qs(request.scope["query_string"].decode())
+        labels = [label for one in query.get("namespace", []) for label in one.split(".") if label]
+        return {"namespace": labels, "key": query.get("key", [""])[-1]}
+    try:
+        body = await request.json()
+    except (SerializationException, msgspec.DecodeError):
+        raise Invalid("Invalid JSON in request body") from None
+    if body is None:
+        return {}
+    several = body if isinstance(body, list) else [body]
+    if len(several) > _MOST or not all(isinstance(one, dict) for one in several):
+        raise Invalid("The body must be a JSON object")
+    return cast("Body | list[Body]", body)
+
+
+def _rewrite_query(request: AnyRequest, body: Body) -> None:
+    query = parse_qs(request.scope["query_string"].decode())
+    query["namespace"] = body["namespace"]
+    request.scope["query_string"] = urlencode(query, doseq=True).encode()
+
+
+async def _given(request: AnyRequest) -> dict[str, Any]:
+    """What `@auth.authenticate` may ask for, by name."""
+    from starlette.requests import Request as StarletteRequest  # what the official server hands over
+
+    body = b"" if request.method in ("GET", "HEAD") else await request.body()
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    scope: Any = {**request.scope, "state": {}}
+    starlette = StarletteRequest(scope, receive)
+    return {
+        "request": starlette,
+        "body": _decoded(body),
+        "scope": scope,
+        "path": scope["path"],
+        "method": scope["method"],
+        "path_params": dict(request.path_params),
+        "query_params": starlette.query_params,
+        "headers": dict(scope["headers"]),
+        "authorization": starlette.headers.get("authorization"),
+        "scopes": [],
+    }
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body) if body else None
+    except msgspec.DecodeError:
+        return None

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import uuid_utils
 from langsmith import Client
-from litestar import Litestar, Request, get
+from litestar import Litestar, get
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin
@@ -46,13 +47,17 @@ def walked() -> list[str]:
 def url(road: str, walked: list[str], sqlite_url: str) -> Iterator[str]:
     """A server whose `/info` leads clients to the road."""
 
-    async def note(request: Request[Any, Any, Any]) -> None:
-        if request.method == "POST":
-            walked.append(request.url.path)
+    def note(app: ASGIApp) -> ASGIApp:
+        async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["method"] == "POST":
+                walked.append(scope["path"])
+            await app(scope, receive, send)
+
+        return noting
 
     own = [] if road == PLAIN else [info_that_offers_multipart]
     plugin = FeedbackPlugin(open_database(sqlite_url), serve_root_info=road == PLAIN)
-    with serving(Litestar(own, plugins=[plugin], before_request=note)) as address:
+    with serving(Litestar(own, plugins=[plugin], middleware=[note])) as address:
         yield address
 
 

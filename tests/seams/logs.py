@@ -66,3 +66,12 @@ def alive(kind: type[object] | None = None) -> int:
     gc.collect()
     kinds = [type(one) for one in gc.get_objects()]
     return sum(one is kind if kind else str(one.__module__).startswith("agent_server.broker") for one in kinds)
+
+
+async def only_alive(count: int) -> None:
+    """Returns when the brokers' modules have no more than so many objects in memory."""
+    for _ in range(int(PATIENCE / 0.05)):
+        if alive() == count:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail(f"{alive()} objects are still there after {PATIENCE} seconds, instead of {count}")

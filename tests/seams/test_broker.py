@@ -8,7 +8,7 @@ import random
 import pytest
 
 from agent_server.broker import START, Broker, Frame, FrameId, MemoryBroker
-from tests.seams.logs import PATIENCE, RUN, alive, frames, gone, read, waiting_reader
+from tests.seams.logs import PATIENCE, RUN, alive, frames, gone, only_alive, read, waiting_reader
 
 
 async def test_every_subscriber_sees_every_frame_in_order(broker: Broker) -> None:
@@ -170,8 +170,7 @@ async def test_subscriber_that_was_cancelled_leaves_nothing_behind(broker: Broke
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     del tasks, task
-    await asyncio.sleep(0)  # the event loop itself lets go of them one step later
-    assert alive() == before
+    await only_alive(before)
     assert not await broker.holds("nonsense-1")
 
 

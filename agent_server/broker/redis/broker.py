@@ -1,0 +1,186 @@
+"""The broker of several processes: what `protocol.py` promises, over a Redis that all of them reach.
+
+Three connections a process, however many clients it has: one for commands (`pipe.py`), one that reads the streams
+(`tails.py`), one for doorbells (`rings.py`). Each is made anew when it breaks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+
+from agent_server.broker.bells import Bell
+from agent_server.broker.gap import gap
+from agent_server.broker.protocol import START, Frame, FrameId, LogLost, SlowSubscriber
+from agent_server.broker.redis.entries import END, Batch, append, complete, frame_id, key
+from agent_server.broker.redis.ledger import Ledger, Written
+from agent_server.broker.redis.outage import Outage
+from agent_server.broker.redis.pipe import RETRY_SECONDS, Pipe, Silent
+from agent_server.broker.redis.rings import Rings
+from agent_server.broker.redis.tails import WINDOW_BYTES, Tail, Tails
+from agent_server.config import ConfigError
+
+log = structlog.get_logger("agent_server")
+
+SOCKET_SECONDS = 4.0
+"""How long Redis may take to answer. Longer than a read waits for news; redis-py's own default is 5 s since 8.0."""
+FAREWELL_SECONDS = 2.0
+"""How long the end waits for the last commands."""
+
+
+class RedisBroker:
+    """A `Broker` for any number of processes that share the Redis (6.2 or later, not a cluster) at `url`.
+
+    `keep` is in seconds, the bounds in bytes: of each log, and of all that this process writes. Entering it raises
+    `ConfigError` where Redis refuses us; one that does not answer yet is waited for meanwhile.
+    """
+
+    def __init__(
+        self, url: str, *, keep: float = 120.0, max_bytes: int = 16 * 1024**2, max_total_bytes: int = 256 * 1024**2
+    ) -> None:
+        me = uuid.uuid4().hex
+        self._outage = Outage()
+        self._client = _client(url)
+        self._pipe = Pipe(self._client, self._outage)
+        self._ledger = Ledger(keep, max_bytes, max_total_bytes)
+        self._tails = Tails(self._client, self._pipe, me, min(max_bytes, WINDOW_BYTES), self._outage)
+        self._rings = Rings(self._client, self._pipe, me, self._outage)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> RedisBroker:
+        try:
+            await self._client.ping()
+        except (AuthenticationError, ResponseError) as error:
+            await self._client.aclose()
+            raise ConfigError(f"REDIS_URL: the Redis there refuses us ({error})") from None
+        except (RedisError, OSError) as error:
+            self._outage.begin("commands", error)
+        for name, serve in (
+            ("commands", self._pipe.serve),
+            ("streams", self._tails.serve),
+            ("doorbells", self._rings.serve),
+        ):
+            self._tasks.append(asyncio.create_task(self._keep_up(name, serve)))
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self._pipe.emptied()
+        while at_work := [task for task in self._tasks if not task.done()]:
+            for task in at_work:
+                task.cancel()  # once is not enough: redis-py swallows what comes while it connects
+            await asyncio.wait(at_work, timeout=0.1)
+        await self._client.aclose()
+
+    async def publish(self, run_id: str, frames: Sequence[Frame]) -> None:
+        if not frames:
+            return
+        log = await self._log(run_id, frames[0].id)
+        fresh: list[Frame] = []
+        for one in frames:
+            if one.id > log.top and not log.closed:
+                self._pipe.send(append(run_id, one, log.top))
+                log.top = one.id
+                fresh.append(one)
+        if fresh and not self._pipe.down:
+            for command in self._ledger.add(run_id, fresh, _now()):
+                self._pipe.send(command)
+        await self._pipe.room()
+
+    def subscribe(self, run_id: str, after: FrameId = START) -> AsyncIterator[list[Frame]]:
+        return self._read(run_id, after)
+
+    async def close(self, run_id: str) -> None:
+        log = await self._log(run_id)
+        if not log.closed:
+            self._pipe.send(complete(run_id, log.top))
+            self._pipe.send(self._ledger.close(run_id, _now()))
+
+    async def holds(self, run_id: str) -> bool:
+        try:
+            return bool(await self._pipe.ask(("EXISTS", key(run_id))))
+        except Silent:
+            return False
+
+    async def notify(self, channel: str) -> None:
+        self._rings.ring(channel)
+
+    @asynccontextmanager
+    async def listen(self, channel: str) -> AsyncIterator[Bell]:
+        async with self._rings.listen(channel) as bell:
+            yield bell
+
+    async def _read(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
+        tail = Tail(run_id, self._tails, self._pipe)
+        cursor, begun = after, False
+        try:
+            while True:
+                news = await tail.after(cursor)
+                if news.frames:
+                    yield _chunk(run_id, cursor, news, begun)
+                    cursor, begun = news.frames[-1].id, True
+                if news.end is not None:
+                    if news.end > cursor:
+                        raise LogLost(f"run {run_id}: the frames from {cursor} to {news.end} are gone")
+                    return
+        finally:
+            tail.close()
+
+    async def _log(self, run_id: str, first: FrameId = END) -> Written:
+        """What is known of the log, so as to write to it. The first attempt at a run begins it; for any other frame,
+        and for a close, one has to look what another process may have written."""
+        if log := self._ledger.get(run_id):
+            return log
+        top = START if first.attempt == 1 else await self._top(run_id)
+        log = self._ledger.begin(run_id, top, _now())
+        log.closed = top == END
+        return log
+
+    async def _top(self, run_id: str) -> FrameId:
+        try:
+            newest = await self._pipe.ask(("XREVRANGE", key(run_id), "+", "-", "COUNT", 1))
+        except Silent:
+            return START
+        return frame_id(newest[0][0]) if newest else START
+
+    async def _keep_up(self, name: str, serve: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await serve()
+            except (RedisError, OSError) as error:
+                self._outage.begin(name, error)
+            except Exception:  # ours; the other connections, and all runs, have to go on
+                log.exception("broker_failed", connection=name)
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+def _chunk(run_id: str, cursor: FrameId, news: Batch, begun: bool) -> list[Frame]:
+    if news.before <= cursor:
+        return list(news.frames)
+    if begun:
+        raise SlowSubscriber(f"run {run_id}: the frames from {cursor} to {news.before} are no longer kept")
+    return [gap(cursor, news.before, news.frames[0].id), *news.frames]
+
+
+def _client(url: str) -> Any:
+    return Redis.from_url(
+        url,
+        protocol=2,
+        socket_timeout=SOCKET_SECONDS,
+        socket_connect_timeout=SOCKET_SECONDS,
+        retry=Retry(NoBackoff(), 1),  # with a new connection, once; whatever is sent may be sent again
+    )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

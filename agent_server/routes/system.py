@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
+from agent_server.config import Config
 from agent_server.metrics import CONTENT_TYPE
 from agent_server.routes.admission import ANY_KEY, OPEN
 from agent_server.routes.json_answers import json_answer
@@ -65,9 +66,14 @@ async def metrics(
 
 
 @get("/openapi.json", include_in_schema=False, sync_to_thread=False, opt=OPEN)
-def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
-    """What is served here, as an OpenAPI document; `/docs` shows it."""
-    return request.app.openapi_schema.to_schema()
+def openapi(request: Request[Any, Any, Any], server_config: NamedDependency[Config]) -> dict[str, Any]:
+    """What is served here, as an OpenAPI document, with what the application says of its `auth`; `/docs` shows it."""
+    document = request.app.openapi_schema.to_schema()
+    said = server_config.auth.openapi if server_config.auth else {}
+    if schemes := said.get("securitySchemes"):
+        components = document.get("components") or {}
+        document = {**document, "components": {**components, "securitySchemes": schemes}}
+    return {**document, **({"security": said["security"]} if "security" in said else {})}
 
 
 def _version(package: str) -> str | None:

@@ -8,18 +8,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from pkgutil import iter_modules
+from typing import Any, get_args
 from uuid import uuid4
 
 import httpx
 import pytest
-from litestar.handlers import HTTPRouteHandler
 
+from agent_server import routes
 from agent_server.config.auth import AuthSettings
-from agent_server.routes import route_handlers
+from agent_server.database import open_database
 from agent_server.routes.asked import ASKED
+from agent_server.schema import StreamMode
 from tests.agent_server.api import Api, serving
+from tests.agent_server.house import until
 
 ANNA = {"Authorization": "Bearer token-anna"}
 BOB = {"x-api-key": "token-bob"}
@@ -207,7 +211,8 @@ async def test_what_is_annas_answers_her(api: Api, annas: Ids) -> None:
 
 
 def test_every_handler_has_a_question_of_its_own() -> None:
-    handlers = [handler for handler in route_handlers() if isinstance(handler, HTTPRouteHandler)]
+    modules = [import_module(found.name) for found in iter_modules(routes.__path__, "agent_server.routes.")]
+    handlers = [handler for module in modules for handler in getattr(module, "HANDLERS", [])]
     assert {one.fn.__name__ for one in handlers if one.opt.get("access") is None} == set(ASKED)
 
 
@@ -252,3 +257,46 @@ async def test_crons_keep_for_whom_they_run(api: Api, annas: Ids) -> None:
     cron = (await api.send("GET", f"/runs/crons/{annas['cron_id']}", **ANNA)).json()
     assert (cron["user_id"], cron["metadata"]["owner"]) == ("anna", "anna")
     assert "blue" not in json.dumps(cron)
+
+
+@pytest.mark.parametrize("graph", ["doubling", "chat"])
+async def test_no_stream_and_no_state_shows_the_user(api: Api, graph: str) -> None:
+    thread = (await api.send("POST", "/threads", {}, **BOB)).json()["thread_id"]
+    given = {"x": 1} if graph == "doubling" else {"messages": [{"role": "user", "content": "hi"}]}
+    body = {"assistant_id": graph, "input": given, "stream_mode": list(get_args(StreamMode))}
+    shown = (await api.send("POST", f"/threads/{thread}/runs/stream", body, **BOB)).text
+    assert "checkpoints" in shown
+    for path in ("", "/state", "/history?limit=10", "/runs"):
+        shown += (await api.send("GET", f"/threads/{thread}{path}", **BOB)).text
+    places = [shown[at.start() - 150 : at.start() + 60] for at in re.finditer("langgraph_auth|blue", shown)]
+    assert not places, "\n".join(places)
+
+
+async def test_runs_of_a_cron_are_its_makers(database_url: str, tmp_path: Path) -> None:
+    async with serving(database_url, tmp_path, auth=AuthSettings(RULES)) as api:
+        made = await api.send(
+            "POST", "/runs/crons", {**CRON, "assistant_id": "showing", "on_run_completed": "keep"}, **ANNA
+        )
+        url = database_url if database_url.startswith("postgres") else f"sqlite:///{tmp_path / 'runs.db'}"
+        async with open_database(url) as database:
+            await database.write(lambda c: c.execute("UPDATE crons SET next_run_date = now_us() - 1"))
+
+        async def ended() -> bool:
+            found = (await api.send("POST", "/threads/search", {"status": "idle"}, **ANNA)).json()
+            return bool(found and (found[0]["values"] or {}).get("log"))
+
+        await until(ended)
+        [thread] = (await api.send("POST", "/threads/search", {}, **ANNA)).json()
+        assert thread["metadata"]["owner"] == "anna"
+        shown = thread["values"]["log"][0]
+        assert (shown["langgraph_auth_user_id"], shown["cron_id"]) == ("anna", made.json()["cron_id"])
+        assert (await api.send("POST", "/threads/count", {}, **BOB)).json() == 0
+
+
+async def test_document_says_what_the_application_says_of_its_auth(sqlite_url: str, tmp_path: Path) -> None:
+    said = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}, "security": [{"token": []}]}
+    async with serving(sqlite_url, tmp_path, auth=AuthSettings(RULES, said)) as api:
+        document = (await api.send("GET", "/openapi.json")).json()
+    assert document["components"]["securitySchemes"] == said["securitySchemes"]
+    assert document["security"] == said["security"]
+    assert "RunCreate" in document["components"]["schemas"]

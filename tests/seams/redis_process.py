@@ -24,11 +24,11 @@ class RedisProcess:
         self.url = f"unix://{self._socket}"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *options: str) -> None:
-        """Start it, and wait until it answers; `options` are those of its command line."""
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
         settings = ["--port", "0", "--unixsocket", str(self._socket), "--save", "", "--dir", str(self._directory)]
         with (self._directory / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen([_program(), *settings, *options], stdout=log, stderr=log)
+            self._process = subprocess.Popen([_program(), *settings], stdout=log, stderr=log)
         give_up_at = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > give_up_at:

@@ -16,7 +16,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from agent_server.broker.bells import Bell
 from agent_server.broker.gap import gap
@@ -59,10 +59,10 @@ class RedisBroker:
     async def __aenter__(self) -> RedisBroker:
         try:
             await self._client.ping()
-        except (AuthenticationError, ResponseError) as error:
-            await self._client.aclose()
-            raise ConfigError(f"REDIS_URL: the Redis there refuses us ({error})") from None
         except (RedisError, OSError) as error:
+            if isinstance(error.__cause__, RedisError):  # what it said when we connected: the password is wrong, say
+                await self._client.aclose()
+                raise ConfigError(f"REDIS_URL: the Redis there refuses us ({error})") from None
             self._outage.begin("commands", error)
         for name, serve in (
             ("commands", self._pipe.serve),

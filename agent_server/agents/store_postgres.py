@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import psycopg
-from langgraph.store.base import Op, Result, SearchOp, TTLConfig
+from langgraph.store.base import IndexConfig, Op, Result, SearchOp, TTLConfig
 from langgraph.store.postgres.aio import AsyncPostgresStore
+from langgraph.store.postgres.base import PostgresIndexConfig
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from agent_server.agents.postgres_pool import langgraph_pool, one_at_a_time
 from agent_server.agents.store_filters import COMPARED, with_operators
-from agent_server.config import StoreTtl
+from agent_server.config import ConfigError, StoreTtl
 from agent_server.errors import Unavailable
 
 POOL_SIZE = 5
@@ -61,8 +62,13 @@ class PostgresStore(AsyncPostgresStore):
 
 
 @asynccontextmanager
-async def open_postgres_store(url: str, ttl: StoreTtl) -> AsyncIterator[PostgresStore]:
-    """The store on a pool of its own, its tables set up, swept of what has expired, which no read shows."""
+async def open_postgres_store(
+    url: str, ttl: StoreTtl, index: IndexConfig | None = None
+) -> AsyncIterator[PostgresStore]:
+    """The store on a pool of its own, its tables set up, swept of what has expired, which no read shows.
+
+    With `index` it needs the extension pgvector. `ConfigError` where PostgreSQL has none.
+    """
     pool = langgraph_pool(url, POOL_SIZE)
     async with pool:
         settings: TTLConfig = {
@@ -70,10 +76,13 @@ async def open_postgres_store(url: str, ttl: StoreTtl) -> AsyncIterator[Postgres
             "default_ttl": ttl.default_ttl,
             "omit_expired": True,
         }
-        store = PostgresStore(pool, ttl=settings)
+        store = PostgresStore(pool, ttl=settings, index=cast("PostgresIndexConfig | None", index))
 
         async def set_up(connection: AsyncConnection[DictRow]) -> None:
-            await store.setup()
+            try:
+                await store.setup()
+            except (psycopg.errors.FeatureNotSupported, psycopg.errors.InsufficientPrivilege) as error:
+                raise ConfigError(f"The store cannot be set up; store.index needs pgvector: {error}") from error
             await connection.execute(_FRACTIONS)
 
         await one_at_a_time(pool, set_up)

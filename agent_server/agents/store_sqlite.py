@@ -11,9 +11,10 @@ from typing import Any
 
 import aiosqlite
 import orjson
-from langgraph.store.base import Op, PutOp, Result, SearchOp, TTLConfig
+from langgraph.store.base import IndexConfig, Op, PutOp, Result, SearchOp, TTLConfig
 from langgraph.store.sqlite.aio import AsyncSqliteStore
 
+from agent_server.agents.sqlite_vectors import VectorConnection
 from agent_server.agents.store_filters import COMPARED, with_operators
 from agent_server.config import StoreTtl
 from agent_server.errors import Unavailable
@@ -95,14 +96,14 @@ def _text(moment: datetime | None) -> str | None:
 
 
 @asynccontextmanager
-async def open_sqlite_store(path: Path, ttl: StoreTtl) -> AsyncIterator[SqliteStore]:
+async def open_sqlite_store(path: Path, ttl: StoreTtl, index: IndexConfig | None = None) -> AsyncIterator[SqliteStore]:
     """The store on the file at `path`, its tables set up. What has expired is gone at the next look at the store."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    async with aiosqlite.connect(path, isolation_level=None) as connection:
+    async with aiosqlite.connect(path, isolation_level=None, factory=VectorConnection) as connection:
         await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         await connection.execute("PRAGMA journal_mode = WAL")
         await connection.execute("PRAGMA synchronous = FULL")
         settings: TTLConfig = {"refresh_on_read": ttl.refresh_on_read, "default_ttl": ttl.default_ttl}
-        store = SqliteStore(connection, ttl=settings)
+        store = SqliteStore(connection, ttl=settings, index=index)
         await store.setup()
         yield store

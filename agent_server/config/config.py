@@ -10,7 +10,7 @@ from typing import Any, Literal
 from agent_server.api_key import GivenKey
 from agent_server.config.auth import AuthSettings
 from agent_server.config.file import from_file
-from agent_server.config.values import ConfigError, Graph, StoreTtl
+from agent_server.config.values import ConfigError, Graph, StoreIndex, StoreTtl
 from agent_server.config.variables import VARIABLES
 from agent_server.webhook_policy import WebhookPolicy
 
@@ -33,6 +33,7 @@ class Config:
     redis_url: str | None = field(default=None, repr=False)
     """`redis://…`, `rediss://…` or `unix://…`, through which several processes share live streams; or nothing."""
     store_ttl: StoreTtl = field(default_factory=StoreTtl)
+    store_index: StoreIndex | None = None
     host: str = "127.0.0.1"
     port: int = 2024
     jobs: int = 100

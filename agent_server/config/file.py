@@ -14,6 +14,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 from agent_server.config.auth import auth_settings
+from agent_server.config.store_index import store_index
 from agent_server.config.values import ConfigError, Graph, StoreTtl
 from agent_server.webhook_policy import WebhookPolicy, webhook_policy
 
@@ -37,6 +38,7 @@ def from_file(path: Path) -> dict[str, Any]:
         "env": _env(document.get("env", {}), directory, path),
         **_http(document.get("http"), path),
         "webhooks": _webhooks(document.get("webhooks") or {}, path),
+        "store_index": store_index(document.get("store"), f"{path}: store"),
         "store_ttl": _store_ttl(document.get("store"), f"{path}: store.ttl"),
     }
 

@@ -18,6 +18,18 @@ class Graph:
 
 
 @dataclass(frozen=True)
+class StoreIndex:
+    """`store.index` of `langgraph.json`: how items of the store are found by what they mean."""
+
+    dims: int
+    """How many numbers a vector has."""
+    embed: str
+    """Makes vectors of texts: `./file.py:function`, `package.module:function`, or LangChain's `provider:model`."""
+    fields: tuple[str, ...] = ("$",)
+    """What of a value is text to be found by, as paths; `$` is all of it."""
+
+
+@dataclass(frozen=True)
 class StoreTtl:
     """`store.ttl` of `langgraph.json`: how long items of the store live, in minutes."""
 

@@ -139,6 +139,7 @@ def test_every_variable_stands_for_a_setting() -> None:
         "graphs",
         "dependencies",
         "env",
+        "store_index",
         "store_ttl",
         "webhooks",
     }

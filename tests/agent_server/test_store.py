@@ -65,7 +65,7 @@ AGENTS = {"note": graph(note), "sync": graph(note_in_a_thread), "made": factory}
 
 def config_of(database_url: str, directory: Path, ttl: StoreTtl) -> Config:
     url = database_url if database_url.startswith("postgres") else None
-    return Config(directory=directory, data_dir=directory / "data", database_url=url, store_ttl=ttl)
+    return Config(directory=directory, data_dir=directory / "data", database_url=url, store_ttl=ttl, allow_anyone=True)
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from agent_server.database import Connection
 from agent_server.search import Search
 
 Filter = Mapping[str, Any]
@@ -30,6 +31,11 @@ class Condition:
     def narrow(self, search: Search) -> None:
         """Let the search find only what meets this."""
         search.where(self.sql, **self.parameters)
+
+    def is_met(self, connection: Connection, table: str, key_column: str, key: str) -> bool:
+        """Whether the row with this key is there and meets this."""
+        statement = f"SELECT 1 AS x FROM {table} WHERE {key_column} = :id AND {self.sql}"
+        return connection.one(statement, id=key, **self.parameters) is not None
 
     def _all(self, given: Any, depth: int) -> str:
         if not isinstance(given, Mapping) or depth > DEEPEST:

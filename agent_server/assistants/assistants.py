@@ -63,11 +63,11 @@ class Assistants:
         self.graph_ids.update(graph_ids)
         await self._database.write(self._insert_system_assistants)
 
-    async def create(self, body: AssistantCreate) -> Assistant:
+    async def create(self, body: AssistantCreate, owned: Condition | None = None) -> Assistant:
         """A new assistant, at its version 1.
 
         `NotFound` for an unknown graph, `BadRequest` for `context` beside `config.configurable`, `Conflict` where the
-        id is taken, unless `if_exists` is `do_nothing`: then the one that there is.
+        id is taken, unless `if_exists` is `do_nothing`: then the one that there is, if it is `owned`.
         """
         self._check_graph(body.graph_id)
         check_default_keys(body.metadata)
@@ -77,7 +77,8 @@ class Assistants:
         def work(connection: Connection) -> Assistant:
             name, metadata = body.name or "Untitled", body.metadata or {}
             inserted = _insert(connection, key, body.graph_id, name, body.description, configuration, metadata)
-            if not inserted and body.if_exists != "do_nothing":
+            mine = owned is None or owned.is_met(connection, "assistants", "assistant_id", key)
+            if not inserted and (body.if_exists != "do_nothing" or not mine):
                 raise Conflict(f"Assistant {key} already exists; leave assistant_id out to get a new one")
             return assistant_of(_existing(connection, key))
 

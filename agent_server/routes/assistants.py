@@ -37,9 +37,11 @@ _SUBGRAPHS = answers(dict[str, SubgraphSchema], "The schemas of the subgraphs, b
 
 
 @post("/assistants", tags=["assistants"], status_code=200)
-async def create_assistant(data: JSONBody[AssistantCreate], assistants: NamedDependency[Assistants]) -> Assistant:
+async def create_assistant(
+    data: JSONBody[AssistantCreate], request: Request[Any, Any, Any], assistants: NamedDependency[Assistants]
+) -> Assistant:
     """Create an assistant; 409 where its id is taken, unless `if_exists` is `do_nothing`."""
-    return await assistants.create(data)
+    return await assistants.create(data, owned(request, "assistants"))
 
 
 @post("/assistants/search", tags=["assistants"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)

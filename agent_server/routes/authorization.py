@@ -68,6 +68,8 @@ class Authorization:
         elif question.target == "threads" and given:
             body["thread_ids"] = await self._mine(body.get("thread_ids"), given)
         elif given and question.target != "nothing":
+            if question.target.startswith("new "):  # the handler looks again, in the transaction that makes it
+                request.scope["state"].setdefault(OWNED, {})[question.resource] = given
             await self._check_target(question, body, path, given)
         if question.action == "create_run" or (question.resource, question.action) == ("crons", "create"):
             await self._check_assistant(caller, body)

@@ -33,9 +33,11 @@ _PATCHED = {
 
 
 @post("/threads", tags=["threads"], status_code=200)
-async def create_thread(data: JSONBody[ThreadCreate], thread_states: NamedDependency[ThreadStates]) -> Thread:
+async def create_thread(
+    data: JSONBody[ThreadCreate], request: Request[Any, Any, Any], thread_states: NamedDependency[ThreadStates]
+) -> Thread:
     """Create a thread; 409 where its id is taken, unless `if_exists` is `do_nothing`."""
-    return await thread_states.create(data)
+    return await thread_states.create(data, owned(request, "threads"))
 
 
 @post("/threads/search", tags=["threads"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)

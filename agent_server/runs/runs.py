@@ -99,14 +99,19 @@ class Runs:
 
     # What clients do
     async def create(
-        self, body: RunCreate, thread_id: str | None, base_url: str, caller: Caller | None = None
+        self,
+        body: RunCreate,
+        thread_id: str | None,
+        base_url: str,
+        caller: Caller | None = None,
+        owned: Condition | None = None,
     ) -> Run:
         """A new pending run, durable when this returns; without `thread_id`, on a temporary thread of its own.
 
         `NotFound` for an unknown thread or assistant, `Invalid` for a malformed id, `BadRequest` for `context` beside
         `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
         """
-        run, overtaken = await self._database.write(lambda c: self.insert(c, body, thread_id, base_url, kept(caller)))
+        run, overtaken = await self._database.write(lambda c: self.insert(c, body, thread_id, base_url, kept(caller), owned))
         await self.announce(overtaken, run.thread_id)
         return run
 
@@ -118,10 +123,17 @@ class Runs:
         return runs
 
     def insert(
-        self, connection: Connection, body: RunCreate, thread_id: str | None, base_url: str, caller: str | None = None
+        self,
+        connection: Connection,
+        body: RunCreate,
+        thread_id: str | None,
+        base_url: str,
+        caller: str | None = None,
+        owned: Condition | None = None,
     ) -> Begun:
         """As `create`, as part of a unit of work; `announce` what it overtook once that is durable.
 
+        A thread that is not `owned` is not there.
         A thread that is made for a caller has the run's metadata, by which the application knows whose it is.
         """
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
@@ -133,6 +145,8 @@ class Runs:
             metadata = (caller and body.metadata) or {}
             insert_thread(connection, on_thread, metadata, temporary)
         touch_thread(connection, on_thread)
+        if owned is not None and thread_id and not owned.is_met(connection, "threads", "thread_id", on_thread):
+            raise NotFound(f"Thread with ID {on_thread} not found")
         overtaken = _make_way(connection, on_thread, body)
         run = _insert(connection, body, assistant, on_thread, temporary, base_url)
         if caller is not None:

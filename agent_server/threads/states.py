@@ -84,10 +84,10 @@ class ThreadStates:
         await self._broker.notify(thread_doorbell(thread.thread_id))
         return {"checkpoint": made, "configurable": made, "checkpoint_id": made["checkpoint_id"]}
 
-    async def create(self, body: ThreadCreate) -> Thread:
+    async def create(self, body: ThreadCreate, owned: Condition | None = None) -> Thread:
         """A new thread with the state that its supersteps lead to; none, where they lead nowhere (`BadRequest`)."""
         if not body.supersteps or (body.thread_id and await self._threads.exists(body.thread_id)):
-            return await self._threads.create(body)
+            return await self._threads.create(body, owned)
         agent = self._changing_agent(Raw(encode(body.metadata or {})), "A new thread")
         thread = await self._threads.create(body)
         try:

@@ -53,13 +53,15 @@ class Threads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, body: ThreadCreate) -> Thread:
-        """A new thread; `Conflict` where the id is taken, unless `if_exists` is `do_nothing`. Without supersteps."""
+    async def create(self, body: ThreadCreate, owned: Condition | None = None) -> Thread:
+        """A new thread; `Conflict` where the id is taken, unless `if_exists` is `do_nothing` (and the one that there
+        is, is `owned`). Without supersteps."""
         thread_id = canonical_id(body.thread_id, "thread") if body.thread_id else str(uuid7())
 
         def work(connection: Connection) -> Thread:
             inserted = insert_thread(connection, thread_id, body.metadata or {})
-            if not inserted and body.if_exists != "do_nothing":
+            mine = owned is None or owned.is_met(connection, "threads", "thread_id", thread_id)
+            if not inserted and (body.if_exists != "do_nothing" or not mine):
                 raise Conflict(f"Thread with ID {thread_id} already exists; leave thread_id out to get a new one")
             if inserted and body.ttl:
                 _set_ttl(connection, thread_id, body.ttl)

@@ -15,10 +15,14 @@ from langgraph_sdk import Auth
 from agent_server.access.auth_object import AuthObject, load_auth
 from agent_server.access.caller import Caller, caller_of
 from agent_server.access.filters import Condition
+from agent_server.assistants.schema import AssistantCreate
 from agent_server.config import Config, ConfigError
 from agent_server.config.auth import AuthSettings, auth_settings
 from agent_server.database import Database
-from agent_server.errors import AgentServerError, Forbidden
+from agent_server.errors import AgentServerError, Conflict, Forbidden, NotFound
+from agent_server.schema import RunCreate
+from agent_server.threads.schema import ThreadCreate
+from tests.agent_server.house import BASE_URL, House, unknown_id
 
 ANNA = caller_of({"identity": "anna", "permissions": ["read"]})
 
@@ -192,3 +196,21 @@ def test_configuration_names_the_object_or_says_how(tmp_path: Path) -> None:
 async def test_caller_is_kept_as_json_whatever_the_application_puts_in() -> None:
     caller: Caller = caller_of({"identity": "anna", "folder": Path("/x"), "roles": ["a"]})
     assert '"folder":"/x"' in caller.kept()
+
+
+async def test_thing_made_by_another_meanwhile_is_not_handed_over(house: House) -> None:
+    mine = Condition({"owner": "bob"})
+    thread_id, assistant_id = unknown_id(), unknown_id()
+    await house.threads.create(ThreadCreate(thread_id=thread_id, metadata={"owner": "anna"}))
+    with pytest.raises(Conflict):
+        await house.threads.create(ThreadCreate(thread_id=thread_id, if_exists="do_nothing"), mine)
+    made = AssistantCreate(
+        graph_id="agent", assistant_id=assistant_id, metadata={"owner": "anna"}, if_exists="do_nothing"
+    )
+    await house.assistants.create(made)
+    with pytest.raises(Conflict):
+        await house.assistants.create(made, mine)
+    body = RunCreate(assistant_id="agent", if_not_exists="create")
+    with pytest.raises(NotFound):
+        await house.runs.create(body, thread_id, BASE_URL, None, mine)
+    assert await house.runs.of_thread(thread_id, 10, 0, None) == []

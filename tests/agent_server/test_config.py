@@ -135,6 +135,7 @@ def test_secret_is_not_in_what_is_printed_of_a_config() -> None:
 def test_every_variable_stands_for_a_setting() -> None:
     settings = {one.name for one in fields(Config)}
     assert {setting for setting, _, _ in VARIABLES.values()} == settings - {
+        "auth",
         "directory",
         "graphs",
         "dependencies",

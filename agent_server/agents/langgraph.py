@@ -15,17 +15,19 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 from langgraph.store.base import BaseStore
 from langgraph.types import Interrupt, StateSnapshot
+from langgraph_sdk.runtime import AccessContext
 
 from agent_server.agents.checkpoints import Checkpointer
 from agent_server.agents.graph_config import assistant_config, now, run_config, run_input
 from agent_server.agents.graph_schemas import drawn, schemas
 from agent_server.agents.graph_states import Graph, state_at, states, thread_config, updated
 from agent_server.agents.protocol import AgentRun, HistoryQuery, Outcome
+from agent_server.agents.runtime import Runtime, runtime_of
 from agent_server.agents.thread_state import checkpoint_of, interrupt_dict, shown_config
 from agent_server.errors import Invalid
 from agent_server.schema import JsonObject, StateUpdate, StreamPart
 
-GraphFactory: TypeAlias = Callable[[RunnableConfig], AbstractAsyncContextManager[Graph]]
+GraphFactory: TypeAlias = Callable[[RunnableConfig, Runtime], AbstractAsyncContextManager[Graph]]
 Chunk: TypeAlias = tuple[tuple[str, ...], str, Any]
 """What a graph streams: the namespace of the subgraph it comes from (empty: the graph itself), its mode, its data."""
 
@@ -49,7 +51,7 @@ class LangGraphAgent:
 
     async def stream(self, run: AgentRun) -> AsyncGenerator[StreamPart | Outcome, None]:
         config = run_config(run)
-        async with self._open(config, stateful=not run.kwargs.temporary) as graph:
+        async with self._open(config, "threads.create_run", run) as graph:
             given = run_input(run)
             if run.attempt > 1 and graph.checkpointer and (past := await _left_off(graph, run)):
                 if await _is_over(graph, run, past):
@@ -67,19 +69,19 @@ class LangGraphAgent:
 
     async def state(self, thread_id: str, checkpoint: JsonObject | None, subgraphs: bool) -> dict[str, Any]:
         config = thread_config(thread_id, checkpoint)
-        async with self._open(config, stateful=True) as graph:
+        async with self._open(config, "threads.read") as graph:
             return await state_at(graph, self._checkpointer, config, subgraphs)
 
     async def history(self, thread_id: str, query: HistoryQuery) -> list[dict[str, Any]]:
         config = thread_config(thread_id, query.checkpoint)
-        async with self._open(config, stateful=True) as graph:
+        async with self._open(config, "threads.read") as graph:
             return await states(graph, config, query)
 
     async def update_state(
         self, thread_id: str, supersteps: Sequence[Sequence[StateUpdate]], checkpoint: JsonObject | None
     ) -> dict[str, Any]:
         config = thread_config(thread_id, checkpoint)
-        async with self._open(config, stateful=True) as graph:
+        async with self._open(config, "threads.update") as graph:
             return await updated(graph, self._checkpointer, config, supersteps)
 
     async def copy_thread(self, source_id: str, target_id: str) -> None:
@@ -101,24 +103,27 @@ class LangGraphAgent:
         await self._checkpointer.adelete_thread(thread_id)
 
     async def graph(self, config: JsonObject, xray: int | bool) -> dict[str, Any]:
-        async with self._open(assistant_config(config), stateful=True) as graph:
+        async with self._open(assistant_config(config), "assistants.read") as graph:
             return await drawn(graph, xray)
 
     async def schemas(self, config: JsonObject) -> dict[str, Any]:
-        async with self._open(assistant_config(config), stateful=True) as graph:
+        async with self._open(assistant_config(config), "assistants.read") as graph:
             return schemas(graph)
 
     async def subgraphs(self, config: JsonObject, namespace: str | None, recurse: bool) -> dict[str, Any]:
-        async with self._open(assistant_config(config), stateful=True) as graph:
+        async with self._open(assistant_config(config), "assistants.read") as graph:
             found = graph.get_subgraphs(namespace=namespace, recurse=recurse)
             return {name: schemas(subgraph) for name, subgraph in found}
 
     @asynccontextmanager
-    async def _open(self, config: RunnableConfig, *, stateful: bool) -> AsyncIterator[Graph]:
+    async def _open(
+        self, config: RunnableConfig, access: AccessContext, run: AgentRun | None = None
+    ) -> AsyncIterator[Graph]:
+        stateful = run is None or not run.kwargs.temporary
         if self._factory is None:
             yield self._stateful if stateful else self._stateless
         else:
-            async with self._factory(config) as graph:
+            async with self._factory(config, runtime_of(access, self._shared.get("store"), run)) as graph:
                 yield graph.copy({"checkpointer": self._checkpointer if stateful else None, **self._shared})
 
 

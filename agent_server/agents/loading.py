@@ -7,11 +7,11 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from agent_server.agents.plain import PlainAgent
 from agent_server.agents.protocol import Agent
@@ -34,7 +34,8 @@ async def open_agents(
 
     Each may be an `Agent`, an async generator function (a plain agent), a LangGraph graph, compiled or not, or a
     factory of one of these: a function, sync or async, or an async context manager. A factory that takes nothing is
-    called once; one that takes a parameter makes a LangGraph graph for every run, from the run's config.
+    called once; one that takes `config`, `runtime` (the SDK's `ServerRuntime`) or both makes a LangGraph graph for every
+    run, and whenever its states or its shape are asked for.
     LangGraph graphs find `store`, if there is one, with `get_store()`.
     Errors: `ConfigError`, which says which graph and why.
     """
@@ -63,14 +64,15 @@ class _Loader:
             return value
         if not callable(value):
             raise ConfigError(f"graph {graph_id!r} is {value!r:.100}, which is neither a graph nor an agent")
-        parameters = len(inspect.signature(value).parameters)
-        if parameters == 0:
+        asked = [_asked_for(parameter) for parameter in inspect.signature(value).parameters.values()]
+        if not asked:
             return await self.agent(graph_id, await self._made(graph_id, value))
-        if parameters == 1:
-            return (await self._langgraph(graph_id))(_per_run(value))
-        raise ConfigError(
-            f"graph {graph_id!r}: its factory takes {parameters} parameters; it may take nothing or `config`"
-        )
+        if len(asked) != len(set(asked)):
+            raise ConfigError(
+                f"graph {graph_id!r}: its factory takes {len(asked)} parameters; it may take nothing, `config`, "
+                "`runtime`, or both"
+            )
+        return (await self._langgraph(graph_id))(_per_run(value, asked))
 
     async def _made(self, graph_id: str, factory: Callable[[], Any]) -> Any:
         try:
@@ -102,10 +104,18 @@ def _is_of_langgraph(value: object) -> bool:
     return any(one.__module__.partition(".")[0] == "langgraph" for one in type(value).__mro__)
 
 
-def _per_run(factory: Callable[[Any], Any]) -> Callable[[Any], AbstractAsyncContextManager[Graph]]:
+def _asked_for(parameter: inspect.Parameter) -> Literal["config", "runtime"]:
+    """What a factory's parameter stands for, by its name or its type, as for the official server."""
+    named = parameter.name == "runtime" or "Runtime" in str(parameter.annotation)
+    return "runtime" if named else "config"
+
+
+def _per_run(
+    factory: Callable[..., Any], asked: Sequence[str]
+) -> Callable[[Any, Any], AbstractAsyncContextManager[Graph]]:
     @asynccontextmanager
-    async def graph(config: Any) -> AsyncIterator[Graph]:
-        async with _opened(factory(config)) as made:
+    async def graph(config: Any, runtime: Any) -> AsyncIterator[Graph]:
+        async with _opened(factory(*[runtime if one == "runtime" else config for one in asked])) as made:
             if not _is_of_langgraph(made):
                 raise TypeError(f"the graph's factory made a {type(made).__name__}, not a LangGraph graph")
             yield made.compile() if hasattr(made, "compile") else made

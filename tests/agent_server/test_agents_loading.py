@@ -11,9 +11,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from langgraph.store.memory import InMemoryStore
+from langgraph_sdk.runtime import ServerRuntime
 
 from agent_server.agents import PlainAgent, is_stateful, open_agents
 from agent_server.config import Config, ConfigError, Graph
+from agent_server.schema import StateUpdate
 from tests.agent_server.agent_runs import agent_run, play
 from tests.agent_server.graphs import doubling
 
@@ -63,6 +66,41 @@ async def test_factory_with_a_parameter_makes_a_graph_for_every_run(tmp_path: Pa
         assert (await agents["g"].state(run.thread_id, None, False))["values"]["x"] == 4
 
 
+async def test_factory_is_told_why_for_whom_and_with_which_store_its_graph_is_made(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    async def with_both(runtime: ServerRuntime[Any], config: Any) -> Any:
+        seen.append((config["configurable"].get("thread_id"), runtime))
+        return doubling
+
+    def with_runtime(made_for: ServerRuntime[Any]) -> Any:
+        seen.append((None, made_for))
+        return doubling
+
+    store = InMemoryStore()
+    async with open_agents(config(tmp_path), {"both": with_both, "one": with_runtime}, store) as agents:
+        run = agent_run("both", {"x": 2}, thread_id=str(uuid4()), context={"who": "Ada"})
+        run.caller = {"identity": "ada"}
+        await play(agents["both"], run)
+        both, one = agents["both"], agents["one"]
+        assert is_stateful(both)
+        assert is_stateful(one)
+        await both.state(run.thread_id, None, False)
+        await both.update_state(run.thread_id, [[StateUpdate({"x": 3})]], None)
+        await one.schemas({})
+    thread_ids, runtimes = zip(*seen, strict=True)
+    assert thread_ids == (run.thread_id, run.thread_id, run.thread_id, None)
+    assert [runtime.access_context for runtime in runtimes] == [
+        "threads.create_run",
+        "threads.read",
+        "threads.update",
+        "assistants.read",
+    ]
+    assert (runtimes[0].execution_runtime.context, runtimes[0].ensure_user().identity) == ({"who": "Ada"}, "ada")
+    assert [runtime.execution_runtime for runtime in runtimes[1:]] == [None] * 3
+    assert all(runtime.store is store for runtime in runtimes)
+
+
 async def test_async_generators_and_agents_are_taken_as_they_are(tmp_path: Path) -> None:
     agent = PlainAgent(talk)
     async with open_agents(config(tmp_path), {"function": talk, "agent": agent}) as agents:
@@ -93,7 +131,10 @@ async def test_files_and_modules_are_imported_and_a_file_once(tmp_path: Path, mo
         ("./missing.py:graph", "graph 'g': there is no file .*missing.py"),
         ("./there.py:missing", "graph 'g': ./there.py has no variable 'missing'"),
         ("./there.py:number", "graph 'g' is 3, which is neither a graph nor an agent"),
-        ("./there.py:wide", "graph 'g': its factory takes 2 parameters; it may take nothing or `config`"),
+        (
+            "./there.py:wide",
+            "graph 'g': its factory takes 2 parameters; it may take nothing, `config`, `runtime`, or both",
+        ),
         ("./there.py:fails", r"(?s)graph 'g': its factory failed\n.*in fails.*ZeroDivisionError"),
         ("./breaks.py:graph", r"(?s)graph 'g': ./breaks.py cannot be imported\n.*breaks.py\", line 2.*KeyError: 'no'"),
         ("./syntax.py:graph", r"(?s)graph 'g': ./syntax.py cannot be imported\n.*SyntaxError"),

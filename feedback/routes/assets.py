@@ -16,7 +16,15 @@ from litestar import Request, Response, Router, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
-ASSETS = ("feedback-client.js", "feedback-client.d.ts", "feedback-buttons.js", "feedback-buttons.d.ts")
+ASSETS = (
+    "feedback-client.js",
+    "feedback-client.d.ts",
+    "feedback-buttons.js",
+    "feedback-buttons.d.ts",
+    "feedback-adapters.js",
+    "feedback-adapters.d.ts",
+    "feedback-react.d.ts",
+)
 """The files of `feedback/web` that are served at `/feedback/<name>`."""
 
 MEDIA_TYPES = {

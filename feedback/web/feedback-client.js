@@ -152,7 +152,7 @@ function connected(signal, silenceSeconds) {
   const stop = () => own.abort(signal.reason);
   if (signal?.aborted) stop();
   signal?.addEventListener("abort", stop);
-  let timer;
+  let timer, isWhole = false;
   const alive = () => {
     clearTimeout(timer);
     timer = setTimeout(() => own.abort(new FeedbackError("The server has gone silent")), silenceSeconds * 1000);
@@ -169,14 +169,20 @@ function connected(signal, silenceSeconds) {
       for (;;) {
         alive();
         const { done, value } = await reader.read();
-        if (done) return;
+        if (done) break;
         yield value;
       }
+      isWhole = true;
+    },
+    async text(response) {
+      const text = await response.text();
+      isWhole = true;
+      return text;
     },
     close() {
       clearTimeout(timer);
       signal?.removeEventListener("abort", stop);
-      own.abort();
+      if (!isWhole) own.abort();
     },
   };
 }
@@ -220,7 +226,7 @@ async function persistently(url, request, { signal, retries = 3, timeoutSeconds 
       const response = await connection.fetch(url, {
         credentials: "omit", referrerPolicy: "no-referrer", ...request, headers: { Accept: "application/json", ...request.headers },
       });
-      return { status: response.status, text: await response.text() };
+      return { status: response.status, text: await connection.text(response) };
     } catch (error) {
       signal?.throwIfAborted();
       const failure = asFeedbackError(error);

@@ -29,6 +29,7 @@ ARGUMENTS = [
 ]
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
 """The name of a person's browser: answers of one that says it has no head do not count."""
+GRAVE = ("error", "warning", "assert")
 Visit = Callable[..., Any]
 
 
@@ -62,9 +63,9 @@ def visit(chromium: Browser) -> Visit:
         page = context.new_page()
         page.set_default_timeout(10_000)
         heard: list[str] = []
-        page.on("console", lambda message: heard.append(message.text))
+        page.on("console", lambda message: heard.append(message.text) if message.type in GRAVE else None)
         page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("requestfailed", lambda request: heard.append(request.url))
+        page.on("requestfailed", lambda request: heard.append(f"{request.url} {request.failure}"))
         page.goto(url)
         yield page
         assert [one for one in heard if not any(expected in one for expected in complaints)] == []

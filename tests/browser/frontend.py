@@ -1,0 +1,54 @@
+"""The frontend examples as somebody would build them: beside the modules that they fetch from the server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MODULES = ROOT / "tests" / "clients" / "js" / "node_modules"
+EXAMPLES = ("react", "assistant-ui", "copilotkit")
+COMPILER_OPTIONS = {
+    "strict": True,
+    "noEmit": True,
+    "target": "es2022",
+    "module": "esnext",
+    "moduleResolution": "bundler",
+    "lib": ["es2023", "dom", "dom.iterable", "dom.asynciterable"],
+    "jsx": "react-jsx",
+    "types": [],
+}
+
+
+@dataclass
+class Frontend:
+    """A folder with the examples, their packages, and the modules from the package's `web` folder."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        (self.folder / "node_modules").symlink_to(MODULES)
+        for example in EXAMPLES:
+            shutil.copytree(ROOT / "examples" / example, self.folder / example)
+            (self.folder / example / "feedback").mkdir()
+            for module in (ROOT / "feedback" / "web").glob("feedback-*.*s"):
+                shutil.copy(module, self.folder / example / "feedback")
+
+    def wrong_types(self) -> str:
+        """What TypeScript finds wrong, in the examples and in the declarations, `skipLibCheck` off."""
+        options = {"compilerOptions": COMPILER_OPTIONS, "include": [*EXAMPLES, "*.ts", "*.tsx"]}
+        (self.folder / "tsconfig.json").write_text(json.dumps(options))
+        command = ["node_modules/.bin/tsc", "-p", "."]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120).stdout
+
+    def bundle(self, entry: str, text: str | None = None) -> str:
+        """One module for browsers of the file `entry`, with `text` for its content if there is any."""
+        if text is not None:
+            (self.folder / entry).write_text(text)
+        command = ["node_modules/.bin/esbuild", entry, "--bundle", "--format=esm", "--jsx=automatic"]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout

@@ -1,0 +1,220 @@
+"""Two server processes on one PostgreSQL and one Redis, through the official Python client.
+
+The first process is kept busy, so that whatever is asked of it is done by the second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from langgraph_sdk import get_client
+from langgraph_sdk.client import LangGraphClient
+from langgraph_sdk.schema import StreamPart
+
+from tests.agent_server.house import until
+from tests.clients.conftest import StartServer
+from tests.clients.server_process import ServerProcess
+from tests.seams.redis_process import RedisProcess
+
+pytestmark = pytest.mark.timeout(150)
+KEYS = ["user_liked"]
+
+
+@dataclass
+class Pair:
+    """A process that is busy, one that is not, and a client of each."""
+
+    busy: ServerProcess
+    idle: ServerProcess
+    at_busy: LangGraphClient
+    at_idle: LangGraphClient
+    blocker: tuple[str, str]
+    """The thread and the run that keep the first process busy."""
+
+
+OpenPair = Callable[..., Any]
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisProcess]:
+    """A Redis that the test may stop."""
+    with tempfile.TemporaryDirectory(prefix="redis-") as directory:
+        server = RedisProcess(Path(directory))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def open_pair(start_server: StartServer, postgres_url: str) -> OpenPair:
+    @asynccontextmanager
+    async def opened(redis_url: str = "") -> AsyncIterator[Pair]:
+        shared = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url, "AGENT_SERVER_LEASE_SECONDS": "3"}
+        busy = await asyncio.to_thread(start_server, AGENT_SERVER_JOBS="1", **shared)
+        async with get_client(url=busy.url) as at_busy:
+            thread = await at_busy.threads.create()
+            run = await at_busy.runs.create(thread["thread_id"], "sleeping", input={"seconds": 600})
+            blocker = (thread["thread_id"], run["run_id"])
+            await until(lambda: _is_running(at_busy, blocker))
+            idle = await asyncio.to_thread(start_server, **shared)
+            async with get_client(url=idle.url) as at_idle:
+                yield Pair(busy, idle, at_busy, at_idle, blocker)
+
+    return opened
+
+
+async def _is_running(client: LangGraphClient, run: tuple[str, str]) -> bool:
+    return (await client.runs.get(*run))["status"] == "running"
+
+
+async def test_runs_of_one_process_are_streamed_joined_cancelled_and_answered_at_the_other(
+    open_pair: OpenPair, own_redis: RedisProcess
+) -> None:
+    async with open_pair(own_redis.url) as pair, asyncio.timeout(100):
+        run_id, whole = await streamed_where_it_was_asked_for(pair)
+        await replayed_at_either(pair, run_id, whole)
+        await answered_at_the_other(pair, whole[-1].data["user_liked"])
+        await cancelled_from_the_other(pair)
+        await crons_fire_once(pair)
+    for server in (pair.busy, pair.idle):
+        assert_no_trouble_in(server)
+
+
+async def streamed_where_it_was_asked_for(pair: Pair) -> tuple[tuple[str, str], list[StreamPart]]:
+    thread_id = (await pair.at_busy.threads.create())["thread_id"]
+    parts: list[StreamPart] = []
+    statuses = []
+    async for part in pair.at_busy.runs.stream(
+        thread_id, "steps", input={"total": 10, "pause": 0.1}, stream_mode="updates", feedback_keys=KEYS
+    ):
+        parts.append(part)
+        if part.event == "updates":
+            [run] = await pair.at_idle.runs.list(thread_id)
+            statuses.append(run["status"])
+    assert [part.event for part in parts] == ["metadata", *["updates"] * 10, "feedback"]
+    assert [part.id for part in parts] == [f"1-{number}" for number in range(12)]
+    assert statuses[0] == "running"  # it came as it happened
+    assert run["run_id"] in pair.idle.log()
+    return (thread_id, run["run_id"]), parts
+
+
+async def replayed_at_either(pair: Pair, run: tuple[str, str], whole: list[StreamPart]) -> None:
+    for client in (pair.at_busy, pair.at_idle):
+        assert [part async for part in client.runs.join_stream(*run, last_event_id="-1")] == whole
+        assert [part async for part in client.runs.join_stream(*run, last_event_id="1-6")] == whole[7:]
+        assert (await client.runs.join(*run))["done"] == list(range(10))
+
+
+async def answered_at_the_other(pair: Pair, url: str) -> None:
+    assert url.startswith(pair.busy.url)
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(url.replace(pair.busy.url, pair.idle.url), json={"score": 1})
+        assert answer.status_code == 200, answer.text
+        [kept] = (await http.get(f"{pair.busy.url}/feedback")).json()
+    assert kept["score"] == 1
+
+
+async def cancelled_from_the_other(pair: Pair) -> None:
+    thread = await pair.at_idle.threads.create()
+    run = await pair.at_idle.runs.create(thread["thread_id"], "sleeping", input={"seconds": 600})
+    async for part in pair.at_busy.runs.join_stream(thread["thread_id"], run["run_id"]):
+        if part.event == "metadata":
+            await pair.at_busy.runs.cancel(thread["thread_id"], run["run_id"])
+    assert (await pair.at_busy.runs.get(thread["thread_id"], run["run_id"]))["status"] == "interrupted"
+
+
+async def crons_fire_once(pair: Pair) -> None:
+    mark = {"mark": str(uuid4())}
+    cron = await pair.at_busy.crons.create(
+        "steps", schedule="* * * * * *", input={"total": 1}, metadata=mark, on_run_completed="keep"
+    )
+    await until(lambda: pair.at_idle.threads.search(metadata=mark, offset=3))
+    await pair.at_idle.crons.delete(cron["cron_id"])
+    seconds = [str(thread["created_at"])[:19] for thread in await pair.at_idle.threads.search(metadata=mark)]
+    assert len(set(seconds)) == len(seconds)
+
+
+async def test_stream_goes_on_at_one_process_when_the_other_dies_in_mid_run(
+    open_pair: OpenPair, own_redis: RedisProcess
+) -> None:
+    parts: list[StreamPart] = []
+    async with open_pair(own_redis.url) as pair, asyncio.timeout(100):
+        thread = await pair.at_busy.threads.create()
+        async for part in pair.at_busy.runs.stream(
+            thread["thread_id"], "steps", input={"total": 12, "pause": 0.2}, stream_mode="updates", feedback_keys=KEYS
+        ):
+            parts.append(part)
+            if part.id == "1-5":
+                await asyncio.to_thread(pair.idle.kill)
+                await pair.at_busy.runs.cancel(*pair.blocker)
+    assert [part.data["attempt"] for part in parts if part.event == "metadata"] == [1, 2]
+    assert sorted(set(steps_of(parts))) == list(range(12))
+    assert parts[-1].event == "feedback"
+
+
+async def test_run_ends_well_though_redis_is_lost_in_the_middle_of_it(
+    open_pair: OpenPair, own_redis: RedisProcess
+) -> None:
+    parts: list[StreamPart] = []
+    async with open_pair(own_redis.url) as pair, asyncio.timeout(100):
+        thread = await pair.at_busy.threads.create()
+        async for part in pair.at_busy.runs.stream(
+            thread["thread_id"],
+            "steps",
+            input={"total": 30, "pause": 0.2},
+            stream_mode=["updates", "values"],
+            feedback_keys=KEYS,
+        ):
+            parts.append(part)
+            if part.id == "1-5":
+                own_redis.stop()
+                own_redis.start()
+        [run] = await pair.at_busy.runs.list(thread["thread_id"])
+        assert (run["status"], parts[-1].event) == ("success", "feedback")
+        assert [part.data for part in parts if part.event == "values"][-1]["done"] == list(range(30))
+        later = [part async for part in pair.at_idle.runs.stream(None, "tokens", input={"count": 3})]
+        assert later[0].event == "metadata"
+
+
+async def test_run_ends_well_though_redis_never_returns(open_pair: OpenPair, own_redis: RedisProcess) -> None:
+    parts: list[StreamPart] = []
+    async with open_pair(own_redis.url) as pair, asyncio.timeout(100):
+        async for part in pair.at_busy.runs.stream(
+            None, "steps", input={"total": 10, "pause": 0.1}, stream_mode="updates", feedback_keys=KEYS
+        ):
+            parts.append(part)
+            if part.id == "1-5":
+                own_redis.stop()
+        assert [part.event for part in parts[-4:]] == ["gap", "metadata", "values", "feedback"]
+        assert parts[-2].data["done"] == list(range(10))
+        assert (await pair.at_idle.runs.wait(None, "steps", input={"total": 2}))["done"] == [0, 1]
+
+
+async def test_without_redis_streams_elsewhere_wait_for_the_runs_end(open_pair: OpenPair) -> None:
+    async with open_pair() as pair, asyncio.timeout(100):
+        given = {"total": 5, "pause": 0.1}
+        stream = pair.at_busy.runs.stream(None, "steps", input=given, feedback_keys=KEYS)
+        parts = [part async for part in stream]
+        assert [part.event for part in parts] == ["gap", "metadata", "values", "feedback"]
+        assert parts[2].data["done"] == list(range(5))
+        assert (await pair.at_busy.runs.wait(None, "steps", input=given))["done"] == list(range(5))
+
+
+def steps_of(parts: list[StreamPart]) -> list[int]:
+    """The numbers of the steps that `updates` events tell of."""
+    return [number for part in parts if part.event == "updates" for number in part.data["step"]["done"]]
+
+
+def assert_no_trouble_in(server: ServerProcess) -> None:
+    lines = [json.loads(line) for line in server.log().splitlines()]
+    assert [line for line in lines if line["level"] in ("error", "critical", "warning")] == []

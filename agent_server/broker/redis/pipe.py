@@ -80,18 +80,19 @@ class Pipe:
     async def serve(self) -> None:
         """Carry out what is sent, until cancelled."""
         while True:
+            await self._return()
             await self._ready.wait()
-            if not await self._trip():
-                await self._return()
+            await self._trip()
 
-    async def _trip(self) -> bool:
-        """Whether Redis answered to what was sent until now, or as much of it as goes at once."""
+    async def _trip(self) -> None:
+        """Carry out what was sent until now, or as much of it as goes at once."""
         orders = self._take()
         try:
             self._settle(orders, await self._carry_out(orders))
-        except (RedisError, OSError) as error:
+        except Exception as error:
             self._lose(orders, error)
-        return not self.down
+            if not isinstance(error, (RedisError, OSError)):
+                raise
 
     def _put(self, command: Command, answer: asyncio.Future[Any] | None) -> None:
         size = 64 + sum(len(part) for part in command if not isinstance(part, int))

@@ -202,7 +202,7 @@ async def _chunks(graph: Graph, given: Any, config: RunnableConfig, run: AgentRu
 
 def _graph_modes(modes: list[Any]) -> list[str]:
     """The graph's own modes for those of a run. The values are always asked for: the last are the run's outcome."""
-    asked = {"messages" if mode == "messages-tuple" else mode for mode in modes if mode != "events"}
+    asked = {"messages" if mode == "messages-tuple" else mode for mode in modes if mode not in ("events", "lifecycle")}
     return sorted(asked | {"values"})
 
 

@@ -34,7 +34,7 @@ async def open_agents(
 
     Each may be an `Agent`, an async generator function (a plain agent), a LangGraph graph, compiled or not, or a
     factory of one of these: a function, sync or async, or an async context manager. A factory that takes nothing is
-    called once; one that takes `config`, `runtime` (the SDK's `ServerRuntime`) or both makes a LangGraph graph for every
+    called once; one that takes `config`, `runtime` (the SDK's `ServerRuntime`) or both makes a LangGraph graph for each
     run, and whenever its states or its shape are asked for.
     LangGraph graphs find `store`, if there is one, with `get_store()`.
     Errors: `ConfigError`, which says which graph and why.

@@ -25,7 +25,8 @@ from agent_server.assistants.schema import (
 )
 from agent_server.errors import Invalid
 from agent_server.routes.authorization import owned
-from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, json_answer, page_answer
+from agent_server.routes.json_answers import answers, any_fields_of, json_answer, page_answer
+from agent_server.routes.operation import PageOperation
 from agent_server.threads.states import ThreadStates
 
 Recurse = Annotated[bool, QueryParameter(description="Whether to go on into the subgraphs of subgraphs.")]
@@ -44,7 +45,7 @@ async def create_assistant(
     return await assistants.create(data, owned(request, "assistants"))
 
 
-@post("/assistants/search", tags=["assistants"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)
+@post("/assistants/search", tags=["assistants"], status_code=200, responses=_PAGE, operation_class=PageOperation)
 async def search_assistants(
     data: JSONBody[AssistantSearch], request: Request[Any, Any, Any], assistants: NamedDependency[Assistants]
 ) -> Response[bytes]:

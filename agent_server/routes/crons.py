@@ -13,7 +13,8 @@ from agent_server.crons.crons import Crons
 from agent_server.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
-from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, page_answer
+from agent_server.routes.json_answers import answers, any_fields_of, page_answer
+from agent_server.routes.operation import PageOperation
 
 _PAGE = answers(list[any_fields_of(Cron)], "The crons, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 
@@ -41,7 +42,7 @@ async def create_cron(
     return await crons.create(data, None, base_url(request, server_config), caller_in(request))
 
 
-@post("/runs/crons/search", tags=["crons"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)
+@post("/runs/crons/search", tags=["crons"], status_code=200, responses=_PAGE, operation_class=PageOperation)
 async def search_crons(
     data: JSONBody[CronSearch], request: Request[Any, Any, Any], crons: NamedDependency[Crons]
 ) -> Response[bytes]:

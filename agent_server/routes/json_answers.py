@@ -7,24 +7,11 @@ from typing import Any
 
 import msgspec
 from litestar import MediaType, Response
-from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import UNSET, Struct, UnsetType
 
 from agent_server.encoding import encode
 from agent_server.search import Found
-
-PAGE_HEADERS = [
-    ResponseHeader(
-        name="x-pagination-total", documentation_only=True, description="How many there are on all pages.", value="17"
-    ),
-    ResponseHeader(
-        name="x-pagination-next",
-        documentation_only=True,
-        description="The offset of the next page; missing on the last one.",
-        value="10",
-    ),
-]
 
 
 def json_answer(content: Any, headers: Mapping[str, str] | None = None, status_code: int = 200) -> Response[bytes]:

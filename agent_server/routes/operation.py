@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
+from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, OpenAPIResponse, Operation, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 
 
@@ -26,6 +26,27 @@ class TextOrJsonOperation(AgentServerOperation):
         answer = (self.responses or {})["200"]
         if isinstance(answer, OpenAPIResponse) and answer.content is not None:
             answer.content["application/json"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT))
+
+
+@dataclass
+class PageOperation(AgentServerOperation):
+    """An operation that answers with one page of what it found, and tells of the others in headers."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        page = (self.responses or {})["200"]
+        if isinstance(page, OpenAPIResponse):
+            page.headers = {**(page.headers or {}), **_page_headers()}
+
+
+def _page_headers() -> dict[str, OpenAPIHeader]:
+    whole = Schema(type=OpenAPIType.INTEGER)
+    return {
+        "x-pagination-total": OpenAPIHeader(schema=whole, description="How many there are on all pages."),
+        "x-pagination-next": OpenAPIHeader(
+            schema=whole, description="The offset of the next page; missing on the last one."
+        ),
+    }
 
 
 def _failure() -> OpenAPIResponse:

@@ -11,7 +11,8 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from agent_server.errors import Invalid
 from agent_server.routes.authorization import owned
-from agent_server.routes.json_answers import PAGE_HEADERS, answers, any_fields_of, json_answer, page_answer
+from agent_server.routes.json_answers import answers, any_fields_of, json_answer, page_answer
+from agent_server.routes.operation import PageOperation
 from agent_server.threads.schema import (
     Pruned,
     Thread,
@@ -40,7 +41,7 @@ async def create_thread(
     return await thread_states.create(data, owned(request, "threads"))
 
 
-@post("/threads/search", tags=["threads"], status_code=200, responses=_PAGE, response_headers=PAGE_HEADERS)
+@post("/threads/search", tags=["threads"], status_code=200, responses=_PAGE, operation_class=PageOperation)
 async def search_threads(
     data: JSONBody[ThreadSearch], request: Request[Any, Any, Any], threads: NamedDependency[Threads]
 ) -> Response[bytes]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.tools import tool
 from langgraph.config import get_config, get_stream_writer
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.runtime import Runtime
@@ -51,6 +52,16 @@ async def write(state: State) -> State:
     return {"x": state["x"] + 1}
 
 
+@tool
+async def triple(number: int) -> int:
+    """Three times the number."""
+    return number * 3
+
+
+async def use_tool(state: State) -> State:
+    return {"x": await triple.ainvoke({"number": state["x"]})}
+
+
 async def show(state: State, runtime: Runtime[Context]) -> State:
     config = get_config()
     shown = {name: value for name, value in config["configurable"].items() if not name.startswith("__pregel_")}
@@ -66,6 +77,7 @@ failing = (
 )
 writing = StateGraph(State).add_node(write).add_edge(START, "write").compile()
 showing = StateGraph(State, context_schema=Context).add_node(show).add_edge(START, "show").compile()
+tooled = StateGraph(State).add_node(use_tool).add_edge(START, "use_tool").compile()
 nested = StateGraph(State).add_node("sub", doubling).add_edge(START, "sub").compile()
 nested_chat = StateGraph(MessagesState).add_node("sub", chat).add_edge(START, "sub").compile()
 nested_asking = StateGraph(State).add_node("sub", asking).add_edge(START, "sub").compile()
@@ -78,6 +90,7 @@ GRAPHS = {
     "failing": failing,
     "writing": writing,
     "showing": showing,
+    "tooled": tooled,
     "nested": nested,
     "nested_chat": nested_chat,
     "nested_asking": nested_asking,

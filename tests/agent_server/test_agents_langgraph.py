@@ -149,6 +149,13 @@ async def test_custom_is_whatever_the_graph_writes(agents: dict[str, Agent]) -> 
     ]
 
 
+async def test_tools_are_told_of_at_their_start_and_end(agents: dict[str, Agent]) -> None:
+    events, _ = await play(agents["tooled"], agent_run("tooled", {"x": 2}, "tools", "lifecycle"))
+    assert {name for name, _ in events} == {"tools"}
+    assert [data["event"] for _, data in events] == ["tool-started", "tool-finished"]
+    assert {data["tool_name"] for _, data in events if "tool_name" in data} == {"triple"}
+
+
 async def test_tasks_are_told_at_their_start_and_end(agents: dict[str, Agent]) -> None:
     events, _ = await play(agents["doubling"], agent_run("doubling", {"x": 1}, "tasks"))
     (_, start), (_, end) = events

@@ -52,6 +52,14 @@ async def test_every_operation_says_what_it_does(sqlite_url: str, tmp_path: Path
     assert silent == []
 
 
+async def test_searches_document_the_headers_that_tell_of_other_pages(sqlite_url: str, tmp_path: Path) -> None:
+    async with served(whole_app(config_of(sqlite_url, tmp_path))) as client:
+        document = (await client.get("/openapi.json")).json()
+    for path in ("/assistants/search", "/threads/search", "/runs/crons/search"):
+        headers = document["paths"][path]["post"]["responses"]["200"]["headers"]
+        assert {"x-pagination-total", "x-pagination-next"} <= headers.keys()
+
+
 async def test_page_shows_every_path_without_script_or_anything_from_elsewhere(sqlite_url: str, tmp_path: Path) -> None:
     async with served(whole_app(config_of(sqlite_url, tmp_path))) as client:
         page = await client.get("/docs")

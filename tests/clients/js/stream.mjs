@@ -1,6 +1,6 @@
 // Streams a run and prints its events, one JSON a line.
 // node stream.mjs URL '{"assistant": ..., "thread": true, "payload": {...}, "background": false, "modes": [...]}'
-// node stream.mjs URL '{"join": {"runId": ..., "lastEventId": ...}}'
+// node stream.mjs URL '{"join": {"threadId": ..., "runId": ..., "lastEventId": ...}}'
 import { Client } from "@langchain/langgraph-sdk";
 
 const [url, asked] = process.argv.slice(2);
@@ -10,7 +10,7 @@ const threadId = thread ? (await client.threads.create()).thread_id : null;
 
 async function* events() {
   if (join) {
-    yield* client.runs.joinStream(null, join.runId, { lastEventId: join.lastEventId });
+    yield* client.runs.joinStream(join.threadId ?? null, join.runId, { lastEventId: join.lastEventId });
   } else if (background) {
     const run = await client.runs.create(threadId, assistant, payload);
     yield* client.runs.joinStream(threadId, run.run_id, { streamMode: modes });

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any
 
 import anyio
+import structlog
 from litestar import Litestar, Request, Router
 from litestar.config.app import AppConfig
 from litestar.di import Provide
@@ -30,9 +31,11 @@ from agent_server.database import open_database
 from agent_server.encoding import check_body
 from agent_server.errors import Invalid, NotFound, TooLarge
 from agent_server.feedback_urls import FeedbackUrls
+from agent_server.http_app import HttpApp
 from agent_server.loop_watch import watched_loop
 from agent_server.metrics import Metrics
-from agent_server.routes import ROUTE_HANDLERS
+from agent_server.prefix import below
+from agent_server.routes import route_handlers
 from agent_server.routes.admission import Admission
 from agent_server.routes.authorization import Authorization
 from agent_server.routes.cors import Cors
@@ -49,10 +52,13 @@ from agent_server.store.store import Store
 from agent_server.streams.row_watch import RowWatch
 from agent_server.streams.run_streams import RunStreams
 from agent_server.streams.thread_streams import ThreadStreams
+from agent_server.threads.schema import ttl_of_new_threads
 from agent_server.threads.states import ThreadStates
 from agent_server.threads.sweeper import sweep_threads
 from agent_server.threads.threads import Threads
 from agent_server.vitals import MetricsText, Vitals
+
+log = structlog.get_logger("agent_server")
 
 
 class AgentServerPlugin(InitPlugin):
@@ -84,9 +90,10 @@ class AgentServerPlugin(InitPlugin):
         self._admission = Admission(self.door)
         self._broker = open_broker(config.redis_url, config.keep_stream_seconds)
         self._assistants = Assistants(self._database)
-        self._threads = Threads(self._database)
+        ttl = ttl_of_new_threads(config.thread_ttl)
+        self._threads = Threads(self._database, ttl)
         self._thread_states = ThreadStates(self._threads, self._agents, self._broker)
-        self._runs = Runs(self._database, self._broker, self._assistants, config.webhooks, counted)
+        self._runs = Runs(self._database, self._broker, self._assistants, config.webhooks, counted, ttl)
         self._store = Store()
         self._crons = Crons(self._database, self._assistants, config.webhooks)
         self._webhook_sender = WebhookSender(self._database, self._broker, config.webhooks, metrics=counted)
@@ -100,7 +107,10 @@ class AgentServerPlugin(InitPlugin):
         )
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
         self._info = dict(info or {})
-        self._middleware: list[Middleware] = [watching(counted), *([Cors(cors_origins)] if cors_origins else [])]
+        self._middleware: list[Middleware] = [
+            watching(counted),
+            *([Cors(cors_origins, config.http.cors)] if cors_origins else []),
+        ]
         around = Surroundings(
             self._runs,
             self._broker,
@@ -118,7 +128,7 @@ class AgentServerPlugin(InitPlugin):
         app_config.route_handlers.append(
             Router(
                 path="/",
-                route_handlers=ROUTE_HANDLERS,
+                route_handlers=route_handlers(self._config.http.disabled),
                 dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._rooms()},
                 middleware=self._middleware,
                 exception_handlers=EXCEPTION_HANDLERS,
@@ -181,9 +191,13 @@ class AgentServerPlugin(InitPlugin):
             stack.enter_context(watched_loop(self._config.blocked_seconds, named_in))
             async with anyio.create_task_group() as group:
                 self._streams.closing = anyio.Event()
+                for said in self._config.unheeded:
+                    log.warning("setting_without_effect", said=said)
                 group.start_soon(self._worker.serve)
                 group.start_soon(self._stop_worker_on_closing)
-                group.start_soon(sweep_threads, self._thread_states, sweeping := anyio.CancelScope())
+                group.start_soon(
+                    sweep_threads, self._thread_states, sweeping := anyio.CancelScope(), self._config.thread_ttl
+                )
                 group.start_soon(self._cron_clock.serve)
                 group.start_soon(self._webhook_sender.serve)
                 if self._row_watch is not None:
@@ -215,12 +229,20 @@ def create_app(
     plugin = AgentServerPlugin(
         config, agents=agents, feedback=feedback, info=info, metrics=metrics, cors_origins=config.cors_origins
     )
-    return Litestar(
-        plugins=[*plugins, plugin],
+    http = config.http
+    front = [HttpApp(config, http.app)] if http.app else []
+    app = Litestar(
+        plugins=[*plugins, plugin, *front],
         exception_handlers=EXCEPTION_HANDLERS,
-        openapi_config=openapi_config("0.1.0"),
+        openapi_config=None if "meta" in http.disabled else openapi_config("0.1.0", http.mount_prefix),
         logging_config=None,
     )
+    ours = app.asgi_handler
+    for one in front:
+        app.asgi_handler = one.before(ours)
+    if http.mount_prefix:
+        app.asgi_handler = below(http.mount_prefix, app.asgi_handler, healthy=ours)
+    return app
 
 
 def _admission(admission: Admission, limit: int) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:

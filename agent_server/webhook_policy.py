@@ -32,6 +32,8 @@ class WebhookPolicy:
     allowed_ports: tuple[int, ...] = ()
     max_url_length: int = 4096
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    disabled: bool = False
+    """Whether no webhook is sent at all, though runs may name one (`http.disable_webhooks`)."""
     """Sent with every webhook. `${{ env.NAME }}` in a value is what the environment variable holds at the start."""
     env_prefix: str = "LG_WEBHOOK_"
     """What the names of the environment variables that `headers` may mention begin with."""
@@ -106,6 +108,8 @@ def webhook_policy(document: Any) -> WebhookPolicy:
         raise ValueError('must be an object like {"url": {"require_https": false}}')
     settings: dict[str, Any] = {}
     for one in fields(WebhookPolicy):
+        if one.name == "disabled":
+            continue
         holder = document if one.name in ("headers", "env_prefix") else document.get("url") or {}
         value = holder.get(one.name)
         if value is not None:

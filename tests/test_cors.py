@@ -12,11 +12,12 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from agent_server.__main__ import build
-from agent_server.config import Config
+from agent_server.config import Config, CorsRules, Http
 
 App = AsyncTestClient[Litestar]
 GOOD, OTHER = "https://app.example", "https://other.example"
-RUN_ROUTES = ["/threads", "/runs/stream", "/assistants/search", "/threads/0e5a0bbf-fe96-4d89-bf1b-18c5ae6dffe6/runs/wait"]
+THREAD = "/threads/0e5a0bbf-fe96-4d89-bf1b-18c5ae6dffe6"
+RUN_ROUTES = ["/threads", "/runs/stream", "/assistants/search", f"{THREAD}/runs/wait"]
 ADMINISTRATION = ["/feedback", "/feedback/tokens", "/feedback/09083437-01ae-4f83-9464-fdf0c66c0254"]
 PREFIXES = ["", "/api", "/api/v1"]
 ALLOWED = "access-control-allow-origin"
@@ -98,3 +99,65 @@ async def test_programs_without_an_origin_see_nothing_of_it(app: App) -> None:
     answer = await app.post("/threads", json={})
     assert answer.status_code == 200
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.fixture
+async def strict(tmp_path: Path) -> AsyncIterator[App]:
+    """A server with rules for everything that CORS has rules for."""
+    rules = CorsRules(
+        origin_pattern=r"https://.*\.team\.example",
+        methods=("get", "POST"),
+        headers=("X-Mine",),
+        exposed=("X-Mine-Too",),
+        credentials=True,
+        max_age=60,
+    )
+    config = Config(tmp_path, data_dir=tmp_path, cors_origins=(GOOD,), http=Http(cors=rules), allow_anyone=True)
+    async with AsyncTestClient(build(config), raise_server_exceptions=False) as client:
+        yield client
+
+
+def asking(origin: str, method: str = "POST", headers: str = "x-mine, Content-Type") -> dict[str, str]:
+    return {
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": headers,
+    }
+
+
+@pytest.mark.parametrize("origin", [GOOD, "https://a.team.example"])
+async def test_all_that_the_configuration_says_of_cors_is_answered(strict: App, origin: str) -> None:
+    asked = await strict.options("/threads", headers=asking(origin))
+    assert asked.status_code == 204
+    assert asked.headers[ALLOWED] == origin
+    assert asked.headers["access-control-allow-credentials"] == "true"
+    assert asked.headers["access-control-allow-methods"] == "GET, POST"
+    assert asked.headers["access-control-max-age"] == "60"
+    said = await strict.get("/info", headers={"Origin": origin})
+    assert (said.headers[ALLOWED], said.headers["access-control-allow-credentials"]) == (origin, "true")
+    assert said.headers["access-control-expose-headers"].endswith("x-feedback-token, x-mine-too")
+    assert said.headers["vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        (asking("https://a.team.example.evil.example"), "pages of this origin"),
+        (asking("https://other.example"), "pages of this origin"),
+        (asking(GOOD, method="DELETE"), "with GET, POST only"),
+        (asking(GOOD, headers="x-mine, x-other"), "may not send the header x-other"),
+    ],
+)
+async def test_what_the_rules_of_cors_leave_out_is_refused_in_words(
+    strict: App, headers: dict[str, str], message: str
+) -> None:
+    asked = await strict.options("/threads", headers=headers)
+    assert (asked.status_code, message in asked.text) == (400, True)
+    assert "access-control-allow-methods" not in asked.headers
+
+
+async def test_credentials_are_for_an_origin_by_name_even_where_all_may_call(tmp_path: Path) -> None:
+    config = Config(tmp_path, data_dir=tmp_path, http=Http(cors=CorsRules(credentials=True)), allow_anyone=True)
+    async with AsyncTestClient(build(config)) as app:
+        said = await app.get("/info", headers={"Origin": OTHER})
+    assert (said.headers[ALLOWED], said.headers["vary"]) == (OTHER, "Origin")

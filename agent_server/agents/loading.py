@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import sys
-import traceback
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent_server.agents.plain import PlainAgent
 from agent_server.agents.protocol import Agent
 from agent_server.config import Config, ConfigError
+from agent_server.imports import INSTALL, import_from, load_variable, trace_of
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
     from agent_server.agents.graph_states import Graph
     from agent_server.agents.langgraph import LangGraphAgent
-
-INSTALL = "pip install 'agent-server[langgraph]'"
 
 
 @asynccontextmanager
@@ -39,8 +32,11 @@ async def open_agents(
     LangGraph graphs find `store`, if there is one, with `get_store()`.
     Errors: `ConfigError`, which says which graph and why.
     """
-    _import_from(config)
-    objects = {graph_id: _load(graph_id, graph.path, config.directory) for graph_id, graph in config.graphs.items()}
+    import_from(config.dependencies, config.directory)
+    objects = {
+        graph_id: load_variable(f"graph {graph_id!r}", graph.path, config.directory)
+        for graph_id, graph in config.graphs.items()
+    }
     async with AsyncExitStack() as stack:
         loader = _Loader(config, stack, store)
         yield {graph_id: await loader.agent(graph_id, each) for graph_id, each in {**objects, **(given or {})}.items()}
@@ -78,7 +74,7 @@ class _Loader:
         try:
             return await self._stack.enter_async_context(_opened(factory()))
         except Exception as error:
-            raise ConfigError(f"graph {graph_id!r}: its factory failed\n{_trace(error)}") from error
+            raise ConfigError(f"graph {graph_id!r}: its factory failed\n{trace_of(error)}") from error
 
     async def _langgraph(self, graph_id: str) -> Callable[[Any], LangGraphAgent]:
         if self._make is None:
@@ -133,59 +129,3 @@ async def _opened(made: Any) -> AsyncIterator[Any]:
             yield value
     else:
         yield made
-
-
-def _import_from(config: Config) -> None:
-    """Put the directories among the dependencies on the import path, in their order."""
-    for name in reversed([one for one in config.dependencies if one.startswith((".", "/"))]):
-        directory = (config.directory / name).resolve()
-        if not directory.is_dir():
-            raise ConfigError(f"dependencies names {name!r}, but there is no directory {directory}")
-        if str(directory) not in sys.path:
-            sys.path.insert(0, str(directory))
-
-
-def _load(graph_id: str, path: str, directory: Path) -> Any:
-    source, _, variable = path.rpartition(":")
-    file = directory / source
-    if source.endswith(".py") and not file.is_file():
-        raise ConfigError(f"graph {graph_id!r}: there is no file {file}")
-    try:
-        module = _module(file, directory) if source.endswith(".py") else importlib.import_module(source)
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        hint = f"\nInstall it: {INSTALL}" if missing in ("langgraph", "langchain_core") else ""
-        raise ConfigError(f"graph {graph_id!r}: {source} cannot be imported\n{_trace(error)}{hint}") from error
-    except Exception as error:
-        raise ConfigError(f"graph {graph_id!r}: {source} cannot be imported\n{_trace(error)}") from error
-    if not hasattr(module, variable):
-        raise ConfigError(f"graph {graph_id!r}: {source} has no variable {variable!r}")
-    return getattr(module, variable)
-
-
-def _module(file: Path, directory: Path) -> ModuleType:
-    """The file as a module, run once. Its name depends on its place only: checkpoints name the classes they hold."""
-    place = file.resolve()
-    relative = place.relative_to(directory) if place.is_relative_to(directory) else place
-    name = "agent_server_graphs_" + "_".join(relative.with_suffix("").parts).replace("/", "")
-    if name in sys.modules and sys.modules[name].__file__ == str(place):
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, place)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{place} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _trace(error: BaseException) -> str:
-    """The traceback, from the user's own code on."""
-    shown = traceback.TracebackException.from_exception(error)
-    own = [frame for frame in shown.stack if frame.filename != __file__ and "importlib" not in frame.filename]
-    shown.stack = traceback.StackSummary.from_list(own)
-    return "".join(shown.format()).rstrip()

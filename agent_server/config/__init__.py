@@ -1,7 +1,29 @@
 """The server's configuration: `langgraph.json`, and environment variables, which win over it."""
 
 from agent_server.config.config import Config
-from agent_server.config.values import ConfigError, Graph, StoreIndex, StoreTtl
+from agent_server.config.values import (
+    ConfigError,
+    CorsRules,
+    Graph,
+    HeaderRules,
+    Http,
+    RouteGroup,
+    StoreIndex,
+    StoreTtl,
+    ThreadTtlDefaults,
+)
 from agent_server.config.variables import VARIABLES
 
-__all__ = ["VARIABLES", "Config", "ConfigError", "Graph", "StoreIndex", "StoreTtl"]
+__all__ = [
+    "VARIABLES",
+    "Config",
+    "ConfigError",
+    "CorsRules",
+    "Graph",
+    "HeaderRules",
+    "Http",
+    "RouteGroup",
+    "StoreIndex",
+    "StoreTtl",
+    "ThreadTtlDefaults",
+]

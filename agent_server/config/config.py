@@ -10,7 +10,7 @@ from typing import Any, Literal
 from agent_server.api_key import GivenKey
 from agent_server.config.auth import AuthSettings
 from agent_server.config.file import from_file
-from agent_server.config.values import ConfigError, Graph, StoreIndex, StoreTtl
+from agent_server.config.values import ConfigError, Graph, Http, StoreIndex, StoreTtl, ThreadTtlDefaults
 from agent_server.config.variables import VARIABLES
 from agent_server.webhook_policy import WebhookPolicy
 
@@ -34,6 +34,7 @@ class Config:
     """`redis://…`, `rediss://…` or `unix://…`, through which several processes share live streams; or nothing."""
     store_ttl: StoreTtl = field(default_factory=StoreTtl)
     store_index: StoreIndex | None = None
+    thread_ttl: ThreadTtlDefaults = field(default_factory=ThreadTtlDefaults)
     host: str = "127.0.0.1"
     port: int = 2024
     jobs: int = 100
@@ -83,19 +84,23 @@ class Config:
     """After this long without a sign of life of its worker, a run is taken up by another."""
     keep_stream_seconds: float = 120.0
     """How long a run's events can be read again after its end."""
-    blocked_seconds: float = 1.0
-    """After this long without a turn of the event loop, whoever holds it up is warned of; 0 warns of nobody."""
     auth: AuthSettings | None = None
     """Where the application's own rules are, if it has some."""
     api_keys: tuple[GivenKey, ...] = field(default=(), repr=False)
     """API keys beside those of the database."""
     allow_anyone: bool = False
     """Whether, as long as there are no API keys, anybody may call, from wherever they come."""
+    blocked_seconds: float = 1.0
+    """After this long without a turn of the event loop, whoever holds it up is warned of; 0 warns of nobody."""
     cors_origins: tuple[str, ...] = ("*",)
+    http: Http = field(default_factory=Http)
+    """Whose routes are served, where, and to which pages."""
     webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
     """Where the webhooks of runs may go."""
     log_format: Literal["console", "json"] = "console"
     log_level: str = "info"
+    unheeded: tuple[str, ...] = ()
+    """What the file says and this server does not do, a sentence each."""
 
     @classmethod
     def load(cls, path: Path | None, environ: Mapping[str, str]) -> Config:

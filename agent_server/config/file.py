@@ -6,7 +6,7 @@ Source: the configuration reference of the LangGraph command line, and `langgrap
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,12 @@ from typing import Any
 from dotenv import dotenv_values
 
 from agent_server.config.auth import auth_settings
+from agent_server.config.checks import strings, variable
+from agent_server.config.http import http_settings, is_disabled
 from agent_server.config.store_index import store_index
-from agent_server.config.values import ConfigError, Graph, StoreTtl
+from agent_server.config.ttl import store_ttl, thread_ttl
+from agent_server.config.unheeded import unheeded
+from agent_server.config.values import ConfigError, Graph
 from agent_server.webhook_policy import WebhookPolicy, webhook_policy
 
 
@@ -29,23 +33,30 @@ def from_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(document, dict):
         raise ConfigError(f'{path}: must hold a JSON object, like {{"graphs": {{"agent": "./agent.py:graph"}}}}')
+    if document.get("encryption"):
+        raise ConfigError(f"{path}: encryption is not done here; leave it out, and encrypt the disk or the database")
     directory = path.resolve().parent
     return {
         "directory": directory,
         "graphs": _graphs(document.get("graphs", {}), path),
         "auth": auth_settings(document.get("auth"), f"{path}: auth"),
-        "dependencies": _strings(document.get("dependencies", []), f"{path}: dependencies"),
+        "dependencies": strings(document.get("dependencies", []), f"{path}: dependencies"),
         "env": _env(document.get("env", {}), directory, path),
-        **_http(document.get("http"), path),
-        "webhooks": _webhooks(document.get("webhooks") or {}, path),
+        **http_settings(document.get("http"), f"{path}: http"),
+        "webhooks": _webhooks(document, path),
         "store_index": store_index(document.get("store"), f"{path}: store"),
-        "store_ttl": _store_ttl(document.get("store"), f"{path}: store.ttl"),
+        "store_ttl": store_ttl(document.get("store"), f"{path}: store"),
+        "thread_ttl": thread_ttl(document.get("checkpointer"), f"{path}: checkpointer"),
+        "unheeded": unheeded(document),
     }
 
 
-def _webhooks(value: Any, path: Path) -> WebhookPolicy:
+def _webhooks(document: dict[str, Any], path: Path) -> WebhookPolicy:
     try:
-        return webhook_policy(value)
+        policy = webhook_policy(document.get("webhooks") or {})
+        return replace(policy, disabled=is_disabled("webhooks", document.get("http"), f"{path}: http"))
+    except ConfigError:
+        raise
     except ValueError as error:
         raise ConfigError(f"{path}: webhooks: {error}") from None
 
@@ -59,11 +70,7 @@ def _graphs(value: Any, path: Path) -> dict[str, Graph]:
 def _graph(name: str, entry: Any, path: Path) -> Graph:
     given = entry if isinstance(entry, dict) else {"path": entry}
     target, description = given.get("path"), given.get("description")
-    if not isinstance(target, str) or not all(target.rpartition(":")):
-        raise ConfigError(
-            f"{path}: graphs.{name} is {target!r}; it must name a file or module and a variable in it, "
-            "like './agent.py:graph' or 'package.module:graph'"
-        )
+    target = variable(target, f"{path}: graphs.{name}", "agent.py:graph")
     if description is not None and not isinstance(description, str):
         raise ConfigError(f"{path}: graphs.{name}.description is {description!r}; it must be a string")
     return Graph(target, description)
@@ -83,44 +90,3 @@ def _dotenv(file: Path, path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: env names {str(file)!r}, which cannot be read ({error})") from None
     return {name: text for name, text in found.items() if text is not None}
-
-
-def _http(value: Any, path: Path) -> dict[str, Any]:
-    origins = (((value or {}).get("cors") or {}).get("allow_origins")) if isinstance(value or {}, dict) else None
-    return {} if origins is None else {"cors_origins": _strings(origins, f"{path}: http.cors.allow_origins")}
-
-
-def _store_ttl(store: Any, where: str) -> StoreTtl:
-    given = (store.get("ttl") if isinstance(store, dict) else None) or {}
-    if not isinstance(given, dict):
-        raise ConfigError(f'{where} is {given!r}; it must be an object like {{"default_ttl": 10080}}')
-    return StoreTtl(**{name: read(given[name], f"{where}.{name}") for name, read in _TTL.items() if name in given})
-
-
-def _minutes(value: Any, where: str) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e8:
-        raise ConfigError(f"{where} is {value!r}; it must be a number of minutes greater than 0")
-    return value
-
-
-def _boolean(value: Any, where: str) -> Any:
-    if not isinstance(value, bool):
-        raise ConfigError(f"{where} is {value!r}; it must be true or false")
-    return value
-
-
-def _optional_minutes(value: Any, where: str) -> Any:
-    return None if value is None else _minutes(value, where)
-
-
-_TTL: Mapping[str, Callable[[Any, str], Any]] = {
-    "default_ttl": _optional_minutes,
-    "refresh_on_read": _boolean,
-    "sweep_interval_minutes": _minutes,
-}
-
-
-def _strings(value: Any, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise ConfigError(f"{where} is {value!r}; it must be a list of strings")
-    return tuple(value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 class ConfigError(ValueError):
@@ -18,6 +19,18 @@ class Graph:
 
 
 @dataclass(frozen=True)
+class StoreTtl:
+    """`store.ttl` of `langgraph.json`: how long items of the store live, in minutes."""
+
+    default_ttl: float | None = None
+    """The life of items that are put without one; none is for ever."""
+    refresh_on_read: bool = True
+    """Whether reading an item lets its life begin anew, where the reader does not say."""
+    sweep_interval_minutes: int = 5
+    """How often what has expired is deleted; no read shows it before."""
+
+
+@dataclass(frozen=True)
 class StoreIndex:
     """`store.index` of `langgraph.json`: how items of the store are found by what they mean."""
 
@@ -30,12 +43,59 @@ class StoreIndex:
 
 
 @dataclass(frozen=True)
-class StoreTtl:
-    """`store.ttl` of `langgraph.json`: how long items of the store live, in minutes."""
+class ThreadTtlDefaults:
+    """`checkpointer.ttl` of `langgraph.json`: how long threads live whose creator does not say."""
 
     default_ttl: float | None = None
-    """The life of items that are put without one; none is for ever."""
-    refresh_on_read: bool = True
-    """Whether reading an item lets its life begin anew, where the reader does not say."""
-    sweep_interval_minutes: int = 5
-    """How often what has expired is deleted; no read shows it before."""
+    """Minutes from a thread's creation; none is for ever."""
+    strategy: Literal["delete", "keep_latest"] = "delete"
+    """What happens then: the thread is deleted, or cut down to its latest state."""
+    sweep_interval_minutes: float = 0.25
+    """How often threads whose time is over are looked for."""
+    sweep_limit: int = 100
+    """How many are dealt with at once; while there are more, the next look follows without a pause."""
+
+
+RouteGroup = Literal["assistants", "threads", "runs", "store", "meta"]
+
+
+@dataclass(frozen=True)
+class CorsRules:
+    """`http.cors` of `langgraph.json`, but for the origins that it names."""
+
+    origin_pattern: str | None = None
+    """Origins that match this regular expression as a whole may call, too."""
+    methods: tuple[str, ...] = ("*",)
+    """What they may call with; `*` is every method."""
+    headers: tuple[str, ...] = ("*",)
+    """The headers that they may send; `*` is every one."""
+    exposed: tuple[str, ...] = ()
+    """The headers that they may read, besides those that the official clients read."""
+    credentials: bool = False
+    """Whether they may call with the cookies of whoever looks at the page."""
+    max_age: int = 600
+    """How many seconds a browser may remember the answer."""
+
+
+@dataclass(frozen=True)
+class HeaderRules:
+    """`http.configurable_headers`: which headers of a request that starts a run its graph finds in its config."""
+
+    includes: tuple[str, ...] = ()
+    """Names in lower case; `*` stands for any characters."""
+    excludes: tuple[str, ...] = ()
+    """Those that are left out though they are included."""
+
+
+@dataclass(frozen=True)
+class Http:
+    """`http` of `langgraph.json`, but for `cors.allow_origins`."""
+
+    app: str | None = None
+    """An ASGI app whose routes come before ours, as `./file.py:variable` or `package.module:variable`."""
+    disabled: frozenset[RouteGroup] = frozenset()
+    """The groups of routes that are not served."""
+    mount_prefix: str = ""
+    """What every path begins with, such as `/agents`; nothing, or a path without a slash at its end."""
+    cors: CorsRules = field(default_factory=CorsRules)
+    headers: HeaderRules = field(default_factory=HeaderRules)

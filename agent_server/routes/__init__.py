@@ -1,8 +1,11 @@
 """The HTTP surface of the agent server: one thin handler an endpoint."""
 
+from collections.abc import Collection
+
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
 
+from agent_server.config import RouteGroup
 from agent_server.routes.assistants import HANDLERS as ASSISTANTS
 from agent_server.routes.crons import HANDLERS as CRONS
 from agent_server.routes.operation import AgentServerOperation
@@ -12,26 +15,27 @@ from agent_server.routes.runs import HANDLERS as RUNS
 from agent_server.routes.stateless_runs import HANDLERS as STATELESS_RUNS
 from agent_server.routes.store import HANDLERS as STORE
 from agent_server.routes.system import HANDLERS as SYSTEM
+from agent_server.routes.system import ok
 from agent_server.routes.thread_states import HANDLERS as THREAD_STATES
 from agent_server.routes.thread_streams import HANDLERS as THREAD_STREAMS
 from agent_server.routes.threads import HANDLERS as THREADS
 
-ROUTE_HANDLERS: list[ControllerRouterHandler] = [
-    *SYSTEM,
-    *ASSISTANTS,
-    *THREADS,
-    *THREAD_STATES,
-    *THREAD_STREAMS,
-    *RUNS,
-    *STATELESS_RUNS,
-    *RUN_BATCHES,
-    *RUN_FEEDBACK,
-    *CRONS,
-    *STORE,
-]
+_GROUPS: dict[RouteGroup, list[ControllerRouterHandler]] = {
+    "meta": [handler for handler in SYSTEM if handler is not ok],
+    "assistants": [*ASSISTANTS],
+    "threads": [*THREADS, *THREAD_STATES, *THREAD_STREAMS],
+    "runs": [*RUNS, *STATELESS_RUNS, *RUN_BATCHES, *RUN_FEEDBACK, *CRONS],
+    "store": [*STORE],
+}
 
-for handler in ROUTE_HANDLERS:
+for handler in (ok, *(one for handlers in _GROUPS.values() for one in handlers)):
     if isinstance(handler, HTTPRouteHandler) and not issubclass(handler.operation_class, AgentServerOperation):
         handler.operation_class = AgentServerOperation
 
-__all__ = ["ROUTE_HANDLERS"]
+
+def route_handlers(disabled: Collection[RouteGroup] = ()) -> list[ControllerRouterHandler]:
+    """The handlers of all routes but those of the groups that are `disabled`. `/ok` is always there."""
+    return [ok, *(one for group, handlers in _GROUPS.items() if group not in disabled for one in handlers)]
+
+
+__all__ = ["route_handlers"]

@@ -14,6 +14,7 @@ from typing import Any
 from litestar import Request
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.openapi.spec import Server
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -42,10 +43,18 @@ class DocsPage(OpenAPIRenderPlugin):
         return f'<!doctype html><html lang="en"><meta charset="utf-8">{head}{intro}{body}</html>'.encode()
 
 
-def openapi_config(version: str) -> OpenAPIConfig:
-    """The document at `/openapi.json` and, as Litestar has it, below `/docs`; the page at `/docs`."""
+def openapi_config(version: str, prefix: str = "") -> OpenAPIConfig:
+    """The document at `/openapi.json` and, as Litestar has it, below `/docs`; the page at `/docs`.
+
+    All paths begin with `prefix`.
+    """
     return OpenAPIConfig(
-        title="Agent server", version=version, path="/docs", render_plugins=[DocsPage()], use_handler_docstrings=True
+        title="Agent server",
+        version=version,
+        path="/docs",
+        render_plugins=[DocsPage()],
+        use_handler_docstrings=True,
+        servers=[Server(url=prefix or "/")],
     )
 
 

@@ -38,6 +38,7 @@ import secrets
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import structs
 from uuid_utils import uuid7
 
 from agent_server.access.caller import Caller, kept
@@ -59,6 +60,7 @@ from agent_server.runs.thread_status import (
 from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook, put_webhook_unstarted
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads.news import thread_doorbell
+from agent_server.threads.schema import Ttl
 from agent_server.threads.threads import insert_thread, merge_metadata, touch_thread
 from agent_server.webhook_policy import WebhookPolicy
 
@@ -90,12 +92,14 @@ class Runs:
         assistants: Assistants,
         webhooks: WebhookPolicy | None = None,
         metrics: Metrics | None = None,
+        thread_ttl: Ttl | None = None,
     ) -> None:
         self._database = database
         self._broker = broker
         self._assistants = assistants
         self._webhooks = webhooks or WebhookPolicy()
         self._metrics = metrics or Metrics()
+        self._thread_ttl = thread_ttl
 
     # What clients do
     async def create(
@@ -111,7 +115,9 @@ class Runs:
         `NotFound` for an unknown thread or assistant, `Invalid` for a malformed id, `BadRequest` for `context` beside
         `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
         """
-        run, overtaken = await self._database.write(lambda c: self.insert(c, body, thread_id, base_url, kept(caller), owned))
+        run, overtaken = await self._database.write(
+            lambda c: self.insert(c, body, thread_id, base_url, kept(caller), owned)
+        )
         await self.announce(overtaken, run.thread_id)
         return run
 
@@ -139,11 +145,13 @@ class Runs:
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
         temporary = thread_id is None and body.on_completion != "keep"
         assistant = self._assistants.resolve(connection, body.assistant_id)
+        if self._webhooks.disabled:
+            body = structs.replace(body, webhook=None)
         if body.webhook is not None:
             self._webhooks.check(body.webhook)
         if thread_id is None or body.if_not_exists == "create":
             metadata = (caller and body.metadata) or {}
-            insert_thread(connection, on_thread, metadata, temporary)
+            insert_thread(connection, on_thread, metadata, temporary, None if temporary else self._thread_ttl)
         touch_thread(connection, on_thread)
         if owned is not None and thread_id and not owned.is_met(connection, "threads", "thread_id", on_thread):
             raise NotFound(f"Thread with ID {on_thread} not found")

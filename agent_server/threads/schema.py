@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from agent_server.config import ThreadTtlDefaults
 from agent_server.schema import JsonObject, Limit, Offset, StateUpdate, ThreadStatus
 
 ThreadField = Literal[
@@ -31,6 +32,11 @@ class Ttl(Struct):
 
     ttl: Annotated[float, Meta(gt=0, le=100 * 366 * 24 * 60)]
     strategy: PruneStrategy = "delete"
+
+
+def ttl_of_new_threads(defaults: ThreadTtlDefaults) -> Ttl | None:
+    """How long a thread is kept whose creator does not say; nothing, where it is for ever."""
+    return Ttl(defaults.default_ttl, defaults.strategy) if defaults.default_ttl is not None else None
 
 
 class ThreadTtl(Struct):

@@ -5,27 +5,27 @@ from __future__ import annotations
 import anyio
 import structlog
 
+from agent_server.config import ThreadTtlDefaults
 from agent_server.errors import AgentServerError
 from agent_server.threads.states import ThreadStates
 
 log = structlog.get_logger("agent_server")
 
-SWEEP_SECONDS = 15.0
-"""How often to look. With several processes each does; a thread that another has pruned is no news."""
-AT_ONCE = 100
 
+async def sweep_threads(states: ThreadStates, scope: anyio.CancelScope, settings: ThreadTtlDefaults) -> None:
+    """Prune expired threads, again and again, until `scope` is cancelled.
 
-async def sweep_threads(states: ThreadStates, scope: anyio.CancelScope, every: float = SWEEP_SECONDS) -> None:
-    """Prune expired threads, again and again, until `scope` is cancelled."""
+    With several processes each does; a thread that another has pruned is no news.
+    """
     with scope:
         while True:
-            if await _sweep(states) < AT_ONCE:
-                await anyio.sleep(every)
+            if await _sweep(states, settings.sweep_limit) < settings.sweep_limit:
+                await anyio.sleep(settings.sweep_interval_minutes * 60)
 
 
-async def _sweep(states: ThreadStates) -> int:
+async def _sweep(states: ThreadStates, limit: int) -> int:
     try:
-        count = await states.prune_expired(AT_ONCE)
+        count = await states.prune_expired(limit)
     except AgentServerError as error:
         log.error("threads_not_swept", error=str(error))
         return 0

@@ -50,8 +50,9 @@ class ThreadEnd(Struct):
 class Threads:
     """The threads, by id."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, default_ttl: Ttl | None = None) -> None:
         self._database = database
+        self._default_ttl = default_ttl
 
     async def create(self, body: ThreadCreate, owned: Condition | None = None) -> Thread:
         """A new thread; `Conflict` where the id is taken, unless `if_exists` is `do_nothing` (and the one that there
@@ -59,12 +60,11 @@ class Threads:
         thread_id = canonical_id(body.thread_id, "thread") if body.thread_id else str(uuid7())
 
         def work(connection: Connection) -> Thread:
-            inserted = insert_thread(connection, thread_id, body.metadata or {})
+            ttl = body.ttl or self._default_ttl
+            inserted = insert_thread(connection, thread_id, body.metadata or {}, ttl=ttl)
             mine = owned is None or owned.is_met(connection, "threads", "thread_id", thread_id)
             if not inserted and (body.if_exists != "do_nothing" or not mine):
                 raise Conflict(f"Thread with ID {thread_id} already exists; leave thread_id out to get a new one")
-            if inserted and body.ttl:
-                _set_ttl(connection, thread_id, body.ttl)
             return thread_of(_existing(connection, thread_id))
 
         return await self._database.write(work)
@@ -163,6 +163,8 @@ class Threads:
                 copy=copy_id,
             )
             _existing(connection, thread_id)
+            if self._default_ttl:
+                _set_ttl(connection, copy_id, self._default_ttl)
             if end is not None:
                 connection.execute(
                     """UPDATE threads SET status = :status, state = :state, interrupts = :interrupts, error = 'null'
@@ -214,8 +216,10 @@ class Threads:
         )
 
 
-def insert_thread(connection: Connection, thread_id: str, metadata: JsonObject, temporary: bool = False) -> bool:
-    """Insert an idle thread; whether its id was free."""
+def insert_thread(
+    connection: Connection, thread_id: str, metadata: JsonObject, temporary: bool = False, ttl: Ttl | None = None
+) -> bool:
+    """Insert an idle thread, which is kept for as long as `ttl` says; whether its id was free."""
     inserted = connection.execute(
         """INSERT INTO threads (thread_id, status, metadata, config, state, interrupts, error, temporary,
             created_at, updated_at, state_updated_at)
@@ -225,6 +229,8 @@ def insert_thread(connection: Connection, thread_id: str, metadata: JsonObject, 
         metadata=msgspec.json.encode(metadata).decode(),
         temporary=int(temporary),
     )
+    if inserted and ttl:
+        _set_ttl(connection, thread_id, ttl)
     return inserted == 1
 
 

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from agent_server.config import VARIABLES, Config, ConfigError, Graph
+from agent_server.config import (
+    VARIABLES,
+    Config,
+    ConfigError,
+    CorsRules,
+    Graph,
+    HeaderRules,
+    Http,
+    ThreadTtlDefaults,
+)
 
 
 @pytest.fixture
@@ -113,13 +122,68 @@ def test_wrong_database_url_is_refused_without_its_password() -> None:
         ({"dependencies": "."}, "dependencies is '.'; it must be a list of strings"),
         ({"env": 3}, "env is 3"),
         ({"env": "missing.env"}, "missing.env"),
+        ({"http": []}, "http is []"),
         ({"http": {"cors": {"allow_origins": "*"}}}, "http.cors.allow_origins"),
+        ({"http": {"cors": {"allow_origin_regex": "["}}}, "http.cors.allow_origin_regex is '[', which is no regular"),
+        ({"http": {"cors": {"max_age": -1}}}, "http.cors.max_age is -1; it must be a whole number from 0 on"),
+        ({"http": {"cors": {"allow_credentials": "yes"}}}, "http.cors.allow_credentials is 'yes'"),
+        ({"http": {"cors": {"alow_origins": []}}}, "http.cors has 'alow_origins'; it may have allow_origins"),
+        ({"http": {"app": "./web.py"}}, "http.app is './web.py'; it must name a file or module and a variable"),
+        ({"http": {"mount_prefix": "agents"}}, "http.mount_prefix is 'agents'; it must be a path like '/agents'"),
+        ({"http": {"disable_runs": "true"}}, "http.disable_runs is 'true'; it must be true or false"),
+        ({"http": {"disable_webhooks": 1}}, "http.disable_webhooks is 1; it must be true or false"),
+        ({"http": {"enable_custom_route_auth": True}}, "http.enable_custom_route_auth is not done here"),
+        ({"http": {"configurable_headers": {"includes": "x-a"}}}, "http.configurable_headers.includes"),
+        ({"checkpointer": {"path": "./mine.py:saver"}}, "checkpointer.path names a checkpointer"),
+        ({"checkpointer": {"ttl": {"default_ttl": 0}}}, "checkpointer.ttl.default_ttl is 0"),
+        (
+            {"checkpointer": {"ttl": {"strategy": "archive"}}},
+            "checkpointer.ttl.strategy is 'archive'; it must be delete",
+        ),
+        ({"checkpointer": {"ttl": {"defaultTtl": 5}}}, "checkpointer.ttl has 'defaultTtl'; it may have strategy"),
+        ({"encryption": {"path": "./e.py:e"}}, "encryption is not done here"),
     ],
 )
 def test_wrong_file_is_explained(write: Any, document: Any, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Config.load(write(document), {})
     assert message in str(caught.value)
+
+
+def test_what_the_file_says_of_http_and_threads_is_read(write: Any) -> None:
+    http = {
+        "app": "./web.py:app",
+        "mount_prefix": "/agents/",
+        "disable_store": True,
+        "disable_meta": True,
+        "disable_runs": False,
+        "disable_webhooks": True,
+        "cors": {"allow_origin_regex": "https://.*", "allow_methods": ["GET"], "max_age": 0},
+        "configurable_headers": {"includes": ["X-User-*"], "excludes": None},
+    }
+    ttl = {"strategy": "keep_latest", "default_ttl": 60, "sweep_interval_minutes": None, "sweep_limit": 7}
+    config = Config.load(write({"http": http, "checkpointer": {"ttl": ttl}}), {})
+    assert config.http == Http(
+        app="./web.py:app",
+        disabled=frozenset({"store", "meta"}),
+        mount_prefix="/agents",
+        cors=CorsRules(origin_pattern="https://.*", methods=("GET",), max_age=0),
+        headers=HeaderRules(includes=("x-user-*",)),
+    )
+    assert config.cors_origins == ()
+    assert config.webhooks.disabled
+    assert config.thread_ttl == ThreadTtlDefaults(default_ttl=60, strategy="keep_latest", sweep_limit=7)
+    assert config.unheeded == ()
+
+
+def test_what_makes_no_difference_is_said(write: Any) -> None:
+    http = {"logging_headers": {"includes": ["a"]}, "disable_mcp": True, "something_new": 1}
+    config = Config.load(write({"http": http, "ui": {"a": "./a.tsx"}, "checkpointer": {"serde": {}}}), {})
+    assert config.unheeded == (
+        "http.logging_headers has no effect: no header is logged here",
+        "ui has no effect: no components are served",
+        "http.something_new has no effect: this server does not know it",
+    )
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
@@ -142,5 +206,8 @@ def test_every_variable_stands_for_a_setting() -> None:
         "env",
         "store_index",
         "store_ttl",
+        "thread_ttl",
+        "http",
         "webhooks",
+        "unheeded",
     }

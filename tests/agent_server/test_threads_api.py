@@ -13,7 +13,7 @@ import pytest
 
 from agent_server.agents import open_agents
 from agent_server.broker import MemoryBroker
-from agent_server.config import Config
+from agent_server.config import Config, ThreadTtlDefaults
 from agent_server.database import Database
 from agent_server.errors import NotFound
 from agent_server.threads.schema import ThreadCreate, Ttl
@@ -22,6 +22,7 @@ from agent_server.threads.sweeper import sweep_threads
 from agent_server.threads.threads import Threads
 from tests.agent_server.api import Api, serving
 from tests.agent_server.house import until
+from tests.agent_server.served import served, whole_app
 
 EXPIRING = "SELECT count(*) AS n FROM threads WHERE expires_at IS NOT NULL"
 
@@ -238,7 +239,7 @@ async def test_threads_whose_time_is_over_are_swept(database: Database) -> None:
         long = await threads.create(ThreadCreate(ttl=Ttl(60)))
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:
-                group.start_soon(sweep_threads, states, sweeping, 0.01)
+                group.start_soon(sweep_threads, states, sweeping, ThreadTtlDefaults(sweep_interval_minutes=0.0002))
                 await until(partial(_one_expires, database))
                 sweeping.cancel()
         with pytest.raises(NotFound):
@@ -254,3 +255,21 @@ async def test_pruning_leaves_a_busy_thread_alone(api: Api) -> None:
     assert (await api.get(f"/threads/{thread_id}"))["status"] == "busy"
     copy = await api.post(f"/threads/{thread_id}/copy", None)
     assert copy["status"] == "idle"
+
+
+async def test_thread_whose_creator_does_not_say_lives_for_as_long_as_configured(tmp_path: Path) -> None:
+    config = Config(tmp_path, data_dir=tmp_path, thread_ttl=ThreadTtlDefaults(90, "keep_latest"), allow_anyone=True)
+    async with served(whole_app(config)) as client:
+
+        async def ttl(thread_id: str) -> Any:
+            return (await client.get(f"/threads/{thread_id}", params={"include": "ttl"})).json()["ttl"]
+
+        made = (await client.post("/threads", json={})).json()["thread_id"]
+        own = (await client.post("/threads", json={"ttl": {"ttl": 5}})).json()["thread_id"]
+        copy = (await client.post(f"/threads/{made}/copy")).json()["thread_id"]
+        by_run = "018f0000-0000-7000-8000-0000000000aa"
+        run = {"assistant_id": "agent", "input": 1, "if_not_exists": "create"}
+        assert (await client.post(f"/threads/{by_run}/runs/wait", json=run)).status_code == 200
+        for thread_id in (made, copy, by_run):
+            assert ((await ttl(thread_id))["ttl_minutes"], (await ttl(thread_id))["strategy"]) == (90, "keep_latest")
+        assert ((await ttl(own))["ttl_minutes"], (await ttl(own))["strategy"]) == (5, "delete")

@@ -1,0 +1,87 @@
+"""`http` of `langgraph.json`: an app beside ours, routes left out, CORS, a prefix, headers for graphs.
+
+Source: `HttpConfig` and `CorsConfig` in `langgraph_cli.schemas` 0.4, and `langgraph_api` 0.16.7 at work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+from agent_server.config.checks import boolean, section, strings, variable, whole
+from agent_server.config.values import ConfigError, CorsRules, HeaderRules, Http, RouteGroup
+
+NEVER_IN_CONFIG = ("x-api-key", "x-tenant-id", "x-service-key", "authorization", "cookie")
+"""Headers that no graph finds in its config, whatever is included: they hold secrets, and configs are kept."""
+_EXAMPLE = '{"app": "./web.py:app"}'
+
+
+def http_settings(value: Any, where: str) -> dict[str, Any]:
+    """The settings that `http` makes, by the names of `Config`'s fields. Errors: `ConfigError`."""
+    given = section(value, where, _EXAMPLE)
+    if given.get("enable_custom_route_auth"):
+        raise ConfigError(f"{where}.enable_custom_route_auth is not done here; check who calls in the app's own routes")
+    groups: tuple[RouteGroup, ...] = get_args(RouteGroup)
+    cors = section(given.get("cors"), f"{where}.cors", '{"allow_origins": ["https://app.example"]}')
+    http = Http(
+        app=variable(given["app"], f"{where}.app", "web.py:app") if given.get("app") is not None else None,
+        disabled=frozenset(group for group in groups if is_disabled(group, given, where)),
+        mount_prefix=_prefix(given.get("mount_prefix") or "", f"{where}.mount_prefix"),
+        cors=CorsRules(**_read(cors, _CORS, f"{where}.cors")),
+        headers=_headers(given.get("configurable_headers"), f"{where}.configurable_headers"),
+    )
+    return {"http": http, **_origins(cors, f"{where}.cors.allow_origins")}
+
+
+def is_disabled(what: str, http: Any, where: str) -> bool:
+    """Whether `http.disable_…` says that something is not to be had."""
+    name = f"disable_{what}"
+    return boolean(section(http, where, _EXAMPLE).get(name, False), f"{where}.{name}")
+
+
+def _origins(cors: dict[str, Any], where: str) -> dict[str, Any]:
+    """The origins named; none, where there are rules that name none, as on the official server."""
+    if not cors:
+        return {}
+    return {"cors_origins": strings(cors.get("allow_origins") or [], where)}
+
+
+def _prefix(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"(/[\w.~-]+)*/?", value, re.ASCII):
+        raise ConfigError(f"{where} is {value!r}; it must be a path like '/agents'")
+    return value.rstrip("/")
+
+
+def _pattern(value: Any, where: str) -> str:
+    try:
+        re.compile(value)
+        return str(value)
+    except (re.error, TypeError) as error:
+        raise ConfigError(f"{where} is {value!r}, which is no regular expression ({error})") from None
+
+
+def _headers(value: Any, where: str) -> HeaderRules:
+    given = section(value, where, '{"includes": ["x-user-id"]}')
+    named = {
+        kind: strings(given.get(kind) or given.get(kind.removesuffix("s")) or [], f"{where}.{kind}")
+        for kind in ("includes", "excludes")
+    }
+    return HeaderRules(**{kind: tuple(name.lower() for name in names) for kind, names in named.items()})
+
+
+def _read(given: dict[str, Any], readers: Mapping[str, tuple[str, Callable[[Any, str], Any]]], where: str) -> Any:
+    if unknown := sorted(given.keys() - readers - {"allow_origins"}):
+        raise ConfigError(f"{where} has {unknown[0]!r}; it may have allow_origins, {', '.join(readers)}")
+    said = {name: value for name, value in given.items() if value is not None}
+    return {field: read(said[name], f"{where}.{name}") for name, (field, read) in readers.items() if name in said}
+
+
+_CORS: Mapping[str, tuple[str, Callable[[Any, str], Any]]] = {
+    "allow_origin_regex": ("origin_pattern", _pattern),
+    "allow_methods": ("methods", strings),
+    "allow_headers": ("headers", strings),
+    "expose_headers": ("exposed", strings),
+    "allow_credentials": ("credentials", boolean),
+    "max_age": ("max_age", lambda value, where: whole(value, where, 0)),
+}

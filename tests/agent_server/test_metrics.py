@@ -71,10 +71,13 @@ async def test_queue_and_workers_are_told_as_they_are_now(api: Api) -> None:
     assert longest > document["queue"]["pending_runs_wait_time_med_secs"] > 0
     for run_id in (waiting["run_id"], run["run_id"]):
         await api.send("POST", f"/threads/{thread_id}/runs/{run_id}/cancel?wait=true")
-    await until(lambda: _runs_at_work(api, 0))
-    found = await samples(api)
-    assert found["agent_server_runs_ended_total{status=interrupted}"] == 2
-    assert found["lg_api_num_pending_runs"] == 1
+    await until(lambda: _is_left(api, running=0, pending=1))
+    assert (await samples(api))["agent_server_runs_ended_total{status=interrupted}"] == 2
+
+
+async def _is_left(api: Api, **expected: int) -> bool:
+    queue = (await api.get("/metrics?format=json"))["queue"]
+    return {name: queue[f"n_{name}"] for name in expected} == expected
 
 
 async def _runs_at_work(api: Api, count: int) -> bool:

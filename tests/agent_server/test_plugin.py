@@ -45,7 +45,7 @@ def _their_500(_request: Request[Any, Any, Any], error: Exception) -> Response[s
 def app(database_url: str, tmp_path: Path) -> Litestar:
     """Somebody's own app with both plugins."""
     url = database_url if database_url.startswith("postgres") else f"sqlite:///{tmp_path / 'feedback.db'}"
-    feedback = FeedbackPlugin(open_database(url), serve_root_info=False)
+    feedback = FeedbackPlugin(open_database(url), serve_root_info=False, serve_metrics=False)
     config = config_of(database_url, tmp_path)
     server = AgentServerPlugin(config, agents={"agent": counting}, feedback=feedback, info=feedback.client_info)
     return Litestar(

@@ -1,4 +1,4 @@
-"""Runs, which are the queue. Every change of a run's status stands in this file and nowhere else.
+"""Runs, which are the queue. Every change of a run's status stands here, or in the statements of `transitions.py`.
 
 States and transitions
 ----------------------
@@ -37,31 +37,30 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-import msgspec
 from msgspec import structs
 from uuid_utils import uuid7
 
 from agent_server.access.caller import Caller, kept
 from agent_server.access.filters import Condition
-from agent_server.assistants.assistants import AssistantRef, Assistants
+from agent_server.assistants.assistants import Assistants
 from agent_server.broker import Broker
-from agent_server.database import Connection, Database, Row
-from agent_server.errors import AgentServerError, Conflict, NotFound, ThreadBusy
+from agent_server.database import Connection, Database
+from agent_server.errors import AgentServerError, Conflict, NotFound
 from agent_server.metrics import Metrics
-from agent_server.runs.records import RUN_COLUMNS, Claim, Ending, Record, claim_of, record_of, run_kwargs, run_of
+from agent_server.runs.records import Claim, Ending, Record, claim_of, record_of
 from agent_server.runs.search import chosen_runs, runs_of_thread
 from agent_server.runs.thread_status import (
     as_text,
     drop_temporary,
-    settle_thread,
     take_thread_if_there,
     write_thread_state,
 )
-from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook, put_webhook_unstarted
+from agent_server.runs.transitions import HELD, Cancelled, cancel_on_thread, claim_next, held, insert_pending, make_way
+from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads.news import thread_doorbell
 from agent_server.threads.schema import Ttl
-from agent_server.threads.threads import insert_thread, merge_metadata, touch_thread
+from agent_server.threads.threads import insert_thread, touch_thread
 from agent_server.webhook_policy import WebhookPolicy
 
 QUEUE = "runs"
@@ -71,8 +70,6 @@ CANCELS = "cancels"
 
 FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "timeout"})
 
-Cancelled = dict[str, bool]
-"""Runs that were cancelled, and of each whether that was its end (it was pending) or a worker has to stop it."""
 Begun = tuple[Run, Cancelled]
 
 
@@ -155,8 +152,8 @@ class Runs:
         touch_thread(connection, on_thread)
         if owned is not None and thread_id and not owned.is_met(connection, "threads", "thread_id", on_thread):
             raise NotFound(f"Thread with ID {on_thread} not found")
-        overtaken = _make_way(connection, on_thread, body)
-        run = _insert(connection, body, assistant, on_thread, temporary, base_url)
+        overtaken = make_way(connection, on_thread, body)
+        run = insert_pending(connection, body, assistant, on_thread, temporary, base_url)
         if caller is not None:
             connection.execute("UPDATE runs SET caller = :caller WHERE run_id = :id", id=run.run_id, caller=caller)
         return run, overtaken
@@ -199,7 +196,7 @@ class Runs:
         key = record.run.run_id
 
         def work(connection: Connection) -> Cancelled:
-            cancelled = _cancel_on_thread(connection, record.run.thread_id, [key], action)
+            cancelled = cancel_on_thread(connection, record.run.thread_id, [key], action)
             if not cancelled:
                 raise Conflict(f"Run {key} has already ended; only a pending or a running run can be cancelled")
             return cancelled
@@ -216,7 +213,7 @@ class Runs:
         def work(connection: Connection) -> Cancelled:
             cancelled: Cancelled = {}
             for thread_id, run_ids in chosen(connection).items():
-                cancelled |= _cancel_on_thread(connection, thread_id, run_ids, action)
+                cancelled |= cancel_on_thread(connection, thread_id, run_ids, action)
             if not cancelled:
                 raise NotFound("No matching runs to cancel: only pending and running runs can be cancelled")
             return cancelled
@@ -253,7 +250,7 @@ class Runs:
         def work(connection: Connection) -> list[Claim]:
             claims = []
             for token in tokens:
-                if (row := _claim(connection, token, lease)) is None:
+                if (row := claim_next(connection, token, lease)) is None:
                     break
                 claims.append(claim_of(row, token))
             return claims
@@ -269,8 +266,8 @@ class Runs:
         lease = int(lease_seconds * 1_000_000)
 
         def work(connection: Connection) -> dict[str, CancelAction | None]:
-            statement = f"UPDATE runs SET lease_until = now_us() + :lease WHERE {_HELD} RETURNING cancel"
-            renewed = ((claim, connection.one(statement, lease=lease, **_held(claim))) for claim in claims)
+            statement = f"UPDATE runs SET lease_until = now_us() + :lease WHERE {HELD} RETURNING cancel"
+            renewed = ((claim, connection.one(statement, lease=lease, **held(claim))) for claim in claims)
             return {claim.run.run_id: row["cancel"] for claim, row in renewed if row}
 
         return await self._database.write(work)
@@ -290,11 +287,11 @@ class Runs:
             put_webhook(connection, claim, ending)
             changed = connection.execute(
                 f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
-                    lease_token = NULL, lease_until = NULL WHERE {_HELD}""",
+                    lease_token = NULL, lease_until = NULL WHERE {HELD}""",
                 status=ending.status,
                 output=as_text(ending.output),
                 error=as_text(ending.error),
-                **_held(claim),
+                **held(claim),
             )
             if not changed:
                 raise LeaseLost(f"Run {run.run_id} has another worker")
@@ -311,8 +308,8 @@ class Runs:
         """Give the run back to the queue, to be taken up from its last checkpoint."""
         await self._database.write(
             lambda c: c.execute(
-                f"UPDATE runs SET status = 'pending', lease_token = NULL, lease_until = NULL WHERE {_HELD}",
-                **_held(claim),
+                f"UPDATE runs SET status = 'pending', lease_token = NULL, lease_until = NULL WHERE {HELD}",
+                **held(claim),
             )
         )
         await self._broker.notify(QUEUE)
@@ -323,7 +320,7 @@ class Runs:
         def work(connection: Connection) -> None:
             take_thread_if_there(connection, claim.run.thread_id)
             put_webhook(connection, claim, Ending("interrupted", "idle", values), "rollback")
-            if not connection.execute(f"DELETE FROM runs WHERE {_HELD}", **_held(claim)):
+            if not connection.execute(f"DELETE FROM runs WHERE {HELD}", **held(claim)):
                 raise LeaseLost(f"Run {claim.run.run_id} has another worker")
             if not drop_temporary(connection, claim.run.thread_id):
                 write_thread_state(connection, claim.run.thread_id, Ending("interrupted", "idle", values))
@@ -336,120 +333,3 @@ class Runs:
         return await self._database.write(
             lambda c: c.execute("UPDATE runs SET lease_until = 0 WHERE status = 'running'")
         )
-
-
-# The statements
-
-_HELD = "run_id = :run_id AND lease_token = :lease_token AND status = 'running'"
-
-
-def _held(claim: Claim) -> dict[str, str]:
-    return {"run_id": claim.run.run_id, "lease_token": claim.lease_token}
-
-
-# Both take the thread's row with the run's, and pass over those that are taken: two claims of many runs that went for
-# each other's threads would otherwise wait for each other, until PostgreSQL breaks the deadlock after a second.
-_NEXT_PENDING = """
-    SELECT next.run_id FROM runs AS next JOIN threads ON threads.thread_id = next.thread_id
-    WHERE next.status = 'pending' AND next.start_at <= now_us()
-    AND NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.thread_id = next.thread_id AND other.status = 'running')
-    ORDER BY next.start_at, next.run_id LIMIT 1"""
-
-_NEXT_EXPIRED = """
-    SELECT next.run_id FROM runs AS next JOIN threads ON threads.thread_id = next.thread_id
-    WHERE next.status = 'running' AND next.lease_until < now_us()
-    ORDER BY next.lease_until LIMIT 1"""
-
-_TAKE = """
-    UPDATE runs SET status = 'running', lease_token = :token, lease_until = now_us() + :lease, attempt = attempt + 1,
-        rescues = rescues + :rescue, updated_at = now_us()
-    WHERE run_id = ({next} {skip_locked}) RETURNING *"""
-
-
-def _claim(connection: Connection, token: str, lease: int) -> Row | None:
-    for select, rescue in ((_NEXT_EXPIRED, 1), (_NEXT_PENDING, 0)):
-        statement = _TAKE.format(next=select, skip_locked=connection.skip_locked)
-        if row := connection.one(statement, token=token, lease=lease, rescue=rescue):
-            connection.execute("UPDATE threads SET status = 'busy' WHERE thread_id = :id", id=row["thread_id"])
-            return row
-    return None
-
-
-def _make_way(connection: Connection, thread_id: str, body: RunCreate) -> Cancelled:
-    """Do to the thread's other runs what the new run's strategy asks for."""
-    strategy = body.multitask_strategy or "enqueue"
-    if strategy == "enqueue":
-        return {}
-    others = connection.all(
-        "SELECT run_id FROM runs WHERE thread_id = :id AND status IN ('pending', 'running') ORDER BY run_id",
-        id=thread_id,
-    )
-    if others and strategy == "reject":
-        raise ThreadBusy(
-            "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
-        )
-    action: CancelAction = "rollback" if strategy == "rollback" else "interrupt"
-    return _cancel(connection, [other["run_id"] for other in others], action)
-
-
-_CANCEL_PENDING = {
-    "interrupt": f"""UPDATE runs SET status = 'interrupted', updated_at = now_us()
-        WHERE run_id = :id AND status = 'pending' RETURNING {RUN_COLUMNS}, now_us() AS now""",
-    "rollback": f"""DELETE FROM runs WHERE run_id = :id AND status = 'pending'
-        RETURNING {RUN_COLUMNS}, now_us() AS now""",
-}
-
-
-def _cancel(connection: Connection, run_ids: Sequence[str], action: CancelAction) -> Cancelled:
-    """Cancel those of the runs that have not ended. Their thread's row is taken."""
-    cancelled: Cancelled = {}
-    for run_id in run_ids:
-        if ended := connection.one(_CANCEL_PENDING[action], id=run_id):
-            put_webhook_unstarted(connection, ended, "rollback" if action == "rollback" else "interrupted")
-            cancelled[run_id] = True
-        elif connection.execute(
-            "UPDATE runs SET cancel = :action WHERE run_id = :id AND status = 'running'", id=run_id, action=action
-        ):
-            cancelled[run_id] = False
-    return cancelled
-
-
-def _cancel_on_thread(
-    connection: Connection, thread_id: str, run_ids: Sequence[str], action: CancelAction
-) -> Cancelled:
-    """Cancel those of the thread's runs that have not ended, and leave the thread in the state that this brings."""
-    take_thread_if_there(connection, thread_id)
-    cancelled = _cancel(connection, run_ids, action)
-    if cancelled and not (all(cancelled.values()) and drop_temporary(connection, thread_id)):
-        settle_thread(connection, thread_id, "interrupted" if action == "interrupt" else "idle")
-    return cancelled
-
-
-def _insert(
-    connection: Connection, body: RunCreate, assistant: AssistantRef, thread_id: str, temporary: bool, base_url: str
-) -> Run:
-    kwargs = run_kwargs(body, assistant, temporary)
-    metadata = {**(body.metadata or {}), "graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
-    row = connection.one(
-        f"""INSERT INTO runs (run_id, thread_id, assistant_id, assistant_version, graph_id, status, metadata, kwargs,
-            multitask_strategy, temporary, base_url, start_at, created_at, updated_at, attempt, rescues)
-        VALUES (:run_id, :thread_id, :assistant_id, :version, :graph_id, 'pending', :metadata, :kwargs,
-            :strategy, :temporary, :base_url, now_us() + :after, now_us(), now_us(), 0, 0)
-        RETURNING {RUN_COLUMNS}""",
-        run_id=str(uuid7()),
-        thread_id=thread_id,
-        assistant_id=assistant.assistant_id,
-        version=assistant.version,
-        graph_id=assistant.graph_id,
-        metadata=msgspec.json.encode(metadata).decode(),
-        kwargs=msgspec.json.encode(kwargs).decode(),
-        strategy=body.multitask_strategy or "enqueue",
-        temporary=int(temporary),
-        base_url=base_url,
-        after=int((body.after_seconds or 0) * 1_000_000),
-    )
-    assert row is not None
-    merge_metadata(connection, thread_id, {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id})
-    if not body.after_seconds:
-        connection.execute("UPDATE threads SET status = 'busy' WHERE thread_id = :id", id=thread_id)
-    return run_of(row)

@@ -1,0 +1,135 @@
+"""The statements by which runs come to be, are claimed, and are cancelled; parts of the units of work of `runs.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from uuid_utils import uuid7
+
+from agent_server.assistants.assistants import AssistantRef
+from agent_server.database import Connection, Row
+from agent_server.errors import ThreadBusy
+from agent_server.runs.records import RUN_COLUMNS, Claim, run_kwargs, run_of
+from agent_server.runs.thread_status import drop_temporary, settle_thread, take_thread_if_there
+from agent_server.runs.webhook_outbox import put_webhook_unstarted
+from agent_server.schema import CancelAction, Run, RunCreate
+from agent_server.threads.threads import merge_metadata
+
+Cancelled = dict[str, bool]
+"""Runs that were cancelled, and of each whether that was its end (it was pending) or a worker has to stop it."""
+
+HELD = "run_id = :run_id AND lease_token = :lease_token AND status = 'running'"
+
+
+def held(claim: Claim) -> dict[str, str]:
+    """What the statement's `HELD` is to be filled with."""
+    return {"run_id": claim.run.run_id, "lease_token": claim.lease_token}
+
+
+# Both take the thread's row with the run's, and pass over those that are taken: two claims of many runs that went for
+# each other's threads would otherwise wait for each other, until PostgreSQL breaks the deadlock after a second.
+_NEXT_PENDING = """
+    SELECT next.run_id FROM runs AS next JOIN threads ON threads.thread_id = next.thread_id
+    WHERE next.status = 'pending' AND next.start_at <= now_us()
+    AND NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.thread_id = next.thread_id AND other.status = 'running')
+    ORDER BY next.start_at, next.run_id LIMIT 1"""
+
+_NEXT_EXPIRED = """
+    SELECT next.run_id FROM runs AS next JOIN threads ON threads.thread_id = next.thread_id
+    WHERE next.status = 'running' AND next.lease_until < now_us()
+    ORDER BY next.lease_until LIMIT 1"""
+
+_TAKE = """
+    UPDATE runs SET status = 'running', lease_token = :token, lease_until = now_us() + :lease, attempt = attempt + 1,
+        rescues = rescues + :rescue, updated_at = now_us()
+    WHERE run_id = ({next} {skip_locked}) RETURNING *"""
+
+
+def claim_next(connection: Connection, token: str, lease: int) -> Row | None:
+    """The run that is taken up now, at work from here on: one that lost its worker before one that waits."""
+    for select, rescue in ((_NEXT_EXPIRED, 1), (_NEXT_PENDING, 0)):
+        statement = _TAKE.format(next=select, skip_locked=connection.skip_locked)
+        if row := connection.one(statement, token=token, lease=lease, rescue=rescue):
+            connection.execute("UPDATE threads SET status = 'busy' WHERE thread_id = :id", id=row["thread_id"])
+            return row
+    return None
+
+
+def make_way(connection: Connection, thread_id: str, body: RunCreate) -> Cancelled:
+    """Do to the thread's other runs what the new run's strategy asks for."""
+    strategy = body.multitask_strategy or "enqueue"
+    if strategy == "enqueue":
+        return {}
+    others = connection.all(
+        "SELECT run_id FROM runs WHERE thread_id = :id AND status IN ('pending', 'running') ORDER BY run_id",
+        id=thread_id,
+    )
+    if others and strategy == "reject":
+        raise ThreadBusy(
+            "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
+        )
+    action: CancelAction = "rollback" if strategy == "rollback" else "interrupt"
+    return _cancel(connection, [other["run_id"] for other in others], action)
+
+
+_CANCEL_PENDING = {
+    "interrupt": f"""UPDATE runs SET status = 'interrupted', updated_at = now_us()
+        WHERE run_id = :id AND status = 'pending' RETURNING {RUN_COLUMNS}, now_us() AS now""",
+    "rollback": f"""DELETE FROM runs WHERE run_id = :id AND status = 'pending'
+        RETURNING {RUN_COLUMNS}, now_us() AS now""",
+}
+
+
+def _cancel(connection: Connection, run_ids: Sequence[str], action: CancelAction) -> Cancelled:
+    """Cancel those of the runs that have not ended. Their thread's row is taken."""
+    cancelled: Cancelled = {}
+    for run_id in run_ids:
+        if ended := connection.one(_CANCEL_PENDING[action], id=run_id):
+            put_webhook_unstarted(connection, ended, "rollback" if action == "rollback" else "interrupted")
+            cancelled[run_id] = True
+        elif connection.execute(
+            "UPDATE runs SET cancel = :action WHERE run_id = :id AND status = 'running'", id=run_id, action=action
+        ):
+            cancelled[run_id] = False
+    return cancelled
+
+
+def cancel_on_thread(connection: Connection, thread_id: str, run_ids: Sequence[str], action: CancelAction) -> Cancelled:
+    """Cancel those of the thread's runs that have not ended, and leave the thread in the state that this brings."""
+    take_thread_if_there(connection, thread_id)
+    cancelled = _cancel(connection, run_ids, action)
+    if cancelled and not (all(cancelled.values()) and drop_temporary(connection, thread_id)):
+        settle_thread(connection, thread_id, "interrupted" if action == "interrupt" else "idle")
+    return cancelled
+
+
+def insert_pending(
+    connection: Connection, body: RunCreate, assistant: AssistantRef, thread_id: str, temporary: bool, base_url: str
+) -> Run:
+    """The new run, pending. Its thread's row is taken."""
+    kwargs = run_kwargs(body, assistant, temporary)
+    metadata = {**(body.metadata or {}), "graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+    row = connection.one(
+        f"""INSERT INTO runs (run_id, thread_id, assistant_id, assistant_version, graph_id, status, metadata, kwargs,
+            multitask_strategy, temporary, base_url, start_at, created_at, updated_at, attempt, rescues)
+        VALUES (:run_id, :thread_id, :assistant_id, :version, :graph_id, 'pending', :metadata, :kwargs,
+            :strategy, :temporary, :base_url, now_us() + :after, now_us(), now_us(), 0, 0)
+        RETURNING {RUN_COLUMNS}""",
+        run_id=str(uuid7()),
+        thread_id=thread_id,
+        assistant_id=assistant.assistant_id,
+        version=assistant.version,
+        graph_id=assistant.graph_id,
+        metadata=msgspec.json.encode(metadata).decode(),
+        kwargs=msgspec.json.encode(kwargs).decode(),
+        strategy=body.multitask_strategy or "enqueue",
+        temporary=int(temporary),
+        base_url=base_url,
+        after=int((body.after_seconds or 0) * 1_000_000),
+    )
+    assert row is not None
+    merge_metadata(connection, thread_id, {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id})
+    if not body.after_seconds:
+        connection.execute("UPDATE threads SET status = 'busy' WHERE thread_id = :id", id=thread_id)
+    return run_of(row)

@@ -283,11 +283,13 @@ def _serve(config: Config, reload_dirs: list[str] | None = None) -> None:
 
 def _welcome(config: Config) -> str:
     address = f"http://{config.host}:{config.port}"
+    own = [f"{address}/"] if config.http.app else []
+    pages = "\n         ".join([*own, f"{address}/feedback/ui", f"{address}/docs"])
     return f"""
   Agent server on {address}
   Agents: {", ".join(sorted(config.graphs)) or 'none yet; name them under "graphs" in langgraph.json'}
 
-  Open   {address}/docs
+  Open   {pages}
   Paste  curl -N {address}/runs/stream -H 'Content-Type: application/json' -d '{{
            "assistant_id": "agent", "stream_mode": "updates", "feedback_keys": ["user_liked", "user_disliked"],
            "input": {{"messages": [{{"role": "user", "content": "Tell me a joke about databases."}}]}}}}'

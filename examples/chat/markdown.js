@@ -1,0 +1,32 @@
+/** The little Markdown that answers use, as elements: paragraphs, lists, code, emphasis. All else stays text. */
+
+import { element } from "./element.js";
+
+/** The blocks of a text; whatever is in it, none of it becomes markup. */
+export function markdown(text) {
+  return text
+    .split(/^```[^\n]*\n([\s\S]*?)(?:^```[ \t]*$|$(?![\s\S]))/m)
+    .flatMap((part, at) => (at % 2 ? [element("pre", {}, element("code", {}, part))] : blocks(part)));
+}
+
+function blocks(text) {
+  return text.split(/\n{2,}/).filter((block) => block.trim()).map((block) => {
+    const lines = block.trim().split("\n");
+    if (lines.every((line) => /^[-*] /.test(line))) return list("ul", lines, /^[-*] /);
+    if (lines.every((line) => /^\d+[.)] /.test(line))) return list("ol", lines, /^\d+[.)] /);
+    return element("p", {}, ...inline(lines.join("\n")));
+  });
+}
+
+function list(kind, lines, mark) {
+  return element(kind, {}, ...lines.map((line) => element("li", {}, ...inline(line.replace(mark, "")))));
+}
+
+function inline(text) {
+  return text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*|\*[^*\s][^*\n]*\*)/).filter(Boolean).map((part) => {
+    if (/^`.+`$/.test(part)) return element("code", {}, part.slice(1, -1));
+    if (/^\*\*.+\*\*$/.test(part)) return element("strong", {}, part.slice(2, -2));
+    if (/^\*[^*].*\*$/.test(part)) return element("em", {}, part.slice(1, -1));
+    return part;
+  });
+}

@@ -1,0 +1,35 @@
+/** What people said, the newest first, as the server has it. */
+
+import { element } from "./element.js";
+import { ask } from "./server.js";
+
+const LOOK_SECONDS = 4;
+
+/** Keeps `list` and `tally` as the server has them; the function that it gives looks at once. */
+export function watchVotes(list, tally) {
+  const known = new Set();
+  let isFirst = true;
+  async function look() {
+    if (document.hidden) return;
+    const answers = await ask("GET", "/feedback?limit=100&key=user_score").catch(() => undefined);
+    if (!answers) return;
+    const up = answers.filter((one) => one.score > 0.5).length;
+    tally.textContent = answers.length ? `${up} up, ${answers.length - up} down` : "Nobody has said anything yet. A thumb below an answer shows up here.";
+    list.replaceChildren(...answers.slice(0, 12).map((one) => vote(one, !isFirst && !known.has(one.id))));
+    for (const one of answers) known.add(one.id);
+    isFirst = false;
+  }
+  setInterval(look, LOOK_SECONDS * 1000);
+  document.addEventListener("visibilitychange", look);
+  look();
+  return look;
+}
+
+function vote({ score, comment, created_at }, isFresh) {
+  const isUp = score > 0.5;
+  const at = new Date(created_at);
+  const time = element("time", { dateTime: created_at }, at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  const one = element("li", { className: `vote ${isUp ? "up" : "down"}${isFresh ? " fresh" : ""}` }, time, element("b", {}, isUp ? "Thumb up" : "Thumb down"));
+  if (comment) one.append(element("p", {}, comment));
+  return one;
+}

@@ -28,15 +28,24 @@ JOKES = (
     "How many transactions does it take to change a light bulb? Either one, or it was never dark.",
 )
 
+COMMON = {"tell", "joke", "about", "databases", "database", "there", "they", "never", "many", "what"}
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]{4,}", text.lower()))
+
 
 class CannedJokes(GenericFakeChatModel):
-    """Tells the jokes in turn, token by token."""
+    """Tells the joke that has a word of the question in it, or else the next one, token by token."""
 
     messages: Iterator[AIMessage | str] = itertools.cycle(JOKES)
-    token_seconds: float = 0.03
+    token_seconds: float = 0.06
 
-    async def _astream(self, *_question: Any, **_options: Any) -> AsyncIterator[ChatGenerationChunk]:
-        tokens = re.findall(r"\s*\S+", str(next(self.messages)))
+    async def _astream(
+        self, messages: list[BaseMessage], *_more: Any, **_options: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        fitting = [joke for joke in JOKES if words(joke) & words(str(messages[-1].content)) - COMMON]
+        tokens = re.findall(r"\s*\S+", fitting[0] if fitting else str(next(self.messages)))
         for token in tokens[:-1]:
             await asyncio.sleep(self.token_seconds)
             yield ChatGenerationChunk(message=AIMessageChunk(content=token))
@@ -47,7 +56,7 @@ def chat_model() -> BaseChatModel:
     """The model that `AGENT_MODEL` names, or the canned one."""
     name = os.environ.get("AGENT_MODEL")
     if not name:
-        return CannedJokes(token_seconds=float(os.environ.get("AGENT_TOKEN_SECONDS", "0.03")))
+        return CannedJokes(token_seconds=float(os.environ.get("AGENT_TOKEN_SECONDS", "0.06")))
     try:
         from langchain.chat_models import init_chat_model
     except ModuleNotFoundError:

@@ -50,15 +50,11 @@ export function cancel(threadId, runId) {
   return ask("POST", `/threads/${threadId}/runs/${runId}/cancel?action=interrupt`);
 }
 
-/** Deletes a conversation, and whatever works on it. */
+/** Deletes a conversation, and ends whatever works on it. */
 export async function remove(threadId) {
-  await ask("POST", "/runs/cancel?action=interrupt", { thread_id: threadId, status: "all" }).catch(() => {});
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return await ask("DELETE", `/threads/${threadId}`);
-    } catch (error) {
-      if (tries === 5) throw error; // a run takes a moment to end
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  }
+  const runs = await ask("GET", `/threads/${threadId}/runs?limit=100`);
+  const working = runs.filter(({ status }) => status === "pending" || status === "running");
+  const ended = working.map(({ run_id }) => ask("POST", `/threads/${threadId}/runs/${run_id}/cancel?action=interrupt&wait=true`));
+  await Promise.allSettled(ended);
+  await ask("DELETE", `/threads/${threadId}`);
 }

@@ -123,6 +123,7 @@ export class Turn {
     if (there) return;
     buttons.setAttribute("reasons", REASONS);
     buttons.addEventListener("feedback-success", () => this.onVote());
+    buttons.addEventListener("click", () => requestAnimationFrame(() => buttons.scrollIntoView({ block: "nearest" })));
     buttons.addEventListener("feedback-error", ({ detail }) => {
       if (detail.error.code === "token_expired") this.#bindAfresh();
     });

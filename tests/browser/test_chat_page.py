@@ -1,0 +1,259 @@
+"""The chat page of the example in Chromium: from the token stream to the answer that is kept, over every trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.axe import check_accessible
+from tests.browser.conftest import Visit, eventually
+from tests.clients.cutting_proxy import CuttingProxy
+from tests.clients.server_process import EXAMPLE, ServerProcess
+
+JOKE = "Why do indexes never get lost? They always know which page they are on."
+ASK = "Where do indexes go?"
+READ = ("/stream net::ERR_ABORTED",)
+"""The client lets go of a stream whose end it has read, which the browser counts as a failed request."""
+LOST = ("net::ERR", "Failed to load resource", "/stream")
+THUMBS = "feedback-buttons"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    server = ServerProcess(EXAMPLE, tmp_path, AGENT_TOKEN_SECONDS="0.1")
+    server.start()
+    yield server
+    server.reap()
+
+
+def ask(page: Page, question: str) -> None:
+    page.get_by_label("Your question").fill(question)
+    page.keyboard.press("Enter")
+
+
+def thumb(page: Page, name: str, nth: int = 0) -> Any:
+    return page.locator(THUMBS).nth(nth).get_by_role("button", name=name)
+
+
+def kept(server: ServerProcess) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = httpx.get(f"{server.url}/api/v1/feedback", params={"key": "user_score"}).json()
+    return rows
+
+
+def streaming(page: Page) -> None:
+    """Wait until some of the answer is there, and more is to come."""
+    expect(page.locator(".turn.streaming .answer")).to_contain_text("Why do")
+
+
+def test_vote_goes_from_the_token_stream_to_the_store_and_back_after_a_reload(
+    server: ServerProcess, visit: Visit
+) -> None:
+    with visit(server.url, script=True, width=1280, complaints=READ) as page:
+        page.get_by_role("button", name="What do indexes never do?").click()
+        streaming(page)
+        expect(page.locator(".answer")).to_have_text(JOKE)
+        expect(page.locator("#said")).to_have_text(f"The agent says: {JOKE}")
+        expect(page.get_by_label("Your question")).to_be_focused()
+        thumb(page, "Good answer").click()
+        expect(page.locator("#votes")).to_contain_text("Thumb up")
+        assert [row["score"] for row in eventually(lambda: kept(server))] == [1]
+
+        page.reload()
+        expect(page.locator(".answer")).to_have_text(JOKE)
+        expect(thumb(page, "Good answer")).to_have_attribute("aria-pressed", "true")
+        thumb(page, "Bad answer").click()  # a change of mind, and why
+        page.locator(THUMBS).get_by_role("textbox").fill("Heard it <b>before</b>")
+        page.locator(THUMBS).get_by_role("button", name="Send").click()
+        expect(page.locator("#votes .vote")).to_have_count(1)
+        expect(page.locator("#votes")).to_contain_text("Heard it <b>before</b>")
+        [row] = kept(server)
+        assert (row["score"], row["comment"]) == (0, "Heard it <b>before</b>")
+
+        thumb(page, "Bad answer").click()  # and taken back
+        eventually(lambda: not kept(server))
+        expect(page.locator("#tally")).to_contain_text("Nobody has said anything yet")
+
+
+def test_conversations_are_listed_switched_between_and_deleted(server: ServerProcess, visit: Visit) -> None:
+    with visit(server.url, script=True, width=1280, complaints=READ) as page:
+        ask(page, ASK)
+        page.locator(THUMBS).wait_for()
+        page.get_by_role("button", name="New conversation").click()
+        expect(page.get_by_text("Ask, watch it answer")).to_be_visible()
+        ask(page, "Who keeps the foreign key?")
+        expect(page.locator(".answer")).to_contain_text("lonely")
+        page.locator(THUMBS).wait_for()
+        expect(page.locator("#list .open")).to_have_count(2)
+        page.locator("#list").get_by_role("button", name=ASK, exact=True).click()
+        expect(page.locator(".answer")).to_have_text(JOKE)
+        expect(page.get_by_role("heading", level=1)).to_have_text(ASK)
+        ask(page, ASK)
+        expect(page.locator(".turn.streaming")).to_have_count(1)
+        page.get_by_role("button", name=f"Delete the conversation {ASK}").click()
+        expect(page.locator("#list .open")).to_have_count(1)
+        expect(page.locator(".turn")).to_have_count(0)
+
+
+@contextmanager
+def cutting(server: ServerProcess, cuts: list[bytes]) -> Iterator[CuttingProxy]:
+    """A proxy of the server in a thread of its own."""
+    ready: Future[tuple[CuttingProxy, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        over = asyncio.Event()
+        async with CuttingProxy(server.port, cuts).listening() as proxy:
+            ready.set_result((proxy, asyncio.get_running_loop(), over))
+            await over.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    proxy, loop, over = ready.result(10)
+    yield proxy
+    loop.call_soon_threadsafe(over.set)
+    thread.join(10)
+
+
+SEEN = """() => {
+  window.seen = [];
+  new MutationObserver(() => {
+    const text = document.querySelector(".answer")?.textContent ?? "";
+    if (text !== seen.at(-1)) seen.push(text);
+  }).observe(document.getElementById("turns"), { childList: true, subtree: true, characterData: true });
+}"""
+
+
+def test_lost_connections_lose_and_double_no_token(server: ServerProcess, visit: Visit) -> None:
+    cuts = [b" indexes", b" They"]
+    with cutting(server, cuts) as proxy, visit(proxy.url, script=True, complaints=LOST) as page:
+        page.evaluate(SEEN)
+        ask(page, ASK)
+        page.locator(THUMBS).wait_for()
+        assert cuts == []
+        seen = [text for text in page.evaluate("seen") if text]
+        assert seen[-1] == JOKE
+        assert all(JOKE.startswith(text) for text in seen)
+        assert [len(text) for text in seen] == sorted({len(text) for text in seen})
+
+
+def test_reload_in_the_middle_of_an_answer_goes_on_with_it(server: ServerProcess, visit: Visit) -> None:
+    with visit(server.url, script=True, complaints=LOST) as page:
+        ask(page, ASK)
+        streaming(page)
+        page.reload()
+        expect(page.locator(".answer")).to_have_text(JOKE)
+        page.locator(THUMBS).wait_for()
+        expect(page.locator(".turn")).to_have_count(1)
+
+
+def test_restart_of_the_server_in_the_middle_of_an_answer_is_survived(server: ServerProcess, visit: Visit) -> None:
+    with visit(server.url, script=True, complaints=(*LOST, server.url)) as page:
+        ask(page, ASK)
+        streaming(page)
+        server.stop()
+        server.start()
+        expect(page.locator(".answer")).to_have_text(JOKE, timeout=30_000)
+        page.locator(THUMBS).wait_for()
+        thumb(page, "Good answer").click()
+        assert [row["score"] for row in eventually(lambda: kept(server))] == [1]
+
+
+def test_answer_is_stopped_and_what_was_said_of_it_stays(server: ServerProcess, visit: Visit) -> None:
+    with visit(server.url, script=True, complaints=READ) as page:
+        ask(page, ASK)
+        streaming(page)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator(".state")).to_have_text("You stopped this answer.")
+        expect(page.get_by_role("button", name="Send", exact=True)).to_be_visible()
+        page.reload()
+        expect(page.locator(".state")).to_have_text("You stopped this answer.")
+
+
+def test_server_that_is_away_is_told_of_in_words(server: ServerProcess, visit: Visit) -> None:
+    with visit(server.url, script=True, complaints=(*LOST, server.url)) as page:
+        server.stop()
+        ask(page, ASK)
+        expect(page.get_by_role("alert")).to_have_text("The server could not be reached. Is it running?")
+        expect(page.get_by_label("Your question")).to_have_value(ASK)
+
+
+def test_everything_is_done_by_keyboard(server: ServerProcess, visit: Visit) -> None:
+    with visit(server.url, script=True, complaints=READ) as page:
+        expect(page.get_by_label("Your question")).to_be_focused()
+        page.keyboard.type(ASK)
+        page.keyboard.press("Enter")
+        page.locator(THUMBS).wait_for()
+        for _ in range(6):
+            page.keyboard.press("Shift+Tab")
+            if page.evaluate("document.activeElement.tagName") == "FEEDBACK-BUTTONS":
+                break
+        page.keyboard.press("Enter")
+        assert eventually(lambda: kept(server))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_axe_finds_nothing_serious_and_nothing_runs_over(
+    server: ServerProcess, visit: Visit, scheme: str, width: int
+) -> None:
+    with visit(
+        server.url, script=True, width=width, complaints=READ, color_scheme=scheme, reduced_motion="reduce"
+    ) as page:
+        check_accessible(page)
+        ask(page, ASK)
+        page.locator(THUMBS).wait_for()
+        thumb(page, "Bad answer").click()
+        page.locator(THUMBS).get_by_role("textbox").wait_for()
+        check_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if width == 375:
+            page.get_by_role("button", name="Conversations").click()
+            expect(page.get_by_role("button", name=ASK, exact=True)).to_be_visible()
+            check_accessible(page)
+
+
+MARKDOWN = """async (text) => {
+  const { markdown } = await import("/chat/markdown.js");
+  const box = document.createElement("div");
+  box.append(...markdown(text));
+  return box.innerHTML;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("<img src=x onerror=alert(1)>", "<p>&lt;img src=x onerror=alert(1)&gt;</p>"),
+        ("a **b** `c<d>` *e*", "<p>a <strong>b</strong> <code>c&lt;d&gt;</code> <em>e</em></p>"),
+        ("x\n\n- a\n- b", "<p>x</p><ul><li>a</li><li>b</li></ul>"),
+        ("```sql\nSELECT '<b>'\n```\nafter", "<pre><code>SELECT '&lt;b&gt;'\n</code></pre><p>after</p>"),
+        ("```\nnot closed", "<pre><code>not closed</code></pre>"),
+        ("2 * 3 * 4", "<p>2 * 3 * 4</p>"),
+    ],
+)
+def test_markdown_becomes_elements_and_never_markup(example_page: Page, text: str, html: str) -> None:
+    assert example_page.evaluate(MARKDOWN, text) == html
+
+
+@pytest.fixture
+def example_page(server: ServerProcess, visit: Visit) -> Iterator[Page]:
+    with visit(server.url, script=True, complaints=READ) as page:
+        yield page
+
+
+def test_page_may_load_from_here_alone(server: ServerProcess) -> None:
+    page = httpx.get(server.url)
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"https?://(?!www\.w3\.org)", page.text)
+    assert httpx.get(f"{server.url}/chat/nothing.js").status_code == 404

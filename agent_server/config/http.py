@@ -1,4 +1,4 @@
-"""`http` of `langgraph.json`: an app beside ours, routes left out, CORS, a prefix, headers for graphs.
+"""`http` of `langgraph.json`: an app before ours, routes left out, CORS, a prefix.
 
 Source: `HttpConfig` and `CorsConfig` in `langgraph_cli.schemas` 0.4, and `langgraph_api` 0.16.7 at work.
 """
@@ -10,10 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from agent_server.config.checks import boolean, section, strings, variable, whole
-from agent_server.config.values import ConfigError, CorsRules, HeaderRules, Http, RouteGroup
+from agent_server.config.values import ConfigError, CorsRules, Http, RouteGroup
 
-NEVER_IN_CONFIG = ("x-api-key", "x-tenant-id", "x-service-key", "authorization", "cookie")
-"""Headers that no graph finds in its config, whatever is included: they hold secrets, and configs are kept."""
 _EXAMPLE = '{"app": "./web.py:app"}'
 
 
@@ -29,7 +27,6 @@ def http_settings(value: Any, where: str) -> dict[str, Any]:
         disabled=frozenset(group for group in groups if is_disabled(group, given, where)),
         mount_prefix=_prefix(given.get("mount_prefix") or "", f"{where}.mount_prefix"),
         cors=CorsRules(**_read(cors, _CORS, f"{where}.cors")),
-        headers=_headers(given.get("configurable_headers"), f"{where}.configurable_headers"),
     )
     return {"http": http, **_origins(cors, f"{where}.cors.allow_origins")}
 
@@ -59,15 +56,6 @@ def _pattern(value: Any, where: str) -> str:
         return str(value)
     except (re.error, TypeError) as error:
         raise ConfigError(f"{where} is {value!r}, which is no regular expression ({error})") from None
-
-
-def _headers(value: Any, where: str) -> HeaderRules:
-    given = section(value, where, '{"includes": ["x-user-id"]}')
-    named = {
-        kind: strings(given.get(kind) or given.get(kind.removesuffix("s")) or [], f"{where}.{kind}")
-        for kind in ("includes", "excludes")
-    }
-    return HeaderRules(**{kind: tuple(name.lower() for name in names) for kind, names in named.items()})
 
 
 def _read(given: dict[str, Any], readers: Mapping[str, tuple[str, Callable[[Any, str], Any]]], where: str) -> Any:

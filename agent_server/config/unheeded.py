@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 _HTTP = {
-    "app", "cors", "configurable_headers", "mount_prefix", "enable_custom_route_auth", "disable_assistants",
+    "app", "cors", "mount_prefix", "enable_custom_route_auth", "disable_assistants",
     "disable_threads", "disable_runs", "disable_store", "disable_meta", "disable_webhooks", "disable_mcp",
     "disable_a2a", "disable_ui",
 }  # fmt: skip
 """What is heeded; there is no MCP, A2A or Studio page that could be there in spite of being disabled."""
 _REASONS = {
+    "http.configurable_headers": "no header reaches a graph; send what it needs in the run's config or context",
     "http.logging_headers": "no header is logged here",
     "http.middleware_order": "the app's middleware comes before ours",
     "checkpointer.serde": "checkpoints are read and written as LangGraph does by default",

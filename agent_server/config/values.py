@@ -78,16 +78,6 @@ class CorsRules:
 
 
 @dataclass(frozen=True)
-class HeaderRules:
-    """`http.configurable_headers`: which headers of a request that starts a run its graph finds in its config."""
-
-    includes: tuple[str, ...] = ()
-    """Names in lower case; `*` stands for any characters."""
-    excludes: tuple[str, ...] = ()
-    """Those that are left out though they are included."""
-
-
-@dataclass(frozen=True)
 class Http:
     """`http` of `langgraph.json`, but for `cors.allow_origins`."""
 
@@ -98,4 +88,3 @@ class Http:
     mount_prefix: str = ""
     """What every path begins with, such as `/agents`; nothing, or a path without a slash at its end."""
     cors: CorsRules = field(default_factory=CorsRules)
-    headers: HeaderRules = field(default_factory=HeaderRules)

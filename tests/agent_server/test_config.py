@@ -15,7 +15,6 @@ from agent_server.config import (
     ConfigError,
     CorsRules,
     Graph,
-    HeaderRules,
     Http,
     ThreadTtlDefaults,
 )
@@ -133,7 +132,6 @@ def test_wrong_database_url_is_refused_without_its_password() -> None:
         ({"http": {"disable_runs": "true"}}, "http.disable_runs is 'true'; it must be true or false"),
         ({"http": {"disable_webhooks": 1}}, "http.disable_webhooks is 1; it must be true or false"),
         ({"http": {"enable_custom_route_auth": True}}, "http.enable_custom_route_auth is not done here"),
-        ({"http": {"configurable_headers": {"includes": "x-a"}}}, "http.configurable_headers.includes"),
         ({"checkpointer": {"path": "./mine.py:saver"}}, "checkpointer.path names a checkpointer"),
         ({"checkpointer": {"ttl": {"default_ttl": 0}}}, "checkpointer.ttl.default_ttl is 0"),
         (
@@ -159,7 +157,6 @@ def test_what_the_file_says_of_http_and_threads_is_read(write: Any) -> None:
         "disable_runs": False,
         "disable_webhooks": True,
         "cors": {"allow_origin_regex": "https://.*", "allow_methods": ["GET"], "max_age": 0},
-        "configurable_headers": {"includes": ["X-User-*"], "excludes": None},
     }
     ttl = {"strategy": "keep_latest", "default_ttl": 60, "sweep_interval_minutes": None, "sweep_limit": 7}
     config = Config.load(write({"http": http, "checkpointer": {"ttl": ttl}}), {})
@@ -168,7 +165,6 @@ def test_what_the_file_says_of_http_and_threads_is_read(write: Any) -> None:
         disabled=frozenset({"store", "meta"}),
         mount_prefix="/agents",
         cors=CorsRules(origin_pattern="https://.*", methods=("GET",), max_age=0),
-        headers=HeaderRules(includes=("x-user-*",)),
     )
     assert config.cors_origins == ()
     assert config.webhooks.disabled
@@ -177,9 +173,16 @@ def test_what_the_file_says_of_http_and_threads_is_read(write: Any) -> None:
 
 
 def test_what_makes_no_difference_is_said(write: Any) -> None:
-    http = {"logging_headers": {"includes": ["a"]}, "disable_mcp": True, "something_new": 1}
+    http = {
+        "configurable_headers": {"includes": ["x-a"]},
+        "logging_headers": {"includes": ["a"]},
+        "disable_mcp": True,
+        "something_new": 1,
+    }
     config = Config.load(write({"http": http, "ui": {"a": "./a.tsx"}, "checkpointer": {"serde": {}}}), {})
     assert config.unheeded == (
+        "http.configurable_headers has no effect: no header reaches a graph; send what it needs in the run's config or "
+        "context",
         "http.logging_headers has no effect: no header is logged here",
         "ui has no effect: no components are served",
         "http.something_new has no effect: this server does not know it",

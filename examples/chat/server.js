@@ -36,12 +36,10 @@ export function begin(title) {
   return ask("POST", "/threads", { metadata: { ...APP, title } });
 }
 
-/** Its runs, the oldest first, and its messages. */
+/** Its runs, the oldest first, and its messages: read after the runs, so that what has ended has its answer there. */
 export async function contents(threadId) {
-  const [runs, state] = await Promise.all([
-    ask("GET", `/threads/${threadId}/runs?limit=100`),
-    ask("GET", `/threads/${threadId}/state`),
-  ]);
+  const runs = await ask("GET", `/threads/${threadId}/runs?limit=100`);
+  const state = await ask("GET", `/threads/${threadId}/state`);
   return { runs: runs.reverse(), messages: state.values?.messages ?? [] };
 }
 

@@ -19,6 +19,7 @@ export class Turn {
   #answer = element("div", { className: "answer" });
   #state = element("p", { className: "state", hidden: true });
   #reading = new AbortController();
+  #isStopped = false;
 
   /** `onVote` is told of every vote that was kept. */
   constructor(threadId, question, onVote) {
@@ -60,8 +61,9 @@ export class Turn {
     await this.#bindAfresh();
   }
 
-  /** Ends the run. */
+  /** Ends the run; one that is not known yet, as soon as it is. */
   async stop() {
+    this.#isStopped = true;
     if (this.runId) await cancel(this.threadId, this.runId);
     this.#say(WORDS.interrupted);
   }
@@ -93,6 +95,7 @@ export class Turn {
   #take({ event, data }) {
     if (event === "metadata") {
       this.runId = data.run_id;
+      if (this.#isStopped) cancel(this.threadId, this.runId).catch((error) => this.#say(error.message, true));
       if (data.attempt > 1) this.#write(""); // another process took the run up, and begins its answer anew
     } else if (event === "messages") {
       if (data[0].type === "AIMessageChunk") this.#write(this.#text + data[0].content);

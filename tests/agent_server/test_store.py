@@ -340,7 +340,7 @@ async def test_a_server_without_langgraph_says_what_the_store_needs() -> None:
         ("never", "store.ttl is 'never'"),
         ({"default_ttl": 0}, "default_ttl is 0"),
         ({"refresh_on_read": 1}, "refresh_on_read is 1"),
-        ({"sweep_interval_minutes": None}, "sweep_interval_minutes is None"),
+        ({"sweep_interval_minutes": 0}, "sweep_interval_minutes is 0"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, ttl: Any, says: str) -> None:

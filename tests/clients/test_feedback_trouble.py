@@ -50,7 +50,7 @@ async def be_quick() -> None:
 
 @asynccontextmanager
 async def serving(feedback: FeedbackUrls, directory: Path) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    config = Config(directory, data_dir=directory / "data", mint_timeout=0.2)
+    config = Config(directory, data_dir=directory / "data", mint_timeout=0.2, allow_anyone=True)
     agents = {"steps": steps, "asking": asking, "failing": failing}
     async with AsyncTestClient(create_app(config, agents=agents, feedback=feedback)) as client:
         yield client
@@ -104,7 +104,9 @@ async def test_joining_a_run_later_does_not_fail_on_the_feedback_store(
 ) -> None:
     """A run whose events are no longer kept is answered from its row, with fresh URLs where there are any."""
     with capture_logs():
-        config = Config(tmp_path, data_dir=tmp_path / "data", mint_timeout=0.2, keep_stream_seconds=0.05)
+        config = Config(
+            tmp_path, data_dir=tmp_path / "data", mint_timeout=0.2, keep_stream_seconds=0.05, allow_anyone=True
+        )
         app = create_app(config, agents={"steps": steps}, feedback=Store(trouble))
         async with asyncio.timeout(30), AsyncTestClient(app) as client:
             thread_id = (await client.post("/threads", json={})).json()["thread_id"]

@@ -43,10 +43,11 @@ class CuttingProxy:
         seen = b""
         with suppress(OSError):
             while data := await from_server.read(65536):
-                start = max(0, len(seen) - 100)
+                before = len(seen)
                 seen += data
-                mark = self.cuts[0] if self.cuts and b"text/event-stream" in seen else None
-                if mark is not None and (found := seen.find(mark, start)) >= 0:
+                stream = seen.rfind(b"text/event-stream")  # what came before on a kept connection is no part of it
+                mark = self.cuts[0] if self.cuts and stream >= 0 else None
+                if mark is not None and (found := seen.find(mark, max(stream, before - 100))) >= 0:
                     self.cuts.pop(0)
                     writer.write(data[: max(0, len(data) - (len(seen) - found - len(mark)))])
                     await writer.drain()

@@ -6,7 +6,6 @@ path the app has with other methods only is ours, and the app's middleware sees 
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -20,6 +19,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from agent_server.config import Config, ConfigError
 from agent_server.imports import import_from, load_variable
 from agent_server.lifespan import lifespan_of
+from agent_server.refusal import refuse
 
 log = structlog.get_logger("agent_server")
 
@@ -112,7 +112,7 @@ async def _answered(app: Any, scope: Any, receive: Any, send: Any) -> None:
         log.error("http_app_failed", method=scope.get("method"), path=scope["path"], exc_info=error)
         if begun or scope["type"] != "http":
             raise
-        await _refuse(noting)
+        await refuse(noting, 500, "Internal Server Error. The server's log has the details")
 
 
 async def _first_theirs(theirs: Any, ours: Any, scope: Any, receive: Any, send: Any) -> None:
@@ -151,10 +151,3 @@ async def _then_ours(ours: Any, scope: Any, receive: Any, send: Any, theirs: lis
     await ours(scope, receive, choosing)
     for message in theirs if is_nowhere else ():
         await send(message)
-
-
-async def _refuse(send: Any) -> None:
-    body = json.dumps({"detail": "Internal Server Error. The server's log has the details"}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from litestar.types import ASGIApp, Receive, Scope, Send
+
+from agent_server.refusal import refuse
 
 WITHOUT = ("/", "/ok")
 
@@ -21,13 +20,6 @@ def below(prefix: str, app: ASGIApp, healthy: ASGIApp) -> ASGIApp:
         elif path in WITHOUT:
             await healthy(scope, receive, send)
         else:
-            await _not_found(prefix, send)
+            await refuse(send, 404, f"Not Found. All paths of this server begin with {prefix}")
 
     return mounted
-
-
-async def _not_found(prefix: str, send: Any) -> None:
-    body = json.dumps({"detail": f"Not Found. All paths of this server begin with {prefix}"}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 404, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -13,9 +13,9 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from agent_server.__main__ import build
 from agent_server.access.api_keys import ApiKeys
 from agent_server.api_key import SCOPES, Scope
+from agent_server.composition import build
 from agent_server.config import Config
 from agent_server.database import open_database
 

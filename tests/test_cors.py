@@ -11,7 +11,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from agent_server.__main__ import build
+from agent_server.composition import build
 from agent_server.config import Config, CorsRules, Http
 
 App = AsyncTestClient[Litestar]

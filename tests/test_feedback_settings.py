@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 from litestar import Litestar
 
-from agent_server.__main__ import build, main
+from agent_server.__main__ import main
+from agent_server.composition import build
 from agent_server.config import Config, ConfigError
 from feedback import FeedbackPlugin
 from tests.feedback.answers import keep

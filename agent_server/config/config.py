@@ -10,7 +10,7 @@ from typing import Any, Literal
 from agent_server.api_key import GivenKey
 from agent_server.config.auth import AuthSettings
 from agent_server.config.file import from_file
-from agent_server.config.values import ConfigError, Graph, Http, StoreIndex, StoreTtl, ThreadTtlDefaults
+from agent_server.config.values import ConfigError, Graph, Http, LinkMode, StoreIndex, StoreTtl, ThreadTtlDefaults
 from agent_server.config.variables import VARIABLES
 from agent_server.webhook_policy import WebhookPolicy
 
@@ -49,9 +49,8 @@ class Config:
     """Whether the feedback URLs also come as a `custom` event, for clients that pass only those on."""
     feedback_expiry: float = 3 * 3600.0
     """How long feedback URLs take answers, in seconds."""
-    feedback_links: Literal["confirm", "auto", "direct"] = "auto"
-    """Whether following a feedback link is an answer: never; unless the follower takes HTML; always."""
-    feedback_key_links: tuple[tuple[str, str], ...] = ()
+    feedback_links: LinkMode = "auto"
+    feedback_key_links: tuple[tuple[str, LinkMode], ...] = ()
     """The same for single feedback keys."""
     feedback_redirects: tuple[str, ...] = ()
     """Origins that a feedback page may lead on to."""

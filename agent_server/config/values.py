@@ -56,6 +56,8 @@ class ThreadTtlDefaults:
     """How many are dealt with at once; while there are more, the next look follows without a pause."""
 
 
+LinkMode = Literal["confirm", "auto", "direct"]
+"""Whether following a feedback link is an answer: never; unless the follower takes HTML; always."""
 RouteGroup = Literal["assistants", "threads", "runs", "store", "meta"]
 
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from agent_server.api_key import GivenKey, given_keys
-from agent_server.config.values import ConfigError
+from agent_server.config.values import ConfigError, LinkMode
 
 
 def _text(value: str, _name: str) -> str:
@@ -87,7 +87,7 @@ def _rate(value: str, name: str) -> str:
     return text
 
 
-def _link_modes(value: str, name: str) -> tuple[tuple[str, str], ...]:
+def _link_modes(value: str, name: str) -> tuple[tuple[str, LinkMode], ...]:
     """`key=mode` pairs."""
     modes = []
     for one in _list(value, name):
@@ -96,7 +96,7 @@ def _link_modes(value: str, name: str) -> tuple[tuple[str, str], ...]:
             raise ConfigError(
                 f"{name} has {one!r}; it must be a feedback key and one of confirm, auto and direct: nps=auto"
             )
-        modes.append((key, mode))
+        modes.append((key, LINK_MODES[mode]))
     return tuple(modes)
 
 
@@ -119,7 +119,7 @@ def _one_of(*choices: str) -> Callable[[str, str], str]:
     return read
 
 
-LINK_MODES = ("confirm", "auto", "direct")
+LINK_MODES: Mapping[str, LinkMode] = {mode: mode for mode in get_args(LinkMode)}
 
 VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_DATA_DIR": ("data_dir", _path, "directory of the SQLite files"),

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from litestar import Litestar
 
-from agent_server.__main__ import build
+from agent_server.composition import build
 from agent_server.config import Config
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, RunFacts

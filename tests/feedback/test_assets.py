@@ -9,7 +9,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from agent_server.__main__ import build
+from agent_server.composition import build
 from agent_server.config import Config
 from agent_server.database import open_database
 from feedback import FeedbackPlugin

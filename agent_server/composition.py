@@ -1,0 +1,168 @@
+"""The composition root: the one place where the agent server and the feedback module are handed each other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import msgspec
+from litestar import Litestar
+
+import agent_server.errors
+from agent_server.app import AgentServerPlugin, create_app
+from agent_server.assistants.assistants import Assistants
+from agent_server.broker import MemoryBroker
+from agent_server.config import Config, ConfigError
+from agent_server.database import open_database
+from agent_server.errors import Invalid, NotFound
+from agent_server.runs.records import Record
+from agent_server.runs.runs import Runs
+from feedback import (
+    AlertRule,
+    Endpoint,
+    FeedbackPlugin,
+    Limits,
+    Links,
+    RateLimit,
+    RunFacts,
+    RunLookup,
+    RunsLookup,
+    Webhook,
+    alert_rules,
+)
+from feedback.api_keys import Checker, Connection, Scope
+from feedback.errors import Forbidden, Unauthorized
+
+
+def build(config: Config) -> Litestar:
+    """The agent server with the feedback module beside it."""
+
+    async def check(connection: Connection, scope: Scope) -> bool:
+        try:
+            return await server.door.check(connection, scope)
+        except agent_server.errors.Unauthorized as error:  # in feedback's words, which each of its dialects can tell
+            raise Unauthorized(str(error)) from None
+        except agent_server.errors.Forbidden as error:
+            raise Forbidden(str(error)) from None
+
+    feedback = feedback_of(config, check)
+    built = create_app(
+        config, feedback=feedback, info=feedback.client_info, metrics=[feedback.metrics_text], plugins=[feedback]
+    )
+    server = built.plugins.get(AgentServerPlugin)
+    feedback.runs.lookup = run_lookup(server.run_record)
+    feedback.runs.lookup_many = runs_lookup(server.run_records)
+    return built
+
+
+def feedback_of(config: Config, api_keys: Checker | Collection[str] = ()) -> FeedbackPlugin:
+    """The feedback module, set up as the configuration says."""
+    return FeedbackPlugin(
+        open_database(config.database_url or f"sqlite:///{config.data_dir / 'feedback.db'}"),
+        public_url=config.public_url,
+        trust_forwarded=config.trust_forwarded,
+        default_expiry=timedelta(seconds=config.feedback_expiry),
+        secret=config.feedback_secret,
+        run_token_expiry=timedelta(seconds=config.feedback_run_token_expiry),
+        links=Links(config.feedback_links, dict(config.feedback_key_links), config.feedback_redirects),
+        limits=limits(config),
+        webhooks=endpoints(config),
+        alerts=rules(config),
+        api_keys=api_keys,
+        serve_root_info=False,
+        serve_metrics=False,
+    )
+
+
+def limits(config: Config) -> Limits:
+    """How often anybody may answer and mint."""
+    return Limits(
+        token=rate(config.feedback_token_limit),
+        address=rate(config.feedback_address_limit),
+        proxies=config.feedback_proxies,
+        minting=rate(config.feedback_mint_limit),
+    )
+
+
+def rate(text: str) -> RateLimit | None:
+    """What `300/60` says; nothing for `off`."""
+    requests, _, seconds = text.partition("/")
+    return None if text == "off" else RateLimit(int(requests), float(seconds))
+
+
+def rules(config: Config) -> list[AlertRule]:
+    """The alert rules. Errors: `ConfigError`."""
+    try:
+        return alert_rules(config.feedback_alerts)
+    except ValueError as error:
+        raise ConfigError(f"AGENT_SERVER_FEEDBACK_ALERTS: {error}") from None
+
+
+def endpoints(config: Config) -> list[Endpoint]:
+    """Who is told of answers. Errors: `ConfigError`, also where OpenTelemetry is not installed."""
+    webhooks: list[Endpoint] = [Webhook(url, config.feedback_webhook_secret or "") for url in config.feedback_webhooks]
+    if not config.feedback_otel:
+        return webhooks
+    try:
+        from feedback.evaluations import Evaluations
+    except ImportError:
+        raise ConfigError("AGENT_SERVER_FEEDBACK_OTEL needs OpenTelemetry: pip install 'agent-server[otel]'") from None
+    return [*webhooks, Evaluations(config.feedback_otel_comments)]
+
+
+def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:
+    """What the agent server knows of a run, in the words of the feedback module."""
+
+    async def look_up(run_id: str) -> RunFacts | None:
+        if (record := await get(run_id)) is None:
+            return None
+        return _facts(record)
+
+    return look_up
+
+
+def runs_lookup(get_many: Callable[[Sequence[str]], Awaitable[list[Record]]]) -> RunsLookup:
+    """The same of many runs at once."""
+
+    async def look_up(run_ids: Sequence[str]) -> dict[str, RunFacts]:
+        return {record.run.run_id: _facts(record) for record in await get_many(run_ids)}
+
+    return look_up
+
+
+def _facts(record: Record) -> RunFacts:
+    return RunFacts(
+        run_id=record.run.run_id,
+        thread_id=record.run.thread_id,
+        assistant_id=record.run.assistant_id,
+        assistant_version=record.assistant_version,
+        input=msgspec.json.decode(record.kwargs.input),
+        output=msgspec.json.decode(record.output) if record.output else None,
+        trace_parent=_trace_parent(record),
+        assistant_name=record.graph_id,
+    )
+
+
+def _trace_parent(record: Record) -> str | None:
+    parent = msgspec.json.decode(record.run.metadata).get("traceparent")
+    return parent if isinstance(parent, str) else None
+
+
+@asynccontextmanager
+async def feedback_without_server(config: Config) -> AsyncIterator[FeedbackPlugin]:
+    """The feedback module alone, on the databases of servers, also while these run."""
+    feedback = feedback_of(config)
+    runs_database = open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}")
+    runs = Runs(runs_database, MemoryBroker(), Assistants(runs_database))
+
+    async def get(run_id: str) -> Record | None:
+        try:
+            return await runs.get(run_id)
+        except (NotFound, Invalid):
+            return None
+
+    feedback.runs.lookup, feedback.runs.lookup_many = run_lookup(get), runs_lookup(runs.get_many)
+    async with runs_database, feedback.opened():
+        await runs_database.migrate("agent_server")
+        yield feedback

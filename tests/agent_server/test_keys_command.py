@@ -57,9 +57,7 @@ def test_key_is_made_shown_once_listed_and_revoked(folder: Path, where: str, req
 
 
 def test_key_that_is_made_and_revoked_while_a_server_runs_counts_there(folder: Path, tmp_path: Path) -> None:
-    server = ServerProcess(folder / "langgraph.json", tmp_path / "server")
-    server.start()
-    try:
+    with ServerProcess(folder / "langgraph.json", tmp_path / "server") as server:
         assert httpx.post(f"{server.url}/threads", json={}).status_code == 200
         key = said(folder, "keys", "--data-dir", str(server.data_dir), "create", "web")["key"]
         until(server, {}, 401)
@@ -67,8 +65,6 @@ def test_key_that_is_made_and_revoked_while_a_server_runs_counts_there(folder: P
         assert run(folder, "keys", "--data-dir", str(server.data_dir), "revoke", "web").returncode == 0
         until(server, {"x-api-key": key}, 401)
         assert key not in server.log()
-    finally:
-        server.reap()
 
 
 def until(server: ServerProcess, headers: dict[str, str], status: int) -> None:
@@ -98,13 +94,11 @@ def test_server_does_not_start_on_a_network_without_keys(folder: Path, host: str
 def test_server_starts_on_a_network_with_keys_or_where_anyone_may(
     folder: Path, tmp_path: Path, environ: dict[str, str], status: int
 ) -> None:
-    server = ServerProcess(folder / "langgraph.json", tmp_path / "server", AGENT_SERVER_HOST="0.0.0.0", **environ)
-    server.start()
-    try:
+    with ServerProcess(
+        folder / "langgraph.json", tmp_path / "server", AGENT_SERVER_HOST="0.0.0.0", **environ
+    ) as server:
         asked = {"Host": "agents.example"}
         assert httpx.post(f"{server.url}/threads", json={}, headers=asked).status_code == status
         asked["Authorization"] = "Bearer a-key-of-sixteen-or-more"
         assert httpx.post(f"{server.url}/threads", json={}, headers=asked).status_code == 200
         assert "a-key-of-sixteen" not in server.log()
-    finally:
-        server.reap()

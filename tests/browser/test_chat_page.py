@@ -30,10 +30,8 @@ THUMBS = "feedback-buttons"
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    server = ServerProcess(EXAMPLE, tmp_path, AGENT_TOKEN_SECONDS="0.1")
-    server.start()
-    yield server
-    server.reap()
+    with ServerProcess(EXAMPLE, tmp_path, AGENT_TOKEN_SECONDS="0.1") as server:
+        yield server
 
 
 def ask(page: Page, question: str) -> None:

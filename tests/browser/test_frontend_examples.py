@@ -55,12 +55,8 @@ def frontend(tmp_path_factory: pytest.TempPathFactory) -> Frontend:
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server of the example agents."""
-    server = ServerProcess(EXAMPLE, tmp_path_factory.mktemp("example"), AGENT_TOKEN_SECONDS="0.002")
-    try:
-        server.start()
+    with ServerProcess(EXAMPLE, tmp_path_factory.mktemp("example"), AGENT_TOKEN_SECONDS="0.002") as server:
         yield server
-    finally:
-        server.reap()
 
 
 @contextmanager

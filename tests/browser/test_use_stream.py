@@ -73,12 +73,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     graphs = {"agent": f"{ROOT}/examples/chat.py:graph", "asking": f"{ROOT}/tests/clients/graphs.py:asking"}
     (folder / "langgraph.json").write_text(json.dumps({"graphs": graphs}))
     environ = {"AGENT_TOKEN_SECONDS": "0.1", "AGENT_SERVER_FEEDBACK_CUSTOM_EVENT": "true"}
-    server = ServerProcess(folder / "langgraph.json", folder, **environ)
-    try:
-        server.start()
+    with ServerProcess(folder / "langgraph.json", folder, **environ) as server:
         yield server
-    finally:
-        server.reap()
 
 
 @pytest.fixture(scope="module")

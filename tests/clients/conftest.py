@@ -39,12 +39,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def _session_server(config: Path, directory: Path) -> Iterator[ServerProcess]:
-    server = ServerProcess(config, directory, AGENT_TOKEN_SECONDS="0.002")
-    try:
-        server.start()
+    with ServerProcess(config, directory, AGENT_TOKEN_SECONDS="0.002") as server:
         yield server
-    finally:
-        server.reap()
 
 
 @pytest.fixture(scope="session")

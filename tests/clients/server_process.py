@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 import httpx
 
@@ -31,6 +32,17 @@ class ServerProcess:
         self._environ = {"PYTHONPATH": str(ROOT), **environ}
         self._folder = ROOT
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.reap()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.reap()
 
     def start(self) -> None:
         """Start a process, and wait until it answers."""

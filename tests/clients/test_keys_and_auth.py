@@ -25,12 +25,8 @@ KEY = "user_liked"
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server that has keys."""
-    server = ServerProcess(GRAPHS, tmp_path_factory.mktemp("closed"), AGENT_SERVER_API_KEYS=KEYS)
-    try:
-        server.start()
+    with ServerProcess(GRAPHS, tmp_path_factory.mktemp("closed"), AGENT_SERVER_API_KEYS=KEYS) as server:
         yield server
-    finally:
-        server.reap()
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +38,8 @@ def ruled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     settings["graphs"] = {name: str(GRAPHS.parent / path) for name, path in settings["graphs"].items()}
     settings["auth"] = {"path": f"{tests / 'agent_server' / 'rules.py'}:auth", "disable_studio_auth": True}
     (folder / "langgraph.json").write_text(json.dumps(settings))
-    server = ServerProcess(folder / "langgraph.json", folder)
-    try:
-        server.start()
+    with ServerProcess(folder / "langgraph.json", folder) as server:
         yield server
-    finally:
-        server.reap()
 
 
 async def test_python_client_runs_with_its_key_and_is_refused_without(closed: ServerProcess) -> None:

@@ -51,12 +51,8 @@ def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def official(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfficialServer]:
     if not OFFICIAL.exists():
         pytest.fail(f"The official server is not at {OFFICIAL}: run `make test`, which installs it")
-    server = OfficialServer(tmp_path_factory.mktemp("official") / "server", endpoint)
-    try:
-        server.start()
+    with OfficialServer(tmp_path_factory.mktemp("official") / "server", endpoint) as server:
         yield server
-    finally:
-        server.reap()
 
 
 @pytest.fixture

@@ -30,13 +30,8 @@ async def two(redis_url: str) -> AsyncIterator[Two]:
 @pytest.fixture
 def own_redis() -> Iterator[RedisProcess]:
     """A Redis that the test may stop."""
-    with tempfile.TemporaryDirectory(prefix="redis-") as directory:
-        server = RedisProcess(Path(directory))
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
+    with tempfile.TemporaryDirectory(prefix="redis-") as directory, RedisProcess(Path(directory)) as server:
+        yield server
 
 
 async def test_frames_of_one_process_are_read_in_another_as_they_come(two: Two) -> None:

@@ -1,0 +1,27 @@
+"""A run that a request asks for: whose it is, where its feedback URLs lead, and the trace that it belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+
+from agent_server.config import Config
+from agent_server.routes.authorization import caller_in, owned
+from agent_server.routes.base_url import base_url
+from agent_server.routes.tracing import traced
+from agent_server.runs.runs import Runs
+from agent_server.schema import Run, RunCreate
+
+
+async def created_run(
+    request: Request[Any, Any, Any], runs: Runs, config: Config, data: RunCreate, thread_id: str | None = None
+) -> Run:
+    """The new run, pending; without a thread's id on a thread of its own. Errors as of `Runs.create`."""
+    return await runs.create(
+        traced(data, request),
+        thread_id,
+        base_url(request, config),
+        caller_in(request),
+        owned(request, "threads") if thread_id else None,
+    )

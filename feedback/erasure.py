@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -94,7 +95,7 @@ class Erasure:
             erased.grants = await self._database.write(lambda db: _close(db, condition, parameters))
         for drop in (_drop_answers, _drop_history):
             while True:
-                more = await self._database.write(lambda db, drop=drop: drop(db, condition, parameters))  # type: ignore[misc]
+                more = await self._database.write(partial(drop, condition=condition, parameters=parameters))
                 erased.answers += more.answers
                 erased.history += more.history
                 if tell is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
+from operator import methodcaller
 from typing import Any
 
 import msgspec
@@ -149,7 +150,7 @@ class Reading:
         parameters["end"] = last["at"] if last and last["at"] is not None else at[0]
         while True:
             window = {**parameters, "after_at": at[0], "after_id": at[1], "limit": size}
-            rows = await self._database.read(lambda db, window=window: db.all(sql, **window))  # type: ignore[misc]
+            rows = await self._database.read(methodcaller("all", sql, **window))
             if rows:
                 yield [_answer(row, ways) for row in rows]
                 at = (rows[-1]["created_at"], rows[-1]["id"])

@@ -10,7 +10,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 from agent_server.agents import Agent, AgentRun, Outcome
-from agent_server.errors import AgentServerError, Unavailable
+from agent_server.errors import AgentServerError
 from agent_server.runs.attempt import Attempt, Surroundings
 from agent_server.runs.records import Claim
 from agent_server.runs.runs import CANCELS, QUEUE
@@ -109,7 +109,7 @@ class Worker:
                 await self._renew_leases()
 
     async def _stop_cancelled(self) -> None:
-        with suppress(Unavailable):  # the renewal of the leases looks, too
+        with suppress(AgentServerError):  # the renewal of the leases looks, too
             for run_id, (attempt_number, wish) in (await self._around.runs.cancel_wishes()).items():
                 attempt = self._at_work.get(run_id)
                 if attempt and attempt.run.attempt == attempt_number:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import aclosing, suppress
+from functools import partial
 from itertools import islice
 from typing import TypeVar, cast
 
@@ -87,7 +88,7 @@ class RowWatch:
         rest = iter(run_ids)
         found: set[str] = set()
         while some := list(islice(rest, AT_ONCE)):
-            found |= await self._database.read(lambda c, some=some: _pending_or_running(c, some))  # type: ignore[misc]
+            found |= await self._database.read(partial(_pending_or_running, run_ids=some))
         return found
 
 

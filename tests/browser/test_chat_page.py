@@ -22,8 +22,6 @@ from tests.clients.server_process import EXAMPLE, ServerProcess
 
 JOKE = "Why do indexes never get lost? They always know which page they are on."
 ASK = "Where do indexes go?"
-READ = ("/stream net::ERR_ABORTED",)
-"""The client lets go of a stream whose end it has read, which the browser counts as a failed request."""
 LOST = ("net::ERR", "Failed to load resource", "/stream")
 THUMBS = "feedback-buttons"
 
@@ -56,7 +54,7 @@ def streaming(page: Page) -> None:
 def test_vote_goes_from_the_token_stream_to_the_store_and_back_after_a_reload(
     server: ServerProcess, visit: Visit
 ) -> None:
-    with visit(server.url, script=True, width=1280, complaints=READ) as page:
+    with visit(server.url, script=True, width=1280) as page:
         page.get_by_role("button", name="What do indexes never do?").click()
         streaming(page)
         expect(page.locator(".answer")).to_have_text(JOKE)
@@ -83,7 +81,7 @@ def test_vote_goes_from_the_token_stream_to_the_store_and_back_after_a_reload(
 
 
 def test_conversations_are_listed_switched_between_and_deleted(server: ServerProcess, visit: Visit) -> None:
-    with visit(server.url, script=True, width=1280, complaints=READ) as page:
+    with visit(server.url, script=True, width=1280) as page:
         ask(page, ASK)
         page.locator(THUMBS).wait_for()
         page.get_by_role("button", name="New conversation").click()
@@ -166,7 +164,7 @@ def test_restart_of_the_server_in_the_middle_of_an_answer_is_survived(server: Se
 
 
 def test_answer_is_stopped_and_what_was_said_of_it_stays(server: ServerProcess, visit: Visit) -> None:
-    with visit(server.url, script=True, complaints=READ) as page:
+    with visit(server.url, script=True) as page:
         ask(page, ASK)
         streaming(page)
         page.get_by_role("button", name="Stop").click()
@@ -185,7 +183,7 @@ def test_server_that_is_away_is_told_of_in_words(server: ServerProcess, visit: V
 
 
 def test_everything_is_done_by_keyboard(server: ServerProcess, visit: Visit) -> None:
-    with visit(server.url, script=True, complaints=READ) as page:
+    with visit(server.url, script=True) as page:
         expect(page.get_by_label("Your question")).to_be_focused()
         page.keyboard.type(ASK)
         page.keyboard.press("Enter")
@@ -203,9 +201,7 @@ def test_everything_is_done_by_keyboard(server: ServerProcess, visit: Visit) -> 
 def test_axe_finds_nothing_serious_and_nothing_runs_over(
     server: ServerProcess, visit: Visit, scheme: str, width: int
 ) -> None:
-    with visit(
-        server.url, script=True, width=width, complaints=READ, color_scheme=scheme, reduced_motion="reduce"
-    ) as page:
+    with visit(server.url, script=True, width=width, color_scheme=scheme, reduced_motion="reduce") as page:
         check_accessible(page)
         ask(page, ASK)
         page.locator(THUMBS).wait_for()
@@ -244,7 +240,7 @@ def test_markdown_becomes_elements_and_never_markup(example_page: Page, text: st
 
 @pytest.fixture
 def example_page(server: ServerProcess, visit: Visit) -> Iterator[Page]:
-    with visit(server.url, script=True, complaints=READ) as page:
+    with visit(server.url, script=True) as page:
         yield page
 
 

@@ -17,8 +17,6 @@ from tests.browser.site import Site
 from tests.clients.server_process import EXAMPLE, ServerProcess
 
 KEYS = ["user_liked", "user_disliked"]
-STREAM_READ_TO_ITS_END = "/runs/stream net::ERR_ABORTED"
-"""What Chromium's debugger now and then says of a stream whose last event has come; the tests see that it has."""
 MISTAKES = """
 import { assistantUiFeedback } from "./react/feedback/feedback-adapters.js";
 import { submitFeedback, streamRun } from "./react/feedback/feedback-client.js";
@@ -63,7 +61,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]
 def shown(visit: Visit, site: Site, server: ServerProcess, script: str, body: str = "") -> Iterator[Page]:
     """A page with the bundle, which may call the server."""
     url = site.page(body, script=script, trusted=server.url)
-    with visit(url, script=True, complaints=(STREAM_READ_TO_ITS_END,)) as page:
+    with visit(url, script=True) as page:
         yield page
 
 

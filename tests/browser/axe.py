@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page
 
 AXE = Path(__file__).parents[1] / "clients" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = ("serious", "critical")
+SETTLED = """() => Promise.allSettled(
+  document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished)
+)"""
+"""Waits until colours that are on their way have come: half-way there, their contrast is nobody's."""
 
 
 def check_accessible(page: Page) -> None:
@@ -16,12 +21,14 @@ def check_accessible(page: Page) -> None:
     It needs a context with JavaScript, whatever the page's content security policy is. What it finds depends on what is
     shown: call it for every state, size and colour scheme (`visit(url, script=True, color_scheme="dark")`).
     """
+    page.evaluate(SETTLED)
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
-    assert [_told(one) for one in found if one["impact"] in GRAVE] == []
+    told = [_told(one) for one in found if one["impact"] in GRAVE]
+    assert not told, "\n".join(told)
 
 
-def _told(violation: dict[str, object]) -> str:
-    nodes: list[dict[str, object]] = violation["nodes"]  # type: ignore[assignment]
+def _told(violation: dict[str, Any]) -> str:
+    nodes: list[dict[str, Any]] = violation["nodes"]
     where = "; ".join(f"{node['target']} {node['html']} ({node['failureSummary']})" for node in nodes)
     return f"{violation['id']}: {violation['help']}: {where}"

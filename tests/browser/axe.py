@@ -9,9 +9,10 @@ from playwright.sync_api import Page
 
 AXE = Path(__file__).parents[1] / "clients" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = ("serious", "critical")
-SETTLED = """() => Promise.allSettled(
-  document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished)
-)"""
+SETTLED = """async () => {
+  const ends = (one) => one.effect.getComputedTiming().endTime !== Infinity;
+  await Promise.allSettled(document.getAnimations().filter(ends).map((one) => one.finished));
+}"""
 """Waits until colours that are on their way have come: half-way there, their contrast is nobody's."""
 
 

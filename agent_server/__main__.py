@@ -17,10 +17,11 @@ from litestar.types import ASGIApp
 from agent_server.access.api_keys import ApiKeys
 from agent_server.access.commands import keys_commands
 from agent_server.access.start import check_is_closed
+from agent_server.backup import back_up
 from agent_server.composition import build, feedback_without_server
 from agent_server.config import Config, ConfigError
 from agent_server.database import open_database
-from agent_server.errors import AgentServerError, Invalid, NotFound
+from agent_server.errors import AgentServerError, Conflict, Invalid, NotFound
 from agent_server.garbage import freezing_once_started
 from agent_server.logs import configure_logs
 from agent_server.startup import telling_startup_failures
@@ -167,6 +168,25 @@ def _config_of(path: Path | None, data_dir: Path | None) -> Config:
     except ConfigError as error:
         raise Invalid(str(error)) from None
     return config if data_dir is None else replace(config, data_dir=data_dir)
+
+
+@main.command()
+@click.option("--config", "path", type=click.Path(dir_okay=False, path_type=Path), help="The configuration file.")
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where the SQLite files are.")
+@click.argument("directory", type=click.Path(path_type=Path))
+def backup(path: Path | None, data_dir: Path | None, directory: Path) -> None:
+    """Copy the data into DIRECTORY, also while the server runs.
+
+    DIRECTORY must not exist yet. To go back to the copy, start a server with it as --data-dir.
+    """
+    try:
+        config = _config_of(path, data_dir)
+        if config.database_url is not None:
+            raise Conflict("The data is in PostgreSQL (DATABASE_URL); copy it with pg_dump")
+        for file in back_up(config.data_dir, directory):
+            click.echo(file)
+    except AgentServerError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _config_of_feedback(path: Path | None, data_dir: Path | None) -> Config:

@@ -1,0 +1,110 @@
+"""A copy of the data that was made while the server was at work is a server's whole state."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.clients.conftest import StartServer
+from tests.clients.server_process import GRAPHS, ROOT, ServerProcess
+from tests.clients.test_crash import (
+    Acknowledged,
+    all_answers,
+    http_client,
+    run_and_get_urls,
+    wait_until,
+    work_until_the_server_dies,
+)
+
+pytestmark = pytest.mark.timeout(150)
+
+
+def test_server_started_from_a_copy_has_all_that_was_acknowledged_before(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    server, copied = start_server(), tmp_path / "copied" / "data"
+    known = Acknowledged()
+    with http_client(server) as http, ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(work_until_the_server_dies, server, known) for _ in range(4)]
+        thread_id = http.post("/threads", json={}).json()["thread_id"]
+        slow = {"assistant_id": "steps", "input": {"total": 12, "pause": 0.3}}
+        run_id = http.post(f"/threads/{thread_id}/runs", json=slow).json()["run_id"]
+        http.put("/store/items", json={"namespace": ["a"], "key": "k", "value": {"kept": True}})
+        urls = run_and_get_urls(http)
+        assert http.post(urls["user_liked"], json={"score": 1, "comment": "before"}).status_code == 200
+        wait_until(lambda: len(known.answers) >= 8 and bool(_state(server, thread_id)))
+        runs, answers, minted = list(known.runs), list(known.answers), list(known.urls)
+        said = back_up(server.data_dir, copied)
+        server.kill()
+        for client in clients:
+            client.result(30)
+    assert [Path(line).name for line in said.splitlines()] == ["runs.db", "checkpoints.db", "store.db", "feedback.db"]
+    with ServerProcess(GRAPHS, copied.parent) as copy, http_client(copy) as http:
+        kept = {answer["comment"] for answer in all_answers(http)}
+        assert {"before", *answers} <= kept
+        for url in [*urls.values(), *minted]:
+            path = url.removeprefix(server.url)
+            assert http.post(path, json={"score": 0, "comment": "after"}).status_code == 200
+        for thread, run in runs:
+            assert http.get(f"/threads/{thread}/runs/{run}/join").json()["done"] == [0]
+        assert http.get(f"/threads/{thread_id}/runs/{run_id}/join").json()["done"] == list(range(12))
+        item = http.get("/store/items", params={"namespace": "a", "key": "k"}).json()
+        assert item["value"] == {"kept": True}
+
+
+def _state(server: ServerProcess, thread_id: str) -> list[int]:
+    """What the slow run has written so far."""
+    with http_client(server) as http:
+        done: list[int] = http.get(f"/threads/{thread_id}/state").json()["values"].get("done", [])
+        return done
+
+
+def test_copy_is_made_of_a_server_that_is_stopped_and_never_over_another(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    server = start_server()
+    with http_client(server) as http:
+        run_and_get_urls(http)
+    server.stop()
+    back_up(server.data_dir, tmp_path / "one")
+    assert "is there already" in refused(server.data_dir, tmp_path / "one")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_copy_of_nothing_and_of_postgresql_is_refused(tmp_path: Path) -> None:
+    assert "There is no data" in refused(tmp_path / "none", tmp_path / "copy")
+    said = refused(tmp_path / "none", tmp_path / "copy", DATABASE_URL="postgresql://nobody@localhost/nothing")
+    assert "pg_dump" in said
+    assert not (tmp_path / "copy").exists()
+
+
+def back_up(data_dir: Path, target: Path) -> str:
+    """What `agent-server backup` says that it has copied."""
+    done = _run(data_dir, target)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refused(data_dir: Path, target: Path, **environ: str) -> str:
+    """What `agent-server backup` says where it copies nothing."""
+    done = _run(data_dir, target, **environ)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def _run(data_dir: Path, target: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "agent_server", "backup", "--config", str(GRAPHS), "--data-dir", str(data_dir)]
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return subprocess.run(
+        [*command, str(target)],
+        env={**kept, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

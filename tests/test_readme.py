@@ -69,6 +69,13 @@ def test_local_links_lead_somewhere() -> None:
     assert [link for link in links if not (README.parent / link).exists()] == []
 
 
+def test_log_lines_that_the_readme_explains_are_written() -> None:
+    source = "".join(file.read_text() for file in (README.parent / "agent_server").rglob("*.py"))
+    events = re.findall(r"`(\w+)`", " ".join(row[0] for row in _table("| event | means | what to do |")))
+    assert len(events) >= 10
+    assert [event for event in events if not re.search(rf'log\.\w+\(\s*"{event}"', source)] == []
+
+
 def test_features_are_shown_by_tests_that_exist_or_said_not_to_be_built() -> None:
     rows = _table("| feature | shown by |")
     assert rows

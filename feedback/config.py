@@ -15,6 +15,12 @@ Score = Union[bool, int, float, None]  # noqa: UP007
 Value = Union[bool, int, float, str, dict[str, Any], list[Any], None]  # noqa: UP007
 KeptValue = Union[bool, int, float, str, dict[str, Any], None]  # noqa: UP007
 
+SubjectPolicy = Literal["replace", "append", "first"]
+"""What a second answer of the same subject does: takes the place of the first, adds up as anonymous ones do, or nothing
+(the first stands)."""
+REPLACE: SubjectPolicy = "replace"
+"""The policy of those that name none."""
+
 MAX_CATEGORIES = 100
 MAX_LABEL = 500
 
@@ -30,13 +36,17 @@ class FeedbackCategory(Struct, omit_defaults=True):
 
 
 class FeedbackConfig(Struct, omit_defaults=True):
-    """How a key's answers are read: a number between `min` and `max`, one of `categories`, or anything."""
+    """How a key's answers are read: a number between `min` and `max`, one of `categories`, or anything.
+
+    `subject_policy` is for whom it holds a second time; without one, the key's counts, or else `replace`.
+    """
 
     type: Literal["continuous", "categorical", "freeform"]
     min: Number | None = None
     max: Number | None = None
     categories: list[FeedbackCategory] | None = None
     allows_multiple_categories: bool = False
+    subject_policy: SubjectPolicy | None = None
 
     def validate(self) -> None:
         """Refuse a configuration that no answer could satisfy, or that says one thing twice (`Invalid`)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from feedback.config import FeedbackCategory, FeedbackConfig, Number
+from feedback.config import FeedbackCategory, FeedbackConfig, Number, SubjectPolicy
 from feedback.errors import Invalid
 from feedback.limits import MAX_KEY, check_name, check_number, parse_id
 
@@ -15,17 +15,22 @@ FEWEST_CATEGORIES = 2
 
 
 class FeedbackConfigCreate(Struct):
-    """Asks for a key's configuration. Without `is_lower_score_better` the key keeps its direction."""
+    """Asks for a key's configuration. Without `is_lower_score_better` the key keeps its direction.
+
+    `subject_policy` is no field of LangSmith's; its clients send it within `feedback_config`, which is taken, too.
+    """
 
     feedback_key: str
     feedback_config: FeedbackConfig
     is_enforced: bool = False
     is_lower_score_better: bool | None = None
+    subject_policy: SubjectPolicy | None = None
 
     def validate(self) -> None:
-        """Refuse a key or a configuration that no answer could have (`Invalid`)."""
+        """Refuse a key or a configuration that no answer could have (`Invalid`); the policy gets its one place."""
         check_name("feedback_key", self.feedback_key, MAX_KEY)
         self.feedback_config.validate()
+        self.subject_policy = _taken_out(self.feedback_config, self.subject_policy)
 
 
 class FeedbackConfigPatch(Struct):
@@ -37,6 +42,7 @@ class FeedbackConfigPatch(Struct):
     is_lower_score_better: bool | None = None
     add_categories: list[FeedbackCategory] | None = None
     remove_categories: list[Number] | None = None
+    subject_policy: SubjectPolicy | None = None
 
     def validate(self) -> None:
         """Refuse what could not be changed so (`Invalid`); the id gets its one spelling."""
@@ -45,6 +51,7 @@ class FeedbackConfigPatch(Struct):
             self.id = parse_id("id", self.id)
         if self.feedback_config is not None:
             self.feedback_config.validate()
+            self.subject_policy = _taken_out(self.feedback_config, self.subject_policy)
         for value in self.remove_categories or ():
             check_number("remove_categories[]", value)
 
@@ -85,3 +92,12 @@ class FeedbackConfigSchema(Struct):
     is_enforced: bool
     is_first: bool
     is_deleted: bool
+    subject_policy: SubjectPolicy
+
+
+def _taken_out(config: FeedbackConfig, policy: SubjectPolicy | None) -> SubjectPolicy | None:
+    """The policy that is asked for, beside the configuration or within it, where it is no more then."""
+    within, config.subject_policy = config.subject_policy, None
+    if policy and within and policy != within:
+        raise Invalid(f"`subject_policy` is {policy}, and {within} within `feedback_config`; send one of the two")
+    return policy or within

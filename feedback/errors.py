@@ -71,6 +71,12 @@ class Conflict(FeedbackError):
     code = "conflict"
 
 
+class AnswerStands(Conflict):
+    """The subject has answered, and for this key the first answer stands."""
+
+    code = "answer_stands"
+
+
 class TooLarge(FeedbackError):
     """The body, or a field of it, is larger than the service takes."""
 

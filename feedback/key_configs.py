@@ -3,7 +3,8 @@
 * A key's first configuration holds for every answer that brings none of its own.
 * Besides it, or instead of it, a key may have one that is enforced: it goes before the first, and before those that
   programs send along with feedback. Only a presigned URL's own configuration goes before it, since it was minted so.
-* The direction (`is_lower_score_better`) is the key's: all its configurations share it.
+* The direction (`is_lower_score_better`) and what a second answer of the same subject does (`subject_policy`) are the
+  key's: all its configurations share them. A policy that an answer's own configuration names goes before the key's.
 * What is deleted counts no more, and stays listed for those who ask for all.
 """
 
@@ -14,9 +15,9 @@ from typing import Any
 
 import msgspec
 import uuid_utils
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from feedback.config import FREE, FeedbackConfig
+from feedback.config import FREE, REPLACE, FeedbackConfig
 from feedback.config_schema import TENANT, FeedbackConfigCreate, FeedbackConfigPatch, FeedbackConfigSchema
 from feedback.database import Connection, Database, Row
 from feedback.errors import Conflict, Invalid, NotFound
@@ -26,9 +27,10 @@ ONE = "SELECT * FROM feedback_config WHERE id = :id"
 OF_KEY = """SELECT * FROM feedback_config WHERE key = :key AND deleted_at IS NULL
 ORDER BY is_enforced DESC, is_first DESC, modified_at DESC, id"""
 INSERT = """INSERT INTO feedback_config
-    (id, key, config, is_lower_score_better, is_enforced, is_first, created_at, modified_at)
-VALUES (:id, :key, :config, :lower, :enforced, :first, now_us(), now_us()) ON CONFLICT DO NOTHING"""
-DIRECT = """UPDATE feedback_config SET is_lower_score_better = :lower
+    (id, key, config, is_lower_score_better, subject_policy, is_enforced, is_first, created_at, modified_at)
+VALUES (:id, :key, :config, :lower, :policy, :enforced, :first, now_us(), now_us()) ON CONFLICT DO NOTHING"""
+DIRECT = """UPDATE feedback_config SET is_lower_score_better = COALESCE(CAST(:lower AS INTEGER), is_lower_score_better),
+    subject_policy = COALESCE(CAST(:policy AS TEXT), subject_policy)
 WHERE key = :key AND deleted_at IS NULL"""
 CHANGE = "UPDATE feedback_config SET config = :config, modified_at = now_us() WHERE id = :id AND deleted_at IS NULL"
 TAKE = "UPDATE feedback_config SET id = id WHERE key = :key AND deleted_at IS NULL"
@@ -97,8 +99,7 @@ class KeyConfigs:
             config = patch.changed(_config(row))
             if config != _config(row):
                 db.execute(CHANGE, id=row["id"], config=_text(config))
-            if patch.is_lower_score_better is not None:
-                db.execute(DIRECT, key=patch.feedback_key, lower=int(patch.is_lower_score_better))
+            _direct(db, patch)
             return db.one(ONE, id=row["id"]) or row
 
         return _schema(await self._database.write(work))
@@ -123,11 +124,35 @@ class KeyConfigs:
 
 
 def config_of_key(db: Connection, key: str, own: FeedbackConfig | None = None) -> FeedbackConfig:
-    """What an answer for the key is held to: the enforced configuration, else its own, else the key's, else nothing."""
+    """What an answer for the key is held to: the enforced configuration, else its own, else the key's, else nothing.
+
+    The key's policy is filled in where it has one and the configuration has none.
+    """
     row = db.one(OF_KEY, key=key)
-    if row is None or (own is not None and not row["is_enforced"]):
+    if row is None:
         return own or FREE
-    return _config(row)
+    return _filled(_config(row) if own is None or row["is_enforced"] else own, row)
+
+
+def config_of_url(db: Connection, key: str, own: FeedbackConfig | None) -> FeedbackConfig:
+    """What an answer through a URL is held to: the configuration that it was minted with, before all of the key's."""
+    if own is None or own.subject_policy is not None:
+        return own or config_of_key(db, key)
+    row = db.one(OF_KEY, key=key)
+    return own if row is None else _filled(own, row)
+
+
+def _filled(config: FeedbackConfig, row: Row) -> FeedbackConfig:
+    if config.subject_policy or row["subject_policy"] == REPLACE:
+        return config
+    return structs.replace(config, subject_policy=row["subject_policy"])
+
+
+def _direct(db: Connection, wanted: FeedbackConfigCreate | FeedbackConfigPatch) -> None:
+    """Set what all configurations of the key share, as far as it is said."""
+    lower, policy = wanted.is_lower_score_better, wanted.subject_policy
+    if lower is not None or policy is not None:
+        db.execute(DIRECT, key=wanted.feedback_key, lower=None if lower is None else int(lower), policy=policy)
 
 
 def _create(db: Connection, wanted: FeedbackConfigCreate) -> Row:
@@ -137,8 +162,7 @@ def _create(db: Connection, wanted: FeedbackConfigCreate) -> Row:
             return found
         name = str(uuid_utils.uuid7())
         if db.execute(INSERT, **_row(name, rows, wanted)):
-            if wanted.is_lower_score_better is not None:
-                db.execute(DIRECT, key=wanted.feedback_key, lower=int(wanted.is_lower_score_better))
+            _direct(db, wanted)
             if row := db.one(ONE, id=name):
                 return row
     raise Conflict("The key's configurations were being changed by another request all the while; send it again")
@@ -148,12 +172,19 @@ def _same(rows: list[Row], wanted: FeedbackConfigCreate) -> Row | None:
     """The row that is what is wanted already, if the key may have what is wanted at all."""
     for row in rows:
         if _config(row) == wanted.feedback_config and bool(row["is_enforced"]) >= wanted.is_enforced:
+            _check_shared(row, wanted)
             return row
     if wanted.is_enforced and any(row["is_enforced"] for row in rows):
         raise Conflict("The key has an enforced configuration already, and may have one only; update or delete that")
     if rows and not wanted.is_enforced:
         raise ConfigExists("Feedback config already exists, and is another; update it, or delete it first")
     return None
+
+
+def _check_shared(row: Row, wanted: FeedbackConfigCreate) -> None:
+    for name in ("is_lower_score_better", "subject_policy"):
+        if (asked := getattr(wanted, name)) is not None and asked != row[name]:
+            raise ConfigExists(f"Feedback config already exists, and its `{name}` is another; update it")
 
 
 class ConfigExists(Invalid):
@@ -170,6 +201,7 @@ def _row(name: str, rows: list[Row], wanted: FeedbackConfigCreate) -> dict[str, 
         "key": wanted.feedback_key,
         "config": _text(wanted.feedback_config),
         "lower": int(bool(rows and rows[0]["is_lower_score_better"]) if direction is None else direction),
+        "policy": wanted.subject_policy or (rows[0]["subject_policy"] if rows else REPLACE),
         "enforced": int(wanted.is_enforced),
         "first": int(not rows),
     }
@@ -206,4 +238,5 @@ def _schema(row: Row) -> FeedbackConfigSchema:
         is_enforced=bool(row["is_enforced"]),
         is_first=bool(row["is_first"]),
         is_deleted=row["deleted_at"] is not None,
+        subject_policy=row["subject_policy"],
     )

@@ -1,7 +1,8 @@
 """Outcomes: thumbs up or down about a run, in WorkflowAI's way, kept as any other answer is.
 
 An outcome is feedback with the key `outcome`, the score 1 or 0 and the value `positive` or `negative`. One that names
-a `user_id` replaces that user's earlier one, with history; anonymous ones add up, rather than overwrite each other.
+a `user_id` replaces that user's earlier one, with history, unless the key `outcome` has another policy; anonymous ones
+add up, rather than overwrite each other.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from feedback.rows import json_value
 from feedback.runs import KnownRuns
 from feedback.schema import FeedbackSubmission, Kept
 from feedback.sealed import SealedTokens, claim_sealed
-from feedback.store import keep_answer
+from feedback.store import OF_SUBJECT, keep_answer
 
 KEY = "outcome"
 SCORES = {"positive": 1, "negative": 0}
 OutcomeName = Literal["positive", "negative"]
 Annotation = Literal["resolved", "incorrect", "correct"]
 
-OWN = "SELECT value FROM feedback WHERE run_id = :run_id AND key = :key AND subject = :subject"
+OWN = f"SELECT value FROM ({OF_SUBJECT}) AS own ORDER BY created_at DESC, id DESC LIMIT 1"
 OF_AGENT = """FROM feedback LEFT JOIN feedback_annotation ON feedback_annotation.feedback_id = feedback.id
 WHERE key = :key AND (CAST(:agent AS TEXT) IS NULL OR assistant_id = :agent)
 AND (CAST(:run_id AS TEXT) IS NULL OR run_id = :run_id)"""

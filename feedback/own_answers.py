@@ -1,7 +1,8 @@
 """OwnAnswers: what the holder of a URL reads back and takes back: their own answer, and never anybody else's.
 
 One's own is the answer that names the same `user_id`, or the one whose id was given when it was kept. It must be about
-the URL's run and key, and have come through a URL: what programs recorded about the run is not shown.
+the URL's run and key, and have come through a URL: what programs recorded about the run is not shown. Where the answers
+of a subject add up, the latest is meant, and once that is taken back, the one before it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from feedback.limits import check_name, from_micros, parse_id
 from feedback.metrics import Metrics
 from feedback.rows import json_value
 from feedback.schema import Kept, OwnAnswer
-from feedback.store import SELECT, TAKE, drop
+from feedback.store import OF_SUBJECT, SELECT, TAKE, check_retractable, drop
 from feedback.tokens import Grant, Pointer, claim, give_back
 
-OWN = f"{SELECT} WHERE run_id = :run_id AND key = :key AND grant_id IS NOT NULL AND "
+OWN = f"{SELECT} WHERE id = :id AND run_id = :run_id AND key = :key AND grant_id IS NOT NULL"
+LATEST = f"SELECT * FROM ({OF_SUBJECT}) AS own WHERE grant_id IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT 1"
 
 
 class OwnAnswers:
@@ -35,16 +37,18 @@ class OwnAnswers:
     async def retract(self, pointer: Pointer, user_id: str | None, feedback_id: str | None) -> Kept:
         """One's answer is in the history only, and its use is given back.
 
-        Errors: `TokenGone`; `NotFound` where there is no such answer; `Invalid` where it is not said whose.
+        Errors: `TokenGone`; `NotFound` where there is no such answer; `AnswerStands` where it cannot be taken back;
+        `Invalid` where it is not said whose.
         """
         if not user_id and not feedback_id:
             raise Invalid("Say which answer to take back: send `user_id`, or the `id` that it was kept with")
 
         def work(db: Connection) -> Row:
-            if (row := _find(db, claim(db, pointer), user_id, feedback_id)) is None or not db.execute(
-                TAKE, id=row["id"]
-            ):
+            grant = claim(db, pointer)
+            row = _find(db, grant, user_id, feedback_id)
+            if row is None or not db.execute(TAKE, id=row["id"]):
                 raise NotFound("There is no such answer through this feedback URL; it may have been taken back already")
+            check_retractable(db, grant, row)
             drop(db, row["id"], "retracted")
             give_back(db, row["grant_id"], row["grant_key"])
             return row
@@ -57,9 +61,9 @@ class OwnAnswers:
 def _find(db: Connection, grant: Grant, user_id: str | None, feedback_id: str | None) -> Row | None:
     about = {"run_id": grant.run_id, "key": grant.key}
     if feedback_id:
-        row = db.one(f"{OWN} id = :id", id=parse_id("id", feedback_id), **about)
+        row = db.one(OWN, id=parse_id("id", feedback_id), **about)
         return row if row is None or not user_id or row["subject"] == user_id else None
-    return db.one(f"{OWN} subject = :subject", subject=check_name("user_id", user_id or ""), **about)
+    return db.one(LATEST, subject=check_name("user_id", user_id or ""), **about)
 
 
 def _shown(row: Row) -> OwnAnswer:

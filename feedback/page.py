@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from feedback.choices import Choices, Option, choices_for, shown
 from feedback.config import FeedbackConfig
+from feedback.errors import AnswerStands
 from feedback.schema import FeedbackSubmission
 
 _WEB = files("feedback") / "web"
@@ -45,8 +46,14 @@ _STAR = (
     '<path d="m12 3 2.8 5.8 6.2.9-4.5 4.4 1.1 6.2L12 17.3l-5.6 3 1.1-6.2L3 9.7l6.2-.9z"/></svg>'
 )
 _TICK = '<svg class="mark" viewBox="0 0 24 24" aria-hidden="true"><path d="m5 12.5 4.5 4.5L19 7.5"/></svg>'
-_GONE = {404: "This link is not complete", 410: "This link is no longer open", 429: "One moment, please"}
-_ADVICE = {
+_GONE: dict[int | str, str] = {
+    404: "This link is not complete",
+    410: "This link is no longer open",
+    429: "One moment, please",
+    AnswerStands.code: "You have answered already",
+}
+_ADVICE: dict[int | str, str] = {
+    AnswerStands.code: "Your first answer was kept, and it stands. Thank you for it.",
     404: "Perhaps it was cut on its way, as mail programs sometimes do. Try the link in the message once more.",
     410: "It was made for a limited time, and takes no more answers. Thank you for having wanted to give one.",
     429: "There were very many answers just now. Please wait a little, then try again.",
@@ -85,18 +92,20 @@ def question_page(question: Question, problem: str | None = None, title: str = Q
     return _page(title, "".join(parts))
 
 
-def thanks_page(action: str, feedback_id: str, redirect: str | None) -> str:
-    """Thanks, a button that takes the answer back, and the way on, where there is one."""
+def thanks_page(action: str, feedback_id: str | None, redirect: str | None) -> str:
+    """Thanks, a button that takes the answer with this id back, if any, and the way on, where there is one."""
     onward = _onward(redirect)
     hidden = _hidden({"undo": feedback_id, "redirect": redirect})
     undo = f'<form method="post" action="{escape(action)}">{hidden}<button class="quiet">Undo</button></form>'
+    undo = undo if feedback_id else ""
     return _page("Thank you", f'{_TICK}<h1>Thank you</h1><p role="status">Your answer was kept.</p>{onward}{undo}')
 
 
-def failure_page(status: int, detail: str, again: str | None = None) -> str:
+def failure_page(status: int, detail: str, code: str, again: str | None = None) -> str:
     """What went wrong, for people; `again` is where they may try once more."""
-    title = _GONE.get(status, "That did not work" if status < 500 else "Something broke here")
-    advice = _ADVICE.get(status, "Please try again in a while." if status >= 500 else detail)
+    known = code if code in _GONE else status
+    title = _GONE.get(known, "That did not work" if status < 500 else "Something broke here")
+    advice = _ADVICE.get(known, "Please try again in a while." if status >= 500 else detail)
     link = f'<a class="button" href="{escape(again)}">Try again</a>' if again else ""
     return _page(title, f"<h1>{escape(title)}</h1><p>{escape(advice)}</p>{link}")
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from feedback.config import FeedbackCategory, FeedbackConfig, KeptValue, Number, Score, Value
+from feedback.config import FeedbackCategory, FeedbackConfig, KeptValue, Number, Score, SubjectPolicy, Value
 from feedback.errors import Invalid
 from feedback.limits import (
     FOREVER,
@@ -130,20 +130,22 @@ class OwnAnswer(Struct):
 class TokenState(Struct):
     """What a presigned URL is for, for whoever holds it; and their answer, if they said whose (`user_id`, or `id`).
 
-    `feedback_config` is the URL's own, or the one that was made for its key.
+    `feedback_config` is the URL's own, or the one that was made for its key; `subject_policy` what a second answer of
+    the same `user_id` does, and `answer` the latest one where they add up.
     """
 
     key: str
     expires_at: str
     feedback_config: FeedbackConfig | None
+    subject_policy: SubjectPolicy
     answer: OwnAnswer | None = None
 
 
 class FeedbackSubmission(Struct):
     """An answer given through a presigned URL. All of it is optional; `user_id` names who answers, where that matters.
 
-    A second answer of the same `user_id` replaces the first. `id` is the answer's id, chosen by the client: sent again
-    it changes nothing.
+    A second answer of the same `user_id` replaces the first, unless the key's `subject_policy` is another. `id` is the
+    answer's id, chosen by the client: sent again it changes nothing.
     """
 
     score: Score = None
@@ -269,8 +271,12 @@ class Feedback(Struct):
     trace_parent: str | None = None
 
 
-class Kept(Struct):
-    """What became of a submission: a new answer, a changed one, one that was there already, or none."""
+class Kept(Struct, omit_defaults=True):
+    """What became of a submission: a new answer, a changed one, one that was there already, or none.
+
+    `is_final` says that it can no more be changed or taken back through the URL.
+    """
 
     id: str
     status: Literal["created", "updated", "unchanged", "retracted"]
+    is_final: bool = False

@@ -1,6 +1,9 @@
 """FeedbackStore: the answers, and the rules by which they are kept.
 
-* An answer of a subject (`user_id`) replaces that subject's earlier answer for the same run and key, and keeps its id.
+* What a second answer of a subject (`user_id`) for the same run and key does is the key's policy. `replace`: it takes
+  the place of the first, and keeps its id. `append`: it adds up. `first`: the first stands; another is refused (409),
+  but one that says the same is `unchanged`, since it may come from a client that lost the answer to its first request.
+  An answer stays what it was when the policy changes later.
 * Anonymous answers add up: equal ones may be two people's.
 * A request that is repeated (same Idempotency-Key, or same `id`) changes nothing.
 * What is replaced, updated or deleted goes to the history first, which is only ever added to.
@@ -16,11 +19,11 @@ from typing import Any
 
 from msgspec import structs
 
-from feedback.config import FREE, FeedbackConfig
+from feedback.config import FREE, FeedbackConfig, SubjectPolicy
 from feedback.database import Connection, Database, Row
-from feedback.errors import Conflict, NotFound
-from feedback.key_configs import config_of_key
-from feedback.limits import parse_id
+from feedback.errors import AnswerStands, Conflict, NotFound
+from feedback.key_configs import config_of_key, config_of_url
+from feedback.limits import from_micros, parse_id
 from feedback.metrics import Metrics
 from feedback.outbox import put
 from feedback.rows import ABOUT, COLUMNS, PLACE, SAID, answer_row, checked, created_row, feedback_of, patched
@@ -29,12 +32,17 @@ from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSub
 from feedback.search import FeedbackSearch
 from feedback.tokens import Grant, Pointer, claim, config_of_grant, give_back, use
 
-INSERT = f"""INSERT INTO feedback ({", ".join(COLUMNS)})
-VALUES ({", ".join(f":{name}" for name in COLUMNS[:-2])}, COALESCE(CAST(:created_at AS BIGINT), now_us()), now_us())
+INSERT = f"""INSERT INTO feedback (adds_up, {", ".join(COLUMNS)})
+VALUES (:adds_up, {", ".join(f":{name}" for name in COLUMNS[:-2])},
+    COALESCE(CAST(:created_at AS BIGINT), now_us()), now_us())
 ON CONFLICT DO NOTHING"""
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM feedback"
 BY_ID = f"{SELECT} WHERE id = :id"
-BY_SUBJECT = f"{SELECT} WHERE run_id = :run_id AND key = :key AND subject = :subject"
+_OF_SUBJECT = "FROM feedback WHERE run_id = :run_id AND key = :key AND subject = :subject AND adds_up"
+BY_SUBJECT = f"{SELECT} WHERE id = (SELECT id {_OF_SUBJECT} = 0)"
+OF_SUBJECT = f"{SELECT} WHERE id IN (SELECT id {_OF_SUBJECT} = 0 UNION ALL SELECT id {_OF_SUBJECT} = 1)"
+"""All answers of a subject; each half has an index of its own."""
+FIRST_OF_SUBJECT = f"{OF_SUBJECT} ORDER BY created_at, id LIMIT 1"
 REPEATED = """SELECT id FROM feedback WHERE idempotency = :idempotency
 UNION ALL SELECT id FROM feedback_history WHERE idempotency = :idempotency LIMIT 1"""
 TAKE = "UPDATE feedback SET id = id WHERE id = :id"
@@ -86,8 +94,8 @@ class FeedbackStore:
             own.validate()
 
         def work(db: Connection) -> tuple[Kept, Row | None]:
-            columns = checked(feedback, config_of_key(db, feedback.key, own))
-            kept = _keep(db, answer | columns, update=feedback.id is not None)
+            config = config_of_key(db, feedback.key, own)
+            kept = _keep(db, answer | checked(feedback, config), config.subject_policy, feedback.id is not None)
             return kept, db.one(BY_ID, id=kept.id)
 
         kept, row = await self._database.write(work)
@@ -137,7 +145,7 @@ class FeedbackStore:
 
         def work(db: Connection) -> Grant:
             grant = claim(db, pointer)
-            config = grant.config or config_of_key(db, grant.key)
+            config = config_of_url(db, grant.key, grant.config)
             return structs.replace(grant, config=None if config is FREE else config)
 
         return await self._database.read(work)
@@ -145,7 +153,7 @@ class FeedbackStore:
     async def take_back(self, pointer: Pointer, feedback_id: str) -> None:
         """The answer that was given through this token is in the history only; one that is gone stays gone.
 
-        Errors: `TokenGone`; `NotFound` where it was not given through this token.
+        Errors: `TokenGone`; `NotFound` where it was not given through this token; `AnswerStands`.
         """
         name = parse_id("undo", feedback_id)
 
@@ -156,6 +164,7 @@ class FeedbackStore:
                 return None
             if (row["grant_id"], row["grant_key"]) != (grant.id, grant.place):
                 raise _missing(name)
+            check_retractable(db, grant, row)
             drop(db, name, "retracted")
             give_back(db, grant.id, grant.place)
             return grant.key
@@ -175,13 +184,21 @@ def keep_answer(
 ) -> Kept:
     """What became of the answer of the grant's holder, in the unit of work that claimed the grant.
 
-    Errors: `Rejected`, `Conflict`, and `TokenUsed` where it would be one answer more than the grant has uses.
+    Errors: `Rejected`, `Conflict`, `AnswerStands`, and `TokenUsed` where it would be one answer more than the grant has
+    uses.
     """
-    config = grant.config or config_of_key(db, grant.key)
-    kept = _keep(db, answer_row(grant, config, submission, idempotency_key) | dict(place))
+    config = config_of_url(db, grant.key, grant.config)
+    kept = _keep(db, answer_row(grant, config, submission, idempotency_key) | dict(place), config.subject_policy)
     if kept.status == "created":
         use(db, grant)
+    kept.is_final = config.subject_policy == "first" and submission.user_id is not None
     return kept
+
+
+def check_retractable(db: Connection, grant: Grant, row: Row) -> None:
+    """Refuse to take back what stands: else `first` would be `replace` in two steps. Errors: `AnswerStands`."""
+    if row["subject"] is not None and config_of_url(db, grant.key, grant.config).subject_policy == "first":
+        raise AnswerStands("The first answer to this stands, and cannot be taken back through its URL")
 
 
 def _config_of(db: Connection, row: Row, patch: FeedbackPatch) -> FeedbackConfig:
@@ -191,22 +208,35 @@ def _config_of(db: Connection, row: Row, patch: FeedbackPatch) -> FeedbackConfig
     )
 
 
-def _keep(db: Connection, answer: dict[str, Any], update: bool = False) -> Kept:
-    """Insert the answer, or find the one that it repeats (unchanged) or replaces (updated)."""
+def _keep(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, update: bool = False) -> Kept:
+    """Insert the answer, or find the one that it repeats (unchanged), replaces (updated), or that stands."""
+    is_named = answer["subject"] is not None
+    row = {**answer, "adds_up": int(is_named and policy == "append")}
     for _ in range(3):
         if answer["idempotency"] and (earlier := db.one(REPEATED, idempotency=answer["idempotency"])):
             return Kept(earlier["id"], "unchanged")
-        if db.execute(INSERT, **answer):
+        stands = is_named and policy == "first" and _first(db, answer) is not None
+        if not stands and db.execute(INSERT, **row):
             put(db, "feedback.created", answer["id"])
             return Kept(answer["id"], "created")
-        if row := db.one(BY_ID, id=answer["id"]):
-            return _meet(db, row, answer, update)
-        if answer["subject"] is not None and (row := db.one(BY_SUBJECT, **_named(answer, "run_id", "key", "subject"))):
-            return _supersede(db, row["id"], answer)
+        if kept := _meet(db, answer, policy, update):
+            return kept
     raise Conflict("The answer was being changed by another request all the while; send it again")
 
 
-def _meet(db: Connection, row: Row, answer: dict[str, Any], update: bool) -> Kept:
+def _meet(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, update: bool) -> Kept | None:
+    """What becomes of an answer whose id is there already, or whose subject has answered; nothing if that is gone."""
+    if row := db.one(BY_ID, id=answer["id"]):
+        return _repeat(db, row, answer, update)
+    if answer["subject"] is None:
+        return None
+    if policy == "first":
+        return _stand(row, answer) if (row := _first(db, answer)) else None
+    row = db.one(BY_SUBJECT, **_named(answer, "run_id", "key", "subject"))
+    return _supersede(db, row["id"], answer) if row else None
+
+
+def _repeat(db: Connection, row: Row, answer: dict[str, Any], update: bool) -> Kept | None:
     """What becomes of an answer whose id is there already."""
     if update:
         return _supersede(db, row["id"], answer)
@@ -215,10 +245,23 @@ def _meet(db: Connection, row: Row, answer: dict[str, Any], update: bool) -> Kep
     return Kept(row["id"], "unchanged")
 
 
-def _supersede(db: Connection, feedback_id: str, answer: dict[str, Any]) -> Kept:
-    """Put the answer in the place of the one with this id."""
+def _first(db: Connection, answer: Mapping[str, Any]) -> Row | None:
+    """What the subject has answered first."""
+    return db.one(FIRST_OF_SUBJECT, **_named(answer, "run_id", "key", "subject"))
+
+
+def _stand(row: Row, answer: Mapping[str, Any]) -> Kept:
+    """The answer that stands, for one that says the same. Errors: `AnswerStands`."""
+    if not _says_the_same(row, answer):
+        at = from_micros(row["created_at"])
+        raise AnswerStands(f"This was answered at {at}, and the first answer stands; this one was not kept")
+    return Kept(row["id"], "unchanged")
+
+
+def _supersede(db: Connection, feedback_id: str, answer: dict[str, Any]) -> Kept | None:
+    """Put the answer in the place of the one with this id; nothing where that is gone."""
     if not db.execute(TAKE, id=feedback_id) or (row := db.one(BY_ID, id=feedback_id)) is None:
-        return _keep(db, answer)
+        return None
     changed = _replace(db, row, answer, "replaced")
     return Kept(feedback_id, "updated" if changed else "unchanged")
 
@@ -232,12 +275,16 @@ def drop(db: Connection, feedback_id: str, reason: str) -> int:
 
 def _replace(db: Connection, row: Row, answer: Mapping[str, Any], reason: str) -> bool:
     """Whether the answer says anything else than the row, which is then remembered and replaced."""
-    if all(row[name] == answer[name] for name in (*ABOUT, *SAID)):
+    if _says_the_same(row, answer):
         return False
     db.execute(REMEMBER, id=row["id"], reason=reason)
     db.execute(REPLACE, id=row["id"], **_named(answer, *REPLACED, *PLACE))
     put(db, "feedback.updated", row["id"])
     return True
+
+
+def _says_the_same(row: Row, answer: Mapping[str, Any]) -> bool:
+    return all(row[name] == answer[name] for name in (*ABOUT, *SAID))
 
 
 def _named(answer: Mapping[str, Any], *names: str) -> dict[str, Any]:

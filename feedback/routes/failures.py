@@ -24,7 +24,7 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
     """The one answer to every failure of the feedback routes; what nobody expected is logged, and says nothing."""
     status, detail, code = _seen(request, error)
     on_token = bool(request.route_handler.opt.get("feedback_token_route"))
-    page = failure(request, status, detail) if on_token else None
+    page = failure(request, status, detail, code) if on_token else None
     headers = dict(TOKEN_HEADERS) if on_token else {}
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.retry_after)

@@ -35,7 +35,7 @@ _MEANINGS = {
     400: "The request is wrong; the text says what would be right",
     401: "The API key is missing or unknown",
     404: "It does not exist; of a presigned URL: it was not issued here",
-    409: "The id is taken by something else",
+    409: "The id is taken by something else, or the subject's first answer stands",
     410: "The presigned URL expired or was taken back",
     413: "The body is too large",
     422: "The request is wrong; the text says what would be right",

@@ -10,7 +10,7 @@ import uuid_utils
 from litestar import Request, Response
 from msgspec import structs
 
-from feedback.errors import FeedbackError
+from feedback.errors import AnswerStands, FeedbackError
 from feedback.page import CONTENT_SECURITY_POLICY, Question, failure_page, question_page, thanks_page
 from feedback.routes.admission import showed_key
 from feedback.routes.headers import TOKEN_HEADERS
@@ -95,17 +95,17 @@ def admit(request: AnyRequest, settings: Settings, pointer: Pointer | None = Non
 
 
 def thanks(token: str, kept: Kept, redirect: str | None) -> Response[Any]:
-    """The page that says thanks, takes the answer back, and leads on."""
-    return _page(thanks_page(_action(token), kept.id, redirect))
+    """The page that says thanks, takes the answer back where that can be done, and leads on."""
+    return _page(thanks_page(_action(token), None if kept.is_final else kept.id, redirect))
 
 
-def failure(request: AnyRequest, status: int, detail: str) -> Response[Any] | None:
+def failure(request: AnyRequest, status: int, detail: str, code: str) -> Response[Any] | None:
     """The failure as a page, where the request takes one."""
     if not wants_page(request.headers):
         return None
     token = str(request.path_params.get("token", ""))
-    again = _action(token) if token and status not in (404, 405, 410) else None
-    return _page(failure_page(status, detail, again), status)
+    again = _action(token) if token and status not in (404, 405, 410) and code != AnswerStands.code else None
+    return _page(failure_page(status, detail, code, again), status)
 
 
 async def _question(

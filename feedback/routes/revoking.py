@@ -25,7 +25,7 @@ RevocationHere = NamedDependency[SkipValidation[Revocation]]
     opt={"feedback_token_route": True},
     summary="Take one's answer back",
     operation_class=FeedbackOperation,
-    responses=failures(404, 410, 422),
+    responses=failures(404, 409, 410, 422),
 )
 async def retract(
     token: FromPath[str],

@@ -10,6 +10,7 @@ from litestar import Request, Response, get, head, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 
+from feedback.config import REPLACE
 from feedback.errors import Invalid
 from feedback.limits import MAX_BODY, MAX_MINT_BODY, check_text
 from feedback.own_answers import OwnAnswers
@@ -227,7 +228,8 @@ async def ask_cors(request: AnyRequest) -> Response[None]:
 async def _state(pointer: Pointer, store: FeedbackStore, own: OwnAnswers, given: Mapping[str, str]) -> TokenState:
     grant = await store.open(pointer)
     answer = await own.read(pointer, given.get("user_id"), given.get("id"))
-    return TokenState(grant.key, grant.expires_at, grant.config, answer)
+    policy = (grant.config and grant.config.subject_policy) or REPLACE
+    return TokenState(grant.key, grant.expires_at, grant.config, policy, answer)
 
 
 def _answer(content: Any) -> Response[Any]:

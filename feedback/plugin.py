@@ -25,6 +25,7 @@ from feedback.database import Database
 from feedback.erasure import Erasure
 from feedback.export import Exports
 from feedback.gate import Gate, Limits
+from feedback.histories import Histories
 from feedback.key_configs import KeyConfigs
 from feedback.keyring import KeyRing
 from feedback.links import Links
@@ -115,6 +116,7 @@ class FeedbackPlugin(InitPlugin):
         self.reviews = Reviews(database)
         self.conversations = Conversations(self.store, self.runs)
         self.assistants = Assistants(database, self.runs)
+        self.histories = Histories(database)
         self.alerts = Alerts(database, self.statistics, alerts)
         self.erasure = Erasure(database, run_token_expiry.days + 1)
         self.webhooks = Webhooks(database, webhooks, self.metrics)
@@ -142,7 +144,9 @@ class FeedbackPlugin(InitPlugin):
         before = len(app_config.route_handlers)
         app_config.route_handlers.extend(langsmith_routers(self._dependencies(), self._serve_root_info))
         app_config.route_handlers.append(reading_router(self.reading, self.statistics, self.exports))
-        app_config.route_handlers.append(reviewing_router(self.reviews, self.conversations, self.assistants))
+        app_config.route_handlers.append(
+            reviewing_router(self.reviews, self.conversations, self.assistants, self.histories)
+        )
         app_config.route_handlers.append(dashboard_router())
         app_config.route_handlers.append(workflowai_router(self._dependencies()))
         app_config.route_handlers.append(keeping_router(self.erasure))

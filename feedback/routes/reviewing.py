@@ -1,15 +1,16 @@
-"""Reviewing: what an answer is about, and what is made of it. For the dashboard, and whoever makes another."""
+"""Reviewing: what an answer is about, what it said before, what is made of it. For the dashboard, or another."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Router, get, put
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, JSONBody, SkipValidation
+from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 
 from feedback.assistants import AnsweredAssistant, Assistants
 from feedback.conversations import Conversation, Conversations
+from feedback.histories import MAX_PAGE, FeedbackHistory, Histories
 from feedback.limits import MAX_BODY
 from feedback.review_schema import Review, ReviewUpdate
 from feedback.reviews import Reviews
@@ -22,6 +23,7 @@ READS = {"feedback_scope": "feedback-read"}
 WRITES = {"feedback_scope": "feedback-write"}
 ReviewsHere = NamedDependency[SkipValidation[Reviews]]
 ConversationsHere = NamedDependency[SkipValidation[Conversations]]
+HistoriesHere = NamedDependency[SkipValidation[Histories]]
 AssistantsHere = NamedDependency[SkipValidation[Assistants]]
 
 
@@ -67,6 +69,27 @@ async def read_conversation(feedback_id: FromPath[str], feedback_conversations: 
 
 
 @get(
+    "/feedback/{feedback_id:str}/history",
+    tags=TAGS,
+    summary="What an answer said before",
+    operation_class=FeedbackOperation,
+    responses=failures(404, 422),
+    opt=READS,
+    description="Of answers that were deleted or taken back, too; those that were erased have none.",
+)
+async def read_history(
+    feedback_id: FromPath[str],
+    feedback_histories: HistoriesHere,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 100,
+    cursor: Annotated[
+        int | None, QueryParameter(required=False, ge=0, le=2**62, description="`next_cursor` of the page before")
+    ] = None,
+) -> FeedbackHistory:
+    """The answer as it is, and its earlier versions, newest first, a page at a time."""
+    return await feedback_histories.page(feedback_id, limit, cursor)
+
+
+@get(
     "/feedback/assistants",
     tags=TAGS,
     summary="Assistants that there are answers about",
@@ -78,16 +101,19 @@ async def list_assistants(feedback_assistants: AssistantsHere) -> list[AnsweredA
     return await feedback_assistants.all()
 
 
-def reviewing_router(reviews: Reviews, conversations: Conversations, assistants: Assistants) -> Router:
+def reviewing_router(
+    reviews: Reviews, conversations: Conversations, assistants: Assistants, histories: Histories
+) -> Router:
     """The routes for those who go through answers."""
     rooms = {
         "feedback_reviews": reviews,
         "feedback_conversations": conversations,
         "feedback_assistants": assistants,
+        "feedback_histories": histories,
     }
     return Router(
         "/api/v1",
-        route_handlers=[read_review, set_review, read_conversation, list_assistants],
+        route_handlers=[read_review, set_review, read_conversation, read_history, list_assistants],
         dependencies={
             name: Provide(_giving(room), sync_to_thread=False, use_cache=True) for name, room in rooms.items()
         },

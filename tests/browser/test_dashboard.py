@@ -125,6 +125,21 @@ def test_two_versions_are_compared(told: str, visit: Visit) -> None:
         expect(finding).to_have_text("Version 1 is worse than version 2.")
 
 
+def test_answer_that_was_changed_shows_what_it_said_before(told: str, visit: Visit) -> None:
+    name = tell(told, 1, key="stars", comment="<b>Hasty</b> words")
+    httpx.patch(f"{told}/feedback/{name}", json={"score": 4, "comment": "Second thoughts"}).raise_for_status()
+    with visit(f"{told}/feedback/ui?key=stars", script=True, width=1280) as page:
+        page.get_by_role("button", name="Second thoughts").click()
+        before = page.get_by_role("dialog").locator("section").filter(has=page.get_by_role("heading", name="Before"))
+        expect(before.locator("li")).to_contain_text("<b>Hasty</b> words")
+        expect(before.locator("li .score")).to_have_text("1")
+        check_accessible(page)
+        page.get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="Splendid work").click()
+        expect(page.get_by_role("dialog").locator("blockquote")).to_have_text("Splendid work")
+        expect(before).to_be_hidden()
+
+
 def test_review_with_a_note_is_kept_and_listed(told: str, visit: Visit) -> None:
     with visit(f"{told}/feedback/ui?key=stars", script=True, width=1280) as page:
         page.get_by_role("button", name="Rather slow").click()

@@ -17,6 +17,7 @@ from litestar import Litestar
 from agent_server.__main__ import main
 from agent_server.database import open_database
 from feedback import FeedbackPlugin
+from feedback.schema import FeedbackPatch
 from tests.feedback.answers import keep, row
 from tests.feedback.conftest import RUN, serving
 
@@ -63,6 +64,22 @@ def test_list_is_json_for_programs(data_dir: Path) -> None:
     found = json.loads(run(data_dir, "list", "--key", "user_score", "--limit", "4", "--json").stdout)
     assert [len(found), {one["key"] for one in found}] == [4, {"user_score"}]
     assert json.loads(run(data_dir, "list", "--text", "#3", "--json").stdout)[0]["comment"] == "#3"
+
+
+def test_history_shows_what_an_answer_says_and_said(data_dir: Path) -> None:
+    [answer] = json.loads(run(data_dir, "list", "--text", "#3", "--json").stdout)
+
+    async def change(service: FeedbackPlugin) -> None:
+        for score in (2, 3):
+            await service.store.update(answer["id"], FeedbackPatch(score=score, correction={"a": score}))
+
+    with_service(data_dir, change)
+    lines = run(data_dir, "history", answer["id"]).stdout.splitlines()
+    assert ["stands" in lines[1], "updated" in lines[2], "updated" in lines[3], len(lines)] == [True, True, True, 4]
+    found = json.loads(run(data_dir, "history", answer["id"], "--json").stdout)
+    assert (found["current"]["score"], [one["score"] for one in found["versions"]]) == (3, [2, 1])
+    missing = run(data_dir, "history", RUN)
+    assert (missing.exit_code, "never was" in missing.stderr) == (1, True)
 
 
 def test_stats_count_and_compare(data_dir: Path) -> None:

@@ -6,6 +6,7 @@ import { read } from "./api.js";
 import { drawConversation } from "./conversation.js";
 import { at, h } from "./element.js";
 import { moment } from "./format.js";
+import { drawHistory } from "./history.js";
 import { icon } from "./icons.js";
 import { failed } from "./notice.js";
 import { drawReview } from "./review.js";
@@ -15,7 +16,8 @@ import { score, valueOf } from "./score.js";
 export function openSheet(answer, known, reviewed) {
   const sheet = at("answer");
   const [talk, review] = [h("div", { class: "talk" }), h("div")];
-  sheet.replaceChildren(head(answer, known), said(answer), section("Review", review), section("Conversation", talk), section("Details", details(answer, known)));
+  const before = section("Before", h("div", { class: "log" }));
+  sheet.replaceChildren(head(answer, known), said(answer), before, section("Review", review), section("Conversation", talk), section("Details", details(answer, known)));
   sheet.onclose = () => {
     show({ answer: null });
     focusAnswer(answer.id);
@@ -28,6 +30,7 @@ export function openSheet(answer, known, reviewed) {
   sheet.scrollTop = 0;
   drawReview(review, answer, reviewed);
   drawConversation(talk, answer);
+  drawHistory(before, answer);
 }
 
 /** Open the answer that the address names, if it names one. */

@@ -1,0 +1,51 @@
+"""`history`: what one answer says, and all that it said before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from feedback.cli.output import JSON_OPTION, echo_json, table
+from feedback.cli.querying import Do
+from feedback.histories import FeedbackHistory, FeedbackVersion
+from feedback.plugin import FeedbackPlugin
+from feedback.schema import Feedback
+
+HEAD = ("from", "until", "what came of it", "score", "value", "who", "comment", "correction")
+
+
+@click.command()
+@click.argument("feedback_id")
+@JSON_OPTION
+@click.pass_obj
+def history(do: Do, /, feedback_id: str, as_json: bool) -> None:
+    """Show what an answer says now and all that it said before, newest first."""
+
+    async def work(service: FeedbackPlugin) -> None:
+        found = await service.histories.page(feedback_id)
+        while found.next_cursor is not None:
+            more = await service.histories.page(feedback_id, cursor=found.next_cursor)
+            found = FeedbackHistory(more.current, found.versions + more.versions, more.next_cursor)
+        if as_json:
+            echo_json({"current": found.current, "versions": found.versions})
+        else:
+            now = [] if found.current is None else [_cells(found.current, "", "stands")]
+            table(HEAD, [*now, *(_cells(one, one.replaced_at[:19], one.reason) for one in found.versions)])
+
+    do(work)
+
+
+def _cells(answer: Feedback | FeedbackVersion, until: str, what: str) -> tuple[Any, ...]:
+    correction = answer.correction
+    return (
+        answer.modified_at[:19],
+        until,
+        what,
+        answer.score,
+        answer.value,
+        answer.feedback_source.user_id or answer.feedback_source.type,
+        answer.comment,
+        correction if isinstance(correction, str) or correction is None else msgspec.json.encode(correction).decode(),
+    )

@@ -15,7 +15,7 @@ FEWEST_CATEGORIES = 2
 
 
 class FeedbackConfigCreate(Struct):
-    """Asks for a key's configuration. Without `is_lower_score_better` the key keeps its direction.
+    """Asks for a key's configuration. Without `is_lower_score_better` the key keeps its direction, or that of its name.
 
     `subject_policy` is no field of LangSmith's; its clients send it within `feedback_config`, which is taken, too.
     """

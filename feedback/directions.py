@@ -3,6 +3,9 @@
 A score is positive beyond the middle of what the key takes: of `min` and `max`, or of the lowest and the highest
 category; beyond 0.5 where neither is known, which is right for thumbs as 1 and 0, as true and false, as 1 and -1.
 With `is_lower_score_better` beyond means below. A score just in the middle is not positive.
+
+A key without a configuration is better when it is higher, unless its name says the opposite (`NEGATIVE`): a 1 for
+`user_disliked`, which the official documents use and thumbs with a key each send, is no praise.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from feedback.config import FeedbackConfig
 from feedback.database import Connection
 
 MIDDLE = 0.5
+NEGATIVE = ("user_disliked", "disliked", "dislike", "thumbs_down", "downvote")
+ANSWERED = f"SELECT DISTINCT key FROM feedback_day WHERE key IN ({', '.join(map(repr, NEGATIVE))})"
 CONFIGS = """SELECT key, config, is_lower_score_better FROM feedback_config
 WHERE deleted_at IS NULL ORDER BY is_enforced, is_first, modified_at"""
 
@@ -33,11 +38,12 @@ class Direction(Struct, frozen=True):
 
 
 UP = Direction()
+DOWN = Direction(is_lower_score_better=True)
 
 
 def directions(db: Connection) -> dict[str, Direction]:
-    """The direction of each key that has a configuration; those that have none are `UP`."""
-    return {
+    """The direction of each key that has a configuration, or is better when lower by its name; the others are `UP`."""
+    return {row["key"]: DOWN for row in db.all(ANSWERED)} | {
         row["key"]: Direction(
             _middle(msgspec.json.decode(row["config"], type=FeedbackConfig)), bool(row["is_lower_score_better"])
         )

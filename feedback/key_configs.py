@@ -20,6 +20,7 @@ from msgspec import Struct, structs
 from feedback.config import FREE, REPLACE, FeedbackConfig
 from feedback.config_schema import TENANT, FeedbackConfigCreate, FeedbackConfigPatch, FeedbackConfigSchema
 from feedback.database import Connection, Database, Row
+from feedback.directions import NEGATIVE
 from feedback.errors import Conflict, Invalid, NotFound
 from feedback.limits import check_name, from_micros, parse_id
 
@@ -196,11 +197,12 @@ class ConfigExists(Invalid):
 
 def _row(name: str, rows: list[Row], wanted: FeedbackConfigCreate) -> dict[str, Any]:
     direction = wanted.is_lower_score_better
+    before = rows[0]["is_lower_score_better"] if rows else wanted.feedback_key in NEGATIVE
     return {
         "id": name,
         "key": wanted.feedback_key,
         "config": _text(wanted.feedback_config),
-        "lower": int(bool(rows and rows[0]["is_lower_score_better"]) if direction is None else direction),
+        "lower": int(before if direction is None else direction),
         "policy": wanted.subject_policy or (rows[0]["subject_policy"] if rows else REPLACE),
         "enforced": int(wanted.is_enforced),
         "first": int(not rows),

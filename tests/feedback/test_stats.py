@@ -125,6 +125,23 @@ async def test_versions_differ_where_the_interval_says_so(
     assert found.interval == newcombe(30, 60, good, of)
 
 
+async def test_key_whose_name_says_so_is_better_when_lower_until_it_is_configured(client: App) -> None:
+    for key, score in (("user_disliked", 1), ("user_disliked", 0), ("user_disliked", 1), ("user_liked", 1)):
+        await client.post(await mint(client, key), json={"score": score})
+
+    async def counted() -> dict[str, Any]:
+        found = (await client.get("/api/v1/feedback/statistics")).json()
+        return {one["key"]: (one["positives"], one["is_lower_score_better"]) for one in found}
+
+    assert await counted() == {"user_disliked": (1, True), "user_liked": (1, False)}
+    shown = (await client.get("/api/v1/feedback/search", params={"key": "user_disliked"})).json()["feedback"]
+    assert [one["is_positive"] for one in shown] == [False, True, False]
+    config = {"feedback_key": "user_disliked", "feedback_config": {"type": "continuous", "min": 0, "max": 1}}
+    assert (await client.post("/feedback-configs", json=config)).json()["is_lower_score_better"] is True
+    await client.patch("/feedback-configs", json={"feedback_key": "user_disliked", "is_lower_score_better": False})
+    assert (await counted())["user_disliked"] == (2, False)
+
+
 async def test_lower_is_better_turns_the_verdict(service: FeedbackPlugin) -> None:
     await configure(service, "seconds", {"type": "continuous", "min": 0, "max": 10}, lower=True)
     await keep(service, [row(9, key="seconds", assistant_id="a", assistant_version=1) for _ in range(30)])

@@ -20,16 +20,16 @@ from feedback.rows import json_value
 from feedback.runs import KnownRuns
 from feedback.schema import FeedbackSubmission, Kept
 from feedback.sealed import SealedTokens, claim_sealed
-from feedback.store import OF_SUBJECT, keep_answer
+from feedback.store import keep_answer
+from feedback.subjects import latest_answer
 
 KEY = "outcome"
 SCORES = {"positive": 1, "negative": 0}
 OutcomeName = Literal["positive", "negative"]
 Annotation = Literal["resolved", "incorrect", "correct"]
 
-OWN = f"SELECT value FROM ({OF_SUBJECT}) AS own ORDER BY created_at DESC, id DESC LIMIT 1"
 OF_AGENT = """FROM feedback LEFT JOIN feedback_annotation ON feedback_annotation.feedback_id = feedback.id
-WHERE key = :key AND (CAST(:agent AS TEXT) IS NULL OR assistant_id = :agent)
+WHERE key = :key AND value IN ('"positive"', '"negative"') AND (CAST(:agent AS TEXT) IS NULL OR assistant_id = :agent)
 AND (CAST(:run_id AS TEXT) IS NULL OR run_id = :run_id)"""
 PAGE = f"""SELECT id, value, subject, created_at, feedback.comment AS comment, run_id, annotation {OF_AGENT}
 ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"""
@@ -130,7 +130,7 @@ class Outcomes:
 
         def work(db: Connection) -> Row | None:
             grant = claim_sealed(db, opened)
-            return db.one(OWN, run_id=grant.run_id, key=grant.key, subject=check_name("user_id", user_id or ""))
+            return latest_answer(db, grant, check_name("user_id", user_id or ""))
 
         if not user_id:
             await self._database.read(lambda db: claim_sealed(db, opened))
@@ -149,7 +149,7 @@ class Outcomes:
         def work(db: Connection) -> OutcomePage:
             rows = db.all(PAGE, **chosen, limit=limit, offset=offset)
             counted = db.one(COUNT, **chosen)
-            return OutcomePage([item for row in rows if (item := _item(row))], counted["count"] if counted else 0)
+            return OutcomePage([_item(row) for row in rows], counted["count"] if counted else 0)
 
         return await self._database.read(work)
 
@@ -172,12 +172,10 @@ def _name(row: Row) -> OutcomeName | None:
     return value if value in get_args(OutcomeName) else None
 
 
-def _item(row: Row) -> OutcomeItem | None:
-    if (name := _name(row)) is None:
-        return None
+def _item(row: Row) -> OutcomeItem:
     return OutcomeItem(
         row["id"],
-        name,
+        json_value(row["value"]),
         row["subject"],
         from_micros(row["created_at"]),
         row["comment"],

@@ -13,11 +13,11 @@ from feedback.limits import check_name, from_micros, parse_id
 from feedback.metrics import Metrics
 from feedback.rows import json_value
 from feedback.schema import Kept, OwnAnswer
-from feedback.store import OF_SUBJECT, SELECT, TAKE, check_retractable, drop
+from feedback.store import TAKE, drop
+from feedback.subjects import SELECT, check_retractable, latest_answer
 from feedback.tokens import Grant, Pointer, claim, give_back
 
 OWN = f"{SELECT} WHERE id = :id AND run_id = :run_id AND key = :key AND grant_id IS NOT NULL"
-LATEST = f"SELECT * FROM ({OF_SUBJECT}) AS own WHERE grant_id IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT 1"
 
 
 class OwnAnswers:
@@ -59,11 +59,10 @@ class OwnAnswers:
 
 
 def _find(db: Connection, grant: Grant, user_id: str | None, feedback_id: str | None) -> Row | None:
-    about = {"run_id": grant.run_id, "key": grant.key}
     if feedback_id:
-        row = db.one(OWN, id=parse_id("id", feedback_id), **about)
+        row = db.one(OWN, id=parse_id("id", feedback_id), run_id=grant.run_id, key=grant.key)
         return row if row is None or not user_id or row["subject"] == user_id else None
-    return db.one(LATEST, subject=check_name("user_id", user_id or ""), **about)
+    return latest_answer(db, grant, check_name("user_id", user_id or ""), through_url=True)
 
 
 def _shown(row: Row) -> OwnAnswer:

@@ -21,28 +21,23 @@ from msgspec import structs
 
 from feedback.config import FREE, FeedbackConfig, SubjectPolicy
 from feedback.database import Connection, Database, Row
-from feedback.errors import AnswerStands, Conflict, NotFound
+from feedback.errors import Conflict, NotFound
 from feedback.key_configs import config_of_key, config_of_url
-from feedback.limits import from_micros, parse_id
+from feedback.limits import parse_id
 from feedback.metrics import Metrics
 from feedback.outbox import put
 from feedback.rows import ABOUT, COLUMNS, PLACE, SAID, answer_row, checked, created_row, feedback_of, patched
 from feedback.runs import NOWHERE, KnownRuns
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSubmission, Kept
 from feedback.search import FeedbackSearch
-from feedback.tokens import Grant, Pointer, claim, config_of_grant, give_back, use
+from feedback.subjects import SELECT, answer_stands, check_retractable, first_answer, replaceable_answer
+from feedback.tokens import Grant, Pointer, claim, config_of_grant, give_back, is_used_up, use
 
 INSERT = f"""INSERT INTO feedback (adds_up, {", ".join(COLUMNS)})
 VALUES (:adds_up, {", ".join(f":{name}" for name in COLUMNS[:-2])},
     COALESCE(CAST(:created_at AS BIGINT), now_us()), now_us())
 ON CONFLICT DO NOTHING"""
-SELECT = f"SELECT {', '.join(COLUMNS)} FROM feedback"
 BY_ID = f"{SELECT} WHERE id = :id"
-_OF_SUBJECT = "FROM feedback WHERE run_id = :run_id AND key = :key AND subject = :subject AND adds_up"
-BY_SUBJECT = f"{SELECT} WHERE id = (SELECT id {_OF_SUBJECT} = 0)"
-OF_SUBJECT = f"{SELECT} WHERE id IN (SELECT id {_OF_SUBJECT} = 0 UNION ALL SELECT id {_OF_SUBJECT} = 1)"
-"""All answers of a subject; each half has an index of its own."""
-FIRST_OF_SUBJECT = f"{OF_SUBJECT} ORDER BY created_at, id LIMIT 1"
 REPEATED = """SELECT id FROM feedback WHERE idempotency = :idempotency
 UNION ALL SELECT id FROM feedback_history WHERE idempotency = :idempotency LIMIT 1"""
 TAKE = "UPDATE feedback SET id = id WHERE id = :id"
@@ -64,10 +59,15 @@ class FeedbackStore:
         self._metrics = metrics
 
     async def submit(
-        self, pointer: Pointer, submission: FeedbackSubmission, idempotency_key: str | None = None
+        self,
+        pointer: Pointer,
+        submission: FeedbackSubmission,
+        idempotency_key: str | None = None,
+        may_change: bool = False,
     ) -> Kept:
         """Keep an answer that came through a token; durable when this returns. One unit of work.
 
+        With `may_change`, what is sent again with its `id` changes the answer: from a page that somebody went back to.
         Errors: `TokenGone`, `Rejected` where the key's configuration does not allow it, `Conflict` where `id` is taken.
         """
 
@@ -76,7 +76,8 @@ class FeedbackStore:
             place = {name: getattr(grant, name) for name in PLACE} if grant.assistant_id else asked
             if place is None and self._runs.are_known:
                 return grant, None  # what nobody knew at the minting is asked outside: a unit of work waits for nobody
-            return grant, keep_answer(db, grant, submission, idempotency_key, place or structs.asdict(NOWHERE))
+            known = place or structs.asdict(NOWHERE)
+            return grant, keep_answer(db, grant, submission, idempotency_key, known, may_change)
 
         grant, kept = await self._database.write(work)
         if kept is None:
@@ -146,7 +147,8 @@ class FeedbackStore:
         def work(db: Connection) -> Grant:
             grant = claim(db, pointer)
             config = config_of_url(db, grant.key, grant.config)
-            return structs.replace(grant, config=None if config is FREE else config)
+            own = None if config is FREE else config
+            return structs.replace(grant, config=own, is_used_up=is_used_up(db, grant))
 
         return await self._database.read(work)
 
@@ -180,7 +182,12 @@ class FeedbackStore:
 
 
 def keep_answer(
-    db: Connection, grant: Grant, submission: FeedbackSubmission, idempotency_key: str | None, place: Mapping[str, Any]
+    db: Connection,
+    grant: Grant,
+    submission: FeedbackSubmission,
+    idempotency_key: str | None,
+    place: Mapping[str, Any],
+    may_change: bool = False,
 ) -> Kept:
     """What became of the answer of the grant's holder, in the unit of work that claimed the grant.
 
@@ -188,17 +195,12 @@ def keep_answer(
     uses.
     """
     config = config_of_url(db, grant.key, grant.config)
-    kept = _keep(db, answer_row(grant, config, submission, idempotency_key) | dict(place), config.subject_policy)
+    answer = answer_row(grant, config, submission, idempotency_key) | dict(place)
+    kept = _keep(db, answer, config.subject_policy, may_change)
     if kept.status == "created":
         use(db, grant)
     kept.is_final = config.subject_policy == "first" and submission.user_id is not None
     return kept
-
-
-def check_retractable(db: Connection, grant: Grant, row: Row) -> None:
-    """Refuse to take back what stands: else `first` would be `replace` in two steps. Errors: `AnswerStands`."""
-    if row["subject"] is not None and config_of_url(db, grant.key, grant.config).subject_policy == "first":
-        raise AnswerStands("The first answer to this stands, and cannot be taken back through its URL")
 
 
 def _config_of(db: Connection, row: Row, patch: FeedbackPatch) -> FeedbackConfig:
@@ -215,7 +217,7 @@ def _keep(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, 
     for _ in range(3):
         if answer["idempotency"] and (earlier := db.one(REPEATED, idempotency=answer["idempotency"])):
             return Kept(earlier["id"], "unchanged")
-        stands = is_named and policy == "first" and _first(db, answer) is not None
+        stands = is_named and policy == "first" and first_answer(db, answer) is not None
         if not stands and db.execute(INSERT, **row):
             put(db, "feedback.created", answer["id"])
             return Kept(answer["id"], "created")
@@ -227,34 +229,28 @@ def _keep(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, 
 def _meet(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, update: bool) -> Kept | None:
     """What becomes of an answer whose id is there already, or whose subject has answered; nothing if that is gone."""
     if row := db.one(BY_ID, id=answer["id"]):
-        return _repeat(db, row, answer, update)
+        is_final = policy == "first" and answer["subject"] is not None and answer["grant_id"] is not None
+        return _stand(row, answer) if update and is_final else _repeat(db, row, answer, update)
     if answer["subject"] is None:
         return None
     if policy == "first":
-        return _stand(row, answer) if (row := _first(db, answer)) else None
-    row = db.one(BY_SUBJECT, **_named(answer, "run_id", "key", "subject"))
+        return _stand(row, answer) if (row := first_answer(db, answer)) else None
+    row = replaceable_answer(db, answer)
     return _supersede(db, row["id"], answer) if row else None
 
 
 def _repeat(db: Connection, row: Row, answer: dict[str, Any], update: bool) -> Kept | None:
     """What becomes of an answer whose id is there already."""
-    if update:
-        return _supersede(db, row["id"], answer)
-    if (row["grant_id"], row["grant_key"]) != (answer["grant_id"], answer["grant_key"]):
+    is_programs = update and answer["grant_id"] is None
+    if not is_programs and (row["grant_id"], row["grant_key"]) != (answer["grant_id"], answer["grant_key"]):
         raise Conflict("`id` is the id of another answer; leave it out, or make a new one")
-    return Kept(row["id"], "unchanged")
-
-
-def _first(db: Connection, answer: Mapping[str, Any]) -> Row | None:
-    """What the subject has answered first."""
-    return db.one(FIRST_OF_SUBJECT, **_named(answer, "run_id", "key", "subject"))
+    return _supersede(db, row["id"], answer) if update else Kept(row["id"], "unchanged")
 
 
 def _stand(row: Row, answer: Mapping[str, Any]) -> Kept:
     """The answer that stands, for one that says the same. Errors: `AnswerStands`."""
     if not _says_the_same(row, answer):
-        at = from_micros(row["created_at"])
-        raise AnswerStands(f"This was answered at {at}, and the first answer stands; this one was not kept")
+        raise answer_stands(row)
     return Kept(row["id"], "unchanged")
 
 

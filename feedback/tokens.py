@@ -45,6 +45,7 @@ PAGE = """SELECT * FROM (
 DENIED = "SELECT id FROM feedback_denial WHERE id IN"
 USE = """INSERT INTO feedback_use (grant_id, place, uses) VALUES (:grant, :place, 1)
 ON CONFLICT (grant_id, place) DO UPDATE SET uses = feedback_use.uses + 1 WHERE feedback_use.uses < :max_uses"""
+USES = "SELECT uses FROM feedback_use WHERE grant_id = :grant AND place = :place"
 GIVE_BACK = "UPDATE feedback_use SET uses = uses - 1 WHERE grant_id = :grant AND place = :place AND uses > 0"
 CONFIGS = "SELECT configs FROM feedback_grant WHERE id = :id"
 
@@ -95,6 +96,8 @@ class Grant(Struct):
     """The run's assistant; nothing where no run was known when the token was minted."""
     assistant_version: int | None = None
     trace_parent: str | None = None
+    is_used_up: bool = False
+    """Whether all its uses are taken, where that was asked."""
 
     @property
     def scope(self) -> str:
@@ -209,6 +212,12 @@ def use(db: Connection, grant: Grant) -> None:
     if grant.max_uses is not None and not db.execute(USE, grant=grant.id, place=grant.place, max_uses=grant.max_uses):
         times = "once" if grant.max_uses == 1 else f"{grant.max_uses} times"
         raise TokenUsed(f"This feedback URL could be used {times}, and was; ask for a new one")
+
+
+def is_used_up(db: Connection, grant: Grant) -> bool:
+    """Whether no more answers may come through the token, but for changes of those that did."""
+    row = None if grant.max_uses is None else db.one(USES, grant=grant.id, place=grant.place)
+    return row is not None and row["uses"] >= (grant.max_uses or 0)
 
 
 def give_back(db: Connection, grant_id: int | None, place: int | None) -> None:

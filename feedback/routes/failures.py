@@ -13,6 +13,7 @@ from feedback.errors import TooMany
 from feedback.logs import redact
 from feedback.routes.headers import TOKEN_HEADERS
 from feedback.routes.pages import failure
+from feedback.routes.wanted import choices_at
 
 logger = logging.getLogger("feedback")
 
@@ -47,16 +48,16 @@ def refusal(scope: Scope) -> str:
 
 def _seen(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str]:
     """Status, message and code of the failure, which is logged where nobody expected it."""
-    status, detail, code = _told(error)
+    status, detail, code = _told(request, error)
     request.scope["state"][REFUSAL] = code
     if status == 500:
         logger.error("%s %s failed", request.method, redact(request.scope["path"]), exc_info=error)
     return status, detail, code
 
 
-def _told(error: Exception) -> tuple[int, str, str]:
+def _told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str]:
     if isinstance(error, ValidationException):
-        return 422, _problems(error), "invalid"
+        return 422, _problems(request, error), "invalid"
     if isinstance(error, HTTPException):
         return _told_by_litestar(error)
     status = getattr(error, "status_code", None)
@@ -72,10 +73,21 @@ def _told_by_litestar(error: HTTPException) -> tuple[int, str, str]:
     return status, error.detail, type(error).__name__.removesuffix("Exception").lower()
 
 
-def _problems(error: ValidationException) -> str:
+def _problems(request: Request[Any, Any, Any], error: ValidationException) -> str:
     extra = error.extra if isinstance(error.extra, list) else []
-    problems = [f"`{item['key']}`: {item['message']}" for item in extra if isinstance(item, dict) and "key" in item]
+    problems = [_problem(request, item) for item in extra if isinstance(item, dict) and "key" in item]
     return "; ".join(problems) or error.detail.partition(" for path ")[0]
+
+
+def _problem(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
+    """One problem with a parameter, by the name that it has on the wire, or with the body."""
+    key, message = item["key"], str(item["message"])
+    if (key, message) == ("data", "'data'"):
+        return "The body is missing; send JSON"
+    field = request.route_handler.parsed_fn_signature.parameters.get(key)
+    if field is not None and message.startswith("Invalid enum value"):
+        message += choices_at(field.annotation)
+    return f"`{getattr(field and field.kwarg_definition, 'name', None) or key}`: {message}"
 
 
 def told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str, dict[str, str]]:

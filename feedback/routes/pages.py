@@ -10,7 +10,7 @@ import uuid_utils
 from litestar import Request, Response
 from msgspec import structs
 
-from feedback.errors import AnswerStands, FeedbackError
+from feedback.errors import AnswerStands, FeedbackError, TokenUsed
 from feedback.page import CONTENT_SECURITY_POLICY, Question, failure_page, question_page, thanks_page
 from feedback.routes.admission import showed_key
 from feedback.routes.headers import TOKEN_HEADERS
@@ -42,10 +42,16 @@ async def may_follow(request: AnyRequest, token: str, tokens: Tokens, settings: 
 async def ask(
     request: AnyRequest, token: str, tokens: Tokens, store: FeedbackStore, settings: Settings
 ) -> Response[Any]:
-    """The page with the question, and with what the link says as its answer."""
+    """The page with the question, and with what the link says as its answer.
+
+    `TokenUsed` where nobody could answer it any more: who is named may have answered, and change their mind.
+    """
     query = {name: request.query_params[name] for name in request.query_params}
     redirect = settings.links.allowed(query.get("redirect"))
-    return _page(question_page(await _question(token, tokens, store, _preselected(query), redirect)))
+    given = _preselected(query)
+    if given.user_id is None and (await store.open(await tokens.open(token))).is_used_up:
+        raise TokenUsed("This feedback URL has taken all the answers that it was for; ask for a new one")
+    return _page(question_page(await _question(token, tokens, store, given, redirect)))
 
 
 async def take_form(
@@ -79,7 +85,7 @@ async def _keep(
     request: AnyRequest, pointer: Pointer, store: FeedbackStore, settings: Settings, answer: FeedbackSubmission
 ) -> Kept:
     admit(request, settings, pointer)
-    return await store.submit(pointer, answer)
+    return await store.submit(pointer, answer, may_change=True)
 
 
 def admit(request: AnyRequest, settings: Settings, pointer: Pointer | None = None, minting: bool = False) -> None:

@@ -20,6 +20,7 @@ from litestar.datastructures import State
 
 from feedback.errors import FeedbackError, Invalid
 from feedback.limits import check_text
+from feedback.routes.wanted import choices_at
 from feedback.schema import FeedbackSubmission
 
 FORM = "application/x-www-form-urlencoded"
@@ -56,16 +57,18 @@ def decode(body: bytes, kind: Any) -> Any:
     try:
         return _decoder(kind).decode(body)
     except msgspec.ValidationError as error:
-        raise Invalid(_readable(str(error))) from None
+        raise Invalid(_readable(str(error), kind)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise _explained(body, error) from None
     except RecursionError:
         raise Invalid("The body is nested too deep; send a flatter one") from None
 
 
-def _readable(message: str) -> str:
+def _readable(message: str, kind: Any) -> str:
     what, _, where = message.partition(" - at `$")
     field = where.rstrip("`").lstrip(".")
+    if what.startswith("Invalid enum value"):
+        what += choices_at(kind, field)
     return f"`{field}`: {what}" if field else f"The body is not what this address takes: {what}"
 
 

@@ -225,6 +225,28 @@ def shared_client(request: pytest.FixtureRequest) -> Any:
         yield client
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "says"),
+    [
+        ("POST", "/feedback/tokens", None, "The body is missing; send JSON"),
+        ("POST", "/feedback-configs", None, "The body is missing; send JSON"),
+        ("POST", "/feedback/tokens", [{"run_id": RUN, "feedback_key": "k", "feedback_config": {"type": "stars"}}],
+         "`[0].feedback_config.type`: Invalid enum value 'stars'; send one of categorical, continuous, freeform"),
+        ("PATCH", "/feedback-configs", {"feedback_key": "k", "subject_policy": "x"}, "one of append, first, replace"),
+        ("GET", "/api/v1/feedback/export?format=xml", None, "`format`: Invalid enum value 'xml'; send one of csv, dpo"),
+        ("GET", "/api/v1/feedback/statistics?by=user", None, "`by`: Invalid enum value 'user'; send one of assistant,"),
+        ("GET", "/feedback?level=thread", None, "`level`: Invalid enum value 'thread'; send one of run, session"),
+        ("POST", "/v1/feedback", {"feedback_token": "x", "outcome": "meh"}, "send one of negative, positive"),
+    ],
+)  # fmt: skip
+async def test_message_names_what_there_is_to_choose_from(
+    client: App, method: str, path: str, body: Any, says: str
+) -> None:
+    refused = await client.request(method, path, json=body) if body else await client.request(method, path)
+    told = refused.json()
+    assert (refused.status_code, says in (told.get("detail") or told["error"]["message"])) == (422, True), told
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.dictionaries(NAMES, JSON, max_size=4))
 def test_no_json_makes_the_service_fail_and_what_is_taken_reads_back(shared_client: Any, body: dict[str, Any]) -> None:

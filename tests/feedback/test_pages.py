@@ -248,3 +248,26 @@ async def test_answer_taken_back_leaves_its_use_to_the_url(client: App) -> None:
     again = await press(client, url, thanked)
     assert "Thank you" in await press(client, url, again, score="0")
     assert [row["score"] for row in await stored(client)] == [0]
+
+
+async def test_page_that_somebody_went_back_to_changes_the_answer(client: App, token_url: str) -> None:
+    asked = await page(client, token_url + "?score=1")
+    for changes in ({}, {}, {"score": "0", "comment": "on second thoughts"}):
+        assert "Thank you" in await press(client, token_url, asked, **changes)
+    [kept] = await stored(client)
+    assert (kept["score"], kept["comment"]) == (0, "on second thoughts")
+    other = await mint(client)
+    refused = await client.post(other, data=fields(asked), headers=BROWSER)
+    assert refused.status_code == 409, "another URL's holder cannot change it"
+    assert (await stored(client))[0]["score"] == 0
+
+
+async def test_page_of_a_link_that_is_used_up_asks_nothing(client: App) -> None:
+    url = await mint(client, max_uses=1)
+    for _ in range(2):
+        asked = await page(client, url + "?score=1")
+    thanks = await press(client, url, asked)
+    assert "This link is no longer open" in await page(client, url + "?score=0", 410)
+    assert "taken back" in await press(client, url, thanks)
+    assert "Thank you" in await press(client, url, await page(client, url + "?score=0&user_id=ada"))
+    assert "Anything to add" in await page(client, url + "?score=1&user_id=ada"), "a change of mind is no other use"

@@ -160,6 +160,15 @@ async def test_token_costs_no_row_and_tells_nothing(app: Any, plugin: FeedbackPl
     assert (await app.get("/feedback/tokens", params={"run_id": RUN})).json() == []
 
 
+async def test_other_answers_for_the_key_outcome_are_no_outcomes(app: Any, plugin: FeedbackPlugin) -> None:
+    await send(app, plugin.token_for_run(RUN))
+    for value in ("refunded", None, 1):
+        await app.post("/feedback", json={"run_id": RUN, "key": "outcome", "value": value})
+    for path in ("/v1/_/agents/_/feedback", f"/v1/_/agents/_/runs/{RUN}/feedback"):
+        listed = (await app.get(path, params={"limit": 1})).json()
+        assert ([item["outcome"] for item in listed["items"]], listed["count"]) == (["positive"], 1)
+
+
 async def test_config_of_the_key_outcome_is_enforced(app: Any, plugin: FeedbackPlugin) -> None:
     config = {"feedback_key": "outcome", "feedback_config": {"type": "continuous", "min": 1, "max": 1}}
     await app.post("/feedback-configs", json=config)

@@ -45,6 +45,10 @@ FORGET_DENIALS = (
 FORGET_URLS = """DELETE FROM feedback_denial WHERE EXISTS (SELECT 1 FROM feedback_grant
 WHERE {0} AND feedback_denial.id LIKE 'url ' || CAST(feedback_grant.id AS TEXT) || ' %')"""
 BELONGINGS = ("feedback_annotation", "feedback_review", "feedback_outbox")
+TOLD = """DELETE FROM feedback_outbox WHERE EXISTS (SELECT 1 FROM feedback_history AS version
+WHERE version.sequence IN ({0}) AND version.id = feedback_outbox.feedback_id
+    AND feedback_outbox.created_at < version.replaced_at)"""
+"""Messages that tell of these versions, or of older ones; what is told of the answer since may be somebody else's."""
 GRANTS = "SELECT id FROM feedback_grant WHERE"
 
 
@@ -175,6 +179,7 @@ def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any])
         )
     versions = {f"at_{at}": row["sequence"] for at, row in enumerate(rows)}
     chosen = ", ".join(f":{name}" for name in versions)
+    db.execute(TOLD.format(chosen), **versions)
     return Erased(0, db.execute(f"DELETE FROM feedback_history WHERE sequence IN ({chosen})", **versions))
 
 

@@ -26,6 +26,7 @@ _SETTINGS = (
     "PRAGMA synchronous = FULL",  # an fsync with each commit
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA secure_delete = ON",  # what is erased is overwritten in the file, too, however SQLite was built
 )
 _UNAVAILABLE = frozenset(
     (

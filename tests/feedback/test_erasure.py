@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
+from agent_server.database import open_database
 from feedback import FeedbackPlugin
 from feedback.erasure import AT_ONCE, Erased
 from feedback.errors import TokenGone, TokenRevoked
 from feedback.one_time import OneTimeAnswer, OneTimeTokenCreate
 from feedback.outcomes import OutcomeCreate
 from feedback.reading import FeedbackQuery
-from feedback.schema import FeedbackSubmission
+from feedback.schema import FeedbackCreate, FeedbackSource, FeedbackSubmission
 from tests.feedback.answers import keep, row
 from tests.feedback.conftest import stored
 
@@ -51,6 +53,30 @@ async def test_erased_subject_is_in_no_table_and_no_export(service: FeedbackPlug
     assert "of bob" not in await everything(service)
     assert b"".join([part async for part in service.exports.stream(FeedbackQuery(), "jsonl")]) == b""
     assert (await service.store.submit(pointer, FeedbackSubmission(score=1))).status == "created"
+
+
+async def test_nothing_is_told_of_what_an_erased_person_said_before_it_became_anothers(service: FeedbackPlugin) -> None:
+    await service.database.write(
+        lambda db: db.execute("INSERT INTO feedback_webhook (id, url) VALUES ('w', 'https://hooks.example')")
+    )
+    name = str(uuid.uuid4())
+    for who in ("ada", "bob"):
+        await service.store.create(
+            FeedbackCreate("k", id=name, comment=f"of {who}", feedback_source=FeedbackSource(user_id=who))
+        )
+    assert "of ada" in await everything(service)
+    assert await service.erasure.of_subject("ada") == Erased(0, 1, 0)
+    left = await everything(service)
+    assert ("of ada" in left, left.count("of bob")) == (False, 2), "the answer and the message of it"
+
+
+async def test_erased_answers_are_not_in_the_file_either(tmp_path: Path) -> None:
+    async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).opened() as service:
+        await keep(service, [row(subject="ada", comment="words of ada" * 50) for _ in range(20)])
+        assert await service.database.read(lambda db: db.one("PRAGMA secure_delete")) == {"secure_delete": 1}
+        assert await service.erasure.of_subject("ada") == Erased(20, 0, 0)
+    left = [file.name for file in tmp_path.iterdir() if b"of ada" in file.read_bytes()]  # noqa: ASYNC240  it is closed
+    assert left == []
 
 
 async def test_erased_run_takes_no_more_answers(client: App, token_url: str, run_id: str) -> None:

@@ -1,17 +1,20 @@
 /** The page: conversations on the left, the one that is open in the middle, what people said on the right. */
 
-import { newId } from "/feedback/feedback-client.js";
+import { Conversation } from "./conversation.js";
 import { element } from "./element.js";
-import { begin, contents, conversations, remove } from "./server.js";
-import { Turn } from "./turn.js";
+import { hideGate, showGate, watchGate } from "./gate.js";
+import { begin, conversations, isAboutKey, key, remove } from "./server.js";
 import { watchVotes } from "./votes.js";
 
+const LISTED = 50; // conversations
+const NEAR = 120; // pixels from the end at which the page keeps to the end
 const part = (id) => document.getElementById(id);
 const look = watchVotes(part("votes"), part("tally"));
-const WORKING = new Set(["pending", "running"]);
-let threadId;
-let turns = [];
-let working;
+let current;
+let restoring;
+let listed = LISTED;
+let isAtEnd = true;
+let isBeginning = false;
 
 function inAddress() {
   return new URLSearchParams(location.hash.slice(1)).get("thread") ?? undefined;
@@ -22,95 +25,99 @@ function notice(words = "") {
   part("notice").hidden = !words;
 }
 
-function setWorking(turn) {
-  working = turn;
-  const hadFocus = [part("send"), part("stop")].includes(document.activeElement);
-  part("send").hidden = Boolean(turn);
-  part("stop").hidden = !turn;
-  if (hadFocus) part("question").focus();
+/** Says what went wrong; asks for a key where that may help. */
+function failed(error) {
+  if (isAboutKey(error)) showGate(error);
+  else notice(error.message);
 }
 
-function add(turn) {
-  turns.push(turn);
-  part("turns").append(turn.element);
-  part("welcome").hidden = true;
+function entitle(title) {
+  part("title").textContent = title;
+  document.title = `${title} · Chat with your agent`;
 }
 
 function toEnd() {
   part("scroll").scrollTop = part("scroll").scrollHeight;
 }
 
-/** Shows what a turn that is at work says until its end, and says it once, whole, to those who listen. */
-async function watch(turn, reading) {
-  setWorking(turn);
-  try {
-    await reading;
-  } catch {
-    // the turn says what was wrong
-  }
-  if (working !== turn) return;
-  setWorking(undefined);
-  if (turn.text) part("said").textContent = `The agent says: ${turn.text}`;
-}
-
-function reset(title) {
-  for (const turn of turns) turn.leave();
-  turns = [];
-  setWorking(undefined);
-  part("turns").replaceChildren();
-  part("title").textContent = title;
-  part("said").textContent = "";
-  part("welcome").hidden = false;
-  notice();
+/** Shows what the open conversation has and does; what could not be asked is in its box again. */
+function draw(conversation, turn, error) {
+  if (conversation !== current) return;
+  const hadFocus = [part("send"), part("stop")].includes(document.activeElement);
+  part("send").hidden = Boolean(current.working);
+  part("stop").hidden = !current.working;
+  part("welcome").hidden = Boolean(current.id) || !part("gate").hidden;
+  part("older").hidden = !current.hasOlder;
+  if (hadFocus) part("question").focus();
+  if (turn?.text && current.working !== turn) part("said").textContent = `The agent says: ${turn.text}`;
+  if (error && !turn.runId) part("question").value ||= turn.question.text;
+  if (error && (!turn.runId || isAboutKey(error))) failed(error); // of other troubles the turn tells itself
 }
 
 async function open(id) {
-  threadId = id;
-  reset("New conversation");
-  history.replaceState(null, "", id ? `#thread=${id}` : location.pathname);
-  await Promise.all([showList(), id && restore(id)]);
+  current?.leave();
+  current = new Conversation(id, look, draw);
+  part("turns").replaceChildren(current.element);
+  part("said").textContent = "";
+  isAtEnd = true;
+  if (inAddress() !== id) history.pushState(null, "", id ? `#thread=${id}` : location.pathname);
+  entitle(id ? "Conversation" : "New conversation");
+  notice();
+  draw(current);
+  restoring = id ? restore(current) : undefined;
+  await Promise.all([showList(), restoring]);
 }
 
-async function restore(id) {
-  let kept;
+async function restore(conversation) {
   try {
-    kept = await contents(id);
+    await conversation.restore();
   } catch (error) {
-    return notice(error.message);
+    if (conversation !== current) return;
+    if (error.status !== 404) return failed(error);
+    await open(undefined);
+    return notice("This conversation is not there any more.");
   }
-  if (threadId !== id) return;
-  for (const run of kept.runs) restoreTurn(id, run, kept.messages);
+  draw(conversation);
   toEnd();
 }
 
-function restoreTurn(id, run, messages) {
-  const asked = run.kwargs.input?.messages?.at(-1);
-  if (!asked) return;
-  const turn = new Turn(id, String(asked.content), look);
-  add(turn);
-  if (WORKING.has(run.status)) {
-    watch(turn, turn.join(run.run_id));
-  } else {
-    const after = messages[messages.findIndex((one) => one.id === asked.id) + 1];
-    turn.show(run.run_id, after?.type === "ai" ? String(after.content) : "", run.status);
+/** Shows earlier turns; those that were in view stay where they are. */
+async function showOlder() {
+  const conversation = current;
+  const toBottom = part("scroll").scrollHeight - part("scroll").scrollTop;
+  let count;
+  try {
+    count = await conversation.older();
+  } catch (error) {
+    return failed(error);
   }
+  if (conversation !== current) return;
+  const hadFocus = document.activeElement === part("older");
+  draw(conversation);
+  if (hadFocus && part("older").hidden) part("scroll").focus({ preventScroll: true });
+  part("scroll").scrollTop = part("scroll").scrollHeight - toBottom;
+  part("said").textContent = `${count} earlier turns are shown.`;
 }
 
 async function showList() {
   let found;
   try {
-    found = await conversations();
+    found = await conversations(listed);
   } catch (error) {
-    return notice(error.message);
+    return failed(error);
   }
-  part("list").replaceChildren(...found.map(listed));
+  hideGate();
+  draw(current);
+  part("forget").hidden = !key();
+  part("more").hidden = found.length < listed;
+  part("list").replaceChildren(...found.map(entry));
 }
 
-function listed({ thread_id, metadata }) {
+function entry({ thread_id, metadata }) {
   const title = metadata.title || "Conversation";
   const opener = element("button", { type: "button", className: "open", title }, title);
-  const isOpen = thread_id === threadId;
-  if (isOpen) part("title").textContent = title;
+  const isOpen = thread_id === current.id;
+  if (isOpen) entitle(title);
   opener.setAttribute("aria-current", String(isOpen));
   opener.addEventListener("click", () => choose(thread_id));
   const bin = element("button", { type: "button", className: "delete" }, "×");
@@ -127,38 +134,48 @@ async function choose(id) {
 
 async function discard(id) {
   try {
-    if (id === threadId) reset("New conversation");
+    if (id === current.id) current.leave();
     await remove(id);
   } catch (error) {
-    return notice(error.message);
+    return failed(error);
   }
-  await (id === threadId ? open(undefined) : showList());
+  await (id === current.id ? open(undefined) : showList());
   part("question").focus();
 }
 
+/** Asks in the open conversation, or in a new one. */
 async function send(question) {
-  if (!question || working) return;
+  await restoring;
+  const conversation = current;
+  if (!question || conversation.working || isBeginning) return;
   notice();
-  const id = newId();
-  try {
-    if (!threadId) {
-      threadId = (await begin(question.slice(0, 60))).thread_id;
-      history.replaceState(null, "", `#thread=${threadId}`);
-      showList();
-    }
-  } catch (error) {
-    return notice(error.message);
-  }
   part("question").value = "";
-  const turn = new Turn(threadId, question, look);
-  add(turn);
-  toEnd();
-  await watch(turn, turn.ask(id));
+  try {
+    if (!conversation.id) await beginWith(conversation, question.slice(0, 60));
+  } catch (error) {
+    part("question").value ||= question;
+    return failed(error);
+  }
+  isAtEnd = true;
+  await conversation.ask(question);
+}
+
+async function beginWith(conversation, title) {
+  isBeginning = true;
+  try {
+    conversation.id = (await begin(title)).thread_id;
+  } finally {
+    isBeginning = false;
+  }
+  if (conversation !== current) return;
+  history.replaceState(null, "", `#thread=${conversation.id}`);
+  showList();
 }
 
 function showMenu(isShown) {
   part("threads").classList.toggle("shown", isShown);
   part("menu").setAttribute("aria-expanded", String(isShown));
+  if (isShown) part("new").focus();
 }
 
 part("form").addEventListener("submit", (event) => {
@@ -170,19 +187,34 @@ part("question").addEventListener("keydown", (event) => {
   event.preventDefault();
   part("form").requestSubmit();
 });
-part("stop").addEventListener("click", () => working?.stop().catch((error) => notice(error.message)));
+part("stop").addEventListener("click", () => current.working?.stop().catch(failed));
 part("examples").addEventListener("click", ({ target }) => {
   if (!target.matches(".example")) return;
   part("question").focus();
   send(target.textContent);
 });
+part("older").addEventListener("click", showOlder);
+part("more").addEventListener("click", () => {
+  listed += LISTED;
+  showList();
+});
 part("new").addEventListener("click", () => choose(undefined));
 part("menu").addEventListener("click", () => showMenu(!part("threads").classList.contains("shown")));
-document.addEventListener("keydown", ({ key }) => key === "Escape" && showMenu(false));
-part("turns").addEventListener("grown", () => {
-  const { scrollHeight, scrollTop, clientHeight } = part("scroll");
-  if (scrollHeight - scrollTop - clientHeight < 120) toEnd();
+document.addEventListener("keydown", ({ key: pressed }) => {
+  if (pressed !== "Escape" || !part("threads").classList.contains("shown")) return;
+  showMenu(false);
+  part("menu").focus();
 });
-addEventListener("hashchange", () => inAddress() !== threadId && open(inAddress()));
+part("scroll").addEventListener("scroll", () => {
+  const { scrollHeight, scrollTop, clientHeight } = part("scroll");
+  isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR;
+});
+const growth = new ResizeObserver(() => isAtEnd && toEnd());
+for (const id of ["scroll", "turns"]) growth.observe(part(id));
+watchGate(() => {
+  look();
+  choose(current.id);
+});
+addEventListener("hashchange", () => inAddress() !== current.id && open(inAddress()));
 
 open(inAddress());

@@ -6,7 +6,7 @@ import { element } from "./element.js";
 export function markdown(text) {
   return text
     .split(/^```[^\n]*\n([\s\S]*?)(?:^```[ \t]*$|$(?![\s\S]))/m)
-    .flatMap((part, at) => (at % 2 ? [element("pre", {}, element("code", {}, part))] : blocks(part)));
+    .flatMap((part, at) => (at % 2 ? [element("pre", { tabIndex: 0 }, element("code", {}, part))] : blocks(part)));
 }
 
 function blocks(text) {

@@ -1,19 +1,43 @@
-/** What the page asks of the agent server, each in one request. */
+/** What the page asks of the agent server, each in one request; with the API key, which is kept for this tab only. */
 
 const APP = { app: "chat-example" };
+const SHELF = "agent-api-key";
 
-/** The JSON that the server answers with; an `Error` in the server's words where it refuses, or cannot be reached. */
+/** What the server did not do, and why. `status` is 0 where it could not be reached. */
+export class Refusal extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Whether another API key might help. */
+export const isAboutKey = ({ status }) => status === 401 || status === 403;
+
+/** The API key in use, if there is one. */
+export const key = () => sessionStorage.getItem(SHELF);
+
+/** Use this key from now on, or none. */
+export function useKey(text) {
+  if (text) sessionStorage.setItem(SHELF, text);
+  else sessionStorage.removeItem(SHELF);
+}
+
+/** The headers that show the key. */
+export const keyHeaders = () => (key() ? { "x-api-key": key() } : {});
+
+/** The JSON that the server answers with; a `Refusal` in the server's words where it refuses, or cannot be reached. */
 export async function ask(method, path, body) {
   let answer;
   try {
-    const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+    const headers = body === undefined ? keyHeaders() : { ...keyHeaders(), "Content-Type": "application/json" };
     answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
   } catch {
-    throw new Error("The server could not be reached. Is it running?");
+    throw new Refusal(0, "The server could not be reached. Is it running?");
   }
   const text = await answer.text();
   if (answer.ok) return text ? JSON.parse(text) : null;
-  throw new Error(detailOf(text) ?? `The server answered with status ${answer.status}.`);
+  throw new Refusal(answer.status, detailOf(text) ?? `The server answered with status ${answer.status}.`);
 }
 
 function detailOf(text) {
@@ -26,9 +50,9 @@ function detailOf(text) {
 }
 
 /** The page's conversations, the one that something happened in last first. */
-export function conversations() {
+export function conversations(limit) {
   const select = ["thread_id", "metadata", "status"];
-  return ask("POST", "/threads/search", { metadata: APP, sort_by: "updated_at", sort_order: "desc", limit: 50, select });
+  return ask("POST", "/threads/search", { metadata: APP, sort_by: "updated_at", sort_order: "desc", limit, select });
 }
 
 /** A new conversation. */
@@ -36,11 +60,22 @@ export function begin(title) {
   return ask("POST", "/threads", { metadata: { ...APP, title } });
 }
 
-/** Its runs, the oldest first, and its messages: read after the runs, so that what has ended has its answer there. */
-export async function contents(threadId) {
-  const runs = await ask("GET", `/threads/${threadId}/runs?limit=100`);
+/** Runs of a conversation, the newest first. */
+export function runsOf(threadId, limit, offset = 0) {
+  const select = ["run_id", "status", "kwargs", "metadata"].map((field) => `&select=${field}`).join("");
+  return ask("GET", `/threads/${threadId}/runs?limit=${limit}&offset=${offset}${select}`);
+}
+
+/** All messages of a conversation. */
+export async function messagesOf(threadId) {
   const state = await ask("GET", `/threads/${threadId}/state`);
-  return { runs: runs.reverse(), messages: state.values?.messages ?? [] };
+  return state.values?.messages ?? [];
+}
+
+/** The run that answers this question, if the server has begun one. */
+export async function runFor(threadId, questionId) {
+  const runs = await runsOf(threadId, 5);
+  return runs.find(({ metadata }) => metadata?.question === questionId)?.run_id;
 }
 
 /** Ends a run; what it has said so far stays on the page. */
@@ -50,7 +85,7 @@ export function cancel(threadId, runId) {
 
 /** Deletes a conversation, and ends whatever works on it. */
 export async function remove(threadId) {
-  const runs = await ask("GET", `/threads/${threadId}/runs?limit=100`);
+  const runs = await runsOf(threadId, 100);
   const working = runs.filter(({ status }) => status === "pending" || status === "running");
   const ended = working.map(({ run_id }) => ask("POST", `/threads/${threadId}/runs/${run_id}/cancel?action=interrupt&wait=true`));
   await Promise.allSettled(ended);

@@ -1,7 +1,7 @@
 /** What people said, the newest first, as the server has it. */
 
 import { element } from "./element.js";
-import { ask } from "./server.js";
+import { ask, isAboutKey } from "./server.js";
 
 const LOOK_SECONDS = 4;
 
@@ -9,17 +9,27 @@ const LOOK_SECONDS = 4;
 export function watchVotes(list, tally) {
   const known = new Set();
   let isFirst = true;
+  let isRefused = false;
   async function look() {
     if (document.hidden) return;
-    const answers = await ask("GET", "/feedback?limit=100&key=user_score").catch(() => undefined);
-    if (!answers) return;
+    try {
+      show(await ask("GET", "/feedback?limit=100&key=user_score"));
+      isRefused = false;
+    } catch (error) {
+      if (!isAboutKey(error)) return; // it is away for a moment: what was seen of it stays
+      isRefused = true;
+      tally.textContent = "What people said is shown to those whose API key has the scope feedback-read.";
+      list.replaceChildren();
+    }
+  }
+  function show(answers) {
     const up = answers.filter((one) => one.score > 0.5).length;
     tally.textContent = answers.length ? `${up} up, ${answers.length - up} down` : "Nobody has said anything yet. A thumb below an answer shows up here.";
     list.replaceChildren(...answers.slice(0, 12).map((one) => vote(one, !isFirst && !known.has(one.id))));
     for (const one of answers) known.add(one.id);
     isFirst = false;
   }
-  setInterval(look, LOOK_SECONDS * 1000);
+  setInterval(() => isRefused || look(), LOOK_SECONDS * 1000);
   document.addEventListener("visibilitychange", look);
   look();
   return look;

@@ -8,7 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 
 class CuttingProxy:
-    """Forwards to a server. The first stream that comes through is cut right behind the first of `cuts`, and so on."""
+    """Forwards to a server. The first stream that comes through is cut right behind the first of `cuts`, and so on.
+
+    A cut of nothing is one before the stream's first byte: its request reached the server, its answer nobody.
+    """
 
     def __init__(self, target_port: int, cuts: list[bytes]) -> None:
         self.cuts = cuts
@@ -47,7 +50,10 @@ class CuttingProxy:
                 seen += data
                 stream = seen.rfind(b"text/event-stream")  # what came before on a kept connection is no part of it
                 mark = self.cuts[0] if self.cuts and stream >= 0 else None
-                if mark is not None and (found := seen.find(mark, max(stream, before - 100))) >= 0:
+                if mark == b"" and stream >= before:
+                    self.cuts.pop(0)
+                    return
+                if mark and (found := seen.find(mark, max(stream, before - 100))) >= 0:
                     self.cuts.pop(0)
                     writer.write(data[: max(0, len(data) - (len(seen) - found - len(mark)))])
                     await writer.drain()

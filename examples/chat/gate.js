@@ -1,0 +1,42 @@
+/** The gate: asks for an API key where the server wants one, and says what is wrong with the one that it was given. */
+
+import { isAboutKey, key, useKey } from "./server.js";
+
+const part = (id) => document.getElementById(id);
+
+/** Asks for a key; `failure` is why. */
+export function showGate(failure) {
+  part("gate-wrong").textContent = key() ? wrong(failure) : "";
+  part("gate-wrong").hidden = !key();
+  part("form").hidden = part("welcome").hidden = part("turns").hidden = true;
+  part("gate").hidden = false;
+  part("key").value = "";
+  part("key").focus();
+}
+
+/** Shows the conversation again. */
+export function hideGate() {
+  if (part("gate").hidden) return;
+  part("gate").hidden = true;
+  part("form").hidden = part("turns").hidden = false;
+}
+
+/** Calls `entered` whenever there is another key, or none any more. */
+export function watchGate(entered) {
+  part("gate").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = part("key").value.trim();
+    if (!text) return part("key").focus();
+    useKey(text);
+    entered();
+  });
+  part("forget").addEventListener("click", () => {
+    useKey(undefined);
+    entered();
+  });
+}
+
+function wrong(failure) {
+  const why = failure.status === 403 ? "This key may not ask agents: it needs the scope run." : "This key does not open it.";
+  return isAboutKey(failure) ? `${why} ${failure.message}` : failure.message;
+}

@@ -46,6 +46,8 @@ def _plain(value: Any) -> Any:
     for kind, exact in _SUBCLASSED:
         if isinstance(value, kind):
             return exact(value)
+    if type(value).__name__ == "Send" and type(value).__module__.startswith("langgraph."):
+        return {"node": value.node, "args": value.arg}  # as the official server writes it
     if isinstance(value, BaseException):
         return {"error": type(value).__name__, "message": str(value)}
     if isinstance(value, Mapping):

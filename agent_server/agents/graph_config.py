@@ -21,7 +21,6 @@ def run_config(run: AgentRun) -> RunnableConfig:
     assistant = {"graph_id": run.graph_id, "assistant_id": run.assistant_id}
     config: RunnableConfig = {
         "configurable": {
-            "checkpoint_ns": "",
             **_without_internals(run.kwargs.context),
             **_without_internals(given.get("configurable")),
             **(run.kwargs.checkpoint or {}),

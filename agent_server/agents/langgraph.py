@@ -17,13 +17,14 @@ from langgraph.store.base import BaseStore
 from langgraph.types import Interrupt, StateSnapshot
 from langgraph_sdk.runtime import AccessContext
 
+from agent_server.agents.checkpoint_parts import checkpoint_part, debug_part
 from agent_server.agents.checkpoints import Checkpointer
 from agent_server.agents.graph_config import assistant_config, now, run_config, run_input
 from agent_server.agents.graph_schemas import drawn, schemas
 from agent_server.agents.graph_states import Graph, state_at, states, thread_config, updated
 from agent_server.agents.protocol import AgentRun, HistoryQuery, Outcome
 from agent_server.agents.runtime import Runtime, runtime_of
-from agent_server.agents.thread_state import checkpoint_of, interrupt_dict, shown_config
+from agent_server.agents.thread_state import interrupt_dict
 from agent_server.errors import Invalid
 from agent_server.schema import JsonObject, StateUpdate, StreamPart
 
@@ -146,9 +147,9 @@ class _Parts:
         if mode not in self._modes:
             return []
         if mode == "checkpoints":
-            data = _with_shown_configs(data)
-        elif mode == "debug" and data["type"] == "checkpoint":
-            data = {**data, "payload": _with_checkpoints(_with_shown_configs(data["payload"]))}
+            data = checkpoint_part(data)
+        elif mode == "debug":
+            data = debug_part(data)
         return [StreamPart(mode + suffix, data)]
 
     def _remember(self, values: Any) -> None:
@@ -265,19 +266,3 @@ def _outcome_of(state: StateSnapshot) -> Outcome:
         task.id: [interrupt_dict(pending) for pending in task.interrupts] for task in state.tasks if task.interrupts
     }
     return Outcome(state.values, interrupted=bool(state.next), interrupts=waits)
-
-
-def _with_shown_configs(payload: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **payload,
-        "config": shown_config(payload["config"]),
-        "parent_config": shown_config(payload["parent_config"]),
-    }
-
-
-def _with_checkpoints(payload: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **payload,
-        "checkpoint": checkpoint_of(payload["config"]),
-        "parent_checkpoint": checkpoint_of(payload["parent_config"]),
-    }

@@ -39,14 +39,19 @@ def _shown(named: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checkpoint_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """`{checkpoint_id, thread_id, checkpoint_ns}` of a graph's config, or nothing where it names no checkpoint."""
+    """`{checkpoint_id, thread_id, checkpoint_ns}` of a graph's config, or nothing where it names no checkpoint.
+
+    A subgraph's has `checkpoint_map`, too: at which checkpoints the graphs around it were.
+    """
     configurable = (config or {}).get("configurable", {})
     if not configurable.get("checkpoint_id"):
         return None
+    around = configurable.get("checkpoint_map")
     return {
         "checkpoint_id": configurable["checkpoint_id"],
         "thread_id": configurable["thread_id"],
         "checkpoint_ns": configurable.get("checkpoint_ns", ""),
+        **({"checkpoint_map": around} if around else {}),
     }
 
 

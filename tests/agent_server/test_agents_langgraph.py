@@ -189,10 +189,32 @@ async def test_debug_wraps_tasks_and_checkpoints(agents: dict[str, Agent]) -> No
     assert set(first["checkpoint"]) == {"checkpoint_id", "thread_id", "checkpoint_ns"}
 
 
+async def test_debug_names_where_the_state_of_a_subgraph_is(agents: dict[str, Agent]) -> None:
+    run = agent_run("nested", {"x": 1}, "debug", thread_id=str(uuid4()), subgraphs=True)
+    events, _ = await play(agents["nested"], run)
+    told = [(name, data["payload"]) for name, data in events if data["type"] == "checkpoint"]
+    [task] = told[1][1]["tasks"]
+    assert task["checkpoint"] == {"thread_id": run.thread_id, "checkpoint_ns": f"sub:{task['id']}"}
+    assert "state" not in task
+    inside = next(payload["checkpoint"] for name, payload in told if name == f"debug|sub:{task['id']}")
+    assert inside["checkpoint_map"] == {
+        "": told[1][1]["checkpoint"]["checkpoint_id"],
+        inside["checkpoint_ns"]: inside["checkpoint_id"],
+    }
+
+
 async def test_stateless_run_has_no_checkpoints(agents: dict[str, Agent]) -> None:
     events, outcome = await play(agents["doubling"], agent_run("doubling", {"x": 1}, "checkpoints", "debug"))
     assert [data["type"] for _, data in events] == ["task", "task_result"]
     assert outcome.values["x"] == 2
+
+
+async def test_events_say_in_which_task_they_happened(agents: dict[str, Agent]) -> None:
+    events, _ = await play(agents["chat"], agent_run("chat", QUESTION, "events", thread_id=str(uuid4())))
+    [start] = [data for _, data in events if data["event"] == "on_chat_model_start"]
+    namespace = start["metadata"]["langgraph_checkpoint_ns"]
+    assert namespace.startswith("chat:")
+    assert start["metadata"]["checkpoint_ns"] == namespace
 
 
 async def test_events_are_those_of_astream_events_with_other_modes_between(agents: dict[str, Agent]) -> None:
@@ -400,6 +422,9 @@ async def test_state_shows_subgraphs_when_asked_for(agents: dict[str, Agent]) ->
     (full,) = (await agent.state(thread_id, None, True))["tasks"]
     assert full["state"]["next"] == ["ask"]
     assert full["checkpoint"]["checkpoint_ns"] == f"sub:{full['id']}"
+    assert set(full["checkpoint"]["checkpoint_map"]) == {"", f"sub:{full['id']}"}
+    inside = await agent.state(thread_id, full["checkpoint"], False)
+    assert (inside["next"], inside["values"]) == (["ask"], full["state"]["values"])
 
 
 async def test_state_at_a_checkpoint_is_the_one_then(agents: dict[str, Agent]) -> None:

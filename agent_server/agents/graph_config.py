@@ -72,9 +72,9 @@ _INTERNAL = ("__pregel_", "langgraph_auth_")
 
 
 def run_input(run: AgentRun) -> Any:
-    """What the graph is given: the command where there is one, else the input; null goes on from the checkpoint."""
+    """What the graph is given: the command where it says anything, else the input; null goes on from the checkpoint."""
     command = run.kwargs.command
-    if command is None:
+    if not command:
         return msgspec.json.decode(run.kwargs.input)
     return command_of(command)
 

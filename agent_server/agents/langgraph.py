@@ -20,6 +20,7 @@ from langgraph_sdk.runtime import AccessContext
 from agent_server.agents.checkpoint_parts import checkpoint_part, debug_part
 from agent_server.agents.checkpoints import Checkpointer
 from agent_server.agents.graph_config import assistant_config, now, run_config, run_input
+from agent_server.agents.graph_context import context_of
 from agent_server.agents.graph_schemas import drawn, schemas
 from agent_server.agents.graph_states import Graph, state_at, states, thread_config, updated
 from agent_server.agents.protocol import AgentRun, HistoryQuery, Outcome
@@ -183,7 +184,7 @@ async def _chunks(graph: Graph, given: Any, config: RunnableConfig, run: AgentRu
     options: dict[str, Any] = {
         "stream_mode": _graph_modes(kwargs.stream_mode),
         "subgraphs": kwargs.subgraphs,
-        "context": kwargs.context,
+        "context": context_of(graph.context_schema, kwargs.context),
         "interrupt_before": kwargs.interrupt_before,
         "interrupt_after": kwargs.interrupt_after,
     }

@@ -42,7 +42,8 @@ class HistoryQuery(Struct):
 
     limit: int
     checkpoint: JsonObject | None = None
-    """`{"checkpoint_ns": …}` of the subgraph whose states are wanted; without it the thread's own."""
+    """`{"checkpoint_ns": …}` of the subgraph whose states are wanted; without it the thread's own. One with a
+    `checkpoint_id` wants that state alone."""
     before: str | None = None
     """Only states before the checkpoint with this id."""
     metadata: JsonObject | None = None

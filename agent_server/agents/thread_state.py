@@ -19,7 +19,7 @@ def thread_state(snapshot: StateSnapshot) -> dict[str, Any]:
         "values": snapshot.values,
         "next": list(snapshot.next),
         "tasks": [_task(task) for task in snapshot.tasks],
-        "metadata": None if snapshot.metadata is None else _shown(snapshot.metadata),
+        "metadata": None if snapshot.metadata is None else _metadata(snapshot),
         "created_at": snapshot.created_at,
         "checkpoint": checkpoint,
         "parent_checkpoint": parent,
@@ -32,6 +32,10 @@ def thread_state(snapshot: StateSnapshot) -> dict[str, Any]:
 def shown_config(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The config of a checkpoint as clients see it: all but for whom its run is."""
     return None if config is None else {**config, "configurable": _shown(config.get("configurable", {}))}
+
+
+def _metadata(snapshot: StateSnapshot) -> dict[str, Any]:
+    return {**_shown(snapshot.metadata or {}), "thread_id": snapshot.config["configurable"]["thread_id"]}
 
 
 def _shown(named: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from agent_server.config import Config
 from agent_server.errors import Invalid
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
+from agent_server.routes.run_requests import check_resumes_nothing
 from agent_server.routes.tracing import traced
 from agent_server.runs.runs import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel
@@ -30,6 +31,8 @@ async def create_run_batch(
     """Start runs in the background, each on a thread of its own: all of them, or none."""
     if not 1 <= len(data) <= MOST:
         raise Invalid(f"The batch has {len(data)} runs; send from 1 to {MOST}")
+    for one in data:
+        check_resumes_nothing(one)
     return await runs.create_many(
         [traced(one, request) for one in data], base_url(request, server_config), caller_in(request)
     )

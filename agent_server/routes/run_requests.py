@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request
 
 from agent_server.config import Config
+from agent_server.errors import BadRequest
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
 from agent_server.routes.tracing import traced
@@ -17,7 +18,12 @@ from agent_server.schema import Run, RunCreate
 async def created_run(
     request: Request[Any, Any, Any], runs: Runs, config: Config, data: RunCreate, thread_id: str | None = None
 ) -> Run:
-    """The new run, pending; without a thread's id on a thread of its own. Errors as of `Runs.create`."""
+    """The new run, pending; without a thread's id on a thread of its own, where there is nothing to resume.
+
+    Errors as of `Runs.create`.
+    """
+    if thread_id is None:
+        check_resumes_nothing(data)
     return await runs.create(
         traced(data, request),
         thread_id,
@@ -25,3 +31,9 @@ async def created_run(
         caller_in(request),
         owned(request, "threads") if thread_id else None,
     )
+
+
+def check_resumes_nothing(body: RunCreate) -> None:
+    """Return where the run may be without a thread of its client's. Errors: `BadRequest`."""
+    if (body.command or {}).get("resume") is not None:
+        raise BadRequest("command.resume needs a thread on which something waits: POST to /threads/{thread_id}/runs")

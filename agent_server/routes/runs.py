@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
@@ -19,6 +20,11 @@ from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatu
 from agent_server.streams.run_streams import RunStreams, modes_in
 
 _RUNS = answers(list[any_fields_of(Run)], "The runs, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
+
+_CANCELLED = {
+    **answers(dict[str, Any], "An empty object: the run has stopped."),
+    202: ResponseSpec(None, generate_examples=False, description="The run is going to stop."),
+}
 
 LastEventId = Annotated[
     str | None,
@@ -142,7 +148,7 @@ async def join_run_stream(
     return streamed(frames, headers, streams.closing, runs, record.run, cancel_on_disconnect)
 
 
-@post("/threads/{thread_id:str}/runs/{run_id:str}/cancel", tags=["runs"], status_code=202)
+@post("/threads/{thread_id:str}/runs/{run_id:str}/cancel", tags=["runs"], status_code=202, responses=_CANCELLED)
 async def cancel_run(
     thread_id: FromPath[str],
     run_id: FromPath[str],
@@ -150,14 +156,14 @@ async def cancel_run(
     streams: NamedDependency[RunStreams],
     wait: Annotated[bool, QueryParameter(description="Whether to answer only once the run has stopped.")] = False,
     action: FromQuery[CancelAction] = "interrupt",
-) -> Response[dict[str, Any] | None]:
+) -> Response[bytes]:
     """Stop a run: `interrupt` keeps what it did, `rollback` deletes the run and its checkpoints."""
     record = await runs.get(run_id, thread_id)
     await runs.cancel(record.run.run_id, thread_id, action)
     if not wait:
-        return Response(None, status_code=202)
+        return Response(b"", status_code=202)
     await streams.until_end(record)
-    return Response({}, status_code=200)
+    return Response(b"{}", status_code=200, headers=locations(record.run, "join"), media_type="application/json")
 
 
 HANDLERS = [

@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Literal
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, route
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
@@ -26,7 +26,7 @@ _METRICS = {
 }
 
 
-@get(["/ok", "/"], tags=["system"], opt=OPEN)
+@route(["/ok", "/"], http_method=["GET", "HEAD"], tags=["system"], opt=OPEN)
 async def ok() -> dict[str, Any]:
     """Whether the server answers."""
     return {"ok": True, "services": {}}

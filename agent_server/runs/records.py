@@ -67,7 +67,6 @@ def run_kwargs(body: RunCreate, assistant: AssistantRef, temporary: bool) -> Run
     check_one_of_both(body.config, body.context)
     given = body.context or (body.config or {}).get("configurable") or {}
     configurable = {**assistant.config.get("configurable", {}), **given}
-    overridden = given if body.context else {key: given[key] for key in given.keys() & assistant.context.keys()}
     modes = body.stream_mode or ["values"]
     keys = assistant.feedback_keys if body.feedback_keys is None else body.feedback_keys
     durability = body.durability or ("exit" if body.checkpoint_during is False else "async")
@@ -75,7 +74,7 @@ def run_kwargs(body: RunCreate, assistant: AssistantRef, temporary: bool) -> Run
         input=Raw(msgspec.json.encode(body.input)),
         command=body.command,
         config={**config, "configurable": configurable},
-        context={**assistant.context, **overridden} or None,
+        context={**assistant.context, **given} or None,
         stream_mode=list(dict.fromkeys([modes] if isinstance(modes, str) else modes)),
         interrupt_before=body.interrupt_before,
         interrupt_after=body.interrupt_after,

@@ -137,7 +137,7 @@ class Runs:
         """As `create`, as part of a unit of work; `announce` what it overtook once that is durable.
 
         A thread that is not `owned` is not there.
-        A thread that is made for a caller has the run's metadata, by which the application knows whose it is.
+        A thread that is made for the run has its metadata, by which an application finds it, and knows whose it is.
         """
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
         temporary = thread_id is None and body.on_completion != "keep"
@@ -147,8 +147,8 @@ class Runs:
         if body.webhook is not None:
             self._webhooks.check(body.webhook)
         if thread_id is None or body.if_not_exists == "create":
-            metadata = (caller and body.metadata) or {}
-            insert_thread(connection, on_thread, metadata, temporary, None if temporary else self._thread_ttl)
+            ttl = None if temporary else self._thread_ttl
+            insert_thread(connection, on_thread, body.metadata or {}, temporary, ttl)
         touch_thread(connection, on_thread)
         if owned is not None and thread_id and not owned.is_met(connection, "threads", "thread_id", on_thread):
             raise NotFound(f"Thread with ID {on_thread} not found")

@@ -61,7 +61,7 @@ class ThreadStates:
         """The states that fit, the newest first."""
         query = HistoryQuery(
             limit=search.limit,
-            checkpoint={"checkpoint_ns": (search.checkpoint and search.checkpoint.checkpoint_ns) or ""},
+            checkpoint=checkpoint_dict(search.checkpoint),
             before=_before(search.before),
             metadata=search.metadata,
         )

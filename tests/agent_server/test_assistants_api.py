@@ -143,6 +143,12 @@ async def test_run_of_an_assistant_gets_its_context(api: Api) -> None:
     assert (configurable["who"], context) == ("them", {"who": "them"})
 
 
+async def test_configurable_of_a_run_is_its_context(api: Api) -> None:
+    given = {"assistant_id": "showing", "input": {"x": 1}, "config": {"configurable": {"who": "me", "model": "small"}}}
+    configurable, _, _, context = (await api.post("/runs/wait", given))["log"]
+    assert (configurable["model"], context) == ("small", {"who": "me"})
+
+
 async def test_graph_runs_on_after_its_system_assistant_is_deleted(api: Api) -> None:
     await api.delete(f"/assistants/{system_id('doubling')}")
     assert (await api.refusal("GET", f"/assistants/{system_id('doubling')}"))[0] == 404

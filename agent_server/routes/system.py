@@ -27,8 +27,15 @@ _METRICS = {
 
 
 @route(["/ok", "/"], http_method=["GET", "HEAD"], tags=["system"], opt=OPEN)
-async def ok() -> dict[str, Any]:
+async def ok(
+    vitals: NamedDependency[Vitals],
+    check_db: Annotated[
+        bool, QueryParameter(description="Whether to ask the database, too: 503 where it is silent.")
+    ] = False,
+) -> dict[str, Any]:
     """Whether the server answers."""
+    if check_db:
+        await vitals.ask_database()
     return {"ok": True, "services": {}}
 
 

@@ -40,7 +40,7 @@ demo: $(DEMO_READY) ## Serve the example agents on http://127.0.0.1:2024
 	@$(BIN)/agent-server dev --config examples/langgraph.json $(ARGS)
 
 test: lint types $(JS_READY) $(OTHERS_READY) chromium redis ## Run every check and every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: $(TEST_READY) ## Check style, formatting and the floors
 	$(BIN)/ruff check

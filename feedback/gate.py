@@ -1,9 +1,9 @@
 """The gate: who may answer and mint how often, by token and by address.
 
-What costs something counts: an answer through a token that was issued here, and minting without an API key. Pages,
-reading, and tokens that were never issued (which two HMACs refuse) don't. The buckets are this process's own. Requests
-from this machine are let through: they come from a program of one's own, or from a proxy that does not say whom it asks
-for.
+What costs something counts: an answer through a token that was issued here, minting without an API key, and a wrong
+API key. Pages, reading, and tokens that were never issued (which two HMACs refuse) don't. The buckets are this
+process's own. Requests from this machine are let through: they come from a program of one's own, or from a proxy that
+does not say whom it asks for.
 """
 
 from __future__ import annotations

@@ -156,7 +156,10 @@ class FeedbackPlugin(InitPlugin):
             app_config.route_handlers.append(metrics_router(self.metrics_text))
         own = app_config.route_handlers[before:]
         watched = Router(
-            "/", route_handlers=own, before_request=admission(self.api_keys), middleware=[watching(self.metrics)]
+            "/",
+            route_handlers=own,
+            before_request=admission(self.api_keys, self.settings.gate),
+            middleware=[watching(self.metrics)],
         )
         app_config.route_handlers[before:] = [watched]
         app_config.plugins.append(JsonUnions())

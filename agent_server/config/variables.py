@@ -198,7 +198,7 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_FEEDBACK_ADDRESS_LIMIT": (
         "feedback_address_limit",
         _rate,
-        "answers and mintings from one address, in so many seconds; `off` for any number",
+        "answers, mintings and wrong API keys from one address, in so many seconds; `off` for any number",
     ),
     "AGENT_SERVER_FEEDBACK_MINT_LIMIT": (
         "feedback_mint_limit",

@@ -12,23 +12,36 @@ from litestar import Request
 
 from feedback.api_keys import ApiKeys, Scope, sent_key
 from feedback.errors import Unauthorized
+from feedback.gate import Gate
 
 AnyRequest = Request[Any, Any, Any]
 OPEN = ("feedback_token_route", "feedback_open")
 SHOWED_KEY = "feedback_showed_key"
 
 
-def admission(api_keys: ApiKeys) -> Callable[[AnyRequest], Awaitable[None]]:
-    """Looks at every request before its body is read.
+def admission(api_keys: ApiKeys, gate: Gate) -> Callable[[AnyRequest], Awaitable[None]]:
+    """Looks at every request before its body is read. Wrong keys count at the gate, by the address that sends them.
 
     Not a guard: for each of those Litestar copies the route's handler with every request.
     """
 
     async def let_in(request: AnyRequest) -> None:
         if (scope := needed_scope(request.method, request.route_handler.opt)) is not None:
-            request.scope["state"][SHOWED_KEY] = await api_keys.check(request, scope)
+            request.scope["state"][SHOWED_KEY] = await _checked(api_keys, gate, request, scope)
 
     return let_in
+
+
+async def _checked(api_keys: ApiKeys, gate: Gate, request: AnyRequest, scope: Scope) -> bool:
+    """What the check says of the request. A right key is never kept waiting by others' wrong ones."""
+    try:
+        return await api_keys.check(request, scope)
+    except Exception as error:
+        headers, client = request.headers, request.scope["client"]
+        sent = sent_key(headers.get("authorization"), headers.get("x-api-key"))
+        if sent and getattr(error, "status_code", None) == 401:
+            gate.admit(client[0] if client else None, headers)
+        raise
 
 
 def needed_scope(method: str, opt: dict[str, Any]) -> Scope | None:

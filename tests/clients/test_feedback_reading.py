@@ -79,3 +79,10 @@ def test_training_sets_hold_what_was_said(example: ServerProcess) -> None:
         check=True,
     )
     assert json.loads(told.stdout) == {"prompt": pair["prompt"], "completion": pair["rejected"], "label": False}
+
+
+def test_training_sets_hold_stateless_runs_too(example: ServerProcess) -> None:
+    run = answered(example, None, {"score": 1})
+    [line] = found(example, "export", run=run, format="kto").text.splitlines()
+    pair = json.loads(line)
+    assert (pair["prompt"][0]["content"], pair["label"]) == (ASKED["messages"][0]["content"], True)

@@ -83,6 +83,18 @@ async def test_minting_with_an_api_key_is_not_limited(sqlite_url: str) -> None:
         assert [(await client.post(url, json={})).status_code for _ in range(2)] == [200, 429]
 
 
+async def test_wrong_api_keys_are_counted_by_address_and_keep_no_right_one_waiting(sqlite_url: str) -> None:
+    limits = Limits(address=MINUTE)
+    async with asked_from(sqlite_url, "203.0.113.7", limits, api_keys=("secret-key",)) as client:
+        wrong, right = {"x-api-key": "guess"}, {"x-api-key": "secret-key"}
+        assert [(await client.get("/feedback", headers=wrong)).status_code for _ in range(4)] == [401, 401, 401, 429]
+        for path in ("/api/v1/feedback/statistics", "/v1/_/agents/_/feedback"):
+            refused = await client.get(path, headers={"Authorization": "Bearer guess"})
+            assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True)
+        assert (await client.get("/feedback")).status_code == 401, "who shows no key guesses none"
+        assert (await client.get("/feedback", headers=right)).status_code == 200
+
+
 async def test_reading_pages_and_garbage_cost_nothing(sqlite_url: str) -> None:
     async with asked_from(sqlite_url, "203.0.113.7", Limits(MINUTE, RateLimit(2, 60))) as client:
         url = await mint(client)

@@ -38,6 +38,8 @@ export interface ReadOptions extends Whose, RequestOptions {}
 export interface Kept {
   id: string | null;
   status: "created" | "updated" | "unchanged" | "retracted";
+  /** Whether it can no more be changed or taken back through the URL. */
+  is_final?: boolean;
 }
 
 export interface OwnAnswer {
@@ -56,6 +58,7 @@ export interface FeedbackConfig {
   max?: number;
   categories?: { value: number; label?: string }[];
   allows_multiple_categories?: boolean;
+  subject_policy?: "replace" | "append" | "first";
 }
 
 /** What a presigned URL is for. */
@@ -63,6 +66,8 @@ export interface TokenState {
   key: string;
   expires_at: string;
   feedback_config: FeedbackConfig | null;
+  /** What a second answer of the same user does. */
+  subject_policy: "replace" | "append" | "first";
   answer: OwnAnswer | null;
 }
 

@@ -1,10 +1,11 @@
 """Erasure: answers that are to be gone, and the end of the time for which they are kept.
 
 Erased is everything that was said: the answer, its history, what a team noted on it, and messages about it that are
-still on their way. URLs and sealed tokens of a run or a thread that is erased take no more answers (410). Nothing
-remains that tells of it, so that every list and export made later is without it, but for the ids of those runs, which
-are denied until no sealed token can be left of them. Long work is done in units of `AT_ONCE` answers, so
-that others can write in between; if it is broken off, it is done again from where it stopped.
+still on their way. Webhooks are told the ids of what is gone (`feedback.erased`), for they may have kept it. URLs and
+sealed tokens of a run or a thread that is erased take no more answers (410). Nothing remains that tells of it, so that
+every list and export made later is without it, but for the ids of those runs, which are denied until no sealed token
+can be left of them. Long work is done in units of `AT_ONCE` answers, so that others can write in between; if it is
+broken off, it is done again from where it stopped.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from msgspec import Struct
 from feedback.database import Connection, Database
 from feedback.errors import Invalid
 from feedback.limits import check_name, run_name
+from feedback.outbox import put_erased
 
 logger = logging.getLogger("feedback")
 
@@ -162,7 +164,9 @@ def _drop_answers(db: Connection, condition: str, parameters: Mapping[str, Any])
     for table in BELONGINGS:
         db.execute(f"DELETE FROM {table} WHERE feedback_id IN {chosen}", **names)
     history = db.execute(f"DELETE FROM feedback_history WHERE id IN {chosen}", **names)
-    return Erased(db.execute(f"DELETE FROM feedback WHERE id IN {chosen}", **names), history)
+    erased = Erased(db.execute(f"DELETE FROM feedback WHERE id IN {chosen}", **names), history)
+    put_erased(db, list(names.values()))
+    return erased
 
 
 def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Erased:
@@ -180,6 +184,8 @@ def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any])
     versions = {f"at_{at}": row["sequence"] for at, row in enumerate(rows)}
     chosen = ", ".join(f":{name}" for name in versions)
     db.execute(TOLD.format(chosen), **versions)
+    left = db.all(f"SELECT id FROM feedback WHERE id IN ({', '.join(f':{name}' for name in deleted)})", **deleted)
+    put_erased(db, sorted(set(deleted.values()) - {row["id"] for row in left}))
     return Erased(0, db.execute(f"DELETE FROM feedback_history WHERE sequence IN ({chosen})", **versions))
 
 

@@ -5,6 +5,7 @@ So a change that was acknowledged is told of, whatever crashes next, and one tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import httpx
@@ -15,7 +16,7 @@ from feedback.database import Connection, Row
 from feedback.limits import from_micros
 from feedback.rows import COLUMNS, feedback_of
 
-Event = Literal["feedback.created", "feedback.updated", "feedback.deleted", "feedback.alert"]
+Event = Literal["feedback.created", "feedback.updated", "feedback.deleted", "feedback.erased", "feedback.alert"]
 EVALUATIONS = "opentelemetry"
 """The endpoint that is told of answers only: there is no event that takes an evaluation back."""
 EVALUATED = ("feedback.created", "feedback.updated")
@@ -47,6 +48,15 @@ def put(db: Connection, event: Event, feedback_id: str) -> None:
     row = db.one(ANSWER, id=feedback_id) if webhooks else None
     if row is not None:
         _put(db, webhooks, event, feedback_id, feedback_of(row))
+
+
+def put_erased(db: Connection, ids: Sequence[str]) -> None:
+    """Tell every webhook that these answers are gone for good, so that what it has made of them can go, too.
+
+    The message names no answer that it is about: what is erased takes the messages about it along.
+    """
+    if ids:
+        _put(db, db.all(WEBHOOKS), "feedback.erased", "", {"ids": ids})
 
 
 def put_alert(db: Connection, alert_id: str, data: object) -> None:

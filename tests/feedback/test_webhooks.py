@@ -19,7 +19,7 @@ from litestar.testing import AsyncTestClient
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, Webhook
-from feedback.schema import FeedbackCreate, FeedbackPatch
+from feedback.schema import FeedbackCreate, FeedbackPatch, FeedbackSource
 from feedback.webhooks import Webhooks
 from tests.feedback.conftest import RUN, mint
 
@@ -109,6 +109,25 @@ async def test_changes_are_told_signed_as_standard_webhooks_are(service: Feedbac
         assert headers["webhook-signature"] == f"v1,{expected}"
         assert json.loads(body)["data"]["comment"] == "ünï"
     assert len({headers["webhook-id"] for headers, _ in receiver.came}) == 3
+    assert await waiting(service) == []
+
+
+async def test_webhooks_are_told_what_was_erased_and_not_what_it_said(
+    service: FeedbackPlugin, receiver: Receiver
+) -> None:
+    webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
+    await webhooks.register()
+    source = FeedbackSource(user_id="ada")
+    kept = [await service.store.create(FeedbackCreate("k", comment="words", feedback_source=source)) for _ in range(3)]
+    await service.store.delete(kept[0].id)
+    await service.store.create(FeedbackCreate("k", comment="of another"))
+    await service.erasure.of_subject("ada")
+    await deliver(webhooks)
+    told = [json.loads(body) for _, body in receiver.came]
+    erased = [one["data"] for one in told if one["type"] == "feedback.erased"]
+    assert sorted(name for data in erased for name in data["ids"]) == sorted(one.id for one in kept)
+    assert all(data.keys() == {"ids"} for data in erased)
+    assert [one["data"]["comment"] for one in told if one["type"] != "feedback.erased"] == ["of another"]
     assert await waiting(service) == []
 
 

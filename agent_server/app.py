@@ -19,7 +19,7 @@ from agent_server.access.api_keys import ApiKeys
 from agent_server.access.auth_object import load_auth
 from agent_server.access.door import Door
 from agent_server.access.known_keys import KnownKeys
-from agent_server.agents import Agent, named_in, open_agents
+from agent_server.agents import Agent, Asker, answer, named_in, open_agents
 from agent_server.assistants.assistants import Assistants
 from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.broker import open_broker
@@ -37,7 +37,7 @@ from agent_server.metrics import Metrics
 from agent_server.prefix import below
 from agent_server.routes import route_handlers
 from agent_server.routes.admission import Admission
-from agent_server.routes.authorization import Authorization
+from agent_server.routes.authorization import Authorization, caller_in
 from agent_server.routes.cors import Cors
 from agent_server.routes.error_handler import EXCEPTION_HANDLERS
 from agent_server.routes.openapi import openapi_config
@@ -87,7 +87,7 @@ class AgentServerPlugin(InitPlugin):
         self._database = open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}")
         keys = KnownKeys(ApiKeys(self._database), config.api_keys)
         self.door = Door(keys, config.allow_anyone, config.public_url, has_rules=config.auth is not None)
-        self._admission = Admission(self.door)
+        self.admission = Admission(self.door)
         self._broker = open_broker(config.redis_url, config.keep_stream_seconds)
         self._assistants = Assistants(self._database)
         ttl = ttl_of_new_threads(config.thread_ttl)
@@ -132,7 +132,7 @@ class AgentServerPlugin(InitPlugin):
                 dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._rooms()},
                 middleware=self._middleware,
                 exception_handlers=EXCEPTION_HANDLERS,
-                before_request=_admission(self._admission, self._config.max_body_bytes),
+                before_request=_admission(self.admission, self._config),
                 request_max_body_size=self._config.max_body_bytes,
             )
         )
@@ -184,7 +184,7 @@ class AgentServerPlugin(InitPlugin):
                 await stack.enter_async_context(open_agents(self._config, self._given, self._store.langgraph))
             )
             if (rules := load_auth(self._config)) is not None:
-                self._admission.rules = Authorization(rules, self._database)
+                self.admission.rules = Authorization(rules, self._database)
             await self._assistants.register(self._agents)
             if not self._config.database_url:
                 await self._runs.expire_leases()  # we hold the data directory, so no other worker can be alive
@@ -230,7 +230,8 @@ def create_app(
         config, agents=agents, feedback=feedback, info=info, metrics=metrics, cors_origins=config.cors_origins
     )
     http = config.http
-    front = [HttpApp(config, http.app)] if http.app else []
+    guard = plugin.admission.let_in_elsewhere if http.custom_route_auth else None
+    front = [HttpApp(config, http.app, guard)] if http.app else []
     app = Litestar(
         plugins=[*plugins, plugin, *front],
         exception_handlers=EXCEPTION_HANDLERS,
@@ -245,15 +246,19 @@ def create_app(
     return app
 
 
-def _admission(admission: Admission, limit: int) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
+def _admission(admission: Admission, config: Config) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
     """Refuses who may not come in, and bodies that are missing, too large, or that no store could give back.
 
     A function, not the plugin's method: Litestar copies what a router holds, and would copy the whole house with it.
     And no guard: for each of those Litestar copies the route's handler with every request.
     """
 
+    limit, rules = config.max_body_bytes, config.http.configurable_headers
+
     async def check(request: Request[Any, Any, Any]) -> None:
         await admission.let_in(request)
+        caller = caller_in(request)
+        answer(Asker(caller.user.dict() if caller else None, rules.chosen(request.scope["headers"])))
         if request.method in ("POST", "PATCH", "PUT", "DELETE"):
             try:
                 body = await request.body()

@@ -6,7 +6,7 @@ path the app has with other methods only is ours, and the app's middleware sees 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -17,13 +17,17 @@ from litestar.plugins import InitPlugin
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_server.config import Config, ConfigError
+from agent_server.errors import AgentServerError
 from agent_server.imports import import_from, load_variable
 from agent_server.lifespan import lifespan_of
-from agent_server.refusal import refuse
+from agent_server.refusal import headers_of, refuse
 
 log = structlog.get_logger("agent_server")
 
 NO_ROUTE = (404, 405)
+
+Guard = Callable[[Any], Awaitable[None]]
+"""Returns where the request of an ASGI scope may come in. Errors: `AgentServerError`."""
 
 
 class HttpApp(InitPlugin):
@@ -33,9 +37,11 @@ class HttpApp(InitPlugin):
     is asked first, and ours where it has no route: where it answers 404 or 405.
     """
 
-    def __init__(self, config: Config, path: str) -> None:
+    def __init__(self, config: Config, path: str, guard: Guard | None = None) -> None:
+        """`guard`, if there is one, is asked before each of the app's own routes."""
         self._config = config
         self._path = path
+        self._guard = guard
         self._theirs: Any = None
         self._ours: Any = None
         self._state: dict[str, Any] = {}
@@ -64,8 +70,13 @@ class HttpApp(InitPlugin):
         self._theirs = load_variable("http.app", self._path, self._config.directory)
         if not callable(self._theirs):
             raise ConfigError(f"http.app: {self._path} is {self._theirs!r:.100}, which is no ASGI app")
+        if self._guard is not None and not _is_starlette(self._theirs):
+            raise ConfigError(
+                f"http.enable_custom_route_auth needs an app of Starlette or FastAPI, whose routes can be told from "
+                f"ours; {self._path} is a {type(self._theirs).__name__}. Check who calls in the app itself"
+            )
         async with lifespan_of(self._theirs, "http.app") as self._state:
-            with _as_last_route(self._theirs, self._ours):
+            with _as_last_route(self._theirs, self._ours, self._guard):
                 yield
 
 
@@ -80,7 +91,7 @@ def _copied(scope: Any, state: dict[str, Any] | None = None) -> Any:
 
 
 @contextmanager
-def _as_last_route(theirs: Any, ours: ASGIApp) -> Iterator[None]:
+def _as_last_route(theirs: Any, ours: ASGIApp, guard: Guard | None) -> Iterator[None]:
     if not _is_starlette(theirs):
         yield
         return
@@ -91,10 +102,39 @@ def _as_last_route(theirs: Any, ours: ASGIApp) -> Iterator[None]:
 
     last = Mount("", app=unchanged)
     theirs.router.routes.append(last)
+    unguarded = theirs.router.middleware_stack
+    if guard is not None:
+        theirs.router.middleware_stack = _guarded(unguarded, theirs.router.routes, last, guard)
     try:
         yield
     finally:
         theirs.router.routes.remove(last)
+        theirs.router.middleware_stack = unguarded
+
+
+def _guarded(routing: Any, routes: Sequence[Any], ours: Any, guard: Guard) -> ASGIApp:
+    """The routing of an app, behind its middleware, whose own routes the guard is asked about."""
+    from starlette.routing import Match
+
+    async def asking(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] in ("http", "websocket"):
+            found = next(route for route in routes if route.matches(scope)[0] is Match.FULL)
+            try:
+                if found is not ours:
+                    await guard(scope)
+            except AgentServerError as error:
+                await _refused(scope, send, error)
+                return
+        await routing(scope, receive, send)
+
+    return asking
+
+
+async def _refused(scope: Any, send: Any, error: AgentServerError) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:100]})
+    else:
+        await refuse(send, error.status_code, str(error), headers_of(error))
 
 
 async def _answered(app: Any, scope: Any, receive: Any, send: Any) -> None:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from agent_server.errors import AgentServerError
 
-async def refuse(send: Any, status: int, detail: str) -> None:
+
+async def refuse(send: Any, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
     """Send the answer, in the shape of all others: `{"detail": …}`."""
     body = json.dumps({"detail": detail}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    named = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
+    sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+    await send({"type": "http.response.start", "status": status, "headers": sent})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def headers_of(error: AgentServerError) -> dict[str, str]:
+    """The headers of the answer that the error is, as far as the error decides them."""
+    asked_for = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
+    return asked_for | dict(getattr(error, "headers", None) or {})

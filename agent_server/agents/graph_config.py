@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from langchain_core.runnables import RunnableConfig
 
+from agent_server.agents.asker import asker
 from agent_server.agents.commands import command_of
 from agent_server.agents.protocol import AgentRun
 from agent_server.agents.user import User
@@ -24,7 +25,7 @@ def run_config(run: AgentRun) -> RunnableConfig:
             **_without_internals(run.kwargs.context),
             **_without_internals(given.get("configurable")),
             **(run.kwargs.checkpoint or {}),
-            **_for_whom(run),
+            **_for_whom(run.caller),
             **ids,
             **assistant,
         },
@@ -50,11 +51,17 @@ def assistant_config(config: JsonObject) -> RunnableConfig:
     return {"configurable": _without_internals(config.get("configurable"))}
 
 
-def _for_whom(run: AgentRun) -> dict[str, Any]:
-    """Whose run it is, in the official server's names; nothing where the application has no `auth`."""
-    if run.caller is None:
+def reader_config(config: RunnableConfig) -> RunnableConfig:
+    """The config of a thread or an assistant for a factory whose graph is only read: with who asks, as a run's has."""
+    who = asker()
+    return {**config, "configurable": {**config["configurable"], **who.headers, **_for_whom(who.caller)}}
+
+
+def _for_whom(caller: JsonObject | None) -> dict[str, Any]:
+    """For whom the graph is, in the official server's names; nothing where the application has no `auth`."""
+    if caller is None:
         return {}
-    user = User(run.caller)
+    user = User(caller)
     return {
         "user_id": user.identity,
         "langgraph_auth_user": user,

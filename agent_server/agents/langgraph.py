@@ -19,7 +19,7 @@ from langgraph_sdk.runtime import AccessContext
 
 from agent_server.agents.checkpoint_parts import checkpoint_part, debug_part
 from agent_server.agents.checkpoints import Checkpointer
-from agent_server.agents.graph_config import assistant_config, now, run_config, run_input
+from agent_server.agents.graph_config import assistant_config, now, reader_config, run_config, run_input
 from agent_server.agents.graph_context import context_of
 from agent_server.agents.graph_schemas import drawn, schemas
 from agent_server.agents.graph_states import Graph, state_at, states, thread_config, updated
@@ -125,7 +125,8 @@ class LangGraphAgent:
         if self._factory is None:
             yield self._stateful if stateful else self._stateless
         else:
-            async with self._factory(config, runtime_of(access, self._shared.get("store"), run)) as graph:
+            given = config if run else reader_config(config)
+            async with self._factory(given, runtime_of(access, self._shared.get("store"), run)) as graph:
                 yield graph.copy({"checkpointer": self._checkpointer if stateful else None, **self._shared})
 
 

@@ -6,15 +6,20 @@ from typing import Any
 
 from langgraph_sdk.runtime import AccessContext, _ExecutionRuntime, _ReadRuntime
 
+from agent_server.agents.asker import asker
 from agent_server.agents.protocol import AgentRun
 from agent_server.agents.user import User
+from agent_server.schema import JsonObject
 
 Runtime = _ExecutionRuntime[Any] | _ReadRuntime[Any]
 
 
 def runtime_of(access: AccessContext, store: Any, run: AgentRun | None) -> Runtime:
-    """Why the graph is made, and with which store; for a run with its context, and its user where there is `auth`."""
+    """Why the graph is made, with which store, and for whom where there is `auth`; for a run with its context."""
     if run is None:
-        return _ReadRuntime(access_context=access, store=store)
-    user: Any = User(run.caller) if run.caller else None
-    return _ExecutionRuntime(access_context=access, store=store, user=user, context=run.kwargs.context)
+        return _ReadRuntime(access_context=access, store=store, user=_user(asker().caller))
+    return _ExecutionRuntime(access_context=access, store=store, user=_user(run.caller), context=run.kwargs.context)
+
+
+def _user(caller: JsonObject | None) -> Any:
+    return User(caller) if caller else None

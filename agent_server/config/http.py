@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from agent_server.config.checks import boolean, section, strings, variable, whole
 from agent_server.config.values import ConfigError, CorsRules, Http, RouteGroup
+from agent_server.header_rules import HeaderRules
 
 _EXAMPLE = '{"app": "./web.py:app"}'
 
@@ -18,8 +19,6 @@ _EXAMPLE = '{"app": "./web.py:app"}'
 def http_settings(value: Any, where: str) -> dict[str, Any]:
     """The settings that `http` makes, by the names of `Config`'s fields. Errors: `ConfigError`."""
     given = section(value, where, _EXAMPLE)
-    if given.get("enable_custom_route_auth"):
-        raise ConfigError(f"{where}.enable_custom_route_auth is not done here; check who calls in the app's own routes")
     groups: tuple[RouteGroup, ...] = get_args(RouteGroup)
     cors = section(given.get("cors"), f"{where}.cors", '{"allow_origins": ["https://app.example"]}')
     http = Http(
@@ -27,6 +26,8 @@ def http_settings(value: Any, where: str) -> dict[str, Any]:
         disabled=frozenset(group for group in groups if is_disabled(group, given, where)),
         mount_prefix=_prefix(given.get("mount_prefix") or "", f"{where}.mount_prefix"),
         cors=CorsRules(**_read(cors, _CORS, f"{where}.cors")),
+        configurable_headers=_headers(given.get("configurable_headers"), f"{where}.configurable_headers"),
+        custom_route_auth=boolean(given.get("enable_custom_route_auth", False), f"{where}.enable_custom_route_auth"),
     )
     return {"http": http, **_origins(cors, f"{where}.cors.allow_origins")}
 
@@ -35,6 +36,18 @@ def is_disabled(what: str, http: Any, where: str) -> bool:
     """Whether `http.disable_…` says that something is not to be had."""
     name = f"disable_{what}"
     return boolean(section(http, where, _EXAMPLE).get(name, False), f"{where}.{name}")
+
+
+def _headers(value: Any, where: str) -> HeaderRules:
+    """Which headers go where; the official documentation has had both spellings of the two lists."""
+    given = section(value, where, '{"includes": ["x-user-id"], "excludes": []}')
+    if unknown := sorted(given.keys() - {"includes", "include", "excludes", "exclude"}):
+        raise ConfigError(f"{where} has {unknown[0]!r}; it may have includes and excludes")
+
+    def listed(name: str) -> tuple[str, ...]:
+        return strings(given.get(f"{name}s") or given.get(name) or [], f"{where}.{name}s")
+
+    return HeaderRules(listed("include"), listed("exclude"))
 
 
 def _origins(cors: dict[str, Any], where: str) -> dict[str, Any]:

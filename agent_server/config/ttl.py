@@ -18,11 +18,12 @@ def store_ttl(store: Any, where: str) -> StoreTtl:
 def thread_ttl(checkpointer: Any, where: str) -> ThreadTtlDefaults:
     """The settings of `checkpointer.ttl`. `ConfigError` where a checkpointer of one's own is named, too."""
     settings = section(checkpointer, where, f'{{"ttl": {_EXAMPLE}}}')
-    if settings.get("path"):
-        raise ConfigError(
-            f"{where}.path names a checkpointer, and this server keeps checkpoints itself: in SQLite, or in PostgreSQL "
-            "where DATABASE_URL is set. Leave it out"
-        )
+    for name in ("path", "backend"):
+        if settings.get(name) and settings[name] != "default":
+            raise ConfigError(
+                f"{where}.{name} names a checkpointer, and this server keeps checkpoints itself: in SQLite, or in "
+                "PostgreSQL where DATABASE_URL is set. Leave it out"
+            )
     return ThreadTtlDefaults(**_read(section(settings.get("ttl"), f"{where}.ttl", _EXAMPLE), _THREADS, f"{where}.ttl"))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from agent_server.header_rules import HeaderRules
+
 
 class ConfigError(ValueError):
     """A setting is wrong; the message names it, its value, and what would be right."""
@@ -90,3 +92,7 @@ class Http:
     mount_prefix: str = ""
     """What every path begins with, such as `/agents`; nothing, or a path without a slash at its end."""
     cors: CorsRules = field(default_factory=CorsRules)
+    configurable_headers: HeaderRules = field(default_factory=HeaderRules)
+    """The headers that a graph finds in its config, by their names."""
+    custom_route_auth: bool = False
+    """Whether the routes of `app` are only for those who may come in to ours."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request
+from litestar.connection import ASGIConnection
 
 from agent_server.access.door import Door
 from agent_server.routes.authorization import Authorization
@@ -31,6 +32,19 @@ class Admission:
             await self.rules.identify(request)
         else:
             await self._door.check(request, "run" if access is None else None)
+
+    async def let_in_elsewhere(self, scope: Any) -> None:
+        """As `let_in`, for a route that is not ours, of an application beside ours.
+
+        The application's rules put who it is where Starlette's `request.user` and `request.auth` find it.
+        """
+        if self.rules is None:
+            await self._door.check(ASGIConnection(scope))
+            return
+        from starlette.authentication import AuthCredentials  # there, since it is Starlette's app that needs it
+
+        caller = await self.rules.caller(scope)
+        scope["user"], scope["auth"] = caller.user, AuthCredentials(caller.permissions)
 
     async def authorize(self, request: Request[Any, Any, Any]) -> None:
         """Return where the rules, if there are any, allow what the request, whose body is checked, asks for."""

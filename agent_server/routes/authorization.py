@@ -39,7 +39,12 @@ class Authorization:
 
     async def identify(self, request: AnyRequest) -> None:
         """Find out who sends the request. Errors: those of `AuthObject.caller`."""
-        request.scope["state"][CALLER] = await self._rules.caller(await _given(request))
+        body = b"" if request.method in ("GET", "HEAD") else await request.body()
+        request.scope["state"][CALLER] = await self.caller(request.scope, body)
+
+    async def caller(self, scope: Any, body: bytes = b"") -> Caller:
+        """Who sends the request of this scope, of which `body` has been read. Errors: those of `AuthObject.caller`."""
+        return await self._rules.caller(_given(scope, body))
 
     async def authorize(self, request: AnyRequest) -> None:
         """Return where the caller may do what the request asks for. Errors: `Forbidden`, `NotFound`, `Conflict`."""
@@ -182,28 +187,28 @@ def _rewrite_query(request: AnyRequest, body: Body) -> None:
     request.scope["query_string"] = urlencode(query, doseq=True).encode()
 
 
-async def _given(request: AnyRequest) -> dict[str, Any]:
+def _given(asked: Any, body: bytes) -> dict[str, Any]:
     """What `@auth.authenticate` may ask for, by name."""
-    from starlette.requests import Request as StarletteRequest  # what the official server hands over
-
-    body = b"" if request.method in ("GET", "HEAD") else await request.body()
+    from starlette.requests import HTTPConnection  # what the official server hands over
+    from starlette.requests import Request as StarletteRequest
 
     async def receive() -> Any:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    scope: Any = {**request.scope, "state": {}}
-    starlette = StarletteRequest(scope, receive)
+    scope: Any = {**asked, "state": {}}
+    starlette = StarletteRequest(scope, receive) if scope["type"] == "http" else HTTPConnection(scope)
     return {
         "request": starlette,
         "body": _decoded(body),
         "scope": scope,
         "path": scope["path"],
-        "method": scope["method"],
-        "path_params": dict(request.path_params),
+        "method": scope.get("method"),
+        "path_params": dict(scope.get("path_params") or {}),
         "query_params": starlette.query_params,
         "headers": dict(scope["headers"]),
         "authorization": starlette.headers.get("authorization"),
         "scopes": [],
+        "user": None,
     }
 
 

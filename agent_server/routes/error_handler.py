@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
 from agent_server.errors import AgentServerError
+from agent_server.refusal import headers_of
 
 log = structlog.get_logger("agent_server")
 
@@ -19,8 +20,7 @@ def _answer(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 
 
 def _ours(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[dict[str, str]]:
-    headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
-    return _answer(error.status_code, str(error), headers | dict(getattr(error, "headers", None) or {}))
+    return _answer(error.status_code, str(error), headers_of(error))
 
 
 def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, str]]:

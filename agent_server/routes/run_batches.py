@@ -8,6 +8,7 @@ from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 
+from agent_server.agents import asker
 from agent_server.config import Config
 from agent_server.errors import Invalid
 from agent_server.routes.authorization import caller_in, owned
@@ -34,7 +35,10 @@ async def create_run_batch(
     for one in data:
         check_resumes_nothing(one)
     return await runs.create_many(
-        [traced(one, request) for one in data], base_url(request, server_config), caller_in(request)
+        [traced(one, request) for one in data],
+        base_url(request, server_config),
+        caller_in(request),
+        asker().headers,
     )
 
 

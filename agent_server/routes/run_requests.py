@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Request
 
+from agent_server.agents import asker
 from agent_server.config import Config
 from agent_server.errors import BadRequest
 from agent_server.routes.authorization import caller_in, owned
@@ -30,6 +31,7 @@ async def created_run(
         base_url(request, config),
         caller_in(request),
         owned(request, "threads") if thread_id else None,
+        asker().headers,
     )
 
 

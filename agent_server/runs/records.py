@@ -9,7 +9,7 @@ from agent_server.agents import AgentRun
 from agent_server.assistants.assistants import AssistantRef
 from agent_server.assistants.configurations import check_one_of_both
 from agent_server.database import Row
-from agent_server.schema import CancelAction, Run, RunCreate, RunKwargs, RunStatus, ThreadStatus, timestamp
+from agent_server.schema import CancelAction, JsonObject, Run, RunCreate, RunKwargs, RunStatus, ThreadStatus, timestamp
 
 RUN_COLUMNS = "run_id, thread_id, assistant_id, created_at, updated_at, status, metadata, kwargs, multitask_strategy"
 """What `run_of` needs of a row."""
@@ -61,12 +61,17 @@ class Record(Struct):
     """When its status changed last, in microseconds since 1970."""
 
 
-def run_kwargs(body: RunCreate, assistant: AssistantRef, temporary: bool) -> RunKwargs:
-    """How the run that `body` asks for is to be run, with what its assistant adds. `BadRequest` for a contradiction."""
+def run_kwargs(
+    body: RunCreate, assistant: AssistantRef, temporary: bool, headers: JsonObject | None = None
+) -> RunKwargs:
+    """How the run that `body` asks for is to be run, with what its assistant and the request's `headers` add.
+
+    Errors: `BadRequest` for a contradiction.
+    """
     config = {**assistant.config, **(body.config or {})}
     check_one_of_both(body.config, body.context)
     given = body.context or (body.config or {}).get("configurable") or {}
-    configurable = {**assistant.config.get("configurable", {}), **given}
+    configurable = {**assistant.config.get("configurable", {}), **given, **(headers or {})}
     modes = body.stream_mode or ["values"]
     keys = assistant.feedback_keys if body.feedback_keys is None else body.feedback_keys
     durability = body.durability or ("exit" if body.checkpoint_during is False else "async")

@@ -57,7 +57,7 @@ from agent_server.runs.thread_status import (
 )
 from agent_server.runs.transitions import HELD, Cancelled, cancel_on_thread, claim_next, held, insert_pending, make_way
 from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
-from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
+from agent_server.schema import CancelAction, JsonObject, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads.news import thread_doorbell
 from agent_server.threads.schema import Ttl
 from agent_server.threads.threads import insert_thread, touch_thread
@@ -106,22 +106,33 @@ class Runs:
         base_url: str,
         caller: Caller | None = None,
         owned: Condition | None = None,
+        headers: JsonObject | None = None,
     ) -> Run:
         """A new pending run, durable when this returns; without `thread_id`, on a temporary thread of its own.
+
+        Its graph finds `headers`, those of the request that it may see, in its config.
 
         `NotFound` for an unknown thread or assistant, `Invalid` for a malformed id, `BadRequest` for `context` beside
         `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
         """
         run, overtaken = await self._database.write(
-            lambda c: self.insert(c, body, thread_id, base_url, kept(caller), owned)
+            lambda c: self.insert(c, body, thread_id, base_url, kept(caller), owned, headers)
         )
         await self.announce(overtaken, run.thread_id)
         return run
 
-    async def create_many(self, bodies: Sequence[RunCreate], base_url: str, caller: Caller | None = None) -> list[Run]:
+    async def create_many(
+        self,
+        bodies: Sequence[RunCreate],
+        base_url: str,
+        caller: Caller | None = None,
+        headers: JsonObject | None = None,
+    ) -> list[Run]:
         """New pending runs, each on a temporary thread of its own: all of them, or none. Errors as for `create`."""
         who = kept(caller)
-        runs = await self._database.write(lambda c: [self.insert(c, body, None, base_url, who)[0] for body in bodies])
+        runs = await self._database.write(
+            lambda c: [self.insert(c, body, None, base_url, who, headers=headers)[0] for body in bodies]
+        )
         await self.announce({})
         return runs
 
@@ -133,6 +144,7 @@ class Runs:
         base_url: str,
         caller: str | None = None,
         owned: Condition | None = None,
+        headers: JsonObject | None = None,
     ) -> Begun:
         """As `create`, as part of a unit of work; `announce` what it overtook once that is durable.
 
@@ -153,7 +165,7 @@ class Runs:
         if owned is not None and thread_id and not owned.is_met(connection, "threads", "thread_id", on_thread):
             raise NotFound(f"Thread with ID {on_thread} not found")
         overtaken = make_way(connection, on_thread, body)
-        run = insert_pending(connection, body, assistant, on_thread, temporary, base_url)
+        run = insert_pending(connection, body, assistant, on_thread, temporary, base_url, headers)
         if caller is not None:
             connection.execute("UPDATE runs SET caller = :caller WHERE run_id = :id", id=run.run_id, caller=caller)
         return run, overtaken

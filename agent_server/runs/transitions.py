@@ -13,7 +13,7 @@ from agent_server.errors import ThreadBusy
 from agent_server.runs.records import RUN_COLUMNS, Claim, run_kwargs, run_of
 from agent_server.runs.thread_status import drop_temporary, settle_thread, take_thread_if_there
 from agent_server.runs.webhook_outbox import put_webhook_unstarted
-from agent_server.schema import CancelAction, Run, RunCreate
+from agent_server.schema import CancelAction, JsonObject, Run, RunCreate
 from agent_server.threads.threads import merge_metadata
 
 Cancelled = dict[str, bool]
@@ -105,10 +105,16 @@ def cancel_on_thread(connection: Connection, thread_id: str, run_ids: Sequence[s
 
 
 def insert_pending(
-    connection: Connection, body: RunCreate, assistant: AssistantRef, thread_id: str, temporary: bool, base_url: str
+    connection: Connection,
+    body: RunCreate,
+    assistant: AssistantRef,
+    thread_id: str,
+    temporary: bool,
+    base_url: str,
+    headers: JsonObject | None,
 ) -> Run:
     """The new run, pending. Its thread's row is taken."""
-    kwargs = run_kwargs(body, assistant, temporary)
+    kwargs = run_kwargs(body, assistant, temporary, headers)
     metadata = {**(body.metadata or {}), "graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
     row = connection.one(
         f"""INSERT INTO runs (run_id, thread_id, assistant_id, assistant_version, graph_id, status, metadata, kwargs,

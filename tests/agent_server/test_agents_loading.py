@@ -14,7 +14,7 @@ import pytest
 from langgraph.store.memory import InMemoryStore
 from langgraph_sdk.runtime import ServerRuntime
 
-from agent_server.agents import PlainAgent, is_stateful, open_agents
+from agent_server.agents import Asker, PlainAgent, answer, is_stateful, open_agents
 from agent_server.config import Config, ConfigError, Graph
 from agent_server.schema import StateUpdate
 from tests.agent_server.agent_runs import agent_run, play
@@ -68,9 +68,11 @@ async def test_factory_with_a_parameter_makes_a_graph_for_every_run(tmp_path: Pa
 
 async def test_factory_is_told_why_for_whom_and_with_which_store_its_graph_is_made(tmp_path: Path) -> None:
     seen: list[Any] = []
+    configs: list[Any] = []
 
     async def with_both(runtime: ServerRuntime[Any], config: Any) -> Any:
         seen.append((config["configurable"].get("thread_id"), runtime))
+        configs.append(config["configurable"])
         return doubling
 
     def with_runtime(made_for: ServerRuntime[Any]) -> Any:
@@ -82,22 +84,28 @@ async def test_factory_is_told_why_for_whom_and_with_which_store_its_graph_is_ma
         run = agent_run("both", {"x": 2}, thread_id=str(uuid4()), context={"who": "Ada"})
         run.caller = {"identity": "ada"}
         await play(agents["both"], run)
+        answer(Asker({"identity": "bob"}, {"x-team": "blue"}))
         both, one = agents["both"], agents["one"]
         assert is_stateful(both)
         assert is_stateful(one)
         await both.state(run.thread_id, None, False)
         await both.update_state(run.thread_id, [[StateUpdate({"x": 3})]], None)
         await one.schemas({})
+        answer(Asker())
+        await one.schemas({})
     thread_ids, runtimes = zip(*seen, strict=True)
-    assert thread_ids == (run.thread_id, run.thread_id, run.thread_id, None)
+    assert thread_ids == (run.thread_id, run.thread_id, run.thread_id, None, None)
     assert [runtime.access_context for runtime in runtimes] == [
         "threads.create_run",
         "threads.read",
         "threads.update",
         "assistants.read",
+        "assistants.read",
     ]
     assert (runtimes[0].execution_runtime.context, runtimes[0].ensure_user().identity) == ({"who": "Ada"}, "ada")
-    assert [runtime.execution_runtime for runtime in runtimes[1:]] == [None] * 3
+    assert [runtime.execution_runtime for runtime in runtimes[1:]] == [None] * 4
+    assert [runtime.user and runtime.user.identity for runtime in runtimes[1:]] == ["bob", "bob", "bob", None]
+    assert [(one["x-team"], one["langgraph_auth_user"].identity) for one in configs[1:]] == [("blue", "bob")] * 2
     assert all(runtime.store is store for runtime in runtimes)
 
 

@@ -18,6 +18,7 @@ from agent_server.config import (
     Http,
     ThreadTtlDefaults,
 )
+from agent_server.header_rules import HeaderRules
 
 
 @pytest.fixture
@@ -131,8 +132,12 @@ def test_wrong_database_url_is_refused_without_its_password() -> None:
         ({"http": {"mount_prefix": "agents"}}, "http.mount_prefix is 'agents'; it must be a path like '/agents'"),
         ({"http": {"disable_runs": "true"}}, "http.disable_runs is 'true'; it must be true or false"),
         ({"http": {"disable_webhooks": 1}}, "http.disable_webhooks is 1; it must be true or false"),
-        ({"http": {"enable_custom_route_auth": True}}, "http.enable_custom_route_auth is not done here"),
+        ({"http": {"enable_custom_route_auth": 1}}, "http.enable_custom_route_auth is 1; it must be true or false"),
+        ({"http": {"configurable_headers": ["x-a"]}}, "http.configurable_headers is ['x-a']; it must be an object"),
+        ({"http": {"configurable_headers": {"includes": "x-a"}}}, "http.configurable_headers.includes is 'x-a'"),
+        ({"http": {"configurable_headers": {"only": []}}}, "http.configurable_headers has 'only'; it may have"),
         ({"checkpointer": {"path": "./mine.py:saver"}}, "checkpointer.path names a checkpointer"),
+        ({"checkpointer": {"backend": "mongo"}}, "checkpointer.backend names a checkpointer"),
         ({"checkpointer": {"ttl": {"default_ttl": 0}}}, "checkpointer.ttl.default_ttl is 0"),
         (
             {"checkpointer": {"ttl": {"strategy": "archive"}}},
@@ -157,6 +162,9 @@ def test_what_the_file_says_of_http_and_threads_is_read(write: Any) -> None:
         "disable_runs": False,
         "disable_webhooks": True,
         "cors": {"allow_origin_regex": "https://.*", "allow_methods": ["GET"], "max_age": 0},
+        "configurable_headers": {"includes": ["x-a", "b-*"], "exclude": ["b-c"]},
+        "enable_custom_route_auth": True,
+        "middleware_order": "middleware_first",
     }
     ttl = {"strategy": "keep_latest", "default_ttl": 60, "sweep_interval_minutes": None, "sweep_limit": 7}
     config = Config.load(write({"http": http, "checkpointer": {"ttl": ttl}}), {})
@@ -165,6 +173,8 @@ def test_what_the_file_says_of_http_and_threads_is_read(write: Any) -> None:
         disabled=frozenset({"store", "meta"}),
         mount_prefix="/agents",
         cors=CorsRules(origin_pattern="https://.*", methods=("GET",), max_age=0),
+        configurable_headers=HeaderRules(("x-a", "b-*"), ("b-c",)),
+        custom_route_auth=True,
     )
     assert config.cors_origins == ()
     assert config.webhooks.disabled
@@ -174,16 +184,15 @@ def test_what_the_file_says_of_http_and_threads_is_read(write: Any) -> None:
 
 def test_what_makes_no_difference_is_said(write: Any) -> None:
     http = {
-        "configurable_headers": {"includes": ["x-a"]},
         "logging_headers": {"includes": ["a"]},
+        "middleware_order": "auth_first",
         "disable_mcp": True,
         "something_new": 1,
     }
     config = Config.load(write({"http": http, "ui": {"a": "./a.tsx"}, "checkpointer": {"serde": {}}}), {})
     assert config.unheeded == (
-        "http.configurable_headers has no effect: no header reaches a graph; send what it needs in the run's config or "
-        "context",
         "http.logging_headers has no effect: no header is logged here",
+        "http.middleware_order has no effect: the app's middleware sees a request before anybody asks who sends it",
         "ui has no effect: no components are served",
         "http.something_new has no effect: this server does not know it",
     )

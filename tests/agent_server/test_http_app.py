@@ -93,7 +93,7 @@ async def test_middleware_of_a_starlette_app_sees_our_answers(tmp_path: Path) ->
     for _ in range(2):  # a second server in the same process finds the app as the first one did
         async with serving(tmp_path, app="tests.agent_server.web_apps:starlette") as client:
             assert (await client.get("/ok")).headers.get_list("x-marked") == ["yes"]
-    assert len(web_apps.starlette.router.routes) == 6
+    assert len(web_apps.starlette.router.routes) == 8
 
 
 @pytest.mark.parametrize(

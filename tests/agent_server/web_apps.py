@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 heard: list[str] = []
 """What the apps' lifespans did."""
@@ -42,6 +43,18 @@ async def broken(_request: Request) -> JSONResponse:
     raise ValueError("secret of the app")
 
 
+async def who(request: Request) -> JSONResponse:
+    user = request.scope.get("user")
+    auth = request.scope.get("auth")
+    return JSONResponse({"user": user and user.identity, "permissions": auth and list(auth.scopes)})
+
+
+async def chat(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_json({"user": websocket.user.identity})
+    await websocket.close()
+
+
 class Marking:
     """Middleware that adds a header to every answer."""
 
@@ -65,6 +78,8 @@ starlette = Starlette(
         Route("/things/{name}", thing),
         Route("/broken", broken),
         Route("/threads", shown),
+        Route("/who", who),
+        WebSocketRoute("/chat", chat),
     ],
     middleware=[Middleware(Marking)],
     lifespan=life,

@@ -32,7 +32,7 @@ from feedback import (
     alert_rules,
 )
 from feedback.api_keys import Checker, Connection, Scope
-from feedback.errors import Forbidden, Unauthorized
+from feedback.errors import Forbidden, TooMany, Unauthorized
 
 
 def build(config: Config) -> Litestar:
@@ -45,6 +45,8 @@ def build(config: Config) -> Litestar:
             raise Unauthorized(str(error)) from None
         except agent_server.errors.Forbidden as error:
             raise Forbidden(str(error)) from None
+        except agent_server.errors.TooMany as error:
+            raise TooMany(str(error), error.retry_after) from None
 
     feedback = feedback_of(config, check)
     built = create_app(

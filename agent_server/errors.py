@@ -57,6 +57,17 @@ class TooLarge(AgentServerError):
     status_code = 413
 
 
+class TooMany(AgentServerError):
+    """More of the same kind than are taken in so short a time; `retry_after` seconds later it may be sent again."""
+
+    status_code = 429
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.headers = {"Retry-After": str(retry_after)}
+
+
 class Unavailable(AgentServerError):
     """A store or a service that the request needs does not answer; the same request may succeed later."""
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from litestar.connection import ASGIConnection
 
 from agent_server.access.known_keys import KnownKeys
+from agent_server.access.wrong_keys import WrongKeys
 from agent_server.api_key import Scope, allows
 from agent_server.errors import Forbidden, Unauthorized
 
@@ -37,13 +38,14 @@ class Door:
         self._keys = keys
         self._allow_anyone = allow_anyone and not has_rules
         self._has_rules = has_rules
+        self._wrong_keys = WrongKeys()
         self._public_host = urlsplit(public_url).hostname if public_url else None
 
     async def check(self, connection: Connection, scope: Scope | None = "run") -> bool:
         """Whether the request showed a key, which may do what needs `scope` (None: any key will do).
 
-        Errors: `Unauthorized` without a key that is known, `Forbidden` where the key may not do this, or where there
-        are no keys and the request is not this machine's own.
+        Errors: `Unauthorized` without a key that is known (`TooMany` after many that are not), `Forbidden` where the
+        key may not do this, or where there are no keys and the request is not this machine's own.
         """
         if not self._has_rules and not await self._keys.are_set():
             self._check_own_machine(connection)
@@ -54,7 +56,7 @@ class Door:
             raise Unauthorized("This needs an API key: send it as `x-api-key: <key>` or `Authorization: Bearer <key>`")
         scopes = await self._keys.scopes_of(key)
         if scopes is None:
-            raise Unauthorized("The API key that was sent is not one of this server's, or not any more")
+            raise self._wrong_keys.refusal(connection.client.host if connection.client else None)
         if scope is not None and not allows(scopes, scope):
             raise Forbidden(f"The API key that was sent lacks the scope {scope!r}, which this needs")
         return True

@@ -19,6 +19,14 @@ from agent_server.errors import AgentServerError, Forbidden, Unauthorized
 from agent_server.imports import import_from, load_variable
 
 
+GIVEN = (
+    *("request", "body", "user", "path", "method", "scopes", "path_params", "query_params", "headers"),
+    *("authorization", "scope"),
+)
+"""What `@auth.authenticate` may ask for, by name: what the official server gives, too."""
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
 class Refused(AgentServerError):
     """What the application answers to a request, in its own words and with its own status."""
 
@@ -37,6 +45,7 @@ class AuthObject:
         self._authenticate = getattr(auth, "_authenticate_handler", None)
         if self._authenticate is None:
             raise ConfigError(f"auth: {auth!r:.100} has no @auth.authenticate; without it nobody could come in")
+        _check_parameters(self._authenticate)
         self._wanted = _parameters(self._authenticate)
 
     async def caller(self, given: Mapping[str, Any]) -> Caller:
@@ -97,6 +106,19 @@ async def _called(handler: Any, wanted: Mapping[str, Any]) -> Any:
         return await handler(**wanted)
     said = await run_sync(lambda: handler(**wanted))
     return await said if inspect.isawaitable(said) else said
+
+
+def _check_parameters(handler: Any) -> None:
+    """Refuse, at the start, a handler that asks for what no request can be given it. Errors: `ConfigError`."""
+    named = [one for one in inspect.signature(handler).parameters.values() if one.kind not in _VARIADIC]
+    missing = [one.name for one in named if one.default is one.empty and one.name not in GIVEN]
+    depends = [one.name for one in named if type(one.default).__module__.partition(".")[0] == "fastapi"]
+    if missing or depends:
+        raise ConfigError(
+            f"auth: @auth.authenticate asks for {(missing + depends)[0]!r}, which it is not given; it is called with "
+            f"what it names of {', '.join(GIVEN)}"
+            + ("; dependencies of FastAPI are resolved in the app's own routes only" if depends else "")
+        )
 
 
 def _parameters(handler: Any) -> frozenset[str] | None:

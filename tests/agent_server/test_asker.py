@@ -49,3 +49,29 @@ async def test_factory_knows_who_asks_in_every_context(sqlite_url: str, tmp_path
             new = lines()[before:]
             assert new[:1] == ([f"{context} anna"] if context else [])
             assert {line.rpartition(" ")[2] for line in new} <= {"anna"}
+
+
+AUTH = """
+from langgraph_sdk import Auth
+from starlette.requests import Request
+
+auth = Auth()
+
+@auth.authenticate
+async def authenticate(request: Request, body: dict | None = None, query_params=None, tenant: str = "none"):
+    named = (await request.json())["who"] if request.method == "POST" else query_params["who"]
+    assert body is None or body["who"] == named
+    return {"identity": f"{named} at {request.url.path} of {request.cookies.get('shop')} {tenant}"}
+
+@auth.on.threads
+async def mine(ctx, value):
+    value.setdefault("metadata", {})["owner"] = ctx.user.identity
+"""
+
+
+async def test_authenticate_is_given_the_request_as_starlette_has_it(sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "auth.py").write_text(AUTH)
+    async with serving(sqlite_url, tmp_path, auth=AuthSettings("./auth.py:auth")) as api:
+        made = await api.send("POST", "/threads", {"who": "ada"}, cookie="shop=books")
+        assert made.json()["metadata"]["owner"] == "ada at /threads of books none"
+        assert (await api.send("GET", f"/threads/{made.json()['thread_id']}?who=ada")).status_code == 200

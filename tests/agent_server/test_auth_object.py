@@ -41,6 +41,30 @@ async def test_authenticate_gets_what_it_asks_for_by_name() -> None:
     assert (await who(authenticate).caller(given)).identity == "/threads b'1'"
 
 
+class Depends:
+    """As of FastAPI, by which its markers are known."""
+
+
+Depends.__module__ = "fastapi.params"
+
+
+async def test_authenticate_that_asks_for_what_nobody_gives_is_refused_at_the_start() -> None:
+    async def required(authorization: str | None, database: Any) -> str:
+        return f"{authorization} {database}"
+
+    async def marked(authorization: str | None, user_id: Any = Depends()) -> str:  # noqa: B008
+        return f"{authorization} {user_id}"
+
+    async def optional(*_: Any, request: Any, mode: str = "own", **more: Any) -> str:
+        return f"{request} {mode} {sorted(more)}"
+
+    with pytest.raises(ConfigError, match=r"asks for 'database', which it is not given; .* request, body, user, path"):
+        who(required)
+    with pytest.raises(ConfigError, match=r"asks for 'user_id'.*dependencies of FastAPI"):
+        who(marked)
+    assert (await who(optional).caller({"request": 1, "path": "/"})).identity == "1 own ['path']"
+
+
 async def test_authenticate_that_is_not_async_runs_beside_the_loop() -> None:
     def authenticate(method: str) -> Any:
         return SimpleNamespace(identity=threading.current_thread().name, permissions=[method], email="a@b.c")

@@ -18,7 +18,6 @@ from agent_server.config import Config, ConfigError
 from agent_server.errors import AgentServerError, Forbidden, Unauthorized
 from agent_server.imports import import_from, load_variable
 
-
 GIVEN = (
     *("request", "body", "user", "path", "method", "scopes", "path_params", "query_params", "headers"),
     *("authorization", "scope"),

@@ -72,7 +72,7 @@ class _Loader:
 
     async def _made(self, graph_id: str, factory: Callable[[], Any]) -> Any:
         try:
-            return await self._stack.enter_async_context(_opened(factory()))
+            return await self._stack.enter_async_context(opened(factory()))
         except Exception as error:
             raise ConfigError(f"graph {graph_id!r}: its factory failed\n{trace_of(error)}") from error
 
@@ -111,7 +111,7 @@ def _per_run(
 ) -> Callable[[Any, Any], AbstractAsyncContextManager[Graph]]:
     @asynccontextmanager
     async def graph(config: Any, runtime: Any) -> AsyncIterator[Graph]:
-        async with _opened(factory(*[runtime if one == "runtime" else config for one in asked])) as made:
+        async with opened(factory(*[runtime if one == "runtime" else config for one in asked])) as made:
             if not _is_of_langgraph(made):
                 raise TypeError(f"the graph's factory made a {type(made).__name__}, not a LangGraph graph")
             yield made.compile() if hasattr(made, "compile") else made
@@ -120,7 +120,7 @@ def _per_run(
 
 
 @asynccontextmanager
-async def _opened(made: Any) -> AsyncIterator[Any]:
+async def opened(made: Any) -> AsyncIterator[Any]:
     """What a factory made: awaited, or entered, where that is called for."""
     if inspect.isawaitable(made):
         made = await made

@@ -34,6 +34,8 @@ class Config:
     """`redis://…`, `rediss://…` or `unix://…`, through which several processes share live streams; or nothing."""
     store_ttl: StoreTtl = field(default_factory=StoreTtl)
     store_index: StoreIndex | None = None
+    store_path: str | None = None
+    """A store of one's own in place of ours, as `./file.py:variable` or `package.module:variable`."""
     thread_ttl: ThreadTtlDefaults = field(default_factory=ThreadTtlDefaults)
     host: str = "127.0.0.1"
     port: int = 2024

@@ -16,7 +16,7 @@ from dotenv import dotenv_values
 from agent_server.config.auth import auth_settings
 from agent_server.config.checks import strings, variable
 from agent_server.config.http import http_settings, is_disabled
-from agent_server.config.store_index import store_index
+from agent_server.config.store_index import store_index, store_path
 from agent_server.config.ttl import store_ttl, thread_ttl
 from agent_server.config.unheeded import unheeded
 from agent_server.config.values import ConfigError, Graph
@@ -45,6 +45,7 @@ def from_file(path: Path) -> dict[str, Any]:
         **http_settings(document.get("http"), f"{path}: http"),
         "webhooks": _webhooks(document, path),
         "store_index": store_index(document.get("store"), f"{path}: store"),
+        "store_path": store_path(document.get("store"), f"{path}: store"),
         "store_ttl": store_ttl(document.get("store"), f"{path}: store"),
         "thread_ttl": thread_ttl(document.get("checkpointer"), f"{path}: checkpointer"),
         "unheeded": unheeded(document),

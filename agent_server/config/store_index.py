@@ -1,10 +1,10 @@
-"""How items of the store are found by what they mean: `store.index` of `langgraph.json`."""
+"""Which store it is, and how its items are found by what they mean: `store` of `langgraph.json`, but for its `ttl`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from agent_server.config.checks import section, strings, whole
+from agent_server.config.checks import section, strings, variable, whole
 from agent_server.config.values import ConfigError, StoreIndex
 
 _EXAMPLE = '{"dims": 384, "embed": "./embed.py:embed", "fields": ["text"]}'
@@ -29,3 +29,14 @@ def store_index(store: Any, where: str) -> StoreIndex | None:
         embed=embed,
         fields=strings(["$"] if fields is None else fields, f"{where}.index.fields") or ("$",),
     )
+
+
+def store_path(store: Any, where: str) -> str | None:
+    """Where a store of one's own is. `ConfigError` where settings of ours stand beside it."""
+    given = section(store, where, f'{{"index": {_EXAMPLE}}}')
+    if given.get("path") is None:
+        return None
+    for ours in ("index", "ttl"):
+        if given.get(ours):
+            raise ConfigError(f"{where}.{ours} is for this server's own store, and {where}.path names another")
+    return variable(given["path"], f"{where}.path", "store.py:make_store")

@@ -59,7 +59,10 @@ class Store:
             raise Invalid("index is true; it must be false, a list of fields, or null for the server's own")
         _check_numbers(body.value, "value")
         ttl: dict[str, Any] = {} if body.ttl is UNSET else {"ttl": body.ttl}
-        await store.aput(namespace, body.key, body.value, body.index, **ttl)
+        try:
+            await store.aput(namespace, body.key, body.value, body.index, **ttl)
+        except NotImplementedError as error:  # a store of the application's own that knows no ttl
+            raise Invalid(str(error)) from None
 
     async def get(self, namespace: Sequence[str], key: str, refresh_ttl: bool | None) -> Item | None:
         """The item, or nothing where there is none, as on the official server, whose clients know no other answer."""

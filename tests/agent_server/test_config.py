@@ -144,6 +144,8 @@ def test_wrong_database_url_is_refused_without_its_password() -> None:
             "checkpointer.ttl.strategy is 'archive'; it must be delete",
         ),
         ({"checkpointer": {"ttl": {"defaultTtl": 5}}}, "checkpointer.ttl has 'defaultTtl'; it may have strategy"),
+        ({"store": {"path": "./store.py"}}, "store.path is './store.py'; it must name a file or module and a variable"),
+        ({"store": {"path": "a:b", "ttl": {"default_ttl": 1}}}, "store.ttl is for this server's own store"),
         ({"encryption": {"path": "./e.py:e"}}, "encryption is not done here"),
     ],
 )
@@ -217,6 +219,7 @@ def test_every_variable_stands_for_a_setting() -> None:
         "dependencies",
         "env",
         "store_index",
+        "store_path",
         "store_ttl",
         "thread_ttl",
         "http",

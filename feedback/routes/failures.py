@@ -84,7 +84,9 @@ def _problem(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
     key, message = item["key"], str(item["message"])
     if (key, message) == ("data", "'data'"):
         return "The body is missing; send JSON"
-    field = request.route_handler.parsed_fn_signature.parameters.get(key)
+    handler = request.route_handler
+    asked: list[Any] = [handler, *handler.resolve_dependencies().values()]
+    field = next((field for one in asked if (field := one.parsed_fn_signature.parameters.get(key))), None)
     if field is not None and message.startswith("Invalid enum value"):
         message += choices_at(field.annotation)
     return f"`{getattr(field and field.kwarg_definition, 'name', None) or key}`: {message}"

@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 import asyncio
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any
 
 from litestar import Request, Response, post
 
 from feedback.errors import Invalid, TooLarge
 from feedback.limits import MAX_BODY
+from feedback.routes.forms import parts_of
 from feedback.routes.openapi import MultipartOperation, failures
 from feedback.routes.requests import decode
 from feedback.routes.tokens import StoreHere
@@ -49,20 +48,11 @@ async def take_multipart(request: Request[Any, Any, Any], feedback_store: StoreH
 
 def feedback_parts(content_type: str, body: bytes) -> list[FeedbackCreate]:
     """The feedback in a multipart body, checked. Errors: `Invalid`, `TooLarge`."""
-    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
-    message = BytesParser(policy=HTTP).parsebytes(head + body)
-    if not message.is_multipart():
-        raise Invalid("The body is not multipart/form-data with a boundary")
-    found: list[FeedbackCreate] = []
-    for part in message.iter_parts():
-        name = str(part.get_param("name", "", header="content-disposition"))
-        if name.startswith("feedback."):
-            found.append(_feedback(name, part.get_payload(decode=True)))
-    return found
+    return [_feedback(name, content) for name, content in parts_of(content_type, body) if name.startswith("feedback.")]
 
 
-def _feedback(name: str, payload: Any) -> FeedbackCreate:
-    if not isinstance(payload, bytes):
+def _feedback(name: str, payload: bytes | None) -> FeedbackCreate:
+    if payload is None:
         raise Invalid(f"The part {name[:80]!r} has no body; send the feedback as JSON")
     if len(payload) > MAX_BODY:
         raise TooLarge(f"The part {name[:80]!r} has {len(payload):,} bytes; at most {MAX_BODY:,} are taken")

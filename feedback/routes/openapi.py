@@ -61,7 +61,8 @@ class SubmitOperation(FeedbackOperation):
         super().__post_init__()
         if isinstance(body := self.request_body, RequestBody):
             body.required = False
-            body.content |= {FORM: next(iter(body.content.values()))}
+            answer = next(iter(body.content.values()))
+            body.content |= {FORM: answer, MULTIPART: answer}
             body.content["text/plain"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
 
 

@@ -1,8 +1,8 @@
 """How a request's body becomes a struct.
 
 Litestar asks the request for its JSON; `FeedbackRequest` answers with the struct that the handler's `data` names,
-decoded strictly in one step. Answers through a presigned URL may also be a form or plain text (a browser's
-`sendBeacon`): what the body looks like decides, so that a wrong `Content-Type` costs nobody an answer.
+decoded strictly in one step. Answers through a presigned URL may also be a form (of either kind) or plain text (a
+browser's `sendBeacon`): what the body looks like decides, so that a wrong `Content-Type` costs nobody an answer.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from litestar.datastructures import State
 
 from feedback.errors import FeedbackError, Invalid
 from feedback.limits import check_text
+from feedback.routes.forms import MULTIPART, parts_of
 from feedback.routes.wanted import choices_at
 from feedback.schema import FeedbackSubmission
 
@@ -37,14 +38,22 @@ class FeedbackRequest(Request[Any, Any, State]):
         wanted = self.route_handler.parsed_data_field
         if wanted is None:
             raise Invalid("This address takes no body")
+        if (coding := self.headers.get("content-encoding", "identity")) != "identity":
+            raise Invalid(f"The body is compressed ({coding[:20]}); send it as it is")
         if self._is_form(body):
-            return submission_from(dict(parse_qsl(_text(body), keep_blank_values=True)))
+            return submission_from(self._fields(body))
         return decode(body, wanted.annotation)
 
     def _is_form(self, body: bytes) -> bool:
         if self.route_handler.opt.get("feedback_takes_forms") is not True or body.lstrip()[:1] in (b"{", b"["):
             return False
-        return self.headers.get("content-type", "").startswith(FORM) or b"=" in body
+        return self.headers.get("content-type", "").startswith((FORM, MULTIPART)) or b"=" in body
+
+    def _fields(self, body: bytes) -> dict[str, str]:
+        kind = self.headers.get("content-type", "")
+        if kind.startswith(MULTIPART):
+            return {name: _text(content or b"") for name, content in parts_of(kind, body)}
+        return dict(parse_qsl(_text(body), keep_blank_values=True))
 
 
 @cache

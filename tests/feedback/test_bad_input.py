@@ -235,6 +235,7 @@ def shared_client(request: pytest.FixtureRequest) -> Any:
         ("PATCH", "/feedback-configs", {"feedback_key": "k", "subject_policy": "x"}, "one of append, first, replace"),
         ("GET", "/api/v1/feedback/export?format=xml", None, "`format`: Invalid enum value 'xml'; send one of csv, dpo"),
         ("GET", "/api/v1/feedback/statistics?by=user", None, "`by`: Invalid enum value 'user'; send one of assistant,"),
+        ("GET", "/api/v1/feedback/search?status=old", None, "`status`: Invalid enum value 'old'; send one of done"),
         ("GET", "/feedback?level=thread", None, "`level`: Invalid enum value 'thread'; send one of run, session"),
         ("POST", "/v1/feedback", {"feedback_token": "x", "outcome": "meh"}, "send one of negative, positive"),
     ],

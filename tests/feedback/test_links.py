@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import uuid
 from typing import Any
 from urllib.parse import quote
@@ -58,6 +59,25 @@ async def test_json_forms_and_plain_text_are_taken(client: App, token_url: str, 
     assert (await client.post(token_url, **body)).status_code == 200
     [row] = await stored(client)
     assert (row["score"], row["comment"]) == (1, "hi")
+
+
+async def test_form_of_either_kind_is_an_answer(client: App, token_url: str) -> None:
+    fields = {"score": "1", "comment": "ünï & so on", "metadata": '{"page": 1}'}
+    for sent in ({"data": fields}, {"files": {name: (None, text) for name, text in fields.items()}}):
+        kept = await client.post(token_url, **sent)  # type: ignore[arg-type]
+        assert kept.status_code == 200, kept.text
+    rows = await stored(client)
+    assert [(row["score"], row["comment"]) for row in rows] == [(1, "ünï & so on")] * 2
+    headers = {"content-type": "multipart/form-data"}
+    refused = await client.post(token_url, content=b"--a\r\nscore=1", headers=headers)
+    assert (refused.status_code, "boundary" in refused.json()["detail"]) == (422, True)
+
+
+async def test_compressed_answer_is_refused_in_words_that_say_so(client: App, token_url: str) -> None:
+    body, headers = gzip.compress(b'{"score": 1}'), {"content-encoding": "gzip", "content-type": "application/json"}
+    refused = await client.post(token_url, content=body, headers=headers)
+    assert (refused.status_code, "compressed (gzip)" in refused.json()["detail"]) == (422, True)
+    assert await stored(client) == []
 
 
 async def test_metadata_may_come_in_the_query(client: App, token_url: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, quote
 
@@ -14,7 +14,7 @@ from feedback.errors import AnswerStands, FeedbackError, TokenUsed
 from feedback.page import CONTENT_SECURITY_POLICY, Question, failure_page, question_page, thanks_page
 from feedback.routes.admission import showed_key
 from feedback.routes.headers import TOKEN_HEADERS
-from feedback.routes.requests import submission_from
+from feedback.routes.requests import submission_of
 from feedback.routes.visitors import is_machine, is_prefetch, may_answer, wants_page
 from feedback.schema import FeedbackSubmission, Kept
 from feedback.settings import Settings
@@ -46,9 +46,8 @@ async def ask(
 
     `TokenUsed` where nobody could answer it any more: who is named may have answered, and change their mind.
     """
-    query = {name: request.query_params[name] for name in request.query_params}
-    redirect = settings.links.allowed(query.get("redirect"))
-    given = _preselected(query)
+    redirect = settings.links.allowed(request.query_params.get("redirect"))
+    given = _preselected(list(request.query_params.multi_items()))
     if given.user_id is None and (await store.open(await tokens.open(token))).is_used_up:
         raise TokenUsed("This feedback URL has taken all the answers that it was for; ask for a new one")
     return _page(question_page(await _question(token, tokens, store, given, redirect)))
@@ -72,8 +71,6 @@ async def take_form(
         await store.take_back(pointer, undo)
         anew = await _question(token, tokens, store, FeedbackSubmission(), redirect)
         return _page(question_page(anew, title=TAKEN_BACK))
-    if len(several := fields.get("value", [])) > 1:
-        answer.value = [submission_from({"value": one}).value for one in several]
     if (answer.score, answer.value, answer.comment, answer.correction) == (None,) * 4:
         question = await _question(token, tokens, store, answer, redirect)
         return _page(question_page(question, problem=NOTHING_SAID), 422)
@@ -122,12 +119,12 @@ async def _question(
     return Question(_action(token), grant.key, grant.config, given, name, redirect)
 
 
-def _preselected(query: Mapping[str, str]) -> FeedbackSubmission:
+def _preselected(query: Sequence[tuple[str, str]]) -> FeedbackSubmission:
     """What the link says; a field that is not right is left for the person to fill in."""
     given = FeedbackSubmission()
     for name in given.__struct_fields__:
         try:
-            one = submission_from({name: query.get(name, "")})
+            one = submission_of([(field, text) for field, text in query if field == name])
             one.validate()
         except FeedbackError:
             continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -41,7 +41,7 @@ class FeedbackRequest(Request[Any, Any, State]):
         if (coding := self.headers.get("content-encoding", "identity")) != "identity":
             raise Invalid(f"The body is compressed ({coding[:20]}); send it as it is")
         if self._is_form(body):
-            return submission_from(self._fields(body))
+            return submission_of(self._fields(body))
         return decode(body, wanted.annotation)
 
     def _is_form(self, body: bytes) -> bool:
@@ -49,11 +49,11 @@ class FeedbackRequest(Request[Any, Any, State]):
             return False
         return self.headers.get("content-type", "").startswith((FORM, MULTIPART)) or b"=" in body
 
-    def _fields(self, body: bytes) -> dict[str, str]:
+    def _fields(self, body: bytes) -> list[tuple[str, str]]:
         kind = self.headers.get("content-type", "")
         if kind.startswith(MULTIPART):
-            return {name: _text(content or b"") for name, content in parts_of(kind, body)}
-        return dict(parse_qsl(_text(body), keep_blank_values=True))
+            return [(name, _text(content or b"")) for name, content in parts_of(kind, body)]
+        return parse_qsl(_text(body), keep_blank_values=True)
 
 
 @cache
@@ -111,6 +111,15 @@ def _text(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError as error:
         raise Invalid(f"The body is not UTF-8 (byte {error.start}); send text encoded as UTF-8") from None
+
+
+def submission_of(fields: Sequence[tuple[str, str]]) -> FeedbackSubmission:
+    """The same of fields that may come several times, as `value` does where several categories are ticked."""
+    answer = submission_from(dict(fields))
+    several = [_typed(text) for name, text in fields if name == "value" and text != ""]
+    if len(several) > 1:
+        answer.value = several
+    return answer
 
 
 def submission_from(fields: Mapping[str, str]) -> FeedbackSubmission:

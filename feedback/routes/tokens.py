@@ -17,7 +17,7 @@ from feedback.own_answers import OwnAnswers
 from feedback.routes.headers import TOKEN_HEADERS, base_url, preflight
 from feedback.routes.openapi import FeedbackOperation, SubmitOperation, failures
 from feedback.routes.pages import admit, ask, may_follow, take_form, thanks
-from feedback.routes.requests import submission_from
+from feedback.routes.requests import submission_of
 from feedback.routes.visitors import gets_page, wants_page
 from feedback.schema import FeedbackIngestToken, FeedbackIngestTokenCreate, FeedbackSubmission, Kept, TokenState
 from feedback.settings import TOKEN_PATH, Settings
@@ -137,8 +137,7 @@ async def submit(
     pointer = await feedback_tokens.open(token)
     submission = data or FeedbackSubmission()
     if request.scope["query_string"]:
-        query = request.query_params
-        submission = _merged(submission, submission_from({name: query[name] for name in query}))
+        submission = _merged(submission, submission_of(list(request.query_params.multi_items())))
     if wants_page(request.headers):
         return await take_form(request, token, feedback_tokens, feedback_store, feedback_settings, submission)
     submission.validate()
@@ -197,7 +196,7 @@ async def follow(
         pointer = await feedback_tokens.open(token)
         return _answer(await _state(pointer, feedback_store, feedback_own_answers, given))
     pointer = await feedback_tokens.open(token)
-    submission = submission_from(given)
+    submission = submission_of(list(request.query_params.multi_items()))
     submission.validate()
     key = clean_idempotency(request.headers.get("idempotency-key"))
     admit(request, feedback_settings, pointer)

@@ -73,6 +73,25 @@ async def test_form_of_either_kind_is_an_answer(client: App, token_url: str) -> 
     assert (refused.status_code, "boundary" in refused.json()["detail"]) == (422, True)
 
 
+async def test_several_values_are_several_categories_on_every_road(client: App) -> None:
+    categories = [{"value": at, "label": label} for at, label in enumerate(("wrong", "slow", "rude"))]
+    config = {"type": "categorical", "categories": categories, "allows_multiple_categories": True}
+    url = await mint(client, "why", feedback_config=config)
+    pairs, body = [("value", "wrong"), ("value", "rude")], "value=wrong&value=rude"
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    for kept in (
+        await client.get(f"{url}?{body}"),
+        await client.post(f"{url}?{body}"),
+        await client.post(url, content=body, headers=form),
+        await client.post(url, files=[(name, (None, text)) for name, text in pairs]),
+    ):
+        assert kept.status_code == 200, kept.text
+    assert [row["value"] for row in await stored(client)] == [{"labels": ["wrong", "rude"], "values": [0, 2]}] * 4
+    page = (await client.get(f"{url}?{body}", headers={"Accept": "text/html"})).text
+    assert [" checked" in page.partition(f'value="{at}"')[2][:9] for at in range(3)] == [True, False, True]
+    assert (await client.get(f"{await mint(client)}?{body}")).status_code == 422, "one value cannot be two"
+
+
 async def test_compressed_answer_is_refused_in_words_that_say_so(client: App, token_url: str) -> None:
     body, headers = gzip.compress(b'{"score": 1}'), {"content-encoding": "gzip", "content-type": "application/json"}
     refused = await client.post(token_url, content=body, headers=headers)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, get_args
 
 from litestar import Request, Response, delete, get, post
 from litestar.di import NamedDependency
@@ -11,6 +12,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.types import ASGIApp
 
 from agent_server.config import Config
+from agent_server.errors import Invalid
 from agent_server.routes.json_answers import answers, any_fields_of, json_answer, selected
 from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
@@ -98,11 +100,25 @@ async def list_runs(
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 10,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31 - 1)] = 0,
     status: FromQuery[RunStatus | None] = None,
-    select: FromQuery[list[RunField] | None] = None,
+    select: Annotated[
+        list[str] | None, QueryParameter(description="The fields wanted, such as `status`; or a JSON list of them.")
+    ] = None,
 ) -> Response[bytes]:
     """The thread's runs, the newest first; of each only the fields in `select`, where there are any."""
+    fields = _fields(select)
     found = await runs.of_thread(thread_id, limit, offset, status)
-    return json_answer([selected(run, select) for run in found])
+    return json_answer([selected(run, fields) for run in found])
+
+
+def _fields(select: Sequence[str] | None) -> list[str] | None:
+    """The fields of a run that are asked for: named one by one (Python's client), or as a JSON list (JavaScript's)."""
+    if select is None:
+        return None
+    names, known = modes_in(select, "select"), get_args(RunField)
+    for name in names:
+        if name not in known:
+            raise Invalid(f"select {name!r} is no field of a run; choose of {', '.join(known)}")
+    return names
 
 
 @get("/threads/{thread_id:str}/runs/{run_id:str}", tags=["runs"])

@@ -14,7 +14,7 @@ from agent_server.errors import Invalid
 from agent_server.routes.run_responses import STREAM, cut_where_slow
 from agent_server.routes.runs import LastEventId
 from agent_server.sse import stream_response
-from agent_server.streams.run_streams import RunStreams
+from agent_server.streams.run_streams import RunStreams, modes_in
 from agent_server.streams.thread_streams import ThreadStreamMode, ThreadStreams
 
 
@@ -30,7 +30,7 @@ async def join_thread_stream(
     """The events of the thread's runs, from now on or after `Last-Event-ID` (`-`: all that are kept), without end.
 
     `run_modes` (the default) is all events of runs, `lifecycle` the first and the last of each run, `state_update` a
-    `ThreadState` whenever somebody changes the state. The Python client says `stream_mode` for `stream_modes`.
+    `ThreadState` whenever somebody changes the state. The official clients say `stream_mode` for `stream_modes`.
     """
     modes = _modes([*(stream_modes or ()), *(stream_mode or ())])
     frames = await thread_streams.follow(thread_id, last_event_id, modes)
@@ -40,8 +40,8 @@ async def join_thread_stream(
 
 
 def _modes(query: Sequence[str]) -> list[ThreadStreamMode]:
-    """The modes that the values of the query name, each of which may be several with commas between them."""
-    names = [name.strip() for value in query for name in value.split(",") if name.strip()]
+    """The modes that the values of the query name, each of which may be several, with commas or as a JSON list."""
+    names = [name.strip() for value in modes_in(query, "stream_modes") for name in value.split(",") if name.strip()]
     known: dict[str, ThreadStreamMode] = {mode: mode for mode in get_args(ThreadStreamMode)}
     for name in names:
         if name not in known:

@@ -185,8 +185,8 @@ def position(last_event_id: str | None) -> FrameId:
         ) from None
 
 
-def modes_in(query: Sequence[str]) -> list[str]:
-    """The stream modes that the values of a query parameter name; `Invalid` for a list that is not closed.
+def modes_in(query: Sequence[str], parameter: str = "stream_mode") -> list[str]:
+    """The stream modes (or other names) that the values of a query parameter are; `Invalid` for a list without end.
 
     The official clients send several as repeated values (Python) or as one JSON list (JavaScript), and none as an empty
     value (Python).
@@ -196,7 +196,7 @@ def modes_in(query: Sequence[str]) -> list[str]:
         try:
             modes += msgspec.json.decode(value, type=list[str]) if value.startswith("[") else [value]
         except msgspec.DecodeError:
-            raise Invalid(f'stream_mode is {value!r}: send one mode, or a JSON list of them, as ["values"]') from None
+            raise Invalid(f'{parameter} is {value!r}: send one name, or a JSON list of them, as ["values"]') from None
     return [mode for mode in modes if mode]
 
 

@@ -119,3 +119,5 @@ async def test_list_of_runs_shows_the_fields_asked_for(api: Api) -> None:
     assert set(run) == {"run_id", "status"}
     assert run["status"] == "success"
     assert (await api.refusal("GET", f"/threads/{thread_id}/runs?select=bogus"))[0] == 422
+    assert (await api.refusal("GET", f'/threads/{thread_id}/runs?select=["status"'))[0] == 422
+    assert await api.get(f'/threads/{thread_id}/runs?select=["status"]') == [{"status": run["status"]}]

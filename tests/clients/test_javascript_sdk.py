@@ -121,6 +121,8 @@ async def test_runs_are_waited_for_resumed_joined_and_listed(graphs: ServerProce
         "answered": answered,
         "values": answered,
         "runs": 2,
+        "statuses": [{"status": "success"}] * 2,
+        "first": "metadata",
         "joined": answered,
         "graph": "asking",
         "missing": 404,

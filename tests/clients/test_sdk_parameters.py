@@ -1,9 +1,10 @@
-"""Every public method of the official Python client, with every parameter that it has: the server has a route for each,
-and knows each name that is sent. (What they do is tried elsewhere; here, nothing may be passed over in silence.)"""
+"""Every public method of the official clients, with every parameter that it has: the server has a route for each, and
+knows each name that is sent. (What they do is tried elsewhere; here, nothing may be passed over in silence.)"""
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,11 +19,13 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import APIError
 
+from tests.clients.node import node
 from tests.clients.server_process import ServerProcess
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
-PASSED_OVER = {"langsmith_tracer", "strict_resume"}
-"""What the client sends only for traces, which are not kept, and to servers whose `/info` says that they know it."""
+PASSED_OVER = {"langsmith_tracer", "strict_resume", "assistantId"}
+"""What clients send only for traces, which are not kept, to servers whose `/info` says that they know it, and a second time
+in a spelling of their own."""
 EVENT_STREAMING = {("threads", "stream")}
 
 CHECKPOINT = {"thread_id": NOBODY, "checkpoint_ns": "", "checkpoint_id": NOBODY, "checkpoint_map": {}}
@@ -108,9 +111,15 @@ async def test_method_is_understood_with_all_its_parameters(
             await _called(method, given)
         assert sent, "the client sent nothing"
         for request, response in sent:
-            assert response.status_code < 500
-            assert response.status_code != 405
-            _check_known(request, document)
+            _check_known(request, response.status_code, document)
+
+
+async def test_javascript_client_is_understood_with_all_its_parameters(graphs: ServerProcess, document: Any) -> None:
+    *lines, last = (await node("every.mjs", graphs.url)).splitlines()
+    told = [json.loads(line) for line in lines]
+    assert len(told) == json.loads(last)["calls"]
+    for one in told:
+        _check_known(httpx.Request(one["method"], one["url"], content=one["body"] or ""), one["status"], document)
 
 
 async def _called(method: Callable[..., Any], given: dict[str, Any]) -> None:
@@ -125,8 +134,10 @@ async def _called(method: Callable[..., Any], given: dict[str, Any]) -> None:
         await result.aclose()
 
 
-def _check_known(request: httpx.Request, document: Any) -> None:
-    """Every name in the query and in the body is in the server's own document."""
+def _check_known(request: httpx.Request, status: int, document: Any) -> None:
+    """The route is there, and every name in the query and in the body is in the server's own document."""
+    assert status < 500
+    assert status != 405
     path = next(one for one in _templates(document) if _fits(one, request.url.path))
     operation = document["paths"][path][request.method.lower()]
     queries = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}

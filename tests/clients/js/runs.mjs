@@ -9,6 +9,11 @@ const { status } = await client.threads.get(threadId);
 const answered = await client.runs.wait(threadId, "asking", { command: { resume: "because" } });
 const state = await client.threads.getState(threadId);
 const listed = await client.runs.list(threadId);
+const statuses = await client.runs.list(threadId, { select: ["status"] });
+const gone = new AbortController();
+const from = { lastEventId: "-", streamMode: ["lifecycle"], signal: gone.signal };
+const { value: first } = await client.threads.joinStream(threadId, from).next();
+gone.abort();
 const joined = await client.runs.join(threadId, listed[0].run_id);
 const [assistant] = await client.assistants.search({ graphId: "asking" });
 let failure;
@@ -30,6 +35,8 @@ console.log(
     answered,
     values: state.values,
     runs: listed.length,
+    statuses,
+    first: first.event,
     joined,
     graph: assistant.graph_id,
     failure,

@@ -86,7 +86,7 @@ def question_page(question: Question, problem: str | None = None, title: str = Q
     comment = escape(question.given.comment or "")
     parts.append(
         '<label class="field" for="comment">Anything to add? <small>(optional)</small></label>'
-        f'<textarea id="comment" name="comment" maxlength="{MAX_TYPED}" rows="3">\n{comment}</textarea>'
+        f'<textarea id="comment" name="comment" dir="auto" maxlength="{MAX_TYPED}" rows="3">\n{comment}</textarea>'
         "<button>Send</button></form>"
     )
     return _page(title, "".join(parts))

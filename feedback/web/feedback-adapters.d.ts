@@ -20,7 +20,10 @@ export function assistantUiFeedback<Message extends { id: string }>(
   options: VoteOptions<Message>,
 ): { submit: (feedback: { message: Message; type: "positive" | "negative"; comment?: string }) => void };
 
-/** What `CopilotChat` and its kin take: of `CopilotChatProps` in `@copilotkit/react-ui` 1.74.0. */
+/**
+ * What `CopilotChat` and its kin take: of `CopilotChatProps` in `@copilotkit/react-ui` 1.74.0; and what
+ * `CopilotChatAssistantMessage` of `@copilotkit/react-core/v2` takes, which does not say `isActive`.
+ */
 export function copilotKitFeedback<Message extends { id: string }>(
   options: VoteOptions<Message>,
 ): {

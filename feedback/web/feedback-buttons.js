@@ -28,11 +28,12 @@ const TEXTS = {
   retracted: "Your answer was taken back.",
   failed: "That was not kept.",
 };
-const REFLECTED = {
+const ATTRIBUTES = {
   src: "src", positiveSrc: "positive-src", negativeSrc: "negative-src", type: "type", comment: "comment",
   userId: "user-id", label: "label", positiveLabel: "positive-label", negativeLabel: "negative-label",
+  reasons: "reasons", categories: "categories",
 };
-const LISTS = { reasons: "reasons", categories: "categories" };
+const LISTS = new Set(["reasons", "categories"]);
 const BINDING = new Set(["src", "positive-src", "negative-src", "user-id", "type"]);
 const MAX_COMMENT = 4000; // characters; in any script they fit what the server takes
 const THUMB =
@@ -65,7 +66,7 @@ svg { width: 1.25em; height: 1.25em; fill: none; stroke: currentColor; stroke-wi
 form { display: grid; gap: .5rem; margin: .5rem 0 0; max-width: 28rem }
 textarea { box-sizing: border-box; width: 100%; min-height: 4.5rem; padding: .5rem; border: 1px solid var(--_line); background: transparent; resize: vertical; display: block }
 label { display: grid; gap: .25rem }
-.status { margin: 0; min-height: 1.2em; font-size: .9em }
+.status { margin: .25rem 0 0; min-height: 1.2em; font-size: .9em }
 @media (prefers-reduced-motion: no-preference) { button { transition: background-color .12s, border-color .12s } }
 @media (forced-colors: active) {
   button { border-color: ButtonBorder } .filled { color: Highlight }
@@ -75,7 +76,7 @@ let sheet;
 
 /** The element's constructor; the name `feedback-buttons` is defined below, unless something has it already. */
 export class FeedbackButtons extends HTMLElement {
-  static observedAttributes = [...Object.values(REFLECTED), ...Object.values(LISTS), "disabled"];
+  static observedAttributes = [...Object.values(ATTRIBUTES), "disabled"];
 
   #texts = TEXTS;
   #kept = null; // what the server has, as far as is known: { choice, comment, reasons, src }
@@ -101,7 +102,7 @@ export class FeedbackButtons extends HTMLElement {
   }
 
   connectedCallback() {
-    for (const name of [...Object.keys(REFLECTED), ...Object.keys(LISTS), "disabled", "texts"]) this.#upgrade(name);
+    for (const name of [...Object.keys(ATTRIBUTES), "disabled", "texts"]) this.#upgrade(name);
     addEventListener("pagehide", this.#onLeaving);
     addEventListener("pageshow", this.#onReturning);
     this.#watch();
@@ -284,7 +285,7 @@ export class FeedbackButtons extends HTMLElement {
   #toggled(choice) {
     const before = this.#shown?.choice;
     if (!this.#isSeveral) return before === choice ? null : choice;
-    const now = (before ?? []).includes(choice) ? before.filter((one) => one !== choice) : [...(before ?? []), choice];
+    const now = toggled(before ?? [], choice);
     return now.length > 0 ? now : null;
   }
 
@@ -422,23 +423,17 @@ export class FeedbackButtons extends HTMLElement {
 
   #frame(root) {
     const parts = this.#parts;
-    parts.row = made("div", { class: "row", part: "group", role: "group" });
     parts.choices = made("span", { class: "row" });
-    parts.more = made("button", { type: "button", class: "more", part: "button more", "aria-expanded": "false", "aria-controls": "comment" });
-    parts.more.addEventListener("click", () => (this.#isOpen ? this.#close() : this.#open()));
-    parts.row.append(parts.choices, parts.more);
-    parts.form = made("form", { part: "comment", id: "comment" });
+    parts.more = pressable("more", "", () => (this.#isOpen ? this.#close() : this.#open()), { "aria-controls": "comment" });
+    parts.row = made("div", { class: "row", part: "group", role: "group" }, parts.choices, parts.more);
     parts.reasons = made("div", { class: "reasons", part: "reasons", role: "group" });
-    parts.text = made("textarea", { part: "textarea", rows: "3", maxlength: String(MAX_COMMENT) });
     parts.caption = made("span", { part: "caption" });
-    parts.label = made("label");
-    parts.label.append(parts.caption, parts.text);
+    parts.text = made("textarea", { part: "textarea", rows: "3", maxlength: String(MAX_COMMENT), dir: "auto" });
+    parts.label = made("label", {}, parts.caption, parts.text);
     parts.send = made("button", { type: "submit", class: "send", part: "button send" });
-    parts.close = made("button", { type: "button", class: "close", part: "button close" });
-    parts.close.addEventListener("click", () => this.#close());
-    const actions = made("div", { class: "actions" });
-    actions.append(parts.send, parts.close);
-    parts.form.append(parts.reasons, parts.label, actions);
+    parts.close = pressable("close", "", () => this.#close());
+    const actions = made("div", { class: "actions" }, parts.send, parts.close);
+    parts.form = made("form", { part: "comment", id: "comment" }, parts.reasons, parts.label, actions);
     parts.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#sendComment();
@@ -459,25 +454,22 @@ export class FeedbackButtons extends HTMLElement {
   #update() {
     const parts = this.#parts;
     this.#build();
-    const chosen = this.#shown ? [this.#shown.choice].flat() : [];
-    for (const button of parts.choices.children) {
-      const { choice } = button;
-      button.setAttribute("aria-pressed", String(chosen.includes(choice)));
-      button.disabled = this.disabled;
-      button.classList.toggle("filled", this.#kind === "stars" && chosen.length > 0 && choice <= chosen[0]);
-    }
-    for (const button of parts.reasons.children) {
-      button.setAttribute("aria-pressed", String(this.#draft.includes(button.choice)));
-      button.disabled = this.disabled;
-    }
     const choice = this.#shown?.choice;
+    const chosen = this.#shown ? [choice].flat() : [];
+    mark(parts.choices, chosen);
+    mark(parts.reasons, this.#draft);
+    if (this.#kind === "stars") {
+      for (const star of parts.choices.children) star.classList.toggle("filled", star.choice <= choice);
+    }
     const asks = this.#shown !== null && this.#asks(choice);
+    const isOpen = asks && this.#isOpen;
     parts.more.hidden = !asks;
-    parts.more.setAttribute("aria-expanded", String(asks && this.#isOpen));
-    parts.form.hidden = !(asks && this.#isOpen);
+    parts.more.setAttribute("aria-expanded", String(isOpen));
+    parts.form.hidden = !isOpen;
     parts.reasons.hidden = !asks || !this.#takesReasons(choice);
     parts.label.hidden = !asks || !this.#takesComment(choice);
-    for (const one of [parts.more, parts.send, parts.text]) one.disabled = this.disabled;
+    const { disabled } = this;
+    for (const one of this.shadowRoot.querySelectorAll("button:not(.close), textarea")) one.disabled = disabled;
   }
 
   /** Builds the buttons anew where there are others to press or other words for them. */
@@ -489,39 +481,24 @@ export class FeedbackButtons extends HTMLElement {
     parts.row.setAttribute("aria-label", this.label || texts.label);
     parts.reasons.setAttribute("aria-label", texts.reasons);
     parts.caption.textContent = texts.comment;
-    parts.more.textContent = texts.open;
-    parts.send.textContent = texts.send;
-    parts.close.textContent = texts.close;
+    for (const name of ["more", "send", "close"]) parts[name].textContent = texts[name === "more" ? "open" : name];
     parts.choices.replaceChildren(...this.#choices.map((choice) => this.#choiceButton(choice)));
-    parts.reasons.replaceChildren(...this.reasons.map((reason) => this.#reasonButton(reason)));
+    parts.reasons.replaceChildren(...this.reasons.map((reason) => pressable("reason", reason, () => this.#toggleReason(reason))));
   }
 
   #choiceButton(choice) {
-    const kind = { thumbs: `thumb ${choice}`, stars: "star", categories: "category" }[this.#kind];
-    const button = made("button", { type: "button", class: kind, part: `button ${kind}` });
-    button.choice = choice;
-    button.addEventListener("click", () => this.#press(choice));
-    if (this.#kind === "categories") {
-      button.textContent = choice;
-      return button;
-    }
+    const press = () => this.#press(choice);
+    if (this.#kind === "categories") return pressable("category", choice, press);
     const own = { positive: this.positiveLabel, negative: this.negativeLabel }[choice];
     const label = own || this.#texts[choice] || this.#texts.stars[choice - 1];
-    button.setAttribute("aria-label", label);
-    button.title = label;
-    button.append(this.#kind === "stars" ? icon(STAR) : slotted(choice, icon(THUMB)));
-    return button;
+    const names = { "aria-label": label, title: label };
+    if (this.#kind === "stars") return pressable("star", choice, press, names, icon(STAR));
+    return pressable(`thumb ${choice}`, choice, press, names, made("slot", { name: choice }, icon(THUMB)));
   }
 
-  #reasonButton(reason) {
-    const button = made("button", { type: "button", class: "reason", part: "button reason" });
-    button.choice = reason;
-    button.textContent = reason;
-    button.addEventListener("click", () => {
-      this.#draft = this.#draft.includes(reason) ? this.#draft.filter((one) => one !== reason) : [...this.#draft, reason];
-      this.#update();
-    });
-    return button;
+  #toggleReason(reason) {
+    this.#draft = toggled(this.#draft, reason);
+    this.#update();
   }
 
   #say(text, isFailure = false) {
@@ -542,28 +519,16 @@ export class FeedbackButtons extends HTMLElement {
   }
 }
 
-for (const [property, attribute] of Object.entries(REFLECTED)) {
+for (const [property, attribute] of Object.entries(ATTRIBUTES)) {
+  const isList = LISTS.has(property);
   Object.defineProperty(FeedbackButtons.prototype, property, {
     get() {
-      return this.getAttribute(attribute) ?? "";
+      const text = this.getAttribute(attribute) ?? "";
+      return isList ? listed(text) : text;
     },
     set(value) {
       if (value === null || value === undefined) this.removeAttribute(attribute);
-      else this.setAttribute(attribute, value);
-    },
-    enumerable: true,
-    configurable: true,
-  });
-}
-
-for (const [property, attribute] of Object.entries(LISTS)) {
-  Object.defineProperty(FeedbackButtons.prototype, property, {
-    get() {
-      return listed(this.getAttribute(attribute) ?? "");
-    },
-    set(value) {
-      if (value === null || value === undefined) this.removeAttribute(attribute);
-      else this.setAttribute(attribute, typeof value === "string" ? value : JSON.stringify(value));
+      else this.setAttribute(attribute, Array.isArray(value) ? JSON.stringify(value) : value);
     },
     enumerable: true,
     configurable: true,
@@ -584,26 +549,36 @@ function nameOf({ label, value }) {
   return label ?? String(value);
 }
 
-function made(tag, attributes = {}) {
+function toggled(list, one) {
+  return list.includes(one) ? list.filter((other) => other !== one) : [...list, one];
+}
+
+function mark(group, pressed) {
+  for (const button of group.children) button.setAttribute("aria-pressed", String(pressed.includes(button.choice)));
+}
+
+function made(tag, attributes, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
   return element;
+}
+
+/** A button for `choice`, with its words in it where it has no other content. */
+function pressable(kind, choice, press, attributes = {}, content = String(choice)) {
+  const button = made("button", { type: "button", class: kind, part: `button ${kind}`, ...attributes }, content);
+  button.choice = choice;
+  button.addEventListener("click", press);
+  return button;
 }
 
 function icon(path) {
   const [svg, line] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("part", "icon");
+  const attributes = { viewBox: "0 0 24 24", "aria-hidden": "true", part: "icon" };
+  for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
   line.setAttribute("d", path);
   svg.append(line);
   return svg;
-}
-
-function slotted(name, fallback) {
-  const slot = made("slot", { name });
-  slot.append(fallback);
-  return slot;
 }
 
 function styled() {

@@ -14,6 +14,7 @@ const RETRIED = new Set([0, 408, 425, 429, 502, 503, 504]); // 0: no answer at a
 const LONGEST_PAUSE = 30; // seconds; who is told to come back later than this is told, and may
 const KEEPALIVE_BYTES = 60_000; // browsers let 64 KiB outlive their page
 const SUBJECT = "feedback-subject";
+const NO_EVENT = "An event of the stream is not JSON; is this the URL of an agent server?";
 let subjectOfPage;
 
 /** What the server said no with (`status`, `code`), or that it could not be reached (`status` 0). */
@@ -29,7 +30,7 @@ export class FeedbackError extends Error {
 
 /** Keeps an answer through a presigned URL; resolves once it is on the server's disk. */
 export async function submitFeedback(url, answer, options = {}) {
-  const body = JSON.stringify(bodyOf(answer, options));
+  const body = bodyOf(answer, options);
   const headers = {
     "Content-Type": "application/json",
     "Idempotency-Key": options.idempotencyKey ?? newId(),
@@ -40,7 +41,7 @@ export async function submitFeedback(url, answer, options = {}) {
 
 /** Hands an answer to the browser, which sends it even if the page is gone by then. False where it would not take it. */
 export function beaconFeedback(url, answer, options = {}) {
-  const body = JSON.stringify(bodyOf(answer, options));
+  const body = bodyOf(answer, options);
   // As plain text: a beacon of JSON would first have to ask the server, and the page may not live to hear the answer.
   return navigator.sendBeacon(String(url), new Blob([body], { type: "text/plain;charset=UTF-8" }));
 }
@@ -77,7 +78,7 @@ export function browserSubject() {
 export async function* streamRun(options) {
   const base = baseOf(options.url);
   const thread = options.threadId ? `/threads/${encodeURIComponent(options.threadId)}` : "";
-  const body = JSON.stringify(defined({
+  const body = JSON.stringify({
     assistant_id: options.assistantId,
     input: options.input,
     command: options.command,
@@ -85,7 +86,7 @@ export async function* streamRun(options) {
     feedback_keys: options.feedbackKeys,
     stream_resumable: true, // what makes the official server number its events
     ...options.body,
-  }));
+  });
   const headers = { "Content-Type": "application/json", ...options.headers };
   const first = { method: "POST", body, headers };
   yield* followed(base, `${base}${thread}/runs/stream`, first, options);
@@ -130,7 +131,7 @@ async function* followed(base, address, first, options, lastEventId) {
         failures = 0;
         if (part.id) lastEventId = part.id;
         if (part.event === "end") return;
-        yield { event: part.event, data: parsed(part.data), id: part.id };
+        yield { event: part.event, data: parsed(part.data, 200, NO_EVENT), id: part.id };
       }
       return;
     } catch (error) {
@@ -290,18 +291,14 @@ function pause(seconds, signal, online = false) {
 }
 
 function json({ status, text }) {
+  return parsed(text, status, "The server's answer is not JSON; is this the URL of a feedback server?");
+}
+
+function parsed(text, status, otherwise) {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new FeedbackError("The server's answer is not JSON; is this the URL of a feedback server?", { status, code: "error", cause });
-  }
-}
-
-function parsed(data) {
-  try {
-    return JSON.parse(data);
-  } catch (cause) {
-    throw new FeedbackError("An event of the stream is not JSON; is this the URL of an agent server?", { status: 200, code: "error", cause });
+    throw new FeedbackError(otherwise, { status, code: "error", cause });
   }
 }
 
@@ -329,21 +326,17 @@ function resuming(headers, lastEventId) {
   return lastEventId ? { ...headers, "Last-Event-ID": lastEventId } : { ...headers };
 }
 
-function bodyOf(answer, { userId, id }) {
-  return defined({ ...answer, user_id: userId, id });
+function bodyOf(answer, options) {
+  return JSON.stringify({ ...answer, ...whose(options) });
 }
 
 function whose({ userId, id }) {
-  return defined({ user_id: userId, id });
-}
-
-function defined(fields) {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  return { user_id: userId, id };
 }
 
 function withQuery(url, query) {
   const address = new URL(url, globalThis.location?.href);
-  for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) address.searchParams.set(name, value);
   return address.href;
 }
 

@@ -73,7 +73,7 @@ async function restore(conversation) {
     await conversation.restore();
   } catch (error) {
     if (conversation !== current) return;
-    if (error.status !== 404) return failed(error);
+    if (![404, 422].includes(error.status)) return failed(error); // 422: what the address has is no id
     await open(undefined);
     return notice("This conversation is not there any more.");
   }
@@ -122,7 +122,7 @@ function entry({ thread_id, metadata }) {
   opener.addEventListener("click", () => choose(thread_id));
   const bin = element("button", { type: "button", className: "delete" }, "×");
   bin.setAttribute("aria-label", `Delete the conversation ${title}`);
-  bin.addEventListener("click", () => discard(thread_id));
+  bin.addEventListener("click", () => confirm(`Delete the conversation "${title}" for good?`) && discard(thread_id));
   return element("li", {}, opener, bin);
 }
 

@@ -18,6 +18,7 @@ export class Conversation {
   working = undefined;
   #turns = [];
   #answers = new Map();
+  #paging;
   #offset = 0; // runs that are newer than those that have not been read yet
 
   /** `onVote` is told of every vote that was kept, `onChange` of a turn whose work began or ended, and why it failed. */
@@ -34,8 +35,13 @@ export class Conversation {
     this.#show(runs);
   }
 
-  /** Shows some of the turns before those that are shown; resolves to how many. */
-  async older() {
+  /** Shows some of the turns before those that are shown; resolves to how many. Asked again meanwhile, it is the same. */
+  older() {
+    this.#paging ??= this.#readOlder().finally(() => (this.#paging = undefined));
+    return this.#paging;
+  }
+
+  async #readOlder() {
     const before = this.#turns.length;
     this.#show(await runsOf(this.id, PAGE + 1, this.#offset));
     return this.#turns.length - before;

@@ -24,8 +24,8 @@ from tests.clients.server_process import ServerProcess
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 PASSED_OVER = {"langsmith_tracer", "strict_resume", "assistantId"}
-"""What clients send only for traces, which are not kept, to servers whose `/info` says that they know it, and a second time
-in a spelling of their own."""
+"""What clients send only for traces, which are not kept, to servers whose `/info` says that they know it, and twice, in
+another spelling."""
 EVENT_STREAMING = {("threads", "stream")}
 
 CHECKPOINT = {"thread_id": NOBODY, "checkpoint_ns": "", "checkpoint_id": NOBODY, "checkpoint_map": {}}

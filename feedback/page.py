@@ -77,7 +77,7 @@ class Question(Struct):
 def question_page(question: Question, problem: str | None = None, title: str = QUESTION) -> str:
     """The answer of the link preselected, a comment box, and the button that sends it."""
     choices = choices_for(question.config, question.given)
-    parts = [f"<h1>{escape(title)}</h1>", _intro(question.given, choices, problem)]
+    parts = [f"<h1>{escape(title)}</h1>", _intro(question, choices, problem)]
     parts += [
         f'<form method="post" action="{escape(question.action)}">',
         _kept(question, choices),
@@ -121,13 +121,14 @@ def _onward(redirect: str | None) -> str:
     return f'<a class="button" rel="noreferrer" href="{escape(redirect)}">Continue to {where}</a>'
 
 
-def _intro(given: FeedbackSubmission, choices: Choices, problem: str | None) -> str:
+def _intro(question: Question, choices: Choices, problem: str | None) -> str:
     if problem:
         return f'<p class="wrong" role="alert">{escape(problem)}</p>'
-    said = _said(given) if choices.kind == "words" else ""
+    stands = question.given.user_id and question.config and question.config.subject_policy == "first"
+    said = _said(question.given) if choices.kind == "words" else ""
     if said:
-        return f"<p>Your answer: <strong>{escape(said)}</strong></p>"
-    return "<p>It counts once you press Send.</p>"
+        return f"<p>Your answer: <strong>{escape(said)}</strong>{'. It cannot be changed later.' if stands else ''}</p>"
+    return f"<p>It counts once you press Send{', and cannot be changed later' if stands else ''}.</p>"
 
 
 def _said(given: FeedbackSubmission) -> str:

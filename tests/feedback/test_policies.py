@@ -164,6 +164,8 @@ async def test_one_time_answers_have_no_subject_and_add_up_under_every_policy(se
 async def test_page_offers_no_undo_of_what_stands_and_says_so_the_second_time(client: App, token_url: str) -> None:
     await set_policy(client, "first")
     asked = await page(client, token_url + "?score=1&user_id=ada")
+    assert "cannot be changed later" in asked
+    assert "cannot be changed later" not in await page(client, token_url + "?score=1"), "of nobody's answer"
     thanks = await press(client, token_url, asked)
     assert ("Thank you" in thanks, "Undo" in thanks) == (True, False)
     assert "Thank you" in await press(client, token_url, asked), "the button pressed twice"

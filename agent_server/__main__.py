@@ -30,6 +30,9 @@ from feedback.cli import feedback_commands
 
 CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
 """Where the command line leaves the configuration file's path for the server process, which a reload starts afresh."""
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open: longer than clients (5 s) and balancers (60 s) use one again, so that none
+sends a request into a connection that is just being closed."""
 
 
 def app() -> ASGIApp:
@@ -141,6 +144,7 @@ def _serve(config: Config, reload_dirs: list[str] | None = None) -> None:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=10,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
     )
 

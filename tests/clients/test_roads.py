@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any, get_args
 
 import httpx
@@ -89,6 +92,21 @@ async def test_durability_exit_keeps_one_checkpoint_of_a_run(client: LangGraphCl
         assert (await client.runs.wait(thread_id, "steps", **given))["done"] == [0, 1, 2]  # type: ignore[call-overload]  # it is an object
         kept[durability] = len(await client.threads.get_history(thread_id, limit=10))
     assert kept == {"exit": 1, "async": 5}
+
+
+def test_connection_that_was_idle_for_as_long_as_clients_keep_them_takes_the_next_request(
+    graphs: ServerProcess,
+) -> None:
+    statuses = []
+    with closing(HTTPConnection("127.0.0.1", graphs.port, timeout=10)) as connection:
+        for pause in (0, 6):  # httpx, in the official client, lets go of a connection after five seconds
+            time.sleep(pause)
+            connection.request("GET", "/ok")
+            answer = connection.getresponse()
+            answer.read()
+            statuses.append(answer.status)
+            connection.auto_open = 0  # a closed one is not opened again
+    assert statuses == [200, 200]
 
 
 @pytest.mark.parametrize("road", ["wait", "join"])

@@ -212,6 +212,24 @@ def example_page(server: ServerProcess, visit: Visit) -> Iterator[Page]:
         yield page
 
 
+ANSWERS = """async (messages) => {
+  const { answersIn, textOf } = await import("/chat/messages.js");
+  return [...answersIn(messages)].map(([question, answer]) => [question, textOf(answer)]);
+}"""
+
+
+def test_answers_are_those_that_the_agent_ended_with_in_words_or_blocks(example_page: Page) -> None:
+    blocks = ["It is ", {"type": "reasoning", "summary": []}, {"type": "text", "text": "late."}]
+    messages = [
+        {"type": "human", "id": "a", "content": "What time is it?"},
+        {"type": "ai", "id": "1", "content": "Let me look."},
+        {"type": "tool", "id": "2", "content": "23:59"},
+        {"type": "ai", "id": "3", "content": blocks},
+        {"type": "human", "id": "b", "content": "Thanks"},
+    ]
+    assert example_page.evaluate(ANSWERS, messages) == [["a", "It is late."]]
+
+
 def test_page_may_load_from_here_alone(server: ServerProcess) -> None:
     page = httpx.get(server.url)
     policy = page.headers["content-security-policy"]

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
+from uuid import UUID, uuid5
+
+from uuid_utils import uuid7
+
+from agent_server.assistants.assistants import SYSTEM_NAMESPACE
 
 Body = dict[str, Any]
 Target = Literal["thread", "new thread", "run", "assistant", "new assistant", "cron", "threads", "listed", "nothing"]
@@ -86,23 +91,62 @@ _OF_KWARGS = (
 )
 _NAMESPACE = {"search": "namespace_prefix", "list_namespaces": "prefix"}
 _STAMPED = ("create", "update", "search", "create_run")
+_IDS = ("thread_id", "run_id", "assistant_id", "cron_id")
+_PAGE: Body = {"limit": 10, "offset": 0}
+_UNSAID: Mapping[tuple[str, str], Body] = {
+    ("assistants", "create"): {"config": {}, "context": None},
+    ("assistants", "update"): {"graph_id": None, "config": {}, "context": None, "name": None},
+    ("assistants", "search"): {"graph_id": None, **_PAGE},
+    ("threads", "create"): {"if_exists": "raise"},
+    ("threads", "search"): {"values": {}, "status": None, **_PAGE},
+    ("threads", "create_run"): {"multitask_strategy": "enqueue", "if_not_exists": "reject", "after_seconds": 0},
+    ("crons", "create"): {"cron_id": None, "thread_id": None, "end_time": None},
+    ("crons", "update"): {"schedule": None, "end_time": None},
+    ("crons", "search"): {"assistant_id": None, "thread_id": None, **_PAGE},
+    ("store", "put"): {"index": None},
+    ("store", "search"): {"filter": None, "query": None, **_PAGE},
+    ("store", "list_namespaces"): {"suffix": None, "max_depth": None, "limit": 100, "offset": 0},
+}
+"""What the handlers find where a request says nothing, so that they may ask by name, as on the official server."""
 
 
-def value_of(question: Question, body: Body, path: Mapping[str, str]) -> Body:
-    """What the handlers are told of the request, in the shapes of the SDK's types."""
+def value_of(question: Question, body: Body, path: Mapping[str, str], user_id: str | None = None) -> Body:
+    """What the handlers are told of the request, in the shapes of the SDK's types; ids are UUIDs there.
+
+    What is to be made without an id of its client's gets its id here, in the body, so that handlers know it.
+    """
+    if question.action == "create" and question.target.startswith("new "):
+        name = f"{question.target.removeprefix('new ')}_id"
+        body[name] = body.get(name) or str(uuid7())
+    unsaid = _UNSAID.get((question.resource, question.action), {})
+    value = {**body, **{name: default for name, default in unsaid.items() if body.get(name) is None}, **path}
     if question.resource == "store":
         field = _NAMESPACE.get(question.action, "namespace")
-        return {**body, "namespace": tuple(body.get(field) or ())}
+        suffix = {"suffix": tuple(value["suffix"])} if value.get("suffix") else {}
+        return {**value, **suffix, "namespace": tuple(body.get(field) or ())}
     if question.action == "create_run":
-        kwargs = {name: body.get(name) for name in _OF_KWARGS}
-        given = ("multitask_strategy", "if_not_exists", "after_seconds", "assistant_id")
-        own = {name: body.get(name) for name in given}
-        return {**own, "thread_id": path.get("thread_id"), "run_id": None, "status": "pending", "kwargs": kwargs,
-                "metadata": body.get("metadata") or {}}  # fmt: skip
-    value = {**body, **path}
+        value = _run_of(value, path)
     if question.resource == "crons" and question.action in ("create", "update"):
-        value["payload"] = {name: given for name, given in body.items() if name not in ("schedule", "metadata")}
+        value |= {"payload": dict(body), "user_id": user_id}
+    value |= {name: _uuid(name, value[name]) for name in _IDS if value.get(name)}
     return {**value, "metadata": body.get("metadata") or {}} if question.action in _STAMPED else value
+
+
+def _run_of(value: Body, path: Mapping[str, str]) -> Body:
+    kwargs = {name: value.get(name) for name in _OF_KWARGS}
+    config = kwargs["config"] if isinstance(kwargs["config"], dict) else {}
+    kwargs["config"] = {**config, "configurable": dict(config.get("configurable") or {})}
+    given = ("multitask_strategy", "if_not_exists", "after_seconds", "assistant_id")
+    own = {name: value.get(name) for name in given}
+    return {**own, "thread_id": path.get("thread_id"), "run_id": None, "status": "pending", "kwargs": kwargs}
+
+
+def _uuid(name: str, given: Any) -> Any:
+    """The id that `given` spells, or that of the graph's own assistant; what is neither stays as it is."""
+    try:
+        return UUID(str(given))
+    except ValueError:
+        return uuid5(SYSTEM_NAMESPACE, given) if name == "assistant_id" and isinstance(given, str) else given
 
 
 def write_back(question: Question, value: Body, body: Body) -> None:
@@ -115,3 +159,5 @@ def write_back(question: Question, value: Body, body: Body) -> None:
         body["metadata"] = value["metadata"]
     if question.action == "create_run":
         body |= {name: given for name, given in (value.get("kwargs") or {}).items() if given is not None}
+        if isinstance(config := body.get("config"), dict) and not config.get("configurable"):
+            config.pop("configurable", None)

@@ -63,7 +63,7 @@ class Authorization:
 
     async def _hold(self, request: AnyRequest, question: Question, body: Body, path: Mapping[str, str]) -> None:
         caller: Caller = request.scope["state"][CALLER]
-        value = value_of(question, body, path)
+        value = value_of(question, body, path, caller.identity)
         given = await self._rules.ask(caller, question.resource, question.action, value)
         write_back(question, value, body)
         if question.resource == "store":

@@ -89,3 +89,26 @@ async def test_remote_graph_is_a_node_of_another_graph(remote: Remote) -> None:
 
 async def test_remote_graph_is_drawn(remote: Remote) -> None:
     assert "step" in (await remote("steps").aget_graph()).nodes
+
+
+async def test_remote_graph_tells_of_its_history_as_a_local_one_does(remote: Remote, client: LangGraphClient) -> None:
+    steps, config = remote("steps"), await on_thread(client)
+    await steps.ainvoke({"total": 3, "done": []}, config)
+    states = [one async for one in steps.aget_state_history(config)]
+    loops = [one async for one in steps.aget_state_history(config, filter={"source": "loop"}, limit=2)]
+    assert [one.values.get("done") for one in loops] == [[0, 1, 2], [0, 1]]
+    older = [one async for one in steps.aget_state_history(config, before=loops[1].config, limit=1)]
+    assert older == states[2:3]
+    at = [one async for one in steps.aget_state_history(older[0].config)]
+    assert at == older, "as of a local graph, whose config names a checkpoint"
+
+
+async def test_remote_graph_forks_from_a_state_and_is_drawn_with_its_subgraphs(
+    remote: Remote, client: LangGraphClient
+) -> None:
+    steps, config = remote("steps"), await on_thread(client)
+    await steps.ainvoke({"total": 2, "done": []}, config)
+    early = [one async for one in steps.aget_state_history(config)][-2]
+    assert (await steps.ainvoke(None, early.config))["done"] == [0, 1]
+    drawn = await remote("nested").aget_graph(xray=True)
+    assert "inner:step" in drawn.nodes

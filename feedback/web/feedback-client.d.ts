@@ -162,7 +162,13 @@ export interface RunFeedbackOptions extends RequestOptions, RunAddress {
   keys?: string[];
 }
 
-/** Starts a run and yields its events to its end, across lost connections. Errors: `FeedbackError`. */
+/**
+ * Starts a run and yields its events to its end, across lost connections. Errors: `FeedbackError`.
+ *
+ * The request is sent once; but a browser sends it again, on its own, where a connection that it had before ends without
+ * a byte of an answer. With `body: { multitask_strategy: "reject" }` the server refuses a second run on the thread then
+ * (409), and the first is to be found among the thread's runs.
+ */
 export function streamRun(options: StreamRunOptions): AsyncGenerator<RunPart, void, undefined>;
 
 /** Yields the events of a run that was started before. Errors: `FeedbackError`. */

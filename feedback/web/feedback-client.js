@@ -112,7 +112,7 @@ export async function readRunFeedback(options) {
  * The events of one run over as many connections as it takes.
  *
  * The server ends a stream in good order only when the run has ended, so what breaks off is asked for again, after the
- * last event that came whole. A request that starts a run is never sent twice: it might start two.
+ * last event that came whole. A request that starts a run is never sent twice from here: it might start two.
  */
 async function* followed(base, address, first, options, lastEventId) {
   const { signal, headers, reconnects = 10 } = options;

@@ -25,9 +25,9 @@ function notice(words = "") {
   part("notice").hidden = !words;
 }
 
-/** Says what went wrong; asks for a key where that may help. */
+/** Says what went wrong; asks for a key where that may help, and goes on asking. */
 function failed(error) {
-  if (isAboutKey(error)) showGate(error);
+  if (isAboutKey(error) || !part("gate").hidden) showGate(error);
   else notice(error.message);
 }
 

@@ -6,8 +6,9 @@ const part = (id) => document.getElementById(id);
 
 /** Asks for a key; `failure` is why. */
 export function showGate(failure) {
-  part("gate-wrong").textContent = key() ? wrong(failure) : "";
-  part("gate-wrong").hidden = !key();
+  const isFirst = isAboutKey(failure) && !key();
+  part("gate-wrong").textContent = isFirst ? "" : wrong(failure);
+  part("gate-wrong").hidden = isFirst;
   part("form").hidden = part("welcome").hidden = part("turns").hidden = true;
   part("gate").hidden = false;
   part("key").value = "";
@@ -37,6 +38,7 @@ export function watchGate(entered) {
 }
 
 function wrong(failure) {
+  if (!isAboutKey(failure)) return failure.message;
   const why = failure.status === 403 ? "This key may not ask agents: it needs the scope run." : "This key does not open it.";
-  return isAboutKey(failure) ? `${why} ${failure.message}` : failure.message;
+  return `${why} ${failure.message}`;
 }

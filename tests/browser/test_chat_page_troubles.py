@@ -152,7 +152,7 @@ def test_server_with_keys_is_opened_by_one_that_is_kept_for_the_tab(tmp_path: Pa
     keys = "asks-and-no-more:run,reads-and-no-more:feedback-read,asks-and-reads-it:run+feedback-read"
     with (
         ServerProcess(EXAMPLE, tmp_path, AGENT_TOKEN_SECONDS="0", AGENT_SERVER_API_KEYS=keys) as server,
-        visit(server.url, script=True, width=1280, complaints=("401", "403")) as page,
+        visit(server.url, script=True, width=1280, complaints=("401", "403", "net::ERR", "/threads/search")) as page,
     ):
         field, gate = page.get_by_label("API key"), page.locator("#gate")
         expect(field).to_be_focused()
@@ -163,6 +163,11 @@ def test_server_with_keys_is_opened_by_one_that_is_kept_for_the_tab(tmp_path: Pa
             page.keyboard.press("Enter")
             expect(gate.get_by_role("alert")).to_contain_text(words)
         check_accessible(page)
+        page.route("**/threads/search", lambda route: route.abort())
+        field.fill("asks-and-no-more")
+        page.keyboard.press("Enter")
+        expect(gate.get_by_role("alert")).to_have_text("The server could not be reached. Is it running?")
+        page.unroute("**/threads/search")
         field.fill("asks-and-no-more")
         page.keyboard.press("Enter")
         ask(page, ASK)

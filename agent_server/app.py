@@ -49,6 +49,8 @@ from agent_server.runs.runs import Runs
 from agent_server.runs.webhook_sender import WebhookSender
 from agent_server.runs.worker import Worker
 from agent_server.store.store import Store
+from agent_server.streams.commands import Commands
+from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.row_watch import RowWatch
 from agent_server.streams.run_streams import RunStreams
 from agent_server.streams.thread_streams import ThreadStreams
@@ -105,6 +107,7 @@ class AgentServerPlugin(InitPlugin):
         self._thread_streams = ThreadStreams(
             self._database, self._threads, self._runs, self._streams, self._broker, self._thread_states
         )
+        self._event_streams = EventStreams(self._database, self._threads, self._runs, self._broker, self._row_watch)
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
         self._info = dict(info or {})
         self._middleware: list[Middleware] = [
@@ -164,6 +167,8 @@ class AgentServerPlugin(InitPlugin):
             ("streams", self._streams),
             ("run_feedback", self._run_feedback),
             ("thread_streams", self._thread_streams),
+            ("event_streams", self._event_streams),
+            ("commands", Commands(self._database, self._runs)),
             ("info_extra", self._info),
             ("vitals", self._vitals),
         ]

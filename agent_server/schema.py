@@ -88,6 +88,23 @@ class RunCreate(Struct):
     webhook: WebhookUrl | None = None
 
 
+class EventRunCreate(RunCreate):
+    """A run that is streamed by the protocol of version 2: its log has the protocol's events."""
+
+
+EVENT_MODES: tuple[StreamMode, ...] = (
+    "values",
+    "updates",
+    "messages-tuple",
+    "tools",
+    "custom",
+    "tasks",
+    "checkpoints",
+    "lifecycle",
+)
+"""The stream modes of such a run: all that the protocol has channels for."""
+
+
 class RunsCancel(Struct):
     """The body of `POST /runs/cancel`: runs of one thread, or all with a status."""
 
@@ -113,6 +130,8 @@ class RunKwargs(Struct):
     checkpoint: JsonObject | None
     durability: Durability
     webhook: str | None = None
+    event_streaming: bool = False
+    """Whether the run's log has the events of the protocol of version 2, in place of stream parts."""
 
 
 class Run(Struct):

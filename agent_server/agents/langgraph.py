@@ -23,6 +23,7 @@ from agent_server.agents.graph_config import assistant_config, now, reader_confi
 from agent_server.agents.graph_context import context_of
 from agent_server.agents.graph_schemas import drawn, schemas
 from agent_server.agents.graph_states import Graph, state_at, states, thread_config, updated
+from agent_server.agents.langgraph_events import event_chunks, slim
 from agent_server.agents.protocol import AgentRun, HistoryQuery, Outcome
 from agent_server.agents.runtime import Runtime, runtime_of
 from agent_server.agents.thread_state import interrupt_dict
@@ -137,6 +138,7 @@ class _Parts:
         self.values: Any = None
         self.interrupts: tuple[Interrupt, ...] = ()
         self._modes = frozenset(run.kwargs.stream_mode)
+        self._event_streaming = run.kwargs.event_streaming
         self._messages: dict[str | None, BaseMessage] = {}
 
     def of(self, namespace: tuple[str, ...], mode: str, data: Any) -> list[StreamPart]:
@@ -146,13 +148,13 @@ class _Parts:
         suffix = "".join(f"|{part}" for part in namespace)
         if mode == "messages":
             return self._message(suffix, *data)
-        if mode not in self._modes:
+        if mode.partition(":")[0] not in self._modes:
             return []
-        if mode == "checkpoints":
+        if mode == "checkpoints" and not self._event_streaming:
             data = checkpoint_part(data)
         elif mode == "debug":
             data = debug_part(data)
-        return [StreamPart(mode + suffix, data)]
+        return [StreamPart(mode + suffix, slim(data) if self._event_streaming else data)]
 
     def _remember(self, values: Any) -> None:
         if isinstance(values, dict) and INTERRUPT in values:
@@ -183,14 +185,18 @@ class _Parts:
 async def _chunks(graph: Graph, given: Any, config: RunnableConfig, run: AgentRun) -> AsyncGenerator[Chunk, None]:
     kwargs = run.kwargs
     options: dict[str, Any] = {
-        "stream_mode": _graph_modes(kwargs.stream_mode),
-        "subgraphs": kwargs.subgraphs,
         "context": context_of(graph.context_schema, kwargs.context),
         "interrupt_before": kwargs.interrupt_before,
         "interrupt_after": kwargs.interrupt_after,
     }
     if graph.checkpointer:
         options["durability"] = kwargs.durability
+    if kwargs.event_streaming:
+        async with aclosing(event_chunks(graph, given, config, options)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+        return
+    options |= {"stream_mode": _graph_modes(kwargs.stream_mode), "subgraphs": kwargs.subgraphs}
     if "events" not in kwargs.stream_mode:
         async for chunk in graph.astream(given, config, **options):
             yield chunk if kwargs.subgraphs else ((), *chunk)

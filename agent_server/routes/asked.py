@@ -52,6 +52,7 @@ ASKED: Mapping[str, tuple[Question, ...]] = {
         _READ_THREAD,
         *("get_thread", "get_storage", "get_state", "get_state_at", "post_state_at", "get_history", "search_history"),
         *("join_thread_stream", "list_runs", "get_run", "join_run", "join_run_stream", "run_feedback_on_thread"),
+        "stream_events",
     ),
     "copy_thread": (_READ_THREAD, Question("threads", "create")),
     **_all(Question("threads", "update", "thread"), "patch_thread", "update_state", "cancel_run"),
@@ -60,7 +61,7 @@ ASKED: Mapping[str, tuple[Question, ...]] = {
     **_all(
         Question("threads", "create_run", "new thread"),
         *("create_run", "stream_run", "wait_run", "create_stateless_run", "stream_stateless_run"),
-        *("wait_stateless_run", "create_run_batch"),
+        *("wait_stateless_run", "create_run_batch", "thread_command"),
     ),
     **_all(
         Question("threads", "read", "run"),

@@ -175,10 +175,22 @@ async def _body(request: AnyRequest, name: str) -> Body | list[Body]:
         raise Invalid("Invalid JSON in request body") from None
     if body is None:
         return {}
+    if name == "thread_command":
+        return _params(body)
     several = body if isinstance(body, list) else [body]
     if len(several) > _MOST or not all(isinstance(one, dict) for one in several):
         raise Invalid("The body must be a JSON object")
     return cast("Body | list[Body]", body)
+
+
+def _params(command: Any) -> Body:
+    """The parameters of a command, which stand for a run's body; a run that is started makes the thread."""
+    params = command.get("params") if isinstance(command, dict) else None
+    if not isinstance(params, dict):
+        return {}
+    if command.get("method") == "run.start":
+        params["if_not_exists"] = "create"
+    return params
 
 
 def _rewrite_query(request: AnyRequest, body: Body) -> None:

@@ -18,7 +18,11 @@ def traced(body: RunCreate, request: Request[Any, Any, Any]) -> RunCreate:
 
     So whatever asks about the run later, such as feedback, finds the trace to link to.
     """
+    trace = trace_of(request)
+    return msgspec.structs.replace(body, metadata={**trace, **(body.metadata or {})}) if trace else body
+
+
+def trace_of(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """The request's W3C `traceparent` as metadata; empty where it has none."""
     header = request.headers.get(TRACE_PARENT, "")[:MAX_HEADER]
-    if not header or TRACE_PARENT in (body.metadata or {}):
-        return body
-    return msgspec.structs.replace(body, metadata={**(body.metadata or {}), TRACE_PARENT: header})
+    return {TRACE_PARENT: header} if header else {}

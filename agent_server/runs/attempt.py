@@ -14,26 +14,23 @@ from contextlib import aclosing
 from typing import Any, Literal, cast
 
 import anyio
-import anyio.lowlevel
 import structlog
 from msgspec import Raw, Struct, field
 
 from agent_server.agents import Agent, Outcome, is_stateful
-from agent_server.broker import Broker, Frame, FrameId
+from agent_server.broker import Broker
 from agent_server.encoding import encode
 from agent_server.errors import Unavailable
 from agent_server.feedback_urls import FeedbackUrls, feedback_token
 from agent_server.metrics import Metrics
 from agent_server.runs.records import Claim, Ending
+from agent_server.runs.run_log import RunLog
 from agent_server.runs.runs import LeaseLost, Runs
 from agent_server.schema import StreamPart
-from agent_server.sse import frame
 
 log = structlog.get_logger("agent_server")
 
 StopReason = Literal["interrupt", "rollback", "lease lost", "shutdown"]
-LARGE_FRAME_BYTES = 256 * 1024
-"""After a larger event its readers get a turn, before a few more could push it out of the log."""
 
 
 class ServerStopped(Exception):
@@ -63,7 +60,8 @@ class Attempt:
         self._around = around
         self._scope = anyio.CancelScope()
         self._stop_reason: StopReason | None = None
-        self._published = 0
+        self._log = RunLog(claim, around.broker)
+        self._has_spoken = False
         self._began = time.perf_counter()
         self._urls: dict[str, str] | None = None
         self._minted = anyio.Event()
@@ -94,7 +92,7 @@ class Attempt:
         """How the agent ended; nothing where it was stopped."""
         token = feedback_token(self._around.feedback, self.run.run_id)
         about = {"run_id": self.run.run_id, "attempt": self.run.attempt}
-        await self._publish(StreamPart("metadata", {**about, "feedback_token": token} if token else about))
+        await self._log.publish(StreamPart("metadata", {**about, "feedback_token": token} if token else about))
         if self.claim.exhausted:
             return _failure(
                 ServerStopped("The server stopped in the middle of this run too often; it is not tried again")
@@ -109,7 +107,7 @@ class Attempt:
                             outcome = part
                         else:
                             self._count_first_event()
-                            await self._publish(part)
+                            await self._log.publish(part)
         except (Exception, SystemExit, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and _cancelled():
                 raise
@@ -129,9 +127,10 @@ class Attempt:
         if not failed or self._around.feedback_on_error:
             await self._publish_feedback()
         if failed:
-            await self._publish(StreamPart("error", Raw(ending.error)))
+            await self._log.publish(StreamPart("error", Raw(ending.error)))
 
     async def _finish(self, ending: Ending) -> None:
+        ending.last_event = self._log.last_event(ending)
         while True:
             try:
                 await self._around.runs.finish(self.claim, ending)
@@ -142,6 +141,7 @@ class Attempt:
                     raise
                 await anyio.sleep(1)
         self._around.metrics.run_ended(ending.status)
+        await self._log.tell_end(ending)
         await self._around.broker.close(self.run.run_id)
         log.info("run_finished", status=ending.status)
 
@@ -160,6 +160,7 @@ class Attempt:
             await self._agent.forget_run(self.run.thread_id, self.run.run_id)
         await self._around.runs.discard(self.claim, await self._values_now() or b"null")
         self._around.metrics.run_ended("rollback")
+        await self._log.tell_rollback()
         await self._around.broker.close(self.run.run_id)
 
     async def _values_now(self) -> bytes | None:
@@ -170,17 +171,10 @@ class Attempt:
         return encode(state["values"]) if state.get("checkpoint") else None
 
     def _count_first_event(self) -> None:
-        if self._published == 1 and self.claim.waited is not None:  # the first is ours
+        if not self._has_spoken and self.claim.waited is not None:
             seconds = self.claim.waited + time.perf_counter() - self._began
+            self._has_spoken = True
             self._around.metrics.run_spoke(self.run.graph_id, seconds)
-
-    async def _publish(self, part: StreamPart) -> None:
-        position = FrameId(self.run.attempt, self._published)
-        self._published += 1
-        event = Frame(position, part.event, frame(part, str(position)))
-        await self._around.broker.publish(self.run.run_id, (event,))
-        if len(event.data) > LARGE_FRAME_BYTES:
-            await anyio.lowlevel.checkpoint()  # an agent need not wait between its events, but who reads them must
 
     async def _publish_feedback(self) -> None:
         if not self.run.kwargs.feedback_keys or self._around.feedback is None:
@@ -191,8 +185,8 @@ class Attempt:
             log.warning("feedback_urls_late", waited_seconds=self._around.mint_timeout)
         if self._urls is not None:
             if self._around.feedback_custom_event:
-                await self._publish(StreamPart("custom", {"feedback": self._urls}))
-            await self._publish(StreamPart("feedback", self._urls))
+                await self._log.publish(StreamPart("custom", {"feedback": self._urls}))
+            await self._log.publish(StreamPart("feedback", self._urls))
 
     async def _mint(self, feedback: FeedbackUrls, keys: list[str]) -> None:
         try:

@@ -9,7 +9,17 @@ from agent_server.agents import AgentRun
 from agent_server.assistants.assistants import AssistantRef
 from agent_server.assistants.configurations import check_one_of_both
 from agent_server.database import Row
-from agent_server.schema import CancelAction, JsonObject, Run, RunCreate, RunKwargs, RunStatus, ThreadStatus, timestamp
+from agent_server.schema import (
+    CancelAction,
+    EventRunCreate,
+    JsonObject,
+    Run,
+    RunCreate,
+    RunKwargs,
+    RunStatus,
+    ThreadStatus,
+    timestamp,
+)
 
 RUN_COLUMNS = "run_id, thread_id, assistant_id, created_at, updated_at, status, metadata, kwargs, multitask_strategy"
 """What `run_of` needs of a row."""
@@ -30,6 +40,8 @@ class Claim(Struct):
     """Whether too many attempts ended with their server, so that this one must not run the agent again."""
     waited: float | None = None
     """Seconds from the run's time to start until now, for its first attempt."""
+    turn: int = 0
+    """How many claims of runs the thread has had before this one."""
 
 
 class Ending(Struct):
@@ -43,6 +55,8 @@ class Ending(Struct):
     """What the run answers, as JSON: its final values, with `__interrupt__` where it waits for somebody."""
     interrupts: bytes = b"{}"
     error: bytes = b"null"
+    last_event: int | None = None
+    """The number, in its turn, of the last event of the run's log, where that has the protocol's events."""
 
 
 class Record(Struct):
@@ -59,6 +73,10 @@ class Record(Struct):
     error: bytes | None
     changed_at: int = 0
     """When its status changed last, in microseconds since 1970."""
+    turn: int | None = None
+    """How many claims of runs the thread had had before the run's last one; none where it was never claimed."""
+    last_event: int | None = None
+    """As of the `Ending`."""
 
 
 def run_kwargs(
@@ -90,6 +108,7 @@ def run_kwargs(
         checkpoint=body.checkpoint or ({"checkpoint_id": body.checkpoint_id} if body.checkpoint_id else None),
         durability=durability,
         webhook=body.webhook,
+        event_streaming=isinstance(body, EventRunCreate),
     )
 
 
@@ -124,6 +143,8 @@ def record_of(row: Row) -> Record:
         output=row["output"].encode() if row["output"] is not None else None,
         error=row["error"].encode() if row["error"] not in (None, "null") else None,
         changed_at=row["updated_at"],
+        turn=row["turn"],
+        last_event=row["last_event"],
     )
 
 
@@ -140,4 +161,4 @@ def claim_of(row: Row, token: str) -> Claim:
         caller=msgspec.json.decode(row["caller"]) if row["caller"] else None,
     )
     waited = (row["updated_at"] - row["start_at"]) / 1_000_000 if row["attempt"] == 1 else None
-    return Claim(run, token, row["base_url"], row["cancel"], row["rescues"] >= MAX_RESCUES, waited)
+    return Claim(run, token, row["base_url"], row["cancel"], row["rescues"] >= MAX_RESCUES, waited, row["turn"])

@@ -299,10 +299,11 @@ class Runs:
             put_webhook(connection, claim, ending)
             changed = connection.execute(
                 f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
-                    lease_token = NULL, lease_until = NULL WHERE {HELD}""",
+                    last_event = :last_event, lease_token = NULL, lease_until = NULL WHERE {HELD}""",
                 status=ending.status,
                 output=as_text(ending.output),
                 error=as_text(ending.error),
+                last_event=ending.last_event,
                 **held(claim),
             )
             if not changed:

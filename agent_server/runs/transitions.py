@@ -42,7 +42,8 @@ _NEXT_EXPIRED = """
 
 _TAKE = """
     UPDATE runs SET status = 'running', lease_token = :token, lease_until = now_us() + :lease, attempt = attempt + 1,
-        rescues = rescues + :rescue, updated_at = now_us()
+        rescues = rescues + :rescue, updated_at = now_us(),
+        turn = (SELECT turns FROM threads WHERE threads.thread_id = runs.thread_id)
     WHERE run_id = ({next} {skip_locked}) RETURNING *"""
 
 
@@ -51,7 +52,8 @@ def claim_next(connection: Connection, token: str, lease: int) -> Row | None:
     for select, rescue in ((_NEXT_EXPIRED, 1), (_NEXT_PENDING, 0)):
         statement = _TAKE.format(next=select, skip_locked=connection.skip_locked)
         if row := connection.one(statement, token=token, lease=lease, rescue=rescue):
-            connection.execute("UPDATE threads SET status = 'busy' WHERE thread_id = :id", id=row["thread_id"])
+            taken = "UPDATE threads SET status = 'busy', turns = turns + 1 WHERE thread_id = :id"
+            connection.execute(taken, id=row["thread_id"])
             return row
     return None
 

@@ -17,6 +17,7 @@ from msgspec import Raw
 from agent_server.broker import START, Broker, Frame, FrameId, LogLost, SlowSubscriber
 from agent_server.encoding import encode
 from agent_server.errors import Invalid, NotFound
+from agent_server.events.event import as_classic
 from agent_server.feedback_urls import FeedbackUrls
 from agent_server.runs.records import Record
 from agent_server.runs.runs import FINAL, Runs
@@ -117,7 +118,7 @@ class RunStreams:
     def _log(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         """The run's log. `LogLost` where it breaks off."""
         log = self._broker.subscribe(run_id, after)
-        return self._row_watch.watched(run_id, log) if self._row_watch else log
+        return _classic(self._row_watch.watched(run_id, log) if self._row_watch else log)
 
     async def _to_end(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         """The run's log; where it breaks off, what is known of the run's end."""
@@ -166,6 +167,13 @@ class RunStreams:
         except Exception as error:  # as in an attempt: feedback in trouble costs nobody the run's answer
             log.warning("feedback_urls_not_minted", run_id=record.run.run_id, error=type(error).__name__)
             return None
+
+
+async def _classic(log: AsyncIterator[list[Frame]]) -> AsyncIterator[list[Frame]]:
+    """The log as the older routes show it: of the events of version 2 only those that they have, too."""
+    async for frames in log:
+        if shown := [classic for one in frames if (classic := as_classic(one)) is not None]:
+            yield shown
 
 
 _PAST_ALL = 10**9

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import operator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.tools import tool
 from langgraph.config import get_stream_writer
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
@@ -74,6 +81,46 @@ async def sleep(state: Sleep) -> Sleep:
     return {"slept": True}
 
 
+@tool
+async def triple(number: int) -> int:
+    """Three times the number."""
+    return number * 3
+
+
+class CallingModel(GenericFakeChatModel):
+    """Says something, and calls a tool, in pieces."""
+
+    def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
+        for text in ("Let me ", "see"):
+            yield ChatGenerationChunk(message=AIMessageChunk(text))
+        for call in (tool_call_chunk(name="triple", args='{"num', id="call_1", index=1), _rest('ber": 2}')):
+            yield ChatGenerationChunk(message=AIMessageChunk("", tool_call_chunks=[call]))
+
+
+def _rest(args: str) -> Any:
+    return tool_call_chunk(args=args, index=1)
+
+
+async def talk(state: MessagesState) -> dict[str, list[BaseMessage]]:
+    is_answered = isinstance(state["messages"][-1], ToolMessage)
+    model = (
+        GenericFakeChatModel(messages=iter([AIMessage("It is done")]))
+        if is_answered
+        else CallingModel(messages=iter([]))
+    )
+    return {"messages": [await model.ainvoke(state["messages"])]}
+
+
+calling = (
+    StateGraph(MessagesState)
+    .add_node("model", talk)
+    .add_node("tools", ToolNode([triple]))
+    .add_edge(START, "model")
+    .add_conditional_edges("model", tools_condition)
+    .add_edge("tools", "model")
+    .compile()
+)
+delegating = StateGraph(MessagesState).add_node("helper", calling).add_edge(START, "helper").compile()
 steps = StateGraph(Steps).add_node(step).add_edge(START, "step").add_conditional_edges("step", more).compile()
 asking = StateGraph(Answers).add_node(ask).add_edge(START, "ask").compile()
 failing = StateGraph(Answers).add_node(boom).add_edge(START, "boom").compile()

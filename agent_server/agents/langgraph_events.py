@@ -1,0 +1,105 @@
+"""A LangGraph graph's own events: what it streams for the protocol of version 2.
+
+LangGraph calls that its version 3 of streaming. It makes models write content blocks, tells when subgraphs begin and
+end, and runs the stream transformers that the graph was compiled with.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, ClassVar, cast
+
+from langchain_core._api import LangChainBetaWarning
+from langchain_core.language_models._compat_bridge import message_to_events
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.stream import StreamChannel, StreamTransformer
+from langgraph.stream.run_stream import AsyncGraphRunStream
+
+INTERRUPT = "__interrupt__"
+_TASKS = "agent_server_tasks"
+
+Chunk = tuple[tuple[str, ...], str, Any]
+
+
+class _AllOfIt(StreamTransformer):
+    """Asks the graph for all that the protocol has channels for, and hands on its tasks, which LangGraph keeps for the
+    beginnings and ends of subgraphs that it makes of them."""
+
+    required_stream_modes: ClassVar[tuple[str, ...]] = (
+        *("values", "updates", "messages", "tools", "custom", "tasks", "checkpoints"),
+    )
+
+    def init(self) -> dict[str, Any]:
+        self._tasks: StreamChannel[Any] = StreamChannel(_TASKS)
+        return {_TASKS: self._tasks}
+
+    def process(self, event: Any) -> bool:
+        if event["method"] == "tasks":
+            self._tasks.push((event["params"]["namespace"], event["params"]["data"]))
+        return True
+
+
+async def event_chunks(
+    graph: Any, given: Any, config: RunnableConfig, options: Mapping[str, Any]
+) -> AsyncGenerator[Chunk, None]:
+    """What the graph streams: the namespace, the mode, and the data; messages as content-block events."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LangChainBetaWarning)
+        made = graph.astream_events(given, config, version="v3", transformers=[_AllOfIt], **options)
+        stream = cast(AsyncGraphRunStream, await made)
+    async with stream:
+        async for event in stream:
+            for chunk in _chunks_of(event["method"], event["params"]):
+                yield chunk
+
+
+def _chunks_of(method: str, params: Mapping[str, Any]) -> list[Chunk]:
+    namespace, data = tuple(params["namespace"]), params["data"]
+    if method == f"custom:{_TASKS}":
+        task = {name: value for name, value in data[1].items() if name != "input"}  # which the values before it have
+        return [(tuple(data[0]), "tasks", task)]
+    if method == "checkpoints":
+        return [(namespace, method, _checkpoint(data))]
+    if method == "lifecycle":
+        told = {name: value for name, value in data.items() if name != "namespace"}
+        status = "interrupted" if told["event"] == "drained" else told["event"]  # the protocol has no such word
+        return [(tuple(data["namespace"]), "lifecycle", {**told, "event": status})]
+    if method == "messages":
+        return [(namespace, method, one) for one in _messages(*data)]
+    if method == "values":
+        waits = params.get("interrupts")
+        return [(namespace, method, {**data, INTERRUPT: waits} if waits and isinstance(data, dict) else data)]
+    return [(namespace, method, data)]
+
+
+def _checkpoint(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The protocol's `Checkpoint`: where a run may go on from; its values come as values."""
+    configs = {"id": data["config"], "parent_id": data["parent_config"]}
+    ids = {name: config["configurable"]["checkpoint_id"] for name, config in configs.items() if config}
+    return {**ids, "step": data["metadata"].get("step"), "source": data["metadata"].get("source")}
+
+
+def _messages(message: Any, metadata: dict[str, Any]) -> list[Any]:
+    """A message that no model has streamed, but a node returned, as the events of one that was."""
+    if not isinstance(message, BaseMessage):
+        return [[message, metadata]]
+    named = {**metadata, "run_id": message.id}
+    return [[event, named] for event in message_to_events(message, message_id=message.id)]
+
+
+def slim(data: Any, depth: int = 4) -> Any:
+    """The data with the messages in it as short as can be: without what is empty, as the official server has them."""
+    if isinstance(data, BaseMessage):
+        return {name: value for name, value in data.model_dump().items() if value or name not in _MAY_BE_MISSING}
+    if depth and isinstance(data, dict):
+        return {key: slim(value, depth - 1) for key, value in data.items()}
+    if depth and isinstance(data, list):
+        return [slim(one, depth - 1) for one in data]
+    return data
+
+
+_MAY_BE_MISSING = frozenset(
+    {"additional_kwargs", "response_metadata", "name", "id", "tool_calls", "invalid_tool_calls", "usage_metadata"}
+)

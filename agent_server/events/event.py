@@ -1,0 +1,92 @@
+"""An event of the streaming protocol, its number in the thread, and its frame in the log of its run.
+
+Numbers (`seq`) grow over all runs of a thread. A claim of a run is a turn at its thread, counted from 0 in the thread's
+row; an event's number is its turn's first plus the number of its frame in that attempt's log. So whoever replays a log,
+in whatever process, finds the same numbers, and a number says where to go on.
+
+Source of the shapes: `langchain_protocol` 0.0.20, and the official server at work (langgraph-api 0.16.7).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from agent_server.broker import Frame, FrameId
+from agent_server.schema import StreamPart
+from agent_server.sse import frame, frame_data
+
+TURN = 10**9
+"""How many numbers a turn has: more than a run has events, and few enough for nine million turns (2**53)."""
+_IN_LOG = "event:"
+GAP = "gap"
+"""The method of the event, of no channel, that says that others are no longer kept."""
+
+
+class Event(NamedTuple):
+    """One event, before it has a number."""
+
+    method: str
+    namespace: Sequence[str]
+    """The path of the subgraph that it comes from; empty for the graph itself."""
+    data: Any
+
+
+def channel_of(event: Event) -> str:
+    """The channel that the event is subscribed to by; `custom:<name>` for a named one."""
+    if event.method == "custom" and isinstance(event.data, dict) and isinstance(name := event.data.get("name"), str):
+        return f"custom:{name}" if name else "custom"
+    return "input" if event.method == "input.requested" else event.method
+
+
+def event_frame(event: Event, seq: int, position: FrameId) -> Frame:
+    """The event's frame, with all that a client gets of it: encoded once, however many read it."""
+    params = {"namespace": event.namespace, "timestamp": int(time.time() * 1000), "data": event.data}
+    shown = {"type": "event", "event_id": str(seq), "seq": seq, "method": event.method, "params": params}
+    name = "|".join([_IN_LOG + channel_of(event), *event.namespace])
+    return Frame(position, name, frame(StreamPart(event.method, shown), str(seq)))
+
+
+@lru_cache(maxsize=4096)
+def address(name: str) -> tuple[str, tuple[str, ...]] | None:
+    """The channel and the namespace of a frame of that name in a log; nothing where it is no event of the protocol."""
+    if not name.startswith(_IN_LOG):
+        return None
+    channel, *namespace = name.removeprefix(_IN_LOG).split("|")
+    return channel, tuple(namespace)
+
+
+def seq_of(one: Frame) -> int:
+    """The number of the event in a frame of the protocol."""
+    return int(one.data[one.data.rindex(b"id: ") + 4 :])
+
+
+class _Params(msgspec.Struct):
+    data: Raw
+
+
+class _Shown(msgspec.Struct):
+    params: _Params
+
+
+_shown = msgspec.json.Decoder(_Shown)
+CLASSIC = ("values", "updates", "custom", "tasks", "checkpoints", "tools")
+
+
+def as_classic(one: Frame) -> Frame | None:
+    """The frame for who streams the run by the older routes; nothing where these have no such event."""
+    found = address(one.event)
+    if found is None:
+        return one
+    channel, namespace = found
+    mode = channel.partition(":")[0]
+    if mode not in CLASSIC:
+        return None
+    name = "|".join([mode, *namespace])
+    data = _shown.decode(frame_data(one.data)).params.data
+    return Frame(one.id, name, frame(StreamPart(name, data), str(one.id)))

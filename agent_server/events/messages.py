@@ -1,0 +1,75 @@
+"""Messages while they are written, as content-block events: from what the stream mode `messages` brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+JsonObject = dict[str, Any]
+_ROLES = {"AIMessageChunk": "ai", "ai": "ai", "human": "human", "system": "system"}
+
+
+class MessageEvents:
+    """Those of one run. Events that a model made itself pass; chunks of text are wrapped into them."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, ...], dict[str, str]] = {}
+        """By namespace, the ids of the messages being written, by the model's run (or by themselves)."""
+        self._texts: dict[str, str] = {}
+        """What has come of each message that arrives in chunks."""
+        self._whole: set[str] = set()
+
+    def of(self, namespace: Sequence[str], message: Any, metadata: JsonObject) -> list[JsonObject]:
+        """The events of one part of the stream."""
+        if not isinstance(message, dict):
+            return []
+        if "event" in message:
+            return [self._made(tuple(namespace), message, metadata)]
+        if message.get("type") not in _ROLES or not isinstance(message.get("id"), str):
+            return []
+        events = self._of_chunk(message)
+        return [self._made(tuple(namespace), event, {**metadata, "run_id": message["id"]}) for event in events]
+
+    def _made(self, namespace: tuple[str, ...], event: JsonObject, metadata: JsonObject) -> JsonObject:
+        """The event; where several messages are written at once, with the id of its own."""
+        written = self._open.setdefault(namespace, {})
+        key = str(metadata.get("run_id", ""))
+        if event["event"] == "message-start":
+            written[key] = str(event.get("id") or event.get("message_id") or key)
+            return _with_node(event, metadata)
+        if len(written) > 1 and key in written:
+            event = {**event, "id": written[key]}
+        if event["event"] in ("message-finish", "error"):
+            written.pop(key, None)
+        return event
+
+    def _of_chunk(self, message: JsonObject) -> list[JsonObject]:
+        """Text only; what else is in a message, the values have."""
+        message_id, text = message["id"], message.get("content")
+        is_last = message["type"] != "AIMessageChunk" or message.get("chunk_position") == "last"
+        if not isinstance(text, str) or message_id in self._whole:
+            return []
+        events = []
+        if message_id not in self._texts:
+            self._texts[message_id] = ""
+            events = [
+                {"event": "message-start", "role": _ROLES[message["type"]], "id": message_id},
+                {"event": "content-block-start", "index": 0, "content": {"type": "text", "text": ""}},
+            ]
+        if message["type"] != "AIMessageChunk":
+            text = text.removeprefix(self._texts[message_id])
+        if text:
+            self._texts[message_id] += text
+            events.append({"event": "content-block-delta", "index": 0, "delta": {"type": "text-delta", "text": text}})
+        return [*events, *self._end(message_id)] if is_last else events
+
+    def _end(self, message_id: str) -> list[JsonObject]:
+        self._whole.add(message_id)
+        whole = {"type": "text", "text": self._texts.pop(message_id)}
+        return [{"event": "content-block-finish", "index": 0, "content": whole}, {"event": "message-finish"}]
+
+
+def _with_node(event: JsonObject, metadata: JsonObject) -> JsonObject:
+    """The start of a message, with the node that writes it: the Python client shows it."""
+    node = metadata.get("langgraph_node")
+    return {**event, "metadata": {**(event.get("metadata") or {}), "langgraph_node": node}} if node else event

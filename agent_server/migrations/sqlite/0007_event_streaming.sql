@@ -1,0 +1,5 @@
+-- Numbers of events in a thread: how many claims of runs it has had; of a run, how many there were before its last one,
+-- and the number of its last event in that turn.
+ALTER TABLE threads ADD COLUMN turns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN turn INTEGER;
+ALTER TABLE runs ADD COLUMN last_event INTEGER;

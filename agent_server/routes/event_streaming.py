@@ -1,0 +1,78 @@
+"""`/threads/{thread_id}/commands` and `/stream/events`: event streaming, version 2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody
+from litestar.types import ASGIApp
+
+from agent_server.config import Config
+from agent_server.encoding import encode
+from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest
+from agent_server.routes.authorization import caller_in, owned
+from agent_server.routes.base_url import base_url
+from agent_server.routes.run_responses import STREAM, cut_where_slow
+from agent_server.routes.tracing import trace_of
+from agent_server.runs.feedback import RunFeedback
+from agent_server.sse import stream_response
+from agent_server.streams.commands import Commands, Sender, parsed
+from agent_server.streams.event_streams import EventStreams
+from agent_server.streams.run_streams import RunStreams
+
+_ANSWER = {200: ResponseSpec(CommandDone | CommandRefused, generate_examples=False, description="What it came to.")}
+
+
+@post("/threads/{thread_id:str}/commands", tags=["threads"], status_code=200, responses=_ANSWER)
+async def thread_command(
+    thread_id: FromPath[str],
+    data: JSONBody[Any],
+    request: Request[Any, Any, Any],
+    commands: NamedDependency[Commands],
+    server_config: NamedDependency[Config],
+    run_feedback: NamedDependency[RunFeedback],
+) -> Response[bytes]:
+    """Carry out a command, `{"id": 1, "method": "run.start", "params": {...}}`; a refusal is a 200, too.
+
+    `run.start` takes what a run's request takes, and makes the thread where there is none: `assistant_id`, `input`,
+    `config`, `metadata`, `multitask_strategy`, `feedback_keys` … On a thread that waits for an answer, its input is the
+    answer. `input.respond` answers one interrupt (`interrupt_id`, `response`) or several (`responses`). `agent.getTree`
+    tells of the run at work. 400 where the body is no command.
+    """
+    command = parsed(data)
+    if isinstance(command, CommandRefused):
+        command.detail = command.message
+        return Response(encode(command), status_code=400, media_type="application/json")
+    answer = await commands.answer(sender_of(request, server_config, thread_id), command)
+    run_id = answer.result.get("run_id") if isinstance(answer, CommandDone) else None
+    headers = run_feedback.headers(run_id) if run_id else {}
+    return Response(encode(answer), headers=headers, media_type="application/json")
+
+
+@post("/threads/{thread_id:str}/stream/events", tags=["threads"], status_code=200, responses=STREAM)
+async def stream_events(
+    thread_id: FromPath[str],
+    data: JSONBody[EventStreamRequest],
+    event_streams: NamedDependency[EventStreams],
+    streams: NamedDependency[RunStreams],
+) -> ASGIApp:
+    """The events of the thread's runs on these channels, after `since` or all that are kept, without end.
+
+    Each has a number, `seq`, which grows over all runs of the thread: the last one received is the next `since`. Where
+    events are no longer kept, one named `gap` says so. A run's feedback URLs come on `custom:feedback`.
+    """
+    frames = await event_streams.chunks(thread_id, data)
+    return cut_where_slow(stream_response(frames, {}, streams.closing), thread_id)
+
+
+def sender_of(request: Request[Any, Any, Any], config: Config, thread_id: str) -> Sender:
+    """For whom the request's command is, and where."""
+    return Sender(
+        thread_id, base_url(request, config), caller_in(request), owned(request, "threads"), trace_of(request)
+    )
+
+
+HANDLERS = [thread_command, stream_events]

@@ -1,0 +1,82 @@
+"""What an attempt writes into its run's log: the parts of its stream, or the events of the protocol of version 2."""
+
+from __future__ import annotations
+
+import anyio.lowlevel
+import msgspec
+
+from agent_server.broker import Broker, Frame, FrameId
+from agent_server.events.event import TURN, Event, event_frame
+from agent_server.events.translation import CANCELLED, ROLLED_BACK, Translation
+from agent_server.runs.records import Claim, Ending
+from agent_server.schema import StreamPart
+from agent_server.sse import frame
+
+LARGE_FRAME_BYTES = 256 * 1024
+"""After a larger event its readers get a turn, before a few more could push it out of the log."""
+_OF_RUNS = ("metadata", "feedback", "error")
+"""Parts that the older routes tell of every run."""
+
+
+class RunLog:
+    """The log of one attempt."""
+
+    def __init__(self, claim: Claim, broker: Broker) -> None:
+        self.published = 0
+        self._run = claim.run
+        self._turn = claim.turn
+        self._broker = broker
+        self._translation = Translation(claim.run.graph_id) if claim.run.kwargs.event_streaming else None
+
+    async def publish(self, part: StreamPart) -> None:
+        """Write a part of the run's stream."""
+        if self._translation is None or part.event in _OF_RUNS:
+            position = self._next()
+            frames = [Frame(position, part.event, frame(part, str(position)))]
+        else:
+            frames = []
+        if self._translation is not None:
+            frames += [self._frame(event) for event in self._translation.of(part)]
+        await self._write(frames)
+
+    def last_event(self, ending: Ending) -> int | None:
+        """The number that the last event will have, once the end is told."""
+        last = self._last_events(ending)
+        return self.published + len(last) - 1 if last else None
+
+    async def tell_end(self, ending: Ending) -> None:
+        """Write how the run ended; to be called once that is durable."""
+        await self._write([self._frame(event) for event in self._last_events(ending)])
+
+    async def tell_rollback(self) -> None:
+        """Write that the run is gone."""
+        if self._translation is not None:
+            await self._write([self._frame(event) for event in self._translation.ended("failed", ROLLED_BACK)])
+
+    def _last_events(self, ending: Ending) -> list[Event]:
+        return [] if self._translation is None else last_events(self._translation, ending)
+
+    def _next(self) -> FrameId:
+        self.published += 1
+        return FrameId(self._run.attempt, self.published - 1)
+
+    def _frame(self, event: Event) -> Frame:
+        position = self._next()
+        return event_frame(event, self._turn * TURN + position.number, position)
+
+    async def _write(self, frames: list[Frame]) -> None:
+        await self._broker.publish(self._run.run_id, frames)
+        if any(len(one.data) > LARGE_FRAME_BYTES for one in frames):
+            await anyio.lowlevel.checkpoint()  # an agent need not wait between its events, but who reads them must
+
+
+def last_events(translation: Translation, ending: Ending) -> list[Event]:
+    """How the run ended, as events of the protocol."""
+    if ending.status == "success":
+        return translation.ended("interrupted" if ending.thread_status == "interrupted" else "completed")
+    return translation.ended("failed", CANCELLED if ending.status == "interrupted" else _reason(ending.error))
+
+
+def _reason(error: bytes) -> str:
+    told = msgspec.json.decode(error)
+    return str(told.get("message") or told.get("error")) if isinstance(told, dict) else "The run failed"

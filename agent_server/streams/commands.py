@@ -1,0 +1,232 @@
+"""The commands of the protocol of version 2: runs that are started, and interrupts that are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from agent_server.access.caller import Caller, kept
+from agent_server.access.filters import Condition
+from agent_server.database import Connection, Database, Row
+from agent_server.errors import AgentServerError, Forbidden, NotFound, Unavailable
+from agent_server.events.event import TURN
+from agent_server.events.schema import (
+    MAX_SEQ,
+    CommandDone,
+    CommandRefused,
+    ErrorCode,
+    InputRespond,
+    Meant,
+)
+from agent_server.runs.runs import Begun, Runs
+from agent_server.schema import EVENT_MODES, EventRunCreate, canonical_id
+
+Params = dict[str, Any]
+T = TypeVar("T")
+
+
+class Refusal(Exception):
+    """The command cannot be carried out; `code` is the protocol's word for why."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Command(Struct):
+    """What is to be done."""
+
+    id: int
+    method: str
+    params: Params
+
+
+class Sender(Struct):
+    """For whom a command is, and where."""
+
+    thread_id: str
+    base_url: str
+    caller: Caller | None = None
+    owned: Condition | None = None
+    """What the thread must meet to be theirs."""
+    trace: Mapping[str, str] | None = None
+    """Metadata that ties the run to the trace of the request."""
+
+
+class Commands:
+    """Carries commands out."""
+
+    def __init__(self, database: Database, runs: Runs) -> None:
+        self._database = database
+        self._runs = runs
+        self._known: dict[str, Callable[[Sender, Params], Awaitable[tuple[dict[str, Any], int]]]] = {
+            "run.start": self._run_start,
+            "input.respond": self._input_respond,
+            "agent.getTree": self._agent_get_tree,
+        }
+
+    async def answer(self, sender: Sender, command: Command) -> CommandDone | CommandRefused:
+        """What the command came to. Errors: `Unavailable` where the database does not answer."""
+        try:
+            known = self._known.get(command.method)
+            if known is None:
+                raise _unknown(command.method)
+            result, applied = await known(sender, command.params)
+            return CommandDone(command.id, result, Meant(applied))
+        except Refusal as refusal:
+            return CommandRefused(command.id, refusal.code, str(refusal))
+        except Unavailable:
+            raise
+        except Forbidden as error:
+            return CommandRefused(command.id, "permission_denied", str(error))
+        except AgentServerError as error:
+            return CommandRefused(command.id, "invalid_argument", str(error))
+
+    async def _run_start(self, sender: Sender, params: Params) -> tuple[dict[str, Any], int]:
+        if not params.get("assistant_id"):
+            raise Refusal("invalid_argument", "run.start requires an assistant_id.")
+        strategy = params.get("multitask_strategy") or params.get("multitaskStrategy")
+        body = _run({**params, "multitask_strategy": strategy, "if_not_exists": "create"}, sender)
+        thread_id = canonical_id(sender.thread_id, "thread")
+
+        def work(connection: Connection) -> tuple[Begun, int]:
+            asked = body
+            if body.input is not None and body.command is None and _waits(connection, thread_id):
+                asked = msgspec.structs.replace(body, input=None, command={"resume": body.input})
+            return self._begin(connection, asked, sender)
+
+        return await self._begun(await self._database.write(work))
+
+    async def _input_respond(self, sender: Sender, params: Params) -> tuple[dict[str, Any], int]:
+        given = _converted(params, InputRespond)
+        answers = given.answers()
+        if not answers:
+            raise Refusal("invalid_argument", "input.respond requires an interrupt_id.")
+        thread_id = canonical_id(sender.thread_id, "thread")
+        goto = {} if given.goto is None else {"goto": given.goto}
+        command = {"resume": answers, **({} if given.update is None else {"update": given.update}), **goto}
+
+        def work(connection: Connection) -> tuple[Begun, int]:
+            row = _taken(connection, thread_id)
+            pending = _interrupt_ids(row)
+            if unknown := [one for one in answers if one not in pending]:
+                raise Refusal("no_such_interrupt", f"Unknown or already-consumed interrupt: {', '.join(unknown)}")
+            asker = _last_run(connection, thread_id)
+            keys = given.feedback_keys
+            body = {
+                "assistant_id": asker["assistant_id"],
+                "command": command,
+                "config": given.config,
+                "metadata": given.metadata,
+                "feedback_keys": msgspec.json.decode(asker["kwargs"])["feedback_keys"] if keys is None else keys,
+            }
+            return self._begin(connection, _run(body, sender), sender)
+
+        _, applied = await self._begun(await self._database.write(work))
+        return {}, applied
+
+    async def _agent_get_tree(self, sender: Sender, _: Params) -> tuple[dict[str, Any], int]:
+        thread_id = canonical_id(sender.thread_id, "thread")
+        sql = "SELECT graph_id, turn FROM runs WHERE thread_id = :id AND status = 'running'"
+        row = await self._database.read(lambda c: c.one(sql, id=thread_id))
+        if row is None:
+            raise Refusal("no_such_run", "No active run is bound to this thread.")
+        return {"tree": {"namespace": [], "status": "running", "graph_name": row["graph_id"]}}, row["turn"] * TURN
+
+    def _begin(self, connection: Connection, body: EventRunCreate, sender: Sender) -> tuple[Begun, int]:
+        begun = self._runs.insert(
+            connection, body, sender.thread_id, sender.base_url, kept(sender.caller), sender.owned
+        )
+        run, overtaken = begun
+        return begun, _applied(connection, run.thread_id, through_overtaken=bool(overtaken))
+
+    async def _begun(self, started: tuple[Begun, int]) -> tuple[dict[str, Any], int]:
+        (run, overtaken), applied = started
+        await self._runs.announce(overtaken, run.thread_id)
+        return {"run_id": run.run_id}, applied
+
+
+def parsed(command: Any) -> Command | CommandRefused:
+    """The command in a body; or its refusal, where there is none."""
+    given = command if isinstance(command, dict) else {}
+    command_id, method, params = given.get("id"), given.get("method"), given.get("params")
+    if not isinstance(command_id, int) or isinstance(command_id, bool) or abs(command_id) > MAX_SEQ:
+        command_id = None
+    if command_id is not None and isinstance(method, str):
+        return Command(command_id, method, params if isinstance(params, dict) else {})
+    message = "Protocol commands must include an integer id and string method."
+    return CommandRefused(command_id, "invalid_argument", message)
+
+
+def _unknown(method: str) -> Refusal:
+    if method.startswith("subscription."):
+        return Refusal("not_supported", "Subscribe with POST …/stream/events, or over its WebSocket.")
+    return Refusal("unknown_command", f"Unknown protocol command: {method}")
+
+
+def _run(params: Params, sender: Sender) -> EventRunCreate:
+    """The run that is asked for, streamed by the protocol."""
+    body = _converted({**params, "stream_mode": None}, EventRunCreate)
+    metadata = {**(sender.trace or {}), **(body.metadata or {})} or None
+    streamed = {"stream_mode": list(EVENT_MODES), "stream_subgraphs": True, "stream_resumable": True}
+    return msgspec.structs.replace(body, metadata=metadata, on_completion=None, **streamed)
+
+
+def _converted(params: Params, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(params, kind)
+    except msgspec.ValidationError as error:
+        raise Refusal("invalid_argument", str(error).replace("$.", "params.")) from None
+
+
+_TAKE = """UPDATE threads SET updated_at = now_us() WHERE thread_id = :id AND temporary = 0
+    RETURNING status, interrupts"""
+
+
+def _taken(connection: Connection, thread_id: str) -> Row:
+    """The thread's row, which nobody else changes before the unit has ended."""
+    row = connection.one(_TAKE, id=thread_id)
+    if row is None:
+        raise NotFound(f"Thread with ID {thread_id} not found")
+    return row
+
+
+def _interrupt_ids(row: Row) -> set[str]:
+    """The interrupts that wait for an answer: none while a run is under way, which may be answering them."""
+    if row["status"] != "interrupted":
+        return set()
+    waiting: dict[str, list[dict[str, Any]]] = msgspec.json.decode(row["interrupts"])
+    return {one["id"] for several in waiting.values() for one in several}
+
+
+def _waits(connection: Connection, thread_id: str) -> bool:
+    """Whether the thread waits for an answer, which the input of a run then is (so the official server, 0.16.7)."""
+    row = connection.one(_TAKE, id=thread_id)
+    return row is not None and bool(_interrupt_ids(row))
+
+
+def _last_run(connection: Connection, thread_id: str) -> Row:
+    """The run that asks: the one that had the last turn."""
+    row = connection.one(
+        "SELECT assistant_id, kwargs FROM runs WHERE thread_id = :id AND turn IS NOT NULL ORDER BY turn DESC LIMIT 1",
+        id=thread_id,
+    )
+    if row is None:
+        raise Refusal("no_such_run", "No run of this thread has asked for anything: start one with run.start.")
+    return row
+
+
+def _applied(connection: Connection, thread_id: str, through_overtaken: bool) -> int:
+    """The number after which all events are news to who has just started a run: those of runs that have ended are not,
+    nor those of runs that it overtakes."""
+    row = connection.one(
+        """SELECT turns, (SELECT turn FROM runs WHERE runs.thread_id = threads.thread_id AND status = 'running')
+            AS at_work FROM threads WHERE thread_id = :id""",
+        id=thread_id,
+    )
+    assert row is not None
+    turn: int = row["turns"] if row["at_work"] is None or through_overtaken else row["at_work"]
+    return turn * TURN

@@ -1,0 +1,234 @@
+"""The events of a thread by the protocol of version 2: of all its runs, in the order of their turns, without end.
+
+Like the stream of a thread, it has no log of its own: rows say which turn is next, and the events are in that run's
+log, with the numbers that they were given when they were written. A number says which turn it is of and where in its
+log, so a reader goes on after `since` without anything being kept for it. Runs that were started by the older routes
+have stream parts in their logs; these are translated here, each time from the log's first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from agent_server.broker import START, Broker, Frame, FrameId, LogLost
+from agent_server.database import Connection, Database, Row
+from agent_server.errors import NotFound
+from agent_server.events.event import GAP, TURN, Event, address, event_frame, seq_of
+from agent_server.events.schema import EventStreamRequest
+from agent_server.events.translation import INTERRUPT, ROLLED_BACK, Translation
+from agent_server.runs.records import Ending, Record, record_of
+from agent_server.runs.run_log import last_events
+from agent_server.runs.runs import FINAL, Runs
+from agent_server.schema import StreamPart, canonical_id
+from agent_server.sse import frame_data
+from agent_server.streams.row_watch import RowWatch
+from agent_server.streams.run_streams import chunks
+from agent_server.threads.news import thread_doorbell
+from agent_server.threads.threads import Threads
+
+log = structlog.get_logger("agent_server")
+
+LOOK_SECONDS = 1.0
+"""How often a stream looks for the next turn without being rung."""
+LAST = TURN - 1
+"""The number, in its turn, of the last event of a run whose log does not say it."""
+A_PART = 64
+"""How many numbers each part of an older log has: it may become several events."""
+
+
+class Place(NamedTuple):
+    """Where a reader is: after this number of this turn."""
+
+    turn: int
+    number: int
+
+
+class EventStreams:
+    """The events of threads, by thread id."""
+
+    def __init__(
+        self, database: Database, threads: Threads, runs: Runs, broker: Broker, row_watch: RowWatch | None = None
+    ) -> None:
+        self._database = database
+        self._threads = threads
+        self._runs = runs
+        self._broker = broker
+        self._row_watch = row_watch
+
+    async def follow(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[Sequence[bytes]]:
+        """The frames of the events that `request` wants: after its `since`, or all that are kept; without end.
+
+        Where events after `since` are no longer kept, an event `gap` says so, whatever was asked for.
+        `NotFound` for an unknown thread. Raises `SlowSubscriber` as a run's stream does.
+        """
+        key = canonical_id(thread_id, "thread")
+        await self._threads.get(key)
+        return self._follow(key, request)
+
+    async def chunks(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[bytes]:
+        """As `follow`, for a response: as much as is ready in one chunk."""
+        return _joined(await self.follow(thread_id, request))
+
+    async def _follow(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[Sequence[bytes]]:
+        place = None if request.since is None else Place(*divmod(request.since, TURN))
+        turn = -1 if place is None else place.turn - 1
+        async with self._broker.listen(thread_doorbell(thread_id)) as bell:
+            while (record := await self._next(thread_id, turn)) is not None or await self._exists(thread_id):
+                if record is None:
+                    await bell.wait(LOOK_SECONDS)
+                    continue
+                async for frames in self._of_run(record, place):
+                    if wanted := [one.data for one in frames if _is_wanted(one, request)]:
+                        yield wanted
+                turn = await self._turn_after(record, turn)
+
+    async def _next(self, thread_id: str, turn: int) -> Record | None:
+        """The run that had its turn next after this one, or else the one that starts next."""
+        row = await self._database.read(partial(_next_turn, thread_id=thread_id, turn=turn))
+        return record_of(row) if row else None
+
+    async def _exists(self, thread_id: str) -> bool:
+        return await self._threads.exists(thread_id)
+
+    async def _turn_after(self, record: Record, turn: int) -> int:
+        """The last turn that the run, whose log was read to its end, had."""
+        now = await self._record(record.run.run_id)
+        return max(turn, *(one.turn for one in (record, now) if one is not None and one.turn is not None), turn)
+
+    async def _of_run(self, record: Record, place: Place | None) -> AsyncIterator[Sequence[Frame]]:
+        """The run's events after `place`."""
+        since = -1 if place is None else place.turn * TURN + place.number
+        is_kept = record.run.status not in FINAL or await self._broker.holds(record.run.run_id)
+        if not is_kept and (place is None or _has_all(record, place)):
+            return
+        read = self._own_events(record, place) if record.kwargs.event_streaming else self._translated(record)
+        try:
+            if not is_kept:
+                raise LogLost("its log is no longer kept")
+            async for frames in read:
+                if news := [one for one in frames if seq_of(one) > since]:
+                    yield news
+        except LogLost as error:
+            log.info("events_end_from_row", run_id=record.run.run_id, reason=str(error))
+            yield [one for one in await self._from_row(record) if seq_of(one) > since]
+
+    async def _own_events(self, record: Record, place: Place | None) -> AsyncIterator[Sequence[Frame]]:
+        """The protocol's events in the run's log."""
+        known = place is not None and place.turn == record.turn
+        after = FrameId(record.attempt, place.number) if known and place is not None else START
+        async for frames in self._log(record.run.run_id, after):
+            yield [_gap(record, one, one.id.number) if one.event == GAP else one for one in frames if _is_own(one)]
+
+    async def _translated(self, record: Record) -> AsyncIterator[Sequence[Frame]]:
+        """The parts in the run's log as events, and the run's end."""
+        run_id = record.run.run_id
+        translation = Translation(record.graph_id)
+        attempt = -1
+        async for frames in self._log(run_id, START):
+            events: list[Frame] = []
+            for one in frames:
+                if one.id.attempt > attempt and one.event != GAP:
+                    attempt = one.id.attempt
+                    record = await self._record(run_id) or record
+                events += _events_of(one, translation, record)
+            yield events
+        yield _end(await self._record(run_id), translation, record)
+
+    async def _from_row(self, record: Record) -> Sequence[Frame]:
+        """What is known of the run's events from its row: that some are gone, its values, its end."""
+        translation = Translation(record.graph_id)
+        now = await self._record(record.run.run_id)
+        told = [Event(GAP, (), {"reason": "the run has ended and its events are no longer kept"})]
+        if now is not None and now.output is not None:
+            told += translation.of(StreamPart("values", msgspec.json.decode(now.output)))
+        told += _last(now, translation)
+        return _numbered(told, now or record)
+
+    def _log(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
+        frames = self._broker.subscribe(run_id, after)
+        return self._row_watch.watched(run_id, frames) if self._row_watch else frames
+
+    async def _record(self, run_id: str) -> Record | None:
+        try:
+            return await self._runs.get(run_id)
+        except NotFound:
+            return None
+
+
+async def _joined(stream: AsyncIterator[Sequence[bytes]]) -> AsyncIterator[bytes]:
+    async for frames in stream:
+        for chunk in chunks(frames):
+            yield chunk
+
+
+def _next_turn(connection: Connection, thread_id: str, turn: int) -> Row | None:
+    return connection.one(
+        """SELECT * FROM runs WHERE thread_id = :id AND (
+            turn > :turn OR (turn IS NULL AND status = 'pending' AND start_at <= now_us())
+        ) ORDER BY CASE WHEN turn IS NULL THEN 1 ELSE 0 END, turn, start_at, run_id LIMIT 1""",
+        id=thread_id,
+        turn=turn,
+    )
+
+
+def _has_all(record: Record, place: Place) -> bool:
+    """Whether who is there has had all of the run, which has ended."""
+    turn, last = record.turn or 0, LAST if record.last_event is None else record.last_event
+    return (turn, last) <= place
+
+
+def _is_own(one: Frame) -> bool:
+    return one.event == GAP or address(one.event) is not None
+
+
+def _is_wanted(one: Frame, request: EventStreamRequest) -> bool:
+    found = address(one.event)
+    return found is not None and (found[0] == GAP or request.wants(*found))
+
+
+def _seq(record: Record, number: int) -> int:
+    return (record.turn or 0) * TURN + number
+
+
+def _gap(record: Record, one: Frame, number: int) -> Frame:
+    """The gap in a log as an event, whose number is the last of those that are gone."""
+    event = Event(GAP, (), {"reason": "events before these are no longer kept"})
+    return event_frame(event, _seq(record, number), one.id)
+
+
+def _events_of(one: Frame, translation: Translation, record: Record) -> list[Frame]:
+    """The events of a part in an older log."""
+    if one.event == GAP:
+        return [_gap(record, one, (one.id.number + 1) * A_PART)]
+    events = translation.of(StreamPart(one.event, msgspec.json.decode(frame_data(one.data))))
+    first = _seq(record, one.id.number * A_PART + 1)
+    return [event_frame(event, first + at, one.id) for at, event in enumerate(events[:A_PART])]
+
+
+def _end(record: Record | None, translation: Translation, before: Record) -> list[Frame]:
+    return _numbered(_last(record, translation), record or before)
+
+
+def _last(record: Record | None, translation: Translation) -> list[Event]:
+    """How the run ended, by its row; without one it was rolled back."""
+    if record is None:
+        return translation.ended("failed", ROLLED_BACK)
+    if record.run.status not in FINAL:
+        return []
+    values = msgspec.json.decode(record.output or b"null")
+    waits = isinstance(values, dict) and INTERRUPT in values
+    ending = Ending(record.run.status, "interrupted" if waits else "idle", error=record.error or b"null")
+    return last_events(translation, ending)
+
+
+def _numbered(events: Iterable[Event], record: Record) -> list[Frame]:
+    """The events as the last ones of the run's last turn."""
+    several = list(events)
+    first = LAST + 1 - len(several)
+    position = FrameId(record.attempt, LAST)
+    return [event_frame(event, _seq(record, first + at), position) for at, event in enumerate(several)]

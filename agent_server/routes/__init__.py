@@ -8,6 +8,7 @@ from litestar.types import ControllerRouterHandler
 from agent_server.config import RouteGroup
 from agent_server.routes.assistants import HANDLERS as ASSISTANTS
 from agent_server.routes.crons import HANDLERS as CRONS
+from agent_server.routes.event_sockets import HANDLERS as EVENT_SOCKETS
 from agent_server.routes.event_streaming import HANDLERS as EVENT_STREAMING
 from agent_server.routes.operation import AgentServerOperation
 from agent_server.routes.run_batches import HANDLERS as RUN_BATCHES
@@ -24,7 +25,7 @@ from agent_server.routes.threads import HANDLERS as THREADS
 _GROUPS: dict[RouteGroup, list[ControllerRouterHandler]] = {
     "meta": [handler for handler in SYSTEM if handler is not ok],
     "assistants": [*ASSISTANTS],
-    "threads": [*THREADS, *THREAD_STATES, *THREAD_STREAMS, *EVENT_STREAMING],
+    "threads": [*THREADS, *THREAD_STATES, *THREAD_STREAMS, *EVENT_STREAMING, *EVENT_SOCKETS],
     "runs": [*RUNS, *STATELESS_RUNS, *RUN_BATCHES, *RUN_FEEDBACK, *CRONS],
     "store": [*STORE],
 }

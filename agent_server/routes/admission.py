@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request
+from litestar import Request, WebSocket
 from litestar.connection import ASGIConnection
 
 from agent_server.access.door import Door
-from agent_server.routes.authorization import Authorization
+from agent_server.routes.authorization import Authorization, params_of
 
 OPEN = {"access": "open"}
 """The `opt` of handlers that answer everybody."""
@@ -23,10 +23,10 @@ class Admission:
         self._door = door
         self.rules: Authorization | None = None
 
-    async def let_in(self, request: Request[Any, Any, Any]) -> None:
+    async def let_in(self, request: Request[Any, Any, Any] | WebSocket[Any, Any, Any]) -> None:
         """Return where the request may come in. Errors: `Unauthorized`, `Forbidden`, and the application's own."""
         access = request.route_handler.opt.get("access")
-        if access == "open" or request.method == "OPTIONS":
+        if access == "open" or request.scope.get("method") == "OPTIONS":
             return
         if self.rules is not None:
             await self.rules.identify(request)
@@ -50,3 +50,13 @@ class Admission:
         """Return where the rules, if there are any, allow what the request, whose body is checked, asks for."""
         if self.rules is not None and request.route_handler.opt.get("access") is None and request.method != "OPTIONS":
             await self.rules.authorize(request)
+
+    async def authorize_reading(self, socket: WebSocket[Any, Any, Any]) -> None:
+        """Return where the rules, if there are any, let the socket's caller read the thread."""
+        if self.rules is not None:
+            await self.rules.hold(socket, "stream_events", {})
+
+    async def authorize_command(self, socket: WebSocket[Any, Any, Any], method: str, params: dict[str, Any]) -> None:
+        """Return where the rules, if there are any, allow a command that came over the socket."""
+        if self.rules is not None:
+            await self.rules.hold(socket, "thread_command", params_of(method, params))

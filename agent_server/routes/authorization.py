@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlencode
 from uuid import UUID, uuid5
 
 import msgspec
-from litestar import Request
+from litestar import Request, WebSocket
 from litestar.exceptions import SerializationException
 
 from agent_server.access.auth_object import AuthObject
@@ -26,6 +26,7 @@ from agent_server.routes.asked import ASKED, Body, Question, value_of, write_bac
 from agent_server.schema import canonical_id
 
 AnyRequest = Request[Any, Any, Any]
+Socket = WebSocket[Any, Any, Any]
 CALLER, OWNED = "agent_server_caller", "agent_server_owned"
 _MOST = 1000
 
@@ -37,9 +38,10 @@ class Authorization:
         self._rules = rules
         self._database = database
 
-    async def identify(self, request: AnyRequest) -> None:
+    async def identify(self, request: AnyRequest | Socket) -> None:
         """Find out who sends the request. Errors: those of `AuthObject.caller`."""
-        body = b"" if request.method in ("GET", "HEAD") else await request.body()
+        has_body = isinstance(request, Request) and request.method not in ("GET", "HEAD")
+        body = await request.body() if has_body else b""
         request.scope["state"][CALLER] = await self.caller(request.scope, body)
 
     async def caller(self, scope: Any, body: bytes = b"") -> Caller:
@@ -51,17 +53,23 @@ class Authorization:
         name = request.route_handler.fn.__name__
         if name not in ASKED:
             raise Forbidden(f"The application's rules say nothing of this route ({name})")
-        path = {key: str(value) for key, value in request.path_params.items()}
         body = await _body(request, name)
+        await self.hold(request, name, body)
+        if name == "get_item":
+            _rewrite_query(request, cast(Body, body))
+
+    async def hold(self, request: AnyRequest | Socket, name: str, body: Body | list[Body]) -> None:
+        """As `authorize`, for what the handler of that name does with this body."""
+        path = {key: str(value) for key, value in request.path_params.items()}
         for question in ASKED[name]:
             if name == "delete_assistant" and question.resource == "threads" and not _deletes_threads(request):
                 continue
             for one in body if isinstance(body, list) else [body]:
                 await self._hold(request, question, one, path)
-        if name == "get_item":
-            _rewrite_query(request, cast(Body, body))
 
-    async def _hold(self, request: AnyRequest, question: Question, body: Body, path: Mapping[str, str]) -> None:
+    async def _hold(
+        self, request: AnyRequest | Socket, question: Question, body: Body, path: Mapping[str, str]
+    ) -> None:
         caller: Caller = request.scope["state"][CALLER]
         value = value_of(question, body, path, caller.identity)
         given = await self._rules.ask(caller, question.resource, question.action, value)
@@ -110,12 +118,12 @@ class Authorization:
         return await self._database.read(lambda c: [key for key in keys if _is_mine(c, "thread", key, given)])
 
 
-def caller_in(request: AnyRequest) -> Caller | None:
+def caller_in(request: AnyRequest | Socket) -> Caller | None:
     """For whom the request is, where the application says so."""
     return request.scope["state"].get(CALLER)
 
 
-def owned(request: AnyRequest, resource: str) -> Condition | None:
+def owned(request: AnyRequest | Socket, resource: str) -> Condition | None:
     """What a search for the caller is to be narrowed by, if it is."""
     given = (request.scope["state"].get(OWNED) or {}).get(resource)
     return Condition(given) if given else None
@@ -159,7 +167,7 @@ def _check_labels(value: Body) -> None:
             raise Invalid(f"The namespace has the label {label!r}; a label is a text without dots")
 
 
-def _deletes_threads(request: AnyRequest) -> bool:
+def _deletes_threads(request: AnyRequest | Socket) -> bool:
     return parse_qs(request.scope["query_string"].decode()).get("delete_threads", [""])[-1].lower() in ("true", "1")
 
 
@@ -176,19 +184,18 @@ async def _body(request: AnyRequest, name: str) -> Body | list[Body]:
     if body is None:
         return {}
     if name == "thread_command":
-        return _params(body)
+        return params_of(body.get("method"), body.get("params")) if isinstance(body, dict) else {}
     several = body if isinstance(body, list) else [body]
     if len(several) > _MOST or not all(isinstance(one, dict) for one in several):
         raise Invalid("The body must be a JSON object")
     return cast("Body | list[Body]", body)
 
 
-def _params(command: Any) -> Body:
+def params_of(method: Any, params: Any) -> Body:
     """The parameters of a command, which stand for a run's body; a run that is started makes the thread."""
-    params = command.get("params") if isinstance(command, dict) else None
     if not isinstance(params, dict):
         return {}
-    if command.get("method") == "run.start":
+    if method == "run.start":
         params["if_not_exists"] = "create"
     return params
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request
+from litestar.connection import ASGIConnection
 
 from agent_server.config import Config
 
 
-def base_url(request: Request[Any, Any, Any], config: Config) -> str:
+def base_url(request: ASGIConnection[Any, Any, Any, Any], config: Config) -> str:
     """`https://host/prefix` with no slash at the end: the configured public URL, or else the request's own.
 
     What a proxy says of the address that it was called by counts only where it is trusted (`trust_forwarded`), since
@@ -18,7 +18,7 @@ def base_url(request: Request[Any, Any, Any], config: Config) -> str:
     if config.public_url:
         return config.public_url.rstrip("/")
     own = request.base_url
-    scheme, host, prefix = own.scheme, own.netloc, own.path
+    scheme, host, prefix = _HTTP.get(own.scheme, own.scheme), own.netloc, own.path
     if config.trust_forwarded:
         scheme = _first(request, "x-forwarded-proto") or scheme
         host = _first(request, "x-forwarded-host") or host
@@ -26,6 +26,9 @@ def base_url(request: Request[Any, Any, Any], config: Config) -> str:
     return f"{scheme}://{host}{prefix}".rstrip("/")
 
 
-def _first(request: Request[Any, Any, Any], header: str) -> str:
+_HTTP = {"ws": "http", "wss": "https"}
+
+
+def _first(request: ASGIConnection[Any, Any, Any, Any], header: str) -> str:
     """What the outermost proxy wrote: the first of a comma-separated list."""
     return request.headers.get(header, "").split(",")[0].strip()

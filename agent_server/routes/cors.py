@@ -21,12 +21,14 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 ALWAYS_SENT = ("accept", "accept-language", "content-language", "content-type")
 """Headers that pages may send whatever `allow_headers` says, as on the official server."""
 Fields = list[tuple[str, str]]
+MAY_CROSS = "agent_server_may_cross"
+"""Where the scope of a WebSocket says whether a page of the origin that it comes from may open it."""
 
 
 class Cors(ASGIMiddleware):
     """Answers preflights, and says of every other answer which origin may read it. `*` among `origins` is every one."""
 
-    scopes = (ScopeType.HTTP,)
+    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
 
     def __init__(self, origins: Sequence[str], rules: CorsRules | None = None) -> None:
         self._rules = rules or CorsRules()
@@ -41,6 +43,9 @@ class Cors(ASGIMiddleware):
         """The answer of `next_app` with the headers; to a preflight, an answer of its own."""
         headers = Headers.from_scope(scope)
         if (origin := headers.get("origin")) is None:
+            await next_app(scope, receive, send)
+        elif scope["type"] == ScopeType.WEBSOCKET:
+            scope["state"][MAY_CROSS] = self._is_allowed(origin)
             await next_app(scope, receive, send)
         elif (
             scope["type"] == ScopeType.HTTP

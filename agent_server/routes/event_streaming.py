@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, Response, post
+from litestar import Request, Response, WebSocket, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
@@ -68,7 +68,7 @@ async def stream_events(
     return cut_where_slow(stream_response(frames, {}, streams.closing), thread_id)
 
 
-def sender_of(request: Request[Any, Any, Any], config: Config, thread_id: str) -> Sender:
+def sender_of(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config, thread_id: str) -> Sender:
     """For whom the request's command is, and where."""
     return Sender(
         thread_id, base_url(request, config), caller_in(request), owned(request, "threads"), trace_of(request)

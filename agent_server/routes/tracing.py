@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request
+from litestar.connection import ASGIConnection
 
 from agent_server.schema import RunCreate
 
@@ -22,7 +23,7 @@ def traced(body: RunCreate, request: Request[Any, Any, Any]) -> RunCreate:
     return msgspec.structs.replace(body, metadata={**trace, **(body.metadata or {})}) if trace else body
 
 
-def trace_of(request: Request[Any, Any, Any]) -> dict[str, str]:
+def trace_of(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, str]:
     """The request's W3C `traceparent` as metadata; empty where it has none."""
     header = request.headers.get(TRACE_PARENT, "")[:MAX_HEADER]
     return {TRACE_PARENT: header} if header else {}

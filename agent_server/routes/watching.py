@@ -26,6 +26,8 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
             with ExitStack() as open_while_answered:
 
                 async def sending(message: Message) -> None:
+                    if message["type"] == "websocket.accept":
+                        open_while_answered.enter_context(metrics.open_stream())
                     if message["type"] == "http.response.start":
                         path, took = scope["path_template"], time.perf_counter() - began
                         metrics.answered(scope["method"], path, message["status"], took)  # type: ignore[typeddict-item]  # HTTP only

@@ -101,7 +101,7 @@ class Commands:
         return await self._begun(await self._database.write(work))
 
     async def _input_respond(self, sender: Sender, params: Params) -> tuple[dict[str, Any], int]:
-        given = _converted(params, InputRespond)
+        given = converted(params, InputRespond)
         answers = given.answers()
         if not answers:
             raise Refusal("invalid_argument", "input.respond requires an interrupt_id.")
@@ -169,13 +169,14 @@ def _unknown(method: str) -> Refusal:
 
 def _run(params: Params, sender: Sender) -> EventRunCreate:
     """The run that is asked for, streamed by the protocol."""
-    body = _converted({**params, "stream_mode": None}, EventRunCreate)
+    body = converted({**params, "stream_mode": None}, EventRunCreate)
     metadata = {**(sender.trace or {}), **(body.metadata or {})} or None
     streamed = {"stream_mode": list(EVENT_MODES), "stream_subgraphs": True, "stream_resumable": True}
     return msgspec.structs.replace(body, metadata=metadata, on_completion=None, **streamed)
 
 
-def _converted(params: Params, kind: type[T]) -> T:
+def converted(params: Params, kind: type[T]) -> T:
+    """The parameters as what they should be. Errors: `Refusal`."""
     try:
         return msgspec.convert(params, kind)
     except msgspec.ValidationError as error:

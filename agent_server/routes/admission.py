@@ -54,7 +54,7 @@ class Admission:
     async def authorize_reading(self, socket: WebSocket[Any, Any, Any]) -> None:
         """Return where the rules, if there are any, let the socket's caller read the thread."""
         if self.rules is not None:
-            await self.rules.hold(socket, "stream_events", {})
+            await self.rules.hold(socket, "event_socket", {})
 
     async def authorize_command(self, socket: WebSocket[Any, Any, Any], method: str, params: dict[str, Any]) -> None:
         """Return where the rules, if there are any, allow a command that came over the socket."""

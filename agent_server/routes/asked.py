@@ -52,7 +52,7 @@ ASKED: Mapping[str, tuple[Question, ...]] = {
         _READ_THREAD,
         *("get_thread", "get_storage", "get_state", "get_state_at", "post_state_at", "get_history", "search_history"),
         *("join_thread_stream", "list_runs", "get_run", "join_run", "join_run_stream", "run_feedback_on_thread"),
-        "stream_events",
+        *("stream_events", "event_socket"),
     ),
     "copy_thread": (_READ_THREAD, Question("threads", "create")),
     **_all(Question("threads", "update", "thread"), "patch_thread", "update_state", "cancel_run"),

@@ -24,7 +24,7 @@ from agent_server.events.translation import INTERRUPT, ROLLED_BACK, Translation
 from agent_server.runs.records import Ending, Record, record_of
 from agent_server.runs.run_log import last_events
 from agent_server.runs.runs import FINAL, Runs
-from agent_server.schema import StreamPart, canonical_id
+from agent_server.schema import StreamPart, ThreadStatus, canonical_id
 from agent_server.sse import frame_data
 from agent_server.streams.row_watch import RowWatch
 from agent_server.streams.run_streams import chunks
@@ -35,6 +35,8 @@ log = structlog.get_logger("agent_server")
 
 LOOK_SECONDS = 1.0
 """How often a stream looks for the next turn without being rung."""
+HISTORY_SECONDS = 5.0
+"""After this time, how a run began and ended is told only to those who ask for what came after a number."""
 LAST = TURN - 1
 """The number, in its turn, of the last event of a run whose log does not say it."""
 A_PART = 64
@@ -78,27 +80,25 @@ class EventStreams:
         place = None if request.since is None else Place(*divmod(request.since, TURN))
         turn = -1 if place is None else place.turn - 1
         async with self._broker.listen(thread_doorbell(thread_id)) as bell:
-            while (record := await self._next(thread_id, turn)) is not None or await self._exists(thread_id):
-                if record is None:
+            while (row := await self._next(thread_id, turn)) is not None or await self._threads.exists(thread_id):
+                if row is None:
                     await bell.wait(LOOK_SECONDS)
                     continue
+                record = record_of(row)
+                without_root = place is None and _is_history(record, row["now"])
                 async for frames in self._of_run(record, place):
-                    if wanted := [one.data for one in frames if _is_wanted(one, request)]:
+                    if wanted := [one.data for one in frames if _is_wanted(one, request, without_root)]:
                         yield wanted
                 turn = await self._turn_after(record, turn)
 
-    async def _next(self, thread_id: str, turn: int) -> Record | None:
-        """The run that had its turn next after this one, or else the one that starts next."""
-        row = await self._database.read(partial(_next_turn, thread_id=thread_id, turn=turn))
-        return record_of(row) if row else None
-
-    async def _exists(self, thread_id: str) -> bool:
-        return await self._threads.exists(thread_id)
+    async def _next(self, thread_id: str, turn: int) -> Row | None:
+        """The run that had its turn next after this one, or else the one that starts next; and what time it is."""
+        return await self._database.read(partial(_next_turn, thread_id=thread_id, turn=turn))
 
     async def _turn_after(self, record: Record, turn: int) -> int:
         """The last turn that the run, whose log was read to its end, had."""
         now = await self._record(record.run.run_id)
-        return max(turn, *(one.turn for one in (record, now) if one is not None and one.turn is not None), turn)
+        return max([turn, *(one.turn for one in (record, now) if one is not None and one.turn is not None)])
 
     async def _of_run(self, record: Record, place: Place | None) -> AsyncIterator[Sequence[Frame]]:
         """The run's events after `place`."""
@@ -122,22 +122,16 @@ class EventStreams:
         known = place is not None and place.turn == record.turn
         after = FrameId(record.attempt, place.number) if known and place is not None else START
         async for frames in self._log(record.run.run_id, after):
+            record = await self._claimed(record)
             yield [_gap(record, one, one.id.number) if one.event == GAP else one for one in frames if _is_own(one)]
 
     async def _translated(self, record: Record) -> AsyncIterator[Sequence[Frame]]:
         """The parts in the run's log as events, and the run's end."""
-        run_id = record.run.run_id
         translation = Translation(record.graph_id)
-        attempt = -1
-        async for frames in self._log(run_id, START):
-            events: list[Frame] = []
-            for one in frames:
-                if one.id.attempt > attempt and one.event != GAP:
-                    attempt = one.id.attempt
-                    record = await self._record(run_id) or record
-                events += _events_of(one, translation, record)
-            yield events
-        yield _end(await self._record(run_id), translation, record)
+        async for frames in self._log(record.run.run_id, START):
+            record = await self._claimed(record)
+            yield [event for one in frames for event in _events_of(one, translation, record)]
+        yield _end(await self._record(record.run.run_id), translation, record)
 
     async def _from_row(self, record: Record) -> Sequence[Frame]:
         """What is known of the run's events from its row: that some are gone, its values, its end."""
@@ -152,6 +146,10 @@ class EventStreams:
     def _log(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         frames = self._broker.subscribe(run_id, after)
         return self._row_watch.watched(run_id, frames) if self._row_watch else frames
+
+    async def _claimed(self, record: Record) -> Record:
+        """The run, once its log has begun: with the turn that it has had by then."""
+        return record if record.turn is not None else await self._record(record.run.run_id) or record
 
     async def _record(self, run_id: str) -> Record | None:
         try:
@@ -168,7 +166,7 @@ async def _joined(stream: AsyncIterator[Sequence[bytes]]) -> AsyncIterator[bytes
 
 def _next_turn(connection: Connection, thread_id: str, turn: int) -> Row | None:
     return connection.one(
-        """SELECT * FROM runs WHERE thread_id = :id AND (
+        """SELECT runs.*, now_us() AS now FROM runs WHERE thread_id = :id AND (
             turn > :turn OR (turn IS NULL AND status = 'pending' AND start_at <= now_us())
         ) ORDER BY CASE WHEN turn IS NULL THEN 1 ELSE 0 END, turn, start_at, run_id LIMIT 1""",
         id=thread_id,
@@ -186,19 +184,30 @@ def _is_own(one: Frame) -> bool:
     return one.event == GAP or address(one.event) is not None
 
 
-def _is_wanted(one: Frame, request: EventStreamRequest) -> bool:
+def _is_history(record: Record, now: int) -> bool:
+    """Whether the run ended so long ago that nobody who comes now, and names no number, waits for its end.
+
+    The Python client takes the first end that it is told of a thread for that of the run which it has just started.
+    """
+    return record.run.status in FINAL and now - record.changed_at > HISTORY_SECONDS * 1_000_000 and not _waits(record)
+
+
+def _is_wanted(one: Frame, request: EventStreamRequest, without_root: bool) -> bool:
     found = address(one.event)
-    return found is not None and (found[0] == GAP or request.wants(*found))
+    if found is None or (without_root and found == ("lifecycle", ())):
+        return False
+    return found[0] == GAP or request.wants(*found)
 
 
-def _seq(record: Record, number: int) -> int:
-    return (record.turn or 0) * TURN + number
+def _seq(record: Record, attempt: int, number: int) -> int:
+    """The number of an event of this attempt: a run's attempts have their turns one after the other."""
+    return ((record.turn or 0) + attempt - record.attempt) * TURN + number
 
 
 def _gap(record: Record, one: Frame, number: int) -> Frame:
     """The gap in a log as an event, whose number is the last of those that are gone."""
     event = Event(GAP, (), {"reason": "events before these are no longer kept"})
-    return event_frame(event, _seq(record, number), one.id)
+    return event_frame(event, _seq(record, one.id.attempt, number), one.id)
 
 
 def _events_of(one: Frame, translation: Translation, record: Record) -> list[Frame]:
@@ -206,7 +215,7 @@ def _events_of(one: Frame, translation: Translation, record: Record) -> list[Fra
     if one.event == GAP:
         return [_gap(record, one, (one.id.number + 1) * A_PART)]
     events = translation.of(StreamPart(one.event, msgspec.json.decode(frame_data(one.data))))
-    first = _seq(record, one.id.number * A_PART + 1)
+    first = _seq(record, one.id.attempt, one.id.number * A_PART + 1)
     return [event_frame(event, first + at, one.id) for at, event in enumerate(events[:A_PART])]
 
 
@@ -220,10 +229,14 @@ def _last(record: Record | None, translation: Translation) -> list[Event]:
         return translation.ended("failed", ROLLED_BACK)
     if record.run.status not in FINAL:
         return []
+    thread_status: ThreadStatus = "interrupted" if _waits(record) else "idle"
+    return last_events(translation, Ending(record.run.status, thread_status, error=record.error or b"null"))
+
+
+def _waits(record: Record) -> bool:
+    """Whether the run, which has ended, waits for an answer."""
     values = msgspec.json.decode(record.output or b"null")
-    waits = isinstance(values, dict) and INTERRUPT in values
-    ending = Ending(record.run.status, "interrupted" if waits else "idle", error=record.error or b"null")
-    return last_events(translation, ending)
+    return isinstance(values, dict) and INTERRUPT in values
 
 
 def _numbered(events: Iterable[Event], record: Record) -> list[Frame]:
@@ -231,4 +244,4 @@ def _numbered(events: Iterable[Event], record: Record) -> list[Frame]:
     several = list(events)
     first = LAST + 1 - len(several)
     position = FrameId(record.attempt, LAST)
-    return [event_frame(event, _seq(record, first + at), position) for at, event in enumerate(several)]
+    return [event_frame(event, _seq(record, record.attempt, first + at), position) for at, event in enumerate(several)]

@@ -82,6 +82,8 @@ def bodies(ids: Ids) -> dict[str, Any]:
         "POST /threads/{thread_id}/runs": {**RUN, "if_not_exists": "create"},
         "POST /threads/{thread_id}/runs/stream": {**RUN, "if_not_exists": "create"},
         "POST /threads/{thread_id}/runs/wait": {**RUN, "if_not_exists": "create"},
+        "POST /threads/{thread_id}/commands": command("run.start", **RUN, if_not_exists="create"),
+        "POST /threads/{thread_id}/stream/events": {"channels": ["values"]},
         "POST /threads/{thread_id}/runs/crons": {**CRON, "if_not_exists": "create"},
         **{f"POST /runs{one}": {**RUN, "assistant_id": ids["assistant_id"]} for one in ("", "/stream", "/wait")},
         "POST /runs/batch": [RUN, {**RUN, "assistant_id": ids["assistant_id"]}],
@@ -92,6 +94,10 @@ def bodies(ids: Ids) -> dict[str, Any]:
         "POST /threads/search": {"metadata": {"owner": "anna"}, "limit": 100},
         "POST /threads/count": {"metadata": {"owner": "anna"}},
     }  # fmt: skip
+
+
+def command(method: str, **params: Any) -> dict[str, Any]:
+    return {"id": 1, "method": method, "params": params}
 
 
 SEEN_AS_HIS_OWN = {
@@ -169,6 +175,21 @@ async def test_what_is_not_there_and_what_is_annas_look_the_same_to_bob(api: Api
         for name in annas:
             said = said.replace(gone[name], annas[name])
         assert (hers.status_code, hers.text) == (nobodys.status_code, said), operation
+
+
+async def test_commands_reach_what_is_the_callers_only(api: Api, annas: Ids) -> None:
+    his = f"/threads/{uuid4()}/commands"
+    begun = await api.send("POST", his, command("run.start", **RUN), **BOB)
+    assert (begun.status_code, begun.json()["type"]) == (200, "success")
+    made = await api.send("GET", his.removesuffix("/commands"), **BOB)
+    assert made.json()["metadata"]["owner"] == "bob"
+    assert (await api.send("GET", his.removesuffix("/commands"), **ANNA)).status_code == 404
+    assert (await api.send("POST", his, command("run.start", **RUN), **ANNA)).status_code == 404
+    hers = {**RUN, "assistant_id": annas["assistant_id"]}
+    assert (await api.send("POST", his, command("run.start", **hers), **BOB)).status_code == 404
+    for method in ("input.respond", "agent.getTree", "state.get"):
+        answer = await api.send("POST", f"/threads/{annas['thread_id']}/commands", command(method), **BOB)
+        assert answer.status_code == 404
 
 
 async def test_bob_counts_and_cancels_his_own_only(api: Api, annas: Ids) -> None:

@@ -1,0 +1,141 @@
+"""The WebSocket of event streaming, as the official clients' transport of that name uses it, and what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from langgraph_sdk import get_client
+from langgraph_sdk.client import LangGraphClient
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.clients.server_process import GRAPHS, ServerProcess
+
+KEY = "key-to-run-agents-only"
+READ = "key-to-read-feedback"
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that has keys, and that pages of one origin may call."""
+    environ = {"AGENT_SERVER_API_KEYS": f"{KEY}:run,{READ}:feedback-read"}
+    environ["AGENT_SERVER_CORS_ORIGINS"] = "https://page.example"
+    with ServerProcess(GRAPHS, tmp_path_factory.mktemp("closed"), **environ) as server:
+        yield server
+
+
+def socket(server: ServerProcess, thread_id: str, **headers: str) -> Any:
+    url = server.url.replace("http", "ws", 1)
+    return connect(f"{url}/threads/{thread_id}/stream/events", additional_headers=headers)
+
+
+async def ask(open_socket: ClientConnection, method: str, command_id: int = 1, **params: Any) -> Any:
+    """The answer to a command; events before it are left out."""
+    await open_socket.send(json.dumps({"id": command_id, "method": method, "params": params}))
+    async with asyncio.timeout(20):
+        while "seq" in (answer := json.loads(await open_socket.recv())):
+            pass
+    return answer
+
+
+async def events(open_socket: ClientConnection) -> list[Any]:
+    """The events up to the end of a run."""
+    seen = []
+    async with asyncio.timeout(20):
+        while True:
+            seen.append(json.loads(await open_socket.recv()))
+            if seen[-1].get("params", {}).get("data", {}).get("event") in ("completed", "failed"):
+                return seen
+
+
+async def close_code(open_socket: ClientConnection) -> int | None:
+    try:
+        async with asyncio.timeout(20):
+            while True:
+                await open_socket.recv()
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
+
+
+async def test_commands_and_events_go_over_one_socket(graphs: ServerProcess) -> None:
+    thread_id = str(uuid4())
+    async with socket(graphs, thread_id) as one:
+        begun = await ask(one, "run.start", assistant_id="steps", input={"total": 1})
+        subscribed = await ask(one, "subscription.subscribe", 2, channels=["updates", "lifecycle"])
+        seen = await events(one)
+        ended = await ask(one, "subscription.unsubscribe", 3, subscription_id=subscribed["result"]["subscription_id"])
+        again = await ask(one, "subscription.unsubscribe", 4, subscription_id=subscribed["result"]["subscription_id"])
+        second = await ask(one, "run.start", 5, assistant_id="steps", input={"total": 1})
+    assert (begun["type"], begun["id"], list(begun["result"])) == ("success", 1, ["run_id"])
+    assert [event["method"] for event in seen] == ["lifecycle", "updates", "lifecycle"]
+    assert ended == {"type": "success", "id": 3, "result": {}, "meta": ended["meta"]}
+    assert (again["type"], again["error"]) == ("error", "no_such_subscription")
+    assert second["type"] == "success"
+
+
+async def test_what_is_no_command_is_answered_and_the_socket_stays_open(graphs: ServerProcess) -> None:
+    async with socket(graphs, str(uuid4())) as one:
+        for sent in ("junk", "[]", '{"no": "id"}', '{"id": "a", "method": "x"}', "\\u0000"):
+            await one.send(sent)
+            answer = json.loads(await one.recv())
+            assert (answer["type"], answer["id"], answer["error"]) == ("error", None, "invalid_argument")
+        wrong = await ask(one, "subscription.subscribe", channels=["nope"])
+        unknown = await ask(one, "state.get")
+    assert (wrong["error"], unknown["error"]) == ("invalid_argument", "unknown_command")
+
+
+async def test_subscription_to_an_unknown_thread_closes_with_4404(graphs: ServerProcess) -> None:
+    async with socket(graphs, str(uuid4())) as one:
+        await one.send(json.dumps({"id": 1, "method": "subscription.subscribe", "params": {"channels": ["values"]}}))
+        assert await close_code(one) == 4404
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, 4401),
+        ({"x-api-key": "wrong"}, 4401),
+        ({"x-api-key": READ}, 4403),
+        ({"x-api-key": KEY, "Origin": "https://elsewhere.example"}, 4403),
+    ],
+)
+async def test_who_may_not_come_in_is_told_by_the_close_code(
+    closed: ServerProcess, headers: dict[str, str], code: int
+) -> None:
+    async with socket(closed, str(uuid4()), **headers) as one:
+        assert await close_code(one) == code
+
+
+@pytest.mark.parametrize("origin", [None, "https://page.example", "own"])
+async def test_who_has_the_key_comes_in_from_here_and_from_pages_that_may(
+    closed: ServerProcess, origin: str | None
+) -> None:
+    headers = {"x-api-key": KEY, **({"Origin": closed.url if origin == "own" else origin} if origin else {})}
+    async with socket(closed, str(uuid4()), **headers) as one:
+        assert (await ask(one, "run.start", assistant_id="steps", input={"total": 1}))["type"] == "success"
+
+
+async def test_client_with_its_key_streams_over_a_socket(closed: ServerProcess) -> None:
+    headers = {"x-api-key": KEY}  # which its WebSocket transport takes from the stream's own headers only
+    async with get_client(url=closed.url, api_key=KEY) as client:
+        stream: Any = client.threads.stream(assistant_id="steps", transport="websocket", headers=headers)
+        async with stream as thread:
+            await thread.run.start(input={"total": 2})
+            assert (await thread.output)["done"] == [0, 1]
+
+
+async def test_feedback_urls_of_a_run_started_over_a_socket_lead_here(
+    graphs: ServerProcess, client: LangGraphClient
+) -> None:
+    async with socket(graphs, str(uuid4())) as one:
+        await ask(one, "run.start", assistant_id="steps", input={"total": 1}, feedback_keys=["liked"])
+        await ask(one, "subscription.subscribe", 2, channels=["custom:feedback", "lifecycle"])
+        [feedback] = [event for event in await events(one) if event["method"] == "custom"]
+    url = feedback["params"]["data"]["payload"]["liked"]
+    assert url.startswith(f"{graphs.url}/")
+    assert (await client.http.client.post(url, json={"score": 1})).status_code == 200

@@ -168,7 +168,7 @@ class AgentServerPlugin(InitPlugin):
             ("run_feedback", self._run_feedback),
             ("thread_streams", self._thread_streams),
             ("event_streams", self._event_streams),
-            ("admission", self._admission),
+            ("admission", self.admission),
             ("commands", Commands(self._database, self._runs)),
             ("info_extra", self._info),
             ("vitals", self._vitals),

@@ -29,6 +29,7 @@ AnyRequest = Request[Any, Any, Any]
 Socket = WebSocket[Any, Any, Any]
 CALLER, OWNED = "agent_server_caller", "agent_server_owned"
 _MOST = 1000
+_WITHOUT_BODY = ("GET", "HEAD")
 
 
 class Authorization:
@@ -40,8 +41,7 @@ class Authorization:
 
     async def identify(self, request: AnyRequest | Socket) -> None:
         """Find out who sends the request. Errors: those of `AuthObject.caller`."""
-        has_body = isinstance(request, Request) and request.method not in ("GET", "HEAD")
-        body = await request.body() if has_body else b""
+        body = await request.body() if isinstance(request, Request) and request.method not in _WITHOUT_BODY else b""
         request.scope["state"][CALLER] = await self.caller(request.scope, body)
 
     async def caller(self, scope: Any, body: bytes = b"") -> Caller:

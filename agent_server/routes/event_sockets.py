@@ -19,12 +19,14 @@ from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath
 
+from agent_server.agents import Asker, answer
 from agent_server.broker import SlowSubscriber
 from agent_server.config import Config
 from agent_server.encoding import check_body, encode
 from agent_server.errors import AgentServerError, Forbidden, Invalid, NotFound
 from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest, Meant
 from agent_server.routes.admission import Admission
+from agent_server.routes.authorization import caller_in
 from agent_server.routes.cors import MAY_CROSS
 from agent_server.routes.event_streaming import sender_of
 from agent_server.sse import FAREWELL_SECONDS, SEND_TIMEOUT_SECONDS, frame_data
@@ -63,6 +65,8 @@ async def event_socket(
     try:
         _check_origin(socket, server_config)
         await admission.let_in(socket)
+        caller, rules = caller_in(socket), server_config.http.configurable_headers
+        answer(Asker(caller.user.dict() if caller else None, rules.chosen(socket.scope["headers"])))
         session = _Session(socket, thread_id, admission, commands, event_streams, server_config)
         await session.serve(streams.closing)
     except* WebSocketDisconnect:

@@ -10,6 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 
+from agent_server.agents import asker
 from agent_server.config import Config
 from agent_server.encoding import encode
 from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest
@@ -70,9 +71,8 @@ async def stream_events(
 
 def sender_of(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config, thread_id: str) -> Sender:
     """For whom the request's command is, and where."""
-    return Sender(
-        thread_id, base_url(request, config), caller_in(request), owned(request, "threads"), trace_of(request)
-    )
+    mine, trace = owned(request, "threads"), trace_of(request)
+    return Sender(thread_id, base_url(request, config), caller_in(request), mine, trace, asker().headers)
 
 
 HANDLERS = [thread_command, stream_events]

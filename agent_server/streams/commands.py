@@ -22,7 +22,7 @@ from agent_server.events.schema import (
     Meant,
 )
 from agent_server.runs.runs import Begun, Runs
-from agent_server.schema import EVENT_MODES, EventRunCreate, canonical_id
+from agent_server.schema import EVENT_MODES, EventRunCreate, JsonObject, canonical_id
 
 Params = dict[str, Any]
 T = TypeVar("T")
@@ -54,6 +54,8 @@ class Sender(Struct):
     """What the thread must meet to be theirs."""
     trace: Mapping[str, str] | None = None
     """Metadata that ties the run to the trace of the request."""
+    headers: JsonObject = {}
+    """The headers of the request that graphs may see."""
 
 
 class Commands:
@@ -138,7 +140,7 @@ class Commands:
 
     def _begin(self, connection: Connection, body: EventRunCreate, sender: Sender) -> tuple[Begun, int]:
         begun = self._runs.insert(
-            connection, body, sender.thread_id, sender.base_url, kept(sender.caller), sender.owned
+            connection, body, sender.thread_id, sender.base_url, kept(sender.caller), sender.owned, sender.headers
         )
         run, overtaken = begun
         return begun, _applied(connection, run.thread_id, through_overtaken=bool(overtaken))

@@ -165,12 +165,11 @@ async def _joined(stream: AsyncIterator[Sequence[bytes]]) -> AsyncIterator[bytes
 
 
 def _next_turn(connection: Connection, thread_id: str, turn: int) -> Row | None:
-    return connection.one(
-        """SELECT runs.*, now_us() AS now FROM runs WHERE thread_id = :id AND (
-            turn > :turn OR (turn IS NULL AND status = 'pending' AND start_at <= now_us())
-        ) ORDER BY CASE WHEN turn IS NULL THEN 1 ELSE 0 END, turn, start_at, run_id LIMIT 1""",
-        id=thread_id,
-        turn=turn,
+    had_its_turn = "turn > :turn ORDER BY turn"
+    has_none_yet = "turn IS NULL AND status = 'pending' AND start_at <= now_us() ORDER BY start_at, run_id"
+    select = "SELECT runs.*, now_us() AS now FROM runs WHERE thread_id = :id AND"
+    return connection.one(f"{select} {had_its_turn} LIMIT 1", id=thread_id, turn=turn) or connection.one(
+        f"{select} {has_none_yet} LIMIT 1", id=thread_id
     )
 
 

@@ -20,7 +20,7 @@ CUTS = {
     "behind an event's name": [b"event: updates"],
     "in an event's data": [b'{"step":{"done":[3'],
     "behind an event's data": [b'{"step":{"done":[3]}}}}\r\n'],
-    "between events": [b'{"step":{"done":[3]}}}}\r\nid: 16\r\n\r\n'],
+    "between events": [b'{"step":{"done":[3]}}}}\r\nid: 21\r\n\r\n'],
     "in the feedback event": [b'{"name":"feedback"'],
     "again and again": [b'{"step":{"done":[3', b'{"step":{"done":[9', b'{"name":"feedback"'],
 }

@@ -3,3 +3,5 @@
 ALTER TABLE threads ADD COLUMN turns INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN turn INTEGER;
 ALTER TABLE runs ADD COLUMN last_event INTEGER;
+-- What whoever streams the events of a thread reads every second.
+CREATE INDEX runs_by_turn ON runs (thread_id, turn);

@@ -14,6 +14,7 @@ from langgraph_sdk.client import LangGraphClient
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.clients.conftest import StartServer
 from tests.clients.server_process import GRAPHS, ServerProcess
 
 KEY = "key-to-run-agents-only"
@@ -118,6 +119,15 @@ async def test_who_has_the_key_comes_in_from_here_and_from_pages_that_may(
     headers = {"x-api-key": KEY, **({"Origin": closed.url if origin == "own" else origin} if origin else {})}
     async with socket(closed, str(uuid4()), **headers) as one:
         assert (await ask(one, "run.start", assistant_id="steps", input={"total": 1}))["type"] == "success"
+
+
+async def test_shutdown_closes_sockets_so_that_clients_connect_again(start_server: StartServer) -> None:
+    server = await asyncio.to_thread(start_server)
+    async with socket(server, str(uuid4())) as one:
+        await ask(one, "run.start", assistant_id="sleeping", input={"seconds": 600})
+        await ask(one, "subscription.subscribe", 2, channels=["values"])
+        server.terminate()
+        assert await close_code(one) == 1012
 
 
 async def test_client_with_its_key_streams_over_a_socket(closed: ServerProcess) -> None:

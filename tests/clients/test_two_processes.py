@@ -21,6 +21,7 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.schema import StreamPart
 
+from agent_server.events.event import TURN
 from tests.agent_server.house import until
 from tests.clients.conftest import StartServer
 from tests.clients.server_process import ServerProcess
@@ -83,6 +84,7 @@ async def test_runs_of_one_process_are_streamed_joined_cancelled_and_answered_at
     async with open_pair(own_redis.url) as pair, asyncio.timeout(100):
         run_id, whole = await streamed_where_it_was_asked_for(pair)
         await replayed_at_either(pair, run_id, whole)
+        await events_are_the_same_at_either(pair)
         await answered_at_the_other(pair, whole[-1].data["user_liked"])
         await cancelled_from_the_other(pair)
         await crons_fire_once(pair)
@@ -113,6 +115,34 @@ async def replayed_at_either(pair: Pair, run: tuple[str, str], whole: list[Strea
         assert [part async for part in client.runs.join_stream(*run, last_event_id="-1")] == whole
         assert [part async for part in client.runs.join_stream(*run, last_event_id="1-6")] == whole[7:]
         assert (await client.runs.join(*run))["done"] == list(range(10))
+
+
+async def events_are_the_same_at_either(pair: Pair) -> None:
+    """Two runs by the protocol of version 2: asked for here, carried out there, told at both with the same numbers."""
+    thread_id = str(uuid4())
+    for total in (3, 6):
+        async with pair.at_busy.threads.stream(thread_id, assistant_id="steps") as thread:
+            await thread.run.start(input={"total": total, "pause": 0.05})
+            steps = [event["params"]["data"]["step"]["done"] async for event in thread.subscribe(["updates"])]
+        assert steps == [[number] for number in range(total - 3, total)]
+    here, there = [await events_of(server, thread_id, 0) for server in (pair.busy, pair.idle)]
+    assert here == there
+    for at in (1, 5, 9, 13):
+        assert await events_of(pair.busy, thread_id, here[at - 1]["seq"]) == here[at:]
+
+
+async def events_of(server: ServerProcess, thread_id: str, since: int) -> list[Any]:
+    """The thread's events up to its second run's end."""
+    events: list[Any] = []
+    body = {"channels": ["updates", "values", "lifecycle"], "since": since}
+    url = f"{server.url}/threads/{thread_id}/stream/events"
+    async with httpx.AsyncClient() as http, http.stream("POST", url, json=body) as response:
+        async for line in response.aiter_lines():
+            if line.startswith("data: "):
+                events.append(json.loads(line.removeprefix("data: ")))
+                if events[-1]["params"]["data"].get("event") == "completed" and events[-1]["seq"] > TURN:
+                    break
+    return events
 
 
 async def answered_at_the_other(pair: Pair, url: str) -> None:

@@ -23,7 +23,7 @@ from agent_server.agents.graph_config import assistant_config, now, reader_confi
 from agent_server.agents.graph_context import context_of
 from agent_server.agents.graph_schemas import drawn, schemas
 from agent_server.agents.graph_states import Graph, state_at, states, thread_config, updated
-from agent_server.agents.langgraph_events import event_chunks, slim
+from agent_server.agents.langgraph_events import INTERRUPT, Chunk, event_chunks, slim
 from agent_server.agents.protocol import AgentRun, HistoryQuery, Outcome
 from agent_server.agents.runtime import Runtime, runtime_of
 from agent_server.agents.thread_state import interrupt_dict
@@ -31,10 +31,6 @@ from agent_server.errors import Invalid
 from agent_server.schema import JsonObject, StateUpdate, StreamPart
 
 GraphFactory: TypeAlias = Callable[[RunnableConfig, Runtime], AbstractAsyncContextManager[Graph]]
-Chunk: TypeAlias = tuple[tuple[str, ...], str, Any]
-"""What a graph streams: the namespace of the subgraph it comes from (empty: the graph itself), its mode, its data."""
-
-INTERRUPT = "__interrupt__"
 
 
 class LangGraphAgent:

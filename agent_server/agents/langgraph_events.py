@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
 from langchain_core._api import LangChainBetaWarning
 from langchain_core.language_models._compat_bridge import message_to_events
@@ -20,7 +20,8 @@ from langgraph.stream.run_stream import AsyncGraphRunStream
 INTERRUPT = "__interrupt__"
 _TASKS = "agent_server_tasks"
 
-Chunk = tuple[tuple[str, ...], str, Any]
+Chunk: TypeAlias = tuple[tuple[str, ...], str, Any]
+"""What a graph streams: the namespace of the subgraph it comes from (empty: the graph itself), its mode, its data."""
 
 
 class _AllOfIt(StreamTransformer):
@@ -70,7 +71,8 @@ def _chunks_of(method: str, params: Mapping[str, Any]) -> list[Chunk]:
         return [(namespace, method, one) for one in _messages(*data)]
     if method == "values":
         waits = params.get("interrupts")
-        return [(namespace, method, {**data, INTERRUPT: waits} if waits and isinstance(data, dict) else data)]
+        values = data if isinstance(data, dict) or not waits else {}
+        return [(namespace, method, {**values, INTERRUPT: waits} if waits else values)]
     return [(namespace, method, data)]
 
 

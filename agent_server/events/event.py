@@ -48,8 +48,8 @@ def event_frame(event: Event, seq: int, position: FrameId) -> Frame:
     """The event's frame, with all that a client gets of it: encoded once, however many read it."""
     params = {"namespace": event.namespace, "timestamp": int(time.time() * 1000), "data": event.data}
     shown = {"type": "event", "event_id": str(seq), "seq": seq, "method": event.method, "params": params}
-    name = "|".join([_IN_LOG + channel_of(event), *event.namespace])
-    return Frame(position, name, frame(StreamPart(event.method, shown), str(seq)))
+    name = "|".join([str(len(event.namespace)), *event.namespace, channel_of(event)])
+    return Frame(position, _IN_LOG + name, frame(StreamPart(event.method, shown), str(seq)))
 
 
 @lru_cache(maxsize=4096)
@@ -57,7 +57,8 @@ def address(name: str) -> tuple[str, tuple[str, ...]] | None:
     """The channel and the namespace of a frame of that name in a log; nothing where it is no event of the protocol."""
     if not name.startswith(_IN_LOG):
         return None
-    channel, *namespace = name.removeprefix(_IN_LOG).split("|")
+    depth, _, path = name.removeprefix(_IN_LOG).partition("|")
+    *namespace, channel = path.split("|", int(depth))  # a channel's name may have any character in it
     return channel, tuple(namespace)
 
 

@@ -24,6 +24,7 @@ from agent_server.broker import SlowSubscriber
 from agent_server.config import Config
 from agent_server.encoding import check_body, encode
 from agent_server.errors import AgentServerError, Forbidden, Invalid, NotFound
+from agent_server.events.event import seq_of
 from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest, Meant
 from agent_server.routes.admission import Admission
 from agent_server.routes.authorization import caller_in
@@ -64,9 +65,6 @@ async def event_socket(
     await socket.accept()
     try:
         _check_origin(socket, server_config)
-        await admission.let_in(socket)
-        caller, rules = caller_in(socket), server_config.http.configurable_headers
-        answer(Asker(caller.user.dict() if caller else None, rules.chosen(socket.scope["headers"])))
         session = _Session(socket, thread_id, admission, commands, event_streams, server_config)
         await session.serve(streams.closing)
     except* WebSocketDisconnect:
@@ -99,12 +97,19 @@ class _Session:
         self._last_seq = 0
 
     async def serve(self, closing: anyio.Event) -> None:
-        """Answer until the client leaves. Raises `_Stopped` where it is to be sent away."""
+        """Answer until the client leaves. Raises `_Stopped`, or what `let_in` raises, where it is to be sent away."""
+        await self._let_in()
         async with anyio.create_task_group() as group:
             group.start_soon(self._stop_on, closing)
             while True:
                 text = await self._socket.receive_data("text")
+                await self._let_in()  # again with everything that it wants: a key may have been revoked meanwhile
                 await self._send(encode(await self._answer(text, group)))
+
+    async def _let_in(self) -> None:
+        await self._admission.let_in(self._socket)
+        caller, rules = caller_in(self._socket), self._config.http.configurable_headers
+        answer(Asker(caller.user.dict() if caller else None, rules.chosen(self._socket.scope["headers"])))
 
     async def _stop_on(self, closing: anyio.Event) -> None:
         await closing.wait()
@@ -162,15 +167,19 @@ class _Session:
         with scope:
             try:
                 async for frames in events:
-                    for frame in frames:
-                        await self._send(frame_data(frame))
+                    for one in frames:
+                        await self._send(frame_data(one.data))
+                        self._last_seq = max(self._last_seq, seq_of(one))
             except SlowSubscriber:
                 raise _Stopped(TRY_AGAIN, "the client does not keep up") from None
             raise _Stopped(4404, "the thread is gone")
 
     async def _send(self, message: bytes) -> None:
         with anyio.move_on_after(SEND_TIMEOUT_SECONDS) as waiting:
-            await self._socket.send_data(message.decode())
+            try:
+                await self._socket.send_data(message.decode())
+            except (OSError, RuntimeError):  # what ASGI servers raise once the client has left
+                raise WebSocketDisconnect(detail="the client has left") from None
         if waiting.cancelled_caught:
             raise _Stopped(TRY_AGAIN, "the client does not read")
 

@@ -62,7 +62,7 @@ class EventStreams:
         self._broker = broker
         self._row_watch = row_watch
 
-    async def follow(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[Sequence[bytes]]:
+    async def follow(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[Sequence[Frame]]:
         """The frames of the events that `request` wants: after its `since`, or all that are kept; without end.
 
         Where events after `since` are no longer kept, an event `gap` says so, whatever was asked for.
@@ -76,7 +76,7 @@ class EventStreams:
         """As `follow`, for a response: as much as is ready in one chunk."""
         return _joined(await self.follow(thread_id, request))
 
-    async def _follow(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[Sequence[bytes]]:
+    async def _follow(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[Sequence[Frame]]:
         place = None if request.since is None else Place(*divmod(request.since, TURN))
         turn = -1 if place is None else place.turn - 1
         async with self._broker.listen(thread_doorbell(thread_id)) as bell:
@@ -87,7 +87,7 @@ class EventStreams:
                 record = record_of(row)
                 without_root = place is None and _is_history(record, row["now"])
                 async for frames in self._of_run(record, place):
-                    if wanted := [one.data for one in frames if _is_wanted(one, request, without_root)]:
+                    if wanted := [one for one in frames if _is_wanted(one, request, without_root)]:
                         yield wanted
                 turn = await self._turn_after(record, turn)
 
@@ -158,9 +158,9 @@ class EventStreams:
             return None
 
 
-async def _joined(stream: AsyncIterator[Sequence[bytes]]) -> AsyncIterator[bytes]:
+async def _joined(stream: AsyncIterator[Sequence[Frame]]) -> AsyncIterator[bytes]:
     async for frames in stream:
-        for chunk in chunks(frames):
+        for chunk in chunks(one.data for one in frames):
             yield chunk
 
 

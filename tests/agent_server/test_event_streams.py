@@ -71,7 +71,7 @@ class Told:
         async with aclosing(cast(AsyncGenerator[Any, None], stream)):
             with anyio.fail_after(20):
                 async for frames in stream:
-                    events += [msgspec.json.decode(frame_data(one)) for one in frames]
+                    events += [msgspec.json.decode(frame_data(one.data)) for one in frames]
                     if sum(is_end(event) for event in events) >= ends:
                         break
         return events
@@ -82,7 +82,7 @@ class Told:
         stream = await self.streams.follow(thread_id, msgspec.convert({"channels": ALL, **request}, EventStreamRequest))
         with anyio.move_on_after(0.5):
             async for frames in stream:
-                events += [msgspec.json.decode(frame_data(one)) for one in frames]
+                events += [msgspec.json.decode(frame_data(one.data)) for one in frames]
         return events
 
 
@@ -206,6 +206,19 @@ def test_subscription_wants_what_the_clients_take(
     assert msgspec.convert(asked, EventStreamRequest).wants(channel, namespace) == wanted
 
 
+@pytest.mark.parametrize("name", ["progress", "a|b", "|", "é\n"])
+async def test_named_custom_events_have_a_channel_of_their_own(told: Open, name: str) -> None:
+    async def naming(_: Any) -> AsyncGenerator[dict[str, Any], None]:
+        yield {"name": name, "payload": 1}
+        yield {"name": "other", "payload": 2}
+
+    async with told(naming) as here:
+        thread_id = await here.house.thread()
+        await here.run(thread_id, 0)
+        events = await here.events(thread_id, channels=[f"custom:{name}", "lifecycle"], namespaces=[[]], depth=0)
+    assert data_of(events, "custom") == [{"name": name, "payload": 1}]
+
+
 async def gone(house: House, run_id: str) -> bool:
     return not await house.broker.holds(run_id)
 
@@ -260,7 +273,7 @@ async def test_reader_who_falls_behind_is_cut(told: Open) -> None:
 
         async def dawdle() -> None:
             async for frames in await here.streams.follow(thread_id, EventStreamRequest(["custom"])):
-                seen.extend(msgspec.json.decode(frame_data(one)) for one in frames)
+                seen.extend(msgspec.json.decode(frame_data(one.data)) for one in frames)
                 await here.house.streams.until_end(await here.house.runs.get(run_id))
 
         with pytest.raises(SlowSubscriber):
@@ -319,7 +332,7 @@ async def test_who_hears_of_an_interrupt_may_answer_it(told: Open) -> None:
         async def answer() -> None:
             stream = await here.streams.follow(thread_id, EventStreamRequest(["input"]))
             frames = await anext(stream)
-            event = msgspec.json.decode(frame_data(frames[0]))
+            event = msgspec.json.decode(frame_data(frames[0].data))
             asked = event["params"]["data"]["interrupt_id"]
             given = {"namespace": event["params"]["namespace"], "interrupt_id": asked, "response": 3}
             answers.extend([await here.command(thread_id, "input.respond", **given) for _ in range(2)])

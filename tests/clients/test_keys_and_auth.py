@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import workflowai
@@ -13,6 +14,8 @@ from langgraph_sdk import get_client
 from langgraph_sdk.errors import AuthenticationError, NotFoundError, PermissionDeniedError
 from langsmith import Client
 from langsmith.utils import LangSmithAuthError, LangSmithError
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.clients.node import node
 from tests.clients.server_process import GRAPHS, ServerProcess
@@ -121,3 +124,25 @@ async def test_feedback_is_closed_without_a_key_where_there_are_rules(ruled: Ser
     with pytest.raises(LangSmithAuthError):
         list(client.list_feedback(run_ids=[parts[0].data["run_id"]]))
     client.close()
+
+
+async def test_socket_of_event_streaming_reaches_what_is_the_callers_only(ruled: ServerProcess) -> None:
+    anna, bob = {"Authorization": "Bearer token-anna"}, {"Authorization": "Bearer token-bob"}
+    thread_id = str(uuid4())
+    url = f"{ruled.url.replace('http', 'ws', 1)}/threads/{thread_id}/stream/events"
+
+    async def asked(headers: dict[str, str], method: str, **params: Any) -> Any:
+        """The answer, or the code that the socket is closed with."""
+        async with connect(url, additional_headers=headers) as one:
+            try:
+                await one.send(json.dumps({"id": 1, "method": method, "params": params}))
+                return json.loads(await one.recv())
+            except ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd else None
+
+    run = {"assistant_id": "steps", "input": {"total": 1}}
+    assert await asked({}, "run.start", **run) == 4401
+    assert (await asked(anna, "run.start", **run))["type"] == "success"
+    assert (await asked(anna, "subscription.subscribe", channels=["values"]))["type"] == "success"
+    assert await asked(bob, "subscription.subscribe", channels=["values"]) == 4404
+    assert "not found" in (await asked(bob, "run.start", **run))["message"]

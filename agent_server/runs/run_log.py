@@ -65,6 +65,8 @@ class RunLog:
         return event_frame(event, self._turn * TURN + position.number, position)
 
     async def _write(self, frames: list[Frame]) -> None:
+        if not frames:
+            return
         await self._broker.publish(self._run.run_id, frames)
         if any(len(one.data) > LARGE_FRAME_BYTES for one in frames):
             await anyio.lowlevel.checkpoint()  # an agent need not wait between its events, but who reads them must

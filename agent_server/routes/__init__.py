@@ -25,8 +25,8 @@ from agent_server.routes.threads import HANDLERS as THREADS
 _GROUPS: dict[RouteGroup, list[ControllerRouterHandler]] = {
     "meta": [handler for handler in SYSTEM if handler is not ok],
     "assistants": [*ASSISTANTS],
-    "threads": [*THREADS, *THREAD_STATES, *THREAD_STREAMS, *EVENT_STREAMING, *EVENT_SOCKETS],
-    "runs": [*RUNS, *STATELESS_RUNS, *RUN_BATCHES, *RUN_FEEDBACK, *CRONS],
+    "threads": [*THREADS, *THREAD_STATES, *THREAD_STREAMS],
+    "runs": [*RUNS, *STATELESS_RUNS, *RUN_BATCHES, *RUN_FEEDBACK, *EVENT_STREAMING, *EVENT_SOCKETS, *CRONS],
     "store": [*STORE],
 }
 

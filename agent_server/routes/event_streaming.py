@@ -65,8 +65,8 @@ async def stream_events(
     Each has a number, `seq`, which grows over all runs of the thread: the last one received is the next `since`. Where
     events are no longer kept, one named `gap` says so. A run's feedback URLs come on `custom:feedback`.
 
-    Without `since`, of runs that ended more than five seconds ago the beginning and the end are not told on `lifecycle`:
-    clients would take them for those of a run that they have just started.
+    Without `since`, of runs that ended more than five seconds ago the beginning and the end are not told on
+    `lifecycle`: clients would take them for those of a run that they have just started.
     """
     frames = await event_streams.chunks(thread_id, data)
     return cut_where_slow(stream_response(frames, {}, streams.closing), thread_id)

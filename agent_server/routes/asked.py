@@ -159,6 +159,17 @@ def write_back(question: Question, value: Body, body: Body) -> None:
     if question.action in _STAMPED and value.get("metadata"):
         body["metadata"] = value["metadata"]
     if question.action == "create_run":
-        body |= {name: given for name, given in (value.get("kwargs") or {}).items() if given is not None}
-        if isinstance(config := body.get("config"), dict) and not config.get("configurable"):
-            config.pop("configurable", None)
+        _write_back_run(value.get("kwargs") or {}, body)
+
+
+def _write_back_run(kwargs: Body, body: Body) -> None:
+    said = body.get("config")
+    said_both = body.get("context") and isinstance(said, dict) and said.get("configurable")
+    body |= {name: given for name, given in kwargs.items() if given is not None}
+    if not isinstance(config := body.get("config"), dict):
+        return
+    configurable = config.get("configurable")
+    if configurable and isinstance(body.get("context"), dict) and not said_both:  # a run takes one of both
+        body["context"] = {**body["context"], **config.pop("configurable")}
+    elif not configurable:
+        config.pop("configurable", None)

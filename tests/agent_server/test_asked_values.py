@@ -95,6 +95,10 @@ async def test_handlers_know_the_ids_of_what_is_made_and_add_to_a_runs_config(sq
         assistant = await api.post("/assistants", {"graph_id": "showing"})
         run = {"assistant_id": "showing", "input": {"x": 1}}
         configurable = (await api.post(f"/threads/{thread['thread_id']}/runs/wait", run))["log"][0]
+        beside = (await api.post("/runs/wait", {**run, "context": {"who": "Ada"}}))["log"]
+        both = {**run, "context": {"who": "Ada"}, "config": {"configurable": {"a": 1}}}
+        assert (await api.refusal("POST", "/runs/wait", both))[0] == 400
     assert thread["metadata"]["seen"] == thread["thread_id"]
     assert assistant["metadata"]["seen"] == assistant["assistant_id"]
-    assert configurable["plan"] == "gold"
+    assert configurable["plan"] == beside[0]["plan"] == "gold"
+    assert beside[3] == {"who": "Ada"}

@@ -121,6 +121,7 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
         "/api/v1/feedback",
         "/api/v1/feedback/{feedback_id}",
         "/api/v1/feedback/{feedback_id}/conversation",
+        "/api/v1/feedback/{feedback_id}/history",
         "/api/v1/feedback/{feedback_id}/review",
         "/api/v1/feedback/assistants",
         "/api/v1/feedback-configs",
@@ -149,6 +150,7 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
     assert set(submit["requestBody"]["content"]) == {
         "application/json",
         "application/x-www-form-urlencoded",
+        "multipart/form-data",
         "text/plain",
     }
     score = document["components"]["schemas"]["Feedback"]["properties"]["score"]

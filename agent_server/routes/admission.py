@@ -8,6 +8,7 @@ from litestar import Request, WebSocket
 from litestar.connection import ASGIConnection
 
 from agent_server.access.door import Door
+from agent_server.errors import TooMany, Unauthorized
 from agent_server.routes.authorization import Authorization, params_of
 
 OPEN = {"access": "open"}
@@ -28,10 +29,16 @@ class Admission:
         access = request.route_handler.opt.get("access")
         if access == "open" or request.scope.get("method") == "OPTIONS":
             return
-        if self.rules is not None:
-            await self.rules.identify(request)
-        else:
+        if self.rules is None:
             await self._door.check(request, "run" if access is None else None)
+        elif access is None or not await self._shows_a_key(request):  # what watches a server is nobody's user
+            await self.rules.identify(request)
+
+    async def _shows_a_key(self, request: Any) -> bool:
+        try:
+            return bool(await self._door.check(request, None))
+        except (Unauthorized, TooMany):
+            return False
 
     async def let_in_elsewhere(self, scope: Any) -> None:
         """As `let_in`, for a route that is not ours, of an application beside ours.

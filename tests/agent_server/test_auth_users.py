@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from agent_server import routes
+from agent_server.api_key import given_keys
 from agent_server.config.auth import AuthSettings
 from agent_server.database import open_database
 from agent_server.routes.asked import ASKED
@@ -321,3 +322,13 @@ async def test_document_says_what_the_application_says_of_its_auth(sqlite_url: s
     assert document["components"]["securitySchemes"] == said["securitySchemes"]
     assert document["security"] == said["security"]
     assert "RunCreate" in document["components"]["schemas"]
+
+
+async def test_metrics_are_for_users_and_for_who_has_an_api_key(sqlite_url: str, tmp_path: Path) -> None:
+    key = "a-key-that-is-long-enough"
+    settings = {"auth": AuthSettings(RULES), "api_keys": given_keys(f"{key}:feedback-read")}
+    async with serving(sqlite_url, tmp_path, **settings) as api:
+        asked = [await api.send("GET", "/metrics", **sent) for sent in ({"x-api-key": key}, ANNA, {})]
+        elsewhere = await api.send("POST", "/threads/count", {}, **{"x-api-key": key})
+    assert [one.status_code for one in asked] == [200, 200, 401]
+    assert elsewhere.status_code == 401

@@ -159,13 +159,16 @@ async def _first_theirs(theirs: Any, ours: Any, scope: Any, receive: Any, send: 
     """Their answer, or ours where they have no route; theirs that there is none, where we have none either."""
     read: list[Message] = []
     held: list[Any] = []
+    is_socket, is_open = scope["type"] == "websocket", False
 
     async def reading() -> Message:
         read.append(await receive())
         return read[-1]
 
     async def holding(message: Any) -> None:
-        if held or (message["type"] == "http.response.start" and message["status"] in NO_ROUTE):
+        nonlocal is_open
+        is_open = is_open or message["type"] == "websocket.accept"
+        if held or _says_no(message, is_open):
             held.append(message)
         else:
             await send(message)
@@ -173,9 +176,28 @@ async def _first_theirs(theirs: Any, ours: Any, scope: Any, receive: Any, send: 
     async def again() -> Message:
         return read.pop(0) if read else await receive()
 
-    await _answered(theirs, _copied(scope), reading, holding)
+    try:
+        await (
+            theirs(_copied(scope), reading, holding)
+            if is_socket
+            else _answered(theirs, _copied(scope), reading, holding)
+        )
+    except Exception:
+        if not is_socket or is_open:
+            raise
+        held.append(_CLOSED)  # an app that knows of no sockets falls over them
     if held:
         await _then_ours(ours, _copied(scope), again, send, held)
+
+
+_CLOSED = {"type": "websocket.close", "code": 1000}
+
+
+def _says_no(message: Any, is_open: bool) -> bool:
+    """Whether the app has no such route: it answers so, or closes a WebSocket that it has not opened."""
+    if message["type"] == "http.response.start":
+        return message["status"] in NO_ROUTE
+    return not is_open and message["type"].startswith(("websocket.close", "websocket.http.response"))
 
 
 async def _then_ours(ours: Any, scope: Any, receive: Any, send: Any, theirs: list[Any]) -> None:
@@ -183,7 +205,7 @@ async def _then_ours(ours: Any, scope: Any, receive: Any, send: Any, theirs: lis
 
     async def choosing(message: Any) -> None:
         nonlocal is_nowhere
-        if message["type"] == "http.response.start" and message["status"] == 404:
+        if message["type"] == "websocket.close" or message.get("status") == 404:
             is_nowhere = "route_handler" not in scope  # Litestar notes there which handler it found
         if not is_nowhere:
             await send(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from agent_server.refusal import refuse
@@ -19,6 +20,8 @@ def below(prefix: str, app: ASGIApp, healthy: ASGIApp) -> ASGIApp:
             await app(scope, receive, send)
         elif path in WITHOUT:
             await healthy(scope, receive, send)
+        elif scope["type"] == ScopeType.WEBSOCKET:
+            await send({"type": "websocket.close", "code": 4404, "reason": "Not Found"})
         else:
             await refuse(send, 404, f"Not Found. All paths of this server begin with {prefix}")
 

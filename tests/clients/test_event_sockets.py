@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.clients.conftest import StartServer
 from tests.clients.server_process import GRAPHS, ServerProcess
@@ -119,6 +120,30 @@ async def test_who_has_the_key_comes_in_from_here_and_from_pages_that_may(
     headers = {"x-api-key": KEY, **({"Origin": closed.url if origin == "own" else origin} if origin else {})}
     async with socket(closed, str(uuid4()), **headers) as one:
         assert (await ask(one, "run.start", assistant_id="steps", input={"total": 1}))["type"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("http", "prefix"),
+    [
+        *(({"app": f"tests.agent_server.web_apps:{app}"}, "") for app in ("starlette", "litestar", "plain")),
+        ({"mount_prefix": "/agents"}, "/agents"),
+    ],
+    ids=["starlette", "litestar", "plain", "below a prefix"],
+)
+async def test_socket_opens_behind_an_app_of_the_users_and_below_a_prefix(
+    tmp_path: Path, servers: list[ServerProcess], http: dict[str, str], prefix: str
+) -> None:
+    config = tmp_path / "langgraph.json"
+    config.write_text(json.dumps({"graphs": {"steps": f"{GRAPHS.parent}/graphs.py:steps"}, "http": http}))
+    server = ServerProcess(config, tmp_path)
+    servers.append(server)
+    await asyncio.to_thread(server.start)
+    server.url += prefix
+    async with socket(server, str(uuid4())) as one:
+        assert (await ask(one, "run.start", assistant_id="steps", input={"total": 1}))["type"] == "success"
+    with pytest.raises(InvalidStatus):
+        async with connect(f"ws://127.0.0.1:{server.port}/nowhere"):
+            pass
 
 
 async def test_shutdown_closes_sockets_so_that_clients_connect_again(start_server: StartServer) -> None:

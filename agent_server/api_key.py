@@ -8,16 +8,20 @@ environment, must be long for the same reason.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, get_args
 
 from msgspec import Struct
 
-Scope = Literal["run", "feedback-read", "feedback-write", "admin"]
+Scope = Literal["run", "feedback-read", "feedback-mint", "feedback-write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-USUAL: frozenset[Scope] = frozenset(SCOPES) - {"admin"}
+USUAL: frozenset[Scope] = frozenset({"run", "feedback-read", "feedback-write"})
 """What a key may do of which nobody says so: everything but erasing feedback and what else is the administrator's."""
+INCLUDED: Mapping[Scope, Scope] = {"feedback-mint": "feedback-write"}
+"""What a key may do that has a wider scope."""
+PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 PREFIX = "as_"
 SHORTEST = 16
 HASHED = "sha256:"
@@ -28,6 +32,8 @@ class GivenKey(Struct, frozen=True):
 
     hash: str
     scopes: frozenset[Scope]
+    project: str | None = None
+    """Whose feedback it is for, alone."""
 
 
 def new_key() -> str:
@@ -42,7 +48,7 @@ def hash_of(key: str) -> str:
 
 def allows(scopes: Collection[Scope], scope: Scope) -> bool:
     """Whether a key with these scopes may do what needs `scope`; `admin` may do all."""
-    return scope in scopes or "admin" in scopes
+    return scope in scopes or INCLUDED.get(scope) in scopes or "admin" in scopes
 
 
 def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
@@ -54,8 +60,15 @@ def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
         raise ValueError(f"has an unknown scope; the scopes are {', '.join(SCOPES)}") from None
 
 
+def project_of(name: str) -> str:
+    """`name`, if a project of feedback may have it. `ValueError`, which says nothing of what was given, otherwise."""
+    if not PROJECT.fullmatch(name):
+        raise ValueError("has no project's name: 1 to 63 lower-case letters, digits and hyphens between them")
+    return name
+
+
 def given_keys(text: str) -> tuple[GivenKey, ...]:
-    """The keys in `key,key:scope+scope,sha256:<hash>:scope`. `ValueError`, which quotes nothing of it."""
+    """The keys in `key,key:scope+scope,sha256:<hash>:scope@project`. `ValueError`, which quotes nothing of it."""
     keys = []
     for number, entry in enumerate((one for one in text.split(",") if one.strip()), 1):
         try:
@@ -67,12 +80,14 @@ def given_keys(text: str) -> tuple[GivenKey, ...]:
 
 def _given_key(entry: str) -> GivenKey:
     hashed = entry.startswith(HASHED)
-    key, colon, names = entry.removeprefix(HASHED).partition(":")
-    scopes = scopes_of(names.split("+")) if colon else USUAL
+    key, _, may = entry.removeprefix(HASHED).partition(":")
+    names, at, named = may.partition("@")
+    scopes = scopes_of(names.split("+")) if names else USUAL
+    project = project_of(named) if at else None
     if not hashed:
         if len(key) < SHORTEST:
             raise ValueError(f"is shorter than {SHORTEST} characters; `agent-server keys create` makes a good one")
-        return GivenKey(hash_of(key), scopes)
+        return GivenKey(hash_of(key), scopes, project)
     if len(key) != 64 or set(key) - set("0123456789abcdef"):
         raise ValueError("is no SHA-256 in 64 lower-case hexadecimal digits")
-    return GivenKey(key, scopes)
+    return GivenKey(key, scopes, project)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -24,23 +24,24 @@ from feedback import (
     FeedbackPlugin,
     Limits,
     Links,
-    RateLimit,
     RunFacts,
     RunLookup,
     RunsLookup,
     Webhook,
     alert_rules,
 )
-from feedback.api_keys import Checker, Connection, Scope
+from feedback.api_keys import Connection, Entry, Keys, Scope
 from feedback.errors import Forbidden, TooMany, Unauthorized
+from feedback.throttle import rate_of
 
 
 def build(config: Config) -> Litestar:
     """The agent server with the feedback module beside it."""
 
-    async def check(connection: Connection, scope: Scope) -> bool:
+    async def check(connection: Connection, scope: Scope) -> Entry:
         try:
-            return await server.door.check(connection, scope)
+            key = await server.door.check(connection, scope)
+            return Entry(key is not None, key.project if key else None)
         except agent_server.errors.Unauthorized as error:  # in feedback's words, which each of its dialects can tell
             raise Unauthorized(str(error)) from None
         except agent_server.errors.Forbidden as error:
@@ -58,7 +59,7 @@ def build(config: Config) -> Litestar:
     return built
 
 
-def feedback_of(config: Config, api_keys: Checker | Collection[str] = ()) -> FeedbackPlugin:
+def feedback_of(config: Config, api_keys: Keys = ()) -> FeedbackPlugin:
     """The feedback module, set up as the configuration says."""
     return FeedbackPlugin(
         open_database(config.database_url or f"sqlite:///{config.data_dir / 'feedback.db'}"),
@@ -80,17 +81,11 @@ def feedback_of(config: Config, api_keys: Checker | Collection[str] = ()) -> Fee
 def limits(config: Config) -> Limits:
     """How often anybody may answer and mint."""
     return Limits(
-        token=rate(config.feedback_token_limit),
-        address=rate(config.feedback_address_limit),
+        token=rate_of(config.feedback_token_limit),
+        address=rate_of(config.feedback_address_limit),
         proxies=config.feedback_proxies,
-        minting=rate(config.feedback_mint_limit),
+        minting=rate_of(config.feedback_mint_limit),
     )
-
-
-def rate(text: str) -> RateLimit | None:
-    """What `300/60` says; nothing for `off`."""
-    requests, _, seconds = text.partition("/")
-    return None if text == "off" else RateLimit(int(requests), float(seconds))
 
 
 def rules(config: Config) -> list[AlertRule]:
@@ -143,6 +138,7 @@ def _facts(record: Record) -> RunFacts:
         output=msgspec.json.decode(record.output) if record.output else None,
         trace_parent=_trace_parent(record),
         assistant_name=record.graph_id,
+        **({"project": record.project} if record.project else {}),
     )
 
 

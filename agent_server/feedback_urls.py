@@ -1,4 +1,4 @@
-"""All that the agent server knows of feedback: two methods, which the composition root gives it."""
+"""All that the agent server knows of feedback: two methods, which the composition root gives it, and some more."""
 
 from __future__ import annotations
 
@@ -32,12 +32,26 @@ class FeedbackTokens(Protocol):
         """An opaque token with which somebody who was shown the run may say how it went."""
 
 
-def feedback_token(feedback: FeedbackUrls | None, run_id: str) -> str | None:
+@runtime_checkable
+class FeedbackProjects(Protocol):
+    """What an implementation may offer that keeps the feedback of several teams or products apart."""
+
+    def of_project(self, project: str) -> FeedbackUrls:
+        """The same for runs whose feedback is of the project with this name."""
+
+
+def feedback_of_project(feedback: FeedbackUrls | None, project: str | None) -> FeedbackUrls | None:
+    """The feedback of runs that are made for the project, if they are for one."""
+    return feedback.of_project(project) if project is not None and isinstance(feedback, FeedbackProjects) else feedback
+
+
+def feedback_token(feedback: FeedbackUrls | None, run_id: str, project: str | None) -> str | None:
     """The run's token, where there are such and it can be made: feedback in trouble costs nobody the run."""
-    if not isinstance(feedback, FeedbackTokens):
+    of_run = feedback_of_project(feedback, project)
+    if not isinstance(of_run, FeedbackTokens):
         return None
     try:
-        return feedback.token_for_run(run_id)
+        return of_run.token_for_run(run_id)
     except Exception as error:
         log.warning("feedback_token_not_made", run_id=run_id, error=type(error).__name__)
         return None

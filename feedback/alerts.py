@@ -1,6 +1,6 @@
 """Alerts: told when answers are shown to be bad, not when a mean of a few of them happens to be low.
 
-A rule looks at one key's answers of the last hours, of each assistant apart:
+A rule looks at one key's answers of the last hours, of each assistant (and each project) apart:
 
     thumbs below 0.7 in 24h of 20    the share of positive answers is below 70 %, even at the upper end of its interval
     thumbs worse in 7d of 20         the newest version's share is below that of the version before it, in all of the
@@ -20,18 +20,19 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from feedback.database import Connection, Database
 from feedback.intervals import Interval, newcombe
 from feedback.limits import MAX_KEY, from_micros
 from feedback.outbox import put_alert
+from feedback.project_database import DEFAULT
 from feedback.reading import FeedbackQuery
 from feedback.stats import ENOUGH, MAX_GROUPS, Dimension, Statistic, Statistics
 
@@ -99,6 +100,7 @@ class Finding(Struct, kw_only=True):
     version: int | None = None
     baseline: int | None = None
     difference: float | None = None
+    project: str = DEFAULT
 
 
 class Alert(Struct):
@@ -125,10 +127,14 @@ def _rule(text: str) -> AlertRule:
     return AlertRule(given["key"], below, hours, int(given["enough"] or ENOUGH))
 
 
+StatisticsByProject = Callable[[], Awaitable[Mapping[str, Statistics]]]
+"""The statistics of every project that there is, by its name."""
+
+
 class Alerts:
     """Looks at the answers of one feedback database by rules, of which every process is given the same."""
 
-    def __init__(self, database: Database, statistics: Statistics, rules: Sequence[AlertRule] = ()) -> None:
+    def __init__(self, database: Database, statistics: StatisticsByProject, rules: Sequence[AlertRule] = ()) -> None:
         self._database = database
         self._statistics = statistics
         self.rules = list(dict.fromkeys(rules))
@@ -148,13 +154,11 @@ class Alerts:
 
     async def findings(self, rule: AlertRule) -> dict[str, Finding]:
         """What the rule finds now, of every assistant with answers, by the names of the alerts that it may mean."""
-        since = (datetime.now(UTC) - timedelta(hours=rule.hours)).isoformat()
-        by: Sequence[Dimension] = ("assistant",) if rule.below is not None else ("assistant", "version")
-        query = FeedbackQuery(key=[rule.key], since=since, has_score=True)
-        groups = await self._statistics.groups(query, by, rule.enough, MAX_GROUPS)
-        ordered = sorted(groups, key=lambda one: (one.assistant_id or "", one.assistant_version or 0))
-        found = [_finding(rule, list(of)) for _, of in groupby(ordered, key=lambda one: one.assistant_id)]
-        return {_name(rule, finding): finding for finding in found}
+        found: dict[str, Finding] = {}
+        for project, statistics in (await self._statistics()).items():
+            for finding in await _findings(rule, project, statistics):
+                found[_name(rule, finding)] = finding
+        return found
 
     async def listed(self) -> list[Alert]:
         """What became of every alert that fired once, of the rules that there are."""
@@ -194,6 +198,17 @@ class Alerts:
             return [alert]
 
         return await self._database.write(work)
+
+
+async def _findings(rule: AlertRule, project: str, statistics: Statistics) -> list[Finding]:
+    """What the rule finds in one project, of every assistant with answers."""
+    since = (datetime.now(UTC) - timedelta(hours=rule.hours)).isoformat()
+    by: Sequence[Dimension] = ("assistant",) if rule.below is not None else ("assistant", "version")
+    query = FeedbackQuery(key=[rule.key], since=since, has_score=True)
+    groups = await statistics.groups(query, by, rule.enough, MAX_GROUPS)
+    ordered = sorted(groups, key=lambda one: (one.assistant_id or "", one.assistant_version or 0))
+    found = [_finding(rule, list(of)) for _, of in groupby(ordered, key=lambda one: one.assistant_id)]
+    return [structs.replace(one, project=project) for one in found]
 
 
 def _fires(rule: AlertRule, finding: Finding) -> bool | None:
@@ -243,12 +258,14 @@ def _nothing(finding: Finding) -> Finding:
         below=finding.below,
         version=finding.version,
         baseline=finding.baseline,
+        project=finding.project,
     )
 
 
 def _name(rule: AlertRule, finding: Finding) -> str:
     """What the alert is called: the same for every process, and after every restart."""
-    about = (finding.assistant_id, None if finding.version is None else f"version {finding.version}")
+    project = None if finding.project == DEFAULT else f"project {finding.project}"
+    about = (project, finding.assistant_id, None if finding.version is None else f"version {finding.version}")
     return " / ".join((str(rule), *(one for one in about if one is not None)))
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from feedback.database import Connection, Database
-from feedback.runs import KnownRuns
+from feedback.database import Connection
+from feedback.project_database import ProjectDatabase
+from feedback.runs import ProjectRuns
 
 KNOWN = """SELECT assistant_id, CAST(SUM(weight) AS BIGINT) AS answers FROM feedback_by_day
-WHERE assistant_id IS NOT NULL GROUP BY assistant_id ORDER BY answers DESC, assistant_id LIMIT :limit"""
-NEWEST_RUNS = """SELECT run_id FROM feedback WHERE assistant_id = :assistant_id AND run_id IS NOT NULL
+WHERE project = :project AND assistant_id IS NOT NULL
+GROUP BY assistant_id ORDER BY answers DESC, assistant_id LIMIT :limit"""
+NEWEST_RUNS = """SELECT run_id FROM feedback
+WHERE project = :project AND assistant_id = :assistant_id AND run_id IS NOT NULL
 ORDER BY assistant_version DESC, created_at DESC, id DESC LIMIT :limit"""
 MAX_ASSISTANTS = 200
 RUNS_ASKED = 3
@@ -27,9 +30,9 @@ class AnsweredAssistant(Struct):
 
 
 class Assistants:
-    """The assistants that the answers of one feedback database are about."""
+    """The assistants that the answers of one project are about."""
 
-    def __init__(self, database: Database, runs: KnownRuns) -> None:
+    def __init__(self, database: ProjectDatabase, runs: ProjectRuns) -> None:
         self._database = database
         self._runs = runs
         self._names: dict[str, str] = {}

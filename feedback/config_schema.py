@@ -8,8 +8,6 @@ from feedback.config import FeedbackCategory, FeedbackConfig, Number, SubjectPol
 from feedback.errors import Invalid
 from feedback.limits import MAX_KEY, check_name, check_number, parse_id
 
-TENANT = "00000000-0000-0000-0000-000000000000"
-"""The one tenant there is; LangSmith's clients require an id."""
 FEWEST_CATEGORIES = 2
 """How many categories must remain when some are removed, as LangSmith has it."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from feedback.messages import conversation, messages_of
-from feedback.runs import KnownRuns
+from feedback.runs import ProjectRuns
 from feedback.store import FeedbackStore
 
 ALONE = "This service knows of no runs: it serves without an agent server beside it."
@@ -42,7 +42,7 @@ class Conversation(Struct):
 class Conversations:
     """Finds what answers are about, where something knows of runs."""
 
-    def __init__(self, store: FeedbackStore, runs: KnownRuns) -> None:
+    def __init__(self, store: FeedbackStore, runs: ProjectRuns) -> None:
         self._store = store
         self._runs = runs
 

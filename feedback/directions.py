@@ -21,9 +21,10 @@ from feedback.database import Connection
 
 MIDDLE = 0.5
 NEGATIVE = ("user_disliked", "disliked", "dislike", "thumbs_down", "downvote")
-ANSWERED = f"SELECT DISTINCT key FROM feedback_day WHERE key IN ({', '.join(map(repr, NEGATIVE))})"
+ANSWERED = f"""SELECT DISTINCT key FROM feedback_day
+WHERE project = :project AND key IN ({", ".join(map(repr, NEGATIVE))})"""
 CONFIGS = """SELECT key, config, is_lower_score_better FROM feedback_config
-WHERE deleted_at IS NULL ORDER BY is_enforced, is_first, modified_at"""
+WHERE project = :project AND deleted_at IS NULL ORDER BY is_enforced, is_first, modified_at"""
 
 
 class Direction(Struct, frozen=True):
@@ -42,7 +43,9 @@ DOWN = Direction(is_lower_score_better=True)
 
 
 def directions(db: Connection) -> dict[str, Direction]:
-    """The direction of each key that has a configuration, or is better when lower by its name; the others are `UP`."""
+    """The direction of each of a project's keys that has a configuration, or is better when lower by its name; the
+    others are `UP`.
+    """
     return {row["key"]: DOWN for row in db.all(ANSWERED)} | {
         row["key"]: Direction(
             _middle(msgspec.json.decode(row["config"], type=FeedbackConfig)), bool(row["is_lower_score_better"])

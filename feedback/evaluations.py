@@ -34,6 +34,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from feedback.database import Row
 from feedback.limits import EPOCH
 from feedback.outbox import EVALUATIONS
+from feedback.project_database import DEFAULT
 
 EVENT = "gen_ai.evaluation.result"
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -107,6 +108,7 @@ def attributes(answer: dict[str, Any], with_comments: bool) -> dict[str, Attribu
         "gen_ai.agent.version": None if (version := answer["assistant_version"]) is None else str(version),
         "agent_server.feedback.id": answer["id"],
         "agent_server.feedback.source": answer["feedback_source"]["type"],
+        "agent_server.feedback.project": None if (project := answer.get("project")) == DEFAULT else project,
     }
     return {name: text for name, text in said.items() if text is not None}
 

@@ -16,12 +16,12 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from feedback.database import Database
 from feedback.directions import UP, Direction, directions
 from feedback.errors import Invalid
 from feedback.messages import conversation, corrected
+from feedback.project_database import ProjectDatabase
 from feedback.reading import FeedbackQuery, Reading
-from feedback.runs import KnownRuns, RunFacts
+from feedback.runs import ProjectRuns, RunFacts
 from feedback.schema import Feedback
 
 Format = Literal["csv", "jsonl", "kto", "dpo", "sft"]
@@ -38,9 +38,9 @@ Example = dict[str, Any]
 
 
 class Exports:
-    """Streams the answers of one feedback database."""
+    """Streams the answers of one project."""
 
-    def __init__(self, database: Database, reading: Reading, runs: KnownRuns) -> None:
+    def __init__(self, database: ProjectDatabase, reading: Reading, runs: ProjectRuns) -> None:
         self._database = database
         self._reading = reading
         self._runs = runs

@@ -1,4 +1,4 @@
-"""The gate: who may answer and mint how often, by token and by address.
+"""The gate: who may answer and mint how often, by token, by address and by project.
 
 What costs something counts: an answer through a token that was issued here, minting without an API key, and a wrong
 API key. Pages, reading, and tokens that were never issued (which two HMACs refuse) don't. The buckets are this
@@ -47,6 +47,7 @@ class Gate:
         self._proxies = [ip_network(one, strict=False) for one in limits.proxies]
         self._trust_forwarded = trust_forwarded
         self._secret = secrets.token_bytes(32)
+        self._projects: dict[str, tuple[RateLimit, Throttle]] = {}
 
     def admit(
         self,
@@ -72,6 +73,14 @@ class Gate:
             raise _too_many("for new URLs from your network", wait)
         if self._tokens is not None and token and (wait := self._tokens.take(b"%d %d" % token)):
             raise _too_many("through this URL", wait)
+
+    def admit_to(self, project: str, rate: RateLimit) -> None:
+        """Count one request, of whomever, of what the whole project may have. Errors: `TooMany`."""
+        kept = self._projects.get(project)
+        if kept is None or kept[0] != rate:
+            self._projects[project] = kept = (rate, Throttle(rate))
+        if wait := kept[1].take(b""):
+            raise _too_many(f"for the project {project!r}", wait)
 
     def _visitor(self, peer: str | None, headers: Mapping[str, str]) -> Address | None:
         """The nearest address that is not a proxy's of ours."""

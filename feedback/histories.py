@@ -6,17 +6,18 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from feedback.database import Connection, Database, Row
+from feedback.database import Connection, Row
 from feedback.errors import NotFound
 from feedback.limits import from_micros, parse_id
+from feedback.project_database import ProjectDatabase
 from feedback.rows import COLUMNS, feedback_of
 from feedback.schema import Feedback
 
 MAX_PAGE = 1000
-CURRENT = f"SELECT {', '.join(COLUMNS)} FROM feedback WHERE id = :id"
-KNOWN = "SELECT 1 AS known FROM feedback_history WHERE id = :id LIMIT 1"
+CURRENT = f"SELECT {', '.join(COLUMNS)} FROM feedback WHERE project = :project AND id = :id"
+KNOWN = "SELECT 1 AS known FROM feedback_history WHERE project = :project AND id = :id LIMIT 1"
 BEFORE = f"""SELECT {", ".join(COLUMNS)}, sequence, replaced_at, reason FROM feedback_history
-WHERE id = :id AND sequence < :cursor ORDER BY sequence DESC LIMIT :limit"""
+WHERE project = :project AND id = :id AND sequence < :cursor ORDER BY sequence DESC LIMIT :limit"""
 LATEST = 2**62
 """After any version."""
 Reason = Literal["replaced", "updated", "deleted", "retracted"]
@@ -42,9 +43,9 @@ class FeedbackHistory(Struct):
 
 
 class Histories:
-    """The histories of the answers in one feedback database."""
+    """The histories of one project's answers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
     async def page(self, feedback_id: str, limit: int = 100, cursor: int | None = None) -> FeedbackHistory:

@@ -18,26 +18,30 @@ import uuid_utils
 from msgspec import Struct, structs
 
 from feedback.config import FREE, REPLACE, FeedbackConfig
-from feedback.config_schema import TENANT, FeedbackConfigCreate, FeedbackConfigPatch, FeedbackConfigSchema
-from feedback.database import Connection, Database, Row
+from feedback.config_schema import FeedbackConfigCreate, FeedbackConfigPatch, FeedbackConfigSchema
+from feedback.database import Connection, Row
 from feedback.directions import NEGATIVE
 from feedback.errors import Conflict, Invalid, NotFound
 from feedback.limits import check_name, from_micros, parse_id
+from feedback.project_database import ProjectDatabase
+from feedback.projects import project_id
 
-ONE = "SELECT * FROM feedback_config WHERE id = :id"
-OF_KEY = """SELECT * FROM feedback_config WHERE key = :key AND deleted_at IS NULL
+ONE = "SELECT * FROM feedback_config WHERE project = :project AND id = :id"
+OF_KEY = """SELECT * FROM feedback_config WHERE project = :project AND key = :key AND deleted_at IS NULL
 ORDER BY is_enforced DESC, is_first DESC, modified_at DESC, id"""
 INSERT = """INSERT INTO feedback_config
-    (id, key, config, is_lower_score_better, subject_policy, is_enforced, is_first, created_at, modified_at)
-VALUES (:id, :key, :config, :lower, :policy, :enforced, :first, now_us(), now_us()) ON CONFLICT DO NOTHING"""
+    (project, id, key, config, is_lower_score_better, subject_policy, is_enforced, is_first, created_at, modified_at)
+VALUES (:project, :id, :key, :config, :lower, :policy, :enforced, :first, now_us(), now_us()) ON CONFLICT DO NOTHING"""
 DIRECT = """UPDATE feedback_config SET is_lower_score_better = COALESCE(CAST(:lower AS INTEGER), is_lower_score_better),
     subject_policy = COALESCE(CAST(:policy AS TEXT), subject_policy)
-WHERE key = :key AND deleted_at IS NULL"""
-CHANGE = "UPDATE feedback_config SET config = :config, modified_at = now_us() WHERE id = :id AND deleted_at IS NULL"
-TAKE = "UPDATE feedback_config SET id = id WHERE key = :key AND deleted_at IS NULL"
-DELETE = "UPDATE feedback_config SET deleted_at = now_us(), modified_at = now_us() WHERE deleted_at IS NULL AND "
+WHERE project = :project AND key = :key AND deleted_at IS NULL"""
+CHANGE = """UPDATE feedback_config SET config = :config, modified_at = now_us()
+WHERE project = :project AND id = :id AND deleted_at IS NULL"""
+TAKE = "UPDATE feedback_config SET id = id WHERE project = :project AND key = :key AND deleted_at IS NULL"
+DELETE = """UPDATE feedback_config SET deleted_at = now_us(), modified_at = now_us()
+WHERE project = :project AND deleted_at IS NULL AND """
 FIRST_OF_KEY = """NOT EXISTS (SELECT 1 FROM feedback_config AS better
-WHERE better.key = feedback_config.key AND better.deleted_at IS NULL
+WHERE better.project = feedback_config.project AND better.key = feedback_config.key AND better.deleted_at IS NULL
 AND (better.is_enforced > feedback_config.is_enforced
     OR (better.is_enforced = feedback_config.is_enforced AND better.is_first > feedback_config.is_first)))"""
 
@@ -54,7 +58,7 @@ class ConfigSearch(Struct):
 
     def sql(self) -> tuple[str, dict[str, Any]]:
         """The query and its parameters. Errors: `Invalid`."""
-        clauses = ["1 = 1"] if self.include_all_configs else ["deleted_at IS NULL"]
+        clauses = ["project = :project", *([] if self.include_all_configs else ["deleted_at IS NULL"])]
         parameters: dict[str, Any] = {"limit": self.limit, "offset": self.offset}
         if self.key:
             names = {f"key_{at}": check_name("key", name) for at, name in enumerate(self.key)}
@@ -75,9 +79,9 @@ class ConfigSearch(Struct):
 
 
 class KeyConfigs:
-    """The configurations in one feedback database."""
+    """The configurations of one project's keys."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
     async def create(self, wanted: FeedbackConfigCreate) -> FeedbackConfigSchema:
@@ -234,7 +238,7 @@ def _schema(row: Row) -> FeedbackConfigSchema:
         id=row["id"],
         feedback_key=row["key"],
         feedback_config=_config(row),
-        tenant_id=TENANT,
+        tenant_id=project_id(row["project"]),
         modified_at=from_micros(row["modified_at"]),
         is_lower_score_better=bool(row["is_lower_score_better"]),
         is_enforced=bool(row["is_enforced"]),

@@ -15,10 +15,11 @@ import uuid_utils
 from msgspec import Struct, structs
 
 from feedback.config import Score
-from feedback.database import Connection, Database
+from feedback.database import Connection
 from feedback.errors import Invalid, TokenUsed
 from feedback.limits import EPOCH, MAX_KEY, check_name
 from feedback.metrics import Metrics
+from feedback.project_database import DEFAULT, ProjectDatabase, whole
 from feedback.rows import idempotency_of
 from feedback.runs import KnownRuns
 from feedback.schema import FeedbackSubmission, Kept
@@ -28,9 +29,9 @@ from feedback.store import keep_answer
 MAX_SECONDS = 86_400
 
 FORGET_MINTED = "DELETE FROM feedback_minted WHERE expires_at <= now_us()"
-MINT = """INSERT INTO feedback_minted (idempotency, request, ring_key, body, expires_at)
-VALUES (:idempotency, :request, :ring_key, :body, :expires_at) ON CONFLICT DO NOTHING"""
-MINTED = "SELECT request, ring_key, body FROM feedback_minted WHERE idempotency = :idempotency"
+MINT = """INSERT INTO feedback_minted (project, idempotency, request, ring_key, body, expires_at)
+VALUES (:project, :idempotency, :request, :ring_key, :body, :expires_at) ON CONFLICT DO NOTHING"""
+MINTED = "SELECT request, ring_key, body FROM feedback_minted WHERE project = :project AND idempotency = :idempotency"
 FORGET_SPENT = "DELETE FROM feedback_spent WHERE expires_at <= now_us()"
 SPEND = """INSERT INTO feedback_spent (nonce, feedback_id, idempotency, expires_at)
 VALUES (:nonce, :feedback_id, :idempotency, :expires_at) ON CONFLICT DO NOTHING"""
@@ -79,12 +80,14 @@ class OneTimeAnswer(Struct):
 
 
 class OneTimeTokens:
-    """Mints and spends the one-time tokens of one feedback database."""
+    """Mints the one-time tokens of one project, and spends those of any."""
 
-    def __init__(self, database: Database, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
+    def __init__(self, database: ProjectDatabase, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
         self._database = database
         self._tokens = tokens
         self._runs = runs
+        of = "" if database.project == DEFAULT else f" of {database.project}"
+        self._scope = f"one-time{of}"
         self._metrics = metrics
 
     async def mint(self, wanted: OneTimeTokenCreate, api_key: str, idempotency_key: str | None = None) -> OneTimeToken:
@@ -94,9 +97,11 @@ class OneTimeTokens:
         """
         wanted.validate()
         key = wanted.feedback_key or wanted.resource_type
-        body = self._tokens.draft(wanted.resource_id, key, timedelta(seconds=wanted.expires_in_seconds))
+        body = self._tokens.draft(
+            self._database.project, wanted.resource_id, key, timedelta(seconds=wanted.expires_in_seconds)
+        )
         ring_key = self._tokens.newest
-        if name := idempotency_of(f"one-time {api_key}", idempotency_key):
+        if name := idempotency_of(f"{self._scope} {api_key}", idempotency_key):
             body, ring_key = await self._remembered(name, wanted, body, ring_key)
             await self._tokens.learn(ring_key)
         self._metrics.minted("evalguard", 1)
@@ -108,7 +113,7 @@ class OneTimeTokens:
         row: dict[str, Any] = {"request": request, "ring_key": ring_key, "body": msgspec.json.encode(body).decode()}
 
         def work(db: Connection) -> tuple[Body, int]:
-            db.execute(FORGET_MINTED)
+            whole(db).execute(FORGET_MINTED)
             db.execute(MINT, idempotency=name, expires_at=body.expires_at, **row)
             first = db.one(MINTED, idempotency=name) or row
             if first["request"] != request:
@@ -117,6 +122,10 @@ class OneTimeTokens:
 
         return await self._database.write(work)
 
+    async def project_of(self, token: str) -> str:
+        """The project that the token is of. Errors: `TokenUnknown`."""
+        return (await self._tokens.open(token)).body.project
+
     async def spend(self, sent: OneTimeAnswer, idempotency_key: str | None = None) -> Kept:
         """The answer, kept durably, as the only one of its token.
 
@@ -124,7 +133,7 @@ class OneTimeTokens:
         `Invalid`, `Rejected`.
         """
         answer, opened = sent.submission(), await self._tokens.open(sent.token)
-        place = structs.asdict(await self._runs.place(opened.body.run_id))
+        place = structs.asdict(await self._runs.place(opened.body.run_id, opened.body.project))
         body, repeat = opened.body, idempotency_of(f"spend {opened.body.nonce}", idempotency_key)
         row = {"nonce": body.nonce, "feedback_id": answer.id, "idempotency": repeat, "expires_at": body.expires_at}
 
@@ -138,7 +147,7 @@ class OneTimeTokens:
                 return Kept(first["feedback_id"], "unchanged")
             raise TokenUsed("This feedback token could be used once, and was; ask for a new one")
 
-        kept = await self._database.write(work)
+        kept = await self._database.whole.write(work)
         self._metrics.answered(body.key, kept.status)
         return kept
 

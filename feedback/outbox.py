@@ -14,6 +14,7 @@ import uuid_utils
 
 from feedback.database import Connection, Row
 from feedback.limits import from_micros
+from feedback.project_database import whole
 from feedback.rows import COLUMNS, feedback_of
 
 Event = Literal["feedback.created", "feedback.updated", "feedback.deleted", "feedback.erased", "feedback.alert"]
@@ -21,7 +22,7 @@ EVALUATIONS = "opentelemetry"
 """The endpoint that is told of answers only: there is no event that takes an evaluation back."""
 EVALUATED = ("feedback.created", "feedback.updated")
 WEBHOOKS = "SELECT id, now_us() AS now FROM feedback_webhook WHERE disabled_at IS NULL"
-ANSWER = f"SELECT {', '.join(COLUMNS)} FROM feedback WHERE id = :id"
+ANSWER = f"SELECT {', '.join(COLUMNS)} FROM feedback WHERE project = :project AND id = :id"
 PUT = """INSERT INTO feedback_outbox
     (id, webhook, feedback_id, payload, created_at, due_at, attempts, leased_until)
 VALUES (:id, :webhook, :feedback_id, :payload, now_us(), now_us(), 0, 0)"""
@@ -44,10 +45,10 @@ class Endpoint(Protocol):
 
 def put(db: Connection, event: Event, feedback_id: str) -> None:
     """Tell every webhook of what became of the answer: after it was written, or before it is deleted."""
-    webhooks = db.all(WEBHOOKS)
+    webhooks = whole(db).all(WEBHOOKS)
     row = db.one(ANSWER, id=feedback_id) if webhooks else None
     if row is not None:
-        _put(db, webhooks, event, feedback_id, feedback_of(row))
+        _put(whole(db), webhooks, event, feedback_id, feedback_of(row))
 
 
 def put_erased(db: Connection, ids: Sequence[str]) -> None:

@@ -12,10 +12,11 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct, structs
 
-from feedback.database import Connection, Database, Row
+from feedback.database import Connection, Row
 from feedback.errors import NotFound
 from feedback.limits import MAX_COMMENT, check_name, check_text, from_micros, parse_id, run_name
 from feedback.metrics import Metrics
+from feedback.project_database import ProjectDatabase, of_project
 from feedback.rows import json_value
 from feedback.runs import KnownRuns
 from feedback.schema import FeedbackSubmission, Kept
@@ -29,14 +30,15 @@ OutcomeName = Literal["positive", "negative"]
 Annotation = Literal["resolved", "incorrect", "correct"]
 
 OF_AGENT = """FROM feedback LEFT JOIN feedback_annotation ON feedback_annotation.feedback_id = feedback.id
-WHERE key = :key AND value IN ('"positive"', '"negative"') AND (CAST(:agent AS TEXT) IS NULL OR assistant_id = :agent)
+WHERE project = :project AND key = :key AND value IN ('"positive"', '"negative"')
+AND (CAST(:agent AS TEXT) IS NULL OR assistant_id = :agent)
 AND (CAST(:run_id AS TEXT) IS NULL OR run_id = :run_id)"""
 PAGE = f"""SELECT id, value, subject, created_at, feedback.comment AS comment, run_id, annotation {OF_AGENT}
 ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"""
 COUNT = f"SELECT COUNT(*) AS count {OF_AGENT}"
 ANNOTATE = """INSERT INTO feedback_annotation (feedback_id, annotation, comment, annotated_at)
 SELECT id, CAST(:annotation AS TEXT), CAST(:comment AS TEXT), now_us() FROM feedback
-WHERE id = :id AND key = :key AND (CAST(:agent AS TEXT) IS NULL OR assistant_id = :agent)
+WHERE project = :project AND id = :id AND key = :key AND (CAST(:agent AS TEXT) IS NULL OR assistant_id = :agent)
 ON CONFLICT (feedback_id) DO UPDATE SET annotation = excluded.annotation, comment = excluded.comment,
     annotated_at = excluded.annotated_at"""
 
@@ -98,9 +100,9 @@ class OutcomePage(Struct):
 
 
 class Outcomes:
-    """The outcomes in one feedback database, and the tokens they are sent with."""
+    """The outcomes of one project, and the tokens they are sent with; what comes with a token is of the token's."""
 
-    def __init__(self, database: Database, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
+    def __init__(self, database: ProjectDatabase, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
         self._database = database
         self._tokens = tokens
         self._runs = runs
@@ -108,21 +110,25 @@ class Outcomes:
 
     def token(self, run_id: str, lasting: timedelta) -> str:
         """A token for the run; no row is written. Errors: `Invalid`."""
-        token = self._tokens.seal(self._tokens.draft(run_id, KEY, lasting))
+        token = self._tokens.seal(self._tokens.draft(self._database.project, run_id, KEY, lasting))
         self._metrics.minted("workflowai", 1)
         return token
 
     async def submit(self, sent: OutcomeCreate, idempotency_key: str | None = None) -> Outcome:
         """The outcome, kept durably. Errors: `TokenUnknown`, `TokenGone`, `Invalid`, `Rejected`."""
         answer, opened = sent.submission(), await self._tokens.open(sent.feedback_token)
-        place = structs.asdict(await self._runs.place(opened.body.run_id))
+        place = structs.asdict(await self._runs.place(opened.body.run_id, opened.body.project))
 
         def work(db: Connection) -> Kept:
             return keep_answer(db, claim_sealed(db, opened), answer, idempotency_key, place)
 
-        kept = await self._database.write(work)
+        kept = await self._database.whole.write(work)
         self._metrics.answered(opened.body.key, kept.status)
         return Outcome(kept.id, sent.outcome, answer.comment, answer.user_id)
+
+    async def project_of(self, token: str) -> str:
+        """The project that the token is of. Errors: `TokenUnknown`."""
+        return (await self._tokens.open(token)).body.project
 
     async def own(self, token: str, user_id: str | None) -> OwnOutcome:
         """What the user has said; nothing for those without a name, whose answers are write-only."""
@@ -130,12 +136,12 @@ class Outcomes:
 
         def work(db: Connection) -> Row | None:
             grant = claim_sealed(db, opened)
-            return latest_answer(db, grant, check_name("user_id", user_id or ""))
+            return latest_answer(of_project(db, grant.project), grant, check_name("user_id", user_id or ""))
 
         if not user_id:
-            await self._database.read(lambda db: claim_sealed(db, opened))
+            await self._database.whole.read(lambda db: claim_sealed(db, opened))
             return OwnOutcome(None)
-        row = await self._database.read(work)
+        row = await self._database.whole.read(work)
         return OwnOutcome(_name(row) if row else None)
 
     async def page(self, agent: str, run_id: str | None, limit: int, offset: int) -> OutcomePage:

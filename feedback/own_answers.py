@@ -11,13 +11,14 @@ from feedback.database import Connection, Database, Row
 from feedback.errors import Invalid, NotFound
 from feedback.limits import check_name, from_micros, parse_id
 from feedback.metrics import Metrics
+from feedback.project_database import of_project
 from feedback.rows import json_value
 from feedback.schema import Kept, OwnAnswer
 from feedback.store import TAKE, drop
 from feedback.subjects import SELECT, check_retractable, latest_answer
 from feedback.tokens import Grant, Pointer, claim, give_back
 
-OWN = f"{SELECT} WHERE id = :id AND run_id = :run_id AND key = :key AND grant_id IS NOT NULL"
+OWN = f"{SELECT} WHERE project = :project AND id = :id AND run_id = :run_id AND key = :key AND grant_id IS NOT NULL"
 
 
 class OwnAnswers:
@@ -43,8 +44,9 @@ class OwnAnswers:
         if not user_id and not feedback_id:
             raise Invalid("Say which answer to take back: send `user_id`, or the `id` that it was kept with")
 
-        def work(db: Connection) -> Row:
-            grant = claim(db, pointer)
+        def work(everywhere: Connection) -> Row:
+            grant = claim(everywhere, pointer)
+            db = of_project(everywhere, grant.project)
             row = _find(db, grant, user_id, feedback_id)
             if row is None or not db.execute(TAKE, id=row["id"]):
                 raise NotFound("There is no such answer through this feedback URL; it may have been taken back already")
@@ -59,6 +61,7 @@ class OwnAnswers:
 
 
 def _find(db: Connection, grant: Grant, user_id: str | None, feedback_id: str | None) -> Row | None:
+    db = of_project(db, grant.project)
     if feedback_id:
         row = db.one(OWN, id=parse_id("id", feedback_id), run_id=grant.run_id, key=grant.key)
         return row if row is None or not user_id or row["subject"] == user_id else None

@@ -7,57 +7,46 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from litestar import Litestar, Router
 from litestar.config.app import AppConfig
-from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
 from feedback.alerts import AlertRule, Alerts
-from feedback.api_keys import ApiKeys, Checker
-from feedback.assistants import Assistants
-from feedback.conversations import Conversations
+from feedback.api_keys import ApiKeys, Keys
 from feedback.database import Database
-from feedback.erasure import Erasure
-from feedback.export import Exports
+from feedback.erasure import Erasure, keep_sweeping
 from feedback.gate import Gate, Limits
-from feedback.histories import Histories
-from feedback.key_configs import KeyConfigs
 from feedback.keyring import KeyRing
 from feedback.links import Links
 from feedback.logs import RedactTokens
 from feedback.metrics import Metrics
-from feedback.one_time import OneTimeTokens
 from feedback.outbox import Endpoint
-from feedback.outcomes import Outcomes
-from feedback.own_answers import OwnAnswers
-from feedback.reading import Reading
-from feedback.reviews import Reviews
-from feedback.revocation import Revocation
-from feedback.routes.admission import admission
+from feedback.project_database import DEFAULT
+from feedback.projects import Projects
+from feedback.rooms import Rooms, Shared
+from feedback.routes.admission import admission, rooms_dependency
 from feedback.routes.assets import assets_router
 from feedback.routes.dashboard import dashboard_router
 from feedback.routes.evalguard import evalguard_router
 from feedback.routes.keeping import keeping_router
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
+from feedback.routes.origins import narrowing
+from feedback.routes.projects import projects_router
 from feedback.routes.reading import reading_router
 from feedback.routes.reviewing import reviewing_router
-from feedback.routes.tokens import TokensHere
 from feedback.routes.watching import metrics_router, watching
 from feedback.routes.workflowai import workflowai_router
+from feedback.run_urls import RunUrls
 from feedback.runs import KnownRuns, RunLookup, RunsLookup
 from feedback.schema import Feedback
-from feedback.sealed import SealedTokens
-from feedback.search import MAX_LIMIT, FeedbackSearch
-from feedback.settings import TOKEN_PATH, Settings, clean_url
+from feedback.settings import Settings, clean_url
 from feedback.stats import Statistics
-from feedback.store import FeedbackStore
-from feedback.tokens import Order, Tokens
 from feedback.webhooks import Webhooks
 
 ACCESS_LOG = "uvicorn.access"
@@ -67,7 +56,10 @@ GENEROUS = Limits()
 
 
 class FeedbackPlugin(InitPlugin):
-    """Mints presigned URLs for runs, takes what people answer, keeps it and shows it."""
+    """Mints presigned URLs for runs, takes what people answer, keeps it and shows it.
+
+    Each project has rooms of its own (`of`); those that the plugin itself has are those of `default`.
+    """
 
     def __init__(
         self,
@@ -80,7 +72,7 @@ class FeedbackPlugin(InitPlugin):
         run_lookup: RunLookup | None = None,
         runs_lookup: RunsLookup | None = None,
         run_token_expiry: timedelta = timedelta(days=30),
-        api_keys: Collection[str] | Checker = (),
+        api_keys: Keys = (),
         serve_root_info: bool = True,
         serve_metrics: bool = True,
         webhooks: Sequence[Endpoint] = (),
@@ -92,12 +84,12 @@ class FeedbackPlugin(InitPlugin):
 
         `public_url` is the base of every URL that is handed out (by default the request's own address, in which the
         `X-Forwarded-*` headers count with `trust_forwarded`). `secret`, of at least 16 characters, makes the database
-        alone useless for forging URLs; it must stay the same. `api_keys` are texts that each may do everything, or the
-        app's own `Checker`; without any, everybody may. `run_lookup` tells about a run, where something knows
-        of runs, and `runs_lookup` about many at once, for exports. `serve_root_info` and `serve_metrics` are
-        to be off where `/info` and `/metrics` belong to the app. `links` says what a GET does and where pages may lead
-        on to, `limits` how often anybody may answer and mint. `alerts` are the rules by which webhooks are told of bad
-        answers. Errors: `ValueError`.
+        alone useless for forging URLs; it must stay the same. `api_keys` are texts that each may do everything (a
+        mapping binds them to projects, or to none), or the app's own `Checker`; without any, everybody may.
+        `run_lookup` tells about a run, where something knows of runs, and `runs_lookup` about many at once, for
+        exports. `serve_root_info` and `serve_metrics` are to be off where `/info` and `/metrics` belong to the app.
+        `links` says what a GET does and where pages may lead on to, `limits` how often anybody may answer and mint.
+        `alerts` are the rules by which webhooks are told of bad answers. Errors: `ValueError`.
         """
         if default_expiry <= timedelta(0):
             raise ValueError(f"default_expiry is {default_expiry}; URLs need some time to be used in")
@@ -108,26 +100,20 @@ class FeedbackPlugin(InitPlugin):
         self.database = database
         self.ring = KeyRing(database, secret)
         self.metrics = Metrics()
-        self.tokens = Tokens(database, self.ring, self.metrics)
-        self.configs = KeyConfigs(database)
-        self.store = FeedbackStore(database, self.runs, self.metrics)
-        self.reading = Reading(database)
-        self.statistics = Statistics(database)
-        self.reviews = Reviews(database)
-        self.conversations = Conversations(self.store, self.runs)
-        self.assistants = Assistants(database, self.runs)
-        self.histories = Histories(database)
-        self.alerts = Alerts(database, self.statistics, alerts)
-        self.erasure = Erasure(database, run_token_expiry.days + 1)
+        self.projects = Projects(database)
+        self._shared = Shared(
+            database, self.ring, self.runs, self.metrics, self.settings, self.projects, run_token_expiry
+        )
+        self._rooms: dict[str, Rooms] = {}
+        here = self.of(DEFAULT)
+        self.tokens, self.store, self.reading, self.configs = here.tokens, here.store, here.reading, here.configs
+        self.statistics, self.exports, self.erasure = here.statistics, here.exports, here.erasure
+        self.outcomes, self.one_time, self.revocation = here.outcomes, here.one_time, here.revocation
+        self.reviews, self.conversations, self.assistants = here.reviews, here.conversations, here.assistants
+        self.histories = here.histories
+        self.alerts = Alerts(database, self.statistics_by_project, alerts)
         self.webhooks = Webhooks(database, webhooks, self.metrics)
-        self.exports = Exports(database, self.reading, self.runs)
-        self.outcomes = Outcomes(database, SealedTokens(self.ring, "workflowai"), self.runs, self.metrics)
-        self.one_time = OneTimeTokens(database, SealedTokens(self.ring, "evalguard"), self.runs, self.metrics)
-        self.own_answers = OwnAnswers(database, self.metrics)
-        families = [SealedTokens(self.ring, "workflowai"), SealedTokens(self.ring, "evalguard")]
-        self.revocation = Revocation(database, self.tokens, families)
         self.api_keys = ApiKeys(api_keys)
-        self._run_token_expiry = run_token_expiry
         self._serve_root_info = serve_root_info
         self._serve_metrics = serve_metrics
 
@@ -142,57 +128,45 @@ class FeedbackPlugin(InitPlugin):
         With API keys, whatever needs no token needs one of them.
         """
         before = len(app_config.route_handlers)
-        app_config.route_handlers.extend(langsmith_routers(self._dependencies(), self._serve_root_info))
-        app_config.route_handlers.append(reading_router(self.reading, self.statistics, self.exports))
-        app_config.route_handlers.append(
-            reviewing_router(self.reviews, self.conversations, self.assistants, self.histories)
-        )
-        app_config.route_handlers.append(dashboard_router())
-        app_config.route_handlers.append(workflowai_router(self._dependencies()))
-        app_config.route_handlers.append(keeping_router(self.erasure))
-        app_config.route_handlers.append(evalguard_router(self._dependencies()))
-        app_config.route_handlers.append(assets_router())
+        given = rooms_dependency(self.of)
+        app_config.route_handlers.extend(langsmith_routers(given, self._serve_root_info))
+        for router in (reading_router, reviewing_router, workflowai_router, keeping_router, evalguard_router):
+            app_config.route_handlers.append(router(given))
+        app_config.route_handlers.append(projects_router(given, self.of))
+        app_config.route_handlers.extend([dashboard_router(), assets_router()])
         if self._serve_metrics:
             app_config.route_handlers.append(metrics_router(self.metrics_text))
         own = app_config.route_handlers[before:]
         watched = Router(
             "/",
             route_handlers=own,
-            before_request=admission(self.api_keys, self.settings.gate),
-            middleware=[watching(self.metrics)],
+            before_request=admission(self.api_keys, self.of),
+            middleware=[watching(self.metrics), narrowing],
         )
         app_config.route_handlers[before:] = [watched]
         app_config.plugins.append(JsonUnions())
         app_config.lifespan.append(self._lifespan)
         return app_config
 
-    def _dependencies(self) -> dict[str, Provide]:
-        """What handlers are given.
+    def of(self, project: str) -> Rooms:
+        """The rooms of the project with this name, whether it was made or not."""
+        if (rooms := self._rooms.get(project)) is None:
+            self._rooms[project] = rooms = Rooms(project, self._shared)
+        return rooms
 
-        All ask for one that is there already: for those that do not, Litestar starts a task group with every request (a
-        fifth of the CPU of an answer).
-        """
+    async def statistics_by_project(self) -> dict[str, Statistics]:
+        """The statistics of every project that there is, by its name."""
+        return {name: self.of(name).statistics for name in (await self.projects.known()).rules}
 
-        rooms = {
-            "feedback_store": self.store,
-            "feedback_configs": self.configs,
-            "feedback_outcomes": self.outcomes,
-            "feedback_one_time": self.one_time,
-            "feedback_own_answers": self.own_answers,
-            "feedback_revocation": self.revocation,
-            "feedback_settings": self.settings,
-        }
-        beside = {
-            name: Provide(_beside_tokens(room), sync_to_thread=False, use_cache=True) for name, room in rooms.items()
-        }
-        return {"feedback_tokens": Provide(lambda: self.tokens, sync_to_thread=False, use_cache=True), **beside}
+    async def _erasures(self) -> list[Erasure]:
+        return [self.of(name).erasure for name in (await self.projects.known()).rules]
 
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
         async with self.opened():
             await self.webhooks.register()
             work = (
-                self.erasure.keep_sweeping(),
+                keep_sweeping(self._erasures),
                 self.webhooks.serve(),
                 self.webhooks.keep_forgetting(),
                 self.alerts.keep_looking(),
@@ -221,25 +195,21 @@ class FeedbackPlugin(InitPlugin):
         finally:
             logging.getLogger(ACCESS_LOG).removeFilter(redactor)
 
-    async def urls_for_run(self, run_id: str, keys: Sequence[str], base_url: str) -> dict[str, str]:
-        """A presigned URL for each of the keys, absolute: below the public URL, or `base_url` where there is none.
+    def of_project(self, project: str) -> RunUrls:
+        """What an agent server asks for of runs whose feedback is the project's."""
+        return RunUrls(self.of(project), self.runs.of(project), self._shared.run_token_expiry)
 
-        One unit of work, durable when this returns. Errors: `Invalid` where the run or a key is not a name.
-        """
-        names = list(dict.fromkeys(keys))
-        if not names:
-            return {}
-        base = self.settings.public_url or clean_url(base_url)
-        expiry = datetime.now(UTC) + self.settings.default_expiry
-        order = Order(run_id, names, [None] * len(names), expiry, await self.runs.place(run_id))
-        return {token.key: f"{base}{TOKEN_PATH}{token.token}" for token in await self.tokens.mint([order])}
+    async def urls_for_run(self, run_id: str, keys: Sequence[str], base_url: str) -> dict[str, str]:
+        """As `RunUrls.urls_for_run`, in `default`."""
+        return await self.of_project(DEFAULT).urls_for_run(run_id, keys, base_url)
 
     def token_for_run(self, run_id: str) -> str:
-        """A `feedback_token` for the run, as WorkflowAI's clients send it; made without a row, opaque, signed.
+        """As `RunUrls.token_for_run`, in `default`."""
+        return self.of_project(DEFAULT).token_for_run(run_id)
 
-        It may be shown to anybody who may say how the run went. Errors: `Invalid` where the run is not a name.
-        """
-        return self.outcomes.token(run_id, self._run_token_expiry)
+    async def answers_for_run(self, run_id: str) -> list[Feedback]:
+        """As `RunUrls.answers_for_run`, in `default`."""
+        return await self.of_project(DEFAULT).answers_for_run(run_id)
 
     async def metrics_text(self) -> str:
         """What this process does, and what waits in the database, in the Prometheus text format (0.0.4)."""
@@ -247,19 +217,3 @@ class FeedbackPlugin(InitPlugin):
         self.metrics.found(backlog.waiting, backlog.given_up, backlog.oldest_seconds)
         self.metrics.alerts({str(rule): 0 for rule in self.alerts.rules} | await self.alerts.firing())
         return self.metrics.text()
-
-    async def answers_for_run(self, run_id: str) -> list[Feedback]:
-        """All answers about the run, newest first."""
-        answers: list[Feedback] = []
-        while True:
-            page = await self.store.search(FeedbackSearch(run=[run_id], offset=len(answers)))
-            answers += page
-            if len(page) < MAX_LIMIT:
-                return answers
-
-
-def _beside_tokens(room: object) -> Callable[..., Any]:
-    def give(feedback_tokens: TokensHere) -> Any:  # noqa: ARG001  its name is the request
-        return room
-
-    return give

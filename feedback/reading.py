@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
-from feedback.database import Connection, Database, Row
+from feedback.database import Connection, Row
 from feedback.directions import UP, Direction, directions
 from feedback.errors import Invalid
 from feedback.limits import check_name, check_number, check_text, from_micros, parse_time, run_name, to_micros
+from feedback.project_database import ProjectDatabase
 from feedback.review_schema import STATUSES, ReviewedFeedback, ReviewStatus
 from feedback.rows import COLUMNS, feedback_of
 
@@ -26,6 +27,7 @@ MAX_NAMES = 1000
 MAX_TEXT = 1000
 EXPORT_PAGE = 500
 SELECT = f"SELECT {', '.join(COLUMNS)}, review_status, review_note, reviewed_at FROM feedback"
+NEWEST = "SELECT MAX(created_at) AS at FROM feedback WHERE project = :project"
 WORDS = ("comment", "value", "correction")
 """The columns that a text is looked for in; an index has the rows where one of them is filled."""
 DAY = 86_400_000_000
@@ -65,8 +67,8 @@ class FeedbackQuery(Struct, kw_only=True):
         return all(one in (None, [], "") for one in others) and all(end % DAY == 0 for end in ends)
 
     def sql(self) -> tuple[str, dict[str, Any]]:
-        """The conditions, at least one, and their parameters. Errors: `Invalid`."""
-        clauses = ["1 = 1"]
+        """The conditions, of which one names the project, and their parameters. Errors: `Invalid`."""
+        clauses = ["project = :project"]
         parameters: dict[str, Any] = {}
         for column, names in self._choices().items():
             parameters |= {f"{column}_{at}": name for at, name in enumerate(names)}
@@ -118,9 +120,9 @@ class FeedbackPage(Struct):
 
 
 class Reading:
-    """Finds answers in one feedback database."""
+    """Finds the answers of one project."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
     async def page(self, query: FeedbackQuery, limit: int = 100, cursor: str | None = None) -> FeedbackPage:
@@ -146,7 +148,7 @@ class Reading:
         ORDER BY created_at, id LIMIT :limit"""
         at = (EVER, "")
         ways = await self._database.read(directions)
-        last = await self._database.read(lambda db: db.one("SELECT MAX(created_at) AS at FROM feedback"))
+        last = await self._database.read(lambda db: db.one(NEWEST))
         parameters["end"] = last["at"] if last and last["at"] is not None else at[0]
         while True:
             window = {**parameters, "after_at": at[0], "after_id": at[1], "limit": size}

@@ -6,28 +6,30 @@ erased. An answer that its author changes is new again: what had been seen is no
 
 from __future__ import annotations
 
-from feedback.database import Connection, Database, Row
+from feedback.database import Connection, Row
 from feedback.errors import NotFound
 from feedback.limits import from_micros, parse_id
+from feedback.project_database import ProjectDatabase, whole
 from feedback.review_schema import Review, ReviewEntry, ReviewUpdate
 
-CURRENT = "SELECT id, review_status, review_note, reviewed_at FROM feedback WHERE id = :id"
+CURRENT = "SELECT id, review_status, review_note, reviewed_at FROM feedback WHERE project = :project AND id = :id"
 LOG = """SELECT status, note, reviewed_at FROM feedback_review WHERE feedback_id = :id
 ORDER BY sequence DESC LIMIT :limit"""
 CHANGE = """UPDATE feedback SET review_status = NULLIF(CAST(:status AS TEXT), 'new'), review_note = :note,
     reviewed_at = now_us()
-WHERE id = :id AND (COALESCE(review_status, 'new') <> CAST(:status AS TEXT)
+WHERE project = :project AND id = :id AND (COALESCE(review_status, 'new') <> CAST(:status AS TEXT)
     OR COALESCE(review_note, '') <> COALESCE(CAST(:note AS TEXT), ''))"""
 REMEMBER = """INSERT INTO feedback_review (feedback_id, status, note, reviewed_at)
-SELECT id, COALESCE(review_status, 'new'), review_note, reviewed_at FROM feedback WHERE id = :id"""
+SELECT id, COALESCE(review_status, 'new'), review_note, reviewed_at FROM feedback
+WHERE project = :project AND id = :id"""
 SHOWN = 100
 """How many of the latest entries of a log are shown."""
 
 
 class Reviews:
-    """The reviews in one feedback database."""
+    """The reviews of one project's answers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
     async def get(self, feedback_id: str) -> Review:
@@ -57,7 +59,7 @@ def _review(db: Connection, feedback_id: str) -> Review:
         row["review_status"] or "new",
         row["review_note"],
         _time(row),
-        [_entry(entry) for entry in db.all(LOG, id=feedback_id, limit=SHOWN)],
+        [_entry(entry) for entry in whole(db).all(LOG, id=feedback_id, limit=SHOWN)],
     )
 
 

@@ -6,16 +6,19 @@ import uuid
 
 from msgspec import Struct
 
-from feedback.database import Connection, Database
+from feedback.database import Connection
 from feedback.errors import TokenUnknown
 from feedback.limits import run_name
+from feedback.project_database import ProjectDatabase
 from feedback.sealed import SealedTokens, denial_of_sealed
-from feedback.tokens import Tokens, denial_of_url
+from feedback.tokens import Pointer, Tokens, denial_of_url
 
-DENY = """INSERT INTO feedback_denial (id, run_id, ring_key, revoked_at)
-VALUES (:id, CAST(:run_id AS TEXT), CAST(:ring_key AS INTEGER), now_us()) ON CONFLICT DO NOTHING"""
-COUNT = "SELECT COALESCE(SUM(key_count), 0) AS count FROM feedback_grant WHERE revoked_at IS NULL AND "
-REVOKE = "UPDATE feedback_grant SET revoked_at = now_us() WHERE revoked_at IS NULL AND "
+OF_PROJECT = "SELECT CASE WHEN project = :project THEN 1 ELSE 0 END AS ours FROM feedback_grant WHERE id = :id"
+DENY = """INSERT INTO feedback_denial (project, id, run_id, ring_key, revoked_at)
+VALUES (:project, :id, CAST(:run_id AS TEXT), CAST(:ring_key AS INTEGER), now_us()) ON CONFLICT DO NOTHING"""
+COUNT = """SELECT COALESCE(SUM(key_count), 0) AS count FROM feedback_grant
+WHERE project = :project AND revoked_at IS NULL AND """
+REVOKE = "UPDATE feedback_grant SET revoked_at = now_us() WHERE project = :project AND revoked_at IS NULL AND "
 
 
 class Revoked(Struct):
@@ -25,29 +28,41 @@ class Revoked(Struct):
 
 
 class Revocation:
-    """Takes back the tokens of one feedback database."""
+    """Takes back the tokens of one project."""
 
-    def __init__(self, database: Database, tokens: Tokens, sealed: list[SealedTokens]) -> None:
+    def __init__(self, database: ProjectDatabase, tokens: Tokens, sealed: list[SealedTokens]) -> None:
         self._database = database
         self._tokens = tokens
         self._sealed = sealed
 
     async def of_token(self, token: str) -> Revoked:
         """This token takes no more answers, of whatever family it is. Errors: `TokenUnknown`."""
-        name = await self._denial(token)
-        return Revoked(await self._database.write(lambda db: db.execute(DENY, id=name, run_id=None, ring_key=None)))
+        name, pointer = await self._denial(token)
 
-    async def _denial(self, token: str) -> str:
-        """What the token is called in the list of those taken back."""
+        def work(db: Connection) -> int:
+            if pointer is not None and (grant := db.one(OF_PROJECT, id=pointer.grant)) and not grant["ours"]:
+                raise _not_ours()
+            return db.execute(DENY, id=name, run_id=None, ring_key=None)
+
+        return Revoked(await self._database.write(work))
+
+    async def _denial(self, token: str) -> tuple[str, Pointer | None]:
+        """What the token is called in the list of those taken back; and what it points to, if it is a URL's."""
         try:
-            return denial_of_url(await self._tokens.open(token))
+            pointer = await self._tokens.open(token)
+            return denial_of_url(pointer), pointer
         except TokenUnknown:
-            for family in self._sealed:
-                try:
-                    return denial_of_sealed(await family.open(token))
-                except TokenUnknown:
-                    continue
-            raise
+            return await self._denial_of_sealed(token), None
+
+    async def _denial_of_sealed(self, token: str) -> str:
+        for family in self._sealed:
+            try:
+                opened = await family.open(token)
+            except TokenUnknown:
+                continue
+            if opened.body.project == self._database.project:
+                return denial_of_sealed(opened)
+        raise _not_ours()
 
     async def of_run(self, run_id: str) -> Revoked:
         """No token that was made for the run until now takes any more answers; later ones do."""
@@ -55,8 +70,12 @@ class Revocation:
         return await self._database.write(lambda db: _revoke(db, "run_id = :run_id", run_id=name, ring_key=None))
 
     async def of_ring_key(self, number: int) -> Revoked:
-        """No token that this key of the ring sealed until now takes any more answers."""
+        """No token of the project that this key of the ring sealed until now takes any more answers."""
         return await self._database.write(lambda db: _revoke(db, "ring_key = :ring_key", run_id=None, ring_key=number))
+
+
+def _not_ours() -> TokenUnknown:
+    return TokenUnknown("This token was not issued here (in this project), or was changed on its way")
 
 
 def _revoke(db: Connection, which: str, *, run_id: str | None, ring_key: int | None) -> Revoked:

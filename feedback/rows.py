@@ -31,7 +31,7 @@ ABOUT = (
 """The columns that hold what it was said about, and by whom."""
 PLACE = ("thread_id", "assistant_id", "assistant_version", "trace_parent")
 """The columns that hold where its run belongs."""
-COLUMNS = ("id", *ABOUT, *SAID, *PLACE, "grant_id", "grant_key", "idempotency", "created_at", "modified_at")
+COLUMNS = ("id", "project", *ABOUT, *SAID, *PLACE, "grant_id", "grant_key", "idempotency", "created_at", "modified_at")
 
 
 def answer_row(
@@ -147,4 +147,5 @@ def feedback_of(row: Mapping[str, Any]) -> Feedback:
         assistant_id=row["assistant_id"],
         assistant_version=row["assistant_version"],
         trace_parent=row["trace_parent"],
+        project=row["project"],
     )

@@ -15,6 +15,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from feedback.project_database import DEFAULT
+
 logger = logging.getLogger("feedback")
 
 REMEMBERED_SECONDS = 60.0
@@ -33,6 +35,7 @@ class RunFacts(Struct, frozen=True):
 
     The output is none while there is none. `trace_parent` is the trace and span that the run belongs to, as a
     `traceparent` header says it (W3C Trace Context, level 1). `assistant_name` is what people call the assistant.
+    Only answers of the run's `project` are told of it.
     """
 
     run_id: str
@@ -43,6 +46,7 @@ class RunFacts(Struct, frozen=True):
     output: Any = None
     trace_parent: str | None = None
     assistant_name: str | None = None
+    project: str = DEFAULT
 
 
 class RunPlace(Struct, frozen=True):
@@ -69,12 +73,16 @@ class KnownRuns:
         """`lookup_many` is optional: it spares exports to ask about every run on its own."""
         self.lookup = lookup
         self.lookup_many = lookup_many
-        self._places: OrderedDict[str, tuple[float, RunPlace]] = OrderedDict()
+        self._places: OrderedDict[str, tuple[float, str, RunPlace]] = OrderedDict()
 
     @property
     def are_known(self) -> bool:
         """Whether there is anything to ask."""
         return self.lookup is not None
+
+    def of(self, project: str) -> ProjectRuns:
+        """The runs of one project."""
+        return ProjectRuns(self, project)
 
     async def facts(self, run_id: str | None) -> RunFacts | None:
         """What is known of the run now; nothing where it is unknown, or nobody answers in time."""
@@ -103,21 +111,48 @@ class KnownRuns:
         found = await asyncio.gather(*map(ask, wanted))
         return {run_id: facts for run_id, facts in zip(wanted, found, strict=True) if facts is not None}
 
-    async def place(self, run_id: str | None) -> RunPlace:
-        """Where the run belongs; remembered for a minute."""
+    async def place(self, run_id: str | None, project: str) -> RunPlace:
+        """Where the run of the project belongs; remembered for a minute."""
         if self.lookup is None or run_id is None:
             return NOWHERE
         now = time.monotonic()
         if (found := self._places.get(run_id)) and found[0] > now:
-            return found[1]
+            return found[2] if found[1] == project else NOWHERE
         if (facts := await self.facts(run_id)) is None:
             return NOWHERE
         place = RunPlace(facts.thread_id, facts.assistant_id, facts.assistant_version, trace_parent(facts.trace_parent))
-        self._places[run_id] = (now + REMEMBERED_SECONDS, place)
+        self._places[run_id] = (now + REMEMBERED_SECONDS, facts.project, place)
         self._places.move_to_end(run_id)
         while len(self._places) > REMEMBERED_RUNS:
             self._places.popitem(last=False)
-        return place
+        return place if facts.project == project else NOWHERE
+
+
+class ProjectRuns:
+    """The runs of one project; of others nothing is known."""
+
+    def __init__(self, every: KnownRuns, project: str) -> None:
+        self._every = every
+        self._project = project
+
+    @property
+    def are_known(self) -> bool:
+        """Whether there is anything to ask."""
+        return self._every.are_known
+
+    async def facts(self, run_id: str | None) -> RunFacts | None:
+        """As `KnownRuns.facts`."""
+        found = await self._every.facts(run_id)
+        return found if found is not None and found.project == self._project else None
+
+    async def facts_of(self, run_ids: Iterable[str | None]) -> Mapping[str, RunFacts]:
+        """As `KnownRuns.facts_of`."""
+        found = await self._every.facts_of(run_ids)
+        return {run_id: facts for run_id, facts in found.items() if facts.project == self._project}
+
+    async def place(self, run_id: str | None) -> RunPlace:
+        """As `KnownRuns.place`."""
+        return await self._every.place(run_id, self._project)
 
 
 def trace_parent(text: str | None) -> str | None:

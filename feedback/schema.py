@@ -24,6 +24,7 @@ from feedback.limits import (
     parse_id,
     parse_time,
 )
+from feedback.project_database import DEFAULT
 
 __all__ = [
     "ExpiresIn",
@@ -269,6 +270,7 @@ class Feedback(Struct):
     assistant_id: str | None = None
     assistant_version: int | None = None
     trace_parent: str | None = None
+    project: str = DEFAULT
 
 
 class Kept(Struct, omit_defaults=True):

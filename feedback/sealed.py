@@ -21,13 +21,15 @@ from datetime import timedelta
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from feedback.config import FeedbackConfig
 from feedback.database import Connection
 from feedback.errors import TokenExpired, TokenRevoked, TokenUnknown
 from feedback.keyring import Key, KeyRing
 from feedback.limits import MAX_KEY, check_name, from_micros, run_name
+from feedback.project_database import DEFAULT
+from feedback.projects import denial_of_project
 from feedback.tokens import Grant
 
 Family = Literal["workflowai", "evalguard"]
@@ -36,19 +38,26 @@ TAG_BYTES = 16
 LONGEST = 2048
 
 NOW = "SELECT now_us() AS now"
-DENIED = """SELECT 1 AS denied FROM feedback_denial WHERE revoked_at >= :issued_at AND run_id = :run_id
-UNION ALL SELECT 1 FROM feedback_denial WHERE revoked_at >= :issued_at AND ring_key = :ring_key
+DENIED = """SELECT 1 AS denied FROM feedback_denial
+WHERE revoked_at >= :issued_at AND run_id = :run_id AND project = :project
+UNION ALL SELECT 1 FROM feedback_denial
+WHERE revoked_at >= :issued_at AND ring_key = :ring_key AND project = :project
+UNION ALL SELECT 1 FROM feedback_denial WHERE revoked_at >= :issued_at AND id = :of_project
 UNION ALL SELECT 1 FROM feedback_denial WHERE id = :denial LIMIT 1"""
 
 
 class Body(Struct, array_like=True, frozen=True):
-    """What a sealed token says. Times are microseconds since 1970; the nonce is 16 hexadecimal digits."""
+    """What a sealed token says. Times are microseconds since 1970; the nonce is 16 hexadecimal digits.
+
+    The project is left out where it is `default`: so say those that were issued before there were others.
+    """
 
     run_id: str
     key: str
     issued_at: int
     expires_at: int
     nonce: str
+    project: str = DEFAULT
 
 
 class Opened(Struct, frozen=True):
@@ -65,16 +74,17 @@ class SealedTokens:
         self._ring = ring
         self._context = f"feedback.sealed.{family}.1\0".encode()
 
-    def draft(self, run_id: str, key: str, lasting: timedelta) -> Body:
+    def draft(self, project: str, run_id: str, key: str, lasting: timedelta) -> Body:
         """What a new token is to say. Errors: `Invalid` where the run or the key is no name."""
         now = time.time_ns() // 1000
         name, key = run_name("run_id", run_id), check_name("feedback_key", key, MAX_KEY)
-        return Body(name, key, now, now + lasting // timedelta(microseconds=1), secrets.token_hex(8))
+        return Body(name, key, now, now + lasting // timedelta(microseconds=1), secrets.token_hex(8), project)
 
     def seal(self, body: Body, ring_key: int | None = None) -> str:
         """The token that says `body`, under the ring's newest key or the one with this number; always the same one."""
         key = self._ring.key(self._ring.newest if ring_key is None else ring_key)
-        plain = msgspec.msgpack.encode(body)
+        parts = structs.astuple(body)
+        plain = msgspec.msgpack.encode(parts[:-1] if body.project == DEFAULT else parts)
         tag = key.sealed_tag(self._context + plain)[:TAG_BYTES]
         return _text(VERSION + tag + _masked(key, self._context, tag, plain))
 
@@ -110,9 +120,10 @@ def claim_sealed(db: Connection, opened: Opened, config: FeedbackConfig | None =
     if now is not None and body.expires_at <= now["now"]:
         raise TokenExpired(f"This feedback token expired at {from_micros(body.expires_at)}; ask for a new one")
     told = {"issued_at": body.issued_at, "run_id": body.run_id, "denial": denial_of_sealed(opened)}
-    if db.one(DENIED, ring_key=opened.ring_key, **told):
+    whose = {"project": body.project, "of_project": denial_of_project(body.project)}
+    if db.one(DENIED, ring_key=opened.ring_key, **told, **whose):
         raise TokenRevoked("This feedback token was taken back; ask for a new one")
-    return Grant(None, None, body.run_id, body.key, config, from_micros(body.expires_at))
+    return Grant(None, None, body.project, body.run_id, body.key, config, from_micros(body.expires_at))
 
 
 def denial_of_sealed(opened: Opened) -> str:

@@ -33,7 +33,7 @@ class FeedbackSearch(Struct):
 
     def sql(self) -> tuple[str, dict[str, Any]]:
         """The `WHERE` clause and its parameters. Errors: `Invalid`."""
-        clauses: list[str] = []
+        clauses = ["project = :project"]
         parameters: dict[str, Any] = {"limit": self.limit, "offset": self.offset}
         for column, names in self._choices().items():
             parameters |= {f"{column}_{at}": name for at, name in enumerate(names)}
@@ -45,7 +45,7 @@ class FeedbackSearch(Struct):
             if (text := getattr(self, name)) is not None:
                 clauses.append(f"created_at {sign} :{name}")
                 parameters[name] = to_micros(parse_time(name, text))
-        return (f" WHERE {' AND '.join(clauses)}" if clauses else ""), parameters
+        return f" WHERE {' AND '.join(clauses)}", parameters
 
     def _of_run(self) -> bool | None:
         return None if self.level is None else self.level == "run"

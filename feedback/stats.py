@@ -12,11 +12,12 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from feedback.database import Connection, Database, Row
+from feedback.database import Connection, Row
 from feedback.directions import UP, Direction, directions, positives_sql
 from feedback.errors import Invalid
 from feedback.intervals import Interval, newcombe, wilson
 from feedback.limits import EPOCH
+from feedback.project_database import ProjectDatabase
 from feedback.reading import FeedbackQuery
 from feedback.review_schema import ReviewStatus
 
@@ -90,9 +91,9 @@ class Comparison(Struct):
 
 
 class Statistics:
-    """Counts the answers of one feedback database."""
+    """Counts the answers of one project."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
     async def groups(

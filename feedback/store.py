@@ -20,12 +20,13 @@ from typing import Any
 from msgspec import structs
 
 from feedback.config import FREE, FeedbackConfig, SubjectPolicy
-from feedback.database import Connection, Database, Row
+from feedback.database import Connection, Row
 from feedback.errors import Conflict, NotFound
 from feedback.key_configs import config_of_key, config_of_url
 from feedback.limits import parse_id
 from feedback.metrics import Metrics
 from feedback.outbox import put
+from feedback.project_database import ProjectDatabase, of_project
 from feedback.rows import ABOUT, COLUMNS, PLACE, SAID, answer_row, checked, created_row, feedback_of, patched
 from feedback.runs import NOWHERE, KnownRuns
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSubmission, Kept
@@ -37,23 +38,25 @@ INSERT = f"""INSERT INTO feedback (adds_up, {", ".join(COLUMNS)})
 VALUES (:adds_up, {", ".join(f":{name}" for name in COLUMNS[:-2])},
     COALESCE(CAST(:created_at AS BIGINT), now_us()), now_us())
 ON CONFLICT DO NOTHING"""
-BY_ID = f"{SELECT} WHERE id = :id"
-REPEATED = """SELECT id FROM feedback WHERE idempotency = :idempotency
-UNION ALL SELECT id FROM feedback_history WHERE idempotency = :idempotency LIMIT 1"""
-TAKE = "UPDATE feedback SET id = id WHERE id = :id"
+BY_ID = f"{SELECT} WHERE project = :project AND id = :id"
+REPEATED = """SELECT id FROM feedback WHERE project = :project AND idempotency = :idempotency
+UNION ALL SELECT id FROM feedback_history WHERE project = :project AND idempotency = :idempotency LIMIT 1"""
+ELSEWHERE = "SELECT 1 AS there FROM feedback WHERE project <> :project AND id = :id"
+TAKE = "UPDATE feedback SET id = id WHERE project = :project AND id = :id"
 REMEMBER = f"""INSERT INTO feedback_history ({", ".join(COLUMNS)}, replaced_at, reason)
-SELECT {", ".join(COLUMNS)}, now_us(), CAST(:reason AS TEXT) FROM feedback WHERE id = :id"""
+SELECT {", ".join(COLUMNS)}, now_us(), CAST(:reason AS TEXT) FROM feedback
+WHERE project = :project AND id = :id"""
 REPLACED = (*ABOUT, *SAID, "grant_id", "grant_key", "idempotency")
 REPLACE = f"""UPDATE feedback SET {", ".join(f"{name} = :{name}" for name in REPLACED)},
 {", ".join(f"{name} = COALESCE(:{name}, {name})" for name in PLACE)}, modified_at = now_us(), review_status = NULL
-WHERE id = :id"""
-DELETE = "DELETE FROM feedback WHERE id = :id"
+WHERE project = :project AND id = :id"""
+DELETE = "DELETE FROM feedback WHERE project = :project AND id = :id"
 
 
 class FeedbackStore:
-    """The answers of one feedback database."""
+    """The answers of one project; those that come through a token are of the token's, whichever that is."""
 
-    def __init__(self, database: Database, runs: KnownRuns, metrics: Metrics) -> None:
+    def __init__(self, database: ProjectDatabase, runs: KnownRuns, metrics: Metrics) -> None:
         self._database = database
         self._runs = runs
         self._metrics = metrics
@@ -79,10 +82,10 @@ class FeedbackStore:
             known = place or structs.asdict(NOWHERE)
             return grant, keep_answer(db, grant, submission, idempotency_key, known, may_change)
 
-        grant, kept = await self._database.write(work)
+        grant, kept = await self._database.whole.write(work)
         if kept is None:
-            asked = structs.asdict(await self._runs.place(grant.run_id))
-            grant, kept = await self._database.write(lambda db: work(db, asked))
+            asked = structs.asdict(await self._runs.place(grant.run_id, grant.project))
+            grant, kept = await self._database.whole.write(lambda db: work(db, asked))
         assert kept is not None
         self._metrics.answered(grant.key, kept.status)
         return kept
@@ -90,7 +93,7 @@ class FeedbackStore:
     async def create(self, feedback: FeedbackCreate, idempotency_key: str | None = None) -> Feedback:
         """Keep feedback that a program recorded; one that has the id already is brought up to date."""
         answer = created_row(feedback, idempotency_key)
-        answer |= structs.asdict(await self._runs.place(answer["run_id"]))
+        answer |= structs.asdict(await self._runs.place(answer["run_id"], self._database.project))
         if own := feedback.feedback_config or feedback.feedback_config_js:
             own.validate()
 
@@ -146,11 +149,11 @@ class FeedbackStore:
 
         def work(db: Connection) -> Grant:
             grant = claim(db, pointer)
-            config = config_of_url(db, grant.key, grant.config)
+            config = config_of_url(of_project(db, grant.project), grant.key, grant.config)
             own = None if config is FREE else config
             return structs.replace(grant, config=own, is_used_up=is_used_up(db, grant))
 
-        return await self._database.read(work)
+        return await self._database.whole.read(work)
 
     async def take_back(self, pointer: Pointer, feedback_id: str) -> None:
         """The answer that was given through this token is in the history only; one that is gone stays gone.
@@ -159,8 +162,9 @@ class FeedbackStore:
         """
         name = parse_id("undo", feedback_id)
 
-        def work(db: Connection) -> str | None:
-            grant = claim(db, pointer)
+        def work(everywhere: Connection) -> str | None:
+            grant = claim(everywhere, pointer)
+            db = of_project(everywhere, grant.project)
             db.execute(TAKE, id=name)
             if (row := db.one(BY_ID, id=name)) is None:
                 return None
@@ -171,7 +175,7 @@ class FeedbackStore:
             give_back(db, grant.id, grant.place)
             return grant.key
 
-        if (key := await self._database.write(work)) is not None:
+        if (key := await self._database.whole.write(work)) is not None:
             self._metrics.answered(key, "retracted")
 
     async def search(self, wanted: FeedbackSearch) -> list[Feedback]:
@@ -194,6 +198,7 @@ def keep_answer(
     Errors: `Rejected`, `Conflict`, `AnswerStands`, and `TokenUsed` where it would be one answer more than the grant has
     uses.
     """
+    db = of_project(db, grant.project)
     config = config_of_url(db, grant.key, grant.config)
     answer = answer_row(grant, config, submission, idempotency_key) | dict(place)
     kept = _keep(db, answer, config.subject_policy, may_change)
@@ -223,6 +228,8 @@ def _keep(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, 
             return Kept(answer["id"], "created")
         if kept := _meet(db, answer, policy, update):
             return kept
+    if db.one(ELSEWHERE, id=answer["id"]):
+        raise Conflict("`id` is the id of another answer; leave it out, or make a new one")
     raise Conflict("The answer was being changed by another request all the while; send it again")
 
 

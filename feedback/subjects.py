@@ -17,7 +17,8 @@ from feedback.rows import COLUMNS
 from feedback.tokens import Grant
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM feedback"
-_HALF = "SELECT id FROM feedback WHERE run_id = :run_id AND key = :key AND subject = :subject AND adds_up"
+_HALF = """SELECT id FROM feedback
+WHERE project = :project AND run_id = :run_id AND key = :key AND subject = :subject AND adds_up"""
 REPLACEABLE = f"{SELECT} WHERE id = ({_HALF} = 0)"
 ALL = f"{SELECT} WHERE id IN ({_HALF} = 0 UNION ALL {_HALF} = 1)"
 FIRST = f"{ALL} ORDER BY created_at, id LIMIT 1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 REMEMBERED = 50_000
+_RATE = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})")
 
 
 class RateLimit(Struct, frozen=True):
@@ -20,6 +22,15 @@ class RateLimit(Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.requests < 1 or self.seconds <= 0:
             raise ValueError(f"{self} lets nobody in; give 1 request or more, and more than 0 seconds")
+
+
+def rate_of(text: str) -> RateLimit | None:
+    """What `300/60` says; nothing for `off`. `ValueError` where it says neither."""
+    if text == "off":
+        return None
+    if (found := _RATE.fullmatch(text)) is None:
+        raise ValueError(f"{text[:40]!r} is no rate; give one such as 300/60 (so many in so many seconds), or off")
+    return RateLimit(int(found[1]), float(found[2]))
 
 
 class Throttle:

@@ -17,30 +17,31 @@ import msgspec
 from msgspec import Struct, structs
 
 from feedback.config import FeedbackConfig
-from feedback.database import Connection, Database, Row
+from feedback.database import Connection, Row
 from feedback.errors import TokenExpired, TokenGone, TokenRevoked, TokenUsed
 from feedback.keyring import KeyRing
 from feedback.limits import MAX_KEY, check_name, from_micros, run_name, to_micros
 from feedback.metrics import Metrics
+from feedback.project_database import ProjectDatabase, whole
 from feedback.runs import NOWHERE, RunPlace
 
 KEYS_PER_GRANT = 256
 
 INSERT = """INSERT INTO feedback_grant
-    (salt, ring_key, run_id, feedback_keys, key_count, configs, expires_at, max_uses, created_at,
+    (project, salt, ring_key, run_id, feedback_keys, key_count, configs, expires_at, max_uses, created_at,
     thread_id, assistant_id, assistant_version, trace_parent)
-VALUES (:salt, (SELECT MAX(number) FROM feedback_ring WHERE retired_at IS NULL),
+VALUES (:project, :salt, (SELECT MAX(number) FROM feedback_ring WHERE retired_at IS NULL),
     :run_id, :feedback_keys, :key_count, :configs, :expires_at, :max_uses, now_us(),
     :thread_id, :assistant_id, :assistant_version, :trace_parent)
 RETURNING id, ring_key"""
-SELECT = """SELECT run_id, thread_id, assistant_id, assistant_version, trace_parent,
+SELECT = """SELECT project, run_id, thread_id, assistant_id, assistant_version, trace_parent,
     salt, feedback_keys, configs, expires_at, max_uses, now_us() AS now,
     COALESCE(revoked_at, (SELECT revoked_at FROM feedback_denial WHERE feedback_denial.id = :denial)) AS revoked_at
 FROM feedback_grant WHERE id = :id"""
 PAGE = """SELECT * FROM (
     SELECT id, salt, ring_key, feedback_keys, key_count, expires_at, revoked_at,
         CAST(SUM(key_count) OVER (ORDER BY id) - key_count AS BIGINT) AS before
-    FROM feedback_grant WHERE run_id = :run_id
+    FROM feedback_grant WHERE project = :project AND run_id = :run_id
 ) AS pages WHERE before < :stop AND before + key_count > :start ORDER BY id"""
 DENIED = "SELECT id FROM feedback_denial WHERE id IN"
 USE = """INSERT INTO feedback_use (grant_id, place, uses) VALUES (:grant, :place, 1)
@@ -86,6 +87,7 @@ class Grant(Struct):
 
     id: int | None
     place: int | None
+    project: str
     run_id: str
     key: str
     config: FeedbackConfig | None
@@ -106,9 +108,9 @@ class Grant(Struct):
 
 
 class Tokens:
-    """Mints, opens and lists tokens. The ring must be loaded."""
+    """Mints and lists the tokens of one project, and opens those of any. The ring must be loaded."""
 
-    def __init__(self, database: Database, ring: KeyRing, metrics: Metrics) -> None:
+    def __init__(self, database: ProjectDatabase, ring: KeyRing, metrics: Metrics) -> None:
         self._database = database
         self._ring = ring
         self._metrics = metrics
@@ -134,7 +136,7 @@ class Tokens:
 
         def work(db: Connection) -> tuple[list[Row], set[str]]:
             rows = db.all(PAGE, **window)
-            return rows, _denied(db, rows)
+            return rows, _denied(whole(db), rows)
 
         rows, denied = await self._database.read(work)
         tokens: list[Token] = []
@@ -155,7 +157,7 @@ class Tokens:
     async def redeem(self, token: str) -> Grant:
         """What the token's holder may do now. Errors: `TokenUnknown`, `TokenGone`."""
         pointer = await self.open(token)
-        return await self._database.read(lambda db: claim(db, pointer))
+        return await self._database.whole.read(lambda db: claim(db, pointer))
 
     async def _seal_all(self, row: Row, salt: int, keys: Sequence[str], expires_at: int | None) -> list[Token]:
         ring_key, body = row["ring_key"], row["id"] << 24 | salt << 8
@@ -178,6 +180,7 @@ def claim(db: Connection, pointer: Pointer) -> Grant:
     return Grant(
         pointer.grant,
         pointer.place,
+        row["project"],
         row["run_id"],
         keys[pointer.place],
         config,
@@ -209,25 +212,27 @@ def _denied(db: Connection, rows: Sequence[Row]) -> set[str]:
 
 def use(db: Connection, grant: Grant) -> None:
     """Count one more answer, in the unit of work that keeps it. `TokenUsed` where the grant has no use left."""
-    if grant.max_uses is not None and not db.execute(USE, grant=grant.id, place=grant.place, max_uses=grant.max_uses):
+    if grant.max_uses is not None and not whole(db).execute(
+        USE, grant=grant.id, place=grant.place, max_uses=grant.max_uses
+    ):
         times = "once" if grant.max_uses == 1 else f"{grant.max_uses} times"
         raise TokenUsed(f"This feedback URL could be used {times}, and was; ask for a new one")
 
 
 def is_used_up(db: Connection, grant: Grant) -> bool:
     """Whether no more answers may come through the token, but for changes of those that did."""
-    row = None if grant.max_uses is None else db.one(USES, grant=grant.id, place=grant.place)
+    row = None if grant.max_uses is None else whole(db).one(USES, grant=grant.id, place=grant.place)
     return row is not None and row["uses"] >= (grant.max_uses or 0)
 
 
 def give_back(db: Connection, grant_id: int | None, place: int | None) -> None:
     """Count one answer less, in the unit of work that takes it back."""
-    db.execute(GIVE_BACK, grant=grant_id, place=place)
+    whole(db).execute(GIVE_BACK, grant=grant_id, place=place)
 
 
 def config_of_grant(db: Connection, grant_id: int | None, place: int | None) -> FeedbackConfig | None:
     """The configuration that a URL was minted with, if it had one and its grant is still there."""
-    if grant_id is None or place is None or (row := db.one(CONFIGS, id=grant_id)) is None or not row["configs"]:
+    if grant_id is None or place is None or (row := whole(db).one(CONFIGS, id=grant_id)) is None or not row["configs"]:
         return None
     return _configs(row["configs"])[place]
 

@@ -22,6 +22,8 @@ class ApiKey(Struct):
     ending: str
     """Its last four characters, to recognize it by."""
     scopes: list[Scope]
+    project: str | None
+    """Whose feedback it is for, alone."""
     created_at: str
     expires_at: str | None
     revoked_at: str | None
@@ -32,6 +34,7 @@ class KeptKey(Struct, frozen=True):
 
     hash: str
     scopes: frozenset[Scope]
+    project: str | None
     expires_at: int | None
     """In microseconds since 1970."""
     is_revoked: bool
@@ -43,20 +46,23 @@ class ApiKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, name: str, scopes: Collection[Scope], expires_in: timedelta | None) -> tuple[str, ApiKey]:
+    async def create(
+        self, name: str, scopes: Collection[Scope], expires_in: timedelta | None, project: str | None = None
+    ) -> tuple[str, ApiKey]:
         """A new key, which nobody can show again, and what is kept of it."""
         key = new_key()
 
         def work(connection: Connection) -> ApiKey:
             row = connection.one(
-                """INSERT INTO api_keys (key_id, name, hash, ending, scopes, created_at, expires_at)
-                VALUES (:key_id, :name, :hash, :ending, :scopes, now_us(),
+                """INSERT INTO api_keys (key_id, name, hash, ending, scopes, project, created_at, expires_at)
+                VALUES (:key_id, :name, :hash, :ending, :scopes, :project, now_us(),
                     CASE WHEN :lasts < 0 THEN NULL ELSE now_us() + :lasts END) RETURNING *""",
                 key_id=secrets.token_hex(4),
                 name=name,
                 hash=hash_of(key),
                 ending=key[-4:],
                 scopes="+".join(scope for scope in SCOPES if scope in scopes),
+                project=project,
                 lasts=-1 if expires_in is None else int(expires_in.total_seconds() * 1_000_000),
             )
             assert row is not None
@@ -71,9 +77,15 @@ class ApiKeys:
 
     async def kept(self) -> list[KeptKey]:
         """All keys that were ever made, as a request's key is held against them."""
-        rows = await self._database.read(lambda c: c.all("SELECT hash, scopes, expires_at, revoked_at FROM api_keys"))
+        rows = await self._database.read(lambda c: c.all("SELECT * FROM api_keys"))
         return [
-            KeptKey(row["hash"], scopes_of(row["scopes"].split("+")), row["expires_at"], row["revoked_at"] is not None)
+            KeptKey(
+                row["hash"],
+                scopes_of(row["scopes"].split("+")),
+                row["project"],
+                row["expires_at"],
+                row["revoked_at"] is not None,
+            )
             for row in rows
         ]
 
@@ -106,6 +118,7 @@ def _shown(row: Row) -> ApiKey:
         name=row["name"],
         ending=row["ending"],
         scopes=[scope for scope in SCOPES if scope in scopes_of(row["scopes"].split("+"))],
+        project=row["project"],
         created_at=timestamp(row["created_at"]),
         expires_at=timestamp(row["expires_at"]) if row["expires_at"] is not None else None,
         revoked_at=timestamp(row["revoked_at"]) if row["revoked_at"] is not None else None,

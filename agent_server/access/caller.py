@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from agent_server.agents.user import User
+from agent_server.api_key import project_of
 
 _NAMED = ("identity", "display_name", "is_authenticated", "permissions")
 
@@ -27,6 +28,20 @@ class Caller(Struct, frozen=True):
     def permissions(self) -> Sequence[str]:
         """What the application says that they may do."""
         return list(self.user.permissions or ())
+
+    @property
+    def feedback_project(self) -> str | None:
+        """The project that feedback on their runs is of, where the application says one. (A user's `project`, which
+        many applications have, may be anything.) Errors: `TypeError` for what is no project's name.
+        """
+        if (named := self.user.get("feedback_project")) is None:
+            return None
+        try:
+            return project_of(named)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"@auth.authenticate returned the feedback_project {named!r:.80}, no project's name"
+            ) from None
 
     def kept(self) -> str:
         """The caller as JSON, for the row of what is done for them."""

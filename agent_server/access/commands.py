@@ -13,7 +13,7 @@ import msgspec
 
 from agent_server.access.api_keys import ApiKey, ApiKeys
 from agent_server.access.known_keys import FRESH_SECONDS
-from agent_server.api_key import SCOPES, USUAL, Scope
+from agent_server.api_key import SCOPES, USUAL, Scope, project_of
 from agent_server.errors import AgentServerError
 
 Open = Callable[[Path | None, Path | None], AbstractAsyncContextManager[ApiKeys]]
@@ -63,23 +63,31 @@ def _run(opened: AbstractAsyncContextManager[ApiKeys], work: Work) -> None:
     type=click.Choice(SCOPES),
     help=f"What the key may do; may be said several times. [default: {', '.join(s for s in SCOPES if s in USUAL)}]",
 )
+@click.option("--project", help="Whose feedback it is for, alone.  [default: every project's that a request names]")
 @click.option("--days", type=click.IntRange(1, 36500), help="For how long it is good.  [default: until it is revoked]")
 @JSON_OPTION
 @click.pass_obj
-def create(do: Do, /, name: str, scopes: tuple[Scope, ...], days: int | None, as_json: bool) -> None:
+def create(
+    do: Do, /, name: str, scopes: tuple[Scope, ...], project: str | None, days: int | None, as_json: bool
+) -> None:
     """Make a key named NAME, and show it: this once.
 
     run: run agents, read and change assistants, threads, crons and the store. feedback-read: read answers.
-    feedback-write: make feedback URLs, add and change answers. admin: all of that, and erase answers.
+    feedback-mint: make feedback URLs, nothing else. feedback-write: that, and add and change answers. admin: all of
+    that, erase answers, and manage projects. (`agent-server feedback projects create` makes a project.)
     """
+    try:
+        of = project_of(project) if project is not None else None
+    except ValueError as error:
+        raise click.UsageError(f"--project {error}") from None
 
     async def work(keys: ApiKeys) -> None:
-        key, made = await keys.create(name, scopes or USUAL, timedelta(days=days) if days else None)
+        key, made = await keys.create(name, scopes or USUAL, timedelta(days=days) if days else None, of)
         if as_json:
             _echo_json({"key": key, **msgspec.to_builtins(made)})
         else:
             click.echo(key)
-            click.echo(f"Keep it: it cannot be shown again. It may: {', '.join(made.scopes)}.", err=True)
+            click.echo(f"Keep it: it cannot be shown again. It may: {_may(made)}.", err=True)
 
     do(work)
 
@@ -95,7 +103,7 @@ def list_keys(do: Do, /, as_json: bool) -> None:
         if as_json:
             _echo_json(found)
         elif found:
-            _table(("id", "name", "ends with", "may", "made", "expires", ""), [_cells(key) for key in found])
+            _table(("id", "name", "ends with", "may", "project", "made", "expires", ""), [_cells(key) for key in found])
         else:
             click.echo("There are no keys yet; `agent-server keys create NAME` makes one.", err=True)
 
@@ -119,11 +127,24 @@ def revoke(do: Do, /, key: str, as_json: bool) -> None:
     do(work)
 
 
+def _may(key: ApiKey) -> str:
+    return ", ".join(key.scopes) + (f" (feedback of the project {key.project} only)" if key.project else "")
+
+
 def _cells(key: ApiKey) -> tuple[str, ...]:
     expires = key.expires_at[:16] if key.expires_at else "never"
     shown = "".join(letter if letter.isprintable() else " " for letter in key.name)
     state = "revoked" if key.revoked_at else ""
-    return key.key_id, shown, f"…{key.ending}", ", ".join(key.scopes), key.created_at[:16], expires, state
+    return (
+        key.key_id,
+        shown,
+        f"…{key.ending}",
+        ", ".join(key.scopes),
+        key.project or "",
+        key.created_at[:16],
+        expires,
+        state,
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 
+from agent_server.access.api_keys import KeptKey
 from agent_server.access.known_keys import KnownKeys
 from agent_server.access.wrong_keys import WrongKeys
-from agent_server.api_key import Scope, allows
+from agent_server.api_key import GivenKey, Scope, allows
 from agent_server.errors import Forbidden, Unauthorized
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -41,25 +42,26 @@ class Door:
         self._wrong_keys = WrongKeys()
         self._public_host = urlsplit(public_url).hostname if public_url else None
 
-    async def check(self, connection: Connection, scope: Scope | None = "run") -> bool:
-        """Whether the request showed a key, which may do what needs `scope` (None: any key will do).
+    async def check(self, connection: Connection, scope: Scope | None = "run") -> GivenKey | KeptKey | None:
+        """The key that the request showed, which may do what needs `scope` (None: any key will do); none is needed
+        where there are none.
 
         Errors: `Unauthorized` without a key that is known (`TooMany` after many that are not), `Forbidden` where the
         key may not do this, or where there are no keys and the request is not this machine's own.
         """
         if not self._has_rules and not await self._keys.are_set():
             self._check_own_machine(connection)
-            return False
+            return None
         headers = connection.headers
         key = sent_key(headers.get("x-api-key"), headers.get("authorization"))
         if not key:
             raise Unauthorized("This needs an API key: send it as `x-api-key: <key>` or `Authorization: Bearer <key>`")
-        scopes = await self._keys.scopes_of(key)
-        if scopes is None:
+        known = await self._keys.found(key)
+        if known is None:
             raise self._wrong_keys.refusal(connection.client.host if connection.client else None)
-        if scope is not None and not allows(scopes, scope):
+        if scope is not None and not allows(known.scopes, scope):
             raise Forbidden(f"The API key that was sent lacks the scope {scope!r}, which this needs")
-        return True
+        return known
 
     def _check_own_machine(self, connection: Connection) -> None:
         if self._allow_anyone:

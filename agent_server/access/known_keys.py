@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 import anyio
 
 from agent_server.access.api_keys import ApiKeys, KeptKey
-from agent_server.api_key import GivenKey, Scope, hash_of
+from agent_server.api_key import GivenKey, hash_of
 
 FRESH_SECONDS = 2.0
 
@@ -25,7 +25,7 @@ class KnownKeys:
         self, api_keys: ApiKeys, given: Collection[GivenKey] = (), clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._api_keys = api_keys
-        self._given = {key.hash: key.scopes for key in given}
+        self._given = {key.hash: key for key in given}
         self._kept: dict[str, KeptKey] = {}
         self._read_at: float | None = None
         self._clock = clock
@@ -36,16 +36,16 @@ class KnownKeys:
         await self._renew()
         return bool(self._given or self._kept)
 
-    async def scopes_of(self, key: str) -> frozenset[Scope] | None:
-        """What the key may do; nothing where it is unknown, revoked or expired."""
+    async def found(self, key: str) -> GivenKey | KeptKey | None:
+        """What is known of the key; nothing where it is unknown, revoked or expired."""
         await self._renew()
         hashed = hash_of(key)
-        if (scopes := self._given.get(hashed)) is not None:
-            return scopes
+        if (given := self._given.get(hashed)) is not None:
+            return given
         kept = self._kept.get(hashed)
         if kept is None or kept.is_revoked or (kept.expires_at is not None and kept.expires_at <= time.time() * 1e6):
             return None
-        return kept.scopes
+        return kept
 
     async def _renew(self) -> None:
         if self._is_fresh():

@@ -134,8 +134,8 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_API_KEYS": (
         "api_keys",
         _keys,
-        "API keys beside those of `agent-server keys`, with commas between: `key`, `key:run+feedback-read`, or "
-        "`sha256:<hash>:run`; without scopes, all but `admin`",
+        "API keys beside those of `agent-server keys`, with commas between: `key`, `key:run+feedback-read`, "
+        "`sha256:<hash>:run`, or `key:feedback-mint@project`; without scopes, all but `admin`",
     ),
     "AGENT_SERVER_ALLOW_ANYONE": ("allow_anyone", _flag, "needs no API key, on any address, as long as there is none"),
     "AGENT_SERVER_JOBS": ("jobs", _whole(1, 100_000), "runs at once in one process"),

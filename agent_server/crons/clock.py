@@ -97,7 +97,9 @@ class CronClock:
     def _start(self, connection: Connection, cron: Row) -> Begun:
         metadata = msgspec.json.decode(cron["metadata"])
         body = msgspec.convert(_body(cron, metadata), RunCreate)
-        begun = self._runs.insert(connection, body, cron["thread_id"], cron["base_url"], cron["caller"])
+        begun = self._runs.insert(
+            connection, body, cron["thread_id"], cron["base_url"], cron["caller"], project=cron["project"]
+        )
         if cron["thread_id"] is None:
             merge_metadata(connection, begun[0].thread_id, metadata)
         return begun

@@ -54,9 +54,16 @@ class Crons:
         self._webhooks = webhooks or WebhookPolicy()
 
     async def create(
-        self, body: CronCreate, thread_id: str | None, base_url: str, caller: Caller | None = None
+        self,
+        body: CronCreate,
+        thread_id: str | None,
+        base_url: str,
+        caller: Caller | None = None,
+        project: str | None = None,
     ) -> Cron:
         """A new cron, for runs on the thread or (without one) each on a thread of its own; its runs are the caller's.
+
+        Feedback on them is of the `project`.
 
         `NotFound` for an unknown thread or assistant, `Invalid` for a wrong schedule, time zone, id or webhook,
         `BadRequest` for `context` beside `config.configurable`.
@@ -70,9 +77,9 @@ class Crons:
             if thread and body.if_not_exists != "create":
                 _check_thread(connection, thread)
             row = connection.one(
-                f"""INSERT INTO crons ({COLUMNS}, base_url, caller) VALUES (:id, :assistant, :thread, :user, :end_time,
-                    :schedule, :timezone, :payload, :next, :metadata, :completed, :enabled, now_us(), now_us(), :url,
-                    :caller)
+                f"""INSERT INTO crons ({COLUMNS}, base_url, caller, project)
+                VALUES (:id, :assistant, :thread, :user, :end_time, :schedule, :timezone, :payload,
+                    :next, :metadata, :completed, :enabled, now_us(), now_us(), :url, :caller, :project)
                 RETURNING {COLUMNS}""",
                 id=str(uuid7()),
                 assistant=assistant_id,
@@ -88,6 +95,7 @@ class Crons:
                 url=base_url,
                 user=caller.identity if caller else None,
                 caller=kept(caller),
+                project=project,
             )
             return _cron(cast(Row, row))
 

@@ -8,13 +8,14 @@ from litestar import Request, WebSocket
 from litestar.connection import ASGIConnection
 
 from agent_server.access.door import Door
-from agent_server.errors import TooMany, Unauthorized
-from agent_server.routes.authorization import Authorization, params_of
+from agent_server.errors import Forbidden, TooMany, Unauthorized
+from agent_server.routes.authorization import Authorization, caller_in, params_of
 
 OPEN = {"access": "open"}
 """The `opt` of handlers that answer everybody."""
 ANY_KEY = {"access": "any key"}
-"""The `opt` of handlers that take every key, whatever its scopes."""
+"""The `opt` of handlers that take every key, whatever its scopes, but those of a project."""
+PROJECT = "agent_server_project"
 
 
 class Admission:
@@ -29,16 +30,22 @@ class Admission:
         access = request.route_handler.opt.get("access")
         if access == "open" or request.scope.get("method") == "OPTIONS":
             return
-        if self.rules is None:
-            await self._door.check(request, "run" if access is None else None)
-        elif access is None or not await self._shows_a_key(request):  # what watches a server is nobody's user
-            await self.rules.identify(request)
+        if self.rules is not None:
+            if access is None or not await self._shows_a_key(request):  # what watches a server is nobody's user
+                await self.rules.identify(request)
+            return
+        key = await self._door.check(request, "run" if access is None else None)
+        if key is not None and key.project is not None:
+            if access is not None:
+                raise Forbidden(f"The API key is of the project {key.project!r}; this needs one that is of none")
+            request.scope["state"][PROJECT] = key.project
 
     async def _shows_a_key(self, request: Any) -> bool:
         try:
-            return bool(await self._door.check(request, None))
+            key = await self._door.check(request, None)
         except (Unauthorized, TooMany):
             return False
+        return key is not None and key.project is None
 
     async def let_in_elsewhere(self, scope: Any) -> None:
         """As `let_in`, for a route that is not ours, of an application beside ours.
@@ -67,3 +74,11 @@ class Admission:
         """Return where the rules, if there are any, allow a command that came over the socket."""
         if self.rules is not None:
             await self.rules.hold(socket, "thread_command", params_of(method, params))
+
+
+def project_in(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any]) -> str | None:
+    """The project that feedback on the request's runs is of: its key's, or its user's `feedback_project`."""
+    if (caller := caller_in(request)) is None:
+        project: str | None = request.scope["state"].get(PROJECT)
+        return project
+    return caller.feedback_project

@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody
 from agent_server.config import Config
 from agent_server.crons.crons import Crons
 from agent_server.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
+from agent_server.routes.admission import project_in
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
 from agent_server.routes.json_answers import answers, any_fields_of, page_answer
@@ -28,7 +29,9 @@ async def create_thread_cron(
     server_config: NamedDependency[Config],
 ) -> Cron:
     """Create a cron whose runs happen on this thread."""
-    return await crons.create(data, thread_id, base_url(request, server_config), caller_in(request))
+    return await crons.create(
+        data, thread_id, base_url(request, server_config), caller_in(request), project_in(request)
+    )
 
 
 @post("/runs/crons", tags=["crons"], status_code=200)
@@ -39,7 +42,7 @@ async def create_cron(
     server_config: NamedDependency[Config],
 ) -> Cron:
     """Create a cron whose runs each happen on a new thread, which is kept where `on_run_completed` is `keep`."""
-    return await crons.create(data, None, base_url(request, server_config), caller_in(request))
+    return await crons.create(data, None, base_url(request, server_config), caller_in(request), project_in(request))
 
 
 @post("/runs/crons/search", tags=["crons"], status_code=200, responses=_PAGE, operation_class=PageOperation)

@@ -11,6 +11,7 @@ from litestar.params import FromQuery, JSONBody
 from agent_server.agents import asker
 from agent_server.config import Config
 from agent_server.errors import Invalid
+from agent_server.routes.admission import project_in
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
 from agent_server.routes.run_requests import check_resumes_nothing
@@ -39,6 +40,7 @@ async def create_run_batch(
         base_url(request, server_config),
         caller_in(request),
         asker().headers,
+        project_in(request),
     )
 
 

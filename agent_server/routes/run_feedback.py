@@ -10,9 +10,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from agent_server.config import Config
+from agent_server.errors import NotFound
+from agent_server.routes.admission import project_in
 from agent_server.routes.base_url import base_url
 from agent_server.routes.json_answers import answers, json_answer
 from agent_server.runs.feedback import RunAnswers, RunFeedback
+from agent_server.runs.records import Record
 from agent_server.runs.runs import Runs
 from agent_server.schema import FeedbackKey
 
@@ -34,7 +37,7 @@ async def run_feedback_on_thread(
     keys: Keys = None,
 ) -> Response[bytes]:
     """The answers to the run's feedback URLs so far, and fresh URLs: each expires after a while."""
-    record = await runs.get(run_id, thread_id)
+    record = _own(request, await runs.get(run_id, thread_id))
     return json_answer(await run_feedback.of(record, keys, base_url(request, server_config)))
 
 
@@ -48,8 +51,15 @@ async def run_feedback_of(
     keys: Keys = None,
 ) -> Response[bytes]:
     """The answers to the run's feedback URLs so far, and fresh URLs: each expires after a while."""
-    record = await runs.get(run_id)
+    record = _own(request, await runs.get(run_id))
     return json_answer(await run_feedback.of(record, keys, base_url(request, server_config)))
+
+
+def _own(request: Request[Any, Any, Any], record: Record) -> Record:
+    """The run, if feedback on it is not another project's than the request's. Errors: `NotFound`."""
+    if (project := project_in(request)) is not None and record.project != project:
+        raise NotFound(f"Run with ID {record.run.run_id} has no feedback of the project {project!r}")
+    return record
 
 
 HANDLERS = [run_feedback_on_thread, run_feedback_of]

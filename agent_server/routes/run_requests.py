@@ -9,6 +9,7 @@ from litestar import Request
 from agent_server.agents import asker
 from agent_server.config import Config
 from agent_server.errors import BadRequest
+from agent_server.routes.admission import project_in
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
 from agent_server.routes.tracing import traced
@@ -32,6 +33,7 @@ async def created_run(
         caller_in(request),
         owned(request, "threads") if thread_id else None,
         asker().headers,
+        project_in(request),
     )
 
 

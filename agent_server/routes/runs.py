@@ -13,6 +13,7 @@ from litestar.types import ASGIApp
 
 from agent_server.config import Config
 from agent_server.errors import Invalid
+from agent_server.routes.admission import project_in
 from agent_server.routes.json_answers import answers, any_fields_of, json_answer, selected
 from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
@@ -52,7 +53,8 @@ async def create_run(
     run = await created_run(request, runs, server_config, data, thread_id)
     return Response(
         run,
-        headers={"Content-Location": f"/threads/{run.thread_id}/runs/{run.run_id}"} | run_feedback.headers(run.run_id),
+        headers={"Content-Location": f"/threads/{run.thread_id}/runs/{run.run_id}"}
+        | run_feedback.headers(run.run_id, project_in(request)),
     )
 
 
@@ -68,7 +70,10 @@ async def stream_run(
 ) -> ASGIApp:
     """Start a run and stream its events."""
     run = await created_run(request, runs, server_config, data, thread_id)
-    frames, headers = streams.follow(run.run_id), locations(run, "stream") | run_feedback.headers(run.run_id)
+    frames, headers = (
+        streams.follow(run.run_id),
+        locations(run, "stream") | run_feedback.headers(run.run_id, project_in(request)),
+    )
     return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
 
 
@@ -86,7 +91,7 @@ async def wait_run(
     run = await created_run(request, runs, server_config, data, thread_id)
     return joined(
         streams.answer(run.run_id),
-        locations(run, "join") | run_feedback.headers(run.run_id),
+        locations(run, "join") | run_feedback.headers(run.run_id, project_in(request)),
         runs,
         run,
         data.on_disconnect == "cancel",

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
 
 from agent_server.config import Config
+from agent_server.routes.admission import project_in
 from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
@@ -29,7 +30,9 @@ async def create_stateless_run(
 ) -> Response[Run]:
     """Start a run in the background, on a thread of its own."""
     run = await created_run(request, runs, server_config, data)
-    return Response(run, headers={"Content-Location": f"/runs/{run.run_id}"} | run_feedback.headers(run.run_id))
+    return Response(
+        run, headers={"Content-Location": f"/runs/{run.run_id}"} | run_feedback.headers(run.run_id, project_in(request))
+    )
 
 
 @post("/runs/stream", tags=["stateless runs"], status_code=200, responses=STREAM)
@@ -43,7 +46,7 @@ async def stream_stateless_run(
 ) -> ASGIApp:
     """Start a run on a thread of its own and stream its events."""
     run = await created_run(request, runs, server_config, data)
-    headers = locations(run, "stream", stateless=True) | run_feedback.headers(run.run_id)
+    headers = locations(run, "stream", stateless=True) | run_feedback.headers(run.run_id, project_in(request))
     frames = streams.follow(run.run_id)
     return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
 
@@ -59,7 +62,7 @@ async def wait_stateless_run(
 ) -> ASGIApp:
     """Start a run on a thread of its own and answer with its final values."""
     run = await created_run(request, runs, server_config, data)
-    headers = locations(run, "join", stateless=True) | run_feedback.headers(run.run_id)
+    headers = locations(run, "join", stateless=True) | run_feedback.headers(run.run_id, project_in(request))
     return joined(streams.answer(run.run_id), headers, runs, run, data.on_disconnect == "cancel")
 
 

@@ -21,7 +21,7 @@ from agent_server.agents import Agent, Outcome, is_stateful
 from agent_server.broker import Broker
 from agent_server.encoding import encode
 from agent_server.errors import Unavailable
-from agent_server.feedback_urls import FeedbackUrls, feedback_token
+from agent_server.feedback_urls import FeedbackUrls, feedback_of_project, feedback_token
 from agent_server.metrics import Metrics
 from agent_server.runs.records import Claim, Ending
 from agent_server.runs.run_log import RunLog
@@ -78,8 +78,9 @@ class Attempt:
             if self.claim.cancel:
                 self.stop(self.claim.cancel)
             async with anyio.create_task_group() as beside:
-                if self.run.kwargs.feedback_keys and self._around.feedback is not None:
-                    beside.start_soon(self._mint, self._around.feedback, self.run.kwargs.feedback_keys)
+                feedback = feedback_of_project(self._around.feedback, self.claim.project)
+                if self.run.kwargs.feedback_keys and feedback is not None:
+                    beside.start_soon(self._mint, feedback, self.run.kwargs.feedback_keys)
                 ending = await self._run_agent()
                 await self._end(ending)
                 beside.cancel_scope.cancel()
@@ -90,7 +91,7 @@ class Attempt:
 
     async def _run_agent(self) -> Ending | None:
         """How the agent ended; nothing where it was stopped."""
-        token = feedback_token(self._around.feedback, self.run.run_id)
+        token = feedback_token(self._around.feedback, self.run.run_id, self.claim.project)
         about = {"run_id": self.run.run_id, "attempt": self.run.attempt}
         await self._log.publish(StreamPart("metadata", {**about, "feedback_token": token} if token else about))
         if self.claim.exhausted:

@@ -10,7 +10,7 @@ import structlog
 from msgspec import Struct
 
 from agent_server.errors import AgentServerError, Unavailable
-from agent_server.feedback_urls import FeedbackUrls, feedback_token
+from agent_server.feedback_urls import FeedbackUrls, feedback_of_project, feedback_token
 from agent_server.runs.records import Record
 
 log = structlog.get_logger("agent_server")
@@ -30,9 +30,9 @@ class RunFeedback:
         self._feedback = feedback
         self._timeout = timeout
 
-    def headers(self, run_id: str) -> dict[str, str]:
+    def headers(self, run_id: str, project: str | None) -> dict[str, str]:
         """`X-Feedback-Token` for an answer that creates this run, where feedback has such tokens."""
-        token = feedback_token(self._feedback, run_id)
+        token = feedback_token(self._feedback, run_id, project)
         return {"X-Feedback-Token": token} if token else {}
 
     async def of(self, record: Record, keys: Sequence[str] | None, base_url: str) -> RunAnswers:
@@ -40,14 +40,15 @@ class RunFeedback:
 
         `Unavailable` where feedback does not answer in time.
         """
-        if self._feedback is None:
+        feedback = feedback_of_project(self._feedback, record.project)
+        if feedback is None:
             return RunAnswers([], {})
         wanted = list(dict.fromkeys(keys if keys is not None else record.kwargs.feedback_keys or ()))
         run_id = record.run.run_id
         try:
             with anyio.fail_after(self._timeout):
-                answers = await self._feedback.answers_for_run(run_id)
-                urls = await self._feedback.urls_for_run(run_id, wanted, base_url) if wanted else {}
+                answers = await feedback.answers_for_run(run_id)
+                urls = await feedback.urls_for_run(run_id, wanted, base_url) if wanted else {}
         except AgentServerError:
             raise
         except Exception as error:

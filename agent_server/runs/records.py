@@ -38,6 +38,8 @@ class Claim(Struct):
     cancel: CancelAction | None
     exhausted: bool
     """Whether too many attempts ended with their server, so that this one must not run the agent again."""
+    project: str | None
+    """Whose feedback is given on the run."""
     waited: float | None = None
     """Seconds from the run's time to start until now, for its first attempt."""
     turn: int = 0
@@ -71,6 +73,8 @@ class Record(Struct):
     kwargs: RunKwargs
     output: bytes | None
     error: bytes | None
+    project: str | None = None
+    """Whose feedback is given on it."""
     changed_at: int = 0
     """When its status changed last, in microseconds since 1970."""
     turn: int | None = None
@@ -142,6 +146,7 @@ def record_of(row: Row) -> Record:
         kwargs=_kwargs_decoder.decode(row["kwargs"]),
         output=row["output"].encode() if row["output"] is not None else None,
         error=row["error"].encode() if row["error"] not in (None, "null") else None,
+        project=row["project"],
         changed_at=row["updated_at"],
         turn=row["turn"],
         last_event=row["last_event"],
@@ -161,4 +166,6 @@ def claim_of(row: Row, token: str) -> Claim:
         caller=msgspec.json.decode(row["caller"]) if row["caller"] else None,
     )
     waited = (row["updated_at"] - row["start_at"]) / 1_000_000 if row["attempt"] == 1 else None
-    return Claim(run, token, row["base_url"], row["cancel"], row["rescues"] >= MAX_RESCUES, waited, row["turn"])
+    return Claim(
+        run, token, row["base_url"], row["cancel"], row["rescues"] >= MAX_RESCUES, row["project"], waited, row["turn"]
+    )

@@ -107,6 +107,7 @@ class Runs:
         caller: Caller | None = None,
         owned: Condition | None = None,
         headers: JsonObject | None = None,
+        project: str | None = None,
     ) -> Run:
         """A new pending run, durable when this returns; without `thread_id`, on a temporary thread of its own.
 
@@ -116,7 +117,7 @@ class Runs:
         `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
         """
         run, overtaken = await self._database.write(
-            lambda c: self.insert(c, body, thread_id, base_url, kept(caller), owned, headers)
+            lambda c: self.insert(c, body, thread_id, base_url, kept(caller), owned, headers, project)
         )
         await self.announce(overtaken, run.thread_id)
         return run
@@ -127,11 +128,12 @@ class Runs:
         base_url: str,
         caller: Caller | None = None,
         headers: JsonObject | None = None,
+        project: str | None = None,
     ) -> list[Run]:
         """New pending runs, each on a temporary thread of its own: all of them, or none. Errors as for `create`."""
         who = kept(caller)
         runs = await self._database.write(
-            lambda c: [self.insert(c, body, None, base_url, who, headers=headers)[0] for body in bodies]
+            lambda c: [self.insert(c, body, None, base_url, who, None, headers, project)[0] for body in bodies]
         )
         await self.announce({})
         return runs
@@ -145,10 +147,11 @@ class Runs:
         caller: str | None = None,
         owned: Condition | None = None,
         headers: JsonObject | None = None,
+        project: str | None = None,
     ) -> Begun:
         """As `create`, as part of a unit of work; `announce` what it overtook once that is durable.
 
-        A thread that is not `owned` is not there.
+        A thread that is not `owned` is not there. Feedback on the run is of the `project`.
         A thread that is made for the run has its metadata, by which an application finds it, and knows whose it is.
         """
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
@@ -165,7 +168,7 @@ class Runs:
         if owned is not None and thread_id and not owned.is_met(connection, "threads", "thread_id", on_thread):
             raise NotFound(f"Thread with ID {on_thread} not found")
         overtaken = make_way(connection, on_thread, body)
-        run = insert_pending(connection, body, assistant, on_thread, temporary, base_url, headers)
+        run = insert_pending(connection, body, assistant, on_thread, temporary, base_url, headers, project)
         if caller is not None:
             connection.execute("UPDATE runs SET caller = :caller WHERE run_id = :id", id=run.run_id, caller=caller)
         return run, overtaken

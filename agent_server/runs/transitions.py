@@ -114,15 +114,16 @@ def insert_pending(
     temporary: bool,
     base_url: str,
     headers: JsonObject | None,
+    project: str | None,
 ) -> Run:
     """The new run, pending. Its thread's row is taken."""
     kwargs = run_kwargs(body, assistant, temporary, headers)
     metadata = {**(body.metadata or {}), "graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
     row = connection.one(
         f"""INSERT INTO runs (run_id, thread_id, assistant_id, assistant_version, graph_id, status, metadata, kwargs,
-            multitask_strategy, temporary, base_url, start_at, created_at, updated_at, attempt, rescues)
+            multitask_strategy, temporary, base_url, project, start_at, created_at, updated_at, attempt, rescues)
         VALUES (:run_id, :thread_id, :assistant_id, :version, :graph_id, 'pending', :metadata, :kwargs,
-            :strategy, :temporary, :base_url, now_us() + :after, now_us(), now_us(), 0, 0)
+            :strategy, :temporary, :base_url, :project, now_us() + :after, now_us(), now_us(), 0, 0)
         RETURNING {RUN_COLUMNS}""",
         run_id=str(uuid7()),
         thread_id=thread_id,
@@ -134,6 +135,7 @@ def insert_pending(
         strategy=body.multitask_strategy or "enqueue",
         temporary=int(temporary),
         base_url=base_url,
+        project=project,
         after=int((body.after_seconds or 0) * 1_000_000),
     )
     assert row is not None

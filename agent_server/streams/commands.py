@@ -56,6 +56,8 @@ class Sender(Struct):
     """Metadata that ties the run to the trace of the request."""
     headers: JsonObject = {}
     """The headers of the request that graphs may see."""
+    project: str | None = None
+    """Whose feedback is given on their runs."""
 
 
 class Commands:
@@ -140,7 +142,14 @@ class Commands:
 
     def _begin(self, connection: Connection, body: EventRunCreate, sender: Sender) -> tuple[Begun, int]:
         begun = self._runs.insert(
-            connection, body, sender.thread_id, sender.base_url, kept(sender.caller), sender.owned, sender.headers
+            connection,
+            body,
+            sender.thread_id,
+            sender.base_url,
+            kept(sender.caller),
+            sender.owned,
+            sender.headers,
+            sender.project,
         )
         run, overtaken = begun
         return begun, _applied(connection, run.thread_id, through_overtaken=bool(overtaken))

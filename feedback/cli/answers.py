@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import click
 
 from feedback.cli.output import JSON_OPTION, done, echo_json, printable, progress, table
-from feedback.cli.querying import Do, query_of, querying
+from feedback.cli.querying import PROJECT_OPTION, Do, query_of, querying, rooms_of
 from feedback.erasure import Erased
 from feedback.export import FORMATS, Format
 from feedback.plugin import FeedbackPlugin
@@ -20,14 +20,15 @@ from feedback.schema import Feedback
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
 @JSON_OPTION
 @click.pass_obj
-def list_answers(do: Do, /, limit: int, as_json: bool, **given: Any) -> None:
+def list_answers(do: Do, /, limit: int, as_json: bool, project: str, **given: Any) -> None:
     """List answers, newest first."""
 
     async def work(service: FeedbackPlugin) -> None:
+        reading = (await rooms_of(service, project)).reading
         found: list[Feedback] = []
         cursor = None
         while len(found) < limit:
-            page = await service.reading.page(query_of(given), min(MAX_PAGE, limit - len(found)), cursor)
+            page = await reading.page(query_of(given), min(MAX_PAGE, limit - len(found)), cursor)
             found += page.feedback
             if (cursor := page.next_cursor) is None:
                 break
@@ -60,7 +61,7 @@ def _answer_cells(answer: Feedback) -> tuple[Any, ...]:
 )
 @click.option("-o", "--output", type=click.File("wb", atomic=True), default="-", help="The file.")
 @click.pass_obj
-def export(do: Do, /, form: Format, output: BinaryIO, **given: Any) -> None:
+def export(do: Do, /, form: Format, output: BinaryIO, project: str, **given: Any) -> None:
     """Write all answers that fit: a table, lines of JSON, or a training set (kto, dpo, sft) as TRL takes it."""
     told = [0, 0]
 
@@ -69,7 +70,8 @@ def export(do: Do, /, form: Format, output: BinaryIO, **given: Any) -> None:
         progress(f"{read:,} answers read, {written:,} written")
 
     async def work(service: FeedbackPlugin) -> None:
-        async for part in service.exports.stream(query_of(given), form, tell):
+        exports = (await rooms_of(service, project)).exports
+        async for part in exports.stream(query_of(given), form, tell):
             output.write(part)
         output.flush()
 
@@ -86,24 +88,33 @@ def export(do: Do, /, form: Format, output: BinaryIO, **given: Any) -> None:
 @click.option("--subject", help="All that this person (user_id) answered.")
 @click.option("--run", "run_id", help="All answers about this run; its URLs take no more.")
 @click.option("--thread", help="All answers about this thread's runs; their URLs take no more.")
+@PROJECT_OPTION
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @JSON_OPTION
 @click.pass_obj
-def erase(do: Do, /, subject: str | None, run_id: str | None, thread: str | None, yes: bool, as_json: bool) -> None:
+def erase(
+    do: Do,
+    /,
+    subject: str | None,
+    run_id: str | None,
+    thread: str | None,
+    project: str,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Erase answers for good, with their history."""
     named = {name: value for name, value in (("subject", subject), ("run", run_id), ("thread", thread)) if value}
     if len(named) != 1:
         raise click.UsageError("Name one of --subject, --run and --thread")
     [(kind, name)] = named.items()
     if not yes:
-        click.confirm(f"Erase all answers of {kind} {printable(name)}, for good?", abort=True, err=True)
+        click.confirm(
+            f"Erase all answers of {kind} {printable(name)} in {printable(project)}, for good?", abort=True, err=True
+        )
 
     async def work(service: FeedbackPlugin) -> None:
-        ways = {
-            "subject": service.erasure.of_subject,
-            "run": service.erasure.of_run,
-            "thread": service.erasure.of_thread,
-        }
+        erasure = (await rooms_of(service, project)).erasure
+        ways = {"subject": erasure.of_subject, "run": erasure.of_run, "thread": erasure.of_thread}
         erased = await ways[kind](name, lambda so_far: progress(_erased(so_far)))
         done(_erased(erased))
         if as_json:

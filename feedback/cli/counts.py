@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from feedback.cli.output import JSON_OPTION, echo_json, number, percent, table
-from feedback.cli.querying import Do, query_of, querying
+from feedback.cli.querying import Do, query_of, querying, rooms_of
 from feedback.plugin import FeedbackPlugin
 from feedback.stats import ENOUGH, MAX_GROUPS, Comparison, Dimension, Statistic
 
@@ -29,15 +29,17 @@ def stats(
     enough: int,
     compare: tuple[int, int] | None,
     as_json: bool,
+    project: str,
     **given: Any,
 ) -> None:
     """Count answers: means, shares of positives, and how sure they are (95 % intervals)."""
 
     async def work(service: FeedbackPlugin) -> None:
+        statistics = (await rooms_of(service, project)).statistics
         if compare is not None:
-            compared = await service.statistics.comparison(query_of(given), *compare, enough)
+            compared = await statistics.comparison(query_of(given), *compare, enough)
             return echo_json(compared) if as_json else _show_comparison(compared)
-        found = await service.statistics.groups(query_of(given), by, enough, MAX_GROUPS)
+        found = await statistics.groups(query_of(given), by, enough, MAX_GROUPS)
         return echo_json(found) if as_json else _show_statistics(found, by)
 
     do(work)

@@ -14,6 +14,7 @@ from feedback.cli.answers import erase, export, list_answers
 from feedback.cli.counts import stats
 from feedback.cli.history import history
 from feedback.cli.outbox import outbox
+from feedback.cli.projects import projects
 from feedback.cli.querying import Work
 from feedback.cli.ring import keys
 from feedback.plugin import FeedbackPlugin
@@ -33,7 +34,7 @@ def feedback_commands(open_service: Open) -> click.Group:
         """Read, count, export and erase what people answered, also while a server runs."""
         context.obj = lambda work: _run(open_service(config, data_dir), work)
 
-    for command in (list_answers, history, stats, export, erase, keys, alerts, outbox):
+    for command in (list_answers, history, stats, export, erase, keys, alerts, outbox, projects):
         group.add_command(command)
     return group
 

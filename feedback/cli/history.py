@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from feedback.cli.output import JSON_OPTION, echo_json, table
-from feedback.cli.querying import Do
+from feedback.cli.querying import PROJECT_OPTION, Do, rooms_of
 from feedback.histories import FeedbackHistory, FeedbackVersion
 from feedback.plugin import FeedbackPlugin
 from feedback.schema import Feedback
@@ -18,15 +18,17 @@ HEAD = ("from", "until", "what came of it", "score", "value", "who", "comment", 
 
 @click.command()
 @click.argument("feedback_id")
+@PROJECT_OPTION
 @JSON_OPTION
 @click.pass_obj
-def history(do: Do, /, feedback_id: str, as_json: bool) -> None:
+def history(do: Do, /, feedback_id: str, project: str, as_json: bool) -> None:
     """Show what an answer says now and all that it said before, newest first."""
 
     async def work(service: FeedbackPlugin) -> None:
-        found = await service.histories.page(feedback_id)
+        histories = (await rooms_of(service, project)).histories
+        found = await histories.page(feedback_id)
         while found.next_cursor is not None:
-            more = await service.histories.page(feedback_id, cursor=found.next_cursor)
+            more = await histories.page(feedback_id, cursor=found.next_cursor)
             found = FeedbackHistory(more.current, found.versions + more.versions, more.next_cursor)
         if as_json:
             echo_json({"current": found.current, "versions": found.versions})

@@ -9,12 +9,18 @@ import click
 import msgspec
 
 from feedback.plugin import FeedbackPlugin
+from feedback.project_database import DEFAULT
 from feedback.reading import FeedbackQuery
+from feedback.rooms import Rooms
 
 Work = Callable[[FeedbackPlugin], Awaitable[None]]
 Do = Callable[[Work], None]
 """Does the work with the open service."""
+PROJECT_OPTION = click.option(
+    "--project", default=DEFAULT, show_default=True, help="Whose answers: the name of a project."
+)
 QUERY_OPTIONS = (
+    PROJECT_OPTION,
     click.option("--run", multiple=True, help="Answers about this run."),
     click.option("--thread", multiple=True, help="Answers about runs of this thread."),
     click.option("--assistant", multiple=True, help="Answers about this assistant."),
@@ -35,6 +41,11 @@ def querying(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(QUERY_OPTIONS):
         command = option(command)
     return command
+
+
+async def rooms_of(service: FeedbackPlugin, project: str) -> Rooms:
+    """The rooms of the project. Errors: `NotFound`."""
+    return service.of((await service.projects.get(project)).name)
 
 
 def query_of(given: dict[str, Any]) -> FeedbackQuery:

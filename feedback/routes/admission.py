@@ -1,6 +1,10 @@
-"""Which routes need which scope: `feedback_scope` in a handler's `opt` says it, or else the method does.
+"""Which routes need which scope, and which project a request is for: asked of every request before its body is read.
 
-Routes of tokens (`feedback_token_route`) and what everybody may see (`feedback_open`) need none.
+`feedback_scope` in a handler's `opt` says the scope, or else the method does. Routes of tokens (`feedback_token_route`)
+and what everybody may see (`feedback_open`) need none, and name no project: the token does. Every other request is for
+one: its key's, or the one that it names (`X-Tenant-Id`, as LangSmith's clients have it; `?project=`; the tenant in
+WorkflowAI's paths), or `default`; and its handler is given the rooms of that one. What is the operator's alone
+(`feedback_unbound`) is closed to keys of a project.
 """
 
 from __future__ import annotations
@@ -9,30 +13,45 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request
+from litestar.di import NamedDependency, Provide
+from litestar.params import SkipValidation
 
-from feedback.api_keys import ApiKeys, Scope, sent_key
-from feedback.errors import Unauthorized
+from feedback.api_keys import WITHOUT_KEY, ApiKeys, Entry, Scope, sent_key
+from feedback.errors import Forbidden, Unauthorized
 from feedback.gate import Gate
+from feedback.project_database import DEFAULT
+from feedback.rooms import Rooms
+from feedback.routes.origins import hold_presigned
 
 AnyRequest = Request[Any, Any, Any]
+RoomsOf = Callable[[str], Rooms]
+RoomsHere = NamedDependency[SkipValidation[Rooms]]
 OPEN = ("feedback_token_route", "feedback_open")
-SHOWED_KEY = "feedback_showed_key"
+ENTRY, ROOMS = "feedback_entry", "feedback_rooms"
+OWN_TENANT = "_"
 
 
-def admission(api_keys: ApiKeys, gate: Gate) -> Callable[[AnyRequest], Awaitable[None]]:
+def admission(api_keys: ApiKeys, rooms_of: RoomsOf) -> Callable[[AnyRequest], Awaitable[None]]:
     """Looks at every request before its body is read. Wrong keys count at the gate, by the address that sends them.
 
     Not a guard: for each of those Litestar copies the route's handler with every request.
     """
 
     async def let_in(request: AnyRequest) -> None:
-        if (scope := needed_scope(request.method, request.route_handler.opt)) is not None:
-            request.scope["state"][SHOWED_KEY] = await _checked(api_keys, gate, request, scope)
+        opt, state = request.route_handler.opt, request.scope["state"]
+        if (scope := needed_scope(request.method, opt)) is None:
+            if "token" in request.path_params:
+                await hold_presigned(request, rooms_of(DEFAULT))
+            return
+        state[ENTRY] = entry = await _checked(api_keys, rooms_of(DEFAULT).settings.gate, request, scope)
+        if entry.project is not None and opt.get("feedback_unbound"):
+            raise Forbidden(f"The API key is of the project {entry.project!r}; this needs one that is of none")
+        state[ROOMS] = await _rooms(request, entry, rooms_of)
 
     return let_in
 
 
-async def _checked(api_keys: ApiKeys, gate: Gate, request: AnyRequest, scope: Scope) -> bool:
+async def _checked(api_keys: ApiKeys, gate: Gate, request: AnyRequest, scope: Scope) -> Entry:
     """What the check says of the request. A right key is never kept waiting by others' wrong ones."""
     try:
         return await api_keys.check(request, scope)
@@ -44,6 +63,15 @@ async def _checked(api_keys: ApiKeys, gate: Gate, request: AnyRequest, scope: Sc
         raise
 
 
+async def _rooms(request: AnyRequest, entry: Entry, rooms_of: RoomsOf) -> Rooms:
+    asked = request.query_params.get("project") if b"project=" in request.scope["query_string"] else None
+    tenant = request.path_params.get("tenant", OWN_TENANT)
+    named = request.headers.get("x-tenant-id") if tenant == OWN_TENANT else tenant
+    if entry.project is None and not asked and not named:
+        return rooms_of(DEFAULT)
+    return rooms_of(await rooms_of(DEFAULT).projects.chosen(entry.project, asked or None, named or None))
+
+
 def needed_scope(method: str, opt: dict[str, Any]) -> Scope | None:
     """What a request needs; nothing for a preflight and where everybody may come in."""
     if method == "OPTIONS" or any(opt.get(name) for name in OPEN):
@@ -52,9 +80,21 @@ def needed_scope(method: str, opt: dict[str, Any]) -> Scope | None:
     return scope
 
 
-def showed_key(request: AnyRequest) -> bool:
-    """Whether the request came in with a key."""
-    return bool(request.scope["state"].get(SHOWED_KEY))
+def rooms_dependency(rooms_of: RoomsOf) -> dict[str, Provide]:
+    """`feedback_rooms`, which handlers ask for. It is the only thing that they ask for: for several that depend on each
+    other Litestar starts a task group with every request (a fifth of the CPU of an answer).
+    """
+
+    def given(request: AnyRequest) -> Any:
+        return request.scope["state"].get(ROOMS) or rooms_of(DEFAULT)
+
+    return {"feedback_rooms": Provide(given, sync_to_thread=False)}
+
+
+def entry_of(request: AnyRequest) -> Entry:
+    """How the request came in."""
+    entry: Entry = request.scope["state"].get(ENTRY, WITHOUT_KEY)
+    return entry
 
 
 def bearer(request: AnyRequest) -> str:

@@ -9,23 +9,22 @@ import uuid
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, post, route
-from litestar.di import NamedDependency, Provide
+from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.params import HeaderParameter, JSONBody, SkipValidation
+from litestar.params import HeaderParameter, JSONBody
 from msgspec import Struct
 
 from feedback.limits import MAX_BODY
-from feedback.one_time import OneTimeAnswer, OneTimeToken, OneTimeTokenCreate, OneTimeTokens
-from feedback.routes.admission import bearer
+from feedback.one_time import OneTimeAnswer, OneTimeToken, OneTimeTokenCreate
+from feedback.routes.admission import RoomsHere, bearer
+from feedback.routes.counting import admit_minting, admit_sealed
 from feedback.routes.failures import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
 from feedback.routes.openapi import FeedbackOperation, failures
-from feedback.routes.pages import admit
 from feedback.routes.requests import FeedbackRequest
-from feedback.routes.tokens import IDEMPOTENCY, SettingsHere, clean_idempotency
+from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
 from feedback.schema import Kept
 
-OneTimeHere = NamedDependency[SkipValidation[OneTimeTokens]]
 TAGS = ["EvalGuard"]
 
 
@@ -49,6 +48,7 @@ class EvalGuardFailure(Struct):
     status_code=200,
     tags=TAGS,
     request_max_body_size=MAX_BODY,
+    opt={"feedback_scope": "feedback-mint"},
     summary="Create a one-time feedback token",
     operation_class=FeedbackOperation,
     responses=failures(400, 401, 409, 413, 429, shape=EvalGuardFailure),
@@ -57,14 +57,13 @@ class EvalGuardFailure(Struct):
 async def mint_one_time(
     request: Request[Any, Any, Any],
     data: JSONBody[OneTimeTokenCreate],
-    feedback_one_time: OneTimeHere,
-    feedback_settings: SettingsHere,
+    feedback_rooms: RoomsHere,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> OneTimeToken:
     """A token for one answer about a run, a trace or an annotation."""
     key = bearer(request)
-    admit(request, feedback_settings, minting=True)
-    return await feedback_one_time.mint(data, key, clean_idempotency(idempotency_key))
+    await admit_minting(request, feedback_rooms)
+    return await feedback_rooms.one_time.mint(data, key, clean_idempotency(idempotency_key))
 
 
 @route("/feedback/submit", http_method=["OPTIONS"], status_code=204, include_in_schema=False)
@@ -86,13 +85,12 @@ async def ask_spend_cors(request: Request[Any, Any, Any]) -> Response[None]:
 async def spend_one_time(
     request: Request[Any, Any, Any],
     data: JSONBody[OneTimeAnswer],
-    feedback_one_time: OneTimeHere,
-    feedback_settings: SettingsHere,
+    feedback_rooms: RoomsHere,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
     """The answer is kept, and the token takes no other."""
-    admit(request, feedback_settings)
-    kept = await feedback_one_time.spend(data, clean_idempotency(idempotency_key))
+    await admit_sealed(request, feedback_rooms, feedback_rooms.one_time.project_of, data.token)
+    kept = await feedback_rooms.one_time.spend(data, clean_idempotency(idempotency_key))
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
 
 

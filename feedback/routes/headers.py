@@ -1,4 +1,4 @@
-"""The headers of presigned URLs: open to every origin, kept by no cache, told to no referrer and no search engine."""
+"""The headers of presigned URLs: open to every origin (`origins.py` narrows that), kept by no cache, told to nobody."""
 
 from __future__ import annotations
 

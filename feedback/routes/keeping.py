@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from litestar import Router, get, post, put
-from litestar.di import NamedDependency, Provide
-from litestar.params import JSONBody, SkipValidation
+from litestar.di import Provide
+from litestar.params import JSONBody
 from msgspec import Struct
 
-from feedback.erasure import EVERY_OTHER_KEY, Erased, Erasure
+from feedback.erasure import EVERY_OTHER_KEY, Erased
 from feedback.errors import Invalid
 from feedback.limits import MAX_BODY
+from feedback.routes.admission import RoomsHere
 from feedback.routes.failures import FAILURES
 from feedback.routes.openapi import FeedbackOperation, failures
 from feedback.routes.requests import FeedbackRequest
 
 TAGS = ["Keeping feedback"]
-ErasureHere = NamedDependency[SkipValidation[Erasure]]
 
 
 class ErasureRequest(Struct):
@@ -44,22 +44,22 @@ class Retention(Struct):
     responses=failures(413, 422),
     description="Their history goes with them, and the URLs of a run or a thread take no more answers (410).",
 )
-async def erase_feedback(data: JSONBody[ErasureRequest], feedback_erasure: ErasureHere) -> Erased:
+async def erase_feedback(data: JSONBody[ErasureRequest], feedback_rooms: RoomsHere) -> Erased:
     """What is gone now."""
     named = [name for name in (data.subject, data.run, data.thread) if name is not None]
     if len(named) != 1:
         raise Invalid("Name one of `subject`, `run` and `thread`: what is erased cannot be brought back")
     if data.subject is not None:
-        return await feedback_erasure.of_subject(data.subject)
+        return await feedback_rooms.erasure.of_subject(data.subject)
     if data.run is not None:
-        return await feedback_erasure.of_run(data.run)
-    return await feedback_erasure.of_thread(named[0])
+        return await feedback_rooms.erasure.of_run(data.run)
+    return await feedback_rooms.erasure.of_thread(named[0])
 
 
 @get("/feedback/retention", tags=TAGS, summary="How long answers are kept", operation_class=FeedbackOperation)
-async def list_retention(feedback_erasure: ErasureHere) -> list[Retention]:
+async def list_retention(feedback_rooms: RoomsHere) -> list[Retention]:
     """The keys whose answers are not kept for ever."""
-    return [Retention(key or None, days) for key, days in (await feedback_erasure.rules()).items()]
+    return [Retention(key or None, days) for key, days in (await feedback_rooms.erasure.rules()).items()]
 
 
 @put(
@@ -71,18 +71,18 @@ async def list_retention(feedback_erasure: ErasureHere) -> list[Retention]:
     operation_class=FeedbackOperation,
     responses=failures(413, 422),
 )
-async def set_retention(data: JSONBody[Retention], feedback_erasure: ErasureHere) -> list[Retention]:
+async def set_retention(data: JSONBody[Retention], feedback_rooms: RoomsHere) -> list[Retention]:
     """The rules after the change; answers past their time are gone within the hour."""
-    await feedback_erasure.keep_for(data.key or EVERY_OTHER_KEY, data.days)
-    return [Retention(key or None, days) for key, days in (await feedback_erasure.rules()).items()]
+    await feedback_rooms.erasure.keep_for(data.key or EVERY_OTHER_KEY, data.days)
+    return [Retention(key or None, days) for key, days in (await feedback_rooms.erasure.rules()).items()]
 
 
-def keeping_router(erasure: Erasure) -> Router:
+def keeping_router(dependencies: dict[str, Provide]) -> Router:
     """The routes for those who look after answers."""
     return Router(
         "/api/v1",
         route_handlers=[erase_feedback, list_retention, set_retention],
-        dependencies={"feedback_erasure": Provide(lambda: erasure, sync_to_thread=False, use_cache=True)},
+        dependencies=dependencies,
         exception_handlers=FAILURES,
         request_class=FeedbackRequest,
     )

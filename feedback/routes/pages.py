@@ -12,14 +12,13 @@ from msgspec import structs
 
 from feedback.errors import AnswerStands, FeedbackError, TokenUsed
 from feedback.page import CONTENT_SECURITY_POLICY, Question, failure_page, question_page, thanks_page
-from feedback.routes.admission import showed_key
+from feedback.rooms import Rooms
+from feedback.routes.counting import admit_answer
 from feedback.routes.headers import TOKEN_HEADERS
 from feedback.routes.requests import submission_of
 from feedback.routes.visitors import is_machine, is_prefetch, may_answer, wants_page
 from feedback.schema import FeedbackSubmission, Kept
-from feedback.settings import Settings
-from feedback.store import FeedbackStore
-from feedback.tokens import Pointer, Tokens
+from feedback.tokens import Pointer
 
 AnyRequest = Request[Any, Any, Any]
 PAGE_HEADERS = {
@@ -32,69 +31,46 @@ NOTHING_SAID = "Please choose an answer or write something first."
 TAKEN_BACK = "Your answer was taken back"
 
 
-async def may_follow(request: AnyRequest, token: str, tokens: Tokens, settings: Settings) -> bool:
+async def may_follow(request: AnyRequest, token: str, rooms: Rooms) -> bool:
     """Whether this GET is an answer; the key is looked up only where keys differ."""
-    links = settings.links
-    mode = links.mode_of((await tokens.redeem(token)).key) if links.by_key else links.mode
+    links = rooms.settings.links
+    mode = links.mode_of((await rooms.tokens.redeem(token)).key) if links.by_key else links.mode
     return may_answer(request.headers, mode)
 
 
-async def ask(
-    request: AnyRequest, token: str, tokens: Tokens, store: FeedbackStore, settings: Settings
-) -> Response[Any]:
+async def ask(request: AnyRequest, token: str, rooms: Rooms) -> Response[Any]:
     """The page with the question, and with what the link says as its answer.
 
     `TokenUsed` where nobody could answer it any more: who is named may have answered, and change their mind.
     """
-    redirect = settings.links.allowed(request.query_params.get("redirect"))
+    redirect = rooms.settings.links.allowed(request.query_params.get("redirect"))
     given = _preselected(list(request.query_params.multi_items()))
-    if given.user_id is None and (await store.open(await tokens.open(token))).is_used_up:
+    if given.user_id is None and (await rooms.store.open(await rooms.tokens.open(token))).is_used_up:
         raise TokenUsed("This feedback URL has taken all the answers that it was for; ask for a new one")
-    return _page(question_page(await _question(token, tokens, store, given, redirect)))
+    return _page(question_page(await _question(token, rooms, given, redirect)))
 
 
-async def take_form(
-    request: AnyRequest,
-    token: str,
-    tokens: Tokens,
-    store: FeedbackStore,
-    settings: Settings,
-    answer: FeedbackSubmission,
-) -> Response[Any]:
+async def take_form(request: AnyRequest, token: str, rooms: Rooms, answer: FeedbackSubmission) -> Response[Any]:
     """What became of the page's form: thanks, the answer taken back, or the question again."""
-    pointer = await tokens.open(token)
+    pointer = await rooms.tokens.open(token)
     fields = parse_qs((await request.body()).decode(errors="replace"))
-    redirect = settings.links.allowed(_first(fields, "redirect"))
+    redirect = rooms.settings.links.allowed(_first(fields, "redirect"))
     if is_machine(request.headers) or is_prefetch(request.headers):
-        return _page(question_page(await _question(token, tokens, store, answer, redirect)))
+        return _page(question_page(await _question(token, rooms, answer, redirect)))
     if undo := _first(fields, "undo"):
-        await store.take_back(pointer, undo)
-        anew = await _question(token, tokens, store, FeedbackSubmission(), redirect)
+        await rooms.store.take_back(pointer, undo)
+        anew = await _question(token, rooms, FeedbackSubmission(), redirect)
         return _page(question_page(anew, title=TAKEN_BACK))
     if (answer.score, answer.value, answer.comment, answer.correction) == (None,) * 4:
-        question = await _question(token, tokens, store, answer, redirect)
+        question = await _question(token, rooms, answer, redirect)
         return _page(question_page(question, problem=NOTHING_SAID), 422)
     answer.validate()
-    return thanks(token, await _keep(request, pointer, store, settings, answer), redirect)
+    return thanks(token, await _keep(request, pointer, rooms, answer), redirect)
 
 
-async def _keep(
-    request: AnyRequest, pointer: Pointer, store: FeedbackStore, settings: Settings, answer: FeedbackSubmission
-) -> Kept:
-    admit(request, settings, pointer)
-    return await store.submit(pointer, answer, may_change=True)
-
-
-def admit(request: AnyRequest, settings: Settings, pointer: Pointer | None = None, minting: bool = False) -> None:
-    """Count the request; `TooMany` where its address, or the token, has had its share.
-
-    Minting counts for those only who showed no API key.
-    """
-    if pointer is None and showed_key(request):
-        return
-    client = request.scope["client"]
-    token = (pointer.grant, pointer.place) if pointer else None
-    settings.gate.admit(client[0] if client else None, request.headers, token, minting)
+async def _keep(request: AnyRequest, pointer: Pointer, rooms: Rooms, answer: FeedbackSubmission) -> Kept:
+    await admit_answer(request, rooms, pointer)
+    return await rooms.store.submit(pointer, answer, may_change=True)
 
 
 def thanks(token: str, kept: Kept, redirect: str | None) -> Response[Any]:
@@ -111,10 +87,8 @@ def failure(request: AnyRequest, status: int, detail: str, code: str) -> Respons
     return _page(failure_page(status, detail, code, again), status)
 
 
-async def _question(
-    token: str, tokens: Tokens, store: FeedbackStore, given: FeedbackSubmission, redirect: str | None
-) -> Question:
-    grant = await store.open(await tokens.open(token))
+async def _question(token: str, rooms: Rooms, given: FeedbackSubmission, redirect: str | None) -> Question:
+    grant = await rooms.store.open(await rooms.tokens.open(token))
     name = given.id or str(uuid_utils.uuid7())
     return Question(_action(token), grant.key, grant.config, given, name, redirect)
 

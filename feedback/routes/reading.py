@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery, QueryParameter, SkipValidation
 from litestar.response import Stream
 
-from feedback.export import CSV_TYPE, JSONL_TYPE, Exports, Format
-from feedback.reading import MAX_PAGE, FeedbackPage, FeedbackQuery, Reading
+from feedback.export import CSV_TYPE, JSONL_TYPE, Format
+from feedback.reading import MAX_PAGE, FeedbackPage, FeedbackQuery
 from feedback.review_schema import ReviewStatus
+from feedback.routes.admission import RoomsHere
 from feedback.routes.failures import FAILURES
 from feedback.routes.openapi import ExportOperation, FeedbackOperation, failures
-from feedback.stats import ENOUGH, MAX_GROUPS, Comparison, Dimension, Statistic, Statistics
+from feedback.stats import ENOUGH, MAX_GROUPS, Comparison, Dimension, Statistic
 
 TAGS = ["Reading feedback"]
-ReadingHere = NamedDependency[SkipValidation[Reading]]
-StatisticsHere = NamedDependency[SkipValidation[Statistics]]
-ExportsHere = NamedDependency[SkipValidation[Exports]]
 QueryHere = NamedDependency[SkipValidation[FeedbackQuery]]
 Names = list[str] | None
 Enough = Annotated[int, QueryParameter(ge=1, le=1_000_000, description="Scores that make a share worth a verdict")]
@@ -66,14 +64,14 @@ def feedback_query(
 )
 async def search_feedback(
     feedback_query: QueryHere,
-    feedback_reading: ReadingHere,
+    feedback_rooms: RoomsHere,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 100,
     cursor: Annotated[
         str | None, QueryParameter(required=False, description="`next_cursor` of the page before")
     ] = None,
 ) -> FeedbackPage:
     """The answers that fit all of the filters, newest first, a page at a time."""
-    return await feedback_reading.page(feedback_query, limit, cursor)
+    return await feedback_rooms.reading.page(feedback_query, limit, cursor)
 
 
 @get(
@@ -85,7 +83,7 @@ async def search_feedback(
 )
 async def count_feedback(
     feedback_query: QueryHere,
-    feedback_statistics: StatisticsHere,
+    feedback_rooms: RoomsHere,
     by: Annotated[
         list[Dimension] | None,
         QueryParameter(required=False, description="What is told apart: `assistant`, `version`, `day`, `status`"),
@@ -94,7 +92,7 @@ async def count_feedback(
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_GROUPS)] = 1000,
 ) -> list[Statistic]:
     """Counts, mean and share of positives of the answers that fit, with the interval in which the true share is."""
-    return await feedback_statistics.groups(feedback_query, by or (), enough, limit)
+    return await feedback_rooms.statistics.groups(feedback_query, by or (), enough, limit)
 
 
 @get(
@@ -106,13 +104,13 @@ async def count_feedback(
 )
 async def compare_versions(
     feedback_query: QueryHere,
-    feedback_statistics: StatisticsHere,
+    feedback_rooms: RoomsHere,
     baseline: Annotated[int, QueryParameter(ge=0, le=2**31 - 1, description="The version to compare with")],
     candidate: Annotated[int, QueryParameter(ge=0, le=2**31 - 1, description="The version in question")],
     enough: Enough = ENOUGH,
 ) -> Comparison:
     """Whether an assistant's newer version is better for one key, worse, or not shown to be either."""
-    return await feedback_statistics.comparison(feedback_query, baseline, candidate, enough)
+    return await feedback_rooms.statistics.comparison(feedback_query, baseline, candidate, enough)
 
 
 @get(
@@ -125,13 +123,13 @@ async def compare_versions(
 )
 async def export_feedback(
     feedback_query: QueryHere,
-    feedback_exports: ExportsHere,
+    feedback_rooms: RoomsHere,
     form: Annotated[Format, QueryParameter(name="format", required=False)] = "jsonl",
 ) -> Stream:
     """All the answers that fit, oldest first, as a stream."""
     file = "csv" if form == "csv" else f"{form}.jsonl" if form != "jsonl" else "jsonl"
     return Stream(
-        feedback_exports.stream(feedback_query, form),
+        feedback_rooms.exports.stream(feedback_query, form),
         media_type=CSV_TYPE if form == "csv" else JSONL_TYPE,
         headers={"Content-Disposition": f'attachment; filename="feedback.{file}"', "X-Content-Type-Options": "nosniff"},
     )
@@ -140,17 +138,11 @@ async def export_feedback(
 READING_ROUTES = [search_feedback, count_feedback, compare_versions, export_feedback]
 
 
-def reading_router(reading: Reading, statistics: Statistics, exports: Exports) -> Router:
+def reading_router(dependencies: dict[str, Provide]) -> Router:
     """The routes for those who read answers."""
-    rooms = {"feedback_reading": reading, "feedback_statistics": statistics, "feedback_exports": exports}
-    given = {name: Provide(_giving(room), sync_to_thread=False, use_cache=True) for name, room in rooms.items()}
     return Router(
         "/api/v1",
         route_handlers=READING_ROUTES,
-        dependencies={"feedback_query": Provide(feedback_query, sync_to_thread=False), **given},
+        dependencies={"feedback_query": Provide(feedback_query, sync_to_thread=False), **dependencies},
         exception_handlers=FAILURES,
     )
-
-
-def _giving(room: Any) -> Any:
-    return lambda: room

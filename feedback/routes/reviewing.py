@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import Router, get, put
-from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
+from litestar.di import Provide
+from litestar.params import FromPath, JSONBody, QueryParameter
 
-from feedback.assistants import AnsweredAssistant, Assistants
-from feedback.conversations import Conversation, Conversations
-from feedback.histories import MAX_PAGE, FeedbackHistory, Histories
+from feedback.assistants import AnsweredAssistant
+from feedback.conversations import Conversation
+from feedback.histories import MAX_PAGE, FeedbackHistory
 from feedback.limits import MAX_BODY
 from feedback.review_schema import Review, ReviewUpdate
-from feedback.reviews import Reviews
+from feedback.routes.admission import RoomsHere
 from feedback.routes.failures import FAILURES
 from feedback.routes.openapi import FeedbackOperation, failures
 from feedback.routes.requests import FeedbackRequest
@@ -21,10 +21,6 @@ from feedback.routes.requests import FeedbackRequest
 TAGS = ["Reviewing feedback"]
 READS = {"feedback_scope": "feedback-read"}
 WRITES = {"feedback_scope": "feedback-write"}
-ReviewsHere = NamedDependency[SkipValidation[Reviews]]
-ConversationsHere = NamedDependency[SkipValidation[Conversations]]
-HistoriesHere = NamedDependency[SkipValidation[Histories]]
-AssistantsHere = NamedDependency[SkipValidation[Assistants]]
 
 
 @get(
@@ -35,9 +31,9 @@ AssistantsHere = NamedDependency[SkipValidation[Assistants]]
     responses=failures(404, 422),
     opt=READS,
 )
-async def read_review(feedback_id: FromPath[str], feedback_reviews: ReviewsHere) -> Review:
+async def read_review(feedback_id: FromPath[str], feedback_rooms: RoomsHere) -> Review:
     """Its status and note, with all that they were before."""
-    return await feedback_reviews.get(feedback_id)
+    return await feedback_rooms.reviews.get(feedback_id)
 
 
 @put(
@@ -49,9 +45,9 @@ async def read_review(feedback_id: FromPath[str], feedback_reviews: ReviewsHere)
     responses=failures(404, 413, 422),
     opt=WRITES,
 )
-async def set_review(feedback_id: FromPath[str], data: JSONBody[ReviewUpdate], feedback_reviews: ReviewsHere) -> Review:
+async def set_review(feedback_id: FromPath[str], data: JSONBody[ReviewUpdate], feedback_rooms: RoomsHere) -> Review:
     """The review after the change; said twice, it counts once."""
-    return await feedback_reviews.set(feedback_id, data)
+    return await feedback_rooms.reviews.set(feedback_id, data)
 
 
 @get(
@@ -63,9 +59,9 @@ async def set_review(feedback_id: FromPath[str], data: JSONBody[ReviewUpdate], f
     opt=READS,
     description="The messages of its run, where an agent server is beside; `reason` says why some are missing.",
 )
-async def read_conversation(feedback_id: FromPath[str], feedback_conversations: ConversationsHere) -> Conversation:
+async def read_conversation(feedback_id: FromPath[str], feedback_rooms: RoomsHere) -> Conversation:
     """The conversation, as far as it is known."""
-    return await feedback_conversations.of(feedback_id)
+    return await feedback_rooms.conversations.of(feedback_id)
 
 
 @get(
@@ -79,14 +75,14 @@ async def read_conversation(feedback_id: FromPath[str], feedback_conversations: 
 )
 async def read_history(
     feedback_id: FromPath[str],
-    feedback_histories: HistoriesHere,
+    feedback_rooms: RoomsHere,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 100,
     cursor: Annotated[
         int | None, QueryParameter(required=False, ge=0, le=2**62, description="`next_cursor` of the page before")
     ] = None,
 ) -> FeedbackHistory:
     """The answer as it is, and its earlier versions, newest first, a page at a time."""
-    return await feedback_histories.page(feedback_id, limit, cursor)
+    return await feedback_rooms.histories.page(feedback_id, limit, cursor)
 
 
 @get(
@@ -96,31 +92,17 @@ async def read_history(
     operation_class=FeedbackOperation,
     opt=READS,
 )
-async def list_assistants(feedback_assistants: AssistantsHere) -> list[AnsweredAssistant]:
+async def list_assistants(feedback_rooms: RoomsHere) -> list[AnsweredAssistant]:
     """The most answered first, with the name of each, where it is known."""
-    return await feedback_assistants.all()
+    return await feedback_rooms.assistants.all()
 
 
-def reviewing_router(
-    reviews: Reviews, conversations: Conversations, assistants: Assistants, histories: Histories
-) -> Router:
+def reviewing_router(dependencies: dict[str, Provide]) -> Router:
     """The routes for those who go through answers."""
-    rooms = {
-        "feedback_reviews": reviews,
-        "feedback_conversations": conversations,
-        "feedback_assistants": assistants,
-        "feedback_histories": histories,
-    }
     return Router(
         "/api/v1",
         route_handlers=[read_review, set_review, read_conversation, read_history, list_assistants],
-        dependencies={
-            name: Provide(_giving(room), sync_to_thread=False, use_cache=True) for name, room in rooms.items()
-        },
+        dependencies=dependencies,
         exception_handlers=FAILURES,
         request_class=FeedbackRequest,
     )
-
-
-def _giving(room: Any) -> Any:
-    return lambda: room

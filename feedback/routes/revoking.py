@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, delete, post
-from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter, SkipValidation
+from litestar.params import FromPath, QueryParameter
 
 from feedback.errors import Invalid
-from feedback.revocation import Revocation, Revoked
+from feedback.revocation import Revoked
+from feedback.routes.admission import RoomsHere
 from feedback.routes.headers import TOKEN_HEADERS
 from feedback.routes.openapi import FeedbackOperation, failures
-from feedback.routes.tokens import TAGS, OwnHere, TokensHere
+from feedback.routes.tokens import TAGS
 from feedback.schema import Kept
-
-RevocationHere = NamedDependency[SkipValidation[Revocation]]
 
 
 @delete(
@@ -29,13 +27,12 @@ RevocationHere = NamedDependency[SkipValidation[Revocation]]
 )
 async def retract(
     token: FromPath[str],
-    feedback_tokens: TokensHere,
-    feedback_own_answers: OwnHere,
+    feedback_rooms: RoomsHere,
     user_id: Annotated[str | None, QueryParameter(description="Who answered")] = None,
     id: Annotated[str | None, QueryParameter(description="The id that the answer was kept with")] = None,
 ) -> Response[Kept]:
     """The answer counts no more; its history is kept."""
-    kept = await feedback_own_answers.retract(await feedback_tokens.open(token), user_id, id)
+    kept = await feedback_rooms.own_answers.retract(await feedback_rooms.tokens.open(token), user_id, id)
     return Response(kept, status_code=200, headers=TOKEN_HEADERS, media_type="application/json")
 
 
@@ -48,9 +45,9 @@ async def retract(
     responses=failures(404),
     description="A presigned URL's token, or a sealed one. What it brought stays; from now on it is answered with 410.",
 )
-async def revoke_token(token: FromPath[str], feedback_revocation: RevocationHere) -> Revoked:
+async def revoke_token(token: FromPath[str], feedback_rooms: RoomsHere) -> Revoked:
     """How many tokens were taken back: none, where this one was already."""
-    return await feedback_revocation.of_token(token)
+    return await feedback_rooms.revocation.of_token(token)
 
 
 @delete(
@@ -62,7 +59,7 @@ async def revoke_token(token: FromPath[str], feedback_revocation: RevocationHere
     responses=failures(422),
 )
 async def revoke_tokens(
-    feedback_revocation: RevocationHere,
+    feedback_rooms: RoomsHere,
     run_id: Annotated[str | None, QueryParameter(description="All that were made for this run")] = None,
     ring_key: Annotated[
         int | None, QueryParameter(ge=1, le=2**31 - 1, description="All that this key of the ring sealed")
@@ -70,9 +67,9 @@ async def revoke_tokens(
 ) -> Revoked:
     """How many presigned URLs were taken back. Sealed tokens are, too; they cannot be counted."""
     if run_id is not None and ring_key is None:
-        return await feedback_revocation.of_run(run_id)
+        return await feedback_rooms.revocation.of_run(run_id)
     if ring_key is not None and run_id is None:
-        return await feedback_revocation.of_ring_key(ring_key)
+        return await feedback_rooms.revocation.of_ring_key(ring_key)
     raise Invalid("Say which tokens to take back: send either `run_id` or `ring_key`")
 
 

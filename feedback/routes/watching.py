@@ -46,7 +46,7 @@ def metrics_router(text: Callable[[], Awaitable[str]]) -> Router:
     """`GET /metrics`, for a service that is alone in its app."""
 
     @get("/metrics", tags=["System"], summary="What the service does, for Prometheus", operation_id="FeedbackMetrics",
-         operation_class=FeedbackOperation)  # fmt: skip
+         operation_class=FeedbackOperation, opt={"feedback_unbound": True})  # fmt: skip
     async def show_metrics() -> Response[str]:
         """Counts of this process, in the Prometheus text format."""
         return Response(await text(), media_type=CONTENT_TYPE)

@@ -8,21 +8,21 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get, post, route
-from litestar.di import NamedDependency, Provide
+from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter, SkipValidation
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from msgspec import Struct
 
 from feedback.limits import MAX_BODY
-from feedback.outcomes import Outcome, OutcomeAnnotation, OutcomeCreate, OutcomePage, Outcomes, OwnOutcome
+from feedback.outcomes import Outcome, OutcomeAnnotation, OutcomeCreate, OutcomePage, OwnOutcome
+from feedback.routes.admission import RoomsHere
+from feedback.routes.counting import admit_sealed, hold_sealed
 from feedback.routes.failures import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
 from feedback.routes.openapi import FeedbackOperation, failures
-from feedback.routes.pages import admit
 from feedback.routes.requests import FeedbackRequest
-from feedback.routes.tokens import IDEMPOTENCY, SettingsHere, clean_idempotency
+from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
 
-OutcomesHere = NamedDependency[SkipValidation[Outcomes]]
 TAGS = ["WorkflowAI"]
 
 
@@ -63,13 +63,12 @@ async def ask_outcome_cors(request: Request[Any, Any, Any]) -> Response[None]:
 async def submit_outcome(
     request: Request[Any, Any, Any],
     data: JSONBody[OutcomeCreate],
-    feedback_outcomes: OutcomesHere,
-    feedback_settings: SettingsHere,
+    feedback_rooms: RoomsHere,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Outcome]:
     """The outcome is kept; the same user's earlier one is replaced."""
-    admit(request, feedback_settings)
-    kept = await feedback_outcomes.submit(data, clean_idempotency(idempotency_key))
+    await admit_sealed(request, feedback_rooms, feedback_rooms.outcomes.project_of, data.feedback_token)
+    kept = await feedback_rooms.outcomes.submit(data, clean_idempotency(idempotency_key))
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
 
 
@@ -83,10 +82,14 @@ async def submit_outcome(
     responses=failures(400, 410, 422, shape=WorkflowAIFailure),
 )
 async def read_outcome(
-    feedback_token: FromQuery[str], feedback_outcomes: OutcomesHere, user_id: FromQuery[str | None] = None
+    request: Request[Any, Any, Any],
+    feedback_token: FromQuery[str],
+    feedback_rooms: RoomsHere,
+    user_id: FromQuery[str | None] = None,
 ) -> Response[OwnOutcome]:
     """What this user has said of the run; null for those without a name."""
-    own = await feedback_outcomes.own(feedback_token, user_id)
+    await hold_sealed(request, feedback_rooms, feedback_rooms.outcomes.project_of, feedback_token)
+    own = await feedback_rooms.outcomes.own(feedback_token, user_id)
     return Response(own, headers=TOKEN_HEADERS, media_type="application/json")
 
 
@@ -98,15 +101,15 @@ async def read_outcome(
     responses=failures(422, shape=WorkflowAIFailure),
 )
 async def list_agent_outcomes(
-    tenant: FromPath[str],  # noqa: ARG001  there is one tenant, whatever its name
+    tenant: FromPath[str],  # noqa: ARG001  its rooms are given already
     agent_id: FromPath[str],
-    feedback_outcomes: OutcomesHere,
+    feedback_rooms: RoomsHere,
     run_id: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 30,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> OutcomePage:
     """The outcomes about the assistant's runs, newest first; `_` stands for any assistant."""
-    return await feedback_outcomes.page(agent_id, run_id, limit, offset)
+    return await feedback_rooms.outcomes.page(agent_id, run_id, limit, offset)
 
 
 @get(
@@ -117,15 +120,15 @@ async def list_agent_outcomes(
     responses=failures(422, shape=WorkflowAIFailure),
 )
 async def list_run_outcomes(
-    tenant: FromPath[str],  # noqa: ARG001  there is one tenant, whatever its name
+    tenant: FromPath[str],  # noqa: ARG001  its rooms are given already
     agent_id: FromPath[str],
     run_id: FromPath[str],
-    feedback_outcomes: OutcomesHere,
+    feedback_rooms: RoomsHere,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 30,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> OutcomePage:
     """The outcomes about the run, newest first."""
-    return await feedback_outcomes.page(agent_id, run_id, limit, offset)
+    return await feedback_rooms.outcomes.page(agent_id, run_id, limit, offset)
 
 
 @post(
@@ -138,14 +141,14 @@ async def list_run_outcomes(
     responses=failures(404, 413, 422, shape=WorkflowAIFailure),
 )
 async def annotate_outcome(
-    tenant: FromPath[str],  # noqa: ARG001  there is one tenant, whatever its name
+    tenant: FromPath[str],  # noqa: ARG001  its rooms are given already
     agent_id: FromPath[str],
     feedback_id: FromPath[str],
     data: JSONBody[OutcomeAnnotation],
-    feedback_outcomes: OutcomesHere,
+    feedback_rooms: RoomsHere,
 ) -> Response[None]:
     """Null: the annotation is kept."""
-    await feedback_outcomes.annotate(agent_id, feedback_id, data)
+    await feedback_rooms.outcomes.annotate(agent_id, feedback_id, data)
     return Response(b"null", media_type="application/json")  # type: ignore[arg-type]  # a body that is encoded already
 
 

@@ -95,9 +95,10 @@ async def test_first_key_closes_an_open_server_within_seconds(keys: ApiKeys) -> 
 async def test_expired_key_opens_nothing(keys: ApiKeys, database: Database) -> None:
     key, made = await keys.create("web", {"run"}, timedelta(days=1))
     assert made.expires_at is not None
-    assert await KnownKeys(keys).scopes_of(key) == {"run"}
+    found = await KnownKeys(keys).found(key)
+    assert (found and found.scopes, found and found.project) == ({"run"}, None)
     await database.write(lambda c: c.execute("UPDATE api_keys SET expires_at = now_us()"))
-    assert await KnownKeys(keys).scopes_of(key) is None
+    assert await KnownKeys(keys).found(key) is None
 
 
 async def test_key_to_revoke_is_named_by_id_or_by_a_name_of_its_own(keys: ApiKeys) -> None:
@@ -113,8 +114,8 @@ async def test_key_to_revoke_is_named_by_id_or_by_a_name_of_its_own(keys: ApiKey
 async def test_keys_of_the_environment_count_beside_those_of_the_database(keys: ApiKeys) -> None:
     hashed = hash_of("another-key-of-sixteen")
     known = KnownKeys(keys, given_keys(f"{LONG}, sha256:{hashed}:admin"))
-    assert await known.scopes_of(LONG) == USUAL
-    assert await known.scopes_of("another-key-of-sixteen") == {"admin"}
+    found = [await known.found(key) for key in (LONG, "another-key-of-sixteen")]
+    assert [one and one.scopes for one in found] == [USUAL, {"admin"}]
     assert await known.are_set()
 
 
@@ -125,9 +126,32 @@ def test_configuration_does_not_show_the_keys() -> None:
     assert hash_of(LONG) not in repr(config)
 
 
+async def test_key_belongs_to_a_project_by_command_and_by_environment(keys: ApiKeys) -> None:
+    key, made = await keys.create("shop", {"feedback-mint"}, None, "shop")
+    given = f"{LONG}:feedback-read+run@blog,{LONG}2:@blog,{LONG}@3"
+    known = KnownKeys(keys, given_keys(given))
+    found = [await known.found(one) for one in (key, LONG, f"{LONG}2", f"{LONG}@3")]
+    assert [(one.scopes, one.project) for one in found if one] == [
+        ({"feedback-mint"}, "shop"), ({"feedback-read", "run"}, "blog"), (USUAL, "blog"), (USUAL, None),
+    ]  # fmt: skip
+    assert (made.project, [one.project for one in await keys.listed()]) == ("shop", ["shop"])
+
+
+async def test_key_that_writes_also_mints_and_one_that_mints_does_nothing_else(keys: ApiKeys) -> None:
+    door = Door(KnownKeys(keys))
+    writer, _ = await keys.create("writer", {"feedback-write"}, None)
+    minter, _ = await keys.create("minter", {"feedback-mint"}, None)
+    for key in (writer, minter):
+        assert await door.check(request(x_api_key=key), "feedback-mint")
+    for scope in ("run", "feedback-read", "feedback-write", "admin"):
+        with pytest.raises(Forbidden, match=f"lacks the scope '{scope}'"):
+            await door.check(request(x_api_key=minter), scope)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (f"{LONG}:run@Shop", "entry 1 has no project's name"),
         ("short", "entry 1 is shorter than 16 characters"),
         (f"{LONG},{LONG}:secret-scope", "entry 2 has an unknown scope; the scopes are run, feedback-read"),
         ("sha256:12345678901234567890", "no SHA-256"),

@@ -40,6 +40,15 @@ def said(folder: Path, *arguments: str, **environ: str) -> Any:
     return json.loads(done.stdout)
 
 
+def test_key_is_made_for_a_project(folder: Path) -> None:
+    made = run(folder, "keys", "create", "shop", "--scope", "feedback-mint", "--project", "shop")
+    assert (made.returncode, "feedback-mint (feedback of the project shop only)" in made.stderr) == (0, True)
+    [listed] = said(folder, "keys", "list")
+    assert (listed["scopes"], listed["project"]) == (["feedback-mint"], "shop")
+    refused = run(folder, "keys", "create", "shop", "--project", "My Shop")
+    assert (refused.returncode, "no project's name" in refused.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("where", ["sqlite", "postgres"])
 def test_key_is_made_shown_once_listed_and_revoked(folder: Path, where: str, request: pytest.FixtureRequest) -> None:
     environ = {"DATABASE_URL": request.getfixturevalue("postgres_url")} if where == "postgres" else {}

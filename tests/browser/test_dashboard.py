@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from feedback.api_keys import Connection, Scope
+from feedback.api_keys import Connection, Entry, Scope
 from feedback.errors import FeedbackError, Unauthorized
 from tests.browser.axe import check_accessible
 from tests.browser.conftest import Visit
@@ -228,13 +228,13 @@ class Forbidden(FeedbackError):
     code = "forbidden"
 
 
-async def by_scope(connection: Connection, scope: Scope) -> bool:
+async def by_scope(connection: Connection, scope: Scope) -> Entry:
     """Keys that are the scopes that they have, separated by commas."""
     if not (key := connection.headers.get("x-api-key")):
         raise Unauthorized("This needs an API key")
     if scope not in key.split(","):
         raise Forbidden(f"The key lacks {scope}")
-    return True
+    return Entry(showed_key=True)
 
 
 def test_key_without_a_scope_is_told_which_it_lacks(tmp_path: Path, visit: Visit) -> None:
@@ -248,6 +248,33 @@ def test_key_without_a_scope_is_told_which_it_lacks(tmp_path: Path, visit: Visit
             page.get_by_role("dialog").get_by_role("radio", name="Seen").check()
             page.get_by_role("button", name="Save").click()
             expect(page.get_by_role("alert")).to_contain_text("needs the scope feedback-write")
+
+
+def test_projects_are_chosen_where_a_key_sees_several(tmp_path: Path, visit: Visit) -> None:
+    with dashboard(tmp_path, api_keys={"operator": None, "clerk": "shop"}) as url:
+        made = httpx.post(f"{url}/api/v1/feedback/projects", json={"name": "shop"}, headers={"x-api-key": "operator"})
+        assert made.status_code == 200
+        tell(url, 1, comment="of nobody's", api_key="operator")
+        answer = tell(url, 0, key="stars", comment="of the shop", api_key="clerk")
+        with visit(f"{url}/feedback/ui?key=thumbs", script=True, width=1280, complaints=REFUSED) as page:
+            enter(page, "operator")
+            expect(page.locator(".opener")).to_have_text(["of nobody's"])
+            page.get_by_label("Project").select_option("shop")
+            expect(page.locator(".opener")).to_have_text(["of the shop"])
+            assert page.url.endswith("?project=shop")
+            check_accessible(page)
+            page.get_by_role("button", name="of the shop").click()
+            page.get_by_role("dialog").get_by_role("radio", name="Seen").check()
+            page.get_by_role("button", name="Save").click()
+            expect(page.get_by_role("dialog")).to_contain_text("Saved")
+            page.reload()
+            expect(page.locator(".opener")).to_have_text(["of the shop"])
+        with visit(f"{url}/feedback/ui", script=True, width=1280, complaints=REFUSED) as page:
+            enter(page, "clerk")
+            expect(page.locator(".opener")).to_have_text(["of the shop"])
+            assert page.get_by_label("Project").count() == 0
+        reviewed = httpx.get(f"{url}/api/v1/feedback/{answer}/review", headers={"x-api-key": "clerk"}).json()
+        assert reviewed["status"] == "seen"
 
 
 def test_lost_connection_is_told_and_tried_again(told: str, visit: Visit) -> None:

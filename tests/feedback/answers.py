@@ -18,7 +18,13 @@ def row(score: float | None = 1, **more: Any) -> dict[str, Any]:
     """An answer's row: about a run of its own, at noon of a day in March, unless `more` says otherwise."""
     at = to_micros(more.pop("at", NOON))
     said = {name: json.dumps(more.pop(name)) for name in ("value", "correction", "metadata") if name in more}
-    defaults = {"id": str(uuid.uuid4()), "run_id": str(uuid.uuid4()), "key": "thumbs", "source": "api"}
+    defaults = {
+        "id": str(uuid.uuid4()),
+        "project": "default",
+        "run_id": str(uuid.uuid4()),
+        "key": "thumbs",
+        "source": "api",
+    }
     times = {"created_at": at, "modified_at": at}
     scored = {"number": score, "score": None if score is None else json.dumps(score)}
     return {**dict.fromkeys(COLUMNS), **defaults, **times, **scored, **said, **more}

@@ -28,7 +28,7 @@ WORSE = AlertRule("thumbs", hours=168, enough=20)
 
 
 def alerts_of(service: FeedbackPlugin, *rules: AlertRule) -> Alerts:
-    return Alerts(service.database, service.statistics, rules)
+    return Alerts(service.database, service.statistics_by_project, rules)
 
 
 def scored(positives: int, negatives: int, hours_ago: float = 1, **more: Any) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ async def test_alert_survives_a_restart_and_several_processes_tell_it_once(
         webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
         await webhooks.register()
         await keep(service, scored(0, 20))
-        every = [Alerts(one, service.statistics, [RULE]) for one in (service.database, other) * 3]
+        every = [Alerts(one, service.statistics_by_project, [RULE]) for one in (service.database, other) * 3]
         told: Sequence[Any] = await asyncio.gather(*(alerts.look() for alerts in every))
         assert sum(map(len, told)) == 1
     async with FeedbackPlugin(open_database(database_url)).opened() as again:

@@ -153,3 +153,34 @@ def test_keys_rotate_beside_a_running_server_and_old_urls_live_on(data_dir: Path
         assert [(key["number"], key["living_grants"]) for key in listed] == [(2, 1), (1, 1)]
         assert "seals new URLs" in run(data_dir, "keys", "list").stdout.splitlines()[1]
         assert len(json.loads(run(data_dir, "list", "--key", "k", "--json").stdout)) == 2
+
+
+def test_projects_are_made_changed_listed_and_removed(data_dir: Path) -> None:
+    made = json.loads(run(data_dir, "projects", "create", "shop", "--origin", "https://shop.example", "--json").stdout)
+    assert (made[0]["origins"], made[0]["rate"]) == (["https://shop.example"], None)
+    run(data_dir, "projects", "update", "shop", "--any-origin", "--rate", "300/60")
+    lines = run(data_dir, "projects", "list").stdout.splitlines()
+    assert lines[0].split() == ["name", "id", "made", "rate", "origins"]
+    assert [line.split()[0::3] for line in lines[1:]] == [["default", "off"], ["shop", "300/60"]]
+    assert "Remove the project shop" in run(data_dir, "projects", "delete", "shop", input="n\n").stderr
+    assert "is removed" in run(data_dir, "projects", "delete", "shop", "--yes").stderr
+    gone = run(data_dir, "projects", "delete", "shop", "--yes")
+    assert (gone.exit_code, "There is no project 'shop'" in gone.stderr) == (1, True)
+    refused = run(data_dir, "projects", "create", "My Shop")
+    assert (refused.exit_code, "lower-case letters" in refused.stderr) == (1, True)
+
+
+def test_every_command_is_about_the_project_that_it_names(data_dir: Path) -> None:
+    run(data_dir, "projects", "create", "shop")
+    answer = row(0, key="taste", subject="ada", project="shop", comment="of the shop")
+    with_service(data_dir, lambda service: keep(service, [answer]))
+    shop = ("--project", "shop")
+    assert [one["comment"] for one in json.loads(run(data_dir, "list", *shop, "--json").stdout)] == ["of the shop"]
+    assert len(json.loads(run(data_dir, "list", "--json").stdout)) == 7
+    assert [one["key"] for one in json.loads(run(data_dir, "stats", *shop, "--json").stdout)] == ["taste"]
+    assert len(run(data_dir, "export", *shop).stdout.splitlines()) == 1
+    assert json.loads(run(data_dir, "history", *shop, answer["id"], "--json").stdout)["current"]["project"] == "shop"
+    assert run(data_dir, "history", answer["id"]).exit_code == 1
+    assert json.loads(run(data_dir, "erase", "--subject", "ada", "--yes", "--json").stdout)["answers"] == 0
+    assert json.loads(run(data_dir, "erase", *shop, "--subject", "ada", "--yes", "--json").stdout)["answers"] == 1
+    assert run(data_dir, "list", "--project", "nobody").exit_code == 1

@@ -1,5 +1,7 @@
 /** The service: asked with the API key, which is kept for this tab only. */
 
+import { shown } from "./address.js";
+
 const BASE = new URL("../../api/v1/", import.meta.url);
 const SHELF = "feedback-api-key";
 
@@ -46,6 +48,7 @@ export async function download(path, query) {
 function address(path, query) {
   const url = new URL(path, BASE);
   url.search = query ?? "";
+  if (shown().get("project")) url.searchParams.set("project", shown().get("project"));
   return url;
 }
 

@@ -11,6 +11,7 @@ import { askForKey, showGate } from "./gate.js";
 import { drawKeys } from "./keys.js";
 import { readKnown } from "./known.js";
 import { empty, failed, waiting } from "./notice.js";
+import { projectMenu } from "./projects.js";
 import { sizeFor } from "./series.js";
 import { openNamed, openSheet } from "./sheet.js";
 import { drawVersions } from "./versions.js";
@@ -126,7 +127,7 @@ function drawTools() {
     useKey(null);
     load();
   };
-  at("tools").replaceChildren(exportMenu(), key() ? h("button", { type: "button", class: "quiet small", onclick: forget }, "Forget key") : "");
+  at("tools").replaceChildren(projectMenu(page.known.projects, load), exportMenu(), key() ? h("button", { type: "button", class: "quiet small", onclick: forget }, "Forget key") : "");
 }
 
 function start() {

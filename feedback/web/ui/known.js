@@ -5,9 +5,12 @@ import { read } from "./api.js";
 /** All that there are answers about, whatever the filters say. */
 export async function readKnown(signal) {
   const query = new URLSearchParams([["by", "assistant"], ["by", "version"], ["limit", "10000"]]);
-  const [statistics, assistants] = await Promise.all([read("feedback/statistics", query, signal), read("feedback/assistants", "", signal)]);
+  const [statistics, assistants, projects] = await Promise.all([
+    read("feedback/statistics", query, signal), read("feedback/assistants", "", signal), read("feedback/projects", "", signal),
+  ]);
   const labels = labelled(assistants);
   return {
+    projects,
     keys: unique(statistics.map((one) => one.key)).sort(),
     assistants: assistants.map((one) => ({ id: one.assistant_id, label: labels.get(one.assistant_id) })),
     versionsOf: (assistant) => unique(statistics.filter((one) => one.assistant_version !== null && (!assistant || one.assistant_id === assistant)).map((one) => one.assistant_version)).sort((a, b) => b - a),

@@ -1,0 +1,105 @@
+"""`projects`: teams or products that share a server, each with feedback of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from feedback.cli.output import JSON_OPTION, done, echo_json, printable, table
+from feedback.cli.querying import Do
+from feedback.plugin import FeedbackPlugin
+from feedback.projects import Project, ProjectCreate, ProjectPatch
+
+HEAD = ("name", "id", "made", "rate", "origins")
+ORIGINS = click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    help="A web origin whose pages may answer (https://shop.example); may be said several times.",
+)
+RATE = click.option("--rate", help="Answers and mintings in so many seconds, such as 300/60; off takes any number.")
+
+
+@click.group()
+def projects() -> None:
+    """Projects: teams or products that share a server, each with feedback of its own."""
+
+
+@projects.command("create")
+@click.argument("name")
+@ORIGINS
+@RATE
+@JSON_OPTION
+@click.pass_obj
+def create_project(do: Do, /, name: str, origins: Sequence[str], rate: str | None, as_json: bool) -> None:
+    """Make the project NAME. `agent-server keys create --project NAME` makes a key for it."""
+
+    async def work(service: FeedbackPlugin) -> None:
+        _show([await service.projects.create(ProjectCreate(name, list(origins), rate))], as_json)
+
+    do(work)
+
+
+@projects.command("list")
+@JSON_OPTION
+@click.pass_obj
+def list_projects(do: Do, /, as_json: bool) -> None:
+    """List the projects, the oldest first."""
+
+    async def work(service: FeedbackPlugin) -> None:
+        _show(await service.projects.listed(), as_json)
+
+    do(work)
+
+
+@projects.command("update")
+@click.argument("name")
+@ORIGINS
+@click.option("--any-origin", is_flag=True, help="Pages of every origin may answer.")
+@RATE
+@JSON_OPTION
+@click.pass_obj
+def update_project(
+    do: Do, /, name: str, origins: Sequence[str], any_origin: bool, rate: str | None, as_json: bool
+) -> None:
+    """Change the project NAME; servers that run know it within seconds. What is not said stays."""
+    if origins and any_origin:
+        raise click.UsageError("Say either --origin or --any-origin")
+    patch = ProjectPatch()
+    if origins or any_origin:
+        patch.origins = list(origins)
+    if rate is not None:
+        patch.rate = rate
+
+    async def work(service: FeedbackPlugin) -> None:
+        _show([await service.projects.update(name, patch)], as_json)
+
+    do(work)
+
+
+@projects.command("delete")
+@click.argument("name")
+@click.option("--erase", is_flag=True, help="With all its answers and URLs.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete_project(do: Do, /, name: str, erase: bool, yes: bool) -> None:
+    """Remove the project NAME, which must be empty, or be erased with it."""
+    if not yes:
+        what = "with all its answers, for good" if erase else "with its configurations"
+        click.confirm(f"Remove the project {printable(name)}, {what}?", abort=True, err=True)
+
+    async def work(service: FeedbackPlugin) -> None:
+        await service.projects.delete(name, service.of(name).erasure if erase else None)
+        done(f"The project {printable(name)} is removed")
+
+    do(work)
+
+
+def _show(found: Sequence[Project], as_json: bool) -> None:
+    if as_json:
+        return echo_json(found)
+    return table(
+        HEAD,
+        [(one.name, one.id, one.created_at[:19], one.rate or "off", " ".join(one.origins) or "any") for one in found],
+    )

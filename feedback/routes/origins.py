@@ -1,0 +1,85 @@
+"""Origins: whose pages may answer through a project's URLs from a browser, where the project lists any.
+
+A browser says for whose page it asks (`Origin`), or at least that it is for another site's (`Sec-Fetch-Site`); such a
+request of a page that is not listed is refused, and told to no page. Links that people follow, programs, and the pages
+that this service itself shows are no other site's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Request
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from feedback.errors import Forbidden, TokenUnknown
+from feedback.projects import FREE_RULES, KnownProjects
+from feedback.rooms import Rooms
+
+AnyRequest = Request[Any, Any, Any]
+ALLOWED = "feedback_allowed_origin"
+"""Where a request's state holds the origin that may read the answer, or an empty text where none may."""
+_ALLOW, _VARY = b"access-control-allow-origin", b"vary"
+
+
+async def hold_presigned(request: AnyRequest, rooms: Rooms) -> None:
+    """Return where the page may use the presigned URL. One memory lookup, where no project lists origins.
+
+    Errors: `Forbidden`. A preflight has none: the browser refuses what its answer does not allow.
+    """
+    known = await rooms.projects.known()
+    if not known.have_origins:
+        return
+    try:
+        pointer = await rooms.tokens.open(request.path_params["token"])
+    except TokenUnknown:
+        return  # which the handler says
+    hold(request, known, await rooms.projects.of_grant(pointer.grant))
+
+
+def hold(request: AnyRequest, known: KnownProjects, project: str) -> None:
+    """Return where the page may use tokens of the project. Errors: `Forbidden`."""
+    origins = known.rules.get(project, FREE_RULES).origins
+    if not origins or not _is_of_another_site(request):
+        return
+    origin = request.headers.get("origin", "")
+    is_listed = origin.lower() in origins
+    request.scope["state"][ALLOWED] = origin if is_listed else ""
+    if not is_listed and request.method != "OPTIONS":
+        raise Forbidden(
+            f"Pages of {origin[:200] or 'other sites'} may not answer here; the project lists those that may"
+        )
+
+
+def _is_of_another_site(request: AnyRequest) -> bool:
+    headers = request.headers
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if site in ("same-origin", "none") or (
+        origin == "null" and site is None and "text/html" in headers.get("accept", "")
+    ):
+        return False  # our own pages send no origin (their referrer policy), and old browsers not where they are from
+    if origin is None:
+        return site is not None and headers.get("sec-fetch-mode") != "navigate"
+    return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+
+
+def narrowing(app: ASGIApp, **_: Any) -> ASGIApp:
+    """A middleware that lets the origin that was held against a project's list read the answer, and no other."""
+
+    async def narrowed(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and (origin := scope["state"].get(ALLOWED)) is not None:
+                message["headers"] = _narrowed(list(message["headers"]), origin)
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    return narrowed
+
+
+def _narrowed(headers: list[tuple[bytes, bytes]], origin: str) -> list[tuple[bytes, bytes]]:
+    varying = [value for name, value in headers if name.lower() == _VARY]
+    others = [one for one in headers if one[0].lower() not in (_ALLOW, _VARY)]
+    allowed = [(_ALLOW, origin.encode("latin-1"))] if origin else []
+    return [*others, *allowed, (_VARY, b", ".join([*varying, b"Origin"]))]

@@ -1,0 +1,86 @@
+"""Projects: made, listed, changed and removed. For whoever runs the service; a key of a project sees its own only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from litestar import Request, Router, delete, get, patch, post
+from litestar.di import Provide
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from feedback.limits import MAX_BODY
+from feedback.projects import Project, ProjectCreate, ProjectPatch
+from feedback.rooms import Rooms
+from feedback.routes.admission import RoomsHere, entry_of
+from feedback.routes.failures import FAILURES
+from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.routes.requests import FeedbackRequest
+
+TAGS = ["Projects"]
+OPERATORS = {"feedback_scope": "admin", "feedback_unbound": True}
+
+
+@get("/feedback/projects", tags=TAGS, summary="List projects", operation_class=FeedbackOperation)
+async def list_projects(request: Request[Any, Any, Any], feedback_rooms: RoomsHere) -> list[Project]:
+    """The projects, the oldest first; a key of a project is shown that one."""
+    projects, own = feedback_rooms.projects, entry_of(request).project
+    return await projects.listed() if own is None else [await projects.get(own)]
+
+
+@post(
+    "/feedback/projects",
+    status_code=200,
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Make a project",
+    opt=OPERATORS,
+    operation_class=FeedbackOperation,
+    responses=failures(409, 413, 422),
+)
+async def create_project(data: JSONBody[ProjectCreate], feedback_rooms: RoomsHere) -> Project:
+    """The new project; keys may be bound to it, and requests name it."""
+    return await feedback_rooms.projects.create(data)
+
+
+@patch(
+    "/feedback/projects/{name:str}",
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Change a project",
+    opt=OPERATORS,
+    operation_class=FeedbackOperation,
+    responses=failures(404, 413, 422),
+)
+async def update_project(name: FromPath[str], data: JSONBody[ProjectPatch], feedback_rooms: RoomsHere) -> Project:
+    """The project after the change, which counts within seconds."""
+    return await feedback_rooms.projects.update(name, data)
+
+
+def projects_router(dependencies: dict[str, Provide], rooms_of: Callable[[str], Rooms]) -> Router:
+    """The routes of projects. `rooms_of` gives those of the project that is to be erased."""
+
+    @delete(
+        "/feedback/projects/{name:str}",
+        status_code=204,
+        tags=TAGS,
+        summary="Remove a project",
+        opt=OPERATORS,
+        operation_class=FeedbackOperation,
+        responses=failures(404, 409, 422),
+    )
+    async def delete_project(
+        name: FromPath[str],
+        feedback_rooms: RoomsHere,
+        erase: Annotated[bool, QueryParameter(description="With all its answers and URLs")] = False,
+    ) -> None:
+        """The project is gone. One that holds answers or URLs stays (409), unless they are to be erased with it."""
+        await feedback_rooms.projects.delete(name, rooms_of(name).erasure if erase else None)
+
+    return Router(
+        "/api/v1",
+        route_handlers=[list_projects, create_project, update_project, delete_project],
+        dependencies=dependencies,
+        exception_handlers=FAILURES,
+        request_class=FeedbackRequest,
+    )

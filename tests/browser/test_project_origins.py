@@ -1,0 +1,75 @@
+"""A project that lists its sites, in Chromium: their pages answer, others' do not, and neither do their images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.site import Site, site_served
+from tests.browser.test_email_pages import RUN
+
+ANSWER = """async (url) => {
+    try {
+        const headers = { "content-type": "application/json" };
+        return (await fetch(url, { method: "POST", body: '{"score": 1}', headers })).status;
+    } catch {
+        return "refused";
+    }
+}"""
+BEACON = """async (url) => {
+    try {
+        return (await fetch(url, { method: "POST", body: '{"score": 1}', mode: "no-cors" })).type;
+    } catch {
+        return "refused";
+    }
+}"""
+IMAGE = """(url) => new Promise((ended) => {
+    const image = new Image();
+    image.onload = image.onerror = () => ended(true);
+    image.src = `${url}?score=1`;
+})"""
+
+
+def url_of_shop(server: str, site: Site) -> str:
+    """A URL of the project `shop`, which lists the site and no other."""
+    made = httpx.post(f"{server}/api/v1/feedback/projects", json={"name": "shop", "origins": [site.url]})
+    assert made.status_code == 200, made.text
+    minted = httpx.post(
+        f"{server}/feedback/tokens", json={"run_id": RUN, "feedback_key": "k"}, params={"project": "shop"}
+    )
+    return str(minted.json()["url"])
+
+
+def answers(server: str) -> int:
+    listed: list[Any] = httpx.get(f"{server}/feedback", params={"project": "shop"}).json()
+    return len(listed)
+
+
+def said(visit: Visit, site: Site, server: str, *tried: str, url: str) -> list[Any]:
+    """What came of it where a page of the site tried this."""
+    site_page = site.page("", trusted=server)
+    site.policy = site.policy.replace("img-src", f"img-src {server}")
+    with visit(site_page, script=True, complaints=(server, "Failed to load", "CORS")) as page:
+        opened: Page = page
+        return [opened.evaluate(one, url) for one in tried]
+
+
+def test_page_of_a_listed_site_answers_and_one_of_another_does_not(
+    feedback_server: str, site: Site, visit: Visit
+) -> None:
+    url = url_of_shop(feedback_server, site)
+    assert said(visit, site, feedback_server, ANSWER, url=url) == [200]
+    with site_served() as other:
+        assert said(visit, other, feedback_server, ANSWER, BEACON, IMAGE, url=url) == ["refused", "opaque", True]
+    assert answers(feedback_server) == 1
+
+
+def test_link_in_a_message_is_still_answered_on_our_own_page(feedback_server: str, site: Site, visit: Visit) -> None:
+    url = url_of_shop(feedback_server, site)
+    with visit(f"{url}?score=1") as page:
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
+    assert answers(feedback_server) == 1

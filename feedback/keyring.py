@@ -13,6 +13,9 @@ To forge a pointer takes 2**58 tries, each one a request.
 The keys come from rows of the ring, 32 random bytes each, together with the configured secret where there is one; the
 ring alone is then worth nothing. Each row keeps a proof of the secret it was made with, so that a start with another
 secret is refused, rather than making every URL that was delivered worthless. The newest key seals, every key opens.
+
+A key that may have leaked is retired. It still opens, so that what it sealed is known for ours, but whoever spends a
+token looks at its key's row, too (`tokens.py`, `sealed.py`), so nothing that it sealed, whenever, takes an answer.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 import uuid
@@ -27,14 +31,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from feedback.database import Connection, Database, Row
-from feedback.errors import SecretMismatch, TokenUnknown
+from feedback.errors import Conflict, NotFound, SecretMismatch, TokenUnknown
 
 T = TypeVar("T")
+logger = logging.getLogger("feedback")
 
 CONTEXT = b"feedback.presigned-url.1\0"
 """Bound into every tag, so that a token of one family is never valid in another."""
 REREAD_SECONDS = 5.0
-"""How long tokens that don't open cause no look for keys that another process may have added."""
+"""How often the ring is read again: another process may have added a key, which is to seal from then on."""
 MIN_SECRET = 16
 
 _LOW_62 = (1 << 62) - 1
@@ -46,11 +51,14 @@ SELECT 1, CAST(:material AS TEXT), CAST(:proof AS TEXT), now_us() WHERE NOT EXIS
 ON CONFLICT DO NOTHING"""
 NEXT_KEY = """INSERT INTO feedback_ring (number, material, proof, created_at)
 SELECT MAX(number) + 1, CAST(:material AS TEXT), CAST(:proof AS TEXT), now_us() FROM feedback_ring"""
-ALL_KEYS = "SELECT number, material, proof FROM feedback_ring WHERE retired_at IS NULL ORDER BY number DESC"
-
-LIST_KEYS = """SELECT number, created_at, (SELECT COUNT(*) FROM feedback_grant
-    WHERE ring_key = number AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now_us())) AS living_grants
-FROM feedback_ring WHERE retired_at IS NULL ORDER BY number DESC"""
+ALL_KEYS = "SELECT number, material, proof FROM feedback_ring ORDER BY number DESC"
+LIST_KEYS = """SELECT number, created_at, retired_at, (SELECT COUNT(*) FROM feedback_grant
+    WHERE ring_key = number AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now_us())
+    AND retired_at IS NULL) AS living_grants
+FROM feedback_ring ORDER BY number DESC"""
+RETIRE = """UPDATE feedback_ring SET retired_at = COALESCE(retired_at, now_us())
+WHERE number = :number AND number < (SELECT MAX(number) FROM feedback_ring)"""
+KNOWN = "SELECT 1 AS known FROM feedback_ring WHERE number = :number"
 
 
 class Prf:
@@ -139,6 +147,30 @@ class KeyRing:
         await self._reload()
         return self.newest
 
+    async def retire(self, number: int) -> None:
+        """Nothing that the key sealed, or is going to, takes an answer any more; in no process. It cannot be undone.
+
+        Errors: `NotFound`; `Conflict` for the newest key, which seals new URLs.
+        """
+
+        def work(db: Connection) -> None:
+            if db.execute(RETIRE, number=number):
+                return
+            if db.one(KNOWN, number=number) is None:
+                raise NotFound(f"The ring has no key {number}; `agent-server feedback keys list` shows them")
+            raise Conflict(f"Key {number} seals new URLs; make another first: `agent-server feedback keys rotate`")
+
+        await self._database.write(work)
+
+    async def keep_reading(self) -> None:
+        """Follow what other processes do to the ring, until cancelled."""
+        while True:
+            await asyncio.sleep(self.reread_seconds)
+            try:
+                await self._reload()
+            except Exception as error:  # the database is away; the keys that are known do meanwhile
+                logger.warning("the feedback key ring could not be read again: %s", error)
+
     async def listed(self) -> list[Row]:
         """Of each key its number, when it was made, and how many grants it sealed that are not over; newest first."""
         return await self._database.read(lambda db: db.all(LIST_KEYS))
@@ -151,11 +183,14 @@ class KeyRing:
         await self._reload()
         return next(key for key in self._keys if key.number == number).seal(body)
 
-    async def open(self, token: str) -> int:
-        """The pointer in `token`, any spelling of a UUID; `TokenUnknown` where no key of the ring sealed it."""
+    async def open(self, token: str) -> tuple[int, int]:
+        """The pointer in `token`, any spelling of a UUID, and the number of the key that sealed it.
+
+        `TokenUnknown` where no key of the ring did.
+        """
         number = _parse(token)
-        if (body := await self.find(lambda key: key.open(number))) is not None:
-            return body
+        if (found := await self.find(lambda key: _opened(key, number))) is not None:
+            return found
         raise _unknown()
 
     def key(self, number: int) -> Key:
@@ -210,6 +245,11 @@ class KeyRing:
     def _material(self, number: int) -> tuple[str, str]:
         material = secrets.token_bytes(32)
         return material.hex(), Key(number, material, self._secret).proof
+
+
+def _opened(key: Key, token: int) -> tuple[int, int] | None:
+    body = key.open(token)
+    return None if body is None else (body, key.number)
 
 
 def _read_or_start(db: Connection, material: str, proof: str) -> list[Row]:

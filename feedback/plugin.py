@@ -169,6 +169,7 @@ class FeedbackPlugin(InitPlugin):
                 keep_sweeping(self._erasures),
                 self.webhooks.serve(),
                 self.webhooks.keep_forgetting(),
+                self.ring.keep_reading(),
                 self.alerts.keep_looking(),
             )
             chores = [asyncio.create_task(chore) for chore in work]

@@ -43,7 +43,8 @@ WHERE revoked_at >= :issued_at AND run_id = :run_id AND project = :project
 UNION ALL SELECT 1 FROM feedback_denial
 WHERE revoked_at >= :issued_at AND ring_key = :ring_key AND project = :project
 UNION ALL SELECT 1 FROM feedback_denial WHERE revoked_at >= :issued_at AND id = :of_project
-UNION ALL SELECT 1 FROM feedback_denial WHERE id = :denial LIMIT 1"""
+UNION ALL SELECT 1 FROM feedback_denial WHERE id = :denial
+UNION ALL SELECT 1 FROM feedback_ring WHERE number = :ring_key AND retired_at IS NOT NULL LIMIT 1"""
 
 
 class Body(Struct, array_like=True, frozen=True):

@@ -36,10 +36,12 @@ VALUES (:project, :salt, (SELECT MAX(number) FROM feedback_ring WHERE retired_at
 RETURNING id, ring_key"""
 SELECT = """SELECT project, run_id, thread_id, assistant_id, assistant_version, trace_parent,
     salt, feedback_keys, configs, expires_at, max_uses, now_us() AS now,
-    COALESCE(revoked_at, (SELECT revoked_at FROM feedback_denial WHERE feedback_denial.id = :denial)) AS revoked_at
-FROM feedback_grant WHERE id = :id"""
+    COALESCE(revoked_at, (SELECT revoked_at FROM feedback_denial WHERE feedback_denial.id = :denial),
+        (SELECT retired_at FROM feedback_ring WHERE number = ring_key)) AS revoked_at
+FROM feedback_grant WHERE id = :id AND ring_key = :ring_key"""
 PAGE = """SELECT * FROM (
-    SELECT id, salt, ring_key, feedback_keys, key_count, expires_at, revoked_at,
+    SELECT id, salt, ring_key, feedback_keys, key_count, expires_at,
+        COALESCE(revoked_at, (SELECT retired_at FROM feedback_ring WHERE number = ring_key)) AS revoked_at,
         CAST(SUM(key_count) OVER (ORDER BY id) - key_count AS BIGINT) AS before
     FROM feedback_grant WHERE project = :project AND run_id = :run_id
 ) AS pages WHERE before < :stop AND before + key_count > :start ORDER BY id"""
@@ -75,11 +77,15 @@ class Token(Struct):
 
 
 class Pointer(Struct, frozen=True):
-    """What a token says once it is opened: it was issued here, for this place in this grant."""
+    """What a token says once it is opened: it was issued here, for this place in this grant.
+
+    A key of the ring opens what it could seal; only with that of the grant (`ring_key`) is it what was issued.
+    """
 
     grant: int
     salt: int
     place: int
+    ring_key: int
 
 
 class Grant(Struct):
@@ -151,8 +157,8 @@ class Tokens:
 
     async def open(self, token: str) -> Pointer:
         """What `token` points to, without a look into the database; `TokenUnknown` where it was not issued here."""
-        body = await self._ring.open(token)
-        return Pointer(body >> 24, body >> 8 & 0xFFFF, body & 0xFF)
+        body, ring_key = await self._ring.open(token)
+        return Pointer(body >> 24, body >> 8 & 0xFFFF, body & 0xFF, ring_key)
 
     async def redeem(self, token: str) -> Grant:
         """What the token's holder may do now. Errors: `TokenUnknown`, `TokenGone`."""
@@ -167,7 +173,7 @@ class Tokens:
 
 def claim(db: Connection, pointer: Pointer) -> Grant:
     """The grant behind the pointer, in the unit of work that spends it. `TokenGone` where it takes no more answers."""
-    row = db.one(SELECT, id=pointer.grant, denial=denial_of_url(pointer))
+    row = db.one(SELECT, id=pointer.grant, ring_key=pointer.ring_key, denial=denial_of_url(pointer))
     keys = msgspec.json.decode(row["feedback_keys"], type=list[str]) if row else []
     if row is None or row["salt"] != pointer.salt or pointer.place >= len(keys):
         raise TokenGone("This feedback URL was removed, with what it belonged to; ask for a new one")

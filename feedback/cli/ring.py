@@ -23,12 +23,16 @@ def list_keys(do: Do, /, as_json: bool) -> None:
 
     async def work(service: FeedbackPlugin) -> None:
         rows = await service.ring.listed()
-        found = [{**row, "created_at": from_micros(row["created_at"])} for row in rows]
+        found = [
+            {**row, "created_at": from_micros(row["created_at"]), "retired_at": _time(row["retired_at"])}
+            for row in rows
+        ]
         if as_json:
             echo_json(found)
         else:
             table(("number", "made", "living grants", ""), [
-                (one["number"], one["created_at"][:19], one["living_grants"], "" if at else "seals new URLs")
+                (one["number"], one["created_at"][:19], one["living_grants"],
+                 "retired" if one["retired_at"] else "" if at else "seals new URLs")
                 for at, one in enumerate(found)
             ])  # fmt: skip
 
@@ -49,3 +53,23 @@ def rotate_keys(do: Do, /, as_json: bool) -> None:
             click.echo(f"Key {number} seals new URLs from now on. Those of older keys stay good until they expire.")
 
     do(work)
+
+
+@keys.command("retire")
+@click.argument("number", type=click.IntRange(1))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def retire_key(do: Do, /, number: int, yes: bool) -> None:
+    """End all URLs and tokens that key NUMBER sealed, for good: it may have leaked. Rotate first."""
+    if not yes:
+        click.confirm(f"End all URLs and tokens that key {number} sealed, for good?", abort=True, err=True)
+
+    async def work(service: FeedbackPlugin) -> None:
+        await service.ring.retire(number)
+        click.echo(f"Key {number} is retired. What it sealed takes no more answers.")
+
+    do(work)
+
+
+def _time(micros: int | None) -> str | None:
+    return None if micros is None else from_micros(micros)

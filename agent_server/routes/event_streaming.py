@@ -10,13 +10,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 
-from agent_server.agents import asker
 from agent_server.config import Config
 from agent_server.encoding import encode
 from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest
-from agent_server.routes.admission import project_in
-from agent_server.routes.authorization import caller_in, owned
-from agent_server.routes.base_url import base_url
+from agent_server.routes.authorization import owned
+from agent_server.routes.run_requests import origin_of
 from agent_server.routes.run_responses import STREAM, cut_where_slow
 from agent_server.routes.tracing import trace_of
 from agent_server.runs.feedback import RunFeedback
@@ -51,7 +49,7 @@ async def thread_command(
     sender = sender_of(request, server_config, thread_id)
     answer = await commands.answer(sender, command)
     run_id = answer.result.get("run_id") if isinstance(answer, CommandDone) else None
-    headers = run_feedback.headers(run_id, sender.project) if run_id else {}
+    headers = run_feedback.headers(run_id, sender.origin.project) if run_id else {}
     return Response(encode(answer), headers=headers, media_type="application/json")
 
 
@@ -76,8 +74,7 @@ async def stream_events(
 
 def sender_of(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config, thread_id: str) -> Sender:
     """For whom the request's command is, and where."""
-    mine, trace, project = owned(request, "threads"), trace_of(request), project_in(request)
-    return Sender(thread_id, base_url(request, config), caller_in(request), mine, trace, asker().headers, project)
+    return Sender(thread_id, origin_of(request, config), owned(request, "threads"), trace_of(request))
 
 
 HANDLERS = [thread_command, stream_events]

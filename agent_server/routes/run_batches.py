@@ -8,13 +8,10 @@ from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 
-from agent_server.agents import asker
 from agent_server.config import Config
 from agent_server.errors import Invalid
-from agent_server.routes.admission import project_in
-from agent_server.routes.authorization import caller_in, owned
-from agent_server.routes.base_url import base_url
-from agent_server.routes.run_requests import check_resumes_nothing
+from agent_server.routes.authorization import owned
+from agent_server.routes.run_requests import check_resumes_nothing, origin_of
 from agent_server.routes.tracing import traced
 from agent_server.runs.runs import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel
@@ -35,13 +32,7 @@ async def create_run_batch(
         raise Invalid(f"The batch has {len(data)} runs; send from 1 to {MOST}")
     for one in data:
         check_resumes_nothing(one)
-    return await runs.create_many(
-        [traced(one, request) for one in data],
-        base_url(request, server_config),
-        caller_in(request),
-        asker().headers,
-        project_in(request),
-    )
+    return await runs.create_many([traced(one, request) for one in data], origin_of(request, server_config))
 
 
 @post("/runs/cancel", tags=["runs"], status_code=204)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request
+from litestar import Request, WebSocket
 
+from agent_server.access.caller import kept
 from agent_server.agents import asker
 from agent_server.config import Config
 from agent_server.errors import BadRequest
@@ -13,6 +14,7 @@ from agent_server.routes.admission import project_in
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
 from agent_server.routes.tracing import traced
+from agent_server.runs.origin import Origin
 from agent_server.runs.runs import Runs
 from agent_server.schema import Run, RunCreate
 
@@ -29,12 +31,14 @@ async def created_run(
     return await runs.create(
         traced(data, request),
         thread_id,
-        base_url(request, config),
-        caller_in(request),
+        origin_of(request, config),
         owned(request, "threads") if thread_id else None,
-        asker().headers,
-        project_in(request),
     )
+
+
+def origin_of(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config) -> Origin:
+    """Who asks for a run by the request."""
+    return Origin(base_url(request, config), kept(caller_in(request)), asker().headers, project_in(request))
 
 
 def check_resumes_nothing(body: RunCreate) -> None:

@@ -40,13 +40,13 @@ from collections.abc import Sequence
 from msgspec import structs
 from uuid_utils import uuid7
 
-from agent_server.access.caller import Caller, kept
 from agent_server.access.filters import Condition
 from agent_server.assistants.assistants import Assistants
 from agent_server.broker import Broker
 from agent_server.database import Connection, Database
 from agent_server.errors import AgentServerError, Conflict, NotFound
 from agent_server.metrics import Metrics
+from agent_server.runs.origin import Origin
 from agent_server.runs.records import Claim, Ending, Record, claim_of, record_of
 from agent_server.runs.search import chosen_runs, runs_of_thread
 from agent_server.runs.thread_status import (
@@ -57,7 +57,7 @@ from agent_server.runs.thread_status import (
 )
 from agent_server.runs.transitions import HELD, Cancelled, cancel_on_thread, claim_next, held, insert_pending, make_way
 from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
-from agent_server.schema import CancelAction, JsonObject, Run, RunCreate, RunsCancel, RunStatus, canonical_id
+from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads.news import thread_doorbell
 from agent_server.threads.schema import Ttl
 from agent_server.threads.threads import insert_thread, touch_thread
@@ -103,38 +103,23 @@ class Runs:
         self,
         body: RunCreate,
         thread_id: str | None,
-        base_url: str,
-        caller: Caller | None = None,
+        origin: Origin,
         owned: Condition | None = None,
-        headers: JsonObject | None = None,
-        project: str | None = None,
     ) -> Run:
         """A new pending run, durable when this returns; without `thread_id`, on a temporary thread of its own.
-
-        Its graph finds `headers`, those of the request that it may see, in its config.
 
         `NotFound` for an unknown thread or assistant, `Invalid` for a malformed id, `BadRequest` for `context` beside
         `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
         """
         run, overtaken = await self._database.write(
-            lambda c: self.insert(c, body, thread_id, base_url, kept(caller), owned, headers, project)
+            lambda connection: self.insert(connection, body, thread_id, origin, owned)
         )
         await self.announce(overtaken, run.thread_id)
         return run
 
-    async def create_many(
-        self,
-        bodies: Sequence[RunCreate],
-        base_url: str,
-        caller: Caller | None = None,
-        headers: JsonObject | None = None,
-        project: str | None = None,
-    ) -> list[Run]:
+    async def create_many(self, bodies: Sequence[RunCreate], origin: Origin) -> list[Run]:
         """New pending runs, each on a temporary thread of its own: all of them, or none. Errors as for `create`."""
-        who = kept(caller)
-        runs = await self._database.write(
-            lambda c: [self.insert(c, body, None, base_url, who, None, headers, project)[0] for body in bodies]
-        )
+        runs = await self._database.write(lambda c: [self.insert(c, body, None, origin)[0] for body in bodies])
         await self.announce({})
         return runs
 
@@ -143,15 +128,12 @@ class Runs:
         connection: Connection,
         body: RunCreate,
         thread_id: str | None,
-        base_url: str,
-        caller: str | None = None,
+        origin: Origin,
         owned: Condition | None = None,
-        headers: JsonObject | None = None,
-        project: str | None = None,
     ) -> Begun:
         """As `create`, as part of a unit of work; `announce` what it overtook once that is durable.
 
-        A thread that is not `owned` is not there. Feedback on the run is of the `project`.
+        A thread that is not `owned` is not there.
         A thread that is made for the run has its metadata, by which an application finds it, and knows whose it is.
         """
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
@@ -168,10 +150,7 @@ class Runs:
         if owned is not None and thread_id and not owned.is_met(connection, "threads", "thread_id", on_thread):
             raise NotFound(f"Thread with ID {on_thread} not found")
         overtaken = make_way(connection, on_thread, body)
-        run = insert_pending(connection, body, assistant, on_thread, temporary, base_url, headers, project)
-        if caller is not None:
-            connection.execute("UPDATE runs SET caller = :caller WHERE run_id = :id", id=run.run_id, caller=caller)
-        return run, overtaken
+        return insert_pending(connection, body, assistant, on_thread, temporary, origin), overtaken
 
     async def announce(self, overtaken: Cancelled, thread_id: str | None = None) -> None:
         """Ring for a new run (on this thread), and for those that it overtook."""

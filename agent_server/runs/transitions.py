@@ -10,10 +10,11 @@ from uuid_utils import uuid7
 from agent_server.assistants.assistants import AssistantRef
 from agent_server.database import Connection, Row
 from agent_server.errors import ThreadBusy
+from agent_server.runs.origin import Origin
 from agent_server.runs.records import RUN_COLUMNS, Claim, run_kwargs, run_of
 from agent_server.runs.thread_status import drop_temporary, settle_thread, take_thread_if_there
 from agent_server.runs.webhook_outbox import put_webhook_unstarted
-from agent_server.schema import CancelAction, JsonObject, Run, RunCreate
+from agent_server.schema import CancelAction, Run, RunCreate
 from agent_server.threads.threads import merge_metadata
 
 Cancelled = dict[str, bool]
@@ -112,18 +113,18 @@ def insert_pending(
     assistant: AssistantRef,
     thread_id: str,
     temporary: bool,
-    base_url: str,
-    headers: JsonObject | None,
-    project: str | None,
+    origin: Origin,
 ) -> Run:
     """The new run, pending. Its thread's row is taken."""
-    kwargs = run_kwargs(body, assistant, temporary, headers)
+    kwargs = run_kwargs(body, assistant, temporary, origin.headers)
     metadata = {**(body.metadata or {}), "graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
     row = connection.one(
         f"""INSERT INTO runs (run_id, thread_id, assistant_id, assistant_version, graph_id, status, metadata, kwargs,
-            multitask_strategy, temporary, base_url, project, start_at, created_at, updated_at, attempt, rescues)
+            multitask_strategy, temporary, base_url, caller, project,
+            start_at, created_at, updated_at, attempt, rescues)
         VALUES (:run_id, :thread_id, :assistant_id, :version, :graph_id, 'pending', :metadata, :kwargs,
-            :strategy, :temporary, :base_url, :project, now_us() + :after, now_us(), now_us(), 0, 0)
+            :strategy, :temporary, :base_url, :caller, :project,
+            now_us() + :after, now_us(), now_us(), 0, 0)
         RETURNING {RUN_COLUMNS}""",
         run_id=str(uuid7()),
         thread_id=thread_id,
@@ -134,8 +135,9 @@ def insert_pending(
         kwargs=msgspec.json.encode(kwargs).decode(),
         strategy=body.multitask_strategy or "enqueue",
         temporary=int(temporary),
-        base_url=base_url,
-        project=project,
+        base_url=origin.base_url,
+        caller=origin.caller,
+        project=origin.project,
         after=int((body.after_seconds or 0) * 1_000_000),
     )
     assert row is not None

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from agent_server.access.caller import Caller, kept
 from agent_server.access.filters import Condition
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, Forbidden, NotFound, Unavailable
@@ -21,8 +20,9 @@ from agent_server.events.schema import (
     InputRespond,
     Meant,
 )
+from agent_server.runs.origin import Origin
 from agent_server.runs.runs import Begun, Runs
-from agent_server.schema import EVENT_MODES, EventRunCreate, JsonObject, canonical_id
+from agent_server.schema import EVENT_MODES, EventRunCreate, canonical_id
 
 Params = dict[str, Any]
 T = TypeVar("T")
@@ -48,16 +48,11 @@ class Sender(Struct):
     """For whom a command is, and where."""
 
     thread_id: str
-    base_url: str
-    caller: Caller | None = None
+    origin: Origin
     owned: Condition | None = None
     """What the thread must meet to be theirs."""
     trace: Mapping[str, str] | None = None
     """Metadata that ties the run to the trace of the request."""
-    headers: JsonObject = {}
-    """The headers of the request that graphs may see."""
-    project: str | None = None
-    """Whose feedback is given on their runs."""
 
 
 class Commands:
@@ -141,16 +136,7 @@ class Commands:
         return {"tree": {"namespace": [], "status": "running", "graph_name": row["graph_id"]}}, row["turn"] * TURN
 
     def _begin(self, connection: Connection, body: EventRunCreate, sender: Sender) -> tuple[Begun, int]:
-        begun = self._runs.insert(
-            connection,
-            body,
-            sender.thread_id,
-            sender.base_url,
-            kept(sender.caller),
-            sender.owned,
-            sender.headers,
-            sender.project,
-        )
+        begun = self._runs.insert(connection, body, sender.thread_id, sender.origin, sender.owned)
         run, overtaken = begun
         return begun, _applied(connection, run.thread_id, through_overtaken=bool(overtaken))
 

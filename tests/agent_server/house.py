@@ -19,6 +19,7 @@ from agent_server.config import Config
 from agent_server.database import Database, open_database
 from agent_server.feedback_urls import FeedbackUrls
 from agent_server.runs.attempt import Surroundings
+from agent_server.runs.origin import Origin
 from agent_server.runs.records import Claim
 from agent_server.runs.runs import Runs
 from agent_server.runs.worker import Worker
@@ -51,7 +52,7 @@ class House:
     async def run(self, thread_id: str | None, **body: Any) -> Run:
         """A new run of the graph `agent`."""
         return await self.runs.create(
-            msgspec.convert({"assistant_id": "agent", **body}, RunCreate), thread_id, BASE_URL
+            msgspec.convert({"assistant_id": "agent", **body}, RunCreate), thread_id, Origin(BASE_URL)
         )
 
     async def claim_one(self, lease_seconds: float = 30.0) -> Claim:

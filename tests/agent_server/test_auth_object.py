@@ -20,6 +20,7 @@ from agent_server.config import Config, ConfigError
 from agent_server.config.auth import AuthSettings, auth_settings
 from agent_server.database import Database
 from agent_server.errors import AgentServerError, Conflict, Forbidden, NotFound
+from agent_server.runs.origin import Origin
 from agent_server.schema import RunCreate
 from agent_server.threads.schema import ThreadCreate
 from tests.agent_server.house import BASE_URL, House, unknown_id
@@ -236,5 +237,5 @@ async def test_thing_made_by_another_meanwhile_is_not_handed_over(house: House) 
         await house.assistants.create(made, mine)
     body = RunCreate(assistant_id="agent", if_not_exists="create")
     with pytest.raises(NotFound):
-        await house.runs.create(body, thread_id, BASE_URL, None, mine)
+        await house.runs.create(body, thread_id, Origin(BASE_URL), mine)
     assert await house.runs.of_thread(thread_id, 10, 0, None) == []

@@ -15,6 +15,7 @@ from agent_server.broker import SlowSubscriber
 from agent_server.errors import NotFound
 from agent_server.events.event import TURN
 from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest
+from agent_server.runs.origin import Origin
 from agent_server.runs.run_log import RunLog
 from agent_server.schema import CancelAction, StreamPart
 from agent_server.sse import frame_data
@@ -50,7 +51,7 @@ class Told:
     commands: Commands
 
     async def command(self, thread_id: str, method: str, **params: Any) -> CommandDone | CommandRefused:
-        return await self.commands.answer(Sender(thread_id, BASE_URL), Command(1, method, params))
+        return await self.commands.answer(Sender(thread_id, Origin(BASE_URL)), Command(1, method, params))
 
     async def begin(self, thread_id: str, given: Any, **params: Any) -> str:
         """The id of a run that was started."""

@@ -211,7 +211,7 @@ async def feedback_alone(path: Path | None, data_dir: Path | None) -> AsyncItera
 async def keys_alone(path: Path | None, data_dir: Path | None) -> AsyncIterator[ApiKeys]:
     """The API keys without a server, also while servers run on the database."""
     config = _config_of(path, data_dir)
-    async with open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}") as database:
+    async with open_database(config.url_of("runs")) as database:
         await database.migrate("agent_server")
         yield ApiKeys(database)
 

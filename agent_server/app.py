@@ -86,7 +86,7 @@ class AgentServerPlugin(InitPlugin):
         self._given = agents
         self._agents: dict[str, Agent] = {}
         counted = Metrics()
-        self._database = open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}")
+        self._database = open_database(config.url_of("runs"))
         keys = KnownKeys(ApiKeys(self._database), config.api_keys)
         self.door = Door(keys, config.allow_anyone, config.public_url, has_rules=config.auth is not None)
         self.admission = Admission(self.door)

@@ -62,7 +62,7 @@ def build(config: Config) -> Litestar:
 def feedback_of(config: Config, api_keys: Keys = ()) -> FeedbackPlugin:
     """The feedback module, set up as the configuration says."""
     return FeedbackPlugin(
-        open_database(config.database_url or f"sqlite:///{config.data_dir / 'feedback.db'}"),
+        open_database(config.url_of("feedback")),
         public_url=config.public_url,
         trust_forwarded=config.trust_forwarded,
         default_expiry=timedelta(seconds=config.feedback_expiry),
@@ -151,7 +151,7 @@ def _trace_parent(record: Record) -> str | None:
 async def feedback_without_server(config: Config) -> AsyncIterator[FeedbackPlugin]:
     """The feedback module alone, on the databases of servers, also while these run."""
     feedback = feedback_of(config)
-    runs_database = open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}")
+    runs_database = open_database(config.url_of("runs"))
     runs = Runs(runs_database, MemoryBroker(), Assistants(runs_database))
 
     async def get(run_id: str) -> Record | None:

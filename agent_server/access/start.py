@@ -18,7 +18,7 @@ async def check_is_closed(config: Config) -> None:
     """
     if config.allow_anyone or config.auth or config.api_keys or is_loopback(config.host):
         return
-    async with open_database(config.database_url or f"sqlite:///{config.data_dir / 'runs.db'}") as database:
+    async with open_database(config.url_of("runs")) as database:
         await database.migrate("agent_server")
         if await KnownKeys(ApiKeys(database)).are_set():
             return

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection, errors
 from psycopg.rows import DictRow
 from psycopg_pool import AsyncConnectionPool
 
-from agent_server.agents.checkpoints import Checkpointer
+from agent_server.agents.checkpointer import Checkpointer
 from agent_server.agents.postgres_pool import langgraph_pool, one_at_a_time
 from agent_server.agents.thread_bytes import Amount, ChannelBytes, ThreadBytes
 from agent_server.errors import Conflict

@@ -22,7 +22,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from agent_server.agents.checkpoints import Checkpointer
+from agent_server.agents.checkpointer import Checkpointer
 from agent_server.agents.sqlite_threads import copy_thread, keep_latest, thread_bytes
 from agent_server.agents.thread_bytes import ThreadBytes
 from agent_server.database import Connection, Row

@@ -11,7 +11,7 @@ from langgraph.pregel import Pregel
 from langgraph.types import StateSnapshot
 from langgraph.types import StateUpdate as GraphUpdate
 
-from agent_server.agents.checkpoints import Checkpointer
+from agent_server.agents.checkpointer import Checkpointer
 from agent_server.agents.commands import command_of
 from agent_server.agents.protocol import HistoryQuery
 from agent_server.agents.thread_state import thread_state

@@ -18,7 +18,7 @@ from langgraph.types import Interrupt, StateSnapshot
 from langgraph_sdk.runtime import AccessContext
 
 from agent_server.agents.checkpoint_parts import checkpoint_part, debug_part
-from agent_server.agents.checkpoints import Checkpointer
+from agent_server.agents.checkpointer import Checkpointer
 from agent_server.agents.graph_config import assistant_config, now, reader_config, run_config, run_input
 from agent_server.agents.graph_context import context_of
 from agent_server.agents.graph_schemas import drawn, schemas

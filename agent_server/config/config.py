@@ -103,6 +103,10 @@ class Config:
     unheeded: tuple[str, ...] = ()
     """What the file says and this server does not do, a sentence each."""
 
+    def url_of(self, database: str) -> str:
+        """The URL of a database: PostgreSQL's one for all, where it is set, or else a SQLite file with this name."""
+        return self.database_url or f"sqlite:///{self.data_dir / database}.db"
+
     @classmethod
     def load(cls, path: Path | None, environ: Mapping[str, str]) -> Config:
         """The settings of the file at `path` (none: defaults), then those of `environ`. Errors: `ConfigError`."""

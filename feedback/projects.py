@@ -113,6 +113,7 @@ class Projects:
         self._clock = clock
         self._known: KnownProjects | None = None
         self._read_at = 0.0
+        self._changes = 0
         self._grants: OrderedDict[int, str] = OrderedDict()
 
     async def create(self, wanted: ProjectCreate) -> Project:
@@ -172,15 +173,16 @@ class Projects:
             db.execute(DELETE, name=name)
 
         await self._database.write(work)
-        self._known = None
+        self._forget()
 
     async def known(self) -> KnownProjects:
         """What every request must know, a few seconds old at most."""
-        if self._known is None or self._clock() - self._read_at >= FRESH_SECONDS:
-            began = self._clock()
-            self._known = _known(await self.listed())
-            self._read_at = began
-        return self._known
+        while (known := self._known) is None or self._clock() - self._read_at >= FRESH_SECONDS:
+            began, changes = self._clock(), self._changes
+            found = _known(await self.listed())
+            if changes == self._changes:  # else what was read may be from before a change of our own
+                self._known, self._read_at = found, began
+        return known
 
     async def chosen(self, bound: str | None, asked: str | None, tenant: str | None) -> str:
         """The project that a request is for: that of its key, or the one that it asks for, or `default`.
@@ -212,8 +214,13 @@ class Projects:
         return str(name)
 
     def _changed(self, row: Row) -> Project:
-        self._known = None
+        self._forget()
         return _project(row)
+
+    def _forget(self) -> None:
+        """What is known is read again before it is used."""
+        self._known = None
+        self._changes += 1
 
 
 def check_project(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import shutil
@@ -323,6 +324,26 @@ async def test_projects_are_known_to_other_processes_within_seconds(database: Da
         await one.create(ProjectCreate("shop"))
 
 
+async def test_project_that_is_made_while_others_are_read_is_known_at_once(database: Database) -> None:
+    await database.migrate("feedback")
+    has_read, go_on = asyncio.Event(), asyncio.Event()
+
+    class Late(Projects):
+        async def listed(self) -> Any:
+            found = await super().listed()
+            has_read.set()
+            await go_on.wait()
+            return found
+
+    projects = Late(database)
+    reading = asyncio.create_task(projects.known())
+    await has_read.wait()
+    await projects.create(ProjectCreate("shop"))
+    go_on.set()
+    assert await projects.chosen(None, "shop", None) == "shop"
+    assert "shop" in (await reading).rules
+
+
 @pytest.mark.parametrize(
     ("query", "index"),
     [
@@ -472,7 +493,7 @@ async def test_sealed_tokens_hold_to_the_origins_of_their_project(database_url: 
 
 
 async def test_project_takes_so_many_then_says_when_to_come_again(client: App) -> None:
-    await make(client, rate="3/60")
+    await make(client, rate="3/6000")
     url = await mint(client, "shop")
     answers = [await client.post(url, json={"score": 1}) for _ in range(3)]
     assert [one.status_code for one in answers] == [200, 200, 429]

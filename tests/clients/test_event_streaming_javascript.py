@@ -1,4 +1,4 @@
-"""Event streaming with the official JavaScript client: `client.threads.stream` of its line 1 (2.0.0 is older)."""
+"""Event streaming with the official JavaScript client: `client.threads.stream`, which 2.0.0 has not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.clients.node import node
 from tests.clients.server_process import ServerProcess
 
 STREAMING = """
-    import { Client } from "langgraph-sdk-streaming";
+    import { Client } from "@langchain/langgraph-sdk";
     const [apiUrl, transport] = process.argv.slice(-2);
     const client = new Client({ apiUrl });
     const seen = { values: [], feedback: [], interrupts: [], errors: [] };

@@ -41,8 +41,11 @@ console.log(event.data);
 """
 
 
-async def test_documented_snippet_prints_updates_and_feedback_urls(example: ServerProcess) -> None:
-    printed = await node("--input-type=module", stdin=DOCUMENT.replace("<DEPLOYMENT_URL>", example.url))
+@pytest.mark.parametrize("package", ["@langchain/langgraph-sdk", "langgraph-sdk-2"])
+async def test_documented_snippet_prints_updates_and_feedback_urls(example: ServerProcess, package: str) -> None:
+    """With npm's `latest`, and with 2.0.0, which is older for all its number."""
+    document = DOCUMENT.replace("@langchain/langgraph-sdk", package).replace("<DEPLOYMENT_URL>", example.url)
+    printed = await node("--input-type=module", stdin=document)
     assert printed.startswith("{ answer: { messages: [ [Object] ] } }\nFeedback URLs: {")
     for key in KEYS:
         assert f"{key}: '{example.url}/api/v1/feedback/tokens/" in printed

@@ -16,7 +16,7 @@ def test_every_attribute_is_in_the_readme_and_in_the_types() -> None:
     told = {name for row in rows for name in re.findall(r"`([a-z-]+)`", row)}
     typed = TYPES.split("interface FeedbackButtonsAttributes {", 1)[1].split("\n}", 1)[0]
     declared = set(re.findall(r'^  "?([a-z-]+)"?\?:', typed, re.MULTILINE))
-    listed = ELEMENT.split("const REFLECTED", 1)[1].split("const BINDING", 1)[0]
+    listed = ELEMENT.split("const ATTRIBUTES", 1)[1].split("};", 1)[0]
     observed = set(re.findall(r': "([a-z-]+)"', listed)) | {"disabled"}
     assert told == declared == observed
 

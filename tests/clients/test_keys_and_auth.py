@@ -74,7 +74,7 @@ async def test_langsmith_client_needs_a_key_for_all_but_presigned_urls(closed: S
     clients = {key: Client(api_url=closed.url, api_key=key, auto_batch_tracing=False) for key in (ALL, READ, "wrong")}
     run_id = "018f0000-0000-7000-8000-000000000001"
     token = clients[ALL].create_presigned_feedback_token(run_id, KEY)
-    with pytest.raises(LangSmithError, match=r"lacks the scope .*feedback-write"):
+    with pytest.raises(LangSmithError, match=r"lacks the scope .*feedback-mint"):
         clients[READ].create_presigned_feedback_token(run_id, KEY)
     clients["wrong"].create_feedback_from_token(token.url, score=1)
     [kept] = clients[READ].list_feedback(run_ids=[run_id])

@@ -35,6 +35,7 @@ class Ring(KeyRing):
 RING = Ring()
 FAMILIES = {name: SealedTokens(RING, name) for name in ("workflowai", "evalguard")}
 FAMILY = st.sampled_from(sorted(FAMILIES))
+PROJECT = st.sampled_from(["default", "shop"])
 
 
 def opens(family: str, token: str) -> Any:
@@ -52,9 +53,11 @@ def opens_as_url(token: str) -> bool:
     return True
 
 
-@given(FAMILY, NAMES, NAMES, st.sampled_from([1, 2]))
-def test_token_opens_to_what_it_says_in_its_own_family_only(family: str, run: str, key: str, number: int) -> None:
-    body = FAMILIES[family].draft(run, key, HOUR)
+@given(FAMILY, PROJECT, NAMES, NAMES, st.sampled_from([1, 2]))
+def test_token_opens_to_what_it_says_in_its_own_family_only(
+    family: str, project: str, run: str, key: str, number: int
+) -> None:
+    body = FAMILIES[family].draft(project, run, key, HOUR)
     token = FAMILIES[family].seal(body, number)
     assert {name: opens(name, token) for name in FAMILIES} == {
         name: body if name == family else None for name in FAMILIES
@@ -64,7 +67,7 @@ def test_token_opens_to_what_it_says_in_its_own_family_only(family: str, run: st
 
 @given(FAMILY, st.data())
 def test_token_with_a_flipped_bit_opens_nowhere(family: str, data: st.DataObject) -> None:
-    token = FAMILIES[family].seal(FAMILIES[family].draft(RUN, "k", HOUR))
+    token = FAMILIES[family].seal(FAMILIES[family].draft("default", RUN, "k", HOUR))
     raw = bytearray(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     bit = data.draw(st.integers(0, len(raw) * 8 - 1))
     raw[bit // 8] ^= 1 << bit % 8
@@ -74,7 +77,7 @@ def test_token_with_a_flipped_bit_opens_nowhere(family: str, data: st.DataObject
 
 @given(FAMILY, st.data(), st.sampled_from(ALPHABET + "+/=. é\0"))
 def test_token_with_a_changed_character_opens_nowhere(family: str, data: st.DataObject, new: str) -> None:
-    token = FAMILIES[family].seal(FAMILIES[family].draft(RUN, "k", HOUR))
+    token = FAMILIES[family].seal(FAMILIES[family].draft("default", RUN, "k", HOUR))
     at = data.draw(st.integers(0, len(token) - 1))
     changed = token[:at] + new + token[at + 1 :]
     assert [opens(name, changed) for name in FAMILIES] == [None, None] or changed == token
@@ -82,7 +85,7 @@ def test_token_with_a_changed_character_opens_nowhere(family: str, data: st.Data
 
 @given(FAMILY, st.data(), st.text(max_size=4))
 def test_truncated_or_extended_token_opens_nowhere(family: str, data: st.DataObject, more: str) -> None:
-    token = FAMILIES[family].seal(FAMILIES[family].draft(RUN, "k", HOUR))
+    token = FAMILIES[family].seal(FAMILIES[family].draft("default", RUN, "k", HOUR))
     cut = token[: data.draw(st.integers(0, len(token) - 1))]
     assert opens(family, cut) is None
     assert opens(family, token + more) is None or not more
@@ -91,8 +94,8 @@ def test_truncated_or_extended_token_opens_nowhere(family: str, data: st.DataObj
 
 @given(FAMILY, FAMILY, st.integers(1, 120))
 def test_parts_of_two_tokens_make_no_third(one: str, other: str, cut: int) -> None:
-    first = FAMILIES[one].seal(FAMILIES[one].draft(RUN, "k", HOUR))
-    second = FAMILIES[other].seal(FAMILIES[other].draft(RUN, "other", HOUR))
+    first = FAMILIES[one].seal(FAMILIES[one].draft("default", RUN, "k", HOUR))
+    second = FAMILIES[other].seal(FAMILIES[other].draft("default", RUN, "other", HOUR))
     spliced = first[:cut] + second[cut:]
     assert spliced in (first, second) or [opens(name, spliced) for name in FAMILIES] == [None, None]
 
@@ -110,7 +113,7 @@ def test_token_of_another_ring_opens_nowhere(family: str) -> None:
     stranger._keys = (Key(2, bytes(32), b""), Key(1, bytes([1] * 32), b"another secret"))
     tokens = SealedTokens(stranger, family)  # type: ignore[arg-type]
     for number in (1, 2):
-        assert opens(family, tokens.seal(tokens.draft(RUN, "k", HOUR), number)) is None
+        assert opens(family, tokens.seal(tokens.draft("default", RUN, "k", HOUR), number)) is None
 
 
 async def test_presigned_url_is_no_sealed_token_and_a_sealed_token_no_presigned_url(service: FeedbackPlugin) -> None:

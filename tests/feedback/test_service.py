@@ -131,6 +131,8 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
         "/api/v1/feedback/comparison",
         "/api/v1/feedback/erasures",
         "/api/v1/feedback/export",
+        "/api/v1/feedback/projects",
+        "/api/v1/feedback/projects/{name}",
         "/api/v1/feedback/retention",
         "/api/v1/feedback/search",
         "/api/v1/feedback/statistics",

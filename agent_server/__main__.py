@@ -15,16 +15,16 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from agent_server.access.api_keys import ApiKeys
-from agent_server.access.commands import keys_commands
-from agent_server.access.start import check_is_closed
-from agent_server.backup import back_up
+from agent_server.access.cli import keys_commands
+from agent_server.access.exposure_check import check_is_closed
+from agent_server.asgi.garbage_collection import freezing_once_started
+from agent_server.asgi.startup_errors import telling_startup_failures
 from agent_server.composition import build, feedback_without_server
 from agent_server.config import Config, ConfigError
 from agent_server.database import open_database
+from agent_server.database.backup import back_up
 from agent_server.errors import AgentServerError, Conflict, Invalid, NotFound
-from agent_server.garbage import freezing_once_started
-from agent_server.logs import configure_logs
-from agent_server.startup import telling_startup_failures
+from agent_server.observability.logs import configure_logs
 from feedback import FeedbackError, FeedbackPlugin
 from feedback.cli import feedback_commands
 

@@ -17,48 +17,47 @@ from litestar.types import Middleware
 
 from agent_server.access.api_keys import ApiKeys
 from agent_server.access.auth_object import load_auth
-from agent_server.access.door import Door
-from agent_server.access.known_keys import KnownKeys
-from agent_server.agents import Agent, Asker, answer, named_in, open_agents
+from agent_server.access.key_auth import ApiKeyAuth
+from agent_server.access.key_cache import ApiKeyCache
+from agent_server.agents import Agent, RequestContext, named_in, open_agents, set_request_context
+from agent_server.asgi.custom_app import HttpApp
+from agent_server.asgi.mount_prefix import below
 from agent_server.assistants.assistants import Assistants
 from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.broker import open_broker
 from agent_server.config import Config
 from agent_server.crons.clock import CronClock
 from agent_server.crons.crons import Crons
-from agent_server.data_dir import hold_data_dir
 from agent_server.database import open_database
-from agent_server.encoding import check_body
+from agent_server.database.data_dir import hold_data_dir
 from agent_server.errors import Invalid, NotFound, TooLarge
-from agent_server.feedback_urls import FeedbackUrls
-from agent_server.http_app import HttpApp
-from agent_server.loop_watch import watched_loop
-from agent_server.metrics import Metrics
-from agent_server.prefix import below
+from agent_server.json_codec import check_body
+from agent_server.observability.event_loop import watched_loop
+from agent_server.observability.metrics import Metrics
 from agent_server.routes import route_handlers
-from agent_server.routes.admission import Admission
+from agent_server.routes.authentication import RequestAuthenticator
 from agent_server.routes.authorization import Authorization, caller_in
 from agent_server.routes.cors import Cors
 from agent_server.routes.error_handler import EXCEPTION_HANDLERS
 from agent_server.routes.openapi import openapi_config
-from agent_server.routes.watching import watching
-from agent_server.runs.attempt import Surroundings
-from agent_server.runs.feedback import RunFeedback
+from agent_server.routes.request_metrics import watching
+from agent_server.runs.attempt import AttemptContext
+from agent_server.runs.feedback import FeedbackUrls, RunFeedback
+from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
-from agent_server.runs.runs import Runs
+from agent_server.runs.server_metrics import MetricsText, ServerMetrics
 from agent_server.runs.webhook_sender import WebhookSender
 from agent_server.runs.worker import Worker
 from agent_server.store.store import Store
 from agent_server.streams.commands import Commands
 from agent_server.streams.event_streams import EventStreams
-from agent_server.streams.row_watch import RowWatch
+from agent_server.streams.run_end_watch import RunEndWatch
 from agent_server.streams.run_streams import RunStreams
 from agent_server.streams.thread_streams import ThreadStreams
 from agent_server.threads.schema import ttl_of_new_threads
 from agent_server.threads.states import ThreadStates
 from agent_server.threads.sweeper import sweep_threads
 from agent_server.threads.threads import Threads
-from agent_server.vitals import MetricsText, Vitals
 
 log = structlog.get_logger("agent_server")
 
@@ -87,9 +86,9 @@ class AgentServerPlugin(InitPlugin):
         self._agents: dict[str, Agent] = {}
         counted = Metrics()
         self._database = open_database(config.url_of("runs"))
-        keys = KnownKeys(ApiKeys(self._database), config.api_keys)
-        self.door = Door(keys, config.allow_anyone, config.public_url, has_rules=config.auth is not None)
-        self.admission = Admission(self.door)
+        keys = ApiKeyCache(ApiKeys(self._database), config.api_keys)
+        self.key_auth = ApiKeyAuth(keys, config.allow_anyone, config.public_url, has_rules=config.auth is not None)
+        self.authenticator = RequestAuthenticator(self.key_auth)
         self._broker = open_broker(config.redis_url, config.keep_stream_seconds)
         self._assistants = Assistants(self._database)
         ttl = ttl_of_new_threads(config.thread_ttl)
@@ -100,21 +99,21 @@ class AgentServerPlugin(InitPlugin):
         self._crons = Crons(self._database, self._assistants, config.webhooks)
         self._webhook_sender = WebhookSender(self._database, self._broker, config.webhooks, metrics=counted)
         self._cron_clock = CronClock(self._database, self._runs, counted)
-        self._row_watch = RowWatch(self._database) if config.database_url or config.redis_url else None
+        self._run_end_watch = RunEndWatch(self._database) if config.database_url or config.redis_url else None
         self._streams = RunStreams(
-            self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event, self._row_watch
+            self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event, self._run_end_watch
         )
         self._thread_streams = ThreadStreams(
             self._database, self._threads, self._runs, self._streams, self._broker, self._thread_states
         )
-        self._event_streams = EventStreams(self._database, self._threads, self._runs, self._broker, self._row_watch)
+        self._event_streams = EventStreams(self._database, self._threads, self._runs, self._broker, self._run_end_watch)
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
         self._info = dict(info or {})
         self._middleware: list[Middleware] = [
             watching(counted),
             *([Cors(cors_origins, config.http.cors)] if cors_origins else []),
         ]
-        around = Surroundings(
+        context = AttemptContext(
             self._runs,
             self._broker,
             feedback,
@@ -123,8 +122,8 @@ class AgentServerPlugin(InitPlugin):
             config.feedback_custom_event,
             counted,
         )
-        self._worker = Worker(self._agents, around, config.jobs, config.lease_seconds)
-        self._vitals = Vitals(self._database, counted, self._worker, metrics)
+        self._worker = Worker(self._agents, context, config.jobs, config.lease_seconds)
+        self._server_metrics = ServerMetrics(self._database, counted, self._worker, metrics)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add the routes and the lifespan."""
@@ -132,10 +131,10 @@ class AgentServerPlugin(InitPlugin):
             Router(
                 path="/",
                 route_handlers=route_handlers(self._config.http.disabled),
-                dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._rooms()},
+                dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._services()},
                 middleware=self._middleware,
                 exception_handlers=EXCEPTION_HANDLERS,
-                before_request=_admission(self.admission, self._config),
+                before_request=_authenticator(self.authenticator, self._config),
                 request_max_body_size=self._config.max_body_bytes,
             )
         )
@@ -154,7 +153,7 @@ class AgentServerPlugin(InitPlugin):
         """As `run_record`, of many runs at once; those that there are not are left out."""
         return await self._runs.get_many(run_ids)
 
-    def _rooms(self) -> list[tuple[str, object]]:
+    def _services(self) -> list[tuple[str, object]]:
         return [
             ("server_config", self._config),  # a name that no body has: Litestar takes a wrong `config` for ours
             ("assistants", self._assistants),
@@ -168,10 +167,10 @@ class AgentServerPlugin(InitPlugin):
             ("run_feedback", self._run_feedback),
             ("thread_streams", self._thread_streams),
             ("event_streams", self._event_streams),
-            ("admission", self.admission),
+            ("authenticator", self.authenticator),
             ("commands", Commands(self._database, self._runs)),
             ("info_extra", self._info),
-            ("vitals", self._vitals),
+            ("server_metrics", self._server_metrics),
         ]
 
     @asynccontextmanager
@@ -190,7 +189,7 @@ class AgentServerPlugin(InitPlugin):
                 await stack.enter_async_context(open_agents(self._config, self._given, self._store.langgraph))
             )
             if (rules := load_auth(self._config)) is not None:
-                self.admission.rules = Authorization(rules, self._database)
+                self.authenticator.rules = Authorization(rules, self._database)
             await self._assistants.register(self._agents)
             if not self._config.database_url:
                 await self._runs.expire_leases()  # we hold the data directory, so no other worker can be alive
@@ -206,13 +205,13 @@ class AgentServerPlugin(InitPlugin):
                 )
                 group.start_soon(self._cron_clock.serve)
                 group.start_soon(self._webhook_sender.serve)
-                if self._row_watch is not None:
-                    group.start_soon(self._row_watch.serve)
+                if self._run_end_watch is not None:
+                    group.start_soon(self._run_end_watch.serve)
                 yield
                 self._cron_clock.stop()
                 self._webhook_sender.stop()
-                if self._row_watch is not None:
-                    self._row_watch.stop()
+                if self._run_end_watch is not None:
+                    self._run_end_watch.stop()
                 sweeping.cancel()
                 self._streams.closing.set()
 
@@ -236,7 +235,7 @@ def create_app(
         config, agents=agents, feedback=feedback, info=info, metrics=metrics, cors_origins=config.cors_origins
     )
     http = config.http
-    guard = plugin.admission.let_in_elsewhere if http.custom_route_auth else None
+    guard = plugin.authenticator.let_in_elsewhere if http.custom_route_auth else None
     front = [HttpApp(config, http.app, guard)] if http.app else []
     app = Litestar(
         plugins=[*plugins, plugin, *front],
@@ -252,7 +251,9 @@ def create_app(
     return app
 
 
-def _admission(admission: Admission, config: Config) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
+def _authenticator(
+    authenticator: RequestAuthenticator, config: Config
+) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
     """Refuses who may not come in, and bodies that are missing, too large, or that no store could give back.
 
     A function, not the plugin's method: Litestar copies what a router holds, and would copy the whole house with it.
@@ -262,9 +263,11 @@ def _admission(admission: Admission, config: Config) -> Callable[[Request[Any, A
     limit, rules = config.max_body_bytes, config.http.configurable_headers
 
     async def check(request: Request[Any, Any, Any]) -> None:
-        await admission.let_in(request)
+        await authenticator.let_in(request)
         caller = caller_in(request)
-        answer(Asker(caller.user.dict() if caller else None, rules.chosen(request.scope["headers"])))
+        set_request_context(
+            RequestContext(caller.user.dict() if caller else None, rules.chosen(request.scope["headers"]))
+        )
         if request.method in ("POST", "PATCH", "PUT", "DELETE"):
             try:
                 body = await request.body()
@@ -273,7 +276,7 @@ def _admission(admission: Admission, config: Config) -> Callable[[Request[Any, A
             if not body and request.route_handler.parsed_data_field:
                 raise Invalid("The request has no body; send a JSON object")
             check_body(body, limit)
-        await admission.authorize(request)
+        await authenticator.authorize(request)
 
     return check
 

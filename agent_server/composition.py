@@ -16,8 +16,8 @@ from agent_server.broker import MemoryBroker
 from agent_server.config import Config, ConfigError
 from agent_server.database import open_database
 from agent_server.errors import Invalid, NotFound
+from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
-from agent_server.runs.runs import Runs
 from feedback import (
     AlertRule,
     Endpoint,
@@ -30,9 +30,9 @@ from feedback import (
     Webhook,
     alert_rules,
 )
-from feedback.api_keys import Connection, Entry, Keys, Scope
+from feedback.auth import Connection, Entry, Keys, Scope
 from feedback.errors import Forbidden, TooMany, Unauthorized
-from feedback.throttle import rate_of
+from feedback.rate_limits import rate_of
 
 
 def build(config: Config) -> Litestar:
@@ -40,7 +40,7 @@ def build(config: Config) -> Litestar:
 
     async def check(connection: Connection, scope: Scope) -> Entry:
         try:
-            key = await server.door.check(connection, scope)
+            key = await server.key_auth.check(connection, scope)
             return Entry(key is not None, key.project if key else None)
         except agent_server.errors.Unauthorized as error:  # in feedback's words, which each of its dialects can tell
             raise Unauthorized(str(error)) from None
@@ -102,7 +102,7 @@ def endpoints(config: Config) -> list[Endpoint]:
     if not config.feedback_otel:
         return webhooks
     try:
-        from feedback.evaluations import Evaluations
+        from feedback.delivery.opentelemetry import Evaluations
     except ImportError:
         raise ConfigError("AGENT_SERVER_FEEDBACK_OTEL needs OpenTelemetry: pip install 'agent-server[otel]'") from None
     return [*webhooks, Evaluations(config.feedback_otel_comments)]

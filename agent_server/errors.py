@@ -1,7 +1,8 @@
-"""What can go wrong, told by whose fault it is.
+"""The errors of the agent server, by whose fault they are.
 
-Every error carries the HTTP status that the one handler in `app.py` answers with; nothing below the routes knows more
-of HTTP than that. `str(error)` is the message a client reads, so it says what was wrong and what would be right.
+Every error carries the HTTP status that the handler in `routes/error_handler.py` responds with; nothing below the
+routes knows more of HTTP than that. `str(error)` is the message that a client reads: it states what was wrong and what
+would be right.
 """
 
 

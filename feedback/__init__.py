@@ -3,16 +3,15 @@
 A Litestar plugin that LangSmith's own clients talk to.
 """
 
-from feedback.alerts import AlertRule, alert_rules
+from feedback.delivery.outbox import Endpoint
+from feedback.delivery.webhooks import Webhook
 from feedback.errors import FeedbackError
-from feedback.gate import Limits
-from feedback.links import Links
-from feedback.outbox import Endpoint
 from feedback.plugin import FeedbackPlugin
+from feedback.rate_limits import Limits, RateLimit
+from feedback.reports.alerts import AlertRule, alert_rules
 from feedback.runs import RunFacts, RunLookup, RunsLookup
 from feedback.schema import Feedback, FeedbackConfig, FeedbackIngestToken
-from feedback.throttle import RateLimit
-from feedback.webhooks import Webhook
+from feedback.settings import Links
 
 __all__ = [
     "AlertRule",

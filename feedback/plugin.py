@@ -16,38 +16,37 @@ from litestar import Litestar, Router
 from litestar.config.app import AppConfig
 from litestar.plugins import InitPlugin
 
-from feedback.alerts import AlertRule, Alerts
-from feedback.api_keys import ApiKeys, Keys
+from feedback.auth import ApiKeys, Keys
 from feedback.database import Database
-from feedback.erasure import Erasure, keep_sweeping
-from feedback.gate import Gate, Limits
-from feedback.keyring import KeyRing
-from feedback.links import Links
-from feedback.logs import RedactTokens
+from feedback.delivery.outbox import Endpoint
+from feedback.delivery.webhooks import Webhooks
 from feedback.metrics import Metrics
-from feedback.outbox import Endpoint
-from feedback.project_database import DEFAULT
-from feedback.projects import Projects
-from feedback.rooms import Rooms, Shared
-from feedback.routes.admission import admission, rooms_dependency
+from feedback.projects.projects import Projects
+from feedback.projects.scoped_database import DEFAULT
+from feedback.rate_limits import Limits, RateLimiter
+from feedback.records.erasure import Erasure, keep_sweeping
+from feedback.redaction import RedactTokens
+from feedback.reports.alerts import AlertRule, Alerts
+from feedback.reports.stats import Statistics
 from feedback.routes.assets import assets_router
+from feedback.routes.authentication import admission, services_dependency
 from feedback.routes.dashboard import dashboard_router
 from feedback.routes.evalguard import evalguard_router
-from feedback.routes.keeping import keeping_router
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
 from feedback.routes.origins import narrowing
 from feedback.routes.projects import projects_router
-from feedback.routes.reading import reading_router
-from feedback.routes.reviewing import reviewing_router
-from feedback.routes.watching import metrics_router, watching
+from feedback.routes.request_metrics import metrics_router, watching
+from feedback.routes.retention import keeping_router
+from feedback.routes.reviews import reviewing_router
+from feedback.routes.search import reading_router
 from feedback.routes.workflowai import workflowai_router
 from feedback.run_urls import RunUrls
 from feedback.runs import KnownRuns, RunLookup, RunsLookup
 from feedback.schema import Feedback
-from feedback.settings import Settings, clean_url
-from feedback.stats import Statistics
-from feedback.webhooks import Webhooks
+from feedback.services import ProjectServices, ServiceContext
+from feedback.settings import Links, Settings, clean_url
+from feedback.tokens.keyring import KeyRing
 
 ACCESS_LOG = "uvicorn.access"
 
@@ -94,21 +93,25 @@ class FeedbackPlugin(InitPlugin):
         if default_expiry <= timedelta(0):
             raise ValueError(f"default_expiry is {default_expiry}; URLs need some time to be used in")
         base = clean_url(public_url) if public_url else None
-        gate = Gate(limits, trust_forwarded)
-        self.settings = Settings(base, trust_forwarded, default_expiry, links, gate)
+        rate_limiter = RateLimiter(limits, trust_forwarded)
+        self.settings = Settings(base, trust_forwarded, default_expiry, links, rate_limiter)
         self.runs = KnownRuns(run_lookup, runs_lookup)
         self.database = database
         self.ring = KeyRing(database, secret)
         self.metrics = Metrics()
         self.projects = Projects(database)
-        self._shared = Shared(
+        self._context = ServiceContext(
             database, self.ring, self.runs, self.metrics, self.settings, self.projects, run_token_expiry
         )
-        self._rooms: dict[str, Rooms] = {}
+        self._services: dict[str, ProjectServices] = {}
         here = self.of(DEFAULT)
-        self.tokens, self.store, self.reading, self.configs = here.tokens, here.store, here.reading, here.configs
+        self.tokens, self.store, self.reader, self.configs = here.tokens, here.store, here.reader, here.configs
         self.statistics, self.exports, self.erasure = here.statistics, here.exports, here.erasure
-        self.outcomes, self.one_time, self.revocation = here.outcomes, here.one_time, here.revocation
+        self.workflowai_feedback, self.one_time, self.revocation = (
+            here.workflowai_feedback,
+            here.one_time,
+            here.revocation,
+        )
         self.reviews, self.conversations, self.assistants = here.reviews, here.conversations, here.assistants
         self.histories = here.histories
         self.alerts = Alerts(database, self.statistics_by_project, alerts)
@@ -128,7 +131,7 @@ class FeedbackPlugin(InitPlugin):
         With API keys, whatever needs no token needs one of them.
         """
         before = len(app_config.route_handlers)
-        given = rooms_dependency(self.of)
+        given = services_dependency(self.of)
         app_config.route_handlers.extend(langsmith_routers(given, self._serve_root_info))
         for router in (reading_router, reviewing_router, workflowai_router, keeping_router, evalguard_router):
             app_config.route_handlers.append(router(given))
@@ -148,11 +151,11 @@ class FeedbackPlugin(InitPlugin):
         app_config.lifespan.append(self._lifespan)
         return app_config
 
-    def of(self, project: str) -> Rooms:
+    def of(self, project: str) -> ProjectServices:
         """The rooms of the project with this name, whether it was made or not."""
-        if (rooms := self._rooms.get(project)) is None:
-            self._rooms[project] = rooms = Rooms(project, self._shared)
-        return rooms
+        if (services := self._services.get(project)) is None:
+            self._services[project] = services = ProjectServices(project, self._context)
+        return services
 
     async def statistics_by_project(self) -> dict[str, Statistics]:
         """The statistics of every project that there is, by its name."""
@@ -198,7 +201,7 @@ class FeedbackPlugin(InitPlugin):
 
     def of_project(self, project: str) -> RunUrls:
         """What an agent server asks for of runs whose feedback is the project's."""
-        return RunUrls(self.of(project), self.runs.of(project), self._shared.run_token_expiry)
+        return RunUrls(self.of(project), self.runs.of(project), self._context.run_token_expiry)
 
     async def urls_for_run(self, run_id: str, keys: Sequence[str], base_url: str) -> dict[str, str]:
         """As `RunUrls.urls_for_run`, in `default`."""

@@ -10,11 +10,11 @@ import msgspec
 import uuid_utils
 from msgspec import UNSET
 
-from feedback.config import FeedbackConfig, Score, Value
+from feedback.configs.feedback_config import FeedbackConfig, Score, Value
 from feedback.database import Row
-from feedback.limits import from_micros, is_id, parse_time, run_name, to_micros
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSource, FeedbackSubmission
-from feedback.tokens import Grant
+from feedback.tokens.presigned import Grant
+from feedback.validation import from_micros, is_id, parse_time, run_name, to_micros
 
 SAID = ("number", "score", "value", "comment", "correction", "metadata", "extra", "source")
 """The columns that hold what was said."""

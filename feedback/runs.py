@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from feedback.project_database import DEFAULT
+from feedback.projects.scoped_database import DEFAULT
 
 logger = logging.getLogger("feedback")
 

@@ -11,9 +11,18 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from feedback.config import FeedbackCategory, FeedbackConfig, KeptValue, Number, Score, SubjectPolicy, Value
+from feedback.configs.feedback_config import (
+    FeedbackCategory,
+    FeedbackConfig,
+    KeptValue,
+    Number,
+    Score,
+    SubjectPolicy,
+    Value,
+)
 from feedback.errors import Invalid
-from feedback.limits import (
+from feedback.projects.scoped_database import DEFAULT
+from feedback.validation import (
     FOREVER,
     MAX_BODY,
     MAX_COMMENT,
@@ -24,7 +33,6 @@ from feedback.limits import (
     parse_id,
     parse_time,
 )
-from feedback.project_database import DEFAULT
 
 __all__ = [
     "ExpiresIn",

@@ -2,13 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from feedback.gate import Gate
-from feedback.links import Links
+from feedback.rate_limits import RateLimiter
+from feedback.validation import origin_of
+
+LinkMode = Literal["confirm", "auto", "direct"]
+LINK_MODES: tuple[str, ...] = get_args(LinkMode)
+
+
+class Links(Struct, frozen=True):
+    """How links are followed.
+
+    * `confirm`: no GET is an answer; people get a page with a button, programs are told what the URL is for.
+    * `auto`: the same for whoever takes HTML (people, and scanners that pretend to be); other programs' GETs count.
+    * `direct`: every GET counts, the page comes after. Mail scanners that pretend to be browsers then vote, too.
+
+    `by_key` names keys with another mode than `mode`. `redirect_origins` are the only places (`https://host[:port]`)
+    that a link's `redirect` may lead to. No mode lets a HEAD, a prefetch or a known scanner vote.
+    """
+
+    mode: LinkMode = "auto"
+    by_key: Mapping[str, LinkMode] = field(default_factory=dict)
+    redirect_origins: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for mode in (self.mode, *self.by_key.values()):
+            if mode not in LINK_MODES:
+                raise ValueError(f"The link mode {mode!r} is none of {', '.join(LINK_MODES)}")
+        for origin in self.redirect_origins:
+            if origin_of(origin) != origin.lower():
+                raise ValueError(f"{origin!r} is not an origin; give one such as https://shop.example, without a path")
+
+    def mode_of(self, key: str) -> LinkMode:
+        """What a GET for this feedback key does."""
+        return self.by_key.get(key, self.mode)
+
+    def allowed(self, address: str | None) -> str | None:
+        """`address`, where it lies in one of the origins; nothing otherwise."""
+        origin = origin_of(address) if address else None
+        return address if origin and origin in {one.lower() for one in self.redirect_origins} else None
+
 
 TOKEN_PATH = "/api/v1/feedback/tokens/"
 """Where presigned URLs point to: the canonical one of the three places where the routes are mounted."""
@@ -21,7 +60,7 @@ class Settings(Struct, frozen=True):
     trust_forwarded: bool
     default_expiry: timedelta
     links: Links
-    gate: Gate
+    rate_limiter: RateLimiter
 
 
 def clean_url(text: str) -> str:

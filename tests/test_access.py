@@ -15,9 +15,9 @@ from litestar.routes import WebSocketRoute
 from litestar.testing import AsyncTestClient
 
 from agent_server.access.api_keys import ApiKeys
-from agent_server.api_key import SCOPES, Scope, allows
 from agent_server.composition import build
 from agent_server.config import Config
+from agent_server.config.api_keys import SCOPES, Scope, allows
 from agent_server.database import open_database
 
 App = AsyncTestClient[Litestar]

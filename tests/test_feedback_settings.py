@@ -20,9 +20,9 @@ from agent_server.composition import build
 from agent_server.config import Config, ConfigError
 from feedback import FeedbackPlugin
 from tests.feedback.answers import keep
-from tests.feedback.test_alerts import scored
-from tests.feedback.test_evaluations import Collector, collector
-from tests.feedback.test_webhooks import SECRET, until
+from tests.feedback.delivery.test_opentelemetry import Collector, collector
+from tests.feedback.delivery.test_webhooks import SECRET, until
+from tests.feedback.reports.test_alerts import scored
 
 __all__ = ["collector"]
 PROGRAM = {"Accept": "*/*", "User-Agent": "curl/8.5.0"}

@@ -14,13 +14,13 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from agent_server.api_key import given_keys
 from agent_server.composition import build, feedback_without_server
 from agent_server.config import Config, Graph
+from agent_server.config.api_keys import given_keys
 from agent_server.config.auth import AuthSettings
 from agent_server.database import open_database
-from feedback.erasure import Erasure
-from tests.agent_server.house import until
+from feedback.records.erasure import Erasure
+from tests.agent_server.backend import until
 
 App = AsyncTestClient[Litestar]
 OPERATOR, SHOP, BLOG = "key-of-the-operator", "key-of-the-shops-app", "key-of-the-blogs-app"
@@ -175,12 +175,12 @@ async def test_command_line_knows_whose_run_it_was(app: App, config: Config) -> 
     await answered(app, waited["__feedback__"]["up"])
     async with feedback_without_server(config) as feedback:
         assert isinstance(feedback.of("shop").erasure, Erasure)
-        [shop] = (await feedback.of("shop").reading.page(_all())).feedback
+        [shop] = (await feedback.of("shop").reader.page(_all())).feedback
         conversation = await feedback.of("shop").conversations.of(shop.id)
         assert "answered in the shop" in [one.content for one in conversation.messages]
 
 
 def _all() -> Any:
-    from feedback.reading import FeedbackQuery
+    from feedback.reports.query import FeedbackQuery
 
     return FeedbackQuery()

@@ -6,7 +6,7 @@ import re
 from dataclasses import MISSING, fields
 from pathlib import Path
 
-import agent_server.runs.runs
+import agent_server.runs.queue
 from agent_server.config import VARIABLES, Config
 
 README = Path(__file__).parent.parent / "README.md"
@@ -50,7 +50,7 @@ def configuration_rows() -> list[list[str]]:
 
 
 def state_rows() -> list[list[str]]:
-    table = (agent_server.runs.runs.__doc__ or "").split("Rules\n")[0]
+    table = (agent_server.runs.queue.__doc__ or "").split("Rules\n")[0]
     rows = [_cells(line) for line in table.splitlines() if line.count("|") == 3]
     return [row for row in rows if not set(row[0]) <= {"-"}][1:]
 

@@ -1,1 +1,5 @@
-"""Who may do what: API keys, and the rules of an application's own `Auth` object."""
+"""Authentication and authorization: API keys and the application's `Auth` object."""
+
+from agent_server.access.key_auth import ApiKeyAuth
+
+__all__ = ["ApiKeyAuth"]

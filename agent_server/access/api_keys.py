@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from agent_server.api_key import SCOPES, Scope, hash_of, new_key, scopes_of
+from agent_server.config.api_keys import SCOPES, Scope, hash_of, new_key, scopes_of
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import Conflict, NotFound
 from agent_server.schema import timestamp

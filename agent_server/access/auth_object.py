@@ -13,10 +13,10 @@ from typing import Any
 from anyio.to_thread import run_sync
 
 from agent_server.access.caller import Caller, caller_of
-from agent_server.access.filters import Filter
+from agent_server.access.ownership import Filter
 from agent_server.config import Config, ConfigError
+from agent_server.config.user_code import import_from, load_variable
 from agent_server.errors import AgentServerError, Forbidden, Unauthorized
-from agent_server.imports import import_from, load_variable
 
 GIVEN = (
     *("request", "body", "user", "path", "method", "scopes", "path_params", "query_params", "headers"),

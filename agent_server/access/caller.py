@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from agent_server.agents.user import User
-from agent_server.api_key import project_of
+from agent_server.config.api_keys import project_of
 
 _NAMED = ("identity", "display_name", "is_authenticated", "permissions")
 

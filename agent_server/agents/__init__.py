@@ -1,7 +1,5 @@
 """What runs: the seam (`protocol.py`), LangGraph graphs, plain async generators, and how a configuration names them."""
 
-from agent_server.agents.asker import Asker, answer, asker
-from agent_server.agents.frames import named_in
 from agent_server.agents.loading import open_agents
 from agent_server.agents.plain import PlainAgent
 from agent_server.agents.protocol import (
@@ -12,20 +10,22 @@ from agent_server.agents.protocol import (
     StatefulAgent,
     is_stateful,
 )
-from agent_server.agents.stores import open_store
+from agent_server.agents.request_context import RequestContext, request_context, set_request_context
+from agent_server.agents.running_node import named_in
+from agent_server.agents.stores.opening import open_store
 
 __all__ = [
     "Agent",
     "AgentRun",
-    "Asker",
     "HistoryQuery",
     "Outcome",
     "PlainAgent",
+    "RequestContext",
     "StatefulAgent",
-    "answer",
-    "asker",
     "is_stateful",
     "named_in",
     "open_agents",
     "open_store",
+    "request_context",
+    "set_request_context",
 ]

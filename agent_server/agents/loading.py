@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from agent_server.agents.plain import PlainAgent
 from agent_server.agents.protocol import Agent
 from agent_server.config import Config, ConfigError
-from agent_server.imports import INSTALL, import_from, load_variable, trace_of
+from agent_server.config.user_code import INSTALL, import_from, load_variable, trace_of
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
-    from agent_server.agents.graph_states import Graph
-    from agent_server.agents.langgraph import LangGraphAgent
+    from agent_server.agents.langgraph.agent import LangGraphAgent
+    from agent_server.agents.langgraph.states import Graph
 
 
 @asynccontextmanager
@@ -79,8 +79,8 @@ class _Loader:
     async def _langgraph(self, graph_id: str) -> Callable[[Any], LangGraphAgent]:
         if self._make is None:
             try:
-                from agent_server.agents.checkpoints import open_checkpointer  # the extra "langgraph"
-                from agent_server.agents.langgraph import LangGraphAgent
+                from agent_server.agents.checkpoints.opening import open_checkpointer  # the extra "langgraph"
+                from agent_server.agents.langgraph.agent import LangGraphAgent
             except ModuleNotFoundError as error:
                 raise ConfigError(f"graph {graph_id!r} needs the module {error.name}; install it: {INSTALL}") from error
             checkpointer = await self._stack.enter_async_context(open_checkpointer(self._config))

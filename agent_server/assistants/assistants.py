@@ -13,7 +13,7 @@ from uuid import UUID, uuid4, uuid5
 import msgspec
 from msgspec import Struct
 
-from agent_server.access.filters import Condition
+from agent_server.access.ownership import Condition
 from agent_server.assistants.configurations import Configuration, first_configuration, patched_configuration
 from agent_server.assistants.default_keys import check_default_keys, default_keys
 from agent_server.assistants.records import assistant_of, version_of
@@ -27,9 +27,9 @@ from agent_server.assistants.schema import (
     VersionSearch,
 )
 from agent_server.database import Connection, Database, Row
+from agent_server.database.search import Found, Page, Search, found
 from agent_server.errors import Conflict, Invalid, NotFound
 from agent_server.schema import JsonObject, canonical_id
-from agent_server.search import Found, Page, Search, found
 
 SYSTEM_NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 """The official server's namespace: `uuid5(SYSTEM_NAMESPACE, graph_id)` is the id of a graph's system assistant."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from agent_server.asgi.sse import frame
 from agent_server.broker.protocol import Frame, FrameId
 from agent_server.schema import StreamPart
-from agent_server.sse import frame
 
 
 def gap(after: FrameId, cut: FrameId, following: FrameId) -> Frame:

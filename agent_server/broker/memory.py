@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from operator import attrgetter
 
-from agent_server.broker.bells import Bell, Bells
+from agent_server.broker.doorbells import Bell, Bells
 from agent_server.broker.gap import gap
 from agent_server.broker.protocol import START, Frame, FrameId, SlowSubscriber
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from agent_server.api_key import GivenKey
+from agent_server.config.api_keys import GivenKey
 from agent_server.config.auth import AuthSettings
 from agent_server.config.file import from_file
 from agent_server.config.values import ConfigError, Graph, Http, LinkMode, StoreIndex, StoreTtl, ThreadTtlDefaults
 from agent_server.config.variables import VARIABLES
-from agent_server.webhook_policy import WebhookPolicy
+from agent_server.config.webhooks import WebhookPolicy
 
 
 @dataclass(frozen=True)

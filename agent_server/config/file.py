@@ -16,11 +16,11 @@ from dotenv import dotenv_values
 from agent_server.config.auth import auth_settings
 from agent_server.config.checks import strings, variable
 from agent_server.config.http import http_settings, is_disabled
+from agent_server.config.ignored_settings import unheeded
 from agent_server.config.store_index import store_index, store_path
 from agent_server.config.ttl import store_ttl, thread_ttl
-from agent_server.config.unheeded import unheeded
 from agent_server.config.values import ConfigError, Graph
-from agent_server.webhook_policy import WebhookPolicy, webhook_policy
+from agent_server.config.webhooks import WebhookPolicy, webhook_policy
 
 
 def from_file(path: Path) -> dict[str, Any]:

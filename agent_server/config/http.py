@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from agent_server.config.checks import boolean, section, strings, variable, whole
+from agent_server.config.configurable_headers import HeaderRules
 from agent_server.config.values import ConfigError, CorsRules, Http, RouteGroup
-from agent_server.header_rules import HeaderRules
 
 _EXAMPLE = '{"app": "./web.py:app"}'
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent_server.header_rules import HeaderRules
+from agent_server.config.configurable_headers import HeaderRules
 
 
 class ConfigError(ValueError):

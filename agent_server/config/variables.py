@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, get_args
 
-from agent_server.api_key import GivenKey, given_keys
+from agent_server.config.api_keys import GivenKey, given_keys
 from agent_server.config.values import ConfigError, LinkMode
 
 

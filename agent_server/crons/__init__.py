@@ -1,1 +1,5 @@
-"""Crons: runs that a clock starts."""
+"""Crons: runs that start on a schedule."""
+
+from agent_server.crons.crons import Crons
+
+__all__ = ["Crons"]

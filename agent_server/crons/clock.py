@@ -16,9 +16,9 @@ import structlog
 from agent_server.crons.schedule import next_date
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, BadRequest, Invalid, NotFound, ThreadBusy
-from agent_server.metrics import Metrics
-from agent_server.runs.origin import Origin
-from agent_server.runs.runs import Begun, Runs
+from agent_server.observability.metrics import Metrics
+from agent_server.runs.queue import Begun, Runs
+from agent_server.runs.records import RunOrigin
 from agent_server.schema import RunCreate
 from agent_server.threads.threads import merge_metadata
 
@@ -98,7 +98,7 @@ class CronClock:
     def _start(self, connection: Connection, cron: Row) -> Begun:
         metadata = msgspec.json.decode(cron["metadata"])
         body = msgspec.convert(_body(cron, metadata), RunCreate)
-        origin = Origin(cron["base_url"], cron["caller"], project=cron["project"])
+        origin = RunOrigin(cron["base_url"], cron["caller"], project=cron["project"])
         begun = self._runs.insert(connection, body, cron["thread_id"], origin)
         if cron["thread_id"] is None:
             merge_metadata(connection, begun[0].thread_id, metadata)

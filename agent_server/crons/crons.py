@@ -1,4 +1,4 @@
-"""Crons: runs that start again and again, on a thread or each on one of its own. `cron_clock.py` makes them start.
+"""Crons: runs that start again and again, on a thread or each on one of its own. `clock.py` makes them start.
 
 `payload` is the body of the runs, without what is the cron's own.
 """
@@ -14,16 +14,16 @@ from msgspec import UNSET, Raw
 from uuid_utils import uuid7
 
 from agent_server.access.caller import Caller, kept
-from agent_server.access.filters import Condition
+from agent_server.access.ownership import Condition
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE, Assistants
+from agent_server.config.webhooks import WebhookPolicy
 from agent_server.crons.schedule import micros, next_date
 from agent_server.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
 from agent_server.database import Connection, Database, Row
+from agent_server.database.search import Found, Page, Search, found
 from agent_server.errors import BadRequest, Invalid, NotFound
 from agent_server.runs.records import run_kwargs
 from agent_server.schema import JsonObject, RunCreate, canonical_id, timestamp
-from agent_server.search import Found, Page, Search, found
-from agent_server.webhook_policy import WebhookPolicy
 
 COLUMNS = (
     "cron_id, assistant_id, thread_id, user_id, end_time, schedule, timezone, payload, next_run_date, metadata, "

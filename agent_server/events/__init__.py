@@ -1,1 +1,1 @@
-"""Event streaming, version 2: what a run says, as the events of the official streaming protocol."""
+"""Event streaming, version 2: stream parts translated into protocol events."""

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from agent_server.asgi.sse import frame, frame_data
 from agent_server.broker import Frame, FrameId
 from agent_server.schema import StreamPart
-from agent_server.sse import frame, frame_data
 
 TURN = 10**9
 """How many numbers a turn has: more than a run has events, and few enough for nine million turns (2**53)."""

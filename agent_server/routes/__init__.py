@@ -10,8 +10,7 @@ from agent_server.routes.assistants import HANDLERS as ASSISTANTS
 from agent_server.routes.crons import HANDLERS as CRONS
 from agent_server.routes.event_sockets import HANDLERS as EVENT_SOCKETS
 from agent_server.routes.event_streaming import HANDLERS as EVENT_STREAMING
-from agent_server.routes.operation import AgentServerOperation
-from agent_server.routes.run_batches import HANDLERS as RUN_BATCHES
+from agent_server.routes.openapi import AgentServerOperation
 from agent_server.routes.run_feedback import HANDLERS as RUN_FEEDBACK
 from agent_server.routes.runs import HANDLERS as RUNS
 from agent_server.routes.stateless_runs import HANDLERS as STATELESS_RUNS
@@ -26,7 +25,7 @@ _GROUPS: dict[RouteGroup, list[ControllerRouterHandler]] = {
     "meta": [handler for handler in SYSTEM if handler is not ok],
     "assistants": [*ASSISTANTS],
     "threads": [*THREADS, *THREAD_STATES, *THREAD_STREAMS],
-    "runs": [*RUNS, *STATELESS_RUNS, *RUN_BATCHES, *RUN_FEEDBACK, *EVENT_STREAMING, *EVENT_SOCKETS, *CRONS],
+    "runs": [*RUNS, *STATELESS_RUNS, *RUN_FEEDBACK, *EVENT_STREAMING, *EVENT_SOCKETS, *CRONS],
     "store": [*STORE],
 }
 

@@ -1,6 +1,6 @@
 """Authorization: every request held against the application's own rules, before its handler is called.
 
-The rules are asked what the route asks of them (`asked.py`). What they answer is a filter on metadata; the thing that
+`auth_rules.py` names the resource and action of each route. The rules return a filter on metadata; the resource that
 the request names must meet it, or the answer is as if there were none (404). For searches and counts, and for what is
 chosen by a status, the filter goes into the query: the handler finds it with `owned`.
 """
@@ -18,11 +18,11 @@ from litestar.exceptions import SerializationException
 
 from agent_server.access.auth_object import AuthObject
 from agent_server.access.caller import Caller
-from agent_server.access.filters import Condition, Filter
+from agent_server.access.ownership import Condition, Filter
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE
 from agent_server.database import Connection, Database
 from agent_server.errors import Conflict, Forbidden, Invalid, NotFound
-from agent_server.routes.asked import ASKED, Body, Question, value_of, write_back
+from agent_server.routes.auth_rules import ASKED, Body, Question, value_of, write_back
 from agent_server.schema import canonical_id
 
 AnyRequest = Request[Any, Any, Any]

@@ -11,11 +11,11 @@ from litestar.params import FromPath, JSONBody
 from agent_server.config import Config
 from agent_server.crons.crons import Crons
 from agent_server.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
-from agent_server.routes.admission import project_in
+from agent_server.routes.authentication import project_in
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
-from agent_server.routes.json_answers import answers, any_fields_of, page_answer
-from agent_server.routes.operation import PageOperation
+from agent_server.routes.json_responses import answers, any_fields_of, page_answer
+from agent_server.routes.openapi import PageOperation
 
 _PAGE = answers(list[any_fields_of(Cron)], "The crons, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 

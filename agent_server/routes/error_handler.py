@@ -9,8 +9,8 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
+from agent_server.asgi.error_response import headers_of
 from agent_server.errors import AgentServerError
-from agent_server.refusal import headers_of
 
 log = structlog.get_logger("agent_server")
 

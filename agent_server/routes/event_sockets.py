@@ -19,18 +19,18 @@ from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath
 
-from agent_server.agents import Asker, answer
+from agent_server.agents import RequestContext, set_request_context
+from agent_server.asgi.sse import FAREWELL_SECONDS, SEND_TIMEOUT_SECONDS, frame_data
 from agent_server.broker import SlowSubscriber
 from agent_server.config import Config
-from agent_server.encoding import check_body, encode
 from agent_server.errors import AgentServerError, Forbidden, Invalid, NotFound
 from agent_server.events.event import seq_of
 from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest, Meant
-from agent_server.routes.admission import Admission
+from agent_server.json_codec import check_body, encode
+from agent_server.routes.authentication import RequestAuthenticator
 from agent_server.routes.authorization import caller_in
 from agent_server.routes.cors import MAY_CROSS
 from agent_server.routes.event_streaming import sender_of
-from agent_server.sse import FAREWELL_SECONDS, SEND_TIMEOUT_SECONDS, frame_data
 from agent_server.streams.commands import Command, Commands, Refusal, converted, parsed
 from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.run_streams import RunStreams
@@ -55,7 +55,7 @@ class _Stopped(Exception):
 async def event_socket(
     thread_id: FromPath[str],
     socket: Socket,
-    admission: NamedDependency[Admission],
+    authenticator: NamedDependency[RequestAuthenticator],
     commands: NamedDependency[Commands],
     event_streams: NamedDependency[EventStreams],
     streams: NamedDependency[RunStreams],
@@ -65,7 +65,7 @@ async def event_socket(
     await socket.accept()
     try:
         _check_origin(socket, server_config)
-        session = _Session(socket, thread_id, admission, commands, event_streams, server_config)
+        session = _Session(socket, thread_id, authenticator, commands, event_streams, server_config)
         await session.serve(streams.closing)
     except* WebSocketDisconnect:
         pass
@@ -82,14 +82,14 @@ class _Session:
         self,
         socket: Socket,
         thread_id: str,
-        admission: Admission,
+        authenticator: RequestAuthenticator,
         commands: Commands,
         event_streams: EventStreams,
         config: Config,
     ) -> None:
         self._socket = socket
         self._thread_id = thread_id
-        self._admission = admission
+        self._authenticator = authenticator
         self._commands = commands
         self._event_streams = event_streams
         self._config = config
@@ -107,9 +107,11 @@ class _Session:
                 await self._send(encode(await self._answer(text, group)))
 
     async def _let_in(self) -> None:
-        await self._admission.let_in(self._socket)
+        await self._authenticator.let_in(self._socket)
         caller, rules = caller_in(self._socket), self._config.http.configurable_headers
-        answer(Asker(caller.user.dict() if caller else None, rules.chosen(self._socket.scope["headers"])))
+        set_request_context(
+            RequestContext(caller.user.dict() if caller else None, rules.chosen(self._socket.scope["headers"]))
+        )
 
     async def _stop_on(self, closing: anyio.Event) -> None:
         await closing.wait()
@@ -139,7 +141,7 @@ class _Session:
             return await self._subscribe(command, group)
         if command.method == "subscription.unsubscribe":
             return self._unsubscribe(command)
-        await self._admission.authorize_command(self._socket, command.method, command.params)
+        await self._authenticator.authorize_command(self._socket, command.method, command.params)
         return await self._commands.answer(sender_of(self._socket, self._config, self._thread_id), command)
 
     async def _subscribe(self, command: Command, group: TaskGroup) -> CommandDone:
@@ -147,7 +149,7 @@ class _Session:
         if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
             raise Refusal("not_supported", f"A socket has at most {MAX_SUBSCRIPTIONS} subscriptions; end one first")
         try:
-            await self._admission.authorize_reading(self._socket)
+            await self._authenticator.authorize_reading(self._socket)
             events = await self._event_streams.follow(self._thread_id, request)
         except NotFound as error:  # as by HTTP: the Python client tries again once it has started a run
             raise _Stopped(4404, str(error)) from None

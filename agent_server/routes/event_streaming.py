@@ -10,15 +10,14 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 
+from agent_server.asgi.sse import stream_response
 from agent_server.config import Config
-from agent_server.encoding import encode
 from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest
+from agent_server.json_codec import encode
 from agent_server.routes.authorization import owned
-from agent_server.routes.run_requests import origin_of
+from agent_server.routes.run_requests import run_origin, trace_of
 from agent_server.routes.run_responses import STREAM, cut_where_slow
-from agent_server.routes.tracing import trace_of
 from agent_server.runs.feedback import RunFeedback
-from agent_server.sse import stream_response
 from agent_server.streams.commands import Commands, Sender, parsed
 from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.run_streams import RunStreams
@@ -74,7 +73,7 @@ async def stream_events(
 
 def sender_of(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config, thread_id: str) -> Sender:
     """For whom the request's command is, and where."""
-    return Sender(thread_id, origin_of(request, config), owned(request, "threads"), trace_of(request))
+    return Sender(thread_id, run_origin(request, config), owned(request, "threads"), trace_of(request))
 
 
 HANDLERS = [thread_command, stream_events]

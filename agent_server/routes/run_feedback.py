@@ -11,12 +11,12 @@ from litestar.params import FromPath, QueryParameter
 
 from agent_server.config import Config
 from agent_server.errors import NotFound
-from agent_server.routes.admission import project_in
+from agent_server.routes.authentication import project_in
 from agent_server.routes.base_url import base_url
-from agent_server.routes.json_answers import answers, json_answer
+from agent_server.routes.json_responses import answers, json_answer
 from agent_server.runs.feedback import RunAnswers, RunFeedback
+from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
-from agent_server.runs.runs import Runs
 from agent_server.schema import FeedbackKey
 
 _ANSWERS = answers(RunAnswers, "What was answered so far, the newest first, and a fresh URL for each key.")

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request, WebSocket
+from litestar.connection import ASGIConnection
 
 from agent_server.access.caller import kept
-from agent_server.agents import asker
+from agent_server.agents import request_context
 from agent_server.config import Config
 from agent_server.errors import BadRequest
-from agent_server.routes.admission import project_in
+from agent_server.routes.authentication import project_in
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
-from agent_server.routes.tracing import traced
-from agent_server.runs.origin import Origin
-from agent_server.runs.runs import Runs
+from agent_server.runs.queue import Runs
+from agent_server.runs.records import RunOrigin
 from agent_server.schema import Run, RunCreate
+
+TRACE_PARENT = "traceparent"
+MAX_HEADER = 200
+
+
+def traced(body: RunCreate, request: Request[Any, Any, Any]) -> RunCreate:
+    """`body`, with the request's W3C `traceparent` in its metadata, unless the metadata has one of its own.
+
+    So whatever asks about the run later, such as feedback, finds the trace to link to.
+    """
+    trace = trace_of(request)
+    return msgspec.structs.replace(body, metadata={**trace, **(body.metadata or {})}) if trace else body
+
+
+def trace_of(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, str]:
+    """The request's W3C `traceparent` as metadata; empty where it has none."""
+    header = request.headers.get(TRACE_PARENT, "")[:MAX_HEADER]
+    return {TRACE_PARENT: header} if header else {}
 
 
 async def created_run(
@@ -31,14 +50,16 @@ async def created_run(
     return await runs.create(
         traced(data, request),
         thread_id,
-        origin_of(request, config),
+        run_origin(request, config),
         owned(request, "threads") if thread_id else None,
     )
 
 
-def origin_of(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config) -> Origin:
+def run_origin(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config) -> RunOrigin:
     """Who asks for a run by the request."""
-    return Origin(base_url(request, config), kept(caller_in(request)), asker().headers, project_in(request))
+    return RunOrigin(
+        base_url(request, config), kept(caller_in(request)), request_context().headers, project_in(request)
+    )
 
 
 def check_resumes_nothing(body: RunCreate) -> None:

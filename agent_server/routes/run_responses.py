@@ -12,11 +12,11 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from sse_starlette import EventSourceResponse
 from sse_starlette.sse import SendTimeoutError
 
+from agent_server.asgi.sse import json_response, stream_response
 from agent_server.broker import SlowSubscriber
 from agent_server.errors import Conflict, NotFound
-from agent_server.runs.runs import Runs
+from agent_server.runs.queue import Runs
 from agent_server.schema import Run
-from agent_server.sse import json_response, stream_response
 
 log = structlog.get_logger("agent_server")
 

@@ -13,12 +13,12 @@ from litestar.types import ASGIApp
 
 from agent_server.config import Config
 from agent_server.errors import Invalid
-from agent_server.routes.admission import project_in
-from agent_server.routes.json_answers import answers, any_fields_of, json_answer, selected
+from agent_server.routes.authentication import project_in
+from agent_server.routes.json_responses import answers, any_fields_of, json_answer, selected
 from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
 from agent_server.runs.feedback import RunFeedback
-from agent_server.runs.runs import Runs
+from agent_server.runs.queue import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
 from agent_server.streams.run_streams import RunStreams, modes_in
 

@@ -10,14 +10,45 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
 
 from agent_server.config import Config
-from agent_server.routes.admission import project_in
-from agent_server.routes.run_requests import created_run
+from agent_server.errors import Invalid
+from agent_server.routes.authentication import project_in
+from agent_server.routes.authorization import owned
+from agent_server.routes.run_requests import check_resumes_nothing, created_run, run_origin, traced
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
 from agent_server.runs.feedback import RunFeedback
-from agent_server.runs.runs import Runs
-from agent_server.schema import Run, RunCreate
+from agent_server.runs.queue import Runs
+from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel
 from agent_server.streams.run_streams import RunStreams, modes_in
+
+MOST = 1000
+"""Runs in one batch."""
+
+
+@post("/runs/batch", tags=["stateless runs"], status_code=200)
+async def create_run_batch(
+    data: JSONBody[list[RunCreate]],
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    server_config: NamedDependency[Config],
+) -> list[Run]:
+    """Start runs in the background, each on a thread of its own: all of them, or none."""
+    if not 1 <= len(data) <= MOST:
+        raise Invalid(f"The batch has {len(data)} runs; send from 1 to {MOST}")
+    for one in data:
+        check_resumes_nothing(one)
+    return await runs.create_many([traced(one, request) for one in data], run_origin(request, server_config))
+
+
+@post("/runs/cancel", tags=["runs"], status_code=204)
+async def cancel_runs(
+    data: JSONBody[RunsCancel],
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    action: FromQuery[CancelAction] = "interrupt",
+) -> None:
+    """Stop the runs with these ids on a thread, or all with a status; 404 where none of them is at work."""
+    await runs.cancel_many(data, action, owned(request, "threads"))
 
 
 @post("/runs", tags=["stateless runs"], status_code=200)
@@ -96,6 +127,8 @@ async def join_stateless_run_stream(
 
 
 HANDLERS = [
+    create_run_batch,
+    cancel_runs,
     create_stateless_run,
     stream_stateless_run,
     wait_stateless_run,

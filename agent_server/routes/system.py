@@ -12,11 +12,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 from agent_server.config import Config
-from agent_server.metrics import CONTENT_TYPE
-from agent_server.routes.admission import ANY_KEY, OPEN
-from agent_server.routes.json_answers import json_answer
-from agent_server.routes.operation import TextOrJsonOperation
-from agent_server.vitals import Vitals
+from agent_server.observability.metrics import CONTENT_TYPE
+from agent_server.routes.authentication import ANY_KEY, OPEN
+from agent_server.routes.json_responses import json_answer
+from agent_server.routes.openapi import TextOrJsonOperation
+from agent_server.runs.server_metrics import ServerMetrics
 
 OFFICIAL_VERSION = "0.16.7"
 """The official Agent Server whose wire this one speaks; clients read `version` to know what they may ask for."""
@@ -28,14 +28,14 @@ _METRICS = {
 
 @route(["/ok", "/"], http_method=["GET", "HEAD"], tags=["system"], opt=OPEN)
 async def ok(
-    vitals: NamedDependency[Vitals],
+    server_metrics: NamedDependency[ServerMetrics],
     check_db: Annotated[
         bool, QueryParameter(description="Whether to ask the database, too: 503 where it is silent.")
     ] = False,
 ) -> dict[str, Any]:
     """Whether the server answers."""
     if check_db:
-        await vitals.ask_database()
+        await server_metrics.ask_database()
     return {"ok": True, "services": {}}
 
 
@@ -61,15 +61,15 @@ async def info(info_extra: NamedDependency[dict[str, Any]]) -> dict[str, Any]:
 
 @get("/metrics", tags=["system"], responses=_METRICS, operation_class=TextOrJsonOperation, opt=ANY_KEY)
 async def metrics(
-    vitals: NamedDependency[Vitals],
+    server_metrics: NamedDependency[ServerMetrics],
     format: Annotated[
         Literal["prometheus", "json"], QueryParameter(description="`json` has what the official server's has.")
     ] = "prometheus",
 ) -> Response[bytes]:
     """How the server does: its queue, runs, requests and stores, in the Prometheus text format or as JSON."""
     if format == "json":
-        return json_answer(await vitals.document())
-    return Response((await vitals.text()).encode(), media_type=CONTENT_TYPE)
+        return json_answer(await server_metrics.document())
+    return Response((await server_metrics.text()).encode(), media_type=CONTENT_TYPE)
 
 
 @get("/openapi.json", include_in_schema=False, sync_to_thread=False, opt=OPEN)

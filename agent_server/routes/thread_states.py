@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from agent_server.errors import Invalid
-from agent_server.routes.json_answers import answers, any_fields_of, json_answer
+from agent_server.routes.json_responses import answers, any_fields_of, json_answer
 from agent_server.threads.schema import (
     Checkpoint,
     HistorySearch,

@@ -10,10 +10,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.types import ASGIApp
 
+from agent_server.asgi.sse import stream_response
 from agent_server.errors import Invalid
 from agent_server.routes.run_responses import STREAM, cut_where_slow
 from agent_server.routes.runs import LastEventId
-from agent_server.sse import stream_response
 from agent_server.streams.run_streams import RunStreams, modes_in
 from agent_server.streams.thread_streams import ThreadStreamMode, ThreadStreams
 

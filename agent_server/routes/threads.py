@@ -11,8 +11,8 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from agent_server.errors import Invalid
 from agent_server.routes.authorization import owned
-from agent_server.routes.json_answers import answers, any_fields_of, json_answer, page_answer
-from agent_server.routes.operation import PageOperation
+from agent_server.routes.json_responses import answers, any_fields_of, json_answer, page_answer
+from agent_server.routes.openapi import PageOperation
 from agent_server.threads.schema import (
     Pruned,
     Thread,

@@ -1,1 +1,5 @@
-"""Runs, which are the queue: kept, claimed, carried out, and told of."""
+"""Runs: the queue, its worker, attempts, webhooks and metrics."""
+
+from agent_server.runs.queue import Runs
+
+__all__ = ["Runs"]

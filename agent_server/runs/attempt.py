@@ -19,13 +19,13 @@ from msgspec import Raw, Struct, field
 
 from agent_server.agents import Agent, Outcome, is_stateful
 from agent_server.broker import Broker
-from agent_server.encoding import encode
 from agent_server.errors import Unavailable
-from agent_server.feedback_urls import FeedbackUrls, feedback_of_project, feedback_token
-from agent_server.metrics import Metrics
+from agent_server.json_codec import encode
+from agent_server.observability.metrics import Metrics
+from agent_server.runs.feedback import FeedbackUrls, feedback_of_project, feedback_token
+from agent_server.runs.queue import LeaseLost, Runs
 from agent_server.runs.records import Claim, Ending
 from agent_server.runs.run_log import RunLog
-from agent_server.runs.runs import LeaseLost, Runs
 from agent_server.schema import StreamPart
 
 log = structlog.get_logger("agent_server")
@@ -37,7 +37,7 @@ class ServerStopped(Exception):
     """A run lost its server so often that it is thought to be the cause."""
 
 
-class Surroundings(Struct):
+class AttemptContext(Struct):
     """What attempts need of the house."""
 
     runs: Runs
@@ -53,14 +53,14 @@ class Surroundings(Struct):
 class Attempt:
     """One claim being worked on."""
 
-    def __init__(self, claim: Claim, agent: Agent, around: Surroundings) -> None:
+    def __init__(self, claim: Claim, agent: Agent, context: AttemptContext) -> None:
         self.claim = claim
         self.run = claim.run
         self._agent = agent
-        self._around = around
+        self._context = context
         self._scope = anyio.CancelScope()
         self._stop_reason: StopReason | None = None
-        self._log = RunLog(claim, around.broker)
+        self._log = RunLog(claim, context.broker)
         self._has_spoken = False
         self._began = time.perf_counter()
         self._urls: dict[str, str] | None = None
@@ -78,7 +78,7 @@ class Attempt:
             if self.claim.cancel:
                 self.stop(self.claim.cancel)
             async with anyio.create_task_group() as beside:
-                feedback = feedback_of_project(self._around.feedback, self.claim.project)
+                feedback = feedback_of_project(self._context.feedback, self.claim.project)
                 if self.run.kwargs.feedback_keys and feedback is not None:
                     beside.start_soon(self._mint, feedback, self.run.kwargs.feedback_keys)
                 ending = await self._run_agent()
@@ -87,11 +87,11 @@ class Attempt:
         except* LeaseLost:
             log.warning("lease_lost")
         finally:
-            self._around.metrics.run_worked(self.run.graph_id, time.perf_counter() - self._began)
+            self._context.metrics.run_worked(self.run.graph_id, time.perf_counter() - self._began)
 
     async def _run_agent(self) -> Ending | None:
         """How the agent ended; nothing where it was stopped."""
-        token = feedback_token(self._around.feedback, self.run.run_id, self.claim.project)
+        token = feedback_token(self._context.feedback, self.run.run_id, self.claim.project)
         about = {"run_id": self.run.run_id, "attempt": self.run.attempt}
         await self._log.publish(StreamPart("metadata", {**about, "feedback_token": token} if token else about))
         if self.claim.exhausted:
@@ -125,7 +125,7 @@ class Attempt:
 
     async def _publish_last(self, ending: Ending) -> None:
         failed = ending.status == "error"
-        if not failed or self._around.feedback_on_error:
+        if not failed or self._context.feedback_on_error:
             await self._publish_feedback()
         if failed:
             await self._log.publish(StreamPart("error", Raw(ending.error)))
@@ -134,16 +134,16 @@ class Attempt:
         ending.last_event = self._log.last_event(ending)
         while True:
             try:
-                await self._around.runs.finish(self.claim, ending)
+                await self._context.runs.finish(self.claim, ending)
                 break
             except Unavailable as error:  # until the database returns, the lease is lost, or the server stops
                 log.error("run_not_finished_yet", error=str(error))
                 if self._stop_reason == "shutdown":
                     raise
                 await anyio.sleep(1)
-        self._around.metrics.run_ended(ending.status)
+        self._context.metrics.run_ended(ending.status)
         await self._log.tell_end(ending)
-        await self._around.broker.close(self.run.run_id)
+        await self._context.broker.close(self.run.run_id)
         log.info("run_finished", status=ending.status)
 
     async def _stopped(self, reason: StopReason) -> None:
@@ -154,15 +154,15 @@ class Attempt:
         elif reason == "rollback":
             await self._roll_back()
         elif reason == "shutdown":
-            await self._around.runs.release(self.claim)
+            await self._context.runs.release(self.claim)
 
     async def _roll_back(self) -> None:
         if not self.run.kwargs.temporary and is_stateful(self._agent):
             await self._agent.forget_run(self.run.thread_id, self.run.run_id)
-        await self._around.runs.discard(self.claim, await self._values_now() or b"null")
-        self._around.metrics.run_ended("rollback")
+        await self._context.runs.discard(self.claim, await self._values_now() or b"null")
+        self._context.metrics.run_ended("rollback")
         await self._log.tell_rollback()
-        await self._around.broker.close(self.run.run_id)
+        await self._context.broker.close(self.run.run_id)
 
     async def _values_now(self) -> bytes | None:
         """The thread's values after an agent was stopped on its way, where it keeps any."""
@@ -175,17 +175,17 @@ class Attempt:
         if not self._has_spoken and self.claim.waited is not None:
             seconds = self.claim.waited + time.perf_counter() - self._began
             self._has_spoken = True
-            self._around.metrics.run_spoke(self.run.graph_id, seconds)
+            self._context.metrics.run_spoke(self.run.graph_id, seconds)
 
     async def _publish_feedback(self) -> None:
-        if not self.run.kwargs.feedback_keys or self._around.feedback is None:
+        if not self.run.kwargs.feedback_keys or self._context.feedback is None:
             return
-        with anyio.move_on_after(self._around.mint_timeout) as waiting:
+        with anyio.move_on_after(self._context.mint_timeout) as waiting:
             await self._minted.wait()
         if waiting.cancelled_caught:
-            log.warning("feedback_urls_late", waited_seconds=self._around.mint_timeout)
+            log.warning("feedback_urls_late", waited_seconds=self._context.mint_timeout)
         if self._urls is not None:
-            if self._around.feedback_custom_event:
+            if self._context.feedback_custom_event:
                 await self._log.publish(StreamPart("custom", {"feedback": self._urls}))
             await self._log.publish(StreamPart("feedback", self._urls))
 

@@ -3,15 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import anyio
 import structlog
 from msgspec import Struct
 
 from agent_server.errors import AgentServerError, Unavailable
-from agent_server.feedback_urls import FeedbackUrls, feedback_of_project, feedback_token
 from agent_server.runs.records import Record
+
+log = structlog.get_logger("agent_server")
+
+
+class FeedbackUrls(Protocol):
+    """Makes the presigned URLs of a run, and reads what was answered to them."""
+
+    async def urls_for_run(self, run_id: str, keys: Sequence[str], base_url: str) -> dict[str, str]:
+        """A fresh absolute URL for each key, in the order of `keys`, durable when this returns.
+
+        `base_url` is the server's own address as the run's client saw it (`https://host/prefix`, no slash at the end);
+        an implementation may know a better one.
+        """
+
+    async def answers_for_run(self, run_id: str) -> Sequence[Any]:
+        """What was answered so far about the run, in any shape that `encode` takes."""
+
+
+@runtime_checkable
+class FeedbackTokens(Protocol):
+    """What an implementation may offer beside the URLs."""
+
+    def token_for_run(self, run_id: str) -> str:
+        """An opaque token with which somebody who was shown the run may say how it went."""
+
+
+@runtime_checkable
+class FeedbackProjects(Protocol):
+    """What an implementation may offer that keeps the feedback of several teams or products apart."""
+
+    def of_project(self, project: str) -> FeedbackUrls:
+        """The same for runs whose feedback is of the project with this name."""
+
+
+def feedback_of_project(feedback: FeedbackUrls | None, project: str | None) -> FeedbackUrls | None:
+    """The feedback of runs that are made for the project, if they are for one."""
+    return feedback.of_project(project) if project is not None and isinstance(feedback, FeedbackProjects) else feedback
+
+
+def feedback_token(feedback: FeedbackUrls | None, run_id: str, project: str | None) -> str | None:
+    """The run's token, where there are such and it can be made: feedback in trouble costs nobody the run."""
+    of_run = feedback_of_project(feedback, project)
+    if not isinstance(of_run, FeedbackTokens):
+        return None
+    try:
+        return of_run.token_for_run(run_id)
+    except Exception as error:
+        log.warning("feedback_token_not_made", run_id=run_id, error=type(error).__name__)
+        return None
+
 
 log = structlog.get_logger("agent_server")
 

@@ -21,6 +21,20 @@ from agent_server.schema import (
     timestamp,
 )
 
+
+class RunOrigin(Struct, frozen=True):
+    """Where a run comes from."""
+
+    base_url: str
+    """The server's address as the request's client saw it, with which feedback URLs begin."""
+    caller: str | None = None
+    """For whom the request is, as JSON, where the application has rules of its own."""
+    headers: JsonObject = {}
+    """Headers of the request that the run's graph finds in its config."""
+    project: str | None = None
+    """Whose feedback is given on the run."""
+
+
 RUN_COLUMNS = "run_id, thread_id, assistant_id, created_at, updated_at, status, metadata, kwargs, multitask_strategy"
 """What `run_of` needs of a row."""
 

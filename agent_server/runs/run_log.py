@@ -5,12 +5,12 @@ from __future__ import annotations
 import anyio.lowlevel
 import msgspec
 
+from agent_server.asgi.sse import frame
 from agent_server.broker import Broker, Frame, FrameId
 from agent_server.events.event import TURN, Event, event_frame
 from agent_server.events.translation import CANCELLED, ROLLED_BACK, Translation
 from agent_server.runs.records import Claim, Ending
 from agent_server.schema import StreamPart
-from agent_server.sse import frame
 
 LARGE_FRAME_BYTES = 256 * 1024
 """After a larger event its readers get a turn, before a few more could push it out of the log."""

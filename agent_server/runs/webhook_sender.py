@@ -16,9 +16,10 @@ import httpx
 import structlog
 
 from agent_server.broker import Broker
+from agent_server.config.webhooks import WebhookPolicy
 from agent_server.database import Database
 from agent_server.errors import AgentServerError, Invalid
-from agent_server.metrics import Metrics
+from agent_server.observability.metrics import Metrics
 from agent_server.runs.webhook_outbox import (
     WEBHOOKS,
     Webhook,
@@ -27,7 +28,6 @@ from agent_server.runs.webhook_outbox import (
     put_off_webhook,
     take_webhook,
 )
-from agent_server.webhook_policy import WebhookPolicy
 
 log = structlog.get_logger("agent_server")
 

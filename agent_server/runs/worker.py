@@ -11,9 +11,9 @@ from anyio.abc import TaskGroup
 
 from agent_server.agents import Agent, AgentRun, Outcome
 from agent_server.errors import AgentServerError
-from agent_server.runs.attempt import Attempt, Surroundings
+from agent_server.runs.attempt import Attempt, AttemptContext
+from agent_server.runs.queue import CANCELS, QUEUE
 from agent_server.runs.records import Claim
-from agent_server.runs.runs import CANCELS, QUEUE
 from agent_server.schema import CancelAction, StreamPart
 
 log = structlog.get_logger("agent_server")
@@ -27,10 +27,10 @@ class Worker:
     """Takes runs from the queue and works on up to `jobs` of them at once."""
 
     def __init__(
-        self, agents: Mapping[str, Agent], around: Surroundings, jobs: int = 100, lease_seconds: float = 30.0
+        self, agents: Mapping[str, Agent], context: AttemptContext, jobs: int = 100, lease_seconds: float = 30.0
     ) -> None:
         self._agents = agents
-        self._around = around
+        self._context = context
         self._lease_seconds = lease_seconds
         self.jobs = jobs
         self._at_work: dict[str, Attempt] = {}
@@ -57,7 +57,7 @@ class Worker:
             self._taking.cancel()
 
     async def _take_runs(self, attempts: TaskGroup, slots: anyio.Semaphore) -> None:
-        async with self._around.broker.listen(QUEUE) as bell:
+        async with self._context.broker.listen(QUEUE) as bell:
             while True:
                 async with slots:
                     pass  # at least one is free now
@@ -65,7 +65,7 @@ class Worker:
                 claims = await self._next(free)
                 for claim in claims:
                     if claim.waited is not None:
-                        self._around.metrics.run_waited(claim.waited)
+                        self._context.metrics.run_waited(claim.waited)
                     slots.acquire_nowait()
                     attempts.start_soon(self._work_on, claim, slots)
                 if len(claims) < free:
@@ -75,7 +75,7 @@ class Worker:
         claims: list[Claim] = []
         try:
             with anyio.CancelScope(shield=True):  # a claim that is written but not worked on would wait for its lease
-                claims = await self._around.runs.claim(at_most, self._lease_seconds)
+                claims = await self._context.runs.claim(at_most, self._lease_seconds)
         except AgentServerError as error:
             log.error("queue_unreachable", error=str(error))
             await anyio.sleep(LOOK_SECONDS)
@@ -88,7 +88,7 @@ class Worker:
         ):
             try:
                 agent = self._agents.get(run.graph_id) or _NoAgent()
-                attempt = self._at_work[run.run_id] = Attempt(claim, agent, self._around)
+                attempt = self._at_work[run.run_id] = Attempt(claim, agent, self._context)
                 await attempt.work()
             except Exception:
                 # The lease runs out, and the run is taken up again: by us, or by whoever still reaches the database.
@@ -99,7 +99,7 @@ class Worker:
 
     async def _look_after_those_at_work(self) -> None:
         """Renew the leases, and stop what somebody wants to end, as soon as that is rung for."""
-        async with self._around.broker.listen(CANCELS) as bell:
+        async with self._context.broker.listen(CANCELS) as bell:
             while True:
                 renew_at = anyio.current_time() + self._lease_seconds / 3
                 while await bell.wait(max(0.0, renew_at - anyio.current_time())):
@@ -110,7 +110,7 @@ class Worker:
 
     async def _stop_cancelled(self) -> None:
         with suppress(AgentServerError):  # the renewal of the leases looks, too
-            for run_id, (attempt_number, wish) in (await self._around.runs.cancel_wishes()).items():
+            for run_id, (attempt_number, wish) in (await self._context.runs.cancel_wishes()).items():
                 attempt = self._at_work.get(run_id)
                 if attempt and attempt.run.attempt == attempt_number:
                     attempt.stop(wish)
@@ -131,7 +131,7 @@ class Worker:
         give_up_at = anyio.current_time() + self._lease_seconds / 3
         while anyio.current_time() < give_up_at:
             try:
-                return await self._around.runs.renew(claims, self._lease_seconds)
+                return await self._context.runs.renew(claims, self._lease_seconds)
             except AgentServerError as error:
                 log.error("leases_not_renewed", error=str(error))
                 await anyio.sleep(LOOK_SECONDS)

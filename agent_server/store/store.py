@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from agent_server.agents import open_store
-from agent_server.agents.store_filters import OPERATORS, has_operators
+from agent_server.agents.stores.filters import OPERATORS, has_operators
 from agent_server.config import Config
 from agent_server.errors import Invalid, NotFound
 from agent_server.schema import JsonObject

@@ -1,1 +1,5 @@
-"""What a client sees of a run, or of a thread, while it happens."""
+"""Streams of runs and threads to clients."""
+
+from agent_server.streams.run_streams import RunStreams
+
+__all__ = ["RunStreams"]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from agent_server.access.filters import Condition
+from agent_server.access.ownership import Condition
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, Forbidden, NotFound, Unavailable
 from agent_server.events.event import TURN
@@ -20,8 +20,8 @@ from agent_server.events.schema import (
     InputRespond,
     Meant,
 )
-from agent_server.runs.origin import Origin
-from agent_server.runs.runs import Begun, Runs
+from agent_server.runs.queue import Begun, Runs
+from agent_server.runs.records import RunOrigin
 from agent_server.schema import EVENT_MODES, EventRunCreate, canonical_id
 
 Params = dict[str, Any]
@@ -48,7 +48,7 @@ class Sender(Struct):
     """For whom a command is, and where."""
 
     thread_id: str
-    origin: Origin
+    origin: RunOrigin
     owned: Condition | None = None
     """What the thread must meet to be theirs."""
     trace: Mapping[str, str] | None = None
@@ -113,14 +113,14 @@ class Commands:
             pending = _interrupt_ids(row)
             if unknown := [one for one in answers if one not in pending]:
                 raise Refusal("no_such_interrupt", f"Unknown or already-consumed interrupt: {', '.join(unknown)}")
-            asker = _last_run(connection, thread_id)
+            last_run = _last_run(connection, thread_id)
             keys = given.feedback_keys
             body = {
-                "assistant_id": asker["assistant_id"],
+                "assistant_id": last_run["assistant_id"],
                 "command": command,
                 "config": given.config,
                 "metadata": given.metadata,
-                "feedback_keys": msgspec.json.decode(asker["kwargs"])["feedback_keys"] if keys is None else keys,
+                "feedback_keys": msgspec.json.decode(last_run["kwargs"])["feedback_keys"] if keys is None else keys,
             }
             return self._begin(connection, _run(body, sender), sender)
 

@@ -15,20 +15,20 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from agent_server.asgi.sse import frame_data
 from agent_server.broker import START, Broker, Frame, FrameId, LogLost
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import NotFound
 from agent_server.events.event import GAP, TURN, Event, address, event_frame, seq_of
 from agent_server.events.schema import EventStreamRequest
 from agent_server.events.translation import INTERRUPT, ROLLED_BACK, Translation
+from agent_server.runs.queue import FINAL, Runs
 from agent_server.runs.records import Ending, Record, record_of
 from agent_server.runs.run_log import last_events
-from agent_server.runs.runs import FINAL, Runs
 from agent_server.schema import StreamPart, ThreadStatus, canonical_id
-from agent_server.sse import frame_data
-from agent_server.streams.row_watch import RowWatch
+from agent_server.streams.run_end_watch import RunEndWatch
 from agent_server.streams.run_streams import chunks
-from agent_server.threads.news import thread_doorbell
+from agent_server.threads.state_updates import thread_doorbell
 from agent_server.threads.threads import Threads
 
 log = structlog.get_logger("agent_server")
@@ -54,13 +54,13 @@ class EventStreams:
     """The events of threads, by thread id."""
 
     def __init__(
-        self, database: Database, threads: Threads, runs: Runs, broker: Broker, row_watch: RowWatch | None = None
+        self, database: Database, threads: Threads, runs: Runs, broker: Broker, run_end_watch: RunEndWatch | None = None
     ) -> None:
         self._database = database
         self._threads = threads
         self._runs = runs
         self._broker = broker
-        self._row_watch = row_watch
+        self._run_end_watch = run_end_watch
 
     async def follow(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[Sequence[Frame]]:
         """The frames of the events that `request` wants: after its `since`, or all that are kept; without end.
@@ -145,7 +145,7 @@ class EventStreams:
 
     def _log(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         frames = self._broker.subscribe(run_id, after)
-        return self._row_watch.watched(run_id, frames) if self._row_watch else frames
+        return self._run_end_watch.watched(run_id, frames) if self._run_end_watch else frames
 
     async def _claimed(self, record: Record) -> Record:
         """The run, once its log has begun: with the turn that it has had by then."""

@@ -14,16 +14,16 @@ import msgspec
 import structlog
 from msgspec import Raw
 
+from agent_server.asgi.sse import frame, frame_data
 from agent_server.broker import START, Broker, Frame, FrameId, LogLost, SlowSubscriber
-from agent_server.encoding import encode
 from agent_server.errors import Invalid, NotFound
 from agent_server.events.event import as_classic
-from agent_server.feedback_urls import FeedbackUrls, feedback_of_project
+from agent_server.json_codec import encode
+from agent_server.runs.feedback import FeedbackUrls, feedback_of_project
+from agent_server.runs.queue import FINAL, Runs
 from agent_server.runs.records import Record
-from agent_server.runs.runs import FINAL, Runs
 from agent_server.schema import StreamPart
-from agent_server.sse import frame, frame_data
-from agent_server.streams.row_watch import RowWatch
+from agent_server.streams.run_end_watch import RunEndWatch
 
 log = structlog.get_logger("agent_server")
 
@@ -41,14 +41,14 @@ class RunStreams:
         feedback: FeedbackUrls | None,
         mint_timeout: float = 5.0,
         feedback_custom_event: bool = False,
-        row_watch: RowWatch | None = None,
+        run_end_watch: RunEndWatch | None = None,
     ) -> None:
         self._runs = runs
         self._broker = broker
         self._feedback = feedback
         self._mint_timeout = mint_timeout
         self._feedback_custom_event = feedback_custom_event
-        self._row_watch = row_watch
+        self._run_end_watch = run_end_watch
         """For logs that other processes may write; without it a log is trusted to end when its run does."""
         self.closing = anyio.Event()
         """Set where the server stops while somebody still streams: a moment before the streams are cut."""
@@ -118,7 +118,7 @@ class RunStreams:
     def _log(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         """The run's log. `LogLost` where it breaks off."""
         log = self._broker.subscribe(run_id, after)
-        return _classic(self._row_watch.watched(run_id, log) if self._row_watch else log)
+        return _classic(self._run_end_watch.watched(run_id, log) if self._run_end_watch else log)
 
     async def _to_end(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         """The run's log; where it breaks off, what is known of the run's end."""

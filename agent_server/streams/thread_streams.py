@@ -14,17 +14,17 @@ from uuid import UUID
 
 import msgspec
 
+from agent_server.asgi.sse import frame
 from agent_server.broker import START, Broker, Frame, FrameId
 from agent_server.database import Database, Row
 from agent_server.errors import Invalid, NotFound
+from agent_server.runs.queue import FINAL, Runs
 from agent_server.runs.records import Record
-from agent_server.runs.runs import FINAL, Runs
-from agent_server.runs.search import News, NewsKind, ThreadNews
 from agent_server.schema import StreamPart, canonical_id
-from agent_server.sse import frame
 from agent_server.streams.run_streams import LAST, RunStreams, chunks
-from agent_server.threads.news import thread_doorbell
+from agent_server.streams.thread_news import News, NewsKind, ThreadNews
 from agent_server.threads.schema import Checkpoint
+from agent_server.threads.state_updates import thread_doorbell
 from agent_server.threads.states import ThreadStates
 from agent_server.threads.threads import Threads
 

@@ -1,1 +1,5 @@
-"""Threads: conversations, and the states that they have been in."""
+"""Threads: conversations and their states."""
+
+from agent_server.threads.threads import Threads
+
+__all__ = ["Threads"]

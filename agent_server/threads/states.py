@@ -13,14 +13,13 @@ import structlog
 from msgspec import Raw
 from uuid_utils import uuid7
 
-from agent_server.access.filters import Condition
+from agent_server.access.ownership import Condition
 from agent_server.agents import Agent, HistoryQuery, StatefulAgent, is_stateful
-from agent_server.agents.thread_bytes import Amount, ThreadBytes
+from agent_server.agents.checkpoints.thread_bytes import Amount, ThreadBytes
 from agent_server.broker import Broker
-from agent_server.encoding import encode
 from agent_server.errors import BadRequest, Conflict, Invalid, NotFound
+from agent_server.json_codec import encode
 from agent_server.schema import JsonObject, StateUpdate, canonical_id
-from agent_server.threads.news import thread_doorbell
 from agent_server.threads.schema import (
     Before,
     Checkpoint,
@@ -30,6 +29,7 @@ from agent_server.threads.schema import (
     ThreadCreate,
     ThreadStateUpdate,
 )
+from agent_server.threads.state_updates import thread_doorbell
 from agent_server.threads.threads import ThreadEnd, Threads
 
 log = structlog.get_logger("agent_server")

@@ -10,12 +10,11 @@ import msgspec
 from msgspec import Struct
 from uuid_utils import uuid7
 
-from agent_server.access.filters import Condition
+from agent_server.access.ownership import Condition
 from agent_server.database import Connection, Database, Row
+from agent_server.database.search import Found, Page, Search, found
 from agent_server.errors import Conflict, NotFound, ThreadBusy
 from agent_server.schema import JsonObject, ThreadStatus, canonical_id
-from agent_server.search import Found, Page, Search, found
-from agent_server.threads.news import put_state_update
 from agent_server.threads.records import THREAD_COLUMNS, check_paths, thread_of, ttl_of, with_extracts
 from agent_server.threads.schema import (
     PruneStrategy,
@@ -26,6 +25,7 @@ from agent_server.threads.schema import (
     ThreadSearch,
     Ttl,
 )
+from agent_server.threads.state_updates import put_state_update
 
 MICROS_A_MINUTE = 60_000_000
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from feedback.alerts import Alert, Finding
+from feedback.cli.options import Do
 from feedback.cli.output import JSON_OPTION, echo_json, percent, table
-from feedback.cli.querying import Do
 from feedback.plugin import FeedbackPlugin
+from feedback.reports.alerts import Alert, Finding
 
 HEAD = ("alert", "state", "since", "scores", "share", "difference", "from", "to")
 

@@ -6,12 +6,12 @@ from typing import Any, BinaryIO
 
 import click
 
+from feedback.cli.options import PROJECT_OPTION, Do, query_of, querying, services_of
 from feedback.cli.output import JSON_OPTION, done, echo_json, printable, progress, table
-from feedback.cli.querying import PROJECT_OPTION, Do, query_of, querying, rooms_of
-from feedback.erasure import Erased
-from feedback.export import FORMATS, Format
 from feedback.plugin import FeedbackPlugin
-from feedback.reading import MAX_PAGE
+from feedback.records.erasure import Erased
+from feedback.reports.export import FORMATS, Format
+from feedback.reports.query import MAX_PAGE
 from feedback.schema import Feedback
 
 
@@ -24,11 +24,11 @@ def list_answers(do: Do, /, limit: int, as_json: bool, project: str, **given: An
     """List answers, newest first."""
 
     async def work(service: FeedbackPlugin) -> None:
-        reading = (await rooms_of(service, project)).reading
+        reader = (await services_of(service, project)).reader
         found: list[Feedback] = []
         cursor = None
         while len(found) < limit:
-            page = await reading.page(query_of(given), min(MAX_PAGE, limit - len(found)), cursor)
+            page = await reader.page(query_of(given), min(MAX_PAGE, limit - len(found)), cursor)
             found += page.feedback
             if (cursor := page.next_cursor) is None:
                 break
@@ -70,7 +70,7 @@ def export(do: Do, /, form: Format, output: BinaryIO, project: str, **given: Any
         progress(f"{read:,} answers read, {written:,} written")
 
     async def work(service: FeedbackPlugin) -> None:
-        exports = (await rooms_of(service, project)).exports
+        exports = (await services_of(service, project)).exports
         async for part in exports.stream(query_of(given), form, tell):
             output.write(part)
         output.flush()
@@ -113,7 +113,7 @@ def erase(
         )
 
     async def work(service: FeedbackPlugin) -> None:
-        erasure = (await rooms_of(service, project)).erasure
+        erasure = (await services_of(service, project)).erasure
         ways = {"subject": erasure.of_subject, "run": erasure.of_run, "thread": erasure.of_thread}
         erased = await ways[kind](name, lambda so_far: progress(_erased(so_far)))
         done(_erased(erased))

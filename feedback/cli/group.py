@@ -11,12 +11,12 @@ import click
 
 from feedback.cli.alerts import alerts
 from feedback.cli.answers import erase, export, list_answers
-from feedback.cli.counts import stats
 from feedback.cli.history import history
+from feedback.cli.keys import keys
+from feedback.cli.options import Work
 from feedback.cli.outbox import outbox
 from feedback.cli.projects import projects
-from feedback.cli.querying import Work
-from feedback.cli.ring import keys
+from feedback.cli.stats import stats
 from feedback.plugin import FeedbackPlugin
 
 Open = Callable[[Path | None, Path | None], AbstractAsyncContextManager[FeedbackPlugin]]

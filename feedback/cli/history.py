@@ -7,10 +7,10 @@ from typing import Any
 import click
 import msgspec
 
+from feedback.cli.options import PROJECT_OPTION, Do, services_of
 from feedback.cli.output import JSON_OPTION, echo_json, table
-from feedback.cli.querying import PROJECT_OPTION, Do, rooms_of
-from feedback.histories import FeedbackHistory, FeedbackVersion
 from feedback.plugin import FeedbackPlugin
+from feedback.records.history import FeedbackHistory, FeedbackVersion
 from feedback.schema import Feedback
 
 HEAD = ("from", "until", "what came of it", "score", "value", "who", "comment", "correction")
@@ -25,7 +25,7 @@ def history(do: Do, /, feedback_id: str, project: str, as_json: bool) -> None:
     """Show what an answer says now and all that it said before, newest first."""
 
     async def work(service: FeedbackPlugin) -> None:
-        histories = (await rooms_of(service, project)).histories
+        histories = (await services_of(service, project)).histories
         found = await histories.page(feedback_id)
         while found.next_cursor is not None:
             more = await histories.page(feedback_id, cursor=found.next_cursor)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from feedback.cli.options import Do
 from feedback.cli.output import JSON_OPTION, done, echo_json, table
-from feedback.cli.querying import Do
 from feedback.plugin import FeedbackPlugin
 
 HEAD = ("created", "type", "to", "attempts", "next", "given up", "error")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import click
 
+from feedback.cli.options import Do
 from feedback.cli.output import JSON_OPTION, done, echo_json, printable, table
-from feedback.cli.querying import Do
 from feedback.plugin import FeedbackPlugin
-from feedback.projects import Project, ProjectCreate, ProjectPatch
+from feedback.projects.projects import Project, ProjectCreate, ProjectPatch
 
 HEAD = ("name", "id", "made", "rate", "origins")
 ORIGINS = click.option(

@@ -1,1 +1,1 @@
-"""The dialects of the outside world: thin handlers, one file a dialect."""
+"""HTTP routes of the feedback service."""

@@ -7,12 +7,12 @@ from typing import Annotated
 from litestar import delete, get, patch, post
 from litestar.params import FromQuery, JSONBody, QueryParameter
 
-from feedback.config_schema import FeedbackConfigCreate, FeedbackConfigPatch, FeedbackConfigSchema
-from feedback.key_configs import ConfigSearch
-from feedback.limits import MAX_BODY
-from feedback.routes.admission import RoomsHere
+from feedback.configs.key_configs import ConfigSearch
+from feedback.configs.schema import FeedbackConfigCreate, FeedbackConfigPatch, FeedbackConfigSchema
+from feedback.records.list_filter import MAX_LIMIT
+from feedback.routes.authentication import ServicesDependency
 from feedback.routes.openapi import FeedbackOperation, failures
-from feedback.search import MAX_LIMIT
+from feedback.validation import MAX_BODY
 
 TAGS = ["Feedback configs"]
 
@@ -26,10 +26,10 @@ TAGS = ["Feedback configs"]
     operation_class=FeedbackOperation,
     responses=failures(400, 409, 413, 422),
 )
-async def create_config(data: JSONBody[FeedbackConfigCreate], feedback_rooms: RoomsHere) -> FeedbackConfigSchema:
+async def create_config(data: JSONBody[FeedbackConfigCreate], services: ServicesDependency) -> FeedbackConfigSchema:
     """The configuration: made now, or there already. From now on answers that do not fit are refused."""
     data.validate()
-    return await feedback_rooms.configs.create(data)
+    return await services.configs.create(data)
 
 
 @get(
@@ -40,7 +40,7 @@ async def create_config(data: JSONBody[FeedbackConfigCreate], feedback_rooms: Ro
     responses=failures(422),
 )
 async def list_configs(
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     key: Annotated[list[str] | None, QueryParameter(description="Feedback keys")] = None,
     name_contains: Annotated[str | None, QueryParameter(description="A part of the key")] = None,
     include_all_configs: FromQuery[bool] = False,
@@ -49,7 +49,7 @@ async def list_configs(
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[FeedbackConfigSchema]:
     """The configuration that counts for each key; or all of them, deleted ones included."""
-    return await feedback_rooms.configs.search(
+    return await services.configs.search(
         ConfigSearch(key or (), name_contains, include_all_configs, is_enforced, limit, offset)
     )
 
@@ -62,10 +62,10 @@ async def list_configs(
     operation_class=FeedbackOperation,
     responses=failures(404, 413, 422),
 )
-async def update_config(data: JSONBody[FeedbackConfigPatch], feedback_rooms: RoomsHere) -> FeedbackConfigSchema:
+async def update_config(data: JSONBody[FeedbackConfigPatch], services: ServicesDependency) -> FeedbackConfigSchema:
     """The configuration after the change. Answers that were kept before stay as they are."""
     data.validate()
-    return await feedback_rooms.configs.update(data)
+    return await services.configs.update(data)
 
 
 @delete(
@@ -77,12 +77,12 @@ async def update_config(data: JSONBody[FeedbackConfigPatch], feedback_rooms: Roo
     responses=failures(422),
 )
 async def delete_config(
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     feedback_key: Annotated[str | None, QueryParameter(description="All configurations of this key")] = None,
     id: Annotated[str | None, QueryParameter(description="This configuration only")] = None,
 ) -> None:
     """The key's configurations, or the one with this id, count no more."""
-    await feedback_rooms.configs.delete(feedback_key, id)
+    await services.configs.delete(feedback_key, id)
 
 
 CONFIG_ROUTES = [create_config, list_configs, update_config, delete_config]

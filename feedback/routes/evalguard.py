@@ -14,16 +14,16 @@ from litestar.exceptions import HTTPException
 from litestar.params import HeaderParameter, JSONBody
 from msgspec import Struct
 
-from feedback.limits import MAX_BODY
-from feedback.one_time import OneTimeAnswer, OneTimeToken, OneTimeTokenCreate
-from feedback.routes.admission import RoomsHere, bearer
-from feedback.routes.counting import admit_minting, admit_sealed
-from feedback.routes.failures import told
+from feedback.integrations.evalguard import OneTimeAnswer, OneTimeToken, OneTimeTokenCreate
+from feedback.routes.authentication import ServicesDependency, bearer
+from feedback.routes.decoding import FeedbackRequest
+from feedback.routes.error_responses import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
 from feedback.routes.openapi import FeedbackOperation, failures
-from feedback.routes.requests import FeedbackRequest
+from feedback.routes.rate_limiting import admit_minting, admit_sealed
 from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
 from feedback.schema import Kept
+from feedback.validation import MAX_BODY
 
 TAGS = ["EvalGuard"]
 
@@ -57,13 +57,13 @@ class EvalGuardFailure(Struct):
 async def mint_one_time(
     request: Request[Any, Any, Any],
     data: JSONBody[OneTimeTokenCreate],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> OneTimeToken:
     """A token for one answer about a run, a trace or an annotation."""
     key = bearer(request)
-    await admit_minting(request, feedback_rooms)
-    return await feedback_rooms.one_time.mint(data, key, clean_idempotency(idempotency_key))
+    await admit_minting(request, services)
+    return await services.one_time.mint(data, key, clean_idempotency(idempotency_key))
 
 
 @route("/feedback/submit", http_method=["OPTIONS"], status_code=204, include_in_schema=False)
@@ -85,12 +85,12 @@ async def ask_spend_cors(request: Request[Any, Any, Any]) -> Response[None]:
 async def spend_one_time(
     request: Request[Any, Any, Any],
     data: JSONBody[OneTimeAnswer],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
     """The answer is kept, and the token takes no other."""
-    await admit_sealed(request, feedback_rooms, feedback_rooms.one_time.project_of, data.token)
-    kept = await feedback_rooms.one_time.spend(data, clean_idempotency(idempotency_key))
+    await admit_sealed(request, services, services.one_time.project_of, data.token)
+    kept = await services.one_time.spend(data, clean_idempotency(idempotency_key))
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
 
 

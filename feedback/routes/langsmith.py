@@ -11,17 +11,17 @@ from litestar import Request, Response, Router, delete, get, patch, post
 from litestar.di import Provide
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
-from feedback.limits import MAX_BODY
-from feedback.routes.admission import RoomsHere
+from feedback.records.list_filter import MAX_LIMIT, FeedbackSearch
+from feedback.routes.authentication import ServicesDependency
 from feedback.routes.configs import CONFIG_ROUTES
-from feedback.routes.failures import FAILURES
+from feedback.routes.decoding import FeedbackRequest
+from feedback.routes.error_responses import FAILURES
 from feedback.routes.multipart import take_multipart
 from feedback.routes.openapi import FeedbackOperation, failures
-from feedback.routes.requests import FeedbackRequest
-from feedback.routes.revoking import REVOKING_ROUTES
+from feedback.routes.revocation import REVOKING_ROUTES
 from feedback.routes.tokens import IDEMPOTENCY, TOKEN_ROUTES, clean_idempotency
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch
-from feedback.search import MAX_LIMIT, FeedbackSearch
+from feedback.validation import MAX_BODY
 
 TAGS = ["Feedback"]
 Names = list[str] | None
@@ -54,17 +54,17 @@ The background thread of the Python client (0.15.0) reads each of these fields, 
 )
 async def create_feedback(
     data: JSONBody[FeedbackCreate],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Feedback:
     """The feedback as it is kept; one that has the same `id` is brought up to date."""
     data.validate()
-    return await feedback_rooms.store.create(data, clean_idempotency(idempotency_key))
+    return await services.store.create(data, clean_idempotency(idempotency_key))
 
 
 @get("/feedback", tags=TAGS, summary="List feedback", operation_class=FeedbackOperation, responses=failures(422))
 async def list_feedback(
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     run: Annotated[Names, QueryParameter(description="Run ids")] = None,
     key: Annotated[Names, QueryParameter(description="Feedback keys")] = None,
     feedback_source: Annotated[Names, QueryParameter(name="source", description="`api`, `app` or `model`")] = None,
@@ -81,7 +81,7 @@ async def list_feedback(
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[Feedback]:
     """The feedback that fits all of the filters, newest first."""
-    return await feedback_rooms.store.search(
+    return await services.store.search(
         FeedbackSearch(
             run, key, feedback_source, session, user, has_comment, has_score, level,
             min_created_at, max_created_at, comparative_experiment_id, feedback_thread_id, limit, offset,
@@ -96,9 +96,9 @@ async def list_feedback(
     operation_class=FeedbackOperation,
     responses=failures(404, 422),
 )
-async def read_feedback(feedback_id: FromPath[str], feedback_rooms: RoomsHere) -> Feedback:
+async def read_feedback(feedback_id: FromPath[str], services: ServicesDependency) -> Feedback:
     """The feedback with this id."""
-    return await feedback_rooms.store.get(feedback_id)
+    return await services.store.get(feedback_id)
 
 
 @patch(
@@ -110,11 +110,11 @@ async def read_feedback(feedback_id: FromPath[str], feedback_rooms: RoomsHere) -
     responses=failures(404, 413, 422),
 )
 async def update_feedback(
-    feedback_id: FromPath[str], data: JSONBody[FeedbackPatch], feedback_rooms: RoomsHere
+    feedback_id: FromPath[str], data: JSONBody[FeedbackPatch], services: ServicesDependency
 ) -> Feedback:
     """The feedback after the change: what is given is set, what is `null` is cleared."""
     data.validate()
-    return await feedback_rooms.store.update(feedback_id, data)
+    return await services.store.update(feedback_id, data)
 
 
 @delete(
@@ -125,9 +125,9 @@ async def update_feedback(
     operation_class=FeedbackOperation,
     responses=failures(404, 422),
 )
-async def delete_feedback(feedback_id: FromPath[str], feedback_rooms: RoomsHere) -> None:
+async def delete_feedback(feedback_id: FromPath[str], services: ServicesDependency) -> None:
     """The feedback is gone from every list; its history is kept."""
-    await feedback_rooms.store.delete(feedback_id)
+    await services.store.delete(feedback_id)
 
 
 @get(

@@ -12,12 +12,11 @@ from typing import Any
 from litestar import Request, Response, post
 
 from feedback.errors import Invalid, TooLarge
-from feedback.limits import MAX_BODY
-from feedback.routes.admission import RoomsHere
-from feedback.routes.forms import parts_of
+from feedback.routes.authentication import ServicesDependency
+from feedback.routes.decoding import decode, parts_of
 from feedback.routes.openapi import MultipartOperation, failures
-from feedback.routes.requests import decode
 from feedback.schema import FeedbackCreate
+from feedback.validation import MAX_BODY
 
 TAGS = ["Feedback"]
 MAX_BATCH_BODY = 20_971_520
@@ -34,12 +33,12 @@ MAX_BATCH_BODY = 20_971_520
     responses=failures(409, 413, 422),
     description="What LangSmith's clients send where `/info` offers it: parts named `feedback.<id>`, JSON objects.",
 )
-async def take_multipart(request: Request[Any, Any, Any], feedback_rooms: RoomsHere) -> Response[dict[str, int]]:
+async def take_multipart(request: Request[Any, Any, Any], services: ServicesDependency) -> Response[dict[str, int]]:
     """How many answers were kept; each is durable when this is answered."""
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Invalid("The body is compressed; `/info` does not offer that, send it as it is")
     answers = feedback_parts(request.headers.get("content-type", ""), await request.body())
-    kept = await asyncio.gather(*map(feedback_rooms.store.create, answers), return_exceptions=True)
+    kept = await asyncio.gather(*map(services.store.create, answers), return_exceptions=True)
     for ended in kept:
         if isinstance(ended, BaseException):
             raise ended

@@ -12,7 +12,7 @@ from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
 from msgspec import Struct
 
-from feedback.export import CSV_TYPE, JSONL_TYPE
+from feedback.reports.export import CSV_TYPE, JSONL_TYPE
 
 MULTIPART = "multipart/form-data"
 FORM = "application/x-www-form-urlencoded"

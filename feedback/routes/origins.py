@@ -14,8 +14,8 @@ from litestar import Request
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from feedback.errors import Forbidden, TokenUnknown
-from feedback.projects import FREE_RULES, KnownProjects
-from feedback.rooms import Rooms
+from feedback.projects.projects import FREE_RULES, KnownProjects
+from feedback.services import ProjectServices
 
 AnyRequest = Request[Any, Any, Any]
 ALLOWED = "feedback_allowed_origin"
@@ -23,19 +23,19 @@ ALLOWED = "feedback_allowed_origin"
 _ALLOW, _VARY = b"access-control-allow-origin", b"vary"
 
 
-async def hold_presigned(request: AnyRequest, rooms: Rooms) -> None:
+async def hold_presigned(request: AnyRequest, services: ProjectServices) -> None:
     """Return where the page may use the presigned URL. One memory lookup, where no project lists origins.
 
     Errors: `Forbidden`. A preflight has none: the browser refuses what its answer does not allow.
     """
-    known = await rooms.projects.known()
+    known = await services.projects.known()
     if not known.have_origins:
         return
     try:
-        pointer = await rooms.tokens.open(request.path_params["token"])
+        pointer = await services.tokens.open(request.path_params["token"])
     except TokenUnknown:
         return  # which the handler says
-    hold(request, known, await rooms.projects.of_grant(pointer.grant))
+    hold(request, known, await services.projects.of_grant(pointer.grant))
 
 
 def hold(request: AnyRequest, known: KnownProjects, project: str) -> None:

@@ -11,14 +11,14 @@ from litestar import Request, Response
 from msgspec import structs
 
 from feedback.errors import AnswerStands, FeedbackError, TokenUsed
-from feedback.page import CONTENT_SECURITY_POLICY, Question, failure_page, question_page, thanks_page
-from feedback.rooms import Rooms
-from feedback.routes.counting import admit_answer
+from feedback.pages.html import CONTENT_SECURITY_POLICY, Question, failure_page, question_page, thanks_page
+from feedback.pages.link_scanners import is_machine, is_prefetch, may_answer, wants_page
+from feedback.routes.decoding import submission_of
 from feedback.routes.headers import TOKEN_HEADERS
-from feedback.routes.requests import submission_of
-from feedback.routes.visitors import is_machine, is_prefetch, may_answer, wants_page
+from feedback.routes.rate_limiting import admit_answer
 from feedback.schema import FeedbackSubmission, Kept
-from feedback.tokens import Pointer
+from feedback.services import ProjectServices
+from feedback.tokens.presigned import Pointer
 
 AnyRequest = Request[Any, Any, Any]
 PAGE_HEADERS = {
@@ -31,46 +31,48 @@ NOTHING_SAID = "Please choose an answer or write something first."
 TAKEN_BACK = "Your answer was taken back"
 
 
-async def may_follow(request: AnyRequest, token: str, rooms: Rooms) -> bool:
+async def may_follow(request: AnyRequest, token: str, services: ProjectServices) -> bool:
     """Whether this GET is an answer; the key is looked up only where keys differ."""
-    links = rooms.settings.links
-    mode = links.mode_of((await rooms.tokens.redeem(token)).key) if links.by_key else links.mode
+    links = services.settings.links
+    mode = links.mode_of((await services.tokens.redeem(token)).key) if links.by_key else links.mode
     return may_answer(request.headers, mode)
 
 
-async def ask(request: AnyRequest, token: str, rooms: Rooms) -> Response[Any]:
+async def ask(request: AnyRequest, token: str, services: ProjectServices) -> Response[Any]:
     """The page with the question, and with what the link says as its answer.
 
     `TokenUsed` where nobody could answer it any more: who is named may have answered, and change their mind.
     """
-    redirect = rooms.settings.links.allowed(request.query_params.get("redirect"))
+    redirect = services.settings.links.allowed(request.query_params.get("redirect"))
     given = _preselected(list(request.query_params.multi_items()))
-    if given.user_id is None and (await rooms.store.open(await rooms.tokens.open(token))).is_used_up:
+    if given.user_id is None and (await services.store.open(await services.tokens.open(token))).is_used_up:
         raise TokenUsed("This feedback URL has taken all the answers that it was for; ask for a new one")
-    return _page(question_page(await _question(token, rooms, given, redirect)))
+    return _page(question_page(await _question(token, services, given, redirect)))
 
 
-async def take_form(request: AnyRequest, token: str, rooms: Rooms, answer: FeedbackSubmission) -> Response[Any]:
+async def take_form(
+    request: AnyRequest, token: str, services: ProjectServices, answer: FeedbackSubmission
+) -> Response[Any]:
     """What became of the page's form: thanks, the answer taken back, or the question again."""
-    pointer = await rooms.tokens.open(token)
+    pointer = await services.tokens.open(token)
     fields = parse_qs((await request.body()).decode(errors="replace"))
-    redirect = rooms.settings.links.allowed(_first(fields, "redirect"))
+    redirect = services.settings.links.allowed(_first(fields, "redirect"))
     if is_machine(request.headers) or is_prefetch(request.headers):
-        return _page(question_page(await _question(token, rooms, answer, redirect)))
+        return _page(question_page(await _question(token, services, answer, redirect)))
     if undo := _first(fields, "undo"):
-        await rooms.store.take_back(pointer, undo)
-        anew = await _question(token, rooms, FeedbackSubmission(), redirect)
+        await services.store.take_back(pointer, undo)
+        anew = await _question(token, services, FeedbackSubmission(), redirect)
         return _page(question_page(anew, title=TAKEN_BACK))
     if (answer.score, answer.value, answer.comment, answer.correction) == (None,) * 4:
-        question = await _question(token, rooms, answer, redirect)
+        question = await _question(token, services, answer, redirect)
         return _page(question_page(question, problem=NOTHING_SAID), 422)
     answer.validate()
-    return thanks(token, await _keep(request, pointer, rooms, answer), redirect)
+    return thanks(token, await _keep(request, pointer, services, answer), redirect)
 
 
-async def _keep(request: AnyRequest, pointer: Pointer, rooms: Rooms, answer: FeedbackSubmission) -> Kept:
-    await admit_answer(request, rooms, pointer)
-    return await rooms.store.submit(pointer, answer, may_change=True)
+async def _keep(request: AnyRequest, pointer: Pointer, services: ProjectServices, answer: FeedbackSubmission) -> Kept:
+    await admit_answer(request, services, pointer)
+    return await services.store.submit(pointer, answer, may_change=True)
 
 
 def thanks(token: str, kept: Kept, redirect: str | None) -> Response[Any]:
@@ -87,8 +89,8 @@ def failure(request: AnyRequest, status: int, detail: str, code: str) -> Respons
     return _page(failure_page(status, detail, code, again), status)
 
 
-async def _question(token: str, rooms: Rooms, given: FeedbackSubmission, redirect: str | None) -> Question:
-    grant = await rooms.store.open(await rooms.tokens.open(token))
+async def _question(token: str, services: ProjectServices, given: FeedbackSubmission, redirect: str | None) -> Question:
+    grant = await services.store.open(await services.tokens.open(token))
     name = given.id or str(uuid_utils.uuid7())
     return Question(_action(token), grant.key, grant.config, given, name, redirect)
 

@@ -9,22 +9,22 @@ from litestar import Request, Router, delete, get, patch, post
 from litestar.di import Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from feedback.limits import MAX_BODY
-from feedback.projects import Project, ProjectCreate, ProjectPatch
-from feedback.rooms import Rooms
-from feedback.routes.admission import RoomsHere, entry_of
-from feedback.routes.failures import FAILURES
+from feedback.projects.projects import Project, ProjectCreate, ProjectPatch
+from feedback.routes.authentication import ServicesDependency, entry_of
+from feedback.routes.decoding import FeedbackRequest
+from feedback.routes.error_responses import FAILURES
 from feedback.routes.openapi import FeedbackOperation, failures
-from feedback.routes.requests import FeedbackRequest
+from feedback.services import ProjectServices
+from feedback.validation import MAX_BODY
 
 TAGS = ["Projects"]
 OPERATORS = {"feedback_scope": "admin", "feedback_unbound": True}
 
 
 @get("/feedback/projects", tags=TAGS, summary="List projects", operation_class=FeedbackOperation)
-async def list_projects(request: Request[Any, Any, Any], feedback_rooms: RoomsHere) -> list[Project]:
+async def list_projects(request: Request[Any, Any, Any], services: ServicesDependency) -> list[Project]:
     """The projects, the oldest first; a key of a project is shown that one."""
-    projects, own = feedback_rooms.projects, entry_of(request).project
+    projects, own = services.projects, entry_of(request).project
     return await projects.listed() if own is None else [await projects.get(own)]
 
 
@@ -38,9 +38,9 @@ async def list_projects(request: Request[Any, Any, Any], feedback_rooms: RoomsHe
     operation_class=FeedbackOperation,
     responses=failures(409, 413, 422),
 )
-async def create_project(data: JSONBody[ProjectCreate], feedback_rooms: RoomsHere) -> Project:
+async def create_project(data: JSONBody[ProjectCreate], services: ServicesDependency) -> Project:
     """The new project; keys may be bound to it, and requests name it."""
-    return await feedback_rooms.projects.create(data)
+    return await services.projects.create(data)
 
 
 @patch(
@@ -52,13 +52,13 @@ async def create_project(data: JSONBody[ProjectCreate], feedback_rooms: RoomsHer
     operation_class=FeedbackOperation,
     responses=failures(404, 413, 422),
 )
-async def update_project(name: FromPath[str], data: JSONBody[ProjectPatch], feedback_rooms: RoomsHere) -> Project:
+async def update_project(name: FromPath[str], data: JSONBody[ProjectPatch], services: ServicesDependency) -> Project:
     """The project after the change, which counts within seconds."""
-    return await feedback_rooms.projects.update(name, data)
+    return await services.projects.update(name, data)
 
 
-def projects_router(dependencies: dict[str, Provide], rooms_of: Callable[[str], Rooms]) -> Router:
-    """The routes of projects. `rooms_of` gives those of the project that is to be erased."""
+def projects_router(dependencies: dict[str, Provide], services_of: Callable[[str], ProjectServices]) -> Router:
+    """The routes of projects. `services_of` gives those of the project that is to be erased."""
 
     @delete(
         "/feedback/projects/{name:str}",
@@ -71,11 +71,11 @@ def projects_router(dependencies: dict[str, Provide], rooms_of: Callable[[str], 
     )
     async def delete_project(
         name: FromPath[str],
-        feedback_rooms: RoomsHere,
+        services: ServicesDependency,
         erase: Annotated[bool, QueryParameter(description="With all its answers and URLs")] = False,
     ) -> None:
         """The project is gone. One that holds answers or URLs stays (409), unless they are to be erased with it."""
-        await feedback_rooms.projects.delete(name, rooms_of(name).erasure if erase else None)
+        await services.projects.delete(name, services_of(name).erasure if erase else None)
 
     return Router(
         "/api/v1",

@@ -9,20 +9,20 @@ from typing import Annotated, Any
 from litestar import Request, Response, get, head, post, route
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
-from feedback.config import REPLACE
+from feedback.configs.feedback_config import REPLACE
 from feedback.errors import Invalid
-from feedback.limits import MAX_BODY, MAX_MINT_BODY, check_text
-from feedback.rooms import Rooms
-from feedback.routes.admission import RoomsHere
-from feedback.routes.counting import admit_answer, admit_minting
+from feedback.pages.link_scanners import gets_page, wants_page
+from feedback.routes.authentication import ServicesDependency
+from feedback.routes.decoding import submission_of
 from feedback.routes.headers import TOKEN_HEADERS, base_url, preflight
 from feedback.routes.openapi import FeedbackOperation, SubmitOperation, failures
 from feedback.routes.pages import ask, may_follow, take_form, thanks
-from feedback.routes.requests import submission_of
-from feedback.routes.visitors import gets_page, wants_page
+from feedback.routes.rate_limiting import admit_answer, admit_minting
 from feedback.schema import FeedbackIngestToken, FeedbackIngestTokenCreate, FeedbackSubmission, Kept, TokenState
+from feedback.services import ProjectServices
 from feedback.settings import TOKEN_PATH, Settings
-from feedback.tokens import Order, Pointer, Token
+from feedback.tokens.presigned import Order, Pointer, Token
+from feedback.validation import MAX_BODY, MAX_MINT_BODY, check_text
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -53,16 +53,16 @@ def _query(description: str) -> Any:
 async def mint(
     request: AnyRequest,
     data: JSONBody[FeedbackIngestTokenCreate | list[FeedbackIngestTokenCreate]],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
 ) -> FeedbackIngestToken | list[FeedbackIngestToken]:
     """URLs that take answers without authentication, until they expire."""
-    settings = feedback_rooms.settings
-    await admit_minting(request, feedback_rooms)
+    settings = services.settings
+    await admit_minting(request, services)
     wanted = data if isinstance(data, list) else [data]
     if not 1 <= len(wanted) <= MAX_BATCH:
         raise Invalid(f"The array asks for {len(wanted)} URLs; ask for 1 to {MAX_BATCH} at once")
     base = base_url(request, settings.public_url, settings.trust_forwarded)
-    tokens = _shown(await feedback_rooms.tokens.mint(_orders(wanted, settings)), base)
+    tokens = _shown(await services.tokens.mint(_orders(wanted, settings)), base)
     return tokens if isinstance(data, list) else tokens[0]
 
 
@@ -97,13 +97,13 @@ def _shown(tokens: Sequence[Token], base: str) -> list[FeedbackIngestToken]:
 async def list_tokens(
     request: AnyRequest,
     run_id: FromQuery[str],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[FeedbackIngestToken]:
     """The URLs that were minted for the run, oldest first, those that have expired or were taken back too."""
-    base = base_url(request, feedback_rooms.settings.public_url, feedback_rooms.settings.trust_forwarded)
-    return _shown(await feedback_rooms.tokens.issued(run_id, limit, offset), base)
+    base = base_url(request, services.settings.public_url, services.settings.trust_forwarded)
+    return _shown(await services.tokens.issued(run_id, limit, offset), base)
 
 
 @post(
@@ -123,20 +123,20 @@ async def list_tokens(
 async def submit(
     request: AnyRequest,
     token: FromPath[str],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     data: JSONBody[FeedbackSubmission | None] = None,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
     """The answer is kept: durably, when this is answered."""
-    pointer = await feedback_rooms.tokens.open(token)
+    pointer = await services.tokens.open(token)
     submission = data or FeedbackSubmission()
     if request.scope["query_string"]:
         submission = _merged(submission, submission_of(list(request.query_params.multi_items())))
     if wants_page(request.headers):
-        return await take_form(request, token, feedback_rooms, submission)
+        return await take_form(request, token, services, submission)
     submission.validate()
-    await admit_answer(request, feedback_rooms, pointer)
-    return _answer(await feedback_rooms.store.submit(pointer, submission, clean_idempotency(idempotency_key)))
+    await admit_answer(request, services, pointer)
+    return _answer(await services.store.submit(pointer, submission, clean_idempotency(idempotency_key)))
 
 
 def _merged(body: FeedbackSubmission, query: FeedbackSubmission) -> FeedbackSubmission:
@@ -169,7 +169,7 @@ def clean_idempotency(key: str | None) -> str | None:
 async def follow(
     request: AnyRequest,
     token: FromPath[str],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     score: Annotated[str | None, _query("A number, or true or false")] = None,
     value: Annotated[str | None, _query("A number, true or false, or text")] = None,
     comment: Annotated[str | None, _query("Text")] = None,
@@ -181,25 +181,25 @@ async def follow(
     """What became of the answer, or what the URL is for."""
     said = {"score": score, "value": value, "comment": comment, "correction": correction, "metadata": metadata}
     given = {name: text for name, text in (said | {"user_id": user_id, "id": id}).items() if text}
-    if not ANSWERS & given.keys() or not await may_follow(request, token, feedback_rooms):
+    if not ANSWERS & given.keys() or not await may_follow(request, token, services):
         if gets_page(request.headers) and request.query_params.get("format") != "json":
-            return await ask(request, token, feedback_rooms)
-        return _answer(await _state(await feedback_rooms.tokens.open(token), feedback_rooms, given))
-    pointer = await feedback_rooms.tokens.open(token)
+            return await ask(request, token, services)
+        return _answer(await _state(await services.tokens.open(token), services, given))
+    pointer = await services.tokens.open(token)
     submission = submission_of(list(request.query_params.multi_items()))
     submission.validate()
     key = clean_idempotency(request.headers.get("idempotency-key"))
-    await admit_answer(request, feedback_rooms, pointer)
-    kept = await feedback_rooms.store.submit(pointer, submission, key)
+    await admit_answer(request, services, pointer)
+    kept = await services.store.submit(pointer, submission, key)
     if wants_page(request.headers):
-        return thanks(token, kept, feedback_rooms.settings.links.allowed(request.query_params.get("redirect")))
+        return thanks(token, kept, services.settings.links.allowed(request.query_params.get("redirect")))
     return _answer(kept)
 
 
 @head("/feedback/tokens/{token:str}", opt={"feedback_token_route": True}, include_in_schema=False)
-async def probe(token: FromPath[str], feedback_rooms: RoomsHere) -> Response[None]:
+async def probe(token: FromPath[str], services: ServicesDependency) -> Response[None]:
     """Whether the URL takes answers; nothing is kept."""
-    await feedback_rooms.tokens.redeem(token)
+    await services.tokens.redeem(token)
     return Response(None, headers=TOKEN_HEADERS, media_type="text/plain")
 
 
@@ -214,9 +214,9 @@ async def ask_cors(request: AnyRequest) -> Response[None]:
     return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
 
 
-async def _state(pointer: Pointer, rooms: Rooms, given: Mapping[str, str]) -> TokenState:
-    grant = await rooms.store.open(pointer)
-    answer = await rooms.own_answers.read(pointer, given.get("user_id"), given.get("id"))
+async def _state(pointer: Pointer, services: ProjectServices, given: Mapping[str, str]) -> TokenState:
+    grant = await services.store.open(pointer)
+    answer = await services.own_answers.read(pointer, given.get("user_id"), given.get("id"))
     policy = (grant.config and grant.config.subject_policy) or REPLACE
     return TokenState(grant.key, grant.expires_at, grant.config, policy, answer)
 

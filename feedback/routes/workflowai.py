@@ -13,15 +13,15 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from msgspec import Struct
 
-from feedback.limits import MAX_BODY
-from feedback.outcomes import Outcome, OutcomeAnnotation, OutcomeCreate, OutcomePage, OwnOutcome
-from feedback.routes.admission import RoomsHere
-from feedback.routes.counting import admit_sealed, hold_sealed
-from feedback.routes.failures import told
+from feedback.integrations.workflowai import Outcome, OutcomeAnnotation, OutcomeCreate, OutcomePage, OwnOutcome
+from feedback.routes.authentication import ServicesDependency
+from feedback.routes.decoding import FeedbackRequest
+from feedback.routes.error_responses import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
 from feedback.routes.openapi import FeedbackOperation, failures
-from feedback.routes.requests import FeedbackRequest
+from feedback.routes.rate_limiting import admit_sealed, hold_sealed
 from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
+from feedback.validation import MAX_BODY
 
 TAGS = ["WorkflowAI"]
 
@@ -63,12 +63,12 @@ async def ask_outcome_cors(request: Request[Any, Any, Any]) -> Response[None]:
 async def submit_outcome(
     request: Request[Any, Any, Any],
     data: JSONBody[OutcomeCreate],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Outcome]:
     """The outcome is kept; the same user's earlier one is replaced."""
-    await admit_sealed(request, feedback_rooms, feedback_rooms.outcomes.project_of, data.feedback_token)
-    kept = await feedback_rooms.outcomes.submit(data, clean_idempotency(idempotency_key))
+    await admit_sealed(request, services, services.workflowai_feedback.project_of, data.feedback_token)
+    kept = await services.workflowai_feedback.submit(data, clean_idempotency(idempotency_key))
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
 
 
@@ -84,12 +84,12 @@ async def submit_outcome(
 async def read_outcome(
     request: Request[Any, Any, Any],
     feedback_token: FromQuery[str],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     user_id: FromQuery[str | None] = None,
 ) -> Response[OwnOutcome]:
     """What this user has said of the run; null for those without a name."""
-    await hold_sealed(request, feedback_rooms, feedback_rooms.outcomes.project_of, feedback_token)
-    own = await feedback_rooms.outcomes.own(feedback_token, user_id)
+    await hold_sealed(request, services, services.workflowai_feedback.project_of, feedback_token)
+    own = await services.workflowai_feedback.own(feedback_token, user_id)
     return Response(own, headers=TOKEN_HEADERS, media_type="application/json")
 
 
@@ -103,13 +103,13 @@ async def read_outcome(
 async def list_agent_outcomes(
     tenant: FromPath[str],  # noqa: ARG001  its rooms are given already
     agent_id: FromPath[str],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     run_id: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 30,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> OutcomePage:
     """The outcomes about the assistant's runs, newest first; `_` stands for any assistant."""
-    return await feedback_rooms.outcomes.page(agent_id, run_id, limit, offset)
+    return await services.workflowai_feedback.page(agent_id, run_id, limit, offset)
 
 
 @get(
@@ -123,12 +123,12 @@ async def list_run_outcomes(
     tenant: FromPath[str],  # noqa: ARG001  its rooms are given already
     agent_id: FromPath[str],
     run_id: FromPath[str],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 30,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> OutcomePage:
     """The outcomes about the run, newest first."""
-    return await feedback_rooms.outcomes.page(agent_id, run_id, limit, offset)
+    return await services.workflowai_feedback.page(agent_id, run_id, limit, offset)
 
 
 @post(
@@ -145,10 +145,10 @@ async def annotate_outcome(
     agent_id: FromPath[str],
     feedback_id: FromPath[str],
     data: JSONBody[OutcomeAnnotation],
-    feedback_rooms: RoomsHere,
+    services: ServicesDependency,
 ) -> Response[None]:
     """Null: the annotation is kept."""
-    await feedback_rooms.outcomes.annotate(agent_id, feedback_id, data)
+    await services.workflowai_feedback.annotate(agent_id, feedback_id, data)
     return Response(b"null", media_type="application/json")  # type: ignore[arg-type]  # a body that is encoded already
 
 

@@ -16,7 +16,7 @@ from litestar.testing import AsyncTestClient
 
 from agent_server import create_app
 from agent_server.config import Config
-from agent_server.feedback_urls import FeedbackUrls
+from agent_server.runs.feedback import FeedbackUrls
 from tests.agent_server.graphs import GRAPHS
 
 

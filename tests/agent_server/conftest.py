@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.agent_server.house import House, open_house
+from tests.agent_server.backend import Backend, open_backend
 
 
 @pytest.fixture
-async def house(database_url: str) -> AsyncIterator[House]:
+async def backend(database_url: str) -> AsyncIterator[Backend]:
     """The rooms without a worker: what the queue does is up to the test."""
-    async with open_house(database_url) as house:
-        yield house
+    async with open_backend(database_url) as backend:
+        yield backend

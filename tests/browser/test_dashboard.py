@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from feedback.api_keys import Connection, Entry, Scope
+from feedback.auth import Connection, Entry, Scope
 from feedback.errors import FeedbackError, Unauthorized
 from tests.browser.axe import check_accessible
 from tests.browser.conftest import Visit

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from langgraph_sdk.client import LangGraphClient, SyncLangGraphClient, get_sync_client
 
-from tests.agent_server.house import until
+from tests.agent_server.backend import until
 from tests.clients.server_process import ServerProcess
 
 HELLO = {"messages": [{"role": "user", "content": "hello"}]}

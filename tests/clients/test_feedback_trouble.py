@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from agent_server import create_app
 from agent_server.config import Config
-from agent_server.feedback_urls import FeedbackUrls
+from agent_server.runs.feedback import FeedbackUrls
 from tests.clients.graphs import asking, failing, steps
 
 BODY = {"input": {"total": 2, "question": "?"}, "stream_mode": "updates", "feedback_keys": ["up"]}

@@ -10,7 +10,7 @@ import pytest
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import BadRequestError, ConflictError, NotFoundError
 
-from tests.agent_server.house import until
+from tests.agent_server.backend import until
 
 QUESTION = {"question": "why?"}
 

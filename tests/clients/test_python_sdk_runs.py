@@ -11,7 +11,7 @@ from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import NotFoundError
 from langgraph_sdk.schema import StreamPart
 
-from tests.agent_server.house import until
+from tests.agent_server.backend import until
 
 LONG = {"total": 1000, "pause": 0.05, "done": []}
 

@@ -10,7 +10,7 @@ import pytest
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import NotFoundError, UnprocessableEntityError
 
-from tests.agent_server.house import until
+from tests.agent_server.backend import until
 
 
 async def test_store_items_are_put_read_searched_listed_and_deleted(client: LangGraphClient) -> None:

@@ -13,7 +13,7 @@ import pytest
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.schema import StreamMode
 
-from tests.agent_server.house import until
+from tests.agent_server.backend import until
 from tests.clients.node import node
 from tests.clients.server_process import ServerProcess
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from feedback import FeedbackPlugin
-from feedback.limits import to_micros
 from feedback.rows import COLUMNS
+from feedback.validation import to_micros
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

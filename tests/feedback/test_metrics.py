@@ -11,11 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, Webhook
+from feedback.delivery.webhooks import Webhooks
 from feedback.metrics import MAX_KEYS, OTHERS, Metrics
 from feedback.schema import FeedbackCreate
-from feedback.webhooks import Webhooks
 from tests.feedback.conftest import RUN, mint
-from tests.feedback.test_webhooks import SECRET
+from tests.feedback.delivery.test_webhooks import SECRET
 
 App = AsyncTestClient[Litestar]
 

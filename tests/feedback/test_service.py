@@ -20,7 +20,7 @@ from litestar.testing import AsyncTestClient
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin
-from feedback.logs import RedactTokens, redact
+from feedback.redaction import RedactTokens, redact
 from tests.feedback.conftest import RUN
 
 App = AsyncTestClient[Litestar]

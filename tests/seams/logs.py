@@ -9,9 +9,9 @@ from typing import Protocol
 
 import pytest
 
+from agent_server.asgi.sse import frame
 from agent_server.broker import START, Broker, Frame, FrameId
 from agent_server.schema import StreamPart
-from agent_server.sse import frame
 
 RUN = "run-1"
 PATIENCE = 20.0

@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import pytest
 
+from agent_server.asgi.sse import frame, frame_data
 from agent_server.broker import START, Frame, FrameId, SlowSubscriber
 from agent_server.schema import StreamPart
-from agent_server.sse import frame, frame_data
 from tests.seams.logs import PATIENCE, RUN, OpenBroker, alive, frames, gone, read
 
 

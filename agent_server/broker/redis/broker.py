@@ -1,7 +1,7 @@
 """The broker of several processes: what `protocol.py` promises, over a Redis that all of them reach.
 
 Three connections a process, however many clients it has: one for commands (`pipe.py`), one that reads the streams
-(`tails.py`), one for doorbells (`rings.py`). Each is made anew when it breaks.
+(`tails.py`), one for doorbells (`doorbells.py`). Each is made anew when it breaks.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from agent_server.broker.bells import Bell
+from agent_server.broker.doorbells import Bell
 from agent_server.broker.gap import gap
 from agent_server.broker.protocol import START, Frame, FrameId, LogLost, SlowSubscriber
+from agent_server.broker.redis.doorbells import Rings
 from agent_server.broker.redis.entries import END, Batch, append, complete, frame_id, key
 from agent_server.broker.redis.ledger import Ledger, Written
 from agent_server.broker.redis.outage import Outage
 from agent_server.broker.redis.pipe import RETRY_SECONDS, Pipe, Silent
-from agent_server.broker.redis.rings import Rings
 from agent_server.broker.redis.tails import WINDOW_BYTES, Tail, Tails
 from agent_server.config import ConfigError
 

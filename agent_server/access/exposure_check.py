@@ -1,0 +1,28 @@
+"""Whether a server may start: on an address that others reach, only with keys, or where somebody said that it may."""
+
+from __future__ import annotations
+
+from agent_server.access.api_keys import ApiKeys
+from agent_server.access.key_auth import HOW_TO_OPEN, is_loopback
+from agent_server.access.key_cache import ApiKeyCache
+from agent_server.config import Config
+from agent_server.database import open_database
+from agent_server.errors import Invalid
+
+
+async def check_is_closed(config: Config) -> None:
+    """Return where the server may listen at the configured address.
+
+    Errors: `Invalid` where that is not a loopback address, there is no API key and no `auth`, and nobody said that
+    this is meant.
+    """
+    if config.allow_anyone or config.auth or config.api_keys or is_loopback(config.host):
+        return
+    async with open_database(config.url_of("runs")) as database:
+        await database.migrate("agent_server")
+        if await ApiKeyCache(ApiKeys(database)).are_set():
+            return
+    raise Invalid(
+        f"{config.host} is not a loopback address, and there are no API keys: whoever reaches this server could run "
+        f"agents and read feedback. Listen on 127.0.0.1; or {HOW_TO_OPEN}"
+    )

@@ -1,0 +1,60 @@
+"""KnownKeys: what a key may do, for every request, from a copy of the keys that is seconds old at most.
+
+There are few keys, so all of them are kept in memory: a wrong key costs no look at the database, and a right one a hash
+and a look into a dictionary. The copy is renewed by the first request that finds it older than `FRESH_SECONDS`; a
+revoked key is dead in every process after that time. While the database does not answer, nobody comes in (503).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+
+import anyio
+
+from agent_server.access.api_keys import ApiKeys, KeptKey
+from agent_server.config.api_keys import GivenKey, hash_of
+
+FRESH_SECONDS = 2.0
+
+
+class ApiKeyCache:
+    """The keys of the database and of the environment."""
+
+    def __init__(
+        self, api_keys: ApiKeys, given: Collection[GivenKey] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._api_keys = api_keys
+        self._given = {key.hash: key for key in given}
+        self._kept: dict[str, KeptKey] = {}
+        self._read_at: float | None = None
+        self._clock = clock
+        self._reading = anyio.Lock()
+
+    async def are_set(self) -> bool:
+        """Whether there is a key, or ever was one in the database: a key that was revoked leaves nothing open."""
+        await self._renew()
+        return bool(self._given or self._kept)
+
+    async def found(self, key: str) -> GivenKey | KeptKey | None:
+        """What is known of the key; nothing where it is unknown, revoked or expired."""
+        await self._renew()
+        hashed = hash_of(key)
+        if (given := self._given.get(hashed)) is not None:
+            return given
+        kept = self._kept.get(hashed)
+        if kept is None or kept.is_revoked or (kept.expires_at is not None and kept.expires_at <= time.time() * 1e6):
+            return None
+        return kept
+
+    async def _renew(self) -> None:
+        if self._is_fresh():
+            return
+        async with self._reading:
+            if not self._is_fresh():
+                began = self._clock()
+                self._kept = {key.hash: key for key in await self._api_keys.kept()}
+                self._read_at = began
+
+    def _is_fresh(self) -> bool:
+        return self._read_at is not None and self._clock() - self._read_at < FRESH_SECONDS

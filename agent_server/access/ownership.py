@@ -1,0 +1,64 @@
+"""Filters: which things are a caller's, as the application's `@auth.on` handlers say, in SQL.
+
+`{"owner": "anna"}` or `{"owner": {"$eq": "anna"}}`: the metadata have this value. `{"members": {"$contains": "anna"}}`
+(or a list): theirs is a list with it (with all of them). Several keys must all hold; `$or` and `$and` take lists of
+filters. Source: `langgraph_sdk.auth.types.FilterType` 0.4.14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from agent_server.database import Connection
+from agent_server.database.search import Search
+
+Filter = Mapping[str, Any]
+DEEPEST = 3
+
+
+class Condition:
+    """A filter as an SQL condition on a JSON column of metadata, with its parameters."""
+
+    def __init__(self, given: Filter, column: str = "metadata") -> None:
+        """Errors: `TypeError` for what is no filter."""
+        self.parameters: dict[str, str] = {}
+        self._column = column
+        self.sql = self._all(given, 0)
+
+    def narrow(self, search: Search) -> None:
+        """Let the search find only what meets this."""
+        search.where(self.sql, **self.parameters)
+
+    def is_met(self, connection: Connection, table: str, key_column: str, key: str) -> bool:
+        """Whether the row with this key is there and meets this."""
+        statement = f"SELECT 1 AS x FROM {table} WHERE {key_column} = :id AND {self.sql}"
+        return connection.one(statement, id=key, **self.parameters) is not None
+
+    def _all(self, given: Any, depth: int) -> str:
+        if not isinstance(given, Mapping) or depth > DEEPEST:
+            raise TypeError(f"an @auth.on handler returned {given!r:.200}, which is no filter (or one too deep)")
+        return "(" + " AND ".join([self._one(key, value, depth) for key, value in given.items()] or ["1 = 1"]) + ")"
+
+    def _one(self, key: str, value: Any, depth: int) -> str:
+        if key in ("$or", "$and"):
+            if not isinstance(value, list) or not value:
+                raise TypeError(f"an @auth.on handler returned a filter whose {key} is not a list of filters")
+            return "(" + f" {key[1:].upper()} ".join(self._all(one, depth + 1) for one in value) + ")"
+        if isinstance(value, Mapping):
+            return "(" + " AND ".join(self._operator(key, *one) for one in value.items()) + ")"
+        return self._has({key: value})
+
+    def _operator(self, key: str, operator: str, value: Any) -> str:
+        if operator == "$eq":
+            return self._has({key: value})
+        if operator == "$contains":
+            return self._has({key: list(value) if isinstance(value, (list, tuple, set)) else [value]})
+        raise TypeError(f"an @auth.on handler returned a filter with {operator!r}; there are $eq and $contains")
+
+    def _has(self, part: Mapping[str, Any]) -> str:
+        name = f"owned_{len(self.parameters)}"
+        self.parameters[name] = msgspec.json.encode(part).decode()
+        return f"json_contains({self._column}, :{name})"

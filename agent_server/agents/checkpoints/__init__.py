@@ -1,0 +1,1 @@
+"""Checkpoint savers on SQLite and PostgreSQL. Needs the extra `langgraph`."""

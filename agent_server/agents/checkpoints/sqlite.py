@@ -1,0 +1,205 @@
+"""Checkpoints in a SQLite file of their own, many runs to a commit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    get_checkpoint_id,
+    get_checkpoint_metadata,
+)
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from agent_server.agents.checkpoints.saver import Checkpointer
+from agent_server.agents.checkpoints.sqlite_threads import copy_thread, keep_latest, thread_bytes
+from agent_server.agents.checkpoints.thread_bytes import ThreadBytes
+from agent_server.database import Connection, Row
+from agent_server.database.sqlite import SqliteDatabase
+
+BUSY_TIMEOUT_MS = 10_000
+
+_LATEST = (
+    "SELECT * FROM checkpoints WHERE thread_id = :thread AND checkpoint_ns = :ns ORDER BY checkpoint_id DESC LIMIT 1"
+)
+_NAMED = "SELECT * FROM checkpoints WHERE thread_id = :thread AND checkpoint_ns = :ns AND checkpoint_id = :id"
+_WRITES = (
+    "SELECT task_id, channel, type, value FROM writes WHERE thread_id = :thread AND checkpoint_ns = :ns "
+    "AND checkpoint_id = :id ORDER BY task_path, task_id, idx"
+)
+_PUT = (
+    "INSERT OR REPLACE INTO checkpoints "
+    "(thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata) "
+    "VALUES (:thread, :ns, :id, :parent, :type, :checkpoint, :metadata)"
+)
+_PUT_WRITE = (
+    "INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value) "
+    "VALUES (:thread, :ns, :id, :task, :path, :idx, :channel, :type, :value)"
+)
+_FORGET_WRITE = (
+    "DELETE FROM writes WHERE thread_id = :thread AND checkpoint_ns = :ns AND checkpoint_id = :id "
+    "AND task_id = :task AND channel = :channel"
+)
+_OF_RUN = "thread_id = :thread AND json_extract(CAST(metadata AS TEXT), '$.run_id') = :run"
+
+
+class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
+    """LangGraph's SQLite saver and its tables, with what every run does made cheap.
+
+    Even the smallest run writes five times. The original commits every write by itself, one after the other for the
+    whole process: on a disk that takes 5 ms for an fsync, that is 40 runs a second. Here each write is one unit of work
+    on a `SqliteDatabase`, which shares a commit among all that wait for one. (CPU of a run, 32 at once: 2.5 ms against
+    3.1, median of nine; 1.7 in memory.) The rest of the saver is unchanged and works on a connection of its own.
+    """
+
+    def __init__(self, connection: aiosqlite.Connection, database: SqliteDatabase) -> None:
+        super().__init__(connection)
+        self._database = database
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        configurable = config["configurable"]
+        thread, namespace = str(configurable["thread_id"]), configurable.get("checkpoint_ns", "")
+        wanted = get_checkpoint_id(config)
+
+        def work(connection: Connection) -> tuple[Row, list[Row]] | None:
+            row = connection.one(_NAMED if wanted else _LATEST, thread=thread, ns=namespace, id=wanted)
+            if row is None:
+                return None
+            return row, connection.all(_WRITES, thread=thread, ns=namespace, id=row["checkpoint_id"])
+
+        found = await self._database.read(work)
+        return self._tuple(*found) if found else None
+
+    def _tuple(self, row: Row, writes: list[Row]) -> CheckpointTuple:
+        return CheckpointTuple(
+            _config(row, row["checkpoint_id"]),
+            self.serde.loads_typed((row["type"], row["checkpoint"])),
+            json.loads(row["metadata"]) if row["metadata"] is not None else {},
+            _config(row, row["parent_checkpoint_id"]) if row["parent_checkpoint_id"] else None,
+            [(one["task_id"], one["channel"], self.serde.loads_typed((one["type"], one["value"]))) for one in writes],
+        )
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,  # noqa: ARG002  the signature is LangGraph's
+    ) -> RunnableConfig:
+        configurable = config["configurable"]
+        kind, data = self.serde.dumps_typed(checkpoint)
+        told = json.dumps(get_checkpoint_metadata(config, metadata), ensure_ascii=False).encode("utf-8", "ignore")
+        row = {
+            "thread": str(configurable["thread_id"]),
+            "ns": configurable["checkpoint_ns"],
+            "id": checkpoint["id"],
+            "parent": configurable.get("checkpoint_id"),
+            "type": kind,
+            "checkpoint": data,
+            "metadata": told,
+        }
+        await self._database.write(lambda connection: connection.execute(_PUT, **row))
+        return {
+            "configurable": {
+                "thread_id": configurable["thread_id"],
+                "checkpoint_ns": configurable["checkpoint_ns"],
+                "checkpoint_id": checkpoint["id"],
+            }
+        }
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        configurable = config["configurable"]
+        again = "REPLACE" if all(channel in WRITES_IDX_MAP for channel, _ in writes) else "IGNORE"
+        rows = []
+        for index, (channel, value) in enumerate(writes):
+            kind, data = self.serde.dumps_typed(value)
+            rows.append({"idx": WRITES_IDX_MAP.get(channel, index), "channel": channel, "type": kind, "value": data})
+        common = {
+            "thread": str(configurable["thread_id"]),
+            "ns": str(configurable["checkpoint_ns"]),
+            "id": str(configurable["checkpoint_id"]),
+            "task": task_id,
+            "path": task_path,
+        }
+
+        def work(connection: Connection) -> None:
+            for row in rows:
+                connection.execute(f"INSERT OR {again} {_PUT_WRITE}", **common, **row)
+
+        await self._database.write(work)
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute("DELETE FROM writes WHERE thread_id = :thread", thread=thread_id)
+            connection.execute("DELETE FROM checkpoints WHERE thread_id = :thread", thread=thread_id)
+
+        await self._database.write(work)
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        await self._database.write(lambda c: copy_thread(c, source_thread_id, target_thread_id))
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        for thread_id in thread_ids:
+            if strategy == "delete":
+                await self.adelete_thread(thread_id)
+            else:
+                await self._database.write(partial(keep_latest, thread_id=thread_id))
+
+    async def forget_writes(self, config: RunnableConfig, kept: Collection[tuple[str, str]]) -> None:
+        at = config["configurable"]
+        where = {"thread": str(at["thread_id"]), "ns": at["checkpoint_ns"], "id": at["checkpoint_id"]}
+
+        def work(connection: Connection) -> None:
+            for write in {(one["task_id"], one["channel"]) for one in connection.all(_WRITES, **where)} - set(kept):
+                connection.execute(_FORGET_WRITE, **where, task=write[0], channel=write[1])
+
+        await self._database.write(work)
+
+    async def storage(self, thread_id: str) -> ThreadBytes:
+        return await self._database.read(lambda c: thread_bytes(c, thread_id, self.serde))
+
+    async def forget_run(self, thread_id: str, run_id: str) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(
+                "DELETE FROM writes WHERE thread_id = :thread AND checkpoint_id IN "
+                f"(SELECT checkpoint_id FROM checkpoints WHERE {_OF_RUN})",
+                thread=thread_id,
+                run=run_id,
+            )
+            connection.execute(f"DELETE FROM checkpoints WHERE {_OF_RUN}", thread=thread_id, run=run_id)
+
+        await self._database.write(work)
+
+
+def _config(row: Row, checkpoint_id: str) -> RunnableConfig:
+    return {
+        "configurable": {
+            "thread_id": row["thread_id"],
+            "checkpoint_ns": row["checkpoint_ns"],
+            "checkpoint_id": checkpoint_id,
+        }
+    }
+
+
+@asynccontextmanager
+async def open_sqlite(path: Path) -> AsyncIterator[Checkpointer]:
+    """The saver on the file at `path`, its tables set up."""
+    async with SqliteDatabase(str(path)) as database, aiosqlite.connect(path) as connection:
+        await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        await connection.execute("PRAGMA synchronous = FULL")
+        saver = SqliteCheckpoints(connection, database)
+        await saver.setup()
+        yield saver

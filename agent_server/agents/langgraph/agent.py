@@ -1,0 +1,272 @@
+"""LangGraph graphs as agents (the extra `langgraph`; nothing that a plain agent needs imports this).
+
+What a graph's `astream` yields is nearly what goes over the wire; this module names the events as the official server
+does (looked up by running langgraph-api 0.16.7), accumulates `messages`, and finds out what the run came to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any, TypeAlias
+
+from langchain_core.messages import BaseMessage, BaseMessageChunk, message_chunk_to_message
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel import Pregel
+from langgraph.store.base import BaseStore
+from langgraph.types import Interrupt, StateSnapshot
+from langgraph_sdk.runtime import AccessContext
+
+from agent_server.agents.checkpoints.saver import Checkpointer
+from agent_server.agents.langgraph.checkpoint_parts import checkpoint_part, debug_part
+from agent_server.agents.langgraph.config import assistant_config, now, reader_config, run_config, run_input
+from agent_server.agents.langgraph.context import context_of
+from agent_server.agents.langgraph.events import INTERRUPT, Chunk, event_chunks, slim
+from agent_server.agents.langgraph.runtime import Runtime, runtime_of
+from agent_server.agents.langgraph.schemas import drawn, schemas
+from agent_server.agents.langgraph.states import Graph, state_at, states, thread_config, updated
+from agent_server.agents.langgraph.thread_state import interrupt_dict
+from agent_server.agents.protocol import AgentRun, HistoryQuery, Outcome
+from agent_server.errors import Invalid
+from agent_server.schema import JsonObject, StateUpdate, StreamPart
+
+GraphFactory: TypeAlias = Callable[[RunnableConfig, Runtime], AbstractAsyncContextManager[Graph]]
+
+
+class LangGraphAgent:
+    """A `StatefulAgent` over a compiled graph, or over a factory that is asked for one for every run.
+
+    Runs on a thread keep their state with `checkpointer`, in place of the one that the graph was compiled with. Runs
+    without a thread keep none: an `interrupt()` ends them, and a crash makes them start again.
+    """
+
+    def __init__(self, graph: Graph | GraphFactory, checkpointer: Checkpointer, store: BaseStore | None = None) -> None:
+        self._checkpointer = checkpointer
+        self._shared = {"store": store} if store else {}
+        self._factory = None if isinstance(graph, Pregel) else graph
+        if isinstance(graph, Pregel):
+            self._stateful = graph.copy({"checkpointer": checkpointer, **self._shared})
+            self._stateless = graph.copy({"checkpointer": None, **self._shared})
+
+    async def stream(self, run: AgentRun) -> AsyncGenerator[StreamPart | Outcome, None]:
+        config = run_config(run)
+        async with self._open(config, "threads.create_run", run) as graph:
+            given = run_input(run)
+            if run.attempt > 1 and graph.checkpointer and (past := await _left_off(graph, run)):
+                if await _is_over(graph, run, past):
+                    for part in _last_parts(run, past):
+                        yield part
+                    return
+                given = None
+                config["configurable"].pop("checkpoint_id", None)
+            parts = _Parts(run)
+            async with aclosing(_chunks(graph, given, config, run)) as chunks:
+                async for chunk in chunks:
+                    for part in parts.of(*chunk):
+                        yield part
+            yield await _outcome(graph, run, parts)
+
+    async def state(self, thread_id: str, checkpoint: JsonObject | None, subgraphs: bool) -> dict[str, Any]:
+        config = thread_config(thread_id, checkpoint)
+        async with self._open(config, "threads.read") as graph:
+            return await state_at(graph, self._checkpointer, config, subgraphs)
+
+    async def history(self, thread_id: str, query: HistoryQuery) -> list[dict[str, Any]]:
+        config = thread_config(thread_id, query.checkpoint)
+        async with self._open(config, "threads.read") as graph:
+            return await states(graph, config, query)
+
+    async def update_state(
+        self, thread_id: str, supersteps: Sequence[Sequence[StateUpdate]], checkpoint: JsonObject | None
+    ) -> dict[str, Any]:
+        config = thread_config(thread_id, checkpoint)
+        async with self._open(config, "threads.update") as graph:
+            return await updated(graph, self._checkpointer, config, supersteps)
+
+    async def copy_thread(self, source_id: str, target_id: str) -> None:
+        await self._checkpointer.acopy_thread(source_id, target_id)
+
+    async def keep_latest(self, thread_id: str) -> None:
+        try:
+            await self._checkpointer.aprune([thread_id], strategy="keep_latest")
+        except NotImplementedError as error:
+            raise Invalid(f"Thread {thread_id} cannot do without its past: {error}") from None
+
+    async def storage(self, thread_id: str) -> dict[str, Any]:
+        return (await self._checkpointer.storage(thread_id)).shown()
+
+    async def forget_run(self, thread_id: str, run_id: str) -> None:
+        await self._checkpointer.forget_run(thread_id, run_id)
+
+    async def forget_thread(self, thread_id: str) -> None:
+        await self._checkpointer.adelete_thread(thread_id)
+
+    async def graph(self, config: JsonObject, xray: int | bool) -> dict[str, Any]:
+        async with self._open(assistant_config(config), "assistants.read") as graph:
+            return await drawn(graph, xray)
+
+    async def schemas(self, config: JsonObject) -> dict[str, Any]:
+        async with self._open(assistant_config(config), "assistants.read") as graph:
+            return schemas(graph)
+
+    async def subgraphs(self, config: JsonObject, namespace: str | None, recurse: bool) -> dict[str, Any]:
+        async with self._open(assistant_config(config), "assistants.read") as graph:
+            found = graph.get_subgraphs(namespace=namespace, recurse=recurse)
+            return {name: schemas(subgraph) for name, subgraph in found}
+
+    @asynccontextmanager
+    async def _open(
+        self, config: RunnableConfig, access: AccessContext, run: AgentRun | None = None
+    ) -> AsyncIterator[Graph]:
+        stateful = run is None or not run.kwargs.temporary
+        if self._factory is None:
+            yield self._stateful if stateful else self._stateless
+        else:
+            given = config if run else reader_config(config)
+            async with self._factory(given, runtime_of(access, self._shared.get("store"), run)) as graph:
+                yield graph.copy({"checkpointer": self._checkpointer if stateful else None, **self._shared})
+
+
+class _Parts:
+    """Turns what one run streams into events, and remembers what the end of the run will need."""
+
+    def __init__(self, run: AgentRun) -> None:
+        self.values: Any = None
+        self.interrupts: tuple[Interrupt, ...] = ()
+        self._modes = frozenset(run.kwargs.stream_mode)
+        self._event_streaming = run.kwargs.event_streaming
+        self._messages: dict[str | None, BaseMessage] = {}
+
+    def of(self, namespace: tuple[str, ...], mode: str, data: Any) -> list[StreamPart]:
+        """The events of one chunk; none where its mode was not asked for."""
+        if mode == "values" and not namespace:
+            self._remember(data)
+        suffix = "".join(f"|{part}" for part in namespace)
+        if mode == "messages":
+            return self._message(suffix, *data)
+        if mode.partition(":")[0] not in self._modes:
+            return []
+        if mode == "checkpoints" and not self._event_streaming:
+            data = checkpoint_part(data)
+        elif mode == "debug":
+            data = debug_part(data)
+        return [StreamPart(mode + suffix, slim(data) if self._event_streaming else data)]
+
+    def _remember(self, values: Any) -> None:
+        if isinstance(values, dict) and INTERRUPT in values:
+            self.interrupts += tuple(values[INTERRUPT])
+            values = {key: value for key, value in values.items() if key != INTERRUPT}
+        self.values = values
+
+    def _message(self, suffix: str, message: BaseMessage, metadata: dict[str, Any]) -> list[StreamPart]:
+        parts = []
+        if "messages-tuple" in self._modes:
+            parts.append(StreamPart("messages" + suffix, [message, metadata]))
+        if "messages" in self._modes:
+            if message.id not in self._messages:
+                parts.append(StreamPart("messages/metadata", {message.id: {"metadata": metadata}}))
+            parts.append(self._accumulated(message))
+        return parts
+
+    def _accumulated(self, message: BaseMessage) -> StreamPart:
+        so_far = self._messages.get(message.id)
+        if not isinstance(message, BaseMessageChunk):
+            self._messages[message.id] = message
+            return StreamPart("messages/complete", [message])
+        whole = so_far + message if isinstance(so_far, BaseMessageChunk) else message
+        self._messages[message.id] = whole
+        return StreamPart("messages/partial", [message_chunk_to_message(whole)])
+
+
+async def _chunks(graph: Graph, given: Any, config: RunnableConfig, run: AgentRun) -> AsyncGenerator[Chunk, None]:
+    kwargs = run.kwargs
+    options: dict[str, Any] = {
+        "context": context_of(graph.context_schema, kwargs.context),
+        "interrupt_before": kwargs.interrupt_before,
+        "interrupt_after": kwargs.interrupt_after,
+    }
+    if graph.checkpointer:
+        options["durability"] = kwargs.durability
+    if kwargs.event_streaming:
+        async with aclosing(event_chunks(graph, given, config, options)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+        return
+    options |= {"stream_mode": _graph_modes(kwargs.stream_mode), "subgraphs": kwargs.subgraphs}
+    if "events" not in kwargs.stream_mode:
+        async for chunk in graph.astream(given, config, **options):
+            yield chunk if kwargs.subgraphs else ((), *chunk)
+        return
+    async for event in graph.astream_events(given, config, version="v2", **options):
+        if event["event"] == "on_chain_stream" and event["run_id"] == run.run_id:
+            chunk = event["data"]["chunk"]
+            yield chunk if kwargs.subgraphs else ((), *chunk)
+        else:
+            yield (), "events", event
+
+
+def _graph_modes(modes: list[Any]) -> list[str]:
+    """The graph's own modes for those of a run. The values are always asked for: the last are the run's outcome."""
+    asked = {"messages" if mode == "messages-tuple" else mode for mode in modes if mode not in ("events", "lifecycle")}
+    return sorted(asked | {"values"})
+
+
+async def _left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:
+    """The thread's state where an earlier attempt at this run left it, or nothing where it had not begun.
+
+    The first checkpoint of a run (source "input") already has the input in it, and the command's effects come with the
+    first one after it; so a last checkpoint of this run means that neither must be given again.
+    """
+    state = await graph.aget_state(now(run))
+    return state if state.metadata and state.metadata.get("run_id") == run.run_id else None
+
+
+async def _is_over(graph: Graph, run: AgentRun, state: StateSnapshot) -> bool:
+    """Whether an earlier attempt came to its end, by itself or at an interrupt, and only could not say so.
+
+    A task that has written is not in `next` any more, though no checkpoint may have its writes yet: the tasks decide.
+    """
+    waits = any(task.interrupts for task in state.tasks)
+    if not state.tasks or (waits and all(task.interrupts or task.result for task in state.tasks)):
+        return True
+    if _any_of(state.next, run.kwargs.interrupt_before or graph.interrupt_before_nodes):
+        return True
+    after = run.kwargs.interrupt_after or graph.interrupt_after_nodes
+    if not after or state.parent_config is None:
+        return False
+    before = await graph.aget_state(state.parent_config)
+    return _any_of(before.next, after)
+
+
+def _any_of(nodes: tuple[str, ...], chosen: Any) -> bool:
+    return any(node != "__start__" and (chosen == "*" or node in chosen) for node in nodes)
+
+
+def _last_parts(run: AgentRun, state: StateSnapshot) -> list[StreamPart | Outcome]:
+    outcome = _outcome_of(state)
+    parts: list[StreamPart | Outcome] = []
+    if "values" in run.kwargs.stream_mode:
+        waits = {INTERRUPT: state.interrupts} if state.interrupts and isinstance(state.values, dict) else {}
+        parts.append(StreamPart("values", {**state.values, **waits} if waits else state.values))
+    return [*parts, outcome]
+
+
+async def _outcome(graph: Graph, run: AgentRun, parts: _Parts) -> Outcome:
+    """What the run came to. The thread's state is read back only where the run may have stopped before its end."""
+    if not graph.checkpointer:
+        waits = {pending.id: [interrupt_dict(pending)] for pending in parts.interrupts}
+        return Outcome(parts.values, interrupted=bool(waits), interrupts=waits)
+    kwargs = run.kwargs
+    breakpoints = (
+        kwargs.interrupt_before or kwargs.interrupt_after or graph.interrupt_before_nodes or graph.interrupt_after_nodes
+    )
+    if parts.interrupts or breakpoints or parts.values is None:
+        return _outcome_of(await graph.aget_state(now(run)))
+    return Outcome(parts.values)
+
+
+def _outcome_of(state: StateSnapshot) -> Outcome:
+    waits = {
+        task.id: [interrupt_dict(pending) for pending in task.interrupts] for task in state.tasks if task.interrupts
+    }
+    return Outcome(state.values, interrupted=bool(state.next), interrupts=waits)

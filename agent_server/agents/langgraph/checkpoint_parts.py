@@ -1,0 +1,39 @@
+"""Checkpoints as the stream modes `checkpoints` and `debug` tell of them.
+
+Shapes were looked up by running the official server (langgraph-api 0.16.7).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_server.agents.langgraph.thread_state import checkpoint_of, shown_config
+
+
+def checkpoint_part(payload: dict[str, Any]) -> dict[str, Any]:
+    """The data of a `checkpoints` event: what the graph told, without for whom its run is."""
+    return {
+        **payload,
+        "config": shown_config(payload["config"]),
+        "parent_config": shown_config(payload["parent_config"]),
+    }
+
+
+def debug_part(data: dict[str, Any]) -> dict[str, Any]:
+    """The data of a `debug` event; a checkpoint is named there, too, and so is where a subgraph's state is."""
+    if data["type"] != "checkpoint":
+        return data
+    payload = data["payload"]
+    named = {
+        "checkpoint": checkpoint_of(payload["config"]),
+        "parent_checkpoint": checkpoint_of(payload["parent_config"]),
+        "tasks": [_with_checkpoint(task) for task in payload["tasks"]],
+    }
+    return {**data, "payload": checkpoint_part(payload) | named}
+
+
+def _with_checkpoint(task: dict[str, Any]) -> dict[str, Any]:
+    """The task; one that is a subgraph's has a `checkpoint`, which names where its state is, in place of `state`."""
+    if not isinstance(state := task.get("state"), dict) or "configurable" not in state:
+        return task
+    return {**{name: value for name, value in task.items() if name != "state"}, "checkpoint": state["configurable"]}

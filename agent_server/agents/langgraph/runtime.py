@@ -1,0 +1,25 @@
+"""What a graph's factory may ask for beside the run's config: the SDK's `ServerRuntime` (langgraph-sdk 0.4.14)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph_sdk.runtime import AccessContext, _ExecutionRuntime, _ReadRuntime
+
+from agent_server.agents.protocol import AgentRun
+from agent_server.agents.request_context import request_context
+from agent_server.agents.user import User
+from agent_server.schema import JsonObject
+
+Runtime = _ExecutionRuntime[Any] | _ReadRuntime[Any]
+
+
+def runtime_of(access: AccessContext, store: Any, run: AgentRun | None) -> Runtime:
+    """Why the graph is made, with which store, and for whom where there is `auth`; for a run with its context."""
+    if run is None:
+        return _ReadRuntime(access_context=access, store=store, user=_user(request_context().caller))
+    return _ExecutionRuntime(access_context=access, store=store, user=_user(run.caller), context=run.kwargs.context)
+
+
+def _user(caller: JsonObject | None) -> Any:
+    return User(caller) if caller else None

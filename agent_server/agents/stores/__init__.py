@@ -1,0 +1,1 @@
+"""LangGraph stores on SQLite and PostgreSQL."""

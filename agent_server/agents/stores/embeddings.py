@@ -1,0 +1,86 @@
+"""Embeddings for the store: what turns texts into vectors, named in `store.index`, and checked whenever it is used."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import anyio.to_thread
+import structlog
+from langgraph.store.base import IndexConfig, ensure_embeddings
+
+from agent_server.config import Config, ConfigError, StoreIndex
+from agent_server.config.user_code import import_from, load_variable, trace_of
+from agent_server.errors import Unavailable
+
+log = structlog.get_logger("agent_server")
+
+Embed = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
+
+
+def index_of(config: Config) -> IndexConfig | None:
+    """LangGraph's settings for a store that finds items by meaning; nothing where `config` has no `store.index`.
+
+    The function may be sync (it runs in a thread) or async; given texts, it gives a list of `dims` numbers for each.
+    Errors: `ConfigError`.
+    """
+    if (index := config.store_index) is None:
+        return None
+    return IndexConfig(dims=index.dims, embed=_checked(_embed(config, index), index.dims), fields=list(index.fields))
+
+
+def _embed(config: Config, index: StoreIndex) -> Embed:
+    source = index.embed.rpartition(":")[0]
+    if "." not in source and "/" not in source:
+        return _of_provider(index.embed)
+    import_from(config.dependencies, config.directory)
+    function = load_variable("store.index.embed", index.embed, config.directory)
+    if hasattr(function, "aembed_documents"):  # LangChain's Embeddings
+        return _listed(function.aembed_documents)
+    if not callable(function):
+        raise ConfigError(f"store.index.embed is {function!r:.100}; it must be a function from texts to vectors")
+    return function if inspect.iscoroutinefunction(function) else _in_a_thread(function)
+
+
+def _of_provider(name: str) -> Embed:
+    if find_spec("langchain") is None:
+        raise ConfigError(
+            f"store.index.embed is {name!r}, which LangChain knows: pip install langchain, and the package of the "
+            "provider (such as langchain-openai); or name a function of your own, like './embed.py:embed'"
+        )
+    try:
+        return _listed(ensure_embeddings(name).aembed_documents)
+    except Exception as error:
+        raise ConfigError(f"store.index.embed is {name!r}, which LangChain cannot make\n{trace_of(error)}") from error
+
+
+def _listed(function: Callable[[list[str]], Awaitable[list[list[float]]]]) -> Embed:
+    async def embed(texts: Sequence[str]) -> list[list[float]]:
+        return await function(list(texts))
+
+    return embed
+
+
+def _in_a_thread(function: Callable[[Sequence[str]], Any]) -> Embed:
+    async def embed(texts: Sequence[str]) -> list[list[float]]:
+        made: list[list[float]] = await anyio.to_thread.run_sync(function, texts)
+        return made
+
+    return embed
+
+
+def _checked(embed: Embed, dims: int) -> Embed:
+    async def checked(texts: Sequence[str]) -> list[list[float]]:
+        try:
+            vectors = [[float(one) for one in vector] for vector in await embed(texts)]
+        except Exception as error:
+            log.error("embedding_failed", error=type(error).__name__, exc_info=error)
+            raise Unavailable("The store cannot tell what texts mean now: its embedding function failed") from error
+        if len(vectors) != len(texts) or any(len(vector) != dims for vector in vectors):
+            log.error("embedding_wrong", texts=len(texts), vectors=[len(vector) for vector in vectors], dims=dims)
+            raise Unavailable(f"The store's embedding function must give a list of {dims} numbers for each text")
+        return vectors
+
+    return checked

@@ -1,0 +1,65 @@
+"""Where LangGraph graphs keep what outlives a thread: LangGraph's own stores, on a file or a pool of their own.
+
+Nothing here imports langgraph until a store is opened, so that the server also starts without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from agent_server.agents.loading import opened
+from agent_server.config import Config, ConfigError
+from agent_server.config.user_code import import_from, load_variable, trace_of
+
+if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore
+
+
+@asynccontextmanager
+async def open_store(config: Config) -> AsyncIterator[BaseStore | None]:
+    """The store that `config` asks for, its tables set up; none where langgraph is not installed.
+
+    Errors: `ConfigError` where the extra for the database is missing, or what `store.index` names.
+    """
+    if find_spec("langgraph") is None:
+        yield None
+    elif config.store_path is not None:
+        async with _own_store(config, config.store_path) as own_store:
+            yield own_store
+    elif config.database_url is None:
+        from agent_server.agents.stores.embeddings import index_of  # the extra "langgraph"
+        from agent_server.agents.stores.sqlite import open_sqlite_store
+
+        async with open_sqlite_store(config.data_dir / "store.db", config.store_ttl, index_of(config)) as store:
+            yield store
+    else:
+        from agent_server.agents.stores.embeddings import index_of
+
+        try:
+            from agent_server.agents.stores.postgres import open_postgres_store  # the extra "postgres"
+        except ModuleNotFoundError as error:
+            install = "pip install 'agent-server[postgres]'"
+            raise ConfigError(f"DATABASE_URL needs the module {error.name}; install it: {install}") from error
+        async with open_postgres_store(config.database_url, config.store_ttl, index_of(config)) as postgres_store:
+            yield postgres_store
+
+
+@asynccontextmanager
+async def _own_store(config: Config, path: str) -> AsyncIterator[BaseStore]:
+    """The store that `store.path` names: it, or what makes it, a function or an async context manager."""
+    from langgraph.store.base import BaseStore
+
+    import_from(config.dependencies, config.directory)
+    named = load_variable("store.path", path, config.directory)
+    async with AsyncExitStack() as stack:
+        try:
+            made = named if isinstance(named, BaseStore) or not callable(named) else named()
+            store = await stack.enter_async_context(opened(made))
+        except Exception as error:
+            raise ConfigError(f"store.path: {path} failed\n{trace_of(error)}") from error
+        if not isinstance(store, BaseStore):
+            raise ConfigError(f"store.path: {path} made a {type(store).__name__}, which is no BaseStore of LangGraph")
+        yield store

@@ -1,0 +1,215 @@
+"""`http.app` of `langgraph.json`: an ASGI app of the user's in front of ours. Its routes win where both have one.
+
+Source: "How to add custom routes" in the official documentation, and `langgraph_api` 0.16.7 at work: a request whose
+path the app has with other methods only is ours, and the app's middleware sees ours, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import structlog
+from litestar import Litestar
+from litestar.config.app import AppConfig
+from litestar.plugins import InitPlugin
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from agent_server.asgi.error_response import headers_of, refuse
+from agent_server.asgi.lifespan import lifespan_of
+from agent_server.config import Config, ConfigError
+from agent_server.config.user_code import import_from, load_variable
+from agent_server.errors import AgentServerError
+
+log = structlog.get_logger("agent_server")
+
+NO_ROUTE = (404, 405)
+
+Guard = Callable[[Any], Awaitable[None]]
+"""Returns where the request of an ASGI scope may come in. Errors: `AgentServerError`."""
+
+
+class HttpApp(InitPlugin):
+    """The app that `http.app` names, at `path`. It starts after ours and stops before it.
+
+    A Starlette app (FastAPI is one) gets ours as its last route, so that its middleware sees every request. Any other
+    is asked first, and ours where it has no route: where it answers 404 or 405.
+    """
+
+    def __init__(self, config: Config, path: str, guard: Guard | None = None) -> None:
+        """`guard`, if there is one, is asked before each of the app's own routes."""
+        self._config = config
+        self._path = path
+        self._guard = guard
+        self._theirs: Any = None
+        self._ours: Any = None
+        self._state: dict[str, Any] = {}
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Start and stop the app with the server."""
+        app_config.lifespan.append(self._opened)
+        return app_config
+
+    def before(self, ours: ASGIApp) -> ASGIApp:
+        """Both as one app, once the server has started."""
+        self._ours = ours
+
+        async def both(scope: Scope, receive: Receive, send: Send) -> None:
+            for_theirs = _copied(scope, self._state)
+            if _is_starlette(self._theirs):
+                await _answered(self._theirs, for_theirs, receive, send)
+            else:
+                await _first_theirs(self._theirs, self._ours, for_theirs, receive, send)
+
+        return both
+
+    @asynccontextmanager
+    async def _opened(self, _server: Litestar) -> AsyncIterator[None]:
+        import_from(self._config.dependencies, self._config.directory)
+        self._theirs = load_variable("http.app", self._path, self._config.directory)
+        if not callable(self._theirs):
+            raise ConfigError(f"http.app: {self._path} is {self._theirs!r:.100}, which is no ASGI app")
+        if self._guard is not None and not _is_starlette(self._theirs):
+            raise ConfigError(
+                f"http.enable_custom_route_auth needs an app of Starlette or FastAPI, whose routes can be told from "
+                f"ours; {self._path} is a {type(self._theirs).__name__}. Check who calls in the app itself"
+            )
+        async with lifespan_of(self._theirs, "http.app") as self._state:
+            with _as_last_route(self._theirs, self._ours, self._guard):
+                yield
+
+
+def _is_starlette(app: Any) -> bool:
+    """Whether it is one, asked without importing Starlette, which may not be there."""
+    return any(one.__module__ == "starlette.applications" for one in type(app).__mro__)
+
+
+def _copied(scope: Any, state: dict[str, Any] | None = None) -> Any:
+    """A scope that an app may change without the other's knowledge; frameworks keep things of theirs in both levels."""
+    return {**scope, "state": {**scope.get("state", {}), **(state or {})}}
+
+
+@contextmanager
+def _as_last_route(theirs: Any, ours: ASGIApp, guard: Guard | None) -> Iterator[None]:
+    if not _is_starlette(theirs):
+        yield
+        return
+    from starlette.routing import Mount  # there, since their app is one of its
+
+    async def unchanged(scope: Any, receive: Any, send: Any) -> None:
+        await ours(_copied(scope), receive, send)
+
+    last = Mount("", app=unchanged)
+    theirs.router.routes.append(last)
+    unguarded = theirs.router.middleware_stack
+    if guard is not None:
+        theirs.router.middleware_stack = _guarded(unguarded, theirs.router.routes, last, guard)
+    try:
+        yield
+    finally:
+        theirs.router.routes.remove(last)
+        theirs.router.middleware_stack = unguarded
+
+
+def _guarded(routing: Any, routes: Sequence[Any], ours: Any, guard: Guard) -> ASGIApp:
+    """The routing of an app, behind its middleware, whose own routes the guard is asked about."""
+    from starlette.routing import Match
+
+    async def asking(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] in ("http", "websocket"):
+            found = next(route for route in routes if route.matches(scope)[0] is Match.FULL)
+            try:
+                if found is not ours:
+                    await guard(scope)
+            except AgentServerError as error:
+                await _refused(scope, send, error)
+                return
+        await routing(scope, receive, send)
+
+    return asking
+
+
+async def _refused(scope: Any, send: Any, error: AgentServerError) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:100]})
+    else:
+        await refuse(send, error.status_code, str(error), headers_of(error))
+
+
+async def _answered(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Have the app answer; where it fails before it does, the answer is a 500, and the server's log has the rest."""
+    begun = False
+
+    async def noting(message: Any) -> None:
+        nonlocal begun
+        begun = True
+        await send(message)
+
+    try:
+        await app(scope, receive, noting)
+    except Exception as error:
+        log.error("http_app_failed", method=scope.get("method"), path=scope["path"], exc_info=error)
+        if begun or scope["type"] != "http":
+            raise
+        await refuse(noting, 500, "Internal Server Error. The server's log has the details")
+
+
+async def _first_theirs(theirs: Any, ours: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Their answer, or ours where they have no route; theirs that there is none, where we have none either."""
+    read: list[Message] = []
+    held: list[Any] = []
+    is_socket, is_open = scope["type"] == "websocket", False
+
+    async def reading() -> Message:
+        read.append(await receive())
+        return read[-1]
+
+    async def holding(message: Any) -> None:
+        nonlocal is_open
+        is_open = is_open or message["type"] == "websocket.accept"
+        if held or _says_no(message, is_open):
+            held.append(message)
+        else:
+            await send(message)
+
+    async def again() -> Message:
+        return read.pop(0) if read else await receive()
+
+    try:
+        await (
+            theirs(_copied(scope), reading, holding)
+            if is_socket
+            else _answered(theirs, _copied(scope), reading, holding)
+        )
+    except Exception:
+        if not is_socket or is_open:
+            raise
+        held.append(_CLOSED)  # an app that knows of no sockets falls over them
+    if held:
+        await _then_ours(ours, _copied(scope), again, send, held)
+
+
+_CLOSED = {"type": "websocket.close", "code": 1000}
+
+
+def _says_no(message: Any, is_open: bool) -> bool:
+    """Whether the app has no such route: it answers so, or closes a WebSocket that it has not opened."""
+    if message["type"] == "http.response.start":
+        return message["status"] in NO_ROUTE
+    return not is_open and message["type"].startswith(("websocket.close", "websocket.http.response"))
+
+
+async def _then_ours(ours: Any, scope: Any, receive: Any, send: Any, theirs: list[Any]) -> None:
+    is_nowhere = False
+
+    async def choosing(message: Any) -> None:
+        nonlocal is_nowhere
+        if message["type"] == "websocket.close" or message.get("status") == 404:
+            is_nowhere = "route_handler" not in scope  # Litestar notes there which handler it found
+        if not is_nowhere:
+            await send(message)
+
+    await ours(scope, receive, choosing)
+    for message in theirs if is_nowhere else ():
+        await send(message)

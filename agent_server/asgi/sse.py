@@ -1,0 +1,76 @@
+"""Server-sent events: a part becomes one frame of bytes, once; a stream of frames becomes a response."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import lru_cache
+from typing import cast
+
+import anyio
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from agent_server.json_codec import encode
+from agent_server.schema import StreamPart
+
+HEARTBEAT_SECONDS = 5
+SEND_TIMEOUT_SECONDS = 60
+"""After this long without the client taking a byte, its connection is cut; it may resume with `Last-Event-ID`."""
+FAREWELL_SECONDS = 1.0
+"""How long a stream still gets what comes, after `closing` was set: the last events of the agents that stop then."""
+
+
+def frame(part: StreamPart, event_id: str) -> bytes:
+    """The bytes of one event, as the official server lays them out: CRLF, one line of JSON, the id after the data."""
+    data = encode(part.data)
+    if 10 in data or 13 in data:  # between the tokens of JSON that came as text, say a request's own input
+        data = data.translate(None, b"\r\n")
+    return b"event: %b\r\ndata: %b\r\nid: %b\r\n\r\n" % (_event_name(part.event), data, event_id.encode())
+
+
+_NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\ud800-\udfff]")
+
+
+@lru_cache(maxsize=1024)
+def _event_name(event: str) -> bytes:
+    """The event's name, on one line whatever the names of the subgraphs in it."""
+    return _NOT_IN_A_LINE.sub("\ufffd", event).encode()
+
+
+def frame_data(event: bytes) -> bytes:
+    """The JSON of a frame that `frame` made."""
+    return event.split(b"\r\n", 2)[1].removeprefix(b"data: ")
+
+
+def stream_response(
+    chunks: AsyncIterator[bytes], headers: Mapping[str, str], closing: anyio.Event | None = None
+) -> EventSourceResponse:
+    """A live `text/event-stream` of `chunks`, with a heartbeat comment every five seconds.
+
+    When the server shuts down, `closing` is set, and a second later the stream is cut, not ended: official clients
+    reconnect after a cut only.
+    """
+    return EventSourceResponse(
+        chunks,
+        headers={"Cache-Control": "no-store, no-transform", **headers},
+        ping=HEARTBEAT_SECONDS,
+        ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
+        send_timeout=SEND_TIMEOUT_SECONDS,
+        shutdown_event=closing,
+        shutdown_grace_period=FAREWELL_SECONDS if closing else 0,
+    )
+
+
+def json_response(answer: AsyncIterator[bytes], headers: Mapping[str, str]) -> EventSourceResponse:
+    """One JSON document that may take its time: a newline every five seconds until it comes, so that no proxy gives up.
+
+    It is cut by a shutdown, as a stream is.
+    """
+    return EventSourceResponse(
+        answer,
+        headers=headers,
+        media_type="application/json",
+        ping=HEARTBEAT_SECONDS,
+        ping_message_factory=cast("Callable[[], ServerSentEvent]", lambda: b"\n"),  # bytes are sent as they are
+        send_timeout=SEND_TIMEOUT_SECONDS,
+    )

@@ -1,0 +1,84 @@
+"""Which routes need which scope: `run`, unless a handler's `opt` says otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, WebSocket
+from litestar.connection import ASGIConnection
+
+from agent_server.access.key_auth import ApiKeyAuth
+from agent_server.errors import Forbidden, TooMany, Unauthorized
+from agent_server.routes.authorization import Authorization, caller_in, params_of
+
+OPEN = {"access": "open"}
+"""The `opt` of handlers that answer everybody."""
+ANY_KEY = {"access": "any key"}
+"""The `opt` of handlers that take every key, whatever its scopes, but those of a project."""
+PROJECT = "agent_server_project"
+
+
+class RequestAuthenticator:
+    """Lets requests in: by the application's own rules where it has some, and else by their API keys."""
+
+    def __init__(self, key_auth: ApiKeyAuth) -> None:
+        self._key_auth = key_auth
+        self.rules: Authorization | None = None
+
+    async def let_in(self, request: Request[Any, Any, Any] | WebSocket[Any, Any, Any]) -> None:
+        """Return where the request may come in. Errors: `Unauthorized`, `Forbidden`, and the application's own."""
+        access = request.route_handler.opt.get("access")
+        if access == "open" or request.scope.get("method") == "OPTIONS":
+            return
+        if self.rules is not None:
+            if access is None or not await self._shows_a_key(request):  # what watches a server is nobody's user
+                await self.rules.identify(request)
+            return
+        key = await self._key_auth.check(request, "run" if access is None else None)
+        if key is not None and key.project is not None:
+            if access is not None:
+                raise Forbidden(f"The API key is of the project {key.project!r}; this needs one that is of none")
+            request.scope["state"][PROJECT] = key.project
+
+    async def _shows_a_key(self, request: Any) -> bool:
+        try:
+            key = await self._key_auth.check(request, None)
+        except (Unauthorized, TooMany):
+            return False
+        return key is not None and key.project is None
+
+    async def let_in_elsewhere(self, scope: Any) -> None:
+        """As `let_in`, for a route that is not ours, of an application beside ours.
+
+        The application's rules put who it is where Starlette's `request.user` and `request.auth` find it.
+        """
+        if self.rules is None:
+            await self._key_auth.check(ASGIConnection(scope))
+            return
+        from starlette.authentication import AuthCredentials  # there, since it is Starlette's app that needs it
+
+        caller = await self.rules.caller(scope)
+        scope["user"], scope["auth"] = caller.user, AuthCredentials(caller.permissions)
+
+    async def authorize(self, request: Request[Any, Any, Any]) -> None:
+        """Return where the rules, if there are any, allow what the request, whose body is checked, asks for."""
+        if self.rules is not None and request.route_handler.opt.get("access") is None and request.method != "OPTIONS":
+            await self.rules.authorize(request)
+
+    async def authorize_reading(self, socket: WebSocket[Any, Any, Any]) -> None:
+        """Return where the rules, if there are any, let the socket's caller read the thread."""
+        if self.rules is not None:
+            await self.rules.hold(socket, "event_socket", {})
+
+    async def authorize_command(self, socket: WebSocket[Any, Any, Any], method: str, params: dict[str, Any]) -> None:
+        """Return where the rules, if there are any, allow a command that came over the socket."""
+        if self.rules is not None:
+            await self.rules.hold(socket, "thread_command", params_of(method, params))
+
+
+def project_in(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any]) -> str | None:
+    """The project that feedback on the request's runs is of: its key's, or its user's `feedback_project`."""
+    if (caller := caller_in(request)) is None:
+        project: str | None = request.scope["state"].get(PROJECT)
+        return project
+    return caller.feedback_project

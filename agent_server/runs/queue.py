@@ -1,0 +1,335 @@
+"""Runs, which are the queue. Every change of a run's status stands here, or in the statements of `transitions.py`.
+
+States and transitions
+----------------------
+
+    from      | by        | to           | when
+    --------- | --------- | ------------ | -----------------------------------------------------------------
+    (none)    | create    | pending      | a client asked for it; acknowledged once this is durable
+    pending   | claim     | running      | a worker takes it: the oldest that may start, on a thread that runs none
+    pending   | cancel    | interrupted  | a client, or a newer run with the strategy `interrupt`
+    pending   | cancel    | (deleted)    | the same with `rollback`
+    running   | finish    | success      | the agent came to its end, or waits for somebody (the thread says which)
+    running   | finish    | error        | the agent raised, or the run lost its server too often
+    running   | finish    | interrupted  | it was cancelled
+    running   | discard   | (deleted)    | it was cancelled with `rollback`
+    running   | release   | pending      | its server stops in good order; another takes it up from its checkpoint
+    running   | claim     | running      | its lease ran out (a crash): the next attempt, from its checkpoint
+
+success, error, interrupted and timeout are final.
+
+Rules
+-----
+
+1. One run at a time on a thread: a partial unique index on `thread_id` of running runs. Two claims that race for one
+   thread are decided there, whatever either of them read.
+2. Every transition is one compare-and-set. A claim writes a fresh lease token; finish, release and discard name it,
+   and change nothing where it is no longer the run's (`LeaseLost`): then another worker has the run, and the graph must
+   stop and leave quietly.
+3. A unit takes the thread's row before it decides anything that depends on the thread's other runs, so on PostgreSQL,
+   too, it sees them as nobody else can change them. (SQLite has one writer.)
+4. Cancelling a running run only writes a wish (`cancel`) and rings; the worker that holds the lease makes it true.
+5. The row is the truth, a ring of the doorbell is only a hint to look. A lost ring costs a second.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from msgspec import structs
+from uuid_utils import uuid7
+
+from agent_server.access.ownership import Condition
+from agent_server.assistants.assistants import Assistants
+from agent_server.broker import Broker
+from agent_server.config.webhooks import WebhookPolicy
+from agent_server.database import Connection, Database
+from agent_server.errors import AgentServerError, Conflict, NotFound
+from agent_server.observability.metrics import Metrics
+from agent_server.runs.records import Claim, Ending, Record, RunOrigin, claim_of, record_of
+from agent_server.runs.selection import chosen_runs, runs_of_thread
+from agent_server.runs.transitions import (
+    HELD,
+    Cancelled,
+    as_text,
+    cancel_on_thread,
+    claim_next,
+    drop_temporary,
+    held,
+    insert_pending,
+    make_way,
+    take_thread_if_there,
+    write_thread_state,
+)
+from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
+from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
+from agent_server.threads.schema import Ttl
+from agent_server.threads.state_updates import thread_doorbell
+from agent_server.threads.threads import insert_thread, touch_thread
+
+QUEUE = "runs"
+"""The doorbell channel that is rung when a run may be claimed."""
+CANCELS = "cancels"
+"""The doorbell channel that is rung when somebody asked for the end of a run that is at work."""
+
+FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "timeout"})
+
+Begun = tuple[Run, Cancelled]
+
+
+class LeaseLost(AgentServerError):
+    """Another worker has the run; what this one does to it no longer counts."""
+
+    status_code = 409
+
+
+class Runs:
+    """The runs, by id, and the queue of them."""
+
+    def __init__(
+        self,
+        database: Database,
+        broker: Broker,
+        assistants: Assistants,
+        webhooks: WebhookPolicy | None = None,
+        metrics: Metrics | None = None,
+        thread_ttl: Ttl | None = None,
+    ) -> None:
+        self._database = database
+        self._broker = broker
+        self._assistants = assistants
+        self._webhooks = webhooks or WebhookPolicy()
+        self._metrics = metrics or Metrics()
+        self._thread_ttl = thread_ttl
+
+    # What clients do
+    async def create(
+        self,
+        body: RunCreate,
+        thread_id: str | None,
+        origin: RunOrigin,
+        owned: Condition | None = None,
+    ) -> Run:
+        """A new pending run, durable when this returns; without `thread_id`, on a temporary thread of its own.
+
+        `NotFound` for an unknown thread or assistant, `Invalid` for a malformed id, `BadRequest` for `context` beside
+        `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
+        """
+        run, overtaken = await self._database.write(
+            lambda connection: self.insert(connection, body, thread_id, origin, owned)
+        )
+        await self.announce(overtaken, run.thread_id)
+        return run
+
+    async def create_many(self, bodies: Sequence[RunCreate], origin: RunOrigin) -> list[Run]:
+        """New pending runs, each on a temporary thread of its own: all of them, or none. Errors as for `create`."""
+        runs = await self._database.write(lambda c: [self.insert(c, body, None, origin)[0] for body in bodies])
+        await self.announce({})
+        return runs
+
+    def insert(
+        self,
+        connection: Connection,
+        body: RunCreate,
+        thread_id: str | None,
+        origin: RunOrigin,
+        owned: Condition | None = None,
+    ) -> Begun:
+        """As `create`, as part of a unit of work; `announce` what it overtook once that is durable.
+
+        A thread that is not `owned` is not there.
+        A thread that is made for the run has its metadata, by which an application finds it, and knows whose it is.
+        """
+        on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
+        temporary = thread_id is None and body.on_completion != "keep"
+        assistant = self._assistants.resolve(connection, body.assistant_id)
+        if self._webhooks.disabled:
+            body = structs.replace(body, webhook=None)
+        if body.webhook is not None:
+            self._webhooks.check(body.webhook)
+        if thread_id is None or body.if_not_exists == "create":
+            ttl = None if temporary else self._thread_ttl
+            insert_thread(connection, on_thread, body.metadata or {}, temporary, ttl)
+        touch_thread(connection, on_thread)
+        if owned is not None and thread_id and not owned.is_met(connection, "threads", "thread_id", on_thread):
+            raise NotFound(f"Thread with ID {on_thread} not found")
+        overtaken = make_way(connection, on_thread, body)
+        return insert_pending(connection, body, assistant, on_thread, temporary, origin), overtaken
+
+    async def announce(self, overtaken: Cancelled, thread_id: str | None = None) -> None:
+        """Ring for a new run (on this thread), and for those that it overtook."""
+        await self._broker.notify(QUEUE)
+        if thread_id is not None:
+            await self._broker.notify(thread_doorbell(thread_id))
+        await self._tell(overtaken)
+
+    async def get(self, run_id: str, thread_id: str | None = None) -> Record:
+        """The run with this id (on this thread, where one is named); `NotFound` where there is none."""
+        key = canonical_id(run_id, "run")
+        row = await self._database.read(lambda c: c.one("SELECT * FROM runs WHERE run_id = :id", id=key))
+        if row is None or (thread_id is not None and row["thread_id"] != canonical_id(thread_id, "thread")):
+            raise NotFound(f"Run with ID {key} not found" + (f" on thread {thread_id}" if thread_id else ""))
+        return record_of(row)
+
+    async def get_many(self, run_ids: Sequence[str]) -> list[Record]:
+        """Those of the runs that there are, named by their ids in lower case with hyphens."""
+        keys = {f"id_{at}": run_id for at, run_id in enumerate(run_ids)}
+        if not keys:
+            return []
+        chosen = ", ".join(f":{name}" for name in keys)
+        rows = await self._database.read(lambda c: c.all(f"SELECT * FROM runs WHERE run_id IN ({chosen})", **keys))
+        return [record_of(row) for row in rows]
+
+    async def of_thread(self, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
+        """The thread's runs, the newest first; `NotFound` where there is no such thread."""
+        key = canonical_id(thread_id, "thread")
+        return await self._database.read(lambda c: runs_of_thread(c, key, limit, offset, status))
+
+    async def cancel(self, run_id: str, thread_id: str | None, action: CancelAction) -> None:
+        """Ask for the run's end. A pending run ends here; a running one as soon as its worker has stopped it.
+
+        `NotFound` for an unknown run, `Conflict` for one that has ended.
+        """
+        record = await self.get(run_id, thread_id)
+        key = record.run.run_id
+
+        def work(connection: Connection) -> Cancelled:
+            cancelled = cancel_on_thread(connection, record.run.thread_id, [key], action)
+            if not cancelled:
+                raise Conflict(f"Run {key} has already ended; only a pending or a running run can be cancelled")
+            return cancelled
+
+        await self._tell(await self._database.write(work))
+
+    async def cancel_many(self, which: RunsCancel, action: CancelAction, owned: Condition | None = None) -> None:
+        """As `cancel`, for all runs that `which` names, in one unit. `NotFound` where none of them is at work.
+
+        With `owned`, only runs on threads that meet it.
+        """
+        chosen = chosen_runs(which, owned)
+
+        def work(connection: Connection) -> Cancelled:
+            cancelled: Cancelled = {}
+            for thread_id, run_ids in chosen(connection).items():
+                cancelled |= cancel_on_thread(connection, thread_id, run_ids, action)
+            if not cancelled:
+                raise NotFound("No matching runs to cancel: only pending and running runs can be cancelled")
+            return cancelled
+
+        await self._tell(await self._database.write(work))
+
+    async def _tell(self, cancelled: Cancelled) -> None:
+        """Ring for the runs that a worker has to stop, and close the streams of those that had not started."""
+        for run_id, ended in cancelled.items():
+            if ended:
+                self._metrics.run_ended("interrupted")
+                await self._broker.notify(WEBHOOKS)
+                await self._broker.close(run_id)
+        if not all(cancelled.values()):
+            await self._broker.notify(CANCELS)
+
+    async def delete(self, run_id: str, thread_id: str | None) -> None:
+        """Delete a run that has ended; `Conflict` for one that has not, `NotFound` for an unknown one."""
+        record = await self.get(run_id, thread_id)
+        key = record.run.run_id
+        deleted = await self._database.write(
+            lambda c: c.execute("DELETE FROM runs WHERE run_id = :id AND status NOT IN ('pending', 'running')", id=key)
+        )
+        if not deleted:
+            raise Conflict(f"Run {key} has not ended yet; cancel it first, or wait for its end")
+
+    # What workers do
+
+    async def claim(self, at_most: int, lease_seconds: float) -> list[Claim]:
+        """The next runs that may start, now running, each under a fresh lease; none where the queue is empty."""
+        tokens = [secrets.token_hex(16) for _ in range(at_most)]
+        lease = int(lease_seconds * 1_000_000)
+
+        def work(connection: Connection) -> list[Claim]:
+            claims = []
+            for token in tokens:
+                if (row := claim_next(connection, token, lease)) is None:
+                    break
+                claims.append(claim_of(row, token))
+            return claims
+
+        while True:
+            try:
+                return await self._database.write(work)
+            except Conflict:  # rule 1: another worker started a run on one of the threads in the same moment
+                continue
+
+    async def renew(self, claims: Sequence[Claim], lease_seconds: float) -> dict[str, CancelAction | None]:
+        """Extend the leases; the runs that are still ours, each with the wish to cancel it, if there is one."""
+        lease = int(lease_seconds * 1_000_000)
+
+        def work(connection: Connection) -> dict[str, CancelAction | None]:
+            statement = f"UPDATE runs SET lease_until = now_us() + :lease WHERE {HELD} RETURNING cancel"
+            renewed = ((claim, connection.one(statement, lease=lease, **held(claim))) for claim in claims)
+            return {claim.run.run_id: row["cancel"] for claim, row in renewed if row}
+
+        return await self._database.write(work)
+
+    async def cancel_wishes(self) -> dict[str, tuple[int, CancelAction]]:
+        """The runs at work, anywhere, whose end somebody asked for: each with its attempt, and how it is to end."""
+        statement = "SELECT run_id, attempt, cancel FROM runs WHERE status = 'running' AND cancel IS NOT NULL"
+        rows = await self._database.read(lambda connection: connection.all(statement))
+        return {row["run_id"]: (row["attempt"], row["cancel"]) for row in rows}
+
+    async def finish(self, claim: Claim, ending: Ending) -> None:
+        """Write how the run ended, into it and its thread, durably. `LeaseLost` where it is no longer ours."""
+
+        def work(connection: Connection) -> bool:
+            run = claim.run
+            take_thread_if_there(connection, run.thread_id)
+            put_webhook(connection, claim, ending)
+            changed = connection.execute(
+                f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
+                    last_event = :last_event, lease_token = NULL, lease_until = NULL WHERE {HELD}""",
+                status=ending.status,
+                output=as_text(ending.output),
+                error=as_text(ending.error),
+                last_event=ending.last_event,
+                **held(claim),
+            )
+            if not changed:
+                raise LeaseLost(f"Run {run.run_id} has another worker")
+            return not drop_temporary(connection, run.thread_id) and write_thread_state(
+                connection, run.thread_id, ending
+            )
+
+        if await self._database.write(work):
+            await self._broker.notify(QUEUE)
+        if claim.run.kwargs.webhook:
+            await self._broker.notify(WEBHOOKS)
+
+    async def release(self, claim: Claim) -> None:
+        """Give the run back to the queue, to be taken up from its last checkpoint."""
+        await self._database.write(
+            lambda c: c.execute(
+                f"UPDATE runs SET status = 'pending', lease_token = NULL, lease_until = NULL WHERE {HELD}",
+                **held(claim),
+            )
+        )
+        await self._broker.notify(QUEUE)
+
+    async def discard(self, claim: Claim, values: bytes) -> None:
+        """Delete a run that was rolled back; its thread has `values` again. `LeaseLost` where it is no longer ours."""
+
+        def work(connection: Connection) -> None:
+            take_thread_if_there(connection, claim.run.thread_id)
+            put_webhook(connection, claim, Ending("interrupted", "idle", values), "rollback")
+            if not connection.execute(f"DELETE FROM runs WHERE {HELD}", **held(claim)):
+                raise LeaseLost(f"Run {claim.run.run_id} has another worker")
+            if not drop_temporary(connection, claim.run.thread_id):
+                write_thread_state(connection, claim.run.thread_id, Ending("interrupted", "idle", values))
+
+        await self._database.write(work)
+        await self._broker.notify(QUEUE)
+
+    async def expire_leases(self) -> int:
+        """Let every lease run out now, and how many there were: for a start after which nobody else can hold one."""
+        return await self._database.write(
+            lambda c: c.execute("UPDATE runs SET lease_until = 0 WHERE status = 'running'")
+        )

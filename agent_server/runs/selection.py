@@ -1,0 +1,79 @@
+"""Which runs a request is about: those of a thread, or those to cancel together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent_server.access.ownership import Condition
+from agent_server.database import Connection, Row
+from agent_server.errors import Invalid, NotFound
+from agent_server.runs.records import RUN_COLUMNS, run_of
+from agent_server.schema import Run, RunsCancel, canonical_id
+
+RunsByThread = dict[str, list[str]]
+
+
+def runs_of_thread(connection: Connection, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
+    """The thread's runs, the newest first; `NotFound` where there is no such thread."""
+    if not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id AND temporary = 0", id=thread_id):
+        raise NotFound(f"Thread with ID {thread_id} not found")
+    rows = connection.all(
+        f"""SELECT {RUN_COLUMNS} FROM runs WHERE thread_id = :id AND (:status = '' OR status = :status)
+        ORDER BY created_at DESC, run_id DESC LIMIT :limit OFFSET :offset""",
+        id=thread_id,
+        status=status or "",
+        limit=limit,
+        offset=offset,
+    )
+    return [run_of(row) for row in rows]
+
+
+def chosen_runs(which: RunsCancel, owned: Condition | None = None) -> Callable[[Connection], RunsByThread]:
+    """Finds the runs to cancel that have not ended: by thread, and the threads in one order, in which all units take
+    them. With `owned`, of threads that meet it. `Invalid` where the request names neither or both of the two ways to
+    choose."""
+    choose = _chosen(which)
+    if owned is None:
+        return choose
+    statement = f"SELECT 1 AS x FROM threads WHERE thread_id = :id AND {owned.sql}"
+
+    def of_caller(connection: Connection) -> RunsByThread:
+        return {
+            thread_id: run_ids
+            for thread_id, run_ids in choose(connection).items()
+            if connection.one(statement, id=thread_id, **owned.parameters)
+        }
+
+    return of_caller
+
+
+def _chosen(which: RunsCancel) -> Callable[[Connection], RunsByThread]:
+    if which.status is not None:
+        if which.thread_id is not None or which.run_ids is not None:
+            raise Invalid("status chooses among the runs of all threads: leave thread_id and run_ids out, or status")
+        statuses = ("pending", "running") if which.status == "all" else (which.status, which.status)
+        return lambda connection: _by_thread(_with_status(connection, *statuses))
+    if which.thread_id is None or which.run_ids is None:
+        raise Invalid("Name the runs to cancel: thread_id and run_ids, or a status (pending, running or all)")
+    thread_id = canonical_id(which.thread_id, "thread")
+    run_ids = {canonical_id(run_id, "run") for run_id in which.run_ids}
+    return lambda connection: _by_thread(
+        [row for row in _with_status(connection, "pending", "running", thread_id) if row["run_id"] in run_ids]
+    )
+
+
+def _with_status(connection: Connection, one: str, other: str, thread_id: str = "") -> list[Row]:
+    return connection.all(
+        """SELECT thread_id, run_id FROM runs WHERE status IN (:one, :other)
+        AND (:thread_id = '' OR thread_id = :thread_id) ORDER BY thread_id, run_id""",
+        one=one,
+        other=other,
+        thread_id=thread_id,
+    )
+
+
+def _by_thread(rows: list[Row]) -> RunsByThread:
+    found: RunsByThread = {}
+    for row in rows:
+        found.setdefault(row["thread_id"], []).append(row["run_id"])
+    return found

@@ -1,0 +1,1 @@
+"""Configurations of feedback keys: scale, categories, direction, policies."""

@@ -1,0 +1,153 @@
+"""FeedbackConfig: which answers a key takes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Union
+
+from msgspec import Struct
+
+from feedback.errors import Invalid, Rejected
+from feedback.validation import check_number, check_text
+
+# typing.Union, since Litestar's OpenAPI plugins (`routes/openapi.py`) cannot take the unions that `|` makes.
+Number = Union[int, float]  # noqa: UP007
+Score = Union[bool, int, float, None]  # noqa: UP007
+Value = Union[bool, int, float, str, dict[str, Any], list[Any], None]  # noqa: UP007
+KeptValue = Union[bool, int, float, str, dict[str, Any], None]  # noqa: UP007
+
+SubjectPolicy = Literal["replace", "append", "first"]
+"""What a second answer of the same subject does: takes the place of the first, adds up as anonymous ones do, or nothing
+(the first stands)."""
+REPLACE: SubjectPolicy = "replace"
+"""The policy of those that name none."""
+
+MAX_CATEGORIES = 100
+MAX_LABEL = 500
+
+
+class FeedbackCategory(Struct, omit_defaults=True):
+    """One of the answers to choose from: the number it counts as, and the word it is shown as."""
+
+    value: Number
+    label: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.value:g} ({self.label})" if self.label else f"{self.value:g}"
+
+
+class FeedbackConfig(Struct, omit_defaults=True):
+    """How a key's answers are read: a number between `min` and `max`, one of `categories`, or anything.
+
+    `subject_policy` is for whom it holds a second time; without one, the key's counts, or else `replace`.
+    """
+
+    type: Literal["continuous", "categorical", "freeform"]
+    min: Number | None = None
+    max: Number | None = None
+    categories: list[FeedbackCategory] | None = None
+    allows_multiple_categories: bool = False
+    subject_policy: SubjectPolicy | None = None
+
+    def validate(self) -> None:
+        """Refuse a configuration that no answer could satisfy, or that says one thing twice (`Invalid`)."""
+        for name, bound in (("min", self.min), ("max", self.max)):
+            if bound is not None:
+                check_number(f"feedback_config.{name}", bound)
+        if self.type == "continuous" and self.min is not None and self.max is not None and self.min > self.max:
+            raise Invalid(f"`feedback_config.min` ({self.min:g}) is above `feedback_config.max` ({self.max:g})")
+        if self.type == "categorical":
+            _check_categories(self.categories or [])
+
+    def check(self, score: Score, value: Value) -> tuple[Score, Value]:
+        """The score and the value to keep: as given, with the other side filled in. `Rejected` where they don't fit."""
+        if self.type == "continuous":
+            return self._continuous(score, value)
+        if self.type == "categorical":
+            return self._categorical(score, value)
+        return score, _not_array(value)
+
+    def _continuous(self, score: Score, value: Value) -> tuple[Score, Value]:
+        if score is None and value is None:
+            return None, None
+        if score is None:
+            if not isinstance(value, (bool, int, float)):
+                raise Rejected(f"This key takes a number: send `score` {self._range()}")
+            score, value = value, None
+        if (self.min is not None and score < self.min) or (self.max is not None and score > self.max):
+            raise Rejected(f"`score` is {_shown(score)}; this key takes a number {self._range()}")
+        return score, _not_array(value)
+
+    def _range(self) -> str:
+        if self.min is not None and self.max is not None:
+            return f"from {self.min:g} to {self.max:g}"
+        if self.min is not None:
+            return f"of at least {self.min:g}"
+        return f"of at most {self.max:g}" if self.max is not None else "of any size"
+
+    def _categorical(self, score: Score, value: Value) -> tuple[Score, Value]:
+        if isinstance(value, dict) and isinstance(value.get("labels"), list):
+            value = value["labels"]
+        if isinstance(value, list):
+            return self._several(score, value)
+        by_score = None if score is None else self._find("score", score)
+        by_value = None if value is None else self._find("value", value)
+        if by_score and by_value and by_score.value != by_value.value:
+            raise Rejected(f"`score` names the category {by_score} and `value` names {by_value}; send one of the two")
+        chosen = by_score or by_value
+        if chosen is None:
+            return None, None
+        return (chosen.value if score is None else score), chosen.label
+
+    def _several(self, score: Score, choices: list[Any]) -> tuple[Score, Value]:
+        if not self.allows_multiple_categories:
+            raise Rejected(f"This key takes one category, not an array; {self._choices()}")
+        if score is not None:
+            raise Rejected("Several categories have no one `score`; send the array as `value` alone")
+        chosen = {category.value: category for category in (self._find("value", choice) for choice in choices)}
+        if not chosen:
+            raise Rejected(f"`value` is an empty array; {self._choices()}")
+        if len(chosen) == 1:
+            only = next(iter(chosen.values()))
+            return only.value, only.label
+        return None, {"labels": [category.label for category in chosen.values()], "values": list(chosen)}
+
+    def _find(self, field: str, answer: object) -> FeedbackCategory:
+        for category in self.categories or []:
+            if isinstance(answer, str) and answer == category.label:
+                return category
+            if isinstance(answer, (bool, int, float)) and answer == category.value:
+                return category
+        raise Rejected(f"`{field}` is {_shown(answer)}; {self._choices()}")
+
+    def _choices(self) -> str:
+        return "this key takes one of " + ", ".join(str(category) for category in self.categories or [])
+
+
+def _check_categories(categories: list[FeedbackCategory]) -> None:
+    if not 1 <= len(categories) <= MAX_CATEGORIES:
+        raise Invalid(f"`feedback_config.categories` has {len(categories)} entries; 1 to {MAX_CATEGORIES} are taken")
+    labels = [category.label for category in categories if category.label is not None]
+    for category in categories:
+        check_number("feedback_config.categories[].value", category.value)
+    for label in labels:
+        check_text("feedback_config.categories[].label", label, MAX_LABEL)
+    if len({category.value for category in categories}) < len(categories) or len(set(labels)) < len(labels):
+        raise Invalid("`feedback_config.categories` names a value or a label twice; make each different")
+    if "" in labels:
+        raise Invalid("`feedback_config.categories[].label` is empty; leave it out or give it text")
+
+
+def _not_array(value: Value) -> Value:
+    if isinstance(value, list):
+        raise Rejected("`value` is an array; send a number, true or false, text or an object")
+    return value
+
+
+def _shown(answer: object) -> str:
+    if isinstance(answer, bool):
+        return "true" if answer else "false"
+    return repr(answer[:60]) if isinstance(answer, str) else str(answer)[:60]
+
+
+FREE = FeedbackConfig(type="freeform")
+"""What a key without a configuration takes."""

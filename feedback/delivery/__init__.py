@@ -1,0 +1,1 @@
+"""Delivery of feedback events: the outbox, webhooks, OpenTelemetry."""

@@ -1,0 +1,120 @@
+"""Evaluations: every answer as an OpenTelemetry event, `gen_ai.evaluation.result`, in the trace of its run.
+
+The event is that of OpenTelemetry's conventions for generative AI (repository `semantic-conventions-genai`, status
+Development): a log record that is a child of the run's span, where the run knows its `traceparent`; the run's id stands
+in `gen_ai.response.id` all the same. An answer that changes is a new event with the same `agent_server.feedback.id`, by
+which repeats are known, too: events leave from the outbox of the webhooks, at least once. Who answered is not told, and
+the comment only if that is asked for.
+
+Where to, and how, say the usual variables of OTLP over HTTP (`OTEL_EXPORTER_OTLP_ENDPOINT`, `…_LOGS_ENDPOINT`,
+`…_HEADERS`, `OTEL_SERVICE_NAME`, …). Needs the extra `otel`. The classes for logs are still in packages with an
+underscore (OpenTelemetry for Python 1.45), so this is the only room that knows them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import httpx
+import msgspec
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExportResult
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import INVALID_SPAN, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from feedback.database import Row
+from feedback.delivery.outbox import EVALUATIONS
+from feedback.projects.scoped_database import DEFAULT
+from feedback.validation import EPOCH
+
+EVENT = "gen_ai.evaluation.result"
+PROTOCOLS = ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+UNNAMED = "unknown_service"
+THREADS = 4
+"""Events on their way at a time. The exporter waits and tries again in its thread, so it has threads of its own."""
+Attribute = str | float
+
+
+class Evaluations:
+    """Tells an OpenTelemetry collector of answers. One of the endpoints that `FeedbackPlugin(webhooks=…)` takes."""
+
+    id = EVALUATIONS
+    url = "OTLP"
+
+    def __init__(self, with_comments: bool = False) -> None:
+        """Export as the environment says; comments go along as `gen_ai.evaluation.explanation` with `with_comments`.
+
+        Errors: `ValueError` where the environment asks for another protocol than `http/protobuf`.
+        """
+        for name in PROTOCOLS:
+            if (protocol := os.environ.get(name) or "http/protobuf") != "http/protobuf":
+                raise ValueError(f"{name} is {protocol!r}; evaluations are sent with http/protobuf, set it to that")
+        self._with_comments = with_comments
+        self._exporter = OTLPLogExporter()
+        self._threads = ThreadPoolExecutor(THREADS, "evaluations")
+        found = Resource.create()
+        unnamed = str(found.attributes[SERVICE_NAME]).startswith(UNNAMED)
+        self._resource = found.merge(Resource({SERVICE_NAME: "agent-server"})) if unnamed else found
+        self._scope = InstrumentationScope("agent_server.feedback")
+
+    async def send(self, client: httpx.AsyncClient, row: Row) -> str | None:  # noqa: ARG002  it has its own
+        """What went wrong, or nothing: the collector took the event of the message in the row."""
+        record = self._record(msgspec.json.decode(row["payload"])["data"])
+        exporter = self._exporter
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._threads, exporter.export, [record])
+        except asyncio.CancelledError:  # the service stops: it must not wait for a collector that is away
+            if exporter is self._exporter:
+                self._exporter = OTLPLogExporter()
+                exporter.shutdown()  # type: ignore[no-untyped-call]  # it says nothing of what it returns
+            raise
+        return None if result is LogRecordExportResult.SUCCESS else "the collector did not take it"
+
+    def _record(self, answer: dict[str, Any]) -> ReadableLogRecord:
+        since = datetime.fromisoformat(answer["modified_at"]) - EPOCH
+        record = LogRecord(
+            timestamp=(since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000,
+            context=_context(answer["trace_parent"]),
+            severity_number=SeverityNumber.INFO,
+            event_name=EVENT,
+            attributes=attributes(answer, self._with_comments),
+        )
+        return ReadableLogRecord(record, self._resource, self._scope)
+
+
+def attributes(answer: dict[str, Any], with_comments: bool) -> dict[str, Attribute]:
+    """What the event says of an answer as the wire shows it; what the answer does not say is left out.
+
+    A text in `value` is a label where there is a score beside it, as there is for categories; otherwise it is free.
+    """
+    score, value = answer["score"], answer["value"]
+    said: dict[str, Attribute | None] = {
+        "gen_ai.evaluation.name": answer["key"],
+        "gen_ai.evaluation.score.value": None if score is None else float(score),
+        "gen_ai.evaluation.score.label": value if isinstance(value, str) and score is not None else None,
+        "gen_ai.evaluation.explanation": answer["comment"] if with_comments else None,
+        "gen_ai.response.id": answer["run_id"] or answer["run_name"],
+        "gen_ai.conversation.id": answer["thread_id"],
+        "gen_ai.agent.id": answer["assistant_id"],
+        "gen_ai.agent.version": None if (version := answer["assistant_version"]) is None else str(version),
+        "agent_server.feedback.id": answer["id"],
+        "agent_server.feedback.source": answer["feedback_source"]["type"],
+        "agent_server.feedback.project": None if (project := answer.get("project")) == DEFAULT else project,
+    }
+    return {name: text for name, text in said.items() if text is not None}
+
+
+def _context(trace_parent: str | None) -> Context:
+    """The run's span as the parent, or none: never what is current here."""
+    alone = set_span_in_context(INVALID_SPAN, Context())
+    carrier = {"traceparent": trace_parent} if trace_parent else {}
+    return TraceContextTextMapPropagator().extract(carrier, alone)

@@ -1,0 +1,1 @@
+"""Tokens and submissions of other services' clients: WorkflowAI and EvalGuard."""

@@ -1,0 +1,158 @@
+"""One-time tokens, in EvalGuard's way: each takes one answer about an evaluation run, a trace or an annotation.
+
+A token is sealed and costs no row, unless it was asked for with an Idempotency-Key: then what it says is kept, so that
+the repeated request gets the same one. It is spent by inserting its nonce in the unit of work that keeps the answer;
+of two that try at once, in whatever processes, the unique index lets one through.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+import uuid_utils
+from msgspec import Struct, structs
+
+from feedback.configs.feedback_config import Score
+from feedback.database import Connection
+from feedback.errors import Invalid, TokenUsed
+from feedback.metrics import Metrics
+from feedback.projects.scoped_database import DEFAULT, ProjectDatabase, whole
+from feedback.records.store import keep_answer
+from feedback.rows import idempotency_of
+from feedback.runs import KnownRuns
+from feedback.schema import FeedbackSubmission, Kept
+from feedback.tokens.sealed import Body, SealedTokens, claim_sealed
+from feedback.validation import EPOCH, MAX_KEY, check_name
+
+MAX_SECONDS = 86_400
+
+FORGET_MINTED = "DELETE FROM feedback_minted WHERE expires_at <= now_us()"
+MINT = """INSERT INTO feedback_minted (project, idempotency, request, ring_key, body, expires_at)
+VALUES (:project, :idempotency, :request, :ring_key, :body, :expires_at) ON CONFLICT DO NOTHING"""
+MINTED = "SELECT request, ring_key, body FROM feedback_minted WHERE project = :project AND idempotency = :idempotency"
+FORGET_SPENT = "DELETE FROM feedback_spent WHERE expires_at <= now_us()"
+SPEND = """INSERT INTO feedback_spent (nonce, feedback_id, idempotency, expires_at)
+VALUES (:nonce, :feedback_id, :idempotency, :expires_at) ON CONFLICT DO NOTHING"""
+SPENT = "SELECT feedback_id, idempotency FROM feedback_spent WHERE nonce = :nonce"
+
+
+class OneTimeTokenCreate(Struct):
+    """Asks for a token, in EvalGuard's words. The answer's feedback key is `feedback_key`, or the resource's type."""
+
+    resource_type: Literal["eval_run", "trace", "annotation"]
+    resource_id: str
+    expires_in_seconds: int = 3600
+    feedback_key: str | None = None
+
+    def validate(self) -> None:
+        """Refuse what no token could say (`Invalid`)."""
+        check_name("resource_id", self.resource_id)
+        if self.feedback_key is not None:
+            check_name("feedback_key", self.feedback_key, MAX_KEY)
+        if not 1 <= self.expires_in_seconds <= MAX_SECONDS:
+            raise Invalid(f"`expires_in_seconds` is {self.expires_in_seconds}; send 1 to {MAX_SECONDS}")
+
+
+class OneTimeToken(Struct):
+    """A token, and when it expires."""
+
+    token: str
+    expires_at: str
+
+
+class OneTimeAnswer(Struct):
+    """The one answer that a token takes: a score, a label, a comment, or several of them."""
+
+    token: str
+    score: Score = None
+    label: str | None = None
+    comment: str | None = None
+
+    def submission(self) -> FeedbackSubmission:
+        """The same as an answer, with an id of its own. Errors: `Invalid`, `TooLarge`."""
+        if self.score is None and self.label is None and self.comment is None:
+            raise Invalid("The body has no answer; send `score`, `label` or `comment`")
+        answer = FeedbackSubmission(self.score, self.label, self.comment, id=str(uuid_utils.uuid7()))
+        answer.validate()
+        return answer
+
+
+class OneTimeTokens:
+    """Mints the one-time tokens of one project, and spends those of any."""
+
+    def __init__(self, database: ProjectDatabase, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._runs = runs
+        of = "" if database.project == DEFAULT else f" of {database.project}"
+        self._scope = f"one-time{of}"
+        self._metrics = metrics
+
+    async def mint(self, wanted: OneTimeTokenCreate, api_key: str, idempotency_key: str | None = None) -> OneTimeToken:
+        """A token; the same one for the same Idempotency-Key, until it has expired.
+
+        Errors: `Invalid`, too where the Idempotency-Key came with another request before.
+        """
+        wanted.validate()
+        key = wanted.feedback_key or wanted.resource_type
+        body = self._tokens.draft(
+            self._database.project, wanted.resource_id, key, timedelta(seconds=wanted.expires_in_seconds)
+        )
+        ring_key = self._tokens.newest
+        if name := idempotency_of(f"{self._scope} {api_key}", idempotency_key):
+            body, ring_key = await self._remembered(name, wanted, body, ring_key)
+            await self._tokens.learn(ring_key)
+        self._metrics.minted("evalguard", 1)
+        return OneTimeToken(self._tokens.seal(body, ring_key), _shown(body.expires_at))
+
+    async def _remembered(self, name: str, wanted: OneTimeTokenCreate, body: Body, ring_key: int) -> tuple[Body, int]:
+        """What the first request with this Idempotency-Key was answered with."""
+        request = msgspec.json.encode(wanted).decode()
+        row: dict[str, Any] = {"request": request, "ring_key": ring_key, "body": msgspec.json.encode(body).decode()}
+
+        def work(db: Connection) -> tuple[Body, int]:
+            whole(db).execute(FORGET_MINTED)
+            db.execute(MINT, idempotency=name, expires_at=body.expires_at, **row)
+            first = db.one(MINTED, idempotency=name) or row
+            if first["request"] != request:
+                raise Invalid("The Idempotency-Key came with another request before; make a new one for this request")
+            return msgspec.json.decode(str(first["body"]), type=Body), int(first["ring_key"])
+
+        return await self._database.write(work)
+
+    async def project_of(self, token: str) -> str:
+        """The project that the token is of. Errors: `TokenUnknown`."""
+        return (await self._tokens.open(token)).body.project
+
+    async def spend(self, sent: OneTimeAnswer, idempotency_key: str | None = None) -> Kept:
+        """The answer, kept durably, as the only one of its token.
+
+        A repeat with the same Idempotency-Key changes nothing. Errors: `TokenUnknown`, `TokenGone` (`TokenUsed`),
+        `Invalid`, `Rejected`.
+        """
+        answer, opened = sent.submission(), await self._tokens.open(sent.token)
+        place = structs.asdict(await self._runs.place(opened.body.run_id, opened.body.project))
+        body, repeat = opened.body, idempotency_of(f"spend {opened.body.nonce}", idempotency_key)
+        row = {"nonce": body.nonce, "feedback_id": answer.id, "idempotency": repeat, "expires_at": body.expires_at}
+
+        def work(db: Connection) -> Kept:
+            grant = claim_sealed(db, opened)
+            db.execute(FORGET_SPENT)
+            if db.execute(SPEND, **row):
+                return keep_answer(db, grant, answer, None, place)
+            first = db.one(SPENT, nonce=body.nonce)
+            if first and repeat and first["idempotency"] == repeat:
+                return Kept(first["feedback_id"], "unchanged")
+            raise TokenUsed("This feedback token could be used once, and was; ask for a new one")
+
+        kept = await self._database.whole.write(work)
+        self._metrics.answered(body.key, kept.status)
+        return kept
+
+
+def _shown(micros: int) -> str:
+    """Milliseconds and a `Z`, as EvalGuard's document shows times."""
+    time: datetime = EPOCH + timedelta(microseconds=micros)
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03}Z"

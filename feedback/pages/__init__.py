@@ -1,0 +1,1 @@
+"""Pages behind presigned URLs, and snippets for mail and chat."""

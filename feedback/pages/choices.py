@@ -1,0 +1,91 @@
+"""What a page lets people choose from, by the configuration of its key."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from feedback.configs.feedback_config import FeedbackConfig, Number
+from feedback.schema import FeedbackSubmission
+
+Kind = Literal["thumbs", "yes_no", "stars", "scale", "labels", "number", "words"]
+MAX_STEPS = 11
+"""The longest scale of whole numbers that is shown step by step, as 0 to 10 is."""
+
+
+class Option(Struct, frozen=True):
+    """One answer to choose: how it is sent, and how it reads."""
+
+    value: str
+    label: str
+    chosen: bool = False
+
+
+class Choices(Struct, frozen=True):
+    """How an answer is given: as one of the options (of several of them), as a number, or in words alone.
+
+    The options are sent as the form field `name`.
+    """
+
+    kind: Kind
+    name: Literal["score", "value"] = "score"
+    options: tuple[Option, ...] = ()
+    several: bool = False
+    low: Number | None = None
+    high: Number | None = None
+
+
+def choices_for(config: FeedbackConfig | None, given: FeedbackSubmission) -> Choices:
+    """The choices for a key, with the answer that a link already gives as the chosen one."""
+    if config is None:
+        plain = given.value is None and given.score in (None, 0, 1)
+        return Choices("yes_no", options=_options({1: "Yes", 0: "No"}, given)) if plain else Choices("words")
+    if config.type == "categorical":
+        return _labels(config, given)
+    return _numbers(config, given) if config.type == "continuous" else Choices("words")
+
+
+def _numbers(config: FeedbackConfig, given: FeedbackSubmission) -> Choices:
+    low, high = config.min, config.max
+    if (low, high) == (0, 1) and _score(given) in (None, 0, 1):
+        return Choices("thumbs", options=_options({1: "Good", 0: "Bad"}, given))
+    if low is None or high is None or low != int(low) or high != int(high) or not 0 < high - low < MAX_STEPS:
+        return Choices("number", low=low, high=high)
+    steps = {step: shown(step) for step in range(int(low), int(high) + 1)}
+    if _score(given) not in (None, *steps) and low <= _as_number(_score(given)) <= high:
+        return Choices("number", low=low, high=high)
+    return Choices("stars" if (low, high) == (1, 5) else "scale", options=_options(steps, given))
+
+
+def _labels(config: FeedbackConfig, given: FeedbackSubmission) -> Choices:
+    said = given.value if isinstance(given.value, list) else [given.value, given.score]
+    several = config.allows_multiple_categories
+    options = tuple(
+        Option(
+            shown(category.value),
+            category.label or shown(category.value),
+            any(one is not None and one in (category.label, category.value) for one in said),
+        )
+        for category in config.categories or []
+    )
+    return Choices("labels", "value" if several else "score", options, several)
+
+
+def _options(labels: dict[int, str], given: FeedbackSubmission) -> tuple[Option, ...]:
+    return tuple(Option(shown(number), label, _score(given) == number) for number, label in labels.items())
+
+
+def _score(given: FeedbackSubmission) -> object:
+    return given.value if given.score is None else given.score
+
+
+def _as_number(answer: object) -> float:
+    return answer if isinstance(answer, (int, float)) else float("nan")
+
+
+def shown(number: Number) -> str:
+    """A number as JSON writes it, a whole one without its point."""
+    whole = isinstance(number, float) and number.is_integer() and abs(number) < 2**53
+    return msgspec.json.encode(int(number) if whole else number).decode()

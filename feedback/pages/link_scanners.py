@@ -1,0 +1,88 @@
+"""Who follows a link: a person, a program, or a machine that only looks at it.
+
+A GET that changes something is a trap (mail gateways follow every link of a message, on delivery and on click; chats
+fetch what is pasted into them), so what must not count is told apart here. Scanners that pretend to be browsers take
+HTML, and get a page; those that don't name themselves. The names were collected from their makers' documents.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from feedback.settings import LinkMode
+
+MACHINES = (
+    # mail gateways and virus scanners
+    "barracuda", "bitdefender", "checkpoint", "ciscosecure", "cloudmark", "fireeye", "forcepoint", "fortiguard",
+    "hornetsecurity", "iab-xml", "ironport", "kaspersky", "linkguard", "messagelabs", "mimecast", "paloalto",
+    "perception point", "proofpoint", "safelinks", "sophos", "symantec", "trendmicro", "trend micro",
+    "urldefense", "vade secure", "virustotal", "zscaler",
+    # mail programs that fetch what is in a message, and office programs that look before the browser does
+    "googleimageproxy", "google-safety", "microsoft office", "microsoft outlook", "ms-office", "ms office",
+    "thunderbird", "yahoomailproxy",
+    # chats and networks that unfold links
+    "bitlybot", "cardyb", "discordbot", "embedly", "facebookcatalog", "facebookexternalhit", "facebot",
+    "flipboard", "google-pagerenderer", "googlemessages", "iframely", "kakaotalk-scrap", "linespider", "linkedinbot",
+    "mastodon", "mattermost-bot", "meta-externalagent", "meta-externalfetcher", "microsoftpreview", "notionbot",
+    "opengraph", "pinterestbot", "pleroma", "redditbot", "rocket.chat", "skypeuripreview", "slack-imgproxy", "slackbot",
+    "snap url preview", "synapse (bot", "teamsbot", "telegrambot", "tumblr/", "twitterbot", "viber", "vkshare",
+    "whatsapp/", "xing-contenttabreceiver", "zoombot",
+    # search engines and other collectors
+    "adsbot", "ahrefsbot", "amazonbot", "apis-google", "applebot", "archive.org_bot", "baiduspider", "bingbot",
+    "bingpreview", "bytespider", "ccbot", "chatgpt-user", "claudebot", "duckduckbot", "feedfetcher", "google-extended",
+    "google-inspectiontool", "google-read-aloud", "googlebot", "googleother", "gptbot", "ia_archiver",
+    "mediapartners-google", "oai-searchbot", "perplexitybot", "petalbot", "qwantify", "semrushbot", "slurp",
+    "yandexbot",
+    # browsers without a person, and words that only machines call themselves
+    "chrome-lighthouse", "crawler", "headlesschrome", "link preview", "linkcheck", "page speed", "phantomjs",
+    "spider/", "uptimerobot", "url preview", "urlscan", "w3c_validator",
+)  # fmt: skip
+"""What the user agents of scanners and unfurlers have in them, in lower case."""
+_MACHINE = re.compile("|".join(re.escape(name) for name in MACHINES), re.IGNORECASE)
+_QUALITY = re.compile(r"(?:^|;)\s*q\s*=\s*(\d(?:\.\d*)?)")
+_AHEAD = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+
+
+def is_prefetch(headers: Mapping[str, str]) -> bool:
+    """Whether a browser fetches this ahead of the person, who may never come."""
+    said = " ".join(headers.get(name, "") for name in _AHEAD).lower()
+    return "prefetch" in said or "preview" in said or "prerender" in said
+
+
+def is_machine(headers: Mapping[str, str]) -> bool:
+    """Whether the user agent is a known scanner's or unfurler's, or missing, as some scanners' is."""
+    agent = headers.get("user-agent", "")
+    return not agent.strip() or _MACHINE.search(agent) is not None
+
+
+def wants_page(headers: Mapping[str, str]) -> bool:
+    """Whether the request takes HTML, and JSON not rather: a browser's navigation, or what pretends to be one."""
+    quality = _qualities(headers.get("accept", ""))
+    html = max(quality.get("text/html", 0.0), quality.get("application/xhtml+xml", 0.0))
+    return html > 0 and html >= quality.get("application/json", 0.0)
+
+
+def gets_page(headers: Mapping[str, str]) -> bool:
+    """Whether to answer with a page: to whoever wants one, and to machines, which show people what they find."""
+    return wants_page(headers) or (is_machine(headers) and "application/json" not in headers.get("accept", ""))
+
+
+def may_answer(headers: Mapping[str, str], mode: LinkMode) -> bool:
+    """Whether a GET with these headers is an answer, where links are followed in this mode."""
+    if mode == "confirm" or is_prefetch(headers) or is_machine(headers):
+        return False
+    return mode == "direct" or not wants_page(headers)
+
+
+def _qualities(accept: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        kind, _, parameters = part.partition(";")
+        found[kind.strip()] = _quality(parameters)
+    return found
+
+
+def _quality(parameters: str) -> float:
+    match = _QUALITY.search(parameters)
+    return float(match[1]) if match else 1.0

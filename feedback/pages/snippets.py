@@ -1,0 +1,103 @@
+"""Rows of thumbs or stars for e-mail and Slack, made of a run's presigned URLs.
+
+    row = thumbs(urls["user_liked"], urls["user_disliked"])
+    mail = f"<p>{escape(answer)}</p>{row.html()}"
+    client.chat_postMessage(channel="#help", text=answer, blocks=row.slack())
+
+The links lead to a page with a button that submits the feedback, so scanners of mail and chat may follow them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from msgspec import Struct
+
+QUESTION = "How was this answer?"
+MAX_SLACK_TEXT = 3000
+_LINK = (
+    "display:inline-block;padding:8px 12px;font-size:20px;line-height:24px;text-decoration:none;color:#1d1b29;"
+    "background:#f3f2f8;border:1px solid #d6d3e4;border-radius:8px"
+)
+_TEXT = "margin:0 0 8px;font:15px/22px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif"
+
+
+class Link(Struct, frozen=True):
+    """One answer: what is shown, what is read aloud, and where it leads."""
+
+    symbol: str
+    label: str
+    url: str
+
+
+class Row(Struct, frozen=True):
+    """Answers side by side."""
+
+    links: tuple[Link, ...]
+
+    def html(self, question: str = QUESTION) -> str:
+        """A question and its answers for the HTML of a mail: a table with its styles inside, as mail programs need."""
+        cells = "".join(
+            f'<td style="padding:0 6px 0 0"><a href="{escape(link.url)}" style="{_LINK}" title="{escape(link.label)}" '
+            f'aria-label="{escape(link.label)}">{escape(link.symbol)}</a></td>'
+            for link in self.links
+        )
+        table = f'<table role="presentation" cellpadding="0" cellspacing="0" border="0"><tr>{cells}</tr></table>'
+        return f'<p style="{_TEXT}">{escape(question)}</p>{table}'
+
+    def text(self, question: str = QUESTION) -> str:
+        """The same for the plain text of a mail: a line for each answer."""
+        return "\n".join([question, *(f"{link.label}: {link.url}" for link in self.links)])
+
+    def slack(self, question: str = QUESTION) -> list[dict[str, Any]]:
+        """The same as Slack's Block Kit blocks: a section, and a button with a link for each answer."""
+        buttons = [
+            {
+                "type": "button",
+                "action_id": f"feedback_{place}",
+                "text": {"type": "plain_text", "text": link.symbol, "emoji": True},
+                "accessibility_label": link.label,
+                "url": link.url,
+            }
+            for place, link in enumerate(self.links)
+        ]
+        text = {"type": "plain_text", "text": question[:MAX_SLACK_TEXT], "emoji": True}
+        return [{"type": "section", "text": text}, {"type": "actions", "elements": buttons}]
+
+
+def thumbs(positive: str, negative: str | None = None, **more: str) -> Row:
+    """Thumbs up and down. One URL takes score 1 or 0; two URLs (`user_liked`, `user_disliked`) take score 1 each.
+
+    `more` goes into the links: `user_id` (who is asked: a change of mind replaces), `redirect` (where to go on).
+    """
+    bad = (negative, 1) if negative else (positive, 0)
+    return Row(
+        (
+            Link("👍", "Good answer", answering(positive, {"score": 1, **more})),
+            Link("👎", "Bad answer", answering(bad[0], {"score": bad[1], **more})),
+        )
+    )
+
+
+def stars(url: str, most: int = 5, **more: str) -> Row:
+    """One to `most` stars, as score 1 to `most`. `more` goes into the links, as for `thumbs`."""
+    if not 2 <= most <= 10:
+        raise ValueError(f"{most} stars cannot be shown in a row; ask for 2 to 10")
+    return Row(
+        tuple(
+            Link(f"{score} ★", f"{score} of {most} stars", answering(url, {"score": score, **more}))
+            for score in range(1, most + 1)
+        )
+    )
+
+
+def answering(url: str, answer: Mapping[str, object]) -> str:
+    """The presigned URL with an answer in its query. `ValueError` where it is not an absolute web address."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("This is no presigned URL; give the absolute address that the run's feedback event has")
+    query = "&".join(part for part in (parts.query, urlencode(dict(answer))) if part)
+    return urlunsplit(parts._replace(query=query))

@@ -1,0 +1,287 @@
+"""Projects: teams or products that share a server, each with feedback of its own.
+
+A project is a name; its id is made of the name, for clients that need a UUID. What every request must know of projects
+is kept in memory, a few seconds old at most, so that naming one costs no look at the database.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from feedback.database import Connection, Database, Row
+from feedback.errors import Conflict, Forbidden, Invalid, NotFound
+from feedback.projects.scoped_database import DEFAULT
+from feedback.rate_limits import RateLimit, rate_of
+from feedback.validation import from_micros, is_id, origin_of, parse_id
+
+TENANT = "00000000-0000-0000-0000-000000000000"
+"""The id of `default`, which LangSmith's clients were told before there were others."""
+NAMESPACE = uuid.UUID("6f2c1a34-7d0e-5b8e-9f61-0d5f0c2b7a11")
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+MAX_ORIGINS = 100
+FRESH_SECONDS = 2.0
+REMEMBERED_GRANTS = 50_000
+
+ALL = "SELECT * FROM feedback_project ORDER BY created_at, name"
+ONE = "SELECT * FROM feedback_project WHERE name = :name"
+INSERT = """INSERT INTO feedback_project (name, origins, rate, created_at)
+VALUES (:name, :origins, :rate, now_us()) ON CONFLICT DO NOTHING"""
+CHANGE = "UPDATE feedback_project SET origins = :origins, rate = :rate WHERE name = :name"
+TAKE = "UPDATE feedback_project SET name = name WHERE name = :name"
+DELETE = "DELETE FROM feedback_project WHERE name = :name"
+HOLDS = """SELECT (SELECT COUNT(*) FROM feedback WHERE project = :name) AS answers,
+    (SELECT COUNT(*) FROM feedback_history WHERE project = :name) AS history,
+    (SELECT COUNT(*) FROM feedback_grant WHERE project = :name) AS grants"""
+BELONGINGS = ("feedback_config", "feedback_retention", "feedback_minted")
+DENY = """INSERT INTO feedback_denial (id, project, run_id, ring_key, revoked_at)
+VALUES (:id, :name, NULL, NULL, now_us()) ON CONFLICT (id) DO UPDATE SET revoked_at = excluded.revoked_at"""
+OF_GRANT = "SELECT project FROM feedback_grant WHERE id = :id"
+
+
+class Project(Struct):
+    """A project. `origins` are the only web origins whose pages may answer through its URLs (none: any may); `rate` is
+    how many answers and mintings it takes, `300/60` in so many seconds, or null for any number.
+    """
+
+    name: str
+    id: str
+    origins: list[str]
+    rate: str | None
+    created_at: str
+
+
+class ProjectCreate(Struct):
+    """Asks for a project: lower-case letters, digits and hyphens."""
+
+    name: str
+    origins: list[str] = []
+    rate: str | None = None
+
+
+class ProjectPatch(Struct):
+    """What of a project is to change; a `rate` of null takes any number."""
+
+    origins: list[str] | UnsetType = UNSET
+    rate: str | UnsetType | None = UNSET
+
+
+class Rules(Struct, frozen=True):
+    """What a project asks of those who answer and mint."""
+
+    origins: frozenset[str] = frozenset()
+    rate: RateLimit | None = None
+
+
+FREE_RULES = Rules()
+
+
+class KnownProjects(Struct, frozen=True):
+    """What every request must know of projects, and whether any has rules at all."""
+
+    rules: Mapping[str, Rules]
+    names: Mapping[str, str]
+    """Their names by name and by id."""
+    have_origins: bool
+    have_rates: bool
+
+    def name_of(self, text: str) -> str | None:
+        """The name of the project that the text names, or is the id of, in any spelling."""
+        return self.names.get(parse_id("project", text) if is_id(text) else text)
+
+
+class Erasable(Protocol):
+    """What a project holds."""
+
+    async def of_all(self) -> object:
+        """All of it is gone."""
+
+
+class Projects:
+    """The projects of one feedback database."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._known: KnownProjects | None = None
+        self._read_at = 0.0
+        self._changes = 0
+        self._grants: OrderedDict[int, str] = OrderedDict()
+
+    async def create(self, wanted: ProjectCreate) -> Project:
+        """The new project. Errors: `Invalid`; `Conflict` where there is one of the name."""
+        row = {"name": check_project(wanted.name), **_columns(wanted.origins, wanted.rate)}
+
+        def work(db: Connection) -> Row:
+            if not db.execute(INSERT, **row):
+                raise Conflict(f"There is a project {wanted.name!r} already")
+            return _found(db, wanted.name)
+
+        return self._changed(await self._database.write(work))
+
+    async def listed(self) -> list[Project]:
+        """All of them, the oldest first: `default`."""
+        return [_project(row) for row in await self._database.read(lambda db: db.all(ALL))]
+
+    async def get(self, name: str) -> Project:
+        """The project. Errors: `NotFound`."""
+        return _project(await self._database.read(lambda db: _found(db, name)))
+
+    async def update(self, name: str, patch: ProjectPatch) -> Project:
+        """The project after the change, which counts everywhere within seconds. Errors: `NotFound`, `Invalid`."""
+
+        def work(db: Connection) -> Row:
+            db.execute(TAKE, name=name)
+            now = _project(_found(db, name))
+            origins = now.origins if patch.origins is UNSET else patch.origins
+            db.execute(CHANGE, name=name, **_columns(origins, now.rate if patch.rate is UNSET else patch.rate))
+            return _found(db, name)
+
+        return self._changed(await self._database.write(work))
+
+    async def delete(self, name: str, answers: Erasable | None = None) -> None:
+        """The project is gone, with its configurations and rules; its sealed tokens take no more answers.
+
+        With `answers`, they are erased before. Errors: `NotFound`; `Conflict` where it holds answers or URLs, and for
+        `default`.
+        """
+        if name == DEFAULT:
+            raise Conflict("`default` has all that names no project; it stays")
+        await self.get(name)
+        if answers is not None:
+            await answers.of_all()
+
+        def work(db: Connection) -> None:
+            _found(db, name)
+            holds = db.one(HOLDS, name=name) or {}
+            if any(holds.values()):
+                raise Conflict(
+                    f"The project {name!r} holds {holds['answers']} answers, {holds['history']} earlier ones and "
+                    f"{holds['grants']} grants of URLs; erase them with it, or leave it"
+                )
+            for table in BELONGINGS:
+                db.execute(f"DELETE FROM {table} WHERE project = :name", name=name)
+            db.execute(DENY, id=denial_of_project(name), name=name)
+            db.execute(DELETE, name=name)
+
+        await self._database.write(work)
+        self._forget()
+
+    async def known(self) -> KnownProjects:
+        """What every request must know, a few seconds old at most."""
+        while (known := self._known) is None or self._clock() - self._read_at >= FRESH_SECONDS:
+            began, changes = self._clock(), self._changes
+            found = _known(await self.listed())
+            if changes == self._changes:  # else what was read may be from before a change of our own
+                self._known, self._read_at = found, began
+        return known
+
+    async def chosen(self, bound: str | None, asked: str | None, tenant: str | None) -> str:
+        """The project that a request is for: that of its key, or the one that it asks for, or `default`.
+
+        `asked` is a name or id; `tenant` is one in the words of other services' clients, which may be set up with any
+        while there is nothing but `default` here. Errors: `Forbidden`, `NotFound`.
+        """
+        if bound is None and asked is None and tenant is None:
+            return DEFAULT
+        known = await self.known()
+        if bound is None:
+            return _chosen(known, asked, tenant)
+        if bound not in known.rules:
+            raise Forbidden(f"The API key is of the project {bound!r}, which there is not, or not any more")
+        if any(one is not None and known.name_of(one) != bound for one in (asked, tenant)):
+            raise Forbidden(f"The API key is of the project {bound!r}, and the request names another")
+        return bound
+
+    async def of_grant(self, grant_id: int) -> str:
+        """The project of a URL's grant, which never changes; that of one that is gone does not matter."""
+        if (name := self._grants.get(grant_id)) is not None:
+            return name
+        row = await self._database.read(lambda db: db.one(OF_GRANT, id=grant_id))
+        if row is None:
+            return DEFAULT
+        self._grants[grant_id] = name = row["project"]
+        if len(self._grants) > REMEMBERED_GRANTS:
+            self._grants.popitem(last=False)
+        return str(name)
+
+    def _changed(self, row: Row) -> Project:
+        self._forget()
+        return _project(row)
+
+    def _forget(self) -> None:
+        """What is known is read again before it is used."""
+        self._known = None
+        self._changes += 1
+
+
+def check_project(name: str) -> str:
+    """`name`, if a project may have it. Errors: `Invalid`."""
+    if not NAME.fullmatch(name) or is_id(name):
+        raise Invalid(
+            f"`name` is {name[:80]!r}; a project's name has 1 to 63 lower-case letters, digits and hyphens between them"
+        )
+    return name
+
+
+def project_id(name: str) -> str:
+    """The UUID of the project with this name, always the same."""
+    return TENANT if name == DEFAULT else str(uuid.uuid5(NAMESPACE, name))
+
+
+def denial_of_project(name: str) -> str:
+    """What the sealed tokens of a deleted project are called in the list of those taken back."""
+    return f"project {name}"
+
+
+def _chosen(known: KnownProjects, asked: str | None, tenant: str | None) -> str:
+    if tenant is not None and asked is None and len(known.rules) == 1:
+        return DEFAULT
+    found = {known.name_of(one) for one in (asked, tenant) if one is not None}
+    name = found.pop()
+    if found or name is None:
+        named = next(one for one in (asked, tenant) if one is not None)
+        raise NotFound(
+            f"There is no project {named[:80]!r}, by name or id; `agent-server feedback projects list` has all"
+        )
+    return name
+
+
+def _columns(origins: list[str], rate: str | None) -> dict[str, Any]:
+    if len(origins) > MAX_ORIGINS:
+        raise Invalid(f"`origins` has {len(origins)} entries; at most {MAX_ORIGINS} are taken")
+    for origin in origins:
+        if origin_of(origin) != origin.lower():
+            raise Invalid(f"`origins` has {origin[:80]!r}; give origins such as https://shop.example, without a path")
+    try:
+        limit = rate_of(rate) if rate is not None else None
+    except ValueError as error:
+        raise Invalid(f"`rate`: {error}") from None
+    kept = list(dict.fromkeys(origin.lower() for origin in origins))
+    return {"origins": msgspec.json.encode(kept).decode(), "rate": rate if limit else None}
+
+
+def _found(db: Connection, name: str) -> Row:
+    if (row := db.one(ONE, name=name)) is None:
+        raise NotFound(f"There is no project {name[:80]!r}")
+    return row
+
+
+def _project(row: Row) -> Project:
+    origins = msgspec.json.decode(row["origins"], type=list[str])
+    return Project(row["name"], project_id(row["name"]), origins, row["rate"], from_micros(row["created_at"]))
+
+
+def _known(listed: list[Project]) -> KnownProjects:
+    rules = {one.name: Rules(frozenset(one.origins), rate_of(one.rate) if one.rate else None) for one in listed}
+    names = {text: one.name for one in listed for text in (one.name, one.id)}
+    return KnownProjects(
+        rules, names, any(one.origins for one in rules.values()), any(one.rate for one in rules.values())
+    )

@@ -1,0 +1,175 @@
+"""Rate limits of submissions and minting, by token, by client address and by project.
+
+Counted are the expensive requests: submissions through a token that this service issued, minting without an API key,
+and wrong API keys. Pages, reads and forged tokens (rejected by two HMACs) do not count. The buckets belong to this
+process. Requests from loopback addresses are not limited: they come from a local program, or from a proxy that does not
+forward its client's address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from msgspec import Struct
+
+from feedback.errors import TooMany
+
+Address = IPv4Address | IPv6Address
+REMEMBERED = 50_000
+_RATE = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})")
+
+
+class RateLimit(Struct, frozen=True):
+    """So many requests in so many seconds: all at once, or spread; what is used up comes back evenly."""
+
+    requests: int
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if self.requests < 1 or self.seconds <= 0:
+            raise ValueError(f"{self} lets nobody in; give 1 request or more, and more than 0 seconds")
+
+
+def rate_of(text: str) -> RateLimit | None:
+    """What `300/60` says; nothing for `off`. `ValueError` where it says neither."""
+    if text == "off":
+        return None
+    if (found := _RATE.fullmatch(text)) is None:
+        raise ValueError(f"{text[:40]!r} is no rate; give one such as 300/60 (so many in so many seconds), or off")
+    return RateLimit(int(found[1]), float(found[2]))
+
+
+class TokenBuckets:
+    """Token buckets, kept as the time when each is full again (the generic cell rate algorithm, ATM Forum 1996).
+
+    Of more than `remembered` names, the one that was quiet for longest is forgotten: it begins with a full bucket.
+    """
+
+    def __init__(
+        self, limit: RateLimit, remembered: int = REMEMBERED, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._each = limit.seconds / limit.requests
+        self._span = limit.seconds
+        self._remembered = remembered
+        self._clock = clock
+        self._full_at: OrderedDict[bytes, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+    def take(self, name: bytes) -> float:
+        """0, and one request less; or the seconds until there is one again, and nothing changed."""
+        now = self._clock()
+        full_at = max(self._full_at.get(name, now), now) + self._each
+        if (wait := full_at - now - self._span) > self._each * 1e-6:
+            return wait
+        self._full_at[name] = full_at
+        self._full_at.move_to_end(name)
+        if len(self._full_at) > self._remembered:
+            self._full_at.popitem(last=False)
+        return 0.0
+
+
+class Limits(Struct, frozen=True):
+    """How many answers and mintings are taken; `None` takes any number.
+
+    `token` bounds the answers through one token, `address` the answers and mintings from one address (of IPv6: one
+    network of 64 bits), `minting` the mintings from it on their own. Behind more than one proxy, `proxies` names the
+    addresses or networks of all but the nearest, so that the visitor's own address is found behind them;
+    `X-Forwarded-For` counts only with `trust_forwarded`.
+    """
+
+    token: RateLimit | None = RateLimit(300, 60)
+    address: RateLimit | None = RateLimit(6000, 60)
+    proxies: tuple[str, ...] = ()
+    minting: RateLimit | None = None
+
+
+class RateLimiter:
+    """Counts what comes in. Addresses are known to it as hashes with a key that it forgets with the process."""
+
+    def __init__(self, limits: Limits, trust_forwarded: bool) -> None:
+        self._tokens = TokenBuckets(limits.token) if limits.token else None
+        self._addresses = TokenBuckets(limits.address) if limits.address else None
+        self._mintings = TokenBuckets(limits.minting) if limits.minting else None
+        self._proxies = [ip_network(one, strict=False) for one in limits.proxies]
+        self._trust_forwarded = trust_forwarded
+        self._secret = secrets.token_bytes(32)
+        self._projects: dict[str, tuple[RateLimit, TokenBuckets]] = {}
+
+    def admit(
+        self,
+        peer: str | None,
+        headers: Mapping[str, str],
+        token: tuple[int, int] | None = None,
+        minting: bool = False,
+    ) -> None:
+        """Count one request of `peer`: an answer (through its token, if there is one), or a minting without a key.
+
+        Errors: `TooMany` where the bucket of the address, or the token's, is empty.
+        """
+        address = self._visitor(peer, headers)
+        if address is None or address.is_loopback:
+            return
+        if self._addresses is not None and (wait := self._addresses.take(self._hash(_neighbourhood(address)))):
+            raise _too_many("from your network", wait)
+        if (
+            self._mintings is not None
+            and minting
+            and (wait := self._mintings.take(self._hash(_neighbourhood(address))))
+        ):
+            raise _too_many("for new URLs from your network", wait)
+        if self._tokens is not None and token and (wait := self._tokens.take(b"%d %d" % token)):
+            raise _too_many("through this URL", wait)
+
+    def admit_to(self, project: str, rate: RateLimit) -> None:
+        """Count one request, of whomever, of what the whole project may have. Errors: `TooMany`."""
+        kept = self._projects.get(project)
+        if kept is None or kept[0] != rate:
+            self._projects[project] = kept = (rate, TokenBuckets(rate))
+        if wait := kept[1].take(b""):
+            raise _too_many(f"for the project {project!r}", wait)
+
+    def _visitor(self, peer: str | None, headers: Mapping[str, str]) -> Address | None:
+        """The nearest address that is not a proxy's of ours."""
+        hops = [peer or ""]
+        if self._trust_forwarded and (forwarded := headers.get("x-forwarded-for")):
+            hops = [hop.strip() for hop in forwarded.split(",")]
+        address = None
+        for hop in reversed(hops[-20:]):
+            if (found := _address(hop)) is None:
+                break
+            address = found
+            if not any(address in network for network in self._proxies):
+                break
+        return address
+
+    def _hash(self, name: bytes) -> bytes:
+        return hashlib.blake2b(name, key=self._secret, digest_size=16).digest()
+
+
+def _address(text: str) -> Address | None:
+    """The address in `text`, which may have a port, as some proxies write it."""
+    bare = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
+    bare = bare.partition(":")[0] if bare.count(":") == 1 else bare
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _neighbourhood(address: Address) -> bytes:
+    return address.packed[:8] if isinstance(address, IPv6Address) else address.packed
+
+
+def _too_many(whence: str, wait: float) -> TooMany:
+    seconds = max(1, math.ceil(wait))
+    return TooMany(f"Too many requests {whence} in a short time; send it again in {seconds} s", seconds)

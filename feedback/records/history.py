@@ -1,0 +1,73 @@
+"""Histories: what answers said before they were replaced, changed, deleted or taken back, as long as they are kept."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from feedback.database import Connection, Row
+from feedback.errors import NotFound
+from feedback.projects.scoped_database import ProjectDatabase
+from feedback.rows import COLUMNS, feedback_of
+from feedback.schema import Feedback
+from feedback.validation import from_micros, parse_id
+
+MAX_PAGE = 1000
+CURRENT = f"SELECT {', '.join(COLUMNS)} FROM feedback WHERE project = :project AND id = :id"
+KNOWN = "SELECT 1 AS known FROM feedback_history WHERE project = :project AND id = :id LIMIT 1"
+BEFORE = f"""SELECT {", ".join(COLUMNS)}, sequence, replaced_at, reason FROM feedback_history
+WHERE project = :project AND id = :id AND sequence < :cursor ORDER BY sequence DESC LIMIT :limit"""
+LATEST = 2**62
+"""After any version."""
+Reason = Literal["replaced", "updated", "deleted", "retracted"]
+
+
+class FeedbackVersion(Feedback, kw_only=True):
+    """What an answer said until `replaced_at`: when its author replaced or retracted it, or a program updated or
+    deleted it."""
+
+    replaced_at: str
+    reason: Reason
+
+
+class FeedbackHistory(Struct):
+    """An answer as it is now, null where it is gone, and what it said before, newest first.
+
+    `next_cursor` is where the versions before those begin, where there are any.
+    """
+
+    current: Feedback | None
+    versions: list[FeedbackVersion]
+    next_cursor: int | None
+
+
+class Histories:
+    """The histories of one project's answers."""
+
+    def __init__(self, database: ProjectDatabase) -> None:
+        self._database = database
+
+    async def page(self, feedback_id: str, limit: int = 100, cursor: int | None = None) -> FeedbackHistory:
+        """The answer and at most `limit` of its versions: the latest, or those before `cursor`.
+
+        Errors: `NotFound` where there never was such an answer, or it was erased.
+        """
+        name = parse_id("feedback_id", feedback_id)
+        window = {"cursor": LATEST if cursor is None else cursor, "limit": limit + 1}
+
+        def work(db: Connection) -> tuple[Row | None, list[Row]]:
+            current, rows = db.one(CURRENT, id=name), db.all(BEFORE, id=name, **window)
+            if current is None and not rows and db.one(KNOWN, id=name) is None:
+                raise NotFound(f"There is no feedback with the id {name}, and never was; or it was erased")
+            return current, rows
+
+        current, rows = await self._database.read(work)
+        following = rows[limit - 1]["sequence"] if len(rows) > limit else None
+        now = None if current is None else feedback_of(current)
+        return FeedbackHistory(now, [_version(row) for row in rows[:limit]], following)
+
+
+def _version(row: Row) -> FeedbackVersion:
+    said = structs.asdict(feedback_of(row))
+    return FeedbackVersion(**said, replaced_at=from_micros(row["replaced_at"]), reason=row["reason"])

@@ -1,0 +1,81 @@
+"""OwnAnswers: what the holder of a URL reads back and takes back: their own answer, and never anybody else's.
+
+One's own is the answer that names the same `user_id`, or the one whose id was given when it was kept. It must be about
+the URL's run and key, and have come through a URL: what programs recorded about the run is not shown. Where the answers
+of a subject add up, the latest is meant, and once that is taken back, the one before it.
+"""
+
+from __future__ import annotations
+
+from feedback.database import Connection, Database, Row
+from feedback.errors import Invalid, NotFound
+from feedback.metrics import Metrics
+from feedback.projects.scoped_database import of_project
+from feedback.records.by_subject import SELECT, check_retractable, latest_answer
+from feedback.records.store import TAKE, drop
+from feedback.rows import json_value
+from feedback.schema import Kept, OwnAnswer
+from feedback.tokens.presigned import Grant, Pointer, claim, give_back
+from feedback.validation import check_name, from_micros, parse_id
+
+OWN = f"{SELECT} WHERE project = :project AND id = :id AND run_id = :run_id AND key = :key AND grant_id IS NOT NULL"
+
+
+class OwnAnswers:
+    """The answers of one feedback database, for those who gave them."""
+
+    def __init__(self, database: Database, metrics: Metrics) -> None:
+        self._database = database
+        self._metrics = metrics
+
+    async def read(self, pointer: Pointer, user_id: str | None, feedback_id: str | None) -> OwnAnswer | None:
+        """One's current answer, if there is one. Errors: `TokenGone`, `Invalid`."""
+        if not user_id and not feedback_id:
+            return None
+        row = await self._database.read(lambda db: _find(db, claim(db, pointer), user_id, feedback_id))
+        return _shown(row) if row else None
+
+    async def retract(self, pointer: Pointer, user_id: str | None, feedback_id: str | None) -> Kept:
+        """One's answer is in the history only, and its use is given back.
+
+        Errors: `TokenGone`; `NotFound` where there is no such answer; `AnswerStands` where it cannot be taken back;
+        `Invalid` where it is not said whose.
+        """
+        if not user_id and not feedback_id:
+            raise Invalid("Say which answer to take back: send `user_id`, or the `id` that it was kept with")
+
+        def work(everywhere: Connection) -> Row:
+            grant = claim(everywhere, pointer)
+            db = of_project(everywhere, grant.project)
+            row = _find(db, grant, user_id, feedback_id)
+            if row is None or not db.execute(TAKE, id=row["id"]):
+                raise NotFound("There is no such answer through this feedback URL; it may have been taken back already")
+            check_retractable(db, grant, row)
+            drop(db, row["id"], "retracted")
+            give_back(db, row["grant_id"], row["grant_key"])
+            return row
+
+        gone = await self._database.write(work)
+        self._metrics.answered(gone["key"], "retracted")
+        return Kept(gone["id"], "retracted")
+
+
+def _find(db: Connection, grant: Grant, user_id: str | None, feedback_id: str | None) -> Row | None:
+    db = of_project(db, grant.project)
+    if feedback_id:
+        row = db.one(OWN, id=parse_id("id", feedback_id), run_id=grant.run_id, key=grant.key)
+        return row if row is None or not user_id or row["subject"] == user_id else None
+    return latest_answer(db, grant, check_name("user_id", user_id or ""), through_url=True)
+
+
+def _shown(row: Row) -> OwnAnswer:
+    return OwnAnswer(
+        id=row["id"],
+        score=json_value(row["score"]),
+        value=json_value(row["value"]),
+        comment=row["comment"],
+        correction=json_value(row["correction"]),
+        metadata=json_value(row["metadata"]),
+        created_at=from_micros(row["created_at"]),
+        modified_at=from_micros(row["modified_at"]),
+    )

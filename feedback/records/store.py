@@ -1,0 +1,298 @@
+"""FeedbackStore: the answers, and the rules by which they are kept.
+
+* What a second answer of a subject (`user_id`) for the same run and key does is the key's policy. `replace`: it takes
+  the place of the first, and keeps its id. `append`: it adds up. `first`: the first stands; another is refused (409),
+  but one that says the same is `unchanged`, since it may come from a client that lost the answer to its first request.
+  An answer stays what it was when the policy changes later.
+* Anonymous answers add up: equal ones may be two people's.
+* A request that is repeated (same Idempotency-Key, or same `id`) changes nothing.
+* What is replaced, updated or deleted goes to the history first, which is only ever added to.
+
+So that concurrent requests agree, an answer is inserted first, and the unique indexes say whether it was there; a row
+is taken (by updating it) before it is read in order to be changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import structs
+
+from feedback.configs.feedback_config import FREE, FeedbackConfig, SubjectPolicy
+from feedback.configs.key_configs import config_of_key, config_of_url
+from feedback.database import Connection, Row
+from feedback.delivery.outbox import put
+from feedback.errors import Conflict, NotFound
+from feedback.metrics import Metrics
+from feedback.projects.scoped_database import ProjectDatabase, of_project
+from feedback.records.by_subject import SELECT, answer_stands, check_retractable, first_answer, replaceable_answer
+from feedback.records.list_filter import FeedbackSearch
+from feedback.rows import ABOUT, COLUMNS, PLACE, SAID, answer_row, checked, created_row, feedback_of, patched
+from feedback.runs import NOWHERE, KnownRuns
+from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSubmission, Kept
+from feedback.tokens.presigned import Grant, Pointer, claim, config_of_grant, give_back, is_used_up, use
+from feedback.validation import parse_id
+
+INSERT = f"""INSERT INTO feedback (adds_up, {", ".join(COLUMNS)})
+VALUES (:adds_up, {", ".join(f":{name}" for name in COLUMNS[:-2])},
+    COALESCE(CAST(:created_at AS BIGINT), now_us()), now_us())
+ON CONFLICT DO NOTHING"""
+BY_ID = f"{SELECT} WHERE project = :project AND id = :id"
+REPEATED = """SELECT id FROM feedback WHERE project = :project AND idempotency = :idempotency
+UNION ALL SELECT id FROM feedback_history WHERE project = :project AND idempotency = :idempotency LIMIT 1"""
+ELSEWHERE = "SELECT 1 AS there FROM feedback WHERE project <> :project AND id = :id"
+TAKE = "UPDATE feedback SET id = id WHERE project = :project AND id = :id"
+REMEMBER = f"""INSERT INTO feedback_history ({", ".join(COLUMNS)}, replaced_at, reason)
+SELECT {", ".join(COLUMNS)}, now_us(), CAST(:reason AS TEXT) FROM feedback
+WHERE project = :project AND id = :id"""
+REPLACED = (*ABOUT, *SAID, "grant_id", "grant_key", "idempotency")
+REPLACE = f"""UPDATE feedback SET {", ".join(f"{name} = :{name}" for name in REPLACED)},
+{", ".join(f"{name} = COALESCE(:{name}, {name})" for name in PLACE)}, modified_at = now_us(), review_status = NULL
+WHERE project = :project AND id = :id"""
+DELETE = "DELETE FROM feedback WHERE project = :project AND id = :id"
+
+
+class FeedbackStore:
+    """The answers of one project; those that come through a token are of the token's, whichever that is."""
+
+    def __init__(self, database: ProjectDatabase, runs: KnownRuns, metrics: Metrics) -> None:
+        self._database = database
+        self._runs = runs
+        self._metrics = metrics
+
+    async def submit(
+        self,
+        pointer: Pointer,
+        submission: FeedbackSubmission,
+        idempotency_key: str | None = None,
+        may_change: bool = False,
+    ) -> Kept:
+        """Keep an answer that came through a token; durable when this returns. One unit of work.
+
+        With `may_change`, what is sent again with its `id` changes the answer: from a page that somebody went back to.
+        Errors: `TokenGone`, `Rejected` where the key's configuration does not allow it, `Conflict` where `id` is taken.
+        """
+
+        def work(db: Connection, asked: dict[str, Any] | None = None) -> tuple[Grant, Kept | None]:
+            grant = claim(db, pointer)
+            place = {name: getattr(grant, name) for name in PLACE} if grant.assistant_id else asked
+            if place is None and self._runs.are_known:
+                return grant, None  # what nobody knew at the minting is asked outside: a unit of work waits for nobody
+            known = place or structs.asdict(NOWHERE)
+            return grant, keep_answer(db, grant, submission, idempotency_key, known, may_change)
+
+        grant, kept = await self._database.whole.write(work)
+        if kept is None:
+            asked = structs.asdict(await self._runs.place(grant.run_id, grant.project))
+            grant, kept = await self._database.whole.write(lambda db: work(db, asked))
+        assert kept is not None
+        self._metrics.answered(grant.key, kept.status)
+        return kept
+
+    async def create(self, feedback: FeedbackCreate, idempotency_key: str | None = None) -> Feedback:
+        """Keep feedback that a program recorded; one that has the id already is brought up to date."""
+        answer = created_row(feedback, idempotency_key)
+        answer |= structs.asdict(await self._runs.place(answer["run_id"], self._database.project))
+        if own := feedback.feedback_config or feedback.feedback_config_js:
+            own.validate()
+
+        def work(db: Connection) -> tuple[Kept, Row | None]:
+            config = config_of_key(db, feedback.key, own)
+            kept = _keep(db, answer | checked(feedback, config), config.subject_policy, feedback.id is not None)
+            return kept, db.one(BY_ID, id=kept.id)
+
+        kept, row = await self._database.write(work)
+        if row is None:
+            raise Conflict("The feedback was deleted by another request at the same time; send it again")
+        self._metrics.answered(feedback.key, kept.status)
+        return feedback_of(row)
+
+    async def get(self, feedback_id: str) -> Feedback:
+        """The answer with this id; `NotFound` where there is none."""
+        row = await self._database.read(lambda db: db.one(BY_ID, id=parse_id("feedback_id", feedback_id)))
+        if row is None:
+            raise _missing(feedback_id)
+        return feedback_of(row)
+
+    async def update(self, feedback_id: str, patch: FeedbackPatch) -> Feedback:
+        """The answer after the change; `NotFound` where there is none."""
+        name = parse_id("feedback_id", feedback_id)
+
+        def work(db: Connection) -> tuple[bool, Row | None]:
+            if not db.execute(TAKE, id=name) or (row := db.one(BY_ID, id=name)) is None:
+                return False, None
+            changed = _replace(db, row, {**row, **patched(row, patch, _config_of(db, row, patch))}, "updated")
+            return changed, db.one(BY_ID, id=name)
+
+        changed, row = await self._database.write(work)
+        if row is None:
+            raise _missing(feedback_id)
+        self._metrics.answered(row["key"], "updated" if changed else "unchanged")
+        return feedback_of(row)
+
+    async def delete(self, feedback_id: str) -> None:
+        """The answer is in the history only; `NotFound` where there was none."""
+        name = parse_id("feedback_id", feedback_id)
+
+        def work(db: Connection) -> Row | None:
+            db.execute(TAKE, id=name)
+            row = db.one(BY_ID, id=name)
+            return row if row and drop(db, name, "deleted") else None
+
+        if (row := await self._database.write(work)) is None:
+            raise _missing(feedback_id)
+        self._metrics.answered(row["key"], "deleted")
+
+    async def open(self, pointer: Pointer) -> Grant:
+        """What the token's holder may do now, with its key's configuration where it has none. Errors: `TokenGone`."""
+
+        def work(db: Connection) -> Grant:
+            grant = claim(db, pointer)
+            config = config_of_url(of_project(db, grant.project), grant.key, grant.config)
+            own = None if config is FREE else config
+            return structs.replace(grant, config=own, is_used_up=is_used_up(db, grant))
+
+        return await self._database.whole.read(work)
+
+    async def take_back(self, pointer: Pointer, feedback_id: str) -> None:
+        """The answer that was given through this token is in the history only; one that is gone stays gone.
+
+        Errors: `TokenGone`; `NotFound` where it was not given through this token; `AnswerStands`.
+        """
+        name = parse_id("undo", feedback_id)
+
+        def work(everywhere: Connection) -> str | None:
+            grant = claim(everywhere, pointer)
+            db = of_project(everywhere, grant.project)
+            db.execute(TAKE, id=name)
+            if (row := db.one(BY_ID, id=name)) is None:
+                return None
+            if (row["grant_id"], row["grant_key"]) != (grant.id, grant.place):
+                raise _missing(name)
+            check_retractable(db, grant, row)
+            drop(db, name, "retracted")
+            give_back(db, grant.id, grant.place)
+            return grant.key
+
+        if (key := await self._database.whole.write(work)) is not None:
+            self._metrics.answered(key, "retracted")
+
+    async def search(self, wanted: FeedbackSearch) -> list[Feedback]:
+        """The answers that fit, newest first."""
+        where, parameters = wanted.sql()
+        sql = f"{SELECT}{where} ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"
+        return [feedback_of(row) for row in await self._database.read(lambda db: db.all(sql, **parameters))]
+
+
+def keep_answer(
+    db: Connection,
+    grant: Grant,
+    submission: FeedbackSubmission,
+    idempotency_key: str | None,
+    place: Mapping[str, Any],
+    may_change: bool = False,
+) -> Kept:
+    """What became of the answer of the grant's holder, in the unit of work that claimed the grant.
+
+    Errors: `Rejected`, `Conflict`, `AnswerStands`, and `TokenUsed` where it would be one answer more than the grant has
+    uses.
+    """
+    db = of_project(db, grant.project)
+    config = config_of_url(db, grant.key, grant.config)
+    answer = answer_row(grant, config, submission, idempotency_key) | dict(place)
+    kept = _keep(db, answer, config.subject_policy, may_change)
+    if kept.status == "created":
+        use(db, grant)
+    kept.is_final = config.subject_policy == "first" and submission.user_id is not None
+    return kept
+
+
+def _config_of(db: Connection, row: Row, patch: FeedbackPatch) -> FeedbackConfig:
+    """What the changed answer is held to: the configuration of the URL that it came through, or the key's."""
+    return config_of_grant(db, row["grant_id"], row["grant_key"]) or config_of_key(
+        db, row["key"], patch.feedback_config or None
+    )
+
+
+def _keep(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, update: bool = False) -> Kept:
+    """Insert the answer, or find the one that it repeats (unchanged), replaces (updated), or that stands."""
+    is_named = answer["subject"] is not None
+    row = {**answer, "adds_up": int(is_named and policy == "append")}
+    for _ in range(3):
+        if answer["idempotency"] and (earlier := db.one(REPEATED, idempotency=answer["idempotency"])):
+            return Kept(earlier["id"], "unchanged")
+        stands = is_named and policy == "first" and first_answer(db, answer) is not None
+        if not stands and db.execute(INSERT, **row):
+            put(db, "feedback.created", answer["id"])
+            return Kept(answer["id"], "created")
+        if kept := _meet(db, answer, policy, update):
+            return kept
+    if db.one(ELSEWHERE, id=answer["id"]):
+        raise Conflict("`id` is the id of another answer; leave it out, or make a new one")
+    raise Conflict("The answer was being changed by another request all the while; send it again")
+
+
+def _meet(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, update: bool) -> Kept | None:
+    """What becomes of an answer whose id is there already, or whose subject has answered; nothing if that is gone."""
+    if row := db.one(BY_ID, id=answer["id"]):
+        is_final = policy == "first" and answer["subject"] is not None and answer["grant_id"] is not None
+        return _stand(row, answer) if update and is_final else _repeat(db, row, answer, update)
+    if answer["subject"] is None:
+        return None
+    if policy == "first":
+        return _stand(row, answer) if (row := first_answer(db, answer)) else None
+    row = replaceable_answer(db, answer)
+    return _supersede(db, row["id"], answer) if row else None
+
+
+def _repeat(db: Connection, row: Row, answer: dict[str, Any], update: bool) -> Kept | None:
+    """What becomes of an answer whose id is there already."""
+    is_programs = update and answer["grant_id"] is None
+    if not is_programs and (row["grant_id"], row["grant_key"]) != (answer["grant_id"], answer["grant_key"]):
+        raise Conflict("`id` is the id of another answer; leave it out, or make a new one")
+    return _supersede(db, row["id"], answer) if update else Kept(row["id"], "unchanged")
+
+
+def _stand(row: Row, answer: Mapping[str, Any]) -> Kept:
+    """The answer that stands, for one that says the same. Errors: `AnswerStands`."""
+    if not _says_the_same(row, answer):
+        raise answer_stands(row)
+    return Kept(row["id"], "unchanged")
+
+
+def _supersede(db: Connection, feedback_id: str, answer: dict[str, Any]) -> Kept | None:
+    """Put the answer in the place of the one with this id; nothing where that is gone."""
+    if not db.execute(TAKE, id=feedback_id) or (row := db.one(BY_ID, id=feedback_id)) is None:
+        return None
+    changed = _replace(db, row, answer, "replaced")
+    return Kept(feedback_id, "updated" if changed else "unchanged")
+
+
+def drop(db: Connection, feedback_id: str, reason: str) -> int:
+    """Whether the answer was there; it is in the history only."""
+    put(db, "feedback.deleted", feedback_id)
+    db.execute(REMEMBER, id=feedback_id, reason=reason)
+    return db.execute(DELETE, id=feedback_id)
+
+
+def _replace(db: Connection, row: Row, answer: Mapping[str, Any], reason: str) -> bool:
+    """Whether the answer says anything else than the row, which is then remembered and replaced."""
+    if _says_the_same(row, answer):
+        return False
+    db.execute(REMEMBER, id=row["id"], reason=reason)
+    db.execute(REPLACE, id=row["id"], **_named(answer, *REPLACED, *PLACE))
+    put(db, "feedback.updated", row["id"])
+    return True
+
+
+def _says_the_same(row: Row, answer: Mapping[str, Any]) -> bool:
+    return all(row[name] == answer[name] for name in (*ABOUT, *SAID))
+
+
+def _named(answer: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: answer[name] for name in names}
+
+
+def _missing(feedback_id: str) -> NotFound:
+    return NotFound(f"There is no feedback with the id {feedback_id[:64]}; it may have been deleted")

@@ -1,0 +1,204 @@
+"""How a request's body becomes a struct.
+
+Litestar asks the request for its JSON; `FeedbackRequest` answers with the struct that the handler's `data` names,
+decoded strictly in one step. Answers through a presigned URL may also be a form (of either kind) or plain text (a
+browser's `sendBeacon`): what the body looks like decides, so that a wrong `Content-Type` costs nobody an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from email.parser import BytesParser
+from email.policy import HTTP
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import State
+from msgspec import inspect
+
+from feedback.errors import FeedbackError, Invalid
+from feedback.schema import FeedbackSubmission
+from feedback.validation import check_text
+
+MULTIPART = "multipart/form-data"
+
+
+def parts_of(content_type: str, body: bytes) -> Iterator[tuple[str, bytes | None]]:
+    """Name and content of each part; None where a part has none. Errors: `Invalid`."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
+    message = BytesParser(policy=HTTP).parsebytes(head + body)
+    if not message.is_multipart():
+        raise Invalid("The body is not multipart/form-data with a boundary")
+    for part in message.iter_parts():
+        content = part.get_payload(decode=True)
+        yield str(part.get_param("name", "", header="content-disposition")), _bytes(content)
+
+
+def _bytes(content: object) -> bytes | None:
+    return content if isinstance(content, bytes) else None
+
+
+_STEP = re.compile(r"\[[^\]]*\]|\w+")
+
+
+def choices_at(kind: Any, path: str = "") -> str:
+    """`; send one of …` where the field at msgspec's `path` into `kind` takes a few values only, and else nothing."""
+    values = _values(inspect.type_info(kind), _STEP.findall(path))
+    return f"; send one of {', '.join(map(str, values))}" if values else ""
+
+
+def _values(kind: inspect.Type, steps: list[str]) -> tuple[object, ...]:
+    if isinstance(kind, inspect.UnionType):
+        return next((found for one in kind.types if (found := _values(one, steps))), ())
+    if isinstance(kind, inspect.ListType):
+        return _values(kind.item_type, steps[1:])
+    if isinstance(kind, inspect.StructType) and steps:
+        field = next((one for one in kind.fields if one.encode_name == steps[0]), None)
+        return _values(field.type, steps[1:]) if field else ()
+    return kind.values if isinstance(kind, inspect.LiteralType) and not steps else ()
+
+
+FORM = "application/x-www-form-urlencoded"
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_NAMES = frozenset(FeedbackSubmission.__struct_fields__)
+
+
+class FeedbackRequest(Request[Any, Any, State]):
+    """A request whose body is decoded as its handler declares it."""
+
+    async def json(self) -> Any:
+        """The struct of the handler's `data`. Errors: `Invalid` where the body is not one."""
+        body = await self.body()
+        wanted = self.route_handler.parsed_data_field
+        if wanted is None:
+            raise Invalid("This address takes no body")
+        if (coding := self.headers.get("content-encoding", "identity")) != "identity":
+            raise Invalid(f"The body is compressed ({coding[:20]}); send it as it is")
+        if self._is_form(body):
+            return submission_of(self._fields(body))
+        return decode(body, wanted.annotation)
+
+    def _is_form(self, body: bytes) -> bool:
+        if self.route_handler.opt.get("feedback_takes_forms") is not True or body.lstrip()[:1] in (b"{", b"["):
+            return False
+        return self.headers.get("content-type", "").startswith((FORM, MULTIPART)) or b"=" in body
+
+    def _fields(self, body: bytes) -> list[tuple[str, str]]:
+        kind = self.headers.get("content-type", "")
+        if kind.startswith(MULTIPART):
+            return [(name, _text(content or b"")) for name, content in parts_of(kind, body)]
+        return parse_qsl(_text(body), keep_blank_values=True)
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+def decode(body: bytes, kind: Any) -> Any:
+    """`body` as `kind`; `Invalid`, with the field and what it should be, where it is not that."""
+    try:
+        return _decoder(kind).decode(body)
+    except msgspec.ValidationError as error:
+        raise Invalid(_readable(str(error), kind)) from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise _explained(body, error) from None
+    except RecursionError:
+        raise Invalid("The body is nested too deep; send a flatter one") from None
+
+
+def _readable(message: str, kind: Any) -> str:
+    what, _, where = message.partition(" - at `$")
+    field = where.rstrip("`").lstrip(".")
+    if what.startswith("Invalid enum value"):
+        what += choices_at(kind, field)
+    return f"`{field}`: {what}" if field else f"The body is not what this address takes: {what}"
+
+
+def _explained(body: bytes, error: Exception) -> FeedbackError:
+    """Why the body is not JSON, in the words of whoever has to mend it."""
+    try:
+        loose = json.loads(_text(body), parse_constant=_no_constant)
+        _check_strings(loose, "")
+    except FeedbackError as reason:
+        return reason
+    except (ValueError, RecursionError):
+        pass
+    return Invalid(f'The body is not JSON ({error}); send an object such as {{"score": 1}}')
+
+
+def _no_constant(name: str) -> None:
+    raise Invalid(f"The body holds {name}, which JSON does not have; send a finite number or null")
+
+
+def _check_strings(value: Any, path: str) -> None:
+    if isinstance(value, str):
+        check_text(path, value, len(value) * 4)
+    elif isinstance(value, (dict, list)):
+        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_strings(name, path)
+            _check_strings(item, f"{path}.{name}".lstrip("."))
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid(f"The body is not UTF-8 (byte {error.start}); send text encoded as UTF-8") from None
+
+
+def submission_of(fields: Sequence[tuple[str, str]]) -> FeedbackSubmission:
+    """The same of fields that may come several times, as `value` does where several categories are ticked."""
+    answer = submission_from(dict(fields))
+    several = [_typed(text) for name, text in fields if name == "value" and text != ""]
+    if len(several) > 1:
+        answer.value = several
+    return answer
+
+
+def submission_from(fields: Mapping[str, str]) -> FeedbackSubmission:
+    """The answer that a link's query, or a form, gives: text typed as LangSmith types it. Errors: `Invalid`."""
+    given = {name: text for name, text in fields.items() if name in _NAMES and text != ""}
+    return FeedbackSubmission(
+        score=_score(given["score"]) if "score" in given else None,
+        value=_typed(given["value"]) if "value" in given else None,
+        correction=_object(given["correction"]) if "correction" in given else None,
+        metadata=_metadata(given["metadata"]) if "metadata" in given else None,
+        comment=given.get("comment"),
+        user_id=given.get("user_id"),
+        id=given.get("id"),
+    )
+
+
+def _typed(text: str) -> bool | int | float | str:
+    """A number, true or false, or the text itself, in this order."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if (match := _NUMBER.fullmatch(text)) and len(text) < 64:
+        return float(text) if match[1] or match[2] else int(text)
+    return text
+
+
+def _score(text: str) -> bool | int | float:
+    if isinstance(score := _typed(text), str):
+        raise Invalid(f"`score` is {text[:60]!r}; send a number, or true or false")
+    return score
+
+
+def _object(text: str) -> dict[str, Any] | str:
+    try:
+        found = msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return text
+    return found if isinstance(found, dict) else text
+
+
+def _metadata(text: str) -> dict[str, Any]:
+    if isinstance(found := _object(text), str):
+        raise Invalid('`metadata` is not a JSON object; send one such as {"page": "checkout"}, URL-encoded')
+    return found

@@ -1,0 +1,106 @@
+"""What a client reads when something goes wrong: `{"detail": …, "code": …}`, with the status that the error carries."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap, Scope
+
+from feedback.errors import TooMany
+from feedback.redaction import redact
+from feedback.routes.decoding import choices_at
+from feedback.routes.headers import TOKEN_HEADERS
+from feedback.routes.pages import failure
+
+logger = logging.getLogger("feedback")
+
+REFUSAL = "feedback_refusal"
+"""Where the request's state holds the code of its refusal."""
+
+
+def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """The one answer to every failure of the feedback routes; what nobody expected is logged, and says nothing."""
+    status, detail, code = _seen(request, error)
+    on_token = bool(request.route_handler.opt.get("feedback_token_route"))
+    page = failure(request, status, detail, code) if on_token else None
+    headers = dict(TOKEN_HEADERS) if on_token else {}
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(error.retry_after)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == 405 and isinstance(error, HTTPException):
+        headers |= error.headers or {}
+    if page is not None:
+        page.headers.update({name: text for name, text in headers.items() if name not in page.headers})
+        return page
+    return Response(
+        {"detail": detail, "code": code}, status_code=status, headers=headers, media_type="application/json"
+    )
+
+
+def refusal(scope: Scope) -> str:
+    """The code that the request was refused with."""
+    return str(scope["state"].get(REFUSAL, "other"))
+
+
+def _seen(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str]:
+    """Status, message and code of the failure, which is logged where nobody expected it."""
+    status, detail, code = _told(request, error)
+    request.scope["state"][REFUSAL] = code
+    if status == 500:
+        logger.error("%s %s failed", request.method, redact(request.scope["path"]), exc_info=error)
+    return status, detail, code
+
+
+def _told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str]:
+    if isinstance(error, ValidationException):
+        return 422, _problems(request, error), "invalid"
+    if isinstance(error, HTTPException):
+        return _told_by_litestar(error)
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int) and status != 500:
+        return status, str(error), getattr(error, "code", None) or type(error).__name__.lower()
+    return 500, "The feedback service failed on this request; its log says why", "internal"
+
+
+def _told_by_litestar(error: HTTPException) -> tuple[int, str, str]:
+    if error.status_code == 413:
+        return 413, "The body is too large; an answer may have 64 KB, a comment in it 16 KB", "too_large"
+    status = 422 if error.status_code == 400 else error.status_code
+    return status, error.detail, type(error).__name__.removesuffix("Exception").lower()
+
+
+def _problems(request: Request[Any, Any, Any], error: ValidationException) -> str:
+    extra = error.extra if isinstance(error.extra, list) else []
+    problems = [_problem(request, item) for item in extra if isinstance(item, dict) and "key" in item]
+    return "; ".join(problems) or error.detail.partition(" for path ")[0]
+
+
+def _problem(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
+    """One problem with a parameter, by the name that it has on the wire, or with the body."""
+    key, message = item["key"], str(item["message"])
+    if (key, message) == ("data", "'data'"):
+        return "The body is missing; send JSON"
+    handler = request.route_handler
+    asked: list[Any] = [handler, *handler.resolve_dependencies().values()]
+    field = next((field for one in asked if (field := one.parsed_fn_signature.parameters.get(key))), None)
+    if field is not None and message.startswith("Invalid enum value"):
+        message += choices_at(field.annotation)
+    return f"`{getattr(field and field.kwarg_definition, 'name', None) or key}`: {message}"
+
+
+def told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str, dict[str, str]]:
+    """Status, message, code and headers of the answer to a failure, for dialects that have bodies of their own."""
+    status, detail, code = _seen(request, error)
+    headers = dict(TOKEN_HEADERS) if request.route_handler.opt.get("feedback_token_route") else {}
+    if (seconds := getattr(error, "retry_after", None)) is not None:
+        headers["Retry-After"] = str(seconds)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return status, detail, code, headers
+
+
+FAILURES: ExceptionHandlersMap = {Exception: answer_failure, HTTPException: answer_failure}

@@ -1,0 +1,63 @@
+"""Counting: answers and mintings held against what an address, a token and a project may have in a time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from litestar import Request
+
+from feedback.projects.projects import FREE_RULES, KnownProjects
+from feedback.routes.authentication import entry_of
+from feedback.routes.origins import hold
+from feedback.services import ProjectServices
+from feedback.tokens.presigned import Pointer
+
+AnyRequest = Request[Any, Any, Any]
+ProjectOf = Callable[[str], Awaitable[str]]
+"""Gives the project of a sealed token. Errors: `TokenUnknown`."""
+
+
+async def admit_minting(request: AnyRequest, services: ProjectServices) -> None:
+    """Count a minting: of an address where it showed no API key, and of the project. Errors: `TooMany`."""
+    if not entry_of(request).showed_key:
+        services.settings.rate_limiter.admit(_peer(request), request.headers, minting=True)
+    known = await services.projects.known()
+    if known.have_rates:
+        _count(services, known, services.project)
+
+
+async def admit_answer(request: AnyRequest, services: ProjectServices, pointer: Pointer) -> None:
+    """Count an answer through a presigned URL: of an address, the URL, and its project. Errors: `TooMany`."""
+    services.settings.rate_limiter.admit(_peer(request), request.headers, (pointer.grant, pointer.place))
+    known = await services.projects.known()
+    if known.have_rates:
+        _count(services, known, await services.projects.of_grant(pointer.grant))
+
+
+async def admit_sealed(request: AnyRequest, services: ProjectServices, project_of: ProjectOf, token: str) -> None:
+    """Count an answer through a sealed token: of an address and the token's project; and hold its page against the
+    project's list. Errors: `TooMany`, `Forbidden`, `TokenUnknown`.
+    """
+    services.settings.rate_limiter.admit(_peer(request), request.headers)
+    await hold_sealed(request, services, project_of, token)
+    known = await services.projects.known()
+    if known.have_rates:
+        _count(services, known, await project_of(token))
+
+
+async def hold_sealed(request: AnyRequest, services: ProjectServices, project_of: ProjectOf, token: str) -> None:
+    """Return where the page may use the sealed token. Errors: `Forbidden`, `TokenUnknown`."""
+    known = await services.projects.known()
+    if known.have_origins:
+        hold(request, known, await project_of(token))
+
+
+def _count(services: ProjectServices, known: KnownProjects, project: str) -> None:
+    if (rate := known.rules.get(project, FREE_RULES).rate) is not None:
+        services.settings.rate_limiter.admit_to(project, rate)
+
+
+def _peer(request: AnyRequest) -> str | None:
+    client = request.scope["client"]
+    return client[0] if client else None

@@ -1,0 +1,54 @@
+"""Watching: every request timed and its refusal counted, and `GET /metrics` for whoever collects that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from litestar import Response, Router, get
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from feedback.metrics import CONTENT_TYPE, Metrics
+from feedback.routes.error_responses import FAILURES, refusal
+from feedback.routes.openapi import FeedbackOperation
+
+
+def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
+    """A middleware that tells `metrics` how long each request took, and which were refused.
+
+    It is a function, since Litestar copies whatever else stands at a router, deeply.
+    """
+
+    def middleware(app: ASGIApp, **_: Any) -> ASGIApp:
+        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+            status, began = 0, time.perf_counter()
+
+            async def sending(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                await send(message)
+
+            try:
+                await app(scope, receive, sending)
+            finally:
+                metrics.took(scope["route_handler"].handler_name, time.perf_counter() - began)
+                if status >= 400:
+                    metrics.refused(status, refusal(scope))
+
+        return watched
+
+    return middleware
+
+
+def metrics_router(text: Callable[[], Awaitable[str]]) -> Router:
+    """`GET /metrics`, for a service that is alone in its app."""
+
+    @get("/metrics", tags=["System"], summary="What the service does, for Prometheus", operation_id="FeedbackMetrics",
+         operation_class=FeedbackOperation, opt={"feedback_unbound": True})  # fmt: skip
+    async def show_metrics() -> Response[str]:
+        """Counts of this process, in the Prometheus text format."""
+        return Response(await text(), media_type=CONTENT_TYPE)
+
+    return Router("/", route_handlers=[show_metrics], exception_handlers=FAILURES)

@@ -1,0 +1,88 @@
+"""Keeping: answers erased, and for how long they are kept. For those who look after answers."""
+
+from __future__ import annotations
+
+from litestar import Router, get, post, put
+from litestar.di import Provide
+from litestar.params import JSONBody
+from msgspec import Struct
+
+from feedback.errors import Invalid
+from feedback.records.erasure import EVERY_OTHER_KEY, Erased
+from feedback.routes.authentication import ServicesDependency
+from feedback.routes.decoding import FeedbackRequest
+from feedback.routes.error_responses import FAILURES
+from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.validation import MAX_BODY
+
+TAGS = ["Keeping feedback"]
+
+
+class ErasureRequest(Struct):
+    """Whose answers, or the answers about what, are to be gone: one of the three."""
+
+    subject: str | None = None
+    run: str | None = None
+    thread: str | None = None
+
+
+class Retention(Struct):
+    """For how many days the key's answers are kept; null is for ever, and without a key all others are meant."""
+
+    key: str | None = None
+    days: int | None = None
+
+
+@post(
+    "/feedback/erasures",
+    status_code=200,
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Erase answers for good",
+    opt={"feedback_scope": "admin"},
+    operation_class=FeedbackOperation,
+    responses=failures(413, 422),
+    description="Their history goes with them, and the URLs of a run or a thread take no more answers (410).",
+)
+async def erase_feedback(data: JSONBody[ErasureRequest], services: ServicesDependency) -> Erased:
+    """What is gone now."""
+    named = [name for name in (data.subject, data.run, data.thread) if name is not None]
+    if len(named) != 1:
+        raise Invalid("Name one of `subject`, `run` and `thread`: what is erased cannot be brought back")
+    if data.subject is not None:
+        return await services.erasure.of_subject(data.subject)
+    if data.run is not None:
+        return await services.erasure.of_run(data.run)
+    return await services.erasure.of_thread(named[0])
+
+
+@get("/feedback/retention", tags=TAGS, summary="How long answers are kept", operation_class=FeedbackOperation)
+async def list_retention(services: ServicesDependency) -> list[Retention]:
+    """The keys whose answers are not kept for ever."""
+    return [Retention(key or None, days) for key, days in (await services.erasure.rules()).items()]
+
+
+@put(
+    "/feedback/retention",
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Set how long answers are kept",
+    opt={"feedback_scope": "admin"},
+    operation_class=FeedbackOperation,
+    responses=failures(413, 422),
+)
+async def set_retention(data: JSONBody[Retention], services: ServicesDependency) -> list[Retention]:
+    """The rules after the change; answers past their time are gone within the hour."""
+    await services.erasure.keep_for(data.key or EVERY_OTHER_KEY, data.days)
+    return [Retention(key or None, days) for key, days in (await services.erasure.rules()).items()]
+
+
+def keeping_router(dependencies: dict[str, Provide]) -> Router:
+    """The routes for those who look after answers."""
+    return Router(
+        "/api/v1",
+        route_handlers=[erase_feedback, list_retention, set_retention],
+        dependencies=dependencies,
+        exception_handlers=FAILURES,
+        request_class=FeedbackRequest,
+    )

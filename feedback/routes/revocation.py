@@ -1,0 +1,76 @@
+"""What is taken back: an answer by who gave it, and tokens by who minted them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Response, delete, post
+from litestar.params import FromPath, QueryParameter
+
+from feedback.errors import Invalid
+from feedback.routes.authentication import ServicesDependency
+from feedback.routes.headers import TOKEN_HEADERS
+from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.routes.tokens import TAGS
+from feedback.schema import Kept
+from feedback.tokens.revocation import Revoked
+
+
+@delete(
+    "/feedback/tokens/{token:str}",
+    status_code=200,
+    tags=TAGS,
+    opt={"feedback_token_route": True},
+    summary="Take one's answer back",
+    operation_class=FeedbackOperation,
+    responses=failures(404, 409, 410, 422),
+)
+async def retract(
+    token: FromPath[str],
+    services: ServicesDependency,
+    user_id: Annotated[str | None, QueryParameter(description="Who answered")] = None,
+    id: Annotated[str | None, QueryParameter(description="The id that the answer was kept with")] = None,
+) -> Response[Kept]:
+    """The answer counts no more; its history is kept."""
+    kept = await services.own_answers.retract(await services.tokens.open(token), user_id, id)
+    return Response(kept, status_code=200, headers=TOKEN_HEADERS, media_type="application/json")
+
+
+@post(
+    "/feedback/tokens/{token:str}/revoke",
+    status_code=200,
+    tags=TAGS,
+    summary="Take a token back",
+    operation_class=FeedbackOperation,
+    responses=failures(404),
+    description="A presigned URL's token, or a sealed one. What it brought stays; from now on it is answered with 410.",
+)
+async def revoke_token(token: FromPath[str], services: ServicesDependency) -> Revoked:
+    """How many tokens were taken back: none, where this one was already."""
+    return await services.revocation.of_token(token)
+
+
+@delete(
+    "/feedback/tokens",
+    status_code=200,
+    tags=TAGS,
+    summary="Take back all tokens of a run, or of a key of the ring",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+)
+async def revoke_tokens(
+    services: ServicesDependency,
+    run_id: Annotated[str | None, QueryParameter(description="All that were made for this run")] = None,
+    ring_key: Annotated[
+        int | None, QueryParameter(ge=1, le=2**31 - 1, description="All that this key of the ring sealed")
+    ] = None,
+) -> Revoked:
+    """How many presigned URLs were taken back. Sealed tokens are, too; they cannot be counted."""
+    if run_id is not None and ring_key is None:
+        return await services.revocation.of_run(run_id)
+    if ring_key is not None and run_id is None:
+        return await services.revocation.of_ring_key(ring_key)
+    raise Invalid("Say which tokens to take back: send either `run_id` or `ring_key`")
+
+
+REVOKING_ROUTES = [retract, revoke_token, revoke_tokens]

@@ -1,0 +1,73 @@
+"""The services of one project: what request handlers work with.
+
+`routes/authentication.py` gives a handler the services of its request's project. A request with a token names no
+project: its services work on the project of the token.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec import Struct
+
+from feedback.configs.key_configs import KeyConfigs
+from feedback.database import Database
+from feedback.integrations.evalguard import OneTimeTokens
+from feedback.integrations.workflowai import WorkflowAIFeedback
+from feedback.metrics import Metrics
+from feedback.projects.projects import Projects
+from feedback.projects.scoped_database import ProjectDatabase
+from feedback.records.erasure import Erasure
+from feedback.records.history import Histories
+from feedback.records.own import OwnAnswers
+from feedback.records.reviews import Reviews
+from feedback.records.store import FeedbackStore
+from feedback.reports.assistants import Assistants
+from feedback.reports.conversations import Conversations
+from feedback.reports.export import Exports
+from feedback.reports.query import FeedbackReader
+from feedback.reports.stats import Statistics
+from feedback.runs import KnownRuns
+from feedback.settings import Settings
+from feedback.tokens.keyring import KeyRing
+from feedback.tokens.presigned import Tokens
+from feedback.tokens.revocation import Revocation
+from feedback.tokens.sealed import SealedTokens
+
+
+class ServiceContext(Struct, frozen=True):
+    """What the rooms of all projects share."""
+
+    database: Database
+    ring: KeyRing
+    runs: KnownRuns
+    metrics: Metrics
+    settings: Settings
+    projects: Projects
+    run_token_expiry: timedelta
+
+
+class ProjectServices:
+    """The rooms of one project."""
+
+    def __init__(self, project: str, shared: ServiceContext) -> None:
+        mine, runs, metrics = ProjectDatabase(shared.database, project), shared.runs.of(project), shared.metrics
+        workflowai, evalguard = SealedTokens(shared.ring, "workflowai"), SealedTokens(shared.ring, "evalguard")
+        self.project = project
+        self.projects = shared.projects
+        self.settings = shared.settings
+        self.tokens = Tokens(mine, shared.ring, metrics)
+        self.configs = KeyConfigs(mine)
+        self.store = FeedbackStore(mine, shared.runs, metrics)
+        self.reader = FeedbackReader(mine)
+        self.statistics = Statistics(mine)
+        self.exports = Exports(mine, self.reader, runs)
+        self.reviews = Reviews(mine)
+        self.conversations = Conversations(self.store, runs)
+        self.assistants = Assistants(mine, runs)
+        self.histories = Histories(mine)
+        self.erasure = Erasure(mine, shared.run_token_expiry.days + 1)
+        self.workflowai_feedback = WorkflowAIFeedback(mine, workflowai, shared.runs, metrics)
+        self.one_time = OneTimeTokens(mine, evalguard, shared.runs, metrics)
+        self.own_answers = OwnAnswers(shared.database, metrics)
+        self.revocation = Revocation(mine, self.tokens, [workflowai, evalguard])

@@ -1,0 +1,272 @@
+"""The key ring: how a pointer to a grant is sealed into a UUID, and opened again.
+
+A token is a UUID of version 4, whose 122 free bits are deterministic authenticated encryption made of HMAC-SHA256 alone
+(the SIV construction of Rogaway and Shrimpton, 2006):
+
+    body    64 bits    grant 40 | salt 16 | place of the key in the grant 8
+    tag     58 bits    HMAC(k_tag, context | body), cut
+    token  122 bits    tag | body xor HMAC(k_mask, context | tag), cut
+
+It looks random, tells neither volume nor order, and garbage is refused by two HMACs, without a look into the database.
+To forge a pointer takes 2**58 tries, each one a request.
+
+The keys come from rows of the ring, 32 random bytes each, together with the configured secret where there is one; the
+ring alone is then worth nothing. Each row keeps a proof of the secret it was made with, so that a start with another
+secret is refused, rather than making every URL that was delivered worthless. The newest key seals, every key opens.
+
+A key that may have leaked is retired. It still opens, so that what it sealed is known for ours, but whoever spends a
+token looks at its key's row, too (`presigned.py`, `sealed.py`), so nothing that it sealed, whenever, takes an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import secrets
+import time
+import uuid
+from collections.abc import Callable
+from typing import TypeVar
+
+from feedback.database import Connection, Database, Row
+from feedback.errors import Conflict, NotFound, SecretMismatch, TokenUnknown
+
+T = TypeVar("T")
+logger = logging.getLogger("feedback")
+
+CONTEXT = b"feedback.presigned-url.1\0"
+"""Bound into every tag, so that a token of one family is never valid in another."""
+REREAD_SECONDS = 5.0
+"""How often the ring is read again: another process may have added a key, which is to seal from then on."""
+MIN_SECRET = 16
+
+_LOW_62 = (1 << 62) - 1
+_LOW_64 = (1 << 64) - 1
+_LONGEST_SPELLING = 64
+
+FIRST_KEY = """INSERT INTO feedback_ring (number, material, proof, created_at)
+SELECT 1, CAST(:material AS TEXT), CAST(:proof AS TEXT), now_us() WHERE NOT EXISTS (SELECT 1 FROM feedback_ring)
+ON CONFLICT DO NOTHING"""
+NEXT_KEY = """INSERT INTO feedback_ring (number, material, proof, created_at)
+SELECT MAX(number) + 1, CAST(:material AS TEXT), CAST(:proof AS TEXT), now_us() FROM feedback_ring"""
+ALL_KEYS = "SELECT number, material, proof FROM feedback_ring ORDER BY number DESC"
+LIST_KEYS = """SELECT number, created_at, retired_at, (SELECT COUNT(*) FROM feedback_grant
+    WHERE ring_key = number AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now_us())
+    AND retired_at IS NULL) AS living_grants
+FROM feedback_ring ORDER BY number DESC"""
+RETIRE = """UPDATE feedback_ring SET retired_at = COALESCE(retired_at, now_us())
+WHERE number = :number AND number < (SELECT MAX(number) FROM feedback_ring)"""
+KNOWN = "SELECT 1 AS known FROM feedback_ring WHERE number = :number"
+
+
+class Prf:
+    """HMAC-SHA256 under one key, its two pads hashed beforehand: 1.6 us a call where `hmac.digest` takes 4."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(64, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def __call__(self, message: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
+class Key:
+    """One key of the ring, ready to seal and to open."""
+
+    __slots__ = ("_mask", "_tag", "number", "proof", "sealed_mask", "sealed_tag")
+
+    def __init__(self, number: int, material: bytes, secret: bytes) -> None:
+        root = Prf(hmac.digest(material, b"feedback.ring.1\0" + secret, "sha256"))
+        self.number = number
+        self.proof = root(b"proof").hex()
+        self._tag = Prf(root(b"tag"))
+        self._mask = Prf(root(b"mask"))
+        self.sealed_tag = Prf(root(b"sealed tag"))
+        self.sealed_mask = Prf(root(b"sealed mask"))
+
+    def seal(self, body: int) -> str:
+        """The token for a pointer of 64 bits; always the same one."""
+        tag = self._tag_of(body)
+        bits = tag << 64 | body ^ self._mask_of(tag)
+        digits = f"{bits >> 74 << 80 | 4 << 76 | (bits >> 62 & 0xFFF) << 64 | 2 << 62 | bits & _LOW_62:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+    def open(self, token: int) -> int | None:
+        """The pointer that was sealed with this key, or nothing."""
+        if token >> 76 & 0xF != 4 or token >> 62 & 0x3 != 2:
+            return None
+        bits = token >> 80 << 74 | (token >> 64 & 0xFFF) << 62 | token & _LOW_62
+        tag = bits >> 64
+        body = bits & _LOW_64 ^ self._mask_of(tag)
+        return body if hmac.compare_digest(self._tag_of(body).to_bytes(8), tag.to_bytes(8)) else None
+
+    def _tag_of(self, body: int) -> int:
+        return int.from_bytes(self._tag(CONTEXT + body.to_bytes(8))[:8]) >> 6
+
+    def _mask_of(self, tag: int) -> int:
+        return int.from_bytes(self._mask(CONTEXT + tag.to_bytes(8))[:8])
+
+
+class KeyRing:
+    """The keys of one feedback database, to be loaded before use. Processes that share the database share the ring."""
+
+    def __init__(self, database: Database, secret: str | None = None) -> None:
+        """`secret` is text of at least 16 characters (`ValueError` otherwise) that every process must be given."""
+        if secret is not None and len(secret) < MIN_SECRET:
+            raise ValueError(f"the feedback secret has {len(secret)} characters; make it at least {MIN_SECRET}")
+        self._database = database
+        self._secret = (secret or "").encode()
+        self._keys: tuple[Key, ...] = ()
+        self._looked = 0.0
+        self.reread_seconds = REREAD_SECONDS
+        self._looking = asyncio.Lock()
+
+    @property
+    def newest(self) -> int:
+        """The number of the key that seals new tokens."""
+        return self._keys[0].number
+
+    async def load(self) -> None:
+        """Read the ring, making its first key durably where there is none. `SecretMismatch` with the wrong secret."""
+        first = self._material(1)
+        self._take(await self._database.write(lambda db: _read_or_start(db, *first)))
+
+    async def rotate(self) -> int:
+        """The number of a new key, which seals from now on. Tokens of the older ones stay good."""
+        number = self.newest + 1
+        material = self._material(number)
+        await self._database.write(lambda db: db.execute(NEXT_KEY, material=material[0], proof=material[1]))
+        await self._reload()
+        return self.newest
+
+    async def retire(self, number: int) -> None:
+        """Nothing that the key sealed, or is going to, takes an answer any more; in no process. It cannot be undone.
+
+        Errors: `NotFound`; `Conflict` for the newest key, which seals new URLs.
+        """
+
+        def work(db: Connection) -> None:
+            if db.execute(RETIRE, number=number):
+                return
+            if db.one(KNOWN, number=number) is None:
+                raise NotFound(f"The ring has no key {number}; `agent-server feedback keys list` shows them")
+            raise Conflict(f"Key {number} seals new URLs; make another first: `agent-server feedback keys rotate`")
+
+        await self._database.write(work)
+
+    async def keep_reading(self) -> None:
+        """Follow what other processes do to the ring, until cancelled."""
+        while True:
+            await asyncio.sleep(self.reread_seconds)
+            try:
+                await self._reload()
+            except Exception as error:  # the database is away; the keys that are known do meanwhile
+                logger.warning("the feedback key ring could not be read again: %s", error)
+
+    async def listed(self) -> list[Row]:
+        """Of each key its number, when it was made, and how many grants it sealed that are not over; newest first."""
+        return await self._database.read(lambda db: db.all(LIST_KEYS))
+
+    async def seal(self, number: int, body: int) -> str:
+        """The token for `body` under the key with this number, which another process may have added just now."""
+        for key in self._keys:
+            if key.number == number:
+                return key.seal(body)
+        await self._reload()
+        return next(key for key in self._keys if key.number == number).seal(body)
+
+    async def open(self, token: str) -> tuple[int, int]:
+        """The pointer in `token`, any spelling of a UUID, and the number of the key that sealed it.
+
+        `TokenUnknown` where no key of the ring did.
+        """
+        number = _parse(token)
+        if (found := await self.find(lambda key: _opened(key, number))) is not None:
+            return found
+        raise _unknown()
+
+    def key(self, number: int) -> Key:
+        """The key with this number. `LookupError` where this process has none."""
+        for key in self._keys:
+            if key.number == number:
+                return key
+        raise LookupError(f"the feedback key ring has no key {number}")
+
+    async def learn(self, number: int) -> None:
+        """Have the key with this number here, though another process added it just now."""
+        if all(key.number != number for key in self._keys):
+            await self._reload()
+
+    async def find(self, open_with: Callable[[Key], T | None]) -> T | None:
+        """What the first key gives that gives anything, newest first; another process may have added it just now."""
+        if (found := self._first(open_with)) is not None or not await self._look_again():
+            return found
+        return self._first(open_with)
+
+    def _first(self, open_with: Callable[[Key], T | None]) -> T | None:
+        for key in self._keys:
+            if (found := open_with(key)) is not None:
+                return found
+        return None
+
+    async def _look_again(self) -> bool:
+        """Whether the ring has changed since; it is read again once in `reread_seconds`, however much garbage comes."""
+        if time.monotonic() - self._looked < self.reread_seconds:
+            return False
+        before = self._keys
+        async with self._looking:
+            if self._keys is before and time.monotonic() - self._looked >= self.reread_seconds:
+                self._looked = time.monotonic()
+                await self._reload()
+        return [key.number for key in self._keys] != [key.number for key in before]
+
+    async def _reload(self) -> None:
+        self._take(await self._database.read(lambda db: db.all(ALL_KEYS)))
+
+    def _take(self, rows: list[Row]) -> None:
+        keys = tuple(Key(row["number"], bytes.fromhex(row["material"]), self._secret) for row in rows)
+        for key, row in zip(keys, rows, strict=True):
+            if not hmac.compare_digest(key.proof, row["proof"]):
+                raise SecretMismatch(
+                    f"key {key.number} of the feedback key ring was made with another secret (or without one). Start "
+                    "with the secret it was made with: the feedback URLs that were delivered work with no other"
+                )
+        self._keys = keys
+        self._looked = time.monotonic()
+
+    def _material(self, number: int) -> tuple[str, str]:
+        material = secrets.token_bytes(32)
+        return material.hex(), Key(number, material, self._secret).proof
+
+
+def _opened(key: Key, token: int) -> tuple[int, int] | None:
+    body = key.open(token)
+    return None if body is None else (body, key.number)
+
+
+def _read_or_start(db: Connection, material: str, proof: str) -> list[Row]:
+    db.execute(FIRST_KEY, material=material, proof=proof)
+    return db.all(ALL_KEYS)
+
+
+def _parse(token: str) -> int:
+    try:
+        if len(token) > _LONGEST_SPELLING:
+            raise ValueError
+        return uuid.UUID(token).int
+    except ValueError:
+        raise _unknown() from None
+
+
+def _unknown() -> TokenUnknown:
+    return TokenUnknown(
+        "This feedback URL was not issued here, or was changed on its way; use it exactly as it was given"
+    )

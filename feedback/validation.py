@@ -1,0 +1,124 @@
+"""What a field may hold: text, JSON, ids and times that every store and every client can give back as they came."""
+
+from __future__ import annotations
+
+import math
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from feedback.errors import Invalid, TooLarge
+
+MAX_BODY = 64 * 1024
+MAX_MINT_BODY = 1024 * 1024
+MAX_COMMENT = 16 * 1024
+MAX_DEPTH = 16
+MAX_KEY = 180
+"""LangSmith's own bound on the length of a feedback key."""
+MAX_NAME = 200
+FOREVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""How "never" is written on the wire, where the official clients require a time."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def check_text(field: str, text: str, limit: int) -> str:
+    """`text`, if it has no NUL and no lone surrogate, and at most `limit` bytes in UTF-8."""
+    if "\0" in text:
+        raise Invalid(f"`{field}` holds a NUL character (\\u0000); leave it out")
+    if not text.isascii() and _SURROGATE.search(text):
+        raise Invalid(f"`{field}` holds half of a surrogate pair (\\ud800 to \\udfff); send whole characters")
+    if len(text) > limit or len(text.encode()) > limit:
+        raise TooLarge(f"`{field}` has {len(text.encode()):,} bytes; at most {limit:,} are taken")
+    return text
+
+
+def check_name(field: str, text: str, limit: int = MAX_NAME) -> str:
+    """`text` as the name of something: like `check_text`, and not empty."""
+    if not text.strip():
+        raise Invalid(f"`{field}` is empty; give it a name of 1 to {limit} characters")
+    if len(text) > limit:
+        raise Invalid(f"`{field}` has {len(text)} characters; at most {limit} are taken")
+    return check_text(field, text, 4 * limit)
+
+
+def check_number(field: str, number: float) -> float:
+    """`number`, if it is finite and, where it is whole, fits 64 bits."""
+    if isinstance(number, float) and not math.isfinite(number):
+        raise Invalid(f"`{field}` is {number}; send a finite number")
+    if isinstance(number, int) and abs(number) >= 2**63:
+        raise Invalid(f"`{field}` is too large a whole number; send one below 2**63, or text")
+    return number
+
+
+def check_json(field: str, value: Any, depth: int = MAX_DEPTH) -> None:
+    """Refuse JSON that is nested deeper than `MAX_DEPTH`, or holds text or numbers that cannot be kept."""
+    if isinstance(value, str):
+        check_text(field, value, MAX_BODY)
+    elif isinstance(value, (int, float)):
+        check_number(field, value)
+    elif isinstance(value, (dict, list)):
+        if depth == 0:
+            raise Invalid(f"`{field}` is nested more than {MAX_DEPTH} levels deep; send a flatter one")
+        for item in value if isinstance(value, list) else (*value, *value.values()):
+            check_json(field, item, depth - 1)
+
+
+def parse_id(field: str, text: str) -> str:
+    """`text` as a lower-case hyphenated UUID, whatever spelling of one it is."""
+    try:
+        if len(text) > 64:
+            raise ValueError
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise Invalid(f"`{field}` is not a UUID; send one such as 018f0000-0000-7000-8000-000000000001") from None
+
+
+def is_id(text: str | None) -> bool:
+    """Whether `text` is a UUID in some spelling."""
+    try:
+        return text is not None and len(text) <= 64 and bool(uuid.UUID(text))
+    except ValueError:
+        return False
+
+
+def run_name(field: str, text: str) -> str:
+    """The one spelling of a run's id: a UUID in lower case with hyphens, any other name as it is."""
+    return parse_id(field, text) if is_id(text) else check_name(field, text)
+
+
+def parse_time(field: str, text: str | float) -> datetime:
+    """`text` as an aware time; one without a zone is UTC. A number is JavaScript's: milliseconds since 1970."""
+    try:
+        if not isinstance(text, str):
+            return EPOCH + timedelta(milliseconds=text)
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(f"`{field}` is not a time; send ISO 8601, such as 2030-01-02T03:04:05+00:00") from None
+
+
+def to_micros(time: datetime) -> int:
+    """Microseconds since 1970, exact."""
+    return (time - EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> str:
+    """Microseconds since 1970 as the official clients write times: `2026-11-22T01:16:09.109934+00:00`."""
+    return (EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")
+
+
+def origin_of(address: str) -> str | None:
+    """`scheme://host[:port]` of an absolute web address without a user in it; nothing where it is not one."""
+    try:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not address.isprintable():
+            return None
+    except ValueError:
+        return None
+    plain = "@" not in parts.netloc and "\\" not in address and " " not in address
+    return f"{parts.scheme}://{parts.netloc}".lower() if plain else None

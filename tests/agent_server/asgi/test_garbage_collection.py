@@ -1,0 +1,28 @@
+"""What the garbage collector is told once the server has started."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from agent_server.asgi.garbage_collection import YOUNG_OBJECTS, freezing_once_started
+
+
+@pytest.fixture(autouse=True)
+def collector_as_it_was() -> Iterator[None]:
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+async def test_what_is_there_after_the_start_is_left_out_of_collections() -> None:
+    assert gc.get_freeze_count() == 0
+    async with AsyncTestClient(freezing_once_started(Litestar())) as client:
+        assert gc.get_freeze_count() > 10_000
+        assert gc.get_threshold()[0] == YOUNG_OBJECTS
+        assert (await client.get("/")).status_code == 404

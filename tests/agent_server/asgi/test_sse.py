@@ -1,0 +1,106 @@
+"""A part becomes the bytes of one event; chunks become a response."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
+
+import msgspec
+import pytest
+from langgraph_sdk.sse import BytesLineDecoder, SSEDecoder
+from sse_starlette import EventSourceResponse
+
+from agent_server.asgi import sse
+from agent_server.asgi.sse import frame, frame_data, json_response, stream_response
+from agent_server.schema import StreamPart
+
+
+def parsed(raw: bytes) -> list[tuple[str, Any]]:
+    """The events that the official client reads from these bytes."""
+    lines, events = BytesLineDecoder(), SSEDecoder()
+    read = [events.decode(bytes(line)) for line in [*lines.decode(raw), *lines.flush()]]
+    return [(one.event, one.data) for one in read if one is not None]
+
+
+def test_frame_has_the_bytes_of_the_official_server() -> None:
+    part = StreamPart("updates", {"node": {"text": "é <1>"}})
+    assert frame(part, "1-0") == 'event: updates\r\ndata: {"node":{"text":"é <1>"}}\r\nid: 1-0\r\n\r\n'.encode()
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "\u2028\u2029\x85", "data: x\n\nevent: y", "\ud800", ""])
+def test_frame_is_one_event_whatever_text_is_in_it(text: str) -> None:
+    expected = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    raw = frame(StreamPart("custom", {"text": text}), "1-0")
+    assert parsed(raw + raw) == [("custom", {"text": expected})] * 2
+
+
+def test_json_that_came_as_text_is_put_on_one_line() -> None:
+    pretty = msgspec.Raw(b'{\r\n  "a": [\n    1,\r    "x\\ny"\n  ]\n}')
+    raw = frame(StreamPart("values", {"input": pretty}), "1-0")
+    assert parsed(raw) == [("values", {"input": {"a": [1, "x\ny"]}})]
+
+
+def test_name_of_a_subgraph_cannot_break_the_event() -> None:
+    raw = frame(StreamPart("values|a\r\ndata: 1\n\nnode\ud800:é", 1), "1-0")
+    assert parsed(raw) == [("values|a\ufffd\ufffddata: 1\ufffd\ufffdnode\ufffd:é", 1)]
+
+
+def test_data_can_be_taken_from_a_frame_again() -> None:
+    data = {"text": "data: \r\n"}
+    assert json.loads(frame_data(frame(StreamPart("custom", data), "1-0"))) == data
+
+
+async def sent(response: EventSourceResponse) -> tuple[dict[str, str], bytes]:
+    """The headers and the body that a response sends."""
+    messages: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        await asyncio.Event().wait()  # a client that stays
+        raise AssertionError
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        messages.append(message)
+
+    async with asyncio.timeout(20):
+        await response({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
+    assert messages[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+    headers = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
+    return headers, b"".join(message.get("body", b"") for message in messages)
+
+
+async def chunks(*parts: bytes | float) -> AsyncIterator[bytes]:
+    """These chunks; a number is a pause of so many seconds."""
+    for part in parts:
+        if isinstance(part, bytes):
+            yield part
+        else:
+            await asyncio.sleep(part)
+
+
+async def test_stream_is_sent_as_it_is_with_headers_that_keep_proxies_from_buffering() -> None:
+    raw = frame(StreamPart("values", 1), "1-0"), frame(StreamPart("values", 2), "1-1")
+    headers, body = await sent(stream_response(chunks(*raw), {"Location": "/runs/1/stream"}))
+    assert body == b"".join(raw)
+    assert headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert headers["cache-control"] == "no-store, no-transform"
+    assert headers["x-accel-buffering"] == "no"
+    assert headers["location"] == "/runs/1/stream"
+
+
+async def test_quiet_stream_has_a_heartbeat_that_clients_ignore(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
+    first, last = frame(StreamPart("values", 1), "1-0"), frame(StreamPart("values", 2), "1-1")
+    _, body = await sent(stream_response(chunks(first, 0.5, last), {}))
+    assert body.startswith(first + b": heartbeat\r\n\r\n")
+    assert parsed(body) == [("values", 1), ("values", 2)]
+
+
+async def test_json_that_takes_its_time_is_preceded_by_newlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
+    headers, body = await sent(json_response(chunks(0.5, b'{"a":1}'), {"Location": "/runs/1"}))
+    assert headers["content-type"].startswith("application/json")
+    assert headers["location"] == "/runs/1"
+    assert body.startswith(b"\n")
+    assert body.lstrip(b"\n") == b'{"a":1}'

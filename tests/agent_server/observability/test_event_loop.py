@@ -1,0 +1,118 @@
+"""Who holds up the event loop is named; who works in a thread holds up nobody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from langgraph.graph import START, StateGraph
+from structlog.testing import capture_logs
+
+from agent_server import create_app
+from agent_server.agents import named_in
+from agent_server.observability.event_loop import watched_loop
+from tests.agent_server.backend import until
+from tests.agent_server.graphs import State
+from tests.agent_server.served import config_of, served
+
+HELD_UP = 0.6
+Logs = list[MutableMapping[str, Any]]
+
+
+async def holds_up(_: State) -> State:
+    time.sleep(HELD_UP)  # noqa: ASYNC251  # which is the mistake
+    return {"x": 1}
+
+
+def works_in_a_thread(_: State) -> State:
+    time.sleep(HELD_UP)
+    return {"x": 1}
+
+
+async def plain(_: Any) -> AsyncIterator[dict[str, Any]]:
+    time.sleep(HELD_UP)  # noqa: ASYNC251
+    yield {}
+
+
+AGENTS = {
+    "careless": StateGraph(State).add_node(holds_up).add_edge(START, "holds_up").compile(),
+    "threaded": StateGraph(State).add_node(works_in_a_thread).add_edge(START, "works_in_a_thread").compile(),
+    "plain": plain,
+}
+
+
+async def logs_of_run(folder: Path, graph_id: str, blocked_seconds: float) -> tuple[str, Logs]:
+    """The id of a run of the graph, and what was logged until a moment after its end."""
+    config = config_of("sqlite:///", folder, blocked_seconds=blocked_seconds)
+    with capture_logs() as logs:
+        async with served(create_app(config, agents=AGENTS)) as client:
+            made = await client.post("/runs", json={"assistant_id": graph_id, "input": {}})
+            run_id = made.json()["run_id"]
+            await client.get(f"/runs/{run_id}/join")
+            await anyio.sleep(0.2)
+    return run_id, logs
+
+
+def warnings_in(logs: Logs) -> Logs:
+    return [one for one in logs if one["event"] == "event_loop_blocked"]
+
+
+async def test_node_that_holds_up_the_loop_is_named_with_its_graph_run_and_place(tmp_path: Path) -> None:
+    run_id, logs = await logs_of_run(tmp_path, "careless", 0.1)
+    warning = warnings_in(logs)[0]
+    assert (warning["graph_id"], warning["node"], warning["run_id"]) == ("careless", "holds_up", run_id)
+    assert warning["blocked_seconds"] >= HELD_UP / 2
+    assert warning["over"] is True
+    assert warning["at"].startswith(__file__)
+    assert "plain function" in warning["advice"]
+
+
+async def test_plain_agent_that_holds_up_the_loop_is_named(tmp_path: Path) -> None:
+    run_id, logs = await logs_of_run(tmp_path, "plain", 0.1)
+    warning = warnings_in(logs)[0]
+    assert (warning["graph_id"], warning["run_id"]) == ("plain", run_id)
+
+
+async def test_sync_node_holds_up_nobody(tmp_path: Path) -> None:
+    """While it sleeps, the loop takes its turns: one that came late would be warned of."""
+    _, logs = await logs_of_run(tmp_path, "threaded", 0.1)
+    assert warnings_in(logs) == []
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await anyio.sleep(0.01)
+            turns += 1
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(take_turns)
+        await AGENTS["threaded"].ainvoke({})  # type: ignore[attr-defined]  # it is a graph
+        group.cancel_scope.cancel()
+    assert turns >= 5
+
+
+@pytest.mark.parametrize("seconds", [0.0, 30.0])
+async def test_what_is_short_of_the_threshold_is_not_warned_of(tmp_path: Path, seconds: float) -> None:
+    _, logs = await logs_of_run(tmp_path, "careless", seconds)
+    assert warnings_in(logs) == []
+
+
+async def test_block_without_an_end_is_told_before_it_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent_server.loop_watch.PATIENCE_SECONDS", 0.1)
+    with capture_logs() as logs, watched_loop(0.1, lambda _: {"graph_id": "endless"}):
+        time.sleep(HELD_UP)  # noqa: ASYNC251
+        assert [one["over"] for one in warnings_in(logs)] == [False]
+        await until(lambda: len(warnings_in(logs)) == 2)
+    assert warnings_in(logs)[1]["over"] is True
+
+
+async def test_what_no_agent_does_is_nobodys_fault() -> None:
+    with capture_logs() as logs, watched_loop(0.1, named_in):
+        time.sleep(HELD_UP)  # noqa: ASYNC251
+        await anyio.sleep(0.2)
+    assert logs == []

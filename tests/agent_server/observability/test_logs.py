@@ -1,0 +1,55 @@
+"""What this process writes into its log: one line an event, the run's ids in it, and no local variables."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+LOGGING = """
+import logging, sys
+import structlog
+from agent_server.observability.logs import configure_logs
+
+configure_logs(sys.argv[1], "info")
+
+
+def fail(password):
+    token = password.upper()
+    raise ValueError("no such luck")
+
+
+with structlog.contextvars.bound_contextvars(run_id="r-1", thread_id="t-1"):
+    try:
+        fail("hunter" + "2")
+    except ValueError as error:
+        structlog.get_logger("agent_server").warning("run_failed", exc_info=error)
+        logging.getLogger("a.library").exception("of a library")
+logging.getLogger("a.library").info("between\\nlines")
+"""
+
+
+def _log(form: str) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", LOGGING, form], capture_output=True, text=True, timeout=50, check=True)
+    assert done.stdout == ""
+    return done.stderr.splitlines()
+
+
+def test_every_event_is_one_line_of_json_with_the_runs_ids() -> None:
+    ours, theirs, later = [json.loads(line) for line in _log("json")]
+    for line in (ours, theirs):
+        assert (line["run_id"], line["thread_id"]) == ("r-1", "t-1")
+        assert "no such luck" in line["exception"]
+    assert (ours["event"], ours["level"], ours["logger"]) == ("run_failed", "warning", "agent_server")
+    assert (theirs["event"], theirs["logger"]) == ("of a library", "a.library")
+    assert later["event"] == "between\nlines"
+    assert "run_id" not in later
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_no_local_variable_is_in_a_traceback(form: str) -> None:
+    log = "\n".join(_log(form))
+    assert log.count("no such luck") >= 2
+    assert "hunter2" not in log.lower()

@@ -1,0 +1,134 @@
+"""`/threads/{thread_id}/commands` and `/stream/events` over HTTP.
+
+What is refused, and in which words, was recorded of the official server (langgraph-api 0.16.7), unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent_server.api import Api, serving
+from tests.agent_server.backend import unknown_id
+
+NO_COMMAND = "Protocol commands must include an integer id and string method."
+
+
+@pytest.fixture
+async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
+    async with serving(database_url, tmp_path) as api:
+        yield api
+
+
+async def command(api: Api, thread_id: str, method: str, **params: Any) -> Any:
+    return await api.post(f"/threads/{thread_id}/commands", {"id": 7, "method": method, "params": params})
+
+
+async def test_run_start_makes_the_thread_and_starts_the_run(api: Api) -> None:
+    thread_id = unknown_id()
+    done = await command(api, thread_id, "run.start", assistant_id="doubling", input={"x": 2}, metadata={"a": 1})
+    run_id = done["result"]["run_id"]
+    assert done == {"type": "success", "id": 7, "result": {"run_id": run_id}, "meta": {"applied_through_seq": 0}}
+    assert (await api.get(f"/threads/{thread_id}/runs/{run_id}/join"))["x"] == 4
+    run = await api.get(f"/threads/{thread_id}/runs/{run_id}")
+    assert (run["metadata"]["a"], run["kwargs"]["event_streaming"], run["multitask_strategy"]) == (1, True, "enqueue")
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "error", "message"),
+    [
+        ("run.start", {}, "invalid_argument", "run.start requires an assistant_id."),
+        (
+            "run.start",
+            {"assistant_id": "nobody"},
+            "invalid_argument",
+            "Invalid assistant: 'nobody'",
+        ),  # there: unknown_error
+        ("run.start", {"assistant_id": "doubling", "config": 5}, "invalid_argument", "params.config"),
+        ("run.start", {"assistant_id": "doubling", "multitask_strategy": "x"}, "invalid_argument", "params.multitask"),
+        ("run.start", {"assistant_id": "doubling", "feedback_keys": [""]}, "invalid_argument", "params.feedback_keys"),
+        ("input.respond", {}, "invalid_argument", "input.respond requires an interrupt_id."),
+        ("input.respond", {"interrupt_id": "x"}, "no_such_interrupt", "Unknown or already-consumed interrupt: x"),
+        ("input.respond", {"interrupt_id": 5}, "invalid_argument", "params.interrupt_id"),
+        ("agent.getTree", {}, "no_such_run", "No active run is bound to this thread."),
+        ("state.get", {}, "unknown_command", "Unknown protocol command: state.get"),
+        ("run.cancel", {}, "unknown_command", "Unknown protocol command: run.cancel"),
+        ("subscription.subscribe", {"channels": ["values"]}, "not_supported", "WebSocket"),
+    ],
+)
+async def test_command_that_cannot_be_carried_out_says_why(
+    api: Api, method: str, params: dict[str, Any], error: str, message: str
+) -> None:
+    refused = await command(api, await api.thread(), method, **params)
+    assert (refused["type"], refused["id"], refused["error"]) == ("error", 7, error)
+    assert message in refused["message"]
+
+
+async def test_command_on_no_thread_says_so(api: Api) -> None:
+    refused = await command(api, unknown_id(), "input.respond", interrupt_id="x")
+    assert (refused["error"], "not found" in refused["message"]) == ("invalid_argument", True)
+    assert "UUID" in (await command(api, "nonsense", "run.start", assistant_id="doubling"))["message"]
+
+
+@pytest.mark.parametrize("body", [[], "x", 5, {}, {"id": 1}, {"method": "x"}, {"id": "a", "method": "x"}])
+@pytest.mark.parametrize("more", [{}, {"params": {}}])
+async def test_what_is_no_command_is_a_400(api: Api, body: Any, more: dict[str, Any]) -> None:
+    sent = {**body, **more} if isinstance(body, dict) else body
+    answer = await api.send("POST", f"/threads/{unknown_id()}/commands", sent)
+    assert answer.status_code == 400
+    told = {"type": "error", "error": "invalid_argument", "message": NO_COMMAND, "detail": NO_COMMAND}
+    command_id = body.get("id") if isinstance(body, dict) else None
+    assert answer.json() == {**told, "id": command_id if isinstance(command_id, int) else None}
+
+
+@pytest.mark.parametrize("command_id", [True, 1.5, None, 2**60])
+async def test_id_of_a_command_is_a_whole_number(api: Api, command_id: Any) -> None:
+    answer = await api.send("POST", f"/threads/{unknown_id()}/commands", {"id": command_id, "method": "x"})
+    assert (answer.status_code, answer.json()["id"]) == (400, None)
+
+
+async def test_run_at_work_is_the_tree(api: Api) -> None:
+    """There: always no_such_run."""
+    thread_id = await api.thread()
+    await command(api, thread_id, "run.start", assistant_id="sleeping_agent", input={})
+    for _ in range(100):
+        told = await command(api, thread_id, "agent.getTree")
+        if told["type"] == "success":
+            break
+    assert told["result"]["tree"] == {"namespace": [], "status": "running", "graph_name": "sleeping_agent"}
+
+
+@pytest.mark.parametrize("strategy", ["multitask_strategy", "multitaskStrategy"])
+async def test_busy_thread_is_told_as_the_strategy_says(api: Api, strategy: str) -> None:
+    """There, no strategy counts: every run waits for the one before it."""
+    thread_id = await api.thread()
+    await command(api, thread_id, "run.start", assistant_id="sleeping_agent", input={})
+    refused = await command(
+        api, thread_id, "run.start", assistant_id="doubling", input={"x": 1}, **{strategy: "reject"}
+    )
+    assert (refused["error"], "already running" in refused["message"]) == ("invalid_argument", True)
+    params: dict[str, Any] = {"assistant_id": "doubling", "input": {"x": 1}, strategy: "interrupt"}
+    done = await command(api, thread_id, "run.start", **params)
+    assert (await api.get(f"/threads/{thread_id}/runs/{done['result']['run_id']}/join"))["x"] == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({}, {"channels": []}, {"channels": ["nope"]}, {"channels": "values"}, {"channels": ["custom:"]}),
+        *({"channels": ["values"], name: bad} for name in ("since", "depth", "namespaces") for bad in (-1, "a", [1])),
+    ],
+)
+async def test_subscription_that_makes_no_sense_is_a_422(api: Api, body: dict[str, Any]) -> None:
+    """There, a `since`, a depth or namespaces that are none are taken for left out."""
+    status, _ = await api.refusal("POST", f"/threads/{await api.thread()}/stream/events", body)
+    assert status == 422
+
+
+async def test_events_of_an_unknown_thread_are_a_404(api: Api) -> None:
+    """There: a stream that stays empty."""
+    status, detail = await api.refusal("POST", f"/threads/{unknown_id()}/stream/events", {"channels": ["values"]})
+    assert (status, "not found" in detail) == (404, True)

@@ -1,0 +1,121 @@
+"""Streams that their logs don't end: the run's row does, over both databases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+
+from agent_server.broker import Frame, FrameId
+from agent_server.streams.run_end_watch import RunEndWatch
+from agent_server.streams.run_streams import RunStreams
+from tests.agent_server.backend import Backend, MintedUrls, names, open_backend, parsed
+
+
+async def counting(given: int) -> AsyncGenerator[dict[str, Any], None]:
+    for number in range(given):
+        yield {"n": number}
+
+
+@asynccontextmanager
+async def two_houses(database_url: str) -> AsyncIterator[tuple[Backend, Backend, RunEndWatch, RunStreams]]:
+    """A process without a worker, and one that works; their brokers know nothing of each other. And the streams of the
+    first, with the watch over them."""
+    async with (
+        open_backend(database_url, feedback=MintedUrls()) as asked,
+        open_backend(database_url, {"agent": counting}, feedback=MintedUrls()) as working,
+        working.worker(),
+    ):
+        watch = RunEndWatch(asked.database)
+        yield asked, working, watch, RunStreams(asked.runs, asked.broker, MintedUrls(), run_end_watch=watch)
+
+
+async def finished(backend: Backend, **body: Any) -> str:
+    """The id of a run that has ended."""
+    run_id = (await backend.run(None, **body)).run_id
+    await backend.events(run_id)
+    return run_id
+
+
+async def look_until(watch: RunEndWatch, done: anyio.Event) -> None:
+    while not done.is_set():
+        await anyio.sleep(0.01)
+        await watch.look()
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_stream_of_a_run_in_another_process_ends_from_its_row(database_url: str) -> None:
+    async with two_houses(database_url) as (asked, _, watch, streams):
+        run_id = (await asked.run(None, input=3, feedback_keys=["k"])).run_id
+        events: list[tuple[str, Any]] = []
+        done = anyio.Event()
+
+        async def follow() -> None:
+            async for chunk in streams.follow(run_id):
+                events.extend(parsed(chunk))
+            done.set()
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(follow)
+                group.start_soon(look_until, watch, done)
+        assert names(events) == ["gap", "metadata", "values", "feedback"]
+        assert events[2][1] == {"n": 2}
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_answer_of_a_run_in_another_process_comes_with_its_end(database_url: str) -> None:
+    async with two_houses(database_url) as (asked, _, watch, streams):
+        run_id = (await asked.run(None, input=3, feedback_keys=["k"])).run_id
+        done = anyio.Event()
+        answers: list[bytes] = []
+
+        async def wait() -> None:
+            answers.extend([chunk async for chunk in streams.answer(run_id)])
+            done.set()
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(wait)
+                group.start_soon(look_until, watch, done)
+        answer = json.loads(b"".join(answers))
+        assert answer["n"] == 2
+        assert set(answer["__feedback__"]) == {"k"}
+
+
+async def test_watch_leaves_the_streams_of_runs_at_work_alone(database_url: str) -> None:
+    async with open_backend(database_url, feedback=MintedUrls()) as backend:
+        watch = RunEndWatch(backend.database)
+        streams = RunStreams(backend.runs, backend.broker, None, run_end_watch=watch)
+        run_id = (await backend.run(None, input=1)).run_id
+        with anyio.move_on_after(0.5) as patience:
+            async with anyio.create_task_group() as group:
+                group.start_soon(look_until, watch, anyio.Event())
+                async for _ in streams.follow(run_id):
+                    pytest.fail("nothing was published")
+        assert patience.cancelled_caught
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_log_that_ends_a_moment_after_its_row_is_read_to_its_end(database_url: str) -> None:
+    async with two_houses(database_url) as (asked, working, watch, _):
+        run_id = await finished(working, input=3)
+        last = Frame(FrameId(1, 0), "values", b"last")
+        got: list[Frame] = []
+
+        async def read() -> None:
+            async for frames in watch.watched(run_id, asked.broker.subscribe(run_id)):
+                got.extend(frames)
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(read)
+                await anyio.sleep(0.01)
+                await watch.look()
+                await asked.broker.publish(run_id, [last])
+                await asked.broker.close(run_id)
+        assert got == [last]

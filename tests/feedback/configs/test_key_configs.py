@@ -1,0 +1,181 @@
+"""Configurations of keys: through LangSmith's client and over HTTP, and how answers are held to them."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from langsmith import Client
+from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNotFoundError
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from feedback import FeedbackConfig, FeedbackPlugin
+from feedback.configs.schema import FeedbackConfigCreate
+from tests.feedback.conftest import RUN, mint, stored
+
+App = AsyncTestClient[Litestar]
+STARS: Any = {"type": "continuous", "min": 1, "max": 5}
+TOPICS: Any = {
+    "type": "categorical",
+    "categories": [{"value": 0, "label": "a"}, {"value": 1, "label": "b"}],
+    "allows_multiple_categories": True,
+}
+
+
+@pytest.fixture(params=["", "/api", "/api/v1"])
+def langsmith(request: pytest.FixtureRequest, server: str) -> Iterator[Client]:
+    client = Client(api_url=server + str(request.param), api_key="any", auto_batch_tracing=False)
+    yield client
+    client.close()
+
+
+def test_config_is_created_listed_changed_and_deleted(langsmith: Client) -> None:
+    made = langsmith.create_feedback_config("stars", feedback_config=STARS)
+    assert (made.feedback_key, made.feedback_config, made.is_lower_score_better) == ("stars", STARS, False)
+    assert (made.is_first, made.is_enforced, made.is_deleted) == (True, False, False)
+    assert langsmith.create_feedback_config("stars", feedback_config=STARS) == made
+    changed = langsmith.update_feedback_config("stars", is_lower_score_better=True)
+    assert (changed.id, changed.feedback_config, changed.is_lower_score_better) == (made.id, STARS, True)
+    wider = langsmith.update_feedback_config("stars", feedback_config={**STARS, "max": 10}, config_id=made.id)
+    assert wider.feedback_config["max"] == 10
+    assert wider.modified_at > made.modified_at
+    assert [config.id for config in langsmith.list_feedback_configs(feedback_key=["stars"])] == [made.id]
+    langsmith.delete_feedback_config("stars")
+    assert list(langsmith.list_feedback_configs()) == []
+    assert [config.is_deleted for config in langsmith.list_feedback_configs(include_all_configs=True)] == [True]
+    again = langsmith.create_feedback_config("stars", feedback_config=STARS, is_lower_score_better=False)
+    assert again.id != made.id
+    langsmith.delete_feedback_config(config_id=again.id)
+    assert list(langsmith.list_feedback_configs()) == []
+
+
+def test_categories_are_added_and_removed(langsmith: Client) -> None:
+    langsmith.create_feedback_config("topics", feedback_config=TOPICS)
+    more = langsmith.add_feedback_categories("topics", [{"value": 2, "label": "c"}])
+    assert [category["label"] for category in more.feedback_config["categories"] or []] == ["a", "b", "c"]
+    assert more.feedback_config["allows_multiple_categories"] is True
+    less = langsmith.remove_feedback_categories("topics", [0])
+    assert [category["label"] for category in less.feedback_config["categories"] or []] == ["b", "c"]
+    for wrong in (lambda: langsmith.remove_feedback_categories("topics", [1]),
+                  lambda: langsmith.remove_feedback_categories("topics", [7]),
+                  lambda: langsmith.add_feedback_categories("topics", [{"value": 1, "label": "new"}]),
+                  lambda: langsmith.add_feedback_categories("topics", [{"value": 9, "label": "b"}])):  # fmt: skip
+        with pytest.raises(LangSmithError, match="422"):
+            wrong()
+    langsmith.create_feedback_config("stars", feedback_config=STARS)
+    with pytest.raises(LangSmithError, match="only a categorical one has categories"):
+        langsmith.add_feedback_categories("stars", [{"value": 2, "label": "c"}])
+
+
+def test_second_config_of_a_key_is_refused_unless_it_is_to_be_enforced(langsmith: Client) -> None:
+    first = langsmith.create_feedback_config("k", feedback_config=STARS, is_lower_score_better=True)
+    with pytest.raises(LangSmithError, match="Feedback config already exists"):
+        langsmith.create_feedback_config("k", feedback_config={"type": "freeform"})
+    enforced = langsmith.create_feedback_config("k", feedback_config={"type": "freeform"}, is_enforced=True)
+    assert (enforced.is_first, enforced.is_enforced, enforced.is_lower_score_better) == (False, True, True)
+    with pytest.raises(LangSmithConflictError):
+        langsmith.create_feedback_config("k", feedback_config=TOPICS, is_enforced=True)
+    assert [config.id for config in langsmith.list_feedback_configs()] == [enforced.id]
+    assert {config.id for config in langsmith.list_feedback_configs(include_all_configs=True)} == {
+        first.id,
+        enforced.id,
+    }
+    assert [config.id for config in langsmith.list_feedback_configs(is_enforced=False)] == [first.id]
+    langsmith.delete_feedback_config(config_id=enforced.id)
+    assert [config.id for config in langsmith.list_feedback_configs()] == [first.id]
+
+
+def test_configs_are_listed_in_pages_by_key_and_part_of_the_name(langsmith: Client) -> None:
+    for number in range(103):
+        langsmith.create_feedback_config(f"key_{number:03}", feedback_config=STARS)
+    assert [config.feedback_key for config in langsmith.list_feedback_configs()] == [f"key_{n:03}" for n in range(103)]
+    assert len(list(langsmith.list_feedback_configs(name_contains="KEY_10"))) == 3
+    assert list(langsmith.list_feedback_configs(name_contains="%")) == []
+    assert len(list(langsmith.list_feedback_configs(limit=2, offset=1))) == 2
+
+
+def test_config_that_is_not_there_is_not_found(langsmith: Client) -> None:
+    with pytest.raises(LangSmithNotFoundError, match="create it first"):
+        langsmith.update_feedback_config("nothing", is_lower_score_better=True)
+    langsmith.create_feedback_config("k", feedback_config=STARS)
+    with pytest.raises(LangSmithNotFoundError):
+        langsmith.update_feedback_config("k", config_id=uuid.uuid4(), is_lower_score_better=True)
+    langsmith.delete_feedback_config("nothing")
+
+
+def test_feedback_that_a_program_records_is_held_to_the_keys_config(langsmith: Client) -> None:
+    langsmith.create_feedback_config("stars", feedback_config=STARS)
+    session = uuid.uuid4()
+    with pytest.raises(LangSmithError, match="from 1 to 5"):
+        langsmith.create_feedback(RUN, "stars", score=6, session_id=session)
+    kept = langsmith.create_feedback(RUN, "stars", score=5, session_id=session)
+    with pytest.raises(LangSmithError, match="from 1 to 5"):
+        langsmith.update_feedback(kept.id, score=0)
+    langsmith.update_feedback(kept.id, comment="it stays five")
+    own: Any = {"type": "continuous", "min": 0, "max": 10}
+    langsmith.create_feedback(RUN, "stars", score=6, session_id=session, feedback_config=own)
+    langsmith.create_feedback_config("stars", feedback_config={**STARS, "max": 7}, is_enforced=True)
+    with pytest.raises(LangSmithError, match="from 1 to 7"):
+        langsmith.create_feedback(RUN, "stars", score=8, session_id=session, feedback_config=own)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"feedback_key": "", "feedback_config": STARS}, "empty"),
+        ({"feedback_key": "k" * 181, "feedback_config": STARS}, "at most 180"),
+        ({"feedback_key": "k"}, "feedback_config"),
+        ({"feedback_key": "k", "feedback_config": {"type": "stars"}}, "stars"),
+        ({"feedback_key": "k", "feedback_config": {"type": "continuous", "min": 2, "max": 1}}, "above"),
+        ({"feedback_key": "k", "feedback_config": {"type": "categorical", "categories": []}}, "0 entries"),
+    ],
+)
+async def test_config_that_cannot_be_is_refused(client: App, body: dict[str, Any], says: str) -> None:
+    refused = await client.post("/feedback-configs", json=body)
+    assert (refused.status_code, says in refused.json()["detail"]) == (422, True), refused.text
+
+
+async def test_delete_wants_either_a_key_or_an_id(client: App) -> None:
+    for query in ("", f"?feedback_key=k&id={uuid.uuid4()}", "?id=x"):
+        assert (await client.delete("/feedback-configs" + query)).status_code == 422
+
+
+async def test_config_of_the_key_is_enforced_at_the_door(client: App, token_url: str) -> None:
+    await client.post("/feedback-configs", json={"feedback_key": "user_score", "feedback_config": STARS})
+    refused = await client.post(token_url, json={"score": 6})
+    assert (refused.status_code, refused.json()["code"]) == (422, "rejected")
+    assert (await client.get(token_url + "?score=0")).status_code == 422
+    assert (await client.post(token_url, json={"score": 5})).status_code == 200
+    await client.request("DELETE", "/feedback-configs?feedback_key=user_score")
+    assert (await client.post(token_url, json={"score": 6})).status_code == 200
+    assert len(await stored(client)) == 2
+
+
+async def test_config_of_the_url_goes_before_the_keys_even_when_that_is_enforced(client: App) -> None:
+    body = {"feedback_key": "stars", "feedback_config": STARS, "is_enforced": True}
+    await client.post("/feedback-configs", json=body)
+    url = await mint(client, "stars", feedback_config={"type": "continuous", "min": 0, "max": 100})
+    kept = await client.post(url, json={"score": 99})
+    assert kept.status_code == 200
+    changed = await client.patch(f"/feedback/{kept.json()['id']}", json={"score": 98})
+    assert (changed.status_code, changed.json()["score"]) == (200, 98)
+    assert (await client.patch(f"/feedback/{kept.json()['id']}", json={"score": 101})).status_code == 422
+
+
+async def test_labels_of_the_keys_config_are_filled_in(client: App, token_url: str) -> None:
+    await client.post("/feedback-configs", json={"feedback_key": "user_score", "feedback_config": TOPICS})
+    await client.post(token_url, json={"value": "b"})
+    [row] = await stored(client)
+    assert (row["score"], row["value"]) == (1, "b")
+
+
+async def test_concurrent_creations_of_one_key_leave_one_config(service: FeedbackPlugin) -> None:
+    wanted = [FeedbackConfigCreate("k", FeedbackConfig("continuous", min=0, max=bound)) for bound in (1, 1, 2, 2, 3)]
+    made = await asyncio.gather(*map(service.configs.create, wanted), return_exceptions=True)
+    kept = {config.id for config in made if not isinstance(config, BaseException)}
+    assert len(kept) == 1
+    assert {getattr(error, "status_code", 200) for error in made} == {200, 400}

@@ -1,0 +1,246 @@
+"""What a second answer of the same subject does, by the policy of its key: on every road that takes a subject."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import pytest
+from langsmith import Client
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from feedback import FeedbackConfig, FeedbackPlugin
+from feedback.configs.feedback_config import SubjectPolicy
+from feedback.configs.schema import FeedbackConfigCreate
+from feedback.errors import AnswerStands
+from feedback.integrations.evalguard import OneTimeAnswer, OneTimeTokenCreate
+from feedback.integrations.workflowai import OutcomeCreate
+from feedback.schema import FeedbackSubmission
+from feedback.tokens.presigned import Order
+from tests.feedback.conftest import RUN, mint, stored
+from tests.feedback.pages.test_pages import BROWSER, fields, page, press
+
+App = AsyncTestClient[Litestar]
+FREE = {"type": "freeform"}
+
+
+async def set_policy(client: App, policy: str, key: str = "user_score") -> None:
+    body = {"feedback_key": key, "feedback_config": FREE, "subject_policy": policy}
+    made = await client.post("/feedback-configs", json=body)
+    assert (made.status_code, made.json()["subject_policy"]) == (200, policy), made.text
+
+
+async def scores(client: App, **query: object) -> list[object]:
+    return [row["score"] for row in await stored(client, **query)]
+
+
+async def test_answers_of_one_subject_add_up_where_the_key_says_so(client: App, token_url: str) -> None:
+    await set_policy(client, "append")
+    kept = [(await client.post(token_url, json={"score": score, "user_id": "ada"})).json() for score in (1, 2, 2)]
+    assert [one["status"] for one in kept] == ["created"] * 3
+    assert (await client.get(token_url, params={"score": 3, "user_id": "ada"})).json()["status"] == "created"
+    assert await scores(client, user="ada") == [3, 2, 2, 1]
+    assert (await client.post(token_url, json={"score": 9, "id": kept[0]["id"]})).json()["status"] == "unchanged"
+
+
+async def test_repeat_does_not_add_up(client: App, token_url: str) -> None:
+    await set_policy(client, "append")
+    answer, headers = {"score": 1, "user_id": "ada"}, {"Idempotency-Key": "once"}
+    statuses = [(await client.post(token_url, json=answer, headers=headers)).json()["status"] for _ in range(2)]
+    assert statuses == ["created", "unchanged"]
+
+
+async def test_latest_of_the_answers_that_add_up_is_read_and_taken_back_first(client: App, token_url: str) -> None:
+    await set_policy(client, "append")
+    for score in (1, 2):
+        await client.post(token_url, json={"score": score, "user_id": "ada"})
+    for left in (2, 1):
+        state = (await client.get(token_url, params={"user_id": "ada"})).json()
+        assert (state["subject_policy"], state["answer"]["score"]) == ("append", left)
+        assert (await client.delete(token_url, params={"user_id": "ada"})).json()["status"] == "retracted"
+    assert (await client.get(token_url, params={"user_id": "ada"})).json()["answer"] is None
+
+
+async def test_first_answer_stands_and_another_is_refused(client: App, token_url: str) -> None:
+    await set_policy(client, "first")
+    answer = {"score": 1, "user_id": "ada", "metadata": {"page": "end"}}
+    first = (await client.post(token_url, json=answer)).json()
+    assert (first["status"], first["is_final"]) == ("created", True)
+    assert (await client.post(token_url, json=answer)).json() == {**first, "status": "unchanged"}
+    for refused in (
+        await client.post(token_url, json={"score": 0, "user_id": "ada"}),
+        await client.get(token_url, params={"score": 0, "user_id": "ada"}),
+        await client.delete(token_url, params={"user_id": "ada"}),
+        await client.delete(token_url, params={"id": first["id"]}),
+    ):
+        assert (refused.status_code, refused.json()["code"]) == (409, "answer_stands"), refused.text
+    assert (await client.post(token_url, json={"score": 0, "user_id": "bob"})).json()["status"] == "created"
+    assert [(await client.post(token_url, json={"score": 5})).json()["status"] for _ in range(2)] == ["created"] * 2
+    assert await scores(client) == [5, 5, 0, 1]
+
+
+async def test_one_of_many_first_answers_is_kept(service: FeedbackPlugin) -> None:
+    await service.configs.create(FeedbackConfigCreate("k", FeedbackConfig("freeform"), subject_policy="first"))
+    url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
+    pointer = await service.tokens.open(url.rpartition("/")[2])
+    answers = [service.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada")) for score in range(20)]
+    ended = await asyncio.gather(*answers, return_exceptions=True)
+    assert sum(isinstance(one, AnswerStands) for one in ended) == 19
+    assert len(await service.answers_for_run(RUN)) == 1
+
+
+async def test_urls_own_policy_goes_before_the_keys(service: FeedbackPlugin) -> None:
+    policies: list[SubjectPolicy | None] = ["replace", "append", "first", None]
+    await service.configs.create(FeedbackConfigCreate("k", FeedbackConfig("freeform"), subject_policy="first"))
+    configs: list[FeedbackConfig | None] = [FeedbackConfig("freeform", subject_policy=one) for one in policies]
+    for place, token in enumerate(await service.tokens.mint([Order(RUN, ["k"] * 4, configs, None)])):
+        pointer, user = await service.tokens.open(token.token), f"user {place}"
+        ended: list[Any] = []
+        for score in (1, 2):
+            answer = service.store.submit(pointer, FeedbackSubmission(score=score, user_id=user))
+            ended += await asyncio.gather(answer, return_exceptions=True)
+        said = ended[1].code if isinstance(ended[1], AnswerStands) else ended[1].status
+        assert said == ["updated", "created", "answer_stands", "answer_stands"][place]
+
+
+async def test_answers_stay_what_they_were_when_the_policy_changes(client: App, token_url: str) -> None:
+    async def answer(score: int) -> int:
+        return (await client.post(token_url, json={"score": score, "user_id": "ada"})).status_code
+
+    await set_policy(client, "append")
+    assert [await answer(1), await answer(2)] == [200, 200]
+    for policy, left in (("replace", [4, 2, 1]), ("append", [4, 3, 4, 2, 1]), ("first", [4, 3, 4, 2, 1])):
+        await client.patch("/feedback-configs", json={"feedback_key": "user_score", "subject_policy": policy})
+        assert [await answer(3), await answer(4)] == ([409, 409] if policy == "first" else [200, 200])
+        assert await scores(client) == left
+    assert (await client.post(token_url, json={"score": 1, "user_id": "ada"})).json()["status"] == "unchanged"
+
+
+async def test_what_programs_record_is_held_to_the_policy_too(client: App) -> None:
+    source = {"type": "app", "user_id": "ada"}
+    for policy, statuses, left in (("append", [200, 200], [2, 1]), ("first", [200, 409], [1])):
+        await set_policy(client, policy, policy)
+        bodies = [{"key": policy, "run_id": RUN, "score": n, "feedback_source": source} for n in (1, 2)]
+        assert [(await client.post("/feedback", json=body)).status_code for body in bodies] == statuses
+        assert await scores(client, key=policy) == left
+    [first] = await stored(client, key="first")
+    changed = await client.post("/feedback", json={**bodies[1], "id": first["id"]})
+    assert (changed.status_code, changed.json()["score"]) == (200, 2), "whoever names its id means that very answer"
+    own = {"key": "append", "run_id": RUN, "score": 3, "feedback_source": source}
+    refused = await client.post("/feedback", json={**own, "feedback_config": {**FREE, "subject_policy": "first"}})
+    assert refused.status_code == 409
+
+
+async def test_outcomes_are_held_to_the_policy_of_their_key(service: FeedbackPlugin) -> None:
+    await service.configs.create(FeedbackConfigCreate("outcome", FeedbackConfig("freeform"), subject_policy="append"))
+    token = service.token_for_run(RUN)
+    for outcome in ("positive", "negative"):
+        await service.workflowai_feedback.submit(OutcomeCreate(token, outcome, user_id="ada"))  # type: ignore[arg-type]
+    assert (await service.workflowai_feedback.own(token, "ada")).outcome == "negative"
+    assert (await service.workflowai_feedback.page("_", None, 10, 0)).count == 2
+
+
+async def test_outcome_that_comes_too_late_is_refused_in_workflowais_words(client: App) -> None:
+    await set_policy(client, "first", "outcome")
+    service = next(plugin for plugin in client.app.plugins if isinstance(plugin, FeedbackPlugin))
+    body = {"feedback_token": service.token_for_run(RUN), "outcome": "positive", "user_id": "ada"}
+    first, repeat = [(await client.post("/v1/feedback", json=body)).json() for _ in range(2)]
+    assert first == repeat
+    refused = await client.post("/v1/feedback", json={**body, "outcome": "negative"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "answer_stands")
+    listed = (await client.get("/v1/_/agents/_/feedback")).json()
+    assert [item["outcome"] for item in listed["items"]] == ["positive"]
+
+
+async def test_one_time_answers_have_no_subject_and_add_up_under_every_policy(service: FeedbackPlugin) -> None:
+    await service.configs.create(FeedbackConfigCreate("trace", FeedbackConfig("freeform"), subject_policy="first"))
+    for score in (0, 1):
+        token = await service.one_time.mint(OneTimeTokenCreate("trace", RUN), "key")
+        assert (await service.one_time.spend(OneTimeAnswer(token.token, score=score))).status == "created"
+
+
+async def test_page_offers_no_undo_of_what_stands_and_says_so_the_second_time(client: App, token_url: str) -> None:
+    await set_policy(client, "first")
+    asked = await page(client, token_url + "?score=1&user_id=ada")
+    assert "cannot be changed later" in asked
+    assert "cannot be changed later" not in await page(client, token_url + "?score=1"), "of nobody's answer"
+    thanks = await press(client, token_url, asked)
+    assert ("Thank you" in thanks, "Undo" in thanks) == (True, False)
+    assert "Thank you" in await press(client, token_url, asked), "the button pressed twice"
+    again = await page(client, token_url + "?score=0&user_id=ada")
+    late = await client.post(token_url, data=fields(again), headers=BROWSER)
+    assert (late.status_code, "You have answered already" in late.text, "Try again" in late.text) == (409, True, False)
+    [kept] = await stored(client)
+    undone = await client.post(token_url, data={"undo": str(kept["id"])}, headers=BROWSER)
+    assert (undone.status_code, await scores(client)) == (409, [1])
+    anonymous = await press(client, token_url, await page(client, token_url + "?score=1"))
+    assert "Undo" in anonymous, "nobody can tell whose it is, so none stands in the way of another"
+
+
+async def test_page_adds_up_and_undoes_the_one_it_gave(client: App, token_url: str) -> None:
+    await set_policy(client, "append")
+    for score in (0, 1):
+        thanks = await press(client, token_url, await page(client, f"{token_url}?score={score}&user_id=ada"))
+    assert await scores(client) == [1, 0]
+    await press(client, token_url, thanks)
+    assert await scores(client) == [0]
+
+
+def test_langsmiths_client_sets_the_policy_within_the_config(server: str) -> None:
+    client = Client(api_url=server, api_key="any", auto_batch_tracing=False)
+    within: Any = {**FREE, "subject_policy": "append"}
+    made = client.create_feedback_config("k", feedback_config=within)
+    assert made.feedback_config == FREE
+    token = client.create_presigned_feedback_token(RUN, "other", feedback_config={**within, "subject_policy": "first"})
+    client.create_feedback_from_token(token.url, score=1)
+    assert [config.feedback_key for config in client.list_feedback_configs()] == ["k"]
+    client.close()
+
+
+async def test_policy_is_the_keys_and_all_its_configs_share_it(client: App) -> None:
+    await set_policy(client, "append", "k")
+    enforced = {"feedback_key": "k", "feedback_config": {"type": "continuous", "min": 0, "max": 1}, "is_enforced": True}
+    assert (await client.post("/feedback-configs", json=enforced)).json()["subject_policy"] == "append"
+    patched = await client.patch("/feedback-configs", json={"feedback_key": "k", "subject_policy": "first"})
+    assert patched.json()["subject_policy"] == "first"
+    listed = (await client.get("/feedback-configs", params={"include_all_configs": True})).json()
+    assert [config["subject_policy"] for config in listed] == ["first", "first"]
+    patched = await client.patch("/feedback-configs", json={"feedback_key": "k", "is_lower_score_better": True})
+    assert (patched.json()["subject_policy"], patched.json()["is_lower_score_better"]) == ("first", True)
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "says"),
+    [
+        ({"subject_policy": "last"}, 422, "subject_policy"),
+        ({"feedback_config": {**FREE, "subject_policy": "first"}, "subject_policy": "append"}, 422, "one of the two"),
+        ({"subject_policy": "append"}, 400, "`subject_policy` is another"),
+        ({"is_lower_score_better": True}, 400, "`is_lower_score_better` is another"),
+    ],
+)
+async def test_policy_that_is_none_or_another_is_refused(
+    client: App, more: dict[str, Any], status: int, says: str
+) -> None:
+    await set_policy(client, "first", "k")
+    refused = await client.post("/feedback-configs", json={"feedback_key": "k", "feedback_config": FREE, **more})
+    assert (refused.status_code, says in refused.json()["detail"]) == (status, True), refused.text
+
+
+async def test_answer_of_the_id_of_another_subjects_is_a_conflict(client: App) -> None:
+    """Two answers of one subject cannot be made of those of two."""
+    bodies = [
+        {"id": str(uuid.uuid4()), "key": "k", "run_id": RUN, "score": 1, "feedback_source": {"user_id": user}}
+        for user in ("ada", "bob")
+    ]
+    for body in bodies:
+        await client.post("/feedback", json=body)
+    refused = await client.post("/feedback", json={**bodies[1], "feedback_source": {"user_id": "ada"}})
+    assert refused.status_code == 409, refused.text
+
+
+async def test_minted_url_tells_its_policy(client: App) -> None:
+    url = await mint(client, "k", feedback_config={**FREE, "subject_policy": "first"})
+    assert (await client.get(url)).json()["subject_policy"] == "first"
+    assert (await client.get(await mint(client, "k"))).json()["subject_policy"] == "replace"

@@ -1,0 +1,254 @@
+"""Webhooks: every change is told, signed, until it is taken, by one process at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from agent_server.database import open_database
+from feedback import FeedbackPlugin, Webhook
+from feedback.delivery.webhooks import Webhooks
+from feedback.schema import FeedbackCreate, FeedbackPatch, FeedbackSource
+from tests.feedback.conftest import RUN, mint
+
+KEY = bytes(range(32))
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+
+
+class Receiver(ThreadingHTTPServer):
+    """A service that is told: it keeps what comes, and answers as it was told to."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Takes)
+        self.came: list[tuple[dict[str, str], bytes]] = []
+        self.answers: list[int] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
+
+    @property
+    def told(self) -> list[tuple[str, Any]]:
+        """Of each message that came its type and the score it tells of."""
+        bodies = [json.loads(body) for _, body in self.came]
+        return [(body["type"], body["data"]["score"]) for body in bodies]
+
+
+class Takes(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.came.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join(20)
+
+
+async def until(condition: Any) -> None:
+    for _ in range(400):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+async def change(service: FeedbackPlugin) -> None:
+    """An answer comes, is changed, and is deleted."""
+    answer = await service.store.create(FeedbackCreate("k", run_id=RUN, score=1, comment="ünï"))
+    await service.store.update(answer.id, FeedbackPatch(score=2))
+    await service.store.delete(answer.id)
+
+
+async def waiting(service: FeedbackPlugin) -> list[tuple[int, bool, str | None]]:
+    rows = await service.database.read(lambda db: db.all("SELECT * FROM feedback_outbox ORDER BY created_at, id"))
+    return [(row["attempts"], row["given_up_at"] is not None, row["error"]) for row in rows]
+
+
+async def deliver(webhooks: Webhooks) -> int:
+    async with httpx.AsyncClient() as client:
+        return await webhooks.deliver(client)
+
+
+async def test_changes_are_told_signed_as_standard_webhooks_are(service: FeedbackPlugin, receiver: Receiver) -> None:
+    webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
+    await webhooks.register()
+    await change(service)
+    assert await deliver(webhooks) == 3
+    assert sorted(receiver.told) == [("feedback.created", 1), ("feedback.deleted", 2), ("feedback.updated", 2)]
+    for headers, body in receiver.came:
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        expected = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
+        assert headers["webhook-signature"] == f"v1,{expected}"
+        assert json.loads(body)["data"]["comment"] == "ünï"
+    assert len({headers["webhook-id"] for headers, _ in receiver.came}) == 3
+    assert await waiting(service) == []
+
+
+async def test_webhooks_are_told_what_was_erased_and_not_what_it_said(
+    service: FeedbackPlugin, receiver: Receiver
+) -> None:
+    webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
+    await webhooks.register()
+    source = FeedbackSource(user_id="ada")
+    kept = [await service.store.create(FeedbackCreate("k", comment="words", feedback_source=source)) for _ in range(3)]
+    await service.store.delete(kept[0].id)
+    await service.store.create(FeedbackCreate("k", comment="of another"))
+    await service.erasure.of_subject("ada")
+    await deliver(webhooks)
+    told = [json.loads(body) for _, body in receiver.came]
+    erased = [one["data"] for one in told if one["type"] == "feedback.erased"]
+    assert sorted(name for data in erased for name in data["ids"]) == sorted(one.id for one in kept)
+    assert all(data.keys() == {"ids"} for data in erased)
+    assert [one["data"]["comment"] for one in told if one["type"] != "feedback.erased"] == ["of another"]
+    assert await waiting(service) == []
+
+
+def test_signature_is_the_specifications_own_example() -> None:
+    webhook = Webhook("https://example.com/hook", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    headers = webhook.headers("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+async def test_failed_message_is_sent_again_later_with_the_same_id(service: FeedbackPlugin, receiver: Receiver) -> None:
+    webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
+    webhooks.retries = (0, 3600)
+    await webhooks.register()
+    await service.store.create(FeedbackCreate("k", score=1))
+    receiver.answers = [500, 302]
+    assert [await deliver(webhooks) for _ in range(3)] == [1, 1, 0]
+    assert len({headers["webhook-id"] for headers, _ in receiver.came}) == 1
+    assert await waiting(service) == [(2, False, "302")]
+    await service.database.write(lambda db: db.execute("UPDATE feedback_outbox SET due_at = 0"))
+    assert await deliver(webhooks) == 1
+    assert (len(receiver.came), await waiting(service)) == (3, [])
+
+
+async def test_message_that_is_never_taken_is_given_up(service: FeedbackPlugin, unused_tcp_port: int) -> None:
+    webhooks = Webhooks(service.database, [Webhook(f"http://127.0.0.1:{unused_tcp_port}/", SECRET)])
+    webhooks.retries = (0, 0)
+    await webhooks.register()
+    await service.store.create(FeedbackCreate("k", score=1))
+    assert [await deliver(webhooks) for _ in range(4)] == [1, 1, 1, 0]
+    assert await waiting(service) == [(3, True, "ConnectError")]
+
+
+async def test_endpoint_that_is_gone_is_told_no_more(service: FeedbackPlugin, receiver: Receiver) -> None:
+    webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
+    await webhooks.register()
+    receiver.answers = [410]
+    await service.store.create(FeedbackCreate("k", score=1))
+    await deliver(webhooks)
+    await service.store.create(FeedbackCreate("k", score=1))
+    assert (await deliver(webhooks), len(receiver.came)) == (0, 1)
+
+
+async def test_several_processes_deliver_each_message_once(database_url: str, receiver: Receiver) -> None:
+    async with FeedbackPlugin(open_database(database_url)).opened() as service, open_database(database_url) as other:
+        every = [Webhooks(database, [Webhook(receiver.url, SECRET)]) for database in (service.database, other) * 2]
+        await every[0].register()
+        for score in range(50):
+            await service.store.create(FeedbackCreate("k", score=score))
+        while sum(await asyncio.gather(*map(deliver, every))):
+            pass
+    assert sorted(receiver.told) == [("feedback.created", score) for score in range(50)]
+
+
+async def test_message_of_a_process_that_died_is_delivered_by_another(
+    service: FeedbackPlugin, receiver: Receiver
+) -> None:
+    webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
+    await webhooks.register()
+    await service.store.create(FeedbackCreate("k", score=1))
+    lease = "UPDATE feedback_outbox SET lease = 'dead', leased_until = now_us() + :time"
+    await service.database.write(lambda db: db.execute(lease, time=60_000_000))
+    assert await deliver(webhooks) == 0
+    await service.database.write(lambda db: db.execute(lease, time=-1))
+    assert (await deliver(webhooks), len(receiver.came)) == (1, 1)
+
+
+async def test_nothing_is_kept_for_nobody(service: FeedbackPlugin, receiver: Receiver) -> None:
+    await change(service)
+    assert await waiting(service) == []
+    await Webhooks(service.database, [Webhook(receiver.url, SECRET)]).register()
+    await Webhooks(service.database).register()
+    await change(service)
+    assert await waiting(service) == []
+
+
+async def test_running_service_tells_all_its_endpoints(database_url: str, receiver: Receiver) -> None:
+    hooks = [Webhook(receiver.url, SECRET), Webhook(receiver.url + "/other", SECRET)]
+    plugin = FeedbackPlugin(open_database(database_url), webhooks=hooks)
+    plugin.webhooks.look_seconds = 0.05
+    async with AsyncTestClient(Litestar(plugins=[plugin]), base_url="http://feedback.test") as client:
+        await client.post(await mint(client), json={"score": 1})
+        await until(lambda: len(receiver.came) == 2)
+    assert receiver.told == [("feedback.created", 1)] * 2
+
+
+@pytest.mark.parametrize(
+    ("url", "secret", "told"),
+    [
+        ("ftp://a/b", SECRET, "is not an address"),
+        ("example.com", SECRET, "is not an address"),
+        ("https://a/b", "secret", "is not one"),
+        ("https://a/b", "whsec_%%%", "is not one"),
+        ("https://a/b", "whsec_" + base64.b64encode(b"short").decode(), "24 to 64"),
+    ],
+)
+def test_webhook_that_cannot_work_is_refused_at_the_start(url: str, secret: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Webhook(url, secret)
+
+
+async def test_messages_that_were_given_up_are_shown_sent_again_and_forgotten(
+    service: FeedbackPlugin, receiver: Receiver
+) -> None:
+    webhooks = Webhooks(service.database, [Webhook(receiver.url + "?secret=1", SECRET)])
+    webhooks.retries = ()
+    await webhooks.register()
+    await service.store.create(FeedbackCreate("k", score=1))
+    receiver.answers = [500]
+    await deliver(webhooks)
+    [stuck] = await webhooks.undelivered()
+    assert (stuck.type, stuck.attempts, stuck.error, stuck.next_at) == ("feedback.created", 1, "500", None)
+    assert stuck.to == receiver.url.removesuffix("/hook"), "an address may hold a secret"
+    assert await webhooks.forget(1) == 0
+    assert await webhooks.revive() == 1
+    assert await deliver(webhooks) == 1
+    assert (receiver.told, await webhooks.undelivered()) == ([("feedback.created", 1)] * 2, [])
+    await service.store.create(FeedbackCreate("k", score=1))
+    receiver.answers = [500]
+    await deliver(webhooks)
+    await service.database.write(
+        lambda db: db.execute("UPDATE feedback_outbox SET given_up_at = given_up_at - 86400000001")
+    )
+    assert await webhooks.forget(1) == 1
+    assert await webhooks.undelivered() == []

@@ -1,0 +1,197 @@
+"""No machine votes: requests of real scanners, unfurlers and prefetching browsers, and of programs that do vote."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from agent_server.database import open_database
+from feedback import FeedbackPlugin
+from feedback.settings import Links
+from tests.feedback.conftest import mint, stored
+
+App = AsyncTestClient[Litestar]
+
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+)
+NAVIGATION = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"
+OLD_IE = "image/gif, image/jpeg, image/pjpeg, application/x-ms-application, text/html, */*"
+
+SCANNERS: dict[str, tuple[str, str | None, str | None]] = {
+    # name: method, User-Agent, Accept
+    "Defender Safe Links, on click": ("GET", CHROME + " Edg/126.0.0.0", NAVIGATION),
+    "Defender Safe Links, on delivery": ("GET", CHROME, "text/html"),
+    "Defender Safe Links, nameless": ("GET", None, None),
+    "Defender detonation, Internet Explorer": (
+        "GET", "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko", OLD_IE,
+    ),
+    "Outlook, looking first": ("HEAD", "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0; Pro)", "*/*"),
+    "Office, looking first": ("GET", "Microsoft Office Existence Discovery", "*/*"),
+    "Word, before the browser": (
+        "GET", "Mozilla/4.0 (compatible; ms-office; MSOffice 16)", "*/*",
+    ),
+    "Barracuda": ("GET", "Barracuda Sentinel (EE)", "*/*"),
+    "BarracudaCentral": ("GET", "Mozilla/5.0 (compatible; BarracudaCentral/1.0)", "text/html,*/*"),
+    "Mimecast": ("GET", "Mozilla/5.0 (compatible; Mimecast URL Protect)", "*/*"),
+    "Proofpoint URL Defense": ("GET", "Mozilla/5.0 (compatible; proofpoint-urldefense/1.0)", "*/*"),
+    "Proofpoint sandbox, as Firefox": (
+        "GET", "Mozilla/5.0 (Windows NT 6.1; Win64; x64; rv:52.0) Gecko/20100101 Firefox/52.0", NAVIGATION,
+    ),
+    "Cisco IronPort": ("GET", "Cisco-IronPort/1.0", "*/*"),
+    "Symantec, by HEAD": ("HEAD", "Symantec.cloud/MessageLabs", "*/*"),
+    "Slack, unfurling": ("GET", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", "*/*"),
+    "Slack, images": ("GET", "Slack-ImgProxy (+https://api.slack.com/robots)", "image/*,*/*;q=0.8"),
+    "Teams": (
+        "GET",
+        "Mozilla/5.0 (Windows NT 6.1; WOW64) AppleWebKit/537.36 (KHTML, like Gecko) SkypeUriPreview Preview/0.5 "
+        "skype-url-preview@microsoft.com",
+        "*/*",
+    ),
+    "Facebook": ("GET", "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)", "*/*"),
+    "iMessage": (
+        "GET",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) Version/9.0.1 "
+        "Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    ),
+    "Twitter": ("GET", "Twitterbot/1.0", "*/*"),
+    "LinkedIn": (
+        "GET", "LinkedInBot/1.0 (compatible; Mozilla/5.0; Apache-HttpClient +http://www.linkedin.com)", "*/*",
+    ),
+    "Telegram": ("GET", "TelegramBot (like TwitterBot)", "*/*"),
+    "WhatsApp": ("GET", "WhatsApp/2.23.20.0 A", "*/*"),
+    "Discord": ("GET", "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)", "*/*"),
+    "Google": (
+        "GET", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "text/html,*/*;q=0.8",
+    ),
+    "Gmail, images": (
+        "GET",
+        "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
+        "image/*,*/*",
+    ),
+    "Yahoo, images": ("GET", "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html", "*/*"),
+    "Bing, previewing": (
+        "GET",
+        "Mozilla/5.0 (Windows NT 6.1; WOW64) AppleWebKit/534+ (KHTML, like Gecko) BingPreview/1.0b",
+        "*/*",
+    ),
+    "Apple": ("GET", "Mozilla/5.0 (compatible; Applebot/0.1; +http://www.apple.com/go/applebot)", "*/*"),
+    "Mastodon": ("GET", "http.rb/5.1.1 (Mastodon/4.2.1; +https://mastodon.example/)", "text/html"),
+    "Embedly": ("GET", "Mozilla/5.0 (compatible; Embedly/0.2; +http://support.embed.ly/)", "*/*"),
+    "a browser without a head": ("GET", CHROME.replace("Chrome/", "HeadlessChrome/"), NAVIGATION),
+}  # fmt: skip
+"""The first request of each, as its maker documents it or as is commonly known; those with scripts look like Chrome."""
+
+
+NAMED = [
+    name
+    for name, (_, agent, _) in SCANNERS.items()
+    if agent is None or not (agent.startswith(CHROME) or "Trident" in agent or "Firefox/52" in agent)
+]
+"""Those that do not pretend to be a browser."""
+
+
+def headers_of(name: str) -> dict[str, str]:
+    _, agent, accept = SCANNERS[name]
+    return {"User-Agent": agent or "", "Accept": accept or ""}
+
+
+async def test_no_scanner_votes(client: App, token_url: str) -> None:
+    for name, (method, _, _) in SCANNERS.items():
+        answer = await client.request(method, token_url + "?score=1&comment=hi", headers=headers_of(name))
+        assert answer.status_code == 200, name
+        if method == "GET":
+            assert answer.headers["content-type"] == "text/html; charset=utf-8", name
+            assert "<title>How was this answer?</title>" in answer.text, name
+        assert await stored(client) == [], name
+
+
+async def test_named_scanner_that_submits_the_form_does_not_vote(client: App, token_url: str) -> None:
+    for name in NAMED:
+        headers = {**headers_of(name), "Accept": NAVIGATION}
+        answer = await client.post(token_url, data={"score": "1"}, headers=headers)
+        assert (answer.status_code, await stored(client)) == (200, []), name
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Purpose": "prefetch;prerender", "Accept": NAVIGATION, "User-Agent": CHROME},
+        {"Purpose": "prefetch", "Accept": "*/*"},
+        {"X-Purpose": "preview", "Accept": NAVIGATION},
+        {"X-Moz": "prefetch", "Accept": "*/*"},
+    ],
+)
+@pytest.mark.parametrize("mode", ["auto", "direct"])
+async def test_what_a_browser_fetches_ahead_is_no_answer(sqlite_url: str, headers: dict[str, str], mode: str) -> None:
+    async with serving(sqlite_url, Links(mode=mode)) as client:  # type: ignore[arg-type]
+        url = await mint(client)
+        assert (await client.get(url + "?score=1", headers=headers)).status_code == 200
+        assert await stored(client) == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"User-Agent": "curl/8.5.0", "Accept": "*/*"},
+        {"User-Agent": "python-httpx/0.28.1", "Accept": "*/*"},
+        {"User-Agent": "node", "Accept": "*/*", "Sec-Fetch-Mode": "cors"},
+        {"User-Agent": CHROME, "Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"User-Agent": "okhttp/4.12.0", "Accept": "application/json"},
+        {"User-Agent": "axios/1.7.2", "Accept": "application/json, text/plain, */*"},
+        {"User-Agent": "Mine/1", "Accept": "application/json, text/html;q=0.5"},
+    ],
+)
+async def test_program_that_follows_a_link_votes_at_once(client: App, token_url: str, headers: dict[str, str]) -> None:
+    answer = await client.get(token_url + "?score=1", headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (200, "created")
+    assert len(await stored(client)) == 1
+
+
+def serving(url: str, links: Links) -> AsyncTestClient[Litestar]:
+    return AsyncTestClient(Litestar(plugins=[FeedbackPlugin(open_database(url), links=links)]))
+
+
+@pytest.fixture
+async def strict(sqlite_url: str) -> AsyncIterator[App]:
+    """Nothing that is followed counts, but for the key `quick`."""
+    async with serving(sqlite_url, Links(mode="confirm", by_key={"quick": "direct", "plain": "auto"})) as client:
+        yield client
+
+
+async def test_in_confirm_mode_no_link_votes(strict: App) -> None:
+    url = await mint(strict)
+    for headers in ({"Accept": "*/*"}, {"Accept": NAVIGATION}, {"Accept": "application/json"}):
+        answer = await strict.get(url + "?score=1", headers=headers)
+        assert answer.status_code == 200
+        assert ("Send</button>" in answer.text) == (headers["Accept"] == NAVIGATION)
+    assert await stored(strict) == []
+    assert (await strict.post(url, json={"score": 1})).status_code == 200
+
+
+async def test_key_has_a_mode_of_its_own(strict: App) -> None:
+    quick, plain = await mint(strict, "quick"), await mint(strict, "plain")
+    answer = await strict.get(quick + "?score=1", headers={"Accept": NAVIGATION, "User-Agent": CHROME})
+    assert "Your answer was kept." in answer.text
+    await strict.get(plain + "?score=1", headers={"Accept": NAVIGATION, "User-Agent": CHROME})
+    assert [row["key"] for row in await stored(strict)] == ["quick"]
+    await strict.get(plain + "?score=1", headers={"Accept": "*/*"})
+    assert [row["key"] for row in await stored(strict)] == ["plain", "quick"]
+
+
+async def test_scanner_that_names_itself_does_not_vote_in_direct_mode_either(sqlite_url: str) -> None:
+    async with serving(sqlite_url, Links(mode="direct")) as client:
+        url = await mint(client)
+        for name in NAMED:
+            answer = await client.request(SCANNERS[name][0], url + "?score=1", headers=headers_of(name))
+            assert (answer.status_code, await stored(client)) == (200, []), name
+
+
+def test_wrong_modes_and_origins_are_refused_at_start() -> None:
+    for wrong in ({"mode": "always"}, {"by_key": {"k": "x"}}, {"redirect_origins": ("https://a.example/path",)}):
+        with pytest.raises(ValueError, match=r"none of confirm, auto, direct|is not an origin"):
+            Links(**wrong)  # type: ignore[arg-type]

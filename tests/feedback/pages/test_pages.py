@@ -1,0 +1,273 @@
+"""The pages behind presigned URLs: what they ask, what their form does, and what they never let through."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import uuid
+from collections.abc import AsyncIterator
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from agent_server.database import open_database
+from feedback import FeedbackPlugin
+from feedback.settings import Links
+from tests.feedback.conftest import mint, stored
+from tests.feedback.pages.test_link_scanners import CHROME, NAVIGATION
+
+App = AsyncTestClient[Litestar]
+BROWSER = {"Accept": NAVIGATION, "User-Agent": CHROME}
+THUMBS = {"type": "continuous", "min": 0, "max": 1}
+STARS = {"type": "continuous", "min": 1, "max": 5}
+COLOURS = {"type": "categorical", "categories": [{"value": 1, "label": "Red & co"}, {"value": 2, "label": "Blue"}]}
+SEVERAL = {**COLOURS, "allows_multiple_categories": True}
+EVIL = "\"><script>alert(1)</script><b x='"
+
+
+async def page(client: httpx.AsyncClient, url: str, status: int = 200) -> str:
+    answer = await client.get(url, headers=BROWSER)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    return answer.text
+
+
+def fields(html: str) -> dict[str, Any]:
+    """What the page's form would send if the button were pressed at once."""
+    found: dict[str, Any] = {}
+    for tag in re.findall(r"<input [^>]*>", html):
+        attributes = dict(re.findall(r'(\w+)="([^"]*)"', tag))
+        if attributes["type"] in ("hidden", "number") or " checked" in tag:
+            found.setdefault(attributes["name"], []).append(unescape(attributes.get("value", "")))
+    if comment := re.search(r"<textarea[^>]*>\n(.*?)</textarea>", html, re.DOTALL):
+        found["comment"] = [unescape(comment[1])]
+    return found
+
+
+async def press(client: httpx.AsyncClient, url: str, html: str, **changes: str) -> str:
+    answer = await client.post(url.partition("?")[0], data=fields(html) | changes, headers=BROWSER)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+KINDS: list[tuple[Any, str, str, dict[str, Any]]] = [
+    (THUMBS, "score=1", "Good", {"score": 1}),
+    (THUMBS, "score=false", "Bad", {"score": 0}),
+    (THUMBS, "score=0.25", 'type="number"', {"score": 0.25}),
+    (STARS, "score=4", "stars", {"score": 4}),
+    (STARS, "value=4", "stars", {"score": 4}),
+    ({"type": "continuous", "min": 0, "max": 10}, "score=10", "scale", {"score": 10}),
+    ({"type": "continuous", "min": 0, "max": 100}, "score=42", 'max="100"', {"score": 42}),
+    (COLOURS, "value=Red+%26+co", "Red &amp; co", {"score": 1, "value": "Red & co"}),
+    (COLOURS, "score=2", "Blue", {"score": 2, "value": "Blue"}),
+    (SEVERAL, "score=2", "checkbox", {"score": 2, "value": "Blue"}),
+    ({"type": "freeform"}, "comment=so+%3Cso%3E", "so &lt;so&gt;", {"score": None, "comment": "so <so>"}),
+    ({"type": "freeform"}, "value=fine", "Your answer: <strong>fine", {"value": "fine"}),
+    (None, "score=1", "Yes", {"score": 1}),
+    (None, "score=7&value=x", "Your answer: <strong>7, x", {"score": 7, "value": "x"}),
+]
+
+
+@pytest.mark.parametrize(("config", "query", "shows", "kept"), KINDS)
+async def test_page_preselects_the_links_answer_and_its_button_gives_it(
+    client: App, config: Any, query: str, shows: str, kept: dict[str, Any]
+) -> None:
+    url = await mint(client, **({"feedback_config": config} if config else {})) + "?" + query
+    asked = await page(client, url)
+    assert shows in asked
+    assert await stored(client) == []
+    assert "Thank you" in await press(client, url, asked)
+    [row] = await stored(client)
+    assert {name: row[name] for name in kept} == kept
+
+
+async def test_several_categories_may_be_ticked(client: App) -> None:
+    url = await mint(client, feedback_config=SEVERAL)
+    await client.post(url, data={"value": ["1", "2"]}, headers=BROWSER)
+    [row] = await stored(client)
+    assert row["value"] == {"labels": ["Red & co", "Blue"], "values": [1, 2]}
+
+
+async def test_answer_is_given_taken_back_and_given_again(client: App, token_url: str) -> None:
+    asked = await page(client, token_url + "?score=1")
+    thanked = await press(client, token_url, asked, comment="good")
+    assert [(row["score"], row["comment"]) for row in await stored(client)] == [(1, "good")]
+    again = await press(client, token_url, thanked)
+    assert ("taken back" in again, await stored(client)) == (True, [])
+    assert "taken back" in await press(client, token_url, thanked)
+    await press(client, token_url, again, score="0")
+    assert [row["score"] for row in await stored(client)] == [0]
+
+
+async def test_form_that_is_sent_twice_is_one_answer(client: App, token_url: str) -> None:
+    asked = await page(client, token_url + "?score=1")
+    for _ in range(2):
+        assert "Thank you" in await press(client, token_url, asked)
+    assert len(await stored(client)) == 1
+
+
+async def test_changing_the_preselected_answer_forgets_all_of_the_links(client: App, token_url: str) -> None:
+    asked = await page(client, token_url + "?score=1&comment=great")
+    assert f'action="./{token_url.rpartition("/")[2]}"' in asked
+    await press(client, token_url, asked, score="0", comment="")
+    assert [(row["score"], row["comment"]) for row in await stored(client)] == [(0, None)]
+
+
+async def test_what_the_page_does_not_ask_goes_along(client: App, token_url: str) -> None:
+    await press(
+        client, token_url, await page(client, token_url + '?score=1&user_id=ada&metadata={"a":1}&correction={"b":2}')
+    )
+    [row] = await stored(client)
+    assert row["feedback_source"] == {"type": "api", "metadata": {"a": 1}, "user_id": "ada"}
+    assert row["correction"] == {"b": 2}
+
+
+async def test_empty_form_is_asked_again(client: App, token_url: str) -> None:
+    answer = await client.post(token_url, data={"comment": ""}, headers=BROWSER)
+    assert (answer.status_code, "Please choose an answer" in answer.text) == (422, True)
+    assert await stored(client) == []
+
+
+async def test_wrong_answer_in_a_link_is_left_for_the_person_to_mend(client: App) -> None:
+    url = await mint(client, feedback_config=STARS)
+    for query in ("?score=9", "?score=high", "?score=1&user_id=+", "?comment=%00", "?metadata=5"):
+        assert "Send</button>" in await page(client, url + query)
+    answer = await client.post(url, data={"score": "9"}, headers=BROWSER)
+    assert (answer.status_code, "from 1 to 5" in answer.text, "Try again" in answer.text) == (422, True, True)
+
+
+async def test_only_an_answer_of_this_url_is_taken_back(client: App, token_url: str) -> None:
+    other = await mint(client, "other")
+    given = (await client.post(other, json={"score": 1})).json()["id"]
+    answer = await client.post(token_url, data={"undo": given}, headers=BROWSER)
+    assert answer.status_code == 404
+    assert len(await stored(client)) == 1
+
+
+@pytest.mark.parametrize("field", ["score", "value", "comment", "correction", "metadata", "user_id", "id", "redirect"])
+async def test_nothing_that_comes_in_becomes_markup(client: App, field: str) -> None:
+    categories = [{"value": 1, "label": EVIL}, {"value": 2}]
+    for config in (None, {"type": "categorical", "categories": categories}):
+        url = await mint(client, "key" + EVIL, **({"feedback_config": config} if config else {}))
+        asked = await client.get(url, params={field: EVIL}, headers=BROWSER)
+        sent = await client.post(url, data={"comment": "x", field: EVIL}, headers=BROWSER)
+        undone = await client.post(url, data={"undo": EVIL}, headers=BROWSER)
+        for answer in (asked, sent, undone):
+            assert answer.headers["content-type"].startswith("text/html")
+            assert "<script" not in answer.text
+            assert "<b x" not in answer.text
+
+
+async def test_page_is_closed_to_frames_scripts_caches_and_search_engines(client: App, token_url: str) -> None:
+    thanked = await client.post(token_url, data={"score": "1"}, headers=BROWSER)
+    gone = await client.get(f"/feedback/tokens/{uuid.uuid4()}", headers=BROWSER)
+    for answer in (await client.get(token_url, headers=BROWSER), thanked, gone):
+        [style] = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert answer.headers["content-security-policy"] == (
+            f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; "
+            "frame-ancestors 'none'"
+        )
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["x-robots-tag"] == "noindex, nofollow"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert not re.search(r"<script|<img|<link|style=| on\w+=|https?://", answer.text)
+
+
+async def test_unknown_and_expired_urls_are_told_kindly(client: App, token_url: str, database_url: str) -> None:
+    assert "This link is not complete" in await page(client, token_url[:-1], 404)
+    async with open_database(database_url) as database:
+        await database.write(lambda db: db.execute("UPDATE feedback_grant SET expires_at = 1"))
+    assert "no longer open" in await page(client, token_url + "?score=1", 410)
+    answer = await client.post(token_url, data={"score": "1"}, headers=BROWSER)
+    assert (answer.status_code, "no longer open" in answer.text) == (410, True)
+
+
+@pytest.fixture
+async def shop(sqlite_url: str) -> AsyncIterator[App]:
+    links = Links(redirect_origins=("https://shop.example", "http://localhost:8080"))
+    async with AsyncTestClient(Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url), links=links)])) as client:
+        yield client
+
+
+async def test_page_leads_on_to_a_listed_origin(shop: App) -> None:
+    for address in ("https://shop.example/thanks?a=1&b=2", "https://SHOP.example", "http://localhost:8080/x"):
+        url = await mint(shop)
+        asked = await shop.get(url, params={"score": "1", "redirect": address}, headers=BROWSER)
+        thanked = await press(shop, url, asked.text)
+        assert address in unescape(thanked)
+        assert "Continue to" in thanked
+        assert "Continue to" in await press(shop, url, await press(shop, url, thanked), score="1")
+
+
+OPEN_REDIRECTS = [
+    "https://evil.example/",
+    "https://shop.example.evil.example/",
+    "https://shop.example@evil.example/",
+    "https://shop.example:443@evil.example/",
+    "https://shop.example\\@evil.example/",
+    "https://evil.example\\.shop.example/",
+    "http://shop.example/",
+    "https://shop.example:8443/",
+    "//evil.example/",
+    "//shop.example/",
+    "/\\evil.example",
+    "javascript:alert(1)//https://shop.example",
+    "data:text/html,x",
+    "https://shop.example\n.evil.example/",
+    "https://[shop.example/",
+]
+
+
+@pytest.mark.parametrize("address", OPEN_REDIRECTS)
+async def test_page_leads_on_to_nowhere_else(shop: App, address: str) -> None:
+    url = await mint(shop)
+    answer = await shop.post(url, data={"score": "1", "redirect": address}, headers=BROWSER)
+    assert "Thank you" in answer.text
+    assert "Continue to" not in answer.text
+    asked = await shop.get(url, params={"redirect": address}, headers=BROWSER)
+    assert "redirect" not in fields(asked.text)
+
+
+async def test_page_asks_what_the_keys_own_configuration_says(client: App) -> None:
+    made = await client.post("/feedback-configs", json={"feedback_key": "stars", "feedback_config": STARS})
+    assert made.status_code == 200, made.text
+    assert "stars" in await page(client, await mint(client, "stars") + "?score=4")
+
+
+async def test_answer_taken_back_leaves_its_use_to_the_url(client: App) -> None:
+    url = await mint(client, max_uses=1)
+    thanked = await press(client, url, await page(client, url + "?score=1"))
+    used = await client.post(url, data={"score": "0"}, headers=BROWSER)
+    assert (used.status_code, "no longer open" in used.text) == (410, True)
+    again = await press(client, url, thanked)
+    assert "Thank you" in await press(client, url, again, score="0")
+    assert [row["score"] for row in await stored(client)] == [0]
+
+
+async def test_page_that_somebody_went_back_to_changes_the_answer(client: App, token_url: str) -> None:
+    asked = await page(client, token_url + "?score=1")
+    for changes in ({}, {}, {"score": "0", "comment": "on second thoughts"}):
+        assert "Thank you" in await press(client, token_url, asked, **changes)
+    [kept] = await stored(client)
+    assert (kept["score"], kept["comment"]) == (0, "on second thoughts")
+    other = await mint(client)
+    refused = await client.post(other, data=fields(asked), headers=BROWSER)
+    assert refused.status_code == 409, "another URL's holder cannot change it"
+    assert (await stored(client))[0]["score"] == 0
+
+
+async def test_page_of_a_link_that_is_used_up_asks_nothing(client: App) -> None:
+    url = await mint(client, max_uses=1)
+    for _ in range(2):
+        asked = await page(client, url + "?score=1")
+    thanks = await press(client, url, asked)
+    assert "This link is no longer open" in await page(client, url + "?score=0", 410)
+    assert "taken back" in await press(client, url, thanks)
+    assert "Thank you" in await press(client, url, await page(client, url + "?score=0&user_id=ada"))
+    assert "Anything to add" in await page(client, url + "?score=1&user_id=ada"), "a change of mind is no other use"

@@ -1,0 +1,523 @@
+"""Projects: made, named by requests and keys, with rules of their own; and what was there before there were any."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import shutil
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langsmith import Client
+from langsmith.utils import LangSmithError, LangSmithNotFoundError
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from agent_server.database import Database, open_database
+from feedback import FeedbackPlugin
+from feedback.errors import Conflict, Invalid, TokenRevoked, TokenUnknown
+from feedback.integrations.workflowai import OutcomeCreate
+from feedback.projects.projects import TENANT, ProjectCreate, ProjectPatch, Projects, project_id
+from feedback.projects.scoped_database import ProjectDatabase
+from feedback.reports.alerts import AlertRule, Alerts
+from feedback.reports.query import FeedbackQuery
+from feedback.schema import FeedbackCreate, FeedbackSubmission
+from feedback.tokens.sealed import SealedTokens
+from tests.feedback.answers import keep, row
+from tests.feedback.conftest import RUN, serving
+from tests.feedback.delivery.test_webhooks import SECRET
+
+App = AsyncTestClient[Litestar]
+FEEDBACK = "/api/v1/feedback"
+SHOP, OTHER = "https://shop.example", "https://other.example"
+ALLOWED = "access-control-allow-origin"
+
+
+async def make(app: httpx.AsyncClient, name: str = "shop", **more: object) -> dict[str, Any]:
+    answer = await app.post(f"{FEEDBACK}/projects", json={"name": name, **more})
+    assert answer.status_code == 200, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def mint(app: httpx.AsyncClient, project: str | None = None, key: str = "thumbs") -> str:
+    named = {"project": project} if project else {}
+    answer = await app.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": key}, params=named)
+    assert answer.status_code == 200, answer.text
+    return "/feedback/tokens/" + str(answer.json()["id"])
+
+
+async def comments(app: httpx.AsyncClient, **named: Any) -> list[str]:
+    answer = await app.get("/feedback", **named)
+    assert answer.status_code == 200, answer.text
+    return [one["comment"] for one in answer.json()]
+
+
+async def test_project_is_made_listed_changed_and_removed(client: App) -> None:
+    made = await make(client, origins=["https://Shop.example"], rate="300/60")
+    assert made == {
+        "name": "shop", "id": project_id("shop"), "origins": [SHOP], "rate": "300/60", "created_at": made["created_at"],
+    }  # fmt: skip
+    assert uuid.UUID(made["id"]).version == 5
+    listed = (await client.get(f"{FEEDBACK}/projects")).json()
+    assert [(one["name"], one["id"]) for one in listed] == [("default", TENANT), ("shop", made["id"])]
+    changed = (await client.patch(f"{FEEDBACK}/projects/shop", json={"rate": None})).json()
+    assert (changed["origins"], changed["rate"]) == ([SHOP], None)
+    assert (await client.delete(f"{FEEDBACK}/projects/shop")).status_code == 204
+    assert len((await client.get(f"{FEEDBACK}/projects")).json()) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"name": "Shop"}, 422, "lower-case letters"),
+        ({"name": "-shop"}, 422, "lower-case letters"),
+        ({"name": "x" * 64}, 422, "lower-case letters"),
+        ({"name": "0" * 32}, 422, "lower-case letters"),
+        ({"name": "default"}, 409, "already"),
+        ({"name": "shop", "origins": ["https://shop.example/page"]}, 422, "without a path"),
+        ({"name": "shop", "origins": ["*"]}, 422, "without a path"),
+        ({"name": "shop", "rate": "many"}, 422, "such as 300/60"),
+        ({"name": "shop", "rate": "0/60"}, 422, "such as 300/60"),
+    ],
+)
+async def test_wrong_project_is_refused_in_words(client: App, body: dict[str, Any], status: int, said: str) -> None:
+    answer = await client.post(f"{FEEDBACK}/projects", json=body)
+    assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
+
+
+async def test_unknown_project_is_404_and_default_stays(client: App) -> None:
+    assert (await client.patch(f"{FEEDBACK}/projects/nobody", json={})).status_code == 404
+    assert (await client.delete(f"{FEEDBACK}/projects/nobody")).status_code == 404
+    kept = await client.delete(f"{FEEDBACK}/projects/default", params={"erase": True})
+    assert (kept.status_code, "it stays" in kept.text) == (409, True)
+
+
+async def test_project_with_answers_goes_only_with_them(client: App) -> None:
+    await make(client)
+    url = await mint(client, "shop")
+    assert (await client.post(url, json={"score": 1})).status_code == 200
+    refused = await client.delete(f"{FEEDBACK}/projects/shop")
+    assert (refused.status_code, "holds 1 answers, 0 earlier ones and 1 grants" in refused.text) == (409, True)
+    assert (await client.delete(f"{FEEDBACK}/projects/shop", params={"erase": True})).status_code == 204
+    assert (await client.post(url, json={"score": 1})).status_code == 410
+    await make(client)
+    assert await comments(client, params={"project": "shop"}) == []
+
+
+async def test_sealed_tokens_of_a_removed_project_take_no_more_answers(service: FeedbackPlugin) -> None:
+    await service.projects.create(ProjectCreate("shop"))
+    old, others = service.of_project("shop").token_for_run(RUN), service.token_for_run(RUN)
+    await service.projects.delete("shop", service.of("shop").erasure)
+    await service.projects.create(ProjectCreate("shop"))
+    with pytest.raises(TokenRevoked):
+        await service.workflowai_feedback.submit(OutcomeCreate(old, "positive"))
+    for good in (others, service.of_project("shop").token_for_run(RUN)):
+        assert await service.workflowai_feedback.submit(OutcomeCreate(good, "positive"))
+
+
+async def test_request_names_its_project_by_name_or_id(client: App) -> None:
+    made = await make(client)
+    for at, named in enumerate(
+        [
+            {"params": {"project": "shop"}}, {"params": {"project": made["id"]}}, {"headers": {"X-Tenant-Id": "shop"}},
+            {"headers": {"X-Tenant-Id": made["id"].upper()}},
+        ]
+    ):  # fmt: skip
+        said = {"key": "k", "score": 1, "run_id": RUN, "comment": str(at)}
+        created = await client.post("/feedback", json=said, **named)  # type: ignore[arg-type]
+        assert created.json()["project"] == "shop"
+        assert len(await comments(client, **named)) == at + 1
+    for own in ({}, {"params": {"project": "default"}}, {"headers": {"X-Tenant-Id": TENANT}}):
+        assert await comments(client, **own) == []
+    contradiction = await client.get("/feedback", params={"project": "default"}, headers={"X-Tenant-Id": "shop"})
+    assert contradiction.status_code == 404
+
+
+async def test_other_services_tenants_mean_default_until_there_are_projects(client: App) -> None:
+    other = {"X-Tenant-Id": str(uuid.uuid4())}
+    assert (await client.get("/feedback", headers=other)).status_code == 200
+    assert (await client.get("/v1/acme/agents/_/feedback")).status_code == 200
+    assert (await client.get("/feedback", params={"project": "shpo"})).status_code == 404
+    await make(client)
+    for answer in (await client.get("/feedback", headers=other), await client.get("/v1/acme/agents/_/feedback")):
+        assert (answer.status_code, "There is no project" in answer.text) == (404, True)
+    assert (await client.get("/v1/shop/agents/_/feedback")).json() == {"items": [], "count": 0}
+
+
+async def test_everybodys_answers_are_apart_though_run_key_and_person_are_the_same(client: App) -> None:
+    await make(client)
+    urls = {name: await mint(client, name) for name in ("default", "shop")}
+    for name, url in urls.items():
+        said = {"score": 1, "user_id": "ada", "comment": name}
+        assert (await client.post(url, json=said, headers={"Idempotency-Key": "1"})).json()["status"] == "created"
+        created = {"key": "thumbs", "score": 0, "run_id": RUN, "comment": f"{name} too"}
+        again = [
+            (await client.post("/feedback", json=created, params={"project": name}, headers={"Idempotency-Key": "2"}))
+            for _ in range(2)
+        ]
+        assert again[0].json()["id"] == again[1].json()["id"]
+    for name in urls:
+        here = {"params": {"project": name}}
+        assert sorted(await comments(client, **here)) == [name, f"{name} too"]
+        [counted] = (await client.get(f"{FEEDBACK}/statistics", **here)).json()
+        assert (counted["answers"], counted["positives"]) == (2, 1)
+        assert len((await client.get("/feedback/tokens", params={"run_id": RUN, "project": name})).json()) == 1
+
+
+async def test_id_of_another_projects_answer_is_taken(client: App) -> None:
+    await make(client)
+    name = str(uuid.uuid4())
+    assert (await client.post("/feedback", json={"key": "k", "id": name, "score": 1})).status_code == 200
+    refused = await client.post("/feedback", json={"key": "k", "id": name, "score": 0}, params={"project": "shop"})
+    assert (refused.status_code, "the id of another answer" in refused.text) == (409, True)
+    assert (await client.get(f"/feedback/{name}")).json()["score"] == 1
+
+
+async def test_configurations_are_each_projects_own(client: App) -> None:
+    shop = {"params": {"project": "shop"}}
+    await make(client)
+    config = {"feedback_key": "stars", "feedback_config": {"type": "continuous", "min": 1, "max": 5}}
+    made = (await client.post("/feedback-configs", json=config, **shop)).json()
+    assert made["tenant_id"] == project_id("shop")
+    assert (await client.get("/feedback-configs")).json() == []
+    lower = {"feedback_key": "stars", "is_lower_score_better": True}
+    assert (await client.patch("/feedback-configs", json=lower, **shop)).status_code == 200
+    for project, status in (("shop", 422), ("default", 200)):
+        assert (await client.post(await mint(client, project, "stars"), json={"score": 9})).status_code == status
+    [counted] = (await client.get(f"{FEEDBACK}/statistics")).json()
+    assert not counted["is_lower_score_better"]
+
+
+async def test_retention_is_each_projects_own(service: FeedbackPlugin) -> None:
+    await service.projects.create(ProjectCreate("shop"))
+    await keep(service, [row(1), row(1, project="shop"), row(1, project="shop", key="kept")])
+    await service.of("shop").erasure.keep_for("thumbs", 1)
+    assert (await service.erasure.rules(), await service.of("shop").erasure.rules()) == ({}, {"thumbs": 1})
+    for one in (service.erasure, service.of("shop").erasure):
+        await one.sweep()
+    left = {name: await service.of(name).reader.count(FeedbackQuery()) for name in ("default", "shop")}
+    assert left == {"default": 1, "shop": 1}
+
+
+async def test_alert_looks_at_each_project_apart(service: FeedbackPlugin) -> None:
+    await service.projects.create(ProjectCreate("shop"))
+    at = {"at": (await _now(service))}
+    await keep(service, [row(1, **at) for _ in range(30)] + [row(0, project="shop", **at) for _ in range(30)])
+    alerts = Alerts(service.database, service.statistics_by_project, [AlertRule("thumbs", 0.5)])
+    [fired] = await alerts.look()
+    assert (fired.id, fired.finding.project) == ("thumbs below 0.5 in 24h of 20 / project shop", "shop")
+    await service.of("shop").erasure.of_all()
+    [over] = await alerts.look()
+    assert (over.id, over.firing) == (fired.id, False)
+
+
+async def _now(service: FeedbackPlugin) -> Any:
+    from datetime import UTC, datetime
+
+    assert service
+    return datetime.now(UTC)
+
+
+async def test_webhooks_are_told_whose_answer_it_is(database_url: str) -> None:
+    from feedback import Webhook
+
+    hook = Webhook("http://127.0.0.1:9/hook", SECRET)
+    async with FeedbackPlugin(open_database(database_url), webhooks=[hook]).opened() as service:
+        await service.webhooks.register()
+        await service.projects.create(ProjectCreate("shop"))
+        await service.of("shop").store.create(FeedbackCreate("k", score=1))
+        [told] = await service.database.read(lambda db: db.all("SELECT payload FROM feedback_outbox"))
+    assert json.loads(told["payload"])["data"]["project"] == "shop"
+
+
+async def test_tokens_of_another_project_cannot_be_taken_back(service: FeedbackPlugin) -> None:
+    await service.projects.create(ProjectCreate("shop"))
+    url = (await service.of_project("shop").urls_for_run(RUN, ["k"], "http://here"))["k"].rpartition("/")[2]
+    sealed = service.of_project("shop").token_for_run(RUN)
+    for token in (url, sealed):
+        with pytest.raises(TokenUnknown):
+            await service.revocation.of_token(token)
+    assert (await service.revocation.of_run(RUN)).revoked == 0
+    assert (await service.revocation.of_ring_key(1)).revoked == 0
+    await service.erasure.of_run(RUN)
+    assert await service.store.submit(await service.tokens.open(url), FeedbackSubmission(1))
+    assert await service.workflowai_feedback.submit(OutcomeCreate(sealed, "positive"))
+    assert (await service.of("shop").revocation.of_run(RUN)).revoked == 1
+    with pytest.raises(TokenRevoked):
+        await service.store.submit(await service.tokens.open(url), FeedbackSubmission(1))
+
+
+async def test_statement_that_forgets_the_project_is_refused(database: Database) -> None:
+    mine = ProjectDatabase(database, "shop")
+    with pytest.raises(LookupError, match="says nothing of `:project`"):
+        await mine.read(lambda db: db.all("SELECT 1 AS x"))
+    assert await mine.read(lambda db: db.one("SELECT CAST(:project AS TEXT) AS x")) == {"x": "shop"}
+
+
+async def test_sealed_tokens_of_default_say_what_they_said_before(service: FeedbackPlugin) -> None:
+    tokens = SealedTokens(service.ring, "workflowai")
+    body = tokens.draft("default", RUN, "outcome", timedelta(hours=1))
+    plain, of_shop = tokens.seal(body), tokens.seal(tokens.draft("shop", RUN, "outcome", timedelta(hours=1)))
+    assert (
+        len(base64.urlsafe_b64decode(of_shop + "==")) - len(base64.urlsafe_b64decode(plain + "==")) == len("shop") + 1
+    )
+    assert ((await tokens.open(plain)).body, (await tokens.open(of_shop)).body.project) == (body, "shop")
+
+
+async def test_default_has_what_was_there_before_there_were_projects(
+    database: Database, package: Any, tmp_path: Path
+) -> None:
+    old = package({"0001_unused.sql": "SELECT 1;"})
+    for dialect in ("sqlite", "postgres"):
+        folder = tmp_path / old / "migrations" / dialect
+        (folder / "0001_unused.sql").unlink()
+        for file in (files("feedback") / "migrations" / dialect).iterdir():
+            if file.name < "0007":
+                shutil.copy(str(file), folder / file.name)
+    await database.migrate(old)
+    columns = "id, run_id, key, source, score, number, created_at, modified_at"
+    await database.write(
+        lambda db: (
+            [
+                db.execute(
+                    f"INSERT INTO feedback ({columns}) VALUES (:id, 'r', 'k', 'api', '1', 1, 5, 5)",
+                    id=str(uuid.uuid4()),
+                )
+                for _ in range(3)
+            ]
+            + [
+                db.execute("INSERT INTO feedback_retention (key, days) VALUES ('k', 9)"),
+                db.execute("UPDATE schema_migrations SET package = 'feedback'"),
+            ]
+        )
+    )
+    service = FeedbackPlugin(database)
+    await database.migrate("feedback")
+    [counted] = await service.statistics.groups(FeedbackQuery())
+    assert (counted.answers, await service.erasure.rules()) == (3, {"k": 9})
+    assert {one.project for one in (await service.reader.page(FeedbackQuery())).feedback} == {"default"}
+    assert [one.name for one in await service.projects.listed()] == ["default"]
+    assert (await service.erasure.of_run("r")).answers == 3
+    assert await service.statistics.groups(FeedbackQuery()) == []
+
+
+async def test_projects_are_known_to_other_processes_within_seconds(database: Database) -> None:
+    now = 0.0
+    await database.migrate("feedback")
+    one, other = Projects(database), Projects(database, clock=lambda: now)
+    assert len((await other.known()).rules) == 1
+    await one.create(ProjectCreate("shop", [SHOP]))
+    assert not (await other.known()).have_origins
+    now = 2.0
+    assert (await other.known()).have_origins
+    with pytest.raises(Invalid):
+        await one.update("shop", ProjectPatch(origins=[SHOP] * 101))
+    with pytest.raises(Conflict):
+        await one.create(ProjectCreate("shop"))
+
+
+async def test_project_that_is_made_while_others_are_read_is_known_at_once(database: Database) -> None:
+    await database.migrate("feedback")
+    has_read, go_on = asyncio.Event(), asyncio.Event()
+
+    class Late(Projects):
+        async def listed(self) -> Any:
+            found = await super().listed()
+            has_read.set()
+            await go_on.wait()
+            return found
+
+    projects = Late(database)
+    reader = asyncio.create_task(projects.known())
+    await has_read.wait()
+    await projects.create(ProjectCreate("shop"))
+    go_on.set()
+    assert await projects.chosen(None, "shop", None) == "shop"
+    assert "shop" in (await reader).rules
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (FeedbackQuery(run=["r"]), "feedback_run"),
+        (FeedbackQuery(thread=["t"]), "feedback_thread"),
+        (FeedbackQuery(subject=["s"]), "feedback_subject_time"),
+        (FeedbackQuery(assistant=["a"]), "feedback_place"),
+        (FeedbackQuery(), "feedback_created"),
+    ],
+)
+async def test_sqlite_reads_what_is_asked_for_and_not_the_whole_project(
+    sqlite_url: str, query: FeedbackQuery, index: str
+) -> None:
+    where, parameters = query.sql()
+    sql = f"EXPLAIN QUERY PLAN SELECT * FROM feedback WHERE {where} ORDER BY created_at DESC, id DESC LIMIT 100"
+    async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
+        for units in (service.database.read, service.database.write):
+            plan = await units(lambda db: db.all(sql, project="default", **parameters))
+            assert f"INDEX {index} " in plan[0]["detail"]
+
+
+# Keys of projects
+
+
+@pytest.fixture
+async def keyed(database_url: str) -> AsyncIterator[App]:
+    """A service with the project `shop`, a key of it, one of a project that there is not, and the operator's."""
+    plugin = FeedbackPlugin(open_database(database_url), api_keys={"operator": None, "clerk": "shop", "lost": "gone"})
+    app = Litestar(plugins=[plugin])
+    async with AsyncTestClient(app, base_url="http://feedback.test", raise_server_exceptions=False) as client:
+        client.headers["x-api-key"] = "operator"
+        await make(client)
+        yield client
+
+
+async def test_key_of_a_project_works_in_it_without_naming_it(keyed: App) -> None:
+    clerk = {"headers": {"x-api-key": "clerk"}}
+    created = await keyed.post("/feedback", json={"key": "k", "comment": "mine"}, **clerk)  # type: ignore[arg-type]
+    assert created.json()["project"] == "shop"
+    assert (await comments(keyed, **clerk), await comments(keyed)) == (["mine"], [])
+    assert await comments(keyed, params={"project": "shop"}) == ["mine"]
+    assert await comments(keyed, headers={"x-api-key": "clerk", "x-tenant-id": project_id("shop")}) == ["mine"]
+    assert [one["name"] for one in (await keyed.get(f"{FEEDBACK}/projects", **clerk)).json()] == ["shop"]  # type: ignore[arg-type]
+
+
+async def test_key_of_a_project_that_there_is_not_opens_nothing(keyed: App) -> None:
+    refused = await keyed.get("/feedback", headers={"x-api-key": "lost"})
+    assert (refused.status_code, "'gone', which there is not" in refused.text) == (403, True)
+
+
+def test_langsmiths_client_works_in_its_workspace(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {"operator": None, "clerk": "shop"}
+    with serving(Litestar(plugins=[FeedbackPlugin(open_database(database_url), api_keys=keys)])) as url:
+        post = {"headers": {"x-api-key": "operator"}, "timeout": 20}
+        assert httpx.post(f"{url}{FEEDBACK}/projects", json={"name": "shop"}, **post).status_code == 200  # type: ignore[arg-type]
+        shop, here = project_id("shop"), Client(api_url=url, api_key="operator", auto_batch_tracing=False)
+        there = Client(api_url=url, api_key="operator", workspace_id=shop, auto_batch_tracing=False)
+        monkeypatch.setenv("LANGSMITH_WORKSPACE_ID", shop)
+        clerk = Client(api_url=url, api_key="clerk", auto_batch_tracing=False)
+        token = there.create_presigned_feedback_token(RUN, "user_score")
+        here.create_feedback_from_token(token.url, score=1, comment="in the shop")
+        created = clerk.create_feedback(RUN, "k", score=1, session_id=uuid.uuid4())
+        assert {one.comment for one in there.list_feedback(run_ids=[RUN])} == {"in the shop", None}
+        assert [one.id for one in clerk.list_presigned_feedback_tokens(RUN)] == [token.id]
+        assert list(here.list_feedback(run_ids=[RUN])) == list(here.list_presigned_feedback_tokens(RUN)) == []
+        with pytest.raises(LangSmithNotFoundError):
+            here.read_feedback(created.id)
+        config = clerk.create_feedback_config("stars", feedback_config={"type": "freeform"})
+        assert str(config.tenant_id) == shop
+        elsewhere = Client(api_url=url, api_key="clerk", workspace_id=str(uuid.uuid4()), auto_batch_tracing=False)
+        with pytest.raises(LangSmithError, match="403"):
+            elsewhere.create_presigned_feedback_token(RUN, "k")
+
+
+# A project's rules
+
+
+async def ask(app: App, url: str, origin: str | None, method: str = "POST", **more: Any) -> httpx.Response:
+    headers = {**({"Origin": origin} if origin else {}), **more.pop("headers", {})}
+    return await app.request(
+        method, url, headers=headers, **({"json": {"score": 1}} if method == "POST" else {}), **more
+    )
+
+
+async def test_pages_of_listed_origins_answer_and_others_do_not(client: App) -> None:
+    await make(client, origins=[SHOP])
+    url = await mint(client, "shop")
+    assert (await ask(client, url, SHOP)).headers[ALLOWED] == SHOP
+    for method in ("GET", "POST", "DELETE"):
+        refused = await ask(client, url, OTHER, method)
+        assert (refused.status_code, ALLOWED in refused.headers, OTHER in refused.text) == (403, False, True)
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    preflights = [await ask(client, url, origin, "OPTIONS", headers=asked) for origin in (SHOP, OTHER)]
+    assert [one.headers.get(ALLOWED) for one in preflights] == [SHOP, None]
+    assert all("origin" in one.headers["vary"].lower() for one in preflights)
+    assert (await ask(client, await mint(client), OTHER)).headers[ALLOWED] == "*"
+    assert len((await client.get("/feedback", params={"project": "shop"})).json()) == 1
+
+
+async def test_links_programs_and_our_own_pages_are_no_other_site(client: App) -> None:
+    await make(client, origins=[SHOP])
+    url = await mint(client, "shop")
+    assert (await ask(client, url, None)).status_code == 200
+    page = {
+        "accept": "text/html",
+        "user-agent": "Mozilla/5.0 Firefox/130.0",
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    followed = {**page, "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert (await client.get(f"{url}?score=1", headers=followed)).status_code == 200
+    for own in (
+        {"sec-fetch-site": "same-origin", "origin": "null"},
+        {"origin": "null"},
+        {"origin": "http://feedback.test"},
+    ):
+        assert (await client.post(url, content=b"score=1", headers=page | own)).status_code == 200
+    image = {
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "no-cors",
+        "accept": "image/*",
+        "user-agent": "Mozilla/5.0",
+    }
+    assert (await client.get(f"{url}?score=1", headers=image)).status_code == 403
+    framed = {**page, "origin": "null", "sec-fetch-site": "cross-site"}
+    assert (await client.post(url, content=b"score=1", headers=framed)).status_code == 403
+
+
+async def test_sealed_tokens_hold_to_the_origins_of_their_project(database_url: str) -> None:
+    plugin = FeedbackPlugin(open_database(database_url))
+    app = Litestar(plugins=[plugin])
+    async with AsyncTestClient(app, base_url="http://feedback.test", raise_server_exceptions=False) as client:
+        await make(client, origins=[SHOP])
+        token = plugin.of_project("shop").token_for_run(RUN)
+        for origin, status, allowed in ((SHOP, 200, SHOP), (OTHER, 403, None)):
+            sent = {"feedback_token": token, "outcome": "positive"}
+            answers = [
+                await client.post("/v1/feedback", json=sent, headers={"Origin": origin}),
+                await client.get("/v1/feedback", params={"feedback_token": token}, headers={"Origin": origin}),
+            ]
+            assert [(one.status_code, one.headers.get(ALLOWED)) for one in answers] == [(status, allowed)] * 2
+        asked = {"resource_type": "trace", "resource_id": RUN}
+        key = {"Authorization": "Bearer any"}
+        minted = await client.post(f"{FEEDBACK}/token", json=asked, params={"project": "shop"}, headers=key)
+        spent = {"token": minted.json()["token"], "score": 1}
+        assert (await client.post(f"{FEEDBACK}/submit", json=spent, headers={"Origin": OTHER})).status_code == 403
+        assert (await client.post(f"{FEEDBACK}/submit", json=spent, headers={"Origin": SHOP})).status_code == 200
+
+
+async def test_project_takes_so_many_then_says_when_to_come_again(client: App) -> None:
+    await make(client, rate="3/6000")
+    url = await mint(client, "shop")
+    answers = [await client.post(url, json={"score": 1}) for _ in range(3)]
+    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert (int(answers[-1].headers["retry-after"]) > 0, "project 'shop'" in answers[-1].text) == (True, True)
+    refused = await client.post(
+        "/feedback/tokens", json={"run_id": RUN, "feedback_key": "k"}, params={"project": "shop"}
+    )
+    assert refused.status_code == 429
+    assert (await client.post(await mint(client), json={"score": 1})).status_code == 200
+    assert (await client.patch(f"{FEEDBACK}/projects/shop", json={"rate": None})).status_code == 200
+    assert (await client.post(url, json={"score": 1})).status_code == 200
+
+
+async def test_nothing_is_looked_up_for_rules_that_no_project_has(service: FeedbackPlugin) -> None:
+    looks = 0
+
+    class Counted(Projects):
+        async def listed(self) -> Any:
+            nonlocal looks
+            looks += 1
+            return await super().listed()
+
+    projects = Counted(service.database, clock=lambda: 0.0)
+    for _ in range(100):
+        assert await projects.chosen(None, None, None) == "default"
+        assert not (await projects.known()).have_rates
+    assert looks == 1

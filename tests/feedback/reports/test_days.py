@@ -1,0 +1,133 @@
+"""The counts by day are those of the answers themselves, whatever became of these."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from feedback import FeedbackPlugin
+from feedback.records.reviews import ReviewUpdate
+from feedback.reports.query import FeedbackQuery
+from feedback.reports.stats import Dimension
+from tests.feedback.answers import NOON, configure, keep, row
+from tests.feedback.conftest import mint, stored
+
+ALL: tuple[Dimension, ...] = ("assistant", "version", "day", "status")
+COUNTED = "SELECT CAST(COALESCE(SUM(weight), 0) AS BIGINT) AS answers, COUNT(*) AS rows FROM feedback_by_day"
+
+
+async def counted(service: FeedbackPlugin, by: tuple[Dimension, ...] = (), **query: Any) -> list[tuple[Any, ...]]:
+    """What the statistics say: answers, scores, positives and mean by what they are told apart by."""
+    return [
+        (one.key, one.day, one.review_status, one.answers, one.scores, one.positives, one.mean)
+        for one in await service.statistics.groups(FeedbackQuery(**query), by)
+    ]
+
+
+async def test_counts_by_day_say_what_counting_every_answer_says(service: FeedbackPlugin) -> None:
+    await configure(service, "stars", {"type": "continuous", "min": 1, "max": 5})
+    about = [{"assistant_id": "a", "assistant_version": 1}, {"assistant_id": "a", "assistant_version": 2}, {}]
+    await keep(
+        service,
+        [
+            row(
+                score,
+                key=key,
+                at=NOON + timedelta(hours=hours),
+                comment="words" if hours % 3 else None,
+                **about[hours % 3],
+            )
+            for hours in range(0, 96, 7)
+            for key, score in (("stars", hours % 5 + 1), ("thumbs", hours % 2), ("said", None))
+        ],
+    )
+    days = {"since": "2026-03-01T00:00:00Z", "until": "2026-03-04T00:00:00Z"}
+    for query in (
+        {}, days, {"key": ["stars"]}, {"assistant": ["a"], "version": [2]}, {"min_score": 1, "max_score": 3},
+        {"has_comment": True}, {"has_comment": False, "has_score": False}, {"status": ["new"]}, {"status": ["done"]},
+    ):  # fmt: skip
+        assert FeedbackQuery(**query).asks_for_days
+        one_by_one = {**query, "source": ["api"]}
+        assert not FeedbackQuery(**one_by_one).asks_for_days
+        assert await counted(service, ALL, **query) == await counted(service, ALL, **one_by_one), query
+
+
+async def test_whole_days_are_read_from_the_counts_alone(service: FeedbackPlugin) -> None:
+    await keep(service, [row()])
+    await service.database.write(lambda db: db.execute("UPDATE feedback_day SET answers = 1000000"))
+    assert [one[3] for one in await counted(service, ALL, key=["thumbs"], since="2026-03-01T00:00:00Z")] == [1_000_000]
+
+
+async def test_part_of_a_day_is_counted_answer_by_answer(service: FeedbackPlugin) -> None:
+    await keep(service, [row(at=NOON + timedelta(hours=hours)) for hours in range(4)])
+    [found] = await counted(service, since="2026-03-01T14:00:00Z")
+    assert found[3] == 2
+
+
+async def test_changed_retracted_and_erased_answers_are_counted_as_they_are_now(
+    client: AsyncTestClient[Litestar],
+) -> None:
+    async def now() -> list[tuple[Any, ...]]:
+        found = (await client.get("/api/v1/feedback/statistics", params={"by": "status"})).json()
+        return [(one["review_status"], one["answers"], one["positives"]) for one in found]
+
+    url = await mint(client)
+    kept = (await client.post(url, json={"score": 1, "user_id": "ada"})).json()["id"]
+    await client.post(url, json={"score": 1, "user_id": "bob"})
+    assert await now() == [("new", 2, 2)]
+    await client.put(f"/api/v1/feedback/{kept}/review", json={"status": "done"})
+    assert sorted(await now()) == [("done", 1, 1), ("new", 1, 1)]
+    await client.post(url, json={"score": 0, "user_id": "ada"})
+    assert await now() == [("new", 2, 1)]
+    await client.patch(f"/api/v1/feedback/{kept}", json={"score": None, "comment": "no score now"})
+    assert await now() == [("new", 2, 1)]
+    await client.delete(f"/api/v1/feedback/{kept}")
+    assert await now() == [("new", 1, 1)]
+    await client.post("/api/v1/feedback/erasures", json={"subject": "bob"})
+    assert await now() == []
+    assert await stored(client) == []
+
+
+async def test_nothing_is_left_of_counts_when_all_answers_are_gone(service: FeedbackPlugin) -> None:
+    await keep(service, [row(at / 10, subject="ada", comment="x" if at % 2 else None) for at in range(20)])
+    await service.erasure.of_subject("ada")
+    assert await service.database.read(lambda db: db.one(COUNTED)) == {"answers": 0, "rows": 0}
+
+
+async def test_answers_that_come_and_go_at_once_are_all_counted(service: FeedbackPlugin) -> None:
+    rows = [[row(at % 2, comment=None if at % 3 else "x") for at in range(5)] for _ in range(12)]
+    await asyncio.gather(*(keep(service, some) for some in rows))
+    going = [one["id"] for some in rows for one in some[:2]]
+    seen = [one["id"] for some in rows for one in some[2:4]]
+    await asyncio.gather(
+        *(service.store.delete(name) for name in going),
+        *(service.reviews.set(name, ReviewUpdate("seen")) for name in seen),
+    )
+    found = {one[2]: one[3] for one in await counted(service, ("status",))}
+    assert found == {"new": 12, "seen": 24}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"min_score": 9}, {"version": [7]}, {"has_comment": True}, {"has_score": False}, {"max_score": 0, "version": [3]}],
+)
+async def test_search_looks_only_where_counts_say_that_answers_are(
+    service: FeedbackPlugin, query: dict[str, Any]
+) -> None:
+    wanted = row(9, assistant_version=7, comment="x")
+    none = row(None, assistant_version=3, at=NOON - timedelta(days=30))
+    zero = row(0, assistant_version=3, at=NOON - timedelta(days=9))
+    await keep(
+        service, [wanted, none, zero, *(row(1, assistant_version=1, at=NOON - timedelta(days=at)) for at in range(5))]
+    )
+    everything = await service.reader.page(FeedbackQuery(), 1000)
+    found = await service.reader.page(FeedbackQuery(**query), 1000)
+    one_by_one = await service.reader.page(FeedbackQuery(**query, source=["api"]), 1000)
+    assert [one.id for one in found.feedback] == [one.id for one in one_by_one.feedback]
+    assert 0 < len(found.feedback) < len(everything.feedback)
+    assert (await service.reader.page(FeedbackQuery(min_score=100))).feedback == []

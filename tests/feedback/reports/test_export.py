@@ -1,0 +1,208 @@
+"""Exports: whole, in constant memory, harmless in a spreadsheet, and in the shapes that TRL's trainers take."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tracemalloc
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from agent_server.database import open_database
+from feedback import FeedbackPlugin, RunFacts
+from feedback.errors import Invalid
+from feedback.reports.export import RUNS_AT_ONCE, Format
+from feedback.reports.query import FeedbackQuery
+from tests.feedback.answers import configure, keep, row
+from tests.feedback.conftest import mint
+
+App = AsyncTestClient[Litestar]
+ASKED = {"type": "human", "content": "A joke, please."}
+TOLD = {"type": "ai", "content": [{"type": "text", "text": "A query walks "}, {"type": "text", "text": "into a bar."}]}
+PROMPT = [{"role": "user", "content": "A joke, please."}]
+JOKE = [{"role": "assistant", "content": "A query walks into a bar."}]
+CHAT, PLAIN, UNDONE = (str(uuid.UUID(int=at)) for at in (1, 2, 3))
+RUNS = {
+    CHAT: RunFacts(CHAT, input={"messages": [{"role": "user", "content": "x"}]}, output={"messages": [ASKED, TOLD]}),
+    PLAIN: RunFacts(PLAIN, input={"question": "2 + 2?"}, output={"sum": 4, "unit": "apples"}),
+    UNDONE: RunFacts(UNDONE, input={"messages": [ASKED]}),
+}
+
+
+async def look_up(run_id: str) -> RunFacts | None:
+    return RUNS.get(run_id)
+
+
+@pytest.fixture
+async def knowing(database_url: str) -> AsyncIterator[FeedbackPlugin]:
+    """The service beside something that knows of runs."""
+    async with FeedbackPlugin(open_database(database_url), run_lookup=look_up).opened() as plugin:
+        yield plugin
+
+
+async def exported(service: FeedbackPlugin, form: Format) -> str:
+    return b"".join([part async for part in service.exports.stream(FeedbackQuery(), form)]).decode()
+
+
+async def examples(service: FeedbackPlugin, form: Format) -> list[Any]:
+    return [json.loads(line) for line in (await exported(service, form)).splitlines()]
+
+
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=cmd|"/c calc"!A1'])
+async def test_csv_holds_no_cell_that_a_spreadsheet_computes(service: FeedbackPlugin, formula: str) -> None:
+    await keep(service, [row(-1, comment=formula, key=formula, subject=formula, value=formula, correction={"a": "=1"})])
+    [head, cells] = csv.reader(io.StringIO(await exported(service, "csv"), newline=""))
+    shown = dict(zip(head, cells, strict=True))
+    assert {shown[name] for name in ("comment", "key", "subject", "value")} == {f"'{formula}"}
+    assert (shown["score"], shown["correction"]) == ("-1", '{"a":"=1"}')
+
+
+async def test_csv_gives_back_what_people_wrote(service: FeedbackPlugin) -> None:
+    words = 'say "hi", twice;\nand ünïcode'
+    await keep(service, [row(None, comment=words), row(0.5, value=True)])
+    head, *rows = csv.reader(io.StringIO(await exported(service, "csv"), newline=""))
+    assert {(cells[head.index("comment")], cells[head.index("value")]) for cells in rows} == {(words, ""), ("", "true")}
+
+
+async def test_jsonl_has_every_answer_once(service: FeedbackPlugin) -> None:
+    answers = [row(at, metadata={"n": at}) for at in range(1203)]
+    await keep(service, answers)
+    lines = await examples(service, "jsonl")
+    assert sorted(line["score"] for line in lines) == list(range(1203))
+    assert {line["id"] for line in lines} == {answer["id"] for answer in answers}
+
+
+async def exported_at_a_peak_of(service: FeedbackPlugin) -> tuple[int, int]:
+    """How many bytes an export has, and how many were in memory at once."""
+    tracemalloc.start()
+    try:
+        size = 0
+        async for part in service.exports.stream(FeedbackQuery(), "jsonl"):
+            size += len(part)
+        return size, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+async def test_export_takes_no_more_memory_for_more_answers(service: FeedbackPlugin) -> None:
+    await keep(service, [row(at, comment="x" * 1000) for at in range(3000)])
+    size, peak = await exported_at_a_peak_of(service)
+    await keep(service, [row(at, comment="x" * 1000) for at in range(6000)])
+    larger, later_peak = await exported_at_a_peak_of(service)
+    assert larger > size * 2.5
+    assert later_peak < peak * 1.5
+
+
+async def test_kto_has_scores_as_labels_in_the_keys_direction(knowing: FeedbackPlugin) -> None:
+    await configure(knowing, "disliked", {"type": "continuous", "min": 0, "max": 1}, lower=True)
+    said = [(1, "thumbs"), (0, "thumbs"), (1, "disliked"), (None, "thumbs")]
+    await keep(knowing, [row(score, key=key, run_id=CHAT, comment="c") for score, key in said])
+    found = await examples(knowing, "kto")
+    assert sorted(one["label"] for one in found) == [False, False, True]
+    assert all((one["prompt"], one["completion"]) == (PROMPT, JOKE) for one in found)
+
+
+async def test_dpo_prefers_the_correction_to_what_was_answered(knowing: FeedbackPlugin) -> None:
+    corrections: list[Any] = [
+        "Two tables meet.",
+        {"content": "A"},
+        {"messages": [{"type": "ai", "content": "B"}]},
+        {"x": 1},
+    ]
+    await keep(knowing, [row(0, run_id=CHAT, correction=correction) for correction in corrections])
+    await keep(knowing, [row(0, run_id=CHAT, correction="A query walks into a bar."), row(1, run_id=CHAT)])
+    found = await examples(knowing, "dpo")
+    assert sorted(one["chosen"][0]["content"] for one in found) == ["A", "B", "Two tables meet.", '{"x":1}']
+    assert all((one["prompt"], one["rejected"]) == (PROMPT, JOKE) for one in found)
+    assert all(set(one) == {"prompt", "chosen", "rejected"} for one in found)
+
+
+async def test_sft_learns_the_correction(knowing: FeedbackPlugin) -> None:
+    await keep(knowing, [row(0, run_id=CHAT, correction="Two tables meet."), row(1, run_id=CHAT)])
+    better = [{"role": "assistant", "content": "Two tables meet."}]
+    assert await examples(knowing, "sft") == [{"prompt": PROMPT, "completion": better}]
+
+
+async def test_runs_that_do_not_chat_are_put_in_words(knowing: FeedbackPlugin) -> None:
+    await keep(knowing, [row(1, run_id=PLAIN)])
+    [found] = await examples(knowing, "kto")
+    assert found == {
+        "prompt": [{"role": "user", "content": "2 + 2?"}],
+        "completion": [{"role": "assistant", "content": '{"sum":4,"unit":"apples"}'}],
+        "label": True,
+    }
+
+
+async def test_tool_calls_are_kept_as_chat_templates_want_them(knowing: FeedbackPlugin, monkeypatch: Any) -> None:
+    calls = {"type": "ai", "content": "", "tool_calls": [{"name": "add", "args": {"a": 2}, "id": "1"}]}
+    answer = {"type": "tool", "content": "4", "name": "add", "tool_call_id": "1"}
+    monkeypatch.setitem(RUNS, CHAT, RunFacts(CHAT, output={"messages": [ASKED, calls, answer, TOLD]}))
+    await keep(knowing, [row(1, run_id=CHAT)])
+    [found] = await examples(knowing, "kto")
+    call = {"type": "function", "function": {"name": "add", "arguments": {"a": 2}}}
+    assert found["completion"][0] == {"role": "assistant", "content": "", "tool_calls": [call]}
+    assert found["completion"][1] == {"role": "tool", "content": "4", "name": "add"}
+
+
+async def test_runs_that_are_gone_or_not_done_are_left_out(knowing: FeedbackPlugin) -> None:
+    await keep(knowing, [row(1, run_id=UNDONE), row(1), row(1, run_id=CHAT)])
+    told: list[tuple[int, int]] = []
+    parts = [part async for part in knowing.exports.stream(FeedbackQuery(), "kto", lambda *n: told.append(n))]
+    assert len(parts) == 1
+    assert told == [(3, 1)]
+
+
+async def test_export_asks_about_a_batch_of_runs_at_once(database_url: str) -> None:
+    asked: list[Sequence[str]] = []
+
+    async def look_up_many(run_ids: Sequence[str]) -> Mapping[str, RunFacts]:
+        asked.append(run_ids)
+        return {run_id: RUNS[CHAT] for run_id in run_ids if run_id != CHAT}
+
+    plugin = FeedbackPlugin(open_database(database_url), run_lookup=look_up, runs_lookup=look_up_many)
+    async with plugin.opened() as service:
+        rows = [row(1, run_id=str(uuid.UUID(int=at // 2))) for at in range(RUNS_AT_ONCE * 2 + 2)]
+        await keep(service, rows)
+        told: list[tuple[int, int]] = []
+        async for _ in service.exports.stream(FeedbackQuery(), "kto", lambda *n: told.append(n)):
+            pass
+    assert told[-1] == (len(rows), len(rows) - 2), "all but those of the run that is gone"
+    assert len(asked) == 3
+    assert max(map(len, asked)) <= RUNS_AT_ONCE
+    assert all(len(set(batch)) == len(batch) for batch in asked), "a run with two answers is asked about once"
+
+
+async def test_batch_that_cannot_be_told_is_asked_about_run_by_run(database_url: str) -> None:
+    async def look_up_many(_: Sequence[str]) -> Mapping[str, RunFacts]:
+        raise OSError("the runs' database is away")
+
+    plugin = FeedbackPlugin(open_database(database_url), run_lookup=look_up, runs_lookup=look_up_many)
+    async with plugin.opened() as service:
+        await keep(service, [row(1, run_id=run_id) for run_id in (CHAT, PLAIN, UNDONE)])
+        assert len(await examples(service, "kto")) == 2
+
+
+async def test_training_set_without_runs_is_refused_at_once(service: FeedbackPlugin) -> None:
+    with pytest.raises(Invalid, match="take jsonl"):
+        service.exports.stream(FeedbackQuery(), "kto")
+
+
+async def test_export_over_http_is_a_file(client: App) -> None:
+    url = await mint(client)
+    await client.post(url, json={"score": 1, "comment": "=1"})
+    answer = await client.get("/api/v1/feedback/export", params={"format": "csv", "key": "user_score"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="feedback.csv"'
+    assert "'=1" in answer.text
+    assert (await client.get("/api/v1/feedback/export", params={"key": "other"})).text == ""
+
+
+@pytest.mark.parametrize("query", [{"format": "xml"}, {"format": "kto"}, {"since": "x"}])
+async def test_export_that_cannot_be_is_refused_before_it_begins(client: App, query: dict[str, str]) -> None:
+    assert (await client.get("/api/v1/feedback/export", params=query)).status_code == 422

@@ -60,7 +60,7 @@ def main() -> None:
     """Runs AI agents over HTTP, and collects what their users say of the answers.
 
     Everything is embedded by default: one process, SQLite files in one data directory. DATABASE_URL=postgresql://…
-    moves it to PostgreSQL. The README's table lists every setting.
+    moves it to PostgreSQL. agent_server/README.md lists every setting.
     """
 
 

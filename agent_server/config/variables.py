@@ -123,117 +123,149 @@ LINK_MODES: Mapping[str, LinkMode] = {mode: mode for mode in get_args(LinkMode)}
 
 VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_DATA_DIR": ("data_dir", _path, "directory of the SQLite files"),
-    "DATABASE_URL": ("database_url", _url("postgresql", "postgres"), "PostgreSQL; SQLite files when unset"),
+    "DATABASE_URL": (
+        "database_url",
+        _url("postgresql", "postgres"),
+        "URL of a PostgreSQL database; SQLite files if unset",
+    ),
     "REDIS_URL": (
         "redis_url",
         _url("redis", "rediss", "unix"),
-        "Redis (`redis://`, `rediss://`, `unix://`), through which several processes share live streams",
+        "URL of a Redis server (`redis://`, `rediss://`, `unix://`) through which several processes share live streams",
     ),
     "AGENT_SERVER_HOST": ("host", _text, "address to listen on"),
-    "AGENT_SERVER_PORT": ("port", _whole(0, 65535), "port to listen on; 0 takes a free one"),
+    "AGENT_SERVER_PORT": ("port", _whole(0, 65535), "port to listen on; 0 picks a free one"),
     "AGENT_SERVER_API_KEYS": (
         "api_keys",
         _keys,
-        "API keys beside those of `agent-server keys`, with commas between: `key`, `key:run+feedback-read`, "
-        "`sha256:<hash>:run`, or `key:feedback-mint@project`; without scopes, all but `admin`",
+        "API keys in addition to those of `agent-server keys`, separated by commas: `key`, `key:run+feedback-read`, "
+        "`sha256:<hash>:run`, or `key:feedback-mint@project`; without scopes, all scopes except `admin`",
     ),
-    "AGENT_SERVER_ALLOW_ANYONE": ("allow_anyone", _flag, "needs no API key, on any address, as long as there is none"),
-    "AGENT_SERVER_JOBS": ("jobs", _whole(1, 100_000), "runs at once in one process"),
-    "AGENT_SERVER_PUBLIC_URL": ("public_url", _url("http", "https"), "what feedback URLs start with"),
-    "AGENT_SERVER_TRUST_FORWARDED": ("trust_forwarded", _flag, "believe the X-Forwarded headers of a proxy in front"),
-    "AGENT_SERVER_FEEDBACK_ON_ERROR": ("feedback_on_error", _flag, "feedback URLs for runs that fail, too"),
+    "AGENT_SERVER_ALLOW_ANYONE": (
+        "allow_anyone",
+        _flag,
+        "accept unauthenticated requests from any address while no API key exists",
+    ),
+    "AGENT_SERVER_JOBS": ("jobs", _whole(1, 100_000), "maximum number of concurrent runs in one process"),
+    "AGENT_SERVER_PUBLIC_URL": (
+        "public_url",
+        _url("http", "https"),
+        "base of the feedback URLs; the request's own address if unset",
+    ),
+    "AGENT_SERVER_TRUST_FORWARDED": ("trust_forwarded", _flag, "trust the `X-Forwarded-*` headers, which a proxy sets"),
+    "AGENT_SERVER_FEEDBACK_ON_ERROR": ("feedback_on_error", _flag, "send feedback URLs for runs that fail, too"),
     "AGENT_SERVER_FEEDBACK_CUSTOM_EVENT": (
         "feedback_custom_event",
         _flag,
-        'feedback URLs as a `custom` event, too: `{"feedback": {key: url}}`, for `useStream`',
+        'send feedback URLs as a `custom` event, too: `{"feedback": {key: url}}`, for `useStream`',
     ),
-    "AGENT_SERVER_FEEDBACK_EXPIRY": ("feedback_expiry", _seconds, "seconds that feedback URLs take answers"),
+    "AGENT_SERVER_FEEDBACK_EXPIRY": ("feedback_expiry", _seconds, "lifetime of feedback URLs, in seconds"),
     "AGENT_SERVER_FEEDBACK_LINKS": (
         "feedback_links",
         _one_of(*LINK_MODES),
-        "what a GET of a feedback URL does: `confirm` shows a page, `auto` shows it to browsers, `direct` answers",
+        "what a GET of a feedback URL does: `confirm` shows a page, `auto` shows it to browsers, `direct` submits",
     ),
     "AGENT_SERVER_FEEDBACK_KEY_LINKS": (
         "feedback_key_links",
         _link_modes,
-        "the same for single feedback keys, such as `nps=confirm,thumbs=direct`",
+        "the same by feedback key, such as `nps=confirm,thumbs=direct`",
     ),
     "AGENT_SERVER_FEEDBACK_REDIRECTS": (
         "feedback_redirects",
         _origins,
-        "origins that a feedback page may lead on to (`?redirect=`), separated by commas",
+        "origins to which a feedback page may redirect (`?redirect=`), separated by commas",
     ),
     "AGENT_SERVER_FEEDBACK_SECRET": (
         "feedback_secret",
         _text,
-        "kept outside the database, so that a copy of it cannot make URLs; 16 characters or more, never to change",
+        "secret that a copy of the database lacks: it cannot forge URLs; at least 16 characters; must not change",
     ),
     "AGENT_SERVER_FEEDBACK_WEBHOOKS": (
         "feedback_webhooks",
         _list,
-        "addresses told of every change of an answer, separated by commas",
+        "URLs that receive every change of feedback, separated by commas",
     ),
     "AGENT_SERVER_FEEDBACK_WEBHOOK_SECRET": (
         "feedback_webhook_secret",
         _text,
-        "signs what they are told (Standard Webhooks): `whsec_` and the Base64 of 24 to 64 random bytes",
+        "signing secret of these webhooks (Standard Webhooks): `whsec_` and the Base64 of 24 to 64 random bytes",
     ),
     "AGENT_SERVER_FEEDBACK_ALERTS": (
         "feedback_alerts",
         _text,
-        "rules that webhooks are told of (`feedback.alert`), separated by commas: `thumbs below 0.7 in 24h of 20`, "
+        "alert rules, sent to the webhooks as `feedback.alert`, separated by commas: `thumbs below 0.7 in 24h of 20`, "
         "`thumbs worse in 7d of 20`",
     ),
     "AGENT_SERVER_FEEDBACK_OTEL": (
         "feedback_otel",
         _flag,
-        "tells OpenTelemetry of every answer; the `OTEL_*` variables say where to",
+        "send every feedback to OpenTelemetry, as the `OTEL_*` variables configure",
     ),
-    "AGENT_SERVER_FEEDBACK_OTEL_COMMENTS": ("feedback_otel_comments", _flag, "with what people wrote"),
+    "AGENT_SERVER_FEEDBACK_OTEL_COMMENTS": (
+        "feedback_otel_comments",
+        _flag,
+        "include comments in the OpenTelemetry events",
+    ),
     "AGENT_SERVER_FEEDBACK_TOKEN_LIMIT": (
         "feedback_token_limit",
         _rate,
-        "answers through one URL, in so many seconds; `off` for any number",
+        "submissions through one URL, per seconds; `off` for no limit",
     ),
     "AGENT_SERVER_FEEDBACK_ADDRESS_LIMIT": (
         "feedback_address_limit",
         _rate,
-        "answers, mintings and wrong API keys from one address, in so many seconds; `off` for any number",
+        "submissions, mintings and wrong API keys from one address, per seconds; `off` for no limit",
     ),
     "AGENT_SERVER_FEEDBACK_MINT_LIMIT": (
         "feedback_mint_limit",
         _rate,
-        "URLs minted without an API key from one address, in so many seconds, such as `60/60`",
+        "URLs minted without an API key from one address, per seconds, such as `60/60`",
     ),
     "AGENT_SERVER_FEEDBACK_PROXIES": (
         "feedback_proxies",
         _networks,
-        "addresses of the proxies in front but the nearest, to find the visitor's behind them, separated by commas",
+        "addresses of all proxies except the nearest, separated by commas, to find the client's address behind them",
     ),
     "AGENT_SERVER_FEEDBACK_RUN_TOKEN_EXPIRY": (
         "feedback_run_token_expiry",
         _whole(1, 10**9),
-        "seconds that a run's feedback token (WorkflowAI's clients) takes answers",
+        "lifetime of a run's feedback token (WorkflowAI's clients), in seconds",
     ),
-    "AGENT_SERVER_MINT_TIMEOUT": ("mint_timeout", _seconds, "seconds that a run's end waits for its feedback URLs"),
-    "AGENT_SERVER_MAX_BODY_BYTES": ("max_body_bytes", _whole(1024, 1 << 40), "largest request body"),
+    "AGENT_SERVER_MINT_TIMEOUT": (
+        "mint_timeout",
+        _seconds,
+        "how long the end of a run waits for its feedback URLs, in seconds",
+    ),
+    "AGENT_SERVER_MAX_BODY_BYTES": (
+        "max_body_bytes",
+        _whole(1024, 1 << 40),
+        "maximum size of a request body, in bytes",
+    ),
     "AGENT_SERVER_LEASE_SECONDS": (
         "lease_seconds",
         _seconds,
-        "silence after which a run is taken up by another worker",
+        "seconds without a renewal after which another worker takes over a run",
     ),
-    "AGENT_SERVER_KEEP_STREAM_SECONDS": ("keep_stream_seconds", _seconds, "how long events stay readable after a run"),
+    "AGENT_SERVER_KEEP_STREAM_SECONDS": (
+        "keep_stream_seconds",
+        _seconds,
+        "how long events stay readable after a run, in seconds",
+    ),
     "AGENT_SERVER_BLOCKED_SECONDS": (
         "blocked_seconds",
         _seconds_or_none,
-        "warns of a node that holds up the event loop for longer, and so everybody; 0 never does; `dev` takes 0.2",
+        "log a warning when a node blocks the event loop for longer, in seconds; 0 disables it; `dev` uses 0.2",
     ),
-    "AGENT_SERVER_CORS_ORIGINS": ("cors_origins", _list, "origins that browsers may call from, separated by commas"),
-    "AGENT_SERVER_LOG_FORMAT": ("log_format", _one_of("console", "json"), "console or json"),
+    "AGENT_SERVER_CORS_ORIGINS": (
+        "cors_origins",
+        _list,
+        "origins whose pages may call the server, separated by commas",
+    ),
+    "AGENT_SERVER_LOG_FORMAT": ("log_format", _one_of("console", "json"), "`console` or `json`"),
     "AGENT_SERVER_LOG_LEVEL": (
         "log_level",
         _one_of("debug", "info", "warning", "error"),
-        "debug, info, warning or error",
+        "`debug`, `info`, `warning` or `error`",
     ),
 }
 """Every environment variable: the setting it stands for, how it is read, and what it means."""

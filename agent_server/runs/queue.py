@@ -9,7 +9,7 @@ States and transitions
     pending   | claim     | running      | a worker takes it: the oldest that may start, on a thread that runs none
     pending   | cancel    | interrupted  | a client, or a newer run with the strategy `interrupt`
     pending   | cancel    | (deleted)    | the same with `rollback`
-    running   | finish    | success      | the agent came to its end, or waits for somebody (the thread says which)
+    running   | finish    | success      | the agent ended, or waits for input (the thread's status tells which)
     running   | finish    | error        | the agent raised, or the run lost its server too often
     running   | finish    | interrupted  | it was cancelled
     running   | discard   | (deleted)    | it was cancelled with `rollback`

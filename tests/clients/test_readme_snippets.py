@@ -1,4 +1,4 @@
-"""The README's snippets do what the README says, as a newcomer would paste them."""
+"""The documents' snippets run as a newcomer would paste them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.clients.server_process import ServerProcess
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "agent_server" / "README.md", ROOT / "feedback" / "README.md"]
 JS = Path(__file__).parent / "js"
 
 
 def snippets(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    """All snippets in this language, each once."""
+    text = "\n".join(document.read_text() for document in DOCUMENTS)
+    return list(dict.fromkeys(re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)))
 
 
 def snippet(language: str, mark: str) -> str:
-    """The one snippet in this language that has `mark` in it."""
+    """The one snippet in this language that contains `mark`."""
     (found,) = [text for text in snippets(language) if mark in text]
     return found
 
@@ -39,9 +43,10 @@ def urls_in(text: str, server: ServerProcess) -> list[str]:
 
 
 def test_python_snippet_streams_a_run_and_prints_feedback_urls(example: ServerProcess) -> None:
-    printed = run([sys.executable, "-c", snippet("python", "runs.stream(")], example)
-    assert "'answer'" in printed
-    assert len(urls_in(printed, example)) == 2
+    for client in ("get_client", "get_sync_client"):
+        printed = run([sys.executable, "-c", snippet("python", f"import {client}\n")], example)
+        assert "'answer'" in printed
+        assert len(urls_in(printed, example)) == 2
 
 
 def test_javascript_snippet_streams_a_run_and_prints_feedback_urls(example: ServerProcess) -> None:
@@ -67,3 +72,13 @@ def test_code_snippet_makes_an_app(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     names: dict[str, object] = {}
     exec(snippet("python", "create_app("), names)
     assert type(names["app"]).__name__ == "Litestar"
+
+
+def test_first_agent_of_the_readme_runs(tmp_path: Path) -> None:
+    (tmp_path / "agent.py").write_text(snippet("python", "async def agent("))
+    (tmp_path / "langgraph.json").write_text(snippet("json", '"graphs"'))
+    (tmp_path / ".env").write_text("OPENAI_API_KEY=unused\n")
+    with ServerProcess(tmp_path / "langgraph.json", tmp_path) as server:
+        body = {"assistant_id": "agent", "input": {"text": "one two"}, "feedback_keys": ["user_score"]}
+        result = httpx.post(f"{server.url}/runs/wait", json=body, timeout=30).json()
+    assert list(result["__feedback__"]) == ["user_score"]

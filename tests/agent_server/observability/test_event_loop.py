@@ -103,7 +103,7 @@ async def test_what_is_short_of_the_threshold_is_not_warned_of(tmp_path: Path, s
 
 
 async def test_block_without_an_end_is_told_before_it_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent_server.loop_watch.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("agent_server.observability.event_loop.PATIENCE_SECONDS", 0.1)
     with capture_logs() as logs, watched_loop(0.1, lambda _: {"graph_id": "endless"}):
         time.sleep(HELD_UP)  # noqa: ASYNC251
         assert [one["over"] for one in warnings_in(logs)] == [False]

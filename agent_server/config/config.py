@@ -83,6 +83,8 @@ class Config:
     max_body_bytes: int = 64 * 1024 * 1024
     lease_seconds: float = 30.0
     """After this long without a sign of life of its worker, a run is taken up by another."""
+    stop_seconds: float = 10.0
+    """How long a cancelled run's agent may take to clean up, before the run ends without it."""
     keep_stream_seconds: float = 120.0
     """How long a run's events can be read again after its end."""
     auth: AuthSettings | None = None

@@ -251,6 +251,11 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         _seconds,
         "how long events stay readable after a run, in seconds",
     ),
+    "AGENT_SERVER_STOP_SECONDS": (
+        "stop_seconds",
+        _seconds,
+        "how long the clean-up of a cancelled run may take before the run ends without it, in seconds",
+    ),
     "AGENT_SERVER_BLOCKED_SECONDS": (
         "blocked_seconds",
         _seconds_or_none,

@@ -22,6 +22,7 @@ from agent_server.broker import Broker
 from agent_server.errors import Unavailable
 from agent_server.json_codec import encode
 from agent_server.observability.metrics import Metrics
+from agent_server.runs.agent_task import AgentTask
 from agent_server.runs.feedback import FeedbackUrls, feedback_of_project, feedback_token
 from agent_server.runs.queue import LeaseLost, Runs
 from agent_server.runs.records import Claim, Ending
@@ -38,7 +39,7 @@ class ServerStopped(Exception):
 
 
 class AttemptContext(Struct):
-    """What attempts need of the house."""
+    """The dependencies and settings that all attempts share."""
 
     runs: Runs
     broker: Broker
@@ -48,32 +49,37 @@ class AttemptContext(Struct):
     feedback_custom_event: bool = False
     """Whether the URLs also come as a `custom` event, before the `feedback` one."""
     metrics: Metrics = field(default_factory=Metrics)
+    stop_seconds: float = 10.0
+    """How long a stopped agent may take to clean up before its run ends without it."""
 
 
 class Attempt:
-    """One claim being worked on."""
+    """One attempt at a run: the work on one claim."""
 
     def __init__(self, claim: Claim, agent: Agent, context: AttemptContext) -> None:
         self.claim = claim
         self.run = claim.run
         self._agent = agent
         self._context = context
-        self._scope = anyio.CancelScope()
+        self._task: AgentTask[Ending | None] | None = None
         self._stop_reason: StopReason | None = None
+        self._server_stops = False
         self._log = RunLog(claim, context.broker)
-        self._has_spoken = False
+        self._has_published = False
         self._began = time.perf_counter()
         self._urls: dict[str, str] | None = None
         self._minted = anyio.Event()
 
     def stop(self, reason: StopReason) -> None:
-        """Make the agent stop; the first reason counts."""
+        """Cancel the agent; the first reason decides how the run ends."""
+        self._server_stops |= reason == "shutdown"
         if self._stop_reason is None:
             self._stop_reason = reason
-            self._scope.cancel()
+            if self._task is not None:
+                self._task.cancel()
 
     async def work(self) -> None:
-        """Run the agent to its end, or to its being stopped, and write down which."""
+        """Run the agent until it ends or is stopped, and write the outcome."""
         try:
             if self.claim.cancel:
                 self.stop(self.claim.cancel)
@@ -81,6 +87,7 @@ class Attempt:
                 feedback = feedback_of_project(self._context.feedback, self.claim.project)
                 if self.run.kwargs.feedback_keys and feedback is not None:
                     beside.start_soon(self._mint, feedback, self.run.kwargs.feedback_keys)
+                await self._publish_metadata()
                 ending = await self._run_agent()
                 await self._end(ending)
                 beside.cancel_scope.cancel()
@@ -89,39 +96,62 @@ class Attempt:
         finally:
             self._context.metrics.run_worked(self.run.graph_id, time.perf_counter() - self._began)
 
-    async def _run_agent(self) -> Ending | None:
-        """How the agent ended; nothing where it was stopped."""
+    async def _publish_metadata(self) -> None:
         token = feedback_token(self._context.feedback, self.run.run_id, self.claim.project)
         about = {"run_id": self.run.run_id, "attempt": self.run.attempt}
         await self._log.publish(StreamPart("metadata", {**about, "feedback_token": token} if token else about))
+
+    async def _run_agent(self) -> Ending | None:
+        """Run the agent and wait for its end. Returns the run's ending, or None where the agent was stopped."""
         if self.claim.exhausted:
             return _failure(
                 ServerStopped("The server stopped in the middle of this run too often; it is not tried again")
             )
-        outcome = Outcome(None)
+        if self._stop_reason is not None:
+            return None
+        self._task = AgentTask(self._agent_ending(), self._context.stop_seconds)
+        if await self._task.end():
+            return self._task.result()
+        return None
+
+    async def _agent_ending(self) -> Ending | None:
+        """Run the agent, in a task of its own. Returns how it ended, or None where it was stopped."""
         try:
-            with self._scope:
-                stream = cast(AsyncGenerator[StreamPart | Outcome, None], self._agent.stream(self.run))
-                async with aclosing(stream):
-                    async for part in stream:
-                        if isinstance(part, Outcome):
-                            outcome = part
-                        else:
-                            self._count_first_event()
-                            await self._log.publish(part)
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _cancelled():
-                raise
-            log.info("run_failed", error=type(error).__name__, exc_info=error)
-            return _failure(error, await self._values_now())
-        return None if self._scope.cancelled_caught else _success(outcome)
+            return _success(await self._outcome())
+        except asyncio.CancelledError as error:
+            # Once `stop` was called, this is our own cancellation. Before that, the agent has cancelled itself, or
+            # awaited something that another part of it cancelled: a mistake in the agent, so its run fails. It must not
+            # leave this task, whose cancellation would look like one of ours.
+            return _failed(error) if self._stop_reason is None else None
+        except (Exception, SystemExit) as error:
+            # A SystemExit is an agent's `sys.exit()`. asyncio raises one that leaves a task out of the event loop
+            # itself, which would end the server and all other runs with it.
+            return _failed(error)
+
+    async def _outcome(self) -> Outcome:
+        outcome = Outcome(None)
+        stream = cast(AsyncGenerator[StreamPart | Outcome, None], self._agent.stream(self.run))
+        async with aclosing(stream):
+            async for part in stream:
+                if isinstance(part, Outcome):
+                    outcome = part
+                else:
+                    self._count_first_event()
+                    await self._log.publish(part)
+        return outcome
 
     async def _end(self, ending: Ending | None) -> None:
-        if self._stop_reason is not None and (ending is None or ending.status != "success"):
+        if self._stop_reason is not None and not self._outran_stop(ending):
             await self._stopped(self._stop_reason)
         elif ending is not None:
+            if ending.status == "error":
+                ending.values = await self._values_now()
             await self._publish_last(ending)
             await self._finish(ending)
+
+    def _outran_stop(self, ending: Ending | None) -> bool:
+        """Whether the run succeeded although it was stopped: its work is done then, and only a rollback undoes it."""
+        return ending is not None and ending.status == "success" and self._stop_reason != "rollback"
 
     async def _publish_last(self, ending: Ending) -> None:
         failed = ending.status == "error"
@@ -138,7 +168,7 @@ class Attempt:
                 break
             except Unavailable as error:  # until the database returns, the lease is lost, or the server stops
                 log.error("run_not_finished_yet", error=str(error))
-                if self._stop_reason == "shutdown":
+                if self._server_stops:
                     raise
                 await anyio.sleep(1)
         self._context.metrics.run_ended(ending.status)
@@ -159,22 +189,31 @@ class Attempt:
     async def _roll_back(self) -> None:
         if not self.run.kwargs.temporary and is_stateful(self._agent):
             await self._agent.forget_run(self.run.thread_id, self.run.run_id)
-        await self._context.runs.discard(self.claim, await self._values_now() or b"null")
+        await self._context.runs.discard(self.claim, await self._values_now())
         self._context.metrics.run_ended("rollback")
         await self._log.tell_rollback()
         await self._context.broker.close(self.run.run_id)
 
     async def _values_now(self) -> bytes | None:
-        """The thread's values after an agent was stopped on its way, where it keeps any."""
+        """Return the thread's values as JSON after an agent ended on its way; None where it keeps none.
+
+        Reading state runs users' code (validators, reducers, factories), on which the run's end must not depend: where
+        it raises, or takes too long, the thread keeps the values that its row has.
+        """
         if self.run.kwargs.temporary or not is_stateful(self._agent):
             return None
-        state = await self._agent.state(self.run.thread_id, None, False)
-        return encode(state["values"]) if state.get("checkpoint") else None
+        try:
+            async with asyncio.timeout(self._context.stop_seconds):
+                state = await self._agent.state(self.run.thread_id, None, False)
+            return encode(state["values"]) if state.get("checkpoint") else None
+        except Exception as error:
+            log.warning("state_not_read", error=type(error).__name__, exc_info=error)
+            return None
 
     def _count_first_event(self) -> None:
-        if not self._has_spoken and self.claim.waited is not None:
+        if not self._has_published and self.claim.waited is not None:
             seconds = self.claim.waited + time.perf_counter() - self._began
-            self._has_spoken = True
+            self._has_published = True
             self._context.metrics.run_spoke(self.run.graph_id, seconds)
 
     async def _publish_feedback(self) -> None:
@@ -198,22 +237,21 @@ class Attempt:
             self._minted.set()
 
 
-_UNSAID: dict[type[BaseException], str] = {
-    asyncio.CancelledError: "Something that the agent waited for was cancelled, though nobody cancelled the run",
+_MESSAGES: dict[type[BaseException], str] = {
+    asyncio.CancelledError: "Something that the agent waited for was cancelled, although the run was not",
 }
-"""What exceptions mean that mostly come without a text."""
+"""The messages of exceptions that mostly come without one."""
 
 
-def _cancelled() -> bool:
-    """Whether it is us whom somebody cancels, rather than something that the agent waits for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+def _failed(error: BaseException) -> Ending:
+    log.info("run_failed", error=type(error).__name__, exc_info=error)
+    return _failure(error)
 
 
-def _failure(error: BaseException, values: bytes | None = None) -> Ending:
-    """What clients see of an exception, in the official server's words; the thread has the values it had got to."""
-    shown = {"error": type(error).__name__, "message": str(error) or _UNSAID.get(type(error), "")}
-    return Ending("error", "error", values, error=encode(shown))
+def _failure(error: BaseException) -> Ending:
+    """Return the ending of a run that raised: what clients see of an exception, in the official server's words."""
+    shown = {"error": type(error).__name__, "message": str(error) or _MESSAGES.get(type(error), "")}
+    return Ending("error", "error", error=encode(shown))
 
 
 def _success(outcome: Outcome) -> Ending:

@@ -314,8 +314,11 @@ class Runs:
         )
         await self._broker.notify(QUEUE)
 
-    async def discard(self, claim: Claim, values: bytes) -> None:
-        """Delete a run that was rolled back; its thread has `values` again. `LeaseLost` where it is no longer ours."""
+    async def discard(self, claim: Claim, values: bytes | None) -> None:
+        """Delete a run that was rolled back. Its thread gets `values`, or keeps those that it had before the run.
+
+        Errors: `LeaseLost` where another worker has the run.
+        """
 
         def work(connection: Connection) -> None:
             take_thread_if_there(connection, claim.run.thread_id)

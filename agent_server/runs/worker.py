@@ -43,13 +43,15 @@ class Worker:
 
     async def serve(self) -> None:
         """Work until `stop` is called; then give the runs at work back to the queue."""
-        async with anyio.create_task_group() as attempts:
-            with anyio.CancelScope() as self._taking:
-                async with anyio.create_task_group() as beside:
-                    beside.start_soon(self._look_after_those_at_work)
+        async with anyio.create_task_group() as beside:
+            # Beside the attempts and to their end: while stopped agents clean up, their leases must not run out.
+            beside.start_soon(self._renew_and_cancel)
+            async with anyio.create_task_group() as attempts:
+                with anyio.CancelScope() as self._taking:
                     await self._take_runs(attempts, anyio.Semaphore(self.jobs))
-            for attempt in self._at_work.values():
-                attempt.stop("shutdown")
+                for attempt in self._at_work.values():
+                    attempt.stop("shutdown")
+            beside.cancel_scope.cancel()
 
     def stop(self) -> None:
         """Take no more runs, and interrupt those at work: another worker goes on with them from their checkpoints."""
@@ -67,7 +69,10 @@ class Worker:
                     if claim.waited is not None:
                         self._context.metrics.run_waited(claim.waited)
                     slots.acquire_nowait()
-                    attempts.start_soon(self._work_on, claim, slots)
+                    agent = self._agents.get(claim.run.graph_id) or _NoAgent()
+                    attempt = Attempt(claim, agent, self._context)
+                    self._at_work[claim.run.run_id] = attempt  # before it starts, so that no stop and no claim misses it
+                    attempts.start_soon(self._work_on, attempt, slots)
                 if len(claims) < free:
                     await bell.wait(LOOK_SECONDS)
 
@@ -81,24 +86,22 @@ class Worker:
             await anyio.sleep(LOOK_SECONDS)
         return claims
 
-    async def _work_on(self, claim: Claim, slots: anyio.Semaphore) -> None:
-        run = claim.run
+    async def _work_on(self, attempt: Attempt, slots: anyio.Semaphore) -> None:
+        run = attempt.run
         with structlog.contextvars.bound_contextvars(
             run_id=run.run_id, thread_id=run.thread_id, graph_id=run.graph_id, attempt=run.attempt
         ):
             try:
-                agent = self._agents.get(run.graph_id) or _NoAgent()
-                attempt = self._at_work[run.run_id] = Attempt(claim, agent, self._context)
                 await attempt.work()
             except Exception:
-                # The lease runs out, and the run is taken up again: by us, or by whoever still reaches the database.
+                # The lease runs out, and the run is claimed again, by this worker or by one that reaches the database.
                 log.exception("attempt_broke_off")
             finally:
                 self._at_work.pop(run.run_id, None)
                 slots.release()
 
-    async def _look_after_those_at_work(self) -> None:
-        """Renew the leases, and stop what somebody wants to end, as soon as that is rung for."""
+    async def _renew_and_cancel(self) -> None:
+        """Renew the leases of the runs at work, and stop the cancelled ones as soon as a notification comes."""
         async with self._context.broker.listen(CANCELS) as bell:
             while True:
                 renew_at = anyio.current_time() + self._lease_seconds / 3

@@ -93,6 +93,7 @@ async def open_backend(
     feedback: FeedbackUrls | None = None,
     feedback_on_error: bool = True,
     mint_timeout: float = 5.0,
+    stop_seconds: float = 10.0,
     keep: float = 120.0,
     max_bytes: int = 16 * 1024**2,
     webhooks: WebhookPolicy | None = None,
@@ -108,7 +109,7 @@ async def open_backend(
         assistants = Assistants(database)
         await assistants.register(opened or GRAPHS)
         runs = Runs(database, broker, assistants, webhooks)
-        context = AttemptContext(runs, broker, feedback, feedback_on_error, mint_timeout)
+        context = AttemptContext(runs, broker, feedback, feedback_on_error, mint_timeout, stop_seconds=stop_seconds)
         streams = RunStreams(runs, broker, feedback)
         yield Backend(database, broker, assistants, Threads(database), runs, streams, context, opened)
 

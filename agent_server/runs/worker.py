@@ -71,7 +71,9 @@ class Worker:
                     slots.acquire_nowait()
                     agent = self._agents.get(claim.run.graph_id) or _NoAgent()
                     attempt = Attempt(claim, agent, self._context)
-                    self._at_work[claim.run.run_id] = attempt  # before it starts, so that no stop and no claim misses it
+                    self._at_work[claim.run.run_id] = (
+                        attempt  # before it starts, so that no stop and no claim misses it
+                    )
                     attempts.start_soon(self._work_on, attempt, slots)
                 if len(claims) < free:
                     await bell.wait(LOOK_SECONDS)

@@ -24,6 +24,7 @@ from agent_server.asgi.custom_app import HttpApp
 from agent_server.asgi.mount_prefix import below
 from agent_server.assistants.assistants import Assistants
 from agent_server.assistants.graphs import AssistantGraphs
+from agent_server.assistants.slugs import AssistantSlugs
 from agent_server.broker import open_broker
 from agent_server.config import Config
 from agent_server.crons.clock import CronClock
@@ -34,6 +35,9 @@ from agent_server.errors import Invalid, NotFound, TooLarge
 from agent_server.json_codec import check_body
 from agent_server.observability.event_loop import watched_loop
 from agent_server.observability.metrics import Metrics
+from agent_server.protocols import UNROUTED, protocol_handlers
+from agent_server.protocols.workflowai.agents import AgentFinder
+from agent_server.protocols.workflowai.service import WorkflowAIRuns
 from agent_server.routes import route_handlers
 from agent_server.routes.authentication import RequestAuthenticator
 from agent_server.routes.authorization import Authorization, caller_in
@@ -91,6 +95,7 @@ class AgentServerPlugin(InitPlugin):
         self.authenticator = RequestAuthenticator(self.key_auth)
         self._broker = open_broker(config.redis_url, config.keep_stream_seconds)
         self._assistants = Assistants(self._database)
+        self.slugs = AssistantSlugs(self._database, self._assistants)
         ttl = ttl_of_new_threads(config.thread_ttl)
         self._threads = Threads(self._database, ttl)
         self._thread_states = ThreadStates(self._threads, self._agents, self._broker)
@@ -131,7 +136,10 @@ class AgentServerPlugin(InitPlugin):
         app_config.route_handlers.append(
             Router(
                 path="/",
-                route_handlers=route_handlers(self._config.http.disabled),
+                route_handlers=[
+                    *route_handlers(self._config.http.disabled),
+                    *protocol_handlers(self._config.http.disabled),
+                ],
                 dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._services()},
                 middleware=self._middleware,
                 exception_handlers=EXCEPTION_HANDLERS,
@@ -155,10 +163,11 @@ class AgentServerPlugin(InitPlugin):
         return await self._runs.get_many(run_ids)
 
     def _services(self) -> list[tuple[str, object]]:
+        graphs = AssistantGraphs(self._assistants, self._agents)
         return [
             ("server_config", self._config),  # a name that no body has: Litestar takes a wrong `config` for ours
             ("assistants", self._assistants),
-            ("assistant_graphs", AssistantGraphs(self._assistants, self._agents)),
+            ("assistant_graphs", graphs),
             ("threads", self._threads),
             ("thread_states", self._thread_states),
             ("runs", self._runs),
@@ -172,6 +181,17 @@ class AgentServerPlugin(InitPlugin):
             ("commands", Commands(self._database, self._runs)),
             ("info_extra", self._info),
             ("server_metrics", self._server_metrics),
+            (
+                "workflowai",
+                WorkflowAIRuns(
+                    self._config,
+                    self.authenticator,
+                    AgentFinder(self._assistants, self.slugs, graphs),
+                    self._runs,
+                    self._streams,
+                    self._run_feedback,
+                ),
+            ),
         ]
 
     @asynccontextmanager
@@ -240,7 +260,7 @@ def create_app(
     front = [HttpApp(config, http.app, guard)] if http.app else []
     app = Litestar(
         plugins=[*plugins, plugin, *front],
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers={**EXCEPTION_HANDLERS, **UNROUTED},
         openapi_config=None if "meta" in http.disabled else openapi_config("0.1.0", http.mount_prefix),
         logging_config=None,
     )

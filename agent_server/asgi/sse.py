@@ -42,10 +42,19 @@ def frame_data(event: bytes) -> bytes:
     return event.split(b"\r\n", 2)[1].removeprefix(b"data: ")
 
 
+def _heartbeat() -> ServerSentEvent:
+    return ServerSentEvent(comment="heartbeat")
+
+
 def stream_response(
-    chunks: AsyncIterator[bytes], headers: Mapping[str, str], closing: anyio.Event | None = None
+    chunks: AsyncIterator[bytes],
+    headers: Mapping[str, str],
+    closing: anyio.Event | None = None,
+    keep_alive: Callable[[], bytes] | None = None,
 ) -> EventSourceResponse:
-    """A live `text/event-stream` of `chunks`, with a heartbeat comment every five seconds.
+    """Return a live `text/event-stream` of `chunks`, with a heartbeat comment every five seconds.
+
+    For clients that cannot read comments, `keep_alive` gives the bytes to send instead.
 
     When the server shuts down, `closing` is set, and a second later the stream is cut, not ended: official clients
     reconnect after a cut only.
@@ -54,7 +63,7 @@ def stream_response(
         chunks,
         headers={"Cache-Control": "no-store, no-transform", **headers},
         ping=HEARTBEAT_SECONDS,
-        ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
+        ping_message_factory=cast("Callable[[], ServerSentEvent]", keep_alive or _heartbeat),
         send_timeout=SEND_TIMEOUT_SECONDS,
         shutdown_event=closing,
         shutdown_grace_period=FAREWELL_SECONDS if closing else 0,

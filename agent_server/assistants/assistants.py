@@ -184,12 +184,29 @@ class Assistants:
         """As `resolve`, on its own."""
         return await self._database.read(lambda c: self.resolve(c, assistant_id))
 
-    def resolve(self, connection: Connection, assistant_id: str) -> AssistantRef:
-        """The assistant that a run's `assistant_id` names: the id of one, or the name of a graph.
+    def resolve(self, connection: Connection, assistant_id: str, version: int | None = None) -> AssistantRef:
+        """Return the assistant that a run's `assistant_id` names (its id, or the name of a graph) at its latest
+        version, or as it was at `version`.
 
-        A graph's name works even where its system assistant was deleted. `NotFound` for an unknown id, `Invalid` for
-        a text that is neither.
+        A graph's name works even where its system assistant was deleted. Errors: `NotFound` for an unknown id or
+        version, `Invalid` for a text that is neither an id nor a name.
         """
+        latest = self._latest(connection, assistant_id)
+        if version is None or version == latest.version:
+            return latest
+        kept = connection.one(
+            f"SELECT {_VERSION_COLUMNS} FROM assistant_versions WHERE assistant_id = :id AND version = :version",
+            id=latest.assistant_id,
+            version=version,
+        )
+        if kept is None:
+            raise NotFound(
+                f"Assistant {latest.assistant_id} has no version {version}; its latest is {latest.version}, and POST "
+                "/assistants/{assistant_id}/versions lists all"
+            )
+        return _ref(kept)
+
+    def _latest(self, connection: Connection, assistant_id: str) -> AssistantRef:
         if assistant_id in self.graph_ids:
             row = _row(connection, str(uuid5(SYSTEM_NAMESPACE, assistant_id)))
             return _ref(row) if row else _system(assistant_id)

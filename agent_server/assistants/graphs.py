@@ -38,6 +38,11 @@ class AssistantGraphs:
         assistant, agent = await self._find(assistant_id)
         return await agent.subgraphs(assistant.config, namespace, recurse) if is_stateful(agent) else {}
 
+    def is_stateful(self, graph_id: str) -> bool:
+        """Return whether the graph keeps the state of threads, as LangGraph's graphs do and plain functions do not."""
+        agent = self._agents.get(graph_id)
+        return agent is not None and is_stateful(agent)
+
     async def _find(self, assistant_id: str) -> tuple[AssistantRef, Agent]:
         assistant = await self._assistants.ref(assistant_id)
         agent = self._agents.get(assistant.graph_id)

@@ -7,7 +7,7 @@ from typing import Any
 _HTTP = {
     "app", "cors", "mount_prefix", "enable_custom_route_auth", "configurable_headers", "disable_assistants",
     "disable_threads", "disable_runs", "disable_store", "disable_meta", "disable_webhooks", "disable_mcp",
-    "disable_a2a", "disable_ui",
+    "disable_a2a", "disable_ui", "disable_workflowai",
 }  # fmt: skip
 """What is heeded; there is no MCP, A2A or Studio page that could be there in spite of being disabled."""
 _REASONS = {

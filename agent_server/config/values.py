@@ -60,7 +60,7 @@ class ThreadTtlDefaults:
 
 LinkMode = Literal["confirm", "auto", "direct"]
 """Whether following a feedback link is an answer: never; unless the follower takes HTML; always."""
-RouteGroup = Literal["assistants", "threads", "runs", "store", "meta"]
+RouteGroup = Literal["assistants", "threads", "runs", "store", "meta", "workflowai"]
 
 
 @dataclass(frozen=True)

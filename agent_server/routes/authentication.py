@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Request, WebSocket
@@ -61,9 +62,25 @@ class RequestAuthenticator:
         scope["user"], scope["auth"] = caller.user, AuthCredentials(caller.permissions)
 
     async def authorize(self, request: Request[Any, Any, Any]) -> None:
-        """Return where the rules, if there are any, allow what the request, whose body is checked, asks for."""
-        if self.rules is not None and request.route_handler.opt.get("access") is None and request.method != "OPTIONS":
+        """Return where the application's rules, if any, allow the request, whose body is checked.
+
+        A handler whose `opt` has `authorized_in_handler` calls `authorize_as` itself.
+        """
+        opt = request.route_handler.opt
+        asks_itself = opt.get("access") is not None or opt.get("authorized_in_handler")
+        if self.rules is not None and not asks_itself and request.method != "OPTIONS":
             await self.rules.authorize(request)
+
+    async def authorize_as(
+        self, request: Request[Any, Any, Any], handler: str, body: dict[str, Any], path: Mapping[str, str]
+    ) -> None:
+        """Return where the application's rules, if any, allow what the request means.
+
+        A protocol whose requests have a shape of their own names the `handler` of the same operation, with the `body`
+        and the `path` parameters that this handler would get. What the rules change is in `body` afterwards.
+        """
+        if self.rules is not None:
+            await self.rules.hold(request, handler, body, path)
 
     async def authorize_reading(self, socket: WebSocket[Any, Any, Any]) -> None:
         """Return where the rules, if there are any, let the socket's caller read the thread."""

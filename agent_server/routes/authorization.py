@@ -58,9 +58,16 @@ class Authorization:
         if name == "get_item":
             _rewrite_query(request, cast(Body, body))
 
-    async def hold(self, request: AnyRequest | Socket, name: str, body: Body | list[Body]) -> None:
-        """As `authorize`, for what the handler of that name does with this body."""
-        path = {key: str(value) for key, value in request.path_params.items()}
+    async def hold(
+        self,
+        request: AnyRequest | Socket,
+        name: str,
+        body: Body | list[Body],
+        path: Mapping[str, str] | None = None,
+    ) -> None:
+        """As `authorize`, for what the handler of that name does with this body, and with the request's `path`."""
+        if path is None:
+            path = {key: str(value) for key, value in request.path_params.items()}
         for question in ASKED[name]:
             if name == "delete_assistant" and question.resource == "threads" and not _deletes_threads(request):
                 continue

@@ -65,6 +65,13 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[d
     return _answer(500, "Internal Server Error. The server's log has the details")
 
 
+def plain_response(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
+    """Return the response for any error, for protocols that put its message into another shape."""
+    if isinstance(error, AgentServerError):
+        return _ours(request, error)
+    return _framework(request, error) if isinstance(error, HTTPException) else _unexpected(request, error)
+
+
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     AgentServerError: _ours,
     HTTPException: _framework,

@@ -16,7 +16,7 @@ from agent_server.routes.authentication import project_in
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
 from agent_server.runs.queue import Runs
-from agent_server.runs.records import RunOrigin
+from agent_server.runs.records import LATEST, RunChoice, RunOrigin
 from agent_server.schema import Run, RunCreate
 
 TRACE_PARENT = "traceparent"
@@ -39,7 +39,12 @@ def trace_of(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, str]:
 
 
 async def created_run(
-    request: Request[Any, Any, Any], runs: Runs, config: Config, data: RunCreate, thread_id: str | None = None
+    request: Request[Any, Any, Any],
+    runs: Runs,
+    config: Config,
+    data: RunCreate,
+    thread_id: str | None = None,
+    choice: RunChoice = LATEST,
 ) -> Run:
     """The new run, pending; without a thread's id on a thread of its own, where there is nothing to resume.
 
@@ -52,6 +57,7 @@ async def created_run(
         thread_id,
         run_origin(request, config),
         owned(request, "threads") if thread_id else None,
+        choice,
     )
 
 

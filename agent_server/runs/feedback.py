@@ -81,8 +81,12 @@ class RunFeedback:
 
     def headers(self, run_id: str, project: str | None) -> dict[str, str]:
         """`X-Feedback-Token` for an answer that creates this run, where feedback has such tokens."""
-        token = feedback_token(self._feedback, run_id, project)
+        token = self.token(run_id, project)
         return {"X-Feedback-Token": token} if token else {}
+
+    def token(self, run_id: str, project: str | None) -> str | None:
+        """Return a feedback token for the run, where the feedback service has such tokens."""
+        return feedback_token(self._feedback, run_id, project)
 
     async def of(self, record: Record, keys: Sequence[str] | None, base_url: str) -> RunAnswers:
         """The run's answers, and fresh URLs for `keys` (none: for those that it was created with).

@@ -47,7 +47,7 @@ from agent_server.config.webhooks import WebhookPolicy
 from agent_server.database import Connection, Database
 from agent_server.errors import AgentServerError, Conflict, NotFound
 from agent_server.observability.metrics import Metrics
-from agent_server.runs.records import Claim, Ending, Record, RunOrigin, claim_of, record_of
+from agent_server.runs.records import LATEST, Claim, Ending, Record, RunChoice, RunOrigin, claim_of, record_of
 from agent_server.runs.selection import chosen_runs, runs_of_thread
 from agent_server.runs.transitions import (
     HELD,
@@ -110,6 +110,7 @@ class Runs:
         thread_id: str | None,
         origin: RunOrigin,
         owned: Condition | None = None,
+        choice: RunChoice = LATEST,
     ) -> Run:
         """A new pending run, durable when this returns; without `thread_id`, on a temporary thread of its own.
 
@@ -117,7 +118,7 @@ class Runs:
         `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
         """
         run, overtaken = await self._database.write(
-            lambda connection: self.insert(connection, body, thread_id, origin, owned)
+            lambda connection: self.insert(connection, body, thread_id, origin, owned, choice)
         )
         await self.announce(overtaken, run.thread_id)
         return run
@@ -135,6 +136,7 @@ class Runs:
         thread_id: str | None,
         origin: RunOrigin,
         owned: Condition | None = None,
+        choice: RunChoice = LATEST,
     ) -> Begun:
         """As `create`, as part of a unit of work; `announce` what it overtook once that is durable.
 
@@ -143,7 +145,7 @@ class Runs:
         """
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
         temporary = thread_id is None and body.on_completion != "keep"
-        assistant = self._assistants.resolve(connection, body.assistant_id)
+        assistant = self._assistants.resolve(connection, body.assistant_id, choice.assistant_version)
         if self._webhooks.disabled:
             body = structs.replace(body, webhook=None)
         if body.webhook is not None:
@@ -155,7 +157,7 @@ class Runs:
         if owned is not None and thread_id and not owned.is_met(connection, "threads", "thread_id", on_thread):
             raise NotFound(f"Thread with ID {on_thread} not found")
         overtaken = make_way(connection, on_thread, body)
-        return insert_pending(connection, body, assistant, on_thread, temporary, origin), overtaken
+        return insert_pending(connection, body, assistant, on_thread, temporary, origin, choice.run_id), overtaken
 
     async def announce(self, overtaken: Cancelled, thread_id: str | None = None) -> None:
         """Ring for a new run (on this thread), and for those that it overtook."""

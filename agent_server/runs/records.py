@@ -60,6 +60,18 @@ class Claim(Struct):
     """How many claims of runs the thread has had before this one."""
 
 
+class RunChoice(Struct, frozen=True):
+    """What a protocol may choose about a new run that a `RunCreate` cannot say."""
+
+    run_id: str | None = None
+    """The client's own id for the run."""
+    assistant_version: int | None = None
+    """An earlier version of the assistant, in place of the latest."""
+
+
+LATEST = RunChoice()
+
+
 class Ending(Struct):
     """How an attempt ended."""
 

@@ -9,7 +9,7 @@ from uuid_utils import uuid7
 
 from agent_server.assistants.assistants import AssistantRef
 from agent_server.database import Connection, Row
-from agent_server.errors import ThreadBusy
+from agent_server.errors import Conflict, ThreadBusy
 from agent_server.runs.records import RUN_COLUMNS, Claim, Ending, RunOrigin, run_kwargs, run_of
 from agent_server.runs.webhook_outbox import put_webhook_unstarted
 from agent_server.schema import CancelAction, Run, RunCreate, ThreadStatus
@@ -154,8 +154,12 @@ def insert_pending(
     thread_id: str,
     temporary: bool,
     origin: RunOrigin,
+    run_id: str | None = None,
 ) -> Run:
-    """The new run, pending. Its thread's row is taken."""
+    """Insert the new run, pending, with the id `run_id` or a new one. Its thread's row is taken.
+
+    Errors: `Conflict` where there is a run of that id.
+    """
     kwargs = run_kwargs(body, assistant, temporary, origin.headers)
     metadata = {**(body.metadata or {}), "graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
     row = connection.one(
@@ -165,8 +169,8 @@ def insert_pending(
         VALUES (:run_id, :thread_id, :assistant_id, :version, :graph_id, 'pending', :metadata, :kwargs,
             :strategy, :temporary, :base_url, :caller, :project,
             now_us() + :after, now_us(), now_us(), 0, 0)
-        RETURNING {RUN_COLUMNS}""",
-        run_id=str(uuid7()),
+        ON CONFLICT (run_id) DO NOTHING RETURNING {RUN_COLUMNS}""",
+        run_id=run_id or str(uuid7()),
         thread_id=thread_id,
         assistant_id=assistant.assistant_id,
         version=assistant.version,
@@ -180,7 +184,8 @@ def insert_pending(
         project=origin.project,
         after=int((body.after_seconds or 0) * 1_000_000),
     )
-    assert row is not None
+    if row is None:
+        raise Conflict(f"Run {run_id} already exists; leave its id out to get a new one")
     merge_metadata(connection, thread_id, {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id})
     if not body.after_seconds:
         connection.execute("UPDATE threads SET status = 'busy' WHERE thread_id = :id", id=thread_id)

@@ -88,9 +88,9 @@ class RunStreams:
             if record.run.status in FINAL and not await self._broker.holds(run_id):
                 raise LogLost
             urls = await self._urls_in_log(run_id)
-            record = await self._last_known(record)
+            record = await self.last_known(record)
         except LogLost:
-            record = await self._last_known(record)
+            record = await self.last_known(record)
             urls = await self._urls(record)
         yield _answer(record, urls)
 
@@ -130,8 +130,8 @@ class RunStreams:
             with suppress(NotFound):  # a rollback deletes the run
                 yield await self._ending(await self._runs.get(run_id))
 
-    async def _last_known(self, record: Record) -> Record:
-        """The run as it is now; after a rollback, which deletes it, as it was."""
+    async def last_known(self, record: Record) -> Record:
+        """Return the run as it is now; after a rollback, which deletes it, as it was."""
         try:
             return await self._runs.get(record.run.run_id)
         except NotFound:

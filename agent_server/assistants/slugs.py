@@ -1,0 +1,83 @@
+"""Slugs: the names of assistants as other protocols write them in paths.
+
+`My Agent`, `my_agent` and `MY-AGENT` have the slug `my-agent`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from uuid import UUID, uuid5
+
+from agent_server.access.ownership import Condition
+from agent_server.assistants.assistants import SYSTEM_NAMESPACE, Assistants
+from agent_server.database import Connection, Database
+from agent_server.database.search import Page, Search
+from agent_server.errors import Conflict, NotFound
+
+MAX_NAMED = 1000
+
+
+def slug(name: str) -> str:
+    """Return the slug of a name."""
+    return re.sub(r"[\W_]+", "-", name.casefold()).strip("-")
+
+
+class AssistantSlugs:
+    """Finds assistants by id, by the name of a graph, or by slug."""
+
+    def __init__(self, database: Database, assistants: Assistants) -> None:
+        self._database = database
+        self._assistants = assistants
+
+    def of_graph(self, text: str) -> str | None:
+        """Return the graph that `text` names, exactly or by its slug, or the UUID that it spells.
+
+        Graphs come before assistants of the same name, so that naming an assistant never takes a graph's slug away.
+        """
+        if text in self._assistants.graph_ids:
+            return text
+        try:
+            return str(UUID(text))
+        except ValueError:
+            return _only(text, [graph for graph in self._assistants.graph_ids if slug(graph) == slug(text)])
+
+    async def of_assistant(self, text: str, owned: Condition | None = None) -> str:
+        """Return the id of the assistant (among the `owned` ones) whose name has the slug.
+
+        Errors: `NotFound` where there is none, `Conflict` where several have it.
+        """
+        found = await self._database.read(lambda c: _named(c, text, owned))
+        if (only := _only(text, found)) is None:
+            known = ", ".join(sorted(self._assistants.graph_ids))
+            raise NotFound(
+                f"There is no agent {text!r}; send the name of a graph ({known}), or the id or the name of an assistant"
+            )
+        return only
+
+    async def ids(self, text: str) -> list[str]:
+        """Return the ids of all assistants that `text` names: what was run under that name, in whatever way."""
+        graph = self.of_graph(text)
+        if graph is not None and graph not in self._assistants.graph_ids:
+            return [graph]
+        own = [str(uuid5(SYSTEM_NAMESPACE, graph))] if graph else []
+        return [*dict.fromkeys([*own, *await self._database.read(lambda c: _named(c, text, None))])]
+
+
+def _only(text: str, found: Iterable[str]) -> str | None:
+    several = sorted(found)
+    if len(several) > 1:
+        raise Conflict(f"{len(several)} agents are called {text!r}: {', '.join(several)}; send the id of one of them")
+    return several[0] if several else None
+
+
+def _named(connection: Connection, text: str, owned: Condition | None) -> list[str]:
+    wanted = slug(text)
+    if not wanted:
+        return []
+    search = Search("assistants")
+    if owned is not None:
+        owned.narrow(search)
+    search.where("lower(name) LIKE :pattern", pattern=f"%{re.sub('[^a-z0-9]+', '%', wanted)}%")
+    rows = search.rows(connection, Page("assistant_id, name", "created_at, assistant_id", MAX_NAMED, 0))
+    return [row["assistant_id"] for row in rows if slug(row["name"]) == wanted]

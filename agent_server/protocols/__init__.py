@@ -1,0 +1,36 @@
+"""Other systems' wire formats over the same runs, threads, streams, authentication and feedback.
+
+Each protocol is a package here that exports `HANDLERS`, keeps no state of its own, and can be switched off with
+`http.disable_<name>` in `langgraph.json`.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
+
+from agent_server.config import RouteGroup
+from agent_server.protocols.workflowai import HANDLERS as WORKFLOWAI
+from agent_server.protocols.workflowai import error_response
+from agent_server.routes.error_handler import plain_response
+
+_PROTOCOLS: dict[RouteGroup, list[ControllerRouterHandler]] = {
+    "workflowai": [*WORKFLOWAI],
+}
+
+
+def protocol_handlers(disabled: Collection[RouteGroup] = ()) -> list[ControllerRouterHandler]:
+    """Return the handlers of all protocols except the `disabled` ones."""
+    return [one for name, handlers in _PROTOCOLS.items() if name not in disabled for one in handlers]
+
+
+def unrouted_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """Return the response to a request that no route takes, in the shape of the API that its path belongs to."""
+    return (error_response if request.scope["path"].startswith("/v1/") else plain_response)(request, error)
+
+
+UNROUTED: ExceptionHandlersMap = {HTTPException: unrouted_error}
+
+__all__ = ["UNROUTED", "protocol_handlers"]

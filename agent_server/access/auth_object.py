@@ -15,7 +15,7 @@ from anyio.to_thread import run_sync
 from agent_server.access.caller import Caller, caller_of
 from agent_server.access.ownership import Filter
 from agent_server.config import Config, ConfigError
-from agent_server.config.user_code import import_from, load_variable
+from agent_server.config.user_code import load_variable
 from agent_server.errors import AgentServerError, Forbidden, Unauthorized
 
 GIVEN = (
@@ -93,8 +93,7 @@ def load_auth(config: Config) -> AuthObject | None:
     """The object that the configuration names, if it names one. Errors: `ConfigError`."""
     if config.auth is None:
         return None
-    import_from(config.dependencies, config.directory)
-    loaded = load_variable("auth", config.auth.path, config.directory)
+    loaded = load_variable("auth", config.auth.path, config)
     if not all(hasattr(loaded, name) for name in ("_handlers", "_global_handlers", "authenticate")):
         raise ConfigError(f"auth: {config.auth.path} is a {type(loaded).__name__}, not an Auth of langgraph_sdk")
     return AuthObject(loaded)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from agent_server.agents.plain import PlainAgent
 from agent_server.agents.protocol import Agent
 from agent_server.config import Config, ConfigError
-from agent_server.config.user_code import INSTALL, import_from, load_variable, trace_of
+from agent_server.config.load_errors import INSTALL, load_error
+from agent_server.config.user_code import import_from, load_variable
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
@@ -32,10 +33,9 @@ async def open_agents(
     LangGraph graphs find `store`, if there is one, with `get_store()`.
     Errors: `ConfigError`, which says which graph and why.
     """
-    import_from(config.dependencies, config.directory)
+    import_from(config)
     objects = {
-        graph_id: load_variable(f"graph {graph_id!r}", graph.path, config.directory)
-        for graph_id, graph in config.graphs.items()
+        graph_id: load_variable(f"graph {graph_id!r}", graph.path, config) for graph_id, graph in config.graphs.items()
     }
     async with AsyncExitStack() as stack:
         loader = _Loader(config, stack, store)
@@ -74,7 +74,7 @@ class _Loader:
         try:
             return await self._stack.enter_async_context(opened(factory()))
         except Exception as error:
-            raise ConfigError(f"graph {graph_id!r}: its factory failed\n{trace_of(error)}") from error
+            raise load_error(f"graph {graph_id!r}", "its factory", error, self._config) from error
 
     async def _langgraph(self, graph_id: str) -> Callable[[Any], LangGraphAgent]:
         if self._make is None:
@@ -82,7 +82,9 @@ class _Loader:
                 from agent_server.agents.checkpoints.opening import open_checkpointer  # the extra "langgraph"
                 from agent_server.agents.langgraph.agent import LangGraphAgent
             except ModuleNotFoundError as error:
-                raise ConfigError(f"graph {graph_id!r} needs the module {error.name}; install it: {INSTALL}") from error
+                raise ConfigError(
+                    f"graph {graph_id!r} needs the module {error.name}", hint=f"Install it: {INSTALL}"
+                ) from error
             checkpointer = await self._stack.enter_async_context(open_checkpointer(self._config))
             self._make = lambda graph: LangGraphAgent(graph, checkpointer, self._store)
         return self._make

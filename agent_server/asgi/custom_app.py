@@ -19,7 +19,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from agent_server.asgi.error_response import headers_of, refuse
 from agent_server.asgi.lifespan import lifespan_of
 from agent_server.config import Config, ConfigError
-from agent_server.config.user_code import import_from, load_variable
+from agent_server.config.user_code import load_variable
 from agent_server.errors import AgentServerError
 
 log = structlog.get_logger("agent_server")
@@ -66,8 +66,7 @@ class HttpApp(InitPlugin):
 
     @asynccontextmanager
     async def _opened(self, _server: Litestar) -> AsyncIterator[None]:
-        import_from(self._config.dependencies, self._config.directory)
-        self._theirs = load_variable("http.app", self._path, self._config.directory)
+        self._theirs = load_variable("http.app", self._path, self._config)
         if not callable(self._theirs):
             raise ConfigError(f"http.app: {self._path} is {self._theirs!r:.100}, which is no ASGI app")
         if self._guard is not None and not _is_starlette(self._theirs):

@@ -26,6 +26,8 @@ class Config:
     """Directories to import from. Names of packages are left to whoever installs them."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Environment variables for the graphs; the caller of `load` sets those that are not set yet."""
+    env_file: Path | None = None
+    """The file that they come from, where `env` of the configuration file names one."""
     data_dir: Path = Path(".agent_server")
     """Holds the SQLite files."""
     database_url: str | None = field(default=None, repr=False)

@@ -16,7 +16,7 @@ from dotenv import dotenv_values
 from agent_server.config.auth import auth_settings
 from agent_server.config.checks import strings, variable
 from agent_server.config.http import http_settings, is_disabled
-from agent_server.config.ignored_settings import unheeded
+from agent_server.config.ignored_settings import ignored_sentences
 from agent_server.config.store_index import store_index, store_path
 from agent_server.config.ttl import store_ttl, thread_ttl
 from agent_server.config.values import ConfigError, Graph
@@ -34,7 +34,7 @@ def from_file(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ConfigError(f'{path}: must hold a JSON object, like {{"graphs": {{"agent": "./agent.py:graph"}}}}')
     if document.get("encryption"):
-        raise ConfigError(f"{path}: encryption is not done here; leave it out, and encrypt the disk or the database")
+        raise ConfigError(f"{path}: encryption is not supported; leave it out, and encrypt the disk or the database")
     directory = path.resolve().parent
     return {
         "directory": directory,
@@ -42,13 +42,14 @@ def from_file(path: Path) -> dict[str, Any]:
         "auth": auth_settings(document.get("auth"), f"{path}: auth"),
         "dependencies": strings(document.get("dependencies", []), f"{path}: dependencies"),
         "env": _env(document.get("env", {}), directory, path),
+        "env_file": directory / document["env"] if isinstance(document.get("env"), str) else None,
         **http_settings(document.get("http"), f"{path}: http"),
         "webhooks": _webhooks(document, path),
         "store_index": store_index(document.get("store"), f"{path}: store"),
         "store_path": store_path(document.get("store"), f"{path}: store"),
         "store_ttl": store_ttl(document.get("store"), f"{path}: store"),
         "thread_ttl": thread_ttl(document.get("checkpointer"), f"{path}: checkpointer"),
-        "unheeded": unheeded(document),
+        "unheeded": ignored_sentences(document),
     }
 
 

@@ -1,37 +1,73 @@
-"""What a `langgraph.json` of the official server says, and this server does not do."""
+"""Settings of `langgraph.json` that change nothing here: unknown names, and features that this server does not have."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, NamedTuple
 
-_HTTP = {
-    "app", "cors", "mount_prefix", "enable_custom_route_auth", "configurable_headers", "disable_assistants",
-    "disable_threads", "disable_runs", "disable_store", "disable_meta", "disable_webhooks", "disable_mcp",
-    "disable_a2a", "disable_ui", "disable_workflowai",
-}  # fmt: skip
-"""What is heeded; there is no MCP, A2A or Studio page that could be there in spite of being disabled."""
-_REASONS = {
-    "http.logging_headers": "no header is logged here",
-    "http.middleware_order": "the app's middleware sees a request before anybody asks who sends it",
-    "checkpointer.serde": "checkpoints are read and written as LangGraph does by default",
-    "priority": "runs start in the order in which they came",
-    "ui": "no components are served",
-}
+from agent_server.config.json_schema import json_schema, resolved
 
 
-def unheeded(document: dict[str, Any]) -> tuple[str, ...]:
-    """A sentence for each setting that is there and makes no difference."""
-    http = document.get("http") or {}
-    heeded = {"http.middleware_order"} if http.get("middleware_order") == "middleware_first" else set()
-    known = [name for name in _REASONS if _has(document, name) and name not in heeded]
-    unknown = [f"http.{name}" for name in http if name not in _HTTP and f"http.{name}" not in _REASONS]
-    return tuple(
-        f"{name} has no effect: {_REASONS.get(name, 'this server does not know it')}" for name in known + unknown
-    )
+class Ignored(NamedTuple):
+    """A setting without effect."""
+
+    name: str
+    """The path to it, such as `http.cors`."""
+    reason: str
+    unknown: bool = False
+    """Whether it is a name that no version of `langgraph.json` has, and so is probably misspelt."""
+    image_only: bool = False
+    """Whether it only matters where an image is built."""
+
+    def __str__(self) -> str:
+        return f"{self.name} has no effect: {self.reason}"
 
 
-def _has(document: dict[str, Any], name: str) -> bool:
-    value: Any = document
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return bool(value)
+IMAGE_ONLY = "only the building of an image needs it"
+
+
+def ignored_settings(document: dict[str, Any]) -> list[Ignored]:
+    """Return the settings of the document that have no effect, in its order."""
+    return list(_ignored(document, json_schema(), ""))
+
+
+def ignored_sentences(document: dict[str, Any]) -> tuple[str, ...]:
+    """Return a sentence for each setting without effect, and one for all that only matter for an image."""
+    found = ignored_settings(document)
+    image_only = ", ".join(one.name for one in found if one.image_only)
+    sentences = [str(one) for one in found if not one.image_only]
+    return (*sentences, *([str(Ignored(image_only, IMAGE_ONLY))] if image_only else []))
+
+
+def _ignored(value: Any, schema: dict[str, Any], where: str) -> Iterator[Ignored]:
+    if reason := schema.get("x-no-effect"):
+        if value and value != schema.get("x-no-effect-unless"):
+            yield Ignored(where, reason)
+    elif schema.get("x-image-only"):
+        yield Ignored(where, IMAGE_ONLY, image_only=True)
+    elif isinstance(value, dict):
+        yield from _ignored_members(value, _object_schema(schema), where)
+
+
+def _ignored_members(value: dict[str, Any], schema: dict[str, Any], where: str) -> Iterator[Ignored]:
+    known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+    for name, inner in value.items():
+        path = f"{where}.{name}" if where else name
+        if name in known:
+            yield from _ignored(inner, known[name], path)
+        elif isinstance(others, dict):
+            yield from _ignored(inner, others, path)
+        elif not others:
+            nearest = get_close_matches(name, known, n=1, cutoff=0.5)
+            suggestion = f"; did you mean {nearest[0]}?" if nearest else ""
+            yield Ignored(path, f"this server does not know it{suggestion}", unknown=True)
+
+
+def _object_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a schema that describes objects."""
+    schema = resolved(schema)
+    for option in schema.get("anyOf", []):
+        if resolved(option).get("type") in ("object", ["object", "null"]):
+            return resolved(option)
+    return schema

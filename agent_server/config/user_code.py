@@ -1,57 +1,86 @@
-"""What `langgraph.json` names in files and modules: found, imported once, and explained where that fails."""
+"""The files and modules that `langgraph.json` names: found, imported once, and explained where that fails."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
-import traceback
-from collections.abc import Iterable
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from agent_server.config import ConfigError
+from agent_server.config.config import Config
+from agent_server.config.load_errors import load_error
+from agent_server.config.values import ConfigError
 
-INSTALL = "pip install 'agent-server[langgraph]'"
+_NO_PACKAGE = "attempted relative import with no known parent package"
 
 
-def import_from(dependencies: Iterable[str], directory: Path) -> None:
-    """Put the directories among the dependencies on the import path, in their order. Errors: `ConfigError`."""
-    for name in reversed([one for one in dependencies if one.startswith((".", "/"))]):
-        found = (directory / name).resolve()
-        if not found.is_dir():
-            raise ConfigError(f"dependencies names {name!r}, but there is no directory {found}")
+def load_variable(what: str, path: str, config: Config) -> Any:
+    """Return the value at `./file.py:variable` or `package.module:variable`.
+
+    Errors: `ConfigError`, which names `what` could not be loaded and why.
+    """
+    import_from(config)
+    source, _, variable = path.rpartition(":")
+    module = _imported(what, source, config)
+    if not hasattr(module, variable):
+        raise ConfigError(f"{what}: {source} has no variable {variable!r}", hint=_other_variables(module, variable))
+    return getattr(module, variable)
+
+
+def import_from(config: Config) -> None:
+    """Put the directories among the dependencies on the import path, in their order; `src` follows its parent.
+
+    Errors: `ConfigError` for a directory that does not exist.
+    """
+    for found in reversed(list(_directories(config))):
         if str(found) not in sys.path:
             sys.path.insert(0, str(found))
 
 
-def load_variable(what: str, path: str, directory: Path) -> Any:
-    """The value at `./file.py:variable` or `package.module:variable`. `ConfigError` says why `what` has none."""
-    source, _, variable = path.rpartition(":")
-    file = directory / source
+def _directories(config: Config) -> Iterator[Path]:
+    for name in config.dependencies:
+        if not name.startswith((".", "/")):
+            continue  # the name of a package, which the user installs
+        found = (config.directory / name).resolve()
+        if not found.is_dir():
+            raise ConfigError(f"dependencies names {name!r}, but there is no directory {found}")
+        yield found
+        if (source := found / "src").is_dir() and not (source / "__init__.py").exists():
+            yield source
+
+
+def _imported(what: str, source: str, config: Config) -> ModuleType:
+    file = config.directory / source
     if source.endswith(".py") and not file.is_file():
-        raise ConfigError(f"{what}: there is no file {file}")
+        raise ConfigError(f"{what}: there is no file {file}", hint=_other_files(file))
     try:
-        module = _module(file, directory) if source.endswith(".py") else importlib.import_module(source)
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        hint = f"\nInstall it: {INSTALL}" if missing in ("langgraph", "langchain_core") else ""
-        raise ConfigError(f"{what}: {source} cannot be imported\n{trace_of(error)}{hint}") from error
+        return _module(file, config.directory) if source.endswith(".py") else importlib.import_module(source)
     except Exception as error:
-        raise ConfigError(f"{what}: {source} cannot be imported\n{trace_of(error)}") from error
-    if not hasattr(module, variable):
-        raise ConfigError(f"{what}: {source} has no variable {variable!r}")
-    return getattr(module, variable)
+        raise load_error(what, source, error, config) from error
 
 
 def _module(file: Path, directory: Path) -> ModuleType:
-    """The file as a module, run once. Its name depends on its place only: checkpoints name the classes they hold."""
+    """Run the file as a module, once. Its name depends on its path only: checkpoints name the classes they hold."""
     place = file.resolve()
     relative = place.relative_to(directory) if place.is_relative_to(directory) else place
     name = "agent_server_graphs_" + "_".join(relative.with_suffix("").parts).replace("/", "")
     if name in sys.modules and sys.modules[name].__file__ == str(place):
         return sys.modules[name]
+    try:
+        module = _executed(name, place)
+    except ImportError as error:
+        if str(error) != _NO_PACKAGE or not (place.parent / "__init__.py").exists():
+            raise
+        module = _in_its_package(place)
+    sys.modules[name] = module
+    return module
+
+
+def _executed(name: str, place: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None:
         raise ImportError(f"{place} is not a Python file")
@@ -65,12 +94,29 @@ def _module(file: Path, directory: Path) -> ModuleType:
     return module
 
 
-def trace_of(error: BaseException) -> str:
-    """The traceback, from the user's own code on."""
-    shown = traceback.TracebackException.from_exception(error)
-    own = [frame for frame in shown.stack if frame.filename not in _OURS and "importlib" not in frame.filename]
-    shown.stack = traceback.StackSummary.from_list(own)
-    return "".join(shown.format()).rstrip()
+def _in_its_package(place: Path) -> ModuleType:
+    """Import the file as a module of the package that it is in, so that its relative imports work."""
+    top, names = place.parent, [place.stem]
+    while (top / "__init__.py").exists():
+        names.insert(0, top.name)
+        top = top.parent
+    if str(top) not in sys.path:
+        sys.path.insert(0, str(top))
+    return importlib.import_module(".".join(names))
 
 
-_OURS = {__file__, str(Path(__file__).parent / "agents" / "loading.py")}
+def _other_variables(module: ModuleType, variable: str) -> str:
+    names = [name for name, value in vars(module).items() if not name.startswith("_") and not _is_module(value)]
+    own = [name for name in names if getattr(vars(module)[name], "__module__", module.__name__) == module.__name__]
+    nearest = get_close_matches(variable, names, n=1) or own[-3:] or names[-3:]
+    return f"It has {', '.join(nearest)}" if nearest else "It defines no variables"
+
+
+def _is_module(value: object) -> bool:
+    return isinstance(value, ModuleType)
+
+
+def _other_files(file: Path) -> str:
+    there = sorted(one.name for one in file.parent.glob("*.py")) if file.parent.is_dir() else []
+    nearest = get_close_matches(file.name, there, n=1) or there[:5]
+    return f"Python files there: {', '.join(nearest)}" if nearest else f"There are no Python files in {file.parent}"

@@ -9,7 +9,14 @@ from agent_server.config.configurable_headers import HeaderRules
 
 
 class ConfigError(ValueError):
-    """A setting is wrong; the message names it, its value, and what would be right."""
+    """A setting is wrong; the message names it, its value, and what would be right.
+
+    `hint`, the message's second line, says what usually helps; `trace` is the traceback of the user's code that failed.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", trace: str = "") -> None:
+        super().__init__(f"{message}\n{hint}" if hint else message)
+        self.trace = trace
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Where rows are kept: the seam (`protocol.py`) and its two implementations, SQLite and PostgreSQL."""
 
+from agent_server.config import ConfigError
 from agent_server.database.protocol import Connection, Database, Load, Row
 from agent_server.database.sqlite import SqliteDatabase
 
@@ -11,7 +12,11 @@ def open_database(url: str) -> Database:
     if url.startswith("sqlite:///"):
         return SqliteDatabase(url.removeprefix("sqlite:///"))
     if url.startswith(("postgresql://", "postgres://")):
-        from agent_server.database.postgres import PostgresDatabase  # the extra "postgres"
+        try:
+            from agent_server.database.postgres import PostgresDatabase  # the extra "postgres"
+        except ModuleNotFoundError as error:
+            install = "pip install 'agent-server[postgres]'"
+            raise ConfigError(f"DATABASE_URL needs the module {error.name}", hint=f"Install it: {install}") from error
 
         return PostgresDatabase(url)
     raise ValueError(f"a database URL starts with sqlite:/// or postgresql://, not with {url.split('://')[0]}://")

@@ -21,5 +21,5 @@ def open_checkpointer(config: Config) -> AbstractAsyncContextManager[Checkpointe
         from agent_server.agents.checkpoints.postgres import open_postgres  # the extra "postgres"
     except ModuleNotFoundError as error:
         install = "pip install 'agent-server[postgres]'"
-        raise ConfigError(f"DATABASE_URL needs the module {error.name}; install it: {install}") from error
+        raise ConfigError(f"DATABASE_URL needs the module {error.name}", hint=f"Install it: {install}") from error
     return open_postgres(config.database_url)

@@ -12,7 +12,8 @@ import structlog
 from langgraph.store.base import IndexConfig, ensure_embeddings
 
 from agent_server.config import Config, ConfigError, StoreIndex
-from agent_server.config.user_code import import_from, load_variable, trace_of
+from agent_server.config.load_errors import trace_of
+from agent_server.config.user_code import load_variable
 from agent_server.errors import Unavailable
 
 log = structlog.get_logger("agent_server")
@@ -35,8 +36,7 @@ def _embed(config: Config, index: StoreIndex) -> Embed:
     source = index.embed.rpartition(":")[0]
     if "." not in source and "/" not in source:
         return _of_provider(index.embed)
-    import_from(config.dependencies, config.directory)
-    function = load_variable("store.index.embed", index.embed, config.directory)
+    function = load_variable("store.index.embed", index.embed, config)
     if hasattr(function, "aembed_documents"):  # LangChain's Embeddings
         return _listed(function.aembed_documents)
     if not callable(function):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from agent_server.agents.loading import opened
 from agent_server.config import Config, ConfigError
-from agent_server.config.user_code import import_from, load_variable, trace_of
+from agent_server.config.load_errors import load_error
+from agent_server.config.user_code import load_variable
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
@@ -42,7 +43,7 @@ async def open_store(config: Config) -> AsyncIterator[BaseStore | None]:
             from agent_server.agents.stores.postgres import open_postgres_store  # the extra "postgres"
         except ModuleNotFoundError as error:
             install = "pip install 'agent-server[postgres]'"
-            raise ConfigError(f"DATABASE_URL needs the module {error.name}; install it: {install}") from error
+            raise ConfigError(f"DATABASE_URL needs the module {error.name}", hint=f"Install it: {install}") from error
         async with open_postgres_store(config.database_url, config.store_ttl, index_of(config)) as postgres_store:
             yield postgres_store
 
@@ -52,14 +53,13 @@ async def _own_store(config: Config, path: str) -> AsyncIterator[BaseStore]:
     """The store that `store.path` names: it, or what makes it, a function or an async context manager."""
     from langgraph.store.base import BaseStore
 
-    import_from(config.dependencies, config.directory)
-    named = load_variable("store.path", path, config.directory)
+    named = load_variable("store.path", path, config)
     async with AsyncExitStack() as stack:
         try:
             made = named if isinstance(named, BaseStore) or not callable(named) else named()
             store = await stack.enter_async_context(opened(made))
         except Exception as error:
-            raise ConfigError(f"store.path: {path} failed\n{trace_of(error)}") from error
+            raise load_error("store.path", path, error, config) from error
         if not isinstance(store, BaseStore):
             raise ConfigError(f"store.path: {path} made a {type(store).__name__}, which is no BaseStore of LangGraph")
         yield store

@@ -146,7 +146,7 @@ def test_wrong_database_url_is_refused_without_its_password() -> None:
         ({"checkpointer": {"ttl": {"defaultTtl": 5}}}, "checkpointer.ttl has 'defaultTtl'; it may have strategy"),
         ({"store": {"path": "./store.py"}}, "store.path is './store.py'; it must name a file or module and a variable"),
         ({"store": {"path": "a:b", "ttl": {"default_ttl": 1}}}, "store.ttl is for this server's own store"),
-        ({"encryption": {"path": "./e.py:e"}}, "encryption is not done here"),
+        ({"encryption": {"path": "./e.py:e"}}, "encryption is not supported"),
     ],
 )
 def test_wrong_file_is_explained(write: Any, document: Any, message: str) -> None:
@@ -194,9 +194,9 @@ def test_what_makes_no_difference_is_said(write: Any) -> None:
     config = Config.load(write({"http": http, "ui": {"a": "./a.tsx"}, "checkpointer": {"serde": {}}}), {})
     assert config.unheeded == (
         "http.logging_headers has no effect: no header is logged here",
-        "http.middleware_order has no effect: the app's middleware sees a request before anybody asks who sends it",
-        "ui has no effect: no components are served",
+        "http.middleware_order has no effect: the app's middleware sees a request before it is authenticated",
         "http.something_new has no effect: this server does not know it",
+        "ui has no effect: no components are served",
     )
 
 
@@ -218,6 +218,7 @@ def test_every_variable_stands_for_a_setting() -> None:
         "graphs",
         "dependencies",
         "env",
+        "env_file",
         "store_index",
         "store_path",
         "store_ttl",

@@ -73,3 +73,11 @@ class Unavailable(AgentServerError):
     """A store or a service that the request needs does not answer; the same request may succeed later."""
 
     status_code = 503
+
+
+class Refused(AgentServerError):
+    """Feedback does not take a submission; it has the status and the text of feedback's own error."""
+
+    def __init__(self, message: str, status_code: int) -> None:
+        super().__init__(message)
+        self.status_code = status_code

@@ -17,6 +17,7 @@ from litestar.config.app import AppConfig
 from litestar.plugins import InitPlugin
 
 from feedback.auth import ApiKeys, Keys
+from feedback.configs.feedback_config import FeedbackConfig
 from feedback.database import Database
 from feedback.delivery.outbox import Endpoint
 from feedback.delivery.webhooks import Webhooks
@@ -41,7 +42,7 @@ from feedback.routes.retention import keeping_router
 from feedback.routes.reviews import reviewing_router
 from feedback.routes.search import reading_router
 from feedback.routes.workflowai import workflowai_router
-from feedback.run_urls import RunUrls
+from feedback.run_urls import ProtocolSubmission, RunUrls, Submitted
 from feedback.runs import KnownRuns, RunLookup, RunsLookup
 from feedback.schema import Feedback
 from feedback.services import ProjectServices, ServiceContext
@@ -117,6 +118,8 @@ class FeedbackPlugin(InitPlugin):
         self.alerts = Alerts(database, self.statistics_by_project, alerts)
         self.webhooks = Webhooks(database, webhooks, self.metrics)
         self.api_keys = ApiKeys(api_keys)
+        self.buttons_path = RunUrls.buttons_path
+        self.url_seconds = default_expiry.total_seconds()
         self._serve_root_info = serve_root_info
         self._serve_metrics = serve_metrics
 
@@ -214,6 +217,18 @@ class FeedbackPlugin(InitPlugin):
     async def answers_for_run(self, run_id: str) -> list[Feedback]:
         """As `RunUrls.answers_for_run`, in `default`."""
         return await self.of_project(DEFAULT).answers_for_run(run_id)
+
+    async def configs_of_keys(self, keys: Sequence[str]) -> dict[str, FeedbackConfig]:
+        """As `RunUrls.configs_of_keys`, in `default`."""
+        return await self.of_project(DEFAULT).configs_of_keys(keys)
+
+    async def submit(self, run_id: str, submission: ProtocolSubmission) -> Submitted:
+        """As `RunUrls.submit`, in `default`."""
+        return await self.of_project(DEFAULT).submit(run_id, submission)
+
+    async def submit_by_token(self, token: str, submission: ProtocolSubmission) -> Submitted:
+        """As `RunUrls.submit_by_token`, in `default`."""
+        return await self.of_project(DEFAULT).submit_by_token(token, submission)
 
     async def metrics_text(self) -> str:
         """What this process does, and what waits in the database, in the Prometheus text format (0.0.4)."""

@@ -4,22 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, Protocol
 
+import msgspec
+from msgspec import Struct
+
+from feedback.configs.feedback_config import FeedbackConfig
+from feedback.configs.key_configs import ConfigSearch
+from feedback.errors import Invalid, TokenUnknown
 from feedback.records.list_filter import MAX_LIMIT, FeedbackSearch
 from feedback.runs import ProjectRuns
-from feedback.schema import Feedback
+from feedback.schema import Feedback, FeedbackCreate, FeedbackSource, FeedbackSubmission
 from feedback.services import ProjectServices
 from feedback.settings import TOKEN_PATH, clean_url
 from feedback.tokens.presigned import Order
 
 
+class ProtocolSubmission(Protocol):
+    """Feedback that an agent server has received over a protocol of its own."""
+
+    key: str
+    score: bool | int | float | None
+    value: Any
+    comment: str | None
+    correction: Any
+    user_id: str | None
+    is_agents: bool
+    idempotency_key: str | None
+
+
+class Submitted(Struct):
+    """Feedback that is kept: its id, and whether a user (`app`, `api`) or a model said it."""
+
+    id: str
+    source: Literal["app", "api", "model"]
+
+
 class RunUrls:
     """The URLs and answers of runs whose feedback is one project's."""
+
+    buttons_path = "/feedback/feedback-buttons.js"
 
     def __init__(self, services: ProjectServices, runs: ProjectRuns, run_token_expiry: timedelta) -> None:
         self._services = services
         self._runs = runs
         self._run_token_expiry = run_token_expiry
+        self.url_seconds = services.settings.default_expiry.total_seconds()
 
     async def urls_for_run(self, run_id: str, keys: Sequence[str], base_url: str) -> dict[str, str]:
         """A presigned URL for each of the keys, absolute: below the public URL, or `base_url` where there is none.
@@ -50,3 +80,53 @@ class RunUrls:
             answers += page
             if len(page) < MAX_LIMIT:
                 return answers
+
+    async def configs_of_keys(self, keys: Sequence[str]) -> dict[str, FeedbackConfig]:
+        """Return the configurations of those of the keys that have one."""
+        if not keys:
+            return {}
+        found = await self._services.configs.search(ConfigSearch(key=keys, limit=len(keys)))
+        return {config.feedback_key: config.feedback_config for config in found}
+
+    async def submit(self, run_id: str, submission: ProtocolSubmission) -> Submitted:
+        """Keep feedback on the run durably: a user's with the source `app`, an agent's with `model`.
+
+        Errors: `Invalid`, `Rejected` where the key's configuration does not allow it.
+        """
+        source: Literal["app", "model"] = "model" if submission.is_agents else "app"
+        create = FeedbackCreate(
+            key=submission.key,
+            run_id=run_id,
+            feedback_source=FeedbackSource(source, user_id=submission.user_id),
+            **_answer_of(submission),
+        )
+        create.validate()
+        kept = await self._services.store.create(create, submission.idempotency_key)
+        return Submitted(kept.id, source)
+
+    async def submit_by_token(self, token: str, submission: ProtocolSubmission) -> Submitted:
+        """As `submit`, on the run and the key that the token of a presigned URL is for.
+
+        Errors: `TokenUnknown`, also where an agent reports on another project's run; `TokenGone`.
+        """
+        pointer = await self._services.tokens.open(token)
+        if not submission.is_agents:
+            answer = FeedbackSubmission(user_id=submission.user_id, **_answer_of(submission))
+            answer.validate()
+            kept = await self._services.store.submit(pointer, answer, submission.idempotency_key)
+            return Submitted(kept.id, "api")
+        grant = await self._services.store.open(pointer)
+        if grant.project != self._services.project:
+            raise TokenUnknown("This feedback token is not of this project")
+        submission.key = grant.key
+        return await self.submit(grant.run_id, submission)
+
+
+def _answer_of(submission: ProtocolSubmission) -> dict[str, Any]:
+    """Return what was said, checked for its types. Errors: `Invalid`."""
+    said = {name: getattr(submission, name) for name in ("score", "value", "comment", "correction")}
+    try:
+        answer = msgspec.convert(said, FeedbackSubmission)
+    except msgspec.ValidationError as error:
+        raise Invalid(str(error)) from None
+    return {name: getattr(answer, name) for name in said}

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from agent_server.config.api_keys import GivenKey
 from agent_server.config.auth import AuthSettings
 from agent_server.config.file import from_file
-from agent_server.config.values import ConfigError, Graph, Http, LinkMode, StoreIndex, StoreTtl, ThreadTtlDefaults
+from agent_server.config.values import (
+    ConfigError,
+    Graph,
+    Http,
+    LinkMode,
+    RouteGroup,
+    StoreIndex,
+    StoreTtl,
+    ThreadTtlDefaults,
+)
 from agent_server.config.variables import VARIABLES
 from agent_server.config.webhooks import WebhookPolicy
 
@@ -100,6 +109,8 @@ class Config:
     cors_origins: tuple[str, ...] = ("*",)
     http: Http = field(default_factory=Http)
     """Whose routes are served, where, and to which pages."""
+    disabled: tuple[RouteGroup, ...] = ()
+    """Groups of routes that are not served, beside those that `http` disables."""
     webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
     """Where the webhooks of runs may go."""
     log_format: Literal["console", "json"] = "console"
@@ -118,6 +129,9 @@ class Config:
         for name, (setting, read, _) in VARIABLES.items():
             if value := environ.get(name):
                 settings[setting] = read(value, name)
+        if disabled := settings.get("disabled"):
+            http = settings.get("http", Http())
+            settings["http"] = replace(http, disabled=http.disabled | frozenset(disabled))
         if webhooks := settings.get("webhooks"):
             try:
                 settings["webhooks"] = webhooks.with_headers_from({**settings["env"], **environ})

@@ -67,7 +67,7 @@ class ThreadTtlDefaults:
 
 LinkMode = Literal["confirm", "auto", "direct"]
 """Whether following a feedback link is an answer: never; unless the follower takes HTML; always."""
-RouteGroup = Literal["assistants", "threads", "runs", "store", "meta", "workflowai"]
+RouteGroup = Literal["assistants", "threads", "runs", "store", "meta", "mcp", "a2a", "workflowai"]
 
 
 @dataclass(frozen=True)

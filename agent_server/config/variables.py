@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from agent_server.config.api_keys import GivenKey, given_keys
-from agent_server.config.values import ConfigError, LinkMode
+from agent_server.config.values import ConfigError, LinkMode, RouteGroup
 
 
 def _text(value: str, _name: str) -> str:
@@ -33,6 +33,14 @@ def _flag(value: str, name: str) -> bool:
         return flags[value.strip().lower()]
     except KeyError:
         raise ConfigError(f"{name} is {value!r}; it must be true or false") from None
+
+
+def _groups(value: str, name: str) -> tuple[RouteGroup, ...]:
+    known: tuple[RouteGroup, ...] = get_args(RouteGroup)
+    given = [part.strip() for part in value.split(",") if part.strip()]
+    if unknown := [part for part in given if part not in known]:
+        raise ConfigError(f"{name} has {unknown[0]!r}; it may have {', '.join(known)}")
+    return tuple(group for group in known if group in given)
 
 
 def _whole(low: int, high: int) -> Callable[[str, str], int]:
@@ -145,6 +153,11 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         "allow_anyone",
         _flag,
         "accept unauthenticated requests from any address while no API key exists",
+    ),
+    "AGENT_SERVER_DISABLED": (
+        "disabled",
+        _groups,
+        "groups of routes that are not served, with commas between, such as `mcp,a2a`",
     ),
     "AGENT_SERVER_JOBS": ("jobs", _whole(1, 100_000), "maximum number of concurrent runs in one process"),
     "AGENT_SERVER_PUBLIC_URL": (

@@ -12,11 +12,13 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from agent_server.config import RouteGroup
+from agent_server.protocols.mcp import HANDLERS as MCP
 from agent_server.protocols.workflowai import HANDLERS as WORKFLOWAI
 from agent_server.protocols.workflowai import error_response
 from agent_server.routes.error_handler import plain_response
 
 _PROTOCOLS: dict[RouteGroup, list[ControllerRouterHandler]] = {
+    "mcp": [*MCP],
     "workflowai": [*WORKFLOWAI],
 }
 

@@ -16,6 +16,8 @@ OPEN = {"access": "open"}
 """The `opt` of handlers that answer everybody."""
 ANY_KEY = {"access": "any key"}
 """The `opt` of handlers that take every key, whatever its scopes, but those of a project."""
+AUTHORIZED_IN_HANDLER = {"authorized_in_handler": True}
+"""The `opt` of handlers that ask the application's rules themselves, since the body is not what the rules know."""
 PROJECT = "agent_server_project"
 
 
@@ -70,6 +72,15 @@ class RequestAuthenticator:
         asks_itself = opt.get("access") is not None or opt.get("authorized_in_handler")
         if self.rules is not None and not asks_itself and request.method != "OPTIONS":
             await self.rules.authorize(request)
+
+    async def authorize_run(self, request: Request[Any, Any, Any], body: dict[str, Any]) -> None:
+        """Return where the application's rules, if any, allow a run; they may change `body`, shaped as `RunCreate`.
+
+        Its `thread_id` is the thread that the run is to be on, if it is to be on one.
+        """
+        thread_id = body.get("thread_id")
+        path = {"thread_id": str(thread_id)} if thread_id else {}
+        await self.authorize_as(request, "create_run" if thread_id else "create_stateless_run", body, path)
 
     async def authorize_as(
         self, request: Request[Any, Any, Any], handler: str, body: dict[str, Any], path: Mapping[str, str]

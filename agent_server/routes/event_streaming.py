@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request, Response, WebSocket, post
 from litestar.di import NamedDependency
@@ -22,7 +22,9 @@ from agent_server.streams.commands import Commands, Sender, parsed
 from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.run_streams import RunStreams
 
-_ANSWER = {200: ResponseSpec(CommandDone | CommandRefused, generate_examples=False, description="What it came to.")}
+_ANSWER = {
+    200: ResponseSpec(cast(Any, CommandDone | CommandRefused), generate_examples=False, description="What it came to.")
+}
 
 
 @post("/threads/{thread_id:str}/commands", tags=["threads"], status_code=200, responses=_ANSWER)

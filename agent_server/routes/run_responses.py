@@ -79,6 +79,11 @@ def joined(
     return response  # type: ignore[return-value]
 
 
+def cancel_when_closed(response: EventSourceResponse, runs: Runs, run: Run) -> None:
+    """Make the run stop when the client closes the connection before the response is complete."""
+    response.client_close_handler_callable = _canceller(runs, run)
+
+
 def _canceller(runs: Runs, run: Run) -> Any:
     async def cancel(_message: Any) -> None:
         try:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
 import anyio
 import structlog
 from msgspec import Struct
 
-from agent_server.errors import AgentServerError, Unavailable
+from agent_server.errors import AgentServerError, NotFound, Refused, Unavailable
 from agent_server.runs.records import Record
 
 log = structlog.get_logger("agent_server")
@@ -43,6 +44,45 @@ class FeedbackProjects(Protocol):
 
     def of_project(self, project: str) -> FeedbackUrls:
         """The same for runs whose feedback is of the project with this name."""
+
+
+@runtime_checkable
+class FeedbackIntake(Protocol):
+    """What an implementation may offer to protocols that carry feedback themselves.
+
+    Its errors are answered with their text, where they have a `status_code` below 500.
+    """
+
+    url_seconds: float
+    """How long URLs take submissions, from their minting on."""
+    buttons_path: str
+    """The path of the script that defines `<feedback-buttons>`."""
+
+    async def configs_of_keys(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Return what the keys take, by key, in any shape that `encode` takes; keys without a configuration are left
+        out."""
+
+    async def submit(self, run_id: str, submission: Submission) -> Any:
+        """Keep feedback on a run durably; return it in any shape that `encode` takes."""
+
+    async def submit_by_token(self, token: str, submission: Submission) -> Any:
+        """As `submit`, on the run and the key that the token of a presigned URL is for."""
+
+
+class Submission(Struct):
+    """Feedback that came over a protocol."""
+
+    key: str
+    """The feedback key; of no account where a token names it."""
+    score: bool | int | float | None = None
+    value: Any = None
+    comment: str | None = None
+    correction: Any = None
+    user_id: str | None = None
+    """The subject: who gives the feedback."""
+    is_agents: bool = False
+    """Whether a model says it, and no user."""
+    idempotency_key: str | None = None
 
 
 def feedback_of_project(feedback: FeedbackUrls | None, project: str | None) -> FeedbackUrls | None:
@@ -108,3 +148,52 @@ class RunFeedback:
             log.warning("feedback_not_read", run_id=run_id, error=type(error).__name__)
             raise Unavailable("The feedback of this run cannot be read now; ask again in a moment") from None
         return RunAnswers(answers, urls)
+
+    @property
+    def intake(self) -> FeedbackIntake | None:
+        """What takes submissions, where feedback does."""
+        return self._feedback if isinstance(self._feedback, FeedbackIntake) else None
+
+    def urls_expire_at(self, record: Record) -> str | None:
+        """Return the time until which the run's URLs take submissions at least; nothing where that is not known."""
+        if (intake := self.intake) is None:
+            return None
+        minted_after = datetime.fromisoformat(record.run.created_at)
+        return (minted_after + timedelta(seconds=intake.url_seconds)).isoformat(timespec="seconds")
+
+    async def configs_of_keys(self, keys: Sequence[str], project: str | None) -> dict[str, Any] | None:
+        """Return what the feedback keys take; nothing where that cannot be said now."""
+        intake = feedback_of_project(self._feedback, project)
+        if not isinstance(intake, FeedbackIntake):
+            return None
+        try:
+            with anyio.fail_after(self._timeout):
+                return await intake.configs_of_keys(keys)
+        except Exception as error:
+            log.warning("feedback_configs_not_read", error=type(error).__name__)
+            return None
+
+    async def submit(self, record: Record, submission: Submission) -> Any:
+        """Keep feedback on the run durably. Errors: `Refused`; `Unavailable` where feedback does not answer in time."""
+        intake = feedback_of_project(self._feedback, record.project)
+        if not isinstance(intake, FeedbackIntake):
+            raise NotFound("This server takes no feedback")
+        return await self._kept(intake.submit(record.run.run_id, submission))
+
+    async def submit_by_token(self, token: str, submission: Submission, project: str | None) -> Any:
+        """As `submit`, with the token of a presigned URL, or the URL."""
+        intake = feedback_of_project(self._feedback, project)
+        if not isinstance(intake, FeedbackIntake):
+            raise NotFound("This server takes no feedback")
+        return await self._kept(intake.submit_by_token(token.rstrip("/").rpartition("/")[2], submission))
+
+    async def _kept(self, submitting: Awaitable[Any]) -> Any:
+        try:
+            with anyio.fail_after(self._timeout):
+                return await submitting
+        except Exception as error:
+            status = getattr(error, "status_code", 500)
+            if 400 <= status < 500:
+                raise Refused(str(error), status) from None
+            log.warning("feedback_not_kept", error=type(error).__name__)
+            raise Unavailable("Feedback cannot be kept now; send it again in a moment") from None

@@ -48,7 +48,7 @@ from agent_server.database import Connection, Database
 from agent_server.errors import AgentServerError, Conflict, NotFound
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.records import LATEST, Claim, Ending, Record, RunChoice, RunOrigin, claim_of, record_of
-from agent_server.runs.selection import chosen_runs, runs_of_thread
+from agent_server.runs.selection import active_run_with, chosen_runs, runs_of_thread
 from agent_server.runs.transitions import (
     HELD,
     Cancelled,
@@ -63,7 +63,7 @@ from agent_server.runs.transitions import (
     write_thread_state,
 )
 from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
-from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
+from agent_server.schema import CancelAction, JsonObject, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads.schema import Ttl
 from agent_server.threads.state_updates import thread_doorbell
 from agent_server.threads.threads import insert_thread, touch_thread
@@ -182,6 +182,10 @@ class Runs:
         chosen = ", ".join(f":{name}" for name in keys)
         rows = await self._database.read(lambda c: c.all(f"SELECT * FROM runs WHERE run_id IN ({chosen})", **keys))
         return [record_of(row) for row in rows]
+
+    async def active_with(self, metadata: JsonObject) -> Run | None:
+        """Return a run that has not ended and whose metadata has all of `metadata`, if there is one."""
+        return await self._database.read(lambda c: active_run_with(c, metadata))
 
     async def of_thread(self, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
         """The thread's runs, the newest first; `NotFound` where there is no such thread."""

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from agent_server.access.ownership import Condition
 from agent_server.database import Connection, Row
+from agent_server.database.search import Page, Search
 from agent_server.errors import Invalid, NotFound
 from agent_server.runs.records import RUN_COLUMNS, run_of
-from agent_server.schema import Run, RunsCancel, canonical_id
+from agent_server.schema import JsonObject, Run, RunsCancel, canonical_id
 
 RunsByThread = dict[str, list[str]]
 
@@ -26,6 +27,15 @@ def runs_of_thread(connection: Connection, thread_id: str, limit: int, offset: i
         offset=offset,
     )
     return [run_of(row) for row in rows]
+
+
+def active_run_with(connection: Connection, metadata: JsonObject) -> Run | None:
+    """Return a run that has not ended and whose metadata has all of `metadata`, if there is one."""
+    search = Search("runs")
+    search.one_of("status", ["pending", "running"])
+    search.contains("metadata", metadata)
+    rows = search.rows(connection, Page(RUN_COLUMNS, "created_at DESC", 1, 0))
+    return run_of(rows[0]) if rows else None
 
 
 def chosen_runs(which: RunsCancel, owned: Condition | None = None) -> Callable[[Connection], RunsByThread]:

@@ -83,6 +83,10 @@ class RunStreams:
     async def answer(self, run_id: str) -> AsyncIterator[bytes]:
         """The run's final values as JSON, with `__feedback__`, `__interrupt__` or `__error__` among them, in one chunk;
         waits for the run's end."""
+        yield _answer(*await self.outcome(run_id))
+
+    async def outcome(self, run_id: str) -> tuple[Record, dict[str, str] | None]:
+        """Wait for the run's end; return the run and its feedback URLs. Errors: `NotFound`."""
         record = await self._runs.get(run_id)
         try:
             if record.run.status in FINAL and not await self._broker.holds(run_id):
@@ -92,7 +96,7 @@ class RunStreams:
         except LogLost:
             record = await self.last_known(record)
             urls = await self._urls(record)
-        yield _answer(record, urls)
+        return record, urls
 
     async def _urls_in_log(self, run_id: str) -> dict[str, str] | None:
         """The URLs of the run's `feedback` event, if it has one, at the run's end."""

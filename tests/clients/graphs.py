@@ -20,6 +20,10 @@ from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
 
+async def echo(state: MessagesState) -> dict[str, list[BaseMessage]]:
+    return {"messages": [AIMessage(f"You said {state['messages'][-1].text}")]}
+
+
 class Steps(TypedDict, total=False):
     total: int
     pause: float
@@ -68,6 +72,13 @@ async def say(state: Tokens) -> Tokens:
     for number in range(state["count"]):
         write({"token": number})
         await asyncio.sleep(state.get("pause", 0))
+    return {}
+
+
+async def report(state: Tokens) -> Tokens:
+    write = get_stream_writer()
+    for number in range(1, state["count"] + 1):
+        write({"progress": number, "total": state["count"], "message": f"part {number}"})
     return {}
 
 
@@ -125,5 +136,7 @@ steps = StateGraph(Steps).add_node(step).add_edge(START, "step").add_conditional
 asking = StateGraph(Answers).add_node(ask).add_edge(START, "ask").compile()
 failing = StateGraph(Answers).add_node(boom).add_edge(START, "boom").compile()
 tokens = StateGraph(Tokens).add_node(say).add_edge(START, "say").compile()
+echoing = StateGraph(MessagesState).add_node(echo).add_edge(START, "echo").compile()
+reporting = StateGraph(Tokens).add_node(report).add_edge(START, "report").compile()
 sleeping = StateGraph(Sleep).add_node(sleep).add_edge(START, "sleep").compile()
 nested = StateGraph(Steps).add_node("inner", steps).add_edge(START, "inner").compile()

@@ -200,6 +200,13 @@ def test_what_makes_no_difference_is_said(write: Any) -> None:
     )
 
 
+def test_variable_disables_groups_beside_the_file(write: Any) -> None:
+    file = write({"http": {"disable_store": True, "disable_mcp": False}})
+    assert Config.load(file, {"AGENT_SERVER_DISABLED": "mcp, a2a"}).http.disabled == {"store", "mcp", "a2a"}
+    with pytest.raises(ConfigError, match="AGENT_SERVER_DISABLED has 'mpc'; it may have"):
+        Config.load(file, {"AGENT_SERVER_DISABLED": "mpc"})
+
+
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"langgraph\.json: there is no such file"):
         Config.load(tmp_path / "langgraph.json", {})

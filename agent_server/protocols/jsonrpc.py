@@ -1,0 +1,121 @@
+"""JSON-RPC 2.0 over HTTP: the messages that MCP and A2A share.
+
+Source: https://www.jsonrpc.org/specification
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.response.base import ASGIResponse
+from litestar.types import ExceptionHandlersMap
+from msgspec import Struct
+
+from agent_server.asgi.error_response import headers_of
+from agent_server.errors import AgentServerError, Invalid
+from agent_server.json_codec import encode
+from agent_server.schema import JsonObject
+
+log = structlog.get_logger("agent_server")
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+SERVER_ERROR = -32000
+
+RpcId = str | int | float | None
+
+
+class RpcError(Exception):
+    """A JSON-RPC error: a code, a message, and the HTTP status that carries it."""
+
+    def __init__(self, code: int, message: str, data: Any = None, status: int = 200) -> None:
+        super().__init__(message)
+        self.code = code
+        self.data = data
+        self.status = status
+
+
+class RpcMessage(Struct, frozen=True):
+    """One message: a request, a notification (no id), or a response (no method)."""
+
+    id: RpcId
+    method: str | None
+    params: JsonObject
+    is_notification: bool
+
+
+def rpc_message(body: Any, status: int = 200) -> RpcMessage:
+    """Return the message that a decoded body holds. Errors: `RpcError`, to be answered with the HTTP `status`."""
+    if not isinstance(body, dict):
+        raise RpcError(INVALID_REQUEST, "The body must be one JSON-RPC message, an object", status=status)
+    if body.get("jsonrpc") != "2.0":
+        raise RpcError(INVALID_REQUEST, 'The message must have "jsonrpc": "2.0"', status=status)
+    rpc_id, method, params = body.get("id"), body.get("method"), body.get("params")
+    if isinstance(rpc_id, (bool, dict, list)):
+        raise RpcError(INVALID_REQUEST, "The message's id must be a string or a number", status=status)
+    is_response = method is None and ("result" in body or "error" in body)
+    if not is_response and (not isinstance(method, str) or not method):
+        raise RpcError(INVALID_REQUEST, "The message must name its method, a string", status=status)
+    if params is not None and not isinstance(params, dict):
+        raise RpcError(INVALID_PARAMS, "params must be an object", status=status)
+    return RpcMessage(rpc_id, method, params or {}, "id" not in body)
+
+
+def rpc_id_of(body: Any) -> RpcId:
+    """Return the id of a message that may be malformed, for the error about it."""
+    rpc_id = body.get("id") if isinstance(body, dict) else None
+    return rpc_id if isinstance(rpc_id, (str, int, float)) and not isinstance(rpc_id, bool) else None
+
+
+def success(rpc_id: RpcId, result: Any) -> JsonObject:
+    """Build the response of a request that succeeded."""
+    return {"jsonrpc": "2.0", "id": rpc_id, "result": result}
+
+
+def failure(rpc_id: RpcId, error: RpcError) -> JsonObject:
+    """Build the response of a request that failed."""
+    data = {} if error.data is None else {"data": error.data}
+    return {"jsonrpc": "2.0", "id": rpc_id, "error": {"code": error.code, "message": str(error), **data}}
+
+
+def rpc_response(content: JsonObject, status: int = 200, headers: dict[str, str] | None = None) -> ASGIResponse:
+    """Wrap a JSON-RPC message in an HTTP response."""
+    return ASGIResponse(body=encode(content), status_code=status, headers=headers, media_type=MediaType.JSON)
+
+
+def failed_response(rpc_id: RpcId, error: RpcError) -> ASGIResponse:
+    """Wrap an error in an HTTP response with the error's status."""
+    return rpc_response(failure(rpc_id, error), error.status)
+
+
+def _reported(code: int, message: str, status: int, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    content = encode(failure(None, RpcError(code, message)))
+    return Response(content, status_code=status, headers=headers, media_type=MediaType.JSON)
+
+
+def rpc_exception_handlers(unreadable: int) -> ExceptionHandlersMap:
+    """Return handlers that report, as JSON-RPC errors, what goes wrong before or around a route's own code.
+
+    A body that is no JSON has the HTTP status `unreadable`; other errors keep theirs.
+    """
+
+    def refused(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[bytes]:
+        code, status = (PARSE_ERROR, unreadable) if isinstance(error, Invalid) else (SERVER_ERROR, error.status_code)
+        return _reported(code, str(error), status, headers_of(error))
+
+    def malformed(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+        code, status = (PARSE_ERROR, unreadable) if error.status_code == 400 else (SERVER_ERROR, error.status_code)
+        return _reported(code, error.detail, status, error.headers)
+
+    def unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        log.error("request_failed", method=request.method, route=request.scope.get("path_template"), exc_info=error)
+        return _reported(INTERNAL_ERROR, "Internal error. The server's log has the details", 500)
+
+    return {AgentServerError: refused, HTTPException: malformed, Exception: unexpected}

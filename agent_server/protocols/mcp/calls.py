@@ -1,0 +1,194 @@
+"""`tools/call`: what a call asks of a run, and the tool result that the run's end becomes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from agent_server.errors import Invalid
+from agent_server.json_codec import encode
+from agent_server.protocols.mcp.feedback import wanted_keys
+from agent_server.protocols.mcp.requests import RESUME_KEY, RUN_KEY, THREAD_KEY, McpRequest
+from agent_server.runs.records import Record
+from agent_server.schema import JsonObject
+
+REPORTING: list[str] = ["values", "updates", "custom"]
+"""The stream modes of a run whose progress its client wants to hear of."""
+
+
+class Declined(Exception):
+    """The user did not answer what the agent asked."""
+
+
+class Call(Struct):
+    """One call of an assistant's tool."""
+
+    body: JsonObject
+    """The run's request, in the shape of `RunCreate`."""
+    thread_id: str | None
+    """The thread to run on; none for a run that stands alone."""
+
+
+class _Thread(Struct):
+    """The `thread` of a request's `_meta`; without an id it stands for a new thread."""
+
+    thread_id: str | None = None
+
+
+class _State(Struct, forbid_unknown_fields=True):
+    """What this server hands to a client as `requestState`, to get it back with the user's input."""
+
+    thread_id: str
+    interrupts: list[str]
+
+
+def call_of(request: McpRequest, assistant_id: str, arguments: JsonObject) -> Call:
+    """Return what the request asks for. Errors: `Invalid`, `Declined`."""
+    told = {name: request.params[name] for name in ("context",) if request.params.get(name) is not None}
+    body: JsonObject = {
+        "assistant_id": assistant_id,
+        "input": arguments,
+        "feedback_keys": wanted_keys(request),
+        "metadata": {"mcp": {"request_id": request.id, "session_id": request.session_id}},
+        **told,
+    }
+    if request.progress_token is not None:
+        body["stream_mode"] = REPORTING
+        body["metadata"]["mcp"]["progress_token"] = request.progress_token
+    thread_id, on_new_thread = _thread_of(request)
+    if (answer := _answer_of(request)) is not None:
+        thread_id, resume = answer
+        body |= {"input": None, "command": {"resume": resume}}
+    elif RESUME_KEY in request.meta:
+        if thread_id is None:
+            raise Invalid(f'_meta["{RESUME_KEY}"] needs the thread that waits, as _meta["{THREAD_KEY}"]')
+        body |= {"input": None, "command": {"resume": request.meta[RESUME_KEY]}}
+    elif thread_id is not None:
+        body["if_not_exists"] = "create"
+    if thread_id is None and (on_new_thread or request.can_be_asked):
+        body["on_completion"] = "keep"
+    return Call(body, thread_id)
+
+
+def _thread_of(request: McpRequest) -> tuple[str | None, bool]:
+    """Return the thread that the request names, and whether it wants a new one."""
+    given = request.meta.get(THREAD_KEY)
+    if given is None:
+        return None, False
+    try:
+        thread_id = given if isinstance(given, str) else msgspec.convert(given, _Thread).thread_id
+    except msgspec.ValidationError as error:
+        raise Invalid(
+            f'_meta["{THREAD_KEY}"]: {error}; send {{"thread_id": "<uuid>"}}, or {{}} for a new one'
+        ) from None
+    return thread_id, thread_id is None
+
+
+def _answer_of(request: McpRequest) -> tuple[str, Any] | None:
+    """Return the thread that waits, and what its user answered, where the request brings that (2026-07-28)."""
+    given = request.params.get("requestState")
+    if not request.is_modern or given is None:
+        return None
+    try:
+        state = msgspec.json.decode(base64.urlsafe_b64decode(str(given)), type=_State)
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        raise Invalid("requestState is not one of this server's; send it back as it came") from None
+    responses = request.params.get("inputResponses")
+    if not isinstance(responses, dict):
+        raise Invalid("inputResponses must be an object with a response for each of inputRequests")
+    answers = {name: _content(name, responses.get(name)) for name in state.interrupts}
+    return state.thread_id, answers[state.interrupts[0]] if len(answers) == 1 else answers
+
+
+def _content(name: str, response: Any) -> Any:
+    """Return what a user answered in a form. Errors: `Declined`, `Invalid`."""
+    if not isinstance(response, dict) or response.get("action") not in ("accept", "decline", "cancel"):
+        raise Invalid(f"inputResponses[{name!r}] must be an object with an action: accept, decline or cancel")
+    if response["action"] != "accept":
+        raise Declined("The user gave no answer, so the agent still waits for one")
+    content = response.get("content")
+    return content["answer"] if isinstance(content, dict) and content.keys() == {"answer"} else content
+
+
+def tool_result(record: Record) -> JsonObject:
+    """Return the result of a call whose run has ended, without `_meta`."""
+    if record.error is not None:
+        return error_result(_error_text(record.error))
+    if record.run.status == "interrupted":
+        return error_result("The run was cancelled before it came to an end")
+    if record.run.status != "success":
+        return error_result(f"The run has not ended; its status is {record.run.status}")
+    values = msgspec.json.decode(record.output or b"null")
+    structured = values if isinstance(values, dict) else {"result": values}
+    return {"content": [_text(encode(values).decode())], "structuredContent": structured, "isError": False}
+
+
+def place_meta(record: Record) -> JsonObject:
+    """Return what a result's `_meta` tells of the run, and of its thread, where that stays."""
+    run = {"run_id": record.run.run_id, "status": record.run.status}
+    if record.temporary:
+        return {RUN_KEY: run}
+    return {RUN_KEY: run, THREAD_KEY: {"thread_id": record.run.thread_id}}
+
+
+def interrupts_of(record: Record) -> list[JsonObject]:
+    """Return what the run waits for; nothing where it is over."""
+    if record.run.status != "success" or b'"__interrupt__"' not in (record.output or b""):
+        return []
+    values = msgspec.json.decode(record.output or b"null")
+    waiting = values.get("__interrupt__") if isinstance(values, dict) else None
+    return [one for one in waiting or () if isinstance(one, dict) and isinstance(one.get("id"), str)]
+
+
+def input_required(record: Record, interrupts: list[JsonObject]) -> JsonObject:
+    """Return the result of a run that waits for its user: a form for each interrupt (2026-07-28)."""
+    state = _State(record.run.thread_id, [one["id"] for one in interrupts])
+    return {
+        "resultType": "input_required",
+        "inputRequests": {one["id"]: _elicitation(one.get("value")) for one in interrupts},
+        "requestState": base64.urlsafe_b64encode(msgspec.json.encode(state)).decode(),
+    }
+
+
+_ANSWER: JsonObject = {
+    "type": "object",
+    "properties": {"answer": {"type": "string", "title": "Answer"}},
+    "required": ["answer"],
+}
+
+
+def _elicitation(value: Any) -> JsonObject:
+    """Return the form for what an agent wants to know: its own `schema`, where it has one, or else one text."""
+    schema = value.get("schema") if isinstance(value, Mapping) else None
+    is_form = isinstance(schema, dict) and schema.get("type") == "object" and isinstance(schema.get("properties"), dict)
+    params = {"mode": "form", "message": _question(value), "requestedSchema": schema if is_form else _ANSWER}
+    return {"method": "elicitation/create", "params": params}
+
+
+def _question(value: Any) -> str:
+    if isinstance(value, Mapping):
+        for name in ("message", "question", "prompt", "description"):
+            if isinstance(value.get(name), str):
+                return str(value[name])
+    return value if isinstance(value, str) else encode(value).decode()
+
+
+def _error_text(error: bytes) -> str:
+    said = msgspec.json.decode(error)
+    if not isinstance(said, dict):
+        return str(said)
+    return ": ".join(str(said[name]) for name in ("error", "message") if said.get(name))
+
+
+def error_result(text: str) -> JsonObject:
+    """Return the result of a tool that failed or refused, which a model may read and correct."""
+    return {"content": [_text(text)], "isError": True}
+
+
+def _text(text: str) -> JsonObject:
+    return {"type": "text", "text": text}

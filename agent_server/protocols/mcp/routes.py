@@ -1,0 +1,124 @@
+"""`/mcp`: the one endpoint of MCP's streamable HTTP transport."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
+
+from agent_server.assistants.assistants import Assistants
+from agent_server.assistants.graphs import AssistantGraphs
+from agent_server.config import Config
+from agent_server.errors import AgentServerError
+from agent_server.protocols.jsonrpc import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    RpcError,
+    failed_response,
+    rpc_exception_handlers,
+    rpc_id_of,
+    rpc_message,
+)
+from agent_server.protocols.mcp.requests import SESSION_HEADER, mcp_request
+from agent_server.protocols.mcp.server import McpServer, McpServices
+from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER, RequestAuthenticator
+from agent_server.runs.feedback import RunFeedback
+from agent_server.runs.queue import Runs
+from agent_server.streams.run_streams import RunStreams
+
+_JSON, _EVENTS = "application/json", "text/event-stream"
+_ERRORS = rpc_exception_handlers(unreadable=400)
+_ALLOWED = {"Allow": "POST, GET, DELETE"}
+
+
+async def mcp_services(
+    request: Request[Any, Any, Any],
+    server_config: NamedDependency[Config],
+    authenticator: NamedDependency[RequestAuthenticator],
+    assistants: NamedDependency[Assistants],
+    assistant_graphs: NamedDependency[AssistantGraphs],
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
+    run_feedback: NamedDependency[RunFeedback],
+) -> McpServices:
+    """Gather what the methods of MCP work with."""
+    return McpServices(request, server_config, authenticator, assistants, assistant_graphs, runs, streams, run_feedback)
+
+
+@post(
+    "/mcp",
+    tags=["mcp"],
+    status_code=200,
+    opt=AUTHORIZED_IN_HANDLER,
+    exception_handlers=_ERRORS,
+    dependencies={"mcp": mcp_services},
+)
+async def post_mcp(data: JSONBody[Any], request: Request[Any, Any, Any], mcp: NamedDependency[McpServices]) -> ASGIApp:
+    """Take one JSON-RPC message of the Model Context Protocol, of the versions 2024-11-05 to 2026-07-28.
+
+    `tools/list` lists the assistants as tools, `tools/call` runs one. A call with a progress token is answered with
+    server-sent events, where the client accepts them; everything else with JSON.
+    """
+    try:
+        return await _answered(data, request, mcp)
+    except RpcError as error:
+        return failed_response(rpc_id_of(data), error)
+
+
+async def _answered(data: Any, request: Request[Any, Any, Any], mcp: McpServices) -> ASGIApp:
+    accepts_json, accepts_events = _accepted(request.headers.get("accept", ""))
+    if not accepts_json:
+        raise RpcError(INVALID_REQUEST, f"The Accept header must list {_JSON}, and {_EVENTS} for progress", status=406)
+    message = rpc_message(data, status=400)
+    if message.method is None:
+        return _accepted_response()
+    asked = mcp_request(message, request.headers)
+    server = McpServer(mcp, accepts_events)
+    if message.is_notification:
+        if message.method == "notifications/cancelled" and not asked.is_modern:
+            await server.cancel(asked)
+        return _accepted_response()
+    if message.id is None:
+        raise RpcError(INVALID_REQUEST, "The id of a request must be a string or a number", status=400)
+    return await server.respond(asked)
+
+
+@get("/mcp", tags=["mcp"], opt=AUTHORIZED_IN_HANDLER, exception_handlers=_ERRORS, dependencies={"mcp": mcp_services})
+async def get_mcp(request: Request[Any, Any, Any], mcp: NamedDependency[McpServices]) -> ASGIApp:
+    """Go on with the events of a call after `Last-Event-ID`; 405 without one: this server starts no messages itself."""
+    last_event_id = request.headers.get("last-event-id")
+    if last_event_id is None:
+        return ASGIResponse(status_code=405, headers=_ALLOWED)
+    try:
+        return await McpServer(mcp, accepts_events=True).resume(last_event_id)
+    except AgentServerError as error:
+        if error.status_code in (401, 403):
+            raise
+        return failed_response(None, RpcError(INVALID_PARAMS, str(error), status=error.status_code))
+
+
+@delete("/mcp", tags=["mcp"], status_code=200, opt=AUTHORIZED_IN_HANDLER, exception_handlers=_ERRORS)
+async def delete_mcp(request: Request[Any, Any, Any]) -> ASGIApp:
+    """End a session, of which this server keeps nothing; 404 without one."""
+    return ASGIResponse(status_code=200 if request.headers.get(SESSION_HEADER) else 404)
+
+
+def _accepted_response() -> ASGIApp:
+    return ASGIResponse(status_code=202)
+
+
+def _accepted(header: str) -> tuple[bool, bool]:
+    """Whether a client takes JSON, and whether it takes server-sent events. Without a header it takes JSON."""
+    kinds = {kind.split(";")[0].strip().lower() for kind in header.split(",")}
+    anything = "*/*" in kinds
+    return (
+        anything or not header or bool(kinds & {_JSON, "application/*", _EVENTS}),
+        anything or bool(kinds & {_EVENTS, "text/*"}),
+    )
+
+
+HANDLERS = [post_mcp, get_mcp, delete_mcp]

@@ -1,24 +1,25 @@
-"""Live streams and doorbells: the seam (`protocol.py`), and its implementations in memory and over Redis."""
+"""Live streams and notifications: the seam (`protocol.py`), with implementations in memory and over Redis."""
 
 from agent_server.broker.memory import MemoryBroker
-from agent_server.broker.protocol import START, Broker, Doorbell, Frame, FrameId, LogLost, SlowSubscriber
+from agent_server.broker.protocol import START, Broker, Frame, FrameId, LogLost, SlowSubscriber, Subscription
 from agent_server.config import ConfigError
 
 __all__ = [
     "START",
     "Broker",
-    "Doorbell",
     "Frame",
     "FrameId",
     "LogLost",
     "MemoryBroker",
     "SlowSubscriber",
+    "Subscription",
     "open_broker",
 ]
 
 
 def open_broker(redis_url: str | None, keep: float) -> Broker:
-    """The broker, not yet entered: over Redis, where a URL is given. `ConfigError` where its library is missing."""
+    """Return the broker for `redis_url`, or the one in memory; enter it before use. Errors: `ConfigError` without the
+    library."""
     if redis_url is None:
         return MemoryBroker(keep=keep)
     try:

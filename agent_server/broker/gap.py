@@ -1,4 +1,4 @@
-"""The event that tells a reader which frames are no longer kept."""
+"""The event that marks frames which are no longer stored."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from agent_server.schema import StreamPart
 
 
 def gap(after: FrameId, cut: FrameId, following: FrameId) -> Frame:
-    """Says that the frames behind `after`, up to `cut`, are gone, and that `following` is the next.
+    """Build the event for missing frames: those after `after` up to `cut`; `following` is the next stored one.
 
-    Its id is the last of theirs, so that one may resume after it.
+    Its id is that of the last missing frame, so that a reader can resume after it.
     """
     data = {"last_event_id": str(after), "next_event_id": str(following)}
     return Frame(cut, "gap", frame(StreamPart("gap", data), str(cut)))

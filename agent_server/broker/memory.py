@@ -1,12 +1,12 @@
 """The broker of one process: logs in memory, on one event loop.
 
-A log only grows at its end, and is only cut at its start. A subscriber is a number, the count of frames before the next
-one that it wants; so it can't miss a frame or see one twice, and costs nothing while it waits. All subscribers of a log
-wait for one event, `grown`, which is set and cleared in one breath: whoever waits at that moment wakes, and whoever
-does not is going to look at the log anyway before it waits again.
+A log grows at its end and is trimmed at its start. A subscriber is a position: the count of frames before the next one
+that it reads. So it cannot miss a frame or read one twice, and costs nothing while it waits. All subscribers of a log
+wait for one event, `grown`, which is set and cleared in one step of the event loop: subscribers that wait at that
+moment wake, and all others look at the log before they wait again.
 
-Nothing here awaits but a subscriber that has read all there is. So every other method is one step of the event loop,
-and `publish` never waits for anybody.
+Only a subscriber that has read everything awaits. Every other method is one step of the event loop, and `publish` never
+waits for a subscriber.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from operator import attrgetter
 
-from agent_server.broker.doorbells import Bell, Bells
 from agent_server.broker.gap import gap
+from agent_server.broker.notifications import LocalSubscription, Notifications
 from agent_server.broker.protocol import START, Frame, FrameId, SlowSubscriber
 
 FRAME_COST = 210
-"""Bytes that a frame takes beside its data, so that the bounds are of memory. Measured: tracemalloc, CPython 3.11."""
+"""Bytes that a frame takes in addition to its data, so that the bounds limit memory. Measured: tracemalloc, CPython
+3.11."""
 
 _id = attrgetter("id")
 _size = attrgetter("size")
 
 
 class MemoryBroker:
-    """A `Broker` for one process. Not thread-safe: all of it belongs to the event loop that it was entered on.
+    """A `Broker` for one process. Not thread-safe: use it on the event loop that entered it.
 
-    `keep` is in seconds, the bounds in bytes. A log holds at most `max_bytes`, all logs together `max_total_bytes`, but
-    every log its newest frame. Where they would be more, a log loses its oldest frames; for the total, closed logs go
-    first, the longest closed before the others, and then the older half of the largest log.
+    `keep` is in seconds, the bounds in bytes. A log holds at most `max_bytes`, all logs together `max_total_bytes`;
+    every log keeps its newest frame. A log above its bound loses its oldest frames. For the total, closed logs are
+    dropped first, in the order in which they were closed, then the older half of the largest log.
     """
 
     def __init__(
@@ -47,9 +48,9 @@ class MemoryBroker:
         self._total = 0
         self._logs: dict[str, _Log] = {}
         self._closed: dict[str, float] = {}
-        """When each closed log is to be dropped; the longest closed first."""
+        """When each closed log is dropped; in the order in which they were closed."""
         self._sweep_timer: asyncio.TimerHandle | None = None
-        self._bells = Bells()
+        self._subscriptions = Notifications()
 
     async def __aenter__(self) -> MemoryBroker:
         return self
@@ -70,7 +71,7 @@ class MemoryBroker:
             self._make_room()
 
     def subscribe(self, run_id: str, after: FrameId = START) -> AsyncIterator[list[Frame]]:
-        # The log is looked up now, not at the first step: what `holds` said a moment ago stays true.
+        # The log is looked up now, not at the first iteration, so that an earlier result of `holds` stays true.
         return self._read(run_id, after, self._logs.get(run_id))
 
     async def close(self, run_id: str) -> None:
@@ -87,12 +88,12 @@ class MemoryBroker:
         return log is not None and not log.blank
 
     async def notify(self, channel: str) -> None:
-        self._bells.ring(channel)
+        self._subscriptions.notify(channel)
 
     @asynccontextmanager
-    async def listen(self, channel: str) -> AsyncIterator[Bell]:
-        with self._bells.listen(channel) as bell:
-            yield bell
+    async def listen(self, channel: str) -> AsyncIterator[LocalSubscription]:
+        with self._subscriptions.listen(channel) as subscription:
+            yield subscription
 
     async def _read(self, run_id: str, after: FrameId, log: _Log | None) -> AsyncIterator[list[Frame]]:
         if log is None or log.blank:
@@ -106,7 +107,7 @@ class MemoryBroker:
             yield chunk
         while True:
             if position < log.start:
-                raise SlowSubscriber(f"run {run_id}: {log.start - position} frames behind the oldest that is kept")
+                raise SlowSubscriber(f"run {run_id}: {log.start - position} frames behind the oldest stored frame")
             if chunk := log.since(position):
                 position = log.end
                 yield chunk
@@ -116,7 +117,7 @@ class MemoryBroker:
                 await self._growth(run_id, log)
 
     async def _growth(self, run_id: str, log: _Log) -> None:
-        """Wait until the log has grown or is closed. Whoever is the last to leave a blank log takes it away."""
+        """Wait until the log has grown or is closed. The last waiter of a blank log removes it."""
         log.waiting += 1
         try:
             await log.grown.wait()
@@ -148,7 +149,7 @@ class MemoryBroker:
         self._sweep_timer = asyncio.get_running_loop().call_at(due, self._sweep)
 
     def _sweep(self) -> None:
-        """Drop the logs whose time has come, and come again for the next one."""
+        """Drop the logs that are due, and schedule the next sweep."""
         self._sweep_timer = None
         now = asyncio.get_running_loop().time()
         for run_id in [run_id for run_id, due in self._closed.items() if due <= now]:
@@ -158,26 +159,26 @@ class MemoryBroker:
 
 
 class _Log:
-    """The frames of one run. Positions count all frames that it ever took, so they outlast a cut at its start."""
+    """The frames of one run. Positions count all frames that it ever stored, so they stay valid after a trim."""
 
     __slots__ = ("closed", "cut", "frames", "grown", "size", "start", "top", "waiting")
 
     def __init__(self) -> None:
         self.frames: deque[Frame] = deque()
         self.start = 0
-        """The position of the oldest frame that is kept."""
+        """The position of the oldest stored frame."""
         self.size = 0
         self.top = START
         """The id of the newest frame."""
         self.cut = START
-        """The id of the newest frame that is no longer kept: whoever has seen it misses nothing."""
+        """The id of the newest trimmed frame: a reader that has received it misses nothing."""
         self.closed = False
         self.grown = asyncio.Event()
         self.waiting = 0
 
     @property
     def blank(self) -> bool:
-        """Whether nothing was said of the run yet: the log is only there for those who wait for it."""
+        """Whether nothing was published yet: the log exists only for its waiting subscribers."""
         return self.top == START and not self.closed
 
     @property
@@ -186,7 +187,7 @@ class _Log:
         return self.start + len(self.frames)
 
     def append(self, frames: Iterable[Frame], limit: int) -> int:
-        """By how many bytes the log has grown: it takes the frames whose ids grow, and keeps `limit` bytes at most."""
+        """Append the frames whose ids grow, trim to `limit` bytes, and return by how many bytes the log has grown."""
         if self.closed:
             return 0
         before = self.size
@@ -201,7 +202,7 @@ class _Log:
         return self.size - before
 
     def trim(self, limit: int) -> int:
-        """By how many bytes the log has grown (so, not above zero), when only its newest `limit` bytes are kept."""
+        """Trim the log to its newest `limit` bytes; return by how many bytes it has grown (zero or less)."""
         before = self.size
         while self.size > limit and len(self.frames) > 1:
             oldest = self.frames.popleft()
@@ -215,11 +216,11 @@ class _Log:
         self._wake()
 
     def position(self, after: FrameId) -> int:
-        """The position of the oldest kept frame with an id greater than `after`."""
+        """Return the position of the oldest stored frame with an id greater than `after`."""
         return self.start + bisect_right(self.frames, after, key=_id)
 
     def since(self, position: int) -> list[Frame]:
-        """All frames from `position` on. Taken from the newest end, so that it costs what it returns."""
+        """Return all frames from `position` on. Reads from the newest end, so that the cost is that of the result."""
         newest_first = list(islice(reversed(self.frames), self.end - position))
         newest_first.reverse()
         return newest_first

@@ -1,9 +1,9 @@
-"""The broker seam: live streams, and doorbells.
+"""The broker seam: live streams and notifications.
 
-Log first. The frames of a run are encoded once into that run's log, and every subscriber reads the log by position. So
-fan-out, replay after a `Last-Event-ID` and the live tail are one loop with one cursor, and there is no gap between
-replay and tail. A doorbell only says "look": the row in the database is the truth, so a lost ring costs time, never a
-run.
+The log comes first. The frames of a run are encoded once into that run's log, and every subscriber reads the log by
+position. So fan-out, replay after a `Last-Event-ID` and the live tail are one loop with one cursor, without a gap
+between replay and tail. A notification is a hint to look at the database: the row is the truth, so a lost notification
+costs time, never a run.
 
 A frame's id is `<attempt>-<n>`, both decimal: the run's attempt, and the frame's number in that attempt, from 0. Ids
 grow strictly, so a worker that lost its lease cannot write into the log of the attempt that follows it.
@@ -27,7 +27,7 @@ class FrameId(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> FrameId:
-        """The position that a `Last-Event-ID` names; `-1` and `0` name the start. `ValueError` where it names none."""
+        """Parse a `Last-Event-ID`; `-1` and `0` are the start. Errors: `ValueError`."""
         if text.strip() in ("", "-1", "0", "0-0"):
             return START
         attempt, _, number = text.strip().partition("-")
@@ -47,22 +47,21 @@ class Frame(NamedTuple):
     data: bytes
 
 
-class Doorbell(Protocol):
-    """One listener's ear on a channel; it hears every ring since it was made."""
+class Subscription(Protocol):
+    """A subscription to a notification channel, from the moment when it is made."""
 
     async def wait(self, seconds: float) -> bool:
-        """Whether the channel was rung since the last wait that said so; waits up to `seconds` for a ring.
+        """Return whether a notification came since the last wait that returned True; wait up to `seconds` for one.
 
-        Rings add up to one. None is lost between two waits, nor to a wait that was cancelled.
+        Several notifications count as one. None is lost between two waits, or by a cancelled wait.
         """
 
 
 class Broker(Protocol):
-    """Carries the frames of runs from the worker that makes them to everyone who watches.
+    """Carries the frames of runs from the worker that produces them to their readers.
 
-    Losing it loses live frames, never a run. Where a broker needs a server that does not answer, no call fails or waits
-    for it: what is published and rung meanwhile is lost, nothing is held, and subscribers and listeners wait for its
-    return. The rows say what happened.
+    Losing it loses live frames, never a run. While a broker's server does not respond, no call fails or waits for it:
+    frames and notifications of that time are lost, and subscribers wait for its return. The rows tell what happened.
     """
 
     async def __aenter__(self) -> Broker: ...
@@ -70,41 +69,42 @@ class Broker(Protocol):
     async def __aexit__(self, *exc_info: object) -> None: ...
 
     async def publish(self, run_id: str, frames: Sequence[Frame]) -> None:
-        """Append to the run's log; who reads the log sees it soon. Never waits for a subscriber.
+        """Append to the run's log. Never waits for a subscriber.
 
-        A frame whose id does not grow is left out (a worker that lost its lease), and so is what comes after `close`.
-        The log is bounded: its oldest frames go, never the newest.
+        A frame whose id does not grow is dropped (its worker lost the lease), and so are frames after `close`. The log
+        is bounded: its oldest frames are trimmed, never the newest.
         """
 
     def subscribe(self, run_id: str, after: FrameId = START) -> AsyncIterator[list[Frame]]:
-        """The run's frames with ids greater than `after`, in order, each once; what is ready in one list, or a few.
+        """Yield the run's frames with ids greater than `after`, in order, each once; ready frames come as one list.
 
-        Goes on with what is published later, and ends when the log is closed and read to its end. Where nothing was
-        published yet, it waits for it; so ask `holds` first where the run may be over and its log dropped. Any number
-        of subscribers may read one log, each at its own pace.
+        Continues with later frames and ends when the log is closed and read to its end. Waits for the first frame, so
+        check `holds` first if the run may be over and its log dropped. Any number of subscribers may read one log, each
+        at its own pace.
 
-        Where frames after `after` are no longer kept, the first frame is a `gap` event, `{"last_event_id": <after>,
-        "next_event_id": <the first that is kept>}`, and the rest follow; to resume after the gap's own id is right.
-        Raises `SlowSubscriber` where this subscriber has fallen behind further than the log reaches back; subscribed
-        again after its last frame, it gets the gap and the rest. Raises `LogLost` where the log's last frames are gone.
+        If frames after `after` were trimmed, the first frame is a `gap` event, `{"last_event_id": <after>,
+        "next_event_id": <the first stored one>}`; a reader may resume after the gap's own id. Raises `SlowSubscriber`
+        if this subscriber has fallen behind the start of the log; a new subscription after its last frame begins with
+        the gap. Raises `LogLost` if the log's last frames are missing.
         """
 
     async def close(self, run_id: str) -> None:
-        """The log is complete, for good. It stays readable for a while (`keep` seconds at most), then is dropped."""
+        """Mark the log as complete. It stays readable for at most `keep` seconds, then is dropped."""
 
     async def holds(self, run_id: str) -> bool:
-        """Whether there is a log of this run to read, complete or not. One that others only wait for is none."""
+        """Return whether this run has a log to read, complete or not; a log without frames does not count."""
 
     async def notify(self, channel: str) -> None:
-        """Ring everybody who listens on `channel`."""
+        """Notify all subscriptions to `channel`."""
 
-    def listen(self, channel: str) -> AbstractAsyncContextManager[Doorbell]:
-        """An ear on `channel`, for the length of a `with` block."""
+    def listen(self, channel: str) -> AbstractAsyncContextManager[Subscription]:
+        """Subscribe to `channel` for the length of a `with` block."""
 
 
 class SlowSubscriber(Exception):
-    """The subscriber fell behind the log's bound. Its connection is to be dropped, not ended politely."""
+    """The subscriber fell behind the start of the log. Cut its connection: a clean end would mean the end of the
+    run."""
 
 
 class LogLost(Exception):
-    """The last frames of the run's log are gone, or never came: only the run's row tells how it ended."""
+    """The last frames of the run's log are missing: only the run's row tells how the run ended."""

@@ -65,7 +65,7 @@ from agent_server.runs.transitions import (
 from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
 from agent_server.schema import CancelAction, JsonObject, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads.schema import Ttl
-from agent_server.threads.state_updates import thread_doorbell
+from agent_server.threads.state_updates import thread_channel
 from agent_server.threads.threads import insert_thread, touch_thread
 
 QUEUE = "runs"
@@ -163,7 +163,7 @@ class Runs:
         """Ring for a new run (on this thread), and for those that it overtook."""
         await self._broker.notify(QUEUE)
         if thread_id is not None:
-            await self._broker.notify(thread_doorbell(thread_id))
+            await self._broker.notify(thread_channel(thread_id))
         await self._tell(overtaken)
 
     async def get(self, run_id: str, thread_id: str | None = None) -> Record:

@@ -28,7 +28,7 @@ from agent_server.runs.run_log import last_events
 from agent_server.schema import StreamPart, ThreadStatus, canonical_id
 from agent_server.streams.run_end_watch import RunEndWatch
 from agent_server.streams.run_streams import chunks
-from agent_server.threads.state_updates import thread_doorbell
+from agent_server.threads.state_updates import thread_channel
 from agent_server.threads.threads import Threads
 
 log = structlog.get_logger("agent_server")
@@ -79,7 +79,7 @@ class EventStreams:
     async def _follow(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[Sequence[Frame]]:
         place = None if request.since is None else Place(*divmod(request.since, TURN))
         turn = -1 if place is None else place.turn - 1
-        async with self._broker.listen(thread_doorbell(thread_id)) as bell:
+        async with self._broker.listen(thread_channel(thread_id)) as bell:
             while (row := await self._next(thread_id, turn)) is not None or await self._threads.exists(thread_id):
                 if row is None:
                     await bell.wait(LOOK_SECONDS)

@@ -24,7 +24,7 @@ from agent_server.schema import StreamPart, canonical_id
 from agent_server.streams.run_streams import LAST, RunStreams, chunks
 from agent_server.streams.thread_news import News, NewsKind, ThreadNews
 from agent_server.threads.schema import Checkpoint
-from agent_server.threads.state_updates import thread_doorbell
+from agent_server.threads.state_updates import thread_channel
 from agent_server.threads.states import ThreadStates
 from agent_server.threads.threads import Threads
 
@@ -76,7 +76,7 @@ class ThreadStreams:
     async def _follow(
         self, thread_id: str, place: Place | Literal["start"] | None, modes: Sequence[ThreadStreamMode]
     ) -> AsyncIterator[bytes]:
-        async with self._broker.listen(thread_doorbell(thread_id)) as bell:
+        async with self._broker.listen(thread_channel(thread_id)) as bell:
             news = ThreadNews(thread_id, await self._since(place, thread_id), _heard(place), _kinds(modes))
             if isinstance(place, Place):
                 async for chunk in self._run(place.run_id, thread_id, place.after, modes):

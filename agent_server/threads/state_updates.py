@@ -15,7 +15,7 @@ KEEP_SECONDS = 3600
 """How long a change of a thread's state can be read from its stream."""
 
 
-def thread_doorbell(thread_id: str) -> str:
+def thread_channel(thread_id: str) -> str:
     """The channel that is rung when a run is created on this thread, or its state is changed."""
     return f"thread:{thread_id}"
 

@@ -29,7 +29,7 @@ from agent_server.threads.schema import (
     ThreadCreate,
     ThreadStateUpdate,
 )
-from agent_server.threads.state_updates import thread_doorbell
+from agent_server.threads.state_updates import thread_channel
 from agent_server.threads.threads import ThreadEnd, Threads
 
 log = structlog.get_logger("agent_server")
@@ -81,7 +81,7 @@ class ThreadStates:
         named = checkpoint_dict(body.checkpoint or Checkpoint(checkpoint_id=body.checkpoint_id))
         made = await agent.update_state(thread.thread_id, [[body]], named)
         await self._threads.write_end(thread.thread_id, await _end(agent, thread.thread_id), made)
-        await self._broker.notify(thread_doorbell(thread.thread_id))
+        await self._broker.notify(thread_channel(thread.thread_id))
         return {"checkpoint": made, "configurable": made, "checkpoint_id": made["checkpoint_id"]}
 
     async def create(self, body: ThreadCreate, owned: Condition | None = None) -> Thread:

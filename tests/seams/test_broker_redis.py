@@ -82,7 +82,7 @@ async def test_next_attempt_in_another_process_says_what_was_cut_off_before_it(r
         assert first.id.attempt == 2
 
 
-async def test_ring_is_heard_in_other_processes(two: Two) -> None:
+async def test_notification_reaches_other_processes(two: Two) -> None:
     one, other = two
     async with one.listen("a") as here, other.listen("a") as there, other.listen("b") as elsewhere:
         await one.notify("a")
@@ -93,7 +93,7 @@ async def test_ring_is_heard_in_other_processes(two: Two) -> None:
         assert not await elsewhere.wait(0)
 
 
-async def test_channel_that_was_left_is_heard_again_once_somebody_returns(two: Two) -> None:
+async def test_channel_works_again_after_it_was_left(two: Two) -> None:
     one, other = two
     for _ in range(20):
         async with other.listen("a") as bell:
@@ -154,7 +154,7 @@ async def test_reader_learns_that_the_end_is_lost(redis_server: RedisProcess, tw
         await read(other)
 
 
-async def test_nothing_fails_while_redis_is_away_and_one_warning_says_so(own_redis: RedisProcess) -> None:
+async def test_outage_of_redis_fails_nothing_and_logs_once(own_redis: RedisProcess) -> None:
     async with RedisBroker(own_redis.url) as broker:
         with capture_logs() as logged:
             own_redis.stop()
@@ -215,10 +215,10 @@ async def test_start_goes_on_without_a_redis_and_finds_it_later(own_redis: Redis
     assert [one["event"] for one in logged] == ["redis_out_of_order", "redis_works_again"]
 
 
-async def test_start_is_refused_where_redis_refuses_us_and_no_password_is_shown(own_redis: RedisProcess) -> None:
+async def test_start_fails_where_redis_rejects_the_password(own_redis: RedisProcess) -> None:
     with own_redis.client() as client:
         client.config_set("requirepass", "right")
-    with capture_logs() as logged, pytest.raises(ConfigError, match="REDIS_URL: the Redis there refuses us") as caught:
+    with capture_logs() as logged, pytest.raises(ConfigError, match="Redis rejects the connection") as caught:
         async with RedisBroker(own_redis.url.replace("unix://", "unix://:hush@")):
             pass
     assert "hush" not in str(caught.value) + str(logged)

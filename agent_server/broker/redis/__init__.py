@@ -1,4 +1,4 @@
-"""The broker of several processes: logs on Redis Streams, doorbells on its pub/sub."""
+"""The broker for several processes: logs on Redis Streams, notifications over pub/sub."""
 
 from agent_server.broker.redis.broker import RedisBroker
 

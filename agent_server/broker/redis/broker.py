@@ -1,7 +1,16 @@
-"""The broker of several processes: what `protocol.py` promises, over a Redis that all of them reach.
+"""The broker for several processes that share a Redis.
 
-Three connections a process, however many clients it has: one for commands (`pipe.py`), one that reads the streams
-(`tails.py`), one for doorbells (`doorbells.py`). Each is made anew when it breaks.
+    publish, close --> Ledger (ledger.py)   how much of each log this process wrote; what to trim
+          |                |
+          v                v
+        Pipe (pipe.py) ------------------> Redis   one connection for commands, batched; entries.py has their form
+                                             |
+    subscribe --> Tail --> Tails (tails.py) <+     one connection that reads the streams with local readers
+    notify, listen --> RedisNotifications <--+     one connection for pub/sub (notifications.py)
+
+    Outage (outage.py) logs once when a connection fails and once when all work again.
+
+A process has these three connections, however many clients it serves. Each is re-established when it breaks.
 """
 
 from __future__ import annotations
@@ -18,12 +27,12 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from agent_server.broker.doorbells import Bell
 from agent_server.broker.gap import gap
+from agent_server.broker.notifications import LocalSubscription
 from agent_server.broker.protocol import START, Frame, FrameId, LogLost, SlowSubscriber
-from agent_server.broker.redis.doorbells import Rings
 from agent_server.broker.redis.entries import END, Batch, append, complete, frame_id, key
 from agent_server.broker.redis.ledger import Ledger, Written
+from agent_server.broker.redis.notifications import RedisNotifications
 from agent_server.broker.redis.outage import Outage
 from agent_server.broker.redis.pipe import RETRY_SECONDS, Pipe, Silent
 from agent_server.broker.redis.tails import WINDOW_BYTES, Tail, Tails
@@ -32,16 +41,16 @@ from agent_server.config import ConfigError
 log = structlog.get_logger("agent_server")
 
 SOCKET_SECONDS = 4.0
-"""How long Redis may take to answer. Longer than a read waits for news; redis-py's own default is 5 s since 8.0."""
-FAREWELL_SECONDS = 2.0
-"""How long the end waits for the last commands."""
+"""How long Redis may take to respond. Longer than a blocking read; redis-py's own default is 5 s since 8.0."""
+DRAIN_SECONDS = 2.0
+"""How long `__aexit__` waits for the last commands."""
 
 
 class RedisBroker:
     """A `Broker` for any number of processes that share the Redis (6.2 or later, not a cluster) at `url`.
 
-    `keep` is in seconds, the bounds in bytes: of each log, and of all that this process writes. Entering it raises
-    `ConfigError` where Redis refuses us; one that does not answer yet is waited for meanwhile.
+    `keep` is in seconds, the bounds in bytes: of each log, and of all logs that this process writes. Entering it raises
+    `ConfigError` if Redis rejects the connection; a Redis that does not respond yet is retried in the background.
     """
 
     def __init__(
@@ -53,32 +62,32 @@ class RedisBroker:
         self._pipe = Pipe(self._client, self._outage)
         self._ledger = Ledger(keep, max_bytes, max_total_bytes)
         self._tails = Tails(self._client, self._pipe, me, min(max_bytes, WINDOW_BYTES), self._outage)
-        self._rings = Rings(self._client, self._pipe, me, self._outage)
+        self._notifications = RedisNotifications(self._client, self._pipe, me, self._outage)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> RedisBroker:
         try:
             await self._client.ping()
         except (RedisError, OSError) as error:
-            if isinstance(error.__cause__, RedisError):  # what it said when we connected: the password is wrong, say
+            if isinstance(error.__cause__, RedisError):  # Redis's reply to the connection, such as a wrong password
                 await self._client.aclose()
-                raise ConfigError(f"REDIS_URL: the Redis there refuses us ({error})") from None
+                raise ConfigError(f"REDIS_URL: Redis rejects the connection ({error})") from None
             self._outage.begin("commands", error)
         for name, serve in (
             ("commands", self._pipe.serve),
             ("streams", self._tails.serve),
-            ("doorbells", self._rings.serve),
+            ("notifications", self._notifications.serve),
         ):
             self._tasks.append(asyncio.create_task(self._keep_up(name, serve)))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_SECONDS):
+            async with asyncio.timeout(DRAIN_SECONDS):
                 await self._pipe.emptied()
         while at_work := [task for task in self._tasks if not task.done()]:
             for task in at_work:
-                task.cancel()  # once is not enough: redis-py swallows what comes while it connects
+                task.cancel()  # repeated, since redis-py swallows a cancellation while it connects
             await asyncio.wait(at_work, timeout=0.1)
         await self._client.aclose()
 
@@ -113,12 +122,12 @@ class RedisBroker:
             return False
 
     async def notify(self, channel: str) -> None:
-        self._rings.ring(channel)
+        self._notifications.notify(channel)
 
     @asynccontextmanager
-    async def listen(self, channel: str) -> AsyncIterator[Bell]:
-        async with self._rings.listen(channel) as bell:
-            yield bell
+    async def listen(self, channel: str) -> AsyncIterator[LocalSubscription]:
+        async with self._notifications.listen(channel) as subscription:
+            yield subscription
 
     async def _read(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         tail = Tail(run_id, self._tails, self._pipe)
@@ -131,14 +140,14 @@ class RedisBroker:
                     cursor, begun = news.frames[-1].id, True
                 if news.end is not None:
                     if news.end > cursor:
-                        raise LogLost(f"run {run_id}: the frames from {cursor} to {news.end} are gone")
+                        raise LogLost(f"run {run_id}: the frames from {cursor} to {news.end} are missing")
                     return
         finally:
             tail.close()
 
     async def _log(self, run_id: str, first: FrameId = END) -> Written:
-        """What is known of the log, so as to write to it. The first attempt at a run begins it; for any other frame,
-        and for a close, one has to look what another process may have written."""
+        """Return what this process knows of the log, to write to it. The first attempt creates it; for any other
+        attempt, and for a close, another process may have written to it, so Redis is asked."""
         if log := self._ledger.get(run_id):
             return log
         top = START if first.attempt == 1 else await self._top(run_id)
@@ -159,7 +168,7 @@ class RedisBroker:
                 await serve()
             except (RedisError, OSError) as error:
                 self._outage.begin(name, error)
-            except Exception:  # ours; the other connections, and all runs, have to go on
+            except Exception:  # our own fault; the other connections and all runs must continue
                 log.exception("broker_failed", connection=name)
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -168,7 +177,7 @@ def _chunk(run_id: str, cursor: FrameId, news: Batch, begun: bool) -> list[Frame
     if news.before <= cursor:
         return list(news.frames)
     if begun:
-        raise SlowSubscriber(f"run {run_id}: the frames from {cursor} to {news.before} are no longer kept")
+        raise SlowSubscriber(f"run {run_id}: the frames from {cursor} to {news.before} are no longer stored")
     return [gap(cursor, news.before, news.frames[0].id), *news.frames]
 
 
@@ -178,7 +187,7 @@ def _client(url: str) -> Any:
         protocol=2,
         socket_timeout=SOCKET_SECONDS,
         socket_connect_timeout=SOCKET_SECONDS,
-        retry=Retry(NoBackoff(), 1),  # with a new connection, once; whatever is sent may be sent again
+        retry=Retry(NoBackoff(), 1),  # once, with a new connection; every command may be repeated
     )
 
 

@@ -1,7 +1,7 @@
-"""What this process wrote into Redis: how much of it is kept, and what has to go for the bounds.
+"""The logs that this process wrote to Redis: their sizes, and what to trim to stay within the bounds.
 
-The bounds are those of the broker in memory, over the logs that this process writes. A log that several attempts in
-several processes wrote may be larger by what the earlier ones left.
+The bounds are those of the broker in memory, applied to the logs that this process writes. A log to which several
+processes wrote may be larger by the entries of the earlier ones.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from agent_server.broker.protocol import Frame, FrameId
 from agent_server.broker.redis.entries import Command, key
 
 FRAME_COST = 210
-"""Bytes that an entry takes beside its data: about those of an id, three names and two small values in a stream."""
+"""Bytes that an entry takes in addition to its data: an id, three names and two small values in a stream."""
 OPEN_SECONDS = 24 * 3600.0
-"""How long a log stays that nobody writes to and nobody closes, as that of a run whose thread was deleted."""
+"""Lifetime of a log that is neither written to nor closed, for instance of a run whose thread was deleted."""
 
 RENEW_SECONDS = 60.0
-"""How often a log that is written to is given that time anew; a Redis that forgot the log may have forgotten it."""
+"""How often the lifetime of an open log is renewed, since a restarted Redis may have lost it."""
 
 
 class Written:
-    """What this process wrote into one log."""
+    """What this process wrote to one log."""
 
     __slots__ = ("closed", "due", "frames", "renew_at", "size", "top")
 
@@ -30,19 +30,19 @@ class Written:
         self.frames: deque[tuple[FrameId, int]] = deque()
         self.size = 0
         self.top = top
-        """The id of the newest frame, whoever wrote it."""
+        """The id of the newest frame, of any process."""
         self.closed = False
         self.due = due
-        """When it is gone from Redis."""
+        """When Redis drops it."""
         self.renew_at = 0.0
 
     def add(self, frame: Frame) -> None:
-        """Note a frame that was sent."""
+        """Record a frame that was sent."""
         self.frames.append((frame.id, len(frame.data) + FRAME_COST))
         self.size += self.frames[-1][1]
 
     def trim(self, limit: int) -> FrameId | None:
-        """The id of the first frame that stays, where others have to go."""
+        """Trim the record to `limit` bytes; return the id of the first remaining frame if any was trimmed."""
         if self.size <= limit or len(self.frames) < 2:
             return None
         while self.size > limit and len(self.frames) > 1:
@@ -59,20 +59,20 @@ class Ledger:
         self._max_total_bytes = max_total_bytes
         self._total = 0
         self._open: dict[str, Written] = {}
-        """The longest silent first."""
+        """In the order of their last write."""
         self._closed: dict[str, Written] = {}
-        """The longest closed first."""
+        """In the order in which they were closed."""
 
     def get(self, run_id: str) -> Written | None:
-        """What is known of the log; nothing where this process did not write to it lately."""
+        """Return the record of the log, or None if this process did not write to it recently."""
         return self._open.get(run_id) or self._closed.get(run_id)
 
     def begin(self, run_id: str, top: FrameId, now: float) -> Written:
-        """A log that this process is going to write to."""
+        """Start the record of a log that this process writes to."""
         return self._open.setdefault(run_id, Written(top, now + OPEN_SECONDS))
 
     def add(self, run_id: str, frames: Sequence[Frame], now: float) -> Iterator[Command]:
-        """Note the frames that were sent; the commands that keep the log alive, and everything in its bounds."""
+        """Record sent frames; yield the commands that keep the log alive and all logs within their bounds."""
         written = self._open.pop(run_id)
         self._open[run_id] = written
         before = written.size
@@ -91,7 +91,7 @@ class Ledger:
         self._forget(now)
 
     def close(self, run_id: str, now: float) -> Command:
-        """Note that the log is complete; the command that lets it go in time."""
+        """Record that the log is complete; return the command that lets it expire."""
         written = self._open.pop(run_id)
         written.closed, written.due = True, now + self._keep
         self._closed[run_id] = written
@@ -113,7 +113,7 @@ class Ledger:
             yield _trim(run_id, cut)
 
     def _forget(self, now: float) -> None:
-        """Take out what is gone from Redis by now."""
+        """Remove the records of logs that Redis has dropped."""
         for logs in (self._open, self._closed):
             while logs and next(iter(logs.values())).due <= now:
                 self._drop(logs, next(iter(logs)))

@@ -1,9 +1,9 @@
-"""One connection for all commands that need not wait: what is sent in one breath goes in one round trip.
+"""One connection for all commands that do not block: commands of one step of the event loop share a round trip.
 
-The commands are carried out in the order in which they were sent, those of one trip as one transaction. So whoever asks
-after having published reads what it published, and a reader elsewhere sees a breath at once, not frame by frame.
+Commands execute in the order in which they were sent, those of one round trip as one transaction. So a query after a
+publish sees the published frames, and a reader elsewhere sees the frames of one step together.
 
-Where Redis does not answer, what is on its way is lost, and so is what is sent until it answers again.
+While Redis does not respond, commands under way and new ones are lost.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from agent_server.broker.redis.entries import STALE, Command
 from agent_server.broker.redis.outage import Outage
 
 RETRY_SECONDS = 1.0
-"""How often a Redis that does not answer is tried."""
+"""How often a Redis that does not respond is retried."""
 MAX_BYTES_UNDER_WAY = 8 * 1024**2
-"""Beyond this whoever publishes waits for its turn."""
+"""Above this, publishers wait."""
 MAX_COMMANDS = 512
-"""The most commands of one round trip,"""
+"""Maximum number of commands in one round trip."""
 MAX_QUESTIONS = 16
-"""and the most of them whose answers may be large."""
+"""Maximum number of queries in one round trip, whose replies may be large."""
 
 
 class Silent(Exception):
-    """Redis does not answer."""
+    """Redis does not respond."""
 
 
 class _Order(NamedTuple):
@@ -40,7 +40,7 @@ class _Order(NamedTuple):
 
 
 class Pipe:
-    """Sends commands, and brings the answers of those that somebody asks for."""
+    """Sends commands, and returns the replies of queries."""
 
     def __init__(self, client: Redis, outage: Outage) -> None:
         self._client = client
@@ -50,15 +50,15 @@ class Pipe:
         self._ready = asyncio.Event()
         self._moved = asyncio.Event()
         self.down = False
-        """Whether what is sent is lost, since Redis does not answer."""
+        """Whether commands are lost because Redis does not respond."""
 
     def send(self, command: Command) -> None:
-        """Send a command whose answer nobody needs."""
+        """Send a command without waiting for its reply."""
         if not self.down:
             self._put(command, None)
 
     async def ask(self, command: Command) -> Any:
-        """The answer to a command. `Silent` where there is none."""
+        """Return the reply to a command. Errors: `Silent` if Redis does not respond."""
         if self.down:
             raise Silent
         answer = asyncio.get_running_loop().create_future()
@@ -66,26 +66,26 @@ class Pipe:
         return await answer
 
     async def room(self) -> None:
-        """Wait while too much is under way."""
+        """Wait while too many bytes are under way."""
         while self._bytes > MAX_BYTES_UNDER_WAY and not self.down:
             self._moved.clear()
             await self._moved.wait()
 
     async def emptied(self) -> None:
-        """Wait until all that was sent so far is carried out, or lost."""
+        """Wait until all commands so far are executed or lost."""
         while self._bytes and not self.down:
             self._moved.clear()
             await self._moved.wait()
 
     async def serve(self) -> None:
-        """Carry out what is sent, until cancelled."""
+        """Execute commands until cancelled."""
         while True:
             await self._return()
             await self._ready.wait()
             await self._trip()
 
     async def _trip(self) -> None:
-        """Carry out what was sent until now, or as much of it as goes at once."""
+        """Execute the waiting commands, up to the limits of one round trip."""
         orders = self._take()
         try:
             self._settle(orders, await self._carry_out(orders))
@@ -149,7 +149,7 @@ class Pipe:
         self._moved.set()
 
     async def _return(self) -> None:
-        """Wait until Redis answers. Whether it also takes what it is sent, the next trip shows."""
+        """Wait until Redis responds to a ping; the next round trip shows whether it also accepts writes."""
         while self.down:
             await asyncio.sleep(RETRY_SECONDS)
             with suppress(RedisError, OSError):

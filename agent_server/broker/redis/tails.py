@@ -1,9 +1,9 @@
-"""The newest frames of the logs that somebody in this process follows, read from Redis once for all of them.
+"""The newest frames of the logs that have readers in this process, read from Redis once for all readers.
 
-A reader of a log first reads pages of it, each with a question of its own, until it has come to the log's end. From
-there it looks into a window: the frames that came since, which one blocking read over all windows' streams brings.
-Where the window has let go of what a reader wants next, because the reader was slow, it reads pages again, as long as
-Redis has them. Pages and windows are named by frame ids; so there is one cursor, and no gap between the two.
+A reader first reads pages of a log, each with a query of its own, up to the end of the log. From there it reads from a
+window: the frames since then, which one blocking read over all windows' streams brings. If the window no longer holds
+the next frame of a slow reader, it reads pages again, as long as Redis has them. Pages and windows are addressed by
+frame ids, so there is one cursor and no gap between the two.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from agent_server.broker.redis.outage import Outage
 from agent_server.broker.redis.pipe import RETRY_SECONDS, Pipe, Silent
 
 BLOCK_SECONDS = 1.0
-"""How long one read waits for news: also how long a lost wake-up lasts. Well within the timeout of the socket."""
+"""How long one read blocks, and the cost of a lost wake-up. Well within the socket's timeout."""
 WINDOW_BYTES = 256 * 1024
-"""About how much a window holds of what readers may still want; a slower one reads it again from Redis."""
+"""Approximate size of a window; slower readers read older frames from Redis again."""
 
 _id = attrgetter("id")
 
 
 class Window:
-    """The frames of one log after `begin`, as far as they have come."""
+    """The frames of one log after `begin` that have arrived."""
 
     __slots__ = ("begin", "end", "frames", "grown", "readers", "size", "top")
 
     def __init__(self, begin: FrameId) -> None:
         self.begin = begin
         self.top = begin
-        """The id behind which the next read begins."""
+        """The id after which the next read begins."""
         self.frames: deque[Frame] = deque()
         self.size = 0
         self.end: FrameId | None = None
@@ -48,16 +48,16 @@ class Window:
         self.readers = 0
 
     def since(self, cursor: FrameId) -> Batch:
-        """What follows the cursor."""
+        """Return the frames after the cursor."""
         start = bisect_right(self.frames, cursor, key=_id)
         newest_first = list(islice(reversed(self.frames), len(self.frames) - start))
         newest_first.reverse()
         return Batch(newest_first, max(self.begin, min(cursor, self.top)), self.end)
 
     def take(self, news: Batch, limit: int) -> None:
-        """Add what was read behind `top`. What was there before goes, as far as it is beyond the limit."""
+        """Add the frames that were read after `top`; trim earlier ones to the limit."""
         frames = [one for one in news.frames if one.id > self.top]
-        self._let_go(0 if frames and news.before > self.top else limit)
+        self._trim(0 if frames and news.before > self.top else limit)
         if frames:
             self.begin = self.begin if self.frames else max(self.top, news.before)
             self.frames.extend(frames)
@@ -67,7 +67,7 @@ class Window:
         self.grown.set()
         self.grown.clear()
 
-    def _let_go(self, limit: int) -> None:
+    def _trim(self, limit: int) -> None:
         while self.size > limit:
             oldest = self.frames.popleft()
             self.size -= len(oldest.data) + FRAME_COST
@@ -85,35 +85,35 @@ class Tails:
         self._windows: dict[str, Window] = {}
         self._any = asyncio.Event()
         self._waker = f"agent_server:wake:{me}"
-        """A stream of this process's own, read with the others: a new entry ends a read that waits."""
+        """A stream of this process, read with the others: a new entry ends a blocking read."""
         self._woken = "0-0"
         self._waiting = False
 
     async def serve(self) -> None:
-        """Fill the windows, until the connection breaks (`RedisError`) or this is cancelled."""
+        """Fill the windows until the connection breaks (`RedisError`) or this is cancelled."""
         while True:
             await self._any.wait()
             self._take(await self._read())
 
     def window(self, run_id: str) -> Window | None:
-        """The window that other readers of the log use."""
+        """Return the window that other readers of the log use."""
         return self._windows.get(run_id)
 
     def join(self, run_id: str, cursor: FrameId) -> Window:
-        """The log's window, for one reader more, who has come to the end of the log, at the cursor."""
+        """Add a reader, whose cursor is at the end of the log, and return the log's window."""
         window = self._windows.get(run_id)
         if window is None:
             window = self._windows[run_id] = Window(cursor)
             self._any.set()
             self._wake()
-        elif not window.frames and cursor < window.top:  # whoever opened it waits for what is far from now
+        elif not window.frames and cursor < window.top:  # its first reader waits for a position far ahead
             window.begin = window.top = cursor
             self._wake()
         window.readers += 1
         return window
 
     def leave(self, run_id: str, window: Window) -> None:
-        """One reader less; the last takes the window away."""
+        """Remove a reader; the last one removes the window."""
         window.readers -= 1
         if not window.readers:
             del self._windows[run_id]
@@ -142,7 +142,7 @@ class Tails:
                 window.take(batch(entries), self._window_bytes)
 
     def _wake(self) -> None:
-        """Make a read that waits begin anew, with the windows that there are now."""
+        """End a blocking read, so that the next one includes the current windows."""
         if self._waiting:
             self._waiting = False
             self._pipe.send(("XADD", self._waker, "MAXLEN", 1, "*", "w", ""))
@@ -159,12 +159,12 @@ class Tail:
         self._window: Window | None = None
 
     def close(self) -> None:
-        """Leave the window."""
+        """Leave the window, if joined."""
         if self._window is not None:
             self._tails.leave(self._run_id, self._window)
 
     async def after(self, cursor: FrameId) -> Batch:
-        """What follows the cursor; waits until something does."""
+        """Return the frames after the cursor; wait until there are any."""
         empty_pages = 0
         while True:
             window = self._joined(cursor)
@@ -181,7 +181,7 @@ class Tail:
                 await window.grown.wait()
 
     def _joined(self, cursor: FrameId) -> Window | None:
-        """The window, if this reader has joined it, or may do so without reading a page before."""
+        """Return the window, if this reader has joined it or can join it without reading a page first."""
         if self._window is None and (window := self._tails.window(self._run_id)) and window.begin <= cursor:
             self._window = self._tails.join(self._run_id, cursor)
         return self._window

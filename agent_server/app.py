@@ -35,7 +35,7 @@ from agent_server.errors import Invalid, NotFound, TooLarge
 from agent_server.json_codec import check_body
 from agent_server.observability.event_loop import watched_loop
 from agent_server.observability.metrics import Metrics
-from agent_server.protocols import UNROUTED, protocol_handlers
+from agent_server.protocols import UNROUTED, protocol_handlers, task_notification
 from agent_server.protocols.workflowai.agents import AgentFinder
 from agent_server.protocols.workflowai.service import WorkflowAIRuns
 from agent_server.routes import route_handlers
@@ -102,7 +102,9 @@ class AgentServerPlugin(InitPlugin):
         self._runs = Runs(self._database, self._broker, self._assistants, config.webhooks, counted, ttl)
         self._store = Store()
         self._crons = Crons(self._database, self._assistants, config.webhooks)
-        self._webhook_sender = WebhookSender(self._database, self._broker, config.webhooks, metrics=counted)
+        self._webhook_sender = WebhookSender(
+            self._database, self._broker, config.webhooks, metrics=counted, translate=task_notification
+        )
         self._cron_clock = CronClock(self._database, self._runs, counted)
         self._run_end_watch = RunEndWatch(self._database) if config.database_url or config.redis_url else None
         self._streams = RunStreams(

@@ -63,6 +63,10 @@ class ApiKeyAuth:
             raise Forbidden(f"The API key that was sent lacks the scope {scope!r}, which this needs")
         return known
 
+    async def needs_key(self) -> bool:
+        """Whether requests must have an API key."""
+        return self._has_rules or await self._keys.are_set()
+
     def _check_own_machine(self, connection: Connection) -> None:
         if self._allow_anyone:
             return

@@ -12,12 +12,15 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from agent_server.config import RouteGroup
+from agent_server.protocols.a2a import HANDLERS as A2A
+from agent_server.protocols.a2a import task_notification
 from agent_server.protocols.mcp import HANDLERS as MCP
 from agent_server.protocols.workflowai import HANDLERS as WORKFLOWAI
 from agent_server.protocols.workflowai import error_response
 from agent_server.routes.error_handler import plain_response
 
 _PROTOCOLS: dict[RouteGroup, list[ControllerRouterHandler]] = {
+    "a2a": [*A2A],
     "mcp": [*MCP],
     "workflowai": [*WORKFLOWAI],
 }
@@ -35,4 +38,4 @@ def unrouted_error(request: Request[Any, Any, Any], error: HTTPException) -> Res
 
 UNROUTED: ExceptionHandlersMap = {HTTPException: unrouted_error}
 
-__all__ = ["UNROUTED", "protocol_handlers"]
+__all__ = ["UNROUTED", "protocol_handlers", "task_notification"]

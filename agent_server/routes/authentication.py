@@ -73,6 +73,10 @@ class RequestAuthenticator:
         if self.rules is not None and not asks_itself and request.method != "OPTIONS":
             await self.rules.authorize(request)
 
+    async def needs_key(self) -> bool:
+        """Whether callers must send an API key, or what the application's rules want."""
+        return self.rules is not None or await self._key_auth.needs_key()
+
     async def authorize_run(self, request: Request[Any, Any, Any], body: dict[str, Any]) -> None:
         """Return where the application's rules, if any, allow a run; they may change `body`, shaped as `RunCreate`.
 

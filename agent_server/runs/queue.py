@@ -48,7 +48,7 @@ from agent_server.database import Connection, Database
 from agent_server.errors import AgentServerError, Conflict, NotFound
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.records import LATEST, Claim, Ending, Record, RunChoice, RunOrigin, claim_of, record_of
-from agent_server.runs.selection import active_run_with, chosen_runs, runs_of_thread
+from agent_server.runs.selection import TaskRow, active_run_with, chosen_runs, run_with, runs_of_thread, task_rows
 from agent_server.runs.transitions import (
     HELD,
     Cancelled,
@@ -186,6 +186,15 @@ class Runs:
     async def active_with(self, metadata: JsonObject) -> Run | None:
         """Return a run that has not ended and whose metadata has all of `metadata`, if there is one."""
         return await self._database.read(lambda c: active_run_with(c, metadata))
+
+    async def latest_with(self, thread_id: str, metadata: JsonObject) -> Record | None:
+        """Return the thread's newest run whose metadata has all of `metadata`, if there is one."""
+        row = await self._database.read(lambda c: run_with(c, thread_id, metadata))
+        return record_of(row) if row else None
+
+    async def tasks(self, assistant_id: str, thread_id: str | None, owned: Condition | None = None) -> list[TaskRow]:
+        """Return the assistant's runs that work on tasks of A2A, those that changed last first."""
+        return await self._database.read(lambda c: task_rows(c, assistant_id, thread_id, {"a2a": {}}, owned))
 
     async def of_thread(self, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
         """The thread's runs, the newest first; `NotFound` where there is no such thread."""

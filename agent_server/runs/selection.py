@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from agent_server.access.ownership import Condition
 from agent_server.database import Connection, Row
 from agent_server.database.search import Page, Search
 from agent_server.errors import Invalid, NotFound
 from agent_server.runs.records import RUN_COLUMNS, run_of
-from agent_server.schema import JsonObject, Run, RunsCancel, canonical_id
+from agent_server.schema import JsonObject, Run, RunsCancel, RunStatus, canonical_id
 
 RunsByThread = dict[str, list[str]]
 
@@ -36,6 +38,43 @@ def active_run_with(connection: Connection, metadata: JsonObject) -> Run | None:
     search.contains("metadata", metadata)
     rows = search.rows(connection, Page(RUN_COLUMNS, "created_at DESC", 1, 0))
     return run_of(rows[0]) if rows else None
+
+
+class TaskRow(Struct, frozen=True):
+    """What a list of tasks needs to know of a run first."""
+
+    run_id: str
+    status: RunStatus
+    metadata: str
+    created_at: int
+    updated_at: int
+
+
+MOST_TASKS = 10_000
+
+
+def run_with(connection: Connection, thread_id: str, metadata: JsonObject) -> Row | None:
+    """Return the thread's newest run whose metadata has all of `metadata`, if there is one."""
+    search = Search("runs")
+    search.equals("thread_id", thread_id)
+    search.contains("metadata", metadata)
+    rows = search.rows(connection, Page("*", "created_at DESC, run_id DESC", 1, 0))
+    return rows[0] if rows else None
+
+
+def task_rows(
+    connection: Connection, assistant_id: str, thread_id: str | None, metadata: JsonObject, owned: Condition | None
+) -> list[TaskRow]:
+    """Return the assistant's runs whose metadata has all of `metadata`, those that changed last first; of threads that
+    are `owned`, at most `MOST_TASKS`."""
+    search = Search("runs")
+    search.equals("assistant_id", assistant_id)
+    search.equals("thread_id", thread_id)
+    search.contains("metadata", metadata)
+    if owned is not None:
+        search.where(f"thread_id IN (SELECT thread_id FROM threads WHERE {owned.sql})", **owned.parameters)
+    page = Page(", ".join(TaskRow.__struct_fields__), "updated_at DESC, run_id DESC", MOST_TASKS, 0)
+    return [TaskRow(*(row[name] for name in TaskRow.__struct_fields__)) for row in search.rows(connection, page)]
 
 
 def chosen_runs(which: RunsCancel, owned: Condition | None = None) -> Callable[[Connection], RunsByThread]:

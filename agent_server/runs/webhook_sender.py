@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -39,6 +40,10 @@ MAX_ATTEMPTS = 12
 LONGEST_WAIT = 600.0
 
 
+Translate = Callable[[str, str], tuple[bytes, dict[str, str]] | None]
+"""Returns the body and the headers of a webhook, by its URL and its payload; nothing where it is sent as it is."""
+
+
 class WebhookSender:
     """Sends what is in the outbox. The n-th retry comes `first_wait` * 2 ** (n - 1) seconds after the failure."""
 
@@ -49,12 +54,15 @@ class WebhookSender:
         policy: WebhookPolicy,
         first_wait: float = 2.0,
         metrics: Metrics | None = None,
+        translate: Translate = lambda _url, _payload: None,
     ) -> None:
+        """With `translate`, webhooks that a protocol asked for are sent as it wants them."""
         self._database = database
         self._broker = broker
         self._policy = policy
         self._first_wait = first_wait
         self._metrics = metrics or Metrics()
+        self._translate = translate
         self._serving: anyio.CancelScope | None = None
 
     async def serve(self) -> None:
@@ -114,11 +122,15 @@ class WebhookSender:
             with anyio.fail_after(SEND_SECONDS):
                 self._policy.check(webhook.url)  # the settings may have changed since it was asked for
                 url = httpx.URL(webhook.url)
+                content, headers = self._translate(webhook.url, webhook.payload) or (
+                    _sent_now(webhook.payload),
+                    {"Content-Type": "application/json"},
+                )
                 request = client.build_request(
                     "POST",
                     url.copy_with(host=await self._address(url)),
-                    content=_sent_now(webhook.payload),
-                    headers={"Content-Type": "application/json", **self._policy.headers, "Host": url.netloc.decode()},
+                    content=content,
+                    headers={**headers, **self._policy.headers, "Host": url.netloc.decode()},
                     extensions={"sni_hostname": url.host},
                 )
                 answer = await client.send(request, stream=True)  # its body is nothing to us, however long

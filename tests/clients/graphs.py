@@ -24,6 +24,11 @@ async def echo(state: MessagesState) -> dict[str, list[BaseMessage]]:
     return {"messages": [AIMessage(f"You said {state['messages'][-1].text}")]}
 
 
+async def speak(state: MessagesState) -> dict[str, list[BaseMessage]]:
+    model = GenericFakeChatModel(messages=iter([AIMessage("All is well")]))
+    return {"messages": [await model.ainvoke(state["messages"])]}
+
+
 class Steps(TypedDict, total=False):
     total: int
     pause: float
@@ -137,6 +142,7 @@ asking = StateGraph(Answers).add_node(ask).add_edge(START, "ask").compile()
 failing = StateGraph(Answers).add_node(boom).add_edge(START, "boom").compile()
 tokens = StateGraph(Tokens).add_node(say).add_edge(START, "say").compile()
 echoing = StateGraph(MessagesState).add_node(echo).add_edge(START, "echo").compile()
+talking = StateGraph(MessagesState).add_node(speak).add_edge(START, "speak").compile()
 reporting = StateGraph(Tokens).add_node(report).add_edge(START, "report").compile()
 sleeping = StateGraph(Sleep).add_node(sleep).add_edge(START, "sleep").compile()
 nested = StateGraph(Steps).add_node("inner", steps).add_edge(START, "inner").compile()

@@ -1,0 +1,98 @@
+"""Push notifications: the webhook of a run, sent as A2A wants it. What they carry is in the fragment of its URL.
+
+A fragment is never sent to a receiver, and an outbox keeps it with the URL; so there is no other place to keep secrets.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from agent_server.errors import Invalid
+from agent_server.json_codec import encode
+from agent_server.protocols.a2a.requests import TaskId
+from agent_server.protocols.a2a.tasks import task_of
+from agent_server.runs.records import Record
+from agent_server.schema import JsonObject, Run, RunKwargs
+
+_MARK = "#a2a."
+
+
+class _Authentication(Struct, omit_defaults=True):
+    scheme: str = ""
+    credentials: str = ""
+
+
+class PushConfig(Struct, omit_defaults=True):
+    """Where a task's end is to be reported, and how the report proves where it comes from."""
+
+    url: str
+    id: str = ""
+    token: str = ""
+    authentication: _Authentication | None = None
+
+
+def webhook_of(config: Any) -> str | None:
+    """Return the webhook of a run for a request's push configuration, if it has one. Errors: `Invalid`."""
+    if config is None:
+        return None
+    try:
+        push = msgspec.convert(config, PushConfig)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"taskPushNotificationConfig: {error}") from None
+    kept = base64.urlsafe_b64encode(msgspec.json.encode(push)).decode()
+    return f"{push.url.partition('#')[0]}{_MARK}{kept}"
+
+
+def push_config_of(record: Record, task_id: TaskId) -> JsonObject | None:
+    """Return the push configuration of a task, if it has one."""
+    push = _kept(record.kwargs.webhook or "")
+    if push is None:
+        return None
+    shown: JsonObject = msgspec.to_builtins(push)
+    return {**shown, "id": push.id or str(task_id), "taskId": str(task_id)}
+
+
+def task_notification(url: str, payload: str) -> tuple[bytes, dict[str, str]] | None:
+    """Return the body and the headers of a webhook that A2A asked for; nothing for any other."""
+    push = _kept(url)
+    if push is None:
+        return None
+    headers = {"Content-Type": "application/json", "A2A-Version": "1.0"}
+    if push.token:
+        headers["X-A2A-Notification-Token"] = push.token
+    if push.authentication and push.authentication.scheme and push.authentication.credentials:
+        headers["Authorization"] = f"{push.authentication.scheme} {push.authentication.credentials}"
+    return encode({"task": task_of(_ended(payload))}), headers
+
+
+def _kept(url: str) -> PushConfig | None:
+    _, mark, kept = url.partition(_MARK)
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(kept), type=PushConfig) if mark else None
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        return None
+
+
+def _ended(payload: str) -> Record:
+    """Return the run that the payload of a webhook tells of."""
+    told = msgspec.json.decode(payload, type=dict[str, Raw])
+    if bytes(told["status"]) == b'"rollback"':
+        told["status"] = Raw(b'"interrupted"')
+    run = msgspec.json.decode(msgspec.json.encode(told), type=Run)
+    metadata = msgspec.json.decode(run.metadata)
+    return Record(
+        run=run,
+        graph_id=metadata["graph_id"],
+        assistant_version=0,
+        attempt=0,
+        temporary=False,
+        base_url="",
+        kwargs=msgspec.json.decode(run.kwargs, type=RunKwargs),
+        output=bytes(told["values"]),
+        error=bytes(told["error"]) if "error" in told else None,
+    )

@@ -1,0 +1,126 @@
+"""A2A requests: their versions, methods, errors and extensions.
+
+Source: https://a2a-protocol.org/latest/specification and the package `a2a-sdk` 1.3.0 at work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from agent_server.protocols.jsonrpc import INVALID_PARAMS, RpcError, RpcId, RpcMessage
+from agent_server.schema import JsonObject, canonical_id
+
+TASK_NOT_FOUND = -32001
+TASK_NOT_CANCELABLE = -32002
+PUSH_NOT_SUPPORTED = -32003
+UNSUPPORTED_OPERATION = -32004
+CONTENT_TYPE_NOT_SUPPORTED = -32005
+VERSION_NOT_SUPPORTED = -32009
+
+VERSION_HEADER = "a2a-version"
+EXTENSIONS_HEADER = "A2A-Extensions"
+FEEDBACK_URI = "https://agent-server.dev/a2a/feedback/v1"
+VERSIONS = ("1.0", "0.3")
+_LEGACY_METHODS = {
+    "message/send": "SendMessage",
+    "message/stream": "SendStreamingMessage",
+    "tasks/get": "GetTask",
+    "tasks/cancel": "CancelTask",
+    "tasks/list": "ListTasks",
+    "tasks/resubscribe": "SubscribeToTask",
+    "tasks/pushNotificationConfig/get": "GetTaskPushNotificationConfig",
+    "tasks/pushNotificationConfig/list": "ListTaskPushNotificationConfigs",
+    "tasks/pushNotificationConfig/set": "CreateTaskPushNotificationConfig",
+    "tasks/pushNotificationConfig/delete": "DeleteTaskPushNotificationConfig",
+    "agent/getAuthenticatedExtendedCard": "GetExtendedAgentCard",
+}
+
+
+class A2aRequest(Struct, frozen=True):
+    """A JSON-RPC request of an A2A client."""
+
+    id: RpcId
+    method: str
+    """By its name in version 1.0."""
+    params: JsonObject
+    is_legacy: bool
+    """Whether it is of version 0.3, and is answered in the shapes of that."""
+    extensions: tuple[str, ...] = ()
+    """The extensions that the client activates."""
+
+    @property
+    def wants_feedback(self) -> bool:
+        """Whether the client activates the extension for feedback."""
+        return FEEDBACK_URI in self.extensions
+
+
+class TaskId(Struct, frozen=True):
+    """The id of a task: the thread, and the first of the runs that work on the task."""
+
+    thread_id: str
+    run_id: str
+
+    def __str__(self) -> str:
+        return f"{self.thread_id}:{self.run_id}"
+
+
+def a2a_request(message: RpcMessage, headers: Mapping[str, str]) -> A2aRequest:
+    """Return the request. Errors: `RpcError` for a version of the protocol that this server does not speak."""
+    version = headers.get(VERSION_HEADER, "")
+    if version and not version.startswith(tuple(VERSIONS)):
+        supported = " and ".join(VERSIONS)
+        raise RpcError(VERSION_NOT_SUPPORTED, f"A2A version {version!r:.40} is not supported; {supported} are")
+    method = message.method or ""
+    legacy = _LEGACY_METHODS.get(method)
+    listed = f"{headers.get(EXTENSIONS_HEADER.lower(), '')},{headers.get('x-a2a-extensions', '')}"
+    extensions = tuple(uri for part in listed.split(",") if (uri := part.strip()))
+    return A2aRequest(message.id, legacy or method, message.params, legacy is not None, extensions)
+
+
+def task_id_of(value: Any, name: str = "id") -> TaskId:
+    """Return the task id that a request names. Errors: `RpcError`."""
+    if not isinstance(value, str) or not value:
+        raise RpcError(INVALID_PARAMS, f"{name} must be the id of a task, a string")
+    thread_id, _, run_id = value.partition(":")
+    try:
+        return TaskId(canonical_id(thread_id, "thread"), canonical_id(run_id, "run"))
+    except Exception:
+        raise task_not_found(value) from None
+
+
+def task_not_found(task_id: object) -> RpcError:
+    """Build the error about a task that does not exist."""
+    return RpcError(TASK_NOT_FOUND, f"Task {str(task_id)!r:.120} not found")
+
+
+def text_of(params: Mapping[str, Any], name: str) -> str | None:
+    """Return a text of the parameters; nothing where it is missing or empty. Errors: `RpcError`."""
+    value = params.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise RpcError(INVALID_PARAMS, f"{name} must be a string")
+    return value
+
+
+def whole_of(params: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
+    """Return a whole number of the parameters, if it is there. Errors: `RpcError`."""
+    value = params.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise RpcError(INVALID_PARAMS, f"{name} must be a whole number from {low} to {high}")
+    return value
+
+
+def object_of(params: Mapping[str, Any], name: str) -> JsonObject:
+    """Return an object of the parameters; empty where it is missing. Errors: `RpcError`."""
+    value = params.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise RpcError(INVALID_PARAMS, f"{name} must be an object")
+    return value

@@ -1,0 +1,138 @@
+"""`/a2a/{assistant_id}` and the cards of assistants."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.types import ASGIApp
+
+from agent_server.assistants.assistants import Assistants
+from agent_server.assistants.graphs import AssistantGraphs
+from agent_server.assistants.schema import Assistant
+from agent_server.config import Config
+from agent_server.errors import Invalid, NotFound
+from agent_server.protocols.a2a.requests import a2a_request
+from agent_server.protocols.a2a.server import A2aServer, A2aServices
+from agent_server.protocols.jsonrpc import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    RpcError,
+    failed_response,
+    rpc_exception_handlers,
+    rpc_id_of,
+    rpc_message,
+    rpc_response,
+)
+from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER, RequestAuthenticator
+from agent_server.runs.feedback import RunFeedback
+from agent_server.runs.queue import Runs
+from agent_server.streams.run_streams import RunStreams
+
+_ERRORS = rpc_exception_handlers(unreadable=200)
+_CACHED = {"cache-control": "max-age=60"}
+
+
+async def a2a_services(
+    request: Request[Any, Any, Any],
+    server_config: NamedDependency[Config],
+    authenticator: NamedDependency[RequestAuthenticator],
+    assistants: NamedDependency[Assistants],
+    assistant_graphs: NamedDependency[AssistantGraphs],
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
+    run_feedback: NamedDependency[RunFeedback],
+) -> A2aServices:
+    """Gather what the methods of A2A work with."""
+    return A2aServices(request, server_config, authenticator, assistants, assistant_graphs, runs, streams, run_feedback)
+
+
+_SERVICES = {"a2a": a2a_services}
+
+
+@post(
+    "/a2a/{assistant_id:str}",
+    tags=["a2a"],
+    status_code=200,
+    opt=AUTHORIZED_IN_HANDLER,
+    exception_handlers=_ERRORS,
+    dependencies=_SERVICES,
+)
+async def post_a2a(
+    assistant_id: FromPath[str],
+    data: JSONBody[Any],
+    request: Request[Any, Any, Any],
+    a2a: NamedDependency[A2aServices],
+) -> ASGIApp:
+    """Take one JSON-RPC request of the Agent2Agent protocol 1.0, or of 0.3; `assistant_id` may be a graph's name.
+
+    `SendMessage`, `SendStreamingMessage`, `GetTask`, `ListTasks`, `CancelTask`, `SubscribeToTask`,
+    `GetExtendedAgentCard`, `GetTaskPushNotificationConfig`, `ListTaskPushNotificationConfigs`, `SubmitFeedback`.
+    Errors are JSON-RPC errors in a 200.
+    """
+    try:
+        message = rpc_message(data)
+        if message.method is None or message.id is None:
+            raise RpcError(INVALID_REQUEST, "A2A takes requests: a message with an id and a method")
+        asked = a2a_request(message, request.headers)
+        try:
+            assistant = await _assistant(a2a, assistant_id)
+        except (NotFound, Invalid) as error:
+            raise RpcError(INVALID_PARAMS, str(error)) from None
+        return await A2aServer(a2a, assistant).respond(asked)
+    except RpcError as error:
+        return failed_response(rpc_id_of(data), error)
+
+
+async def _assistant(a2a: A2aServices, assistant_id: str) -> Assistant:
+    """Return the assistant of an id or of a graph's name, if the caller may see it. Errors: `NotFound`, `Invalid`."""
+    named = assistant_id if _is_id(assistant_id) else (await a2a.assistants.ref(assistant_id)).assistant_id
+    await a2a.authenticator.authorize_as(a2a.http, "get_assistant", {}, {"assistant_id": named})
+    return await a2a.assistants.get(named)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+async def _card(a2a: A2aServices, assistant_id: str) -> ASGIApp:
+    return rpc_response(await A2aServer(a2a, await _assistant(a2a, assistant_id)).card(), headers=_CACHED)
+
+
+@get(
+    [
+        "/a2a/{assistant_id:str}/.well-known/agent-card.json",
+        "/a2a/{assistant_id:str}/.well-known/agent.json",
+        "/a2a/{assistant_id:str}",
+    ],
+    tags=["a2a"],
+    opt=AUTHORIZED_IN_HANDLER,
+    dependencies=_SERVICES,
+)
+async def assistant_card(assistant_id: FromPath[str], a2a: NamedDependency[A2aServices]) -> ASGIApp:
+    """The assistant's card, for clients of version 1.0 and 0.3."""
+    return await _card(a2a, assistant_id)
+
+
+@get("/.well-known/agent-card.json", tags=["a2a"], opt=AUTHORIZED_IN_HANDLER, dependencies=_SERVICES)
+async def root_card(
+    a2a: NamedDependency[A2aServices],
+    assistant_id: Annotated[
+        str | None, QueryParameter(description="Whose card; it may be left out where the server has one graph only.")
+    ] = None,
+) -> ASGIApp:
+    """The card of an assistant, at the path where A2A clients look for a server's."""
+    graphs = sorted(a2a.assistants.graph_ids)
+    if assistant_id is None and len(graphs) != 1:
+        raise Invalid(f"This server has several agents: name one with ?assistant_id=, such as {', '.join(graphs[:20])}")
+    return await _card(a2a, assistant_id or graphs[0])
+
+
+HANDLERS = [post_a2a, assistant_card, root_card]

@@ -1,0 +1,409 @@
+"""The methods of A2A, over the runs, threads, streams and feedback of this server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.types import ASGIApp
+from msgspec import Struct
+from uuid_utils import uuid7
+
+from agent_server.asgi.sse import json_response, stream_response
+from agent_server.assistants.assistants import Assistants
+from agent_server.assistants.default_keys import default_keys
+from agent_server.assistants.graphs import AssistantGraphs
+from agent_server.assistants.schema import Assistant
+from agent_server.broker import START, FrameId
+from agent_server.config import Config
+from agent_server.errors import AgentServerError, Conflict, Invalid, NotFound
+from agent_server.json_codec import encode
+from agent_server.protocols.a2a.card import agent_card
+from agent_server.protocols.a2a.events import STREAM_MODES, last_events, working_events
+from agent_server.protocols.a2a.feedback import SubmitParams, feedback_metadata, wanted_keys
+from agent_server.protocols.a2a.legacy import legacy_result, modern_params
+from agent_server.protocols.a2a.listing import TaskQuery, listed_tasks
+from agent_server.protocols.a2a.parts import checked_parts, resume_value, run_input
+from agent_server.protocols.a2a.push import push_config_of, webhook_of
+from agent_server.protocols.a2a.requests import (
+    EXTENSIONS_HEADER,
+    FEEDBACK_URI,
+    PUSH_NOT_SUPPORTED,
+    TASK_NOT_CANCELABLE,
+    UNSUPPORTED_OPERATION,
+    A2aRequest,
+    TaskId,
+    object_of,
+    task_id_of,
+    task_not_found,
+    text_of,
+    whole_of,
+)
+from agent_server.protocols.a2a.tasks import is_final, task_id_in, task_metadata, task_of, waits
+from agent_server.protocols.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    RpcError,
+    failure,
+    rpc_response,
+    success,
+)
+from agent_server.routes.authentication import RequestAuthenticator, project_in
+from agent_server.routes.authorization import owned
+from agent_server.routes.base_url import base_url
+from agent_server.routes.run_requests import created_run
+from agent_server.routes.run_responses import cut_where_slow
+from agent_server.runs.feedback import RunFeedback
+from agent_server.runs.queue import FINAL, Runs
+from agent_server.runs.records import Record, RunChoice
+from agent_server.schema import JsonObject, RunCreate, canonical_id
+from agent_server.streams.run_streams import RunStreams, position
+
+_MOST_MESSAGES = 10_000
+_ELSEWHERE = (401, 403, 429, 503)
+"""The HTTP statuses of errors that are about the caller or the moment, and not about what a request says."""
+
+
+class A2aServices(Struct):
+    """What the methods work with."""
+
+    http: Request[Any, Any, Any]
+    config: Config
+    authenticator: RequestAuthenticator
+    assistants: Assistants
+    graphs: AssistantGraphs
+    runs: Runs
+    streams: RunStreams
+    feedback: RunFeedback
+
+
+class _Message(Struct, rename="camel"):
+    """A message of a user, with what its sender wants to know of the task."""
+
+    message_id: str
+    parts: list[JsonObject]
+    context_id: str | None
+    task_id: str | None
+    history_length: int | None
+    is_waited_for: bool
+    webhook: str | None
+
+
+class A2aServer:
+    """One assistant as an agent of A2A, for the client of one HTTP request."""
+
+    def __init__(self, services: A2aServices, assistant: Assistant) -> None:
+        self._services = services
+        self._assistant = assistant
+
+    async def respond(self, request: A2aRequest) -> ASGIApp:
+        """Return the HTTP response. Errors: `RpcError`, and those of `AgentServerError` that concern the caller."""
+        method = _METHODS.get(request.method)
+        if method is None:
+            raise RpcError(METHOD_NOT_FOUND, f"Method not found: {request.method:.80}")
+        if request.is_legacy:
+            request = msgspec.structs.replace(request, params=modern_params(request.params))
+        try:
+            outcome = await method(self, request)
+        except AgentServerError as error:
+            if error.status_code in _ELSEWHERE:
+                raise
+            raise RpcError(INVALID_PARAMS, str(error)) from None
+        if not isinstance(outcome, dict):
+            return outcome
+        return rpc_response(_reply(request, outcome), headers=_activated(request))
+
+    async def card(self) -> JsonObject:
+        """Return the assistant's card."""
+        services, assistant = self._services, self._assistant
+        schemas = await services.graphs.schemas(assistant.assistant_id)
+        feedback = None
+        if services.feedback.intake is not None:
+            keys = default_keys(bytes(assistant.metadata).decode()) or []
+            configs = await services.feedback.configs_of_keys(keys, project_in(services.http)) or {}
+            feedback = {key: msgspec.to_builtins(configs.get(key, {})) for key in keys}
+        base = base_url(services.http, services.config)
+        needs_key = await services.authenticator.needs_key()
+        return agent_card(assistant, schemas.get("input_schema"), base, needs_key, feedback)
+
+    async def extended_card(self, _: A2aRequest) -> JsonObject:
+        """Answer `GetExtendedAgentCard`: the card, which every caller gets whole."""
+        return await self.card()
+
+    async def send(self, request: A2aRequest) -> JsonObject | ASGIApp:
+        """Answer `SendMessage`: the task at its end, or at its beginning where the client does not wait."""
+        message = _message_of(request)
+        record = await self._started(request, message, ["values"])
+        if not message.is_waited_for:
+            return {"task": task_of(record, message.history_length)}
+        answer = self._task_at_end(request, record, message.history_length)
+        return json_response(answer, _activated(request))  # type: ignore[return-value]
+
+    async def stream(self, request: A2aRequest) -> ASGIApp:
+        """Answer `SendStreamingMessage`: the task's events."""
+        message = _message_of(request)
+        record = await self._started(request, message, STREAM_MODES)
+        return self._streamed(request, record, START, message.history_length)
+
+    async def subscribe(self, request: A2aRequest) -> ASGIApp:
+        """Answer `SubscribeToTask`: the events of a task at work, from `Last-Event-ID` on, if that is sent."""
+        record = await self._latest(task_id_of(request.params.get("id")))
+        if is_final(record):
+            raise RpcError(UNSUPPORTED_OPERATION, "The task has ended; GetTask returns it")
+        last = self._services.http.headers.get("last-event-id")
+        return self._streamed(request, record, position(last), None)
+
+    async def get(self, request: A2aRequest) -> JsonObject:
+        """Answer `GetTask`."""
+        length = whole_of(request.params, "historyLength", 0, _MOST_MESSAGES)
+        return await self._shown(request, await self._latest(task_id_of(request.params.get("id"))), length)
+
+    async def cancel(self, request: A2aRequest) -> JsonObject:
+        """Answer `CancelTask`: the task once its run has stopped."""
+        task_id = task_id_of(request.params.get("id"))
+        record = await self._latest(task_id, "cancel_run")
+        if record.run.status in FINAL:
+            raise RpcError(TASK_NOT_CANCELABLE, "The task is not at work, so there is nothing to cancel")
+        try:
+            await self._services.runs.cancel(record.run.run_id, task_id.thread_id, "interrupt")
+        except Conflict as error:
+            raise RpcError(TASK_NOT_CANCELABLE, str(error)) from None
+        await self._services.streams.until_end(record)
+        return task_of(await self._services.runs.get(record.run.run_id))
+
+    async def list_tasks(self, request: A2aRequest) -> JsonObject:
+        """Answer `ListTasks`: the assistant's tasks, those that changed last first."""
+        services, body = self._services, {"limit": 100}
+        await services.authenticator.authorize_as(services.http, "search_threads", body, {})
+        query = TaskQuery.of(request.params)
+        rows = await services.runs.tasks(
+            self._assistant.assistant_id, query.context_id, owned(services.http, "threads")
+        )
+        return await listed_tasks(services.runs, rows, query)
+
+    async def get_push(self, request: A2aRequest) -> JsonObject:
+        """Answer `GetTaskPushNotificationConfig`."""
+        task_id = task_id_of(request.params.get("taskId") or request.params.get("id"), "taskId")
+        config = push_config_of(await self._latest(task_id), task_id)
+        if config is None:
+            raise RpcError(INVALID_PARAMS, "The task has no push notification configuration")
+        return config
+
+    async def list_push(self, request: A2aRequest) -> JsonObject:
+        """Answer `ListTaskPushNotificationConfigs`."""
+        task_id = task_id_of(request.params.get("taskId") or request.params.get("id"), "taskId")
+        config = push_config_of(await self._latest(task_id), task_id)
+        return {"configs": [config] if config else [], "nextPageToken": ""}
+
+    async def change_push(self, _: A2aRequest) -> JsonObject:
+        """Refuse to change the push notifications of a task that has begun."""
+        raise RpcError(
+            PUSH_NOT_SUPPORTED,
+            "Push notifications are configured with the task: send configuration.taskPushNotificationConfig with "
+            "SendMessage or SendStreamingMessage",
+        )
+
+    async def submit_feedback(self, request: A2aRequest) -> JsonObject:
+        """Answer `SubmitFeedback`: what was kept."""
+        try:
+            params = msgspec.convert(request.params, SubmitParams)
+        except msgspec.ValidationError as error:
+            raise Invalid(str(error)) from None
+        record = await self._latest(task_id_of(params.task_id, "taskId"), "run_feedback_on_thread")
+        if params.artifact_id:
+            record = await self._run_of_artifact(params.artifact_id, record)
+        project = project_in(self._services.http)
+        if project is not None and record.project != project:
+            raise NotFound(f"The task has no feedback of the project {project!r}")
+        kept = await self._services.feedback.submit(record, params.submission(record))
+        return dict(msgspec.json.decode(encode(kept)))
+
+    async def _run_of_artifact(self, artifact_id: str, record: Record) -> Record:
+        """Return the run of the task that made an artifact, whose id begins with the run's."""
+        run_id = artifact_id.rpartition("-")[0]
+        if run_id == record.run.run_id:
+            return record
+        try:
+            made_by = await self._services.runs.get(canonical_id(run_id, "run"), record.run.thread_id)
+        except (Invalid, NotFound):
+            raise NotFound(f"The task has no artifact {artifact_id!r:.120}") from None
+        if task_id_in(made_by) != task_id_in(record):
+            raise NotFound(f"The task has no artifact {artifact_id!r:.120}")
+        return made_by
+
+    async def _started(self, request: A2aRequest, message: _Message, modes: list[str]) -> Record:
+        """Return the new run for a message: a task's first, or one that resumes the task that waits for the message."""
+        services = self._services
+        waiting = await self._waiting(message)
+        if waiting is not None:
+            task_id, run_id = task_id_in(waiting), str(uuid7())
+            body: JsonObject = {"input": None, "command": {"resume": resume_value(message.parts)}}
+        else:
+            run_id = str(uuid7())
+            task_id = TaskId(message.context_id or str(uuid7()), run_id)
+            await self._check_takes_messages(message.parts)
+            body = {"input": run_input(message.parts, message.message_id), "if_not_exists": "create"}
+        body |= {
+            "assistant_id": self._assistant.assistant_id,
+            "thread_id": task_id.thread_id,
+            "metadata": task_metadata(task_id),
+            "stream_mode": modes,
+            "feedback_keys": wanted_keys(request) if request.wants_feedback else None,
+            "webhook": message.webhook,
+        }
+        await services.authenticator.authorize_run(services.http, body)
+        try:
+            wanted = msgspec.convert(body, RunCreate)
+        except msgspec.ValidationError as error:
+            raise Invalid(str(error)) from None
+        choice = RunChoice(run_id)
+        run = await created_run(services.http, services.runs, services.config, wanted, task_id.thread_id, choice)
+        return await services.runs.get(run.run_id)
+
+    async def _waiting(self, message: _Message) -> Record | None:
+        """Return the run that waits for the message, if one does. Errors: `RpcError` for a task that takes none."""
+        if message.task_id is None:
+            return None if message.context_id is None else await self._waiting_in(message.context_id)
+        task_id = task_id_of(message.task_id, "message.taskId")
+        record = await self._latest(task_id)
+        if message.context_id not in (None, task_id.thread_id):
+            raise RpcError(INVALID_PARAMS, "message.contextId is not the context of message.taskId")
+        if waits(record):
+            return record
+        if record.run.status in FINAL:
+            raise RpcError(
+                UNSUPPORTED_OPERATION,
+                "The task has ended; to go on in its context, send the message with its contextId and without taskId",
+            )
+        raise RpcError(UNSUPPORTED_OPERATION, "The task is at work and takes no message before it asks for one")
+
+    async def _waiting_in(self, context_id: str) -> Record | None:
+        """Return the last run of a context, if it waits for its user."""
+        services = self._services
+        try:
+            runs = await services.runs.of_thread(context_id, 1, 0, None)
+        except NotFound:
+            return None
+        if not runs or runs[0].assistant_id != self._assistant.assistant_id or runs[0].status != "success":
+            return None
+        record = await services.runs.get(runs[0].run_id)
+        return record if waits(record) else None
+
+    async def _check_takes_messages(self, parts: list[JsonObject]) -> None:
+        if all("data" in part for part in parts):
+            return
+        schema = (await self._services.graphs.schemas(self._assistant.assistant_id)).get("input_schema")
+        if schema and "messages" not in (fields := schema.get("properties") or {}):
+            raise Invalid(
+                f"The assistant {self._assistant.name!r} takes no chat messages; send a part with data, an object with "
+                f"some of its fields: {', '.join(sorted(fields))}"
+            )
+
+    async def _latest(self, task_id: TaskId, handler: str = "get_run") -> Record:
+        """Return the run that works on the task now, or did last. Errors: `RpcError` where there is no such task."""
+        services = self._services
+        path = {"thread_id": task_id.thread_id, "run_id": task_id.run_id}
+        try:
+            await services.authenticator.authorize_as(services.http, handler, {}, path)
+            record = await services.runs.latest_with(task_id.thread_id, task_metadata(task_id))
+            record = record or await services.runs.get(task_id.run_id, task_id.thread_id)
+        except (NotFound, Invalid):
+            raise task_not_found(task_id) from None
+        if record.run.assistant_id != self._assistant.assistant_id:
+            raise task_not_found(task_id)
+        return record
+
+    async def _shown(self, request: A2aRequest, record: Record, history_length: int | None) -> JsonObject:
+        """Return the task, with URLs for feedback where the client wants them and the run has ended."""
+        if not request.wants_feedback or record.run.status not in FINAL:
+            return task_of(record, history_length)
+        record, urls = await self._services.streams.outcome(record.run.run_id)
+        return task_of(record, history_length, await feedback_metadata(self._services.feedback, record, urls))
+
+    async def _task_at_end(
+        self, request: A2aRequest, record: Record, history_length: int | None
+    ) -> AsyncIterator[bytes]:
+        try:
+            record, urls = await self._services.streams.outcome(record.run.run_id)
+            task = task_of(record, history_length, await self._feedback(request, record, urls))
+            yield encode(_reply(request, {"task": task}))
+        except AgentServerError as error:
+            yield encode(failure(request.id, RpcError(INTERNAL_ERROR, str(error))))
+
+    def _streamed(self, request: A2aRequest, record: Record, after: FrameId, history_length: int | None) -> ASGIApp:
+        events = self._events(request, record, after, history_length)
+        response = stream_response(events, _activated(request), self._services.streams.closing)
+        return cut_where_slow(response, record.run.thread_id)
+
+    async def _events(
+        self, request: A2aRequest, record: Record, after: FrameId, history_length: int | None
+    ) -> AsyncIterator[bytes]:
+        if after == START:
+            yield _sse(_reply(request, {"task": task_of(record, history_length)}))
+        async for place, event in working_events(self._services.streams, record, after):
+            yield _sse(_reply(request, event), place)
+        try:
+            record, urls = await self._services.streams.outcome(record.run.run_id)
+            for event in last_events(record, await self._feedback(request, record, urls)):
+                yield _sse(_reply(request, event))
+        except AgentServerError as error:
+            yield _sse(failure(request.id, RpcError(INTERNAL_ERROR, str(error))))
+
+    async def _feedback(self, request: A2aRequest, record: Record, urls: dict[str, str] | None) -> JsonObject | None:
+        if not request.wants_feedback:
+            return None
+        return await feedback_metadata(self._services.feedback, record, urls)
+
+
+_METHODS: dict[str, Callable[[A2aServer, A2aRequest], Awaitable[JsonObject | ASGIApp]]] = {
+    "SendMessage": A2aServer.send,
+    "SendStreamingMessage": A2aServer.stream,
+    "GetTask": A2aServer.get,
+    "CancelTask": A2aServer.cancel,
+    "ListTasks": A2aServer.list_tasks,
+    "SubscribeToTask": A2aServer.subscribe,
+    "GetExtendedAgentCard": A2aServer.extended_card,
+    "GetTaskPushNotificationConfig": A2aServer.get_push,
+    "ListTaskPushNotificationConfigs": A2aServer.list_push,
+    "CreateTaskPushNotificationConfig": A2aServer.change_push,
+    "DeleteTaskPushNotificationConfig": A2aServer.change_push,
+    "SubmitFeedback": A2aServer.submit_feedback,
+}
+
+
+def _message_of(request: A2aRequest) -> _Message:
+    """Return the message of a request. Errors: `RpcError`, `Invalid`."""
+    message, configuration = object_of(request.params, "message"), object_of(request.params, "configuration")
+    if not message:
+        raise RpcError(INVALID_PARAMS, "params.message must be a message, an object")
+    if message.get("role") not in ("ROLE_USER", "user"):
+        raise RpcError(INVALID_PARAMS, "message.role must be ROLE_USER")
+    if (message_id := text_of(message, "messageId")) is None:
+        raise RpcError(INVALID_PARAMS, "message.messageId must be a string, the client's own id of the message")
+    context_id = text_of(message, "contextId")
+    return _Message(
+        message_id=message_id,
+        parts=checked_parts(message.get("parts")),
+        context_id=context_id and canonical_id(context_id, "context"),
+        task_id=text_of(message, "taskId"),
+        history_length=whole_of(configuration, "historyLength", 0, _MOST_MESSAGES),
+        is_waited_for=configuration.get("returnImmediately") is not True,
+        webhook=webhook_of(configuration.get("taskPushNotificationConfig")),
+    )
+
+
+def _reply(request: A2aRequest, result: JsonObject) -> JsonObject:
+    return success(request.id, legacy_result(request.method, result) if request.is_legacy else result)
+
+
+def _activated(request: A2aRequest) -> dict[str, str]:
+    """Return the header that names the extensions that this response has activated."""
+    return {EXTENSIONS_HEADER: FEEDBACK_URI} if request.wants_feedback else {}
+
+
+def _sse(message: JsonObject, place: FrameId | None = None) -> bytes:
+    named = f"id: {place}\r\n".encode() if place else b""
+    return b"data: %b\r\n%b\r\n" % (encode(message), named)

@@ -1,0 +1,139 @@
+"""Runs as A2A tasks: state, artifacts and history. A task is a run, and the runs that resume it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agent_server.protocols.a2a.legacy import FINAL_STATES
+from agent_server.protocols.a2a.parts import parts_of, response_parts, role_of
+from agent_server.protocols.a2a.requests import FEEDBACK_URI, TaskId
+from agent_server.runs.records import Record
+from agent_server.schema import JsonObject
+
+_STATES = {
+    "pending": "TASK_STATE_SUBMITTED",
+    "running": "TASK_STATE_WORKING",
+    "success": "TASK_STATE_COMPLETED",
+    "interrupted": "TASK_STATE_CANCELED",
+    "error": "TASK_STATE_FAILED",
+    "timeout": "TASK_STATE_FAILED",
+}
+METADATA_KEY = "a2a"
+
+
+def task_metadata(task_id: TaskId) -> JsonObject:
+    """Return the metadata of a run that works on a task."""
+    return {METADATA_KEY: {"task_id": str(task_id)}}
+
+
+def task_id_in(record: Record) -> TaskId:
+    """Return the id of the task that a run works on; a run that another protocol started is a task of its own."""
+    own = msgspec.json.decode(record.run.metadata).get(METADATA_KEY)
+    named = own.get("task_id") if isinstance(own, dict) else None
+    if isinstance(named, str) and ":" in named:
+        return TaskId(*named.split(":", 1))
+    return TaskId(record.run.thread_id, record.run.run_id)
+
+
+def state_of(record: Record) -> str:
+    """Return the state of the task."""
+    return "TASK_STATE_INPUT_REQUIRED" if waits(record) else _STATES[record.run.status]
+
+
+def is_final(record: Record) -> bool:
+    """Whether the run no longer works on its task, which may wait for the user."""
+    return state_of(record) in FINAL_STATES
+
+
+def waits(record: Record) -> bool:
+    """Whether the agent has asked something that the run ended with."""
+    return record.run.status == "success" and b'"__interrupt__"' in (record.output or b"") and bool(_interrupts(record))
+
+
+def task_of(record: Record, history_length: int | None = None, feedback: JsonObject | None = None) -> JsonObject:
+    """Return the task, with its last `history_length` messages (none: all), and with URLs for feedback on it."""
+    task_id = task_id_in(record)
+    task: JsonObject = {"id": str(task_id), "contextId": task_id.thread_id, "status": status_of(record)}
+    if artifact := artifact_of(record, feedback):
+        task["artifacts"] = [artifact]
+    elif feedback:
+        task["metadata"] = {FEEDBACK_URI: feedback}
+    if history_length != 0 and (history := _history(record, task_id)):
+        task["history"] = history[-history_length:] if history_length else history
+    return task
+
+
+def status_of(record: Record) -> JsonObject:
+    """Return the status of the task, which says what went wrong where it failed."""
+    status: JsonObject = {"state": state_of(record), "timestamp": _timestamp(record.run.updated_at)}
+    if record.error is not None:
+        status["message"] = agent_message(record, f"{record.run.run_id}-error", [{"text": _error_text(record.error)}])
+    return status
+
+
+def artifact_of(record: Record, feedback: JsonObject | None = None) -> JsonObject | None:
+    """Return what the run has made: the agent's answer, or what it asks; nothing before its end."""
+    if record.run.status != "success":
+        return None
+    if waits(record):
+        artifact: JsonObject = {
+            "artifactId": f"{record.run.run_id}-interrupt",
+            "name": "Interrupt",
+            "description": "The agent needs input to go on",
+            "parts": [{"data": interrupt} for interrupt in _interrupts(record)],
+        }
+    else:
+        values = msgspec.json.decode(record.output or b"null")
+        artifact = {
+            "artifactId": f"{record.run.run_id}-response",
+            "name": "Assistant Response",
+            "description": f"Response of the assistant {record.graph_id}",
+            "parts": response_parts(values),
+        }
+    return artifact | ({"extensions": [FEEDBACK_URI], "metadata": {FEEDBACK_URI: feedback}} if feedback else {})
+
+
+def agent_message(record: Record, message_id: str, parts: list[JsonObject]) -> JsonObject:
+    """Return a message of the agent about the run's task."""
+    task_id = task_id_in(record)
+    about = {"taskId": str(task_id), "contextId": task_id.thread_id}
+    return {"messageId": message_id, "role": "ROLE_AGENT", "parts": parts, **about}
+
+
+def _interrupts(record: Record) -> list[JsonObject]:
+    values = msgspec.json.decode(record.output or b"null")
+    waiting = values.get("__interrupt__") if isinstance(values, dict) else None
+    return [{"id": one.get("id"), "value": one.get("value")} for one in waiting or () if isinstance(one, dict)]
+
+
+def _history(record: Record, task_id: TaskId) -> list[JsonObject]:
+    """Return the messages of the task's context, as the run left them; before its end, those that it was given."""
+    kept = record.output if record.output is not None else bytes(record.kwargs.input)
+    values = msgspec.json.decode(kept)
+    messages = values.get("messages") if isinstance(values, dict) else None
+    if not isinstance(messages, list):
+        return []
+    shown = [_message(message, at, task_id) for at, message in enumerate(messages)]
+    return [message for message in shown if message]
+
+
+def _message(message: Any, at: int, task_id: TaskId) -> JsonObject | None:
+    role = role_of(message)
+    parts = parts_of(message.get("content")) if role else []
+    if not role or not parts:
+        return None
+    message_id = str(message.get("id") or f"{task_id.run_id}-{at}")
+    return {"messageId": message_id, "role": role, "parts": parts, "contextId": task_id.thread_id}
+
+
+def _timestamp(text: str) -> str:
+    return text.replace("+00:00", "Z")
+
+
+def _error_text(error: bytes) -> str:
+    said = msgspec.json.decode(error)
+    if not isinstance(said, dict):
+        return str(said)
+    return ": ".join(str(said[name]) for name in ("error", "message") if said.get(name))

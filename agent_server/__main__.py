@@ -17,7 +17,9 @@ from litestar.types import ASGIApp
 from agent_server.access.api_keys import ApiKeys
 from agent_server.access.cli import keys_commands
 from agent_server.access.exposure_check import check_is_closed
+from agent_server.asgi.forwarded import with_forwarded_scheme
 from agent_server.asgi.garbage_collection import freezing_once_started
+from agent_server.asgi.http_protocol import BoundedHttpProtocol
 from agent_server.asgi.startup_errors import telling_startup_failures
 from agent_server.composition import build, feedback_without_server
 from agent_server.config import Config, ConfigError
@@ -40,7 +42,7 @@ def app() -> ASGIApp:
     try:
         config = _load()
         configure_logs(config.log_format, config.log_level)
-        server = freezing_once_started(build(config))
+        server = with_forwarded_scheme(freezing_once_started(build(config)))
         return telling_startup_failures(server, (ConfigError, AgentServerError, FeedbackError))
     except ValueError as error:
         raise SystemExit(f"Error: {error}") from None
@@ -146,6 +148,8 @@ def _serve(config: Config, reload_dirs: list[str] | None = None) -> None:
         timeout_graceful_shutdown=10,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
+        http=BoundedHttpProtocol,
+        proxy_headers=False,  # `asgi/forwarded.py` reads them
     )
 
 

@@ -13,15 +13,18 @@ from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.plugins import InitPlugin, PluginProtocol
-from litestar.types import Middleware
+from litestar.types import ASGIApp, Middleware
 
 from agent_server.access.api_keys import ApiKeys
 from agent_server.access.auth_object import load_auth
 from agent_server.access.key_auth import ApiKeyAuth
 from agent_server.access.key_cache import ApiKeyCache
+from agent_server.access.page_origins import PageOrigins
 from agent_server.agents import Agent, RequestContext, named_in, open_agents, set_request_context
 from agent_server.asgi.custom_app import HttpApp
+from agent_server.asgi.host_check import checked_host
 from agent_server.asgi.mount_prefix import below
+from agent_server.asgi.request_body import noticing_client_left, with_bounded_body
 from agent_server.assistants.assistants import Assistants
 from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.assistants.slugs import AssistantSlugs
@@ -31,6 +34,7 @@ from agent_server.crons.clock import CronClock
 from agent_server.crons.crons import Crons
 from agent_server.database import open_database
 from agent_server.database.data_dir import hold_data_dir
+from agent_server.database.file_check import FileCheck
 from agent_server.errors import Invalid, NotFound, TooLarge
 from agent_server.json_codec import check_body
 from agent_server.observability.event_loop import watched_loop
@@ -43,8 +47,9 @@ from agent_server.routes.authentication import RequestAuthenticator
 from agent_server.routes.authorization import Authorization, caller_in
 from agent_server.routes.cors import Cors
 from agent_server.routes.error_handler import EXCEPTION_HANDLERS
+from agent_server.routes.health import Check, HealthChecks
 from agent_server.routes.openapi import openapi_config
-from agent_server.routes.request_metrics import watching
+from agent_server.routes.request_metrics import counting_custom_routes, watching
 from agent_server.runs.attempt import AttemptContext
 from agent_server.runs.feedback import FeedbackUrls, RunFeedback
 from agent_server.runs.queue import Runs
@@ -71,8 +76,10 @@ class AgentServerPlugin(InitPlugin):
 
     `agents` maps names to agents (compiled LangGraph graphs, async generator functions, or anything with the methods of
     `Agent`); without it they are loaded from `config.graphs`. `feedback` makes the URLs that runs with `feedback_keys`
-    answer with. `info` is added to what `GET /info` says, what `metrics` give to what `GET /metrics` says. Pages of
-    `cors_origins` (`*`: of every origin) may call the routes from a browser; without them, that is for the app to say.
+    answer with. `info` is added to what `GET /info` says, what `metrics` give to what `GET /metrics` says, and the
+    checks in `health` to those of `GET /ok?check_db=1`. With
+    `cors`, the routes tell browsers which pages may call them (`config.cors_origins`, `config.http.cors`); without it,
+    that is up to the app.
     """
 
     def __init__(
@@ -83,15 +90,18 @@ class AgentServerPlugin(InitPlugin):
         feedback: FeedbackUrls | None = None,
         info: Mapping[str, Any] | None = None,
         metrics: Sequence[MetricsText] = (),
-        cors_origins: Sequence[str] = (),
+        health: Mapping[str, Check] | None = None,
+        cors: bool = False,
     ) -> None:
         self._config = config
         self._given = agents
         self._agents: dict[str, Agent] = {}
-        counted = Metrics()
+        self._metrics = counted = Metrics()
         self._database = open_database(config.url_of("runs"))
         keys = ApiKeyCache(ApiKeys(self._database), config.api_keys)
-        self.key_auth = ApiKeyAuth(keys, config.allow_anyone, config.public_url, has_rules=config.auth is not None)
+        origins = PageOrigins(config.cors_origins, config.http.cors.origin_pattern, config.public_url)
+        self.key_auth = ApiKeyAuth(keys, config, origins)
+        self.cors = Cors(origins, self.key_auth.needs_key, config.http.cors)
         self.authenticator = RequestAuthenticator(self.key_auth)
         self._broker = open_broker(config.redis_url, config.keep_stream_seconds)
         self._assistants = Assistants(self._database)
@@ -116,9 +126,12 @@ class AgentServerPlugin(InitPlugin):
         self._event_streams = EventStreams(self._database, self._threads, self._runs, self._broker, self._run_end_watch)
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
         self._info = dict(info or {})
+        self._health_checks: dict[str, Check] = {"runs": self._database.check, **(health or {})}
+        if config.redis_url:
+            self._health_checks["redis"] = self._broker.check
         self._middleware: list[Middleware] = [
             watching(counted),
-            *([Cors(cors_origins, config.http.cors)] if cors_origins else []),
+            *([self.cors.middleware()] if cors else []),
         ]
         context = AttemptContext(
             self._runs,
@@ -164,6 +177,11 @@ class AgentServerPlugin(InitPlugin):
         """As `run_record`, of many runs at once; those that there are not are left out."""
         return await self._runs.get_many(run_ids)
 
+    def around_custom_app(self, app: ASGIApp) -> ASGIApp:
+        """Return an app of the user's with what our own routes have: CORS, metrics, a bound on request bodies."""
+        bounded = with_bounded_body(app, self._config.max_body_bytes)
+        return counting_custom_routes(self._metrics, self.cors.around(bounded))
+
     def _services(self) -> list[tuple[str, object]]:
         graphs = AssistantGraphs(self._assistants, self._agents)
         return [
@@ -194,6 +212,7 @@ class AgentServerPlugin(InitPlugin):
                     self._run_feedback,
                 ),
             ),
+            ("health_checks", HealthChecks(self._health_checks)),
         ]
 
     @asynccontextmanager
@@ -211,6 +230,7 @@ class AgentServerPlugin(InitPlugin):
             self._agents.update(
                 await stack.enter_async_context(open_agents(self._config, self._given, self._store.langgraph))
             )
+            self._check_files_of_graphs()
             if (rules := load_auth(self._config)) is not None:
                 self.authenticator.rules = Authorization(rules, self._database)
             await self._assistants.register(self._agents)
@@ -238,6 +258,13 @@ class AgentServerPlugin(InitPlugin):
                 sweeping.cancel()
                 self._streams.closing.set()
 
+    def _check_files_of_graphs(self) -> None:
+        """Have `GET /ok?check_db=1` check the files of LangGraph's checkpoints and store, where they are open."""
+        if self._config.database_url is None:
+            for name in ("checkpoints", "store"):
+                if (file := self._config.data_dir / f"{name}.db").exists():
+                    self._health_checks[name] = FileCheck(file).run
+
     async def _stop_worker_on_closing(self) -> None:
         """The worker stops while clients are still there to hear what its agents said last."""
         await self._streams.closing.wait()
@@ -251,11 +278,12 @@ def create_app(
     feedback: FeedbackUrls | None = None,
     info: Mapping[str, Any] | None = None,
     metrics: Sequence[MetricsText] = (),
+    health: Mapping[str, Check] | None = None,
     plugins: Sequence[PluginProtocol] = (),
 ) -> Litestar:
     """The agent server as an ASGI app. For the parameters see `AgentServerPlugin`; `plugins` are added to its own."""
     plugin = AgentServerPlugin(
-        config, agents=agents, feedback=feedback, info=info, metrics=metrics, cors_origins=config.cors_origins
+        config, agents=agents, feedback=feedback, info=info, metrics=metrics, health=health, cors=True
     )
     http = config.http
     guard = plugin.authenticator.let_in_elsewhere if http.custom_route_auth else None
@@ -266,11 +294,12 @@ def create_app(
         openapi_config=None if "meta" in http.disabled else openapi_config("0.1.0", http.mount_prefix),
         logging_config=None,
     )
-    ours = app.asgi_handler
+    ours = handler = app.asgi_handler
     for one in front:
-        app.asgi_handler = one.before(ours)
+        handler = plugin.around_custom_app(one.before(ours))
     if http.mount_prefix:
-        app.asgi_handler = below(http.mount_prefix, app.asgi_handler, healthy=ours)
+        handler = below(http.mount_prefix, handler, healthy=ours)
+    app.asgi_handler = noticing_client_left(checked_host(handler, config.trust_forwarded))
     return app
 
 

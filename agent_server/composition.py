@@ -14,7 +14,8 @@ from agent_server.app import AgentServerPlugin, create_app
 from agent_server.assistants.assistants import Assistants
 from agent_server.broker import MemoryBroker
 from agent_server.config import Config, ConfigError
-from agent_server.database import open_database
+from agent_server.database import Database, open_database
+from agent_server.database.lost_file import warn_of_lost_feedback
 from agent_server.errors import Invalid, NotFound
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
@@ -49,9 +50,17 @@ def build(config: Config) -> Litestar:
         except agent_server.errors.TooMany as error:
             raise TooMany(str(error), error.retry_after) from None
 
-    feedback = feedback_of(config, check)
+    if config.database_url is None:
+        warn_of_lost_feedback(config.data_dir)
+    database = open_database(config.url_of("feedback"))
+    feedback = feedback_of(config, check, database)
     built = create_app(
-        config, feedback=feedback, info=feedback.client_info, metrics=[feedback.metrics_text], plugins=[feedback]
+        config,
+        feedback=feedback,
+        info=feedback.client_info,
+        metrics=[feedback.metrics_text],
+        health={"feedback": database.check},
+        plugins=[feedback],
     )
     server = built.plugins.get(AgentServerPlugin)
     feedback.runs.lookup = run_lookup(server.run_record)
@@ -59,10 +68,10 @@ def build(config: Config) -> Litestar:
     return built
 
 
-def feedback_of(config: Config, api_keys: Keys = ()) -> FeedbackPlugin:
+def feedback_of(config: Config, api_keys: Keys = (), database: Database | None = None) -> FeedbackPlugin:
     """The feedback module, set up as the configuration says."""
     return FeedbackPlugin(
-        open_database(config.url_of("feedback")),
+        database or open_database(config.url_of("feedback")),
         public_url=config.public_url,
         trust_forwarded=config.trust_forwarded,
         default_expiry=timedelta(seconds=config.feedback_expiry),

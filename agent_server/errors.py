@@ -52,6 +52,21 @@ class Invalid(AgentServerError):
     status_code = 422
 
 
+class UnsupportedMediaType(AgentServerError):
+    """The body is declared as something else than what the server takes."""
+
+    status_code = 415
+
+
+class ClientLeft(AgentServerError):
+    """The client closed the connection before the request was complete. No response reaches it; metrics count it.
+
+    499 is nginx's status for this, which no client ever receives.
+    """
+
+    status_code = 499
+
+
 class TooLarge(AgentServerError):
     """The body is larger than the server takes."""
 

@@ -7,13 +7,15 @@ one); without any it is open to everybody. An app that knows better hands in a `
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 from msgspec import Struct
 
-from feedback.errors import Unauthorized
+from feedback.errors import Forbidden, Unauthorized, UnsupportedMediaType
 
 Scope = Literal["feedback-read", "feedback-mint", "feedback-write", "admin"]
 """Reading answers; making URLs; that, and adding and changing answers; erasing them, and managing projects."""
@@ -34,6 +36,8 @@ It raises an error with a `status_code` of 401 (no key, or a wrong one) or 403 (
 """
 Keys = Collection[str] | Mapping[str, str | None] | Checker
 WITHOUT_KEY = Entry()
+_LOOPBACK = re.compile(r"https?://(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?")
+_JSON = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 
 
 class ApiKeys:
@@ -55,6 +59,7 @@ class ApiKeys:
         if self._checker is not None:
             return await self._checker(connection, scope)
         if not self._entries:
+            check_page(connection)
             return WITHOUT_KEY
         headers = connection.headers
         key = sent_key(headers.get("authorization"), headers.get("x-api-key"))
@@ -63,6 +68,50 @@ class ApiKeys:
         if (entry := self._entries.get(_hash(key))) is None:
             raise Unauthorized("The API key that was sent is not one of this service's")
         return entry
+
+
+def check_page(connection: Connection) -> None:
+    """Refuse a request that needs no key from a web page of another origin. Errors: `Forbidden`.
+
+    A browser sends such a request without asking, whatever CORS says. Loopback origins may call, and those that the
+    app's own `CORSConfig` allows.
+    """
+    headers, cors = connection.headers, connection.app.cors_config
+    origin = headers.get("origin", "")
+    if not is_of_another_site(headers) or _LOOPBACK.fullmatch(origin.lower()):
+        return
+    if origin and cors is not None and cors.is_origin_allowed(origin):
+        return
+    if origin or headers.get("sec-fetch-site") == "cross-site":
+        raise Forbidden(
+            f"Pages of {origin[:200] or 'other sites'} may not call this service, which needs no API key; give it "
+            "keys, or allow the origin in the CORSConfig of the app"
+        )
+
+
+def is_of_another_site(headers: Mapping[str, str]) -> bool:
+    """Whether a page of another origin makes the request, other than by a link that a person follows."""
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if site in ("same-origin", "none") or (
+        origin == "null" and site is None and "text/html" in headers.get("accept", "")
+    ):
+        return False  # our own pages send no origin (their referrer policy), and old browsers not where they are from
+    if origin is None:
+        return site is not None and headers.get("sec-fetch-mode") != "navigate"
+    return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+
+
+def check_content_type(headers: Mapping[str, str]) -> None:
+    """Refuse a page's request body that is not declared as JSON. Errors: `UnsupportedMediaType`.
+
+    A browser asks before it sends `application/json` to another origin, and does not before it sends `text/plain`.
+    """
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    sent = headers.get("content-type", "").partition(";")[0].strip()
+    if "origin" in headers and has_body and not _JSON.fullmatch(sent):
+        raise UnsupportedMediaType(
+            f"The Content-Type of the request is {sent[:100]!r}; pages send JSON as application/json"
+        )
 
 
 def sent_key(authorization: str | None, x_api_key: str | None) -> str | None:

@@ -77,6 +77,13 @@ class AnswerStands(Conflict):
     code = "answer_stands"
 
 
+class UnsupportedMediaType(FeedbackError):
+    """The body is declared as something else than what the service takes."""
+
+    status_code = 415
+    code = "unsupported_media_type"
+
+
 class TooLarge(FeedbackError):
     """The body, or a field of it, is larger than the service takes."""
 

@@ -157,7 +157,8 @@ async def test_what_the_rules_of_cors_leave_out_is_refused_in_words(
 
 
 async def test_credentials_are_for_an_origin_by_name_even_where_all_may_call(tmp_path: Path) -> None:
-    config = Config(tmp_path, data_dir=tmp_path, http=Http(cors=CorsRules(credentials=True)), allow_anyone=True)
+    rules = Http(cors=CorsRules(credentials=True))
+    config = Config(tmp_path, data_dir=tmp_path, cors_origins=("*",), http=rules, allow_anyone=True)
     async with AsyncTestClient(build(config)) as app:
         said = await app.get("/info", headers={"Origin": OTHER})
     assert (said.headers[ALLOWED], said.headers["vary"]) == (OTHER, "Origin")

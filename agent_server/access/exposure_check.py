@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from agent_server.access.api_keys import ApiKeys
-from agent_server.access.key_auth import HOW_TO_OPEN, is_loopback
+from agent_server.access.key_auth import HOW_TO_OPEN
 from agent_server.access.key_cache import ApiKeyCache
 from agent_server.config import Config
+from agent_server.config.addresses import is_loopback
 from agent_server.database import open_database
 from agent_server.errors import Invalid
 

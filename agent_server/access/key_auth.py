@@ -1,15 +1,15 @@
-"""Door: whether a request may come in.
+"""Authenticate requests by API key.
 
-With API keys, by the key that it sends. Without any, only this machine's own programs may: what comes in at a loopback
-address, and was meant for one. That is asked of each connection, whichever server (uvicorn, another) listens at which
-address. The `Host` is looked at because a page on the internet may give its own name this machine's address (DNS
-rebinding), and because a proxy in front would make a loopback address everybody's.
+As long as there are no API keys, only programs and allowed web pages of this machine may call: the connection must come
+in at a loopback address, and name it. This is checked for each connection, whichever server (uvicorn, another) listens
+at which address. `Host` is checked because a page may give its own name this machine's address (DNS rebinding), and
+because a proxy in front turns every client into one of a loopback address. `Origin` is checked because a browser sends
+requests of any page to a loopback address (`page_origins.py`).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,10 @@ from litestar.connection import ASGIConnection
 from agent_server.access.api_keys import KeptKey
 from agent_server.access.failed_key_limiter import FailedKeyLimiter
 from agent_server.access.key_cache import ApiKeyCache
+from agent_server.access.page_origins import PageOrigins
+from agent_server.asgi.forwarded import client_address
+from agent_server.config import Config
+from agent_server.config.addresses import is_loopback
 from agent_server.config.api_keys import GivenKey, Scope, allows
 from agent_server.errors import Forbidden, Unauthorized
 
@@ -30,27 +34,31 @@ HOW_TO_OPEN = (
 
 
 class ApiKeyAuth:
-    """Lets requests pass that have the right key, or need none."""
+    """Accepts requests with a valid API key, or, as long as there are none, those of this machine."""
 
-    def __init__(
-        self, keys: ApiKeyCache, allow_anyone: bool = False, public_url: str | None = None, has_rules: bool = False
-    ) -> None:
-        """With `has_rules`, of the application's own, what they do not cover is for those with a key only."""
+    def __init__(self, keys: ApiKeyCache, config: Config, origins: PageOrigins) -> None:
+        """Where the application has rules of its own (`auth`), what they do not cover always needs an API key."""
         self._keys = keys
-        self._allow_anyone = allow_anyone and not has_rules
-        self._has_rules = has_rules
+        self._has_rules = config.auth is not None
+        self._allow_anyone = config.allow_anyone and not self._has_rules
+        self._trust_forwarded = config.trust_forwarded
+        self._origins = origins
         self._wrong_keys = FailedKeyLimiter()
-        self._public_host = urlsplit(public_url).hostname if public_url else None
+        self._public_host = urlsplit(config.public_url).hostname if config.public_url else None
+
+    async def needs_key(self) -> bool:
+        """Whether requests need an API key, or what the application's own rules ask for."""
+        return self._has_rules or await self._keys.are_set()
 
     async def check(self, connection: Connection, scope: Scope | None = "run") -> GivenKey | KeptKey | None:
-        """The key that the request showed, which may do what needs `scope` (None: any key will do); none is needed
-        where there are none.
+        """Return the API key of the request, which allows `scope` (None: any key does); None where none is needed.
 
-        Errors: `Unauthorized` without a key that is known (`TooMany` after many that are not), `Forbidden` where the
-        key may not do this, or where there are no keys and the request is not this machine's own.
+        Errors: `Unauthorized` without a known key (`TooMany` after many unknown ones), `Forbidden` where the key does
+        not allow this, or where no key is needed and the request comes from another machine or a foreign web page.
         """
-        if not self._has_rules and not await self._keys.are_set():
+        if not await self.needs_key():
             self._check_own_machine(connection)
+            self._origins.check(str(connection.scope.get("method", "GET")), connection.headers)
             return None
         headers = connection.headers
         key = sent_key(headers.get("x-api-key"), headers.get("authorization"))
@@ -58,14 +66,10 @@ class ApiKeyAuth:
             raise Unauthorized("This needs an API key: send it as `x-api-key: <key>` or `Authorization: Bearer <key>`")
         known = await self._keys.found(key)
         if known is None:
-            raise self._wrong_keys.refusal(connection.client.host if connection.client else None)
+            raise self._wrong_keys.refusal(client_address(connection.scope, self._trust_forwarded))
         if scope is not None and not allows(known.scopes, scope):
             raise Forbidden(f"The API key that was sent lacks the scope {scope!r}, which this needs")
         return known
-
-    async def needs_key(self) -> bool:
-        """Whether requests must have an API key."""
-        return self._has_rules or await self._keys.are_set()
 
     def _check_own_machine(self, connection: Connection) -> None:
         if self._allow_anyone:
@@ -84,7 +88,7 @@ class ApiKeyAuth:
 
 
 def sent_key(x_api_key: str | None, authorization: str | None) -> str | None:
-    """The key in a request's headers, if there is one."""
+    """Return the API key in a request's headers, if there is one."""
     if x_api_key:
         return x_api_key
     scheme, _, bearer = (authorization or "").partition(" ")
@@ -93,21 +97,8 @@ def sent_key(x_api_key: str | None, authorization: str | None) -> str | None:
 
 @lru_cache(maxsize=256)
 def host_name(host: str) -> str:
-    """The name or address in a `Host` header, without the port."""
+    """Return the name or address in a `Host` header, without the port."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
-
-
-@lru_cache(maxsize=256)
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can be meant by the name or address."""
-    name = host.rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

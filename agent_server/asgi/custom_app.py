@@ -20,7 +20,7 @@ from agent_server.asgi.error_response import headers_of, refuse
 from agent_server.asgi.lifespan import lifespan_of
 from agent_server.config import Config, ConfigError
 from agent_server.config.user_code import load_variable
-from agent_server.errors import AgentServerError
+from agent_server.errors import AgentServerError, ClientLeft
 
 log = structlog.get_logger("agent_server")
 
@@ -28,6 +28,8 @@ NO_ROUTE = (404, 405)
 
 Guard = Callable[[Any], Awaitable[None]]
 """Returns where the request of an ASGI scope may come in. Errors: `AgentServerError`."""
+ANSWERED_BY_US = "agent_server_answered"
+"""Where a request's state has a list that is not empty once one of our routes answers."""
 
 
 class HttpApp(InitPlugin):
@@ -53,9 +55,10 @@ class HttpApp(InitPlugin):
 
     def before(self, ours: ASGIApp) -> ASGIApp:
         """Both as one app, once the server has started."""
-        self._ours = ours
+        self._ours = _noting_answers(ours)
 
         async def both(scope: Scope, receive: Receive, send: Send) -> None:
+            scope.setdefault("state", {}).setdefault(ANSWERED_BY_US, [])
             for_theirs = _copied(scope, self._state)
             if _is_starlette(self._theirs):
                 await _answered(self._theirs, for_theirs, receive, send)
@@ -77,6 +80,20 @@ class HttpApp(InitPlugin):
         async with lifespan_of(self._theirs, "http.app") as self._state:
             with _as_last_route(self._theirs, self._ours, self._guard):
                 yield
+
+
+def _noting_answers(ours: ASGIApp) -> ASGIApp:
+    """Return our app; it notes in the request's state that a route of ours answers."""
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        async def sending(message: Any) -> None:
+            if message["type"] == "http.response.start" and "route_handler" in scope:  # where Litestar found one
+                scope["state"][ANSWERED_BY_US].append(True)
+            await send(message)
+
+        await ours(scope, receive, sending if scope["type"] == "http" else send)
+
+    return noting
 
 
 def _is_starlette(app: Any) -> bool:
@@ -147,6 +164,9 @@ async def _answered(app: Any, scope: Any, receive: Any, send: Any) -> None:
 
     try:
         await app(scope, receive, noting)
+    except ClientLeft as error:
+        if not begun:
+            await refuse(noting, error.status_code, str(error))
     except Exception as error:
         log.error("http_app_failed", method=scope.get("method"), path=scope["path"], exc_info=error)
         if begun or scope["type"] != "http":

@@ -62,6 +62,9 @@ class MemoryBroker:
         self._closed.clear()
         self._total = 0
 
+    async def check(self) -> None:
+        """Return at once: nothing here can fail."""
+
     async def publish(self, run_id: str, frames: Sequence[Frame]) -> None:
         if not frames:
             return

@@ -91,7 +91,7 @@ class Config:
     """How long a run's feedback token takes answers, in seconds."""
     mint_timeout: float = 5.0
     """How long a run's end waits for its feedback URLs, in seconds."""
-    max_body_bytes: int = 64 * 1024 * 1024
+    max_body_bytes: int = 16 * 1024 * 1024
     lease_seconds: float = 30.0
     """After this long without a sign of life of its worker, a run is taken up by another."""
     stop_seconds: float = 10.0
@@ -106,7 +106,8 @@ class Config:
     """Whether, as long as there are no API keys, anybody may call, from wherever they come."""
     blocked_seconds: float = 1.0
     """After this long without a turn of the event loop, whoever holds it up is warned of; 0 warns of nobody."""
-    cors_origins: tuple[str, ...] = ("*",)
+    cors_origins: tuple[str, ...] | None = None
+    """Origins whose pages may call. By default every origin where an API key is needed, else none but loopback ones."""
     http: Http = field(default_factory=Http)
     """Whose routes are served, where, and to which pages."""
     disabled: tuple[RouteGroup, ...] = ()

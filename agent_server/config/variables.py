@@ -277,7 +277,8 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_CORS_ORIGINS": (
         "cors_origins",
         _list,
-        "origins whose pages may call the server, separated by commas",
+        "origins whose pages may call the server, separated by commas; unset, loopback origins, or every origin once "
+        "there are API keys",
     ),
     "AGENT_SERVER_LOG_FORMAT": ("log_format", _one_of("console", "json"), "`console` or `json`"),
     "AGENT_SERVER_LOG_LEVEL": (

@@ -11,13 +11,12 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from agent_server.config.addresses import Address, kind_of
 from agent_server.errors import Invalid
-
-Address = IPv4Address | IPv6Address
 
 
 @dataclass(frozen=True)
@@ -79,16 +78,17 @@ class WebhookPolicy:
             raise Invalid("Webhook host blocked: loopback IP range")
 
     def check_address(self, host: str, address: Address) -> None:
-        """Refuse an address that the host of a webhook leads to. `Invalid`."""
-        if not self._is_named(host) and (reason := self._blocked(_inner(address))):
+        """Refuse an address that the host of a webhook resolves to. Errors: `Invalid`."""
+        if not self._is_named(host) and (reason := self._blocked(address)):
             raise Invalid(f"Webhook host blocked: {reason}")
 
     def _blocked(self, address: Address) -> str | None:
-        if address.is_loopback:
+        kind = kind_of(address)
+        if kind == "loopback":
             return "loopback IP range" if self.disable_loopback else None
-        if address.is_link_local or address.is_multicast or address.is_unspecified:
+        if kind == "local":
             return "link-local, multicast or unspecified IP range"
-        return "private IP range" if self.disable_private_ips and not address.is_global else None
+        return "private IP range" if self.disable_private_ips and kind == "private" else None
 
     def _is_named(self, host: str) -> bool:
         return any(
@@ -159,10 +159,3 @@ def _literal(host: str) -> Address | None:
         return IPv4Address(socket.inet_aton(host))
     except (OSError, UnicodeError):
         return None
-
-
-def _inner(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, if it does."""
-    if isinstance(address, IPv6Address):
-        return address.ipv4_mapped or address.sixtofour or address
-    return address

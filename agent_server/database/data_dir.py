@@ -7,18 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent_server.database.backup import FILES
+from agent_server.database.private_files import FILE_MODE, FOLDER_MODE, close_to_others
 from agent_server.errors import Unavailable
+
+_OURS = ("lock", *FILES)
 
 
 @contextmanager
 def hold_data_dir(data_dir: Path) -> Iterator[None]:
     """Hold the directory for this process, making it if need be; however the process ends, the hold ends with it.
 
-    `Unavailable` where another process holds it, or it cannot be made or written to.
+    The directory and its files are closed to other users. Errors: `Unavailable` where another process holds it, or it
+    cannot be made or written to.
     """
     try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        data_dir.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         lock = (data_dir / "lock").open("w")
+        _close_to_others(data_dir)
     except OSError as error:
         raise Unavailable(f"The data directory {data_dir} cannot be used: {error.strerror}") from error
     with lock:
@@ -30,3 +36,16 @@ def hold_data_dir(data_dir: Path) -> Iterator[None]:
                 "or let both use PostgreSQL (DATABASE_URL)"
             ) from None
         yield
+
+
+def _close_to_others(data_dir: Path) -> None:
+    """Mend the permissions of what earlier versions, or other commands, made.
+
+    A directory that has other files, too, such as a project's own, stays as it is; ours in it do not.
+    """
+    found = list(data_dir.iterdir())
+    ours = [file for file in found if file.name.startswith(_OURS)]
+    for file in ours:
+        close_to_others(file, FILE_MODE)
+    if len(ours) == len(found):
+        close_to_others(data_dir, FOLDER_MODE)

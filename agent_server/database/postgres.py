@@ -6,6 +6,7 @@ so PgBouncer may stand in between.
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import time
@@ -27,6 +28,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool
 
 from agent_server.database.migrate import migrate
+from agent_server.database.outages import Outages
 from agent_server.database.protocol import Connection, Load, Row
 from agent_server.errors import Conflict, Unavailable
 
@@ -89,9 +91,15 @@ def _told(error: psycopg.Error) -> Exception:
         return Conflict(f"such a row exists already (unique index {error.diag.constraint_name})")
     if isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected)):
         return _Collided("the database is busy with the same rows; send the request again")
-    if isinstance(error, psycopg.OperationalError):
+    if isinstance(error, psycopg.OperationalError) or _is_standby(error):
         return Unavailable(f"the database does not answer: {error}")
     return error
+
+
+def _is_standby(error: psycopg.Error) -> bool:
+    """Whether the server takes no writes: a standby, which a failover has not promoted yet."""
+    is_refused = isinstance(error, errors.FeatureNotSupported) and "during recovery" in str(error)
+    return is_refused or isinstance(error, errors.ReadOnlySqlTransaction)
 
 
 def _first(cursor: Cursor) -> Row | None:
@@ -104,6 +112,31 @@ def _every(cursor: Cursor) -> list[Row]:
 
 def _changed(cursor: Cursor) -> int:
     return max(cursor.rowcount, 0)
+
+
+class _PoolLog(logging.Filter):
+    """Keeps the pool's lines out of the log: it writes one with every attempt to connect, of every pool.
+
+    `Outages` logs each cause once; the last line of the pool has it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last, self._at = "", 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.WARNING:
+            self._last, self._at = " ".join(record.getMessage().split()), time.monotonic()
+        return False
+
+    def reason(self) -> str:
+        """Return what the pool wrote last, in brackets, where that was lately."""
+        return f" ({self._last})" if self._last and time.monotonic() - self._at < _LATELY else ""
+
+
+_LATELY = 60.0
+_POOL_LOG = _PoolLog()
+logging.getLogger("psycopg.pool").addFilter(_POOL_LOG)
 
 
 class PostgresConnection:
@@ -208,6 +241,7 @@ class PostgresDatabase:
         given = _parts(url)
         self._url = url
         self._where = f"PostgreSQL at {given.get('host', 'localhost')}:{given.get('port', 5432)}"
+        self._outages = Outages(self._where)
         self._connections = connections
         self._patience = patience
         self._pool: ConnectionPool[Raw] = ConnectionPool(
@@ -262,6 +296,9 @@ class PostgresDatabase:
     async def write(self, work: Callable[[Connection], T]) -> T:
         return await self._run(_WRITE, work)
 
+    async def check(self) -> None:
+        await self.write(lambda connection: connection.one("SELECT 1 AS alive"))  # a standby refuses to write
+
     def load(self) -> Load:
         pool = self._pool.get_stats()
         return Load(pool["pool_size"], pool["pool_available"], self._threads.statistics().tasks_waiting)
@@ -269,7 +306,13 @@ class PostgresDatabase:
     async def _run(self, begin: str, work: Callable[[Connection], T]) -> T:
         if not self._open:
             raise Unavailable("the database is closed; it is open inside of its `async with` block")
-        return await anyio.to_thread.run_sync(partial(self._in_thread, begin, work), limiter=self._threads)
+        try:
+            value = await anyio.to_thread.run_sync(partial(self._in_thread, begin, work), limiter=self._threads)
+        except Exception as error:
+            self._outages.note(error)
+            raise
+        self._outages.note(None)
+        return value
 
     def _in_thread(self, begin: str, work: Callable[[Connection], T]) -> T:
         """What `work` returns; it is run again when it collided, or when its connection turned out to be a dead one."""
@@ -294,4 +337,4 @@ class PostgresDatabase:
         try:
             return self._pool.getconn()
         except psycopg.OperationalError as error:
-            raise Unavailable(f"the database does not answer: {error}") from error
+            raise Unavailable(f"the database does not answer: {error}{_POOL_LOG.reason()}") from error

@@ -84,5 +84,8 @@ class Database(Protocol):
     async def write(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once all that it wrote is durable; where it raises, nothing of it is kept."""
 
+    async def check(self) -> None:
+        """Return where the database can be read and written. Errors: `Unavailable`, which says what is wrong."""
+
     def load(self) -> Load:
         """How much it is used now."""

@@ -20,7 +20,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
+from agent_server.database.file_check import FileCheck
+from agent_server.database.file_watch import FileWatch
 from agent_server.database.migrate import migrate
+from agent_server.database.outages import Outages
+from agent_server.database.private_files import make_private
 from agent_server.database.protocol import Connection, Load
 from agent_server.database.sqlite_connection import Outcome, SqliteConnection, SqliteThread, Work
 from agent_server.errors import Unavailable
@@ -32,8 +36,10 @@ BATCH = 256
 READERS = 3
 
 
-def _in_one_view(connection: SqliteConnection, work: Work) -> Outcome:
-    """The outcome of one reading unit."""
+def _in_one_view(connection: SqliteConnection, unit: tuple[Work, FileWatch]) -> Outcome:
+    """Return the outcome of one reading unit."""
+    work, watch = unit
+    watch.check()
     connection.execute("BEGIN")
     try:
         return connection.outcome(work)
@@ -41,14 +47,17 @@ def _in_one_view(connection: SqliteConnection, work: Work) -> Outcome:
         connection.raw.rollback()
 
 
-def _in_one_commit(connection: SqliteConnection, works: list[Work]) -> list[Outcome]:
-    """The outcomes of many writing units, all of them durable."""
+def _in_one_commit(connection: SqliteConnection, unit: tuple[list[Work], FileWatch]) -> list[Outcome]:
+    """Return the outcomes of many writing units, all of them durable in the file at the database's path."""
+    works, watch = unit
+    watch.check_with_log()
     try:
         connection.execute("BEGIN IMMEDIATE")
         outcomes = [_in_savepoint(connection, work) for work in works]
         connection.execute("COMMIT")
     finally:
         connection.raw.rollback()  # nothing is left to take back after a commit
+    watch.check_with_log()  # again: only now can a commit into a deleted file no longer pass for a durable one
     return outcomes
 
 
@@ -78,22 +87,22 @@ class SqliteDatabase:
             )
         self.commits = 0
         self._path = path
+        self._watch = FileWatch(path)
+        self._outages = Outages(path)
         self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
         self._committing: asyncio.Task[None] | None = None
         self._idle: asyncio.LifoQueue[SqliteThread] = asyncio.LifoQueue()
         self._open = False
 
     async def __aenter__(self) -> Self:
-        try:
-            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unavailable(f"the folder of the database {self._path} cannot be made: {error.strerror}") from error
+        make_private(Path(self._path))
         async with AsyncExitStack() as stack:
             # The writer is closed last: the last one out moves the log into the file, which a reader may not.
             self._writer = await stack.enter_async_context(SqliteThread(self._path, read_only=False))
             for _ in range(READERS):
                 self._idle.put_nowait(await stack.enter_async_context(SqliteThread(self._path, read_only=True)))
             self._threads = stack.pop_all()
+        self._watch.begin()
         self._open = True
         return self
 
@@ -113,9 +122,13 @@ class SqliteDatabase:
         thread = await self._idle.get()
         try:
             self._check_open()
-            value, error = await thread.run(_in_one_view, work)
+            value, error = await thread.run(_in_one_view, (work, self._watch))
+        except Unavailable as failure:
+            self._outages.note(failure)
+            raise
         finally:
             self._idle.put_nowait(thread)
+        self._outages.note(error)
         if error is not None:
             raise error
         result: T = value
@@ -128,6 +141,9 @@ class SqliteDatabase:
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all())
         return await answer
+
+    async def check(self) -> None:
+        await FileCheck(Path(self._path), self._watch, self._outages).run()
 
     def load(self) -> Load:
         return Load(READERS + 1, self._idle.qsize() + (self._committing is None), len(self._waiting))
@@ -151,9 +167,11 @@ class SqliteDatabase:
         if not units:
             return
         try:
-            outcomes = await self._writer.run(_in_one_commit, [work for work, _ in units])
+            outcomes = await self._writer.run(_in_one_commit, ([work for work, _ in units], self._watch))
             self.commits += 1
+            self._outages.note(None)
         except Exception as failure:
+            self._outages.note(failure)
             outcomes = [(None, failure)] * len(units)
         for (_, answer), (value, error) in zip(units, outcomes, strict=True):
             if answer.done():

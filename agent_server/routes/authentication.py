@@ -9,6 +9,7 @@ from litestar import Request, WebSocket
 from litestar.connection import ASGIConnection
 
 from agent_server.access.key_auth import ApiKeyAuth
+from agent_server.access.page_origins import check_content_type
 from agent_server.errors import Forbidden, TooMany, Unauthorized
 from agent_server.routes.authorization import Authorization, caller_in, params_of
 
@@ -33,6 +34,10 @@ class RequestAuthenticator:
         access = request.route_handler.opt.get("access")
         if access == "open" or request.scope.get("method") == "OPTIONS":
             return
+        await self._identify(request, access)
+        check_content_type(request.headers)
+
+    async def _identify(self, request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], access: str | None) -> None:
         if self.rules is not None:
             if access is None or not await self._shows_a_key(request):  # what watches a server is nobody's user
                 await self.rules.identify(request)

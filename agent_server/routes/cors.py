@@ -1,20 +1,22 @@
-"""Which pages of other origins may call the agent server: CORS, for its own routes alone.
+"""CORS: which pages of other origins may read what the agent server's routes, and the user's own, answer.
 
-Litestar's own setting is the whole app's, and answers preflights for every route in it; what stands beside the agent
-server, as presigned feedback URLs do, which are open to every origin, says for itself who may call it.
+Litestar's own setting is for a whole app, and answers preflights for every route in it. Routes beside the agent
+server's, such as presigned feedback URLs, which are open to every origin, decide for themselves.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from agent_server.access.page_origins import PageOrigins
+from agent_server.asgi.custom_app import ANSWERED_BY_US
 from agent_server.config import CorsRules
+from agent_server.errors import Unavailable
 
 EXPOSED = ("x-pagination-total", "x-pagination-next", "content-location", "location", "x-feedback-token")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -25,68 +27,117 @@ MAY_CROSS = "agent_server_may_cross"
 """Where the scope of a WebSocket says whether a page of the origin that it comes from may open it."""
 
 
-class Cors(ASGIMiddleware):
-    """Answers preflights, and says of every other answer which origin may read it. `*` among `origins` is every one."""
+class Cors:
+    """Answers preflights, and marks every other response with the origin that may read it.
 
-    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
+    `needs_key` returns whether requests need an API key at the moment: which origins may call depends on it.
+    """
 
-    def __init__(self, origins: Sequence[str], rules: CorsRules | None = None) -> None:
+    def __init__(
+        self, origins: PageOrigins, needs_key: Callable[[], Awaitable[bool]], rules: CorsRules | None = None
+    ) -> None:
         self._rules = rules or CorsRules()
-        self._all = "*" in origins
-        self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
-        self._pattern = re.compile(self._rules.origin_pattern) if self._rules.origin_pattern else None
+        self._origins = origins
+        self._needs_key = needs_key
         self._methods = METHODS if "*" in self._rules.methods else tuple(one.upper() for one in self._rules.methods)
         self._headers = {*ALWAYS_SENT, *(name.lower() for name in self._rules.headers)}
         self._exposed = ", ".join(dict.fromkeys((*EXPOSED, *(name.lower() for name in self._rules.exposed))))
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """The answer of `next_app` with the headers; to a preflight, an answer of its own."""
+    def middleware(self) -> Callable[..., ASGIApp]:
+        """Return a middleware for our own routes: a function, since Litestar makes deep copies of other objects."""
+
+        def around_routes(app: ASGIApp, **_: Any) -> ASGIApp:
+            async def with_headers(scope: Scope, receive: Receive, send: Send) -> None:
+                await self._handle(scope, receive, send, app)
+
+            return with_headers
+
+        return around_routes
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Pass on the response of `next_app` with the headers; answer a preflight."""
         headers = Headers.from_scope(scope)
         if (origin := headers.get("origin")) is None:
             await next_app(scope, receive, send)
-        elif scope["type"] == ScopeType.WEBSOCKET:
-            scope["state"][MAY_CROSS] = self._is_allowed(origin)
+            return
+        needs_key = await self._is_key_needed()
+        if scope["type"] == ScopeType.WEBSOCKET:
+            scope["state"][MAY_CROSS] = self._origins.allow(origin, needs_key)
             await next_app(scope, receive, send)
-        elif (
-            scope["type"] == ScopeType.HTTP
-            and scope["method"] == "OPTIONS"
-            and (method := headers.get("access-control-request-method"))
-        ):
-            await self._preflight(origin, method, headers.get("access-control-request-headers", ""), send)
+        elif is_preflight(scope):
+            await self._preflight(origin, headers, needs_key, send)
         else:
-            await next_app(scope, receive, self._marking(origin, send))
+            await next_app(scope, receive, self._marking(self._may(origin, needs_key), send))
 
-    def _is_allowed(self, origin: str) -> bool:
-        return (
-            self._all
-            or origin.lower() in self._origins
-            or (self._pattern is not None and self._pattern.fullmatch(origin) is not None)
-        )
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """Return an app of the user's own with the headers, where its routes do not set them themselves.
 
-    def _may(self, origin: str) -> Fields:
-        if self._all and not self._rules.credentials:
+        The app is asked first: it may answer preflights, and ours behind it do for their own routes. It notes in the
+        scope's state, as `ANSWERED_BY_US`, that a response is one of ours.
+        """
+
+        async def with_headers(scope: Scope, receive: Receive, send: Send) -> None:
+            headers = Headers.from_scope(scope)
+            if scope["type"] != ScopeType.HTTP or (origin := headers.get("origin")) is None:
+                await app(scope, receive, send)
+                return
+            needs_key = await self._is_key_needed()
+            ours: list[bool] = scope.setdefault("state", {}).setdefault(ANSWERED_BY_US, [])
+            is_answered = False
+
+            async def sending(message: Message) -> None:
+                nonlocal is_answered
+                if message["type"] == "http.response.start" and not ours and not _has_cors(message):
+                    if is_preflight(scope):
+                        is_answered = True
+                        await self._preflight(origin, headers, needs_key, send)
+                    else:
+                        self._mark(message, self._may(origin, needs_key))
+                if not is_answered:
+                    await send(message)
+
+            await app(scope, receive, sending)
+
+        return with_headers
+
+    async def _is_key_needed(self) -> bool:
+        """Whether requests need an API key; as long as the database does not answer, the stricter rule holds."""
+        try:
+            return await self._needs_key()
+        except Unavailable:
+            return False
+
+    def _may(self, origin: str, needs_key: bool) -> Fields:
+        if self._origins.are_all(needs_key) and not self._rules.credentials:
             return [("Access-Control-Allow-Origin", "*")]
-        allowed = [("Access-Control-Allow-Origin", origin)] if self._is_allowed(origin) else []
+        allowed = [("Access-Control-Allow-Origin", origin)] if self._origins.allow(origin, needs_key) else []
         credentials = [("Access-Control-Allow-Credentials", "true")] if allowed and self._rules.credentials else []
         return [("Vary", "Origin"), *allowed, *credentials]
 
-    def _marking(self, origin: str, send: Send) -> Send:
+    def _marking(self, fields: Fields, send: Send) -> Send:
         async def marking(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableScopeHeaders.from_message(message)
-                for name, value in [*self._may(origin), ("Access-Control-Expose-Headers", self._exposed)]:
-                    headers.add(name, value)
+                self._mark(message, fields)
             await send(message)
 
         return marking
 
-    async def _preflight(self, origin: str, method: str, asked: str, send: Send) -> None:
-        fields = self._may(origin)
-        problem = self._problem(origin, method, [name.strip().lower() for name in asked.split(",") if name.strip()])
+    def _mark(self, start: Message, fields: Fields) -> None:
+        headers = MutableScopeHeaders.from_message(start)
+        for name, value in [*fields, ("Access-Control-Expose-Headers", self._exposed)]:
+            headers.add(name, value)
+
+    async def _preflight(self, origin: str, headers: Headers, needs_key: bool, send: Send) -> None:
+        asked = headers.get("access-control-request-headers", "")
+        method = headers.get("access-control-request-method", "")
+        fields = self._may(origin, needs_key)
+        names = [name.strip().lower() for name in asked.split(",") if name.strip()]
+        problem = self._problem(self._origins.allow(origin, needs_key), method, names)
         if problem is None:
             fields += [("Access-Control-Allow-Methods", ", ".join(self._methods))]
             fields += [("Access-Control-Max-Age", str(self._rules.max_age))]
             fields += [("Access-Control-Allow-Headers", asked)] if asked else []
+            fields += [("Access-Control-Allow-Private-Network", "true")]  # a page may call a server at home
         else:
             length = str(len(problem.encode()))
             fields += [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", length)]
@@ -94,12 +145,28 @@ class Cors(ASGIMiddleware):
         await send({"type": "http.response.start", "status": 400 if problem else 204, "headers": raw})
         await send({"type": "http.response.body", "body": (problem or "").encode(), "more_body": False})
 
-    def _problem(self, origin: str, method: str, headers: Iterable[str]) -> str | None:
-        """Why a page of `origin` may not make the request that it asks for; nothing where it may."""
-        if not self._is_allowed(origin):
-            return "This server does not take calls from pages of this origin"
+    def _problem(self, is_allowed: bool, method: str, headers: Iterable[str]) -> str | None:
+        """Return why a page may not make the request that it asks for, or None where it may."""
+        if not is_allowed:
+            return (
+                "This server does not take calls from pages of this origin; AGENT_SERVER_CORS_ORIGINS, or "
+                "http.cors.allow_origins in langgraph.json, lists those that it takes calls from"
+            )
         if method.upper() not in self._methods:
             return f"Pages of other origins may call this server with {', '.join(self._methods)} only"
         if "*" not in self._headers and (others := [name for name in headers if name not in self._headers]):
             return f"Pages of other origins may not send the header {others[0]} to this server"
         return None
+
+
+def is_preflight(scope: Scope) -> bool:
+    """Whether a browser asks whether a page may send a request."""
+    return (
+        scope["type"] == ScopeType.HTTP
+        and scope["method"] == "OPTIONS"
+        and any(name == b"access-control-request-method" for name, _ in scope["headers"])
+    )
+
+
+def _has_cors(start: Any) -> bool:
+    return any(name.lower() == b"access-control-allow-origin" for name, _ in start["headers"])

@@ -1,4 +1,4 @@
-"""Watching: every request of the agent server's routes counted, and the streams among them while they are open."""
+"""Count the requests of the agent server's routes and of the user's own, and the streams that are open."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from typing import Any
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from agent_server.asgi.custom_app import ANSWERED_BY_US
+from agent_server.asgi.request_body import CLIENT_LEFT
 from agent_server.observability.metrics import Metrics
 
 EVENT_STREAM = b"text/event-stream"
+CUSTOM_ROUTE = "(custom route)"
+"""The path under which requests of the user's own app count: their paths would make series without end."""
 
 
 def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
-    """A middleware that tells `metrics` of each request when its answer begins.
+    """Return a middleware that counts each request when its response begins.
 
-    A function, since Litestar copies whatever else stands at a router, deeply.
+    It is a function, since Litestar makes deep copies of other objects at a router.
     """
 
     def middleware(app: ASGIApp, **_: Any) -> ASGIApp:
@@ -40,6 +44,24 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
         return watched
 
     return middleware
+
+
+def counting_custom_routes(metrics: Metrics, app: ASGIApp) -> ASGIApp:
+    """Return the app, with the requests counted that routes of the user's own answer."""
+
+    async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and not scope["state"].get(ANSWERED_BY_US):
+                status = 499 if scope["state"].get(CLIENT_LEFT) else message["status"]
+                method = str(scope.get("method"))
+                metrics.answered(method, CUSTOM_ROUTE, status, time.perf_counter() - began)
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    return counting
 
 
 def is_stream(start: Any) -> bool:

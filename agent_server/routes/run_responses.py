@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import anyio
 import structlog
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sse_starlette import EventSourceResponse
 from sse_starlette.sse import SendTimeoutError
 
+from agent_server.asgi.error_response import refuse
 from agent_server.asgi.sse import json_response, stream_response
 from agent_server.broker import SlowSubscriber
 from agent_server.errors import Conflict, NotFound
+from agent_server.json_codec import encode
 from agent_server.runs.queue import Runs
 from agent_server.schema import Run
 
@@ -82,6 +84,55 @@ def joined(
 def cancel_when_closed(response: EventSourceResponse, runs: Runs, run: Run) -> None:
     """Make the run stop when the client closes the connection before the response is complete."""
     response.client_close_handler_callable = _canceller(runs, run)
+
+
+def or_not_found(answer: AsyncIterator[bytes], respond: Callable[[AsyncIterator[bytes]], ASGIApp]) -> ASGIApp:
+    """Return the response to a join; where the run is deleted meanwhile, it ends with a 404.
+
+    So the response begins with the first that there is to send. Once a newline has been sent to keep the connection
+    open, the status is out, and the body is `{"__error__": …}`.
+    """
+    return _JoinResponse(answer, respond)
+
+
+class _JoinResponse:
+    def __init__(self, answer: AsyncIterator[bytes], respond: Callable[[AsyncIterator[bytes]], ASGIApp]) -> None:
+        self._answer = answer
+        self._respond = respond
+        self._not_found: NotFound | None = None
+        self._start: Message | None = None
+        self._has_begun = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._start = message
+            elif self._not_found is not None and not message.get("more_body", False):
+                await self._end(self._not_found, send)
+            else:
+                await self._begin(send)
+                await send(message)
+
+        await self._respond(self._chunks())(scope, receive, sending)
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._answer:
+                yield chunk
+        except NotFound as error:
+            self._not_found = error
+
+    async def _begin(self, send: Send) -> None:
+        if not self._has_begun and self._start is not None:
+            self._has_begun = True
+            await send(self._start)
+
+    async def _end(self, error: NotFound, send: Send) -> None:
+        if not self._has_begun:
+            await refuse(send, error.status_code, str(error))
+            return
+        body = encode({"__error__": {"error": type(error).__name__, "message": str(error)}})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _canceller(runs: Runs, run: Run) -> Any:

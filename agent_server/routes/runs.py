@@ -16,7 +16,7 @@ from agent_server.errors import Invalid
 from agent_server.routes.authentication import project_in
 from agent_server.routes.json_responses import answers, any_fields_of, json_answer, selected
 from agent_server.routes.run_requests import created_run
-from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
+from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, or_not_found, streamed
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.queue import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
@@ -149,7 +149,9 @@ async def join_run(
     """The run's own final values, once it has ended."""
     record = await runs.get(run_id, thread_id)
     run = record.run
-    return joined(streams.answer(run.run_id), locations(run, "join"), runs, run, cancel_on_disconnect)
+    headers = locations(run, "join")
+    answer = streams.answer(run.run_id, must_exist=True)
+    return or_not_found(answer, lambda chunks: joined(chunks, headers, runs, run, cancel_on_disconnect))
 
 
 @get("/threads/{thread_id:str}/runs/{run_id:str}/stream", tags=["runs"], responses=STREAM)

@@ -14,7 +14,7 @@ from agent_server.errors import Invalid
 from agent_server.routes.authentication import project_in
 from agent_server.routes.authorization import owned
 from agent_server.routes.run_requests import check_resumes_nothing, created_run, run_origin, traced
-from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, streamed
+from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, or_not_found, streamed
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.queue import Runs
@@ -107,7 +107,8 @@ async def join_stateless_run(
     """The run's own final values, once it has ended."""
     run = (await runs.get(run_id)).run
     headers = locations(run, "join", stateless=True)
-    return joined(streams.answer(run.run_id), headers, runs, run, cancel_on_disconnect)
+    answer = streams.answer(run.run_id, must_exist=True)
+    return or_not_found(answer, lambda chunks: joined(chunks, headers, runs, run, cancel_on_disconnect))
 
 
 @get("/runs/{run_id:str}/stream", tags=["stateless runs"], responses=STREAM)

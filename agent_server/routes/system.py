@@ -14,6 +14,7 @@ from litestar.params import QueryParameter
 from agent_server.config import Config
 from agent_server.observability.metrics import CONTENT_TYPE
 from agent_server.routes.authentication import ANY_KEY, OPEN
+from agent_server.routes.health import HealthChecks
 from agent_server.routes.json_responses import json_answer
 from agent_server.routes.openapi import TextOrJsonOperation
 from agent_server.runs.server_metrics import ServerMetrics
@@ -28,15 +29,18 @@ _METRICS = {
 
 @route(["/ok", "/"], http_method=["GET", "HEAD"], tags=["system"], opt=OPEN)
 async def ok(
-    server_metrics: NamedDependency[ServerMetrics],
+    health_checks: NamedDependency[HealthChecks],
     check_db: Annotated[
-        bool, QueryParameter(description="Whether to ask the database, too: 503 where it is silent.")
+        bool,
+        QueryParameter(description="Also check every database and Redis; 503 names those that cannot be used."),
     ] = False,
-) -> dict[str, Any]:
-    """Whether the server answers."""
-    if check_db:
-        await server_metrics.ask_database()
-    return {"ok": True, "services": {}}
+) -> Response[dict[str, Any]]:
+    """Return whether the server answers."""
+    problems = await health_checks.problems() if check_db else {}
+    if not problems:
+        return Response({"ok": True, "services": {}}, status_code=200)
+    detail = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+    return Response({"ok": False, "services": problems, "detail": detail}, status_code=503)
 
 
 @get("/info", tags=["system"], opt=OPEN)

@@ -71,7 +71,7 @@ MetricsText = Callable[[], Awaitable[str]]
 
 
 class ServerMetrics:
-    """What `GET /metrics` and `GET /ok` tell."""
+    """What `GET /metrics` shows."""
 
     def __init__(
         self, database: Database, metrics: Metrics, worker: Worker, others: Sequence[MetricsText] = ()
@@ -80,10 +80,6 @@ class ServerMetrics:
         self._metrics = metrics
         self._worker = worker
         self._others = others
-
-    async def ask_database(self) -> None:
-        """Return where the database answers. Errors: `Unavailable`."""
-        await self._database.read(lambda connection: connection.one("SELECT 1 AS alive"))
 
     async def text(self) -> str:
         """All metrics in the Prometheus text format. Of others that fail the log tells; the rest is there."""

@@ -80,21 +80,24 @@ class RunStreams:
             async for frames in self._to_end(run_id, after):
                 yield frames
 
-    async def answer(self, run_id: str) -> AsyncIterator[bytes]:
-        """The run's final values as JSON, with `__feedback__`, `__interrupt__` or `__error__` among them, in one chunk;
-        waits for the run's end."""
-        yield _answer(*await self.outcome(run_id))
+    async def answer(self, run_id: str, must_exist: bool = False) -> AsyncIterator[bytes]:
+        """Yield the run's final values as JSON, with `__feedback__`, `__interrupt__` or `__error__` among them, in one
+        chunk, once the run has ended.
 
-    async def outcome(self, run_id: str) -> tuple[Record, dict[str, str] | None]:
-        """Wait for the run's end; return the run and its feedback URLs. Errors: `NotFound`."""
+        Errors: `NotFound`; also for a run that is deleted meanwhile, where it `must_exist`.
+        """
+        yield _answer(*await self.outcome(run_id, must_exist))
+
+    async def outcome(self, run_id: str, must_exist: bool = False) -> tuple[Record, dict[str, str] | None]:
+        """Wait for the run's end; return the run and its feedback URLs. Errors: as `answer`."""
         record = await self._runs.get(run_id)
         try:
             if record.run.status in FINAL and not await self._broker.holds(run_id):
                 raise LogLost
             urls = await self._urls_in_log(run_id)
-            record = await self.last_known(record)
+            record = await (self._runs.get(run_id) if must_exist else self.last_known(record))
         except LogLost:
-            record = await self.last_known(record)
+            record = await (self._runs.get(run_id) if must_exist else self.last_known(record))
             urls = await self._urls(record)
         return record, urls
 

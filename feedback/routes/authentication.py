@@ -16,7 +16,7 @@ from litestar import Request
 from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
-from feedback.auth import WITHOUT_KEY, ApiKeys, Entry, Scope, sent_key
+from feedback.auth import WITHOUT_KEY, ApiKeys, Entry, Scope, check_content_type, sent_key
 from feedback.errors import Forbidden, Unauthorized
 from feedback.projects.scoped_database import DEFAULT
 from feedback.rate_limits import RateLimiter
@@ -46,6 +46,8 @@ def admission(api_keys: ApiKeys, services_of: ServicesOf) -> Callable[[AnyReques
         state[ENTRY] = entry = await _checked(api_keys, services_of(DEFAULT).settings.rate_limiter, request, scope)
         if entry.project is not None and opt.get("feedback_unbound"):
             raise Forbidden(f"The API key is of the project {entry.project!r}; this needs one that is of none")
+        if not opt.get("feedback_takes_any_type"):
+            check_content_type(request.headers)
         state[SERVICES] = await _services(request, entry, services_of)
 
     return let_in

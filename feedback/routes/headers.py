@@ -20,6 +20,7 @@ PREFLIGHT_HEADERS = {
     **TOKEN_HEADERS,
     "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "content-type, x-api-key, authorization, idempotency-key",
+    "Access-Control-Allow-Private-Network": "true",
     "Access-Control-Max-Age": "7200",
 }
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_.~/-]*")

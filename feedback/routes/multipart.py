@@ -28,6 +28,7 @@ MAX_BATCH_BODY = 20_971_520
     status_code=202,
     tags=TAGS,
     request_max_body_size=MAX_BATCH_BODY,
+    opt={"feedback_takes_any_type": True},
     summary="Record feedback in a batch",
     operation_class=MultipartOperation,
     responses=failures(409, 413, 422),

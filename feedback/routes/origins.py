@@ -8,11 +8,11 @@ that this service itself shows are no other site's.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar import Request
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from feedback.auth import is_of_another_site
 from feedback.errors import Forbidden, TokenUnknown
 from feedback.projects.projects import FREE_RULES, KnownProjects
 from feedback.services import ProjectServices
@@ -41,7 +41,7 @@ async def hold_presigned(request: AnyRequest, services: ProjectServices) -> None
 def hold(request: AnyRequest, known: KnownProjects, project: str) -> None:
     """Return where the page may use tokens of the project. Errors: `Forbidden`."""
     origins = known.rules.get(project, FREE_RULES).origins
-    if not origins or not _is_of_another_site(request):
+    if not origins or not is_of_another_site(request.headers):
         return
     origin = request.headers.get("origin", "")
     is_listed = origin.lower() in origins
@@ -50,18 +50,6 @@ def hold(request: AnyRequest, known: KnownProjects, project: str) -> None:
         raise Forbidden(
             f"Pages of {origin[:200] or 'other sites'} may not answer here; the project lists those that may"
         )
-
-
-def _is_of_another_site(request: AnyRequest) -> bool:
-    headers = request.headers
-    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    if site in ("same-origin", "none") or (
-        origin == "null" and site is None and "text/html" in headers.get("accept", "")
-    ):
-        return False  # our own pages send no origin (their referrer policy), and old browsers not where they are from
-    if origin is None:
-        return site is not None and headers.get("sec-fetch-mode") != "navigate"
-    return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
 
 
 def narrowing(app: ASGIApp, **_: Any) -> ASGIApp:

@@ -19,6 +19,7 @@ from langgraph.store.sqlite.aio import AsyncSqliteStore
 
 from agent_server.agents.stores.filters import COMPARED, with_operators
 from agent_server.config import StoreTtl
+from agent_server.database.private_files import make_private
 from agent_server.errors import Unavailable
 
 EXTENSIBLE = hasattr(sqlite3.Connection, "enable_load_extension")
@@ -125,7 +126,7 @@ def _text(moment: datetime | None) -> str | None:
 @asynccontextmanager
 async def open_sqlite_store(path: Path, ttl: StoreTtl, index: IndexConfig | None = None) -> AsyncIterator[SqliteStore]:
     """The store on the file at `path`, its tables set up. What has expired is gone at the next look at the store."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path)
     async with aiosqlite.connect(path, isolation_level=None, factory=VectorConnection) as connection:
         await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         await connection.execute("PRAGMA journal_mode = WAL")

@@ -37,6 +37,7 @@ from agent_server.broker.redis.outage import Outage
 from agent_server.broker.redis.pipe import RETRY_SECONDS, Pipe, Silent
 from agent_server.broker.redis.tails import WINDOW_BYTES, Tail, Tails
 from agent_server.config import ConfigError
+from agent_server.errors import Unavailable
 
 log = structlog.get_logger("agent_server")
 
@@ -90,6 +91,13 @@ class RedisBroker:
                 task.cancel()  # repeated, since redis-py swallows a cancellation while it connects
             await asyncio.wait(at_work, timeout=0.1)
         await self._client.aclose()
+
+    async def check(self) -> None:
+        try:
+            async with asyncio.timeout(SOCKET_SECONDS / 2):
+                await self._client.ping()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise Unavailable(f"Redis does not answer: {error or type(error).__name__}") from error
 
     async def publish(self, run_id: str, frames: Sequence[Frame]) -> None:
         if not frames:

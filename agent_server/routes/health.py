@@ -1,0 +1,37 @@
+"""Check every database and Redis for `GET /ok?check_db=1`, all at once and in bounded time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import anyio
+
+Check = Callable[[], Awaitable[None]]
+"""Returns where a service can be used, and raises an error that says what is wrong where it cannot."""
+CHECK_SECONDS = 4.0
+"""How long one service may take; orchestrators give up after a few seconds, too."""
+
+
+class HealthChecks:
+    """The checks of all services, by name."""
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
+
+    async def problems(self) -> dict[str, str]:
+        """Return what is wrong with each service that cannot be used; nothing where all is well."""
+        found: dict[str, str] = {}
+
+        async def run(name: str, check: Check) -> None:
+            try:
+                with anyio.fail_after(CHECK_SECONDS):
+                    await check()
+            except TimeoutError:
+                found[name] = f"it does not answer within {CHECK_SECONDS:g} s"
+            except Exception as error:
+                found[name] = str(error) or type(error).__name__
+
+        async with anyio.create_task_group() as group:
+            for name, check in self._checks.items():
+                group.start_soon(run, name, check)
+        return {name: found[name] for name in self._checks if name in found}

@@ -1,0 +1,141 @@
+"""The bounds of a connection: the size of headers, and how long a request may take to arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import uvicorn
+
+from agent_server.asgi import http_protocol
+from agent_server.asgi.http_protocol import MAX_HEADER_BYTES, BoundedHttpProtocol
+from agent_server.asgi.request_body import noticing_client_left
+from agent_server.errors import ClientLeft
+
+HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+
+
+class Echo:
+    """An app that answers with the length of the body, and remembers who left."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+
+    async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+        if scope["type"] != "http":
+            return
+        length, more = 0, True
+        try:
+            while more:
+                message = await receive()
+                length += len(message.get("body", b""))
+                more = message.get("more_body", False)
+        except ClientLeft:
+            self.left.set()
+            return
+        body = str(length).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def serving(app: Echo) -> AsyncIterator[int]:
+    config = uvicorn.Config(
+        noticing_client_left(app), port=0, http=BoundedHttpProtocol, log_config=None, lifespan="off", access_log=False
+    )
+    server, listening = uvicorn.Server(config), socket.create_server(("127.0.0.1", 0))
+    task = asyncio.create_task(server._serve([listening]))
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def answer(port: int, *pieces: bytes, closes: bool = True) -> bytes:
+    """What the server sends until it closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        return await asyncio.wait_for(reader.read(-1 if closes else 4096), 20)
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        HEAD + b"X: " + b"a" * 200_000 + b"\r\n\r\n",
+        HEAD + b"".join(b"X%d: y\r\n" % at for at in range(20_000)) + b"\r\n",
+        b"GET /?" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        HEAD + b"X: " + b"a" * 200_000,
+        HEAD + b"X" * 200_000,
+        b"\r\n" * 100_000,
+    ],
+    ids=["long header", "many headers", "long path", "header without end", "name without end", "empty lines"],
+)
+async def test_too_large_headers_are_refused(request_: bytes) -> None:
+    async with serving(Echo()) as port:
+        assert (await answer(port, request_))[:12] in (b"HTTP/1.1 431", b"")
+        pieces = [request_[at : at + 5000] for at in range(0, len(request_), 5000)]
+        assert (await answer(port, *pieces))[:12] in (b"HTTP/1.1 431", b"")
+        fits = HEAD + b"X: " + b"a" * (MAX_HEADER_BYTES - 100) + b"\r\nConnection: close\r\n\r\n"
+        assert (await answer(port, fits))[:12] == b"HTTP/1.1 200"
+
+
+async def test_refusal_says_what_is_right() -> None:
+    async with serving(Echo()) as port:
+        refused = await answer(port, HEAD + b"X: " + b"a" * 70_000 + b"\r\n\r\n")
+        assert b"431 Request Header Fields Too Large" in refused
+        assert b"65,536 bytes" in refused
+        assert b"connection: close" in refused
+
+
+@pytest.mark.parametrize("head", [b"", HEAD, b"GET / HT", b"\r\n"], ids=["nothing", "headers", "line", "empty line"])
+async def test_request_that_never_comes_is_given_up(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.2)
+    async with serving(Echo()) as port:
+        assert (await answer(port, head))[:12] == (b"HTTP/1.1 408" if head else b"")
+
+
+async def test_body_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.2)
+    app = Echo()
+    async with serving(app) as port:
+        assert (await answer(port, HEAD + b"Content-Length: 10\r\n\r\nabc"))[:12] == b"HTTP/1.1 408"
+        await asyncio.wait_for(app.left.wait(), 10)
+
+
+async def test_steady_body_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(http_protocol, "BODY_BYTES_PER_SECOND", 1000)
+    async with serving(Echo()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HEAD + b"Content-Length: 10000\r\nConnection: close\r\n\r\n")
+        for _ in range(10):
+            writer.write(b"a" * 1000)
+            await asyncio.sleep(0.1)
+        assert (await asyncio.wait_for(reader.read(), 20)).endswith(b"10000")
+        writer.close()
+
+
+async def test_idle_connection_serves_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.2)
+    async with serving(Echo()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(HEAD + b"Content-Length: 3\r\n\r\nabc")
+            assert (await reader.readuntil(b"\r\n\r\n"))[:12] == b"HTTP/1.1 200"
+            assert await reader.readexactly(1) == b"3"
+            await asyncio.sleep(0.5)
+        writer.write(HEAD + b"Content-Length: 1\r\n\r\na" + HEAD + b"Content-Length: 2\r\n\r\nab")
+        found = await reader.readuntil(b"\r\n\r\n1") + await reader.readuntil(b"\r\n\r\n2")
+        assert found.count(b"HTTP/1.1 200") == 2
+        writer.close()

@@ -2,8 +2,8 @@
 
 Counted are the expensive requests: submissions through a token that this service issued, minting without an API key,
 and wrong API keys. Pages, reads and forged tokens (rejected by two HMACs) do not count. The buckets belong to this
-process. Requests from loopback addresses are not limited: they come from a local program, or from a proxy that does not
-forward its client's address.
+process. A connection from a loopback address that forwards no other is limited by token and project only: it comes from
+a local program, or from a proxy that does not say for whom it calls.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from feedback.errors import TooMany
 
 Address = IPv4Address | IPv6Address
 REMEMBERED = 50_000
+_MOST_HOPS = 20
+_LOCAL = ip_address("127.0.0.1")
 _RATE = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})")
 
 
@@ -93,7 +95,7 @@ class Limits(Struct, frozen=True):
 
 
 class RateLimiter:
-    """Counts what comes in. Addresses are known to it as hashes with a key that it forgets with the process."""
+    """Counts requests. It keeps addresses as hashes, with a key that ends with the process."""
 
     def __init__(self, limits: Limits, trust_forwarded: bool) -> None:
         self._tokens = TokenBuckets(limits.token) if limits.token else None
@@ -111,23 +113,20 @@ class RateLimiter:
         token: tuple[int, int] | None = None,
         minting: bool = False,
     ) -> None:
-        """Count one request of `peer`: an answer (through its token, if there is one), or a minting without a key.
+        """Count one request of `peer`: a submission (through its token, if there is one), or minting without a key.
 
         Errors: `TooMany` where the bucket of the address, or the token's, is empty.
         """
-        address = self._visitor(peer, headers)
-        if address is None or address.is_loopback:
-            return
-        if self._addresses is not None and (wait := self._addresses.take(self._hash(_neighbourhood(address)))):
-            raise _too_many("from your network", wait)
-        if (
-            self._mintings is not None
-            and minting
-            and (wait := self._mintings.take(self._hash(_neighbourhood(address))))
-        ):
-            raise _too_many("for new URLs from your network", wait)
+        if (address := self._visitor(peer, headers)) is not None:
+            self._admit_address(self._hash(_neighbourhood(address)), minting)
         if self._tokens is not None and token and (wait := self._tokens.take(b"%d %d" % token)):
             raise _too_many("through this URL", wait)
+
+    def _admit_address(self, name: bytes, minting: bool) -> None:
+        if self._addresses is not None and (wait := self._addresses.take(name)):
+            raise _too_many("from your network", wait)
+        if self._mintings is not None and minting and (wait := self._mintings.take(name)):
+            raise _too_many("for new URLs from your network", wait)
 
     def admit_to(self, project: str, rate: RateLimit) -> None:
         """Count one request, of whomever, of what the whole project may have. Errors: `TooMany`."""
@@ -138,25 +137,41 @@ class RateLimiter:
             raise _too_many(f"for the project {project!r}", wait)
 
     def _visitor(self, peer: str | None, headers: Mapping[str, str]) -> Address | None:
-        """The nearest address that is not a proxy's of ours."""
-        hops = [peer or ""]
-        if self._trust_forwarded and (forwarded := headers.get("x-forwarded-for")):
-            hops = [hop.strip() for hop in forwarded.split(",")]
+        """Return the address to limit: the nearest one that is not a proxy's. None for a local program.
+
+        `X-Forwarded-For` counts where it is trusted, and from this machine. Where a hop cannot be read, or claims to be
+        a loopback address, the connection's own address stands: whatever a client sends, it has a bucket.
+        """
+        own = _address(peer or "")
+        is_local = own is None or own.is_loopback
+        hops = _forwarded_for(headers) if self._trust_forwarded or is_local else []
+        if not hops:
+            return None if is_local else own
         address = None
-        for hop in reversed(hops[-20:]):
-            if (found := _address(hop)) is None:
-                break
+        for hop in reversed(hops[-_MOST_HOPS:]):
+            found = _address(hop)
+            if found is not None and found.is_loopback and is_local:  # another proxy on this machine
+                continue
+            if found is None or found.is_loopback:
+                return own or _LOCAL
             address = found
             if not any(address in network for network in self._proxies):
                 break
-        return address
+        return address or own or _LOCAL
 
     def _hash(self, name: bytes) -> bytes:
         return hashlib.blake2b(name, key=self._secret, digest_size=16).digest()
 
 
+def _forwarded_for(headers: Mapping[str, str]) -> list[str]:
+    """Return the hops of all `X-Forwarded-For` lines, nearest last: some proxies add a line rather than to one."""
+    every = getattr(headers, "getall", None)  # of the headers of a request; a plain mapping has one line at most
+    lines = every("x-forwarded-for", []) if every else [headers.get("x-forwarded-for", "")]
+    return [hop.strip() for line in lines for hop in line.split(",")] if any(lines) else []
+
+
 def _address(text: str) -> Address | None:
-    """The address in `text`, which may have a port, as some proxies write it."""
+    """Return the address in `text`, which may have a port, as some proxies write it."""
     bare = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
     bare = bare.partition(":")[0] if bare.count(":") == 1 else bare
     try:

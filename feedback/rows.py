@@ -64,7 +64,7 @@ def created_row(feedback: FeedbackCreate, idempotency_key: str | None) -> dict[s
     source = feedback.feedback_source or FeedbackSource()
     runs = {name: getattr(feedback, name) for name in ("run_id", "trace_id", "session_id")}
     return {
-        **{name: text and run_name(name, text) for name, text in runs.items()},
+        **{name: None if text is None else run_name(name, text) for name, text in runs.items()},
         "id": feedback.id or str(uuid_utils.uuid7()),
         "start_time": feedback.start_time,
         "comparative_experiment_id": feedback.comparative_experiment_id,

@@ -19,12 +19,12 @@ LINK_MODES: tuple[str, ...] = get_args(LinkMode)
 class Links(Struct, frozen=True):
     """How links are followed.
 
-    * `confirm`: no GET is an answer; people get a page with a button, programs are told what the URL is for.
-    * `auto`: the same for whoever takes HTML (people, and scanners that pretend to be); other programs' GETs count.
-    * `direct`: every GET counts, the page comes after. Mail scanners that pretend to be browsers then vote, too.
+    * `confirm`: no GET submits feedback; it shows a page with a button, or, as JSON, what the URL is for.
+    * `auto`: the same, but the GETs of programs that ask for it count: `Accept: application/json`, curl, langsmith.
+    * `direct`: a click counts, the page comes after. Mail scanners that pretend to be browsers then vote, too.
 
     `by_key` names keys with another mode than `mode`. `redirect_origins` are the only places (`https://host[:port]`)
-    that a link's `redirect` may lead to. No mode lets a HEAD, a prefetch or a known scanner vote.
+    that a link's `redirect` may lead to. No mode counts a HEAD, a prefetch, an image or a known scanner.
     """
 
     mode: LinkMode = "auto"

@@ -149,7 +149,7 @@ class WorkflowAIFeedback:
         chosen: dict[str, Any] = {
             "key": KEY,
             "agent": _agent(agent),
-            "run_id": run_id and run_name("run_id", run_id),
+            "run_id": None if run_id is None else run_name("run_id", run_id),
         }
 
         def work(db: Connection) -> OutcomePage:

@@ -1,8 +1,9 @@
-"""Who follows a link: a person, a program, or a machine that only looks at it.
+"""Decide whether a GET of a presigned URL is a submission, or a look at the link by a person or a machine.
 
-A GET that changes something is a trap (mail gateways follow every link of a message, on delivery and on click; chats
-fetch what is pasted into them), so what must not count is told apart here. Scanners that pretend to be browsers take
-HTML, and get a page; those that don't name themselves. The names were collected from their makers' documents.
+A GET that changes something is a trap: mail gateways follow every link of a message, on delivery and on click, pages
+and messages load it as an image, chats fetch what is pasted into them, and most of these name a browser, or nothing. So
+by default a GET only counts where its client says that it means it: a documented client (curl, langsmith), or one that
+asks for JSON. Everything else gets a page with a button. The names of machines are from their makers' documents.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ MACHINES = (
     "spider/", "uptimerobot", "url preview", "urlscan", "w3c_validator",
 )  # fmt: skip
 """What the user agents of scanners and unfurlers have in them, in lower case."""
+CLIENTS = ("curl/", "langsmith-py", "langsmith-js")
+"""What the user agents of clients begin with whose documents show a GET that submits feedback."""
+_PROGRAMS_FETCH = (None, "cors", "same-origin")
+"""The `Sec-Fetch-Mode` of scripts and programs; a browser sends another for images, frames and clicks."""
 _MACHINE = re.compile("|".join(re.escape(name) for name in MACHINES), re.IGNORECASE)
 _QUALITY = re.compile(r"(?:^|;)\s*q\s*=\s*(\d(?:\.\d*)?)")
 _AHEAD = ("sec-purpose", "purpose", "x-purpose", "x-moz")
@@ -57,22 +62,45 @@ def is_machine(headers: Mapping[str, str]) -> bool:
 
 
 def wants_page(headers: Mapping[str, str]) -> bool:
-    """Whether the request takes HTML, and JSON not rather: a browser's navigation, or what pretends to be one."""
+    """Whether the request prefers HTML to JSON: a browser's navigation, or what pretends to be one."""
     quality = _qualities(headers.get("accept", ""))
     html = max(quality.get("text/html", 0.0), quality.get("application/xhtml+xml", 0.0))
     return html > 0 and html >= quality.get("application/json", 0.0)
 
 
-def gets_page(headers: Mapping[str, str]) -> bool:
-    """Whether to answer with a page: to whoever wants one, and to machines, which show people what they find."""
-    return wants_page(headers) or (is_machine(headers) and "application/json" not in headers.get("accept", ""))
+def gets_page(headers: Mapping[str, str], has_answer: bool = False) -> bool:
+    """Whether to answer with a page: clients that want one, and machines, which show people what they find.
+
+    So do all whose link has an answer that did not count, unless they are programs that ask for JSON.
+    """
+    if wants_page(headers):
+        return True
+    is_program = accepts_json(headers) and not (has_answer and _is_browser(headers))
+    return (has_answer or is_machine(headers)) and not is_program
 
 
-def may_answer(headers: Mapping[str, str], mode: LinkMode) -> bool:
-    """Whether a GET with these headers is an answer, where links are followed in this mode."""
+def accepts_json(headers: Mapping[str, str]) -> bool:
+    """Whether the request names JSON among the types that it accepts; `*/*` does not."""
+    return "application/json" in headers.get("accept", "").lower()
+
+
+def may_submit(headers: Mapping[str, str], mode: LinkMode) -> bool:
+    """Whether a GET with these headers is a submission, where links are followed in this mode."""
     if mode == "confirm" or is_prefetch(headers) or is_machine(headers):
         return False
-    return mode == "direct" or not wants_page(headers)
+    fetch = headers.get("sec-fetch-mode")
+    if mode == "direct":  # people's clicks count; images and frames of other pages do not
+        is_click = fetch == "navigate" and headers.get("sec-fetch-dest", "document") == "document"
+        return is_click or fetch in _PROGRAMS_FETCH
+    if fetch not in _PROGRAMS_FETCH or _is_browser(headers):
+        return False
+    is_client = headers.get("user-agent", "").lower().startswith(CLIENTS)
+    return not wants_page(headers) and (is_client or accepts_json(headers))
+
+
+def _is_browser(headers: Mapping[str, str]) -> bool:
+    """Whether the client is a browser, or what pretends to be one."""
+    return "mozilla/" in headers.get("user-agent", "").lower()
 
 
 def _qualities(accept: str) -> dict[str, float]:

@@ -63,7 +63,7 @@ class FeedbackQuery(Struct, kw_only=True):
     def asks_for_days(self) -> bool:
         """Whether it is about whole days (UTC), and nothing that the counts by day do not tell apart."""
         others = (self.run, self.thread, self.subject, self.source, self.text, self.has_correction)
-        ends = [to_micros(parse_time("time", end)) for end in (self.since, self.until) if end]
+        ends = [to_micros(parse_time("time", end)) for end in (self.since, self.until) if end is not None]
         return all(one in (None, [], "") for one in others) and all(end % DAY == 0 for end in ends)
 
     def sql(self) -> tuple[str, dict[str, Any]]:
@@ -104,8 +104,8 @@ class FeedbackQuery(Struct, kw_only=True):
         wordy = " OR ".join(f"{column} IS NOT NULL" for column in WORDS)
         found = " OR ".join(f"LOWER({column}) LIKE :text ESCAPE '!'" for column in WORDS)
         return [
-            ("created_at >= :since", "since", self.since and to_micros(parse_time("since", self.since))),
-            ("created_at < :until", "until", self.until and to_micros(parse_time("until", self.until))),
+            ("created_at >= :since", "since", _moment("since", self.since)),
+            ("created_at < :until", "until", _moment("until", self.until)),
             ("number >= :min_score", "min_score", _number("min_score", self.min_score)),
             ("number <= :max_score", "max_score", _number("max_score", self.max_score)),
             (f"created_at > {EVER} AND ({wordy}) AND ({found})", "text", text and f"%{_escaped(text.lower())}%"),
@@ -218,6 +218,11 @@ def _version(number: int) -> int:
     if not 0 <= number < 2**31:
         raise Invalid(f"`version` is {number}; the versions of an assistant are whole numbers from 1")
     return number
+
+
+def _moment(field: str, text: str | None) -> int | None:
+    """Return a bound in microseconds since 1970. Errors: `Invalid`, for an empty one, too."""
+    return None if text is None else to_micros(parse_time(field, text))
 
 
 def _number(field: str, number: float | None) -> float | None:

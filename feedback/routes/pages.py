@@ -12,7 +12,7 @@ from msgspec import structs
 
 from feedback.errors import AnswerStands, FeedbackError, TokenUsed
 from feedback.pages.html import CONTENT_SECURITY_POLICY, Question, failure_page, question_page, thanks_page
-from feedback.pages.link_scanners import is_machine, is_prefetch, may_answer, wants_page
+from feedback.pages.link_scanners import is_machine, is_prefetch, may_submit, wants_page
 from feedback.routes.decoding import submission_of
 from feedback.routes.headers import TOKEN_HEADERS
 from feedback.routes.rate_limiting import admit_answer
@@ -32,10 +32,10 @@ TAKEN_BACK = "Your answer was taken back"
 
 
 async def may_follow(request: AnyRequest, token: str, services: ProjectServices) -> bool:
-    """Whether this GET is an answer; the key is looked up only where keys differ."""
+    """Whether this GET is a submission; the key is looked up only where keys differ."""
     links = services.settings.links
     mode = links.mode_of((await services.tokens.redeem(token)).key) if links.by_key else links.mode
-    return may_answer(request.headers, mode)
+    return may_submit(request.headers, mode)
 
 
 async def ask(request: AnyRequest, token: str, services: ProjectServices) -> Response[Any]:

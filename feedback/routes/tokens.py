@@ -159,11 +159,12 @@ def clean_idempotency(key: str | None) -> str | None:
     operation_class=FeedbackOperation,
     responses=failures(404, 409, 410, 422),
     description=(
-        "With any of `score`, `value`, `comment`, `correction`, `metadata` the answer is kept at once; without, "
-        "nothing is: the answer says what the URL is for, and what whoever is named by `user_id`, or gave the answer "
-        "`id`, has said (`format=json` asks for this rather than a page). "
-        "Who takes HTML gets a page with a button instead, and so do "
-        "scanners of mail and chat; what a browser only fetches ahead (`Sec-Purpose: prefetch`) is no answer, either."
+        "With any of `score`, `value`, `comment`, `correction`, `metadata` a client that sends `Accept: "
+        "application/json`, curl and langsmith submit feedback. Every other client (a browser, a scanner of mail or "
+        "chat, an image in a message) gets a page with a button, and nothing is submitted; neither is it by what a "
+        "browser only fetches ahead (`Sec-Purpose: prefetch`). The mode `direct` counts every click. Without these "
+        "parameters, the response says what the URL is for, and what the subject (`user_id`, or the feedback's `id`) "
+        "has submitted; `format=json` asks for this rather than a page."
     ),
 )
 async def follow(
@@ -181,8 +182,9 @@ async def follow(
     """What became of the answer, or what the URL is for."""
     said = {"score": score, "value": value, "comment": comment, "correction": correction, "metadata": metadata}
     given = {name: text for name, text in (said | {"user_id": user_id, "id": id}).items() if text}
-    if not ANSWERS & given.keys() or not await may_follow(request, token, services):
-        if gets_page(request.headers) and request.query_params.get("format") != "json":
+    has_answer = bool(ANSWERS & given.keys())
+    if not has_answer or not await may_follow(request, token, services):
+        if gets_page(request.headers, has_answer) and request.query_params.get("format") != "json":
             return await ask(request, token, services)
         return _answer(await _state(await services.tokens.open(token), services, given))
     pointer = await services.tokens.open(token)

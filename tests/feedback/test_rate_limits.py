@@ -108,10 +108,11 @@ async def test_reading_pages_and_garbage_cost_nothing(sqlite_url: str) -> None:
 
 
 async def test_this_machine_is_not_limited(sqlite_url: str) -> None:
-    async with asked_from(sqlite_url, "127.0.0.1", Limits(MINUTE, MINUTE)) as client:
-        url = await mint(client)
-        for _ in range(10):
-            assert (await client.post(url, json={"score": 1})).status_code == 200
+    async with asked_from(sqlite_url, "127.0.0.1", Limits(MINUTE, MINUTE, minting=MINUTE)) as client:
+        for _ in range(3):
+            url = await mint(client)
+            statuses = [(await client.post(url, json={"score": 1})).status_code for _ in range(4)]
+            assert statuses == [200, 200, 200, 429], "the limit of one URL holds for everyone"
 
 
 async def test_visitor_behind_a_trusted_proxy_is_told_from_the_next(sqlite_url: str) -> None:
@@ -122,6 +123,34 @@ async def test_visitor_behind_a_trusted_proxy_is_told_from_the_next(sqlite_url: 
             for status in (200, 200, 429):
                 headers = {"X-Forwarded-For": f"1.2.3.{status}, {visitor}"}
                 assert (await client.post(url, json={"score": 1}, headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize("peer", ["10.0.0.1", "127.0.0.1"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["192.0.2.{}", "198.51.100.7"],
+        ["127.0.0.1"],
+        ["::1"],
+        ["localhost"],
+        ["garbage"],
+        ["192.0.2.{}, garbage"],
+        ["192.0.2.{}", "garbage"],
+        [","],
+        ["198.51.100.7, "],
+        ["unix:"],
+    ],
+    ids=str,
+)
+async def test_no_forwarded_header_escapes_the_limits(sqlite_url: str, lines: list[str], peer: str) -> None:
+    limits = Limits(address=RateLimit(4, 60))
+    async with asked_from(sqlite_url, peer, limits, trust_forwarded=True) as client:
+        url = await mint(client)
+        statuses = []
+        for at in range(5):
+            headers = [("X-Forwarded-For", line.format(at)) for line in lines]
+            statuses.append((await client.post(url, json={"score": 1}, headers=headers)).status_code)
+        assert statuses[-1] == 429
 
 
 FORGED = [f"192.0.2.{at}" for at in range(1, 6)]

@@ -138,18 +138,65 @@ async def test_what_a_browser_fetches_ahead_is_no_answer(sqlite_url: str, header
     "headers",
     [
         {"User-Agent": "curl/8.5.0", "Accept": "*/*"},
-        {"User-Agent": "python-httpx/0.28.1", "Accept": "*/*"},
-        {"User-Agent": "node", "Accept": "*/*", "Sec-Fetch-Mode": "cors"},
-        {"User-Agent": CHROME, "Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"User-Agent": "langsmith-py/0.15.1-httpx", "Accept": "*/*"},
+        {"User-Agent": "python-httpx/0.28.1", "Accept": "application/json"},
+        {"User-Agent": "node", "Accept": "application/json", "Sec-Fetch-Mode": "cors"},
         {"User-Agent": "okhttp/4.12.0", "Accept": "application/json"},
         {"User-Agent": "axios/1.7.2", "Accept": "application/json, text/plain, */*"},
         {"User-Agent": "Mine/1", "Accept": "application/json, text/html;q=0.5"},
     ],
 )
-async def test_program_that_follows_a_link_votes_at_once(client: App, token_url: str, headers: dict[str, str]) -> None:
+async def test_program_that_asks_for_it_submits(client: App, token_url: str, headers: dict[str, str]) -> None:
     answer = await client.get(token_url + "?score=1", headers=headers)
     assert (answer.status_code, answer.json()["status"]) == (200, "created")
     assert len(await stored(client)) == 1
+
+
+UNDECIDED = [
+    {"User-Agent": "python-httpx/0.28.1", "Accept": "*/*"},
+    {"User-Agent": "python-requests/2.32.5", "Accept": "*/*"},
+    {"User-Agent": "Go-http-client/1.1"},
+    {"User-Agent": "node", "Accept": "*/*", "Sec-Fetch-Mode": "cors"},
+    {"User-Agent": "Java/21.0.1", "Accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"},
+    {"User-Agent": "Trellix-EmailSecurity/1.0", "Accept": "*/*"},
+    {"User-Agent": "Sublime-Security-Link-Analysis", "Accept": "*/*"},
+    {"User-Agent": CHROME, "Accept": "*/*"},
+    {"User-Agent": CHROME, "Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+    {"User-Agent": CHROME, "Accept": "application/json"},
+    {"User-Agent": CHROME, "Accept": "application/json", "Sec-Fetch-Mode": "same-origin"},
+    {"User-Agent": CHROME, "Accept": "image/avif,image/webp,*/*;q=0.8", "Sec-Fetch-Mode": "no-cors"},
+    {"User-Agent": "Mine/1", "Accept": "application/json", "Sec-Fetch-Mode": "no-cors"},
+    {"User-Agent": "Mine/1", "Accept": "application/json", "Sec-Fetch-Mode": "navigate"},
+    {"User-Agent": "curl/8.5.0", "Accept": "text/html"},
+    {"User-Agent": "", "Accept": "application/json"},
+]
+
+
+@pytest.mark.parametrize("headers", UNDECIDED, ids=str)
+async def test_client_that_does_not_ask_gets_a_page(client: App, token_url: str, headers: dict[str, str]) -> None:
+    for query in ("score=1", "value=good&user_id=anna", "comment=hi", "correction=x", "metadata={}"):
+        shown = await client.get(f"{token_url}?{query}", headers=headers)
+        is_program = headers["User-Agent"] in ("", "Mine/1")
+        assert (shown.status_code, "Send</button>" in shown.text) == (200, not is_program)
+        assert await stored(client) == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    ],
+    ids=["image", "frame"],
+)
+async def test_images_and_frames_never_count(sqlite_url: str, headers: dict[str, str]) -> None:
+    async with serving(sqlite_url, Links(mode="direct")) as client:
+        url = await mint(client)
+        await client.get(url + "?score=1", headers={**headers, "User-Agent": CHROME, "Accept": "image/*,*/*"})
+        assert await stored(client) == []
+        click = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "User-Agent": CHROME, "Accept": NAVIGATION}
+        await client.get(url + "?score=1", headers=click)
+        assert len(await stored(client)) == 1
 
 
 def serving(url: str, links: Links) -> AsyncTestClient[Litestar]:
@@ -168,7 +215,7 @@ async def test_in_confirm_mode_no_link_votes(strict: App) -> None:
     for headers in ({"Accept": "*/*"}, {"Accept": NAVIGATION}, {"Accept": "application/json"}):
         answer = await strict.get(url + "?score=1", headers=headers)
         assert answer.status_code == 200
-        assert ("Send</button>" in answer.text) == (headers["Accept"] == NAVIGATION)
+        assert ("Send</button>" in answer.text) == (headers["Accept"] != "application/json")
     assert await stored(strict) == []
     assert (await strict.post(url, json={"score": 1})).status_code == 200
 
@@ -179,7 +226,7 @@ async def test_key_has_a_mode_of_its_own(strict: App) -> None:
     assert "Your answer was kept." in answer.text
     await strict.get(plain + "?score=1", headers={"Accept": NAVIGATION, "User-Agent": CHROME})
     assert [row["key"] for row in await stored(strict)] == ["quick"]
-    await strict.get(plain + "?score=1", headers={"Accept": "*/*"})
+    await strict.get(plain + "?score=1", headers={"Accept": "application/json"})
     assert [row["key"] for row in await stored(strict)] == ["plain", "quick"]
 
 

@@ -1,10 +1,12 @@
 """What runs: the seam (`protocol.py`), LangGraph graphs, plain async generators, and how a configuration names them."""
 
+from agent_server.agents.commands import check_command, is_void
 from agent_server.agents.loading import open_agents
 from agent_server.agents.plain import PlainAgent
 from agent_server.agents.protocol import (
     Agent,
     AgentRun,
+    GraphSetup,
     HistoryQuery,
     Outcome,
     StatefulAgent,
@@ -17,12 +19,15 @@ from agent_server.agents.stores.opening import open_store
 __all__ = [
     "Agent",
     "AgentRun",
+    "GraphSetup",
     "HistoryQuery",
     "Outcome",
     "PlainAgent",
     "RequestContext",
     "StatefulAgent",
+    "check_command",
     "is_stateful",
+    "is_void",
     "named_in",
     "open_agents",
     "open_store",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
     from agent_server.agents.langgraph.agent import LangGraphAgent
-    from agent_server.agents.langgraph.states import Graph
+    from agent_server.agents.langgraph.snapshots import Graph
 
 
 @asynccontextmanager

@@ -10,6 +10,15 @@ from msgspec import Struct
 from agent_server.schema import JsonObject, RunKwargs, StateUpdate, StreamPart
 
 
+class GraphSetup(Struct):
+    """What a graph is made with, where it is made to read or update a thread: as for the run whose state that is."""
+
+    graph_id: str | None = None
+    assistant_id: str | None = None
+    config: JsonObject = {}
+    context: JsonObject | None = None
+
+
 class AgentRun(Struct):
     """One attempt at a run, as an agent sees it."""
 
@@ -24,6 +33,10 @@ class AgentRun(Struct):
     metadata: dict[str, Any]
     caller: JsonObject | None = None
     """For whom the run is: the user that the application's `auth` said it is, with their `identity`."""
+
+    def graph_setup(self) -> GraphSetup:
+        """Return what the run's graph is made with."""
+        return GraphSetup(self.graph_id, self.assistant_id, self.kwargs.config, self.kwargs.context)
 
 
 class Outcome(Struct):
@@ -67,21 +80,34 @@ class StatefulAgent(Agent, Protocol):
 
     A `checkpoint` is the SDK's: `{"checkpoint_id", "checkpoint_ns", "checkpoint_map"}`, each of which may be missing:
     without an id the latest, without a namespace that of the thread itself rather than of a subgraph.
+
+    A `setup` is the one that the thread's graph is made with; without it a factory gets no config.
     """
 
-    async def state(self, thread_id: str, checkpoint: JsonObject | None, subgraphs: bool) -> dict[str, Any]:
-        """The thread's `ThreadState` in the SDK's shape, at `checkpoint` or now; empty where nothing was kept.
+    async def state(
+        self, thread_id: str, checkpoint: JsonObject | None, subgraphs: bool, setup: GraphSetup | None = None
+    ) -> dict[str, Any]:
+        """Return the thread's `ThreadState` in the SDK's shape, at `checkpoint` or now; empty where none was saved.
 
-        Errors: `NotFound` where the thread has no such checkpoint, or the agent no such subgraph.
+        Errors: `NotFound` where the thread has no such checkpoint, or the agent no such subgraph; `BadRequest` where
+        the state cannot be read.
         """
 
-    async def history(self, thread_id: str, query: HistoryQuery) -> list[dict[str, Any]]:
-        """The thread's states, the newest first. Errors: `NotFound` where the agent has no such subgraph."""
+    async def history(
+        self, thread_id: str, query: HistoryQuery, setup: GraphSetup | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the thread's states, newest first. Errors: as for `state`."""
 
     async def update_state(
-        self, thread_id: str, supersteps: Sequence[Sequence[StateUpdate]], checkpoint: JsonObject | None
+        self,
+        thread_id: str,
+        supersteps: Sequence[Sequence[StateUpdate]],
+        checkpoint: JsonObject | None,
+        setup: GraphSetup | None = None,
     ) -> dict[str, Any]:
-        """The checkpoint that these updates, from `checkpoint` on, led to; the updates of one step count as parallel.
+        """Apply the updates from `checkpoint` on and return the checkpoint that they led to.
+
+        The updates of one superstep count as parallel.
 
         Errors: `NotFound` as for `state`, `BadRequest` where the agent does not take an update.
         """

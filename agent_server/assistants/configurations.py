@@ -45,6 +45,11 @@ def check_one_of_both(config: JsonObject | None, context: JsonObject | None) -> 
         )
 
 
+def with_configurable(config: JsonObject, configurable: JsonObject) -> JsonObject:
+    """Return the config with another `configurable`."""
+    return {**config, "configurable": configurable}
+
+
 def _mirrored(config: JsonObject, context: JsonObject) -> Configuration:
     rest = {key: value for key, value in config.items() if key != "configurable"}
     return Configuration({**rest, "configurable": context} if context else rest, context)

@@ -7,7 +7,9 @@ from typing import Any
 
 from agent_server.agents import Agent, is_stateful
 from agent_server.assistants.assistants import AssistantRef, Assistants
+from agent_server.assistants.configurations import with_configurable
 from agent_server.errors import NotFound
+from agent_server.schema import JsonObject
 
 
 class AssistantGraphs:
@@ -25,18 +27,18 @@ class AssistantGraphs:
         assistant, agent = await self._find(assistant_id)
         if not is_stateful(agent):
             return _one_node(assistant.graph_id)
-        return await agent.graph(assistant.config, xray)
+        return await agent.graph(_config(assistant), xray)
 
     async def schemas(self, assistant_id: str) -> dict[str, Any]:
         """The SDK's `GraphSchema`."""
         assistant, agent = await self._find(assistant_id)
-        schemas = await agent.schemas(assistant.config) if is_stateful(agent) else {}
+        schemas = await agent.schemas(_config(assistant)) if is_stateful(agent) else {}
         return {"graph_id": assistant.graph_id, **schemas}
 
     async def subgraphs(self, assistant_id: str, namespace: str | None, recurse: bool) -> dict[str, Any]:
         """The schemas of the subgraphs by namespace; where one is named, of that one, if there is one."""
         assistant, agent = await self._find(assistant_id)
-        return await agent.subgraphs(assistant.config, namespace, recurse) if is_stateful(agent) else {}
+        return await agent.subgraphs(_config(assistant), namespace, recurse) if is_stateful(agent) else {}
 
     def is_stateful(self, graph_id: str) -> bool:
         """Return whether the graph keeps the state of threads, as LangGraph's graphs do and plain functions do not."""
@@ -49,6 +51,13 @@ class AssistantGraphs:
         if agent is None:
             raise NotFound(f"This server has no graph {assistant.graph_id!r} any more")
         return assistant, agent
+
+
+def _config(assistant: AssistantRef) -> JsonObject:
+    """Return the config that a run of the assistant has, but for what names the run and its thread."""
+    ids = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+    configurable = {**assistant.context, **(assistant.config.get("configurable") or {}), **ids}
+    return with_configurable(assistant.config, configurable)
 
 
 def _one_node(graph_id: str) -> dict[str, Any]:

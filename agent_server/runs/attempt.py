@@ -204,9 +204,9 @@ class Attempt:
             return None
         try:
             async with asyncio.timeout(self._context.stop_seconds):
-                state = await self._agent.state(self.run.thread_id, None, False)
+                state = await self._agent.state(self.run.thread_id, None, False, self.run.graph_setup())
             return encode(state["values"]) if state.get("checkpoint") else None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.warning("state_not_read", error=type(error).__name__, exc_info=error)
             return None
 

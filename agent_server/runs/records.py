@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from agent_server.agents import AgentRun
+from agent_server.agents import AgentRun, check_command, is_void
 from agent_server.assistants.assistants import AssistantRef
 from agent_server.assistants.configurations import check_one_of_both
 from agent_server.database import Row
+from agent_server.errors import Invalid
 from agent_server.schema import (
     CancelAction,
     EventRunCreate,
@@ -18,8 +19,10 @@ from agent_server.schema import (
     RunKwargs,
     RunStatus,
     ThreadStatus,
+    canonical_id,
     timestamp,
 )
+from agent_server.threads.schema import Checkpoint, checkpoint_dict
 
 
 class RunOrigin(Struct, frozen=True):
@@ -112,9 +115,9 @@ class Record(Struct):
 def run_kwargs(
     body: RunCreate, assistant: AssistantRef, temporary: bool, headers: JsonObject | None = None
 ) -> RunKwargs:
-    """How the run that `body` asks for is to be run, with what its assistant and the request's `headers` add.
+    """Return how the run that `body` asks for is run, with what its assistant and the request's `headers` add.
 
-    Errors: `BadRequest` for a contradiction.
+    Errors: `BadRequest` for a contradiction, `Invalid` for a command or a checkpoint that is none.
     """
     config = {**assistant.config, **(body.config or {})}
     check_one_of_both(body.config, body.context)
@@ -125,7 +128,7 @@ def run_kwargs(
     durability = body.durability or ("exit" if body.checkpoint_during is False else "async")
     return RunKwargs(
         input=Raw(msgspec.json.encode(body.input)),
-        command=body.command,
+        command=_command(body),
         config={**config, "configurable": configurable},
         context={**assistant.context, **given} or None,
         stream_mode=list(dict.fromkeys([modes] if isinstance(modes, str) else modes)),
@@ -135,11 +138,32 @@ def run_kwargs(
         temporary=temporary,
         subgraphs=body.stream_subgraphs,
         resumable=body.stream_resumable,
-        checkpoint=body.checkpoint or ({"checkpoint_id": body.checkpoint_id} if body.checkpoint_id else None),
+        checkpoint=_checkpoint(body),
         durability=durability,
         webhook=body.webhook,
         event_streaming=isinstance(body, EventRunCreate),
     )
+
+
+def _command(body: RunCreate) -> JsonObject | None:
+    """Return the request's command; None where it has nulls only, and an input beside it."""
+    if body.input is not None and is_void(body.command):
+        return None
+    check_command(body.command)
+    return body.command
+
+
+def _checkpoint(body: RunCreate) -> JsonObject | None:
+    """Return the checkpoint that the run starts from. Errors: `Invalid` for an id that is no UUID, as all are."""
+    configurable = (body.config or {}).get("configurable") or {}
+    for given in (body.checkpoint_id, configurable.get("checkpoint_id")):
+        if given:
+            canonical_id(str(given), "checkpoint")
+    try:
+        named = msgspec.convert(body.checkpoint or {"checkpoint_id": body.checkpoint_id}, Checkpoint)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"Invalid checkpoint: {error}") from None
+    return checkpoint_dict(named) or None
 
 
 def run_of(row: Row) -> Run:

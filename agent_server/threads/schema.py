@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from agent_server.config import ThreadTtlDefaults
-from agent_server.schema import JsonObject, Limit, Offset, StateUpdate, ThreadStatus
+from agent_server.schema import JsonObject, Limit, Offset, StateUpdate, ThreadStatus, canonical_id
 
 ThreadField = Literal[
     "thread_id",
@@ -127,6 +128,14 @@ class Checkpoint(Struct, omit_defaults=True):
     checkpoint_ns: str | None = None
     checkpoint_id: str | None = None
     checkpoint_map: dict[str, str] | None = None
+
+
+def checkpoint_dict(checkpoint: Checkpoint | None) -> JsonObject:
+    """Return the names that the checkpoint has. Errors: `Invalid` for an id that is no UUID, as all are."""
+    named: JsonObject = msgspec.to_builtins(checkpoint) if checkpoint else {}
+    if checkpoint_id := named.get("checkpoint_id"):
+        named["checkpoint_id"] = canonical_id(checkpoint_id, "checkpoint")
+    return named
 
 
 class StateAt(Struct):

@@ -14,12 +14,12 @@ from msgspec import Raw
 from uuid_utils import uuid7
 
 from agent_server.access.ownership import Condition
-from agent_server.agents import Agent, HistoryQuery, StatefulAgent, is_stateful
+from agent_server.agents import Agent, GraphSetup, HistoryQuery, StatefulAgent, check_command, is_stateful
 from agent_server.agents.checkpoints.thread_bytes import Amount, ThreadBytes
 from agent_server.broker import Broker
 from agent_server.errors import BadRequest, Conflict, Invalid, NotFound
 from agent_server.json_codec import encode
-from agent_server.schema import JsonObject, StateUpdate, canonical_id
+from agent_server.schema import StateUpdate, canonical_id
 from agent_server.threads.schema import (
     Before,
     Checkpoint,
@@ -28,6 +28,7 @@ from agent_server.threads.schema import (
     Thread,
     ThreadCreate,
     ThreadStateUpdate,
+    checkpoint_dict,
 )
 from agent_server.threads.state_updates import thread_channel
 from agent_server.threads.threads import ThreadEnd, Threads
@@ -49,10 +50,10 @@ class ThreadStates:
         `NotFound` for an unknown thread, or one that has no such checkpoint.
         """
         named = checkpoint_dict(checkpoint)
-        thread = await self._threads.get(thread_id)
+        thread, setup = await self._threads.get_with_setup(thread_id)
         agent = self._agent_of(thread.metadata)
         if agent is not None:
-            return await agent.state(thread.thread_id, named, subgraphs)
+            return await agent.state(thread.thread_id, named, subgraphs, setup)
         if named.get("checkpoint_id"):
             raise NotFound(f"Checkpoint {named['checkpoint_id']} not found on thread {thread.thread_id}")
         return _stateless(msgspec.json.decode(thread.values) or {})
@@ -65,9 +66,9 @@ class ThreadStates:
             before=_before(search.before),
             metadata=search.metadata,
         )
-        thread = await self._threads.get(thread_id)
+        thread, setup = await self._threads.get_with_setup(thread_id)
         agent = self._agent_of(thread.metadata)
-        return await agent.history(thread.thread_id, query) if agent else []
+        return await agent.history(thread.thread_id, query, setup) if agent else []
 
     async def update(self, thread_id: str, body: ThreadStateUpdate) -> dict[str, Any]:
         """The checkpoint that the update led to, and the thread now shows.
@@ -75,12 +76,13 @@ class ThreadStates:
         `BadRequest` where the thread has no agent that keeps its state, or the agent does not take the update,
         `ThreadBusy` where a run is under way, `NotFound` for a checkpoint that is not there.
         """
-        thread = await self._threads.get(thread_id)
+        thread, setup = await self._threads.get_with_setup(thread_id)
         agent = self._changing_agent(thread.metadata, f"Thread {thread.thread_id!r}")
         await self._threads.check_idle(thread.thread_id)
+        check_command(body.command)
         named = checkpoint_dict(body.checkpoint or Checkpoint(checkpoint_id=body.checkpoint_id))
-        made = await agent.update_state(thread.thread_id, [[body]], named)
-        await self._threads.write_end(thread.thread_id, await _end(agent, thread.thread_id), made)
+        made = await agent.update_state(thread.thread_id, [[body]], named, setup)
+        await self._threads.write_end(thread.thread_id, await _end(agent, thread.thread_id, setup), made)
         await self._broker.notify(thread_channel(thread.thread_id))
         return {"checkpoint": made, "configurable": made, "checkpoint_id": made["checkpoint_id"]}
 
@@ -89,32 +91,35 @@ class ThreadStates:
         if not body.supersteps or (body.thread_id and await self._threads.exists(body.thread_id)):
             return await self._threads.create(body, owned)
         agent = self._changing_agent(Raw(encode(body.metadata or {})), "A new thread")
+        for update in (one for step in body.supersteps for one in step.updates):
+            check_command(update.command)
         thread = await self._threads.create(body)
         try:
             steps: Sequence[Sequence[StateUpdate]] = [step.updates for step in body.supersteps if step.updates]
-            await agent.update_state(thread.thread_id, steps, None)
-            return await self._threads.write_end(thread.thread_id, await _end(agent, thread.thread_id))
+            _, setup = await self._threads.get_with_setup(thread.thread_id)
+            await agent.update_state(thread.thread_id, steps, None, setup)
+            return await self._threads.write_end(thread.thread_id, await _end(agent, thread.thread_id, setup))
         except BaseException:
             await self.delete(thread.thread_id)
             raise
 
     async def copy(self, thread_id: str) -> Thread:
         """A new thread with all that this one has but its runs; of a busy one, with the state it has reached."""
-        thread = await self._threads.get(thread_id)
+        thread, setup = await self._threads.get_with_setup(thread_id)
         copy_id = str(uuid7())
         agent = self._agent_of(thread.metadata)
         if agent is None:
             return await self._threads.copy(thread.thread_id, copy_id, _idle(thread))
         await agent.copy_thread(thread.thread_id, copy_id)
         try:
-            end = await _end(agent, copy_id) if thread.status == "busy" else None
+            end = await _end(agent, copy_id, setup) if thread.status == "busy" else None
             return await self._threads.copy(thread.thread_id, copy_id, end)
         except BaseException:
             await agent.forget_thread(copy_id)
             raise
 
     async def delete(self, thread_id: str) -> None:
-        """Delete the thread, its runs, and what its agents kept of it; `Conflict` while one of the runs works."""
+        """Delete the thread, its runs, and what its agents saved of it. Errors: `Conflict` while a run is at work."""
         thread = await self._threads.get(thread_id)
         deleted = await self._threads.delete(thread.thread_id)
         for run_id in deleted.pending_run_ids:
@@ -124,16 +129,9 @@ class ThreadStates:
             if agent := self._stateful(graph_id):
                 await agent.forget_thread(thread.thread_id)
 
-    async def delete_of_assistant(self, assistant_id: str, owned: Condition | None = None) -> None:
-        """Delete the threads that last ran the assistant (and are `owned`).
-
-        None of them, and `ThreadBusy`, while a run is under way on one.
-        """
-        thread_ids = await self._threads.of_assistant(assistant_id, owned)
-        for thread_id in thread_ids:
-            await self._threads.check_idle(thread_id)
-        for thread_id in thread_ids:
-            await self._prune(thread_id, "delete")
+    async def of_assistant(self, assistant_id: str, owned: Condition | None = None) -> list[str]:
+        """Return the ids of the threads that last ran the assistant (and are `owned`)."""
+        return await self._threads.of_assistant(assistant_id, owned)
 
     async def prune(self, thread_ids: Sequence[str], strategy: PruneStrategy) -> int:
         """How many of the threads were deleted, or cut down to their latest state: those that are there and idle."""
@@ -198,14 +196,6 @@ class ThreadStates:
 _NOTHING = ThreadBytes(Amount(0, 0), {}, Amount(0, 0))
 
 
-def checkpoint_dict(checkpoint: Checkpoint | None) -> JsonObject:
-    """The checkpoint's names that are given. `Invalid` for an id that is no UUID, as all are."""
-    named: JsonObject = msgspec.to_builtins(checkpoint) if checkpoint else {}
-    if checkpoint_id := named.get("checkpoint_id"):
-        named["checkpoint_id"] = canonical_id(checkpoint_id, "checkpoint")
-    return named
-
-
 def _before(before: str | Before | None) -> str | None:
     if isinstance(before, Before):
         before = before.checkpoint_id or (before.configurable.checkpoint_id if before.configurable else None)
@@ -217,9 +207,9 @@ def _graph_id(metadata: Raw) -> str | None:
     return graph_id if isinstance(graph_id, str) and graph_id else None
 
 
-async def _end(agent: StatefulAgent, thread_id: str) -> ThreadEnd:
-    """What a thread shows of the state that its agent keeps."""
-    state = await agent.state(thread_id, None, False)
+async def _end(agent: StatefulAgent, thread_id: str, setup: GraphSetup) -> ThreadEnd:
+    """Return what a thread shows of the state that its agent keeps."""
+    state = await agent.state(thread_id, None, False, setup)
     interrupts = {task["id"]: task["interrupts"] for task in state["tasks"] if task["interrupts"]}
     return ThreadEnd("interrupted" if state["next"] else "idle", encode(state["values"]), encode(interrupts))
 

@@ -11,10 +11,12 @@ from msgspec import Struct
 from uuid_utils import uuid7
 
 from agent_server.access.ownership import Condition
+from agent_server.agents import GraphSetup
 from agent_server.database import Connection, Database, Row
 from agent_server.database.search import Found, Page, Search, found
 from agent_server.errors import Conflict, NotFound, ThreadBusy
 from agent_server.schema import JsonObject, ThreadStatus, canonical_id
+from agent_server.threads.graph_setup import is_last_run, keep_setup, merged_config, setup_of
 from agent_server.threads.records import THREAD_COLUMNS, check_paths, thread_of, ttl_of, with_extracts
 from agent_server.threads.schema import (
     PruneStrategy,
@@ -78,12 +80,26 @@ class Threads:
             thread.ttl = ttl_of(row)
         return thread
 
+    async def get_with_setup(self, thread_id: str) -> tuple[Thread, GraphSetup]:
+        """Return the thread and what its graph is made with. Errors: `NotFound`."""
+        key = canonical_id(thread_id, "thread")
+
+        def work(connection: Connection) -> tuple[Thread, GraphSetup]:
+            row = _existing(connection, key)
+            return thread_of(row), setup_of(connection, row)
+
+        return await self._database.read(work)
+
     async def exists(self, thread_id: str) -> bool:
         """Whether there is a thread with this id."""
         key = canonical_id(thread_id, "thread")
         return bool(
             await self._database.read(lambda c: c.one("SELECT 1 AS x FROM threads WHERE thread_id = :id", id=key))
         )
+
+    async def is_owned(self, thread_id: str, owned: Condition) -> bool:
+        """Whether the thread exists and meets `owned`."""
+        return await self._database.read(lambda c: owned.is_met(c, "threads", "thread_id", thread_id))
 
     async def patch(self, thread_id: str, body: ThreadPatch) -> Thread:
         """The thread, with the metadata merged into what it had; a ttl counts from now."""
@@ -162,7 +178,8 @@ class Threads:
                 id=thread_id,
                 copy=copy_id,
             )
-            _existing(connection, thread_id)
+            config = keep_setup(connection, _existing(connection, thread_id))
+            _write_config(connection, copy_id, config)
             if self._default_ttl:
                 _set_ttl(connection, copy_id, self._default_ttl)
             if end is not None:
@@ -179,14 +196,14 @@ class Threads:
         return await self._database.write(work)
 
     async def delete(self, thread_id: str) -> Deleted:
-        """Delete the thread and its runs; `Conflict` while one of them works."""
+        """Delete the thread and its runs. Errors: `ThreadBusy` while one of them is at work."""
         key = canonical_id(thread_id, "thread")
 
         def work(connection: Connection) -> Deleted:
             touch_thread(connection, key)
             runs = connection.all("SELECT run_id, graph_id, status FROM runs WHERE thread_id = :id", id=key)
             if any(run["status"] == "running" for run in runs):
-                raise Conflict(f"Thread {key} has a running run; cancel it first, or wait for its end")
+                raise ThreadBusy(f"Thread {key} has a running run; cancel it first, or wait for its end")
             connection.execute("DELETE FROM runs WHERE thread_id = :id", id=key)
             connection.execute("DELETE FROM state_updates WHERE thread_id = :id", id=key)
             connection.execute("DELETE FROM threads WHERE thread_id = :id", id=key)
@@ -241,6 +258,29 @@ def touch_thread(connection: Connection, thread_id: str) -> None:
     """
     if not connection.execute("UPDATE threads SET updated_at = now_us() WHERE thread_id = :id", id=thread_id):
         raise NotFound(f"Thread with ID {thread_id} not found")
+
+
+def add_run_config(connection: Connection, thread_id: str, assistant: JsonObject, given: JsonObject) -> None:
+    """Merge the configs of a run and its assistant into that of a thread whose row is taken."""
+    if row := connection.one("SELECT config FROM threads WHERE thread_id = :id", id=thread_id):
+        kept = msgspec.json.decode(row["config"])
+        if (merged := merged_config(kept, assistant, given)) != kept:
+            _write_config(connection, thread_id, merged)
+
+
+def keep_run_config(connection: Connection, thread_id: str, run_id: str) -> None:
+    """Keep in a thread's config what its graph is made with, where that is the run's, which is deleted next."""
+    row = connection.one(f"SELECT {THREAD_COLUMNS} FROM threads WHERE thread_id = :id", id=thread_id)
+    if row and is_last_run(connection, thread_id, run_id):
+        _write_config(connection, thread_id, keep_setup(connection, row))
+
+
+def _write_config(connection: Connection, thread_id: str, config: JsonObject) -> None:
+    connection.execute(
+        "UPDATE threads SET config = :config WHERE thread_id = :id",
+        id=thread_id,
+        config=msgspec.json.encode(config).decode(),
+    )
 
 
 def merge_metadata(connection: Connection, thread_id: str, metadata: JsonObject) -> None:

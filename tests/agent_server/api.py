@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,22 @@ async def sleep(_: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
 
 @asynccontextmanager
 async def serving(
-    database_url: str, data_dir: Path, feedback: FeedbackUrls | None = None, **settings: Any
+    database_url: str,
+    data_dir: Path,
+    feedback: FeedbackUrls | None = None,
+    agents: Mapping[str, object] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Api]:
-    """A server over the database, with a client. `settings` are those of `Config`."""
+    """A server over the database, with a client; `agents` are served beside the usual ones.
+
+    `settings` are those of `Config`.
+    """
     url = database_url if database_url.startswith("postgres") else None
     with warnings.catch_warnings():  # of what Litestar 3 will want of dependencies
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
         given = {"allow_anyone": True, **settings}
         config = Config(data_dir, data_dir=data_dir, database_url=url, **given)
-        app = create_app(config, agents={**GRAPHS, **PLAIN}, feedback=feedback)
+        app = create_app(config, agents={**GRAPHS, **PLAIN, **(agents or {})}, feedback=feedback)
     async with AsyncTestClient(app) as client:
         yield Api(client)
 

@@ -6,10 +6,11 @@ does (looked up by running langgraph-api 0.16.7), accumulates `messages`, and fi
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from typing import Any, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from typing import Any, TypeAlias, cast
 
+import structlog
 from langchain_core.messages import BaseMessage, BaseMessageChunk, message_chunk_to_message
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
@@ -19,16 +20,29 @@ from langgraph_sdk.runtime import AccessContext
 
 from agent_server.agents.checkpoints.saver import Checkpointer
 from agent_server.agents.langgraph.checkpoint_parts import checkpoint_part, debug_part
-from agent_server.agents.langgraph.config import assistant_config, now, reader_config, run_config, run_input
+from agent_server.agents.langgraph.config import (
+    assistant_config,
+    now,
+    reader_config,
+    run_config,
+    run_input,
+    thread_config,
+)
 from agent_server.agents.langgraph.context import context_of
 from agent_server.agents.langgraph.events import INTERRUPT, Chunk, event_chunks, slim
 from agent_server.agents.langgraph.runtime import Runtime, runtime_of
 from agent_server.agents.langgraph.schemas import drawn, schemas
-from agent_server.agents.langgraph.states import Graph, state_at, states, thread_config, updated
+from agent_server.agents.langgraph.snapshots import Graph, snapshot_at, without_validators
+from agent_server.agents.langgraph.states import raw_state, state_at, states, updated
 from agent_server.agents.langgraph.thread_state import interrupt_dict
-from agent_server.agents.protocol import AgentRun, HistoryQuery, Outcome
-from agent_server.errors import Invalid
+from agent_server.agents.protocol import AgentRun, GraphSetup, HistoryQuery, Outcome
+from agent_server.errors import AgentServerError, BadRequest, Invalid
 from agent_server.schema import JsonObject, StateUpdate, StreamPart
+
+log = structlog.get_logger("agent_server")
+
+_HIDDEN = "langsmith:hidden"
+"""The tag of runnables that neither traces nor the stream mode `events` show."""
 
 GraphFactory: TypeAlias = Callable[[RunnableConfig, Runtime], AbstractAsyncContextManager[Graph]]
 
@@ -47,11 +61,12 @@ class LangGraphAgent:
         if isinstance(graph, Pregel):
             self._stateful = graph.copy({"checkpointer": checkpointer, **self._shared})
             self._stateless = graph.copy({"checkpointer": None, **self._shared})
+            self._readable = without_validators(self._stateful)
 
     async def stream(self, run: AgentRun) -> AsyncGenerator[StreamPart | Outcome, None]:
         config = run_config(run)
         async with self._open(config, "threads.create_run", run) as graph:
-            given = run_input(run)
+            given = run_input(run, graph)
             if run.attempt > 1 and graph.checkpointer and (past := await _left_off(graph, run)):
                 if await _is_over(graph, run, past):
                     for part in _last_parts(run, past):
@@ -66,22 +81,40 @@ class LangGraphAgent:
                         yield part
             yield await _outcome(graph, run, parts)
 
-    async def state(self, thread_id: str, checkpoint: JsonObject | None, subgraphs: bool) -> dict[str, Any]:
-        config = thread_config(thread_id, checkpoint)
-        async with self._open(config, "threads.read") as graph:
-            return await state_at(graph, self._checkpointer, config, subgraphs)
+    async def state(
+        self, thread_id: str, checkpoint: JsonObject | None, subgraphs: bool, setup: GraphSetup | None = None
+    ) -> dict[str, Any]:
+        config = thread_config(thread_id, checkpoint, setup)
+        try:
+            async with self._open_to_read(config, "threads.read") as graph:
+                return await state_at(graph, self._checkpointer, config, subgraphs)
+        except AgentServerError:
+            raise
+        except (Exception, SystemExit) as error:  # from the graph's factory
+            log.warning("state_read_without_graph", thread_id=thread_id, exc_info=error)
+            if (state := await raw_state(self._checkpointer, config)) is None:
+                raise BadRequest(_unmade(error)) from error
+            return state
 
-    async def history(self, thread_id: str, query: HistoryQuery) -> list[dict[str, Any]]:
-        config = thread_config(thread_id, query.checkpoint)
-        async with self._open(config, "threads.read") as graph:
-            return await states(graph, config, query)
+    async def history(
+        self, thread_id: str, query: HistoryQuery, setup: GraphSetup | None = None
+    ) -> list[dict[str, Any]]:
+        config = thread_config(thread_id, query.checkpoint, setup)
+        with _refusing_unmade():
+            async with self._open_to_read(config, "threads.read") as graph:
+                return await states(graph, self._checkpointer, config, query)
 
     async def update_state(
-        self, thread_id: str, supersteps: Sequence[Sequence[StateUpdate]], checkpoint: JsonObject | None
+        self,
+        thread_id: str,
+        supersteps: Sequence[Sequence[StateUpdate]],
+        checkpoint: JsonObject | None,
+        setup: GraphSetup | None = None,
     ) -> dict[str, Any]:
-        config = thread_config(thread_id, checkpoint)
-        async with self._open(config, "threads.update") as graph:
-            return await updated(graph, self._checkpointer, config, supersteps)
+        config = thread_config(thread_id, checkpoint, setup)
+        with _refusing_unmade():
+            async with self._open_to_read(config, "threads.update") as graph:
+                return await updated(graph, self._checkpointer, config, supersteps)
 
     async def copy_thread(self, source_id: str, target_id: str) -> None:
         await self._checkpointer.acopy_thread(source_id, target_id)
@@ -102,17 +135,20 @@ class LangGraphAgent:
         await self._checkpointer.adelete_thread(thread_id)
 
     async def graph(self, config: JsonObject, xray: int | bool) -> dict[str, Any]:
-        async with self._open(assistant_config(config), "assistants.read") as graph:
-            return await drawn(graph, xray)
+        with _refusing_unmade():
+            async with self._open(assistant_config(config), "assistants.read") as graph:
+                return await drawn(graph, xray)
 
     async def schemas(self, config: JsonObject) -> dict[str, Any]:
-        async with self._open(assistant_config(config), "assistants.read") as graph:
-            return schemas(graph)
+        with _refusing_unmade():
+            async with self._open(assistant_config(config), "assistants.read") as graph:
+                return schemas(graph)
 
     async def subgraphs(self, config: JsonObject, namespace: str | None, recurse: bool) -> dict[str, Any]:
-        async with self._open(assistant_config(config), "assistants.read") as graph:
-            found = graph.get_subgraphs(namespace=namespace, recurse=recurse)
-            return {name: schemas(subgraph) for name, subgraph in found}
+        with _refusing_unmade():
+            async with self._open(assistant_config(config), "assistants.read") as graph:
+                found = graph.get_subgraphs(namespace=namespace, recurse=recurse)
+                return {name: schemas(subgraph) for name, subgraph in found}
 
     @asynccontextmanager
     async def _open(
@@ -125,6 +161,30 @@ class LangGraphAgent:
             given = config if run else reader_config(config)
             async with self._factory(given, runtime_of(access, self._shared.get("store"), run)) as graph:
                 yield graph.copy({"checkpointer": self._checkpointer if stateful else None, **self._shared})
+
+    @asynccontextmanager
+    async def _open_to_read(self, config: RunnableConfig, access: AccessContext) -> AsyncIterator[Graph]:
+        """Open the graph to read or update a state that its validators may refuse."""
+        if self._factory is None:
+            yield self._readable
+        else:
+            async with self._open(config, access) as graph:
+                yield without_validators(graph)
+
+
+@contextmanager
+def _refusing_unmade() -> Iterator[None]:
+    """Turn what a graph's factory raises into a refusal that says so. Errors: `BadRequest`."""
+    try:
+        yield
+    except AgentServerError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise BadRequest(_unmade(error)) from error
+
+
+def _unmade(error: BaseException) -> str:
+    return f"The graph cannot be made or read: {type(error).__name__}: {error}"
 
 
 class _Parts:
@@ -201,7 +261,7 @@ async def _chunks(graph: Graph, given: Any, config: RunnableConfig, run: AgentRu
         if event["event"] == "on_chain_stream" and event["run_id"] == run.run_id:
             chunk = event["data"]["chunk"]
             yield chunk if kwargs.subgraphs else ((), *chunk)
-        else:
+        elif _HIDDEN not in event.get("tags", ()):
             yield (), "events", event
 
 
@@ -217,7 +277,7 @@ async def _left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:
     The first checkpoint of a run (source "input") already has the input in it, and the command's effects come with the
     first one after it; so a last checkpoint of this run means that neither must be given again.
     """
-    state = await graph.aget_state(now(run))
+    state = await _snapshot(graph, now(run))
     return state if state.metadata and state.metadata.get("run_id") == run.run_id else None
 
 
@@ -234,8 +294,13 @@ async def _is_over(graph: Graph, run: AgentRun, state: StateSnapshot) -> bool:
     after = run.kwargs.interrupt_after or graph.interrupt_after_nodes
     if not after or state.parent_config is None:
         return False
-    before = await graph.aget_state(state.parent_config)
+    before = await _snapshot(graph, state.parent_config)
     return _any_of(before.next, after)
+
+
+async def _snapshot(graph: Graph, config: RunnableConfig) -> StateSnapshot:
+    """Return the snapshot that `config` names; how a run ends must not depend on the graph's validators."""
+    return await snapshot_at(without_validators(graph), cast(Checkpointer, graph.checkpointer), config)
 
 
 def _any_of(nodes: tuple[str, ...], chosen: Any) -> bool:
@@ -261,7 +326,7 @@ async def _outcome(graph: Graph, run: AgentRun, parts: _Parts) -> Outcome:
         kwargs.interrupt_before or kwargs.interrupt_after or graph.interrupt_before_nodes or graph.interrupt_after_nodes
     )
     if parts.interrupts or breakpoints or parts.values is None:
-        return _outcome_of(await graph.aget_state(now(run)))
+        return _outcome_of(await _snapshot(graph, now(run)))
     return Outcome(parts.values)
 
 

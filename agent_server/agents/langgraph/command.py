@@ -4,21 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
+from langgraph.graph import END
 from langgraph.types import Command, Send
 
+from agent_server.agents.langgraph.snapshots import Graph
 from agent_server.schema import JsonObject
 
-
-def command_of(command: JsonObject) -> Command[Any]:
-    """LangGraph's own command. Errors: ValueError for a `goto` that names no node."""
-    return Command(resume=command.get("resume"), update=command.get("update"), goto=_goto(command.get("goto") or ()))
+_ROOT = "__root__"
+"""The channel of a graph whose state is one value."""
 
 
-def _goto(target: Any) -> Any:
-    if isinstance(target, dict):
-        if not isinstance(target.get("node"), str):
-            raise ValueError('command.goto must be the name of a node, {"node": name, "input": …}, or a list of these')
-        return Send(target["node"], target.get("input"))
-    if isinstance(target, list):
-        return [_goto(one) for one in target]
-    return target
+def command_of(command: JsonObject, graph: Graph) -> Command[Any]:
+    """Return LangGraph's own command.
+
+    LangGraph ignores what a graph does not have, and the client would not notice. Errors: `ValueError` for a `goto` to
+    such a node, and for an `update` of no known form.
+    """
+    return Command(
+        resume=command.get("resume"),
+        update=_update(command.get("update"), graph),
+        goto=_goto(command.get("goto") or (), graph),
+    )
+
+
+def _update(update: Any, graph: Graph) -> Any:
+    if not isinstance(update, list):
+        return update
+    if all(isinstance(one, list) and len(one) == 2 and isinstance(one[0], str) for one in update):
+        return [tuple(one) for one in update]
+    if _ROOT not in graph.channels:
+        raise ValueError("command.update must be an object, or a list of [key, value] pairs")
+    return update
+
+
+def _goto(target: Any, graph: Graph) -> Any:
+    if isinstance(target, (list, tuple)):
+        return [_goto(one, graph) for one in target]
+    node = target.get("node") if isinstance(target, dict) else target
+    if node not in graph.nodes and node != END:
+        raise ValueError(f"command.goto has {node!r}; the graph's nodes are {', '.join(sorted(_own_nodes(graph)))}")
+    return Send(node, target.get("input")) if isinstance(target, dict) else node
+
+
+def _own_nodes(graph: Graph) -> list[str]:
+    return [name for name in graph.nodes if not name.startswith("__")]

@@ -1,15 +1,16 @@
-"""A run's request as LangGraph takes it: its config, and its input."""
+"""The config and the input that LangGraph gets for a run, a thread or an assistant."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 from langchain_core.runnables import RunnableConfig
 
 from agent_server.agents.langgraph.command import command_of
-from agent_server.agents.protocol import AgentRun
+from agent_server.agents.langgraph.snapshots import Graph
+from agent_server.agents.protocol import AgentRun, GraphSetup
 from agent_server.agents.request_context import request_context
 from agent_server.agents.user import User
 from agent_server.schema import JsonObject
@@ -47,14 +48,49 @@ def run_config(run: AgentRun) -> RunnableConfig:
 
 
 def assistant_config(config: JsonObject) -> RunnableConfig:
-    """The config of an assistant, for a factory that makes its graph from it."""
-    return {"configurable": _without_internals(config.get("configurable"))}
+    """Return the config of an assistant, for a factory that makes its graph from it."""
+    return {**_given(config), "configurable": _without_internals(config.get("configurable"))}
+
+
+def thread_config(thread_id: str, checkpoint: JsonObject | None, setup: GraphSetup | None = None) -> RunnableConfig:
+    """Return the config that names a state of a thread, with what the thread's graph is made with."""
+    made_with, at = setup or GraphSetup(), checkpoint or {}
+    configurable = {
+        **_without_internals(made_with.context),
+        **_without_internals(made_with.config.get("configurable")),
+        **_without_nulls(graph_id=made_with.graph_id, assistant_id=made_with.assistant_id),
+    }
+    config: RunnableConfig = {
+        **_given(made_with.config),
+        "configurable": {
+            **{name: value for name, value in configurable.items() if name not in _STATE_NAMES},
+            "thread_id": thread_id,
+            "checkpoint_ns": at.get("checkpoint_ns") or "",
+            **{name: at[name] for name in ("checkpoint_id", "checkpoint_map") if at.get(name)},
+        },
+    }
+    return config
 
 
 def reader_config(config: RunnableConfig) -> RunnableConfig:
-    """The config of a thread or an assistant for a factory whose graph is only read: with who asks, as a run's has."""
-    who = request_context()
-    return {**config, "configurable": {**config["configurable"], **who.headers, **_for_whom(who.caller)}}
+    """Return the config of a thread or an assistant, with the user and the headers of the request that reads it."""
+    context = request_context()
+    configurable = {**config["configurable"], **context.headers, **_for_whom(context.caller)}
+    return {**config, "configurable": configurable}
+
+
+_STATE_NAMES = ("run_id", "thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map")
+"""What names a state in a config; a run's own config may name the state that it started from."""
+
+
+def _given(config: JsonObject) -> RunnableConfig:
+    """Return the parts of a config that a client may give beside `configurable`."""
+    names = ("tags", "recursion_limit", "metadata")
+    return cast(RunnableConfig, _without_nulls(**{name: config.get(name) for name in names}))
+
+
+def _without_nulls(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _for_whom(caller: JsonObject | None) -> dict[str, Any]:
@@ -78,12 +114,12 @@ def _without_internals(configurable: dict[str, Any] | None) -> dict[str, Any]:
 _INTERNAL = ("__pregel_", "langgraph_auth_")
 
 
-def run_input(run: AgentRun) -> Any:
-    """What the graph is given: the command where it says anything, else the input; null goes on from the checkpoint."""
+def run_input(run: AgentRun, graph: Graph) -> Any:
+    """Return the graph's input: the run's command, or else its input; None resumes from the checkpoint."""
     command = run.kwargs.command
     if not command:
         return msgspec.json.decode(run.kwargs.input)
-    return command_of(command)
+    return command_of(command, graph)
 
 
 def now(run: AgentRun) -> RunnableConfig:

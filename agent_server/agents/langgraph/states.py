@@ -1,55 +1,49 @@
-"""The states of a thread that a LangGraph graph keeps: read, told of one by one, and changed from outside."""
+"""Read, list and update the states of a thread that a LangGraph graph keeps."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 from langchain_core.runnables import RunnableConfig
-from langgraph.pregel import Pregel
 from langgraph.types import StateSnapshot
 from langgraph.types import StateUpdate as GraphUpdate
 
 from agent_server.agents.checkpoints.saver import Checkpointer
 from agent_server.agents.langgraph.command import command_of
+from agent_server.agents.langgraph.snapshots import Graph, raw_snapshot_at, snapshot_at, snapshots
 from agent_server.agents.langgraph.thread_state import thread_state
 from agent_server.agents.protocol import HistoryQuery
 from agent_server.database.containment import json_contains
 from agent_server.errors import AgentServerError, BadRequest, NotFound
 from agent_server.json_codec import encode
-from agent_server.schema import JsonObject, StateUpdate
-
-Graph: TypeAlias = Pregel[Any, Any, Any, Any]
+from agent_server.schema import StateUpdate
 
 PAGE = 100
-"""How many states are read at once while most of them may not be wanted."""
-
-
-def thread_config(thread_id: str, checkpoint: JsonObject | None) -> RunnableConfig:
-    """The config that names a thread's state: at `checkpoint`, or the latest."""
-    given = checkpoint or {}
-    named = {key: given[key] for key in ("checkpoint_id", "checkpoint_map") if given.get(key)}
-    return {"configurable": {"thread_id": thread_id, "checkpoint_ns": given.get("checkpoint_ns") or "", **named}}
+"""The number of states to read at once while a metadata filter may reject most of them."""
 
 
 async def state_at(graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, subgraphs: bool) -> dict[str, Any]:
-    """The thread's state. `NotFound` where `config` names a checkpoint that is not there."""
-    try:
-        snapshot = await graph.aget_state(config, subgraphs=subgraphs)
-    except Exception:  # from a reducer that does not take what a task has written
-        if (last := await checkpointer.aget_tuple(config)) is None:
-            raise
-        snapshot = await graph.aget_state(last.config)  # as it was saved, without the tasks' writes
+    """Return the thread's state. Errors: `NotFound` where `config` names a checkpoint that does not exist."""
+    snapshot = await snapshot_at(graph, checkpointer, config, subgraphs)
     _check_found(snapshot, config)
     return thread_state(snapshot)
 
 
-async def states(graph: Graph, config: RunnableConfig, query: HistoryQuery) -> list[dict[str, Any]]:
-    """The thread's states that fit `query`, the newest first."""
+async def raw_state(checkpointer: Checkpointer, config: RunnableConfig) -> dict[str, Any] | None:
+    """Return the thread's state as it was saved, for when there is no graph to read it with; None without one."""
+    snapshot = await raw_snapshot_at(checkpointer, config)
+    return thread_state(snapshot) if snapshot else None
+
+
+async def states(
+    graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, query: HistoryQuery
+) -> list[dict[str, Any]]:
+    """Return the thread's states that match `query`, newest first."""
     found: list[dict[str, Any]] = []
     wanted = msgspec.json.encode(query.metadata).decode() if query.metadata else None
-    async for snapshot in _pages(graph, config, query):
+    async for snapshot in _pages(graph, checkpointer, config, query):
         if wanted is None or json_contains(encode(snapshot.metadata or {}).decode(), wanted):
             found.append(thread_state(snapshot))
         if len(found) == query.limit:
@@ -57,12 +51,13 @@ async def states(graph: Graph, config: RunnableConfig, query: HistoryQuery) -> l
     return found
 
 
-async def _pages(graph: Graph, config: RunnableConfig, query: HistoryQuery) -> AsyncIterator[StateSnapshot]:
+async def _pages(
+    graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, query: HistoryQuery
+) -> AsyncIterator[StateSnapshot]:
     size = PAGE if query.metadata else query.limit
     before = query.before
     while True:
-        cursor: RunnableConfig | None = {"configurable": {"checkpoint_id": before}} if before else None
-        page = [one async for one in graph.aget_state_history(config, before=cursor, limit=size)]
+        page = [one async for one in snapshots(graph, checkpointer, config, before, size)]
         for snapshot in page:
             yield snapshot
         if len(page) < size:
@@ -73,36 +68,39 @@ async def _pages(graph: Graph, config: RunnableConfig, query: HistoryQuery) -> A
 async def updated(
     graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
 ) -> dict[str, Any]:
-    """The checkpoint that the updates led to, in the SDK's shape. For errors see `StatefulAgent.update_state`."""
+    """Return the checkpoint that the updates led to, in the SDK's shape. Errors: as `StatefulAgent.update_state`."""
     if "checkpoint_id" in config["configurable"]:
-        _check_found(await graph.aget_state(config), config)
+        _check_found(await snapshot_at(graph, checkpointer, config), config)
     before = await checkpointer.aget_tuple(config)
     try:
-        made = await graph.abulk_update_state(config, [[_update(one) for one in step] for step in supersteps])
+        made = await graph.abulk_update_state(config, [[_update(one, graph) for one in step] for step in supersteps])
     except AgentServerError:
         raise
-    except Exception as error:  # LangGraph's own refusals, and whatever a graph's reducers raise
-        if before is not None:  # it writes before it tries: what it wrote would be in the way of all that follows
+    except Exception as error:  # LangGraph's own refusals, and what the graph's reducers raise
+        if before is not None:  # LangGraph saves the writes before it applies them: they would block later updates
             kept = {(task_id, channel) for task_id, channel, _ in before.pending_writes or ()}
             await checkpointer.forget_writes(before.config, kept)
-        raise BadRequest(_first_line(error)) from error
+        raise BadRequest(_reason(error)) from error
     return {name: value for name, value in made["configurable"].items() if name in _SHOWN}
 
 
 _SHOWN = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
 
 
-def _update(update: StateUpdate) -> GraphUpdate:
-    values: Any = update.values if update.command is None else command_of(update.command)
+def _update(update: StateUpdate, graph: Graph) -> GraphUpdate:
+    values: Any = update.values if update.command is None else command_of(update.command, graph)
     return GraphUpdate(values, update.as_node)
 
 
-def _first_line(error: Exception) -> str:
-    """What was wrong with an update, without the pointer into LangGraph's documentation."""
-    lines = [line for line in str(error).splitlines() if line and not line.startswith("For troubleshooting")]
-    text = lines[0] if lines else type(error).__name__
+def _reason(error: Exception) -> str:
+    """Return what was wrong with an update, without the links to LangGraph's and Pydantic's documentation."""
+    lines = [line for line in str(error).splitlines() if line and not line.strip().startswith(_LINKS)]
+    text = "\n".join(lines) or type(error).__name__
     known = type(error).__module__.startswith("langgraph.") or isinstance(error, ValueError)
     return text if known else f"The graph does not take these values: {type(error).__name__}: {text}"
+
+
+_LINKS = ("For troubleshooting", "For further information")
 
 
 def _check_found(snapshot: StateSnapshot, config: RunnableConfig) -> None:

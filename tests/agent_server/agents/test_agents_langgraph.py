@@ -9,6 +9,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+from langchain_core.runnables import RunnableLambda
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 from msgspec import structs
@@ -215,6 +216,21 @@ async def test_events_say_in_which_task_they_happened(agents: dict[str, Agent]) 
     namespace = start["metadata"]["langgraph_checkpoint_ns"]
     assert namespace.startswith("chat:")
     assert start["metadata"]["checkpoint_ns"] == namespace
+
+
+async def test_events_of_hidden_runnables_are_left_out(tmp_path: Path) -> None:
+    hidden = RunnableLambda(lambda x: x, name="secret").with_config(tags=["langsmith:hidden"])
+    shown = RunnableLambda(lambda x: x, name="open")
+
+    async def node(state: State) -> State:
+        return {"x": await (hidden | shown).ainvoke(state["x"])}
+
+    graph = StateGraph(State).add_node(node).add_edge(START, "node").compile()
+    async with open_agents(Config(tmp_path, data_dir=tmp_path), {"agent": graph}) as agents:
+        events, _ = await play(agents["agent"], agent_run("agent", {"x": 1}, "events"))
+    names = {data["name"] for _, data in events}
+    assert "open" in names
+    assert "secret" not in names
 
 
 async def test_events_are_those_of_astream_events_with_other_modes_between(agents: dict[str, Agent]) -> None:

@@ -1,0 +1,93 @@
+"""Find what a thread's graph is made with, so that reading a thread makes the same graph as running it did.
+
+A factory may make another graph for every config. The config that counts is the one of the run that last worked on the
+thread. Where that run is gone (a copied thread has no runs), it is the thread's own `config`; before the first run, it
+is the assistant's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+from msgspec import Struct
+
+from agent_server.agents import GraphSetup, request_context
+from agent_server.assistants.assistants import SYSTEM_NAMESPACE
+from agent_server.assistants.configurations import with_configurable
+from agent_server.database import Connection, Row
+from agent_server.schema import JsonObject
+
+
+class _RunSetup(Struct):
+    """The parts of a run's kwargs that matter here."""
+
+    config: JsonObject = {}
+    context: JsonObject | None = None
+
+
+_kwargs = msgspec.json.Decoder(_RunSetup)
+
+_LAST_RUN = """SELECT run_id, graph_id, assistant_id, kwargs FROM runs WHERE thread_id = :id AND turn IS NOT NULL
+    ORDER BY turn DESC LIMIT 1"""
+_ASSISTANT = "SELECT config FROM assistants WHERE assistant_id = :id AND graph_id = :graph_id"
+
+
+def setup_of(connection: Connection, thread: Row) -> GraphSetup:
+    """Return what the graph of a thread is made with; `thread` has the columns of a thread."""
+    metadata = msgspec.json.decode(thread["metadata"])
+    graph_id, config = metadata.get("graph_id"), msgspec.json.decode(thread["config"])
+    run = connection.one(_LAST_RUN, id=thread["thread_id"])
+    if run is not None and graph_id in (None, run["graph_id"]):
+        kwargs = _kwargs.decode(run["kwargs"])
+        return GraphSetup(run["graph_id"], run["assistant_id"], kwargs.config, kwargs.context)
+    assistant_id = metadata.get("assistant_id")
+    return GraphSetup(
+        graph_id if isinstance(graph_id, str) else None,
+        assistant_id if isinstance(assistant_id, str) else None,
+        config or _assistant_config(connection, graph_id, assistant_id),
+    )
+
+
+def is_last_run(connection: Connection, thread_id: str, run_id: str) -> bool:
+    """Whether the thread's graph is made with what this run was made with."""
+    last = connection.one(_LAST_RUN, id=thread_id)
+    return last is not None and last["run_id"] == run_id
+
+
+def keep_setup(connection: Connection, thread: Row) -> JsonObject:
+    """Return the thread's config with what its graph is made with, for a thread that loses its runs."""
+    setup, kept = setup_of(connection, thread), msgspec.json.decode(thread["config"])
+    configurable = {**(setup.context or {}), **(setup.config.get("configurable") or {})}
+    return with_configurable({**kept, **setup.config}, configurable) if configurable or setup.config else dict(kept)
+
+
+def merged_config(kept: JsonObject, assistant: JsonObject, given: JsonObject) -> JsonObject:
+    """Return the config of a thread that gets a run, as the official server (0.16.7) merges it.
+
+    The parts of a later config win; but `configurable` is that of the thread and its assistants, not the run's own.
+    """
+    configurable = {**(assistant.get("configurable") or {}), **(kept.get("configurable") or {})}
+    return with_configurable({**assistant, **kept, **given}, configurable)
+
+
+def _assistant_config(connection: Connection, graph_id: Any, assistant_id: Any) -> JsonObject:
+    """Return the config of the assistant that a thread names in its metadata, or else of its graph's own assistant.
+
+    Where the application has users, an assistant in metadata may be another user's: it does not count.
+    """
+    if not isinstance(graph_id, str):
+        return {}
+    named = _canonical(assistant_id) if request_context().caller is None else None
+    for key in (named, str(uuid5(SYSTEM_NAMESPACE, graph_id))):
+        if key and (row := connection.one(_ASSISTANT, id=key, graph_id=graph_id)):
+            return dict(msgspec.json.decode(row["config"]))
+    return {}
+
+
+def _canonical(assistant_id: Any) -> str | None:
+    try:
+        return str(UUID(str(assistant_id)))
+    except ValueError:
+        return None

@@ -59,6 +59,7 @@ from agent_server.runs.webhook_sender import WebhookSender
 from agent_server.runs.worker import Worker
 from agent_server.store.store import Store
 from agent_server.streams.commands import Commands
+from agent_server.streams.deletion import Deletion
 from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.run_end_watch import RunEndWatch
 from agent_server.streams.run_streams import RunStreams
@@ -104,7 +105,7 @@ class AgentServerPlugin(InitPlugin):
         self.cors = Cors(origins, self.key_auth.needs_key, config.http.cors)
         self.authenticator = RequestAuthenticator(self.key_auth)
         self._broker = open_broker(config.redis_url, config.keep_stream_seconds)
-        self._assistants = Assistants(self._database)
+        self._assistants = Assistants(self._database, graph_configs=config.graph_configs)
         self.slugs = AssistantSlugs(self._database, self._assistants)
         ttl = ttl_of_new_threads(config.thread_ttl)
         self._threads = Threads(self._database, ttl)
@@ -190,6 +191,7 @@ class AgentServerPlugin(InitPlugin):
             ("assistant_graphs", graphs),
             ("threads", self._threads),
             ("thread_states", self._thread_states),
+            ("deletion", Deletion(self._thread_states, self._runs, self._streams)),
             ("runs", self._runs),
             ("crons", self._crons),
             ("store", self._store),
@@ -221,7 +223,7 @@ class AgentServerPlugin(InitPlugin):
             yield
 
     @asynccontextmanager
-    async def _lifespan(self, _app: Litestar) -> AsyncIterator[None]:
+    async def _lifespan(self, app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._database)
             await self._database.migrate("agent_server")
@@ -247,7 +249,7 @@ class AgentServerPlugin(InitPlugin):
                     sweep_threads, self._thread_states, sweeping := anyio.CancelScope(), self._config.thread_ttl
                 )
                 group.start_soon(self._cron_clock.serve)
-                group.start_soon(self._webhook_sender.serve)
+                group.start_soon(self._webhook_sender.serve, app)
                 if self._run_end_watch is not None:
                     group.start_soon(self._run_end_watch.serve)
                 yield

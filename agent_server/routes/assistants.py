@@ -27,7 +27,7 @@ from agent_server.errors import Invalid
 from agent_server.routes.authorization import owned
 from agent_server.routes.json_responses import answers, any_fields_of, json_answer, page_answer
 from agent_server.routes.openapi import PageOperation
-from agent_server.threads.states import ThreadStates
+from agent_server.streams.deletion import Deletion
 
 Recurse = Annotated[bool, QueryParameter(description="Whether to go on into the subgraphs of subgraphs.")]
 
@@ -80,16 +80,16 @@ async def delete_assistant(
     assistant_id: FromPath[str],
     request: Request[Any, Any, Any],
     assistants: NamedDependency[Assistants],
-    thread_states: NamedDependency[ThreadStates],
+    deletion: NamedDependency[Deletion],
     delete_threads: Annotated[
         bool,
-        QueryParameter(description="Whether to delete the threads that it last ran on, too; 409 where one is busy."),
+        QueryParameter(description="Whether to delete the threads that it last ran on, too; their runs are cancelled."),
     ] = False,
 ) -> None:
     """Delete the assistant with its versions. Its graph still runs under the graph's own name."""
     assistant = await assistants.get(assistant_id)
     if delete_threads:
-        await thread_states.delete_of_assistant(assistant.assistant_id, owned(request, "threads"))
+        await deletion.delete_threads_of_assistant(assistant.assistant_id, owned(request, "threads"))
     await assistants.delete(assistant.assistant_id)
 
 

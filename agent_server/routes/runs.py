@@ -20,6 +20,7 @@ from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locat
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.queue import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
+from agent_server.streams.deletion import Deletion
 from agent_server.streams.run_streams import RunStreams, modes_in
 
 _RUNS = answers(list[any_fields_of(Run)], "The runs, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
@@ -133,9 +134,9 @@ async def get_run(thread_id: FromPath[str], run_id: FromPath[str], runs: NamedDe
 
 
 @delete("/threads/{thread_id:str}/runs/{run_id:str}", tags=["runs"], status_code=204)
-async def delete_run(thread_id: FromPath[str], run_id: FromPath[str], runs: NamedDependency[Runs]) -> None:
-    """Delete a run that has ended; 409 for one that has not."""
-    await runs.delete(run_id, thread_id)
+async def delete_run(thread_id: FromPath[str], run_id: FromPath[str], deletion: NamedDependency[Deletion]) -> None:
+    """Delete a run; it is cancelled first where it has not ended."""
+    await deletion.delete_run(run_id, thread_id)
 
 
 @get("/threads/{thread_id:str}/runs/{run_id:str}/join", tags=["runs"], responses=JSON_ANSWER)
@@ -184,6 +185,7 @@ async def cancel_run(
     record = await runs.get(run_id, thread_id)
     await runs.cancel(record.run.run_id, thread_id, action)
     if not wait:
+        await streams.until_end_soon([record])
         return Response(b"", status_code=202)
     await streams.until_end(record)
     return Response(b"{}", status_code=200, headers=locations(record.run, "join"), media_type="application/json")

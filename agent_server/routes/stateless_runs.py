@@ -45,10 +45,12 @@ async def cancel_runs(
     data: JSONBody[RunsCancel],
     request: Request[Any, Any, Any],
     runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
     action: FromQuery[CancelAction] = "interrupt",
 ) -> None:
     """Stop the runs with these ids on a thread, or all with a status; 404 where none of them is at work."""
-    await runs.cancel_many(data, action, owned(request, "threads"))
+    at_work = await runs.cancel_many(data, action, owned(request, "threads"))
+    await streams.until_end_soon(await runs.get_many(at_work[:1000]))
 
 
 @post("/runs", tags=["stateless runs"], status_code=200)

@@ -13,6 +13,7 @@ from agent_server.errors import Invalid
 from agent_server.routes.authorization import owned
 from agent_server.routes.json_responses import answers, any_fields_of, json_answer, page_answer
 from agent_server.routes.openapi import PageOperation
+from agent_server.streams.deletion import Deletion
 from agent_server.threads.schema import (
     Pruned,
     Thread,
@@ -94,9 +95,9 @@ async def patch_thread(
 
 
 @delete("/threads/{thread_id:str}", tags=["threads"], status_code=204)
-async def delete_thread(thread_id: FromPath[str], thread_states: NamedDependency[ThreadStates]) -> None:
-    """Delete the thread with its runs and checkpoints; 409 while one of its runs works."""
-    await thread_states.delete(thread_id)
+async def delete_thread(thread_id: FromPath[str], deletion: NamedDependency[Deletion]) -> None:
+    """Delete the thread with its runs and checkpoints; runs that have not ended are cancelled first."""
+    await deletion.delete_thread(thread_id)
 
 
 @post("/threads/{thread_id:str}/copy", tags=["threads"], status_code=200)

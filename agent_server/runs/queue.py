@@ -66,7 +66,7 @@ from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
 from agent_server.schema import CancelAction, JsonObject, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads.schema import Ttl
 from agent_server.threads.state_updates import thread_channel
-from agent_server.threads.threads import insert_thread, touch_thread
+from agent_server.threads.threads import insert_thread, keep_run_config, touch_thread
 
 QUEUE = "runs"
 """The doorbell channel that is rung when a run may be claimed."""
@@ -217,10 +217,10 @@ class Runs:
 
         await self._tell(await self._database.write(work))
 
-    async def cancel_many(self, which: RunsCancel, action: CancelAction, owned: Condition | None = None) -> None:
-        """As `cancel`, for all runs that `which` names, in one unit. `NotFound` where none of them is at work.
+    async def cancel_many(self, which: RunsCancel, action: CancelAction, owned: Condition | None = None) -> list[str]:
+        """Cancel all runs that `which` names, in one unit. Returns the ids of those that a worker has to stop.
 
-        With `owned`, only runs on threads that meet it.
+        With `owned`, only runs on threads that meet it. Errors: `NotFound` where none of them is at work.
         """
         chosen = chosen_runs(which, owned)
 
@@ -232,7 +232,9 @@ class Runs:
                 raise NotFound("No matching runs to cancel: only pending and running runs can be cancelled")
             return cancelled
 
-        await self._tell(await self._database.write(work))
+        cancelled = await self._database.write(work)
+        await self._tell(cancelled)
+        return [run_id for run_id, ended in cancelled.items() if not ended]
 
     async def _tell(self, cancelled: Cancelled) -> None:
         """Ring for the runs that a worker has to stop, and close the streams of those that had not started."""
@@ -245,14 +247,19 @@ class Runs:
             await self._broker.notify(CANCELS)
 
     async def delete(self, run_id: str, thread_id: str | None) -> None:
-        """Delete a run that has ended; `Conflict` for one that has not, `NotFound` for an unknown one."""
+        """Delete a run that has ended. Errors: `Conflict` for one that has not, `NotFound` for an unknown one."""
         record = await self.get(run_id, thread_id)
         key = record.run.run_id
-        deleted = await self._database.write(
-            lambda c: c.execute("DELETE FROM runs WHERE run_id = :id AND status NOT IN ('pending', 'running')", id=key)
-        )
-        if not deleted:
-            raise Conflict(f"Run {key} has not ended yet; cancel it first, or wait for its end")
+
+        def work(connection: Connection) -> None:
+            take_thread_if_there(connection, record.run.thread_id)
+            keep_run_config(connection, record.run.thread_id, key)
+            if not connection.execute(
+                "DELETE FROM runs WHERE run_id = :id AND status NOT IN ('pending', 'running')", id=key
+            ):
+                raise Conflict(f"Run {key} has not ended yet; cancel it first, or wait for its end")
+
+        await self._database.write(work)
 
     # What workers do
 

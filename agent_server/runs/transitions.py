@@ -13,7 +13,7 @@ from agent_server.errors import Conflict, ThreadBusy
 from agent_server.runs.records import RUN_COLUMNS, Claim, Ending, RunOrigin, run_kwargs, run_of
 from agent_server.runs.webhook_outbox import put_webhook_unstarted
 from agent_server.schema import CancelAction, Run, RunCreate, ThreadStatus
-from agent_server.threads.threads import merge_metadata
+from agent_server.threads.threads import add_run_config, merge_metadata
 
 
 def take_thread_if_there(connection: Connection, thread_id: str) -> None:
@@ -40,16 +40,23 @@ def write_thread_state(connection: Connection, thread_id: str, ending: Ending) -
 
 
 def settle_thread(connection: Connection, thread_id: str, status: ThreadStatus) -> bool:
-    """Write the thread's status after a run has left it; whether it is `busy`, since another one waits or works."""
-    settled = connection.one(
-        """UPDATE threads SET status = CASE WHEN EXISTS (
-            SELECT 1 FROM runs WHERE thread_id = :id
-            AND (status = 'running' OR (status = 'pending' AND start_at <= now_us()))
-        ) THEN 'busy' ELSE :status END WHERE thread_id = :id RETURNING status""",
-        id=thread_id,
-        status=status,
-    )
+    """Write the thread's status after a run has left it. Returns whether it is `busy`, with another run."""
+    settled = connection.one(_SETTLE.format(status=":status"), id=thread_id, status=status)
     return settled is not None and settled["status"] == "busy"
+
+
+def settle_thread_without_run(connection: Connection, thread_id: str) -> None:
+    """Write the thread's status after runs were cancelled that had not started: the one that it had before them."""
+    before = """CASE WHEN status <> 'busy' THEN status WHEN interrupts <> '{}' THEN 'interrupted'
+        WHEN error <> 'null' THEN 'error' ELSE 'idle' END"""
+    connection.one(_SETTLE.format(status=before), id=thread_id)
+
+
+_SETTLE = """
+    UPDATE threads SET status = CASE WHEN EXISTS (
+        SELECT 1 FROM runs WHERE thread_id = :id
+        AND (status = 'running' OR (status = 'pending' AND start_at <= now_us()))
+    ) THEN 'busy' ELSE {status} END WHERE thread_id = :id RETURNING status"""
 
 
 def as_text(json: bytes | None) -> str | None:
@@ -143,7 +150,7 @@ def cancel_on_thread(connection: Connection, thread_id: str, run_ids: Sequence[s
     take_thread_if_there(connection, thread_id)
     cancelled = _cancel(connection, run_ids, action)
     if cancelled and not (all(cancelled.values()) and drop_temporary(connection, thread_id)):
-        settle_thread(connection, thread_id, "interrupted" if action == "interrupt" else "idle")
+        settle_thread_without_run(connection, thread_id)
     return cancelled
 
 
@@ -187,6 +194,8 @@ def insert_pending(
     if row is None:
         raise Conflict(f"Run {run_id} already exists; leave its id out to get a new one")
     merge_metadata(connection, thread_id, {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id})
+    if not temporary:
+        add_run_config(connection, thread_id, assistant.config, body.config or {})
     if not body.after_seconds:
         connection.execute("UPDATE threads SET status = 'busy' WHERE thread_id = :id", id=thread_id)
     return run_of(row)

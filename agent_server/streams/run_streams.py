@@ -27,6 +27,8 @@ from agent_server.streams.run_end_watch import RunEndWatch
 
 log = structlog.get_logger("agent_server")
 
+SOON_SECONDS = 1.0
+"""How long a cancellation that does not wait for the runs' ends waits, so that clients read what they asked for."""
 ALWAYS_SENT = ("metadata", "feedback", "error", "gap")
 """Events that a client gets whatever stream modes it asks for."""
 
@@ -121,6 +123,13 @@ class RunStreams:
         if record.run.status not in FINAL or await self._broker.holds(record.run.run_id):
             with suppress(LogLost):
                 await self._urls_in_log(record.run.run_id)
+
+    async def until_end_soon(self, records: Sequence[Record]) -> None:
+        """Wait for the ends of runs that were cancelled, but not long: most agents stop at once."""
+        with anyio.move_on_after(SOON_SECONDS):
+            async with anyio.create_task_group() as waiting:
+                for record in records:
+                    waiting.start_soon(self.until_end, record)
 
     def _log(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         """The run's log. `LogLost` where it breaks off."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 JsonObject = dict[str, Any]
-_ROLES = {"AIMessageChunk": "ai", "ai": "ai", "human": "human", "system": "system"}
+_TYPES = ("AIMessageChunk", "ai")
 
 
 class MessageEvents:
@@ -25,7 +25,7 @@ class MessageEvents:
             return []
         if "event" in message:
             return [self._made(tuple(namespace), message, metadata)]
-        if message.get("type") not in _ROLES or not isinstance(message.get("id"), str):
+        if message.get("type") not in _TYPES or not isinstance(message.get("id"), str):
             return []
         events = self._of_chunk(message)
         return [self._made(tuple(namespace), event, {**metadata, "run_id": message["id"]}) for event in events]
@@ -44,23 +44,28 @@ class MessageEvents:
         return event
 
     def _of_chunk(self, message: JsonObject) -> list[JsonObject]:
-        """Text only; what else is in a message, the values have."""
+        """Return the events of a chunk, or of the message that its chunks made up.
+
+        A message that no model streamed has none: as on the official server, only the values have it. Of a message the
+        text is streamed; the values have the rest.
+        """
         message_id, text = message["id"], message.get("content")
-        is_last = message["type"] != "AIMessageChunk" or message.get("chunk_position") == "last"
-        if not isinstance(text, str) or message_id in self._whole:
+        is_chunk = message["type"] == "AIMessageChunk"
+        if not isinstance(text, str) or message_id in self._whole or not (is_chunk or message_id in self._texts):
             return []
         events = []
         if message_id not in self._texts:
             self._texts[message_id] = ""
             events = [
-                {"event": "message-start", "role": _ROLES[message["type"]], "id": message_id},
+                {"event": "message-start", "role": "ai", "id": message_id},
                 {"event": "content-block-start", "index": 0, "content": {"type": "text", "text": ""}},
             ]
-        if message["type"] != "AIMessageChunk":
+        if not is_chunk:
             text = text.removeprefix(self._texts[message_id])
         if text:
             self._texts[message_id] += text
             events.append({"event": "content-block-delta", "index": 0, "delta": {"type": "text-delta", "text": text}})
+        is_last = not is_chunk or message.get("chunk_position") == "last"
         return [*events, *self._end(message_id)] if is_last else events
 
     def _end(self, message_id: str) -> list[JsonObject]:

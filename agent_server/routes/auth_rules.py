@@ -15,14 +15,26 @@ from uuid_utils import uuid7
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE
 
 Body = dict[str, Any]
-Target = Literal["thread", "new thread", "run", "assistant", "new assistant", "cron", "threads", "listed", "nothing"]
+Target = Literal[
+    "thread",
+    "awaited thread",
+    "new thread",
+    "run",
+    "assistant",
+    "new assistant",
+    "cron",
+    "threads",
+    "listed",
+    "nothing",
+]
 
 
 class Question(NamedTuple):
-    """What is asked, and of what its filter must hold.
+    """A question to the application's rules, and what the filter that they return must hold for.
 
-    `thread`, `run`, `assistant`, `cron`: the one that the path names, or else there is none (404). `new …`: one that
-    the body names, if it is there already. `threads`, `listed`: those that a body names, or that are searched.
+    `thread`, `run`, `assistant`, `cron`: the one that the path names; without it the answer is 404. `awaited thread`:
+    the same, but it may not exist yet. `new …`: the one that the body names, if it exists already. `threads`, `listed`:
+    those that a body names, or that a search finds.
     """
 
     resource: str
@@ -52,8 +64,8 @@ ASKED: Mapping[str, tuple[Question, ...]] = {
         _READ_THREAD,
         *("get_thread", "get_storage", "get_state", "get_state_at", "post_state_at", "get_history", "search_history"),
         *("join_thread_stream", "list_runs", "get_run", "join_run", "join_run_stream", "run_feedback_on_thread"),
-        *("stream_events", "event_socket"),
     ),
+    **_all(Question("threads", "read", "awaited thread"), "stream_events", "event_socket"),
     "copy_thread": (_READ_THREAD, Question("threads", "create")),
     **_all(Question("threads", "update", "thread"), "patch_thread", "update_state", "cancel_run"),
     **_all(Question("threads", "delete", "thread"), "delete_thread", "delete_run"),

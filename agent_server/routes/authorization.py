@@ -81,6 +81,8 @@ class Authorization:
         value = value_of(question, body, path, caller.identity)
         given = await self._rules.ask(caller, question.resource, question.action, value)
         write_back(question, value, body)
+        if question.action == "create" and body.get("if_exists") == "do_nothing":
+            given = await self._with_read_rules(caller, question, body, given)
         if question.resource == "store":
             _check_labels(value)
         elif question.target == "listed":
@@ -88,20 +90,34 @@ class Authorization:
         elif question.target == "threads" and given:
             body["thread_ids"] = await self._mine(body.get("thread_ids"), given)
         elif given and question.target != "nothing":
-            if question.target.startswith("new "):  # the handler looks again, in the transaction that makes it
+            if question.target.startswith(("new ", "awaited ")):  # the handler looks again, once it exists
                 request.scope["state"].setdefault(OWNED, {})[question.resource] = given
             await self._check_target(question, body, path, given)
         if question.action == "create_run" or (question.resource, question.action) == ("crons", "create"):
             await self._check_assistant(caller, body)
 
-    async def _check_target(self, question: Question, body: Body, path: Mapping[str, str], given: Filter) -> None:
+    async def _with_read_rules(
+        self, caller: Caller, question: Question, body: Body, given: Filter | None
+    ) -> Filter | None:
+        """Return the filter that what a request creates must meet: where it exists already, its readers' filter, too.
+
+        The request is answered with what exists, so the handler for `create` alone must not decide about it.
+        """
         noun = question.target.removeprefix("new ")
+        key = canonical_id(str(body[f"{noun}_id"]), noun)
+        if await self._database.read(lambda c: _is_mine(c, noun, key, {})) is None:
+            return given
+        to_read = await self._rules.ask(caller, question.resource, "read", {f"{noun}_id": UUID(key)})
+        return {"$and": [given, to_read]} if given and to_read else given or to_read
+
+    async def _check_target(self, question: Question, body: Body, path: Mapping[str, str], given: Filter) -> None:
+        noun = question.target.removeprefix("new ").removeprefix("awaited ")
         named = path.get(f"{noun}_id") or body.get(f"{noun}_id")
         if named is None:
             return
         key = canonical_id(str(named), noun)
         is_mine = await self._database.read(lambda c: _is_mine(c, noun, key, given))
-        if is_mine or (is_mine is None and question.target.startswith("new ") and _may_make(question, body)):
+        if is_mine or (is_mine is None and _may_be_missing(question, body)):
             return
         if question.target.startswith("new ") and question.action == "create":
             raise Conflict(f"{noun.capitalize()} with ID {key} already exists; leave {noun}_id out to get a new one")
@@ -163,8 +179,11 @@ def _is_for_runs(connection: Connection, key: str, given: Filter) -> bool:
     return bool(_is_mine(connection, "assistant", key, given))
 
 
-def _may_make(question: Question, body: Body) -> bool:
-    return question.action == "create" or body.get("if_not_exists") == "create"
+def _may_be_missing(question: Question, body: Body) -> bool:
+    if question.target.startswith("awaited "):
+        return True
+    may_make = question.action == "create" or body.get("if_not_exists") == "create"
+    return may_make and question.target.startswith("new ")
 
 
 def _check_labels(value: Body) -> None:

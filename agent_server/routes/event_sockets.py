@@ -28,7 +28,7 @@ from agent_server.events.event import seq_of
 from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest, Meant
 from agent_server.json_codec import check_body, encode
 from agent_server.routes.authentication import RequestAuthenticator
-from agent_server.routes.authorization import caller_in
+from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.cors import MAY_CROSS
 from agent_server.routes.event_streaming import sender_of
 from agent_server.streams.commands import Command, Commands, Refusal, converted, parsed
@@ -150,8 +150,8 @@ class _Session:
             raise Refusal("not_supported", f"A socket has at most {MAX_SUBSCRIPTIONS} subscriptions; end one first")
         try:
             await self._authenticator.authorize_reading(self._socket)
-            events = await self._event_streams.follow(self._thread_id, request)
-        except NotFound as error:  # as by HTTP: the Python client tries again once it has started a run
+            events = await self._event_streams.follow(self._thread_id, request, owned(self._socket, "threads"))
+        except NotFound as error:  # as over HTTP
             raise _Stopped(4404, str(error)) from None
         name = str(uuid4())
         scope = self._subscriptions[name] = anyio.CancelScope()

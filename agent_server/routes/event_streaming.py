@@ -58,10 +58,13 @@ async def thread_command(
 async def stream_events(
     thread_id: FromPath[str],
     data: JSONBody[EventStreamRequest],
+    request: Request[Any, Any, Any],
     event_streams: NamedDependency[EventStreams],
     streams: NamedDependency[RunStreams],
 ) -> ASGIApp:
-    """The events of the thread's runs on these channels, after `since` or all that are kept, without end.
+    """Stream the events of the thread's runs on these channels: after `since`, or all that are stored; without end.
+
+    A client may subscribe before the thread exists: the stream waits for its first run.
 
     Each has a number, `seq`, which grows over all runs of the thread: the last one received is the next `since`. Where
     events are no longer kept, one named `gap` says so. A run's feedback URLs come on `custom:feedback`.
@@ -69,7 +72,7 @@ async def stream_events(
     Without `since`, of runs that ended more than five seconds ago the beginning and the end are not told on
     `lifecycle`: clients would take them for those of a run that they have just started.
     """
-    frames = await event_streams.chunks(thread_id, data)
+    frames = await event_streams.chunks(thread_id, data, owned(request, "threads"))
     return cut_where_slow(stream_response(frames, {}, streams.closing), thread_id)
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from agent_server.access.ownership import Condition
 from agent_server.asgi.sse import frame_data
 from agent_server.broker import START, Broker, Frame, FrameId, LogLost
 from agent_server.database import Connection, Database, Row
@@ -62,19 +63,36 @@ class EventStreams:
         self._broker = broker
         self._run_end_watch = run_end_watch
 
-    async def follow(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[Sequence[Frame]]:
-        """The frames of the events that `request` wants: after its `since`, or all that are kept; without end.
+    async def follow(
+        self, thread_id: str, request: EventStreamRequest, owned: Condition | None = None
+    ) -> AsyncIterator[Sequence[Frame]]:
+        """Return the frames of the events that `request` wants: after its `since`, or all that are stored; no end.
 
-        Where events after `since` are no longer kept, an event `gap` says so, whatever was asked for.
-        `NotFound` for an unknown thread. Raises `SlowSubscriber` as a run's stream does.
+        Clients may subscribe before the thread exists: the stream waits for it then. Where events after `since` are no
+        longer stored, an event `gap` marks that, whatever the request wants. With `owned`, the stream ends where the
+        thread does not meet it. Errors: `NotFound` for a thread that exists and is not a client's. Raises
+        `SlowSubscriber` as a run's stream does.
         """
         key = canonical_id(thread_id, "thread")
-        await self._threads.get(key)
-        return self._follow(key, request)
+        if exists := await self._threads.exists(key):
+            await self._threads.get(key)
+        return self._follow(key, request) if exists else self._follow_once_there(key, request, owned)
 
-    async def chunks(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[bytes]:
+    async def chunks(
+        self, thread_id: str, request: EventStreamRequest, owned: Condition | None = None
+    ) -> AsyncIterator[bytes]:
         """As `follow`, for a response: as much as is ready in one chunk."""
-        return _joined(await self.follow(thread_id, request))
+        return _joined(await self.follow(thread_id, request, owned))
+
+    async def _follow_once_there(
+        self, thread_id: str, request: EventStreamRequest, owned: Condition | None
+    ) -> AsyncIterator[Sequence[Frame]]:
+        async with self._broker.listen(thread_channel(thread_id)) as bell:
+            while not await self._threads.exists(thread_id):
+                await bell.wait(LOOK_SECONDS)
+        if owned is None or await self._threads.is_owned(thread_id, owned):
+            async for frames in self._follow(thread_id, request):
+                yield frames
 
     async def _follow(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[Sequence[Frame]]:
         place = None if request.since is None else Place(*divmod(request.since, TURN))

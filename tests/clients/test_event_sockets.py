@@ -91,10 +91,19 @@ async def test_what_is_no_command_is_answered_and_the_socket_stays_open(graphs: 
     assert (wrong["error"], unknown["error"]) == ("invalid_argument", "unknown_command")
 
 
-async def test_subscription_to_an_unknown_thread_closes_with_4404(graphs: ServerProcess) -> None:
+async def test_subscription_waits_for_the_thread(graphs: ServerProcess) -> None:
     async with socket(graphs, str(uuid4())) as one:
-        await one.send(json.dumps({"id": 1, "method": "subscription.subscribe", "params": {"channels": ["values"]}}))
-        assert await close_code(one) == 4404
+        subscribed = await ask(one, "subscription.subscribe", channels=["updates", "lifecycle"])
+        await ask(one, "run.start", 2, assistant_id="steps", input={"total": 1})
+        seen = await events(one)
+    assert subscribed["type"] == "success"
+    assert [event["method"] for event in seen] == ["lifecycle", "updates", "lifecycle"]
+
+
+async def test_subscription_to_no_thread_id_is_refused(graphs: ServerProcess) -> None:
+    async with socket(graphs, "nonsense") as one:
+        refused = await ask(one, "subscription.subscribe", channels=["values"])
+    assert refused["error"] == "invalid_argument"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, ClassVar, TypeAlias, cast
 
 from langchain_core._api import LangChainBetaWarning
-from langchain_core.language_models._compat_bridge import message_to_events
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.stream import StreamChannel, StreamTransformer
@@ -68,7 +67,8 @@ def _chunks_of(method: str, params: Mapping[str, Any]) -> list[Chunk]:
         status = "interrupted" if told["event"] == "drained" else told["event"]  # the protocol has no such word
         return [(tuple(data["namespace"]), "lifecycle", {**told, "event": status})]
     if method == "messages":
-        return [(namespace, method, one) for one in _messages(*data)]
+        # A message that no model streamed, but a node returned, comes as such: only the values have it.
+        return [] if isinstance(data[0], BaseMessage) else [(namespace, method, list(data))]
     if method == "values":
         waits = params.get("interrupts")
         values = data if isinstance(data, dict) or not waits else {}
@@ -81,14 +81,6 @@ def _checkpoint(data: Mapping[str, Any]) -> dict[str, Any]:
     configs = {"id": data["config"], "parent_id": data["parent_config"]}
     ids = {name: config["configurable"]["checkpoint_id"] for name, config in configs.items() if config}
     return {**ids, "step": data["metadata"].get("step"), "source": data["metadata"].get("source")}
-
-
-def _messages(message: Any, metadata: dict[str, Any]) -> list[Any]:
-    """A message that no model has streamed, but a node returned, as the events of one that was."""
-    if not isinstance(message, BaseMessage):
-        return [[message, metadata]]
-    named = {**metadata, "run_id": message.id}
-    return [[event, named] for event in message_to_events(message, message_id=message.id)]
 
 
 def slim(data: Any, depth: int = 4) -> Any:

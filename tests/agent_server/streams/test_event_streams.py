@@ -11,6 +11,7 @@ import anyio
 import msgspec
 import pytest
 
+from agent_server.access.ownership import Condition
 from agent_server.asgi.sse import frame_data
 from agent_server.broker import SlowSubscriber
 from agent_server.errors import NotFound
@@ -22,6 +23,7 @@ from agent_server.schema import CancelAction, StreamPart
 from agent_server.streams import event_streams
 from agent_server.streams.commands import Command, Commands, Sender
 from agent_server.streams.event_streams import EventStreams
+from agent_server.threads.schema import ThreadCreate
 from tests.agent_server.backend import BASE_URL, Backend, MintedUrls, open_backend, unknown_id, until
 from tests.agent_server.graphs import asking, canned, chat, doubling, failing, nested_asking
 
@@ -404,13 +406,46 @@ async def test_messages_of_a_model_come_as_it_writes_them(told: Open) -> None:
     assert human.keys() == {"type", "content", "id"}
 
 
-async def test_message_that_no_model_streamed_comes_too(told: Open) -> None:
-    """Not so on the official server (recorded, 0.16.7), where it is in the values only."""
+@pytest.mark.parametrize("by_protocol", [True, False])
+async def test_message_that_no_model_streamed_is_a_value_only(told: Open, by_protocol: bool) -> None:
+    """As on the official server (recorded, 0.16.7)."""
     async with told(canned) as here:
         thread_id = await here.backend.thread()
-        await here.run(thread_id, HI)
-        said = data_of(await here.events(thread_id), "messages")
-    assert [data["delta"]["text"] for data in said if "delta" in data] == ["hello"]
+        if by_protocol:
+            await here.run(thread_id, HI)
+        else:
+            run = await here.backend.run(thread_id, input=HI, stream_mode=["messages-tuple", "values"])
+            await here.backend.streams.until_end(await here.backend.runs.get(run.run_id))
+        events = await here.events(thread_id)
+    assert data_of(events, "messages") == []
+    assert [message["content"] for message in data_of(events, "values")[-1]["messages"]] == ["hi", "hello"]
+
+
+async def test_stream_waits_for_thread_that_does_not_exist(told: Open) -> None:
+    """Clients subscribe before they start the first run (langgraph-sdk 0.4.3 to 0.4.7)."""
+    async with told() as here:
+        thread_id = unknown_id()
+        async with anyio.create_task_group() as group:
+            events: list[Event] = []
+
+            async def follow() -> None:
+                events.extend(await here.events(thread_id))
+
+            group.start_soon(follow)
+            await anyio.wait_all_tasks_blocked()
+            await here.begin(thread_id, 1)
+    assert [lifecycle(event) for event in events if lifecycle(event)] == ["running", "completed"]
+
+
+async def test_awaited_thread_of_another_user_ends_stream(told: Open) -> None:
+    async with told() as here:
+        thread_id, request = unknown_id(), msgspec.convert({"channels": ALL}, EventStreamRequest)
+        stream = await here.streams.follow(thread_id, request, Condition({"owner": "bob"}))
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                group.start_soon(anext, stream, None)  # waits for the thread, and returns without an event
+                await anyio.wait_all_tasks_blocked()
+                await here.backend.threads.create(ThreadCreate(thread_id=thread_id, metadata={"owner": "anna"}))
 
 
 async def test_runs_of_the_older_routes_are_told_too(told: Open) -> None:
@@ -492,10 +527,11 @@ async def test_command_says_how_far_the_thread_had_come(told: Open) -> None:
     assert applied == [0, TURN, 2 * TURN]
 
 
-async def test_unknown_thread_has_no_events(told: Open) -> None:
+async def test_thread_of_a_stateless_run_has_no_events(told: Open) -> None:
     async with told() as here:
+        run = await here.backend.run(None, input=1, after_seconds=60)
         with pytest.raises(NotFound):
-            await here.streams.follow(unknown_id(), EventStreamRequest(["values"]))
+            await here.streams.follow(run.thread_id, EventStreamRequest(["values"]))
 
 
 async def test_stream_ends_with_its_thread(told: Open) -> None:

@@ -6,7 +6,7 @@ is when the run is created.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -36,7 +36,6 @@ SYSTEM_NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 
 _COLUMNS = "assistant_id, graph_id, version, name, description, config, context, metadata, created_at, updated_at"
 _VERSION_COLUMNS = "assistant_id, version, graph_id, config, context, metadata, name, description, created_at"
-_SYSTEM = Configuration({}, {})
 
 
 class AssistantRef(Struct):
@@ -54,9 +53,16 @@ class AssistantRef(Struct):
 class Assistants:
     """The assistants, by id or (for the system ones) by the name of their graph."""
 
-    def __init__(self, database: Database, graph_ids: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        graph_ids: Iterable[str] = (),
+        graph_configs: Mapping[str, JsonObject] | None = None,
+    ) -> None:
+        """`graph_configs` are the configs of the system assistants, by graph."""
         self._database = database
         self.graph_ids = set(graph_ids)
+        self._graph_configs = graph_configs or {}
 
     async def register(self, graph_ids: Iterable[str]) -> None:
         """Make the graphs known, each with its system assistant."""
@@ -209,7 +215,7 @@ class Assistants:
     def _latest(self, connection: Connection, assistant_id: str) -> AssistantRef:
         if assistant_id in self.graph_ids:
             row = _row(connection, str(uuid5(SYSTEM_NAMESPACE, assistant_id)))
-            return _ref(row) if row else _system(assistant_id)
+            return _ref(row) if row else self._system(assistant_id)
         try:
             key = str(UUID(assistant_id))
         except ValueError:
@@ -221,7 +227,7 @@ class Assistants:
             return _ref(row)
         for graph_id in self.graph_ids:
             if key == str(uuid5(SYSTEM_NAMESPACE, graph_id)):
-                return _system(graph_id)
+                return self._system(graph_id)
         raise NotFound(f"Assistant with ID {key} not found; POST /assistants/search lists those there are")
 
     def _check_graph(self, graph_id: str) -> None:
@@ -230,8 +236,16 @@ class Assistants:
 
     def _insert_system_assistants(self, connection: Connection) -> None:
         for graph_id in sorted(self.graph_ids):
-            key = str(uuid5(SYSTEM_NAMESPACE, graph_id))
-            _insert(connection, key, graph_id, graph_id, None, _SYSTEM, {"created_by": "system"})
+            key, own = str(uuid5(SYSTEM_NAMESPACE, graph_id)), self._own_configuration(graph_id)
+            if not _insert(connection, key, graph_id, graph_id, None, own, {"created_by": "system"}):
+                _configure_first_version(connection, key, own)
+
+    def _own_configuration(self, graph_id: str) -> Configuration:
+        return first_configuration(self._graph_configs.get(graph_id), None)
+
+    def _system(self, graph_id: str) -> AssistantRef:
+        own = self._own_configuration(graph_id)
+        return AssistantRef(str(uuid5(SYSTEM_NAMESPACE, graph_id)), graph_id, 1, own.config, own.context)
 
 
 def _search(query: AssistantFilter, owned: Condition | None) -> Search:
@@ -271,6 +285,22 @@ def _insert(
     return inserted == 1
 
 
+def _configure_first_version(connection: Connection, assistant_id: str, configuration: Configuration) -> None:
+    """Give a system assistant that no client has changed the configuration of this start of the server."""
+    values = {"id": assistant_id, "config": _json(configuration.config), "context": _json(configuration.context)}
+    changed = connection.execute(
+        """UPDATE assistants SET config = :config, context = :context
+        WHERE assistant_id = :id AND version = 1 AND config <> :config""",
+        **values,
+    )
+    if changed:
+        connection.execute(
+            """UPDATE assistant_versions SET config = :config, context = :context
+            WHERE assistant_id = :id AND version = 1""",
+            **values,
+        )
+
+
 def _keep_version(connection: Connection, assistant_id: str) -> None:
     connection.execute(
         f"""INSERT INTO assistant_versions ({_VERSION_COLUMNS})
@@ -299,10 +329,6 @@ def _existing(connection: Connection, assistant_id: str) -> Row:
 
 def _not_found(assistant_id: str) -> NotFound:
     return NotFound(f"Assistant with ID {assistant_id} not found")
-
-
-def _system(graph_id: str) -> AssistantRef:
-    return AssistantRef(str(uuid5(SYSTEM_NAMESPACE, graph_id)), graph_id, 1, {}, {})
 
 
 def _json(value: Any) -> str:

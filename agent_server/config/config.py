@@ -16,6 +16,7 @@ from agent_server.config.values import (
     Http,
     LinkMode,
     RouteGroup,
+    Serde,
     StoreIndex,
     StoreTtl,
     ThreadTtlDefaults,
@@ -48,6 +49,10 @@ class Config:
     store_path: str | None = None
     """A store of one's own in place of ours, as `./file.py:variable` or `package.module:variable`."""
     thread_ttl: ThreadTtlDefaults = field(default_factory=ThreadTtlDefaults)
+    serde: Serde = field(default_factory=Serde)
+    """How checkpoints are serialized."""
+    graph_configs: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """By graph, the config of its own assistant."""
     host: str = "127.0.0.1"
     port: int = 2024
     jobs: int = 100

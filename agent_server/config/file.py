@@ -17,6 +17,7 @@ from agent_server.config.auth import auth_settings
 from agent_server.config.checks import strings, variable
 from agent_server.config.http import http_settings, is_disabled
 from agent_server.config.ignored_settings import ignored_sentences
+from agent_server.config.serde import serde
 from agent_server.config.store_index import store_index, store_path
 from agent_server.config.ttl import store_ttl, thread_ttl
 from agent_server.config.values import ConfigError, Graph
@@ -49,6 +50,7 @@ def from_file(path: Path) -> dict[str, Any]:
         "store_path": store_path(document.get("store"), f"{path}: store"),
         "store_ttl": store_ttl(document.get("store"), f"{path}: store"),
         "thread_ttl": thread_ttl(document.get("checkpointer"), f"{path}: checkpointer"),
+        "serde": serde(document.get("checkpointer"), f"{path}: checkpointer"),
         "unheeded": ignored_sentences(document),
     }
 

@@ -65,6 +65,20 @@ class ThreadTtlDefaults:
     """How many are dealt with at once; while there are more, the next look follows without a pause."""
 
 
+AllowedTypes = tuple[tuple[str, ...], ...] | Literal[True] | None
+"""The types that a serializer may make, as (module, name); True for all, None for those that LangGraph knows."""
+
+
+@dataclass(frozen=True)
+class Serde:
+    """`checkpointer.serde` of `langgraph.json`: how checkpoints are serialized."""
+
+    pickle_fallback: bool = False
+    """Whether values that msgpack cannot represent are pickled."""
+    msgpack_types: AllowedTypes = True
+    json_types: AllowedTypes = None
+
+
 LinkMode = Literal["confirm", "auto", "direct"]
 """Whether following a feedback link is an answer: never; unless the follower takes HTML; always."""
 RouteGroup = Literal["assistants", "threads", "runs", "store", "meta", "mcp", "a2a", "workflowai"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
@@ -33,6 +34,17 @@ def _flag(value: str, name: str) -> bool:
         return flags[value.strip().lower()]
     except KeyError:
         raise ConfigError(f"{name} is {value!r}; it must be true or false") from None
+
+
+def _graph_configs(value: str, name: str) -> dict[str, dict[str, Any]]:
+    try:
+        configs = json.loads(value)
+    except ValueError as error:
+        raise ConfigError(f"{name} is no JSON: {error}") from None
+    if not isinstance(configs, dict) or not all(isinstance(one, dict) for one in configs.values()):
+        right = '{"agent": {"recursion_limit": 50, "configurable": {"model": "small"}}}'
+        raise ConfigError(f"{name} is {value[:100]!r}; it must be an object of configs by graph, like {right}")
+    return configs
 
 
 def _groups(value: str, name: str) -> tuple[RouteGroup, ...]:
@@ -158,6 +170,11 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         "disabled",
         _groups,
         "groups of routes that are not served, with commas between, such as `mcp,a2a`",
+    ),
+    "LANGGRAPH_CONFIG": (
+        "graph_configs",
+        _graph_configs,
+        'configs of the graphs\' own assistants as JSON, by graph, such as `{"agent": {"recursion_limit": 50}}`',
     ),
     "AGENT_SERVER_JOBS": ("jobs", _whole(1, 100_000), "maximum number of concurrent runs in one process"),
     "AGENT_SERVER_PUBLIC_URL": (

@@ -62,8 +62,13 @@ class WebhookPolicy:
         """Refuse a URL that no webhook may have, as far as can be told without asking for its address. `Invalid`."""
         if len(url) > self.max_url_length:
             raise Invalid(f"Webhook URL too long: it has {len(url)} characters, and may have {self.max_url_length}")
-        if url.startswith("/"):
-            raise Invalid("Webhook must be an absolute URL, such as https://example.com/hook")
+        if is_own_path(url):
+            if self.disable_loopback:
+                raise Invalid(
+                    "Webhook must be an absolute URL, such as https://example.com/hook; a path of this server's own is "
+                    "allowed where webhooks.url.disable_loopback is false"
+                )
+            return
         parts, port = _split(url)
         if parts.scheme != "https" and (self.require_https or parts.scheme != "http"):
             raise Invalid(f"Webhook must use https; webhooks.url.require_https: false allows http (given: {url[:8]!r})")
@@ -95,6 +100,11 @@ class WebhookPolicy:
             host.endswith(domain[1:].lower()) if domain.startswith("*.") else host == domain.lower()
             for domain in self.allowed_domains
         )
+
+
+def is_own_path(url: str) -> bool:
+    """Whether the webhook goes to a route of this server's own, such as one of `http.app`."""
+    return url.startswith("/") and not url.startswith("//")
 
 
 _TEMPLATE = re.compile(r"\$?\{\{\s*(?P<name>[^{}]*?)\s*\}\}")

@@ -11,13 +11,14 @@ import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from typing import Any
 
 import anyio
 import httpx
 import structlog
 
 from agent_server.broker import Broker
-from agent_server.config.webhooks import WebhookPolicy
+from agent_server.config.webhooks import WebhookPolicy, is_own_path
 from agent_server.database import Database
 from agent_server.errors import AgentServerError, Invalid
 from agent_server.observability.metrics import Metrics
@@ -64,9 +65,14 @@ class WebhookSender:
         self._metrics = metrics or Metrics()
         self._translate = translate
         self._serving: anyio.CancelScope | None = None
+        self._app: Any = None
 
-    async def serve(self) -> None:
-        """Send until `stop` is called; what is on its way then is sent again later."""
+    async def serve(self, app: Any = None) -> None:
+        """Send until `stop` is called; what is on its way then is sent again later.
+
+        Webhooks that are paths go to `app`, this server's own ASGI app, in process.
+        """
+        self._app = app
         slots = anyio.Semaphore(AT_ONCE)
         async with self._broker.listen(WEBHOOKS) as bell, httpx.AsyncClient(trust_env=False) as client:
             with anyio.CancelScope() as self._serving:
@@ -121,23 +127,30 @@ class WebhookSender:
         try:
             with anyio.fail_after(SEND_SECONDS):
                 self._policy.check(webhook.url)  # the settings may have changed since it was asked for
-                url = httpx.URL(webhook.url)
-                content, headers = self._translate(webhook.url, webhook.payload) or (
-                    _sent_now(webhook.payload),
-                    {"Content-Type": "application/json"},
-                )
-                request = client.build_request(
-                    "POST",
-                    url.copy_with(host=await self._address(url)),
-                    content=content,
-                    headers={**headers, **self._policy.headers, "Host": url.netloc.decode()},
-                    extensions={"sni_hostname": url.host},
-                )
-                answer = await client.send(request, stream=True)  # its body is nothing to us, however long
-                await answer.aclose()
+                answer = await self._sent(client, webhook)
         except (OSError, httpx.HTTPError, httpx.InvalidURL, Invalid, UnicodeError) as error:
             return str(error) if isinstance(error, Invalid) else type(error).__name__
         return None if answer.is_success else f"status {answer.status_code}"
+
+    async def _sent(self, client: httpx.AsyncClient, webhook: Webhook) -> httpx.Response:
+        """Send the webhook. Returns the response, without its body, which does not matter, however long it is."""
+        content = _sent_now(webhook.payload)
+        headers = {"Content-Type": "application/json", **self._policy.headers}
+        if is_own_path(webhook.url):
+            own = httpx.ASGITransport(self._app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=own, base_url="http://localhost") as in_process:
+                return await in_process.post(webhook.url, content=content, headers=headers)
+        url = httpx.URL(webhook.url)
+        request = client.build_request(
+            "POST",
+            url.copy_with(host=await self._address(url)),
+            content=content,
+            headers={**headers, "Host": url.netloc.decode()},
+            extensions={"sni_hostname": url.host},
+        )
+        answer = await client.send(request, stream=True)
+        await answer.aclose()
+        return answer
 
     async def _address(self, url: httpx.URL) -> str:
         """An address of the host, all of whose addresses a webhook may go to."""

@@ -18,6 +18,8 @@ from starlette.websockets import WebSocket
 
 heard: list[str] = []
 """What the apps' lifespans did."""
+echoed: list[Any] = []
+"""The bodies that `/echo` got."""
 
 
 @asynccontextmanager
@@ -32,7 +34,8 @@ async def shown(request: Request) -> JSONResponse:
 
 
 async def echo(request: Request) -> JSONResponse:
-    return JSONResponse({"given": await request.json()})
+    echoed.append(await request.json())
+    return JSONResponse({"given": echoed[-1]})
 
 
 async def thing(request: Request) -> JSONResponse:
@@ -93,6 +96,7 @@ async def litestar_shown(request: LitestarRequest[Any, Any, Any]) -> dict[str, s
 
 @post("/echo", status_code=200)
 async def litestar_echo(data: JSONBody[dict[str, Any]]) -> dict[str, Any]:
+    echoed.append(data)
     return {"given": data}
 
 

@@ -5,14 +5,24 @@ Imported only where there are graphs; the extra `langgraph` brings the SQLite sa
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from agent_server.agents.checkpoints.saver import Checkpointer
 from agent_server.config import Config, ConfigError
 
 
-def open_checkpointer(config: Config) -> AbstractAsyncContextManager[Checkpointer]:
-    """The saver that `config` asks for, set up; closed when the block is left. Errors: `ConfigError`."""
+@asynccontextmanager
+async def open_checkpointer(config: Config) -> AsyncIterator[Checkpointer]:
+    """Open the saver that `config` asks for, set up; it is closed at the end of the block. Errors: `ConfigError`."""
+    from agent_server.agents.checkpoints.serializer import serializer  # the extra "langgraph"
+
+    async with _saver(config) as saver:
+        saver.serde = serializer(config.serde)
+        yield saver
+
+
+def _saver(config: Config) -> AbstractAsyncContextManager[Checkpointer]:
     if config.database_url is None:
         from agent_server.agents.checkpoints.sqlite import open_sqlite  # the extra "langgraph"
 

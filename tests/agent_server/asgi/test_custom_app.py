@@ -16,6 +16,7 @@ from agent_server import Config
 from agent_server.config import ConfigError, Http
 from agent_server.config.webhooks import WebhookPolicy
 from tests.agent_server import web_apps
+from tests.agent_server.backend import until
 from tests.agent_server.served import served, whole_app
 
 Client = AsyncTestClient[Litestar]
@@ -175,6 +176,18 @@ async def test_settings_without_effect_are_said_at_the_start(
     async with served(whole_app(config)):
         pass
     assert "http.logging_headers has no effect" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["starlette", "litestar"])
+async def test_relative_webhook_reaches_own_route(kind: str, tmp_path: Path) -> None:
+    policy = WebhookPolicy(disable_loopback=False, headers={"X-From": "here"})
+    http = Http(app=f"tests.agent_server.web_apps:{kind}")
+    config = Config(tmp_path, data_dir=tmp_path, webhooks=policy, http=http, allow_anyone=True)
+    web_apps.echoed.clear()
+    async with served(whole_app(config)) as client:
+        run = (await client.post("/runs", json={**RUN, "webhook": "/echo"})).json()
+        await until(lambda: web_apps.echoed)
+    assert (web_apps.echoed[0]["run_id"], web_apps.echoed[0]["status"]) == (run["run_id"], "success")
 
 
 async def test_disabled_webhooks_are_neither_refused_nor_kept(tmp_path: Path) -> None:

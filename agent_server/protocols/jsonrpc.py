@@ -6,11 +6,14 @@ Source: https://www.jsonrpc.org/specification
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
+from litestar.openapi.spec.enums import OpenAPIType
 from litestar.response.base import ASGIResponse
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
@@ -22,6 +25,7 @@ from agent_server.schema import JsonObject
 
 log = structlog.get_logger("agent_server")
 
+_JSON = "application/json"
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
@@ -98,6 +102,23 @@ def failed_response(rpc_id: RpcId, error: RpcError) -> ASGIResponse:
 def _reported(code: int, message: str, status: int, headers: Mapping[str, str] | None = None) -> Response[bytes]:
     content = encode(failure(None, RpcError(code, message)))
     return Response(content, status_code=status, headers=headers, media_type=MediaType.JSON)
+
+
+@dataclass
+class RpcOperation(Operation):
+    """An operation of OpenAPI that answers with a JSON-RPC message, or with events that each hold one."""
+
+    def __post_init__(self) -> None:
+        message = OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT))
+        events = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        self.responses = {
+            "200": OpenAPIResponse(
+                description="The response; as server-sent events, where the method brings several messages.",
+                content={_JSON: message, "text/event-stream": events},
+            ),
+            "202": OpenAPIResponse(description="The message needs no response."),
+            "default": OpenAPIResponse(description="A JSON-RPC error.", content={_JSON: message}),
+        }
 
 
 def rpc_exception_handlers(unreadable: int) -> ExceptionHandlersMap:

@@ -16,10 +16,9 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitRequestParams, ElicitResult
 
 from tests.clients.conftest import StartServer
-from tests.clients.server_process import GRAPHS, ServerProcess
+from tests.clients.server_process import ServerProcess
 
 ERAS = ("legacy", "2026-07-28", "auto")
-GRAPHS_SERVED = json.loads(GRAPHS.read_text())["graphs"]
 FEEDBACK, THREAD, RESUME, RUN = (f"dev.agent-server/{name}" for name in ("feedback", "thread", "resume", "run"))
 
 
@@ -243,25 +242,6 @@ async def test_app_resource_holds_the_buttons(connect: Connect, graphs: ServerPr
         assert f'src="{graphs.url}/feedback/feedback-buttons.js"' in page.text
         with pytest.raises(MCPError, match="no such resource"):
             await mcp.read_resource("ui://agent-server/other")
-
-
-async def test_tools_come_in_pages_with_unique_names(start_server: StartServer) -> None:
-    server = start_server()
-    async with httpx.AsyncClient(base_url=server.url) as http:
-        for number in range(105):
-            body = {"graph_id": "steps", "name": "same name" if number % 2 else f"tool {number}"}
-            await http.post("/assistants", json=body)
-    async with Client(f"{server.url}/mcp", mode="2026-07-28") as mcp:
-        first = await mcp.list_tools()
-        second = await mcp.list_tools(cursor=first.next_cursor)
-        names = [tool.name for tool in (*first.tools, *second.tools)]
-        assert second.next_cursor is None
-        assert len(first.tools) == 100
-        assert len(set(names)) == len(names) == 105 + len(GRAPHS_SERVED) + 1
-        twin = next(name for name in names if name.startswith("same_name-"))
-        assert (await mcp.call_tool(twin, {"total": 1})).structured_content["done"] == [0]
-        with pytest.raises(MCPError, match="cursor"):
-            await mcp.list_tools(cursor="next")
 
 
 async def test_api_key_is_needed(start_server: StartServer) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from litestar import Request, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
@@ -21,6 +22,7 @@ from agent_server.protocols.jsonrpc import (
     INVALID_PARAMS,
     INVALID_REQUEST,
     RpcError,
+    RpcOperation,
     failed_response,
     rpc_exception_handlers,
     rpc_id_of,
@@ -28,6 +30,7 @@ from agent_server.protocols.jsonrpc import (
     rpc_response,
 )
 from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER, RequestAuthenticator
+from agent_server.routes.openapi import AgentServerOperation
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.queue import Runs
 from agent_server.streams.run_streams import RunStreams
@@ -50,6 +53,7 @@ async def a2a_services(
     return A2aServices(request, server_config, authenticator, assistants, assistant_graphs, runs, streams, run_feedback)
 
 
+_CARD = {200: ResponseSpec(dict[str, Any], generate_examples=False, description="The card.")}
 _SERVICES = {"a2a": a2a_services}
 
 
@@ -60,6 +64,7 @@ _SERVICES = {"a2a": a2a_services}
     opt=AUTHORIZED_IN_HANDLER,
     exception_handlers=_ERRORS,
     dependencies=_SERVICES,
+    operation_class=RpcOperation,
 )
 async def post_a2a(
     assistant_id: FromPath[str],
@@ -115,13 +120,22 @@ async def _card(a2a: A2aServices, assistant_id: str) -> ASGIApp:
     tags=["a2a"],
     opt=AUTHORIZED_IN_HANDLER,
     dependencies=_SERVICES,
+    operation_class=AgentServerOperation,
+    responses=_CARD,
 )
 async def assistant_card(assistant_id: FromPath[str], a2a: NamedDependency[A2aServices]) -> ASGIApp:
     """The assistant's card, for clients of version 1.0 and 0.3."""
     return await _card(a2a, assistant_id)
 
 
-@get("/.well-known/agent-card.json", tags=["a2a"], opt=AUTHORIZED_IN_HANDLER, dependencies=_SERVICES)
+@get(
+    "/.well-known/agent-card.json",
+    tags=["a2a"],
+    opt=AUTHORIZED_IN_HANDLER,
+    dependencies=_SERVICES,
+    operation_class=AgentServerOperation,
+    responses=_CARD,
+)
 async def root_card(
     a2a: NamedDependency[A2aServices],
     assistant_id: Annotated[

@@ -18,10 +18,13 @@ from agent_server.protocols.jsonrpc import (
     INVALID_PARAMS,
     INVALID_REQUEST,
     RpcError,
+    RpcOperation,
     failed_response,
+    failure,
     rpc_exception_handlers,
     rpc_id_of,
     rpc_message,
+    rpc_response,
 )
 from agent_server.protocols.mcp.requests import SESSION_HEADER, mcp_request
 from agent_server.protocols.mcp.server import McpServer, McpServices
@@ -49,13 +52,17 @@ async def mcp_services(
     return McpServices(request, server_config, authenticator, assistants, assistant_graphs, runs, streams, run_feedback)
 
 
+_SERVICES = {"mcp": mcp_services}
+
+
 @post(
     "/mcp",
     tags=["mcp"],
     status_code=200,
     opt=AUTHORIZED_IN_HANDLER,
     exception_handlers=_ERRORS,
-    dependencies={"mcp": mcp_services},
+    dependencies=_SERVICES,
+    operation_class=RpcOperation,
 )
 async def post_mcp(data: JSONBody[Any], request: Request[Any, Any, Any], mcp: NamedDependency[McpServices]) -> ASGIApp:
     """Take one JSON-RPC message of the Model Context Protocol, of the versions 2024-11-05 to 2026-07-28.
@@ -87,12 +94,20 @@ async def _answered(data: Any, request: Request[Any, Any, Any], mcp: McpServices
     return await server.respond(asked)
 
 
-@get("/mcp", tags=["mcp"], opt=AUTHORIZED_IN_HANDLER, exception_handlers=_ERRORS, dependencies={"mcp": mcp_services})
+@get(
+    "/mcp",
+    tags=["mcp"],
+    opt=AUTHORIZED_IN_HANDLER,
+    exception_handlers=_ERRORS,
+    dependencies=_SERVICES,
+    operation_class=RpcOperation,
+)
 async def get_mcp(request: Request[Any, Any, Any], mcp: NamedDependency[McpServices]) -> ASGIApp:
     """Go on with the events of a call after `Last-Event-ID`; 405 without one: this server starts no messages itself."""
     last_event_id = request.headers.get("last-event-id")
     if last_event_id is None:
-        return ASGIResponse(status_code=405, headers=_ALLOWED)
+        unasked = RpcError(INVALID_REQUEST, "This server starts no messages: POST to it, or send Last-Event-ID")
+        return rpc_response(failure(None, unasked), 405, _ALLOWED)
     try:
         return await McpServer(mcp, accepts_events=True).resume(last_event_id)
     except AgentServerError as error:
@@ -101,10 +116,19 @@ async def get_mcp(request: Request[Any, Any, Any], mcp: NamedDependency[McpServi
         return failed_response(None, RpcError(INVALID_PARAMS, str(error), status=error.status_code))
 
 
-@delete("/mcp", tags=["mcp"], status_code=200, opt=AUTHORIZED_IN_HANDLER, exception_handlers=_ERRORS)
+@delete(
+    "/mcp",
+    tags=["mcp"],
+    status_code=200,
+    opt=AUTHORIZED_IN_HANDLER,
+    exception_handlers=_ERRORS,
+    operation_class=RpcOperation,
+)
 async def delete_mcp(request: Request[Any, Any, Any]) -> ASGIApp:
     """End a session, of which this server keeps nothing; 404 without one."""
-    return ASGIResponse(status_code=200 if request.headers.get(SESSION_HEADER) else 404)
+    if request.headers.get(SESSION_HEADER):
+        return rpc_response({})
+    return failed_response(None, RpcError(INVALID_REQUEST, "No session is named: send Mcp-Session-Id", status=404))
 
 
 def _accepted_response() -> ASGIApp:

@@ -143,6 +143,7 @@ class AgentServerPlugin(InitPlugin):
             config.feedback_custom_event,
             counted,
             config.stop_seconds,
+            config.max_rescues,
         )
         self._worker = Worker(self._agents, context, config.jobs, config.lease_seconds)
         self._server_metrics = ServerMetrics(self._database, counted, self._worker, metrics)

@@ -46,6 +46,12 @@ class ThreadBusy(Conflict):
     """The thread runs another run and the request's strategy is `reject`."""
 
 
+class LeaseLost(AgentServerError):
+    """Another worker has the run; what this one does to it no longer counts."""
+
+    status_code = 409
+
+
 class Invalid(AgentServerError):
     """The request itself is wrong; sent again unchanged it will fail again."""
 

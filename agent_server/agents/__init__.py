@@ -1,6 +1,7 @@
 """What runs: the seam (`protocol.py`), LangGraph graphs, plain async generators, and how a configuration names them."""
 
 from agent_server.agents.commands import check_command, is_void
+from agent_server.agents.lease import Lease, boot_seconds, set_lease, writing_under
 from agent_server.agents.loading import open_agents
 from agent_server.agents.plain import PlainAgent
 from agent_server.agents.protocol import (
@@ -21,10 +22,12 @@ __all__ = [
     "AgentRun",
     "GraphSetup",
     "HistoryQuery",
+    "Lease",
     "Outcome",
     "PlainAgent",
     "RequestContext",
     "StatefulAgent",
+    "boot_seconds",
     "check_command",
     "is_stateful",
     "is_void",
@@ -32,5 +35,7 @@ __all__ = [
     "open_agents",
     "open_store",
     "request_context",
+    "set_lease",
     "set_request_context",
+    "writing_under",
 ]

@@ -12,6 +12,8 @@ from psycopg_pool import AsyncConnectionPool
 
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
 
+PATIENCE_SECONDS = 10.0
+"""How long to wait for a connection."""
 _LOCK = "SELECT pg_try_advisory_xact_lock(7065712403661529448) AS mine"
 
 
@@ -25,6 +27,7 @@ def langgraph_pool(url: str, size: int) -> Pool:
         max_size=size,
         max_idle=300,
         max_lifetime=1800,
+        timeout=PATIENCE_SECONDS,
         open=False,
     )
 

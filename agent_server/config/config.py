@@ -101,6 +101,8 @@ class Config:
     """After this long without a sign of life of its worker, a run is taken up by another."""
     stop_seconds: float = 10.0
     """How long a cancelled run's agent may take to clean up, before the run ends without it."""
+    max_rescues: int = 3
+    """How many attempts in a row may lose their server without progress before the run fails."""
     keep_stream_seconds: float = 120.0
     """How long a run's events can be read again after its end."""
     auth: AuthSettings | None = None

@@ -286,6 +286,11 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         _seconds,
         "how long the clean-up of a cancelled run may take before the run ends without it, in seconds",
     ),
+    "AGENT_SERVER_MAX_RESCUES": (
+        "max_rescues",
+        _whole(1, 1000),
+        "attempts in a row that may lose their server without progress before the run fails",
+    ),
     "AGENT_SERVER_BLOCKED_SECONDS": (
         "blocked_seconds",
         _seconds_or_none,

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Literal, cast
 
 import anyio
 import structlog
 from msgspec import Raw, Struct, field
 
-from agent_server.agents import Agent, Outcome, is_stateful
+from agent_server.agents import Agent, Lease, Outcome, is_stateful, set_lease, writing_under
 from agent_server.broker import Broker
-from agent_server.errors import Unavailable
+from agent_server.errors import LeaseLost, Unavailable
 from agent_server.json_codec import encode
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.agent_task import AgentTask
 from agent_server.runs.feedback import FeedbackUrls, feedback_of_project, feedback_token
-from agent_server.runs.queue import LeaseLost, Runs
+from agent_server.runs.queue import Runs
 from agent_server.runs.records import Claim, Ending
 from agent_server.runs.run_log import RunLog
 from agent_server.schema import StreamPart
@@ -51,6 +52,8 @@ class AttemptContext(Struct):
     metrics: Metrics = field(default_factory=Metrics)
     stop_seconds: float = 10.0
     """How long a stopped agent may take to clean up before its run ends without it."""
+    max_rescues: int = 3
+    """How many attempts in a row may lose their server without progress before the run fails."""
 
 
 class Attempt:
@@ -61,18 +64,34 @@ class Attempt:
         self.run = claim.run
         self._agent = agent
         self._context = context
+        self.lease = self._lease_until(claim.leased_until, context.runs.note_progress if claim.rescues else None)
         self._task: AgentTask[Ending | None] | None = None
         self._stop_reason: StopReason | None = None
         self._server_stops = False
+        self.has_written_end = False
+        """Whether the run has ended, or is back in the queue, by this attempt."""
         self._log = RunLog(claim, context.broker)
         self._has_published = False
         self._began = time.perf_counter()
         self._urls: dict[str, str] | None = None
         self._minted = anyio.Event()
 
+    def _lease_until(self, until: float, note_progress: Callable[[Claim], Awaitable[None]] | None = None) -> Lease:
+        claim, runs = self.claim, self._context.runs
+        return Lease(
+            claim.run.run_id,
+            claim.lease_token,
+            until,
+            renew=partial(runs.renew_one, claim),
+            lost=partial(self.stop, "lease lost"),
+            progressed=partial(note_progress, claim) if note_progress else None,
+        )
+
     def stop(self, reason: StopReason) -> None:
         """Cancel the agent; the first reason decides how the run ends."""
         self._server_stops |= reason == "shutdown"
+        if reason == "lease lost":
+            self.lease.close()
         if self._stop_reason is None:
             self._stop_reason = reason
             if self._task is not None:
@@ -103,7 +122,7 @@ class Attempt:
 
     async def _run_agent(self) -> Ending | None:
         """Run the agent and wait for its end. Returns the run's ending, or None where the agent was stopped."""
-        if self.claim.exhausted:
+        if self.claim.rescues >= self._context.max_rescues:
             return _failure(
                 ServerStopped("The server stopped in the middle of this run too often; it is not tried again")
             )
@@ -112,10 +131,13 @@ class Attempt:
         self._task = AgentTask(self._agent_ending(), self._context.stop_seconds)
         if await self._task.end():
             return self._task.result()
+        self.lease.close()
+        await self.lease.drain()
         return None
 
     async def _agent_ending(self) -> Ending | None:
         """Run the agent, in a task of its own. Returns how it ended, or None where it was stopped."""
+        set_lease(self.lease)
         try:
             return _success(await self._outcome())
         except asyncio.CancelledError as error:
@@ -123,6 +145,8 @@ class Attempt:
             # awaited something that another part of it cancelled: a mistake in the agent, so its run fails. It must not
             # leave this task, whose cancellation would look like one of ours.
             return _failed(error) if self._stop_reason is None else None
+        except LeaseLost:
+            return None
         except (Exception, SystemExit) as error:
             # A SystemExit is an agent's `sys.exit()`. asyncio raises one that leaves a task out of the event loop
             # itself, which would end the server and all other runs with it.
@@ -137,6 +161,7 @@ class Attempt:
                     outcome = part
                 else:
                     self._count_first_event()
+                    self.lease.check_open()
                     await self._log.publish(part)
         return outcome
 
@@ -171,6 +196,7 @@ class Attempt:
                 if self._server_stops:
                     raise
                 await anyio.sleep(1)
+        self.has_written_end = True
         self._context.metrics.run_ended(ending.status)
         await self._log.tell_end(ending)
         await self._context.broker.close(self.run.run_id)
@@ -185,11 +211,15 @@ class Attempt:
             await self._roll_back()
         elif reason == "shutdown":
             await self._context.runs.release(self.claim)
+            self.has_written_end = True
 
     async def _roll_back(self) -> None:
         if not self.run.kwargs.temporary and is_stateful(self._agent):
-            await self._agent.forget_run(self.run.thread_id, self.run.run_id)
+            confirmed_first = self._lease_until(0)  # the agent's own lease may be closed
+            with writing_under(confirmed_first):
+                await self._agent.forget_run(self.run.thread_id, self.run.run_id)
         await self._context.runs.discard(self.claim, await self._values_now())
+        self.has_written_end = True
         self._context.metrics.run_ended("rollback")
         await self._log.tell_rollback()
         await self._context.broker.close(self.run.run_id)

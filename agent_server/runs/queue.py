@@ -23,9 +23,9 @@ Rules
 
 1. One run at a time on a thread: a partial unique index on `thread_id` of running runs. Two claims that race for one
    thread are decided there, whatever either of them read.
-2. Every transition is one compare-and-set. A claim writes a fresh lease token; finish, release and discard name it,
-   and change nothing where it is no longer the run's (`LeaseLost`): then another worker has the run, and the graph must
-   stop and leave quietly.
+2. Every transition is one compare-and-set. A claim writes a fresh lease token; finish, release, discard and every
+   checkpoint of the run name it, and change nothing where it is no longer the run's (`LeaseLost`): then another worker
+   has the run, and the agent stops without an end of the run. A worker never claims a run that it works on.
 3. A unit takes the thread's row before it decides anything that depends on the thread's other runs, so on PostgreSQL,
    too, it sees them as nobody else can change them. (SQLite has one writer.)
 4. Cancelling a running run only writes a wish (`cancel`) and rings; the worker that holds the lease makes it true.
@@ -35,17 +35,18 @@ Rules
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import structs
 from uuid_utils import uuid7
 
 from agent_server.access.ownership import Condition
+from agent_server.agents import boot_seconds
 from agent_server.assistants.assistants import Assistants
 from agent_server.broker import Broker
 from agent_server.config.webhooks import WebhookPolicy
 from agent_server.database import Connection, Database
-from agent_server.errors import AgentServerError, Conflict, NotFound
+from agent_server.errors import Conflict, LeaseLost, NotFound
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.records import LATEST, Claim, Ending, Record, RunChoice, RunOrigin, claim_of, record_of
 from agent_server.runs.selection import TaskRow, active_run_with, chosen_runs, run_with, runs_of_thread, task_rows
@@ -59,6 +60,7 @@ from agent_server.runs.transitions import (
     held,
     insert_pending,
     make_way,
+    mend_times,
     take_thread_if_there,
     write_thread_state,
 )
@@ -76,12 +78,6 @@ CANCELS = "cancels"
 FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "timeout"})
 
 Begun = tuple[Run, Cancelled]
-
-
-class LeaseLost(AgentServerError):
-    """Another worker has the run; what this one does to it no longer counts."""
-
-    status_code = 409
 
 
 class Runs:
@@ -263,17 +259,22 @@ class Runs:
 
     # What workers do
 
-    async def claim(self, at_most: int, lease_seconds: float) -> list[Claim]:
-        """The next runs that may start, now running, each under a fresh lease; none where the queue is empty."""
+    async def claim(self, at_most: int, lease_seconds: float, at_work: Collection[str] | None = ()) -> list[Claim]:
+        """Claim the next runs that may start: they are running now, each under a fresh lease.
+
+        `at_work` are the runs that the caller works on, which are never claimed again; None claims no run that lost its
+        worker.
+        """
         tokens = [secrets.token_hex(16) for _ in range(at_most)]
         lease = int(lease_seconds * 1_000_000)
 
         def work(connection: Connection) -> list[Claim]:
+            until = boot_seconds() + lease_seconds
             claims = []
             for token in tokens:
-                if (row := claim_next(connection, token, lease)) is None:
+                if (row := claim_next(connection, token, lease, at_work)) is None:
                     break
-                claims.append(claim_of(row, token))
+                claims.append(claim_of(row, token, lease_seconds, until))
             return claims
 
         while True:
@@ -283,7 +284,7 @@ class Runs:
                 continue
 
     async def renew(self, claims: Sequence[Claim], lease_seconds: float) -> dict[str, CancelAction | None]:
-        """Extend the leases; the runs that are still ours, each with the wish to cancel it, if there is one."""
+        """Extend the leases. Returns the runs whose leases are held, each with its wish to cancel, if there is one."""
         lease = int(lease_seconds * 1_000_000)
 
         def work(connection: Connection) -> dict[str, CancelAction | None]:
@@ -292,6 +293,27 @@ class Runs:
             return {claim.run.run_id: row["cancel"] for claim, row in renewed if row}
 
         return await self._database.write(work)
+
+    async def renew_one(self, claim: Claim) -> float:
+        """Extend the lease. Returns when it ends, in `boot_seconds`. Errors: `LeaseLost`."""
+        now = boot_seconds()
+        if not await self.renew([claim], claim.lease_seconds):
+            raise LeaseLost(f"Run {claim.run.run_id} has another worker")
+        return now + claim.lease_seconds
+
+    async def abandon(self, claims: Sequence[Claim]) -> None:
+        """End the leases of attempts that broke off, so that the runs can be claimed again."""
+
+        def work(connection: Connection) -> None:
+            for claim in claims:
+                connection.execute(f"UPDATE runs SET lease_until = 0 WHERE {HELD}", **held(claim))
+
+        await self._database.write(work)
+
+    async def note_progress(self, claim: Claim) -> None:
+        """Count the rescues of the run from zero again."""
+        statement = f"UPDATE runs SET rescues = 0 WHERE {HELD}"
+        await self._database.write(lambda c: c.execute(statement, **held(claim)))
 
     async def cancel_wishes(self) -> dict[str, tuple[int, CancelAction]]:
         """The runs at work, anywhere, whose end somebody asked for: each with its attempt, and how it is to end."""
@@ -352,6 +374,15 @@ class Runs:
 
         await self._database.write(work)
         await self._broker.notify(QUEUE)
+
+    async def now(self) -> float:
+        """Return the time of the database's clock, in seconds since 1970."""
+        row = await self._database.read(lambda c: c.one("SELECT now_us() AS now"))
+        return row["now"] / 1_000_000 if row else 0.0
+
+    async def mend_times(self, lease_seconds: float) -> None:
+        """Correct times that lie ahead because the clock was set back: runs and webhooks would wait for them."""
+        await self._database.write(lambda c: mend_times(c, int(lease_seconds * 1_000_000)))
 
     async def expire_leases(self) -> int:
         """Let every lease run out now, and how many there were: for a start after which nobody else can hold one."""

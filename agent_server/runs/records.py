@@ -42,19 +42,18 @@ RUN_COLUMNS = "run_id, thread_id, assistant_id, created_at, updated_at, status, 
 """What `run_of` needs of a row."""
 
 
-MAX_RESCUES = 3
-"""How often a run may lose its server before it is thought to be the cause."""
-
-
 class Claim(Struct):
     """One attempt's right to a run, for as long as its lease is renewed."""
 
     run: AgentRun
     lease_token: str
+    lease_seconds: float
+    leased_until: float
+    """When the lease ends unless it is renewed, in `boot_seconds`."""
     base_url: str
     cancel: CancelAction | None
-    exhausted: bool
-    """Whether too many attempts ended with their server, so that this one must not run the agent again."""
+    rescues: int
+    """How many attempts in a row lost their server before they made progress."""
     project: str | None
     """Whose feedback is given on the run."""
     waited: float | None = None
@@ -203,7 +202,7 @@ def record_of(row: Row) -> Record:
     )
 
 
-def claim_of(row: Row, token: str) -> Claim:
+def claim_of(row: Row, token: str, lease_seconds: float, leased_until: float) -> Claim:
     """The right to the run that a worker has just taken under the lease `token`."""
     run = AgentRun(
         run_id=row["run_id"],
@@ -215,7 +214,16 @@ def claim_of(row: Row, token: str) -> Claim:
         metadata=msgspec.json.decode(row["metadata"]),
         caller=msgspec.json.decode(row["caller"]) if row["caller"] else None,
     )
-    waited = (row["updated_at"] - row["start_at"]) / 1_000_000 if row["attempt"] == 1 else None
+    waited = max(0.0, (row["updated_at"] - row["start_at"]) / 1_000_000) if row["attempt"] == 1 else None
     return Claim(
-        run, token, row["base_url"], row["cancel"], row["rescues"] >= MAX_RESCUES, row["project"], waited, row["turn"]
+        run=run,
+        lease_token=token,
+        lease_seconds=lease_seconds,
+        leased_until=leased_until,
+        base_url=row["base_url"],
+        cancel=row["cancel"],
+        rescues=row["rescues"],
+        project=row["project"],
+        waited=waited,
+        turn=row["turn"],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from uuid_utils import uuid7
@@ -11,7 +11,7 @@ from agent_server.assistants.assistants import AssistantRef
 from agent_server.database import Connection, Row
 from agent_server.errors import Conflict, ThreadBusy
 from agent_server.runs.records import RUN_COLUMNS, Claim, Ending, RunOrigin, run_kwargs, run_of
-from agent_server.runs.webhook_outbox import put_webhook_unstarted
+from agent_server.runs.webhook_outbox import mend_webhook_times, put_webhook_unstarted
 from agent_server.schema import CancelAction, Run, RunCreate, ThreadStatus
 from agent_server.threads.threads import add_run_config, merge_metadata
 
@@ -83,10 +83,12 @@ _NEXT_PENDING = """
     AND NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.thread_id = next.thread_id AND other.status = 'running')
     ORDER BY next.start_at, next.run_id LIMIT 1"""
 
-_NEXT_EXPIRED = """
+_EXPIRED = """
+    SELECT run_id FROM runs WHERE status = 'running' AND lease_until < now_us() ORDER BY lease_until LIMIT :limit"""
+
+_THIS_EXPIRED = """
     SELECT next.run_id FROM runs AS next JOIN threads ON threads.thread_id = next.thread_id
-    WHERE next.status = 'running' AND next.lease_until < now_us()
-    ORDER BY next.lease_until LIMIT 1"""
+    WHERE next.status = 'running' AND next.lease_until < now_us() AND next.run_id = :run_id"""
 
 _TAKE = """
     UPDATE runs SET status = 'running', lease_token = :token, lease_until = now_us() + :lease, attempt = attempt + 1,
@@ -95,15 +97,54 @@ _TAKE = """
     WHERE run_id = ({next} {skip_locked}) RETURNING *"""
 
 
-def claim_next(connection: Connection, token: str, lease: int) -> Row | None:
-    """The run that is taken up now, at work from here on: one that lost its worker before one that waits."""
-    for select, rescue in ((_NEXT_EXPIRED, 1), (_NEXT_PENDING, 0)):
-        statement = _TAKE.format(next=select, skip_locked=connection.skip_locked)
-        if row := connection.one(statement, token=token, lease=lease, rescue=rescue):
-            taken = "UPDATE threads SET status = 'busy', turns = turns + 1 WHERE thread_id = :id"
-            connection.execute(taken, id=row["thread_id"])
+def claim_next(connection: Connection, token: str, lease: int, at_work: Collection[str] | None = ()) -> Row | None:
+    """Claim the run that is next: one that lost its worker before one that waits. Returns None where there is none.
+
+    `at_work` are the runs that this process works on. Their leases may be over, by a set clock or a blocked event loop,
+    but their worker is alive. With None, no run that lost its worker is claimed.
+    """
+    row = None if at_work is None else _claim_expired(connection, token, lease, at_work)
+    row = row or _take(connection, _NEXT_PENDING, token=token, lease=lease, rescue=0)
+    if row is not None:
+        taken = "UPDATE threads SET status = 'busy', turns = turns + 1 WHERE thread_id = :id"
+        connection.execute(taken, id=row["thread_id"])
+    return row
+
+
+def _claim_expired(connection: Connection, token: str, lease: int, at_work: Collection[str]) -> Row | None:
+    for expired in connection.all(_EXPIRED, limit=len(at_work) + 1):
+        run_id = expired["run_id"]
+        if run_id not in at_work and (
+            row := _take(connection, _THIS_EXPIRED, token=token, lease=lease, rescue=1, run_id=run_id)
+        ):
             return row
     return None
+
+
+def _take(connection: Connection, select: str, **parameters: object) -> Row | None:
+    return connection.one(_TAKE.format(next=select, skip_locked=connection.skip_locked), **parameters)
+
+
+def mend_times(connection: Connection, lease: int) -> None:
+    """Correct times that lie ahead because the clock was set back.
+
+    No run was created in the future; so the newest run that seems to be tells how far the clock was set back at least.
+    All runs that wait move back by that: they keep their order, and delayed ones their delay.
+    """
+    row = connection.one(
+        "SELECT MAX(created_at) - now_us() AS ahead FROM runs WHERE status = 'pending' AND start_at > now_us()"
+    )
+    if row and (ahead := row["ahead"] or 0) > 0:
+        connection.execute(
+            """UPDATE runs SET start_at = start_at - :ahead, created_at = created_at - :ahead
+            WHERE status = 'pending' AND created_at > now_us()""",
+            ahead=ahead,
+        )
+    connection.execute(
+        "UPDATE runs SET lease_until = now_us() + :lease WHERE status = 'running' AND lease_until > now_us() + :lease",
+        lease=lease,
+    )
+    mend_webhook_times(connection)
 
 
 def make_way(connection: Connection, thread_id: str, body: RunCreate) -> Cancelled:

@@ -18,6 +18,8 @@ from agent_server.schema import timestamp
 WEBHOOKS = "webhooks"
 """The doorbell channel that is rung when there is something to tell."""
 LEASE_SECONDS = 60
+LONGEST_WAIT_SECONDS = 600
+"""The longest time between two attempts to send."""
 
 
 class Webhook(Struct):
@@ -89,6 +91,15 @@ def take_webhook(connection: Connection) -> Webhook | None:
 def is_due(connection: Connection) -> bool:
     """Whether there is anything to tell now."""
     return connection.one("SELECT 1 AS x FROM webhooks WHERE due_at <= now_us() LIMIT 1") is not None
+
+
+def mend_webhook_times(connection: Connection) -> None:
+    """Make webhooks due whose time lies ahead only because the clock was set back."""
+    connection.execute(
+        """UPDATE webhooks SET due_at = now_us()
+        WHERE due_at > now_us() AND (attempts = 0 OR due_at > now_us() + :longest)""",
+        longest=LONGEST_WAIT_SECONDS * 1_000_000,
+    )
 
 
 def drop_webhook(connection: Connection, webhook: Webhook) -> None:

@@ -23,6 +23,7 @@ from agent_server.database import Database
 from agent_server.errors import AgentServerError, Invalid
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.webhook_outbox import (
+    LONGEST_WAIT_SECONDS,
     WEBHOOKS,
     Webhook,
     drop_webhook,
@@ -38,7 +39,6 @@ SEND_SECONDS = 30.0
 """How long a receiver may take; less than the lease on what it is sent."""
 AT_ONCE = 16
 MAX_ATTEMPTS = 12
-LONGEST_WAIT = 600.0
 
 
 Translate = Callable[[str, str], tuple[bytes, dict[str, str]] | None]
@@ -118,7 +118,7 @@ class WebhookSender:
             log.error("webhook_given_up", run_id=webhook.run_id, attempts=webhook.attempts, problem=problem)
             await self._database.write(lambda c: drop_webhook(c, webhook))
             return
-        wait = min(self._first_wait * 2 ** (webhook.attempts - 1), LONGEST_WAIT)
+        wait = min(self._first_wait * 2 ** (webhook.attempts - 1), LONGEST_WAIT_SECONDS)
         log.warning("webhook_failed", run_id=webhook.run_id, attempt=webhook.attempts, problem=problem, again_in=wait)
         await self._database.write(lambda c: put_off_webhook(c, webhook, wait))
 

@@ -1,4 +1,4 @@
-"""The worker: listen, then look; claim; let an attempt work; renew the leases of those at work."""
+"""The worker: claims runs, works on them, and renews their leases."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from agent_server.agents import Agent, AgentRun, Outcome
+from agent_server.agents import Agent, AgentRun, Outcome, boot_seconds
 from agent_server.errors import AgentServerError
 from agent_server.runs.attempt import Attempt, AttemptContext
+from agent_server.runs.clock_watch import ClockWatch
 from agent_server.runs.queue import CANCELS, QUEUE
 from agent_server.runs.records import Claim
 from agent_server.schema import CancelAction, StreamPart
@@ -33,28 +34,32 @@ class Worker:
         self._context = context
         self._lease_seconds = lease_seconds
         self.jobs = jobs
-        self._at_work: dict[str, Attempt] = {}
+        self.at_work: dict[str, Attempt] = {}
+        """The attempts that it works on, by the ids of their runs."""
+        self._broken: dict[str, tuple[float, Claim]] = {}
+        """Claims of attempts that ended without an end of their runs, and when their leases end."""
+        self._clock = ClockWatch(context.runs, lease_seconds)
         self._taking: anyio.CancelScope | None = None
 
     @property
     def busy(self) -> int:
         """How many runs it works on."""
-        return len(self._at_work)
+        return len(self.at_work)
 
     async def serve(self) -> None:
-        """Work until `stop` is called; then give the runs at work back to the queue."""
+        """Work until `stop` is called; then return the runs at work to the queue."""
         async with anyio.create_task_group() as beside:
             # Beside the attempts and to their end: while stopped agents clean up, their leases must not run out.
             beside.start_soon(self._renew_and_cancel)
             async with anyio.create_task_group() as attempts:
                 with anyio.CancelScope() as self._taking:
                     await self._take_runs(attempts, anyio.Semaphore(self.jobs))
-                for attempt in self._at_work.values():
+                for attempt in self.at_work.values():
                     attempt.stop("shutdown")
             beside.cancel_scope.cancel()
 
     def stop(self) -> None:
-        """Take no more runs, and interrupt those at work: another worker goes on with them from their checkpoints."""
+        """Claim no more runs, and stop those at work: another worker resumes them from their checkpoints."""
         if self._taking is not None:
             self._taking.cancel()
 
@@ -64,25 +69,29 @@ class Worker:
                 async with slots:
                     pass  # at least one is free now
                 free = min(slots.value, CLAIM_AT_ONCE)
+                await self._clock.look()
+                await self._abandon_broken()
                 claims = await self._next(free)
                 for claim in claims:
-                    if claim.waited is not None:
-                        self._context.metrics.run_waited(claim.waited)
                     slots.acquire_nowait()
-                    agent = self._agents.get(claim.run.graph_id) or _NoAgent()
-                    attempt = Attempt(claim, agent, self._context)
-                    self._at_work[claim.run.run_id] = (
-                        attempt  # before it starts, so that no stop and no claim misses it
-                    )
-                    attempts.start_soon(self._work_on, attempt, slots)
+                    attempts.start_soon(self._work_on, self._begin(claim), slots)
                 if len(claims) < free:
                     await bell.wait(LOOK_SECONDS)
 
+    def _begin(self, claim: Claim) -> Attempt:
+        """Return the attempt at this claim, which `stop` and the next claim know of even before it begins."""
+        if claim.waited is not None:
+            self._context.metrics.run_waited(claim.waited)
+        agent = self._agents.get(claim.run.graph_id) or _NoAgent()
+        attempt = self.at_work[claim.run.run_id] = Attempt(claim, agent, self._context)
+        return attempt
+
     async def _next(self, at_most: int) -> list[Claim]:
         claims: list[Claim] = []
+        at_work = self.at_work if self._clock.trusts_leases else None
         try:
             with anyio.CancelScope(shield=True):  # a claim that is written but not worked on would wait for its lease
-                claims = await self._context.runs.claim(at_most, self._lease_seconds)
+                claims = await self._context.runs.claim(at_most, self._lease_seconds, at_work)
         except AgentServerError as error:
             log.error("queue_unreachable", error=str(error))
             await anyio.sleep(LOOK_SECONDS)
@@ -96,11 +105,24 @@ class Worker:
             try:
                 await attempt.work()
             except Exception:
-                # The lease runs out, and the run is claimed again, by this worker or by one that reaches the database.
                 log.exception("attempt_broke_off")
             finally:
-                self._at_work.pop(run.run_id, None)
+                if not attempt.has_written_end:
+                    self._broken[run.run_id] = (boot_seconds() + self._lease_seconds, attempt.claim)
+                self.at_work.pop(run.run_id, None)
                 slots.release()
+
+    async def _abandon_broken(self) -> None:
+        """End the leases of attempts that broke off, the time of a lease ago: they may be claimed again.
+
+        Their leases run out by themselves, but not where the clock was set back.
+        """
+        due = [claim for at, claim in self._broken.values() if at <= boot_seconds()]
+        if due:
+            with suppress(AgentServerError):  # the next look tries again
+                await self._context.runs.abandon(due)
+                for claim in due:
+                    del self._broken[claim.run.run_id]
 
     async def _renew_and_cancel(self) -> None:
         """Renew the leases of the runs at work, and stop the cancelled ones as soon as a notification comes."""
@@ -116,22 +138,28 @@ class Worker:
     async def _stop_cancelled(self) -> None:
         with suppress(AgentServerError):  # the renewal of the leases looks, too
             for run_id, (attempt_number, wish) in (await self._context.runs.cancel_wishes()).items():
-                attempt = self._at_work.get(run_id)
+                attempt = self.at_work.get(run_id)
                 if attempt and attempt.run.attempt == attempt_number:
                     attempt.stop(wish)
 
     async def _renew_leases(self) -> None:
-        attempts = list(self._at_work.values())
+        attempts = list(self.at_work.values())
+        until = boot_seconds() + self._lease_seconds
         kept = await self._renew(attempts) if attempts else {}
         for attempt in attempts:
             if attempt.run.run_id not in kept:
                 attempt.stop("lease lost")
-            elif wish := kept[attempt.run.run_id]:
+                continue
+            attempt.lease.until = max(attempt.lease.until, until)
+            if wish := kept[attempt.run.run_id]:
                 attempt.stop(wish)
 
     async def _renew(self, attempts: list[Attempt]) -> dict[str, CancelAction | None]:
-        """The runs that are still ours. None, where the database stays silent until the leases may have run out: then
-        another worker may have them, so the graphs must stop."""
+        """Renew the leases. Returns the runs whose leases are held, each with its wish to cancel, if there is one.
+
+        Returns none where the database does not respond until the leases may be over: then another worker may have the
+        runs, so their agents must stop.
+        """
         claims = [attempt.claim for attempt in attempts]
         give_up_at = anyio.current_time() + self._lease_seconds / 3
         while anyio.current_time() < give_up_at:

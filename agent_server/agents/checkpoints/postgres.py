@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+import re
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from math import isfinite
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    get_serializable_checkpoint_metadata,
+)
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from psycopg import AsyncConnection, errors
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
+from psycopg import AsyncConnection, AsyncCursor, OperationalError, errors
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
-from agent_server.agents.checkpoints.saver import Checkpointer
+from agent_server.agents.checkpoints.postgres_fence import (
+    forget_run_statement,
+    lease_parameters,
+    put_statement,
+    put_writes_statement,
+)
+from agent_server.agents.checkpoints.saver import Checkpointer, put_in_order
 from agent_server.agents.checkpoints.thread_bytes import Amount, ChannelBytes, ThreadBytes
+from agent_server.agents.lease import current_lease, under_lease
 from agent_server.agents.postgres_pool import langgraph_pool, one_at_a_time
-from agent_server.errors import Conflict
+from agent_server.errors import Conflict, LeaseLost, Unavailable
 
 POOL_SIZE = 10
 
@@ -44,6 +63,9 @@ _CHANNEL_BYTES = """
     FROM checkpoint_blobs WHERE thread_id = %(thread)s GROUP BY channel ORDER BY channel"""
 
 
+_CONFIG = (("thread_id", "thread"), ("checkpoint_ns", "ns"), ("checkpoint_id", "id"))
+
+
 class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
     """Checkpoints in PostgreSQL tables."""
 
@@ -54,6 +76,63 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[DictRow]]) -> None:
         super().__init__(pool)
         self.lock = nullcontext()
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return await under_lease(lambda: super(PostgresCheckpoints, self).aget_tuple(config))
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        at = config["configurable"]
+        blobs: dict[str, Any] = {}
+        inline: dict[str, Any] = {}
+        for channel, value in checkpoint["channel_values"].items():
+            (inline if _inlined(value) else blobs)[channel] = value
+        # The marker by which LangGraph's reader tells a snapshot of a DeltaChannel from a channel without a value.
+        inline |= {channel: True for channel, value in blobs.items() if isinstance(value, _DeltaSnapshot)}
+        versions = {channel: new_versions[channel] for channel in blobs if channel in new_versions}
+        dumped = [self.serde.dumps_typed(blobs[channel]) for channel in versions]
+        row = {
+            "thread": at["thread_id"],
+            "ns": at["checkpoint_ns"],
+            "id": checkpoint["id"],
+            "parent": at.get("checkpoint_id"),
+            "checkpoint": Jsonb({**checkpoint, "channel_values": inline}),
+            "metadata": Jsonb(get_serializable_checkpoint_metadata(config, metadata)),
+            "channels": list(versions),
+            "versions": [str(version) for version in versions.values()],
+            "types": [kind for kind, _ in dumped],
+            "blobs": [data for _, data in dumped],
+        }
+        statement = put_statement(current_lease())
+        await put_in_order(at["checkpoint_ns"], metadata, lambda: self._write(statement, row))
+        return {"configurable": {name: row[key] for name, key in _CONFIG}}
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        at = config["configurable"]
+        replace = all(channel in WRITES_IDX_MAP for channel, _ in writes)
+        by_index: dict[int, tuple[str, str, bytes]] = {}
+        for index, (channel, value) in enumerate(writes):
+            by_index[WRITES_IDX_MAP.get(channel, index)] = (channel, *self.serde.dumps_typed(value))
+        row = {
+            "thread": at["thread_id"],
+            "ns": at["checkpoint_ns"],
+            "id": at["checkpoint_id"],
+            "task": task_id,
+            "path": task_path,
+            "indexes": list(by_index),
+            "channels": [channel for channel, _, _ in by_index.values()],
+            "types": [kind for _, kind, _ in by_index.values()],
+            "blobs": [data for _, _, data in by_index.values()],
+        }
+        statement = put_writes_statement(current_lease(), replace=replace)
+        await under_lease(lambda: self._write(statement, row), is_progress=True)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         async with self._cursor(pipeline=True) as cursor:
@@ -87,14 +166,36 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         return ThreadBytes(totals["checkpoints"], by_channel, totals["writes"])
 
     async def forget_run(self, thread_id: str, run_id: str) -> None:
-        made = "thread_id = %s AND metadata->>'run_id' = %s"
-        async with self._cursor(pipeline=True) as cursor:
-            await cursor.execute(
-                "DELETE FROM checkpoint_writes WHERE thread_id = %s AND checkpoint_id IN "
-                f"(SELECT checkpoint_id FROM checkpoints WHERE {made})",
-                (thread_id, thread_id, run_id),
-            )
-            await cursor.execute(f"DELETE FROM checkpoints WHERE {made}", (thread_id, run_id))
+        lease = current_lease()
+        row = {"thread": thread_id, "forget": run_id}
+        await under_lease(lambda: self._write(forget_run_statement(lease), row))
+
+    async def _write(self, statement: str, row: Mapping[str, Any]) -> None:
+        """Run a statement that checks the current lease by itself. Errors: `LeaseLost`, `Unavailable`."""
+        async with self._cursor() as cursor:
+            await cursor.execute(statement.encode(), {**row, **lease_parameters(current_lease())})
+            if await cursor.fetchone() is None:
+                raise LeaseLost("Another worker has the run")
+
+    @asynccontextmanager
+    async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[AsyncCursor[DictRow]]:
+        try:
+            async with super()._cursor(pipeline=pipeline) as cursor:
+                yield cursor
+        except (errors.SerializationFailure, errors.DeadlockDetected):
+            raise
+        except OperationalError as error:
+            raise Unavailable(f"the database does not respond: {error}") from error
+
+
+def _inlined(value: Any) -> bool:
+    """Whether the value stands in the checkpoint's JSON rather than in a blob, where PostgreSQL's JSON can hold it."""
+    if isinstance(value, float):
+        return isfinite(value)
+    return value is None or (isinstance(value, (int, str)) and not (isinstance(value, str) and _NO_JSON.search(value)))
+
+
+_NO_JSON = re.compile(r"[\x00\ud800-\udfff]")
 
 
 @asynccontextmanager

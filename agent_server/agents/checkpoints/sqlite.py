@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,10 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from agent_server.agents.checkpoints.saver import Checkpointer
+from agent_server.agents.checkpoints.saver import Checkpointer, put_in_order
 from agent_server.agents.checkpoints.sqlite_threads import copy_thread, keep_latest, thread_bytes
 from agent_server.agents.checkpoints.thread_bytes import ThreadBytes
+from agent_server.agents.lease import current_lease, under_lease
 from agent_server.database import Connection, Row
 from agent_server.database.sqlite import SqliteDatabase
 
@@ -78,7 +79,7 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
                 return None
             return row, connection.all(_WRITES, thread=thread, ns=namespace, id=row["checkpoint_id"])
 
-        found = await self._database.read(work)
+        found = await under_lease(lambda: self._database.read(work))
         return self._tuple(*found) if found else None
 
     def _tuple(self, row: Row, writes: list[Row]) -> CheckpointTuple:
@@ -109,7 +110,7 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             "checkpoint": data,
             "metadata": told,
         }
-        await self._database.write(lambda connection: connection.execute(_PUT, **row))
+        await put_in_order(row["ns"], metadata, lambda: self._write(lambda c: c.execute(_PUT, **row)))
         return {
             "configurable": {
                 "thread_id": configurable["thread_id"],
@@ -139,7 +140,7 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             for row in rows:
                 connection.execute(f"INSERT OR {again} {_PUT_WRITE}", **common, **row)
 
-        await self._database.write(work)
+        await under_lease(lambda: self._write(work), is_progress=True)
 
     async def adelete_thread(self, thread_id: str) -> None:
         def work(connection: Connection) -> None:
@@ -181,7 +182,21 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             )
             connection.execute(f"DELETE FROM checkpoints WHERE {_OF_RUN}", thread=thread_id, run=run_id)
 
-        await self._database.write(work)
+        await under_lease(lambda: self._write(work))
+
+    async def _write(self, work: Callable[[Connection], object]) -> None:
+        """Write under the current lease, which the writer's thread checks in the transaction."""
+        lease = current_lease()
+        if lease is None:
+            await self._database.write(work)
+            return
+        await lease.confirm()
+
+        def fenced(connection: Connection) -> None:
+            lease.check()
+            work(connection)
+
+        await self._database.write(fenced)
 
 
 def _config(row: Row, checkpoint_id: str) -> RunnableConfig:

@@ -34,7 +34,9 @@ from agent_server.agents.langgraph.runtime import Runtime, runtime_of
 from agent_server.agents.langgraph.schemas import drawn, schemas
 from agent_server.agents.langgraph.snapshots import Graph, snapshot_at, without_validators
 from agent_server.agents.langgraph.states import raw_state, state_at, states, updated
+from agent_server.agents.langgraph.step_gate import StepGate
 from agent_server.agents.langgraph.thread_state import interrupt_dict
+from agent_server.agents.lease import current_lease
 from agent_server.agents.protocol import AgentRun, GraphSetup, HistoryQuery, Outcome
 from agent_server.errors import AgentServerError, BadRequest, Invalid
 from agent_server.schema import JsonObject, StateUpdate, StreamPart
@@ -74,6 +76,8 @@ class LangGraphAgent:
                     return
                 given = None
                 config["configurable"].pop("checkpoint_id", None)
+            if graph.checkpointer and (lease := current_lease()):
+                config["callbacks"] = [StepGate(lease.steps)]
             parts = _Parts(run)
             async with aclosing(_chunks(graph, given, config, run)) as chunks:
                 async for chunk in chunks:

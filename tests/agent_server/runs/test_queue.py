@@ -9,10 +9,10 @@ from typing import Any, get_args
 import anyio.lowlevel
 import pytest
 
-from agent_server.errors import BadRequest, Conflict, Invalid, NotFound, ThreadBusy
+from agent_server.errors import BadRequest, Conflict, Invalid, LeaseLost, NotFound, ThreadBusy
 from agent_server.runs import queue as runs_module
-from agent_server.runs.queue import CANCELS, QUEUE, LeaseLost
-from agent_server.runs.records import MAX_RESCUES, Claim, Ending
+from agent_server.runs.queue import CANCELS, QUEUE
+from agent_server.runs.records import Claim, Ending
 from agent_server.schema import RunStatus
 from tests.agent_server.backend import Backend, open_backend, unknown_id
 
@@ -125,7 +125,7 @@ async def test_claim_makes_the_run_running_and_its_thread_busy(backend: Backend)
     claim = await backend.claim_one()
     assert await backend.status(run.run_id) == "running"
     assert await backend.thread_status(thread_id) == "busy"
-    assert (claim.run.attempt, claim.exhausted, claim.cancel) == (1, False, None)
+    assert (claim.run.attempt, claim.rescues, claim.cancel) == (1, 0, None)
 
 
 async def test_run_on_busy_thread_waits_and_those_of_other_threads_overtake_it(backend: Backend) -> None:
@@ -262,19 +262,74 @@ async def test_renewed_lease_is_not_taken_over(backend: Backend) -> None:
     assert await backend.runs.claim(1, 30) == []
 
 
-async def test_run_that_lost_its_server_too_often_is_exhausted(backend: Backend) -> None:
+async def test_claims_count_rescues_since_progress(backend: Backend) -> None:
     await backend.run(None)
-    claims = [await backend.claim_one(lease_seconds=0) for _ in range(MAX_RESCUES + 1)]
-    assert [claim.exhausted for claim in claims] == [False] * MAX_RESCUES + [True]
-    assert [claim.run.attempt for claim in claims] == list(range(1, MAX_RESCUES + 2))
+    claims = [await backend.claim_one(lease_seconds=0) for _ in range(4)]
+    await backend.runs.note_progress(claims[0])  # a lease that is lost changes nothing
+    claims.append(await backend.claim_one(lease_seconds=0))
+    await backend.runs.note_progress(claims[-1])
+    claims.append(await backend.claim_one(lease_seconds=0))
+    assert [claim.rescues for claim in claims] == [0, 1, 2, 3, 4, 1]
+    assert [claim.run.attempt for claim in claims] == list(range(1, 7))
 
 
-async def test_released_run_is_taken_up_as_often_as_it_likes(backend: Backend) -> None:
+async def test_released_run_counts_no_rescue(backend: Backend) -> None:
     await backend.run(None)
-    for _ in range(MAX_RESCUES * 2):
+    for _ in range(6):
         claim = await backend.claim_one()
-        assert not claim.exhausted
+        assert claim.rescues == 0
         await backend.runs.release(claim)
+
+
+async def test_worker_never_claims_what_it_works_on(backend: Backend) -> None:
+    runs = [(await backend.run(None)).run_id for _ in range(3)]
+    mine = {claim.run.run_id for claim in await backend.runs.claim(2, 30)}
+    await backend.runs.expire_leases()
+    assert [one.run.run_id for one in await backend.runs.claim(3, 30, mine)] == runs[2:]
+    assert await backend.runs.claim(3, 30, None) == []
+    assert {one.run.run_id for one in await backend.runs.claim(3, 30)} == mine
+
+
+async def test_abandoned_run_is_claimed_again(backend: Backend) -> None:
+    run = await backend.run(None)
+    claim = await backend.claim_one(lease_seconds=3600)
+    await backend.runs.abandon([claim])
+    again = await backend.claim_one()
+    assert (again.run.run_id, again.rescues) == (run.run_id, 1)
+    await backend.runs.abandon([claim])
+    assert await backend.runs.claim(1, 30) == []
+
+
+async def test_runs_start_in_order_after_the_clock_was_set_back(backend: Backend) -> None:
+    runs = [(await backend.run(None)).run_id for _ in range(3)]
+    delayed = (await backend.run(None, after_seconds=5)).run_id
+    ahead = "UPDATE runs SET start_at = start_at + 3600000000, created_at = created_at + 3600000000"
+    await backend.database.write(lambda c: c.execute(ahead))
+    later = await backend.run(None)
+    assert [claim.run.run_id for claim in await backend.runs.claim(9, 30)] == [later.run_id]
+    await backend.runs.mend_times(30)
+    assert [claim.run.run_id for claim in await backend.runs.claim(9, 30)] == runs
+    row = await backend.row(delayed) or {}
+    assert 3 < row["start_at"] / 1_000_000 - await backend.runs.now() <= 5
+    await backend.runs.mend_times(30)
+    assert await backend.row(delayed) == row
+
+
+async def test_webhooks_are_sent_after_the_clock_was_set_back(backend: Backend) -> None:
+    webhooks = [("new", 0, 3600), ("failed", 1, 3600), ("waiting", 1, 300)]
+    for run_id, attempts, seconds in webhooks:
+        await backend.database.write(
+            lambda c, row=(run_id, attempts, seconds): c.execute(
+                """INSERT INTO webhooks (run_id, url, payload, attempts, due_at)
+                VALUES (:id, '', '', :attempts, now_us() + 1000000 * :seconds)""",
+                id=row[0],
+                attempts=row[1],
+                seconds=row[2],
+            )
+        )
+    await backend.runs.mend_times(30)
+    due = await backend.database.read(lambda c: c.all("SELECT run_id FROM webhooks WHERE due_at <= now_us()"))
+    assert {row["run_id"] for row in due} == {"new", "failed"}
 
 
 async def test_released_run_keeps_its_place_in_the_queue(backend: Backend) -> None:

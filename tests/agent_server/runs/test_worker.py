@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from agent_server.runs.records import MAX_RESCUES
 from tests.agent_server.backend import Backend, MintedUrls, names, open_backend, until
 
 Yields = AsyncGenerator[str | dict[str, Any], None]
@@ -96,7 +95,7 @@ async def test_run_of_a_graph_that_is_gone_ends_with_an_error(backend: Backend) 
 async def test_run_that_lost_its_server_too_often_ends_with_an_error(database_url: str, gate: Gate) -> None:
     async with open_backend(database_url, {"agent": gate.agent}, feedback=MintedUrls()) as backend:
         run = await backend.run(await backend.thread(), feedback_keys=["liked"])
-        for _ in range(MAX_RESCUES):
+        for _ in range(backend.context.max_rescues):
             await backend.claim_one(lease_seconds=0)
         async with backend.worker():
             events = await backend.events(run.run_id)

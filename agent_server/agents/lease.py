@@ -1,0 +1,156 @@
+"""The lease under which an attempt's agent writes: a write that comes after the lease was lost changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+import structlog
+
+from agent_server.agents.stored_steps import StoredSteps
+from agent_server.errors import AgentServerError, LeaseLost, Unavailable
+
+log = structlog.get_logger("agent_server")
+
+T = TypeVar("T")
+
+RETRY_SECONDS = 0.5
+"""How long a write waits before it tries a database again that did not respond."""
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS has no CLOCK_BOOTTIME; there MONOTONIC is one
+
+
+def boot_seconds() -> float:
+    """Return the seconds since the machine booted, by a clock that nobody sets and that runs while it sleeps."""
+    return time.clock_gettime(_CLOCK)
+
+
+class Lease:
+    """An attempt's right to write its run's checkpoints, as the saver sees it.
+
+    On PostgreSQL the saver reads the run's row in the transaction that writes, so the database decides. On SQLite,
+    checkpoints and runs are in two files, which one process holds: `until` decides there, by this process' clock, and
+    after it the run's row (`renew`). Either way, no write is taken once the lease is closed.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        token: str,
+        until: float,
+        renew: Callable[[], Awaitable[float]],
+        lost: Callable[[], None],
+        progressed: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Errors of `renew`: `LeaseLost`. It returns the new `until`, in `boot_seconds`.
+
+        `lost` is called when a write finds the lease lost; `progressed` once, after the first write of a step's result.
+        """
+        self.run_id = run_id
+        self.token = token
+        self.until = until
+        self.steps = StoredSteps()
+        self._renew = renew
+        self._lost = lost
+        self._progressed = progressed
+        self._closed = False
+        self._writes = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def close(self) -> None:
+        """Refuse all further writes."""
+        self._closed = True
+        self.steps.release()
+
+    async def drain(self) -> None:
+        """Wait for the writes that began before the lease was closed."""
+        await self._idle.wait()
+
+    def check_open(self) -> None:
+        """Raise `LeaseLost` where the lease is closed."""
+        if self._closed:
+            raise LeaseLost(f"The lease on run {self.run_id} is over")
+
+    def check(self) -> None:
+        """Raise `LeaseLost` where the lease is closed or its time is over. Any thread may call this."""
+        self.check_open()
+        if boot_seconds() > self.until:
+            raise LeaseLost(f"The lease on run {self.run_id} is over")
+
+    async def write(self, work: Callable[[], Awaitable[T]], *, is_progress: bool = False) -> T:
+        """Return what `work()` returns, tried again while the database does not respond and the lease is open.
+
+        Errors: `LeaseLost`.
+        """
+        self._writes += 1
+        self._idle.clear()
+        try:
+            written = await self._insist(work)
+        except LeaseLost:
+            self.close()
+            self._lost()
+            raise
+        finally:
+            self._writes -= 1
+            if not self._writes:
+                self._idle.set()
+        if is_progress:
+            await self._note_progress()
+        return written
+
+    async def confirm(self) -> None:
+        """Renew the lease if its time is over: it was not lost where nobody else has taken the run since."""
+        if boot_seconds() > self.until:
+            self.until = await self._renew()
+
+    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            self.check_open()
+            try:
+                return await work()
+            except Unavailable as error:
+                log.warning("checkpoint_not_stored_yet", run_id=self.run_id, error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _note_progress(self) -> None:
+        if self._progressed is None:
+            return
+        progressed, self._progressed = self._progressed, None
+        try:
+            await progressed()
+        except AgentServerError:  # the next write notes it
+            self._progressed = progressed
+
+
+_CURRENT: ContextVar[Lease | None] = ContextVar("lease", default=None)
+
+
+def current_lease() -> Lease | None:
+    """Return the lease of the attempt that this task works for; None outside of attempts."""
+    return _CURRENT.get()
+
+
+def set_lease(lease: Lease) -> None:
+    """Write under this lease from now on, in this task and in those that it starts."""
+    _CURRENT.set(lease)
+
+
+@contextmanager
+def writing_under(lease: Lease) -> Iterator[None]:
+    """Write under this lease inside of the block."""
+    token = _CURRENT.set(lease)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+async def under_lease(work: Callable[[], Awaitable[T]], *, is_progress: bool = False) -> T:
+    """Return what `work()` returns, under the current lease if there is one."""
+    lease = current_lease()
+    return await (work() if lease is None else lease.write(work, is_progress=is_progress))

@@ -1,0 +1,68 @@
+"""Notices when the database's clock is set, and keeps that from starting runs twice or never."""
+
+from __future__ import annotations
+
+import structlog
+
+from agent_server.agents import boot_seconds
+from agent_server.errors import AgentServerError
+from agent_server.runs.queue import Runs
+
+log = structlog.get_logger("agent_server")
+
+LOOK_SECONDS = 1.0
+TOLERANCE_SECONDS = 0.5
+"""Smaller steps change nothing that matters, and are not told from a slow answer."""
+
+
+class ClockWatch:
+    """Compares the database's clock with one that nobody sets.
+
+    A step forward makes every lease seem to be over, while their workers are alive: they get the time of a lease to
+    renew them. A step back puts the times of waiting runs and webhooks into the future: they are corrected.
+    """
+
+    def __init__(self, runs: Runs, lease_seconds: float) -> None:
+        self._runs = runs
+        self._lease_seconds = lease_seconds
+        self._look_at = 0.0
+        self._trust_from = 0.0
+        self._offset: tuple[float, float] | None = None
+        """Between which bounds the database's clock is ahead of ours."""
+
+    @property
+    def trusts_leases(self) -> bool:
+        """Whether a lease that seems to be over is over."""
+        return boot_seconds() >= self._trust_from
+
+    async def look(self) -> None:
+        """Compare the clocks, at most once a second."""
+        if boot_seconds() < self._look_at:
+            return
+        try:
+            await self._compare()
+        except AgentServerError as error:
+            log.error("queue_unreachable", error=str(error))
+
+    async def _compare(self) -> None:
+        before = boot_seconds()
+        now = await self._runs.now()
+        after = boot_seconds()
+        step = self._step(now - after, now - before)
+        if step:
+            log.warning("clock_was_set", seconds=round(step, 1))
+        if step < 0 or self._offset is None:  # a step may have come before this process began
+            await self._runs.mend_times(self._lease_seconds)
+        if step > 0:
+            self._trust_from = after + self._lease_seconds
+        self._offset = (now - after, now - before)
+        self._look_at = after + LOOK_SECONDS
+
+    def _step(self, low: float, high: float) -> float:
+        """Return by how many seconds the database's clock was set since the last look; 0 where it was not."""
+        if self._offset is None:
+            return 0.0
+        back, forward = high - self._offset[0], low - self._offset[1]
+        if back < -TOLERANCE_SECONDS:
+            return back
+        return forward if forward > TOLERANCE_SECONDS else 0.0

@@ -11,12 +11,12 @@ import structlog
 from litestar import Litestar, Request, Router
 from litestar.config.app import AppConfig
 from litestar.di import Provide
-from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.plugins import InitPlugin, PluginProtocol
 from litestar.types import ASGIApp, Middleware
 
 from agent_server.access.api_keys import ApiKeys
 from agent_server.access.auth_object import load_auth
+from agent_server.access.exposure_check import warn_of_missing_public_url
 from agent_server.access.key_auth import ApiKeyAuth
 from agent_server.access.key_cache import ApiKeyCache
 from agent_server.access.page_origins import PageOrigins
@@ -24,6 +24,7 @@ from agent_server.agents import Agent, RequestContext, named_in, open_agents, se
 from agent_server.asgi.custom_app import HttpApp
 from agent_server.asgi.host_check import checked_host
 from agent_server.asgi.mount_prefix import below
+from agent_server.asgi.query_check import check_query
 from agent_server.asgi.request_body import noticing_client_left, with_bounded_body
 from agent_server.assistants.assistants import Assistants
 from agent_server.assistants.graphs import AssistantGraphs
@@ -35,20 +36,20 @@ from agent_server.crons.crons import Crons
 from agent_server.database import open_database
 from agent_server.database.data_dir import hold_data_dir
 from agent_server.database.file_check import FileCheck
-from agent_server.errors import Invalid, NotFound, TooLarge
-from agent_server.json_codec import check_body
+from agent_server.errors import Invalid, NotFound
 from agent_server.observability.event_loop import watched_loop
 from agent_server.observability.metrics import Metrics
 from agent_server.protocols import UNROUTED, protocol_handlers, task_notification
 from agent_server.protocols.workflowai.agents import AgentFinder
 from agent_server.protocols.workflowai.service import WorkflowAIRuns
 from agent_server.routes import route_handlers
-from agent_server.routes.authentication import RequestAuthenticator
+from agent_server.routes.authentication import RequestAuthenticator, hiding_routes
 from agent_server.routes.authorization import Authorization, caller_in
 from agent_server.routes.cors import Cors
 from agent_server.routes.error_handler import EXCEPTION_HANDLERS
 from agent_server.routes.health import Check, HealthChecks
 from agent_server.routes.openapi import openapi_config
+from agent_server.routes.request_body import read_json
 from agent_server.routes.request_metrics import counting_custom_routes, watching
 from agent_server.runs.attempt import AttemptContext
 from agent_server.runs.feedback import FeedbackUrls, RunFeedback
@@ -116,7 +117,7 @@ class AgentServerPlugin(InitPlugin):
         self._webhook_sender = WebhookSender(
             self._database, self._broker, config.webhooks, metrics=counted, translate=task_notification
         )
-        self._cron_clock = CronClock(self._database, self._runs, counted)
+        self._cron_clock = CronClock(self._database, self._runs, counted, config.public_url)
         self._run_end_watch = RunEndWatch(self._database) if config.database_url or config.redis_url else None
         self._streams = RunStreams(
             self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event, self._run_end_watch
@@ -242,6 +243,7 @@ class AgentServerPlugin(InitPlugin):
             stack.enter_context(watched_loop(self._config.blocked_seconds, named_in))
             async with anyio.create_task_group() as group:
                 self._streams.closing = anyio.Event()
+                warn_of_missing_public_url(self._config)
                 for said in self._config.unheeded:
                     log.warning("setting_without_effect", said=said)
                 group.start_soon(self._worker.serve)
@@ -297,7 +299,7 @@ def create_app(
         openapi_config=None if "meta" in http.disabled else openapi_config("0.1.0", http.mount_prefix),
         logging_config=None,
     )
-    ours = handler = app.asgi_handler
+    ours = handler = hiding_routes(app.asgi_handler, plugin.authenticator)
     for one in front:
         handler = plugin.around_custom_app(one.before(ours))
     if http.mount_prefix:
@@ -323,14 +325,9 @@ def _authenticator(
         set_request_context(
             RequestContext(caller.user.dict() if caller else None, rules.chosen(request.scope["headers"]))
         )
+        check_query(request.scope["query_string"])
         if request.method in ("POST", "PATCH", "PUT", "DELETE"):
-            try:
-                body = await request.body()
-            except RequestEntityTooLarge:
-                raise TooLarge(f"The request body is too large; this server takes at most {limit:,} bytes") from None
-            if not body and request.route_handler.parsed_data_field:
-                raise Invalid("The request has no body; send a JSON object")
-            check_body(body, limit)
+            await read_json(request, limit)
         await authenticator.authorize(request)
 
     return check

@@ -167,23 +167,47 @@ _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def check_body(body: bytes, limit: int) -> None:
-    """Refuse JSON that no store could give back as it came, or that is none.
+    """Refuse JSON that no store could give back as it came, or that is none. Errors: as `decode_body`."""
+    decode_body(body, limit)
 
-    Too large is `TooLarge`. Not UTF-8, malformed (NaN and lone surrogates are), numbers beyond a float's range, NUL
-    characters and too deep are `Invalid`. An empty body passes: whether there must be one, the endpoint knows.
+
+def decode_body(body: bytes, limit: int) -> Any:
+    """Return the value of a JSON text; None for an empty one: whether there must be a body, the endpoint knows.
+
+    Errors: `TooLarge`; `Invalid` for what no store could give back as it came: not UTF-8, malformed (NaN and lone
+    surrogates are), numbers beyond a float's range, NUL characters, too deep, or with too many arrays and objects.
     """
     if len(body) > limit:
         raise TooLarge(f"The request body has {len(body):,} bytes; this server takes at most {limit:,}")
     if not body:
-        return
+        return None
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Invalid(f"The request body is not UTF-8 (byte {error.start}); send JSON encoded as UTF-8") from None
     if b"\\u0000" in body and _ESCAPED_NUL.search(body):
         raise Invalid("The request body has a NUL character (\\u0000) in a string; leave it out")
-    if _depth(body) > MAX_DEPTH:
-        raise Invalid(f"The request body is nested more than {MAX_DEPTH} levels deep; send a flatter one")
+    if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS and _containers(body) > MAX_CONTAINERS:
+        raise Invalid(f"The request body has more than {MAX_CONTAINERS:,} arrays and objects; send fewer")
+    value = _decoded(body)
+    if _depth(value) > MAX_DEPTH:
+        raise _too_deep()
+    return value
+
+
+def _containers(body: bytes) -> int:
+    """Return the number of arrays and objects in a JSON text, without those that its strings spell."""
+    return sum(body[token.start()] != _QUOTE for token in _TOKEN.finditer(body))
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]', re.DOTALL)
+_QUOTE = ord('"')
+MAX_CONTAINERS = 1_000_000
+"""Each takes a hundred bytes and more once it is decoded, whatever it takes in a request."""
+
+
+def _too_deep() -> Invalid:
+    return Invalid(f"The request body is nested more than {MAX_DEPTH} levels deep; send a flatter one")
 
 
 _NO_NUMBER = re.compile(rb"NaN|Infinity")
@@ -204,15 +228,19 @@ def _malformed(body: bytes, error: str) -> str:
     return f"{error.removeprefix('JSON is malformed: ')}; send one JSON text, as RFC 8259 describes it"
 
 
-def _depth(body: bytes) -> int:
-    """How many arrays and objects lie within each other at the deepest place of a JSON text."""
+def _decoded(body: bytes) -> Any:
     # All of it is decoded, since msgspec checks no number of what it only passes on as `Raw`.
     try:
-        level = [msgspec.json.decode(body)]
+        return msgspec.json.decode(body)
     except msgspec.DecodeError as error:
         raise Invalid(f"Invalid JSON in request body: {_malformed(body, str(error))}") from None
     except RecursionError:
-        return MAX_DEPTH + 1
+        raise _too_deep() from None
+
+
+def _depth(value: Any) -> int:
+    """Return how many arrays and objects lie within each other at the deepest place."""
+    level = [value]
     depth = 0
     while level := [one for one in level if isinstance(one, (dict, list))]:
         depth += 1

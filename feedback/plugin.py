@@ -32,6 +32,7 @@ from feedback.reports.stats import Statistics
 from feedback.routes.assets import assets_router
 from feedback.routes.authentication import admission, services_dependency
 from feedback.routes.dashboard import dashboard_router
+from feedback.routes.error_responses import FAILURES
 from feedback.routes.evalguard import evalguard_router
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import JsonUnions
@@ -146,6 +147,7 @@ class FeedbackPlugin(InitPlugin):
         watched = Router(
             "/",
             route_handlers=own,
+            exception_handlers=FAILURES,
             before_request=admission(self.api_keys, self.of),
             middleware=[watching(self.metrics), narrowing],
         )

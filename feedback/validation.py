@@ -7,7 +7,7 @@ import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from feedback.errors import Invalid, TooLarge
 
@@ -122,3 +122,13 @@ def origin_of(address: str) -> str | None:
         return None
     plain = "@" not in parts.netloc and "\\" not in address and " " not in address
     return f"{parts.scheme}://{parts.netloc}".lower() if plain else None
+
+
+def check_query(query: bytes) -> None:
+    """Refuse a query string that is not UTF-8 once it is decoded; frameworks read U+FFFD instead. Errors: `Invalid`."""
+    if query.isascii() and b"%" not in query:
+        return
+    try:
+        unquote_to_bytes(query).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Invalid(f"The query of the URL is not UTF-8 (byte {error.start}); percent-encode UTF-8") from None

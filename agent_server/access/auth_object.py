@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from anyio.to_thread import run_sync
 
 from agent_server.access.caller import Caller, caller_of
-from agent_server.access.ownership import Filter
+from agent_server.access.ownership import Condition, Filter
 from agent_server.config import Config, ConfigError
 from agent_server.config.user_code import load_variable
 from agent_server.errors import AgentServerError, Forbidden, Unauthorized
@@ -79,7 +79,10 @@ class AuthObject:
             raise _refusal(error) from error
         if said is False:
             raise Forbidden("Forbidden: the application's rules do not allow this")
-        return None if said is None or said is True else said
+        if said is None or said is True:
+            return None
+        Condition(said)  # a wrong filter is refused here, not in the middle of a transaction
+        return cast(Filter, said)
 
     def _handler(self, resource: str, action: str) -> Any:
         """The most specific handler that there is."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import structlog
+
 from agent_server.access.api_keys import ApiKeys
 from agent_server.access.key_auth import HOW_TO_OPEN
 from agent_server.access.key_cache import ApiKeyCache
@@ -9,6 +11,19 @@ from agent_server.config import Config
 from agent_server.config.addresses import is_loopback
 from agent_server.database import open_database
 from agent_server.errors import Invalid
+
+log = structlog.get_logger("agent_server")
+
+
+def warn_of_missing_public_url(config: Config) -> None:
+    """Log that feedback URLs follow the `Host` of requests, where other machines may send these."""
+    if config.public_url is None and not is_loopback(config.host):
+        log.warning(
+            "public_url_missing",
+            setting="AGENT_SERVER_PUBLIC_URL",
+            meaning="feedback URLs begin with the Host of the request that starts the run, which its client chooses; a "
+            "cron keeps the one of the request that created it",
+        )
 
 
 async def check_is_closed(config: Config) -> None:

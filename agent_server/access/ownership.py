@@ -11,19 +11,31 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import structlog
 
 from agent_server.database import Connection
 from agent_server.database.search import Search
+from agent_server.errors import Forbidden
+
+log = structlog.get_logger("agent_server")
 
 Filter = Mapping[str, Any]
 DEEPEST = 3
+
+
+class BadFilter(Forbidden):
+    """An `@auth.on` handler of the application returned what is no filter, so nothing can be allowed by it."""
+
+    def __init__(self, what: str) -> None:
+        log.error("auth_filter_refused", reason=what)
+        super().__init__(f"The application's rules cannot be applied: an @auth.on handler returned {what}")
 
 
 class Condition:
     """A filter as an SQL condition on a JSON column of metadata, with its parameters."""
 
     def __init__(self, given: Filter, column: str = "metadata") -> None:
-        """Errors: `TypeError` for what is no filter."""
+        """Errors: `BadFilter`."""
         self.parameters: dict[str, str] = {}
         self._column = column
         self.sql = self._all(given, 0)
@@ -39,26 +51,33 @@ class Condition:
 
     def _all(self, given: Any, depth: int) -> str:
         if not isinstance(given, Mapping) or depth > DEEPEST:
-            raise TypeError(f"an @auth.on handler returned {given!r:.200}, which is no filter (or one too deep)")
+            raise BadFilter(f"{given!r:.200}, which is no filter (or one too deep); return a dict, None, True or False")
         return "(" + " AND ".join([self._one(key, value, depth) for key, value in given.items()] or ["1 = 1"]) + ")"
 
-    def _one(self, key: str, value: Any, depth: int) -> str:
+    def _one(self, key: Any, value: Any, depth: int) -> str:
+        if not isinstance(key, str):
+            raise BadFilter(f"a filter with the key {key!r:.100}; keys are names of metadata")
         if key in ("$or", "$and"):
             if not isinstance(value, list) or not value:
-                raise TypeError(f"an @auth.on handler returned a filter whose {key} is not a list of filters")
+                raise BadFilter(f"a filter whose {key} is not a list of filters")
             return "(" + f" {key[1:].upper()} ".join(self._all(one, depth + 1) for one in value) + ")"
         if isinstance(value, Mapping):
+            if not value:
+                raise BadFilter(f'a filter whose {key!r} is {{}}; give it a value, or {{"$eq": value}}')
             return "(" + " AND ".join(self._operator(key, *one) for one in value.items()) + ")"
         return self._has({key: value})
 
-    def _operator(self, key: str, operator: str, value: Any) -> str:
+    def _operator(self, key: str, operator: Any, value: Any) -> str:
         if operator == "$eq":
             return self._has({key: value})
         if operator == "$contains":
             return self._has({key: list(value) if isinstance(value, (list, tuple, set)) else [value]})
-        raise TypeError(f"an @auth.on handler returned a filter with {operator!r}; there are $eq and $contains")
+        raise BadFilter(f"a filter with {operator!r:.100}; there are $eq and $contains")
 
     def _has(self, part: Mapping[str, Any]) -> str:
         name = f"owned_{len(self.parameters)}"
-        self.parameters[name] = msgspec.json.encode(part).decode()
+        try:
+            self.parameters[name] = msgspec.json.encode(part).decode()
+        except (TypeError, ValueError, msgspec.MsgspecError) as error:
+            raise BadFilter(f"a filter with a value that JSON does not have ({error})") from None
         return f"json_contains({self._column}, :{name})"

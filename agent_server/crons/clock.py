@@ -42,7 +42,14 @@ class _Refused(Exception):
 class CronClock:
     """Fires the crons that are due."""
 
-    def __init__(self, database: Database, runs: Runs, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, database: Database, runs: Runs, metrics: Metrics | None = None, public_url: str | None = None
+    ) -> None:
+        """`public_url` is the base of the runs' feedback URLs; without it, a cron keeps the one of its creator.
+
+        That follows the `Host` of one request, which any client can choose.
+        """
+        self._public_url = public_url
         self._database = database
         self._runs = runs
         self._metrics = metrics or Metrics()
@@ -98,7 +105,7 @@ class CronClock:
     def _start(self, connection: Connection, cron: Row) -> Begun:
         metadata = msgspec.json.decode(cron["metadata"])
         body = msgspec.convert(_body(cron, metadata), RunCreate)
-        origin = RunOrigin(cron["base_url"], cron["caller"], project=cron["project"])
+        origin = RunOrigin(self._public_url or cron["base_url"], cron["caller"], project=cron["project"])
         begun = self._runs.insert(connection, body, cron["thread_id"], origin)
         if cron["thread_id"] is None:
             merge_metadata(connection, begun[0].thread_id, metadata)

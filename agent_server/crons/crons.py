@@ -73,6 +73,7 @@ class Crons:
         end_time = micros(body.end_time) if body.end_time else None
 
         def work(connection: Connection) -> Cron:
+            _check_end(end_time, connection)
             assistant_id = self._checked_assistant(connection, body)
             if thread and body.if_not_exists != "create":
                 _check_thread(connection, thread)
@@ -136,6 +137,7 @@ class Crons:
                 raise _not_found(key)
             row = dict(_existing(connection, key))
             if body.end_time is not UNSET:
+                _check_end(end_time, connection)
                 row["end_time"] = end_time
             return _write(connection, row, body)
 
@@ -176,6 +178,12 @@ class Crons:
         if text in self._assistants.graph_ids:
             return str(uuid5(SYSTEM_NAMESPACE, text))
         return canonical_id(text, "assistant")
+
+
+def _check_end(end_time: int | None, connection: Connection) -> None:
+    """Refuse an end that has passed: the cron would never fire. Errors: `Invalid`."""
+    if end_time is not None and end_time <= now(connection):
+        raise Invalid(f"end_time {timestamp(end_time)} has passed; give a later time, or leave it out")
 
 
 def now(connection: Connection) -> int:

@@ -39,7 +39,8 @@ def next_date(schedule: str, timezone: str | None, after: int, end_time: int | N
     except Exception as error:  # CronSim's own, and what its parsing trips over: all of them mean the schedule
         raise Invalid(
             f"Invalid cron schedule: {schedule!r} ({error or 'it names no time'}). It has five fields, minute hour "
-            "day-of-month month day-of-week, such as '*/5 * * * *' for every five minutes"
+            "day-of-month month day-of-week, such as '*/5 * * * *' for every five minutes, or six, "
+            "with the second last, such as '*/5 * * * * 30'"
         ) from None
     return None if end_time is not None and found > end_time else found
 

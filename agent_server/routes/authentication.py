@@ -7,10 +7,12 @@ from typing import Any
 
 from litestar import Request, WebSocket
 from litestar.connection import ASGIConnection
+from litestar.types import ASGIApp, Receive, Send
 
 from agent_server.access.key_auth import ApiKeyAuth
 from agent_server.access.page_origins import check_content_type
-from agent_server.errors import Forbidden, TooMany, Unauthorized
+from agent_server.asgi.error_response import headers_of, refuse
+from agent_server.errors import AgentServerError, Forbidden, TooMany, Unauthorized
 from agent_server.routes.authorization import Authorization, caller_in, params_of
 
 OPEN = {"access": "open"}
@@ -32,7 +34,7 @@ class RequestAuthenticator:
     async def let_in(self, request: Request[Any, Any, Any] | WebSocket[Any, Any, Any]) -> None:
         """Return where the request may come in. Errors: `Unauthorized`, `Forbidden`, and the application's own."""
         access = request.route_handler.opt.get("access")
-        if access == "open" or request.scope.get("method") == "OPTIONS":
+        if access == "open" or (request.scope.get("method") == "OPTIONS" and self.rules is None):
             return
         await self._identify(request, access)
         check_content_type(request.headers)
@@ -111,6 +113,31 @@ class RequestAuthenticator:
         """Return where the rules, if there are any, allow a command that came over the socket."""
         if self.rules is not None:
             await self.rules.hold(socket, "thread_command", params_of(method, params))
+
+
+def hiding_routes(app: ASGIApp, authenticator: RequestAuthenticator) -> ASGIApp:
+    """Return our app; where the application has rules, callers that they do not know get 401 for unknown routes, too.
+
+    Otherwise, anyone could tell from a 404 or 405 which routes there are.
+    """
+
+    async def hiding(scope: Any, receive: Receive, send: Send) -> None:
+        refused: list[AgentServerError] = []
+
+        async def sending(message: Any) -> None:
+            is_nowhere = message["type"] == "http.response.start" and "route_handler" not in scope
+            if is_nowhere and authenticator.rules is not None and not refused:
+                try:
+                    await authenticator.rules.caller(scope)
+                except AgentServerError as error:
+                    refused.append(error)
+                    await refuse(send, error.status_code, str(error), headers_of(error))
+            if not refused:
+                await send(message)
+
+        await app(scope, receive, sending if scope["type"] == "http" else send)
+
+    return hiding
 
 
 def project_in(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any]) -> str | None:

@@ -60,7 +60,7 @@ class Store:
         _check_numbers(body.value, "value")
         ttl: dict[str, Any] = {} if body.ttl is UNSET else {"ttl": body.ttl}
         try:
-            await store.aput(namespace, body.key, body.value, body.index, **ttl)
+            await store.aput(namespace, body.key, body.value, _paths(body.index), **ttl)
         except NotImplementedError as error:  # a store of the application's own that knows no ttl
             raise Invalid(str(error)) from None
 
@@ -148,3 +148,12 @@ def _time(moment: datetime) -> str:
     """As all times of the server; SQLite's come without their zone, UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _paths(index: Any) -> Any:
+    """Return the fields to find an item by, as LangGraph reads them of an item.
+
+    All of an item is `$` in a store's settings, and the empty path in an item's own list (langgraph 1.2.22): it looks
+    there for a field with the name `$`, and finds none.
+    """
+    return ["" if path == "$" else path for path in index] if isinstance(index, list) else index

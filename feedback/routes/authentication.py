@@ -10,6 +10,7 @@ WorkflowAI's paths), or `default`; and its handler is given the rooms of that on
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 from litestar import Request
@@ -17,11 +18,12 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
 from feedback.auth import WITHOUT_KEY, ApiKeys, Entry, Scope, check_content_type, sent_key
-from feedback.errors import Forbidden, Unauthorized
+from feedback.errors import Forbidden, Invalid, Unauthorized
 from feedback.projects.scoped_database import DEFAULT
 from feedback.rate_limits import RateLimiter
 from feedback.routes.origins import hold_presigned
 from feedback.services import ProjectServices
+from feedback.validation import check_query
 
 AnyRequest = Request[Any, Any, Any]
 ServicesOf = Callable[[str], ProjectServices]
@@ -29,6 +31,8 @@ ServicesDependency = NamedDependency[SkipValidation[ProjectServices]]
 OPEN = ("feedback_token_route", "feedback_open")
 ENTRY, SERVICES = "feedback_entry", "services"
 OWN_TENANT = "_"
+CHECKS_QUERY = "feedback_checks_query"
+"""The `opt` of GET routes that are our own, and no other service's, whose clients may send what we do not know."""
 
 
 def admission(api_keys: ApiKeys, services_of: ServicesOf) -> Callable[[AnyRequest], Awaitable[None]]:
@@ -39,6 +43,7 @@ def admission(api_keys: ApiKeys, services_of: ServicesOf) -> Callable[[AnyReques
 
     async def let_in(request: AnyRequest) -> None:
         opt, state = request.route_handler.opt, request.scope["state"]
+        check_query(request.scope["query_string"])
         if (scope := needed_scope(request.method, opt)) is None:
             if "token" in request.path_params:
                 await hold_presigned(request, services_of(DEFAULT))
@@ -48,9 +53,33 @@ def admission(api_keys: ApiKeys, services_of: ServicesOf) -> Callable[[AnyReques
             raise Forbidden(f"The API key is of the project {entry.project!r}; this needs one that is of none")
         if not opt.get("feedback_takes_any_type"):
             check_content_type(request.headers)
+        if opt.get(CHECKS_QUERY) and request.method in ("GET", "HEAD"):
+            _check_parameters(request)
         state[SERVICES] = await _services(request, entry, services_of)
 
     return let_in
+
+
+def _check_parameters(request: AnyRequest) -> None:
+    """Refuse a query parameter that the route does not have. Errors: `Invalid`.
+
+    Otherwise a misspelt filter answers with everything, and looks as if it had found it.
+    """
+    known = _parameters_of(request.route_handler) - request.path_params.keys()
+    if unknown := sorted(set(request.query_params) - known):
+        raise Invalid(f"There is no query parameter {unknown[0][:60]!r} here; there are {', '.join(sorted(known))}")
+
+
+@cache
+def _parameters_of(handler: Any) -> frozenset[str]:
+    """Return the names of a route's query parameters, with `project`, which every route takes."""
+    asked = [handler, *handler.resolve_dependencies().values()]
+    fields = [field for one in asked for field in one.parsed_fn_signature.parameters.items()]
+    names = (getattr(field.kwarg_definition, "name", None) or name for name, field in fields)
+    return frozenset(names) - _NO_PARAMETERS - frozenset(handler.resolve_dependencies()) | {"project"}
+
+
+_NO_PARAMETERS = frozenset(("request", "data"))
 
 
 async def _checked(api_keys: ApiKeys, rate_limiter: RateLimiter, request: AnyRequest, scope: Scope) -> Entry:

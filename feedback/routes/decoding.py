@@ -103,13 +103,33 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 def decode(body: bytes, kind: Any) -> Any:
     """`body` as `kind`; `Invalid`, with the field and what it should be, where it is not that."""
     try:
-        return _decoder(kind).decode(body)
+        value = _decoder(kind).decode(body)
+        _check_fields(body, kind)
+        return value
     except msgspec.ValidationError as error:
         raise Invalid(_readable(str(error), kind)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise _explained(body, error) from None
     except RecursionError:
         raise Invalid("The body is nested too deep; send a flatter one") from None
+
+
+def _check_fields(body: bytes, kind: Any) -> None:
+    """Refuse an object that has fields, but none that `kind` has: a misspelt one must not look like success."""
+    known = _fields_of(kind)
+    if not known or any(b'"%b"' % name.encode() in body for name in known):
+        return
+    sent = msgspec.json.decode(body)
+    if isinstance(sent, dict) and sent and not sent.keys() & known:
+        named = ", ".join(repr(name[:60]) for name in list(sent)[:3])
+        raise Invalid(f"The body has no known field, only {named}; it may have {', '.join(sorted(known))}")
+
+
+@cache
+def _fields_of(kind: Any) -> frozenset[str]:
+    found = inspect.type_info(kind)
+    types = found.types if isinstance(found, inspect.UnionType) else (found,)
+    return frozenset(field.encode_name for one in types if isinstance(one, inspect.StructType) for field in one.fields)
 
 
 def _readable(message: str, kind: Any) -> str:

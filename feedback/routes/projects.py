@@ -10,7 +10,7 @@ from litestar.di import Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from feedback.projects.projects import Project, ProjectCreate, ProjectPatch
-from feedback.routes.authentication import ServicesDependency, entry_of
+from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency, entry_of
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import FAILURES
 from feedback.routes.openapi import FeedbackOperation, failures
@@ -82,5 +82,6 @@ def projects_router(dependencies: dict[str, Provide], services_of: Callable[[str
         route_handlers=[list_projects, create_project, update_project, delete_project],
         dependencies=dependencies,
         exception_handlers=FAILURES,
+        opt={CHECKS_QUERY: True},
         request_class=FeedbackRequest,
     )

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from feedback.errors import Invalid
 from feedback.records.erasure import EVERY_OTHER_KEY, Erased
-from feedback.routes.authentication import ServicesDependency
+from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import FAILURES
 from feedback.routes.openapi import FeedbackOperation, failures
@@ -84,5 +84,6 @@ def keeping_router(dependencies: dict[str, Provide]) -> Router:
         route_handlers=[erase_feedback, list_retention, set_retention],
         dependencies=dependencies,
         exception_handlers=FAILURES,
+        opt={CHECKS_QUERY: True},
         request_class=FeedbackRequest,
     )

@@ -12,7 +12,7 @@ from feedback.records.history import MAX_PAGE, FeedbackHistory
 from feedback.records.reviews import Review, ReviewUpdate
 from feedback.reports.assistants import AnsweredAssistant
 from feedback.reports.conversations import Conversation
-from feedback.routes.authentication import ServicesDependency
+from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import FAILURES
 from feedback.routes.openapi import FeedbackOperation, failures
@@ -104,5 +104,6 @@ def reviewing_router(dependencies: dict[str, Provide]) -> Router:
         route_handlers=[read_review, set_review, read_conversation, read_history, list_assistants],
         dependencies=dependencies,
         exception_handlers=FAILURES,
+        opt={CHECKS_QUERY: True},
         request_class=FeedbackRequest,
     )

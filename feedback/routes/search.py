@@ -13,7 +13,7 @@ from feedback.records.reviews import ReviewStatus
 from feedback.reports.export import CSV_TYPE, JSONL_TYPE, Format
 from feedback.reports.query import MAX_PAGE, FeedbackPage, FeedbackQuery
 from feedback.reports.stats import ENOUGH, MAX_GROUPS, Comparison, Dimension, Statistic
-from feedback.routes.authentication import ServicesDependency
+from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
 from feedback.routes.error_responses import FAILURES
 from feedback.routes.openapi import ExportOperation, FeedbackOperation, failures
 
@@ -145,4 +145,5 @@ def reading_router(dependencies: dict[str, Provide]) -> Router:
         route_handlers=READING_ROUTES,
         dependencies={"feedback_query": Provide(feedback_query, sync_to_thread=False), **dependencies},
         exception_handlers=FAILURES,
+        opt={CHECKS_QUERY: True},
     )

@@ -13,6 +13,8 @@ To forge a pointer takes 2**58 tries, each one a request.
 The keys come from rows of the ring, 32 random bytes each, together with the configured secret where there is one; the
 ring alone is then worth nothing. Each row keeps a proof of the secret it was made with, so that a start with another
 secret is refused, rather than making every URL that was delivered worthless. The newest key seals, every key opens.
+The secret is stretched by scrypt first, so that a copy of the database does not let a weak one be guessed quickly; of
+keys from before that, only the proof is.
 
 A key that may have leaked is retired. It still opens, so that what it sealed is known for ours, but whoever spends a
 token looks at its key's row, too (`presigned.py`, `sealed.py`), so nothing that it sealed, whenever, takes an answer.
@@ -58,6 +60,7 @@ LIST_KEYS = """SELECT number, created_at, retired_at, (SELECT COUNT(*) FROM feed
 FROM feedback_ring ORDER BY number DESC"""
 RETIRE = """UPDATE feedback_ring SET retired_at = COALESCE(retired_at, now_us())
 WHERE number = :number AND number < (SELECT MAX(number) FROM feedback_ring)"""
+REPLACE_PROOF = "UPDATE feedback_ring SET proof = :proof WHERE number = :number AND proof = :before"
 KNOWN = "SELECT 1 AS known FROM feedback_ring WHERE number = :number"
 
 
@@ -84,6 +87,7 @@ class Key:
     __slots__ = ("_mask", "_tag", "number", "proof", "sealed_mask", "sealed_tag")
 
     def __init__(self, number: int, material: bytes, secret: bytes) -> None:
+        """`secret` is the configured one, stretched or (of older keys) as it is."""
         root = Prf(hmac.digest(material, b"feedback.ring.1\0" + secret, "sha256"))
         self.number = number
         self.proof = root(b"proof").hex()
@@ -115,6 +119,40 @@ class Key:
         return int.from_bytes(self._mask(CONTEXT + tag.to_bytes(8))[:8])
 
 
+def _stretched(secret: bytes, material: bytes, purpose: bytes) -> bytes:
+    """Return the secret stretched by scrypt: 16 MiB and some 50 ms for each guess."""
+    return hashlib.scrypt(secret, salt=purpose + material, n=2**14, r=8, p=1, dklen=32)
+
+
+def new_key(number: int, material: bytes, secret: bytes) -> tuple[Key, str]:
+    """Return a new key and its proof of the secret."""
+    if not secret:
+        key = Key(number, material, secret)
+        return key, key.proof
+    key = Key(number, material, _stretched(secret, material, b"root"))
+    return key, f"{_STRETCHED}:{key.proof}"
+
+
+def open_key(number: int, material: bytes, proof: str, secret: bytes) -> Key | None:
+    """Return the key of a row of the ring, or None where it was made with another secret."""
+    kind, _, digest = proof.rpartition(":")
+    if kind == _STRETCHED:
+        key = Key(number, material, _stretched(secret, material, b"root"))
+        found = key.proof
+    else:
+        key = Key(number, material, secret)
+        found = stretched_proof(material, secret) if kind == _PROOF_STRETCHED else key.proof
+    return key if hmac.compare_digest(found.rpartition(":")[2], digest) else None
+
+
+def stretched_proof(material: bytes, secret: bytes) -> str:
+    """Return the proof in which an older key's row keeps no quick way to try secrets."""
+    return f"{_PROOF_STRETCHED}:{_stretched(secret, material, b'proof').hex()}"
+
+
+_STRETCHED, _PROOF_STRETCHED = "scrypt", "scrypt-proof"
+
+
 class KeyRing:
     """The keys of one feedback database, to be loaded before use. Processes that share the database share the ring."""
 
@@ -125,6 +163,8 @@ class KeyRing:
         self._database = database
         self._secret = (secret or "").encode()
         self._keys: tuple[Key, ...] = ()
+        self._opened: dict[str, Key] = {}
+        """The keys by their proofs, which are costly to check."""
         self._looked = 0.0
         self.reread_seconds = REREAD_SECONDS
         self._looking = asyncio.Lock()
@@ -136,13 +176,22 @@ class KeyRing:
 
     async def load(self) -> None:
         """Read the ring, making its first key durably where there is none. `SecretMismatch` with the wrong secret."""
-        first = self._material(1)
-        self._take(await self._database.write(lambda db: _read_or_start(db, *first)))
+        first = await self._material(1)
+        await self._take(await self._database.write(lambda db: _read_or_start(db, *first)))
+        if self._secret:
+            await self._database.write(self._stretch_proofs)
+
+    def _stretch_proofs(self, db: Connection) -> None:
+        """Replace the proofs of older keys, which let secrets be tried at the speed of HMAC."""
+        for row in db.all(ALL_KEYS):
+            if ":" not in row["proof"]:
+                proof = stretched_proof(bytes.fromhex(row["material"]), self._secret)
+                db.execute(REPLACE_PROOF, number=row["number"], before=row["proof"], proof=proof)
 
     async def rotate(self) -> int:
         """The number of a new key, which seals from now on. Tokens of the older ones stay good."""
         number = self.newest + 1
-        material = self._material(number)
+        material = await self._material(number)
         await self._database.write(lambda db: db.execute(NEXT_KEY, material=material[0], proof=material[1]))
         await self._reload()
         return self.newest
@@ -229,22 +278,30 @@ class KeyRing:
         return [key.number for key in self._keys] != [key.number for key in before]
 
     async def _reload(self) -> None:
-        self._take(await self._database.read(lambda db: db.all(ALL_KEYS)))
+        await self._take(await self._database.read(lambda db: db.all(ALL_KEYS)))
 
-    def _take(self, rows: list[Row]) -> None:
-        keys = tuple(Key(row["number"], bytes.fromhex(row["material"]), self._secret) for row in rows)
-        for key, row in zip(keys, rows, strict=True):
-            if not hmac.compare_digest(key.proof, row["proof"]):
-                raise SecretMismatch(
-                    f"key {key.number} of the feedback key ring was made with another secret (or without one). Start "
-                    "with the secret it was made with: the feedback URLs that were delivered work with no other"
-                )
-        self._keys = keys
+    async def _take(self, rows: list[Row]) -> None:
+        if any(row["proof"] not in self._opened for row in rows):
+            await asyncio.to_thread(self._open_new, rows)
+        self._keys = tuple(self._opened[row["proof"]] for row in rows)
         self._looked = time.monotonic()
 
-    def _material(self, number: int) -> tuple[str, str]:
+    def _open_new(self, rows: list[Row]) -> None:
+        for row in rows:
+            if row["proof"] in self._opened:
+                continue
+            key = open_key(row["number"], bytes.fromhex(row["material"]), row["proof"], self._secret)
+            if key is None:
+                raise SecretMismatch(
+                    f"key {row['number']} of the feedback key ring was made with another secret (or without one). "
+                    "Start with the secret it was made with: the feedback URLs that were delivered work with no other"
+                )
+            self._opened[row["proof"]] = key
+
+    async def _material(self, number: int) -> tuple[str, str]:
         material = secrets.token_bytes(32)
-        return material.hex(), Key(number, material, self._secret).proof
+        _, proof = await asyncio.to_thread(new_key, number, material, self._secret)
+        return material.hex(), proof
 
 
 def _opened(key: Key, token: int) -> tuple[int, int] | None:

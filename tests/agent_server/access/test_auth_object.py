@@ -197,10 +197,28 @@ async def test_filter_means_the_same_in_both_databases(tables: Database, given: 
     assert found == fitting
 
 
-@pytest.mark.parametrize("given", [5, "owner", {"owner": {"$ne": "anna"}}, {"$or": []}, {"$or": {"a": 1}}])
-def test_what_is_no_filter_is_a_mistake_of_the_application(given: Any) -> None:
-    with pytest.raises(TypeError):
+NO_FILTERS = [
+    *(5, "owner", [], {"owner": {"$ne": "anna"}}, {"$or": []}, {"$or": {"a": 1}}, {"owner": {}}, {"$and": [{"a": {}}]}),
+    *({1: "anna"}, {"owner": object()}, {"owner": {"$contains": object()}}, {"owner": {"$eq": "a", "$like": "b"}}),
+]
+
+
+@pytest.mark.parametrize("given", NO_FILTERS, ids=repr)
+async def test_what_is_no_filter_is_refused_in_words(given: Any) -> None:
+    with pytest.raises(Forbidden, match=r"The application's rules cannot be applied: an @auth\.on handler returned"):
         Condition(given)
+    auth = Auth()
+
+    @auth.authenticate
+    async def authenticate() -> str:
+        return "anna"
+
+    @auth.on
+    async def owned(ctx: Any, value: Any) -> Any:  # noqa: ARG001  the names are the SDK's
+        return given
+
+    with pytest.raises(Forbidden, match="cannot be applied"):
+        await AuthObject(auth).ask(ANNA, "threads", "read", {})
 
 
 def test_configuration_names_the_object_or_says_how(tmp_path: Path) -> None:

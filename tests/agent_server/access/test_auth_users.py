@@ -334,3 +334,27 @@ async def test_metrics_are_for_users_and_for_who_has_an_api_key(sqlite_url: str,
         elsewhere = await api.send("POST", "/threads/count", {}, **{"x-api-key": key})
     assert [one.status_code for one in asked] == [200, 200, 401]
     assert elsewhere.status_code == 401
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"x-api-key": "wrong"}], ids=str)
+async def test_strangers_learn_nothing_of_the_routes(api: Api, headers: dict[str, str]) -> None:
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"):
+        for path in (
+            "/threads",
+            "/threads/search",
+            f"/threads/{uuid4()}",
+            "/nothing",
+            "/runs/batch",
+            "/a/b/c",
+            "/store",
+        ):
+            refused = await api.send(method, path, **headers)
+            assert (refused.status_code, refused.headers.get("x-why")) == (401, "no token"), (method, path)
+            assert method == "HEAD" or refused.json() == {"detail": "Who are you?"}
+
+
+async def test_users_are_told_what_does_not_exist(api: Api) -> None:
+    assert (await api.send("GET", "/nothing", **ANNA)).status_code == 404
+    assert (await api.send("PATCH", "/threads/search", **ANNA)).status_code in (404, 405, 422)
+    for path in OPEN:
+        assert (await api.send("GET", path)).status_code == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,8 @@ async def test_a_cron_of_a_thread_names_it_and_has_nothing_to_do_with_the_thread
         ({"end_time": "0001-01-01T00:00:00Z"}, 422, "out of range"),
         ({"end_time": "9999-12-31T23:59:59-12:00"}, 422, "out of range"),
         ({"end_time": "tomorrow"}, 422, "end_time"),
+        ({"end_time": "2020-01-01T00:00:00Z"}, 422, "has passed"),
+        ({"schedule": "every day"}, 422, "or six, with the second last"),
         ({"assistant_id": "nobody"}, 404, "nobody"),
         ({"assistant_id": unknown_id()}, 404, "not found"),
         ({"on_run_completed": "burn"}, 422, "delete"),
@@ -263,8 +265,9 @@ async def test_a_disabled_cron_does_not_fire_and_forgets_what_it_missed_when_ena
 
 
 async def test_a_cron_does_not_fire_after_its_end(clock: Clock) -> None:
-    cron = await clock.cron(end_time="2020-01-01T00:00:00Z")
+    cron = await clock.cron(schedule="0 0 1 1 *", end_time=str(datetime.now(UTC) + timedelta(seconds=2)))
     assert cron.next_run_date is None
+    await clock.backend.database.write(lambda c: c.execute("UPDATE crons SET end_time = 1"))
     await clock.make_due()
     assert await clock.clock.fire_due() == 0
     assert (await clock.crons.get(cron.cron_id)).next_run_date is None

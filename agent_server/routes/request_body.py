@@ -1,0 +1,61 @@
+"""Read and check the JSON body of a request before its handler is called."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, get_args, get_origin
+
+import msgspec
+from anyio.to_thread import run_sync
+from litestar import Request
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from msgspec import Struct
+
+from agent_server.errors import Invalid, TooLarge
+from agent_server.json_codec import decode_body
+
+LARGE = 256 * 1024
+"""From this many bytes on, a body is decoded in a thread: a few hundred milliseconds of it would stop every stream."""
+
+
+async def read_json(request: Request[Any, Any, Any], limit: int) -> None:
+    """Read, check and decode the body, so that Litestar need not decode it again.
+
+    Errors: `TooLarge`, and `Invalid` for a missing body, one that no store could give back as it came, and an object of
+    which no field is known.
+    """
+    try:
+        body = await request.body()
+    except RequestEntityTooLarge:
+        raise TooLarge(f"The request body is too large; this server takes at most {limit:,} bytes") from None
+    wanted = request.route_handler.parsed_data_field
+    if not body:
+        if wanted:
+            raise Invalid("The request has no body; send a JSON object")
+        return
+    value = decode_body(body, limit) if len(body) < LARGE else await run_sync(decode_body, body, limit)
+    if wanted:
+        check_fields(value, wanted.annotation)
+    request._json = request._connection_state.json = value  # Litestar offers no other way to set what it would decode
+
+
+def check_fields(value: Any, annotation: Any) -> None:
+    """Refuse an object, or a list of them, that has fields, but none that is known. Errors: `Invalid`.
+
+    Unknown fields beside known ones are ignored, as by the official server; a misspelt one must not look like success.
+    """
+    known = _fields_of(annotation)
+    for one in value if isinstance(value, list) else [value]:
+        if known and isinstance(one, dict) and one and not one.keys() & known:
+            sent = ", ".join(repr(name[:60]) for name in list(one)[:3])
+            raise Invalid(f"The body has no known field, only {sent}; it may have {', '.join(sorted(known))}")
+
+
+@lru_cache(maxsize=512)
+def _fields_of(annotation: Any) -> frozenset[str]:
+    """Return the names of the fields of a struct, of a list of it, or of several; none for any other type."""
+    if get_origin(annotation) is not None:
+        return frozenset().union(*map(_fields_of, get_args(annotation)))
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        return frozenset(field.encode_name for field in msgspec.structs.fields(annotation))
+    return frozenset()

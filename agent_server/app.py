@@ -100,7 +100,8 @@ class AgentServerPlugin(InitPlugin):
         self._agents: dict[str, Agent] = {}
         self._metrics = counted = Metrics()
         self._database = open_database(config.url_of("runs"))
-        keys = ApiKeyCache(ApiKeys(self._database), config.api_keys)
+        self.api_keys = ApiKeys(self._database)
+        keys = ApiKeyCache(self.api_keys, config.api_keys)
         origins = PageOrigins(config.cors_origins, config.http.cors.origin_pattern, config.public_url)
         self.key_auth = ApiKeyAuth(keys, config, origins)
         self.cors = Cors(origins, self.key_auth.needs_key, config.http.cors)

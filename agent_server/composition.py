@@ -10,6 +10,7 @@ import msgspec
 from litestar import Litestar
 
 import agent_server.errors
+from agent_server.access.api_keys import ApiKeys
 from agent_server.app import AgentServerPlugin, create_app
 from agent_server.assistants.assistants import Assistants
 from agent_server.broker import MemoryBroker
@@ -31,9 +32,12 @@ from feedback import (
     Webhook,
     alert_rules,
 )
-from feedback.auth import Connection, Entry, Keys, Scope
+from feedback.auth import ApiKeyInfo, ApiKeyListing, Connection, Entry, Keys, Scope
 from feedback.errors import Forbidden, TooMany, Unauthorized
 from feedback.rate_limits import rate_of
+
+UNTITLED = "Untitled"
+"""The name of assistants that were created without one."""
 
 
 def build(config: Config) -> Litestar:
@@ -65,6 +69,7 @@ def build(config: Config) -> Litestar:
     server = built.plugins.get(AgentServerPlugin)
     feedback.runs.lookup = run_lookup(server.run_record)
     feedback.runs.lookup_many = runs_lookup(server.run_records)
+    feedback.api_key_listing = api_key_listing(server.api_keys)
     return built
 
 
@@ -128,6 +133,20 @@ def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:
     return look_up
 
 
+def api_key_listing(keys: ApiKeys) -> ApiKeyListing:
+    """The agent server's API keys, in the words of the feedback module."""
+
+    async def listed() -> list[ApiKeyInfo]:
+        return [
+            ApiKeyInfo(
+                key.name, key.ending, list(key.scopes), key.project, key.created_at, key.expires_at, key.revoked_at
+            )
+            for key in await keys.listed()
+        ]
+
+    return listed
+
+
 def runs_lookup(get_many: Callable[[Sequence[str]], Awaitable[list[Record]]]) -> RunsLookup:
     """The same of many runs at once."""
 
@@ -146,9 +165,14 @@ def _facts(record: Record) -> RunFacts:
         input=msgspec.json.decode(record.kwargs.input),
         output=msgspec.json.decode(record.output) if record.output else None,
         trace_parent=_trace_parent(record),
-        assistant_name=record.graph_id,
+        assistant_name=_assistant_name(record),
         **({"project": record.project} if record.project else {}),
     )
+
+
+def _assistant_name(record: Record) -> str:
+    """The assistant's own name; that of its graph where it has none, or was deleted."""
+    return record.graph_id if record.assistant_name in (None, "", UNTITLED) else record.assistant_name
 
 
 def _trace_parent(record: Record) -> str | None:

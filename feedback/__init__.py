@@ -8,7 +8,7 @@ from feedback.delivery.webhooks import Webhook
 from feedback.errors import FeedbackError
 from feedback.plugin import FeedbackPlugin
 from feedback.rate_limits import Limits, RateLimit
-from feedback.reports.alerts import AlertRule, alert_rules
+from feedback.reports.alert_rules import AlertRule, alert_rules
 from feedback.runs import RunFacts, RunLookup, RunsLookup
 from feedback.schema import Feedback, FeedbackConfig, FeedbackIngestToken
 from feedback.settings import Links

@@ -29,6 +29,20 @@ class Entry(Struct, frozen=True):
     project: str | None = None
 
 
+class ApiKeyInfo(Struct):
+    """An API key as it may be shown: its name, its last characters, its scopes, and its end. Times are ISO 8601."""
+
+    name: str
+    ending: str
+    scopes: list[str]
+    project: str | None
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+ApiKeyListing = Callable[[], Awaitable[list[ApiKeyInfo]]]
+"""Lists the API keys of the application beside the service."""
 Checker = Callable[[Connection, Scope], Awaitable[Entry]]
 """Returns where the request may do what needs the scope.
 

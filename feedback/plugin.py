@@ -16,7 +16,7 @@ from litestar import Litestar, Router
 from litestar.config.app import AppConfig
 from litestar.plugins import InitPlugin
 
-from feedback.auth import ApiKeys, Keys
+from feedback.auth import ApiKeyInfo, ApiKeyListing, ApiKeys, Keys
 from feedback.configs.feedback_config import FeedbackConfig
 from feedback.database import Database
 from feedback.delivery.outbox import Endpoint
@@ -27,8 +27,11 @@ from feedback.projects.scoped_database import DEFAULT
 from feedback.rate_limits import Limits, RateLimiter
 from feedback.records.erasure import Erasure, keep_sweeping
 from feedback.redaction import RedactTokens
-from feedback.reports.alerts import AlertRule, Alerts
+from feedback.reports.alert_rules import AlertRule
+from feedback.reports.alerts import Alerts
 from feedback.reports.stats import Statistics
+from feedback.routes.alerts import alerts_router
+from feedback.routes.api_keys import api_keys_router
 from feedback.routes.assets import assets_router
 from feedback.routes.authentication import admission, services_dependency
 from feedback.routes.dashboard import dashboard_router
@@ -115,10 +118,11 @@ class FeedbackPlugin(InitPlugin):
             here.revocation,
         )
         self.reviews, self.conversations, self.assistants = here.reviews, here.conversations, here.assistants
-        self.histories = here.histories
+        self.histories, self.distributions = here.histories, here.distributions
         self.alerts = Alerts(database, self.statistics_by_project, alerts)
         self.webhooks = Webhooks(database, webhooks, self.metrics)
         self.api_keys = ApiKeys(api_keys)
+        self.api_key_listing: ApiKeyListing | None = None
         self.buttons_path = RunUrls.buttons_path
         self.url_seconds = default_expiry.total_seconds()
         self._serve_root_info = serve_root_info
@@ -140,6 +144,8 @@ class FeedbackPlugin(InitPlugin):
         for router in (reading_router, reviewing_router, workflowai_router, keeping_router, evalguard_router):
             app_config.route_handlers.append(router(given))
         app_config.route_handlers.append(projects_router(given, self.of))
+        app_config.route_handlers.append(alerts_router(given, self.alerts))
+        app_config.route_handlers.append(api_keys_router(given, self._list_api_keys))
         app_config.route_handlers.extend([dashboard_router(), assets_router()])
         if self._serve_metrics:
             app_config.route_handlers.append(metrics_router(self.metrics_text))
@@ -165,6 +171,9 @@ class FeedbackPlugin(InitPlugin):
     async def statistics_by_project(self) -> dict[str, Statistics]:
         """The statistics of every project that there is, by its name."""
         return {name: self.of(name).statistics for name in (await self.projects.known()).rules}
+
+    async def _list_api_keys(self) -> list[ApiKeyInfo]:
+        return [] if self.api_key_listing is None else await self.api_key_listing()
 
     async def _erasures(self) -> list[Erasure]:
         return [self.of(name).erasure for name in (await self.projects.known()).rules]

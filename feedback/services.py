@@ -17,6 +17,7 @@ from feedback.integrations.workflowai import WorkflowAIFeedback
 from feedback.metrics import Metrics
 from feedback.projects.projects import Projects
 from feedback.projects.scoped_database import ProjectDatabase
+from feedback.records.datasets import Datasets
 from feedback.records.erasure import Erasure
 from feedback.records.history import Histories
 from feedback.records.own import OwnAnswers
@@ -24,9 +25,14 @@ from feedback.records.reviews import Reviews
 from feedback.records.store import FeedbackStore
 from feedback.reports.assistants import Assistants
 from feedback.reports.conversations import Conversations
+from feedback.reports.distribution import Distributions
 from feedback.reports.export import Exports
-from feedback.reports.query import FeedbackReader
+from feedback.reports.reader import FeedbackReader
+from feedback.reports.reasons import Reasons
+from feedback.reports.response_rates import ResponseRates
+from feedback.reports.run_feedback import RunFeedbackReader
 from feedback.reports.stats import Statistics
+from feedback.reports.stored_rules import StoredAlertRules
 from feedback.runs import KnownRuns
 from feedback.settings import Settings
 from feedback.tokens.keyring import KeyRing
@@ -59,12 +65,18 @@ class ProjectServices:
         self.tokens = Tokens(mine, shared.ring, metrics)
         self.configs = KeyConfigs(mine)
         self.store = FeedbackStore(mine, shared.runs, metrics)
-        self.reader = FeedbackReader(mine)
-        self.statistics = Statistics(mine)
-        self.exports = Exports(mine, self.reader, runs)
-        self.reviews = Reviews(mine)
-        self.conversations = Conversations(self.store, runs)
         self.assistants = Assistants(mine, runs)
+        self.reader = FeedbackReader(mine, self.assistants)
+        self.by_run = RunFeedbackReader(mine, self.reader, runs)
+        self.statistics = Statistics(mine, self.assistants)
+        self.distributions = Distributions(mine)
+        self.reasons = Reasons(mine)
+        self.response_rates = ResponseRates(mine)
+        self.datasets = Datasets(mine)
+        self.alert_rules = StoredAlertRules(mine)
+        self.exports = Exports(self.reader, runs)
+        self.reviews = Reviews(mine)
+        self.conversations = Conversations(self.store, self.reader, runs)
         self.histories = Histories(mine)
         self.erasure = Erasure(mine, shared.run_token_expiry.days + 1)
         self.workflowai_feedback = WorkflowAIFeedback(mine, workflowai, shared.runs, metrics)

@@ -78,6 +78,9 @@ CANCELS = "cancels"
 FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "timeout"})
 
 Begun = tuple[Run, Cancelled]
+RECORD = """SELECT runs.*,
+    (SELECT name FROM assistants WHERE assistants.assistant_id = runs.assistant_id) AS assistant_name
+FROM runs"""
 
 
 class Runs:
@@ -165,7 +168,7 @@ class Runs:
     async def get(self, run_id: str, thread_id: str | None = None) -> Record:
         """The run with this id (on this thread, where one is named); `NotFound` where there is none."""
         key = canonical_id(run_id, "run")
-        row = await self._database.read(lambda c: c.one("SELECT * FROM runs WHERE run_id = :id", id=key))
+        row = await self._database.read(lambda c: c.one(f"{RECORD} WHERE run_id = :id", id=key))
         if row is None or (thread_id is not None and row["thread_id"] != canonical_id(thread_id, "thread")):
             raise NotFound(f"Run with ID {key} not found" + (f" on thread {thread_id}" if thread_id else ""))
         return record_of(row)
@@ -176,7 +179,7 @@ class Runs:
         if not keys:
             return []
         chosen = ", ".join(f":{name}" for name in keys)
-        rows = await self._database.read(lambda c: c.all(f"SELECT * FROM runs WHERE run_id IN ({chosen})", **keys))
+        rows = await self._database.read(lambda c: c.all(f"{RECORD} WHERE run_id IN ({chosen})", **keys))
         return [record_of(row) for row in rows]
 
     async def active_with(self, metadata: JsonObject) -> Run | None:

@@ -109,6 +109,7 @@ class Record(Struct):
     """How many claims of runs the thread had had before the run's last one; none where it was never claimed."""
     last_event: int | None = None
     """As of the `Ending`."""
+    assistant_name: str | None = None
 
 
 def run_kwargs(
@@ -199,6 +200,7 @@ def record_of(row: Row) -> Record:
         changed_at=row["updated_at"],
         turn=row["turn"],
         last_event=row["last_event"],
+        assistant_name=row.get("assistant_name"),
     )
 
 

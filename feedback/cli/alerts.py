@@ -1,4 +1,4 @@
-"""`alerts`: what the alert rules find now, and which of them fire."""
+"""`alerts`: the findings of the alert rules, and which of them fire."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from typing import Any
 import click
 
 from feedback.cli.options import Do
-from feedback.cli.output import JSON_OPTION, echo_json, percent, table
+from feedback.cli.output import JSON_OPTION, echo_json, number, percent, table
 from feedback.plugin import FeedbackPlugin
 from feedback.reports.alerts import Alert, Finding
 
-HEAD = ("alert", "state", "since", "scores", "share", "difference", "from", "to")
+HEAD = ("alert", "assistant", "state", "since", "scores", "figure", "difference", "from", "to", "note")
 
 
 @click.command()
 @JSON_OPTION
 @click.pass_obj
 def alerts(do: Do, /, as_json: bool) -> None:
-    """Show what the alert rules find now, and which fire. Only a running server changes and tells of that."""
+    """Show what the alert rules find now, and which fire. Only a running server changes and reports that."""
 
     async def work(service: FeedbackPlugin) -> None:
         known = {alert.id: alert for alert in await service.alerts.listed()}
         found: dict[str, Finding] = {}
-        for rule in service.alerts.rules:
-            found |= await service.alerts.findings(rule) or {str(rule): Finding(key=rule.key, assistant_id=None)}
+        for one in await service.alerts.active():
+            nothing = {str(one.rule): Finding(key=one.rule.key, assistant_id=None)}
+            found |= await service.alerts.findings(one.rule, one.project) or nothing
         rows = [_row(name, known.get(name), found.get(name)) for name in {**known, **found}]
         if as_json:
             echo_json(rows)
@@ -41,13 +42,17 @@ def _row(name: str, alert: Alert | None, found: Finding | None) -> dict[str, Any
 
 def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
     found: Finding = row["finding"] or Finding(key="", assistant_id=None)
+    shown = number if found.share is None else percent
+    has_figure = found.scores > 0 and found.reason is None
     return (
         row["id"],
+        found.assistant_name,
         "fires" if row["firing"] else "quiet",
         (row["changed_at"] or "")[:19],
         found.scores,
-        percent(found.share),
-        percent(found.difference),
-        percent(found.interval.low) if found.scores else "",
-        percent(found.interval.high) if found.scores else "",
+        number(found.mean) if found.share is None else percent(found.share),
+        shown(found.difference),
+        shown(found.interval.low) if has_figure else "",
+        shown(found.interval.high) if has_figure else "",
+        found.reason,
     )

@@ -10,8 +10,8 @@ from feedback.cli.options import PROJECT_OPTION, Do, query_of, querying, service
 from feedback.cli.output import JSON_OPTION, done, echo_json, printable, progress, table
 from feedback.plugin import FeedbackPlugin
 from feedback.records.erasure import Erased
-from feedback.reports.export import FORMATS, Format
-from feedback.reports.query import MAX_PAGE
+from feedback.reports.export import FORMATS, ExportReport, Format
+from feedback.reports.reader import MAX_PAGE
 from feedback.schema import Feedback
 
 
@@ -56,18 +56,17 @@ def _answer_cells(answer: Feedback) -> tuple[Any, ...]:
 
 @click.command()
 @querying
-@click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="jsonl", help="What to write: jsonl, if not said."
-)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="jsonl", help="What to write (default: jsonl).")
 @click.option("-o", "--output", type=click.File("wb", atomic=True), default="-", help="The file.")
 @click.pass_obj
 def export(do: Do, /, form: Format, output: BinaryIO, project: str, **given: Any) -> None:
-    """Write all answers that fit: a table, lines of JSON, or a training set (kto, dpo, sft) as TRL takes it."""
-    told = [0, 0]
+    """Write all feedback that fits: a table, lines of JSON, or a training set (kto, dpo, sft) as TRL takes it."""
+    last = ExportReport()
 
-    def tell(read: int, written: int) -> None:
-        told[:] = read, written
-        progress(f"{read:,} answers read, {written:,} written")
+    def tell(report: ExportReport) -> None:
+        nonlocal last
+        last = report
+        progress(f"{report.read:,} pieces of feedback read, {report.written:,} written")
 
     async def work(service: FeedbackPlugin) -> None:
         exports = (await services_of(service, project)).exports
@@ -76,12 +75,9 @@ def export(do: Do, /, form: Format, output: BinaryIO, project: str, **given: Any
         output.flush()
 
     do(work)
-    left = (
-        f", {told[0] - told[1]:,} left out: their run is gone, or says nothing to learn from"
-        if told[0] > told[1]
-        else ""
-    )
-    done(f"{told[1]:,} answers written{left}")
+    done(f"{last.written:,} pieces of feedback written")
+    for reason, count in sorted(last.left_out.items(), key=lambda one: -one[1]):
+        done(f"{count:,} left out: {printable(reason, wide=True)}")
 
 
 @click.command()

@@ -18,7 +18,7 @@ def echo_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = "No answers fit.") -> None:
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = "No feedback fits.") -> None:
     """Columns side by side, without what would move the cursor or colour the screen; or `nothing`."""
     cells = [list(head), *([printable(_shown(value)) for value in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
@@ -36,10 +36,10 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def printable(text: str) -> str:
-    """The text on one line of a table."""
+def printable(text: str, wide: bool = False) -> str:
+    """The text on one line, without what would move the cursor; cut to the width of a column, unless it is `wide`."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
-    return shown if len(shown) <= WIDEST else shown[: WIDEST - 1] + "…"
+    return shown if wide or len(shown) <= WIDEST else shown[: WIDEST - 1] + "…"
 
 
 def number(value: float | None) -> str:

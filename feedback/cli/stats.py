@@ -1,8 +1,8 @@
-"""`stats`: answers counted, and two versions compared."""
+"""`stats`: feedback counted, and two versions compared."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -10,14 +10,15 @@ import click
 from feedback.cli.options import Do, query_of, querying, services_of
 from feedback.cli.output import JSON_OPTION, echo_json, number, percent, table
 from feedback.plugin import FeedbackPlugin
-from feedback.reports.stats import ENOUGH, MAX_GROUPS, Comparison, Dimension, Statistic
+from feedback.reports.comparison import Comparison, Sample
+from feedback.reports.comparison import compare as compare_versions
+from feedback.reports.confidence import Interval
+from feedback.reports.stats import DIMENSIONS, ENOUGH, MAX_GROUPS, Dimension, Statistic
 
 
 @click.command()
 @querying
-@click.option(
-    "--by", multiple=True, type=click.Choice(("assistant", "version", "day")), help="What to tell apart besides keys."
-)
+@click.option("--by", multiple=True, type=click.Choice(tuple(DIMENSIONS)), help="What to count apart besides keys.")
 @click.option("--enough", type=click.IntRange(1), default=ENOUGH, show_default=True, help="Scores for a verdict.")
 @click.option("--compare", type=(int, int), help="Compare two versions of one --assistant, for one --key.")
 @JSON_OPTION
@@ -32,12 +33,12 @@ def stats(
     project: str,
     **given: Any,
 ) -> None:
-    """Count answers: means, shares of positives, and how sure they are (95 % intervals)."""
+    """Count feedback: the figures of each key's kind, with their confidence intervals (95 %)."""
 
     async def work(service: FeedbackPlugin) -> None:
         statistics = (await services_of(service, project)).statistics
         if compare is not None:
-            compared = await statistics.comparison(query_of(given), *compare, enough)
+            compared = await compare_versions(statistics, query_of(given), *compare, enough)
             return echo_json(compared) if as_json else _show_comparison(compared)
         found = await statistics.groups(query_of(given), by, enough, MAX_GROUPS)
         return echo_json(found) if as_json else _show_statistics(found, by)
@@ -45,22 +46,57 @@ def stats(
     do(work)
 
 
+FIELDS = {
+    "day": "day", "week": "week", "month": "month", "assistant": "assistant_id", "version": "assistant_version",
+    "source": "source", "status": "review_status",
+}  # fmt: skip
+
+
 def _show_statistics(found: Sequence[Statistic], by: Sequence[Dimension]) -> None:
-    names = [name for name in ("day", "assistant", "version") if name in by]
-    fields = {"day": "day", "assistant": "assistant_id", "version": "assistant_version"}
-    head = (*names, "key", "answers", "scores", "mean", "positive", "from", "to", "")
+    names = [name for name in FIELDS if name in by]
+    head = (*names, "key", "kind", "feedback", "scores", "figure", "from", "to", "")
     table(head, [
-        (*(getattr(one, fields[name]) for name in names), one.key, one.answers, one.scores, number(one.mean),
-         percent(one.share), percent(one.interval.low), percent(one.interval.high), "" if one.is_enough else "few")
-        for one in found
+        (*(_dimension(one, name) for name in names), one.key, _kind(one), one.answers, one.scores, *_figure(one),
+         "" if one.is_enough else "few") for one in found
     ])  # fmt: skip
+
+
+def _dimension(one: Statistic, name: str) -> Any:
+    return one.assistant_name if name == "assistant" and one.assistant_name else getattr(one, FIELDS[name])
+
+
+def _kind(one: Statistic) -> str:
+    return f"{one.kind} (inferred)" if one.is_kind_inferred else one.kind
+
+
+def _figure(one: Statistic) -> tuple[str, str, str]:
+    """The figure of the key's kind, and the ends of its confidence interval."""
+    if one.kind == "reversed_thumbs" and one.negative_share is not None:
+        return f"{percent(one.negative_share)} negative", *_ends(one.negative_interval, percent)
+    if one.kind in ("thumbs", "category") and one.share is not None:
+        return f"{percent(one.share)} positive", *_ends(one.interval, percent)
+    if one.kind in ("rating", "number") and one.mean is not None:
+        return f"mean {number(one.mean)}", *_ends(one.mean_interval, number)
+    return "", "", ""
+
+
+def _ends(interval: Interval | None, shown: Callable[[float], str]) -> tuple[str, str]:
+    return ("", "") if interval is None else (shown(interval.low), shown(interval.high))
 
 
 def _show_comparison(compared: Comparison) -> None:
+    shown = percent if compared.measure == "share" else number
     samples = (compared.baseline, compared.candidate)
-    table(("version", "scores", "mean", "positive", "from", "to"), [
-        (one.version, one.scores, number(one.mean), percent(one.share), percent(one.interval.low),
-         percent(one.interval.high)) for one in samples
+    table(("version", "scores", compared.measure, "from", "to"), [
+        (one.version, one.scores, shown(getattr(one, compared.measure)), *_ends(_interval_of(one, compared), shown))
+        for one in samples
     ])  # fmt: skip
-    low, high = percent(compared.interval.low), percent(compared.interval.high)
-    click.echo(f"Difference {percent(compared.difference)}, from {low} to {high}: {compared.verdict}")
+    if compared.difference is None:
+        click.echo(f"No difference: {compared.verdict}")
+        return
+    low, high = _ends(compared.interval, shown)
+    click.echo(f"Difference {shown(compared.difference)}, from {low} to {high}: {compared.verdict}")
+
+
+def _interval_of(one: Sample, compared: Comparison) -> Interval | None:
+    return one.interval if compared.measure == "share" else one.mean_interval

@@ -1,10 +1,10 @@
-"""FeedbackConfig: which answers a key takes."""
+"""FeedbackConfig: which scores and values a feedback key takes, what kind of key it is, and how people are asked."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, Union
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from feedback.errors import Invalid, Rejected
 from feedback.validation import check_number, check_text
@@ -21,24 +21,38 @@ SubjectPolicy = Literal["replace", "append", "first"]
 REPLACE: SubjectPolicy = "replace"
 """The policy of those that name none."""
 
+ConfigKind = Literal["thumbs", "reversed_thumbs", "rating", "category", "number"]
+"""How the scores of a key are counted and shown; see `configs/kinds.py`."""
+ConfigDirection = Literal["higher", "lower", "none"]
+"""Which scores are better: higher ones, lower ones, or neither."""
+
 MAX_CATEGORIES = 100
 MAX_LABEL = 500
+MAX_QUESTION = 1000
+THUMBS = (-1, 0, 1)
+TEXTS = ("title", "question", "low_label", "high_label")
+"""What people are shown of a key."""
+DESCRIPTION = ("kind", "direction", *TEXTS)
+"""The fields that say what a key means, and not which scores it takes: a client that leaves them out keeps them."""
 
 
 class FeedbackCategory(Struct, omit_defaults=True):
-    """One of the answers to choose from: the number it counts as, and the word it is shown as."""
+    """One category: the number it counts as, its label, and whether it is good (true), bad (false) or neither."""
 
     value: Number
     label: str | None = None
+    is_positive: bool | None = None
 
     def __str__(self) -> str:
         return f"{self.value:g} ({self.label})" if self.label else f"{self.value:g}"
 
 
 class FeedbackConfig(Struct, omit_defaults=True):
-    """How a key's answers are read: a number between `min` and `max`, one of `categories`, or anything.
+    """Which scores and values a key takes: a number between `min` and `max`, one of `categories`, or anything.
 
-    `subject_policy` is for whom it holds a second time; without one, the key's counts, or else `replace`.
+    `subject_policy` says what a subject's second feedback does; without one, the key's counts, or else `replace`.
+    `kind` and `direction` say what the scores mean; without them they follow from the type and range. `title` and
+    `question` are what people see, `low_label` and `high_label` the words at the ends of a scale.
     """
 
     type: Literal["continuous", "categorical", "freeform"]
@@ -47,9 +61,23 @@ class FeedbackConfig(Struct, omit_defaults=True):
     categories: list[FeedbackCategory] | None = None
     allows_multiple_categories: bool = False
     subject_policy: SubjectPolicy | None = None
+    kind: ConfigKind | None = None
+    direction: ConfigDirection | None = None
+    title: str | None = None
+    question: str | None = None
+    low_label: str | None = None
+    high_label: str | None = None
+
+    @property
+    def scale(self) -> tuple[float, float] | None:
+        """The ends of the scale: of the range, or of the categories; None where neither is known."""
+        if self.type == "categorical" and self.categories:
+            values = [float(category.value) for category in self.categories]
+            return min(values), max(values)
+        return None if self.min is None or self.max is None else (float(self.min), float(self.max))
 
     def validate(self) -> None:
-        """Refuse a configuration that no answer could satisfy, or that says one thing twice (`Invalid`)."""
+        """Refuse a configuration that no score could satisfy, or that contradicts itself (`Invalid`)."""
         for name, bound in (("min", self.min), ("max", self.max)):
             if bound is not None:
                 check_number(f"feedback_config.{name}", bound)
@@ -57,6 +85,59 @@ class FeedbackConfig(Struct, omit_defaults=True):
             raise Invalid(f"`feedback_config.min` ({self.min:g}) is above `feedback_config.max` ({self.max:g})")
         if self.type == "categorical":
             _check_categories(self.categories or [])
+        for name in TEXTS:
+            if (text := getattr(self, name)) is not None:
+                check_text(f"feedback_config.{name}", text, MAX_QUESTION)
+        self._check_kind()
+
+    def _check_kind(self) -> None:
+        """Refuse a kind or direction that the type and range contradict (`Invalid`)."""
+        if self.kind == "category" and self.type != "categorical":
+            raise Invalid("`feedback_config.kind` is category; send `type` categorical, with `categories`")
+        if self.kind == "rating" and self.scale is None:
+            raise Invalid("`feedback_config.kind` is rating; send the ends of its scale as `min` and `max`")
+        if self.kind == "number" and self.type == "categorical":
+            raise Invalid("`feedback_config.kind` is number; send `type` continuous")
+        if self.kind in ("thumbs", "reversed_thumbs"):
+            self._check_thumbs()
+        if self.direction == "none" and self.kind in ("thumbs", "reversed_thumbs"):
+            raise Invalid(f"`feedback_config.kind` is {self.kind}, which has a direction; leave `direction` out")
+        if (self.kind, self.direction) in (("thumbs", "lower"), ("reversed_thumbs", "higher")):
+            raise Invalid(
+                f"`feedback_config.kind` is {self.kind}, and `direction` {self.direction}; send one of the two"
+            )
+
+    def _check_thumbs(self) -> None:
+        values = [category.value for category in self.categories or []] if self.type == "categorical" else []
+        values += [bound for bound in (self.min, self.max) if bound is not None]
+        if not set(values) <= set(THUMBS):
+            raise Invalid(
+                f"`feedback_config.kind` is {self.kind}, whose scores are 0 and 1 (or -1 and 1); send that range"
+            )
+
+    def keeping(self, earlier: FeedbackConfig) -> FeedbackConfig:
+        """This configuration, with what it leaves out of a key's description taken from the earlier one.
+
+        An empty text takes a text away.
+        """
+        kept = {
+            name: getattr(earlier, name) if (mine := getattr(self, name)) is None else mine or None
+            for name in DESCRIPTION
+        }
+        kept["kind"] = kept["kind"] if self.kind or self._takes_kind(kept["kind"]) else None
+        return structs.replace(self, **kept)
+
+    def _takes_kind(self, kind: ConfigKind | None) -> bool:
+        try:
+            structs.replace(self, kind=kind, direction=None)._check_kind()
+        except Invalid:
+            return False
+        return True
+
+    def is_met_by(self, other: FeedbackConfig) -> bool:
+        """Whether the other configuration is this one; what this one's description leaves out does not matter."""
+        same = {name: getattr(other, name) for name in DESCRIPTION if getattr(self, name) is None}
+        return structs.replace(self, **same) == other
 
     def check(self, score: Score, value: Value) -> tuple[Score, Value]:
         """The score and the value to keep: as given, with the other side filled in. `Rejected` where they don't fit."""

@@ -18,8 +18,8 @@ import uuid_utils
 from msgspec import Struct, structs
 
 from feedback.configs.feedback_config import FREE, REPLACE, FeedbackConfig
+from feedback.configs.kinds import NEGATIVE
 from feedback.configs.schema import FeedbackConfigCreate, FeedbackConfigPatch, FeedbackConfigSchema
-from feedback.configs.score_direction import NEGATIVE
 from feedback.database import Connection, Row
 from feedback.errors import Conflict, Invalid, NotFound
 from feedback.projects.projects import project_id
@@ -176,7 +176,7 @@ def _create(db: Connection, wanted: FeedbackConfigCreate) -> Row:
 def _same(rows: list[Row], wanted: FeedbackConfigCreate) -> Row | None:
     """The row that is what is wanted already, if the key may have what is wanted at all."""
     for row in rows:
-        if _config(row) == wanted.feedback_config and bool(row["is_enforced"]) >= wanted.is_enforced:
+        if wanted.feedback_config.is_met_by(_config(row)) and bool(row["is_enforced"]) >= wanted.is_enforced:
             _check_shared(row, wanted)
             return row
     if wanted.is_enforced and any(row["is_enforced"] for row in rows):

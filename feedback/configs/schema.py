@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from feedback.configs.feedback_config import FeedbackCategory, FeedbackConfig, Number, SubjectPolicy
 from feedback.errors import Invalid
@@ -29,6 +29,7 @@ class FeedbackConfigCreate(Struct):
         check_name("feedback_key", self.feedback_key, MAX_KEY)
         self.feedback_config.validate()
         self.subject_policy = _taken_out(self.feedback_config, self.subject_policy)
+        self.is_lower_score_better = _side(self.feedback_config, self.is_lower_score_better)
 
 
 class FeedbackConfigPatch(Struct):
@@ -50,22 +51,32 @@ class FeedbackConfigPatch(Struct):
         if self.feedback_config is not None:
             self.feedback_config.validate()
             self.subject_policy = _taken_out(self.feedback_config, self.subject_policy)
+            self.is_lower_score_better = _side(self.feedback_config, self.is_lower_score_better)
         for value in self.remove_categories or ():
             check_number("remove_categories[]", value)
 
     def changed(self, config: FeedbackConfig) -> FeedbackConfig:
         """The configuration after the change. Errors: `Invalid`."""
-        new = self.feedback_config or config
+        new = self._turned(self.feedback_config.keeping(config) if self.feedback_config else config)
         if self.add_categories is None and self.remove_categories is None:
             return new
         if new.type != "categorical":
             raise Invalid(f"The key's configuration is {new.type}; only a categorical one has categories to change")
         categories = self._remaining(new.categories or []) + (self.add_categories or [])
-        edited = FeedbackConfig(
-            new.type, categories=categories, allows_multiple_categories=new.allows_multiple_categories
-        )
+        edited = structs.replace(new, categories=categories)
         edited.validate()
         return edited
+
+    def _turned(self, config: FeedbackConfig) -> FeedbackConfig:
+        """The configuration in the direction that `is_lower_score_better` asks for."""
+        is_lower = self.is_lower_score_better
+        if is_lower is not None and config.direction is not None and config.direction != "none":
+            config = structs.replace(config, direction="lower" if is_lower else "higher")
+        elif is_lower is not None and (self.feedback_config is None or self.feedback_config.direction is None):
+            config = structs.replace(config, direction=None)
+        if is_lower is not None and config.kind in ("thumbs", "reversed_thumbs"):
+            config = structs.replace(config, kind="reversed_thumbs" if is_lower else "thumbs")
+        return config
 
     def _remaining(self, categories: list[FeedbackCategory]) -> list[FeedbackCategory]:
         removed = set(self.remove_categories or ())
@@ -99,3 +110,14 @@ def _taken_out(config: FeedbackConfig, policy: SubjectPolicy | None) -> SubjectP
     if policy and within and policy != within:
         raise Invalid(f"`subject_policy` is {policy}, and {within} within `feedback_config`; send one of the two")
     return policy or within
+
+
+def _side(config: FeedbackConfig, is_lower: bool | None) -> bool | None:
+    """Whether lower scores are better, as `is_lower_score_better`, `direction` or `kind` says; None where none does."""
+    named = {"higher": False, "lower": True, "thumbs": False, "reversed_thumbs": True}
+    for name in (config.direction, config.kind):
+        side = named.get(name or "")
+        if side is not None and is_lower is not None and side != is_lower:
+            raise Invalid(f"`is_lower_score_better` is {str(is_lower).lower()}, and `feedback_config` says {name}")
+        is_lower = side if is_lower is None else is_lower
+    return is_lower

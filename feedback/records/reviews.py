@@ -1,50 +1,92 @@
-"""Reviews: what a team makes of each answer, so that nobody reads it twice and nobody forgets it.
+"""Reviews: what a team makes of each piece of feedback, so that none is read twice or forgotten.
 
-The status and the note are the answer's own columns; every change is added to a log, which goes when the answer is
-erased. An answer that its author changes is new again: what had been seen is no longer what it says.
+Status, note, assignee and reviewer are columns of the feedback; every change is added to a log, which is deleted with
+the feedback. Feedback that its author changes is new again: what had been seen is not what it says now.
 """
 
 from __future__ import annotations
 
 from typing import Literal, get_args
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from feedback.configs.kinds import KindName
 from feedback.database import Connection, Row
-from feedback.errors import NotFound
+from feedback.errors import Invalid, NotFound
 from feedback.projects.scoped_database import ProjectDatabase, whole
 from feedback.schema import Feedback
-from feedback.validation import MAX_COMMENT, check_text, from_micros, parse_id
+from feedback.validation import MAX_COMMENT, check_name, check_text, from_micros, parse_id
 
 ReviewStatus = Literal["new", "seen", "done"]
 STATUSES: tuple[ReviewStatus, ...] = get_args(ReviewStatus)
+MAX_AT_ONCE = 1000
+"""How many reviews are changed in one request."""
 
 
 class ReviewUpdate(Struct):
-    """What is made of an answer now; a note that is left out is cleared."""
+    """The new review: a note that is left out is cleared; `assignee` and `reviewer` stay as they were.
+
+    `assignee` is who is to look at the feedback, `reviewer` who did; null clears them.
+    """
 
     status: ReviewStatus
     note: str | None = None
+    assignee: str | UnsetType | None = UNSET
+    reviewer: str | UnsetType | None = UNSET
 
     def validate(self) -> None:
-        """Refuse a note that is too long; an empty one is none."""
+        """Refuse a note or name that is too long (`Invalid`); an empty one is none."""
         self.note = (self.note or "").strip() or None
         if self.note is not None:
             check_text("note", self.note, MAX_COMMENT)
+        self.assignee, self.reviewer = _person("assignee", self.assignee), _person("reviewer", self.reviewer)
+
+
+class ReviewsUpdate(Struct):
+    """Changes of the reviews of many pieces of feedback; what is left out stays as it is."""
+
+    ids: list[str]
+    status: ReviewStatus | None = None
+    note: str | UnsetType | None = UNSET
+    assignee: str | UnsetType | None = UNSET
+    reviewer: str | UnsetType | None = UNSET
+
+    def validate(self) -> None:
+        """Refuse too many ids, or none (`Invalid`); ids get their one spelling."""
+        if not 1 <= len(self.ids) <= MAX_AT_ONCE:
+            raise Invalid(f"`ids` lists {len(self.ids)} pieces of feedback; name 1 to {MAX_AT_ONCE}")
+        self.ids = list(dict.fromkeys(parse_id("ids[]", one) for one in self.ids))
+        if isinstance(self.note, str):
+            self.note = check_text("note", self.note.strip(), MAX_COMMENT) or None
+        self.assignee, self.reviewer = _person("assignee", self.assignee), _person("reviewer", self.reviewer)
+
+
+def _person(field: str, name: str | UnsetType | None) -> str | UnsetType | None:
+    if not isinstance(name, str):
+        return name
+    return check_name(field, name.strip()) if name.strip() else None
+
+
+class ReviewsChanged(Struct):
+    """How many reviews changed."""
+
+    changed: int
 
 
 class ReviewEntry(Struct):
-    """What was made of an answer, and when."""
+    """An earlier or the current state of a review."""
 
     status: ReviewStatus
     note: str | None
     reviewed_at: str
+    assignee: str | None = None
+    reviewer: str | None = None
 
 
 class Review(Struct):
-    """What is made of an answer now, and all that was before, newest first.
+    """The review of a piece of feedback, and its log, newest first.
 
-    The status of an answer that its author has changed since is `new` again.
+    The status of feedback that its author has changed since is `new` again.
     """
 
     feedback_id: str
@@ -52,53 +94,98 @@ class Review(Struct):
     note: str | None
     reviewed_at: str | None
     log: list[ReviewEntry]
+    assignee: str | None = None
+    reviewer: str | None = None
 
 
 class ReviewedFeedback(Feedback):
-    """An answer with what is made of it, and whether its score is on the good side; null without a score."""
+    """Feedback with its review, and the kind of its key. `is_positive` is null where no rule says which scores are."""
 
+    kind: KindName = "text"
+    assistant_name: str | None = None
     is_positive: bool | None = None
     review_status: ReviewStatus = "new"
     review_note: str | None = None
     reviewed_at: str | None = None
+    review_assignee: str | None = None
+    reviewer: str | None = None
 
 
-CURRENT = "SELECT id, review_status, review_note, reviewed_at FROM feedback WHERE project = :project AND id = :id"
-LOG = """SELECT status, note, reviewed_at FROM feedback_review WHERE feedback_id = :id
+CURRENT = """SELECT id, review_status, review_note, reviewed_at, review_assignee, reviewer FROM feedback
+WHERE project = :project AND id = :id"""
+LOG = """SELECT status, note, reviewed_at, assignee, reviewer FROM feedback_review WHERE feedback_id = :id
 ORDER BY sequence DESC LIMIT :limit"""
 CHANGE = """UPDATE feedback SET review_status = NULLIF(CAST(:status AS TEXT), 'new'), review_note = :note,
-    reviewed_at = now_us()
-WHERE project = :project AND id = :id AND (COALESCE(review_status, 'new') <> CAST(:status AS TEXT)
-    OR COALESCE(review_note, '') <> COALESCE(CAST(:note AS TEXT), ''))"""
-REMEMBER = """INSERT INTO feedback_review (feedback_id, status, note, reviewed_at)
-SELECT id, COALESCE(review_status, 'new'), review_note, reviewed_at FROM feedback
+    review_assignee = :assignee, reviewer = :reviewer, reviewed_at = now_us()
 WHERE project = :project AND id = :id"""
+REMEMBER = """INSERT INTO feedback_review (feedback_id, status, note, reviewed_at, assignee, reviewer)
+SELECT id, COALESCE(review_status, 'new'), review_note, reviewed_at, review_assignee, reviewer FROM feedback
+WHERE project = :project AND id = :id"""
+TAKE = "UPDATE feedback SET id = id WHERE project = :project AND id = :id"
 SHOWN = 100
 """How many of the latest entries of a log are shown."""
 
 
 class Reviews:
-    """The reviews of one project's answers."""
+    """The reviews of one project's feedback."""
 
     def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
     async def get(self, feedback_id: str) -> Review:
-        """What is made of the answer. Errors: `NotFound`, `Invalid`."""
+        """The review of the feedback. Errors: `NotFound`, `Invalid`."""
         name = parse_id("feedback_id", feedback_id)
         return await self._database.read(lambda db: _review(db, name))
 
     async def set(self, feedback_id: str, update: ReviewUpdate) -> Review:
-        """The review after the change, durable; one that says nothing new leaves no trace. Errors: `NotFound`."""
+        """The review after the change, durable; one that changes nothing leaves no trace. Errors: `NotFound`."""
         update.validate()
         name = parse_id("feedback_id", feedback_id)
 
         def work(db: Connection) -> Review:
-            if db.execute(CHANGE, id=name, status=update.status, note=update.note):
-                db.execute(REMEMBER, id=name)
+            _change(db, name, update.status, update.note, update.assignee, update.reviewer)
             return _review(db, name)
 
         return await self._database.write(work)
+
+    async def set_many(self, update: ReviewsUpdate) -> ReviewsChanged:
+        """Change the reviews of those of the feedback that exist, in one unit of work."""
+        update.validate()
+
+        def work(db: Connection) -> ReviewsChanged:
+            changed = [
+                _change(db, name, update.status, update.note, update.assignee, update.reviewer) for name in update.ids
+            ]
+            return ReviewsChanged(sum(changed))
+
+        return await self._database.write(work)
+
+
+def _change(
+    db: Connection,
+    feedback_id: str,
+    status: ReviewStatus | None,
+    note: str | UnsetType | None,
+    assignee: str | UnsetType | None,
+    reviewer: str | UnsetType | None,
+) -> bool:
+    """Whether the review was changed; it is remembered in the log then."""
+    db.execute(TAKE, id=feedback_id)
+    if (row := db.one(CURRENT, id=feedback_id)) is None:
+        return False
+    before = {name: row[column] for name, column in _COLUMNS.items()}
+    given = {"status": status or UNSET, "note": note, "assignee": assignee, "reviewer": reviewer}
+    after = before | {name: value for name, value in given.items() if value is not UNSET}
+    before["status"] = before["status"] or "new"
+    after["status"] = after["status"] or "new"
+    if before == after:
+        return False
+    db.execute(CHANGE, id=feedback_id, **after)
+    db.execute(REMEMBER, id=feedback_id)
+    return True
+
+
+_COLUMNS = {"status": "review_status", "note": "review_note", "assignee": "review_assignee", "reviewer": "reviewer"}
 
 
 def _review(db: Connection, feedback_id: str) -> Review:
@@ -109,14 +196,12 @@ def _review(db: Connection, feedback_id: str) -> Review:
         feedback_id,
         row["review_status"] or "new",
         row["review_note"],
-        _time(row),
+        None if row["reviewed_at"] is None else from_micros(row["reviewed_at"]),
         [_entry(entry) for entry in whole(db).all(LOG, id=feedback_id, limit=SHOWN)],
+        row["review_assignee"],
+        row["reviewer"],
     )
 
 
 def _entry(row: Row) -> ReviewEntry:
-    return ReviewEntry(row["status"], row["note"], from_micros(row["reviewed_at"]))
-
-
-def _time(row: Row) -> str | None:
-    return None if row["reviewed_at"] is None else from_micros(row["reviewed_at"])
+    return ReviewEntry(row["status"], row["note"], from_micros(row["reviewed_at"]), row["assignee"], row["reviewer"])

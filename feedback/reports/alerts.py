@@ -1,24 +1,21 @@
-"""Alerts: told when answers are shown to be bad, not when a mean of a few of them happens to be low.
+"""Alerts: reported when feedback is shown to be bad, not when a mean of a few scores happens to be low.
 
-A rule looks at one key's answers of the last hours, of each assistant (and each project) apart:
-
-    thumbs below 0.7 in 24h of 20    the share of positive answers is below 70 %, even at the upper end of its interval
-    thumbs worse in 7d of 20         the newest version's share is below that of the version before it, in all of the
-                                     interval in which their difference is
-
-Both intervals hold in 95 of 100 cases (`confidence.py`), and need at least as many scores (of each version) as the rule
-says. An alert that fires is over once the share itself is back where it should be, so that it does not come and go at
+A rule (`alert_rules.py`) looks at one key's feedback of the last hours, of each assistant and project apart. It fires
+where the whole confidence interval (95 %) is on the bad side, of at least as many scores (of each version) as the rule
+says. An alert that fires is over once the figure itself is back where it should be, so that it does not come and go at
 the edge of an interval, or once there is nothing left to look at. In between it stays as it is.
 
-What became of an alert is a row, and a change of it is told by a webhook message, `feedback.alert`, written in the same
-unit of work. So it is told once, however many processes look, and whatever restarts in between.
+Which scores are positive, and which way a mean improves, is the key's kind (`configs/kinds.py`). A rule that would need
+a direction which the key does not have never fires; its finding says so (`reason`).
+
+The state of an alert is a row, and its change is reported by a webhook message, `feedback.alert`, written in the same
+unit of work. So it is reported once, however many processes look, and whatever restarts in between.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -28,23 +25,23 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
+from feedback.configs.kind_lookup import UNKNOWN
+from feedback.configs.kinds import KeyKind, KindName
 from feedback.database import Connection, Database
 from feedback.delivery.outbox import put_alert
 from feedback.projects.scoped_database import DEFAULT
-from feedback.reports.confidence import Interval, newcombe
+from feedback.reports.alert_rules import AlertRule
+from feedback.reports.comparison import differ, measure_of
+from feedback.reports.confidence import Interval, mean_interval, wilson
 from feedback.reports.query import FeedbackQuery
-from feedback.reports.stats import ENOUGH, MAX_GROUPS, Dimension, Statistic, Statistics
-from feedback.validation import MAX_KEY, from_micros
+from feedback.reports.stats import MAX_GROUPS, Dimension, Group, Statistics, Sums
+from feedback.reports.stored_rules import every_rule
+from feedback.validation import from_micros
 
 logger = logging.getLogger("feedback")
 
 LOOK_SECONDS = 60.0
-MAX_HOURS = 24 * 365
-EXAMPLES = "`thumbs below 0.7 in 24h of 20` or `thumbs worse in 7d of 20`"
-_RULE = re.compile(
-    r"(?P<key>.+?)\s+(?:below\s+(?P<below>\d*\.?\d+)(?P<percent>\s*%)?|(?P<worse>worse))"
-    r"(?:\s+in\s+(?P<time>\d+)\s*(?P<unit>[hd]))?(?:\s+of\s+(?P<enough>\d+))?"
-)
+NO_DIRECTION = "no rule says which scores of the key are positive; configure the key's kind, range or categories"
 
 FIRE = """INSERT INTO feedback_alert (id, rule, assistant_id, firing, changed_at, finding)
 VALUES (:id, :rule, :assistant_id, 1, now_us(), :finding)
@@ -56,39 +53,11 @@ BY_ID = "SELECT * FROM feedback_alert WHERE id = :id"
 ALL = "SELECT * FROM feedback_alert ORDER BY rule, id"
 
 
-class AlertRule(Struct, frozen=True):
-    """When to tell of a key's answers: where the share of positive ones is `below` a share, or, without one, where a
-    newer version of an assistant is worse. `hours` is how far back it looks, `enough` how many scores it takes.
-
-    Errors: `ValueError`.
-    """
-
-    key: str
-    below: float | None = None
-    hours: int = 24
-    enough: int = ENOUGH
-
-    def __post_init__(self) -> None:
-        if not 0 < len(self.key) <= MAX_KEY:
-            raise ValueError(f"an alert's feedback key has {len(self.key)} characters; it has 1 to {MAX_KEY}")
-        if self.below is not None and not 0 < self.below < 1:
-            raise ValueError(
-                f"the alert of {self.key!r} is for a share below {self.below:g}; a share is above 0, below 1"
-            )
-        if not 1 <= self.hours <= MAX_HOURS:
-            raise ValueError(f"the alert of {self.key!r} looks back {self.hours} hours; give 1 to {MAX_HOURS}")
-        if self.enough < 1:
-            raise ValueError(f"the alert of {self.key!r} takes {self.enough} scores; give 1 at least")
-
-    def __str__(self) -> str:
-        time = f"{self.hours // 24}d" if self.hours % 24 == 0 and self.hours > 24 else f"{self.hours}h"
-        what = "worse" if self.below is None else f"below {self.below:g}"
-        return f"{self.key} {what} in {time} of {self.enough}"
-
-
 class Finding(Struct, kw_only=True):
-    """What a rule found in one assistant's answers: how many scores, which share of them is positive or by how much it
-    differs from the version before, and where the true value is (95 %).
+    """What a rule found in one assistant's feedback: how many scores, and the figure with its interval (95 %).
+
+    `share` is that of positive scores, `mean` that of all; `interval` is that of the figure which the rule is about, or
+    of the difference from the version before. `reason` says why there is no such figure.
     """
 
     key: str
@@ -101,6 +70,14 @@ class Finding(Struct, kw_only=True):
     baseline: int | None = None
     difference: float | None = None
     project: str = DEFAULT
+    kind: KindName = "text"
+    mean: float | None = None
+    mean_below: float | None = None
+    mean_above: float | None = None
+    assistant_name: str | None = None
+    reason: str | None = None
+    is_bad: bool | None = None
+    """Whether the figure is bad (true), good (false), or shows neither."""
 
 
 class Alert(Struct):
@@ -113,58 +90,74 @@ class Alert(Struct):
     finding: Finding
 
 
-def alert_rules(text: str) -> list[AlertRule]:
-    """The rules in a text that separates them by commas, such as the environment has. Errors: `ValueError`."""
-    return [_rule(one.strip()) for one in text.split(",") if one.strip()]
-
-
-def _rule(text: str) -> AlertRule:
-    if (found := _RULE.fullmatch(text)) is None:
-        raise ValueError(f"{text!r} is no alert rule; write one such as {EXAMPLES}")
-    given = found.groupdict()
-    below = None if given["worse"] else float(given["below"]) / (100 if given["percent"] else 1)
-    hours = int(given["time"]) * (24 if given["unit"] == "d" else 1) if given["time"] else 24 if below else 24 * 7
-    return AlertRule(given["key"], below, hours, int(given["enough"] or ENOUGH))
-
-
 StatisticsByProject = Callable[[], Awaitable[Mapping[str, Statistics]]]
 """The statistics of every project that there is, by its name."""
 
 
+class ActiveRule(Struct, frozen=True):
+    """A rule that is looked at: one of the configuration, or one that was created for a project (with its id)."""
+
+    rule: AlertRule
+    project: str | None = None
+    id: str | None = None
+
+
 class Alerts:
-    """Looks at the answers of one feedback database by rules, of which every process is given the same."""
+    """Looks at the feedback of one database by rules: those of the configuration, which every process has alike, and
+    those that were created for a project.
+    """
 
     def __init__(self, database: Database, statistics: StatisticsByProject, rules: Sequence[AlertRule] = ()) -> None:
         self._database = database
         self._statistics = statistics
         self.rules = list(dict.fromkeys(rules))
 
+    async def active(self) -> list[ActiveRule]:
+        """All rules; one that is in the configuration, too, stands there only."""
+        stored = await self._database.read(every_rule)
+        return [
+            *(ActiveRule(rule) for rule in self.rules),
+            *(ActiveRule(one.rule, one.project, one.id) for one in stored if one.rule not in self.rules),
+        ]
+
     async def look(self) -> list[Alert]:
-        """What changed, by every rule; each change is told to the webhooks, by one of the processes that see it."""
+        """The alerts that changed, by every rule; one of the processes that see a change reports it to the webhooks."""
         changed: list[Alert] = []
-        firing = {alert.id: alert for alert in await self.listed() if alert.firing}
-        for rule in self.rules:
-            found = await self.findings(rule)
-            gone = {name: _nothing(alert.finding) for name, alert in firing.items() if alert.rule == str(rule)}
+        active = await self.active()
+        known = await self._known()
+        for one in active:
+            found = await self.findings(one.rule, one.project)
+            firing = {alert.id: alert for alert in known if alert.firing and _is_of(one, alert)}
+            gone = {name: _nothing(alert.finding) for name, alert in firing.items()}
             for name, finding in (gone | found).items():
-                fires = _fires(rule, finding)
+                fires = _fires(one.rule, finding)
                 if fires is not None and fires != (name in firing):
-                    changed += await self._change(name, rule, finding, fires)
+                    changed += await self._change(name, one.rule, finding, fires)
         return changed
 
-    async def findings(self, rule: AlertRule) -> dict[str, Finding]:
-        """What the rule finds now, of every assistant with answers, by the names of the alerts that it may mean."""
+    async def retire(self, rule: AlertRule, project: str) -> None:
+        """End the alerts of a rule that the project has no more, and report that."""
+        active = await self.active()
+        for alert in await self._known():
+            was_its = alert.firing and _is_of(ActiveRule(rule, project), alert)
+            if was_its and not any(_is_of(one, alert) for one in active):
+                await self._change(alert.id, rule, _nothing(alert.finding), False)
+
+    async def findings(self, rule: AlertRule, project: str | None = None) -> dict[str, Finding]:
+        """What the rule finds now, of every assistant with feedback, by alert id; in one project, or in all."""
         found: dict[str, Finding] = {}
-        for project, statistics in (await self._statistics()).items():
-            for finding in await _findings(rule, project, statistics):
+        for name, statistics in (await self._statistics()).items():
+            for finding in await _findings(rule, name, statistics) if project in (None, name) else ():
                 found[_name(rule, finding)] = finding
         return found
 
     async def listed(self) -> list[Alert]:
-        """What became of every alert that fired once, of the rules that there are."""
-        rules = {str(rule) for rule in self.rules}
-        rows = await self._database.read(lambda db: db.all(ALL))
-        return [_alert(row) for row in rows if row["rule"] in rules]
+        """The state of every alert that has ever fired, of the rules that there are."""
+        active = await self.active()
+        return [alert for alert in await self._known() if any(_is_of(one, alert) for one in active)]
+
+    async def _known(self) -> list[Alert]:
+        return [_alert(row) for row in await self._database.read(lambda db: db.all(ALL))]
 
     async def firing(self) -> dict[str, int]:
         """How many alerts fire now, by rule; rules without any are left out."""
@@ -172,12 +165,12 @@ class Alerts:
 
     async def keep_looking(self, every: float = LOOK_SECONDS) -> None:
         """Look again and again, until cancelled."""
-        while self.rules:
+        while True:
             try:
                 for alert in await self.look():
                     logger.warning("alert %s: %s", "fires" if alert.firing else "is over", alert.id)
             except Exception as error:  # a database that does not answer now will, later
-                logger.warning("answers were not looked at for alerts: %r", error)
+                logger.warning("alert rules could not be checked: %r", error)
             await asyncio.sleep(every)
 
     async def _change(self, name: str, rule: AlertRule, finding: Finding, fires: bool) -> list[Alert]:
@@ -200,62 +193,105 @@ class Alerts:
         return await self._database.write(work)
 
 
+def _is_of(active: ActiveRule, alert: Alert) -> bool:
+    """Whether the alert is one of the rule's."""
+    return alert.rule == str(active.rule) and active.project in (None, alert.finding.project)
+
+
 async def _findings(rule: AlertRule, project: str, statistics: Statistics) -> list[Finding]:
-    """What the rule finds in one project, of every assistant with answers."""
+    """What the rule finds in one project, of every assistant with feedback."""
     since = (datetime.now(UTC) - timedelta(hours=rule.hours)).isoformat()
-    by: Sequence[Dimension] = ("assistant",) if rule.below is not None else ("assistant", "version")
+    by: Sequence[Dimension] = ("assistant", "version") if rule.compares_versions else ("assistant",)
     query = FeedbackQuery(key=[rule.key], since=since, has_score=True)
-    groups = await statistics.groups(query, by, rule.enough, MAX_GROUPS)
-    ordered = sorted(groups, key=lambda one: (one.assistant_id or "", one.assistant_version or 0))
-    found = [_finding(rule, list(of)) for _, of in groupby(ordered, key=lambda one: one.assistant_id)]
-    return [structs.replace(one, project=project) for one in found]
+    groups, kinds = await statistics.sums(query, by, MAX_GROUPS)
+    kind = kinds.get(rule.key, UNKNOWN)
+    names = await statistics.names(groups)
+    ordered = sorted(groups, key=lambda one: (_assistant(one) or "", one.place.get("assistant_version") or 0))
+    found = [_finding(rule, kind, list(of)) for _, of in groupby(ordered, key=_assistant)]
+    return [
+        structs.replace(one, project=project, kind=kind.name, assistant_name=names.get(one.assistant_id or ""))
+        for one in found
+    ]
+
+
+def _assistant(group: Group) -> str | None:
+    name: str | None = group.place["assistant_id"]
+    return name
 
 
 def _fires(rule: AlertRule, finding: Finding) -> bool | None:
-    """Whether the rule fires on what it found; nothing where that shows neither, and the alert stays as it is."""
+    """Whether the rule fires on what it found; None where that shows neither, and the alert stays as it is."""
     if finding.scores < rule.enough:
         return False if finding.scores == 0 else None
-    return _shown(rule, finding)
+    return finding.is_bad
 
 
-def _shown(rule: AlertRule, finding: Finding) -> bool | None:
-    if rule.below is not None:
-        if finding.interval.high < rule.below:
-            return True
-        return False if finding.share is not None and finding.share >= rule.below else None
-    if finding.interval.high < 0:
-        return True
-    return False if finding.difference is None or finding.difference >= 0 else None
-
-
-def _finding(rule: AlertRule, of: list[Statistic]) -> Finding:
+def _finding(rule: AlertRule, kind: KeyKind, of: list[Group]) -> Finding:
     """What the rule finds in the counts of one assistant, which are in the order of its versions."""
     newest = of[-1]
-    if rule.below is not None:
-        return Finding(key=rule.key, assistant_id=newest.assistant_id, scores=newest.scores, share=newest.share,
-                       interval=newest.interval, below=rule.below)  # fmt: skip
+    found = Finding(key=rule.key, assistant_id=_assistant(newest), scores=newest.sums.scores, below=rule.below,
+                    mean_below=rule.mean_below, mean_above=rule.mean_above)  # fmt: skip
+    if rule.compares_versions:
+        return _of_versions(found, kind, of)
+    return _of_share(found, kind, newest.sums) if rule.below is not None else _of_mean(found, kind, newest.sums)
+
+
+def _of_share(found: Finding, kind: KeyKind, sums: Sums) -> Finding:
+    if not kind.has_direction or found.below is None:
+        return structs.replace(found, reason=NO_DIRECTION)
+    share, interval = sums.positives / sums.scores, wilson(sums.positives, sums.scores)
+    is_bad = True if interval.high < found.below else False if share >= found.below else None
+    return structs.replace(found, share=share, interval=interval, is_bad=is_bad)
+
+
+def _of_mean(found: Finding, kind: KeyKind, sums: Sums) -> Finding:
+    moments = sums.moments
+    interval = mean_interval(moments, kind.low, kind.high)
+    if interval is None:
+        return structs.replace(found, reason="two scores at least have a mean with an interval")
+    if found.mean_below is not None:
+        is_bad = True if interval.high < found.mean_below else False if moments.mean >= found.mean_below else None
+    else:
+        bound = found.mean_above or 0.0
+        is_bad = True if interval.low > bound else False if moments.mean <= bound else None
+    return structs.replace(found, mean=moments.mean, interval=interval, is_bad=is_bad)
+
+
+def _of_versions(found: Finding, kind: KeyKind, of: list[Group]) -> Finding:
+    newest = of[-1]
+    found = structs.replace(found, version=newest.place["assistant_version"])
     if len(of) < 2:
-        return Finding(key=rule.key, assistant_id=newest.assistant_id, version=newest.assistant_version)
-    before = of[-2]
-    one, other = before.share or 0.0, newest.share or 0.0
-    return Finding(
-        key=rule.key,
-        assistant_id=newest.assistant_id,
-        scores=min(before.scores, newest.scores),
-        share=newest.share,
-        interval=newcombe(before.positives, before.scores, newest.positives, newest.scores),
-        version=newest.assistant_version,
-        baseline=before.assistant_version,
-        difference=other - one,
+        return structs.replace(found, scores=0)
+    before, measure = of[-2], measure_of(kind)
+    difference, interval = differ(measure, kind, before.sums, newest.sums)
+    found = structs.replace(
+        found,
+        scores=min(before.sums.scores, newest.sums.scores),
+        baseline=before.place["assistant_version"],
+        share=newest.sums.positives / newest.sums.scores if measure == "share" and kind.has_direction else None,
+        mean=newest.sums.moments.mean if measure == "mean" else None,
+        difference=difference,
+        interval=interval or found.interval,
     )
+    if (measure == "share" and not kind.has_direction) or (measure == "mean" and kind.better is None):
+        return structs.replace(found, reason=NO_DIRECTION)
+    if interval is None or difference is None:
+        return structs.replace(found, reason="two scores at least of each version have a difference with an interval")
+    improves = -1 if measure == "mean" and kind.better == "lower" else 1
+    is_worse = max(interval.low * improves, interval.high * improves) < 0
+    return structs.replace(found, is_bad=True if is_worse else False if difference * improves >= 0 else None)
 
 
 def _nothing(finding: Finding) -> Finding:
-    """The same where there are no answers left."""
+    """The same where there is no feedback left."""
     return Finding(
         key=finding.key,
         assistant_id=finding.assistant_id,
         below=finding.below,
+        mean_below=finding.mean_below,
+        mean_above=finding.mean_above,
+        kind=finding.kind,
+        assistant_name=finding.assistant_name,
         version=finding.version,
         baseline=finding.baseline,
         project=finding.project,
@@ -263,7 +299,7 @@ def _nothing(finding: Finding) -> Finding:
 
 
 def _name(rule: AlertRule, finding: Finding) -> str:
-    """What the alert is called: the same for every process, and after every restart."""
+    """The id of the alert: the same in every process, and after every restart."""
     project = None if finding.project == DEFAULT else f"project {finding.project}"
     about = (project, finding.assistant_id, None if finding.version is None else f"version {finding.version}")
     return " / ".join((str(rule), *(one for one in about if one is not None)))

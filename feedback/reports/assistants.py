@@ -1,9 +1,12 @@
-"""Assistants: which ones answers are about, and what people call them.
+"""Assistants: which ones feedback is about, and their names.
 
-Their ids are in the answers; the name is asked of the runs, the newest first, and remembered.
+Their ids are in the feedback; the name is looked up with the newest runs, and remembered for a minute.
 """
 
 from __future__ import annotations
+
+import time
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -19,10 +22,11 @@ WHERE project = :project AND assistant_id = :assistant_id AND run_id IS NOT NULL
 ORDER BY assistant_version DESC, created_at DESC, id DESC LIMIT :limit"""
 MAX_ASSISTANTS = 200
 RUNS_ASKED = 3
+REMEMBERED_SECONDS = 60.0
 
 
 class AnsweredAssistant(Struct):
-    """An assistant that there are answers about; the name is null where nobody knows it."""
+    """An assistant that has feedback; the name is null where it is not known."""
 
     assistant_id: str
     name: str | None
@@ -30,32 +34,36 @@ class AnsweredAssistant(Struct):
 
 
 class Assistants:
-    """The assistants that the answers of one project are about."""
+    """The assistants that the feedback of one project is about."""
 
     def __init__(self, database: ProjectDatabase, runs: ProjectRuns) -> None:
         self._database = database
         self._runs = runs
-        self._names: dict[str, str] = {}
+        self._names: dict[str, tuple[float, str | None]] = {}
 
     async def all(self) -> list[AnsweredAssistant]:
-        """The most answered first, at most `MAX_ASSISTANTS`."""
-        known = await self._database.read(_known)
-        return [AnsweredAssistant(name, await self._name(name, runs), answers) for name, answers, runs in known]
+        """The assistants with the most feedback first, at most `MAX_ASSISTANTS`."""
+        rows = await self._database.read(lambda db: db.all(KNOWN, limit=MAX_ASSISTANTS))
+        names = await self.names([row["assistant_id"] for row in rows])
+        return [AnsweredAssistant(row["assistant_id"], names.get(row["assistant_id"]), row["answers"]) for row in rows]
 
-    async def _name(self, assistant_id: str, runs: list[str]) -> str | None:
-        if assistant_id not in self._names:
-            for run_id in runs if self._runs.are_known else []:
-                if (facts := await self._runs.facts(run_id)) and facts.assistant_name:
-                    self._names[assistant_id] = facts.assistant_name
-                    break
-        return self._names.get(assistant_id)
+    async def names(self, assistant_ids: Iterable[str | None]) -> dict[str, str]:
+        """The names of the assistants, of those whose name is known, by id."""
+        wanted = {one for one in assistant_ids if one is not None}
+        if not self._runs.are_known or not wanted:
+            return {}
+        now = time.monotonic()
+        if missing := sorted(one for one in wanted if self._names.get(one, (0.0, None))[0] <= now):
+            runs = await self._database.read(lambda db: {one: _runs(db, one) for one in missing})
+            for one in missing:
+                self._names[one] = (now + REMEMBERED_SECONDS, await self._name(runs[one]))
+        return {one: name for one in wanted if (name := self._names[one][1]) is not None}
 
-
-def _known(db: Connection) -> list[tuple[str, int, list[str]]]:
-    return [
-        (row["assistant_id"], row["answers"], _runs(db, row["assistant_id"]))
-        for row in db.all(KNOWN, limit=MAX_ASSISTANTS)
-    ]
+    async def _name(self, runs: list[str]) -> str | None:
+        for run_id in runs:
+            if (facts := await self._runs.facts(run_id)) and facts.assistant_name:
+                return facts.assistant_name
+        return None
 
 
 def _runs(db: Connection, assistant_id: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Intervals: how much a share of few answers really says."""
+"""Confidence intervals (95 %): how much a share or a mean of few scores really says."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from msgspec import Struct
 
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution, for intervals of 95 %."""
+T95 = {1: 12.706204736, 2: 4.302652730}
+"""The same of Student's t distribution, by degrees of freedom, where `_t95` is not exact enough."""
 
 
 class Interval(Struct, frozen=True):
@@ -17,10 +19,23 @@ class Interval(Struct, frozen=True):
     high: float
 
 
-def wilson(positives: int, count: int, z: float = Z95) -> Interval:
-    """The share's score interval (Wilson 1927); all from 0 to 1 where there is no answer.
+class Moments(Struct, frozen=True):
+    """How many scores there are, their mean, and the sum of the squares of their distances from it."""
 
-    Unlike the mean plus or minus two standard errors it is right for few answers and for shares near 0 and 1.
+    count: int
+    mean: float
+    squares: float
+
+    @property
+    def variance(self) -> float:
+        """The sample variance; 0 of fewer than two scores."""
+        return max(0.0, self.squares) / (self.count - 1) if self.count > 1 else 0.0
+
+
+def wilson(positives: int, count: int, z: float = Z95) -> Interval:
+    """The share's score interval (Wilson 1927); all from 0 to 1 where there is no score.
+
+    Unlike the mean plus or minus two standard errors it is right for few scores and for shares near 0 and 1.
     """
     if count == 0:
         return Interval(0.0, 1.0)
@@ -33,7 +48,7 @@ def wilson(positives: int, count: int, z: float = Z95) -> Interval:
 def newcombe(positives: int, count: int, other_positives: int, other_count: int, z: float = Z95) -> Interval:
     """The interval of the other share less the one (Newcombe 1998, method 10: from the Wilson interval of each).
 
-    From -1 to 1 where either has no answer.
+    From -1 to 1 where either has no score.
     """
     if count == 0 or other_count == 0:
         return Interval(-1.0, 1.0)
@@ -44,3 +59,41 @@ def newcombe(positives: int, count: int, other_positives: int, other_count: int,
         difference - sqrt((other - of_other.low) ** 2 + (of_one.high - one) ** 2),
         difference + sqrt((of_other.high - other) ** 2 + (one - of_one.low) ** 2),
     )
+
+
+def mean_interval(of: Moments, low: float | None = None, high: float | None = None) -> Interval | None:
+    """Student's interval of the mean, within the scale from `low` to `high`; None of fewer than two scores."""
+    if of.count < 2:
+        return None
+    half = _t95(of.count - 1) * sqrt(of.variance / of.count)
+    return Interval(
+        of.mean - half if low is None else max(min(low, of.mean), of.mean - half),
+        of.mean + half if high is None else min(max(high, of.mean), of.mean + half),
+    )
+
+
+def welch(one: Moments, other: Moments) -> Interval | None:
+    """The interval of the other mean less the one (Welch 1947); None where either has fewer than two scores."""
+    if one.count < 2 or other.count < 2:
+        return None
+    of_one, of_other = one.variance / one.count, other.variance / other.count
+    both, difference = of_one + of_other, other.mean - one.mean
+    if both == 0:
+        return Interval(difference, difference)
+    freedom = both * both / (of_one**2 / (one.count - 1) + of_other**2 / (other.count - 1))
+    half = _t95(freedom) * sqrt(both)
+    return Interval(difference - half, difference + half)
+
+
+def _t95(freedom: float) -> float:
+    """The 97.5 % quantile of Student's t: Fisher's expansion (Abramowitz and Stegun 26.7.5), within 0.1 %."""
+    if freedom < 3:
+        return T95[max(1, int(freedom))]
+    z, z2 = Z95, Z95 * Z95
+    terms = (
+        z * (z2 + 1) / 4,
+        z * (5 * z2**2 + 16 * z2 + 3) / 96,
+        z * (3 * z2**3 + 19 * z2**2 + 17 * z2 - 15) / 384,
+        z * (79 * z2**4 + 776 * z2**3 + 1482 * z2**2 - 1920 * z2 - 945) / 92160,
+    )
+    return z + sum(term / freedom**power for power, term in enumerate(terms, start=1))

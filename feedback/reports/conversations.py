@@ -1,4 +1,4 @@
-"""Conversations: what was said before and by the answer that somebody has judged."""
+"""Conversations: the thread that a piece of feedback belongs to, with each piece of feedback in its place."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from typing import Any
 
 from msgspec import Struct
 
+from feedback.records.reviews import ReviewedFeedback
 from feedback.records.store import FeedbackStore
-from feedback.reports.chat_messages import conversation, messages_of
-from feedback.runs import ProjectRuns
+from feedback.reports.chat_messages import Message, conversation, messages_of
+from feedback.reports.query import FeedbackQuery
+from feedback.reports.reader import FeedbackReader
+from feedback.runs import ProjectRuns, RunFacts
+from feedback.schema import Feedback
 
 ALONE = "This service knows of no runs: it serves without an agent server beside it."
 WITHOUT_RUN = "This feedback is about no run."
@@ -17,20 +21,26 @@ GONE = (
 )
 SILENT = "The run is known, but neither its input nor its output holds anything to read."
 UNANSWERED = "The run has no answer: it failed, was stopped, or is still at work."
+MAX_PIECES = 100
+"""How much feedback of a thread is placed."""
 
 
 class ConversationMessage(Struct):
-    """One message; `judged` says that it belongs to the answer that the feedback is about."""
+    """One message, with the feedback on the run that ends with it; `judged` marks the run that was asked about."""
 
     role: str
     content: str
     judged: bool
     name: str | None = None
     tool_calls: list[dict[str, Any]] = []
+    feedback: list[ReviewedFeedback] = []
 
 
 class Conversation(Struct):
-    """The messages of a run, oldest first. `reason` says in words why some, or all, are missing."""
+    """The messages of a thread, oldest first, as far as its runs with feedback know them.
+
+    `reason` says in words why some, or all, are missing.
+    """
 
     feedback_id: str
     run_id: str | None
@@ -40,30 +50,55 @@ class Conversation(Struct):
 
 
 class Conversations:
-    """Finds what answers are about, where something knows of runs."""
+    """Finds what feedback is about, where something knows of runs."""
 
-    def __init__(self, store: FeedbackStore, runs: ProjectRuns) -> None:
+    def __init__(self, store: FeedbackStore, reader: FeedbackReader, runs: ProjectRuns) -> None:
         self._store = store
+        self._reader = reader
         self._runs = runs
 
     async def of(self, feedback_id: str) -> Conversation:
-        """The conversation that the answer belongs to, or why there is none. Errors: `NotFound`, `Invalid`."""
-        answer = await self._store.get(feedback_id)
-        found = Conversation(answer.id, answer.run_id or answer.run_name, answer.thread_id, [])
+        """The conversation that the feedback belongs to, or why there is none. Errors: `NotFound`, `Invalid`."""
+        piece = await self._store.get(feedback_id)
+        found = Conversation(piece.id, _run_of(piece), piece.thread_id, [])
         if found.run_id is None or not self._runs.are_known:
             found.reason = WITHOUT_RUN if found.run_id is None else ALONE
         elif (facts := await self._runs.facts(found.run_id)) is None:
             found.reason = GONE
         elif turns := conversation(facts):
-            found.messages = [*_shown(turns[0], judged=False), *_shown(turns[1], judged=True)]
+            found.messages = await self._thread(found.run_id, found.thread_id, facts, turns)
         else:
-            found.messages = _shown(messages_of(facts.input), judged=False)
+            found.messages = _shown(messages_of(facts.input), 0, 0)
             found.reason = UNANSWERED if found.messages else SILENT
         return found
 
+    async def _thread(
+        self, run_id: str, thread_id: str | None, facts: RunFacts, turns: tuple[list[Message], list[Message]]
+    ) -> list[ConversationMessage]:
+        """The messages of the run and of the later runs of its thread that have feedback, with all that feedback."""
+        query = FeedbackQuery(thread=[thread_id]) if thread_id else FeedbackQuery(run=[run_id])
+        pieces = (await self._reader.page(query, MAX_PIECES)).feedback
+        known = {run_id: facts, **await self._runs.facts_of(_run_of(piece) for piece in pieces)}
+        whole = {run: [*both[0], *both[1]] for run, one in known.items() if (both := conversation(one))}
+        own = [*turns[0], *turns[1]]
+        longest = max((one for one in whole.values() if one[: len(own)] == own), key=len, default=own)
+        messages = _shown(longest, len(turns[0]), len(own))
+        for piece in reversed(pieces):
+            told = whole.get(_run_of(piece) or "", [])
+            if told and told == longest[: len(told)]:
+                messages[len(told) - 1].feedback.append(piece)
+        return messages
 
-def _shown(messages: list[dict[str, Any]], judged: bool) -> list[ConversationMessage]:
+
+def _run_of(piece: Feedback) -> str | None:
+    return piece.run_id or piece.run_name
+
+
+def _shown(messages: list[Message], begin: int, end: int) -> list[ConversationMessage]:
+    """The messages; those from `begin` on and before `end` are of the run that was asked about."""
     return [
-        ConversationMessage(one["role"], one["content"], judged, one.get("name"), one.get("tool_calls") or [])
-        for one in messages
+        ConversationMessage(
+            one["role"], one["content"], begin <= at < end, one.get("name"), one.get("tool_calls") or [], []
+        )
+        for at, one in enumerate(messages)
     ]

@@ -1,10 +1,11 @@
-"""Exports: answers as a table, as lines of JSON, and as training sets, however many, in constant memory.
+"""Exports: feedback as a table, as lines of JSON, and as training sets, however much there is, in constant memory.
 
 * `csv` for spreadsheets: a cell that one would take for a formula gets an apostrophe in front (OWASP, "CSV Injection").
-* `jsonl`: an answer a line, as the search shows it.
+* `jsonl`: a piece of feedback a line, as the search shows it.
 * `kto`, `dpo`, `sft`: what TRL's trainers take, conversational (its page "Dataset formats and types"): unpaired
   preference `{prompt, completion, label}` from scores, preference `{prompt, chosen, rejected}` and prompt-completion
-  `{prompt, completion}` from corrections. They need the run's input and output; answers about others are left out.
+  `{prompt, completion}` from corrections. They need the run's input and output. What cannot be learned from is left
+  out, and counted by reason: scores in particular that no rule calls positive or negative (`configs/kinds.py`).
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
+from msgspec import Struct
 
-from feedback.configs.score_direction import UP, Direction, directions
+from feedback.configs.kind_lookup import UNKNOWN
+from feedback.configs.kinds import KeyKind
 from feedback.errors import Invalid
-from feedback.projects.scoped_database import ProjectDatabase
+from feedback.records.reviews import ReviewedFeedback
 from feedback.reports.chat_messages import conversation, corrected
-from feedback.reports.query import FeedbackQuery, FeedbackReader
+from feedback.reports.query import FeedbackQuery
+from feedback.reports.reader import FeedbackReader, Kinds
 from feedback.runs import ProjectRuns, RunFacts
-from feedback.schema import Feedback
 
 Format = Literal["csv", "jsonl", "kto", "dpo", "sft"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -33,25 +36,46 @@ CSV_TYPE, JSONL_TYPE = "text/csv", "application/jsonl"
 CSV_COLUMNS = (
     "id", "created_at", "modified_at", "run_id", "thread_id", "assistant_id", "assistant_version", "key", "score",
     "value", "comment", "correction", "source", "subject", "metadata", "review_status", "review_note",
+    "assistant_name", "kind", "is_positive", "reasons",
 )  # fmt: skip
+MAX_REASONS = 100
+"""How many reasons for leaving feedback out are told apart."""
 Example = dict[str, Any]
 
 
-class Exports:
-    """Streams the answers of one project."""
+class LeftOut(Struct, frozen=True):
+    """Why a piece of feedback makes no example."""
 
-    def __init__(self, database: ProjectDatabase, reader: FeedbackReader, runs: ProjectRuns) -> None:
-        self._database = database
+    reason: str
+
+
+class ExportReport(Struct):
+    """How much feedback was read, how many lines were written, and why the rest was left out."""
+
+    read: int = 0
+    written: int = 0
+    left_out: dict[str, int] = {}
+
+    def leave_out(self, reason: str) -> None:
+        """Count one more piece that was left out for the reason."""
+        name = reason if reason in self.left_out or len(self.left_out) < MAX_REASONS else "other reasons"
+        self.left_out[name] = self.left_out.get(name, 0) + 1
+
+
+class Exports:
+    """Streams the feedback of one project."""
+
+    def __init__(self, reader: FeedbackReader, runs: ProjectRuns) -> None:
         self._reader = reader
         self._runs = runs
 
     def stream(
-        self, query: FeedbackQuery, form: Format, tell: Callable[[int, int], None] | None = None
+        self, query: FeedbackQuery, form: Format, tell: Callable[[ExportReport], None] | None = None
     ) -> AsyncIterator[bytes]:
-        """The answers that fit, oldest first, a page of lines at a time.
+        """The feedback that fits, oldest first, a page of lines at a time.
 
-        After each page `tell` is called with how many answers were read, and how many lines came of them.
-        `Invalid`, now and not in the middle, where the query is wrong, or nobody knows the runs that it takes.
+        After each page `tell` is called with what was read, written and left out so far.
+        `Invalid`, now and not in the middle, where the query is wrong, or the service does not know of the runs.
         """
         if form in TRAINING and not self._runs.are_known:
             raise Invalid(f"`{form}` needs the runs' input and output, which this service does not know; take jsonl")
@@ -60,60 +84,91 @@ class Exports:
         if form == "kto":
             query.has_score = True
         query.sql()
-        return self._lines(query, form, tell or (lambda _read, _written: None))
+        return self._lines(query, form, tell or (lambda _report: None))
+
+    async def report(self, query: FeedbackQuery, form: Format) -> ExportReport:
+        """What an export would write and leave out. Errors: as `stream`."""
+        last = ExportReport()
+
+        def keep(report: ExportReport) -> None:
+            nonlocal last
+            last = report
+
+        async for _ in self.stream(query, form, keep):
+            pass
+        return last
 
     async def _lines(
-        self, query: FeedbackQuery, form: Format, tell: Callable[[int, int], None]
+        self, query: FeedbackQuery, form: Format, tell: Callable[[ExportReport], None]
     ) -> AsyncIterator[bytes]:
-        read = written = 0
+        report, found = ExportReport(), Kinds()
         if form == "csv":
             yield _csv([CSV_COLUMNS])
-        ways = await self._database.read(directions) if form == "kto" else {}
-        async for page in self._reader.pages(query):
-            for at in range(0, len(page), RUNS_AT_ONCE if form in TRAINING else len(page)):
-                some = page[at : at + RUNS_AT_ONCE] if form in TRAINING else page
-                lines = await self._of_page(some, form, ways)
-                read, written = read + len(some), written + len(lines)
-                tell(read, written)
+        async for page in self._reader.pages(query, found=found):
+            size = RUNS_AT_ONCE if form in TRAINING else len(page)
+            for at in range(0, len(page), size):
+                some = page[at : at + size]
+                lines = await self._of_page(some, form, found, report)
+                report.read, report.written = report.read + len(some), report.written + len(lines)
+                tell(report)
                 if lines:
                     yield b"".join(lines)
 
-    async def _of_page(self, page: Sequence[Feedback], form: Format, ways: Mapping[str, Direction]) -> list[bytes]:
-        """A line of each answer, of those that make one."""
+    async def _of_page(
+        self, page: Sequence[ReviewedFeedback], form: Format, found: Mapping[str, KeyKind], report: ExportReport
+    ) -> list[bytes]:
+        """A line of each piece, of those that make one."""
         if form == "csv":
-            return [_csv([_cells(answer)]) for answer in page]
+            return [_csv([_cells(feedback)]) for feedback in page]
         if form == "jsonl":
-            return [msgspec.json.encode(answer) + b"\n" for answer in page]
-        runs = [answer.run_id or answer.run_name for answer in page]
-        known = await self._runs.facts_of(runs)
-        found = [
-            _example(answer, facts, form, ways.get(answer.key, UP))
-            for answer, run in zip(page, runs, strict=True)
-            if run is not None and (facts := known.get(run)) is not None
-        ]
-        return [msgspec.json.encode(example) + b"\n" for example in found if example is not None]
+            return [msgspec.json.encode(feedback) + b"\n" for feedback in page]
+        known = await self._runs.facts_of([feedback.run_id or feedback.run_name for feedback in page])
+        lines: list[bytes] = []
+        for feedback in page:
+            made = _example(feedback, known, form, found.get(feedback.key, UNKNOWN))
+            if isinstance(made, LeftOut):
+                report.leave_out(made.reason)
+            else:
+                lines.append(msgspec.json.encode(made) + b"\n")
+        return lines
 
 
-def _example(answer: Feedback, facts: RunFacts, form: Format, way: Direction) -> Example | None:
-    """What a training set holds of an answer; nothing where there is nothing to learn from it."""
+def _example(
+    feedback: ReviewedFeedback, known: Mapping[str, RunFacts], form: Format, kind: KeyKind
+) -> Example | LeftOut:
+    """What a training set holds of a piece of feedback, or why it holds nothing of it."""
+    if form == "kto" and feedback.is_positive is None:
+        score = None if feedback.score is None else float(feedback.score)
+        return LeftOut(f"the score for {feedback.key!r} {kind.why_undirected(score)}")
+    if (run := feedback.run_id or feedback.run_name) is None or (facts := known.get(run)) is None:
+        return LeftOut("there is no run" if run is None else "the run is not known any more")
     if (turns := conversation(facts)) is None:
-        return None
+        return LeftOut("the run has no input or no answer to learn from")
     prompt, completion = turns
     if form == "kto":
-        score = answer.score
-        return None if score is None else {"prompt": prompt, "completion": completion, "label": way.is_positive(score)}
-    if (better := corrected(answer.correction)) is None or (form == "dpo" and better == completion):
-        return None
+        return {"prompt": prompt, "completion": completion, "label": feedback.is_positive}
+    if (better := corrected(feedback.correction)) is None:
+        return LeftOut("the correction holds no text")
     if form == "dpo":
+        if better == completion:
+            return LeftOut("the correction is what the agent answered")
         return {"prompt": prompt, "chosen": better, "rejected": completion}
     return {"prompt": prompt, "completion": better}
 
 
-def _cells(answer: Feedback) -> list[str]:
-    columns: dict[str, Any] = {name: getattr(answer, name, None) for name in CSV_COLUMNS}
-    columns["run_id"] = answer.run_id or answer.run_name
-    columns["source"], columns["subject"] = answer.feedback_source.type, answer.feedback_source.user_id
-    columns["metadata"] = answer.feedback_source.metadata or None
+def reasons_of(metadata: Mapping[str, Any] | None) -> list[str]:
+    """The reasons that the submission's metadata lists, as `<feedback-buttons>` sends them."""
+    reasons = (metadata or {}).get("reasons")
+    return [reason for reason in reasons if isinstance(reason, str)] if isinstance(reasons, list) else []
+
+
+def _cells(feedback: ReviewedFeedback) -> list[str]:
+    source = feedback.feedback_source
+    columns: dict[str, Any] = {name: getattr(feedback, name, None) for name in CSV_COLUMNS}
+    columns["run_id"] = feedback.run_id or feedback.run_name
+    columns["source"], columns["subject"] = source.type, source.user_id
+    columns["metadata"] = source.metadata or None
+    columns["reasons"] = "; ".join(reasons_of(source.metadata)) or None
     return [_cell(value) for value in columns.values()]
 
 

@@ -1,37 +1,44 @@
-"""Statistics: what people think of an assistant's versions, with how sure that is.
+"""Statistics: feedback counted by key, assistant, version, time, source and review status, with confidence intervals.
 
-The database counts. What asks for whole days, and for nothing but key, assistant, version, score, review status and
-whether there is a comment, is read from counts that are kept by day, so that a million answers are as quick as ten.
+The database counts. A query for whole days, and for nothing but key, assistant, version, score, source, review status
+and whether there is a comment, reads counts that are kept by day, so that a million pieces are as quick as ten.
+What a key's scores mean is its kind (`configs/kinds.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-from feedback.configs.score_direction import UP, Direction, directions, positives_sql
+from feedback.configs.kind_lookup import UNKNOWN, kinds, moods_sql
+from feedback.configs.kinds import KeyKind, KindName
 from feedback.database import Connection, Row
 from feedback.errors import Invalid
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.reviews import ReviewStatus
-from feedback.reports.confidence import Interval, newcombe, wilson
+from feedback.reports.assistants import Assistants
+from feedback.reports.confidence import Interval, Moments, mean_interval, wilson
 from feedback.reports.query import FeedbackQuery
 from feedback.validation import EPOCH
 
-Dimension = Literal["key", "assistant", "version", "day", "status"]
+Dimension = Literal["key", "assistant", "version", "day", "week", "month", "status", "source"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+PERIODS = ("day", "week", "month")
 MAX_GROUPS = 10_000
+MAX_DAYS = 400_000
+"""How many groups by day are read at most, to count them by week or month."""
 ENOUGH = 20
-"""How many scores make a share worth a verdict, unless the reader says otherwise."""
+"""How many scores make a figure worth a verdict, unless the reader says otherwise."""
 _COLUMNS = {
     "key": "key",
     "assistant": "assistant_id",
     "version": "assistant_version",
     "day": "created_at / 86400000000",
     "status": "COALESCE(review_status, 'new')",
+    "source": "source",
 }
 _NAMES = {
     "key": "key",
@@ -39,62 +46,92 @@ _NAMES = {
     "version": "assistant_version",
     "day": "day",
     "status": "review_status",
+    "source": "source",
 }
-
-Verdict = Literal["better", "worse", "no difference shown", "too few answers"]
+# Scores beyond these are left out of sums: PostgreSQL refuses to compute what overflows or underflows.
+_SUMMABLE = "ABS(number) < 1e150"
+_SQUARABLE = "ABS(number) BETWEEN 1e-150 AND 1e150"
 
 
 class Statistic(Struct):
-    """Answers counted together. What they are not told apart by is null.
+    """Feedback counted together. What it is not told apart by is null.
 
-    `positives` are the scores on the good side of the key's middle, `share` theirs of the scores, `interval` where the
-    true share is (95 %, Wilson). `is_enough` says whether there are as many scores as the reader asked for.
+    `kind` says what the scores are. `share` is that of positive scores, with its `interval`, and null where no rule
+    says which are positive; `negative_share` likewise. `mean_interval` is that of the mean. Intervals are of 95 %.
+    `low` and `high` are the ends of the scale, where it is known. `is_enough` says whether there are as many scores as
+    the reader asked for. `week` and `month` are their first day.
     """
 
     key: str
+    kind: KindName
+    is_kind_inferred: bool
+    has_direction: bool
     assistant_id: str | None
     assistant_version: int | None
     day: str | None
     answers: int
     scores: int
     mean: float | None
+    mean_interval: Interval | None
     positives: int
+    negatives: int
     share: float | None
     interval: Interval
+    negative_share: float | None
+    negative_interval: Interval
+    low: float | None
+    high: float | None
     is_lower_score_better: bool
     is_enough: bool
     review_status: ReviewStatus | None = None
+    source: str | None = None
+    week: str | None = None
+    month: str | None = None
+    assistant_name: str | None = None
+    title: str | None = None
 
 
-class Sample(Struct):
-    """The scores of one version."""
+class Sums(Struct):
+    """What the scores of one group add up to."""
 
-    version: int
-    scores: int
-    positives: int
-    mean: float | None
-    share: float | None
-    interval: Interval
+    answers: int = 0
+    scores: int = 0
+    summed: int = 0
+    positives: int = 0
+    negatives: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def add(self, other: Sums) -> None:
+        """Add the sums of another group to these."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    @property
+    def moments(self) -> Moments:
+        """The scores' number, mean and spread; scores too large to be summed are left out."""
+        if not self.summed:
+            return Moments(0, 0.0, 0.0)
+        mean = self.total / self.summed
+        return Moments(self.summed, mean, max(0.0, self.squares - self.summed * mean * mean))
 
 
-class Comparison(Struct):
-    """What the candidate's share is above the baseline's, and where the true difference is (95 %, Newcombe)."""
+Place = dict[str, Any]
 
-    key: str
-    assistant_id: str
-    baseline: Sample
-    candidate: Sample
-    difference: float | None
-    interval: Interval
-    is_lower_score_better: bool
-    verdict: Verdict
+
+class Group(Struct):
+    """Sums, and the values of the dimensions that they belong to."""
+
+    place: Place
+    sums: Sums
 
 
 class Statistics:
-    """Counts the answers of one project."""
+    """Counts the feedback of one project."""
 
-    def __init__(self, database: ProjectDatabase) -> None:
+    def __init__(self, database: ProjectDatabase, assistants: Assistants) -> None:
         self._database = database
+        self._assistants = assistants
 
     async def groups(
         self,
@@ -103,102 +140,134 @@ class Statistics:
         enough: int = ENOUGH,
         limit: int = 1000,
     ) -> list[Statistic]:
-        """The answers that fit, counted by key and whatever else `by` names; the latest days first.
+        """The feedback that fits, counted by key and whatever else `by` names; the latest times first.
 
         Errors: `Invalid`, also where there are more than `limit` groups: half of a statistic would mislead.
         """
-        dimensions = _dimensions(by)
+        groups, found = await self.sums(query, by, limit)
+        names = await self.names(groups)
+        return [statistic(one, found.get(one.place["key"], UNKNOWN), enough, names) for one in groups]
 
-        def work(db: Connection) -> tuple[list[Row], dict[str, Direction]]:
-            found = directions(db)
-            return _count(db, query, dimensions, found, limit), found
+    async def names(self, groups: Sequence[Group]) -> dict[str, str]:
+        """The names of the groups' assistants, by id."""
+        return await self._assistants.names(one.place.get("assistant_id") for one in groups)
+
+    async def sums(
+        self, query: FeedbackQuery, by: Sequence[Dimension], limit: int
+    ) -> tuple[list[Group], dict[str, KeyKind]]:
+        """The sums of each group, and the kinds of their keys. Errors: `Invalid`."""
+        dimensions = _dimensions(by)
+        merged = [name for name in dimensions if name in ("week", "month")]
+        most = MAX_DAYS if merged else limit
+
+        def work(db: Connection) -> tuple[list[Row], dict[str, KeyKind]]:
+            found = kinds(db, query.key or None)
+            return _count(db, query, dimensions, found, most), found
 
         rows, found = await self._database.read(work)
-        if len(rows) > limit:
-            raise Invalid(f"There are more than {limit} groups; narrow the query, tell fewer apart, or raise `limit`")
-        return [_statistic(row, found.get(row["key"], UP), enough) for row in rows]
+        if len(rows) > most:
+            raise _too_many(limit)
+        groups = [Group(_place(row, dimensions), _sums(row)) for row in rows]
+        groups = _merged(groups) if merged else groups
+        if len(groups) > limit:
+            raise _too_many(limit)
+        return groups, found
 
-    async def comparison(self, query: FeedbackQuery, baseline: int, candidate: int, enough: int = ENOUGH) -> Comparison:
-        """How the two versions' answers for a key differ; a verdict only where each has `enough` scores.
 
-        The query names the key, and the assistant whose versions they are. Errors: `Invalid`.
-        """
-        if len(query.assistant or ()) != 1 or len(query.key or ()) != 1:
-            raise Invalid("Name one `assistant`, since versions of two are not each other's, and one `key`")
-        [assistant], [key] = query.assistant or [], query.key or []
-        query.version = [baseline, candidate]
-        found = {row.assistant_version: row for row in await self.groups(query, ("key", "version"), enough)}
-        one, other = (_sample(version, found.get(version)) for version in (baseline, candidate))
-        any_of_them = next(iter(found.values()), None)
-        interval = newcombe(one.positives, one.scores, other.positives, other.scores)
-        return Comparison(
-            key=key,
-            assistant_id=assistant,
-            baseline=one,
-            candidate=other,
-            difference=None if one.share is None or other.share is None else other.share - one.share,
-            interval=interval,
-            is_lower_score_better=any_of_them is not None and any_of_them.is_lower_score_better,
-            verdict=_verdict(interval, min(one.scores, other.scores) >= enough),
-        )
+def _too_many(limit: int) -> Invalid:
+    return Invalid(f"There are more than {limit} groups; narrow the query, tell fewer apart, or raise `limit`")
 
 
 def _dimensions(by: Sequence[Dimension]) -> list[Dimension]:
     for name in by:
         if name not in DIMENSIONS:
-            raise Invalid(f"`by` is {name[:40]!r}; answers are counted by {', '.join(DIMENSIONS)}")
+            raise Invalid(f"`by` is {name[:40]!r}; feedback is counted by {', '.join(DIMENSIONS)}")
+    if len(set(by) & set(PERIODS)) > 1:
+        raise Invalid("`by` names several of day, week and month; name one of them")
     return [name for name in DIMENSIONS if name == "key" or name in by]
 
 
 def _count(
-    db: Connection,
-    query: FeedbackQuery,
-    dimensions: Sequence[Dimension],
-    found: dict[str, Direction],
-    limit: int,
+    db: Connection, query: FeedbackQuery, dimensions: Sequence[Dimension], found: Mapping[str, KeyKind], limit: int
 ) -> list[Row]:
     where, parameters = query.sql()
-    before, join, positives, more = positives_sql(found)
-    columns = ", ".join(f"{_COLUMNS[name]} AS {_NAMES[name]}" for name in dimensions)
-    names = ", ".join(_NAMES[name] for name in dimensions)
-    order = ", ".join(f"{_NAMES[name]}{' DESC' if name in ('day', 'version') else ''}" for name in dimensions[::-1])
+    rules, join, more = moods_sql(found)
+    columns = list(dict.fromkeys("day" if name in PERIODS else name for name in dimensions))
+    selected = ", ".join(f"{_COLUMNS[name]} AS {_NAMES[name]}" for name in columns)
+    names = ", ".join(_NAMES[name] for name in columns)
+    order = ", ".join(f"{_NAMES[name]}{' DESC' if name in ('day', 'version') else ''}" for name in columns[::-1])
     source, weight = ("feedback_by_day", "weight") if query.asks_for_days else ("feedback", "1 AS weight")
-    scores = "SUM(CASE WHEN number IS NOT NULL THEN weight ELSE 0 END)"
-    sql = f"""{before}SELECT {names}, CAST(SUM(weight) AS BIGINT) AS answers, CAST({scores} AS BIGINT) AS scores,
-        SUM(number * weight) / NULLIF({scores}, 0) AS mean, CAST({positives} AS BIGINT) AS positives
-    FROM (SELECT {columns}, number, {weight} FROM {source} WHERE {where}) AS answers{join}
+    sql = f"""{rules} SELECT {names}, CAST(SUM(weight) AS BIGINT) AS answers,
+        CAST(SUM(CASE WHEN number IS NOT NULL THEN weight ELSE 0 END) AS BIGINT) AS scores,
+        CAST(SUM(CASE WHEN {_SUMMABLE} THEN weight ELSE 0 END) AS BIGINT) AS summed,
+        SUM(CASE WHEN {_SUMMABLE} THEN number * weight ELSE 0 END) AS total,
+        SUM(CASE WHEN {_SQUARABLE} THEN number * number * weight ELSE 0 END) AS squares,
+        CAST(SUM(CASE WHEN mood = 1 THEN weight ELSE 0 END) AS BIGINT) AS positives,
+        CAST(SUM(CASE WHEN mood = -1 THEN weight ELSE 0 END) AS BIGINT) AS negatives
+    FROM (SELECT {selected}, number, {weight} FROM {source} WHERE {where}) AS answers {join}
     GROUP BY {names} ORDER BY {order} LIMIT :limit"""
     return db.all(sql, **parameters, **more, limit=limit + 1)
 
 
-def _statistic(row: Row, direction: Direction, enough: int) -> Statistic:
-    scores, positives = row["scores"], row["positives"]
+def _place(row: Row, dimensions: Sequence[Dimension]) -> Place:
+    place = {_NAMES[name]: row[_NAMES[name]] for name in dimensions if name not in PERIODS}
+    for name in dimensions:
+        if name in PERIODS:
+            place[name] = _first_day(name, (EPOCH + timedelta(days=row["day"])).date()).isoformat()
+    return place
+
+
+def _first_day(of: str, day: date) -> date:
+    """The first day of the period: the Monday of a week, the first of a month."""
+    if of == "week":
+        return day - timedelta(days=day.weekday())
+    return date(day.year, day.month, 1) if of == "month" else day
+
+
+def _sums(row: Row) -> Sums:
+    return Sums(**{name: row[name] or 0 for name in Sums.__struct_fields__})
+
+
+def _merged(groups: Sequence[Group]) -> list[Group]:
+    """The groups by day as groups by week or month."""
+    found: dict[tuple[Any, ...], Group] = {}
+    for one in groups:
+        into = found.setdefault(tuple(one.place.values()), Group(one.place, Sums()))
+        into.sums.add(one.sums)
+    return list(found.values())
+
+
+def statistic(group: Group, kind: KeyKind, enough: int, names: Mapping[str, str]) -> Statistic:
+    """The figures of a group of a key of this kind."""
+    sums, moments = group.sums, group.sums.moments
+    scores, is_directed = sums.scores, kind.has_direction and sums.scores > 0
+    has_mean = moments.count > 0 and kind.name != "category"
     return Statistic(
-        key=row["key"],
-        assistant_id=row.get("assistant_id"),
-        assistant_version=row.get("assistant_version"),
-        day=None if row.get("day") is None else (EPOCH + timedelta(days=row["day"])).date().isoformat(),
-        answers=row["answers"],
+        key=group.place["key"],
+        kind=kind.name,
+        is_kind_inferred=kind.is_inferred,
+        has_direction=kind.has_direction,
+        assistant_id=group.place.get("assistant_id"),
+        assistant_version=group.place.get("assistant_version"),
+        day=group.place.get("day"),
+        week=group.place.get("week"),
+        month=group.place.get("month"),
+        answers=sums.answers,
         scores=scores,
-        mean=row["mean"],
-        positives=positives,
-        share=positives / scores if scores else None,
-        interval=wilson(positives, scores),
-        is_lower_score_better=direction.is_lower_score_better,
+        mean=moments.mean if has_mean else None,
+        mean_interval=mean_interval(moments, kind.low, kind.high) if has_mean else None,
+        positives=sums.positives,
+        negatives=sums.negatives,
+        share=sums.positives / scores if is_directed else None,
+        interval=wilson(sums.positives, scores) if is_directed else Interval(0.0, 1.0),
+        negative_share=sums.negatives / scores if is_directed else None,
+        negative_interval=wilson(sums.negatives, scores) if is_directed else Interval(0.0, 1.0),
+        low=kind.low,
+        high=kind.high,
+        is_lower_score_better=kind.better == "lower",
         is_enough=scores >= enough,
-        review_status=row.get("review_status"),
+        review_status=group.place.get("review_status"),
+        source=group.place.get("source"),
+        assistant_name=names.get(group.place.get("assistant_id") or ""),
+        title=kind.title,
     )
-
-
-def _sample(version: int, found: Statistic | None) -> Sample:
-    if found is None:
-        return Sample(version, 0, 0, None, None, wilson(0, 0))
-    return Sample(version, found.scores, found.positives, found.mean, found.share, found.interval)
-
-
-def _verdict(interval: Interval, is_enough: bool) -> Verdict:
-    if not is_enough:
-        return "too few answers"
-    if interval.low > 0:
-        return "better"
-    return "worse" if interval.high < 0 else "no difference shown"

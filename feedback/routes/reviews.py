@@ -1,15 +1,16 @@
-"""Reviewing: what an answer is about, what it said before, what is made of it. For the dashboard, or another."""
+"""Routes that review feedback: its conversation, history, review and datasets. For the dashboard, or another."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from litestar import Router, get, put
+from litestar import Router, delete, get, put
 from litestar.di import Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from feedback.records.datasets import Dataset, DatasetChange, DatasetItems
 from feedback.records.history import MAX_PAGE, FeedbackHistory
-from feedback.records.reviews import Review, ReviewUpdate
+from feedback.records.reviews import Review, ReviewsChanged, ReviewsUpdate, ReviewUpdate
 from feedback.reports.assistants import AnsweredAssistant
 from feedback.reports.conversations import Conversation
 from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
@@ -26,13 +27,13 @@ WRITES = {"feedback_scope": "feedback-write"}
 @get(
     "/feedback/{feedback_id:str}/review",
     tags=TAGS,
-    summary="What was made of an answer",
+    summary="Get a review",
     operation_class=FeedbackOperation,
     responses=failures(404, 422),
     opt=READS,
 )
 async def read_review(feedback_id: FromPath[str], services: ServicesDependency) -> Review:
-    """Its status and note, with all that they were before."""
+    """Status, note, assignee and reviewer, with the log of their changes."""
     return await services.reviews.get(feedback_id)
 
 
@@ -40,20 +41,20 @@ async def read_review(feedback_id: FromPath[str], services: ServicesDependency) 
     "/feedback/{feedback_id:str}/review",
     tags=TAGS,
     request_max_body_size=MAX_BODY,
-    summary="Say what is made of an answer",
+    summary="Set a review",
     operation_class=FeedbackOperation,
     responses=failures(404, 413, 422),
     opt=WRITES,
 )
 async def set_review(feedback_id: FromPath[str], data: JSONBody[ReviewUpdate], services: ServicesDependency) -> Review:
-    """The review after the change; said twice, it counts once."""
+    """The review after the change; a repeated request changes nothing."""
     return await services.reviews.set(feedback_id, data)
 
 
 @get(
     "/feedback/{feedback_id:str}/conversation",
     tags=TAGS,
-    summary="What an answer is about",
+    summary="Get the conversation",
     operation_class=FeedbackOperation,
     responses=failures(404, 422),
     opt=READS,
@@ -67,11 +68,11 @@ async def read_conversation(feedback_id: FromPath[str], services: ServicesDepend
 @get(
     "/feedback/{feedback_id:str}/history",
     tags=TAGS,
-    summary="What an answer said before",
+    summary="Get the history",
     operation_class=FeedbackOperation,
     responses=failures(404, 422),
     opt=READS,
-    description="Of answers that were deleted or taken back, too; those that were erased have none.",
+    description="Also of feedback that was deleted or taken back; erased feedback has none.",
 )
 async def read_history(
     feedback_id: FromPath[str],
@@ -81,27 +82,91 @@ async def read_history(
         int | None, QueryParameter(required=False, ge=0, le=2**62, description="`next_cursor` of the page before")
     ] = None,
 ) -> FeedbackHistory:
-    """The answer as it is, and its earlier versions, newest first, a page at a time."""
+    """The feedback as it is, and its earlier versions, newest first, a page at a time."""
     return await services.histories.page(feedback_id, limit, cursor)
 
 
 @get(
     "/feedback/assistants",
     tags=TAGS,
-    summary="Assistants that there are answers about",
+    summary="List assistants with feedback",
     operation_class=FeedbackOperation,
     opt=READS,
 )
 async def list_assistants(services: ServicesDependency) -> list[AnsweredAssistant]:
-    """The most answered first, with the name of each, where it is known."""
+    """The assistants with the most feedback first, with their names, where these are known."""
     return await services.assistants.all()
 
 
+@put(
+    "/feedback/reviews",
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Set many reviews",
+    operation_class=FeedbackOperation,
+    responses=failures(413, 422),
+    opt=WRITES,
+)
+async def set_reviews(data: JSONBody[ReviewsUpdate], services: ServicesDependency) -> ReviewsChanged:
+    """How many reviews changed; feedback that does not exist is passed over."""
+    return await services.reviews.set_many(data)
+
+
+@get("/feedback/datasets", tags=TAGS, summary="List datasets", operation_class=FeedbackOperation, opt=READS)
+async def list_datasets(services: ServicesDependency) -> list[Dataset]:
+    """The datasets by name, with their sizes."""
+    return await services.datasets.all()
+
+
+@put(
+    "/feedback/datasets/{name:str}",
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Add to a dataset",
+    operation_class=FeedbackOperation,
+    responses=failures(413, 422),
+    opt=WRITES,
+)
+async def add_to_dataset(
+    name: FromPath[str], data: JSONBody[DatasetItems], services: ServicesDependency
+) -> DatasetChange:
+    """How much feedback was added; the dataset is created with the first."""
+    return await services.datasets.add(name, data)
+
+
+@delete(
+    "/feedback/datasets/{name:str}",
+    status_code=200,
+    tags=TAGS,
+    summary="Remove from a dataset",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+    opt=WRITES,
+)
+async def remove_from_dataset(
+    name: FromPath[str],
+    services: ServicesDependency,
+    id: Annotated[list[str] | None, QueryParameter(required=False, description="Only these feedback ids")] = None,
+) -> DatasetChange:
+    """How much feedback was removed from the dataset; the feedback itself stays."""
+    return await services.datasets.remove(name, id)
+
+
 def reviewing_router(dependencies: dict[str, Provide]) -> Router:
-    """The routes for those who go through answers."""
+    """The routes that review feedback."""
     return Router(
         "/api/v1",
-        route_handlers=[read_review, set_review, read_conversation, read_history, list_assistants],
+        route_handlers=[
+            read_review,
+            set_review,
+            set_reviews,
+            read_conversation,
+            read_history,
+            list_assistants,
+            list_datasets,
+            add_to_dataset,
+            remove_from_dataset,
+        ],
         dependencies=dependencies,
         exception_handlers=FAILURES,
         opt={CHECKS_QUERY: True},

@@ -1,4 +1,4 @@
-"""Reading: answers searched and counted. Below `/api/v1`, beside LangSmith's dialect and not part of it."""
+"""Routes that search, count, compare and export feedback. Below `/api/v1`, beside LangSmith's own routes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from litestar import Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery, QueryParameter, SkipValidation
 from litestar.response import Stream
+from msgspec import Struct
 
 from feedback.records.reviews import ReviewStatus
-from feedback.reports.export import CSV_TYPE, JSONL_TYPE, Format
-from feedback.reports.query import MAX_PAGE, FeedbackPage, FeedbackQuery
-from feedback.reports.stats import ENOUGH, MAX_GROUPS, Comparison, Dimension, Statistic
+from feedback.reports.comparison import Comparison, compare
+from feedback.reports.distribution import Distribution
+from feedback.reports.export import CSV_TYPE, JSONL_TYPE, ExportReport, Format
+from feedback.reports.query import FeedbackQuery
+from feedback.reports.reader import MAX_PAGE, FeedbackPage
+from feedback.reports.reasons import ReasonCount
+from feedback.reports.response_rates import ResponseRate
+from feedback.reports.run_feedback import MAX_ROWS, RunFeedbackPage
+from feedback.reports.stats import ENOUGH, MAX_GROUPS, Dimension, Statistic
 from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
 from feedback.routes.error_responses import FAILURES
 from feedback.routes.openapi import ExportOperation, FeedbackOperation, failures
@@ -20,7 +27,7 @@ from feedback.routes.openapi import ExportOperation, FeedbackOperation, failures
 TAGS = ["Reading feedback"]
 QueryHere = NamedDependency[SkipValidation[FeedbackQuery]]
 Names = list[str] | None
-Enough = Annotated[int, QueryParameter(ge=1, le=1_000_000, description="Scores that make a share worth a verdict")]
+Enough = Annotated[int, QueryParameter(ge=1, le=1_000_000, description="Scores that a verdict needs")]
 
 
 def feedback_query(
@@ -29,7 +36,7 @@ def feedback_query(
     assistant: Annotated[Names, QueryParameter(required=False, description="Assistant ids")] = None,
     version: Annotated[list[int] | None, QueryParameter(required=False, description="Assistant versions")] = None,
     key: Annotated[Names, QueryParameter(required=False, description="Feedback keys")] = None,
-    subject: Annotated[Names, QueryParameter(required=False, description="Who answered (`user_id`)")] = None,
+    subject: Annotated[Names, QueryParameter(required=False, description="Who gave the feedback (`user_id`)")] = None,
     feedback_source: Annotated[
         Names, QueryParameter(name="source", required=False, description="`api`, `app` or `model`")
     ] = None,
@@ -43,22 +50,25 @@ def feedback_query(
     has_comment: FromQuery[bool | None] = None,
     has_score: FromQuery[bool | None] = None,
     has_correction: FromQuery[bool | None] = None,
-    status: Annotated[
-        list[ReviewStatus] | None, QueryParameter(required=False, description="What the team made of them")
-    ] = None,
+    status: Annotated[list[ReviewStatus] | None, QueryParameter(required=False, description="Review status")] = None,
+    id: Annotated[Names, QueryParameter(required=False, description="Feedback ids")] = None,
+    reason: Annotated[Names, QueryParameter(required=False, description="Reasons that were chosen")] = None,
+    dataset: Annotated[Names, QueryParameter(required=False, description="Datasets")] = None,
+    assignee: Annotated[Names, QueryParameter(required=False, description="Who is to review it")] = None,
 ) -> FeedbackQuery:
-    """What the query says of which answers."""
+    """The filters that the query string names."""
     return FeedbackQuery(
         run=run, thread=thread, assistant=assistant, version=version, key=key, subject=subject,
         source=feedback_source, since=since, until=until, min_score=min_score, max_score=max_score, text=text,
-        has_comment=has_comment, has_score=has_score, has_correction=has_correction, status=status,
+        has_comment=has_comment, has_score=has_score, has_correction=has_correction, status=status, id=id,
+        reason=reason, dataset=dataset, assignee=assignee,
     )  # fmt: skip
 
 
 @get(
     "/feedback/search",
     tags=TAGS,
-    summary="Search answers",
+    summary="Search feedback",
     operation_class=FeedbackOperation,
     responses=failures(422),
 )
@@ -70,14 +80,34 @@ async def search_feedback(
         str | None, QueryParameter(required=False, description="`next_cursor` of the page before")
     ] = None,
 ) -> FeedbackPage:
-    """The answers that fit all of the filters, newest first, a page at a time."""
+    """The feedback that fits all of the filters, newest first, a page at a time."""
     return await services.reader.page(feedback_query, limit, cursor)
+
+
+@get(
+    "/feedback/by-run",
+    tags=TAGS,
+    summary="Search feedback by run",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+    description="A row for each run and user: all its feedback, with the question and the agent's reply.",
+)
+async def search_by_run(
+    feedback_query: QueryHere,
+    services: ServicesDependency,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_ROWS)] = 25,
+    cursor: Annotated[
+        str | None, QueryParameter(required=False, description="`next_cursor` of the page before")
+    ] = None,
+) -> RunFeedbackPage:
+    """The runs and users with feedback that fits all of the filters, newest first, a page at a time."""
+    return await services.by_run.page(feedback_query, limit, cursor)
 
 
 @get(
     "/feedback/statistics",
     tags=TAGS,
-    summary="Count answers",
+    summary="Count feedback",
     operation_class=FeedbackOperation,
     responses=failures(422),
 )
@@ -86,12 +116,15 @@ async def count_feedback(
     services: ServicesDependency,
     by: Annotated[
         list[Dimension] | None,
-        QueryParameter(required=False, description="What is told apart: `assistant`, `version`, `day`, `status`"),
+        QueryParameter(
+            required=False,
+            description="What to count apart: `assistant`, `version`, `day`, `week` or `month`, `status`, `source`",
+        ),
     ] = None,
     enough: Enough = ENOUGH,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_GROUPS)] = 1000,
 ) -> list[Statistic]:
-    """Counts, mean and share of positives of the answers that fit, with the interval in which the true share is."""
+    """The feedback that fits, counted, with the figures of each key's kind and their confidence intervals."""
     return await services.statistics.groups(feedback_query, by or (), enough, limit)
 
 
@@ -109,14 +142,14 @@ async def compare_versions(
     candidate: Annotated[int, QueryParameter(ge=0, le=2**31 - 1, description="The version in question")],
     enough: Enough = ENOUGH,
 ) -> Comparison:
-    """Whether an assistant's newer version is better for one key, worse, or not shown to be either."""
-    return await services.statistics.comparison(feedback_query, baseline, candidate, enough)
+    """Whether an assistant's newer version is better for one key, worse, or not significantly different."""
+    return await compare(services.statistics, feedback_query, baseline, candidate, enough)
 
 
 @get(
     "/feedback/export",
     tags=TAGS,
-    summary="Export answers",
+    summary="Export feedback",
     operation_class=ExportOperation,
     responses=failures(422),
     description="`csv`, `jsonl`, or what TRL's trainers take: `kto` from scores, `dpo` and `sft` from corrections.",
@@ -126,7 +159,7 @@ async def export_feedback(
     services: ServicesDependency,
     form: Annotated[Format, QueryParameter(name="format", required=False)] = "jsonl",
 ) -> Stream:
-    """All the answers that fit, oldest first, as a stream."""
+    """All the feedback that fits, oldest first, as a stream."""
     file = "csv" if form == "csv" else f"{form}.jsonl" if form != "jsonl" else "jsonl"
     return Stream(
         services.exports.stream(feedback_query, form),
@@ -135,11 +168,95 @@ async def export_feedback(
     )
 
 
-READING_ROUTES = [search_feedback, count_feedback, compare_versions, export_feedback]
+@get(
+    "/feedback/export/report",
+    tags=TAGS,
+    summary="Preview an export",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+    description="Reads what the export would read, so it takes as long.",
+)
+async def report_export(
+    feedback_query: QueryHere,
+    services: ServicesDependency,
+    form: Annotated[Format, QueryParameter(name="format", required=False)] = "jsonl",
+) -> ExportReport:
+    """How many lines the export would have, and why the rest of the feedback is left out of it."""
+    return await services.exports.report(feedback_query, form)
+
+
+@get(
+    "/feedback/distribution",
+    tags=TAGS,
+    summary="Get distributions",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+)
+async def read_distributions(feedback_query: QueryHere, services: ServicesDependency) -> list[Distribution]:
+    """How often each score, category or range of numbers was given for each `key`, with the quartiles of numbers."""
+    return await services.distributions.of(feedback_query)
+
+
+@get(
+    "/feedback/reasons",
+    tags=TAGS,
+    summary="Count reasons",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+)
+async def count_reasons(feedback_query: QueryHere, services: ServicesDependency) -> list[ReasonCount]:
+    """How often each reason was chosen, by key, the most frequent first."""
+    return await services.reasons.counts(feedback_query)
+
+
+@get(
+    "/feedback/response-rates",
+    tags=TAGS,
+    summary="Get response rates",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+    description="Of presigned URLs that were minted from `since` on and before `until`, by `key`, `assistant` and "
+    "`version`; other filters do not matter.",
+)
+async def read_response_rates(feedback_query: QueryHere, services: ServicesDependency) -> list[ResponseRate]:
+    """How many presigned URLs were minted for each key, and through how many of them feedback came."""
+    return await services.response_rates.of(feedback_query)
+
+
+class FeedbackCount(Struct):
+    """How many pieces of feedback fit."""
+
+    count: int
+
+
+@get(
+    "/feedback/count",
+    tags=TAGS,
+    summary="Get the number of feedback",
+    operation_class=FeedbackOperation,
+    responses=failures(422),
+)
+async def count_fitting(feedback_query: QueryHere, services: ServicesDependency) -> FeedbackCount:
+    """How many pieces of feedback fit all of the filters."""
+    return FeedbackCount(await services.reader.count(feedback_query))
+
+
+READING_ROUTES = [
+    search_feedback,
+    search_by_run,
+    count_feedback,
+    compare_versions,
+    export_feedback,
+    report_export,
+    read_distributions,
+    count_fitting,
+    count_reasons,
+    read_response_rates,
+]
 
 
 def reading_router(dependencies: dict[str, Provide]) -> Router:
-    """The routes for those who read answers."""
+    """The routes that read feedback."""
     return Router(
         "/api/v1",
         route_handlers=READING_ROUTES,

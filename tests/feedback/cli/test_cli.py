@@ -92,7 +92,7 @@ def test_stats_count_and_compare(data_dir: Path) -> None:
 
 def test_export_writes_a_file_and_tells_how_many(data_dir: Path, tmp_path: Path) -> None:
     result = run(data_dir, "export", "--format", "csv", "-o", str(tmp_path / "out.csv"))
-    assert (result.stdout, result.stderr) == ("", "7 answers written\n")
+    assert (result.stdout, result.stderr) == ("", "7 pieces of feedback written\n")
     assert (tmp_path / "out.csv").read_text().count("\n") >= 8
     lines = run(data_dir, "export").stdout.splitlines()
     assert len([json.loads(line) for line in lines]) == 7
@@ -101,7 +101,7 @@ def test_export_writes_a_file_and_tells_how_many(data_dir: Path, tmp_path: Path)
 def test_training_set_without_its_runs_says_what_was_left_out(data_dir: Path) -> None:
     result = run(data_dir, "export", "--format", "kto")
     assert result.stdout == ""
-    assert "0 answers written, 6 left out" in result.stderr
+    assert "0 pieces of feedback written\n6 left out: the run is not known any more" in result.stderr
 
 
 def test_erase_asks_first_and_tells_what_is_gone(data_dir: Path) -> None:

@@ -25,7 +25,7 @@ OPEN = {("GET", "/api/v1/info"), ("POST", "/api/v1/feedback/submit"), ("POST", "
 HOLDERS = "/api/v1/feedback/tokens/{token}"
 TABLES = (
     "feedback", "feedback_history", "feedback_grant", "feedback_config", "feedback_retention", "feedback_day",
-    "feedback_minted", "feedback_denial",
+    "feedback_minted", "feedback_reason", "feedback_dataset_item", "feedback_alert_rule", "feedback_denial",
 )  # fmt: skip
 BY_ANSWER = ("feedback_review", "feedback_annotation")
 FEEDBACK, AGENT = "/api/v1/feedback", "/v1/{tenant}/agents/{agent_id}"
@@ -74,6 +74,19 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("GET", f"{FEEDBACK}/comparison"): [
         Call(query={"baseline": 1, "candidate": 2, "assistant": "assistant-1", "key": "thumbs"})
     ],
+    ("GET", f"{FEEDBACK}/by-run"): [Call(), Call(query={"run": RUN})],
+    ("GET", f"{FEEDBACK}/count"): [Call(), Call(query={"run": RUN})],
+    ("GET", f"{FEEDBACK}/distribution"): [Call(query={"key": "thumbs"})],
+    ("GET", f"{FEEDBACK}/reasons"): [Call()],
+    ("GET", f"{FEEDBACK}/response-rates"): [Call()],
+    ("GET", f"{FEEDBACK}/export/report"): [Call(query={"format": "kto"})],
+    ("PUT", f"{FEEDBACK}/reviews"): [Call(json={"ids": ["{feedback_id}"], "status": "done", "note": "ours now"})],
+    ("GET", f"{FEEDBACK}/datasets"): [Call()],
+    ("PUT", f"{FEEDBACK}/datasets/{{name}}"): [Call(json={"ids": ["{feedback_id}"]})],
+    ("DELETE", f"{FEEDBACK}/datasets/{{name}}"): [Call(), Call(query={"id": "{feedback_id}"})],
+    ("GET", f"{FEEDBACK}/alert-rules"): [Call()],
+    ("POST", f"{FEEDBACK}/alert-rules"): [Call(json={"key": "blog", "compares_versions": True})],
+    ("DELETE", f"{FEEDBACK}/alert-rules/{{rule_id}}"): [Call(404)],
     ("GET", f"{FEEDBACK}/export"): [Call(query={"format": form}) for form in ("jsonl", "csv", "kto", "sft")],
     ("GET", f"{FEEDBACK}/assistants"): [Call()],
     ("GET", f"{FEEDBACK}/{{feedback_id}}/review"): [Call(404)],
@@ -95,6 +108,7 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", f"{FEEDBACK}/projects"): [Call(403, json={"name": "mine"})],
     ("PATCH", f"{FEEDBACK}/projects/{{name}}"): [Call(403, json={"rate": "1/60"})],
     ("DELETE", f"{FEEDBACK}/projects/{{name}}"): [Call(403, query={"erase": True})],
+    ("GET", f"{FEEDBACK}/api-keys"): [Call(403)],
     ("GET", "/metrics"): [Call(403)],
 }  # fmt: skip
 
@@ -146,10 +160,13 @@ async def _fill(app: App, plugin: FeedbackPlugin, project: str) -> None:
     await send("POST", "/api/v1/feedback-configs", config)
     minted = await send("POST", f"{FEEDBACK}/tokens", {"run_id": RUN, "feedback_key": "thumbs"})
     for score in (1, 0):
-        said = {"score": score, "comment": f"said in {project}", "correction": f"right in {project}", "user_id": "ada"}
+        said = {"score": score, "comment": f"said in {project}", "correction": f"right in {project}", "user_id": "ada",
+                "metadata": {"reasons": [f"wrong in {project}"]}}  # fmt: skip
         kept = await send("POST", f"{FEEDBACK}/tokens/{minted['id']}", said)
     await send("POST", FEEDBACK, {"key": "thumbs", "score": 1, "run_id": RUN, "comment": f"recorded in {project}"})
     await send("PUT", f"{FEEDBACK}/{kept['id']}/review", {"status": "seen", "note": f"read in {project}"})
+    await send("PUT", f"{FEEDBACK}/datasets/good in {project}", {"ids": [kept["id"]]})
+    await send("POST", f"{FEEDBACK}/alert-rules", {"key": f"key in {project}", "below": 0.5})
     await send("PUT", f"{FEEDBACK}/retention", {"key": "thumbs", "days": 30})
     asked = {"resource_type": "trace", "resource_id": RUN}
     once = await send("POST", f"{FEEDBACK}/token", asked, headers={"Idempotency-Key": "the same one"})
@@ -239,6 +256,7 @@ async def _ask(
         "agent_id": "_",
         "tenant": tenant,
         "name": "shop",
+        "rule_id": json.loads(shops["feedback_alert_rule"][0])["id"],
         "config": json.loads(shops["feedback_config"][0])["id"],
     }
     fill = re.compile(r"\{(\w+)\}")

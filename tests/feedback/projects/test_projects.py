@@ -26,7 +26,8 @@ from feedback.errors import Conflict, Invalid, TokenRevoked, TokenUnknown
 from feedback.integrations.workflowai import OutcomeCreate
 from feedback.projects.projects import TENANT, ProjectCreate, ProjectPatch, Projects, project_id
 from feedback.projects.scoped_database import ProjectDatabase
-from feedback.reports.alerts import AlertRule, Alerts
+from feedback.reports.alert_rules import AlertRule
+from feedback.reports.alerts import Alerts
 from feedback.reports.query import FeedbackQuery
 from feedback.schema import FeedbackCreate, FeedbackSubmission
 from feedback.tokens.sealed import SealedTokens

@@ -119,6 +119,31 @@ async def test_lower_is_better_turns_the_alert(service: FeedbackPlugin) -> None:
     assert await changes(alerts) == [(str(RULE), True)]
 
 
+async def test_mean_alerts_fire_beyond_their_bound(service: FeedbackPlugin) -> None:
+    slow, low = AlertRule("latency", enough=5, mean_above=800), AlertRule("stars", enough=5, mean_below=3.5)
+    alerts = alerts_of(service, slow, low)
+    at = datetime.now(UTC) - timedelta(hours=1)
+    await keep(service, [row(score, key="latency", at=at) for score in (700, 750, 780, 810, 790)])
+    await keep(service, [row(score, key="stars", at=at) for score in (1, 2, 2, 3, 2, 1)])
+    assert await changes(alerts) == [(str(low), True)]
+    await keep(service, [row(score, key="latency", at=at) for score in (2000, 2100, 1900, 2050, 1990, 2010)])
+    assert await changes(alerts) == [(str(slow), True)]
+    [found] = (await alerts.findings(low)).values()
+    assert (found.kind, found.reason, found.mean) == ("rating", None, pytest.approx(11 / 6))
+
+
+async def test_rating_of_a_newer_version_is_worse_by_its_mean(service: FeedbackPlugin) -> None:
+    await configure(service, "stars", {"type": "continuous", "min": 1, "max": 5})
+    await configure(service, "steps", {"type": "continuous"})
+    alerts = alerts_of(service, AlertRule("stars", hours=24, enough=5), AlertRule("steps", hours=24, enough=5))
+    at = datetime.now(UTC) - timedelta(hours=1)
+    for version, scores in ((1, (4, 5, 5, 4, 5)), (2, (1, 2, 1, 2, 2))):
+        for key in ("stars", "steps"):
+            place = {"assistant_id": "a", "assistant_version": version}
+            await keep(service, [row(score, key=key, at=at, **place) for score in scores])
+    assert await changes(alerts) == [("stars worse in 24h of 5 / a / version 2", True)], "steps have no good end"
+
+
 async def test_alert_survives_a_restart_and_several_processes_tell_it_once(
     database_url: str, receiver: Receiver
 ) -> None:
@@ -159,6 +184,8 @@ async def test_running_service_looks_on_its_own_and_says_what_fires(sqlite_url: 
         ("thumbs below 70%", [RULE]),
         ("  thumbs  worse  in 7d , my key worse in 36h of 5", [WORSE, AlertRule("my key", hours=36, enough=5)]),
         ("thumbs worse", [WORSE]),
+        ("stars mean below 3.5 of 5", [AlertRule("stars", enough=5, mean_below=3.5)]),
+        ("latency mean above 800 in 2d", [AlertRule("latency", hours=48, mean_above=800)]),
         ("", []),
     ],
 )

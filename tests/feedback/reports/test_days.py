@@ -17,7 +17,7 @@ from feedback.reports.stats import Dimension
 from tests.feedback.answers import NOON, configure, keep, row
 from tests.feedback.conftest import mint, stored
 
-ALL: tuple[Dimension, ...] = ("assistant", "version", "day", "status")
+ALL: tuple[Dimension, ...] = ("assistant", "version", "day", "status", "source")
 COUNTED = "SELECT CAST(COALESCE(SUM(weight), 0) AS BIGINT) AS answers, COUNT(*) AS rows FROM feedback_by_day"
 
 
@@ -40,6 +40,7 @@ async def test_counts_by_day_say_what_counting_every_answer_says(service: Feedba
                 key=key,
                 at=NOON + timedelta(hours=hours),
                 comment="words" if hours % 3 else None,
+                source=("api", "app", "model")[hours % 3],
                 **about[hours % 3],
             )
             for hours in range(0, 96, 7)
@@ -50,9 +51,10 @@ async def test_counts_by_day_say_what_counting_every_answer_says(service: Feedba
     for query in (
         {}, days, {"key": ["stars"]}, {"assistant": ["a"], "version": [2]}, {"min_score": 1, "max_score": 3},
         {"has_comment": True}, {"has_comment": False, "has_score": False}, {"status": ["new"]}, {"status": ["done"]},
+        {"source": ["app", "model"]},
     ):  # fmt: skip
         assert FeedbackQuery(**query).asks_for_days
-        one_by_one = {**query, "source": ["api"]}
+        one_by_one = {**query, "has_correction": False}
         assert not FeedbackQuery(**one_by_one).asks_for_days
         assert await counted(service, ALL, **query) == await counted(service, ALL, **one_by_one), query
 
@@ -127,7 +129,7 @@ async def test_search_looks_only_where_counts_say_that_answers_are(
     )
     everything = await service.reader.page(FeedbackQuery(), 1000)
     found = await service.reader.page(FeedbackQuery(**query), 1000)
-    one_by_one = await service.reader.page(FeedbackQuery(**query, source=["api"]), 1000)
+    one_by_one = await service.reader.page(FeedbackQuery(**query, has_correction=False), 1000)
     assert [one.id for one in found.feedback] == [one.id for one in one_by_one.feedback]
     assert 0 < len(found.feedback) < len(everything.feedback)
     assert (await service.reader.page(FeedbackQuery(min_score=100))).feedback == []

@@ -17,7 +17,7 @@ from litestar.testing import AsyncTestClient
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, RunFacts
 from feedback.errors import Invalid
-from feedback.reports.export import RUNS_AT_ONCE, Format
+from feedback.reports.export import RUNS_AT_ONCE, ExportReport, Format
 from feedback.reports.query import FeedbackQuery
 from tests.feedback.answers import configure, keep, row
 from tests.feedback.conftest import mint
@@ -152,10 +152,30 @@ async def test_tool_calls_are_kept_as_chat_templates_want_them(knowing: Feedback
 
 async def test_runs_that_are_gone_or_not_done_are_left_out(knowing: FeedbackPlugin) -> None:
     await keep(knowing, [row(1, run_id=UNDONE), row(1), row(1, run_id=CHAT)])
-    told: list[tuple[int, int]] = []
-    parts = [part async for part in knowing.exports.stream(FeedbackQuery(), "kto", lambda *n: told.append(n))]
+    reports: list[ExportReport] = []
+    parts = [part async for part in knowing.exports.stream(FeedbackQuery(), "kto", reports.append)]
     assert len(parts) == 1
-    assert told == [(3, 1)]
+    assert (reports[-1].read, reports[-1].written) == (3, 1)
+    assert reports[-1].left_out == {
+        "the run has no input or no answer to learn from": 1,
+        "the run is not known any more": 1,
+    }
+
+
+async def test_kto_leaves_out_scores_without_a_direction(knowing: FeedbackPlugin) -> None:
+    tone = [{"value": 0, "label": "Too formal"}, {"value": 1, "label": "Just right"}, {"value": 2, "label": "Casual"}]
+    await configure(knowing, "tone", {"type": "categorical", "categories": tone})
+    await configure(knowing, "rated", {"type": "continuous", "min": 1, "max": 5})
+    scores = {"tone": [0, 1, 2], "stars": [1, 2, 1, 2], "latency_ms": [120, 340.5], "thumbs": [1, 0], "rated": [2, 3]}
+    await keep(knowing, [row(score, key=key, run_id=CHAT) for key, given in scores.items() for score in given])
+    assert sorted(one["label"] for one in await examples(knowing, "kto")) == [False, False, True]
+    report = await knowing.exports.report(FeedbackQuery(), "kto")
+    assert (report.read, report.written) == (13, 3)
+    found = {reason.split("'")[1]: (count, reason) for reason, count in report.left_out.items()}
+    assert {key: count for key, (count, _) in found.items()} == {"tone": 3, "stars": 4, "latency_ms": 2, "rated": 1}
+    assert "mark categories with `is_positive`" in found["tone"][1]
+    assert "configure the key's `min` and `max`" in found["stars"][1]
+    assert "neither positive nor negative" in found["rated"][1]
 
 
 async def test_export_asks_about_a_batch_of_runs_at_once(database_url: str) -> None:
@@ -169,10 +189,8 @@ async def test_export_asks_about_a_batch_of_runs_at_once(database_url: str) -> N
     async with plugin.opened() as service:
         rows = [row(1, run_id=str(uuid.UUID(int=at // 2))) for at in range(RUNS_AT_ONCE * 2 + 2)]
         await keep(service, rows)
-        told: list[tuple[int, int]] = []
-        async for _ in service.exports.stream(FeedbackQuery(), "kto", lambda *n: told.append(n)):
-            pass
-    assert told[-1] == (len(rows), len(rows) - 2), "all but those of the run that is gone"
+        report = await service.exports.report(FeedbackQuery(), "kto")
+    assert (report.read, report.written) == (len(rows), len(rows) - 2), "all but those of the run that is gone"
     assert len(asked) == 3
     assert max(map(len, asked)) <= RUNS_AT_ONCE
     assert all(len(set(batch)) == len(batch) for batch in asked), "a run with two answers is asked about once"

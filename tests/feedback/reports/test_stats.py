@@ -13,7 +13,8 @@ from litestar.testing import AsyncTestClient
 
 from feedback import FeedbackPlugin
 from feedback.errors import Invalid
-from feedback.reports.confidence import newcombe, wilson
+from feedback.reports.comparison import compare
+from feedback.reports.confidence import Moments, _t95, mean_interval, newcombe, welch, wilson
 from feedback.reports.query import FeedbackQuery
 from tests.feedback.answers import NOON, configure, keep, row
 from tests.feedback.conftest import mint
@@ -54,6 +55,24 @@ def test_intervals_hold_what_was_seen(one: tuple[int, int], other: tuple[int, in
     assert -1 <= difference.low <= other[0] / other[1] - one[0] / one[1] <= difference.high <= 1
 
 
+@pytest.mark.parametrize(
+    ("freedom", "quantile"), [(1, 12.706), (2, 4.303), (3, 3.182), (5, 2.571), (10, 2.228), (30, 2.042), (1000, 1.962)]
+)
+def test_student_quantiles_are_as_published(freedom: int, quantile: float) -> None:
+    assert _t95(freedom) == pytest.approx(quantile, rel=2e-3)
+
+
+def test_intervals_of_means_hold_the_means() -> None:
+    one, other = Moments(10, 3.0, 12.0), Moments(12, 4.0, 9.0)
+    assert rounded(mean_interval(one)) == (2.174, 3.826)
+    assert mean_interval(one, 1, 5) == mean_interval(one)
+    assert mean_interval(Moments(1, 3.0, 0.0)) is None
+    difference = welch(one, other)
+    assert difference is not None
+    assert difference.low < 1 < difference.high
+    assert rounded(difference) == (0.0526, 1.9474)
+
+
 def test_no_answers_leave_everything_possible() -> None:
     assert rounded(wilson(0, 0)) == (0, 1)
     assert rounded(newcombe(0, 0, 5, 5)) == (-1, 1)
@@ -88,23 +107,104 @@ async def test_answers_are_counted_by_key_assistant_version_and_day(service: Fee
     assert all_thumbs.interval == wilson(4, 5)
 
 
-async def test_positive_follows_the_keys_range_and_direction(service: FeedbackPlugin) -> None:
+async def test_positive_follows_the_kind_of_the_key(service: FeedbackPlugin) -> None:
     await configure(service, "stars", {"type": "continuous", "min": 1, "max": 5})
     await configure(service, "disliked", {"type": "continuous", "min": 0, "max": 1}, lower=True)
-    grades = [{"value": 0, "label": "bad"}, {"value": 10, "label": "good"}]
+    grades = [{"value": 0, "label": "bad", "is_positive": False}, {"value": 10, "label": "good", "is_positive": True}]
     await configure(service, "grade", {"type": "categorical", "categories": grades})
-    scores = {"stars": [2, 3, 4, 5], "disliked": [1, 0, 0], "grade": [0, 10], "thumbs": [1, -1, 0]}
+    await configure(service, "tone", {"type": "categorical", "categories": [{"value": at} for at in range(3)]})
+    scores = {
+        "stars": [2, 3, 4, 5], "disliked": [1, 0, 0], "grade": [0, 10, 10], "tone": [0, 1, 2], "thumbs": [1, -1, 0],
+        "rated": [1, 2, 1, 2], "faithfulness": [0.9, 0.25], "latency_ms": [120, 950.5], "user_disliked": [1, 1, 0],
+        "csat_stars": [1, 1], "said": [None],
+    }  # fmt: skip
     await keep(service, [row(score, key=key) for key, said in scores.items() for score in said])
-    found = {
-        s.key: (s.positives, s.scores, s.is_lower_score_better)
-        for s in await service.statistics.groups(FeedbackQuery())
+    found = {one.key: one for one in await service.statistics.groups(FeedbackQuery())}
+    assert {key: (one.kind, one.is_kind_inferred, one.positives, one.negatives) for key, one in found.items()} == {
+        "stars": ("rating", False, 2, 1),
+        "disliked": ("reversed_thumbs", True, 2, 1),
+        "grade": ("category", False, 2, 1),
+        "tone": ("category", False, 0, 0),
+        "thumbs": ("thumbs", True, 1, 1),
+        "rated": ("rating", True, 0, 0),
+        "faithfulness": ("rating", True, 0, 0),
+        "latency_ms": ("number", True, 0, 0),
+        "user_disliked": ("reversed_thumbs", True, 1, 2),
+        "csat_stars": ("rating", True, 0, 0),
+        "said": ("text", True, 0, 0),
     }
-    assert found == {
-        "stars": (2, 4, False),
-        "disliked": (2, 3, True),
-        "grade": (1, 2, False),
-        "thumbs": (1, 3, False),
-    }
+    assert {key for key, one in found.items() if one.share is None} == {
+        "tone", "rated", "faithfulness", "latency_ms", "csat_stars", "said"
+    }  # fmt: skip
+    assert (found["rated"].low, found["rated"].high, found["faithfulness"].high) == (1, 5, 1)
+    assert found["user_disliked"].negative_share == pytest.approx(2 / 3)
+
+
+async def test_kind_of_a_minted_scale_is_known(client: App) -> None:
+    url = await mint(client, "stars", feedback_config={"type": "continuous", "min": 1, "max": 5})
+    await client.post(url, json={"score": 1})
+    [found] = (await client.get("/api/v1/feedback/statistics")).json()
+    assert (found["kind"], found["is_kind_inferred"], found["share"], found["high"]) == ("rating", False, 0.0, 5.0)
+
+
+async def test_named_kind_and_direction_win(client: App) -> None:
+    config = {"type": "continuous", "min": 1, "max": 5, "kind": "rating", "direction": "none", "title": "Length"}
+    created = await client.post("/feedback-configs", json={"feedback_key": "length", "feedback_config": config})
+    assert created.json()["feedback_config"] == config
+    url = await mint(client, "length")
+    await client.post(url, json={"score": 5})
+    [found] = (await client.get("/api/v1/feedback/statistics")).json()
+    assert (found["kind"], found["has_direction"], found["title"]) == ("rating", False, "Length")
+    turn = {"feedback_key": "length", "feedback_config": {**config, "direction": "lower"}}
+    assert (await client.patch("/feedback-configs", json=turn)).json()["is_lower_score_better"] is True
+    [found] = (await client.get("/api/v1/feedback/statistics")).json()
+    assert (found["has_direction"], found["negatives"]) == (True, 1)
+
+
+async def test_mean_has_an_interval_and_extreme_scores_do_no_harm(service: FeedbackPlugin) -> None:
+    extreme = {"huge": [1e308, 1e308, -1e308], "tiny": [1e-300, 5e-324, 1e-200], "mixed": [1e200, 2, 4]}
+    rows = [row(score, key=key) for key, scores in extreme.items() for score in scores]
+    await keep(service, [*rows, *(row(score, key="rated") for score in (1, 2, 4, 5, 3))])
+    found = {one.key: one for one in await service.statistics.groups(FeedbackQuery())}
+    assert (found["huge"].mean, found["huge"].scores, found["mixed"].mean) == (None, 3, 3)
+    assert found["tiny"].mean == pytest.approx(0)
+    assert found["rated"].mean == 3
+    assert rounded(found["rated"].mean_interval, 2) == (1.04, 4.96), "3 ± 2.776 · 1.581 / √5"
+    assert [one.key for one in await service.distributions.of(FeedbackQuery(key=list(extreme)))] == list(extreme)
+
+
+async def test_weeks_and_months_are_their_days_together(service: FeedbackPlugin) -> None:
+    days = [0, 0, 1, 8, 30, 31, 62]
+    await keep(service, [row(at % 2, at=NOON + timedelta(days=day)) for at, day in enumerate(days)])
+    for by, first in (("week", ["2026-04-27", "2026-03-30", "2026-03-09", "2026-03-02", "2026-02-23"]),
+                      ("month", ["2026-05-01", "2026-04-01", "2026-03-01"])):  # fmt: skip
+        found = await service.statistics.groups(FeedbackQuery(), (by,))  # type: ignore[arg-type]
+        assert [getattr(one, by) for one in found] == first
+        assert sum(one.scores for one in found) == len(days)
+        assert sum(one.positives for one in found) == 3
+    with pytest.raises(Invalid, match="name one of them"):
+        await service.statistics.groups(FeedbackQuery(), ("day", "week"))
+
+
+async def test_distribution_counts_each_step_label_and_bin(service: FeedbackPlugin) -> None:
+    tone = [{"value": 0, "label": "Too formal"}, {"value": 1, "label": "Just right", "is_positive": True}]
+    await configure(service, "tone", {"type": "categorical", "categories": tone, "allows_multiple_categories": True})
+    await keep(service, [row(1, key="tone"), row(None, key="tone", value={"labels": ["a", "b"], "values": [0, 1]})])
+    await keep(service, [row(score, key="stars") for score in (1, 5, 5)])
+    await keep(service, [row(score / 7, key="latency") for score in range(1000)])
+    await keep(service, [row(None, key="said", value="slow"), row(None, key="said", value="slow")])
+    found = {one.key: one for one in await service.distributions.of(
+        FeedbackQuery(key=["tone", "stars", "latency", "said", "none"]))}  # fmt: skip
+    assert [(one.label, one.count, one.is_positive) for one in found["tone"].buckets] == [
+        ("Too formal", 1, None), ("Just right", 2, True)
+    ]  # fmt: skip
+    assert [(one.low, one.count) for one in found["stars"].buckets] == [(1, 1), (2, 0), (3, 0), (4, 0), (5, 2)]
+    latency = found["latency"]
+    assert (len(latency.buckets), sum(one.count for one in latency.buckets), latency.scores) == (20, 1000, 1000)
+    assert latency.quartiles is not None
+    assert latency.quartiles.median == pytest.approx(499 / 7)
+    assert [(one.label, one.count) for one in found["said"].buckets] == [("slow", 2)]
+    assert found["none"].buckets == []
 
 
 @pytest.mark.parametrize(
@@ -119,7 +219,7 @@ async def test_versions_differ_where_the_interval_says_so(
         return [row(score, assistant_id="a", assistant_version=number) for score in scores]
 
     await keep(service, version(1, 30, 60) + version(2, good, of) + version(3, 60, 60))
-    found = await service.statistics.comparison(FeedbackQuery(key=["thumbs"], assistant=["a"]), 1, 2)
+    found = await compare(service.statistics, FeedbackQuery(key=["thumbs"], assistant=["a"]), 1, 2)
     assert (found.baseline.scores, found.candidate.scores, found.verdict) == (60, of, verdict)
     assert found.difference == pytest.approx(good / of - 0.5)
     assert found.interval == newcombe(30, 60, good, of)
@@ -146,7 +246,7 @@ async def test_lower_is_better_turns_the_verdict(service: FeedbackPlugin) -> Non
     await configure(service, "seconds", {"type": "continuous", "min": 0, "max": 10}, lower=True)
     await keep(service, [row(9, key="seconds", assistant_id="a", assistant_version=1) for _ in range(30)])
     await keep(service, [row(1, key="seconds", assistant_id="a", assistant_version=2) for _ in range(30)])
-    found = await service.statistics.comparison(FeedbackQuery(key=["seconds"], assistant=["a"]), 1, 2)
+    found = await compare(service.statistics, FeedbackQuery(key=["seconds"], assistant=["a"]), 1, 2)
     assert (found.verdict, found.is_lower_score_better) == ("better", True)
 
 
@@ -171,7 +271,9 @@ async def test_statistics_over_http(client: App) -> None:
 @pytest.mark.parametrize(
     ("path", "query"),
     [
-        ("statistics", {"by": "month"}),
+        ("statistics", {"by": "year"}),
+        ("statistics", {"by": ["day", "month"]}),
+        ("distribution", {}),
         ("statistics", {"enough": 0}),
         ("statistics", {"limit": 100_000}),
         ("comparison", {"baseline": 1, "candidate": 2}),

@@ -1,0 +1,122 @@
+"""Kinds of a project's feedback keys, read from configurations, presigned URLs and scores; and the SQL that counts by
+them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from feedback.configs.feedback_config import FeedbackConfig
+from feedback.configs.kinds import NEGATIVE, KeyKind, SeenScores, kind_of
+from feedback.database import Connection
+from feedback.projects.scoped_database import whole
+
+MOST_SEEN = 12
+"""How many different scores are read of a key: one more than the longest scale of whole numbers has."""
+CONFIGS = """SELECT key, config, is_lower_score_better FROM feedback_config
+WHERE project = :project AND deleted_at IS NULL ORDER BY is_enforced, is_first, modified_at"""
+EVERY_KEY = """named (key) AS (
+    SELECT MIN(key) FROM feedback_day WHERE project = :project
+    UNION ALL SELECT (SELECT MIN(d.key) FROM feedback_day d WHERE d.project = :project AND d.key > named.key)
+    FROM named WHERE named.key IS NOT NULL
+)"""
+# Each step looks one score up in the index (project, key, number), however many rows have it.
+SEEN = """, seen (key, number, step) AS (
+    SELECT named.key, (SELECT MIN(d.number) FROM feedback_day d WHERE d.project = :project AND d.key = named.key), 1
+    FROM named WHERE named.key IS NOT NULL
+    UNION ALL SELECT seen.key, (SELECT MIN(d.number) FROM feedback_day d
+        WHERE d.project = :project AND d.key = seen.key AND d.number > seen.number), seen.step + 1
+    FROM seen WHERE seen.number IS NOT NULL AND seen.step <= :most
+)
+SELECT key, number, step FROM seen
+UNION ALL SELECT named.key, (SELECT MAX(d.number) FROM feedback_day d
+    WHERE d.project = :project AND d.key = named.key), 0 FROM named WHERE named.key IS NOT NULL"""
+MINTED = """SELECT grant_id, grant_key FROM feedback
+WHERE project = :project AND key = :key ORDER BY created_at DESC, id DESC LIMIT 20"""
+CONFIGS_OF_GRANT = "SELECT configs FROM feedback_grant WHERE id = :id"
+UNKNOWN = KeyKind("text", "there is no feedback for the key", is_inferred=True)
+
+
+def kinds(db: Connection, keys: Sequence[str] | None = None) -> dict[str, KeyKind]:
+    """The kind of each of the keys, or of every key of the project that has feedback or a configuration."""
+    configs = {
+        row["key"]: (msgspec.json.decode(row["config"], type=FeedbackConfig), bool(row["is_lower_score_better"]))
+        for row in db.all(CONFIGS)
+    }
+    seen = _seen(db, keys)
+    names = seen.keys() | configs.keys() if keys is None else dict.fromkeys(keys)
+    found: dict[str, KeyKind] = {}
+    for key in names:
+        scores = seen.get(key, SeenScores())
+        config, is_lower = configs.get(key) or (_minted(db, key) if scores.lowest else None, key in NEGATIVE)
+        found[key] = kind_of(key, config, is_lower, scores)
+    return found
+
+
+def _seen(db: Connection, keys: Sequence[str] | None) -> dict[str, SeenScores]:
+    names: dict[str, Any] = {f"seen_{at}": key for at, key in enumerate(dict.fromkeys(keys or ()))}
+    listed = ", ".join(f"(CAST(:{name} AS TEXT))" for name in names)
+    if keys is not None and not names:
+        return {}
+    named = EVERY_KEY if keys is None else f"named (key) AS (VALUES {listed})"
+    rows = db.all(f"WITH RECURSIVE {named}{SEEN}", most=MOST_SEEN, **names)
+    lowest: dict[str, list[float]] = defaultdict(list)
+    highest: dict[str, float] = {}
+    for row in rows:
+        if row["number"] is not None and row["step"] == 0:
+            highest[row["key"]] = row["number"]
+        elif row["number"] is not None:
+            lowest[row["key"]].append(row["number"])
+        else:
+            lowest[row["key"]] += []
+    return {
+        key: SeenScores(tuple(sorted(found)[:MOST_SEEN]), highest.get(key, 0.0), len(found) > MOST_SEEN)
+        for key, found in lowest.items()
+    }
+
+
+def _minted(db: Connection, key: str) -> FeedbackConfig | None:
+    """The configuration of the presigned URL that the newest feedback came through, if it has one."""
+    for row in db.all(MINTED, key=key):
+        if row["grant_id"] is not None and row["grant_key"] is not None:
+            grant = whole(db).one(CONFIGS_OF_GRANT, id=row["grant_id"])
+            if grant is None or not grant["configs"]:
+                continue
+            configs = msgspec.json.decode(grant["configs"], type=list[FeedbackConfig | None])
+            return configs[row["grant_key"]]
+    return None
+
+
+def moods_sql(found: Mapping[str, KeyKind]) -> tuple[str, str, dict[str, Any]]:
+    """The SQL that tells positive from negative scores: a table expression, its join, and the parameters.
+
+    The join gives `mood` 1 for a positive score and -1 for a negative one of the table `answers`, which has the columns
+    `key` and `number`, and NULL where no rule says either.
+    """
+    rows, parameters = _rows((key, kind) for key, kind in found.items() if kind.ranges)
+    if not rows:
+        return "", "LEFT JOIN (SELECT 0 AS mood) AS rule ON 1 = 0", {}
+    return (
+        f"WITH rule (of_key, low, high, mood) AS (VALUES {rows})",
+        "LEFT JOIN rule ON of_key = key AND number BETWEEN low AND high",
+        parameters,
+    )
+
+
+def _rows(directed: Iterable[tuple[str, KeyKind]]) -> tuple[str, dict[str, Any]]:
+    rows: list[str] = []
+    parameters: dict[str, Any] = {}
+    for key, kind in directed:
+        for one in kind.ranges:
+            at = len(rows)
+            rows.append(
+                f"(CAST(:of_{at} AS TEXT), CAST(:low_{at} AS DOUBLE PRECISION), CAST(:high_{at} AS DOUBLE PRECISION), "
+                f"CAST(:mood_{at} AS INTEGER))"
+            )
+            mood = 1 if one.is_positive else -1
+            parameters |= {f"of_{at}": key, f"low_{at}": one.low, f"high_{at}": one.high, f"mood_{at}": mood}
+    return ", ".join(rows), parameters

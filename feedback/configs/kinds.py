@@ -1,0 +1,193 @@
+"""The kind of a feedback key: how its scores are counted, shown, compared, alerted on and exported.
+
+| kind | figure | a score is positive |
+| --- | --- | --- |
+| `thumbs` | share of positive scores | 1 or true; 0, -1 or false is negative |
+| `reversed_thumbs` | share of negative scores ("dislikes") | 0, -1 or false; 1 or true is negative |
+| `rating` | mean and distribution on a scale | beyond the middle of a scale that a configuration gives |
+| `category` | how often each category was chosen | where the category says `is_positive` |
+| `number` | median, quartiles, mean | never |
+| `text` | only how much feedback there is | never: there are no scores |
+
+A configuration names the kind, or implies it by its type and range. Without either, the kind is inferred from the
+scores themselves (`is_inferred`). Inferred thumbs have a direction, since 1 and 0 mean one thing; inferred ratings and
+numbers have none, since nothing says which end is good. This is the only module that calls a score positive.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from feedback.configs.feedback_config import ConfigKind, FeedbackCategory, FeedbackConfig
+
+KindName = Literal["thumbs", "reversed_thumbs", "rating", "category", "number", "text"]
+Better = Literal["higher", "lower"]
+
+NEGATIVE = ("user_disliked", "disliked", "dislike", "thumbs_down", "downvote")
+"""Keys in which 1 means dislike, by their names: the official documents use `user_disliked`."""
+RATING_NAME = re.compile(r"star|rating|nps|csat|grade", re.IGNORECASE)
+"""Names of keys whose first scores of 1 are the low end of a scale, and no thumbs."""
+THUMBS = frozenset((-1.0, 0.0, 1.0))
+FULL_SCALES = ((1.0, 5.0), (0.0, 10.0))
+"""The scales of whole numbers that are inferred, the narrowest first."""
+LOWEST, HIGHEST = -1.7976931348623157e308, 1.7976931348623157e308
+
+
+class Range(Struct, frozen=True):
+    """Scores from `low` to `high`, both included, that are all positive or all negative."""
+
+    low: float
+    high: float
+    is_positive: bool
+
+
+class SeenScores(Struct, frozen=True):
+    """The different scores of a key: the lowest ones (all of them, unless `has_more`), and the highest."""
+
+    lowest: tuple[float, ...] = ()
+    highest: float = 0.0
+    has_more: bool = False
+
+    @property
+    def are_thumbs(self) -> bool:
+        """Whether every score is one of -1, 0 and 1."""
+        return not self.has_more and THUMBS.issuperset(self.lowest)
+
+    @property
+    def are_whole(self) -> bool:
+        """Whether every score is known to be a whole number."""
+        return not self.has_more and all(score.is_integer() for score in self.lowest)
+
+
+class KeyKind(Struct, frozen=True):
+    """What a key's scores are. `reason` says in words where the kind comes from.
+
+    `low` and `high` are the ends of the scale, where it is known or inferred. `better` says which way a mean improves.
+    """
+
+    name: KindName
+    reason: str
+    is_inferred: bool = False
+    low: float | None = None
+    high: float | None = None
+    better: Better | None = None
+    title: str | None = None
+    ranges: tuple[Range, ...] = ()
+    categories: tuple[FeedbackCategory, ...] = ()
+
+    @property
+    def has_direction(self) -> bool:
+        """Whether a rule says which scores are positive."""
+        return bool(self.ranges)
+
+    def is_positive(self, score: float | None) -> bool | None:
+        """Whether the score is positive; None where no rule says so."""
+        if score is None:
+            return None
+        return next((one.is_positive for one in self.ranges if one.low <= score <= one.high), None)
+
+    def why_undirected(self, score: float | None) -> str:
+        """Why `is_positive` is None for the score, as text."""
+        if score is None or self.name == "text":
+            return "has no score"
+        if self.has_direction:
+            return f"is neither positive nor negative on this {self.name}"
+        return {
+            "rating": "is on a scale without a direction; configure the key's `min` and `max`",
+            "category": "is a category; mark categories with `is_positive` in the key's configuration",
+        }.get(self.name, "is a number, which is neither positive nor negative")
+
+
+def kind_of(key: str, config: FeedbackConfig | None, is_lower_better: bool, seen: SeenScores) -> KeyKind:
+    """The kind of the key with this configuration (or none), in which these scores were seen."""
+    if config is None:
+        return _inferred(key, is_lower_better, seen)
+    return structs.replace(_configured(key, config, is_lower_better, seen), title=config.title)
+
+
+def _configured(key: str, config: FeedbackConfig, is_lower_better: bool, seen: SeenScores) -> KeyKind:
+    better = _better(config, is_lower_better)
+    if config.kind is not None:
+        return _named(config.kind, config, better, seen)
+    if config.type == "categorical":
+        return _category(config)
+    if config.type == "continuous" and config.min is not None and config.max is not None:
+        if config.min in (0, -1) and config.max == 1 and seen.are_thumbs:
+            return _thumbs(better, seen, config, f"a range from {config.min:g} to 1 with whole scores", True)
+        return _rating(float(config.min), float(config.max), better, f"a range from {config.min:g} to {config.max:g}")
+    if config.type == "continuous" and not seen.are_thumbs:
+        return _number(better, config, "a range without both ends")
+    return _inferred(key, is_lower_better, seen)
+
+
+def _better(config: FeedbackConfig, is_lower_better: bool) -> Better | None:
+    """Which scores are better; `is_lower_better` is the key's and agrees with the configuration's own direction."""
+    if config.direction == "none":
+        return None
+    return "lower" if is_lower_better or config.kind == "reversed_thumbs" or config.direction == "lower" else "higher"
+
+
+def _named(kind: ConfigKind, config: FeedbackConfig, better: Better | None, seen: SeenScores) -> KeyKind:
+    reason = "the key's configuration names it"
+    if kind in ("thumbs", "reversed_thumbs"):
+        return _thumbs(better, seen, config, reason, False)
+    if kind == "rating":
+        low, high = config.scale or (None, None)
+        return _rating(low, high, better, reason)
+    return _category(config) if kind == "category" else _number(better, config, reason)
+
+
+def _inferred(key: str, is_lower_better: bool, seen: SeenScores) -> KeyKind:
+    """The kind that the scores suggest. Only thumbs get a direction from it."""
+    if not seen.lowest:
+        return KeyKind("text", "there are no scores", is_inferred=True)
+    if seen.are_thumbs and not (RATING_NAME.search(key) and -1.0 not in seen.lowest):
+        return _thumbs("lower" if is_lower_better else "higher", seen, None, "every score is 0, 1 or -1", True)
+    lowest, highest = seen.lowest[0], seen.highest
+    if seen.are_whole:
+        for low, high in FULL_SCALES:
+            if low <= lowest and highest <= high:
+                return KeyKind("rating", f"every score is a whole number from {low:g} to {high:g}", True, low, high)
+    if lowest >= 0 and highest <= 1:
+        return KeyKind("rating", "every score is from 0 to 1", True, 0.0, 1.0)
+    return KeyKind("number", "the scores are on no usual scale", True)
+
+
+def _thumbs(
+    better: Better | None, seen: SeenScores, config: FeedbackConfig | None, reason: str, is_inferred: bool
+) -> KeyKind:
+    has_minus = -1.0 in seen.lowest or (config is not None and config.min is not None and config.min < 0)
+    name: KindName = "reversed_thumbs" if better == "lower" else "thumbs"
+    low, middle = (-1.0, 0.0) if has_minus else (0.0, 0.5)
+    categories = tuple(config.categories or ()) if config else ()
+    return KeyKind(name, reason, is_inferred, low, 1.0, better, ranges=_ranges(middle, better), categories=categories)
+
+
+def _rating(low: float | None, high: float | None, better: Better | None, reason: str) -> KeyKind:
+    ranges = _ranges((low + high) / 2, better) if low is not None and high is not None else ()
+    return KeyKind("rating", reason, False, low, high, better if ranges else None, ranges=ranges)
+
+
+def _category(config: FeedbackConfig) -> KeyKind:
+    categories = tuple(config.categories or ())
+    ranges = tuple(
+        Range(float(one.value), float(one.value), one.is_positive) for one in categories if one.is_positive is not None
+    )
+    return KeyKind("category", "the key has categories", ranges=ranges, categories=categories)
+
+
+def _number(better: Better | None, config: FeedbackConfig, reason: str) -> KeyKind:
+    """A number that improves downwards, or in the direction that its configuration names; upwards is only a default."""
+    return KeyKind("number", reason, better=better if better == "lower" or config.direction else None)
+
+
+def _ranges(middle: float, better: Better | None) -> tuple[Range, ...]:
+    """The scores above and below the middle; the middle itself belongs to neither."""
+    if better is None:
+        return ()
+    above = Range(math.nextafter(middle, math.inf), HIGHEST, better == "higher")
+    return above, Range(LOWEST, math.nextafter(middle, -math.inf), better == "lower")

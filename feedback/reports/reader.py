@@ -1,0 +1,164 @@
+"""FeedbackReader: feedback found by what it is about and what it says, a page at a time, however much there is.
+
+Pages are cut by key, not by count: feedback that arrives in between moves nothing, so that reading page after page
+finds every piece that was there at the start once, and the last page costs what the first does.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct, structs
+
+from feedback.configs.kind_lookup import UNKNOWN, kinds
+from feedback.configs.kinds import KeyKind
+from feedback.database import Connection, Row
+from feedback.errors import Invalid
+from feedback.projects.scoped_database import ProjectDatabase
+from feedback.records.reviews import ReviewedFeedback
+from feedback.reports.assistants import Assistants
+from feedback.reports.query import DAY, EVER, FeedbackQuery
+from feedback.rows import COLUMNS, feedback_of
+from feedback.validation import from_micros
+
+MAX_PAGE = 1000
+EXPORT_PAGE = 500
+REVIEW = ("review_status", "review_note", "reviewed_at", "review_assignee", "reviewer")
+SELECT = f"SELECT {', '.join((*COLUMNS, *REVIEW))} FROM feedback"
+NEWEST = "SELECT MAX(created_at) AS at FROM feedback WHERE project = :project"
+Kinds = dict[str, KeyKind]
+
+
+class FeedbackPage(Struct):
+    """Some of the feedback, newest first, and the cursor of what follows, where anything does."""
+
+    feedback: list[ReviewedFeedback]
+    next_cursor: str | None
+
+
+class FeedbackReader:
+    """Finds the feedback of one project."""
+
+    def __init__(self, database: ProjectDatabase, assistants: Assistants) -> None:
+        self._database = database
+        self._assistants = assistants
+
+    async def page(self, query: FeedbackQuery, limit: int = 100, cursor: str | None = None) -> FeedbackPage:
+        """At most `limit` pieces, newest first: the first of all, or those after `cursor`. Errors: `Invalid`."""
+        where, parameters = query.sql()
+        if cursor is not None:
+            where += " AND (created_at, id) < (:cursor_at, :cursor_id)"
+            parameters["cursor_at"], parameters["cursor_id"] = open_cursor(cursor)
+
+        def work(db: Connection) -> tuple[list[Row], Kinds]:
+            window, ends = day_window(db, query)
+            sql = f"{SELECT} WHERE {where}{window} ORDER BY created_at DESC, id DESC LIMIT :limit"
+            rows = db.all(sql, **parameters, **ends, limit=limit + 1)
+            return rows, kinds_of(db, rows, {})
+
+        rows, found = await self._database.read(work)
+        following = cursor_of(rows[limit - 1]) if len(rows) > limit else None
+        return FeedbackPage(await self.named(rows[:limit], found), following)
+
+    async def named(self, rows: Sequence[Row], found: Mapping[str, KeyKind]) -> list[ReviewedFeedback]:
+        """The feedback of the rows, with the kinds of its keys and the names of its assistants."""
+        names = await self._assistants.names(row["assistant_id"] for row in rows)
+        feedback = [_reviewed(row, found) for row in rows]
+        for one in feedback:
+            one.assistant_name = names.get(one.assistant_id or "")
+        return feedback
+
+    async def pages(
+        self, query: FeedbackQuery, size: int = EXPORT_PAGE, found: Kinds | None = None
+    ) -> AsyncIterator[list[ReviewedFeedback]]:
+        """All the feedback that is there at the start, oldest first, in pages; no more than one is held.
+
+        The kinds of the keys are read once, so that one rule holds for all pages, and added to `found`.
+        """
+        where, parameters = query.sql()
+        sql = f"""{SELECT} WHERE {where} AND (created_at, id) > (:after_at, :after_id) AND created_at <= :end
+        ORDER BY created_at, id LIMIT :limit"""
+        at = (EVER, "")
+        known: Kinds = {} if found is None else found
+        last = await self._database.read(lambda db: db.one(NEWEST))
+        parameters["end"] = last["at"] if last and last["at"] is not None else at[0]
+
+        def work(db: Connection) -> list[Row]:
+            rows = db.all(sql, **parameters, after_at=at[0], after_id=at[1], limit=size)
+            known.update(kinds_of(db, rows, known))
+            return rows
+
+        while True:
+            if rows := await self._database.read(work):
+                yield await self.named(rows, known)
+                at = (rows[-1]["created_at"], rows[-1]["id"])
+            if len(rows) < size:
+                return
+
+    async def count(self, query: FeedbackQuery) -> int:
+        """How many pieces of feedback fit."""
+        where, parameters = query.sql()
+        table, number = ("feedback_by_day", "SUM(weight)") if query.asks_for_days else ("feedback", "COUNT(*)")
+        sql = f"SELECT CAST({number} AS BIGINT) AS pieces FROM {table} WHERE {where}"
+        row = await self._database.read(lambda db: db.one(sql, **parameters))
+        return int(row["pieces"] or 0) if row else 0
+
+
+def kinds_of(db: Connection, rows: Iterable[Row], known: Mapping[str, KeyKind]) -> Kinds:
+    """The kinds of the rows' keys that are not known yet."""
+    return kinds(db, [key for key in dict.fromkeys(row["key"] for row in rows) if key not in known])
+
+
+def day_window(db: Connection, query: FeedbackQuery) -> tuple[str, dict[str, Any]]:
+    """The first and last day with fitting feedback, as a condition, for filters that have no index.
+
+    Without it, a search for a score that few have, or that was given long ago, would read a million rows.
+    """
+    rare = (query.min_score, query.max_score, query.has_comment, query.has_score, query.source or None)
+    has_index = all(one is None for one in rare) and (not query.version or query.assistant)
+    if has_index or not query.asks_for_days:
+        return "", {}
+    where, parameters = query.sql()
+    days = db.one(f"SELECT MIN(created_at) AS first, MAX(created_at) AS last FROM feedback_by_day WHERE {where}",
+                  **parameters)  # fmt: skip
+    if days is None or days["first"] is None:
+        return " AND 1 = 0", {}
+    ends = {"first_day": days["first"], "day_after": days["last"] + DAY}
+    return " AND created_at >= :first_day AND created_at < :day_after", ends
+
+
+def _reviewed(row: Row, found: Mapping[str, KeyKind]) -> ReviewedFeedback:
+    """The feedback of a row, with its review, its key's kind, and whether its score is positive by that."""
+    at, kind = row["reviewed_at"], found.get(row["key"], UNKNOWN)
+    return ReviewedFeedback(
+        **structs.asdict(feedback_of(row)),
+        kind=kind.name,
+        is_positive=kind.is_positive(row["number"]),
+        review_status=row["review_status"] or "new",
+        review_note=row["review_note"],
+        reviewed_at=None if at is None else from_micros(at),
+        review_assignee=row["review_assignee"],
+        reviewer=row["reviewer"],
+    )
+
+
+def cursor_of(row: Row) -> str:
+    """The cursor of what follows the row."""
+    return base64.urlsafe_b64encode(msgspec.json.encode((row["created_at"], row["id"]))).decode().rstrip("=")
+
+
+def open_cursor(cursor: str) -> tuple[int, str]:
+    """The time and id that a cursor names. Errors: `Invalid`."""
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        at, name = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=tuple[int, str])
+        if not -(2**62) < at < 2**62 or len(name) > 64 or "\0" in name:
+            raise ValueError
+    except ValueError:
+        raise Invalid(
+            "`cursor` is not one that was given here; take `next_cursor` of the page before, or none"
+        ) from None
+    return at, name

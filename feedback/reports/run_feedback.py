@@ -1,0 +1,124 @@
+"""Feedback by run and user: each row tells one story, with the question, the agent's reply and all keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from feedback.database import Connection, Row
+from feedback.projects.scoped_database import ProjectDatabase
+from feedback.records.reviews import ReviewedFeedback
+from feedback.reports.chat_messages import Message, conversation, messages_of
+from feedback.reports.query import FeedbackQuery
+from feedback.reports.reader import REVIEW, SELECT, FeedbackReader, Kinds, cursor_of, day_window, kinds_of, open_cursor
+from feedback.rows import COLUMNS
+from feedback.runs import ProjectRuns, RunFacts
+
+MAX_ROWS = 100
+MAX_OF_ROW = 20
+"""How many pieces of feedback a row shows."""
+MAX_WORDS = 600
+"""How many characters of a question or reply a row shows."""
+# The newest piece that fits stands for its run and user; the conditions of the query hold for the later ones, too.
+NEWEST = """NOT EXISTS (SELECT 1 FROM feedback AS later WHERE later.run_id = feedback.run_id
+    AND COALESCE(later.subject, '') = COALESCE(feedback.subject, '')
+    AND (later.created_at, later.id) > (feedback.created_at, feedback.id) AND {where})"""
+OF_RUNS = f"""SELECT * FROM (
+    SELECT {", ".join((*COLUMNS, *REVIEW))},
+        ROW_NUMBER() OVER (PARTITION BY run_id, subject ORDER BY created_at DESC, id DESC) AS place,
+        COUNT(*) OVER (PARTITION BY run_id, subject) AS pieces
+    FROM feedback WHERE project = :project AND run_id IN ({{runs}})
+) AS placed WHERE place <= {MAX_OF_ROW} ORDER BY created_at DESC, id DESC"""
+
+
+class RunFeedback(Struct):
+    """All feedback of one user (or of anonymous users) on one run, newest first.
+
+    `question` and `reply` are the run's last input and the agent's answer, cut to a few lines; null where the run is
+    not known. `omitted` is how much more feedback there is than the row shows.
+    """
+
+    run_id: str | None
+    subject: str | None
+    created_at: str
+    question: str | None
+    reply: str | None
+    feedback: list[ReviewedFeedback]
+    omitted: int = 0
+
+
+class RunFeedbackPage(Struct):
+    """Some rows, newest first, and the cursor of those that follow, where any do."""
+
+    rows: list[RunFeedback]
+    next_cursor: str | None
+
+
+class RunFeedbackReader:
+    """Finds the feedback of one project by run and user."""
+
+    def __init__(self, database: ProjectDatabase, reader: FeedbackReader, runs: ProjectRuns) -> None:
+        self._database = database
+        self._reader = reader
+        self._runs = runs
+
+    async def page(self, query: FeedbackQuery, limit: int = 25, cursor: str | None = None) -> RunFeedbackPage:
+        """At most `limit` runs and users with feedback that fits, newest first. Errors: `Invalid`."""
+        where, parameters = query.sql()
+        newest = NEWEST.format(where=where)
+        if cursor is not None:
+            where += " AND (created_at, id) < (:cursor_at, :cursor_id)"
+            parameters["cursor_at"], parameters["cursor_id"] = open_cursor(cursor)
+
+        def work(db: Connection) -> tuple[list[Row], list[Row], Kinds]:
+            window, ends = day_window(db, query)
+            sql = f"{SELECT} WHERE {where}{window} AND {newest} ORDER BY created_at DESC, id DESC LIMIT :limit"
+            heads = db.all(sql, **parameters, **ends, limit=limit + 1)
+            others = _of_runs(db, heads[:limit])
+            return heads, others, kinds_of(db, [*heads, *others], {})
+
+        heads, others, found = await self._database.read(work)
+        following = cursor_of(heads[limit - 1]) if len(heads) > limit else None
+        facts = await self._runs.facts_of(head["run_id"] for head in heads[:limit]) if self._runs.are_known else {}
+        return RunFeedbackPage(await self._rows(heads[:limit], others, found, facts), following)
+
+    async def _rows(
+        self, heads: Sequence[Row], others: Sequence[Row], found: Kinds, facts: Mapping[str, RunFacts]
+    ) -> list[RunFeedback]:
+        by_place: dict[Any, list[Row]] = {}
+        for row in others:
+            by_place.setdefault((row["run_id"], row["subject"]), []).append(row)
+        rows: list[RunFeedback] = []
+        for head in heads:
+            own = by_place.get((head["run_id"], head["subject"])) or [head]
+            pieces = await self._reader.named(own, found)
+            question, reply = _story(facts.get(head["run_id"] or ""))
+            omitted = own[0].get("pieces", 1) - len(own)
+            rows.append(
+                RunFeedback(head["run_id"], head["subject"], pieces[0].created_at, question, reply, pieces, omitted)
+            )
+        return rows
+
+
+def _of_runs(db: Connection, heads: Sequence[Row]) -> list[Row]:
+    """The feedback on the runs of these rows; what is about no run stands alone."""
+    runs = dict.fromkeys(head["run_id"] for head in heads if head["run_id"] is not None)
+    names = {f"run_{at}": run for at, run in enumerate(runs)}
+    return db.all(OF_RUNS.format(runs=", ".join(f":{name}" for name in names)), **names) if names else []
+
+
+def _story(facts: RunFacts | None) -> tuple[str | None, str | None]:
+    """The run's question and the agent's reply, as far as they are known."""
+    if facts is None:
+        return None, None
+    prompt, completion = conversation(facts) or (messages_of(facts.input), [])
+    asked = [message for message in prompt if message["role"] == "user"][-1:]
+    replied = [message for message in completion if message["role"] == "assistant" and message["content"]]
+    return _words(asked), _words(replied)
+
+
+def _words(messages: Sequence[Message]) -> str | None:
+    text = "\n".join(message["content"] for message in messages).strip()
+    return (text if len(text) <= MAX_WORDS else f"{text[:MAX_WORDS]}…") or None

@@ -1,0 +1,103 @@
+"""Routes of alert rules: listed with what they find now, created and deleted."""
+
+from __future__ import annotations
+
+from litestar import Router, delete, get, post
+from litestar.di import Provide
+from litestar.params import FromPath, JSONBody
+from msgspec import Struct
+
+from feedback.reports.alert_rules import AlertRule
+from feedback.reports.alerts import ActiveRule, Alert, Alerts, Finding
+from feedback.reports.stored_rules import AlertRuleCreate
+from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
+from feedback.routes.decoding import FeedbackRequest
+from feedback.routes.error_responses import FAILURES
+from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.validation import MAX_BODY
+
+TAGS = ["Alerts"]
+READS = {"feedback_scope": "feedback-read"}
+WRITES = {"feedback_scope": "feedback-write"}
+
+
+class AlertState(Struct):
+    """What a rule finds for one assistant now, and whether it fires; `changed_at` is when that changed last."""
+
+    id: str
+    firing: bool
+    changed_at: str | None
+    finding: Finding
+
+
+class AlertRuleState(Struct):
+    """An alert rule as text and in parts, and its findings. A rule of the configuration has no id."""
+
+    id: str | None
+    rule: str
+    definition: AlertRule
+    alerts: list[AlertState]
+
+
+def alerts_router(dependencies: dict[str, Provide], alerts: Alerts) -> Router:
+    """The routes of a project's alert rules."""
+
+    @get("/feedback/alert-rules", tags=TAGS, summary="List alert rules", operation_class=FeedbackOperation, opt=READS)
+    async def list_rules(services: ServicesDependency) -> list[AlertRuleState]:
+        """The rules that look at the project's feedback, with what they find now."""
+        active = [one for one in await alerts.active() if one.project in (None, services.project)]
+        known = [alert for alert in await alerts.listed() if alert.finding.project == services.project]
+        return [await _state(alerts, one, services.project, known) for one in active]
+
+    @post(
+        "/feedback/alert-rules",
+        status_code=200,
+        tags=TAGS,
+        request_max_body_size=MAX_BODY,
+        summary="Create an alert rule",
+        operation_class=FeedbackOperation,
+        responses=failures(409, 413, 422),
+        opt=WRITES,
+    )
+    async def create_rule(data: JSONBody[AlertRuleCreate], services: ServicesDependency) -> AlertRuleState:
+        """The new rule, which every process looks at within a minute."""
+        made = await services.alert_rules.create(data)
+        return await _state(alerts, ActiveRule(made.rule, made.project, made.id), services.project, [])
+
+    @delete(
+        "/feedback/alert-rules/{rule_id:str}",
+        status_code=204,
+        tags=TAGS,
+        summary="Delete an alert rule",
+        operation_class=FeedbackOperation,
+        responses=failures(404, 422),
+        opt=WRITES,
+    )
+    async def delete_rule(rule_id: FromPath[str], services: ServicesDependency) -> None:
+        """The rule is deleted, and its alerts are over."""
+        await alerts.retire(await services.alert_rules.delete(rule_id), services.project)
+
+    return Router(
+        "/api/v1",
+        route_handlers=[list_rules, create_rule, delete_rule],
+        dependencies=dependencies,
+        exception_handlers=FAILURES,
+        request_class=FeedbackRequest,
+        opt={CHECKS_QUERY: True},
+    )
+
+
+async def _state(alerts: Alerts, active: ActiveRule, project: str, known: list[Alert]) -> AlertRuleState:
+    """The rule with its findings in the project."""
+    fired = {alert.id: alert for alert in known if alert.rule == str(active.rule)}
+    found = await alerts.findings(active.rule, project)
+    states = [
+        AlertState(name, name in fired and fired[name].firing, fired[name].changed_at if name in fired else None, one)
+        for name, one in found.items()
+    ]
+    gone = [
+        AlertState(name, True, alert.changed_at, alert.finding)
+        for name, alert in fired.items()
+        if alert.firing and name not in found
+    ]
+    return AlertRuleState(active.id, str(active.rule), active.rule, states + gone)

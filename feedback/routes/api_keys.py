@@ -31,4 +31,10 @@ def api_keys_router(dependencies: dict[str, Provide], listed: Callable[[], Await
         """The API keys of the server, the newest first."""
         return await listed()
 
-    return Router("/api/v1", route_handlers=[list_api_keys], dependencies=dependencies, exception_handlers=FAILURES, opt={CHECKS_QUERY: True})
+    return Router(
+        "/api/v1",
+        route_handlers=[list_api_keys],
+        dependencies=dependencies,
+        exception_handlers=FAILURES,
+        opt={CHECKS_QUERY: True},
+    )

@@ -1,27 +1,58 @@
 /** The address: what is shown, so that a link or a reload shows it again. */
 
+import { h } from "./element.js";
+
 const DAY = 86_400_000;
-const LISTS = ["key", "assistant", "version"];
-const PLAIN = ["min_score", "max_score", "text", "has_comment"];
+const LISTS = ["key", "assistant", "version", "source", "subject", "thread", "run", "reason", "dataset", "assignee"];
+const PLAIN = ["min_score", "max_score", "text", "has_comment", "has_correction"];
 export const FILTERS = ["days", "since", "until", ...LISTS, ...PLAIN];
+export const VIEWS = ["overview", "feedback", "versions", "settings"];
 export const DEFAULT_DAYS = "30";
 
-/** What the address says now. */
+/** What the address names now. */
 export const shown = () => new URLSearchParams(location.search);
 
-/** Put these into the address (null and "" take one out), as a step that the Back button undoes, or in place. */
-export function show(changes, { inPlace = false } = {}) {
+/** The part of the dashboard that is shown. */
+export const view = () => (VIEWS.includes(shown().get("view")) ? shown().get("view") : VIEWS[0]);
+
+/** The address with these changes; null and "" take one out. */
+export function addressWith(changes) {
   const query = shown();
   for (const [name, value] of Object.entries(changes)) {
-    if (value === null || value === undefined || value === "") query.delete(name);
+    if (value === null || value === undefined || value === "" || (name === "view" && value === VIEWS[0])) query.delete(name);
     else query.set(name, value);
   }
-  const url = `${location.pathname}${query.size ? `?${query}` : ""}`;
+  return `${location.pathname}${query.size ? `?${query}` : ""}`;
+}
+
+/** Put these changes into the address, as a step that the Back button undoes, or in place. */
+export function show(changes, { inPlace = false } = {}) {
+  const url = addressWith(changes);
   if (url !== location.pathname + location.search) history[inPlace ? "replaceState" : "pushState"](null, "", url);
 }
 
-/** How many filters are set. */
-export const countFilters = () => FILTERS.filter((name) => shown().has(name)).length;
+/** Show the dashboard as the changed address names it. */
+export function go(changes) {
+  show(changes);
+  dispatchEvent(new Event("dashboard-go"));
+}
+
+/** A link to the dashboard with these changes, which a plain click follows without loading the page again. */
+export function linkTo(changes, properties, ...children) {
+  const all = { cursor: null, item: null, ...changes };
+  const follow = (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button) return;
+    event.preventDefault();
+    go(all);
+  };
+  return h("a", { href: addressWith(all), onclick: follow, ...properties }, ...children);
+}
+
+/** The names of the filters that are set. */
+export const setFilters = () => FILTERS.filter((name) => shown().has(name));
+
+/** No filter at all, as changes of the address. */
+export const noFilters = () => ({ ...Object.fromEntries(FILTERS.map((name) => [name, null])), cursor: null });
 
 /** The filters as the service takes them. `status`, which only lists and exports follow, is left to them. */
 export function asked() {

@@ -1,11 +1,11 @@
-/** The service: asked with the API key, which is kept for this tab only. */
+/** The service's API, called with the API key, which is kept for this tab only. */
 
 import { shown } from "./address.js";
 
 const BASE = new URL("../../api/v1/", import.meta.url);
 const SHELF = "feedback-api-key";
 
-/** What the service did not do, and why. `status` is 0 where it could not be reached. */
+/** A request that failed, and why. `status` is 0 where the service could not be reached. */
 export class Failure extends Error {
   constructor(status, message) {
     super(message);
@@ -33,9 +33,17 @@ export async function read(path, query, signal) {
 }
 
 /** What `PUT` of the path with this body answers. */
-export async function put(path, body) {
+export const put = (path, body) => send("PUT", path, body);
+
+/** What a request with this body answers. */
+export async function send(method, path, body) {
   const headers = { "content-type": "application/json" };
-  return (await ask(address(path), { method: "PUT", body: JSON.stringify(body), headers })).json();
+  return (await ask(address(path), { method, body: JSON.stringify(body), headers })).json();
+}
+
+/** Delete what the path and query name. */
+export async function remove(path, query) {
+  await ask(address(path, query), { method: "DELETE" });
 }
 
 /** All that `GET` of the path answers, and the name of the file that it is. */
@@ -68,7 +76,7 @@ async function ask(url, options) {
 async function failure(answer) {
   const body = await answer.json().catch(() => null);
   const detail = typeof body?.detail === "string" ? body.detail : null;
-  return new Failure(answer.status, detail ?? `The server answered with ${answer.status} ${answer.statusText}`.trim());
+  return new Failure(answer.status, detail ?? `The server responded with ${answer.status} ${answer.statusText}`.trim());
 }
 
 async function received(answer) {

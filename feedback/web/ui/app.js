@@ -1,23 +1,28 @@
-/** The dashboard: reads what the address asks for, and draws it. */
+/** The dashboard: reads what the address names, and draws it. */
 
-import { FILTERS, asked, show, shown, span } from "./address.js";
-import { drawAnswers } from "./answers.js";
+import { FILTERS, asked, go, noFilters, show, shown, span, view } from "./address.js";
 import { key, read, useKey } from "./api.js";
+import { watchArrivals } from "./arrivals.js";
 import { redraw } from "./chart.js";
 import { at, h } from "./element.js";
 import { exportMenu } from "./exports.js";
 import { drawFilters } from "./filters.js";
+import { zone } from "./format.js";
 import { askForKey, showGate } from "./gate.js";
+import { icon } from "./icons.js";
 import { drawKeys } from "./keys.js";
 import { readKnown } from "./known.js";
+import { drawList } from "./list.js";
 import { empty, failed, waiting } from "./notice.js";
 import { projectMenu } from "./projects.js";
 import { sizeFor } from "./series.js";
+import { drawSettings } from "./settings.js";
 import { openNamed, openSheet } from "./sheet.js";
+import { drawTabs } from "./tabs.js";
 import { drawVersions } from "./versions.js";
 
 const DAY = 86_400_000;
-const page = { known: null, guarded, clear, open: (answer) => openSheet(answer, page.known, reviewed) };
+const page = { known: null, guarded, clear, reload: load, open: (id) => openSheet(id, page), redrawList };
 let running = new AbortController();
 
 /** Read everything anew, and draw it; what an earlier call is still reading is dropped. */
@@ -25,34 +30,51 @@ async function load() {
   running.abort();
   running = new AbortController();
   const { signal } = running;
-  for (const id of ["keys", "versions", "answers"]) at(id).setAttribute("aria-busy", "true");
+  drawTabs();
+  const parts = { overview: "keys", versions: "versions", feedback: "feedback", settings: "settings" };
+  at(parts[view()]).setAttribute("aria-busy", "true");
   await guarded(async () => {
     page.known = await readKnown(signal);
     showGate(false);
     drawTools();
     drawFilters(at("filters"), page.known, load);
-    if (!page.known.keys.length) return welcome();
     delete at("main").dataset.state;
-    await Promise.all([drawDays(signal), part("versions", (box) => drawPlaces(box, signal)), drawAnswers(at("answers"), page, signal)]);
+    at("notice").replaceChildren();
+    if (view() === "settings") return part("settings", (box) => drawSettings(box, page, signal));
+    if (!page.known.keys.length) return welcome();
+    if (view() === "overview") return part("keys", (box) => drawOverview(box, signal));
+    if (view() === "versions") return part("versions", (box) => drawPlaces(box, signal));
+    watchArrivals(at("arrivals"), load, signal);
+    return drawList(at("feedback"), page, signal);
   }, signal);
   redraw();
 }
 
-/** Do it; ask for a key where one is missing, and say what else went wrong. */
+/** Do it; ask for an API key where one is missing, and show what else went wrong. */
 async function guarded(work, signal) {
   try {
     await work();
-    at("main").removeAttribute("aria-busy");
   } catch (failure) {
     if (signal?.aborted) return;
+    endWaiting();
     if (failure.isAboutKey) return askForKey(failure, load);
     if (!failure.status && failure.status !== 0) throw failure;
     showGate(false);
     at("notice").replaceChildren(failed(failure, load));
+  } finally {
+    if (!signal?.aborted) at("main").removeAttribute("aria-busy");
   }
 }
 
-/** Draw one part; its failure is shown in its place, and the others stay. */
+/** Take away the places of what did not come: the notice says why, and how to try again. */
+function endWaiting() {
+  for (const id of ["keys", "versions", "feedback", "settings"]) {
+    at(id).removeAttribute("aria-busy");
+    at(id).querySelectorAll(".waiting").forEach((one) => one.remove());
+  }
+}
+
+/** Draw one part; its failure is shown in its place. */
 async function part(id, work) {
   const box = at(id);
   try {
@@ -65,15 +87,14 @@ async function part(id, work) {
   }
 }
 
-async function drawDays(signal) {
-  await part("keys", async (box) => {
-    const statistics = await statisticsBy(["day"], signal);
-    at("notice").replaceChildren();
-    if (!statistics.length) return drawNothing(box);
-    const size = sizeFor(daysOf(statistics));
-    at("keys-about").textContent = `Share of positive scores by ${size}, with the interval the true share is in (95 %).`;
-    return drawKeys(box, statistics, size);
-  });
+async function drawOverview(box, signal) {
+  const size = sizeFor(await daysShown(signal));
+  const [totals, periods, rates, reasons] = await Promise.all([
+    statisticsBy(["source"], signal), statisticsBy(["source", size], signal), read("feedback/response-rates", asked(), signal), read("feedback/reasons", asked(), signal),
+  ]);
+  if (!totals.length) return drawNothing(box);
+  at("keys-about").textContent = `By ${size}. Days are UTC; times of day are ${zone()}.`;
+  return drawKeys(box, { totals, periods, size, filters: asked(), rates, reasons });
 }
 
 async function drawPlaces(box, signal) {
@@ -87,39 +108,42 @@ function statisticsBy(dimensions, signal) {
   return read("feedback/statistics", query, signal);
 }
 
-function daysOf(statistics) {
+/** How many days the charts span: as the filter says, or from the first month with feedback. */
+async function daysShown(signal) {
   const { since, until } = span();
-  const days = statistics.map((one) => Date.parse(one.day));
-  return ((until ? Date.parse(until) : Math.max(...days) + DAY) - (since ? Date.parse(since) : Math.min(...days))) / DAY;
+  const end = until ? Date.parse(until) : Date.now();
+  if (since) return (end - Date.parse(since)) / DAY;
+  const months = (await statisticsBy(["month"], signal)).map((one) => Date.parse(one.month));
+  return months.length ? (Math.min(end, Math.max(...months) + 31 * DAY) - Math.min(...months)) / DAY : 1;
 }
 
 function drawNothing(box) {
-  const all = () => {
-    show({ days: "all", since: null, until: null, cursor: null });
-    load();
-  };
+  const all = () => go({ days: "all", since: null, until: null, cursor: null });
   at("main").dataset.state = "nothing";
   at("keys-about").textContent = "";
-  box.replaceChildren(empty("Nothing fits these filters", "There are answers, but none of this time and kind.",
-    h("button", { type: "button", class: "quiet small", onclick: all }, "Look at all time"),
+  box.replaceChildren(empty("Nothing fits these filters", "There is feedback, but none that fits all of the filters.",
+    h("button", { type: "button", class: "quiet small", onclick: all }, "Show all time"),
     h("button", { type: "button", class: "quiet small", onclick: clear }, "Clear filters")));
 }
 
 function clear() {
-  show({ ...Object.fromEntries(FILTERS.map((name) => [name, null])), status: null, cursor: null });
-  load();
+  go({ ...noFilters(), status: null });
 }
 
 function welcome() {
   at("main").dataset.state = "unused";
-  at("keys").removeAttribute("aria-busy");
-  at("keys").replaceChildren(empty("No answers yet", "Once somebody answers through a presigned URL, it is here. Ask an agent with feedback_keys, and post to a URL of its feedback event:",
+  for (const id of ["keys", "versions", "feedback"]) {
+    at(id).removeAttribute("aria-busy");
+    at(id).replaceChildren();
+  }
+  const box = at({ overview: "keys", versions: "versions", feedback: "feedback" }[view()]);
+  box.replaceChildren(empty("No feedback yet", "Feedback that is sent through a presigned URL appears here. Run an agent with feedback_keys, and post to a URL of its feedback event:",
     h("pre", { tabindex: "0" }, "curl \"$FEEDBACK_URL\" -H 'Content-Type: application/json' -d '{\"score\": 1, \"comment\": \"Made me laugh.\"}'"),
-    h("button", { type: "button", class: "quiet small", onclick: load }, "Look again")));
+    h("button", { type: "button", class: "quiet small", onclick: load }, "Refresh")));
 }
 
-function reviewed() {
-  guarded(() => drawAnswers(at("answers"), page));
+function redrawList() {
+  if (view() === "feedback") guarded(() => drawList(at("feedback"), page));
 }
 
 function drawTools() {
@@ -127,19 +151,28 @@ function drawTools() {
     useKey(null);
     load();
   };
-  at("tools").replaceChildren(projectMenu(page.known.projects, load), exportMenu(), key() ? h("button", { type: "button", class: "quiet small", onclick: forget }, "Forget key") : "");
+  at("tools").replaceChildren(
+    projectMenu(page.known.projects, load),
+    h("button", { type: "button", class: "quiet small", onclick: load }, icon("refresh"), h("span", { class: "wide-only" }, "Refresh")),
+    exportMenu(),
+    key() ? h("button", { type: "button", class: "quiet small", onclick: forget }, "Forget key") : "");
 }
 
 function start() {
   at("keys").replaceChildren(waiting("tall"), waiting("tall"), waiting("tall"));
-  at("answers").replaceChildren(waiting("short"), waiting("short"), waiting("short"));
+  at("versions").replaceChildren(waiting("tall"));
+  at("feedback").replaceChildren(waiting("short"), waiting("short"), waiting("short"));
+  at("settings").replaceChildren(waiting("short"), waiting("short"));
+  addEventListener("dashboard-go", () => {
+    if (at("item").open) at("item").close();
+    load();
+  });
   addEventListener("popstate", () => {
-    const answer = shown().get("answer");
-    if (!answer && at("answer").open) return at("answer").close();
+    if (!shown().get("item") && at("item").open) return at("item").close();
     return load();
   });
-  const named = shown().get("answer");
-  load().then(() => named && page.known && guarded(() => openNamed(named, page.known, reviewed)));
+  const named = shown().get("item") ?? shown().get("answer");
+  load().then(() => named && page.known && guarded(() => openNamed(named, page)));
 }
 
 start();

@@ -1,22 +1,31 @@
-/** Charts: a key's share of positive scores over time, with the interval around it. Drawn by uPlot; a table has the same. */
+/** Charts: a key's figure over time, with its confidence interval. Drawn by uPlot; a table has the same figures. */
 
-import { percent, shortDay, bucket as titled } from "./format.js";
-import { withGaps } from "./series.js";
+import { axisOf, figureOf, isShare, shownFigure, shownInterval } from "./figures.js";
+import { period, several, shortDay } from "./format.js";
+import { isUnfinished, withGaps } from "./series.js";
 import uPlot from "./uplot.js";
 
 const HEIGHT = 168;
 const WHISKERS = 14; // pixels between points, from which each has an interval of its own
+const HALF_DAY = 43_200;
 const drawn = new Set();
 
-/** Draw the series into the box; `pointed` is called with the bucket under the pointer, or with nothing. */
-export function draw(box, series, pointed) {
-  const buckets = withGaps(series.buckets, series.size);
-  const chart = { box, buckets, size: series.size, pointed, plot: null, width: 0 };
+/**
+ * Draw the statistics of one key into the box. `pointed` is called with the period under the pointer, or with null;
+ * `chosen` with the period that is clicked.
+ */
+export function draw(box, { total, series, size }, pointed, chosen) {
+  const periods = withGaps(series, size);
+  const chart = { box, total, periods, size, pointed, plot: null, width: 0 };
   drawn.add(chart);
+  box.addEventListener("click", () => {
+    const one = chart.periods[chart.plot?.cursor.idx];
+    if (one?.answers) chosen(one);
+  });
   new ResizeObserver(() => fit(chart)).observe(box);
 }
 
-/** Forget the charts that are no longer in the page, and draw the others in the colours of now. */
+/** Forget the charts that are no longer in the page, and draw the others in the current colours. */
 export function redraw() {
   for (const chart of drawn) {
     if (!chart.box.isConnected) forget(chart);
@@ -41,51 +50,77 @@ function forget(chart) {
 
 function plot(chart) {
   chart.plot?.destroy();
-  if (chart.width) chart.plot = new uPlot(options(chart), data(chart.buckets), chart.box);
+  if (chart.width) chart.plot = new uPlot(options(chart), data(chart), chart.box);
 }
 
-function data(buckets) {
-  const having = (pick) => buckets.map((one) => (one.scores ? pick(one) : null));
-  return [buckets.map((one) => one.start), having((one) => one.interval.high), having((one) => one.interval.low), having((one) => one.share)];
+/** The periods, the interval's ends, the figure of finished periods, and that of the last two where one goes on. */
+function data({ periods, size }) {
+  const figures = periods.map((one) => figureOf(one));
+  const last = periods.length - 1;
+  const goesOn = last >= 0 && isUnfinished(periods[last].start, size);
+  const before = figures.findLastIndex((one, at) => at < last && one);
+  return [
+    periods.map((one) => one.start),
+    figures.map((one) => one?.interval?.high ?? null),
+    figures.map((one) => one?.interval?.low ?? null),
+    figures.map((one, at) => (one && !(goesOn && at === last) ? one.value : null)),
+    figures.map((one, at) => (one && goesOn && (at === last || at === before) ? one.value : null)),
+  ];
 }
 
 function options(chart) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--chart-${name}`).trim();
+  const ends = axisOf(chart.total);
   return {
     width: chart.width,
     height: HEIGHT,
     padding: [10, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 9 } },
-    scales: { x: { time: true, range: (_, low, high) => padded(low, high) }, y: { range: [0, 1] } },
-    axes: [timeAxis(colour), shareAxis(colour)],
-    series: [{}, edge(), edge(), line(colour, chart.buckets)],
+    scales: { x: { time: true, range: (_, low, high) => padded(low, high) }, y: ends ? { range: ends } : { range: (_, low, high) => around(low, high) } },
+    axes: [timeAxis(colour), figureAxis(colour, chart.total)],
+    series: [{}, edge(), edge(), line(colour, chart.periods), unfinished(colour)],
     bands: [{ series: [1, 2], fill: colour("band") }],
-    hooks: { setCursor: [(u) => chart.pointed(chart.buckets[u.cursor.idx] ?? null)], draw: [(u) => whiskers(u, colour("whisker"))] },
+    hooks: { setCursor: [(u) => chart.pointed(chart.periods[u.cursor.idx] ?? null)], draw: [(u) => whiskers(u, colour("whisker"))] },
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), "UTC"),
   };
 }
 
-const HALF_DAY = 43_200;
-const padded = (low, high) => (low === high ? [low - 3 * HALF_DAY, high + 3 * HALF_DAY] : [low - HALF_DAY, high + HALF_DAY]);
+const padded = (low, high) => [low - HALF_DAY, high + HALF_DAY];
+const around = (low, high) => (low === high ? [low - 1, high + 1] : [low - (high - low) / 10, high + (high - low) / 10]);
 const edge = () => ({ stroke: "transparent", width: 0, points: { show: false } });
 
-function line(colour, buckets) {
-  const scarce = buckets.length <= 45;
-  return { stroke: colour("line"), width: 2, points: { show: scarce, size: 6, fill: colour("line"), stroke: colour("line"), width: 0 } };
+function line(colour, periods) {
+  const scarce = periods.length <= 45;
+  return { stroke: colour("line"), width: 2, spanGaps: false, points: { show: scarce, size: 6, fill: colour("line"), stroke: colour("line"), width: 0 } };
+}
+
+/** The period that goes on: a dashed line to a hollow point. */
+function unfinished(colour) {
+  const last = (u, index) => (u.data[index].findLastIndex((one) => one !== null) < 0 ? [] : [u.data[index].findLastIndex((one) => one !== null)]);
+  return { stroke: colour("line"), width: 2, dash: [4, 4], spanGaps: true, points: { show: true, size: 8, fill: colour("hollow"), stroke: colour("line"), width: 2, filter: last } };
 }
 
 function axis(colour) {
   return { stroke: colour("text"), font: "12px system-ui, sans-serif", grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false } };
 }
 
+/** Labels at days only, and each day once: within a few days uPlot would label hours. */
 function timeAxis(colour) {
-  return { ...axis(colour), size: 26, gap: 6, grid: { show: false }, space: 64, values: (_, seconds) => seconds.map(shortDay) };
+  const DAYS = [1, 2, 3, 5, 7, 14, 30, 61, 91, 182, 365].map((days) => days * 86_400);
+  const splits = (u, _, low, high, step) => {
+    const size = Math.max(86_400, step);
+    const first = Math.ceil(low / 86_400) * 86_400;
+    return Array.from({ length: Math.max(0, Math.floor((high - first) / size) + 1) }, (_one, at) => first + at * size);
+  };
+  return { ...axis(colour), size: 26, gap: 6, grid: { show: false }, space: 64, incrs: DAYS, splits, values: (_, seconds) => seconds.map(shortDay) };
 }
 
-function shareAxis(colour) {
-  return { ...axis(colour), size: 46, splits: [0, 0.25, 0.5, 0.75, 1], values: (_, shares) => shares.map((one) => (one * 4) % 2 ? "" : percent(one)) };
+function figureAxis(colour, total) {
+  const shown = { ...axis(colour), size: 46, values: (_, values) => values.map((one) => shownFigure(total, one)) };
+  if (!isShare(total)) return shown;
+  return { ...shown, splits: [0, 0.25, 0.5, 0.75, 1], values: (_, shares) => shares.map((one) => ((one * 4) % 2 ? "" : shownFigure(total, one))) };
 }
 
 /** The interval of each point as a line through it, where there is room. */
@@ -107,9 +142,11 @@ function upright(u, start, low, high) {
   u.ctx.stroke();
 }
 
-/** What a bucket says, in a line. */
-export function spoken(bucket, size) {
-  const about = `${titled(bucket.start, size)}: `;
-  if (!bucket.scores) return `${about}no scores`;
-  return `${about}${percent(bucket.share)} of ${bucket.scores} (${percent(bucket.interval.low)} to ${percent(bucket.interval.high)})`;
+/** What a period says, in a line. */
+export function spoken(one, total, size) {
+  const about = `${period(one.start, size)}${isUnfinished(one.start, size) ? " (until now)" : ""}: `;
+  const figure = figureOf(one, total.kind);
+  if (!figure) return `${about}${one.answers ? several(one.answers, "piece", "pieces") + " of feedback" : "no feedback"}`;
+  const interval = figure.interval ? ` (${shownInterval(total, figure.interval)})` : "";
+  return `${about}${shownFigure(total, figure.value)} of ${several(one.scores, "score")}${interval}`;
 }

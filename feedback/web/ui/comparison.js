@@ -1,17 +1,18 @@
-/** Comparison: whether one version of an assistant is better than another for a key, or not shown to be. */
+/** Comparison: whether one version of an assistant is better than another for a key, or not significantly different. */
 
 import { asked, show, shown } from "./address.js";
 import { read } from "./api.js";
 import { h } from "./element.js";
-import { percent, range, several } from "./format.js";
+import { axisOf, shownFigure, shownInterval } from "./figures.js";
+import { points, several, signed } from "./format.js";
 import { failed } from "./notice.js";
 import { whisker } from "./whisker.js";
 
-/** Two versions to choose, and what their answers say. The choice is kept in the address. */
+/** Two versions to choose, and how their feedback differs. The choice is kept in the address. */
 export function drawComparison(box, statistics, known) {
   const chosen = choose(pairs(statistics));
   if (!chosen) {
-    box.replaceChildren(h("h3", null, "Compare two versions"), h("p", { class: "meta" }, "There is only one version with scores so far. Once there is another, whether it is better is told here."));
+    box.replaceChildren(h("h3", null, "Compare two versions"), h("p", { class: "meta" }, "Only one version has scores so far. With a second one, this shows whether it is better."));
     return;
   }
   const verdict = h("div", { class: "verdict", "aria-live": "polite" });
@@ -19,7 +20,7 @@ export function drawComparison(box, statistics, known) {
   compare(verdict, chosen);
 }
 
-/** Assistant and key that have scores of two versions or more, the most answered first. */
+/** Assistant and key that have scores of two versions or more, those with the most first. */
 function pairs(statistics) {
   const found = new Map();
   for (const one of statistics) {
@@ -65,7 +66,7 @@ async function compare(box, chosen) {
   for (const [name, value] of Object.entries({ assistant: chosen.assistant, key: chosen.key, baseline: chosen.baseline, candidate: chosen.candidate })) query.set(name, value);
   query.delete("version");
   try {
-    box.replaceChildren(...told(await read("feedback/comparison", query)));
+    box.replaceChildren(...verdictOf(await read("feedback/comparison", query)));
   } catch (failure) {
     box.replaceChildren(failed(failure, () => compare(box, chosen)));
   }
@@ -73,28 +74,41 @@ async function compare(box, chosen) {
 
 const MARKS = { better: "good", worse: "bad" };
 
-function told(found) {
+function verdictOf(found) {
   return [
     h("p", { class: `finding ${MARKS[found.verdict] ?? ""}` }, h("strong", null, sentence(found))),
-    sample(found.candidate), sample(found.baseline),
+    sample(found.candidate, found), sample(found.baseline, found),
     h("p", { class: "meta" }, difference(found)),
   ];
 }
 
-function sentence({ verdict, baseline, candidate }) {
+function sentence({ verdict, baseline, candidate, measure }) {
   const [one, other] = [`Version ${candidate.version}`, `version ${baseline.version}`];
-  if (one.slice(8) === other.slice(8)) return "This is the same version twice.";
+  if (candidate.version === baseline.version) return "This is the same version twice.";
   if (verdict === "better" || verdict === "worse") return `${one} is ${verdict} than ${other}.`;
-  return verdict === "too few answers" ? "There are too few scores to tell." : `${one} is not shown to differ from ${other}.`;
+  if (verdict === "higher" || verdict === "lower") return `The ${measure} of ${one.toLowerCase()} is ${verdict} than that of ${other}.`;
+  if (verdict === "no direction") return "No category of this key is marked as good or bad.";
+  return verdict === "too few answers" ? "Too few scores to compare." : "No significant difference.";
 }
 
-function sample(one) {
-  return h("div", { class: "sample" }, h("span", null, `v${one.version}`), whisker(one.interval, one.share),
-    h("span", null, one.scores ? `${percent(one.share)} (${range(one.interval)}) of ${several(one.scores, "score")}` : "no scores"));
+function sample(one, found) {
+  const scored = { ...one, kind: found.kind, low: found.low, high: found.high };
+  const isMean = found.measure === "mean";
+  const [value, interval] = isMean ? [one.mean, one.mean_interval] : [one.share, one.interval];
+  const ends = axisOf(scored) ?? endsOf([found.baseline, found.candidate]);
+  const text = value === null ? "no figure" : `${shownFigure(scored, value)} (${shownInterval(scored, interval)}) of ${several(one.scores, "score")}`;
+  return h("div", { class: "sample" }, h("span", null, `v${one.version}`), interval && ends ? whisker(interval, value, ends) : h("span"), h("span", null, one.scores ? text : "no scores"));
 }
 
-function difference(found) {
-  if (found.difference === null) return "A version without scores cannot be compared.";
-  const points = (share) => `${share > 0 ? "+" : ""}${(share * 100).toFixed(1)}`;
-  return `Difference ${points(found.difference)} points; the true one is between ${points(found.interval.low)} and ${points(found.interval.high)} (95 %).`;
+function endsOf(samples) {
+  const intervals = samples.map((one) => one.mean_interval).filter(Boolean);
+  if (!intervals.length) return null;
+  const [low, high] = [Math.min(...intervals.map((one) => one.low)), Math.max(...intervals.map((one) => one.high))];
+  return low === high ? [low - 1, high + 1] : [low, high];
+}
+
+function difference({ difference: found, interval, measure }) {
+  if (found === null || !interval) return "There is no difference to measure.";
+  const shownAs = measure === "share" ? points : signed;
+  return `Difference ${shownAs(found)}${measure === "share" ? " percentage points" : ""}, 95 % confidence interval ${shownAs(interval.low)} to ${shownAs(interval.high)}.`;
 }

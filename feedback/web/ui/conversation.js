@@ -1,31 +1,39 @@
-/** The conversation that an answer is about, as far as the service knows it. */
+/** The conversation that a piece of feedback is about, as far as the service knows it. */
 
 import { read } from "./api.js";
 import { h } from "./element.js";
+import { userOf } from "./list.js";
 import { failed } from "./notice.js";
+import { score } from "./score.js";
 
 const NAMES = { user: "User", assistant: "Assistant", system: "System", tool: "Tool" };
 
 /** Read and draw it. */
-export async function drawConversation(box, answer) {
+export async function drawConversation(box, piece) {
   box.setAttribute("aria-busy", "true");
-  box.replaceChildren(h("p", { class: "meta" }, "Looking it up …"));
+  box.replaceChildren(h("p", { class: "meta" }, "Loading…"));
   try {
-    const found = await read(`feedback/${encodeURIComponent(answer.id)}/conversation`);
-    box.replaceChildren(h("ol", null, found.messages.map(message)), found.reason ? h("p", { class: "meta" }, found.reason) : "");
+    const found = await read(`feedback/${encodeURIComponent(piece.id)}/conversation`);
+    box.replaceChildren(h("ol", null, found.messages.map((one) => message(one, piece))), found.reason ? h("p", { class: "meta" }, found.reason) : "");
   } catch (failure) {
-    box.replaceChildren(failed(failure, () => drawConversation(box, answer)));
+    box.replaceChildren(failed(failure, () => drawConversation(box, piece)));
   } finally {
     box.removeAttribute("aria-busy");
   }
 }
 
-function message(one) {
+function message(one, piece) {
   const who = one.name ?? NAMES[one.role] ?? one.role;
   return h("li", { class: `message ${one.role} ${one.judged ? "judged" : ""}` },
-    h("p", { class: "who" }, who, one.judged && one.role === "assistant" && h("span", null, " · judged here")),
+    h("p", { class: "who" }, who, one.judged && one.role === "assistant" && h("span", null, " · this feedback is about it")),
     one.content && h("p", { class: "text", dir: "auto" }, one.content),
+    one.feedback.length > 0 && h("ul", { class: "given", "aria-label": "Feedback on this reply" }, one.feedback.map((given) => placed(given, given.id === piece.id))),
     one.tool_calls.map((call) => h("pre", { tabindex: "0" }, `${call.function?.name ?? "tool"}(${argumentsOf(call)})`)));
+}
+
+/** A piece of feedback below the reply that it is about. */
+function placed(given, isThis) {
+  return h("li", { class: isThis ? "this" : null }, score(given), h("span", { class: "meta" }, `${given.key} · ${userOf(given.feedback_source.user_id)}`), given.comment && h("span", { class: "clamped", dir: "auto" }, given.comment));
 }
 
 function argumentsOf(call) {

@@ -1,15 +1,17 @@
-/** Exports: what is shown, as a file. Fetched with the key, which no address may carry, and handed over as a download. */
+/** Exports: what is shown, as a file. Fetched with the API key, which no address may carry, and offered as a download. */
 
 import { asked, shown } from "./address.js";
-import { download } from "./api.js";
+import { download, read } from "./api.js";
 import { at, h, say } from "./element.js";
+import { count, several } from "./format.js";
 import { icon } from "./icons.js";
 import { failed } from "./notice.js";
 
+const TRAINING = ["kto", "dpo", "sft"];
 const FORMATS = [
   ["csv", "CSV", "for spreadsheets"],
-  ["jsonl", "JSON Lines", "an answer a line, with everything"],
-  ["kto", "KTO", "training: answers judged good or bad"],
+  ["jsonl", "JSON Lines", "a piece of feedback a line, with everything"],
+  ["kto", "KTO", "training: answers with good or bad scores"],
   ["dpo", "DPO", "training: corrections preferred to answers"],
   ["sft", "SFT", "training: corrections as answers"],
 ];
@@ -47,9 +49,19 @@ async function save(format, label) {
     offer(blob, name);
     at("notice").replaceChildren();
     say(`${name} was downloaded`);
+    if (TRAINING.includes(format)) reportOn(await read("feedback/export/report", query), label);
   } catch (failure) {
     at("notice").replaceChildren(failed(failure, () => save(format, label)));
   }
+}
+
+/** How many examples the file has, and why the rest of the feedback makes none. */
+function reportOn({ written, left_out }, label) {
+  const reasons = Object.entries(left_out).sort(([, one], [, other]) => other - one);
+  at("notice").replaceChildren(h("div", { class: "notice", role: "status" },
+    h("div", null, h("p", null, `${label}: ${several(written, "example")} exported.`),
+      reasons.length > 0 && h("ul", null, reasons.map(([reason, times]) => h("li", null, `${count(times)} left out: ${reason}`)))),
+    h("button", { type: "button", class: "quiet small", onclick: () => at("notice").replaceChildren() }, "Dismiss")));
 }
 
 function offer(blob, name) {

@@ -1,20 +1,30 @@
 /** Filters: the form above everything. What it says is kept in the address. */
 
-import { DEFAULT_DAYS, FILTERS, countFilters, show, shown } from "./address.js";
+import { DEFAULT_DAYS, noFilters, setFilters, show, shown } from "./address.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 
-const SPANS = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "1 year"], ["all", "All time"], ["own", "From … to"]];
-const COMMENTS = [["", "Any"], ["true", "With one"], ["false", "Without"]];
+const SPANS = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "1 year"], ["all", "All time"], ["own", "Custom range"]];
+const WITH = [["", "Any"], ["true", "With"], ["false", "Without"]];
+const SOURCES = { api: "API", app: "App", model: "Model" };
+const MORE = ["has_comment", "has_correction", "min_score", "max_score", "subject", "thread", "run", "reason", "assignee", "dataset"];
+const NAMES = {
+  has_comment: "Comment", has_correction: "Correction", min_score: "Score from", max_score: "Score to", subject: "User", thread: "Thread", run: "Run",
+  reason: "Reason", assignee: "Assignee", dataset: "Dataset", since: "From", until: "To",
+};
 const PATIENCE = 350;
 
-/** Fill the form; `changed` is called whenever it says something else. `known` has the keys, assistants and versions. */
+/** Fill the form; `changed` is called when it says something else. `known` has the keys, assistants and versions. */
 export function drawFilters(form, known, changed) {
   const had = document.activeElement?.form === form ? document.activeElement.name : null;
   const wasOpen = form.querySelector("details")?.open ?? matchMedia("(min-width: 48rem)").matches;
-  const n = countFilters();
+  const more = setFilters().filter((name) => MORE.includes(name));
+  const wasMore = (form.querySelector(".more")?.open ?? false) || MORE.includes(had);
+  const set = setFilters().length;
   form.replaceChildren(
-    h("details", { open: wasOpen }, h("summary", null, icon("filter"), n ? `Filters (${n} set)` : "Filters"), h("div", { class: "fields" }, fields(known), clearing(n, changed))),
+    h("details", { open: wasOpen }, h("summary", null, icon("filter"), set ? `Filters (${set} set)` : "Filters"),
+      h("div", { class: "fields" }, fields(known), h("details", { class: "more", open: wasMore }, h("summary", null, more.length ? `More filters (${more.length})` : "More filters"), h("div", { class: "fields" }, moreFields())))),
+    chips(changed, set),
   );
   form.onsubmit = (event) => event.preventDefault();
   form.onchange = (event) => take(form, event.target, changed);
@@ -28,12 +38,21 @@ function fields(known) {
   return [
     choice("Time", "days", SPANS, spanOf(given)),
     spanOf(given) === "own" && [day("From", "since", given), day("To", "until", given)],
-    choice("Key", "key", [["", "All"], ...known.keys.map((key) => [key, key])], given.get("key") ?? ""),
+    choice("Key", "key", [["", "All"], ...known.keys.map((key) => [key, known.titleOf(key)])], given.get("key") ?? ""),
     choice("Assistant", "assistant", [["", "All"], ...known.assistants.map((one) => [one.id, one.label])], assistant),
     choice("Version", "version", [["", "All"], ...known.versionsOf(assistant).map((one) => [String(one), `Version ${one}`])], given.get("version") ?? ""),
-    choice("Comment", "has_comment", COMMENTS, given.get("has_comment") ?? ""),
-    scores(given),
+    (known.sources.length > 1 || given.has("source")) && choice("Source", "source", [["", "All"], ...known.sources.map((one) => [one, SOURCES[one] ?? one])], given.get("source") ?? ""),
     words(given),
+  ];
+}
+
+function moreFields() {
+  const given = shown();
+  return [
+    choice("Comment", "has_comment", WITH, given.get("has_comment") ?? ""),
+    choice("Correction", "has_correction", WITH, given.get("has_correction") ?? ""),
+    scores(given),
+    ["subject", "thread", "run", "reason", "assignee", "dataset"].map((name) => text(NAMES[name], name, given)),
   ];
 }
 
@@ -45,11 +64,15 @@ function field(label, name, control, more = "") {
 
 function choice(label, name, options, value) {
   const listed = options.some(([one]) => one === value) ? options : [...options, [value, value]];
-  return field(label, name, h("select", { name, id: `filter-${name}` }, listed.map(([one, text]) => h("option", { value: one, selected: one === value }, text))));
+  return field(label, name, h("select", { name, id: `filter-${name}` }, listed.map(([one, title]) => h("option", { value: one, selected: one === value }, title))));
 }
 
 function day(label, name, given) {
   return field(label, name, h("input", { name, id: `filter-${name}`, type: "date", value: given.get(name) }));
+}
+
+function text(label, name, given) {
+  return field(label, name, h("input", { name, id: `filter-${name}`, type: "text", maxlength: 200, autocomplete: "off", spellcheck: "false", value: given.get(name) }));
 }
 
 function scores(given) {
@@ -63,22 +86,37 @@ function words(given) {
   return field("Text", "text", h("span", { class: "search" }, icon("search"), input), "wide");
 }
 
-function clearing(n, changed) {
-  const clear = () => {
-    show({ ...Object.fromEntries(FILTERS.map((name) => [name, null])), cursor: null });
+/** The filters that a closed part of the form hides, each with a button that removes it; and one that removes all. */
+function chips(changed, set) {
+  if (!set) return "";
+  const remove = (name) => () => {
+    show({ [name]: null, cursor: null });
     changed();
   };
-  return n > 0 && h("button", { type: "button", class: "quiet small", onclick: clear }, "Clear filters");
+  const clear = () => {
+    show(noFilters());
+    changed();
+  };
+  const hidden = setFilters().filter((name) => MORE.includes(name));
+  return h("div", { class: "set-filters" },
+    hidden.map((name) => h("button", { type: "button", class: "quiet small", "aria-label": `Remove the filter ${NAMES[name]}`, onclick: remove(name) }, `${NAMES[name]}: ${worded(name)}`, icon("close"))),
+    h("button", { type: "button", class: "quiet small", onclick: clear }, "Clear filters"));
+}
+
+function worded(name) {
+  const value = shown().get(name);
+  return name.startsWith("has_") ? WITH.find(([one]) => one === value)?.[1].toLowerCase() ?? value : value;
 }
 
 /** A choice or a finished text: a step of its own. */
 function take(form, control, changed) {
   clearTimeout(form.waiting);
   if (control.name === "days") return takeSpan(control.value, changed);
-  if (!control.checkValidity()) return;
+  if (!control.name || !control.checkValidity()) return;
   const more = control.name === "assistant" ? { version: null } : {};
-  if ((shown().get(control.name) ?? "") === control.value) return;
-  show({ [control.name]: control.value, ...more, cursor: null });
+  const value = control.value.trim();
+  if ((shown().get(control.name) ?? "") === value) return;
+  show({ [control.name]: value, ...more, cursor: null });
   changed();
 }
 

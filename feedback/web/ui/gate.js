@@ -1,4 +1,4 @@
-/** The gate: asks for the API key, and says what is wrong with the one that was given. */
+/** The form that asks for the API key, and says what is wrong with the one that was given. */
 
 import { key, useKey } from "./api.js";
 import { at, h } from "./element.js";
@@ -17,8 +17,8 @@ export function askForKey(failure, opened) {
   at("gate").replaceChildren(
     h("form", { class: "gate", onsubmit: enter },
       h("span", { class: "mark" }, icon("lock")),
-      h("h2", null, "Which API key?"),
-      h("p", { id: "key-about" }, "This server shows its feedback to those who have a key that may read it. Yours is kept in this tab only, until you close it."),
+      h("h2", null, "API key required"),
+      h("p", { id: "key-about" }, "This server shows its feedback with an API key that has the scope feedback-read. The key is kept in this tab only, until you close it."),
       problem && h("p", { id: "key-wrong", class: "wrong", role: "alert" }, problem),
       h("label", { for: "key" }, "API key"),
       input,
@@ -38,6 +38,6 @@ export function showGate(isClosed) {
 }
 
 function wrong(failure) {
-  if (failure.status === 403) return `This key may not read feedback: it needs the scope feedback-read. ${failure.message}`;
-  return `This key does not open it. ${failure.message}`;
+  if (failure.status === 403) return `This API key cannot read feedback: it needs the scope feedback-read. ${failure.message}`;
+  return `This API key is not valid. ${failure.message}`;
 }

@@ -1,27 +1,27 @@
-/** What an answer said before its author changed it, or a program did. */
+/** Earlier versions of a piece of feedback. */
 
 import { read } from "./api.js";
 import { h } from "./element.js";
-import { moment } from "./format.js";
+import { exact, moment } from "./format.js";
 import { failed } from "./notice.js";
 import { score, valueOf } from "./score.js";
 
 /** Read and draw it; `box` stays hidden where there is nothing. */
-export async function drawHistory(box, answer) {
+export async function drawHistory(box, piece) {
   box.hidden = true;
-  if (answer.modified_at === answer.created_at) return;
+  if (piece.modified_at === piece.created_at) return;
   const list = box.querySelector("div");
   try {
-    const { versions } = await read(`feedback/${encodeURIComponent(answer.id)}/history`);
+    const { versions } = await read(`feedback/${encodeURIComponent(piece.id)}/history`);
     box.hidden = !versions.length;
-    list.replaceChildren(h("ol", null, versions.map(version)));
+    list.replaceChildren(h("ol", null, versions.map((one) => version(one, piece))));
   } catch (failure) {
     box.hidden = false;
-    list.replaceChildren(failed(failure, () => drawHistory(box, answer)));
+    list.replaceChildren(failed(failure, () => drawHistory(box, piece)));
   }
 }
 
-function version(one) {
+function version(one, piece) {
   const said = one.comment ?? valueOf(one);
-  return h("li", null, score(one), " ", h("span", { class: "meta" }, `until ${moment(one.replaced_at)}`), said !== null && h("p", { dir: "auto" }, said));
+  return h("li", null, score({ ...one, kind: piece.kind, key: piece.key }), " ", h("time", { class: "meta", datetime: one.replaced_at, title: exact(one.replaced_at) }, `until ${moment(one.replaced_at)}`), said !== null && h("p", { dir: "auto" }, said));
 }

@@ -10,6 +10,8 @@ const PATHS = {
   save: ["M12 4v11m0 0 4.5-4.5M12 15l-4.5-4.5M5 19.5h14"],
   next: ["m9.5 6 6 6-6 6"],
   down_small: ["m7 10 5 5 5-5"],
+  up_small: ["m7 14 5-5 5 5"],
+  refresh: ["M19 8a8 8 0 1 0 1 6M19 3v5h-5"],
   words: ["M4 5h16v11H9.5L5 20v-4H4z"],
   filter: ["M4 6h16M7 12h10M10 18h4"],
   search: ["M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zm4.8-1.7L20 20"],

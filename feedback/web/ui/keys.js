@@ -1,67 +1,143 @@
-/** Keys: a card for each, with its share of positive scores over time and the same figures as a table. */
+/** Keys: a card for each key and source, with the figures of its kind, over time and as a distribution. */
 
+import { go, linkTo } from "./address.js";
+import { read } from "./api.js";
+import { bars } from "./bars.js";
 import { draw, spoken } from "./chart.js";
 import { h } from "./element.js";
-import { bucket as titled, count, number, percent, range, several } from "./format.js";
-import { seriesOf } from "./series.js";
+import { KINDS, aboutScores, figureOf, isStars, nameOfFigure, shownFigure, shownInterval } from "./figures.js";
+import { count, number, percent, period, range, several, span } from "./format.js";
+import { failed } from "./notice.js";
+import { after, isUnfinished, seriesOf } from "./series.js";
 
 const FIRST = 6;
+const TOP = 4;
+const FEWEST = 2; // points that make a chart
+const SOURCES = { api: "API", app: "app", model: "model" };
 
-/** The cards of the statistics by day, the most answered key first. */
-export function drawKeys(box, statistics, size) {
-  const all = Object.entries(Object.groupBy(statistics, (one) => one.key))
-    .map(([key, own]) => seriesOf(key, own, size))
-    .sort((a, b) => b.total.answers - a.total.answers);
-  const cards = (some) => some.map(card);
-  box.replaceChildren(...cards(all.slice(0, FIRST)));
-  if (all.length > FIRST) box.append(more(box, all.slice(FIRST), cards));
+/**
+ * Draw the cards, those with the most feedback first. `totals` are the statistics by source, `periods` those by source
+ * and `size`; `filters` is the query of the current filters, `rates` and `reasons` have the keys' extras.
+ */
+export function drawKeys(box, { totals, periods, size, filters, rates, reasons }) {
+  const byCard = Map.groupBy(periods, nameOf);
+  const sources = Map.groupBy(totals, (one) => one.key);
+  const all = totals.toSorted((a, b) => b.answers - a.answers).map((total) => ({
+    total, size, filters,
+    rate: total.source === "model" ? null : rates.find((one) => one.key === total.key),
+    reasons: reasons.filter((one) => one.key === total.key),
+    series: seriesOf(byCard.get(nameOf(total)) ?? [], size),
+    isApart: sources.get(total.key).length > 1,
+  }));
+  box.replaceChildren(...all.slice(0, FIRST).map(card));
+  if (all.length > FIRST) box.append(more(all.slice(FIRST)));
 }
 
-function more(box, rest, cards) {
-  const button = h("button", { type: "button", class: "quiet", onclick: () => button.replaceWith(...cards(rest)) }, `Show ${several(rest.length, "more key")}`);
+const nameOf = (one) => JSON.stringify([one.key, one.source]);
+
+function more(rest) {
+  const button = h("button", { type: "button", class: "quiet", onclick: () => button.replaceWith(...rest.map(card)) }, `Show ${several(rest.length, "more key")}`);
   return button;
 }
 
-function card(series) {
-  const { key, total, lower } = series;
-  return h("article", { class: "card key" },
-    h("h3", null, key),
-    total.scores ? [headline(total), h("p", { class: "meta" }, about(total, lower)), charted(series)] : h("p", { class: "meta" }, `${several(total.answers, "answer")} in words only: nobody gave a score.`),
-    h("details", { class: "table" }, h("summary", null, "Figures as a table"), table(series)),
-  );
+function card(one) {
+  const { total, isApart } = one;
+  const distribution = h("div", { class: "distribution" });
+  const extras = h("div", { class: "extras" });
+  loadDistribution(distribution, extras, one);
+  const { rate, reasons } = one;
+  if (rate) extras.append(h("p", { class: "meta" }, `Response rate ${percent(rate.rate)} (${range(rate.interval)}): feedback through ${count(rate.answered)} of ${several(rate.minted, "URL")} minted`));
+  if (reasons.length) extras.append(h("p", { class: "chips" }, h("span", { class: "meta" }, "Top reasons"), reasons.slice(0, TOP).map((each) => linkTo({ ...mine(one), reason: each.reason, view: "feedback" }, { class: "reason", dir: "auto" }, `${each.reason} ${count(each.count)}`))));
+  return h("article", { class: "card key", "data-key": total.key },
+    h("header", { class: "key-head" },
+      h("h3", { dir: "auto" }, linkTo({ ...mine(one), view: "feedback" }, { title: "Show this feedback" }, total.title ?? total.key)),
+      h("span", { class: "tag" }, KINDS[total.kind], total.is_kind_inferred && h("span", { class: "inferred" }, " inferred")),
+      isApart && h("span", { class: "tag source" }, `from ${SOURCES[total.source] ?? total.source}`)),
+    total.title && h("p", { class: "meta" }, total.key),
+    headline(one), extras, charted(one), distribution, h("details", { class: "table" }, h("summary", null, "Figures as a table"), table(one)));
 }
 
-function headline(total) {
-  return h("p", { class: "headline" }, h("strong", null, percent(total.share)), h("span", null, " positive, interval "), h("span", { class: "sure" }, range(total.interval)));
+/** The filters of a card's feedback. */
+const mine = ({ total, isApart }) => ({ key: total.key, ...(isApart ? { source: total.source } : {}) });
+
+function headline({ total }) {
+  const figure = figureOf(total);
+  if (!figure) return h("p", { class: "headline" }, h("strong", null, count(total.answers)), h("span", null, withoutFigure(total)));
+  return [
+    h("p", { class: "headline" },
+      h("strong", null, shownFigure(total, figure.value), isStars(total) && h("span", { class: "star", "aria-hidden": "true" }, " ★")),
+      h("span", null, ` ${nameOfFigure(total)}`)),
+    h("p", { class: "meta" }, figure.interval ? h("span", { class: "sure" }, `95 % confidence interval ${shownInterval(total, figure.interval)}`) : "Too few scores for a confidence interval", ` · ${aboutScores(total)}`),
+  ];
 }
 
-function about(total, lower) {
-  const silent = total.answers - total.scores;
-  return [several(total.scores, "score"), `mean ${number(total.mean)}`, lower && "lower is better", silent > 0 && `${several(silent, "answer")} without`].filter(Boolean).join(" · ");
+function withoutFigure(total) {
+  const noun = total.answers === 1 ? "piece of feedback" : "pieces of feedback";
+  if (total.kind === "text") return ` ${noun} without a score`;
+  return total.scores || total.kind === "category" ? ` ${noun}; no category is marked as good or bad` : ` ${noun}`;
 }
 
-function charted(series) {
+function charted(one) {
+  const { total, series, size } = one;
+  const drawable = series.filter((each) => figureOf(each, total.kind));
+  if (drawable.length < FEWEST) return drawable.length && total.answers ? h("p", { class: "meta few" }, onePeriod(drawable[0], size)) : null;
   const readout = h("p", { class: "readout", "aria-hidden": "true" });
-  const box = h("div", { class: "chart", role: "img", "aria-label": summary(series) });
-  draw(box, series, (bucket) => {
-    readout.textContent = bucket ? spoken(bucket, series.size) : "";
-  });
+  const box = h("div", { class: "chart", role: "img", "aria-label": summary(total, drawable, size) });
+  draw(box, one, (each) => {
+    readout.textContent = each ? spoken(each, total, size) : "";
+  }, (each) => go({ ...mine(one), ...days(each, size), view: "feedback" }));
   return [box, readout];
 }
 
-function summary({ key, buckets, size }) {
-  const scored = buckets.filter((one) => one.scores);
-  const [first, last] = [scored[0], scored.at(-1)];
-  return `Share of positive scores of ${key} over time. First ${spoken(first, size)}. Last ${spoken(last, size)}. The table below has all figures.`;
+function onePeriod(one, size) {
+  const name = period(one.start, size);
+  const until = isUnfinished(one.start, size) ? ", not over yet" : "";
+  return `All of it from one ${size}: ${name}${until} (UTC). A chart follows with the second ${size}.`;
 }
 
-const HEADS = ["Answers", "Scores", "Mean", "Positive", "Interval (95%)"];
+function summary(total, series, size) {
+  return `${total.title ?? total.key}: ${nameOfFigure(total)} over time. First ${spoken(series[0], total, size)}. Last ${spoken(series.at(-1), total, size)}. The table below has all figures.`;
+}
 
-function table({ key, buckets, size }) {
-  const rows = buckets.toReversed().map((one) =>
-    h("tr", null, h("th", { scope: "row" }, titled(one.start, size)), [count(one.answers), count(one.scores), number(one.mean), percent(one.share), one.scores ? range(one.interval) : "–"].map((text) => h("td", null, text))));
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Figures of ${key}` },
-    h("table", null, h("caption", { class: "unseen" }, `${key} by ${size}`),
-      h("thead", null, h("tr", null, h("th", { scope: "col" }, size[0].toUpperCase() + size.slice(1)), HEADS.map((head) => h("th", { scope: "col" }, head)))),
+/** The filter of a period's days. */
+export function days(one, size) {
+  const day = (second) => new Date(second * 1000).toISOString().slice(0, 10);
+  return { days: null, since: day(one.start), until: day(after(one.start, size) - 1) };
+}
+
+async function loadDistribution(box, extras, one) {
+  const { total, filters } = one;
+  const query = new URLSearchParams(filters);
+  query.set("key", total.key);
+  query.set("source", total.source);
+  try {
+    const [found] = await read("feedback/distribution", query);
+    if (found.is_kind_inferred) box.closest("article")?.querySelector(".inferred")?.setAttribute("title", `Inferred, since ${found.reason}. Configure the key to change it.`);
+    if (found.quartiles) extras.append(h("p", { class: "meta" }, quartiles(found.quartiles)));
+    if (found.buckets.length) box.replaceChildren(...[bars(found, mine(one))].flat());
+  } catch (failure) {
+    if (failure.isAboutKey || failure.name === "AbortError") return;
+    box.replaceChildren(failed(failure, () => loadDistribution(box, extras, one)));
+  }
+}
+
+function quartiles({ lowest, lower, median, upper, highest }) {
+  return `Median ${number(median)} · middle half ${span({ low: lower, high: upper })} · all ${span({ low: lowest, high: highest })}`;
+}
+
+function table(one) {
+  const { total, series, size } = one;
+  const head = (text) => h("th", { scope: "col" }, text);
+  const rows = series.toReversed().map((each) => {
+    const figure = figureOf(each, total.kind);
+    return h("tr", null,
+      h("th", { scope: "row" }, linkTo({ ...mine(one), ...days(each, size), view: "feedback" }, {}, period(each.start, size)), isUnfinished(each.start, size) && h("small", null, " until now")),
+      [count(each.answers), count(each.scores), shownFigure(total, figure?.value), figure ? shownInterval(total, figure.interval) : "–"].map((text) => h("td", null, text)));
+  });
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Figures of ${total.key}` },
+    h("table", null, h("caption", { class: "unseen" }, `${total.key} by ${size}`),
+      h("thead", null, h("tr", null, [size[0].toUpperCase() + size.slice(1), "Feedback", "Scores", capital(nameOfFigure(total).split(" ")[0]), "95 % interval"].map(head))),
       h("tbody", null, rows)));
 }
+
+const capital = (text) => text[0].toUpperCase() + text.slice(1);

@@ -1,20 +1,28 @@
-/** What there is to choose from: keys, assistants with their names, and the versions of each. */
+/** What there is to choose from: keys with their kinds, assistants with their names, and the versions of each. */
 
 import { read } from "./api.js";
 
-/** All that there are answers about, whatever the filters say. */
+let keys = new Map();
+
+/** What is known of the key: `kind`, `low`, `high`, `title`, `has_direction`. */
+export const keyNamed = (key) => keys.get(key);
+
+/** Everything that has feedback, whatever the filters are. */
 export async function readKnown(signal) {
-  const query = new URLSearchParams([["by", "assistant"], ["by", "version"], ["limit", "10000"]]);
+  const query = new URLSearchParams([["by", "assistant"], ["by", "version"], ["by", "source"], ["limit", "10000"]]);
   const [statistics, assistants, projects] = await Promise.all([
     read("feedback/statistics", query, signal), read("feedback/assistants", "", signal), read("feedback/projects", "", signal),
   ]);
   const labels = labelled(assistants);
+  keys = new Map(statistics.map((one) => [one.key, one]));
   return {
     projects,
-    keys: unique(statistics.map((one) => one.key)).sort(),
+    keys: [...keys.keys()].sort((a, b) => a.localeCompare(b)),
+    sources: unique(statistics.map((one) => one.source)).sort(),
+    titleOf: (key) => keys.get(key)?.title ?? key,
     assistants: assistants.map((one) => ({ id: one.assistant_id, label: labels.get(one.assistant_id) })),
     versionsOf: (assistant) => unique(statistics.filter((one) => one.assistant_version !== null && (!assistant || one.assistant_id === assistant)).map((one) => one.assistant_version)).sort((a, b) => b - a),
-    nameOf: (assistant) => labels.get(assistant) ?? assistant.slice(0, 8),
+    nameOf: (assistant) => labels.get(assistant) ?? short(assistant),
   };
 }
 

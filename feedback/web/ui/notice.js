@@ -18,3 +18,6 @@ export function empty(title, text, ...ways) {
 export function waiting(height) {
   return h("div", { class: `waiting ${height}`, "aria-hidden": "true" });
 }
+
+/** Why a change was refused, with the scope that the API key lacks. */
+export const mayNot = (failure) => (failure.status === 403 ? `This API key cannot change feedback: it needs the scope feedback-write. ${failure.message}` : failure.message);

@@ -1,10 +1,13 @@
-/** Projects: whose answers are shown, for a key that may see those of several. Kept in the address. */
+/** Projects: a choice of one for API keys that see several, and their settings. */
 
+import { read, remove, send } from "./api.js";
 import { show, shown } from "./address.js";
+import { input, labelled, openForm } from "./dialog.js";
 import { h } from "./element.js";
+import { exact, when } from "./format.js";
 
 const DEFAULT = "default";
-const THEIRS = ["key", "assistant", "version", "status", "answer", "cursor"];
+const THEIRS = ["key", "assistant", "version", "status", "item", "cursor"];
 
 /** The choice of a project, where there are several; `changed` is called when another is chosen. */
 export function projectMenu(projects, changed) {
@@ -17,4 +20,41 @@ export function projectMenu(projects, changed) {
   };
   const option = ({ name }) => h("option", { value: name, selected: name === now }, name);
   return h("span", { class: "field" }, h("select", { "aria-label": "Project", onchange: take }, projects.map(option)));
+}
+
+/** The table of the projects, and a button for a new one. */
+export async function projectSettings(box, { page, again, signal }) {
+  const projects = await read("feedback/projects", "", signal);
+  const changed = async () => {
+    await again();
+    page.reload();
+  };
+  const row = (one) => h("tr", null,
+    h("th", { scope: "row" }, one.name), h("td", null, one.origins.join(", ") || "any"), h("td", null, one.rate ?? "default"),
+    h("td", null, h("time", { datetime: one.created_at, title: exact(one.created_at) }, when(one.created_at))),
+    h("td", null, h("button", { type: "button", class: "quiet small", "aria-label": `Edit ${one.name}`, onclick: () => edit(one, changed) }, "Edit")));
+  box.replaceChildren(
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Projects" },
+      h("table", null, h("thead", null, h("tr", null, ["Name", "Web origins", "Rate limit", "Created"].map((text) => h("th", { scope: "col" }, text)), h("td", null))), h("tbody", null, projects.map(row)))),
+    h("button", { type: "button", class: "small", onclick: () => edit(null, changed) }, "New project"));
+}
+
+function edit(project, changed) {
+  const form = openForm(project ? `Project ${project.name}` : "New project", [
+    labelled("Name", input("name", project?.name, { required: true, maxlength: 63, readonly: Boolean(project), spellcheck: "false" })),
+    labelled("Rate limit", input("rate", project?.rate, { placeholder: "600/min" }), { hint: "How often feedback may be sent; empty is the server's default." }),
+    labelled("Web origins", h("textarea", { name: "origins", rows: 3, spellcheck: "false" }, (project?.origins ?? []).join("\n")), { wide: true, hint: "One a line, such as https://shop.example. Empty lets any origin send feedback." }),
+  ], async ({ elements }) => {
+    const body = { origins: elements.origins.value.split(/\s+/).filter(Boolean), rate: elements.rate.value.trim() || null };
+    if (project) await send("PATCH", `feedback/projects/${encodeURIComponent(project.name)}`, body);
+    else await send("POST", "feedback/projects", { name: elements.name.value.trim(), ...body });
+    await changed();
+  });
+  if (!project || project.name === DEFAULT) return;
+  const drop = async () => {
+    await remove(`feedback/projects/${encodeURIComponent(project.name)}`);
+    form.closest("dialog").close();
+    await changed();
+  };
+  form.querySelector(".row").append(h("button", { type: "button", class: "quiet small", onclick: () => drop().catch((failure) => form.querySelector(".outcome").replaceChildren(h("p", { class: "wrong", role: "alert" }, failure.message))) }, "Delete project"));
 }

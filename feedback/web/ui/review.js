@@ -1,37 +1,44 @@
-/** The review of an answer: new, seen or done, with a note; and all that it was before. */
+/** The review of a piece of feedback: its status, which is saved when it is chosen, and a note; with their history. */
 
 import { put, read } from "./api.js";
+import { addToDataset } from "./datasets.js";
 import { h, say } from "./element.js";
-import { moment } from "./format.js";
-import { failed } from "./notice.js";
+import { exact, moment } from "./format.js";
+import { failed, mayNot } from "./notice.js";
 
-const STATUSES = [["new", "New"], ["seen", "Seen"], ["done", "Done"]];
+export const STATUSES = [["new", "New"], ["seen", "Seen"], ["done", "Done"]];
 
 /** Read and draw it; `changed(review)` is called when it was saved. */
-export async function drawReview(box, answer, changed) {
-  box.replaceChildren(h("p", { class: "meta" }, "Looking it up …"));
+export async function drawReview(box, piece, changed) {
+  box.replaceChildren(h("p", { class: "meta" }, "Loading…"));
   try {
-    fill(box, answer, await read(`feedback/${encodeURIComponent(answer.id)}/review`), changed);
+    fill(box, piece, await read(`feedback/${encodeURIComponent(piece.id)}/review`), changed);
   } catch (failure) {
-    box.replaceChildren(failed(failure, () => drawReview(box, answer, changed)));
+    box.replaceChildren(failed(failure, () => drawReview(box, piece, changed)));
   }
 }
 
-function fill(box, answer, review, changed) {
+function fill(box, piece, review, changed) {
   const note = h("textarea", { id: "note", name: "note", rows: 2, maxlength: 4000, placeholder: "What was found, what was done about it" }, review.note ?? "");
-  const outcome = h("div", { class: "outcome" });
-  const save = async (event) => {
-    event.preventDefault();
-    const form = event.target;
-    await saved(form, outcome, answer, { status: form.elements.review.value, note: note.value }, (now) => {
-      log.replaceWith((log = logged(now)));
-      changed(now);
-    });
-  };
+  const outcome = h("div", { class: "outcome", "aria-live": "polite" });
+  const form = h("form", { class: "review" }, choice(review), h("label", { for: "note" }, "Note"), note,
+    h("label", { for: "assignee" }, "Assignee"), h("input", { id: "assignee", name: "assignee", maxlength: 200, autocomplete: "off", value: review.assignee ?? "" }),
+    h("div", { class: "row" }, h("button", { class: "small" }, "Save"), h("button", { type: "button", class: "quiet small", onclick: () => addToDataset([piece.id]) }, "Add to dataset"), outcome));
   let log = logged(review);
-  box.replaceChildren(
-    h("form", { class: "review", onsubmit: save }, choice(review), h("label", { for: "note" }, "Note"), note, h("div", { class: "row" }, h("button", { class: "small" }, "Save"), outcome)),
-    log);
+  const save = () => saved(form, outcome, piece, { status: form.elements.review.value, note: note.value, assignee: form.elements.assignee.value.trim() || null }, (now) => {
+    const next = logged(now);
+    log.replaceWith(next);
+    log = next;
+    changed(now);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    save();
+  });
+  form.addEventListener("change", (event) => {
+    if (event.target.name === "review") save();
+  });
+  box.replaceChildren(form, log);
 }
 
 function choice(review) {
@@ -39,23 +46,22 @@ function choice(review) {
     STATUSES.map(([status, label]) => h("label", null, h("input", { type: "radio", name: "review", value: status, checked: review.status === status }), h("span", null, label))));
 }
 
-async function saved(form, outcome, answer, update, done) {
+async function saved(form, outcome, piece, update, done) {
   const button = form.querySelector("button");
   button.setAttribute("aria-disabled", "true");
   try {
-    done(await put(`feedback/${encodeURIComponent(answer.id)}/review`, update));
+    done(await put(`feedback/${encodeURIComponent(piece.id)}/review`, update));
     outcome.replaceChildren(h("span", { class: "good" }, "Saved"));
     say("Review saved");
   } catch (failure) {
-    const text = failure.status === 403 ? `This key may not review: it needs the scope feedback-write. ${failure.message}` : failure.message;
-    outcome.replaceChildren(h("span", { class: "wrong", role: "alert" }, text));
+    outcome.replaceChildren(h("span", { class: "wrong", role: "alert" }, mayNot(failure)));
   } finally {
     button.removeAttribute("aria-disabled");
   }
 }
 
 function logged(review) {
-  if (!review.log.length) return h("p", { class: "meta" }, "Nobody has reviewed it yet.");
+  if (!review.log.length) return h("p", { class: "meta" }, "Not reviewed yet.");
   return h("details", { class: "log" }, h("summary", null, `History (${review.log.length})`),
-    h("ol", null, review.log.map((entry) => h("li", null, h("strong", null, entry.status), ` · ${moment(entry.reviewed_at)}`, entry.note && h("p", { dir: "auto" }, entry.note)))));
+    h("ol", null, review.log.map((entry) => h("li", null, h("strong", null, entry.status), " · ", h("time", { title: exact(entry.reviewed_at), datetime: entry.reviewed_at }, moment(entry.reviewed_at)), entry.assignee && ` · assigned to ${entry.assignee}`, entry.reviewer && ` · by ${entry.reviewer}`, entry.note && h("p", { dir: "auto" }, entry.note)))));
 }

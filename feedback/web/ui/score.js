@@ -1,17 +1,42 @@
-/** Scores: what an answer gave, with a thumb that says whether it is on the good side. */
+/** Scores: a piece's score as people read it, by the kind of its key. The service says which scores are positive. */
 
 import { h } from "./element.js";
 import { number } from "./format.js";
 import { icon } from "./icons.js";
+import { keyNamed } from "./known.js";
 
-/** The chip of the answer's score, or of its value, or of words alone. */
-export function score(answer) {
-  if (answer.score === null) return h("span", { class: "score" }, icon("words"), h("span", { class: "unseen" }, "No score"));
-  const shown = typeof answer.score === "number" ? number(answer.score) : answer.score ? "yes" : "no";
-  if (typeof answer.is_positive !== "boolean") return h("span", { class: "score" }, shown);
-  const [mood, thumb, said] = answer.is_positive ? ["good", "up", "Positive"] : ["bad", "down", "Not positive"];
-  return h("span", { class: `score ${mood}` }, icon(thumb), h("span", { class: "unseen" }, `${said}, score `), shown);
+const THUMBS = { true: ["up", "Thumbs up"], false: ["down", "Thumbs down"] };
+
+/** The score of a piece of feedback, or its value, or a sign of words alone. */
+export function score(piece) {
+  if (piece.score === null && piece.value === null) return h("span", { class: "score" }, icon("words"), h("span", { class: "unseen" }, "No score"));
+  const mood = typeof piece.is_positive === "boolean" ? (piece.is_positive ? "good" : "bad") : "";
+  if (piece.kind === "thumbs" || piece.kind === "reversed_thumbs") return thumb(piece, mood);
+  return h("span", { class: `score ${mood}` }, h("span", { dir: "auto" }, text(piece)), mood && h("span", { class: "unseen" }, mood === "good" ? " positive" : " negative"));
 }
 
-/** The value as text. */
-export const valueOf = (answer) => (answer.value === null ? null : typeof answer.value === "string" ? answer.value : JSON.stringify(answer.value));
+function thumb(piece, mood) {
+  const [name, label] = THUMBS[Number(piece.score) > 0];
+  return h("span", { class: `score ${mood}` }, icon(name), h("span", { class: "unseen" }, label));
+}
+
+function text(piece) {
+  if (piece.kind === "category" || piece.score === null) return valueOf(piece) ?? number(piece.score);
+  const { low, high } = keyNamed(piece.key) ?? {};
+  if (piece.kind !== "rating" || high === undefined || high === null) return number(Number(piece.score));
+  return low === 1 && high === 5 ? `${number(piece.score)} ★` : `${number(piece.score)} of ${number(high)}`;
+}
+
+/** The value as text; several categories as their labels. */
+export function valueOf(piece) {
+  const { value } = piece;
+  if (value === null) return null;
+  if (Array.isArray(value.labels)) return value.labels.map((label, at) => label ?? value.values?.[at]).join(", ");
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** The reasons that the submission lists. */
+export function reasonsOf(piece) {
+  const reasons = piece.feedback_source.metadata?.reasons;
+  return Array.isArray(reasons) ? reasons.filter((reason) => typeof reason === "string") : [];
+}

@@ -1,81 +1,122 @@
-/** The sheet of one answer: all that was said, the conversation it is about, and what the team makes of it. */
+/** The sheet of one piece of feedback: all of it, the conversation, and its review; with ways to the next and previous. */
 
-import { show } from "./address.js";
-import { focusAnswer } from "./answers.js";
+import { linkTo, show } from "./address.js";
 import { read } from "./api.js";
 import { drawConversation } from "./conversation.js";
 import { at, h } from "./element.js";
-import { moment } from "./format.js";
+import { exact, moment, zone } from "./format.js";
 import { drawHistory } from "./history.js";
 import { icon } from "./icons.js";
+import { focusItem, placeOf } from "./list.js";
 import { failed } from "./notice.js";
 import { drawReview } from "./review.js";
-import { score, valueOf } from "./score.js";
+import { reasonsOf, score, valueOf } from "./score.js";
 
-/** Open the sheet; `reviewed(review)` is called when the review was changed. */
-export function openSheet(answer, known, reviewed) {
-  const sheet = at("answer");
+/** Open the piece with this id, which `page.items` lists. */
+export function openSheet(id, page) {
+  const piece = page.items?.find((one) => one.id === id);
+  if (piece) fill(piece, page);
+}
+
+/** Open the piece that the address names, if there is one. */
+export async function openNamed(id, page) {
+  try {
+    const found = await read("feedback/search", new URLSearchParams({ id }));
+    const piece = found.feedback[0] ?? (await read(`feedback/${encodeURIComponent(id)}`));
+    if (!page.items?.some((one) => one.id === id)) page.items = [...(page.items ?? []), piece];
+    fill(piece, page);
+  } catch (failure) {
+    if (failure.isAboutKey) throw failure;
+    at("notice").replaceChildren(failed(failure));
+    show({ item: null, answer: null }, { inPlace: true });
+  }
+}
+
+function fill(piece, page) {
+  const sheet = at("item");
+  const { known } = page;
   const [talk, review] = [h("div", { class: "talk" }), h("div")];
   const before = section("Before", h("div", { class: "log" }));
-  sheet.replaceChildren(head(answer, known), said(answer), before, section("Review", review), section("Conversation", talk), section("Details", details(answer, known)));
+  const had = sheet.contains(document.activeElement) ? document.activeElement.ariaLabel : null;
+  sheet.replaceChildren(head(piece, page), said(piece), before, section("Review", review), section("Conversation", talk), section("Details", details(piece, known)));
   sheet.onclose = () => {
-    show({ answer: null });
-    focusAnswer(answer.id);
+    show({ item: null, answer: null });
+    if (page.isStale) page.redrawList();
+    page.isStale = false;
+    focusItem(piece.id);
   };
   sheet.onclick = (event) => {
     if (event.target === sheet) sheet.close();
   };
-  show({ answer: answer.id });
+  sheet.onkeydown = (event) => move(event, piece, page);
+  show({ item: piece.id, answer: null }, { inPlace: sheet.open });
   if (!sheet.open) sheet.showModal();
+  else (sheet.querySelector(`header button[aria-label="${had}"]:enabled`) ?? at("item-title")).focus();
   sheet.scrollTop = 0;
-  drawReview(review, answer, reviewed);
-  drawConversation(talk, answer);
-  drawHistory(before, answer);
+  drawReview(review, piece, (now) => {
+    piece.review_status = now.status;
+    piece.review_note = now.note;
+    page.isStale = true;
+  });
+  drawConversation(talk, piece);
+  drawHistory(before, piece);
 }
 
-/** Open the answer that the address names, if it names one. */
-export async function openNamed(id, known, reviewed) {
-  try {
-    openSheet(await read(`feedback/${encodeURIComponent(id)}`), known, reviewed);
-  } catch (failure) {
-    if (failure.isAboutKey) throw failure;
-    at("notice").replaceChildren(failed(failure));
-    show({ answer: null }, { inPlace: true });
-  }
+/** The keys j and k show the next and the previous piece, unless something is being written. */
+function move(event, piece, page) {
+  if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest("textarea, input:not([type=radio], [type=checkbox]), select")) return;
+  const to = { j: 1, k: -1 }[event.key];
+  const next = to && neighbour(piece, page, to);
+  if (next) fill(next, page);
 }
 
-function head(answer, known) {
-  const close = h("button", { type: "button", class: "round", "aria-label": "Close", onclick: () => at("answer").close() }, icon("close"));
-  const place = answer.assistant_id && `${known.nameOf(answer.assistant_id)} v${answer.assistant_version ?? "?"}`;
-  return h("header", null, score(answer),
-    h("div", null, h("h2", { id: "answer-title" }, answer.key), h("p", { class: "meta" }, [place, moment(answer.created_at)].filter(Boolean).join(" · "))), close);
+function neighbour(piece, page, to) {
+  const place = page.items?.findIndex((one) => one.id === piece.id) ?? -1;
+  return place < 0 ? undefined : page.items[place + to];
 }
 
-function said(answer) {
-  const value = valueOf(answer);
+function head(piece, page) {
+  const close = h("button", { type: "button", class: "round", "aria-label": "Close", onclick: () => at("item").close() }, icon("close"));
+  const step = (to, label, name) => {
+    const next = neighbour(piece, page, to);
+    return h("button", { type: "button", class: "round", "aria-label": label, title: `${label} (${to > 0 ? "j" : "k"})`, disabled: !next, onclick: () => next && fill(next, page) }, icon(name));
+  };
+  const place = piece.assistant_id && placeOf(piece, page.known);
+  return h("header", null, score(piece),
+    h("div", null, h("h2", { id: "item-title", dir: "auto", tabindex: "-1" }, page.known.titleOf(piece.key)),
+      h("p", { class: "meta" }, place && `${place} · `, h("time", { datetime: piece.created_at, title: exact(piece.created_at) }, moment(piece.created_at)), ` (${zone()})`)),
+    h("div", { class: "steps" }, step(-1, "Previous", "up_small"), step(1, "Next", "down_small"), close));
+}
+
+function said(piece) {
+  const value = valueOf(piece);
+  const reasons = reasonsOf(piece);
   return h("div", { class: "said" },
-    answer.comment !== null && h("blockquote", { dir: "auto" }, answer.comment),
-    answer.comment === null && h("p", { class: "silent" }, "No comment"),
-    value !== null && h("p", null, h("strong", null, "Value "), value),
-    answer.correction !== null && h("div", null, h("strong", null, "It should have said"), written(answer.correction)));
+    piece.comment !== null && h("blockquote", { dir: "auto" }, piece.comment),
+    piece.comment === null && h("p", { class: "silent" }, "No comment"),
+    reasons.length > 0 && h("p", { class: "chips" }, h("strong", null, "Reasons "), reasons.map((reason) => h("span", { class: "reason", dir: "auto" }, reason))),
+    value !== null && h("p", null, h("strong", null, "Value "), h("span", { dir: "auto" }, value)),
+    piece.correction !== null && h("div", null, h("strong", null, "It should have said"), written(piece.correction)));
 }
 
-const written = (value) => h("pre", { tabindex: "0" }, typeof value === "string" ? value : JSON.stringify(value, null, 2));
+const written = (value) => h("pre", { tabindex: "0", dir: "auto" }, typeof value === "string" ? value : JSON.stringify(value, null, 2));
 
 function section(title, content) {
   return h("section", null, h("h3", null, title), content);
 }
 
-function details(answer, known) {
+function details(piece, known) {
+  const filter = (name, value) => value && linkTo({ [name]: value, view: "feedback", days: "all" }, { title: "Show all its feedback" }, value);
   const facts = [
-    ["Answer", answer.id], ["Run", answer.run_id ?? answer.run_name], ["Thread", answer.thread_id],
-    ["Assistant", answer.assistant_id && `${known.nameOf(answer.assistant_id)} (${answer.assistant_id})`],
-    ["User", answer.feedback_source.user_id], ["Source", answer.feedback_source.type],
-    ["Changed", answer.modified_at !== answer.created_at && moment(answer.modified_at)],
+    ["Feedback", piece.id], ["Run", filter("run", piece.run_id ?? piece.run_name)], ["Thread", filter("thread", piece.thread_id)],
+    ["Assistant", piece.assistant_id && `${piece.assistant_name ?? known.nameOf(piece.assistant_id)} (${piece.assistant_id})`],
+    ["User", filter("subject", piece.feedback_source.user_id) ?? "anonymous"], ["Source", piece.feedback_source.type],
+    ["Created", exact(piece.created_at)], ["Changed", piece.modified_at !== piece.created_at && exact(piece.modified_at)],
   ].filter(([, text]) => text);
-  const metadata = answer.feedback_source.metadata;
+  const metadata = { ...piece.feedback_source.metadata };
+  delete metadata.reasons;
   return [
     h("dl", null, facts.map(([name, text]) => h("div", null, h("dt", null, name), h("dd", null, text)))),
-    metadata && Object.keys(metadata).length > 0 && h("div", null, h("strong", null, "Metadata"), written(metadata)),
+    Object.keys(metadata).length > 0 && h("div", null, h("strong", null, "Metadata"), written(metadata)),
   ];
 }

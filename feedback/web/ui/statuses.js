@@ -1,14 +1,14 @@
-/** Statuses: how many answers are new, seen and done, and a choice of which to list. */
+/** Statuses: how much feedback is new, seen and done, and a choice of which to list. */
 
-import { asked, shown } from "./address.js";
+import { asked, go, shown } from "./address.js";
 import { read } from "./api.js";
 import { h } from "./element.js";
 import { count } from "./format.js";
 
 const STATUSES = [["", "All"], ["new", "New"], ["seen", "Seen"], ["done", "Done"]];
 
-/** Draw the choice with its counts; `turn({status})` lists others. */
-export async function drawStatuses(box, turn, signal) {
+/** Draw the choice with its counts. */
+export async function drawStatuses(box, signal) {
   const query = asked();
   query.set("by", "status");
   query.set("limit", "10000");
@@ -17,14 +17,15 @@ export async function drawStatuses(box, turn, signal) {
     counts[one.review_status] += one.answers;
     counts[""] += one.answers;
   }
+  if (signal?.aborted) return;
   const had = box.contains(document.activeElement) ? document.activeElement.value : null;
-  box.replaceChildren(h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, "Review status"), STATUSES.map((one) => segment(one, counts, turn))));
+  box.replaceChildren(h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, "Review status"), STATUSES.map((one) => segment(one, counts))));
   if (had !== null) box.querySelector(`[value="${had}"]`)?.focus();
 }
 
-function segment([status, label], counts, turn) {
+function segment([status, label], counts) {
   const chosen = (shown().get("status") ?? "") === status;
   return h("label", null,
-    h("input", { type: "radio", name: "status", value: status, checked: chosen, onchange: () => turn({ status, cursor: null }) }),
+    h("input", { type: "radio", name: "status", value: status, checked: chosen, onchange: () => go({ status, cursor: null }) }),
     h("span", null, label, h("small", null, count(counts[status]))));
 }

@@ -1,8 +1,10 @@
-/** Versions: how each assistant's versions do, side by side. */
+/** Versions: the figures of each assistant's versions, side by side. */
 
+import { linkTo } from "./address.js";
 import { drawComparison } from "./comparison.js";
 import { h } from "./element.js";
-import { count, percent, range } from "./format.js";
+import { axisOf, figureOf, nameOfFigure, shownFigure, shownInterval } from "./figures.js";
+import { count } from "./format.js";
 import { empty } from "./notice.js";
 import { whisker } from "./whisker.js";
 
@@ -10,7 +12,7 @@ import { whisker } from "./whisker.js";
 export function drawVersions(box, statistics, known) {
   const placed = statistics.filter((one) => one.assistant_id !== null && one.scores > 0);
   if (!placed.length) {
-    box.replaceChildren(empty("No versions to tell apart", "Answers about runs that an agent server beside this service ran have an assistant and a version; none of these has a score."));
+    box.replaceChildren(empty("No versions to compare", "Feedback on runs of an agent server beside this service has an assistant and a version. None of the feedback shown has both, with a score."));
     return;
   }
   const comparison = h("div", { class: "card comparison" });
@@ -25,20 +27,30 @@ function sorted(statistics, known) {
 
 function table(statistics, known) {
   const groups = Map.groupBy(statistics, (one) => JSON.stringify([one.assistant_id, one.key]));
-  const head = (text) => h("th", { scope: "col", class: text.toLowerCase() }, text);
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Shares by assistant and version" },
-    h("table", { class: "versions" }, h("caption", { class: "unseen" }, "Share of positive scores by assistant, key and version"),
-      h("thead", null, h("tr", null, ["Version", "Scores", "Positive", "Interval"].map(head), h("td", null))),
-      [...groups.values()].map((group) => h("tbody", null, title(group[0], known), group.map(row)))));
+  const head = ([text, name]) => h("th", { scope: "col", class: name }, text);
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Figures by assistant and version" },
+    h("table", { class: "versions" }, h("caption", { class: "unseen" }, "Figures by assistant, key and version"),
+      h("thead", null, h("tr", null, [["Version", "version"], ["Scores", "scores"], ["Figure", "figure"], ["95 % interval", "interval"]].map(head), h("td", { class: "drawn" }))),
+      [...groups.values()].map((group) => h("tbody", null, title(group[0], known), group.map((one) => row(one, group))))));
 }
 
 function title(one, known) {
-  return h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: 5 }, h("strong", null, known.nameOf(one.assistant_id)), ` · ${one.key}`));
+  const name = known.nameOf(one.assistant_id);
+  return h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: 5 }, h("strong", { dir: "auto" }, name), ` · ${one.title ?? one.key}, ${nameOfFigure(one)}`));
 }
 
-function row(one) {
+function row(one, group) {
+  const figure = figureOf(one);
+  const filters = { key: one.key, assistant: one.assistant_id, version: one.assistant_version, view: "feedback" };
   return h("tr", null,
-    h("th", { scope: "row" }, `v${one.assistant_version ?? "?"}`),
-    h("td", { class: "scores" }, count(one.scores)), h("td", null, h("strong", null, percent(one.share))), h("td", null, range(one.interval)),
-    h("td", { class: "drawn" }, whisker(one.interval, one.share)));
+    h("th", { scope: "row" }, linkTo(filters, { title: "Show this feedback" }, `v${one.assistant_version ?? "?"}`)),
+    h("td", { class: "scores" }, count(one.scores)), h("td", { class: "figure" }, h("strong", null, shownFigure(one, figure?.value))), h("td", { class: "interval" }, figure ? shownInterval(one, figure.interval) : "–"),
+    h("td", { class: "drawn" }, figure?.interval && whisker(figure.interval, figure.value, axisOf(one) ?? endsOf(group))));
+}
+
+/** The ends of an axis that has all intervals of the group. */
+function endsOf(group) {
+  const intervals = group.map((one) => figureOf(one)?.interval).filter(Boolean);
+  const [low, high] = [Math.min(...intervals.map((one) => one.low)), Math.max(...intervals.map((one) => one.high))];
+  return low === high ? [low - 1, high + 1] : [low, high];
 }

@@ -13,7 +13,7 @@ TEST_READY := $(VENV)/.ready-$(VERSION)-test
 JS_READY := $(JS)/node_modules/.ready
 
 # Programs that are tried against ours, each with environment and pins of its own, since they would clash with ours.
-OTHERS := .venv-official .venv-evalguard
+OTHERS := .venv-official .venv-evalguard .venv-mcp
 OTHERS_READY := $(OTHERS:%=%/.ready-$(VERSION))
 
 NEEDED := 3.11 or later is needed. Name one: make $(MAKECMDGOALS) PYTHON=python3.12

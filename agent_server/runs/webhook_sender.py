@@ -134,8 +134,8 @@ class WebhookSender:
 
     async def _sent(self, client: httpx.AsyncClient, webhook: Webhook) -> httpx.Response:
         """Send the webhook. Returns the response, without its body, which does not matter, however long it is."""
-        content = _sent_now(webhook.payload)
-        headers = {"Content-Type": "application/json", **self._policy.headers}
+        content, own_headers = self._translate(webhook.url, webhook.payload) or (_sent_now(webhook.payload), {})
+        headers = {"Content-Type": "application/json", **own_headers, **self._policy.headers}
         if is_own_path(webhook.url):
             own = httpx.ASGITransport(self._app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=own, base_url="http://localhost") as in_process:

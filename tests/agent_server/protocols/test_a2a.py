@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from agent_server.config.api_keys import given_keys
 from agent_server.config.auth import AuthSettings
 from agent_server.protocols.a2a.parts import parts_of, response_parts, run_input
 from tests.agent_server.api import Api, serving
+from tests.agent_server.backend import until
+from tests.agent_server.runs.test_webhooks import OPEN, Receiver, receiving
 
 RULES = str(Path(__file__).parents[1] / "rules.py") + ":auth"
 ANNA = {"Authorization": "Bearer token-anna"}
@@ -155,6 +158,43 @@ def test_files_are_content_blocks_both_ways(part: dict[str, Any], block: dict[st
 )
 def test_answer_is_the_agents_last_message(values: Any, parts: list[dict[str, Any]] | None) -> None:
     assert response_parts(values) == (parts or [{"data": values}])
+
+
+PUSHED = [
+    ("doubling", "COMPLETED"),
+    ("asking", "INPUT_REQUIRED"),
+    ("failing", "FAILED"),
+    ("sleeping_agent", "CANCELED"),
+]
+
+
+async def test_ends_of_tasks_are_pushed(sqlite_url: str, tmp_path: Path) -> None:
+    async with receiving() as receiver, serving(sqlite_url, tmp_path, webhooks=OPEN) as api:
+        push = {"url": receiver.url, "token": "t0k", "authentication": {"scheme": "Bearer", "credentials": "s3cret"}}
+        configuration = {"taskPushNotificationConfig": push, "returnImmediately": True}
+        for graph, state in PUSHED:
+            asked = {**sending({"data": {"x": 1}}), "configuration": configuration}
+            task = (await rpc(api, graph, "SendMessage", asked))["result"]["task"]
+            kept = (await rpc(api, graph, "GetTaskPushNotificationConfig", {"taskId": task["id"]}))["result"]
+            assert kept == {**push, "id": task["id"], "taskId": task["id"]}
+            listed = await rpc(api, graph, "ListTaskPushNotificationConfigs", {"taskId": task["id"]})
+            assert listed["result"]["configs"] == [kept]
+            if state == "CANCELED":
+                await rpc(api, graph, "CancelTask", {"id": task["id"]})
+            await until(partial(_has, receiver, task["id"]))
+            pushed = receiver.bodies[-1]["task"]
+            assert pushed["status"]["state"] == f"TASK_STATE_{state}"
+            shown = (await rpc(api, graph, "GetTask", {"id": task["id"]}))["result"]
+            assert pushed.get("artifacts") == shown.get("artifacts")
+        head = receiver.heads[0].lower()
+        assert "x-a2a-notification-token: t0k" in head
+        assert "authorization: bearer s3cret" in head
+        assert "#" not in head
+    assert len(receiver.bodies) == len(PUSHED)
+
+
+async def _has(receiver: Receiver, task_id: str) -> bool:
+    return bool(receiver.bodies) and receiver.bodies[-1]["task"]["id"] == task_id
 
 
 async def test_users_have_their_own_tasks(database_url: str, tmp_path: Path) -> None:

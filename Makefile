@@ -13,11 +13,12 @@ TEST_READY := $(VENV)/.ready-$(VERSION)-test
 JS_READY := $(JS)/node_modules/.ready
 
 # Programs that are tried against ours, each with environment and pins of its own, since they would clash with ours.
-OTHERS := .venv-official .venv-evalguard .venv-mcp
+OTHERS := .venv-official .venv-evalguard .venv-mcp .venv-deploy
 OTHERS_READY := $(OTHERS:%=%/.ready-$(VERSION))
 
 NEEDED := 3.11 or later is needed. Name one: make $(MAKECMDGOALS) PYTHON=python3.12
-INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt
+# Twice quiet: errors are shown, and no page of warnings.
+INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -c constraints.txt --build-constraint constraints.txt
 
 # $(call system_part,PACKAGE,WHAT FOR): installs a package of the operating system where apt-get can, or says what to do.
 define system_part
@@ -29,10 +30,10 @@ define system_part
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench constraints clean chromium redis
+.PHONY: help demo test lint types bench npm-pack constraints clean chromium redis
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "With another Python: make test PYTHON=python3.12. Options for a command: make demo ARGS='--port 8000'."
 
@@ -52,6 +53,9 @@ types: $(TEST_READY) ## Check types
 
 bench: $(TEST_READY) ## Measure speed, each figure beside its floor
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+npm-pack: ## Pack the browser files as an npm package, in dist/
+	@$(PYTHON) tools/npm_pack.py dist
 
 constraints: ## Resolve all dependencies anew and pin them in constraints.txt
 	$(PYTHON) -m venv --clear build/resolved
@@ -78,23 +82,25 @@ $(VENV_READY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is Python $(VERSION); $(NEEDED)" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || $(call system_part,python$(VERSION)-venv,The venv module of Python)
-	@echo "Making $(VENV) with Python $(VERSION); the first time takes a minute."
+	@echo "Making a virtual environment in $(VENV) with Python $(VERSION)."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --upgrade -c constraints.txt pip
 	@touch $@
 
 $(DEMO_READY): $(VENV_READY) pyproject.toml constraints.txt
+	@echo "Installing the server and LangGraph; the first time takes about a minute."
 	@$(INSTALL) --editable '.[langgraph]'
 	@touch $@
 
 $(TEST_READY): $(VENV_READY) pyproject.toml constraints.txt
+	@echo "Installing the server and what the tests need; the first time takes about two minutes."
 	@$(INSTALL) --editable '.[langgraph,postgres,redis,otel]' --group test
 	@touch $@ $(DEMO_READY)
 
 .venv-%/.ready-$(VERSION): tests/clients/environments/%.txt | $(VENV_READY)
 	@echo "Making .venv-$*, to test against; this takes up to a minute."
 	@$(PYTHON) -m venv --clear .venv-$*
-	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@.venv-$*/bin/python -m pip install --quiet --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(JS_READY): $(JS)/package.json

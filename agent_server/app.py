@@ -147,7 +147,8 @@ class AgentServerPlugin(InitPlugin):
             config.stop_seconds,
             config.max_rescues,
         )
-        self._worker = Worker(self._agents, context, config.jobs, config.lease_seconds)
+        jobs = config.jobs if config.role != "api" else 0
+        self._worker = Worker(self._agents, context, jobs, config.lease_seconds)
         self._server_metrics = ServerMetrics(self._database, counted, self._worker, metrics)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
@@ -169,6 +170,17 @@ class AgentServerPlugin(InitPlugin):
         app_config.lifespan.insert(0, self._hold_data_dir)  # before any other plugin opens its file there
         app_config.lifespan.append(self._lifespan)
         return app_config
+
+    @property
+    def agents(self) -> Mapping[str, Agent]:
+        """The agents that were loaded, by their names."""
+        return self._agents
+
+    async def drain(self) -> None:
+        """Take no more runs, say so at `/ok`, and return once those at work have ended, or their time is over."""
+        self._server_metrics.draining = True
+        log.info("draining", runs=self._worker.busy, seconds=self._config.drain_seconds)
+        await self._worker.drain(self._config.drain_seconds)
 
     async def run_record(self, run_id: str) -> Record | None:
         """The run with this id, with its input and what it came to; nothing where there is none."""
@@ -247,13 +259,13 @@ class AgentServerPlugin(InitPlugin):
                 warn_of_missing_public_url(self._config)
                 for said in self._config.unheeded:
                     log.warning("setting_without_effect", said=said)
-                group.start_soon(self._worker.serve)
-                group.start_soon(self._stop_worker_on_closing)
-                group.start_soon(
-                    sweep_threads, self._thread_states, sweeping := anyio.CancelScope(), self._config.thread_ttl
-                )
-                group.start_soon(self._cron_clock.serve)
-                group.start_soon(self._webhook_sender.serve, app)
+                sweeping = anyio.CancelScope()
+                if self._config.role != "api":
+                    group.start_soon(self._worker.serve)
+                    group.start_soon(self._stop_worker_on_closing)
+                    group.start_soon(sweep_threads, self._thread_states, sweeping, self._config.thread_ttl)
+                    group.start_soon(self._cron_clock.serve)
+                    group.start_soon(self._webhook_sender.serve, app)
                 if self._run_end_watch is not None:
                     group.start_soon(self._run_end_watch.serve)
                 yield

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 import click
 import msgspec
@@ -16,10 +17,18 @@ from agent_server.access.key_cache import FRESH_SECONDS
 from agent_server.config.api_keys import SCOPES, USUAL, Scope, project_of
 from agent_server.errors import AgentServerError
 
-Open = Callable[[Path | None, Path | None], AbstractAsyncContextManager[ApiKeys]]
-"""Opens the keys of a configuration file and a data directory, where the command line names them."""
+Open = Callable[[Path | None, Path | None, bool], AbstractAsyncContextManager[ApiKeys]]
+"""Opens the keys of a configuration file and a data directory, where the command line names them; creates what is
+missing where the third argument is true."""
 Work = Callable[[ApiKeys], Awaitable[None]]
-Do = Callable[[Work], None]
+
+
+class Do(Protocol):
+    """Does the work with the open keys."""
+
+    def __call__(self, work: Work, creates: bool = False) -> None: ...
+
+
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="JSON for programs, instead of text.")
 
 
@@ -31,12 +40,12 @@ def keys_commands(open_keys: Open) -> click.Group:
     @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where the SQLite files are.")
     @click.pass_context
     def group(context: click.Context, config: Path | None, data_dir: Path | None) -> None:
-        """API keys: who may call this server.
+        """Create, list and revoke API keys.
 
-        As soon as there is one, whoever has none is turned away. (The keys that seal feedback URLs are others:
+        Once any API key exists, requests without one get 401. (The keys that seal feedback URLs are others:
         `agent-server feedback keys`.)
         """
-        context.obj = lambda work: _run(open_keys(config, data_dir), work)
+        context.obj = lambda work, creates=False: _run(open_keys(config, data_dir, creates), work)
 
     for command in (create, list_keys, revoke):
         group.add_command(command)
@@ -89,7 +98,7 @@ def create(
             click.echo(key)
             click.echo(f"Keep it: it cannot be shown again. It may: {_may(made)}.", err=True)
 
-    do(work)
+    do(work, creates=True)
 
 
 @click.command("list")

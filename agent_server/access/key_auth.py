@@ -50,6 +50,10 @@ class ApiKeyAuth:
         """Whether requests need an API key, or what the application's own rules ask for."""
         return self._has_rules or await self._keys.are_set()
 
+    async def keys_are_set(self) -> bool:
+        """Return whether there is any API key."""
+        return await self._keys.are_set()
+
     async def check(self, connection: Connection, scope: Scope | None = "run") -> GivenKey | KeptKey | None:
         """Return the API key of the request, which allows `scope` (None: any key does); None where none is needed.
 

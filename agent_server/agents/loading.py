@@ -81,10 +81,12 @@ class _Loader:
             try:
                 from agent_server.agents.checkpoints.opening import open_checkpointer  # the extra "langgraph"
                 from agent_server.agents.langgraph.agent import LangGraphAgent
+                from agent_server.agents.langgraph.warm_up import warm_up
             except ModuleNotFoundError as error:
                 raise ConfigError(
                     f"graph {graph_id!r} needs the module {error.name}", hint=f"Install it: {INSTALL}"
                 ) from error
+            await warm_up()
             checkpointer = await self._stack.enter_async_context(open_checkpointer(self._config))
             self._make = lambda graph: LangGraphAgent(graph, checkpointer, self._store)
         return self._make

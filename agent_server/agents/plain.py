@@ -39,14 +39,14 @@ class PlainAgent:
                 f"{getattr(function, '__name__', function)} takes {len(parameters)} parameters; "
                 "an agent takes (input) or (input, run)"
             )
-        self._function = function
+        self.function = function
         self._takes_run = len(parameters) == 2
 
     async def stream(self, run: AgentRun) -> AsyncGenerator[StreamPart | Outcome, None]:
         given = msgspec.json.decode(run.kwargs.input)
         answer = _Answer(run)
         result: dict[str, Any] = {}
-        async with aclosing(self._function(given, run) if self._takes_run else self._function(given)) as items:
+        async with aclosing(self.function(given, run) if self._takes_run else self.function(given)) as items:
             async for item in items:
                 if isinstance(item, str):
                     for part in answer.token(item):

@@ -1,17 +1,20 @@
-"""A server that cannot start says why in one line."""
+"""Explain why an app cannot start, in place of a traceback through the frameworks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+Explain = Callable[[BaseException], str | None]
+"""Returns the message for an error that keeps an app from starting; nothing where it cannot explain it."""
 
-def telling_startup_failures(app: ASGIApp, kinds: tuple[type[Exception], ...]) -> ASGIApp:
-    """The app; what keeps it from starting is told by its message where it is one of `kinds`, else by its traceback."""
 
-    async def told(scope: Scope, receive: Receive, send: Send) -> None:
+def explaining_startup_errors(app: ASGIApp, explain: Explain) -> ASGIApp:
+    """Return the app with the message of a failed start replaced by what `explain` returns for its cause."""
+
+    async def explained(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             await app(scope, receive, send)
             return
@@ -28,17 +31,22 @@ def telling_startup_failures(app: ASGIApp, kinds: tuple[type[Exception], ...]) -
         except BaseException as error:
             if not failures:
                 raise
-            known = [str(one) for one in _causes(error) if isinstance(one, kinds)]
-            failures[0]["message"] = known[0] if known else failures[0]["message"]
+            texts = [text for one in causes(error) if (text := explain(one)) is not None]
+            failures[0]["message"] = texts[0] if texts else failures[0]["message"]
             await send(failures[0])
 
-    return told
+    return explained
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The errors in a group, and in the groups in it."""
+def explained_by_message(*kinds: type[Exception]) -> Explain:
+    """Return a function that explains errors of these kinds by their own message."""
+    return lambda error: str(error) if isinstance(error, kinds) else None
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors in a group, and in the groups in it; or the error itself."""
     if isinstance(error, BaseExceptionGroup):
         for one in error.exceptions:
-            yield from _causes(one)
+            yield from causes(one)
     else:
         yield error

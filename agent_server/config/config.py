@@ -57,6 +57,12 @@ class Config:
     port: int = 2024
     jobs: int = 100
     """Runs at once in one process."""
+    role: Literal["all", "api", "worker"] = "all"
+    """What the process does: answer requests, execute runs, or both."""
+    drain_seconds: float = 5.0
+    """At a stop, how long runs at work may take to end before they go back to the queue."""
+    verbose: bool = False
+    """Whether the traceback of code that cannot be loaded is shown."""
     public_url: str | None = None
     """What feedback URLs start with; without it they follow the request that started the run."""
     trust_forwarded: bool = False
@@ -146,4 +152,10 @@ class Config:
             except ValueError as error:
                 raise ConfigError(f"{path}: webhooks: {error}") from None
         settings["data_dir"] = settings["directory"] / settings.get("data_dir", cls.data_dir)
-        return cls(**settings)
+        loaded = cls(**settings)
+        if loaded.role != "all" and loaded.database_url is None:
+            raise ConfigError(
+                "Servers and workers apart share runs through PostgreSQL: set DATABASE_URL (and REDIS_URL, for live "
+                "streams); with SQLite, one process does both: agent-server serve"
+            )
+        return loaded

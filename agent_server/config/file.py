@@ -92,5 +92,7 @@ def _dotenv(file: Path, path: Path) -> dict[str, str]:
     try:
         found = dotenv_values(stream=StringIO(file.read_text(encoding="utf-8")), interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: env names {str(file)!r}, which cannot be read ({error})") from None
+        example = file.with_name(f"{file.name}.example")
+        hint = f"Copy {example} to {file}, and fill it in" if example.is_file() and not file.exists() else ""
+        raise ConfigError(f"{path}: env names {str(file)!r}, which cannot be read ({error})", hint=hint) from None
     return {name: text for name, text in found.items() if text is not None}

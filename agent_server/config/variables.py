@@ -177,6 +177,18 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         'configs of the graphs\' own assistants as JSON, by graph, such as `{"agent": {"recursion_limit": 50}}`',
     ),
     "AGENT_SERVER_JOBS": ("jobs", _whole(1, 100_000), "maximum number of concurrent runs in one process"),
+    "AGENT_SERVER_ROLE": (
+        "role",
+        _one_of("all", "api", "worker"),
+        "what the process does: `api` answers requests (`serve --no-worker`), `worker` executes runs "
+        "(`agent-server worker`), `all` does both",
+    ),
+    "AGENT_SERVER_DRAIN_SECONDS": (
+        "drain_seconds",
+        _seconds_or_none,
+        "at a stop, how long runs at work may take to end before they go back to the queue; `dev` uses 0",
+    ),
+    "AGENT_SERVER_VERBOSE": ("verbose", _flag, "show the traceback of code that cannot be loaded"),
     "AGENT_SERVER_PUBLIC_URL": (
         "public_url",
         _url("http", "https"),

@@ -12,6 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 from agent_server.config import Config
+from agent_server.errors import Unavailable
 from agent_server.observability.metrics import CONTENT_TYPE
 from agent_server.routes.authentication import ANY_KEY, OPEN
 from agent_server.routes.health import HealthChecks
@@ -30,12 +31,15 @@ _METRICS = {
 @route(["/ok", "/"], http_method=["GET", "HEAD"], tags=["system"], opt=OPEN)
 async def ok(
     health_checks: NamedDependency[HealthChecks],
+    server_metrics: NamedDependency[ServerMetrics],
     check_db: Annotated[
         bool,
         QueryParameter(description="Also check every database and Redis; 503 names those that cannot be used."),
     ] = False,
 ) -> Response[dict[str, Any]]:
-    """Return whether the server answers."""
+    """Return whether the server answers; 503 while it drains before a stop, so that requests go to another."""
+    if server_metrics.draining:
+        raise Unavailable("This server is about to stop; send requests to another")
     problems = await health_checks.problems() if check_db else {}
     if not problems:
         return Response({"ok": True, "services": {}}, status_code=200)

@@ -21,8 +21,10 @@ class QueueStats(Struct):
     running: int
     longest_wait: float | None
     median_wait: float | None
+    ready: int
+    """Runs that wait for nothing but a worker: their time has come, and their thread is free."""
     longest_unblocked_wait: float | None
-    """Among the runs whose threads are free: they wait for a worker."""
+    """How long the oldest of these waits."""
     webhooks: int
     oldest_webhook: float | None
     """Since when the one that is due the longest is due."""
@@ -41,6 +43,7 @@ def read_queue_stats(connection: Connection) -> QueueStats:
         running=row["running"],
         longest_wait=since(row["first"]),
         median_wait=since(middle["start_at"]) if middle else None,
+        ready=row["ready"],
         longest_unblocked_wait=since(row["first_unblocked"]),
         webhooks=row["webhooks"],
         oldest_webhook=since(row["first_webhook"]),
@@ -53,11 +56,13 @@ _COUNTS = """
     (SELECT COUNT(*) FROM runs WHERE status = 'pending' AND start_at <= now_us()) AS due,
     (SELECT COUNT(*) FROM runs WHERE status = 'running') AS running,
     (SELECT MIN(start_at) FROM runs WHERE status = 'pending' AND start_at <= now_us()) AS first,
-    (SELECT MIN(next.start_at) FROM runs AS next WHERE next.status = 'pending' AND next.start_at <= now_us()
-        AND NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.thread_id = next.thread_id AND other.status = 'running')
-    ) AS first_unblocked,
+    free.ready, free.first_unblocked,
     (SELECT COUNT(*) FROM webhooks) AS webhooks,
-    (SELECT MIN(due_at) FROM webhooks WHERE due_at <= now_us()) AS first_webhook"""
+    (SELECT MIN(due_at) FROM webhooks WHERE due_at <= now_us()) AS first_webhook
+    FROM (SELECT COUNT(*) AS ready, MIN(next.start_at) AS first_unblocked
+        FROM runs AS next WHERE next.status = 'pending' AND next.start_at <= now_us()
+        AND NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.thread_id = next.thread_id AND other.status = 'running')
+    ) AS free"""
 
 _MIDDLE = """
     SELECT start_at FROM runs WHERE status = 'pending' AND start_at <= now_us()
@@ -80,6 +85,8 @@ class ServerMetrics:
         self._metrics = metrics
         self._worker = worker
         self._others = others
+        self.draining = False
+        """Whether the process is about to stop, and takes no more runs."""
 
     async def text(self) -> str:
         """All metrics in the Prometheus text format. Of others that fail the log tells; the rest is there."""
@@ -114,6 +121,12 @@ class ServerMetrics:
         yield (
             "lg_api_pending_unblocked_runs_wait_time_max",
             "The longest wait of a run whose thread is free, in seconds",
+            queue_stats.longest_unblocked_wait or 0,
+        )
+        yield "agent_server_queue_depth", "Runs that wait for nothing but a worker, of all processes", queue_stats.ready
+        yield (
+            "agent_server_queue_age_seconds",
+            "How long the oldest run waits that waits for nothing but a worker",
             queue_stats.longest_unblocked_wait or 0,
         )
         yield "lg_api_workers_max", "Runs that this process works on at most", most

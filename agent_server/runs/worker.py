@@ -40,6 +40,10 @@ class Worker:
         """Claims of attempts that ended without an end of their runs, and when their leases end."""
         self._clock = ClockWatch(context.runs, lease_seconds)
         self._taking: anyio.CancelScope | None = None
+        self._patience: anyio.CancelScope | None = None
+        """How long runs at work may go on after the worker has stopped taking runs."""
+        self._idle = anyio.Event()
+        self._drained = anyio.Event()
 
     @property
     def busy(self) -> int:
@@ -54,14 +58,33 @@ class Worker:
             async with anyio.create_task_group() as attempts:
                 with anyio.CancelScope() as self._taking:
                     await self._take_runs(attempts, anyio.Semaphore(self.jobs))
+                await self._let_attempts_end()
                 for attempt in self.at_work.values():
                     attempt.stop("shutdown")
             beside.cancel_scope.cancel()
 
     def stop(self) -> None:
         """Claim no more runs, and stop those at work: another worker resumes them from their checkpoints."""
+        if self._patience is not None:
+            self._patience.cancel()
         if self._taking is not None:
             self._taking.cancel()
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more runs, and return once those at work have ended; those that take longer are interrupted."""
+        if self._taking is None:
+            return
+        self._patience = anyio.CancelScope(deadline=anyio.current_time() + seconds)
+        self._taking.cancel()
+        await self._drained.wait()
+
+    async def _let_attempts_end(self) -> None:
+        """Return once no attempt is at work, after the time that `drain` allows, or at once after `stop`."""
+        self._idle = anyio.Event()
+        if self.at_work and self._patience is not None:
+            with self._patience:
+                await self._idle.wait()
+        self._drained.set()
 
     async def _take_runs(self, attempts: TaskGroup, slots: anyio.Semaphore) -> None:
         async with self._context.broker.listen(QUEUE) as bell:
@@ -110,6 +133,8 @@ class Worker:
                 if not attempt.has_written_end:
                     self._broken[run.run_id] = (boot_seconds() + self._lease_seconds, attempt.claim)
                 self.at_work.pop(run.run_id, None)
+                if not self.at_work:
+                    self._idle.set()
                 slots.release()
 
     async def _abandon_broken(self) -> None:

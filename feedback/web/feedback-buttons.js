@@ -75,7 +75,7 @@ label { display: grid; gap: .25rem }
 let sheet;
 
 /** The element's constructor; the name `feedback-buttons` is defined below, unless something has it already. */
-export class FeedbackButtons extends HTMLElement {
+export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a server that renders pages has none
   static observedAttributes = [...Object.values(ATTRIBUTES), "disabled"];
 
   #texts = TEXTS;
@@ -587,4 +587,4 @@ function styled() {
   return made;
 }
 
-if (!customElements.get("feedback-buttons")) customElements.define("feedback-buttons", FeedbackButtons);
+if (globalThis.customElements && !customElements.get("feedback-buttons")) customElements.define("feedback-buttons", FeedbackButtons);

@@ -29,7 +29,7 @@ class ServerProcess:
         self.data_dir = directory / "data"
         self.log_file = directory / "server.log"
         self._config = config
-        self._environ = {"PYTHONPATH": str(ROOT), **environ}
+        self._environ = {"PYTHONPATH": str(ROOT), "AGENT_SERVER_DRAIN_SECONDS": "0", **environ}
         self._folder = ROOT
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import anyio
@@ -111,7 +113,48 @@ async def test_block_without_an_end_is_told_before_it_has_one(monkeypatch: pytes
     assert warnings_in(logs)[1]["over"] is True
 
 
-async def test_what_no_agent_does_is_nobodys_fault() -> None:
+NODE_CONFIG = {"metadata": {"langgraph_node": "n", "graph_id": "g", "run_id": "r"}}
+
+
+def stack(*modules: str) -> list[FrameType]:
+    """Return the stack of LangGraph's runner that calls code of these modules, each the next."""
+    seen: list[FrameType] = []
+
+    def look() -> None:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code is not stack.__code__:
+            seen.append(frame)
+            frame = frame.f_back
+
+    called: Callable[[], None] = look
+    for module in reversed(modules):
+        scope: dict[str, Any] = {"__name__": module, "called": called}
+        exec("def call():\n    called()\n", scope)
+        called = scope["call"]
+    scope = {"__name__": "langgraph.pregel._retry", "called": called, "config": NODE_CONFIG}
+    exec("def run(config):\n    called()\nrun(config)\n", scope)
+    return [frame for frame in seen if frame.f_code.co_name != "<module>"]
+
+
+@pytest.mark.parametrize(
+    ("modules", "is_named"),
+    [
+        (["my_agent"], True),
+        (["langgraph.pregel", "my_agent", "requests"], True),
+        (["langchain_openai"], True),
+        (["my_agent", "langchain_core.runnables"], True),
+        (["my_agent", "importlib._bootstrap", "pandas"], True),
+        (["langgraph.pregel", "asyncio.events"], False),
+        (["langgraph.pregel", "importlib._bootstrap", "numpy"], False),
+        (["my_agent", "langchain_core.runnables", "importlib._bootstrap", "langsmith"], False),
+        (["agent_server.agents.langgraph", "msgspec"], False),
+    ],
+)
+def test_only_a_graphs_own_frames_name_it(modules: list[str], is_named: bool) -> None:
+    assert (named_in(stack(*modules)) is not None) == is_named
+
+
+async def test_server_work_names_no_graph() -> None:
     with capture_logs() as logs, watched_loop(0.1, named_in):
         time.sleep(HELD_UP)  # noqa: ASYNC251
         await anyio.sleep(0.2)

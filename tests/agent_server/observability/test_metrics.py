@@ -63,6 +63,8 @@ async def test_queue_and_workers_are_told_as_they_are_now(api: Api) -> None:
     await api.post("/runs", {"assistant_id": "echo", "after_seconds": 3600})
     found, document = await samples(api), await api.get("/metrics?format=json")
     assert (found["lg_api_num_running_runs"], found["lg_api_num_pending_runs"]) == (1, 3)
+    assert found["agent_server_queue_depth"] == 1, "the others wait for their thread, or for their time"
+    assert found["agent_server_queue_age_seconds"] > 0
     assert [found[f"lg_api_workers_{name}"] for name in ("max", "active", "available")] == [1, 1, 0]
     assert document["workers"] == {"max": 1, "active": 1, "available": 0}
     assert (document["queue"]["n_running"], document["queue"]["n_pending"]) == (1, 3)

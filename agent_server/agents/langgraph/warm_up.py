@@ -1,0 +1,18 @@
+"""A first run before the first run: LangGraph imports some of its modules when they are first used."""
+
+from __future__ import annotations
+
+from langgraph.graph import START, MessagesState, StateGraph
+from langsmith import tracing_context
+
+
+async def warm_up() -> None:
+    """Run a graph that does nothing, untraced, so that no user's run waits for imports on the event loop."""
+    graph = StateGraph(MessagesState).add_node("nothing", _nothing).add_edge(START, "nothing").compile()
+    with tracing_context(enabled=False):
+        async for _ in graph.astream({"messages": []}, stream_mode=["messages", "values"]):
+            pass
+
+
+async def _nothing(state: MessagesState) -> dict[str, list[str]]:  # noqa: ARG001  # langgraph wants the name
+    return {"messages": []}

@@ -1,0 +1,1 @@
+"""The command line: `agent-server` and `python -m agent_server`."""

@@ -1,0 +1,58 @@
+"""The command `agent-server`. Each subcommand is imported when it is used, so that each starts fast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+
+class Lazy(NamedTuple):
+    """Where a command is, as `module:variable`, and its line in the help."""
+
+    target: str
+    help: str
+
+
+COMMANDS: Mapping[str, Lazy] = {
+    "dev": Lazy("agent_server.cli.serving:dev", "Serve on this machine while you write your agent."),
+    "serve": Lazy("agent_server.cli.serving:serve", "Serve with production settings."),
+    "worker": Lazy("agent_server.cli.serving:worker", "Execute runs for servers that run with --no-worker."),
+    "demo": Lazy("agent_server.cli.demo:demo", "Serve the example agents, with a chat page."),
+    "new": Lazy("agent_server.cli.new:new", "Write a small project that runs."),
+    "check": Lazy("agent_server.cli.check:check", "Validate langgraph.json and import what it names."),
+    "schema": Lazy("agent_server.cli.check:schema", "Print the JSON Schema of langgraph.json."),
+    "keys": Lazy("agent_server.cli.keys:keys", "Create, list and revoke API keys."),
+    "feedback": Lazy("agent_server.cli.feedback:feedback", "Read, count, export and erase feedback."),
+    "backup": Lazy("agent_server.cli.backup:backup", "Copy the data, also while the server runs."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used; the help does without them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].target.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="agent-server")
+def main(**_: Any) -> None:
+    """Run AI agents over HTTP, and collect the feedback of their users.
+
+    Everything is embedded by default: one process, SQLite files in one data directory. DATABASE_URL=postgresql://…
+    moves the data to PostgreSQL.
+    """

@@ -1,0 +1,158 @@
+"""The server process: it builds the app, says that it is there once it answers, and drains before it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from types import FrameType
+from typing import NamedTuple
+
+import click
+import uvicorn
+from litestar import Litestar
+from litestar.types import ASGIApp
+
+from agent_server.app import AgentServerPlugin
+from agent_server.asgi.forwarded import with_forwarded_scheme
+from agent_server.asgi.garbage_collection import freezing_once_started
+from agent_server.asgi.health_only import health_only
+from agent_server.asgi.http_protocol import BoundedHttpProtocol
+from agent_server.asgi.startup_errors import causes, explaining_startup_errors
+from agent_server.cli.banner import banner, reloaded
+from agent_server.cli.reload import RELOADED
+from agent_server.cli.settings import export_env, load_config
+from agent_server.composition import build
+from agent_server.config import Config, ConfigError
+from agent_server.errors import AgentServerError
+from agent_server.observability.logs import configure_logs
+from feedback import FeedbackError
+
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open: longer than clients (5 s) and balancers (60 s) use one again, so that none
+sends a request into a connection that is just being closed."""
+SHUTDOWN_SECONDS = 10
+KNOWN_ERRORS = (ConfigError, AgentServerError, FeedbackError, ValueError)
+FAILED = 3
+"""The exit status of a server that could not start, as Uvicorn has it."""
+
+
+class Mode(NamedTuple):
+    """How the server process runs; the settings themselves are in the environment."""
+
+    address: str
+    """The URL that it is reached at, without a prefix."""
+    welcomes: bool = False
+    """Whether it prints a banner."""
+    waits: bool = False
+    """Whether a supervisor starts it again after a change."""
+    moved: str = ""
+    """What to say where it does not listen on the port that it usually has."""
+
+
+def uvicorn_config(app: str | ASGIApp, config: Config) -> uvicorn.Config:
+    """Return Uvicorn's settings."""
+    return uvicorn.Config(
+        app,
+        host=config.host,
+        port=config.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        server_header=False,
+        http=BoundedHttpProtocol,
+        proxy_headers=False,  # `asgi/forwarded.py` reads them
+    )
+
+
+def serve_process(mode: Mode, sockets: list[socket.socket] | None = None) -> None:
+    """Serve on the sockets until a signal. Errors: `SystemExit`, after the reason was printed."""
+    gc.disable()  # until the app has started: nothing of what is loaded until then is garbage
+    failures: list[BaseException] = []
+    try:
+        config = load_config()
+        export_env(config)
+        configure_logs(config.log_format, config.log_level)
+        built = build(config)
+        app = explaining_startup_errors(freezing_once_started(built), lambda error: _noted(error, failures))
+        server = Server(uvicorn_config(_routed(app, config), config), built, config, mode)
+        server.run(sockets)
+    except KNOWN_ERRORS as error:
+        _explain([error], mode)
+    except SystemExit:
+        if not failures:
+            raise
+        _explain(failures, mode)
+
+
+def _routed(app: ASGIApp, config: Config) -> ASGIApp:
+    return health_only(app) if config.role == "worker" else with_forwarded_scheme(app)
+
+
+def _noted(error: BaseException, failures: list[BaseException]) -> str | None:
+    """Keep an error that explains itself, to be printed in place of Uvicorn's log line."""
+    if not isinstance(error, KNOWN_ERRORS):
+        return None
+    failures.append(error)
+    return ""
+
+
+def _explain(failures: list[BaseException], mode: Mode) -> None:
+    error = next(iter([one for failure in failures for one in causes(failure)]))
+    click.echo(f"Error: {error}", err=True)
+    trace = getattr(error, "trace", "")
+    if trace and os.environ.get("AGENT_SERVER_VERBOSE", "").lower() in ("1", "true", "yes", "on"):
+        click.echo(trace, err=True)
+    if mode.waits:
+        click.echo("Waiting for a change; Ctrl+C stops.", err=True)
+    raise SystemExit(FAILED)
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's server, which also prints a banner, and drains at the first signal."""
+
+    def __init__(self, settings: uvicorn.Config, built: Litestar, config: Config, mode: Mode) -> None:
+        super().__init__(settings)
+        self._plugin = built.plugins.get(AgentServerPlugin)
+        self._settings = config
+        self._mode = mode
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the app and listen; then say so."""
+        await super().startup(sockets)
+        if not self.started:
+            return
+        self._loop = asyncio.get_running_loop()
+        self._log_started_message(sockets or [])
+        if self._mode.welcomes:
+            click.echo(await self._greeting())
+
+    async def _greeting(self) -> str:
+        if RELOADED in os.environ:
+            return reloaded(self._plugin.agents)
+        needs_key = bool(self._settings.auth) or await self._plugin.key_auth.keys_are_set()
+        return await banner(self._settings, self._mode.address, self._plugin.agents, needs_key, self._mode.moved)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain at the first signal; at the second one, or where there is nothing to drain, stop."""
+        if self._loop is None or self._draining is not None or not self._settings.drain_seconds:
+            super().handle_exit(sig, frame)
+        else:
+            self._loop.call_soon_threadsafe(self._begin_draining, sig, frame)
+
+    def _begin_draining(self, sig: int, frame: FrameType | None) -> None:
+        if self._draining is None:
+            stop = super().handle_exit
+            self._draining = asyncio.ensure_future(_drained(self._plugin.drain, lambda: stop(sig, frame)))
+
+
+async def _drained(drain: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> None:
+    try:
+        await drain()
+    finally:
+        stop()

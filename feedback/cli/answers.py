@@ -10,9 +10,12 @@ from feedback.cli.options import PROJECT_OPTION, Do, query_of, querying, service
 from feedback.cli.output import JSON_OPTION, done, echo_json, printable, progress, table
 from feedback.plugin import FeedbackPlugin
 from feedback.records.erasure import Erased
+from feedback.records.reviews import ReviewedFeedback
 from feedback.reports.export import FORMATS, ExportReport, Format
 from feedback.reports.reader import MAX_PAGE
-from feedback.schema import Feedback
+
+
+HEAD = ("time", "key", "score", "value", "who", "assistant", "run", "comment")
 
 
 @click.command("list")
@@ -21,11 +24,11 @@ from feedback.schema import Feedback
 @JSON_OPTION
 @click.pass_obj
 def list_answers(do: Do, /, limit: int, as_json: bool, project: str, **given: Any) -> None:
-    """List answers, newest first."""
+    """List feedback, newest first."""
 
     async def work(service: FeedbackPlugin) -> None:
         reader = (await services_of(service, project)).reader
-        found: list[Feedback] = []
+        found: list[ReviewedFeedback] = []
         cursor = None
         while len(found) < limit:
             page = await reader.page(query_of(given), min(MAX_PAGE, limit - len(found)), cursor)
@@ -35,22 +38,25 @@ def list_answers(do: Do, /, limit: int, as_json: bool, project: str, **given: An
         if as_json:
             echo_json(found)
         else:
-            table(("time", "key", "score", "value", "who", "run", "comment"), [_answer_cells(one) for one in found])
+            table(
+                ("time", "key", "score", "value", "who", "assistant", "run", "comment"), [_cells(one) for one in found]
+            )
 
     do(work)
 
 
-def _answer_cells(answer: Feedback) -> tuple[Any, ...]:
-    source = answer.feedback_source
-    run = answer.run_id or answer.run_name
+def _cells(feedback: ReviewedFeedback) -> tuple[Any, ...]:
+    source = feedback.feedback_source
+    name = feedback.assistant_name or feedback.assistant_id
     return (
-        answer.created_at[:19],
-        answer.key,
-        answer.score,
-        answer.value,
+        feedback.created_at[:19],
+        feedback.key,
+        feedback.score,
+        feedback.value,
         source.user_id or source.type,
-        run,
-        answer.comment,
+        name if name is None or feedback.assistant_version is None else f"{name} v{feedback.assistant_version}",
+        feedback.run_id or feedback.run_name,
+        feedback.comment,
     )
 
 

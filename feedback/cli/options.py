@@ -1,4 +1,4 @@
-"""Querying: the options that say which answers, and how a command gets at the open service."""
+"""Options that select feedback, and the way a command gets the open service."""
 
 from __future__ import annotations
 
@@ -10,45 +10,50 @@ import msgspec
 
 from feedback.plugin import FeedbackPlugin
 from feedback.projects.scoped_database import DEFAULT
+from feedback.records.reviews import STATUSES
 from feedback.reports.query import FeedbackQuery
 from feedback.services import ProjectServices
 
 Work = Callable[[FeedbackPlugin], Awaitable[None]]
 Do = Callable[[Work], None]
 """Does the work with the open service."""
-PROJECT_OPTION = click.option(
-    "--project", default=DEFAULT, show_default=True, help="Whose answers: the name of a project."
-)
+PROJECT_OPTION = click.option("--project", default=DEFAULT, show_default=True, help="The name of the project.")
 QUERY_OPTIONS = (
     PROJECT_OPTION,
-    click.option("--run", multiple=True, help="Answers about this run."),
-    click.option("--thread", multiple=True, help="Answers about runs of this thread."),
-    click.option("--assistant", multiple=True, help="Answers about this assistant."),
-    click.option("--version", multiple=True, type=int, help="Answers about this version of an assistant."),
-    click.option("--key", multiple=True, help="Answers for this feedback key."),
-    click.option("--subject", multiple=True, help="Answers of this person (user_id)."),
-    click.option("--since", help="Answers from this time on (ISO 8601)."),
-    click.option("--until", help="Answers before this time (ISO 8601)."),
-    click.option("--min-score", type=float, help="Answers with at least this score."),
-    click.option("--max-score", type=float, help="Answers with at most this score."),
-    click.option("--text", help="Answers with this in comment, value or correction."),
-    click.option("--has-comment/--no-comment", default=None, help="Answers with a comment, or without."),
+    click.option("--run", multiple=True, help="Feedback on this run."),
+    click.option("--thread", multiple=True, help="Feedback on runs of this thread."),
+    click.option("--assistant", multiple=True, help="Feedback on this assistant."),
+    click.option("--version", multiple=True, type=int, help="Feedback on this version of an assistant."),
+    click.option("--key", multiple=True, help="Feedback for this feedback key."),
+    click.option("--subject", multiple=True, help="Feedback of this user (user_id)."),
+    click.option("--source", multiple=True, help="Feedback from this source: api, app or model."),
+    click.option("--since", help="Feedback from this time on (ISO 8601)."),
+    click.option("--until", help="Feedback before this time (ISO 8601)."),
+    click.option("--min-score", type=float, help="Feedback with at least this score."),
+    click.option("--max-score", type=float, help="Feedback with at most this score."),
+    click.option("--text", help="Feedback with this in comment, value or correction."),
+    click.option("--has-comment/--no-comment", default=None, help="Feedback with a comment, or without."),
+    click.option("--has-correction/--no-correction", default=None, help="Feedback with a correction, or without."),
+    click.option("--reason", multiple=True, help="Feedback with this reason."),
+    click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Feedback with this review status."),
+    click.option("--assignee", multiple=True, help="Feedback that this person is to review."),
+    click.option("--dataset", multiple=True, help="Feedback in this dataset."),
 )
 
 
 def querying(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options that say which answers it is about."""
+    """The command with the options that select feedback."""
     for option in reversed(QUERY_OPTIONS):
         command = option(command)
     return command
 
 
 async def services_of(service: FeedbackPlugin, project: str) -> ProjectServices:
-    """The rooms of the project. Errors: `NotFound`."""
+    """The services of the project. Errors: `NotFound`."""
     return service.of((await service.projects.get(project)).name)
 
 
 def query_of(given: dict[str, Any]) -> FeedbackQuery:
-    """What those options say."""
+    """The query that those options describe."""
     lists = {name: list(value) or None for name, value in given.items() if isinstance(value, tuple)}
     return msgspec.convert({**given, **lists}, FeedbackQuery)

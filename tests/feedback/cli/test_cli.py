@@ -55,7 +55,7 @@ def run(data_dir: Path, *arguments: str, **more: Any) -> Result:
 
 def test_list_is_a_table_for_people(data_dir: Path) -> None:
     lines = run(data_dir, "list").stdout.splitlines()
-    assert lines[0].split() == ["time", "key", "score", "value", "who", "run", "comment"]
+    assert lines[0].split() == ["time", "key", "score", "value", "who", "assistant", "run", "comment"]
     assert len(lines) == 8
     assert "\x1b" not in "".join(lines)
 

@@ -14,7 +14,6 @@ from feedback.records.reviews import ReviewedFeedback
 from feedback.reports.export import FORMATS, ExportReport, Format
 from feedback.reports.reader import MAX_PAGE
 
-
 HEAD = ("time", "key", "score", "value", "who", "assistant", "run", "comment")
 
 

@@ -7,7 +7,10 @@ import { count, number, percent } from "./format.js";
 
 const WIDTH = 200;
 const MOST_ROWS = 11; // beyond, the buckets are columns side by side
-const THUMBS = { "-1": "Thumbs down", 0: "Thumbs down", 1: "Thumbs up" };
+const THUMBS = {
+  thumbs: { "-1": "Thumbs down", 0: "Thumbs down", 1: "Thumbs up" },
+  reversed_thumbs: { "-1": "Not disliked", 0: "Not disliked", 1: "Disliked" },
+};
 
 /** The distribution as rows of label, bar, count and share. */
 export function bars(distribution, filters) {
@@ -55,7 +58,8 @@ const before = (value) => value - Math.abs(value || 1) * 1e-12;
 
 function labelOf(bucket, distribution) {
   if (bucket.label) return bucket.label;
-  if (distribution.kind === "thumbs" || distribution.kind === "reversed_thumbs") return THUMBS[bucket.low] ?? number(bucket.low);
+  const thumbs = THUMBS[distribution.kind];
+  if (thumbs) return bucket.is_positive === null ? "Neutral" : thumbs[bucket.low] ?? number(bucket.low);
   if (isStars(distribution)) return "★".repeat(bucket.low);
   return bucket.low === bucket.high ? number(bucket.low) : `${number(bucket.low)} to ${number(bucket.high)}`;
 }

@@ -16,7 +16,8 @@ export function score(piece) {
 }
 
 function thumb(piece, mood) {
-  const [name, label] = THUMBS[Number(piece.score) > 0];
+  const isUp = piece.is_positive ?? (Number(piece.score) > 0) !== (piece.kind === "reversed_thumbs");
+  const [name, label] = THUMBS[isUp];
   return h("span", { class: `score ${mood}` }, icon(name), h("span", { class: "unseen" }, label));
 }
 

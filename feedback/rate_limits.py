@@ -36,7 +36,7 @@ class RateLimit(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if self.requests < 1 or self.seconds <= 0:
-            raise ValueError(f"{self} lets nobody in; give 1 request or more, and more than 0 seconds")
+            raise ValueError(f"{self} allows no request; give at least 1 request and more than 0 seconds")
 
 
 def rate_of(text: str) -> RateLimit | None:

@@ -43,7 +43,9 @@ class AuthObject:
         self._auth = auth
         self._authenticate = getattr(auth, "_authenticate_handler", None)
         if self._authenticate is None:
-            raise ConfigError(f"auth: {auth!r:.100} has no @auth.authenticate; without it nobody could come in")
+            raise ConfigError(
+                f"auth: {auth!r:.100} has no @auth.authenticate; without it every request would be rejected"
+            )
         _check_parameters(self._authenticate)
         self._wanted = _parameters(self._authenticate)
 

@@ -41,7 +41,7 @@ _SUBGRAPHS = answers(dict[str, SubgraphSchema], "The schemas of the subgraphs, b
 async def create_assistant(
     data: JSONBody[AssistantCreate], request: Request[Any, Any, Any], assistants: NamedDependency[Assistants]
 ) -> Assistant:
-    """Create an assistant; 409 where its id is taken, unless `if_exists` is `do_nothing`."""
+    """Create an assistant; 409 if its id exists, unless `if_exists` is `do_nothing`."""
     return await assistants.create(data, owned(request, "assistants"))
 
 
@@ -49,7 +49,7 @@ async def create_assistant(
 async def search_assistants(
     data: JSONBody[AssistantSearch], request: Request[Any, Any, Any], assistants: NamedDependency[Assistants]
 ) -> Response[bytes]:
-    """The assistants that fit, the newest first where no other order is asked for."""
+    """Return the assistants that match, newest first by default."""
     return page_answer(await assistants.search(data, owned(request, "assistants")), data.select)
 
 
@@ -57,13 +57,13 @@ async def search_assistants(
 async def count_assistants(
     data: JSONBody[AssistantFilter], request: Request[Any, Any, Any], assistants: NamedDependency[Assistants]
 ) -> int:
-    """How many assistants fit."""
+    """Return how many assistants match."""
     return await assistants.count(data, owned(request, "assistants"))
 
 
 @get("/assistants/{assistant_id:str}", tags=["assistants"])
 async def get_assistant(assistant_id: FromPath[str], assistants: NamedDependency[Assistants]) -> Assistant:
-    """The assistant with this id."""
+    """Return the assistant with this id."""
     return await assistants.get(assistant_id)
 
 
@@ -71,7 +71,7 @@ async def get_assistant(assistant_id: FromPath[str], assistants: NamedDependency
 async def patch_assistant(
     assistant_id: FromPath[str], data: JSONBody[AssistantPatch], assistants: NamedDependency[Assistants]
 ) -> Assistant:
-    """Change the assistant, which makes a new version of it."""
+    """Change the assistant; this creates a new version."""
     return await assistants.patch(assistant_id, data)
 
 
@@ -97,7 +97,7 @@ async def delete_assistant(
 async def search_versions(
     assistant_id: FromPath[str], data: JSONBody[VersionSearch], assistants: NamedDependency[Assistants]
 ) -> list[AssistantVersion]:
-    """The assistant's versions, the newest first."""
+    """Return the assistant's versions, newest first."""
     return await assistants.versions(assistant_id, data)
 
 
@@ -105,7 +105,7 @@ async def search_versions(
 async def set_latest_version(
     assistant_id: FromPath[str], data: JSONBody[VersionChange], assistants: NamedDependency[Assistants]
 ) -> Assistant:
-    """Make the assistant what it was at this version."""
+    """Restore the assistant to this version."""
     return await assistants.set_latest(assistant_id, data.version)
 
 
@@ -118,7 +118,7 @@ async def get_graph(
         QueryParameter(description="Whether to show what is in subgraphs: `true`, `false`, or down to which depth."),
     ] = "false",
 ) -> Response[bytes]:
-    """The nodes and edges of the assistant's graph."""
+    """Return the nodes and edges of the assistant's graph."""
     return json_answer(await assistant_graphs.graph(assistant_id, _xray(xray)))
 
 
@@ -126,7 +126,7 @@ async def get_graph(
 async def get_schemas(
     assistant_id: FromPath[str], assistant_graphs: NamedDependency[AssistantGraphs]
 ) -> Response[bytes]:
-    """The JSON schemas of what the assistant's graph takes, gives, keeps, and is configured by."""
+    """Return the JSON schemas of the graph's input, output, state, configuration and context."""
     return json_answer(await assistant_graphs.schemas(assistant_id))
 
 
@@ -134,7 +134,7 @@ async def get_schemas(
 async def get_subgraphs(
     assistant_id: FromPath[str], assistant_graphs: NamedDependency[AssistantGraphs], recurse: Recurse = False
 ) -> Response[bytes]:
-    """The schemas of the graph's subgraphs, by namespace."""
+    """Return the schemas of the graph's subgraphs, by namespace."""
     return json_answer(await assistant_graphs.subgraphs(assistant_id, None, recurse))
 
 
@@ -145,7 +145,7 @@ async def get_subgraph(
     assistant_graphs: NamedDependency[AssistantGraphs],
     recurse: Recurse = False,
 ) -> Response[bytes]:
-    """The schemas of the subgraph of this namespace, such as `node` or, with `recurse`, `node|inner`."""
+    """Return the schemas of the subgraph with this namespace, such as `node` or, with `recurse`, `node|inner`."""
     return json_answer(await assistant_graphs.subgraphs(assistant_id, namespace, recurse))
 
 

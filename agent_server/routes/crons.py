@@ -28,7 +28,7 @@ async def create_thread_cron(
     crons: NamedDependency[Crons],
     server_config: NamedDependency[Config],
 ) -> Cron:
-    """Create a cron whose runs happen on this thread."""
+    """Create a cron whose runs use this thread."""
     return await crons.create(
         data, thread_id, base_url(request, server_config), caller_in(request), project_in(request)
     )
@@ -41,7 +41,7 @@ async def create_cron(
     crons: NamedDependency[Crons],
     server_config: NamedDependency[Config],
 ) -> Cron:
-    """Create a cron whose runs each happen on a new thread, which is kept where `on_run_completed` is `keep`."""
+    """Create a cron whose runs each use a new thread, which is kept if `on_run_completed` is `keep`."""
     return await crons.create(data, None, base_url(request, server_config), caller_in(request), project_in(request))
 
 
@@ -49,7 +49,7 @@ async def create_cron(
 async def search_crons(
     data: JSONBody[CronSearch], request: Request[Any, Any, Any], crons: NamedDependency[Crons]
 ) -> Response[bytes]:
-    """The crons that fit, the newest first where no other order is asked for."""
+    """Return the crons that match, newest first by default."""
     return page_answer(await crons.search(data, owned(request, "crons")), data.select)
 
 
@@ -57,25 +57,25 @@ async def search_crons(
 async def count_crons(
     data: JSONBody[CronFilter], request: Request[Any, Any, Any], crons: NamedDependency[Crons]
 ) -> int:
-    """How many crons fit."""
+    """Return how many crons match."""
     return await crons.count(data, owned(request, "crons"))
 
 
 @get("/runs/crons/{cron_id:str}", tags=["crons"])
 async def get_cron(cron_id: FromPath[str], crons: NamedDependency[Crons]) -> Cron:
-    """The cron with this id."""
+    """Return the cron with this id."""
     return await crons.get(cron_id)
 
 
 @patch("/runs/crons/{cron_id:str}", tags=["crons"])
 async def patch_cron(cron_id: FromPath[str], data: JSONBody[CronPatch], crons: NamedDependency[Crons]) -> Cron:
-    """Change the cron. What changes when it fires counts from now on."""
+    """Change the cron; a new schedule applies from now on."""
     return await crons.patch(cron_id, data)
 
 
 @delete("/runs/crons/{cron_id:str}", tags=["crons"], status_code=204)
 async def delete_cron(cron_id: FromPath[str], crons: NamedDependency[Crons]) -> None:
-    """Delete the cron; the runs that it has started go on."""
+    """Delete the cron; runs that it has started continue."""
     await crons.delete(cron_id)
 
 

@@ -36,7 +36,7 @@ async def thread_command(
     server_config: NamedDependency[Config],
     run_feedback: NamedDependency[RunFeedback],
 ) -> Response[bytes]:
-    """Carry out a command, `{"id": 1, "method": "run.start", "params": {...}}`; a refusal is a 200, too.
+    """Execute a command, `{"id": 1, "method": "run.start", "params": {...}}`; a rejection is a 200, too.
 
     `run.start` takes what a run's request takes, and makes the thread where there is none: `assistant_id`, `input`,
     `config`, `metadata`, `multitask_strategy`, `feedback_keys` … On a thread that waits for an answer, its input is the

@@ -7,6 +7,7 @@ UI 4, which cannot read OpenAPI 3.1) or bring a second web framework along, too.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -24,8 +25,14 @@ class AgentServerOperation(Operation):
     """An operation that fails as these do, `{"detail": "…"}`, and without Litestar's own 400."""
 
     def __post_init__(self) -> None:
+        self.summary = _sentence(self.summary)
         self.responses = {**(self.responses or {}), "default": _failure()}
         self.responses.pop("400", None)
+
+
+def _sentence(name: str | None) -> str | None:
+    """Litestar's summary of a handler, its name in camel case, as words: `CreateRun` becomes `Create run`."""
+    return None if name is None else re.sub(r"(?<=[a-z])[A-Z]", lambda letter: f" {letter[0].lower()}", name)
 
 
 @dataclass

@@ -36,7 +36,7 @@ async def run_feedback_on_thread(
     server_config: NamedDependency[Config],
     keys: Keys = None,
 ) -> Response[bytes]:
-    """The answers to the run's feedback URLs so far, and fresh URLs: each expires after a while."""
+    """Return the run's feedback and fresh presigned URLs."""
     record = _own(request, await runs.get(run_id, thread_id))
     return json_answer(await run_feedback.of(record, keys, base_url(request, server_config)))
 
@@ -50,7 +50,7 @@ async def run_feedback_of(
     server_config: NamedDependency[Config],
     keys: Keys = None,
 ) -> Response[bytes]:
-    """The answers to the run's feedback URLs so far, and fresh URLs: each expires after a while."""
+    """Return the run's feedback and fresh presigned URLs."""
     record = _own(request, await runs.get(run_id))
     return json_answer(await run_feedback.of(record, keys, base_url(request, server_config)))
 

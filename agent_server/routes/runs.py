@@ -50,7 +50,7 @@ async def create_run(
     server_config: NamedDependency[Config],
     run_feedback: NamedDependency[RunFeedback],
 ) -> Response[Run]:
-    """Start a run in the background; it is durable when this answers."""
+    """Start a run in the background; it is durable when the response arrives."""
     run = await created_run(request, runs, server_config, data, thread_id)
     return Response(
         run,
@@ -88,7 +88,7 @@ async def wait_run(
     server_config: NamedDependency[Config],
     run_feedback: NamedDependency[RunFeedback],
 ) -> ASGIApp:
-    """Start a run and answer with its final values."""
+    """Start a run and return its final values."""
     run = await created_run(request, runs, server_config, data, thread_id)
     return joined(
         streams.answer(run.run_id),
@@ -110,7 +110,7 @@ async def list_runs(
         list[str] | None, QueryParameter(description="The fields wanted, such as `status`; or a JSON list of them.")
     ] = None,
 ) -> Response[bytes]:
-    """The thread's runs, the newest first; of each only the fields in `select`, where there are any."""
+    """Return the thread's runs, newest first, with the fields in `select` if given."""
     fields = _fields(select)
     found = await runs.of_thread(thread_id, limit, offset, status)
     return json_answer([selected(run, fields) for run in found])
@@ -129,13 +129,13 @@ def _fields(select: Sequence[str] | None) -> list[str] | None:
 
 @get("/threads/{thread_id:str}/runs/{run_id:str}", tags=["runs"])
 async def get_run(thread_id: FromPath[str], run_id: FromPath[str], runs: NamedDependency[Runs]) -> Run:
-    """The run with this id."""
+    """Return the run with this id."""
     return (await runs.get(run_id, thread_id)).run
 
 
 @delete("/threads/{thread_id:str}/runs/{run_id:str}", tags=["runs"], status_code=204)
 async def delete_run(thread_id: FromPath[str], run_id: FromPath[str], deletion: NamedDependency[Deletion]) -> None:
-    """Delete a run; it is cancelled first where it has not ended."""
+    """Delete a run; a run that has not ended is cancelled first."""
     await deletion.delete_run(run_id, thread_id)
 
 
@@ -147,7 +147,7 @@ async def join_run(
     streams: NamedDependency[RunStreams],
     cancel_on_disconnect: CancelOnDisconnect = False,
 ) -> ASGIApp:
-    """The run's own final values, once it has ended."""
+    """Wait for the end of the run and return its final values."""
     record = await runs.get(run_id, thread_id)
     run = record.run
     headers = locations(run, "join")
@@ -165,7 +165,7 @@ async def join_run_stream(
     stream_mode: FromQuery[list[str] | None] = None,
     cancel_on_disconnect: CancelOnDisconnect = False,
 ) -> ASGIApp:
-    """The run's events, from the first or from after `Last-Event-ID`, to its end."""
+    """Stream the run's events, from the first or after `Last-Event-ID`, to its end."""
     record = await runs.get(run_id, thread_id)
     frames = streams.replay(record, last_event_id, modes_in(stream_mode or ()))
     headers = locations(record.run, "stream")
@@ -181,7 +181,7 @@ async def cancel_run(
     wait: Annotated[bool, QueryParameter(description="Whether to answer only once the run has stopped.")] = False,
     action: FromQuery[CancelAction] = "interrupt",
 ) -> Response[bytes]:
-    """Stop a run: `interrupt` keeps what it did, `rollback` deletes the run and its checkpoints."""
+    """Cancel a run: `interrupt` keeps its checkpoints, `rollback` deletes the run and its checkpoints."""
     record = await runs.get(run_id, thread_id)
     await runs.cancel(record.run.run_id, thread_id, action)
     if not wait:

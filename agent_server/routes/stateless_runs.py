@@ -32,7 +32,7 @@ async def create_run_batch(
     runs: NamedDependency[Runs],
     server_config: NamedDependency[Config],
 ) -> list[Run]:
-    """Start runs in the background, each on a thread of its own: all of them, or none."""
+    """Start runs in the background, each on its own thread: all of them, or none."""
     if not 1 <= len(data) <= MOST:
         raise Invalid(f"The batch has {len(data)} runs; send from 1 to {MOST}")
     for one in data:
@@ -48,7 +48,7 @@ async def cancel_runs(
     streams: NamedDependency[RunStreams],
     action: FromQuery[CancelAction] = "interrupt",
 ) -> None:
-    """Stop the runs with these ids on a thread, or all with a status; 404 where none of them is at work."""
+    """Cancel the runs with these ids on a thread, or all with a status; 404 if none of them is active."""
     at_work = await runs.cancel_many(data, action, owned(request, "threads"))
     await streams.until_end_soon(await runs.get_many(at_work[:1000]))
 
@@ -61,7 +61,7 @@ async def create_stateless_run(
     server_config: NamedDependency[Config],
     run_feedback: NamedDependency[RunFeedback],
 ) -> Response[Run]:
-    """Start a run in the background, on a thread of its own."""
+    """Start a run in the background, on its own thread."""
     run = await created_run(request, runs, server_config, data)
     return Response(
         run, headers={"Content-Location": f"/runs/{run.run_id}"} | run_feedback.headers(run.run_id, project_in(request))
@@ -77,7 +77,7 @@ async def stream_stateless_run(
     server_config: NamedDependency[Config],
     run_feedback: NamedDependency[RunFeedback],
 ) -> ASGIApp:
-    """Start a run on a thread of its own and stream its events."""
+    """Start a run on its own thread and stream its events."""
     run = await created_run(request, runs, server_config, data)
     headers = locations(run, "stream", stateless=True) | run_feedback.headers(run.run_id, project_in(request))
     frames = streams.follow(run.run_id)
@@ -93,7 +93,7 @@ async def wait_stateless_run(
     server_config: NamedDependency[Config],
     run_feedback: NamedDependency[RunFeedback],
 ) -> ASGIApp:
-    """Start a run on a thread of its own and answer with its final values."""
+    """Start a run on its own thread and return its final values."""
     run = await created_run(request, runs, server_config, data)
     headers = locations(run, "join", stateless=True) | run_feedback.headers(run.run_id, project_in(request))
     return joined(streams.answer(run.run_id), headers, runs, run, data.on_disconnect == "cancel")
@@ -106,7 +106,7 @@ async def join_stateless_run(
     streams: NamedDependency[RunStreams],
     cancel_on_disconnect: CancelOnDisconnect = False,
 ) -> ASGIApp:
-    """The run's own final values, once it has ended."""
+    """Wait for the end of the run and return its final values."""
     run = (await runs.get(run_id)).run
     headers = locations(run, "join", stateless=True)
     answer = streams.answer(run.run_id, must_exist=True)
@@ -122,7 +122,7 @@ async def join_stateless_run_stream(
     stream_mode: FromQuery[list[str] | None] = None,
     cancel_on_disconnect: CancelOnDisconnect = False,
 ) -> ASGIApp:
-    """The run's events, from the first or from after `Last-Event-ID`, to its end."""
+    """Stream the run's events, from the first or after `Last-Event-ID`, to its end."""
     record = await runs.get(run_id)
     frames = streams.replay(record, last_event_id, modes_in(stream_mode or ()))
     headers = locations(record.run, "stream", stateless=True)

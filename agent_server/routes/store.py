@@ -15,7 +15,7 @@ from agent_server.store.store import Store
 
 @put("/store/items", tags=["store"], status_code=204)
 async def put_item(data: JSONBody[ItemPut], store: NamedDependency[Store]) -> None:
-    """Keep a value; it is durable when this answers."""
+    """Store a value; it is durable when the response arrives."""
     await store.put(data)
 
 
@@ -28,7 +28,7 @@ async def get_item(
     ] = None,
     refresh_ttl: Annotated[bool | None, QueryParameter(description="Whether its life begins anew.")] = None,
 ) -> Item | None:
-    """The item, or null where there is none."""
+    """Return the item, or null."""
     if key is None:
         raise Invalid("key is missing: name the item's key, as in /store/items?namespace=users.anna&key=name")
     labels = [label for one in namespace or () for label in one.split(".")]
@@ -37,19 +37,19 @@ async def get_item(
 
 @delete("/store/items", tags=["store"], status_code=204)
 async def delete_item(data: JSONBody[ItemDelete], store: NamedDependency[Store]) -> None:
-    """Delete an item, if there is one."""
+    """Delete an item if it exists."""
     await store.delete(data.namespace, data.key)
 
 
 @post("/store/items/search", tags=["store"], status_code=200)
 async def search_items(data: JSONBody[ItemSearch], store: NamedDependency[Store]) -> Items:
-    """The items in a namespace and below it that fit, those changed last first."""
+    """Return the items in a namespace and below it that match, latest change first."""
     return Items(await store.search(data))
 
 
 @post("/store/namespaces", tags=["store"], status_code=200)
 async def list_namespaces(data: JSONBody[NamespaceSearch], store: NamedDependency[Store]) -> Namespaces:
-    """The namespaces that have items."""
+    """Return the namespaces that have items."""
     return Namespaces(await store.namespaces(data))
 
 

@@ -49,7 +49,7 @@ async def ok(
 
 @get("/info", tags=["system"], opt=OPEN)
 async def info(info_extra: NamedDependency[dict[str, Any]]) -> dict[str, Any]:
-    """What this server is, in the official server's fields."""
+    """Return version and features, in the official server's fields."""
     return {
         "version": OFFICIAL_VERSION,
         "langgraph_py_version": _version("langgraph"),
@@ -74,7 +74,7 @@ async def metrics(
         Literal["prometheus", "json"], QueryParameter(description="`json` has what the official server's has.")
     ] = "prometheus",
 ) -> Response[bytes]:
-    """How the server does: its queue, runs, requests and stores, in the Prometheus text format or as JSON."""
+    """Return metrics of queue, runs, requests and databases, in the Prometheus text format or as JSON."""
     if format == "json":
         return json_answer(await server_metrics.document())
     return Response((await server_metrics.text()).encode(), media_type=CONTENT_TYPE)

@@ -40,7 +40,7 @@ async def get_state(
     subgraphs: Subgraphs = False,
     select: Select = None,
 ) -> Response[bytes]:
-    """The thread's state now."""
+    """Return the thread's current state."""
     return json_answer(selected_state(await thread_states.get(thread_id, None, subgraphs), select))
 
 
@@ -52,7 +52,7 @@ async def get_state_at(
     subgraphs: Subgraphs = False,
     select: Select = None,
 ) -> Response[bytes]:
-    """The thread's state at a checkpoint."""
+    """Return the thread's state at a checkpoint."""
     state = await thread_states.get(thread_id, Checkpoint(checkpoint_id=checkpoint_id), subgraphs)
     return json_answer(selected_state(state, select))
 
@@ -61,7 +61,7 @@ async def get_state_at(
 async def post_state_at(
     thread_id: FromPath[str], data: JSONBody[StateAt], thread_states: NamedDependency[ThreadStates]
 ) -> Response[bytes]:
-    """The state at a checkpoint, of the thread or of a subgraph in it."""
+    """Return the state of the thread, or of a subgraph in it, at a checkpoint."""
     state = await thread_states.get(thread_id, data.checkpoint, data.subgraphs)
     return json_answer(selected_state(state, data.select))
 
@@ -70,7 +70,7 @@ async def post_state_at(
 async def update_state(
     thread_id: FromPath[str], data: JSONBody[ThreadStateUpdate], thread_states: NamedDependency[ThreadStates]
 ) -> Response[bytes]:
-    """Change the thread's state, as if one of the graph's nodes had; 409 while a run is under way."""
+    """Update the thread's state as one of the graph's nodes would; 409 while a run is running."""
     return json_answer(await thread_states.update(thread_id, data))
 
 
@@ -82,7 +82,7 @@ async def get_history(
     before: Annotated[str | None, QueryParameter(description="The id of the checkpoint to begin before.")] = None,
     select: Select = None,
 ) -> Response[bytes]:
-    """The thread's states, the newest first."""
+    """Return the thread's states, newest first."""
     states = await thread_states.history(thread_id, HistorySearch(limit=limit, before=before))
     return json_answer([selected_state(state, select) for state in states])
 
@@ -91,7 +91,7 @@ async def get_history(
 async def search_history(
     thread_id: FromPath[str], data: JSONBody[HistorySearch], thread_states: NamedDependency[ThreadStates]
 ) -> Response[bytes]:
-    """The thread's states that fit, the newest first."""
+    """Return the thread's states that match, newest first."""
     states = await thread_states.history(thread_id, data)
     return json_answer([selected_state(state, data.select) for state in states])
 

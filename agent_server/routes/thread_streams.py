@@ -27,7 +27,7 @@ async def join_thread_stream(
     stream_modes: FromQuery[list[str] | None] = None,
     stream_mode: FromQuery[list[str] | None] = None,
 ) -> ASGIApp:
-    """The events of the thread's runs, from now on or after `Last-Event-ID` (`-`: all that are kept), without end.
+    """Stream the events of the thread's runs, from now on or after `Last-Event-ID` (`-`: all stored ones), without end.
 
     `run_modes` (the default) is all events of runs, `lifecycle` the first and the last of each run, `state_update` a
     `ThreadState` whenever somebody changes the state. The official clients say `stream_mode` for `stream_modes`.

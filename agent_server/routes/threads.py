@@ -38,7 +38,7 @@ _PATCHED = {
 async def create_thread(
     data: JSONBody[ThreadCreate], request: Request[Any, Any, Any], thread_states: NamedDependency[ThreadStates]
 ) -> Thread:
-    """Create a thread; 409 where its id is taken, unless `if_exists` is `do_nothing`."""
+    """Create a thread; 409 if its id exists, unless `if_exists` is `do_nothing`."""
     return await thread_states.create(data, owned(request, "threads"))
 
 
@@ -46,7 +46,7 @@ async def create_thread(
 async def search_threads(
     data: JSONBody[ThreadSearch], request: Request[Any, Any, Any], threads: NamedDependency[Threads]
 ) -> Response[bytes]:
-    """The threads that fit, the newest first where no other order is asked for."""
+    """Return the threads that match, newest first by default."""
     select = [*data.select, *(["extracted"] if data.extract else [])] if data.select else None
     return page_answer(await threads.search(data, owned(request, "threads")), select)
 
@@ -55,13 +55,13 @@ async def search_threads(
 async def count_threads(
     data: JSONBody[ThreadFilter], request: Request[Any, Any, Any], threads: NamedDependency[Threads]
 ) -> int:
-    """How many threads fit."""
+    """Return how many threads match."""
     return await threads.count(data, owned(request, "threads"))
 
 
 @post("/threads/prune", tags=["threads"], status_code=200)
 async def prune_threads(data: JSONBody[ThreadPrune], thread_states: NamedDependency[ThreadStates]) -> Pruned:
-    """Delete threads, or (`keep_latest`) their past."""
+    """Delete threads, or with `keep_latest` their older checkpoints."""
     return Pruned(await thread_states.prune(data.thread_ids, data.strategy))
 
 
@@ -71,7 +71,7 @@ async def get_thread(
     threads: NamedDependency[Threads],
     include: Annotated[str, QueryParameter(description="What else to show, comma-separated: `ttl`.")] = "",
 ) -> Thread:
-    """The thread with this id."""
+    """Return the thread with this id."""
     wanted = {name.strip() for name in include.split(",") if name.strip()}
     if unknown := wanted - {"ttl"}:
         raise Invalid(f"include {sorted(unknown)[0]!r} is unknown; it may be ttl")
@@ -87,7 +87,7 @@ async def patch_thread(
         str | None, HeaderParameter(name="Prefer", description="`return=minimal`: answer without the thread.")
     ] = None,
 ) -> Response[bytes]:
-    """Merge metadata into the thread's, and say how long it is to be kept."""
+    """Merge metadata into the thread's, and set its time to live."""
     thread = await threads.patch(thread_id, data)
     if prefer is not None and "return=minimal" in prefer.replace(" ", ""):
         return Response(b"", status_code=204, headers={"Preference-Applied": "return=minimal"})
@@ -102,13 +102,13 @@ async def delete_thread(thread_id: FromPath[str], deletion: NamedDependency[Dele
 
 @post("/threads/{thread_id:str}/copy", tags=["threads"], status_code=200)
 async def copy_thread(thread_id: FromPath[str], thread_states: NamedDependency[ThreadStates]) -> Thread:
-    """A new thread with the state, the history, the status and the metadata of this one, without its runs."""
+    """Create a thread with the state, history, status and metadata of this one, without its runs."""
     return await thread_states.copy(thread_id)
 
 
 @get("/threads/{thread_id:str}/storage", tags=["threads"], responses=answers(ThreadStorage, "The bytes."))
 async def get_storage(thread_id: FromPath[str], thread_states: NamedDependency[ThreadStates]) -> Response[bytes]:
-    """How many bytes the thread takes where its states are kept."""
+    """Return how many bytes the thread's checkpoints take."""
     return json_answer(await thread_states.storage(thread_id))
 
 

@@ -134,7 +134,7 @@ class ServerMetrics:
         yield "lg_api_workers_available", "Runs that this process could take", most - busy
         yield (
             "agent_server_webhooks_waiting",
-            "Webhooks that nobody has taken yet, of all processes",
+            "Webhooks that are waiting, of all processes",
             queue_stats.webhooks,
         )
         yield (
@@ -143,7 +143,7 @@ class ServerMetrics:
             queue_stats.oldest_webhook or 0,
         )
         yield "agent_server_database_connections", "Connections to the database", load.connections
-        yield "agent_server_database_connections_idle", "Those of them that nobody uses", load.idle
+        yield "agent_server_database_connections_idle", "Idle ones of them", load.idle
         yield "agent_server_database_waiting", "Units of work that wait for a connection", load.waiting
 
 

@@ -103,7 +103,7 @@ def erase(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Erase answers for good, with their history."""
+    """Erase feedback permanently, with their history."""
     named = {name: value for name, value in (("subject", subject), ("run", run_id), ("thread", thread)) if value}
     if len(named) != 1:
         raise click.UsageError("Name one of --subject, --run and --thread")

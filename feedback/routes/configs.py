@@ -22,12 +22,12 @@ TAGS = ["Feedback configs"]
     status_code=200,
     tags=TAGS,
     request_max_body_size=MAX_BODY,
-    summary="Say what the answers of a key may be",
+    summary="Create a feedback config",
     operation_class=FeedbackOperation,
     responses=failures(400, 409, 413, 422),
 )
 async def create_config(data: JSONBody[FeedbackConfigCreate], services: ServicesDependency) -> FeedbackConfigSchema:
-    """The configuration: made now, or there already. From now on answers that do not fit are refused."""
+    """Create the configuration, or return the existing one. Later submissions that do not fit get 422."""
     data.validate()
     return await services.configs.create(data)
 
@@ -48,7 +48,7 @@ async def list_configs(
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = MAX_LIMIT,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[FeedbackConfigSchema]:
-    """The configuration that counts for each key; or all of them, deleted ones included."""
+    """Return the effective configuration of each feedback key, or all configurations including deleted ones."""
     return await services.configs.search(
         ConfigSearch(key or (), name_contains, include_all_configs, is_enforced, limit, offset)
     )
@@ -63,7 +63,7 @@ async def list_configs(
     responses=failures(404, 413, 422),
 )
 async def update_config(data: JSONBody[FeedbackConfigPatch], services: ServicesDependency) -> FeedbackConfigSchema:
-    """The configuration after the change. Answers that were kept before stay as they are."""
+    """Change the configuration and return it. Existing feedback stays as it is."""
     data.validate()
     return await services.configs.update(data)
 
@@ -81,7 +81,7 @@ async def delete_config(
     feedback_key: Annotated[str | None, QueryParameter(description="All configurations of this key")] = None,
     id: Annotated[str | None, QueryParameter(description="This configuration only")] = None,
 ) -> None:
-    """The key's configurations, or the one with this id, count no more."""
+    """Delete the feedback key's configurations, or the one with this id."""
     await services.configs.delete(feedback_key, id)
 
 

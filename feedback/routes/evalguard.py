@@ -52,7 +52,7 @@ class EvalGuardFailure(Struct):
     summary="Create a one-time feedback token",
     operation_class=FeedbackOperation,
     responses=failures(400, 401, 409, 413, 429, shape=EvalGuardFailure),
-    description="Needs `Authorization: Bearer <key>`. The token takes one answer, until it expires.",
+    description="Needs `Authorization: Bearer <key>`. The token accepts one submission until it expires.",
 )
 async def mint_one_time(
     request: Request[Any, Any, Any],
@@ -78,7 +78,7 @@ async def ask_spend_cors(request: Request[Any, Any, Any]) -> Response[None]:
     tags=TAGS,
     request_max_body_size=MAX_BODY,
     opt={"feedback_token_route": True},
-    summary="Spend a one-time feedback token",
+    summary="Submit feedback with a one-time token",
     operation_class=FeedbackOperation,
     responses=failures(400, 404, 409, 410, 413, 429, shape=EvalGuardFailure),
 )
@@ -88,7 +88,7 @@ async def spend_one_time(
     services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
-    """The answer is kept, and the token takes no other."""
+    """Store the feedback; the token accepts no other."""
     await admit_sealed(request, services, services.one_time.project_of, data.token)
     kept = await services.one_time.spend(data, clean_idempotency(idempotency_key))
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")

@@ -57,7 +57,7 @@ async def create_feedback(
     services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Feedback:
-    """The feedback as it is kept; one that has the same `id` is brought up to date."""
+    """Store the feedback, or update the one with the same `id`, and return it."""
     data.validate()
     return await services.store.create(data, clean_idempotency(idempotency_key))
 
@@ -80,7 +80,7 @@ async def list_feedback(
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = MAX_LIMIT,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[Feedback]:
-    """The feedback that fits all of the filters, newest first."""
+    """Return the feedback that matches all filters, newest first."""
     return await services.store.search(
         FeedbackSearch(
             run, key, feedback_source, session, user, has_comment, has_score, level,
@@ -97,7 +97,7 @@ async def list_feedback(
     responses=failures(404, 422),
 )
 async def read_feedback(feedback_id: FromPath[str], services: ServicesDependency) -> Feedback:
-    """The feedback with this id."""
+    """Return the feedback with this id."""
     return await services.store.get(feedback_id)
 
 
@@ -112,7 +112,7 @@ async def read_feedback(feedback_id: FromPath[str], services: ServicesDependency
 async def update_feedback(
     feedback_id: FromPath[str], data: JSONBody[FeedbackPatch], services: ServicesDependency
 ) -> Feedback:
-    """The feedback after the change: what is given is set, what is `null` is cleared."""
+    """Change the feedback and return it: given fields are set, `null` clears a field."""
     data.validate()
     return await services.store.update(feedback_id, data)
 
@@ -126,7 +126,7 @@ async def update_feedback(
     responses=failures(404, 422),
 )
 async def delete_feedback(feedback_id: FromPath[str], services: ServicesDependency) -> None:
-    """The feedback is gone from every list; its history is kept."""
+    """Delete the feedback; its history is kept."""
     await services.store.delete(feedback_id)
 
 
@@ -135,10 +135,10 @@ async def delete_feedback(feedback_id: FromPath[str], services: ServicesDependen
     tags=["System"],
     opt={"feedback_open": True},
     operation_id="FeedbackInfo",
-    summary="What LangSmith's clients ask at their start",
+    summary="Capabilities for LangSmith's clients",
 )
 async def info() -> dict[str, Any]:
-    """Which ways of sending feedback this service takes."""
+    """Return the ways of sending feedback that this service supports."""
     return INFO
 
 

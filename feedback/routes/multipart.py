@@ -32,7 +32,7 @@ MAX_BATCH_BODY = 20_971_520
     summary="Record feedback in a batch",
     operation_class=MultipartOperation,
     responses=failures(409, 413, 422),
-    description="What LangSmith's clients send where `/info` offers it: parts named `feedback.<id>`, JSON objects.",
+    description="LangSmith's clients send this if `/info` offers it: parts named `feedback.<id>`, each a JSON object.",
 )
 async def take_multipart(request: Request[Any, Any, Any], services: ServicesDependency) -> Response[dict[str, int]]:
     """How many answers were kept; each is durable when this is answered."""

@@ -23,7 +23,7 @@ OPERATORS = {"feedback_scope": "admin", "feedback_unbound": True}
 
 @get("/feedback/projects", tags=TAGS, summary="List projects", operation_class=FeedbackOperation)
 async def list_projects(request: Request[Any, Any, Any], services: ServicesDependency) -> list[Project]:
-    """The projects, the oldest first; a key of a project is shown that one."""
+    """Return the projects, oldest first; an API key of a project sees that one only."""
     projects, own = services.projects, entry_of(request).project
     return await projects.listed() if own is None else [await projects.get(own)]
 
@@ -33,13 +33,13 @@ async def list_projects(request: Request[Any, Any, Any], services: ServicesDepen
     status_code=200,
     tags=TAGS,
     request_max_body_size=MAX_BODY,
-    summary="Make a project",
+    summary="Create a project",
     opt=OPERATORS,
     operation_class=FeedbackOperation,
     responses=failures(409, 413, 422),
 )
 async def create_project(data: JSONBody[ProjectCreate], services: ServicesDependency) -> Project:
-    """The new project; keys may be bound to it, and requests name it."""
+    """Create the project and return it; API keys may be bound to it, and requests may name it."""
     return await services.projects.create(data)
 
 
@@ -53,7 +53,7 @@ async def create_project(data: JSONBody[ProjectCreate], services: ServicesDepend
     responses=failures(404, 413, 422),
 )
 async def update_project(name: FromPath[str], data: JSONBody[ProjectPatch], services: ServicesDependency) -> Project:
-    """The project after the change, which counts within seconds."""
+    """Change the project and return it; the change takes effect within seconds."""
     return await services.projects.update(name, data)
 
 
@@ -74,7 +74,7 @@ def projects_router(dependencies: dict[str, Provide], services_of: Callable[[str
         services: ServicesDependency,
         erase: Annotated[bool, QueryParameter(description="With all its answers and URLs")] = False,
     ) -> None:
-        """The project is gone. One that holds answers or URLs stays (409), unless they are to be erased with it."""
+        """Remove the project. A project with feedback or URLs is a 409, unless the request erases them, too."""
         await services.projects.delete(name, services_of(name).erasure if erase else None)
 
     return Router(

@@ -38,11 +38,11 @@ class Retention(Struct):
     status_code=200,
     tags=TAGS,
     request_max_body_size=MAX_BODY,
-    summary="Erase answers for good",
+    summary="Erase feedback permanently",
     opt={"feedback_scope": "admin"},
     operation_class=FeedbackOperation,
     responses=failures(413, 422),
-    description="Their history goes with them, and the URLs of a run or a thread take no more answers (410).",
+    description="Erase the feedback with its history; the URLs of an erased run or thread then get 410.",
 )
 async def erase_feedback(data: JSONBody[ErasureRequest], services: ServicesDependency) -> Erased:
     """What is gone now."""
@@ -56,9 +56,9 @@ async def erase_feedback(data: JSONBody[ErasureRequest], services: ServicesDepen
     return await services.erasure.of_thread(named[0])
 
 
-@get("/feedback/retention", tags=TAGS, summary="How long answers are kept", operation_class=FeedbackOperation)
+@get("/feedback/retention", tags=TAGS, summary="Get retention rules", operation_class=FeedbackOperation)
 async def list_retention(services: ServicesDependency) -> list[Retention]:
-    """The keys whose answers are not kept for ever."""
+    """Return the feedback keys with a retention limit."""
     return [Retention(key or None, days) for key, days in (await services.erasure.rules()).items()]
 
 
@@ -66,13 +66,13 @@ async def list_retention(services: ServicesDependency) -> list[Retention]:
     "/feedback/retention",
     tags=TAGS,
     request_max_body_size=MAX_BODY,
-    summary="Set how long answers are kept",
+    summary="Set retention rules",
     opt={"feedback_scope": "admin"},
     operation_class=FeedbackOperation,
     responses=failures(413, 422),
 )
 async def set_retention(data: JSONBody[Retention], services: ServicesDependency) -> list[Retention]:
-    """The rules after the change; answers past their time are gone within the hour."""
+    """Set the rules and return them; expired feedback is deleted within the hour."""
     await services.erasure.keep_for(data.key or EVERY_OTHER_KEY, data.days)
     return [Retention(key or None, days) for key, days in (await services.erasure.rules()).items()]
 

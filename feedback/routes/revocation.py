@@ -21,7 +21,7 @@ from feedback.tokens.revocation import Revoked
     status_code=200,
     tags=TAGS,
     opt={"feedback_token_route": True},
-    summary="Take one's answer back",
+    summary="Retract feedback",
     operation_class=FeedbackOperation,
     responses=failures(404, 409, 410, 422),
 )
@@ -31,7 +31,7 @@ async def retract(
     user_id: Annotated[str | None, QueryParameter(description="Who answered")] = None,
     id: Annotated[str | None, QueryParameter(description="The id that the answer was kept with")] = None,
 ) -> Response[Kept]:
-    """The answer counts no more; its history is kept."""
+    """Delete the subject's feedback; its history is kept."""
     kept = await services.own_answers.retract(await services.tokens.open(token), user_id, id)
     return Response(kept, status_code=200, headers=TOKEN_HEADERS, media_type="application/json")
 
@@ -40,10 +40,10 @@ async def retract(
     "/feedback/tokens/{token:str}/revoke",
     status_code=200,
     tags=TAGS,
-    summary="Take a token back",
+    summary="Revoke a token",
     operation_class=FeedbackOperation,
     responses=failures(404),
-    description="A presigned URL's token, or a sealed one. What it brought stays; from now on it is answered with 410.",
+    description="Revoke a presigned or sealed token: later submissions get 410. Feedback submitted before stays.",
 )
 async def revoke_token(token: FromPath[str], services: ServicesDependency) -> Revoked:
     """How many tokens were taken back: none, where this one was already."""
@@ -54,7 +54,7 @@ async def revoke_token(token: FromPath[str], services: ServicesDependency) -> Re
     "/feedback/tokens",
     status_code=200,
     tags=TAGS,
-    summary="Take back all tokens of a run, or of a key of the ring",
+    summary="Revoke all tokens of a run or of a signing key",
     operation_class=FeedbackOperation,
     responses=failures(422),
 )
@@ -65,7 +65,7 @@ async def revoke_tokens(
         int | None, QueryParameter(ge=1, le=2**31 - 1, description="All that this key of the ring sealed")
     ] = None,
 ) -> Revoked:
-    """How many presigned URLs were taken back. Sealed tokens are, too; they cannot be counted."""
+    """Return how many presigned URLs were revoked. Sealed tokens are revoked, too, but cannot be counted."""
     if run_id is not None and ring_key is None:
         return await services.revocation.of_run(run_id)
     if ring_key is not None and run_id is None:

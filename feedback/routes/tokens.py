@@ -46,8 +46,8 @@ def _query(description: str) -> Any:
     operation_class=FeedbackOperation,
     responses=failures(413, 422),
     description=(
-        "An object gives one URL, an array as many, in its order. Every address below `/api/v1` that this document "
-        "shows under Feedback and Presigned feedback is served below `/api` and `/` too."
+        "An object returns one URL, an array returns as many, in its order. Every path below `/api/v1` under Feedback "
+        "and Presigned feedback is also served below `/api` and `/`."
     ),
 )
 async def mint(
@@ -101,7 +101,7 @@ async def list_tokens(
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[FeedbackIngestToken]:
-    """The URLs that were minted for the run, oldest first, those that have expired or were taken back too."""
+    """Return the run's presigned URLs, oldest first, including expired and revoked ones."""
     base = base_url(request, services.settings.public_url, services.settings.trust_forwarded)
     return _shown(await services.tokens.issued(run_id, limit, offset), base)
 
@@ -112,12 +112,12 @@ async def list_tokens(
     tags=TAGS,
     request_max_body_size=MAX_BODY,
     opt={"feedback_token_route": True, "feedback_takes_forms": True},
-    summary="Answer through a presigned URL",
+    summary="Submit feedback through a presigned URL",
     operation_class=SubmitOperation,
     responses=failures(404, 409, 410, 413, 422),
     description=(
-        "Takes JSON, a form, or either as plain text (`sendBeacon`); what the body leaves out is taken from the query. "
-        "404: never issued. 410: expired or taken back. 422: not what the key takes."
+        "Accepts JSON, a form, or either as plain text (`sendBeacon`); missing fields are read from the query. "
+        "404: never issued. 410: expired or revoked. 422: not valid for the feedback key."
     ),
 )
 async def submit(
@@ -155,7 +155,7 @@ def clean_idempotency(key: str | None) -> str | None:
     "/feedback/tokens/{token:str}",
     tags=TAGS,
     opt={"feedback_token_route": True},
-    summary="Answer by following a link",
+    summary="Submit feedback by GET, or get the page",
     operation_class=FeedbackOperation,
     responses=failures(404, 409, 410, 422),
     description=(

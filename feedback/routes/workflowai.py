@@ -55,7 +55,7 @@ async def ask_outcome_cors(request: Request[Any, Any, Any]) -> Response[None]:
     tags=TAGS,
     request_max_body_size=MAX_BODY,
     opt={"feedback_token_route": True},
-    summary="Say whether a run went well",
+    summary="Submit feedback of a run",
     operation_id="SubmitOutcome",
     operation_class=FeedbackOperation,
     responses=failures(400, 409, 410, 413, 422, 429, shape=WorkflowAIFailure),
@@ -66,7 +66,7 @@ async def submit_outcome(
     services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Outcome]:
-    """The outcome is kept; the same user's earlier one is replaced."""
+    """Store the outcome; it replaces the same user's earlier one."""
     await admit_sealed(request, services, services.workflowai_feedback.project_of, data.feedback_token)
     kept = await services.workflowai_feedback.submit(data, clean_idempotency(idempotency_key))
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
@@ -76,7 +76,7 @@ async def submit_outcome(
     "/feedback",
     tags=TAGS,
     opt={"feedback_token_route": True},
-    summary="Read one's own outcome",
+    summary="Read your own feedback of a run",
     operation_id="ReadOwnOutcome",
     operation_class=FeedbackOperation,
     responses=failures(400, 410, 422, shape=WorkflowAIFailure),
@@ -87,7 +87,7 @@ async def read_outcome(
     services: ServicesDependency,
     user_id: FromQuery[str | None] = None,
 ) -> Response[OwnOutcome]:
-    """What this user has said of the run; null for those without a name."""
+    """Return the user's feedback of the run, or null."""
     await hold_sealed(request, services, services.workflowai_feedback.project_of, feedback_token)
     own = await services.workflowai_feedback.own(feedback_token, user_id)
     return Response(own, headers=TOKEN_HEADERS, media_type="application/json")
@@ -96,7 +96,7 @@ async def read_outcome(
 @get(
     "/{tenant:str}/agents/{agent_id:str}/feedback",
     tags=TAGS,
-    summary="List an agent's outcomes",
+    summary="List feedback of an agent",
     operation_class=FeedbackOperation,
     responses=failures(422, shape=WorkflowAIFailure),
 )
@@ -108,14 +108,14 @@ async def list_agent_outcomes(
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 30,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> OutcomePage:
-    """The outcomes about the assistant's runs, newest first; `_` stands for any assistant."""
+    """Return the feedback of the assistant's runs, newest first; `_` stands for any assistant."""
     return await services.workflowai_feedback.page(agent_id, run_id, limit, offset)
 
 
 @get(
     "/{tenant:str}/agents/{agent_id:str}/runs/{run_id:str}/feedback",
     tags=TAGS,
-    summary="List a run's outcomes",
+    summary="List feedback of a run",
     operation_class=FeedbackOperation,
     responses=failures(422, shape=WorkflowAIFailure),
 )
@@ -127,7 +127,7 @@ async def list_run_outcomes(
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 30,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> OutcomePage:
-    """The outcomes about the run, newest first."""
+    """Return the feedback of the run, newest first."""
     return await services.workflowai_feedback.page(agent_id, run_id, limit, offset)
 
 
@@ -136,7 +136,7 @@ async def list_run_outcomes(
     status_code=200,
     tags=TAGS,
     request_max_body_size=MAX_BODY,
-    summary="Annotate an outcome",
+    summary="Annotate feedback",
     operation_class=FeedbackOperation,
     responses=failures(404, 413, 422, shape=WorkflowAIFailure),
 )
@@ -147,7 +147,7 @@ async def annotate_outcome(
     data: JSONBody[OutcomeAnnotation],
     services: ServicesDependency,
 ) -> Response[None]:
-    """Null: the annotation is kept."""
+    """Store the annotation; returns null."""
     await services.workflowai_feedback.annotate(agent_id, feedback_id, data)
     return Response(b"null", media_type="application/json")  # type: ignore[arg-type]  # a body that is encoded already
 

@@ -143,7 +143,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         try:
             await super().aprune(thread_ids, strategy=strategy)
         except (errors.SerializationFailure, errors.DeadlockDetected):
-            raise Conflict("Somebody else changes the same threads; send the request again") from None
+            raise Conflict("Another request is changing the same threads; send the request again") from None
 
     async def forget_writes(self, config: RunnableConfig, kept: Collection[tuple[str, str]]) -> None:
         at = config["configurable"]

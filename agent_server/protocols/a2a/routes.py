@@ -72,7 +72,7 @@ async def post_a2a(
     request: Request[Any, Any, Any],
     a2a: NamedDependency[A2aServices],
 ) -> ASGIApp:
-    """Take one JSON-RPC request of the Agent2Agent protocol 1.0, or of 0.3; `assistant_id` may be a graph's name.
+    """Handle one JSON-RPC request of the Agent2Agent protocol 1.0, or of 0.3; `assistant_id` may be a graph's name.
 
     `SendMessage`, `SendStreamingMessage`, `GetTask`, `ListTasks`, `CancelTask`, `SubscribeToTask`,
     `GetExtendedAgentCard`, `GetTaskPushNotificationConfig`, `ListTaskPushNotificationConfigs`, `SubmitFeedback`.

@@ -65,7 +65,7 @@ _SERVICES = {"mcp": mcp_services}
     operation_class=RpcOperation,
 )
 async def post_mcp(data: JSONBody[Any], request: Request[Any, Any, Any], mcp: NamedDependency[McpServices]) -> ASGIApp:
-    """Take one JSON-RPC message of the Model Context Protocol, of the versions 2024-11-05 to 2026-07-28.
+    """Handle one JSON-RPC message of the Model Context Protocol, of the versions 2024-11-05 to 2026-07-28.
 
     `tools/list` lists the assistants as tools, `tools/call` runs one. A call with a progress token is answered with
     server-sent events, where the client accepts them; everything else with JSON.
@@ -103,7 +103,7 @@ async def _answered(data: Any, request: Request[Any, Any, Any], mcp: McpServices
     operation_class=RpcOperation,
 )
 async def get_mcp(request: Request[Any, Any, Any], mcp: NamedDependency[McpServices]) -> ASGIApp:
-    """Go on with the events of a call after `Last-Event-ID`; 405 without one: this server starts no messages itself."""
+    """Resume the events of a call after `Last-Event-ID`; 405 without one: this server initiates no messages."""
     last_event_id = request.headers.get("last-event-id")
     if last_event_id is None:
         unasked = RpcError(INVALID_REQUEST, "This server starts no messages: POST to it, or send Last-Event-ID")
@@ -125,7 +125,7 @@ async def get_mcp(request: Request[Any, Any, Any], mcp: NamedDependency[McpServi
     operation_class=RpcOperation,
 )
 async def delete_mcp(request: Request[Any, Any, Any]) -> ASGIApp:
-    """End a session, of which this server keeps nothing; 404 without one."""
+    """End a session; this server stores none, so only the id is checked; 404 without one."""
     if request.headers.get(SESSION_HEADER):
         return rpc_response({})
     return failed_response(None, RpcError(INVALID_REQUEST, "No session is named: send Mcp-Session-Id", status=404))

@@ -142,6 +142,8 @@ class Statistics:
     ) -> list[Statistic]:
         """The feedback that fits, counted by key and whatever else `by` names; the latest times first.
 
+        What models said counts only where the query names sources, or `by` tells them apart.
+
         Errors: `Invalid`, also where there are more than `limit` groups: half of a statistic would mislead.
         """
         groups, found = await self.sums(query, by, limit)
@@ -191,6 +193,8 @@ def _count(
     db: Connection, query: FeedbackQuery, dimensions: Sequence[Dimension], found: Mapping[str, KeyKind], limit: int
 ) -> list[Row]:
     where, parameters = query.sql()
+    if not query.source and "source" not in dimensions:
+        where += " AND source <> 'model'"  # what models say never enters the shares of people
     rules, join, more = moods_sql(found)
     columns = list(dict.fromkeys("day" if name in PERIODS else name for name in dimensions))
     selected = ", ".join(f"{_COLUMNS[name]} AS {_NAMES[name]}" for name in columns)

@@ -107,6 +107,17 @@ async def test_answers_are_counted_by_key_assistant_version_and_day(service: Fee
     assert all_thumbs.interval == wilson(4, 5)
 
 
+async def test_models_never_enter_the_shares_of_people(service: FeedbackPlugin) -> None:
+    await keep(service, [row(1, source="app"), row(0, source="model"), row(0, source="model")])
+    for query in (FeedbackQuery(), FeedbackQuery(since="2026-03-01T11:00:00Z")):  # from counts by day, and from rows
+        [people] = await service.statistics.groups(query)
+        assert (people.answers, people.share) == (1, 1.0)
+        apart = {one.source: one.answers for one in await service.statistics.groups(query, ("source",))}
+        assert apart == {"app": 1, "model": 2}
+    [models] = await service.statistics.groups(FeedbackQuery(source=["model"]))
+    assert (models.answers, models.share) == (2, 0.0)
+
+
 async def test_positive_follows_the_kind_of_the_key(service: FeedbackPlugin) -> None:
     await configure(service, "stars", {"type": "continuous", "min": 1, "max": 5})
     await configure(service, "disliked", {"type": "continuous", "min": 0, "max": 1}, lower=True)

@@ -24,7 +24,7 @@ from agent_server.errors import LeaseLost, Unavailable
 from agent_server.json_codec import encode
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.agent_task import AgentTask
-from agent_server.runs.feedback import FeedbackUrls, feedback_of_project, feedback_token
+from agent_server.runs.feedback import FeedbackUrls, feedback_of_project, feedback_parts, feedback_token
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Claim, Ending
 from agent_server.runs.run_log import RunLog
@@ -254,9 +254,9 @@ class Attempt:
         if waiting.cancelled_caught:
             log.warning("feedback_urls_late", waited_seconds=self._context.mint_timeout)
         if self._urls is not None:
-            if self._context.feedback_custom_event:
-                await self._log.publish(StreamPart("custom", {"feedback": self._urls}))
-            await self._log.publish(StreamPart("feedback", self._urls))
+            modes = self.run.kwargs.stream_mode
+            for part in feedback_parts(self.run.run_id, self._urls, modes, self._context.feedback_custom_event):
+                await self._log.publish(part)
 
     async def _mint(self, feedback: FeedbackUrls, keys: list[str]) -> None:
         try:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from agent_server.errors import AgentServerError, NotFound, Refused, Unavailable
 from agent_server.runs.records import Record
+from agent_server.schema import StreamPart
 
 log = structlog.get_logger("agent_server")
 
@@ -28,6 +29,24 @@ class FeedbackUrls(Protocol):
 
     async def answers_for_run(self, run_id: str) -> Sequence[Any]:
         """What was answered so far about the run, in any shape that `encode` takes."""
+
+
+def feedback_parts(
+    run_id: str, urls: dict[str, str], modes: Sequence[str], custom_event: bool = False
+) -> list[StreamPart]:
+    """Return the stream parts that carry a run's URLs, for its stream modes.
+
+    Adapters that translate the mode `events` (AG-UI's for LangGraph, CopilotKit's) drop the event `feedback` and pass
+    custom events on, so such runs also have the URLs as an `on_custom_event`. With `custom_event`, all runs also have
+    them as a `custom` event.
+    """
+    parts = [StreamPart("feedback", urls)]
+    if custom_event:
+        parts.insert(0, StreamPart("custom", {"feedback": urls}))
+    if "events" in modes:
+        told = {"run_id": run_id, "parent_ids": [], "tags": [], "metadata": {"run_id": run_id}}
+        parts.insert(0, StreamPart("events", {"event": "on_custom_event", "name": "feedback", "data": urls, **told}))
+    return parts
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ from agent_server.broker import START, Broker, Frame, FrameId, LogLost, SlowSubs
 from agent_server.errors import Invalid, NotFound
 from agent_server.events.event import as_classic
 from agent_server.json_codec import encode
-from agent_server.runs.feedback import FeedbackUrls, feedback_of_project
+from agent_server.runs.feedback import FeedbackUrls, feedback_of_project, feedback_parts
 from agent_server.runs.queue import FINAL, Runs
 from agent_server.runs.records import Record
 from agent_server.schema import StreamPart
@@ -166,9 +166,8 @@ class RunStreams:
         if record.output is not None:
             parts.append(StreamPart("values", Raw(record.output)))
         if urls := await self._urls(record):
-            if self._feedback_custom_event:
-                parts.append(StreamPart("custom", {"feedback": urls}))
-            parts.append(StreamPart("feedback", urls))
+            modes = record.kwargs.stream_mode
+            parts += feedback_parts(record.run.run_id, urls, modes, self._feedback_custom_event)
         if record.error is not None:
             parts.append(StreamPart("error", Raw(record.error)))
         return parts

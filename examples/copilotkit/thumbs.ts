@@ -1,29 +1,46 @@
 /**
  * CopilotKit's thumbs, bound to this server's feedback URLs:
  *
- *   const thumbs = useMemo(() => thumbsFor(server, threadId, (messageId) => runs.current.get(messageId)), [threadId]);
+ *   <CopilotKit runtimeUrl="/api/copilotkit" agent="agent" properties={{ feedbackKeys: ["user_liked", "user_disliked"] }}>
+ *
+ *   const { agent } = useAgent();
+ *   const thumbs = useMemo(() => thumbsOf(agent), [agent]);
  *   <CopilotChat {...thumbs} />
  *
- * CopilotKit's events do not carry the URLs, so they are asked for when somebody votes, by the run that made the message;
- * `runOf` is what the page remembers of it. Put feedback-client.js, feedback-adapters.js and their .d.ts, which the server
- * has below /feedback/, into `feedback/` beside this file.
+ * CopilotKit's runtime reaches this server through `LangGraphAgent` of `@ag-ui/langgraph`, which passes `feedbackKeys` on.
+ * The URLs come back as the custom event `feedback` at the end of each run. Put feedback-adapters.js and its .d.ts, which
+ * the server has below /feedback/, into `feedback/` beside this file.
  */
 
 import { copilotKitFeedback } from "./feedback/feedback-adapters.js";
-import { readRunFeedback } from "./feedback/feedback-client.js";
 
-/** What of CopilotKit's messages is needed (`Message` in `@copilotkit/shared` 1.74.0 has more). */
+/** What this needs of messages (`Message` in `@ag-ui/core` 1.0.0 has more). */
 interface Message {
   id: string;
+  role?: string;
 }
 
-export function thumbsFor(server: string, threadId: string, runOf: (messageId: string) => string | undefined) {
-  return copilotKitFeedback<Message>({
-    async urlsOf(message) {
-      const runId = runOf(message.id);
-      if (!runId) return undefined;
-      const keys = ["user_liked", "user_disliked"];
-      return (await readRunFeedback({ url: server, threadId, runId, keys })).urls;
+/** What this needs of an agent (`AbstractAgent` in `@ag-ui/client` 1.0.0 has more). */
+interface Agent {
+  subscribe(subscriber: {
+    onCustomEvent(given: { event: { name: string; value?: unknown } }): void;
+    onRunFinishedEvent(given: { messages: readonly Message[] }): void;
+  }): unknown;
+}
+
+/** Returns the properties `onThumbsUp` and `onThumbsDown` of a chat with this agent. */
+export function thumbsOf(agent: Agent) {
+  const urlsByMessage = new Map<string, Record<string, string>>();
+  let urls: Record<string, string> | undefined;
+  agent.subscribe({
+    onCustomEvent({ event }) {
+      if (event.name === "feedback") urls = event.value as Record<string, string>;
+    },
+    onRunFinishedEvent({ messages }) {
+      const answer = messages.findLast((message) => message.role === "assistant");
+      if (answer && urls) urlsByMessage.set(answer.id, urls);
+      urls = undefined;
     },
   });
+  return copilotKitFeedback<Message>({ urlsOf: (message) => urlsByMessage.get(message.id) });
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -134,10 +135,17 @@ def test_assistant_uis_runtime_runs_the_agent_and_its_thumbs_reach_the_run(
 
 
 COPILOTKIT = """
-import { thumbsFor } from "./copilotkit/thumbs";
+import { LangGraphAgent } from "@ag-ui/langgraph";
+import { thumbsOf } from "./copilotkit/thumbs";
 import { copilotKitFeedback } from "./copilotkit/feedback/feedback-adapters.js";
 
-window.thumbs = (server, thread, runs) => thumbsFor(server, thread, (id) => runs[id]);
+const agent = new LangGraphAgent({ deploymentUrl: "SERVER", graphId: "agent", threadId: "THREAD" });
+window.thumbs = thumbsOf(agent);
+window.ask = async (id) => {
+  agent.addMessage({ id, role: "user", content: "Tell me a joke." });
+  await agent.runAgent({ forwardedProps: { feedbackKeys: ["user_liked", "user_disliked"] } });
+  return agent.messages.at(-1);
+};
 window.oneKey = (urls) => copilotKitFeedback({
   urlsOf: () => urls, positiveKey: "user_score", negativeKey: "user_score",
   onError: (error) => { window.failed = error.message },
@@ -146,22 +154,32 @@ document.body.id = "ready";
 """
 
 
-def test_copilotkits_thumbs_reach_the_run_and_are_taken_back(
+def test_copilotkits_thumbs_reach_their_run(
     frontend: Frontend, example: ServerProcess, visit: Visit, site: Site
 ) -> None:
-    thread = httpx.post(f"{example.url}/threads", json={}).json()["thread_id"]
-    body = {"assistant_id": "plain", "input": {"text": "hi"}, "feedback_keys": ["user_score"]}
-    ran = httpx.post(f"{example.url}/threads/{thread}/runs/wait", json=body)
-    run = ran.headers["content-location"].rpartition("/")[2]
-    with shown(visit, site, example, frontend.bundle("copilot.js", COPILOTKIT)) as page:
+    """Through AG-UI's adapter for LangGraph, unchanged, as CopilotKit's runtime uses it."""
+    thread = str(uuid4())
+    script = frontend.bundle("copilot.js", COPILOTKIT.replace("SERVER", example.url).replace("THREAD", thread))
+    with shown(visit, site, example, script) as page:
         page.locator("#ready").wait_for()
-        page.evaluate("(given) => { window.mine = thumbs(...given) }", [example.url, thread, {"m1": run}])
-        page.evaluate("mine.onThumbsUp({ id: 'm1' })")
-        eventually(lambda: answers(example, run) == {"user_liked": (1, None)})
-        page.evaluate("mine.onThumbsUp({ id: 'm1' }, false); mine.onThumbsDown({ id: 'm1' }, true)")
-        eventually(lambda: answers(example, run) == {"user_disliked": (1, None)})
-        page.evaluate("mine.onThumbsDown({ id: 'm1' }, false)")
-        eventually(lambda: answers(example, run) == {})
+        first, second = page.evaluate("ask('q1')"), page.evaluate("ask('q2')")
+        assert (first["role"], len(first["content"]) > 20, first["id"] != second["id"]) == ("assistant", True, True)
+        runs = [run["run_id"] for run in httpx.get(f"{example.url}/threads/{thread}/runs").json()]
+        page.evaluate("(message) => thumbs.onThumbsUp(message)", first)
+        eventually(lambda: answers(example, runs[1]) == {"user_liked": (1, None)})
+        page.evaluate("(message) => thumbs.onThumbsDown(message, true)", second)
+        eventually(lambda: answers(example, runs[0]) == {"user_disliked": (1, None)})
+        page.evaluate("(message) => thumbs.onThumbsDown(message, false)", second)
+        eventually(lambda: answers(example, runs[0]) == {})
+
+
+def test_copilotkits_thumbs_share_one_key(frontend: Frontend, example: ServerProcess, visit: Visit, site: Site) -> None:
+    body = {"assistant_id": "plain", "input": {"text": "hi"}, "feedback_keys": ["user_score"]}
+    ran = httpx.post(f"{example.url}/runs/wait", json=body)
+    run = ran.headers["content-location"].rpartition("/")[2]
+    script = COPILOTKIT.replace("SERVER", example.url).replace("THREAD", str(uuid4()))
+    with shown(visit, site, example, frontend.bundle("one_key.js", script)) as page:
+        page.locator("#ready").wait_for()
         page.evaluate("(urls) => oneKey(urls).onThumbsDown({ id: 'm1' })", ran.json()["__feedback__"])
         eventually(lambda: answers(example, run) == {"user_score": (0, None)})
         page.evaluate("oneKey({}).onThumbsUp({ id: 'm2' })")

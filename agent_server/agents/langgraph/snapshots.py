@@ -8,7 +8,8 @@ graph whose nodes do not validate; where a reducer still raises, they fall back 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import structlog
@@ -108,20 +109,28 @@ async def _saved_snapshot(
 
 
 async def _read(checkpointer: Checkpointer, config: RunnableConfig) -> CheckpointTuple | None:
-    try:
+    with _explained(config):
         return await checkpointer.aget_tuple(config)
+
+
+async def _saved(
+    checkpointer: Checkpointer, config: RunnableConfig, before: RunnableConfig | None, limit: int
+) -> list[CheckpointTuple]:
+    with _explained(config):
+        return [one async for one in checkpointer.alist(config, before=before, limit=limit)]
+
+
+@contextmanager
+def _explained(config: RunnableConfig) -> Iterator[None]:
+    """Explain why a checkpoint cannot be deserialized. Errors: `BadRequest`."""
+    try:
+        yield
     except (ImportError, AttributeError, TypeError, ValueError, NotImplementedError) as error:
         thread_id = config["configurable"]["thread_id"]
         raise BadRequest(
             f"The state of thread {thread_id} cannot be read: {type(error).__name__}: {error}. Its classes, or "
             "checkpointer.serde in langgraph.json, may have changed since it was saved"
         ) from error
-
-
-async def _saved(
-    checkpointer: Checkpointer, config: RunnableConfig, before: RunnableConfig | None, limit: int
-) -> list[CheckpointTuple]:
-    return [one async for one in checkpointer.alist(config, before=before, limit=limit)]
 
 
 async def _with_commanded_tasks(graph: Graph, checkpointer: Checkpointer, snapshot: StateSnapshot) -> StateSnapshot:

@@ -578,7 +578,7 @@ async def test_second_attempt_applies_what_the_crash_left_between_two_checkpoint
 
 async def test_goto_without_a_node_is_explained(agents: dict[str, Agent]) -> None:
     run = agent_run("asking", None, thread_id=str(uuid4()), command={"goto": {"input": 1}})
-    with pytest.raises(ValueError, match=r"command\.goto must be the name of a node"):
+    with pytest.raises(ValueError, match=r"command\.goto has None; the graph.s nodes are ask, double"):
         await play(agents["asking"], run)
 
 

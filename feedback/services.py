@@ -12,16 +12,10 @@ from msgspec import Struct
 
 from feedback.configs.key_configs import KeyConfigs
 from feedback.database import Database
-from feedback.integrations.annotations import Annotations
 from feedback.integrations.evalguard import OneTimeTokens
-from feedback.integrations.langsmith.datasets import LangSmithDatasets
-from feedback.integrations.langsmith.queues import Queues
-from feedback.integrations.langsmith.runs import LangSmithRuns
-from feedback.integrations.langsmith.sessions import Sessions
-from feedback.integrations.scorers import Scorers
 from feedback.integrations.workflowai import WorkflowAIFeedback
 from feedback.metrics import Metrics
-from feedback.projects.projects import Projects, project_id
+from feedback.projects.projects import Projects
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.datasets import Datasets
 from feedback.records.erasure import Erasure
@@ -87,12 +81,5 @@ class ProjectServices:
         self.erasure = Erasure(mine, shared.run_token_expiry.days + 1)
         self.workflowai_feedback = WorkflowAIFeedback(mine, workflowai, shared.runs, metrics)
         self.one_time = OneTimeTokens(mine, evalguard, shared.runs, metrics)
-        self.annotations = Annotations(mine, self.store)
-        self.scorers = Scorers(mine)
         self.own_answers = OwnAnswers(shared.database, metrics)
-        own_id = project_id(project)
-        self.langsmith_runs = LangSmithRuns(mine, runs, own_id)
-        self.langsmith_sessions = Sessions(project, shared.projects, self.assistants, runs, self.langsmith_runs)
-        self.langsmith_datasets = LangSmithDatasets(mine, runs, own_id)
-        self.langsmith_queues = Queues(mine, self.langsmith_runs, own_id)
         self.revocation = Revocation(mine, self.tokens, [workflowai, evalguard])

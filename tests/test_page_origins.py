@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
+from litestar.testing import AsyncTestClient
 
 from agent_server.composition import build
 from agent_server.config import Config, CorsRules, Http
@@ -20,6 +20,7 @@ from agent_server.database import open_database
 from feedback import FeedbackPlugin
 from tests.test_access import needed, operations
 
+Client = AsyncTestClient[Litestar]
 EVIL, SHOP, STUDIO = "https://evil.example", "https://shop.example", "https://smith.langchain.com"
 LOOPBACK = ("http://localhost:3000", "http://127.0.0.1:5173", "https://app.localhost", "http://[::1]:8080")
 NOT_LOOPBACK = ("null", "http://localhost.evil.example", "http://127.0.0.1.evil.example", "https://evil.example", "")
@@ -28,33 +29,16 @@ TEXT = {"Content-Type": "text/plain;charset=UTF-8"}
 ID = str(uuid.uuid4())
 
 
-class Client(httpx.AsyncClient):
-    """A client of an app, on the loopback address of the machine."""
-
-    def __init__(self, app: Litestar) -> None:
-        transport = httpx.ASGITransport(_at_loopback(app), raise_app_exceptions=False)  # type: ignore[arg-type]
-        super().__init__(transport=transport, base_url=BASE)
-        self.app = app
-
-
-def _at_loopback(app: Any) -> Any:
-    async def called(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, "server": ("127.0.0.1", 2024)}, receive, send)
-
-    return called
-
-
-async def served(config: Config) -> AsyncIterator[Client]:
-    app = build(config)
-    async with app.lifespan(), Client(app) as client:
-        yield client
+def served(config: Config) -> Client:
+    """A client of the server, on a loopback address of the machine."""
+    return AsyncTestClient(build(config), base_url=BASE, raise_server_exceptions=False)
 
 
 @pytest.fixture
 async def keyless(database_url: str, tmp_path: Path) -> AsyncIterator[Client]:
     """A server without API keys; pages of one origin are listed."""
     url = database_url if database_url.startswith("postgres") else None
-    async for client in served(Config(tmp_path, data_dir=tmp_path, database_url=url, cors_origins=(SHOP,))):
+    async with served(Config(tmp_path, data_dir=tmp_path, database_url=url, cors_origins=(SHOP,))) as client:
         yield client
 
 
@@ -152,7 +136,7 @@ async def test_presigned_urls_stay_open_to_every_page(keyless: Client) -> None:
 
 async def test_studio_works_once_it_is_listed(tmp_path: Path) -> None:
     for listed, status in ((None, 403), ((STUDIO,), 200), (("*",), 200)):
-        async for client in served(Config(tmp_path, data_dir=tmp_path, cors_origins=listed)):
+        async with served(Config(tmp_path, data_dir=tmp_path, cors_origins=listed)) as client:
             made = await client.post("/threads", json={}, headers={"Origin": STUDIO})
             assert made.status_code == status
             assert made.headers.get("access-control-allow-origin") in (STUDIO, "*", None)
@@ -160,7 +144,7 @@ async def test_studio_works_once_it_is_listed(tmp_path: Path) -> None:
 
 async def test_pattern_of_origins_counts(tmp_path: Path) -> None:
     rules = Http(cors=CorsRules(origin_pattern=r"https://.*\.team\.example"))
-    async for client in served(Config(tmp_path, data_dir=tmp_path, cors_origins=(), http=rules)):
+    async with served(Config(tmp_path, data_dir=tmp_path, cors_origins=(), http=rules)) as client:
         for origin, status in (("https://a.team.example", 200), ("https://a.team.example.evil", 403)):
             assert (await client.post("/threads", json={}, headers={"Origin": origin})).status_code == status
 
@@ -168,7 +152,7 @@ async def test_pattern_of_origins_counts(tmp_path: Path) -> None:
 async def test_api_keys_open_the_server_to_all_pages(tmp_path: Path) -> None:
     key = "a-key-of-24-characters-or-more"
     keys = Config.load(None, {"AGENT_SERVER_API_KEYS": key}).api_keys
-    async for client in served(Config(tmp_path, data_dir=tmp_path, api_keys=keys)):
+    async with served(Config(tmp_path, data_dir=tmp_path, api_keys=keys)) as client:
         headers = {"Origin": EVIL}
         assert (await client.post("/threads", json={}, headers=headers)).status_code == 401
         made = await client.post("/threads", json={}, headers={**headers, "x-api-key": key})
@@ -180,7 +164,7 @@ async def test_feedback_alone_refuses_foreign_pages(sqlite_url: str, cors: CORSC
     app = Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url))], cors_config=cors)
     body = {"run_id": ID, "key": "k", "score": 1}
     expected = {EVIL: 403, "null": 403, SHOP: 200 if cors else 403, LOOPBACK[0]: 200, BASE: 200}
-    async with app.lifespan(), Client(app) as client:
+    async with AsyncTestClient(app, base_url=BASE) as client:
         for origin, status in expected.items():
             given = await client.post("/api/v1/feedback", json=body, headers={"Origin": origin})
             assert given.status_code == status, origin

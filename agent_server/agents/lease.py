@@ -104,16 +104,9 @@ class Lease:
         return written
 
     async def confirm(self) -> None:
-        """Renew the lease if its time is over: it is not lost where no other worker has claimed the run since.
-
-        The time may be over because the process was frozen, the machine slept, or a node blocked the event loop.
-        Errors: `LeaseLost`.
-        """
+        """Renew the lease if its time is over: it was not lost where nobody else has taken the run since."""
         if boot_seconds() > self.until:
-            await self.write(self._extend)
-
-    async def _extend(self) -> None:
-        self.until = await self._renew()
+            self.until = await self._renew()
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
         while True:

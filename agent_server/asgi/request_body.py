@@ -42,8 +42,11 @@ def noticing_client_left(app: ASGIApp) -> ASGIApp:
         async def sending(message: Any) -> None:
             nonlocal is_answering
             is_answering = True
+            if scope["state"].get(CLIENT_LEFT) and message["type"] == "http.response.start":
+                message = {**message, "status": ClientLeft.status_code}  # whatever a framework makes of the error
             await send(message)
 
+        scope.setdefault("state", {})
         await app(scope, receiving, sending)
 
     return noticing

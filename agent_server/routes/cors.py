@@ -77,7 +77,7 @@ class Cors:
         """
 
         async def with_headers(scope: Scope, receive: Receive, send: Send) -> None:
-            headers = Headers.from_scope(scope)
+            headers = Headers(scope["headers"])  # `from_scope` keeps state there that both apps would share
             if scope["type"] != ScopeType.HTTP or (origin := headers.get("origin")) is None:
                 await app(scope, receive, send)
                 return

@@ -69,6 +69,8 @@ def _told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, 
 def _told_by_litestar(error: HTTPException) -> tuple[int, str, str]:
     if error.status_code == 413:
         return 413, "The body is too large; an answer may have 64 KB, a comment in it 16 KB", "too_large"
+    if error.status_code == 500 and "disconnected" in error.detail:  # Litestar's words for a client that left
+        return 499, "The client closed the connection before it had sent the whole request", "client_left"
     status = 422 if error.status_code == 400 else error.status_code
     return status, error.detail, type(error).__name__.removesuffix("Exception").lower()
 

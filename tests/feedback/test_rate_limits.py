@@ -18,6 +18,7 @@ from feedback.rate_limits import Limits, RateLimit, RateLimiter, TokenBuckets
 from tests.feedback.conftest import RUN, mint, serving, stored
 
 MINUTE = RateLimit(3, 60)
+JSON = {"Accept": "application/json"}
 
 
 @asynccontextmanager
@@ -35,13 +36,13 @@ async def test_token_takes_so_many_answers_then_says_when_to_come_again(sqlite_u
     async with asked_from(sqlite_url, "203.0.113.7", Limits(token=MINUTE)) as client:
         url, other = await mint(client), await mint(client, "other")
         statuses = [(await client.post(url, json={"score": 1})).status_code for _ in range(2)]
-        statuses.append((await client.get(url + "?score=1")).status_code)
+        statuses.append((await client.get(url + "?score=1", headers=JSON)).status_code)
         assert statuses == [200, 200, 200]
         refused = await client.post(url, json={"score": 1})
         assert (refused.status_code, refused.json()["code"]) == (429, "too_many")
         assert 1 <= int(refused.headers["retry-after"]) <= 20
         assert refused.headers["access-control-allow-origin"] == "*"
-        assert (await client.get(url + "?score=1")).status_code == 429
+        assert (await client.get(url + "?score=1", headers=JSON)).status_code == 429
         page = await client.post(url, data={"score": "1"}, headers={"Accept": "text/html"})
         assert (page.status_code, "One moment" in page.text, int(page.headers["retry-after"]) > 0) == (429, True, True)
         assert (await client.post(other, json={"score": 1})).status_code == 200
@@ -52,7 +53,7 @@ async def test_address_counts_answers_and_mintings_together(sqlite_url: str) -> 
     async with asked_from(sqlite_url, "203.0.113.7", Limits(address=MINUTE)) as client:
         url = await mint(client)
         assert (await client.post(url, json={"score": 1})).status_code == 200
-        assert (await client.get(url + "?score=1")).status_code == 200
+        assert (await client.get(url + "?score=1", headers=JSON)).status_code == 200
         assert (await client.post(url, json={"score": 1})).status_code == 429
         minted = await client.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": "k"})
         assert (minted.status_code, int(minted.headers["retry-after"]) > 0) == (429, True)

@@ -76,8 +76,8 @@ class LangGraphAgent:
                     return
                 given = None
                 config["configurable"].pop("checkpoint_id", None)
-            if lease := current_lease():
-                config["callbacks"] = [StepGate(lease)]
+            if graph.checkpointer and (lease := current_lease()):
+                config["callbacks"] = [StepGate(lease.steps)]
             parts = _Parts(run)
             async with aclosing(_chunks(graph, given, config, run)) as chunks:
                 async for chunk in chunks:

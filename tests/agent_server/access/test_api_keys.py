@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from litestar import Request
 from agent_server.access.api_keys import ApiKeys
 from agent_server.access.key_auth import ApiKeyAuth
 from agent_server.access.key_cache import FRESH_SECONDS, ApiKeyCache
+from agent_server.access.page_origins import PageOrigins
 from agent_server.config import Config, ConfigError
 from agent_server.config.api_keys import USUAL, GivenKey, given_keys, hash_of
 from agent_server.database import Database
@@ -50,8 +52,13 @@ async def test_only_the_hash_of_a_key_is_kept(keys: ApiKeys, database: Database)
     assert await keys.listed() == [made]
 
 
+def auth_of(keys: ApiKeyCache, **settings: Any) -> ApiKeyAuth:
+    """Authentication with these keys, on a server with these settings."""
+    return ApiKeyAuth(keys, Config(Path.cwd(), **settings), PageOrigins())
+
+
 async def test_key_does_what_its_scopes_say_and_admin_does_all(keys: ApiKeys) -> None:
-    key_auth = ApiKeyAuth(ApiKeyCache(keys))
+    key_auth = auth_of(ApiKeyCache(keys))
     run, _ = await keys.create("run", {"run"}, None)
     admin, _ = await keys.create("admin", {"admin"}, None)
     assert await key_auth.check(request(x_api_key=run), "run")
@@ -65,13 +72,13 @@ async def test_key_does_what_its_scopes_say_and_admin_does_all(keys: ApiKeys) ->
 async def test_without_a_known_key_nobody_comes_in(keys: ApiKeys, headers: dict[str, str]) -> None:
     await keys.create("web", {"run"}, None)
     with pytest.raises(Unauthorized, match="API key") as refused:
-        await ApiKeyAuth(ApiKeyCache(keys), allow_anyone=True).check(request(**headers))
+        await auth_of(ApiKeyCache(keys), allow_anyone=True).check(request(**headers))
     assert "as_wrong" not in str(refused.value)
 
 
 async def test_revoked_key_is_dead_after_seconds_and_leaves_the_server_closed(keys: ApiKeys) -> None:
     clock = Clock()
-    key_auth = ApiKeyAuth(ApiKeyCache(keys, clock=clock))
+    key_auth = auth_of(ApiKeyCache(keys, clock=clock))
     key, made = await keys.create("web", {"run"}, None)
     assert await key_auth.check(request(x_api_key=key))
     revoked = await keys.revoke("web")
@@ -84,7 +91,7 @@ async def test_revoked_key_is_dead_after_seconds_and_leaves_the_server_closed(ke
 
 async def test_first_key_closes_an_open_server_within_seconds(keys: ApiKeys) -> None:
     clock = Clock()
-    key_auth = ApiKeyAuth(ApiKeyCache(keys, clock=clock))
+    key_auth = auth_of(ApiKeyCache(keys, clock=clock))
     assert not await key_auth.check(request())
     await keys.create("web", {"run"}, None)
     clock.now += FRESH_SECONDS
@@ -138,7 +145,7 @@ async def test_key_belongs_to_a_project_by_command_and_by_environment(keys: ApiK
 
 
 async def test_key_that_writes_also_mints_and_one_that_mints_does_nothing_else(keys: ApiKeys) -> None:
-    key_auth = ApiKeyAuth(ApiKeyCache(keys))
+    key_auth = auth_of(ApiKeyCache(keys))
     writer, _ = await keys.create("writer", {"feedback-write"}, None)
     minter, _ = await keys.create("minter", {"feedback-mint"}, None)
     for key in (writer, minter):
@@ -174,21 +181,21 @@ def test_wrong_key_in_the_environment_is_told_without_quoting_it(text: str, said
     ],
 )
 async def test_without_keys_this_machine_comes_in(keys: ApiKeys, server: tuple[str, int], host: str) -> None:
-    key_auth = ApiKeyAuth(ApiKeyCache(keys), public_url="https://public.example/agents")
+    key_auth = auth_of(ApiKeyCache(keys), public_url="https://public.example/agents")
     assert not await key_auth.check(request(server, host=host, x_api_key="whatever-clients-send"), "admin")
 
 
 @pytest.mark.parametrize("server", [("10.0.0.5", 2024), ("0.0.0.0", 2024), ("/run/socket", None), None])
 async def test_without_keys_other_machines_do_not_come_in(keys: ApiKeys, server: tuple[str, int | None] | None) -> None:
     with pytest.raises(Unauthorized, match="answers only on a loopback address"):
-        await ApiKeyAuth(ApiKeyCache(keys)).check(request(server, host="localhost"))
-    assert not await ApiKeyAuth(ApiKeyCache(keys), allow_anyone=True).check(request(server, host="anything.example"))
+        await auth_of(ApiKeyCache(keys)).check(request(server, host="localhost"))
+    assert not await auth_of(ApiKeyCache(keys), allow_anyone=True).check(request(server, host="anything.example"))
 
 
 @pytest.mark.parametrize("host", ["rebound.example", "127.0.0.1.rebound.example:2024", "localhost.example", "[::1"])
 async def test_without_keys_a_page_with_a_name_of_its_own_does_not_come_in(keys: ApiKeys, host: str) -> None:
     with pytest.raises(Forbidden, match="Host header"):
-        await ApiKeyAuth(ApiKeyCache(keys)).check(request(host=host))
+        await auth_of(ApiKeyCache(keys)).check(request(host=host))
 
 
 async def test_request_reads_the_database_once_in_a_while_only(keys: ApiKeys) -> None:
@@ -201,7 +208,7 @@ async def test_request_reads_the_database_once_in_a_while_only(keys: ApiKeys) ->
             return await keys.kept()
 
     key, _ = await keys.create("web", {"run"}, None)
-    key_auth = ApiKeyAuth(ApiKeyCache(Counted(None), clock=Clock()))  # type: ignore[arg-type]
+    key_auth = auth_of(ApiKeyCache(Counted(None), clock=Clock()))  # type: ignore[arg-type]
     for _ in range(100):
         assert await key_auth.check(request(x_api_key=key))
         with pytest.raises((Unauthorized, TooMany)):

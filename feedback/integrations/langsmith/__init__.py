@@ -1,1 +1,0 @@
-"""What LangSmith's clients read and create beside feedback: runs, projects, datasets, annotation queues."""

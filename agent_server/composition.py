@@ -164,7 +164,7 @@ def _facts(record: Record) -> RunFacts:
         assistant_version=record.assistant_version,
         input=msgspec.json.decode(record.kwargs.input),
         output=msgspec.json.decode(record.output) if record.output else None,
-        trace_parent=_trace_parent(record),
+        trace_parent=record.reference.trace_parent,
         assistant_name=_assistant_name(record),
         **({"project": record.project} if record.project else {}),
     )
@@ -173,11 +173,6 @@ def _facts(record: Record) -> RunFacts:
 def _assistant_name(record: Record) -> str:
     """The assistant's own name; that of its graph where it has none, or was deleted."""
     return record.graph_id if record.assistant_name in (None, "", UNTITLED) else record.assistant_name
-
-
-def _trace_parent(record: Record) -> str | None:
-    parent = msgspec.json.decode(record.run.metadata).get("traceparent")
-    return parent if isinstance(parent, str) else None
 
 
 @asynccontextmanager

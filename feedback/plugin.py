@@ -47,7 +47,7 @@ from feedback.routes.reviews import reviewing_router
 from feedback.routes.search import reading_router
 from feedback.routes.workflowai import workflowai_router
 from feedback.run_urls import ProtocolSubmission, RunUrls, Submitted
-from feedback.runs import KnownRuns, RunLookup, RunsLookup
+from feedback.runs import KnownRuns, RunLookup, RunReference, RunsLookup
 from feedback.schema import Feedback
 from feedback.services import ProjectServices, ServiceContext
 from feedback.settings import Links, Settings, clean_url
@@ -213,33 +213,37 @@ class FeedbackPlugin(InitPlugin):
         finally:
             logging.getLogger(ACCESS_LOG).removeFilter(redactor)
 
-    def of_project(self, project: str) -> RunUrls:
-        """What an agent server asks for of runs whose feedback is the project's."""
-        return RunUrls(self.of(project), self.runs.of(project), self._context.run_token_expiry)
+    def of_project(self, project: str | None) -> RunUrls:
+        """Return the URLs, tokens and feedback of runs whose feedback belongs to the project (`default` for None)."""
+        return RunUrls(self.of(project or DEFAULT), self._context.run_token_expiry)
 
-    async def urls_for_run(self, run_id: str, keys: Sequence[str], base_url: str) -> dict[str, str]:
-        """As `RunUrls.urls_for_run`, in `default`."""
-        return await self.of_project(DEFAULT).urls_for_run(run_id, keys, base_url)
+    async def urls_for_run(
+        self, run: RunReference | str, keys: Sequence[str], base_url: str, project: str | None = None
+    ) -> dict[str, str]:
+        """Mint URLs for a run of the project, as `RunUrls.urls_for_run` does."""
+        return await self.of_project(project).urls_for_run(run, keys, base_url)
 
-    def token_for_run(self, run_id: str) -> str:
-        """As `RunUrls.token_for_run`, in `default`."""
-        return self.of_project(DEFAULT).token_for_run(run_id)
+    def token_for_run(self, run_id: str, project: str | None = None) -> str:
+        """Make a token for a run of the project, as `RunUrls.token_for_run` does."""
+        return self.of_project(project).token_for_run(run_id)
 
-    async def answers_for_run(self, run_id: str) -> list[Feedback]:
-        """As `RunUrls.answers_for_run`, in `default`."""
-        return await self.of_project(DEFAULT).answers_for_run(run_id)
+    async def answers_for_run(self, run_id: str, project: str | None = None) -> list[Feedback]:
+        """Return the project's feedback on the run, as `RunUrls.answers_for_run` does."""
+        return await self.of_project(project).answers_for_run(run_id)
 
-    async def configs_of_keys(self, keys: Sequence[str]) -> dict[str, FeedbackConfig]:
-        """As `RunUrls.configs_of_keys`, in `default`."""
-        return await self.of_project(DEFAULT).configs_of_keys(keys)
+    async def configs_of_keys(self, keys: Sequence[str], project: str | None = None) -> dict[str, FeedbackConfig]:
+        """Return the project's configurations of the keys, as `RunUrls.configs_of_keys` does."""
+        return await self.of_project(project).configs_of_keys(keys)
 
-    async def submit(self, run_id: str, submission: ProtocolSubmission) -> Submitted:
-        """As `RunUrls.submit`, in `default`."""
-        return await self.of_project(DEFAULT).submit(run_id, submission)
+    async def submit(self, run_id: str, submission: ProtocolSubmission, project: str | None = None) -> Submitted:
+        """Store feedback on a run of the project, as `RunUrls.submit` does."""
+        return await self.of_project(project).submit(run_id, submission)
 
-    async def submit_by_token(self, token: str, submission: ProtocolSubmission) -> Submitted:
-        """As `RunUrls.submit_by_token`, in `default`."""
-        return await self.of_project(DEFAULT).submit_by_token(token, submission)
+    async def submit_by_token(
+        self, token: str, submission: ProtocolSubmission, project: str | None = None
+    ) -> Submitted:
+        """Store feedback through a token, as `RunUrls.submit_by_token` does."""
+        return await self.of_project(project).submit_by_token(token, submission)
 
     async def metrics_text(self) -> str:
         """What this process does, and what waits in the database, in the Prometheus text format (0.0.4)."""

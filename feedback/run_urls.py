@@ -1,4 +1,4 @@
-"""RunUrls: what an agent server asks for of a run, in one project: URLs and tokens to answer with, and the answers."""
+"""RunUrls: the presigned URLs, the tokens and the feedback of runs, in one project."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from feedback.configs.feedback_config import FeedbackConfig
 from feedback.configs.key_configs import ConfigSearch
 from feedback.errors import Invalid, TokenUnknown
 from feedback.records.list_filter import MAX_LIMIT, FeedbackSearch
-from feedback.runs import ProjectRuns
+from feedback.runs import NOWHERE, RunReference, place_of
 from feedback.schema import Feedback, FeedbackCreate, FeedbackSource, FeedbackSubmission
 from feedback.services import ProjectServices
 from feedback.settings import TOKEN_PATH, clean_url
@@ -41,20 +41,21 @@ class Submitted(Struct):
 
 
 class RunUrls:
-    """The URLs and answers of runs whose feedback is one project's."""
+    """The URLs, tokens and feedback of runs whose feedback belongs to one project."""
 
     buttons_path = "/feedback/feedback-buttons.js"
 
-    def __init__(self, services: ProjectServices, runs: ProjectRuns, run_token_expiry: timedelta) -> None:
+    def __init__(self, services: ProjectServices, run_token_expiry: timedelta) -> None:
         self._services = services
-        self._runs = runs
         self._run_token_expiry = run_token_expiry
         self.url_seconds = services.settings.default_expiry.total_seconds()
 
-    async def urls_for_run(self, run_id: str, keys: Sequence[str], base_url: str) -> dict[str, str]:
-        """A presigned URL for each of the keys, absolute: below the public URL, or `base_url` where there is none.
+    async def urls_for_run(self, run: RunReference | str, keys: Sequence[str], base_url: str) -> dict[str, str]:
+        """Mint an absolute URL for each of the feedback keys, below the public URL, or `base_url` where there is none.
 
-        One unit of work, durable when this returns. Errors: `Invalid` where the run or a key is not a name.
+        `run` is a reference, or an id alone: then feedback on it is stored without its thread and assistant, unless the
+        run lookup knows them when feedback comes in. No row is read; one transaction, durable on return.
+        Errors: `Invalid` where the run or a key is not a name.
         """
         names = list(dict.fromkeys(keys))
         if not names:
@@ -62,24 +63,25 @@ class RunUrls:
         settings = self._services.settings
         base = settings.public_url or clean_url(base_url)
         expiry = datetime.now(UTC) + settings.default_expiry
-        order = Order(run_id, names, [None] * len(names), expiry, await self._runs.place(run_id))
+        run_id, place = (run, NOWHERE) if isinstance(run, str) else (run.run_id, place_of(run))
+        order = Order(run_id, names, [None] * len(names), expiry, place)
         return {token.key: f"{base}{TOKEN_PATH}{token.token}" for token in await self._services.tokens.mint([order])}
 
     def token_for_run(self, run_id: str) -> str:
-        """A `feedback_token` for the run, as WorkflowAI's clients send it; made without a row, opaque, signed.
+        """Make a `feedback_token` for the run, as WorkflowAI's clients send it: opaque, signed, without a row.
 
-        It may be shown to anybody who may say how the run went. Errors: `Invalid` where the run is not a name.
+        It may be shown to anyone who may submit feedback on the run. Errors: `Invalid` where the run is not a name.
         """
         return self._services.workflowai_feedback.token(run_id, self._run_token_expiry)
 
     async def answers_for_run(self, run_id: str) -> list[Feedback]:
-        """All answers about the run, newest first."""
-        answers: list[Feedback] = []
+        """Return all feedback on the run, newest first."""
+        found: list[Feedback] = []
         while True:
-            page = await self._services.store.search(FeedbackSearch(run=[run_id], offset=len(answers)))
-            answers += page
+            page = await self._services.store.search(FeedbackSearch(run=[run_id], offset=len(found)))
+            found += page
             if len(page) < MAX_LIMIT:
-                return answers
+                return found
 
     async def configs_of_keys(self, keys: Sequence[str]) -> dict[str, FeedbackConfig]:
         """Return the configurations of those of the keys that have one."""

@@ -11,7 +11,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -56,6 +56,26 @@ class RunPlace(Struct, frozen=True):
     assistant_id: str | None = None
     assistant_version: int | None = None
     trace_parent: str | None = None
+
+
+class RunReference(Protocol):
+    """A run that URLs are minted for, as the agent server describes it."""
+
+    @property
+    def run_id(self) -> str: ...
+
+    @property
+    def thread_id(self) -> str | None: ...
+
+    @property
+    def assistant_id(self) -> str | None: ...
+
+    @property
+    def assistant_version(self) -> int | None: ...
+
+    @property
+    def trace_parent(self) -> str | None:
+        """The W3C `traceparent` of the run."""
 
 
 RunLookup = Callable[[str], Awaitable[RunFacts | None]]
@@ -153,6 +173,11 @@ class ProjectRuns:
     async def place(self, run_id: str | None) -> RunPlace:
         """As `KnownRuns.place`."""
         return await self._every.place(run_id, self._project)
+
+
+def place_of(run: RunReference) -> RunPlace:
+    """Return what feedback on the run is stored with."""
+    return RunPlace(run.thread_id, run.assistant_id, run.assistant_version, trace_parent(run.trace_parent))
 
 
 def trace_parent(text: str | None) -> str | None:

@@ -24,7 +24,7 @@ from agent_server.errors import LeaseLost, Unavailable
 from agent_server.json_codec import encode
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.agent_task import AgentTask
-from agent_server.runs.feedback import FeedbackUrls, feedback_of_project, feedback_parts, feedback_token
+from agent_server.runs.feedback import FeedbackUrls, feedback_parts, feedback_token
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Claim, Ending
 from agent_server.runs.run_log import RunLog
@@ -103,9 +103,8 @@ class Attempt:
             if self.claim.cancel:
                 self.stop(self.claim.cancel)
             async with anyio.create_task_group() as beside:
-                feedback = feedback_of_project(self._context.feedback, self.claim.project)
-                if self.run.kwargs.feedback_keys and feedback is not None:
-                    beside.start_soon(self._mint, feedback, self.run.kwargs.feedback_keys)
+                if self.run.kwargs.feedback_keys and self._context.feedback is not None:
+                    beside.start_soon(self._mint, self._context.feedback, self.run.kwargs.feedback_keys)
                 await self._publish_metadata()
                 ending = await self._run_agent()
                 await self._end(ending)
@@ -260,7 +259,8 @@ class Attempt:
 
     async def _mint(self, feedback: FeedbackUrls, keys: list[str]) -> None:
         try:
-            self._urls = await feedback.urls_for_run(self.run.run_id, keys, self.claim.base_url)
+            claim = self.claim
+            self._urls = await feedback.urls_for_run(claim.reference, keys, claim.base_url, claim.project)
         except Exception as error:
             log.warning("feedback_urls_not_minted", error=type(error).__name__, exc_info=error)
         finally:

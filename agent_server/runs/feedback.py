@@ -1,4 +1,4 @@
-"""What was answered about a run so far, and fresh URLs for more: URLs expire, and some clients miss the event."""
+"""The seam to the feedback module: presigned URLs and tokens of runs, and the feedback on a run so far."""
 
 from __future__ import annotations
 
@@ -11,24 +11,32 @@ import structlog
 from msgspec import Struct
 
 from agent_server.errors import AgentServerError, NotFound, Refused, Unavailable
-from agent_server.runs.records import Record
+from agent_server.runs.records import Record, RunReference
 from agent_server.schema import StreamPart
 
 log = structlog.get_logger("agent_server")
 
 
 class FeedbackUrls(Protocol):
-    """Makes the presigned URLs of a run, and reads what was answered to them."""
+    """Mints the presigned URLs and tokens of runs, and reads the feedback on them.
 
-    async def urls_for_run(self, run_id: str, keys: Sequence[str], base_url: str) -> dict[str, str]:
-        """A fresh absolute URL for each key, in the order of `keys`, durable when this returns.
+    `project` is the name of the project that the run's feedback belongs to, or None where the run names none.
+    """
+
+    async def urls_for_run(
+        self, run: RunReference, keys: Sequence[str], base_url: str, project: str | None
+    ) -> dict[str, str]:
+        """Mint an absolute URL for each feedback key, in the order of `keys`; durable on return.
 
         `base_url` is the server's own address as the run's client saw it (`https://host/prefix`, no slash at the end);
         an implementation may know a better one.
         """
 
-    async def answers_for_run(self, run_id: str) -> Sequence[Any]:
-        """What was answered so far about the run, in any shape that `encode` takes."""
+    def token_for_run(self, run_id: str, project: str | None) -> str | None:
+        """Make an opaque token with which feedback on the run is submitted; None where there are no such tokens."""
+
+    async def answers_for_run(self, run_id: str, project: str | None) -> Sequence[Any]:
+        """Return the feedback on the run, newest first, in any shape that `encode` takes."""
 
 
 def feedback_parts(
@@ -50,22 +58,6 @@ def feedback_parts(
 
 
 @runtime_checkable
-class FeedbackTokens(Protocol):
-    """What an implementation may offer beside the URLs."""
-
-    def token_for_run(self, run_id: str) -> str:
-        """An opaque token with which somebody who was shown the run may say how it went."""
-
-
-@runtime_checkable
-class FeedbackProjects(Protocol):
-    """What an implementation may offer that keeps the feedback of several teams or products apart."""
-
-    def of_project(self, project: str) -> FeedbackUrls:
-        """The same for runs whose feedback is of the project with this name."""
-
-
-@runtime_checkable
 class FeedbackIntake(Protocol):
     """What an implementation may offer to protocols that carry feedback themselves.
 
@@ -77,14 +69,14 @@ class FeedbackIntake(Protocol):
     buttons_path: str
     """The path of the script that defines `<feedback-buttons>`."""
 
-    async def configs_of_keys(self, keys: Sequence[str]) -> dict[str, Any]:
+    async def configs_of_keys(self, keys: Sequence[str], project: str | None) -> dict[str, Any]:
         """Return what the keys take, by key, in any shape that `encode` takes; keys without a configuration are left
         out."""
 
-    async def submit(self, run_id: str, submission: Submission) -> Any:
+    async def submit(self, run_id: str, submission: Submission, project: str | None) -> Any:
         """Keep feedback on a run durably; return it in any shape that `encode` takes."""
 
-    async def submit_by_token(self, token: str, submission: Submission) -> Any:
+    async def submit_by_token(self, token: str, submission: Submission, project: str | None) -> Any:
         """As `submit`, on the run and the key that the token of a presigned URL is for."""
 
 
@@ -104,42 +96,33 @@ class Submission(Struct):
     idempotency_key: str | None = None
 
 
-def feedback_of_project(feedback: FeedbackUrls | None, project: str | None) -> FeedbackUrls | None:
-    """The feedback of runs that are made for the project, if they are for one."""
-    return feedback.of_project(project) if project is not None and isinstance(feedback, FeedbackProjects) else feedback
-
-
 def feedback_token(feedback: FeedbackUrls | None, run_id: str, project: str | None) -> str | None:
-    """The run's token, where there are such and it can be made: feedback in trouble costs nobody the run."""
-    of_run = feedback_of_project(feedback, project)
-    if not isinstance(of_run, FeedbackTokens):
+    """Make the run's feedback token, or return None where there is none. A failure is logged: it never fails a run."""
+    if feedback is None:
         return None
     try:
-        return of_run.token_for_run(run_id)
+        return feedback.token_for_run(run_id, project)
     except Exception as error:
         log.warning("feedback_token_not_made", run_id=run_id, error=type(error).__name__)
         return None
 
 
-log = structlog.get_logger("agent_server")
-
-
 class RunAnswers(Struct):
-    """The answers of a run, the newest first, and a URL for each key."""
+    """The feedback on a run, newest first, and a URL for each key."""
 
     answers: Sequence[Any]
     urls: dict[str, str]
 
 
 class RunFeedback:
-    """The feedback of runs, where the server has feedback at all; otherwise there is none of any run."""
+    """Reads the feedback on runs and mints fresh URLs; without a feedback module there is none of either."""
 
     def __init__(self, feedback: FeedbackUrls | None, timeout: float = 5.0) -> None:
         self._feedback = feedback
         self._timeout = timeout
 
     def headers(self, run_id: str, project: str | None) -> dict[str, str]:
-        """`X-Feedback-Token` for an answer that creates this run, where feedback has such tokens."""
+        """Return `X-Feedback-Token` for the response that creates this run, where feedback has such tokens."""
         token = self.token(run_id, project)
         return {"X-Feedback-Token": token} if token else {}
 
@@ -148,19 +131,21 @@ class RunFeedback:
         return feedback_token(self._feedback, run_id, project)
 
     async def of(self, record: Record, keys: Sequence[str] | None, base_url: str) -> RunAnswers:
-        """The run's answers, and fresh URLs for `keys` (none: for those that it was created with).
+        """Return the feedback on the run, and fresh URLs for `keys` (by default those that it was created with).
 
-        `Unavailable` where feedback does not answer in time.
+        Errors: `Unavailable` where the feedback module does not respond in time.
         """
-        feedback = feedback_of_project(self._feedback, record.project)
+        feedback = self._feedback
         if feedback is None:
             return RunAnswers([], {})
         wanted = list(dict.fromkeys(keys if keys is not None else record.kwargs.feedback_keys or ()))
         run_id = record.run.run_id
         try:
             with anyio.fail_after(self._timeout):
-                answers = await feedback.answers_for_run(run_id)
-                urls = await feedback.urls_for_run(run_id, wanted, base_url) if wanted else {}
+                answers = await feedback.answers_for_run(run_id, record.project)
+                urls = {}
+                if wanted:
+                    urls = await feedback.urls_for_run(record.reference, wanted, base_url, record.project)
         except AgentServerError:
             raise
         except Exception as error:
@@ -182,29 +167,26 @@ class RunFeedback:
 
     async def configs_of_keys(self, keys: Sequence[str], project: str | None) -> dict[str, Any] | None:
         """Return what the feedback keys take; nothing where that cannot be said now."""
-        intake = feedback_of_project(self._feedback, project)
-        if not isinstance(intake, FeedbackIntake):
+        if (intake := self.intake) is None:
             return None
         try:
             with anyio.fail_after(self._timeout):
-                return await intake.configs_of_keys(keys)
+                return await intake.configs_of_keys(keys, project)
         except Exception as error:
             log.warning("feedback_configs_not_read", error=type(error).__name__)
             return None
 
     async def submit(self, record: Record, submission: Submission) -> Any:
         """Keep feedback on the run durably. Errors: `Refused`; `Unavailable` where feedback does not answer in time."""
-        intake = feedback_of_project(self._feedback, record.project)
-        if not isinstance(intake, FeedbackIntake):
+        if (intake := self.intake) is None:
             raise NotFound("This server takes no feedback")
-        return await self._kept(intake.submit(record.run.run_id, submission))
+        return await self._kept(intake.submit(record.run.run_id, submission, record.project))
 
     async def submit_by_token(self, token: str, submission: Submission, project: str | None) -> Any:
         """As `submit`, with the token of a presigned URL, or the URL."""
-        intake = feedback_of_project(self._feedback, project)
-        if not isinstance(intake, FeedbackIntake):
+        if (intake := self.intake) is None:
             raise NotFound("This server takes no feedback")
-        return await self._kept(intake.submit_by_token(token.rstrip("/").rpartition("/")[2], submission))
+        return await self._kept(intake.submit_by_token(token.rstrip("/").rpartition("/")[2], submission, project))
 
     async def _kept(self, submitting: Awaitable[Any]) -> Any:
         try:

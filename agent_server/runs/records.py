@@ -42,6 +42,17 @@ RUN_COLUMNS = "run_id, thread_id, assistant_id, created_at, updated_at, status, 
 """What `run_of` needs of a row."""
 
 
+class RunReference(Struct, frozen=True):
+    """What feedback is stored with of the run that it is about."""
+
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    assistant_version: int | None
+    trace_parent: str | None
+    """The W3C `traceparent` of the run's metadata."""
+
+
 class Claim(Struct):
     """One attempt's right to a run, for as long as its lease is renewed."""
 
@@ -60,6 +71,13 @@ class Claim(Struct):
     """Seconds from the run's time to start until now, for its first attempt."""
     turn: int = 0
     """How many claims of runs the thread has had before this one."""
+    assistant_version: int | None = None
+
+    @property
+    def reference(self) -> RunReference:
+        """What feedback is stored with of this run."""
+        run = self.run
+        return _reference(run.run_id, run.thread_id, run.assistant_id, self.assistant_version, run.metadata)
 
 
 class RunChoice(Struct, frozen=True):
@@ -110,6 +128,19 @@ class Record(Struct):
     last_event: int | None = None
     """As of the `Ending`."""
     assistant_name: str | None = None
+
+    @property
+    def reference(self) -> RunReference:
+        """What feedback is stored with of this run."""
+        run, metadata = self.run, msgspec.json.decode(self.run.metadata)
+        return _reference(run.run_id, run.thread_id, run.assistant_id, self.assistant_version, metadata)
+
+
+def _reference(
+    run_id: str, thread_id: str, assistant_id: str, version: int | None, metadata: JsonObject
+) -> RunReference:
+    parent = metadata.get("traceparent")
+    return RunReference(run_id, thread_id, assistant_id, version, parent if isinstance(parent, str) else None)
 
 
 def run_kwargs(
@@ -228,4 +259,5 @@ def claim_of(row: Row, token: str, lease_seconds: float, leased_until: float) ->
         project=row["project"],
         waited=waited,
         turn=row["turn"],
+        assistant_version=row["assistant_version"],
     )

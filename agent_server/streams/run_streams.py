@@ -19,7 +19,7 @@ from agent_server.broker import START, Broker, Frame, FrameId, LogLost, SlowSubs
 from agent_server.errors import Invalid, NotFound
 from agent_server.events.event import as_classic
 from agent_server.json_codec import encode
-from agent_server.runs.feedback import FeedbackUrls, feedback_of_project, feedback_parts
+from agent_server.runs.feedback import FeedbackUrls, feedback_parts
 from agent_server.runs.queue import FINAL, Runs
 from agent_server.runs.records import Record
 from agent_server.schema import StreamPart
@@ -173,12 +173,12 @@ class RunStreams:
         return parts
 
     async def _urls(self, record: Record) -> dict[str, str] | None:
-        keys, feedback = record.kwargs.feedback_keys, feedback_of_project(self._feedback, record.project)
+        keys, feedback = record.kwargs.feedback_keys, self._feedback
         if not keys or feedback is None or record.run.status == "interrupted":
             return None
         try:
             with anyio.fail_after(self._mint_timeout):
-                return await feedback.urls_for_run(record.run.run_id, keys, record.base_url)
+                return await feedback.urls_for_run(record.reference, keys, record.base_url, record.project)
         except Exception as error:  # as in an attempt: feedback in trouble costs nobody the run's answer
             log.warning("feedback_urls_not_minted", run_id=record.run.run_id, error=type(error).__name__)
             return None

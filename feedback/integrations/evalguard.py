@@ -23,7 +23,7 @@ from feedback.records.store import keep_answer
 from feedback.rows import idempotency_of
 from feedback.runs import KnownRuns
 from feedback.schema import FeedbackSubmission, Kept
-from feedback.tokens.sealed import Body, SealedTokens, claim_sealed
+from feedback.tokens.sealed import Body, Opened, SealedTokens, claim_sealed
 from feedback.validation import EPOCH, MAX_KEY, check_name
 
 MAX_SECONDS = 86_400
@@ -122,17 +122,19 @@ class OneTimeTokens:
 
         return await self._database.write(work)
 
-    async def project_of(self, token: str) -> str:
-        """The project that the token is of. Errors: `TokenUnknown`."""
-        return (await self._tokens.open(token)).body.project
+    async def open(self, token: str) -> Opened:
+        """Open a token, without a read of the database. Errors: `TokenUnknown`."""
+        return await self._tokens.open(token)
 
-    async def spend(self, sent: OneTimeAnswer, idempotency_key: str | None = None) -> Kept:
-        """The answer, kept durably, as the only one of its token.
+    async def spend(
+        self, sent: OneTimeAnswer, idempotency_key: str | None = None, opened: Opened | None = None
+    ) -> Kept:
+        """Store the feedback durably, as the only one of its token; `opened` is the token, where it is open already.
 
         A repeat with the same Idempotency-Key changes nothing. Errors: `TokenUnknown`, `TokenGone` (`TokenUsed`),
         `Invalid`, `Rejected`.
         """
-        answer, opened = sent.submission(), await self._tokens.open(sent.token)
+        answer, opened = sent.submission(), opened or await self._tokens.open(sent.token)
         place = structs.asdict(await self._runs.place(opened.body.run_id, opened.body.project))
         body, repeat = opened.body, idempotency_of(f"spend {opened.body.nonce}", idempotency_key)
         row = {"nonce": body.nonce, "feedback_id": answer.id, "idempotency": repeat, "expires_at": body.expires_at}

@@ -21,7 +21,7 @@ from feedback.records.store import keep_answer
 from feedback.rows import json_value
 from feedback.runs import KnownRuns
 from feedback.schema import FeedbackSubmission, Kept
-from feedback.tokens.sealed import SealedTokens, claim_sealed
+from feedback.tokens.sealed import Opened, SealedTokens, claim_sealed
 from feedback.validation import MAX_COMMENT, check_name, check_text, from_micros, parse_id, run_name
 
 KEY = "outcome"
@@ -114,9 +114,18 @@ class WorkflowAIFeedback:
         self._metrics.minted("workflowai", 1)
         return token
 
-    async def submit(self, sent: OutcomeCreate, idempotency_key: str | None = None) -> Outcome:
-        """The outcome, kept durably. Errors: `TokenUnknown`, `TokenGone`, `Invalid`, `Rejected`."""
-        answer, opened = sent.submission(), await self._tokens.open(sent.feedback_token)
+    async def open(self, token: str) -> Opened:
+        """Open a token, without a read of the database. Errors: `TokenUnknown`."""
+        return await self._tokens.open(token)
+
+    async def submit(
+        self, sent: OutcomeCreate, idempotency_key: str | None = None, opened: Opened | None = None
+    ) -> Outcome:
+        """Store the outcome durably; `opened` is its token, where the caller has opened it already.
+
+        Errors: `TokenUnknown`, `TokenGone`, `Invalid`, `Rejected`.
+        """
+        answer, opened = sent.submission(), opened or await self._tokens.open(sent.feedback_token)
         place = structs.asdict(await self._runs.place(opened.body.run_id, opened.body.project))
 
         def work(db: Connection) -> Kept:
@@ -126,13 +135,9 @@ class WorkflowAIFeedback:
         self._metrics.answered(opened.body.key, kept.status)
         return Outcome(kept.id, sent.outcome, answer.comment, answer.user_id)
 
-    async def project_of(self, token: str) -> str:
-        """The project that the token is of. Errors: `TokenUnknown`."""
-        return (await self._tokens.open(token)).body.project
-
-    async def own(self, token: str, user_id: str | None) -> OwnOutcome:
-        """What the user has said; nothing for those without a name, whose answers are write-only."""
-        opened = await self._tokens.open(token)
+    async def own(self, token: str | Opened, user_id: str | None) -> OwnOutcome:
+        """Return the user's outcome; without a `user_id` there is none to read. Errors: `TokenUnknown`, `TokenGone`."""
+        opened = await self._tokens.open(token) if isinstance(token, str) else token
 
         def work(db: Connection) -> Row | None:
             grant = claim_sealed(db, opened)

@@ -28,11 +28,11 @@ class OwnAnswers:
         self._database = database
         self._metrics = metrics
 
-    async def read(self, pointer: Pointer, user_id: str | None, feedback_id: str | None) -> OwnAnswer | None:
-        """One's current answer, if there is one. Errors: `TokenGone`, `Invalid`."""
+    async def read(self, grant: Grant, user_id: str | None, feedback_id: str | None) -> OwnAnswer | None:
+        """Return the current feedback of the subject, or with this id, if there is any. Errors: `Invalid`."""
         if not user_id and not feedback_id:
             return None
-        row = await self._database.read(lambda db: _find(db, claim(db, pointer), user_id, feedback_id))
+        row = await self._database.read(lambda db: _find(db, grant, user_id, feedback_id))
         return _shown(row) if row else None
 
     async def retract(self, pointer: Pointer, user_id: str | None, feedback_id: str | None) -> Kept:

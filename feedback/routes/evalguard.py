@@ -20,7 +20,7 @@ from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
 from feedback.routes.openapi import FeedbackOperation, failures
-from feedback.routes.rate_limiting import admit_minting, admit_sealed
+from feedback.routes.rate_limiting import admit_minting, open_and_admit
 from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
 from feedback.schema import Kept
 from feedback.validation import MAX_BODY
@@ -89,8 +89,8 @@ async def spend_one_time(
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
     """Store the feedback; the token accepts no other."""
-    await admit_sealed(request, services, services.one_time.project_of, data.token)
-    kept = await services.one_time.spend(data, clean_idempotency(idempotency_key))
+    opened = await open_and_admit(request, services, services.one_time.open, data.token)
+    kept = await services.one_time.spend(data, clean_idempotency(idempotency_key), opened)
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
 
 

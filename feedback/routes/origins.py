@@ -15,6 +15,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from feedback.auth import is_of_another_site
 from feedback.errors import Forbidden, TokenUnknown
 from feedback.projects.projects import FREE_RULES, KnownProjects
+from feedback.routes.presigned_token import pointer_of
 from feedback.services import ProjectServices
 
 AnyRequest = Request[Any, Any, Any]
@@ -32,7 +33,7 @@ async def hold_presigned(request: AnyRequest, services: ProjectServices) -> None
     if not known.have_origins:
         return
     try:
-        pointer = await services.tokens.open(request.path_params["token"])
+        pointer = await pointer_of(request, services)
     except TokenUnknown:
         return  # which the handler says
     hold(request, known, await services.projects.of_grant(pointer.grant))

@@ -18,7 +18,8 @@ from feedback.routes.headers import TOKEN_HEADERS
 from feedback.routes.rate_limiting import admit_answer
 from feedback.schema import FeedbackSubmission, Kept
 from feedback.services import ProjectServices
-from feedback.tokens.presigned import Pointer
+from feedback.settings import Links
+from feedback.tokens.presigned import Grant, Pointer
 
 AnyRequest = Request[Any, Any, Any]
 PAGE_HEADERS = {
@@ -31,43 +32,41 @@ NOTHING_SAID = "Please choose an answer or write something first."
 TAKEN_BACK = "Your answer was taken back"
 
 
-async def may_follow(request: AnyRequest, token: str, services: ProjectServices) -> bool:
-    """Whether this GET is a submission; the key is looked up only where keys differ."""
-    links = services.settings.links
-    mode = links.mode_of((await services.tokens.redeem(token)).key) if links.by_key else links.mode
-    return may_submit(request.headers, mode)
+def may_follow(request: AnyRequest, links: Links, grant: Grant | None) -> bool:
+    """Return whether this GET submits feedback. Only links whose mode depends on the key need the grant."""
+    return may_submit(request.headers, links.mode_of(grant.key) if grant is not None else links.mode)
 
 
-async def ask(request: AnyRequest, token: str, services: ProjectServices) -> Response[Any]:
-    """The page with the question, and with what the link says as its answer.
+def ask(request: AnyRequest, services: ProjectServices, grant: Grant) -> Response[Any]:
+    """Build the page with the question, which preselects the feedback that the link names.
 
-    `TokenUsed` where nobody could answer it any more: who is named may have answered, and change their mind.
+    Errors: `TokenUsed` where the URL takes no more feedback, unless the link names a subject: that one may have
+    submitted feedback before, and may change it.
     """
     redirect = services.settings.links.allowed(request.query_params.get("redirect"))
     given = _preselected(list(request.query_params.multi_items()))
-    if given.user_id is None and (await services.store.open(await services.tokens.open(token))).is_used_up:
-        raise TokenUsed("This feedback URL has taken all the answers that it was for; ask for a new one")
-    return _page(question_page(await _question(token, services, given, redirect)))
+    if given.user_id is None and grant.is_used_up:
+        raise TokenUsed("This feedback URL has taken all the feedback that it was for; ask for a new one")
+    return _page(question_page(_question(request, grant, given, redirect)))
 
 
 async def take_form(
-    request: AnyRequest, token: str, services: ProjectServices, answer: FeedbackSubmission
+    request: AnyRequest, pointer: Pointer, services: ProjectServices, answer: FeedbackSubmission
 ) -> Response[Any]:
-    """What became of the page's form: thanks, the answer taken back, or the question again."""
-    pointer = await services.tokens.open(token)
+    """Handle the page's form: return the thanks, the page after an undo, or the question again."""
     fields = parse_qs((await request.body()).decode(errors="replace"))
     redirect = services.settings.links.allowed(_first(fields, "redirect"))
     if is_machine(request.headers) or is_prefetch(request.headers):
-        return _page(question_page(await _question(token, services, answer, redirect)))
+        return _page(question_page(_question(request, await services.store.open(pointer), answer, redirect)))
     if undo := _first(fields, "undo"):
         await services.store.take_back(pointer, undo)
-        anew = await _question(token, services, FeedbackSubmission(), redirect)
+        anew = _question(request, await services.store.open(pointer), FeedbackSubmission(), redirect)
         return _page(question_page(anew, title=TAKEN_BACK))
     if (answer.score, answer.value, answer.comment, answer.correction) == (None,) * 4:
-        question = await _question(token, services, answer, redirect)
+        question = _question(request, await services.store.open(pointer), answer, redirect)
         return _page(question_page(question, problem=NOTHING_SAID), 422)
     answer.validate()
-    return thanks(token, await _keep(request, pointer, services, answer), redirect)
+    return thanks(request, await _keep(request, pointer, services, answer), redirect)
 
 
 async def _keep(request: AnyRequest, pointer: Pointer, services: ProjectServices, answer: FeedbackSubmission) -> Kept:
@@ -75,24 +74,23 @@ async def _keep(request: AnyRequest, pointer: Pointer, services: ProjectServices
     return await services.store.submit(pointer, answer, may_change=True)
 
 
-def thanks(token: str, kept: Kept, redirect: str | None) -> Response[Any]:
-    """The page that says thanks, takes the answer back where that can be done, and leads on."""
-    return _page(thanks_page(_action(token), None if kept.is_final else kept.id, redirect))
+def thanks(request: AnyRequest, kept: Kept, redirect: str | None) -> Response[Any]:
+    """Build the page that says thanks, offers to undo feedback that is not final, and links to `redirect`."""
+    return _page(thanks_page(_action(request), None if kept.is_final else kept.id, redirect))
 
 
 def failure(request: AnyRequest, status: int, detail: str, code: str) -> Response[Any] | None:
     """The failure as a page, where the request takes one."""
     if not wants_page(request.headers):
         return None
-    token = str(request.path_params.get("token", ""))
-    again = _action(token) if token and status not in (404, 405, 410) and code != AnswerStands.code else None
+    is_lasting = status in (404, 405, 410) or code == AnswerStands.code
+    again = _action(request) if request.path_params.get("token") and not is_lasting else None
     return _page(failure_page(status, detail, code, again), status)
 
 
-async def _question(token: str, services: ProjectServices, given: FeedbackSubmission, redirect: str | None) -> Question:
-    grant = await services.store.open(await services.tokens.open(token))
+def _question(request: AnyRequest, grant: Grant, given: FeedbackSubmission, redirect: str | None) -> Question:
     name = given.id or str(uuid_utils.uuid7())
-    return Question(_action(token), grant.key, grant.config, given, name, redirect)
+    return Question(_action(request), grant.key, grant.config, given, name, redirect)
 
 
 def _preselected(query: Sequence[tuple[str, str]]) -> FeedbackSubmission:
@@ -112,9 +110,9 @@ def _first(fields: Mapping[str, list[str]], name: str) -> str | None:
     return next(iter(fields.get(name, [])), None)
 
 
-def _action(token: str) -> str:
-    """The URL relative to itself, without its query: right below any prefix that a proxy takes off."""
-    return "./" + quote(token, safe="")
+def _action(request: AnyRequest) -> str:
+    """Return the presigned URL relative to itself, without its query, which also works behind a proxy's prefix."""
+    return "./" + quote(str(request.path_params["token"]), safe="")
 
 
 def _page(html: str, status: int = 200) -> Response[Any]:

@@ -12,10 +12,11 @@ from feedback.routes.authentication import entry_of
 from feedback.routes.origins import hold
 from feedback.services import ProjectServices
 from feedback.tokens.presigned import Pointer
+from feedback.tokens.sealed import Opened
 
 AnyRequest = Request[Any, Any, Any]
-ProjectOf = Callable[[str], Awaitable[str]]
-"""Gives the project of a sealed token. Errors: `TokenUnknown`."""
+OpenToken = Callable[[str], Awaitable[Opened]]
+"""Opens a sealed token. Errors: `TokenUnknown`."""
 
 
 async def admit_minting(request: AnyRequest, services: ProjectServices) -> None:
@@ -35,22 +36,25 @@ async def admit_answer(request: AnyRequest, services: ProjectServices, pointer: 
         _count(services, known, await services.projects.of_grant(pointer.grant))
 
 
-async def admit_sealed(request: AnyRequest, services: ProjectServices, project_of: ProjectOf, token: str) -> None:
-    """Count an answer through a sealed token: of an address and the token's project; and hold its page against the
-    project's list. Errors: `TooMany`, `Forbidden`, `TokenUnknown`.
+async def open_and_admit(request: AnyRequest, services: ProjectServices, open_token: OpenToken, token: str) -> Opened:
+    """Open a sealed token, once its submission is counted against the address, and check its page and project.
+
+    Errors: `TooMany`, `TokenUnknown`, `Forbidden`.
     """
     services.settings.rate_limiter.admit(_peer(request), request.headers)
-    await hold_sealed(request, services, project_of, token)
+    opened = await open_token(token)
+    await hold_sealed(request, services, opened.body.project)
     known = await services.projects.known()
     if known.have_rates:
-        _count(services, known, await project_of(token))
+        _count(services, known, opened.body.project)
+    return opened
 
 
-async def hold_sealed(request: AnyRequest, services: ProjectServices, project_of: ProjectOf, token: str) -> None:
-    """Return where the page may use the sealed token. Errors: `Forbidden`, `TokenUnknown`."""
+async def hold_sealed(request: AnyRequest, services: ProjectServices, project: str) -> None:
+    """Return where the request's page may use sealed tokens of the project. Errors: `Forbidden`."""
     known = await services.projects.known()
     if known.have_origins:
-        hold(request, known, await project_of(token))
+        hold(request, known, project)
 
 
 def _count(services: ProjectServices, known: KnownProjects, project: str) -> None:

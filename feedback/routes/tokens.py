@@ -17,11 +17,12 @@ from feedback.routes.decoding import submission_of
 from feedback.routes.headers import TOKEN_HEADERS, base_url, preflight
 from feedback.routes.openapi import FeedbackOperation, SubmitOperation, failures
 from feedback.routes.pages import ask, may_follow, take_form, thanks
+from feedback.routes.presigned_token import pointer_of
 from feedback.routes.rate_limiting import admit_answer, admit_minting
 from feedback.schema import FeedbackIngestToken, FeedbackIngestTokenCreate, FeedbackSubmission, Kept, TokenState
 from feedback.services import ProjectServices
 from feedback.settings import TOKEN_PATH, Settings
-from feedback.tokens.presigned import Order, Pointer, Token
+from feedback.tokens.presigned import Grant, Order, Token
 from feedback.validation import MAX_BODY, MAX_MINT_BODY, check_text
 
 AnyRequest = Request[Any, Any, Any]
@@ -122,18 +123,18 @@ async def list_tokens(
 )
 async def submit(
     request: AnyRequest,
-    token: FromPath[str],
+    token: FromPath[str],  # noqa: ARG001  `pointer_of` opens it
     services: ServicesDependency,
     data: JSONBody[FeedbackSubmission | None] = None,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
     """The answer is kept: durably, when this is answered."""
-    pointer = await services.tokens.open(token)
+    pointer = await pointer_of(request, services)
     submission = data or FeedbackSubmission()
     if request.scope["query_string"]:
         submission = _merged(submission, submission_of(list(request.query_params.multi_items())))
     if wants_page(request.headers):
-        return await take_form(request, token, services, submission)
+        return await take_form(request, pointer, services, submission)
     submission.validate()
     await admit_answer(request, services, pointer)
     return _answer(await services.store.submit(pointer, submission, clean_idempotency(idempotency_key)))
@@ -169,7 +170,7 @@ def clean_idempotency(key: str | None) -> str | None:
 )
 async def follow(
     request: AnyRequest,
-    token: FromPath[str],
+    token: FromPath[str],  # noqa: ARG001  `pointer_of` opens it
     services: ServicesDependency,
     score: Annotated[str | None, _query("A number, or true or false")] = None,
     value: Annotated[str | None, _query("A number, true or false, or text")] = None,
@@ -182,19 +183,21 @@ async def follow(
     """What became of the answer, or what the URL is for."""
     said = {"score": score, "value": value, "comment": comment, "correction": correction, "metadata": metadata}
     given = {name: text for name, text in (said | {"user_id": user_id, "id": id}).items() if text}
-    has_answer = bool(ANSWERS & given.keys())
-    if not has_answer or not await may_follow(request, token, services):
+    pointer = await pointer_of(request, services)
+    has_answer, links = bool(ANSWERS & given.keys()), services.settings.links
+    grant = await services.store.open(pointer) if links.by_key or not has_answer else None
+    if not has_answer or not may_follow(request, links, grant):
+        grant = grant or await services.store.open(pointer)
         if gets_page(request.headers, has_answer) and request.query_params.get("format") != "json":
-            return await ask(request, token, services)
-        return _answer(await _state(await services.tokens.open(token), services, given))
-    pointer = await services.tokens.open(token)
+            return ask(request, services, grant)
+        return _answer(await _state(grant, services, given))
     submission = submission_of(list(request.query_params.multi_items()))
     submission.validate()
     key = clean_idempotency(request.headers.get("idempotency-key"))
     await admit_answer(request, services, pointer)
     kept = await services.store.submit(pointer, submission, key)
     if wants_page(request.headers):
-        return thanks(token, kept, services.settings.links.allowed(request.query_params.get("redirect")))
+        return thanks(request, kept, services.settings.links.allowed(request.query_params.get("redirect")))
     return _answer(kept)
 
 
@@ -216,9 +219,8 @@ async def ask_cors(request: AnyRequest) -> Response[None]:
     return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
 
 
-async def _state(pointer: Pointer, services: ProjectServices, given: Mapping[str, str]) -> TokenState:
-    grant = await services.store.open(pointer)
-    answer = await services.own_answers.read(pointer, given.get("user_id"), given.get("id"))
+async def _state(grant: Grant, services: ProjectServices, given: Mapping[str, str]) -> TokenState:
+    answer = await services.own_answers.read(grant, given.get("user_id"), given.get("id"))
     policy = (grant.config and grant.config.subject_policy) or REPLACE
     return TokenState(grant.key, grant.expires_at, grant.config, policy, answer)
 

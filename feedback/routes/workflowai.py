@@ -19,7 +19,7 @@ from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
 from feedback.routes.openapi import FeedbackOperation, failures
-from feedback.routes.rate_limiting import admit_sealed, hold_sealed
+from feedback.routes.rate_limiting import hold_sealed, open_and_admit
 from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
 from feedback.validation import MAX_BODY
 
@@ -67,8 +67,8 @@ async def submit_outcome(
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Outcome]:
     """Store the outcome; it replaces the same user's earlier one."""
-    await admit_sealed(request, services, services.workflowai_feedback.project_of, data.feedback_token)
-    kept = await services.workflowai_feedback.submit(data, clean_idempotency(idempotency_key))
+    opened = await open_and_admit(request, services, services.workflowai_feedback.open, data.feedback_token)
+    kept = await services.workflowai_feedback.submit(data, clean_idempotency(idempotency_key), opened)
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
 
 
@@ -88,8 +88,9 @@ async def read_outcome(
     user_id: FromQuery[str | None] = None,
 ) -> Response[OwnOutcome]:
     """Return the user's feedback of the run, or null."""
-    await hold_sealed(request, services, services.workflowai_feedback.project_of, feedback_token)
-    own = await services.workflowai_feedback.own(feedback_token, user_id)
+    opened = await services.workflowai_feedback.open(feedback_token)
+    await hold_sealed(request, services, opened.body.project)
+    own = await services.workflowai_feedback.own(opened, user_id)
     return Response(own, headers=TOKEN_HEADERS, media_type="application/json")
 
 

@@ -21,7 +21,7 @@ from agent_server.database import Database, open_database
 from agent_server.runs.attempt import AttemptContext
 from agent_server.runs.feedback import FeedbackUrls
 from agent_server.runs.queue import Runs
-from agent_server.runs.records import Claim, RunOrigin
+from agent_server.runs.records import Claim, RunOrigin, RunReference
 from agent_server.runs.worker import Worker
 from agent_server.schema import Run, RunCreate
 from agent_server.streams.run_streams import RunStreams
@@ -139,13 +139,18 @@ class MintedUrls:
         self.count = 0
         self._before = before
 
-    async def urls_for_run(self, run_id: str, keys: Sequence[str], base_url: str) -> dict[str, str]:
+    async def urls_for_run(
+        self, run: RunReference, keys: Sequence[str], base_url: str, _project: str | None
+    ) -> dict[str, str]:
         if self._before is not None:
             await self._before()
         self.count += 1
-        return {key: f"{base_url}/feedback/{run_id}/{key}/{self.count}" for key in keys}
+        return {key: f"{base_url}/feedback/{run.run_id}/{key}/{self.count}" for key in keys}
 
-    async def answers_for_run(self, _run_id: str) -> Sequence[Any]:
+    def token_for_run(self, _run_id: str, _project: str | None) -> str | None:
+        return None
+
+    async def answers_for_run(self, _run_id: str, _project: str | None) -> Sequence[Any]:
         return []
 
 

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from agent_server import create_app
 from agent_server.config import Config
 from agent_server.runs.feedback import FeedbackUrls
+from agent_server.runs.records import RunReference
 from tests.clients.graphs import asking, failing, steps
 
 BODY = {"input": {"total": 2, "question": "?"}, "stream_mode": "updates", "feedback_keys": ["up"]}
@@ -28,11 +29,16 @@ class Store:
     def __init__(self, before_answering: Callable[[], Any]) -> None:
         self._before_answering = before_answering
 
-    async def urls_for_run(self, run_id: str, keys: Sequence[str], base_url: str) -> dict[str, str]:
+    async def urls_for_run(
+        self, run: RunReference, keys: Sequence[str], base_url: str, _project: str | None
+    ) -> dict[str, str]:
         await self._before_answering()
-        return dict.fromkeys(keys, f"{base_url}/feedback/tokens/{run_id}")
+        return dict.fromkeys(keys, f"{base_url}/feedback/tokens/{run.run_id}")
 
-    async def answers_for_run(self, _run_id: str) -> Sequence[Any]:
+    def token_for_run(self, _run_id: str, _project: str | None) -> str | None:
+        return None
+
+    async def answers_for_run(self, _run_id: str, _project: str | None) -> Sequence[Any]:
         return []
 
 

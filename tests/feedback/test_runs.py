@@ -46,12 +46,11 @@ async def test_answers_carry_thread_assistant_and_version_of_their_run(database_
 
 
 async def test_url_remembers_a_run_that_is_gone_when_it_is_answered(database_url: str) -> None:
-    agents = Agents(FACTS)
+    agents = Agents(None)
     async with plugin_with(database_url, agents.look_up).opened() as service:
-        url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
-    agents.facts = None
-    async with plugin_with(database_url, agents.look_up).opened() as service:
+        url = (await service.urls_for_run(FACTS, ["k"], "http://here"))["k"]
         await answer(service, url)
+        assert agents.asked == 0
         [found] = await service.answers_for_run(RUN)
         assert (found.thread_id, found.assistant_version) == ("thread-1", 3)
 

@@ -15,19 +15,19 @@ from tests.agent_server.backend import MintedUrls, names, parsed, unknown_id
 class Feedback(MintedUrls):
     """URLs that are numbered, and one answer that everybody gave."""
 
-    async def answers_for_run(self, run_id: str) -> Sequence[Any]:
+    async def answers_for_run(self, run_id: str, _project: str | None) -> Sequence[Any]:
         return [{"run_id": run_id, "key": "liked", "score": 1}]
 
 
 class WithTokens(Feedback):
-    def token_for_run(self, run_id: str) -> str:
+    def token_for_run(self, run_id: str, _project: str | None) -> str | None:
         if self.count < 0:
             raise ValueError("no keys")
         return f"token-of-{run_id}"
 
 
 class Silent(MintedUrls):
-    async def answers_for_run(self, _run_id: str) -> Sequence[Any]:
+    async def answers_for_run(self, _run_id: str, _project: str | None) -> Sequence[Any]:
         raise ConnectionError("nobody there")
 
 

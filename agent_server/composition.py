@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import msgspec
 from litestar import Litestar
@@ -20,21 +19,9 @@ from agent_server.database.lost_file import warn_of_lost_feedback
 from agent_server.errors import Invalid, NotFound
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
-from feedback import (
-    AlertRule,
-    Endpoint,
-    FeedbackPlugin,
-    Limits,
-    Links,
-    RunFacts,
-    RunLookup,
-    RunsLookup,
-    Webhook,
-    alert_rules,
-)
+from feedback import FeedbackPlugin, FeedbackSettings, RunFacts, RunLookup, RunsLookup
 from feedback.auth import ApiKeyInfo, ApiKeyListing, Connection, Entry, Keys, Scope
 from feedback.errors import Forbidden, TooMany, Unauthorized
-from feedback.rate_limits import rate_of
 
 UNTITLED = "Untitled"
 """The name of assistants that were created without one."""
@@ -74,52 +61,15 @@ def build(config: Config) -> Litestar:
 
 
 def feedback_of(config: Config, api_keys: Keys = (), database: Database | None = None) -> FeedbackPlugin:
-    """The feedback module, set up as the configuration says."""
-    return FeedbackPlugin(
-        database or open_database(config.url_of("feedback")),
-        public_url=config.public_url,
-        trust_forwarded=config.trust_forwarded,
-        default_expiry=timedelta(seconds=config.feedback_expiry),
-        secret=config.feedback_secret,
-        run_token_expiry=timedelta(seconds=config.feedback_run_token_expiry),
-        links=Links(config.feedback_links, dict(config.feedback_key_links), config.feedback_redirects),
-        limits=limits(config),
-        webhooks=endpoints(config),
-        alerts=rules(config),
-        api_keys=api_keys,
-        serve_root_info=False,
-        serve_metrics=False,
-    )
-
-
-def limits(config: Config) -> Limits:
-    """How often anybody may answer and mint."""
-    return Limits(
-        token=rate_of(config.feedback_token_limit),
-        address=rate_of(config.feedback_address_limit),
-        proxies=config.feedback_proxies,
-        minting=rate_of(config.feedback_mint_limit),
-    )
-
-
-def rules(config: Config) -> list[AlertRule]:
-    """The alert rules. Errors: `ConfigError`."""
+    """Return the feedback module as the environment sets it up. Errors: `ConfigError`."""
+    database = database or open_database(config.url_of("feedback"))
     try:
-        return alert_rules(config.feedback_alerts)
+        settings = FeedbackSettings.load(config.environ, serve_root_info=False, serve_metrics=False)
+        return FeedbackPlugin(database, settings, api_keys=api_keys)
     except ValueError as error:
-        raise ConfigError(f"AGENT_SERVER_FEEDBACK_ALERTS: {error}") from None
-
-
-def endpoints(config: Config) -> list[Endpoint]:
-    """Who is told of answers. Errors: `ConfigError`, also where OpenTelemetry is not installed."""
-    webhooks: list[Endpoint] = [Webhook(url, config.feedback_webhook_secret or "") for url in config.feedback_webhooks]
-    if not config.feedback_otel:
-        return webhooks
-    try:
-        from feedback.delivery.opentelemetry import Evaluations
+        raise ConfigError(str(error)) from None
     except ImportError:
         raise ConfigError("AGENT_SERVER_FEEDBACK_OTEL needs OpenTelemetry: pip install 'agent-server[otel]'") from None
-    return [*webhooks, Evaluations(config.feedback_otel_comments)]
 
 
 def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:

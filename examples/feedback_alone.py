@@ -9,7 +9,8 @@ Then, with LangSmith's own client:
     token = client.create_presigned_feedback_token("018f0000-0000-7000-8000-000000000001", "user_score")
     print(token.url)  # open it with ?score=1 behind it, or POST {"score": 1} to it
 
-Answers are kept in `feedback.db` in the folder that FEEDBACK_DATA names (`.data` by default).
+Feedback is stored in `feedback.db` in the folder that FEEDBACK_DATA names (`.data` by default). The variables that set
+up feedback beside an agent server (AGENT_SERVER_FEEDBACK_EXPIRY, …) set it up here, too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import uvicorn
 from litestar import Litestar, get
 
 from agent_server.database import open_database
-from feedback import FeedbackPlugin
+from feedback import FeedbackPlugin, FeedbackSettings
 
 
 @get("/", include_in_schema=False)
@@ -31,10 +32,10 @@ async def home() -> dict[str, str]:
 
 
 def create_app(folder: Path) -> Litestar:
-    """A Litestar app with the feedback service in it; its answers are kept in `folder`."""
+    """Create a Litestar app with the feedback service, which stores its data in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     database = open_database(f"sqlite:///{folder.resolve() / 'feedback.db'}")
-    return Litestar([home], plugins=[FeedbackPlugin(database)])
+    return Litestar([home], plugins=[FeedbackPlugin(database, FeedbackSettings.load(os.environ))])
 
 
 app = create_app(Path(os.environ.get("FEEDBACK_DATA", ".data")))

@@ -11,7 +11,7 @@ from feedback.rate_limits import Limits, RateLimit
 from feedback.reports.alert_rules import AlertRule, alert_rules
 from feedback.runs import RunFacts, RunLookup, RunsLookup
 from feedback.schema import Feedback, FeedbackConfig, FeedbackIngestToken
-from feedback.settings import Links
+from feedback.settings import FeedbackSettings, Links
 
 __all__ = [
     "AlertRule",
@@ -21,6 +21,7 @@ __all__ = [
     "FeedbackError",
     "FeedbackIngestToken",
     "FeedbackPlugin",
+    "FeedbackSettings",
     "Limits",
     "Links",
     "RateLimit",

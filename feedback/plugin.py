@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 from litestar import Litestar, Router
@@ -20,14 +19,14 @@ from feedback.auth import ApiKeyInfo, ApiKeyListing, ApiKeys, Keys
 from feedback.configs.feedback_config import FeedbackConfig
 from feedback.database import Database
 from feedback.delivery.outbox import Endpoint
-from feedback.delivery.webhooks import Webhooks
+from feedback.delivery.webhooks import Webhook, Webhooks
 from feedback.metrics import Metrics
 from feedback.projects.projects import Projects
 from feedback.projects.scoped_database import DEFAULT
-from feedback.rate_limits import Limits, RateLimiter
+from feedback.rate_limits import RateLimiter
 from feedback.records.erasure import Erasure, keep_sweeping
 from feedback.redaction import RedactTokens
-from feedback.reports.alert_rules import AlertRule
+from feedback.reports.alert_rules import alert_rules
 from feedback.reports.alerts import Alerts
 from feedback.reports.stats import Statistics
 from feedback.routes.alerts import alerts_router
@@ -50,64 +49,45 @@ from feedback.run_urls import ProtocolSubmission, RunUrls, Submitted
 from feedback.runs import KnownRuns, RunLookup, RunReference, RunsLookup
 from feedback.schema import Feedback
 from feedback.services import ProjectServices, ServiceContext
-from feedback.settings import Links, Settings, clean_url
+from feedback.settings import FeedbackSettings
 from feedback.tokens.keyring import KeyRing
 
 ACCESS_LOG = "uvicorn.access"
 
-FOLLOWED = Links()
-GENEROUS = Limits()
+DEFAULTS = FeedbackSettings()
 
 
 class FeedbackPlugin(InitPlugin):
-    """Mints presigned URLs for runs, takes what people answer, keeps it and shows it.
+    """Mints presigned URLs for runs, and stores, shows, counts and exports the feedback that comes through them.
 
-    Each project has rooms of its own (`of`); those that the plugin itself has are those of `default`.
+    Each project has services of its own (`of`); those that are attributes of the plugin are those of `default`.
     """
 
     def __init__(
         self,
         database: Database,
+        settings: FeedbackSettings = DEFAULTS,
         *,
-        public_url: str | None = None,
-        trust_forwarded: bool = False,
-        default_expiry: timedelta = timedelta(hours=3),
-        secret: str | None = None,
         run_lookup: RunLookup | None = None,
         runs_lookup: RunsLookup | None = None,
-        run_token_expiry: timedelta = timedelta(days=30),
         api_keys: Keys = (),
-        serve_root_info: bool = True,
-        serve_metrics: bool = True,
         webhooks: Sequence[Endpoint] = (),
-        alerts: Sequence[AlertRule] = (),
-        links: Links = FOLLOWED,
-        limits: Limits = GENEROUS,
     ) -> None:
-        """Serve from `database`, which the app's lifespan opens and closes, and tell `webhooks` of every change.
+        """Serve from `database`, which the app's lifespan opens and closes.
 
-        `public_url` is the base of every URL that is handed out (by default the request's own address, in which the
-        `X-Forwarded-*` headers count with `trust_forwarded`). `secret`, of at least 16 characters, makes the database
-        alone useless for forging URLs; it must stay the same. `api_keys` are texts that each may do everything (a
-        mapping binds them to projects, or to none), or the app's own `Checker`; without any, everybody may.
-        `run_lookup` tells about a run, where something knows of runs, and `runs_lookup` about many at once, for
-        exports. `serve_root_info` and `serve_metrics` are to be off where `/info` and `/metrics` belong to the app.
-        `links` says what a GET does and where pages may lead on to, `limits` how often anybody may answer and mint.
-        `alerts` are the rules by which webhooks are told of bad answers. Errors: `ValueError`.
+        `run_lookup` describes a run, where the app knows of runs, and `runs_lookup` many runs at once, for exports.
+        `api_keys` are texts that each may do everything (a mapping binds them to projects, or to none), or the app's
+        own `Checker`; without any, no request needs a key. `webhooks` are delivery targets beside those of the
+        settings. Errors: `ValueError`; `ImportError` where OpenTelemetry is wanted and not installed.
         """
-        if default_expiry <= timedelta(0):
-            raise ValueError(f"default_expiry is {default_expiry}; URLs need some time to be used in")
-        base = clean_url(public_url) if public_url else None
-        rate_limiter = RateLimiter(limits, trust_forwarded)
-        self.settings = Settings(base, trust_forwarded, default_expiry, links, rate_limiter)
+        self.settings = settings
         self.runs = KnownRuns(run_lookup, runs_lookup)
         self.database = database
-        self.ring = KeyRing(database, secret)
+        self.ring = KeyRing(database, settings.secret)
         self.metrics = Metrics()
         self.projects = Projects(database)
-        self._context = ServiceContext(
-            database, self.ring, self.runs, self.metrics, self.settings, self.projects, run_token_expiry
-        )
+        limiter = RateLimiter(settings.limits, settings.trust_forwarded)
+        self._context = ServiceContext(database, self.ring, self.runs, self.metrics, settings, limiter, self.projects)
         self._services: dict[str, ProjectServices] = {}
         here = self.of(DEFAULT)
         self.tokens, self.store, self.reader, self.configs = here.tokens, here.store, here.reader, here.configs
@@ -119,14 +99,12 @@ class FeedbackPlugin(InitPlugin):
         )
         self.reviews, self.conversations, self.assistants = here.reviews, here.conversations, here.assistants
         self.histories, self.distributions = here.histories, here.distributions
-        self.alerts = Alerts(database, self.statistics_by_project, alerts)
-        self.webhooks = Webhooks(database, webhooks, self.metrics)
+        self.alerts = Alerts(database, self.statistics_by_project, alert_rules(settings.alerts))
+        self.webhooks = Webhooks(database, [*endpoints(settings), *webhooks], self.metrics)
         self.api_keys = ApiKeys(api_keys)
         self.api_key_listing: ApiKeyListing | None = None
         self.buttons_path = RunUrls.buttons_path
-        self.url_seconds = default_expiry.total_seconds()
-        self._serve_root_info = serve_root_info
-        self._serve_metrics = serve_metrics
+        self.url_seconds = settings.default_expiry.total_seconds()
 
     @property
     def client_info(self) -> dict[str, Any]:
@@ -140,14 +118,14 @@ class FeedbackPlugin(InitPlugin):
         """
         before = len(app_config.route_handlers)
         given = services_dependency(self.of)
-        app_config.route_handlers.extend(langsmith_routers(given, self._serve_root_info))
+        app_config.route_handlers.extend(langsmith_routers(given, self.settings.serve_root_info))
         for router in (reading_router, reviewing_router, workflowai_router, keeping_router, evalguard_router):
             app_config.route_handlers.append(router(given))
         app_config.route_handlers.append(projects_router(given, self.of))
         app_config.route_handlers.append(alerts_router(given, self.alerts))
         app_config.route_handlers.append(api_keys_router(given, self._list_api_keys))
         app_config.route_handlers.extend([dashboard_router(), assets_router()])
-        if self._serve_metrics:
+        if self.settings.serve_metrics:
             app_config.route_handlers.append(metrics_router(self.metrics_text))
         own = app_config.route_handlers[before:]
         watched = Router(
@@ -215,7 +193,7 @@ class FeedbackPlugin(InitPlugin):
 
     def of_project(self, project: str | None) -> RunUrls:
         """Return the URLs, tokens and feedback of runs whose feedback belongs to the project (`default` for None)."""
-        return RunUrls(self.of(project or DEFAULT), self._context.run_token_expiry)
+        return RunUrls(self.of(project or DEFAULT))
 
     async def urls_for_run(
         self, run: RunReference | str, keys: Sequence[str], base_url: str, project: str | None = None
@@ -251,3 +229,13 @@ class FeedbackPlugin(InitPlugin):
         self.metrics.found(backlog.waiting, backlog.given_up, backlog.oldest_seconds)
         self.metrics.alerts({str(rule): 0 for rule in self.alerts.rules} | await self.alerts.firing())
         return self.metrics.text()
+
+
+def endpoints(settings: FeedbackSettings) -> list[Endpoint]:
+    """Return the delivery targets of the settings. Errors: `ImportError` where OpenTelemetry is not installed."""
+    found: list[Endpoint] = [Webhook(url, settings.webhook_secret or "") for url in settings.webhooks]
+    if settings.otel:
+        from feedback.delivery.opentelemetry import Evaluations
+
+        found.append(Evaluations(settings.otel_comments))
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -45,9 +45,8 @@ class RunUrls:
 
     buttons_path = "/feedback/feedback-buttons.js"
 
-    def __init__(self, services: ProjectServices, run_token_expiry: timedelta) -> None:
+    def __init__(self, services: ProjectServices) -> None:
         self._services = services
-        self._run_token_expiry = run_token_expiry
         self.url_seconds = services.settings.default_expiry.total_seconds()
 
     async def urls_for_run(self, run: RunReference | str, keys: Sequence[str], base_url: str) -> dict[str, str]:
@@ -61,7 +60,7 @@ class RunUrls:
         if not names:
             return {}
         settings = self._services.settings
-        base = settings.public_url or clean_url(base_url)
+        base = settings.base_url or clean_url(base_url)
         expiry = datetime.now(UTC) + settings.default_expiry
         run_id, place = (run, NOWHERE) if isinstance(run, str) else (run.run_id, place_of(run))
         order = Order(run_id, names, [None] * len(names), expiry, place)
@@ -72,7 +71,7 @@ class RunUrls:
 
         It may be shown to anyone who may submit feedback on the run. Errors: `Invalid` where the run is not a name.
         """
-        return self._services.workflowai_feedback.token(run_id, self._run_token_expiry)
+        return self._services.workflowai_feedback.token(run_id, self._services.settings.run_token_expiry)
 
     async def answers_for_run(self, run_id: str) -> list[Feedback]:
         """Return all feedback on the run, newest first."""

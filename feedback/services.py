@@ -6,8 +6,6 @@ project: its services work on the project of the token.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from msgspec import Struct
 
 from feedback.configs.key_configs import KeyConfigs
@@ -17,6 +15,7 @@ from feedback.integrations.workflowai import WorkflowAIFeedback
 from feedback.metrics import Metrics
 from feedback.projects.projects import Projects
 from feedback.projects.scoped_database import ProjectDatabase
+from feedback.rate_limits import RateLimiter
 from feedback.records.datasets import Datasets
 from feedback.records.erasure import Erasure
 from feedback.records.history import Histories
@@ -34,7 +33,7 @@ from feedback.reports.run_feedback import RunFeedbackReader
 from feedback.reports.stats import Statistics
 from feedback.reports.stored_rules import StoredAlertRules
 from feedback.runs import KnownRuns
-from feedback.settings import Settings
+from feedback.settings import FeedbackSettings
 from feedback.tokens.keyring import KeyRing
 from feedback.tokens.presigned import Tokens
 from feedback.tokens.revocation import Revocation
@@ -42,19 +41,19 @@ from feedback.tokens.sealed import SealedTokens
 
 
 class ServiceContext(Struct, frozen=True):
-    """What the rooms of all projects share."""
+    """What the services of all projects share."""
 
     database: Database
     ring: KeyRing
     runs: KnownRuns
     metrics: Metrics
-    settings: Settings
+    settings: FeedbackSettings
+    rate_limiter: RateLimiter
     projects: Projects
-    run_token_expiry: timedelta
 
 
 class ProjectServices:
-    """The rooms of one project."""
+    """The services of one project."""
 
     def __init__(self, project: str, shared: ServiceContext) -> None:
         mine, runs, metrics = ProjectDatabase(shared.database, project), shared.runs.of(project), shared.metrics
@@ -62,6 +61,7 @@ class ProjectServices:
         self.project = project
         self.projects = shared.projects
         self.settings = shared.settings
+        self.rate_limiter = shared.rate_limiter
         self.tokens = Tokens(mine, shared.ring, metrics)
         self.configs = KeyConfigs(mine)
         self.store = FeedbackStore(mine, shared.runs, metrics)
@@ -78,7 +78,7 @@ class ProjectServices:
         self.reviews = Reviews(mine)
         self.conversations = Conversations(self.store, self.reader, runs)
         self.histories = Histories(mine)
-        self.erasure = Erasure(mine, shared.run_token_expiry.days + 1)
+        self.erasure = Erasure(mine, shared.settings.run_token_expiry.days + 1)
         self.workflowai_feedback = WorkflowAIFeedback(mine, workflowai, shared.runs, metrics)
         self.one_time = OneTimeTokens(mine, evalguard, shared.runs, metrics)
         self.own_answers = OwnAnswers(shared.database, metrics)

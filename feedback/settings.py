@@ -1,15 +1,17 @@
-"""Settings: how the service was set up."""
+"""Settings of the feedback service, and the environment variables that they are read from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Literal, get_args
+from ipaddress import ip_network
+from typing import Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Struct, field
 
-from feedback.rate_limits import RateLimiter
+from feedback.rate_limits import Limits, RateLimit, rate_of
 from feedback.validation import origin_of
 
 LinkMode = Literal["confirm", "auto", "direct"]
@@ -17,7 +19,7 @@ LINK_MODES: tuple[str, ...] = get_args(LinkMode)
 
 
 class Links(Struct, frozen=True):
-    """How links are followed.
+    """What a GET of a presigned URL does.
 
     * `confirm`: no GET submits feedback; it shows a page with a button, or, as JSON, what the URL is for.
     * `auto`: the same, but the GETs of programs that ask for it count: `Accept: application/json`, curl, langsmith.
@@ -53,19 +55,247 @@ TOKEN_PATH = "/api/v1/feedback/tokens/"
 """Where presigned URLs point to: the canonical one of the three places where the routes are mounted."""
 
 
-class Settings(Struct, frozen=True):
-    """What the handlers need to know."""
+class FeedbackSettings(Struct, frozen=True, kw_only=True):
+    """How the service is set up; every field has a default. Errors: `ValueError`."""
 
-    public_url: str | None
-    trust_forwarded: bool
-    default_expiry: timedelta
-    links: Links
-    rate_limiter: RateLimiter
+    public_url: str | None = None
+    """The base of every presigned URL; without it, URLs follow the address of the request."""
+    trust_forwarded: bool = False
+    """Whether `X-Forwarded-*` headers count, as they may behind a proxy that sets them."""
+    default_expiry: timedelta = timedelta(hours=3)
+    run_token_expiry: timedelta = timedelta(days=30)
+    secret: str | None = None
+    """Text of at least 16 characters that makes the database alone useless for forging URLs; it must stay the same."""
+    links: Links = Links()
+    limits: Limits = Limits()
+    webhooks: tuple[str, ...] = ()
+    """Addresses that receive every change of feedback, signed with `webhook_secret`."""
+    webhook_secret: str | None = None
+    alerts: str = ""
+    """Rules such as `thumbs below 0.7 in 24h of 20`, separated by commas."""
+    otel: bool = False
+    """Whether all feedback is exported to OpenTelemetry; with `otel_comments`, its comments, too."""
+    otel_comments: bool = False
+    serve_root_info: bool = True
+    serve_metrics: bool = True
+    """False where `/metrics` (or `/info`) belongs to the app around the service."""
+
+    def __post_init__(self) -> None:
+        if self.default_expiry <= timedelta(0):
+            raise ValueError(f"default_expiry is {self.default_expiry}; URLs must be valid for some time")
+        if self.public_url is not None:
+            clean_url(self.public_url)
+
+    @property
+    def base_url(self) -> str | None:
+        """The public URL without a slash at its end, if there is one."""
+        return None if self.public_url is None else clean_url(self.public_url)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], **others: Any) -> Self:
+        """Read the settings from environment variables; `others` are fields that no variable sets.
+
+        An empty variable counts as unset. Errors: `ValueError`, which names the variable.
+        """
+        own: dict[str, Any] = dict(others)
+        parts: dict[str, dict[str, Any]] = {"links": {}, "limits": {}}
+        for name, (setting, read, _, _) in {**SHARED, **VARIABLES}.items():
+            if value := environ.get(name):
+                part, _, leaf = setting.rpartition(".")
+                parts.get(part, own)[leaf] = _read(name, read, value)
+        return cls(links=Links(**parts["links"]), limits=Limits(**parts["limits"]), **own)
 
 
 def clean_url(text: str) -> str:
-    """`text` as a base for URLs: no slash at its end. `ValueError` where it is not an absolute address."""
+    """Return `text` as a base for URLs, without a slash at its end. Errors: `ValueError` for no absolute address."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise ValueError(f"{text!r} is not a base URL; give one such as https://feedback.example.com, without ? and #")
     return text.rstrip("/")
+
+
+def _read(name: str, read: Callable[[str], Any], value: str) -> Any:
+    try:
+        return read(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is {error}") from None
+
+
+FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def _flag(value: str) -> bool:
+    try:
+        return FLAGS[value.strip().lower()]
+    except KeyError:
+        raise ValueError(f"{value!r}; it must be true or false") from None
+
+
+def _seconds(value: str) -> timedelta:
+    try:
+        length = timedelta(seconds=float(value))
+    except (ValueError, OverflowError):
+        length = timedelta(0)
+    if length <= timedelta(0):
+        raise ValueError(f"{value!r}; it must be a number of seconds greater than 0")
+    return length
+
+
+def _whole_seconds(value: str) -> timedelta:
+    if not value.strip().isdecimal() or not 1 <= int(value) <= 10**9:
+        raise ValueError(f"{value!r}; it must be a whole number from 1 to 1000000000")
+    return timedelta(seconds=int(value))
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in value.split(",") if one.strip())
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    for one in _list(value):
+        if origin_of(one) != one.lower():
+            raise ValueError(f"{one!r}; it must be an origin such as https://shop.example, without a path")
+    return _list(value)
+
+
+def _networks(value: str) -> tuple[str, ...]:
+    for one in _list(value):
+        try:
+            ip_network(one, strict=False)
+        except ValueError:
+            raise ValueError(f"{one!r}; it must be an address such as 10.0.0.7, or 10.0.0.0/8") from None
+    return _list(value)
+
+
+def _rate(value: str) -> RateLimit | None:
+    try:
+        return rate_of(value.strip().lower())
+    except ValueError:
+        raise ValueError(f"{value!r}; it must be a number and seconds, such as 300/60, or off") from None
+
+
+def _link_mode(value: str) -> LinkMode:
+    try:
+        mode: LinkMode = msgspec.convert(value.strip().lower(), LinkMode)
+    except msgspec.ValidationError:
+        raise ValueError(f"{value!r}; it must be {' or '.join(LINK_MODES)}") from None
+    return mode
+
+
+def _link_modes(value: str) -> dict[str, LinkMode]:
+    modes: dict[str, LinkMode] = {}
+    for one in _list(value):
+        key, _, mode = (part.strip() for part in one.rpartition("="))
+        if not key or mode not in LINK_MODES:
+            raise ValueError(f"{one!r}; it must be a feedback key and one of confirm, auto and direct: nps=auto")
+        modes[key] = _link_mode(mode)
+    return modes
+
+
+Variable = tuple[str, Callable[[str], Any], str, str]
+
+VARIABLES: Mapping[str, Variable] = {
+    "AGENT_SERVER_FEEDBACK_EXPIRY": (
+        "default_expiry",
+        _seconds,
+        "10800",
+        "lifetime of feedback URLs, in seconds",
+    ),
+    "AGENT_SERVER_FEEDBACK_LINKS": (
+        "links.mode",
+        _link_mode,
+        "auto",
+        "what a GET of a feedback URL does: `confirm` shows a page, `auto` shows it to browsers, `direct` submits",
+    ),
+    "AGENT_SERVER_FEEDBACK_KEY_LINKS": (
+        "links.by_key",
+        _link_modes,
+        "",
+        "the same by feedback key, such as `nps=confirm,thumbs=direct`",
+    ),
+    "AGENT_SERVER_FEEDBACK_REDIRECTS": (
+        "links.redirect_origins",
+        _origins,
+        "",
+        "origins to which a feedback page may redirect (`?redirect=`), separated by commas",
+    ),
+    "AGENT_SERVER_FEEDBACK_SECRET": (
+        "secret",
+        str,
+        "",
+        "secret that a copy of the database lacks: it cannot forge URLs; at least 16 characters; must not change",
+    ),
+    "AGENT_SERVER_FEEDBACK_WEBHOOKS": (
+        "webhooks",
+        _list,
+        "",
+        "URLs that receive every change of feedback, separated by commas",
+    ),
+    "AGENT_SERVER_FEEDBACK_WEBHOOK_SECRET": (
+        "webhook_secret",
+        str,
+        "",
+        "signing secret of these webhooks (Standard Webhooks): `whsec_` and the Base64 of 24 to 64 random bytes",
+    ),
+    "AGENT_SERVER_FEEDBACK_ALERTS": (
+        "alerts",
+        str,
+        "",
+        "alert rules, sent to the webhooks as `feedback.alert`, separated by commas: `thumbs below 0.7 in 24h of 20`, "
+        "`thumbs worse in 7d of 20`",
+    ),
+    "AGENT_SERVER_FEEDBACK_OTEL": (
+        "otel",
+        _flag,
+        "false",
+        "send every feedback to OpenTelemetry, as the `OTEL_*` variables configure",
+    ),
+    "AGENT_SERVER_FEEDBACK_OTEL_COMMENTS": (
+        "otel_comments",
+        _flag,
+        "false",
+        "include comments in the OpenTelemetry events",
+    ),
+    "AGENT_SERVER_FEEDBACK_TOKEN_LIMIT": (
+        "limits.token",
+        _rate,
+        "300/60",
+        "submissions through one URL, per seconds; `off` for no limit",
+    ),
+    "AGENT_SERVER_FEEDBACK_ADDRESS_LIMIT": (
+        "limits.address",
+        _rate,
+        "6000/60",
+        "submissions, mintings and wrong API keys from one address, per seconds; `off` for no limit",
+    ),
+    "AGENT_SERVER_FEEDBACK_MINT_LIMIT": (
+        "limits.minting",
+        _rate,
+        "off",
+        "URLs minted without an API key from one address, per seconds, such as `60/60`",
+    ),
+    "AGENT_SERVER_FEEDBACK_PROXIES": (
+        "limits.proxies",
+        _networks,
+        "",
+        "addresses of all proxies except the nearest, separated by commas, to find the client's address behind them",
+    ),
+    "AGENT_SERVER_FEEDBACK_RUN_TOKEN_EXPIRY": (
+        "run_token_expiry",
+        _whole_seconds,
+        "2592000",
+        "lifetime of a run's feedback token (WorkflowAI's clients), in seconds",
+    ),
+}
+"""Each variable: the setting, how its text is read (`ValueError`), its default as text, and what it means."""
+
+SHARED: Mapping[str, Variable] = {
+    "AGENT_SERVER_PUBLIC_URL": ("public_url", clean_url, "", "what feedback URLs start with"),
+    "AGENT_SERVER_TRUST_FORWARDED": (
+        "trust_forwarded",
+        _flag,
+        "false",
+        "believe the X-Forwarded headers of a proxy in front",
+    ),
+}
+"""Variables that an agent server in the same process reads, too."""

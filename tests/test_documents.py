@@ -10,6 +10,7 @@ import pytest
 
 import agent_server.runs.queue
 from agent_server.config import VARIABLES, Config
+from feedback.settings import VARIABLES as FEEDBACK_VARIABLES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -65,6 +66,9 @@ def configuration_rows() -> list[list[str]]:
     return [
         [f"`{variable}`", f"`{default}`" if (default := _default(setting)) else "", meaning]
         for variable, (setting, _, meaning) in VARIABLES.items()
+    ] + [
+        [f"`{variable}`", f"`{default}`" if default else "", meaning]
+        for variable, (_, _, default, meaning) in FEEDBACK_VARIABLES.items()
     ]
 
 

@@ -14,7 +14,6 @@ from agent_server.config.values import (
     ConfigError,
     Graph,
     Http,
-    LinkMode,
     RouteGroup,
     Serde,
     StoreIndex,
@@ -34,6 +33,8 @@ class Config:
     graphs: Mapping[str, Graph] = field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
     """Directories to import from. Names of packages are left to whoever installs them."""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The environment variables that the settings were read from; the feedback module reads its own among them."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Environment variables for the graphs; the caller of `load` sets those that are not set yet."""
     env_file: Path | None = None
@@ -71,35 +72,6 @@ class Config:
     """Whether a run that fails gets its feedback URLs, too."""
     feedback_custom_event: bool = False
     """Whether the feedback URLs also come as a `custom` event, for clients that pass only those on."""
-    feedback_expiry: float = 3 * 3600.0
-    """How long feedback URLs take answers, in seconds."""
-    feedback_links: LinkMode = "auto"
-    feedback_key_links: tuple[tuple[str, LinkMode], ...] = ()
-    """The same for single feedback keys."""
-    feedback_redirects: tuple[str, ...] = ()
-    """Origins that a feedback page may lead on to."""
-    feedback_secret: str | None = field(default=None, repr=False)
-    """Mixed into the keys that seal tokens, so that the database alone does not suffice to make them."""
-    feedback_webhooks: tuple[str, ...] = field(default=(), repr=False)
-    """Addresses that are told of every change of an answer. They may hold credentials."""
-    feedback_webhook_secret: str | None = field(default=None, repr=False)
-    """What the messages to them are signed with: `whsec_` and Base64 of 24 to 64 bytes."""
-    feedback_alerts: str = ""
-    """Rules that webhooks are told of, as text."""
-    feedback_otel: bool = False
-    """Whether OpenTelemetry is told of every answer."""
-    feedback_otel_comments: bool = False
-    """Whether it is told what people wrote, too."""
-    feedback_token_limit: str = "300/60"
-    """Answers through one URL, in so many seconds; or `off`."""
-    feedback_address_limit: str = "6000/60"
-    """Answers and mintings from one address, in so many seconds; or `off`."""
-    feedback_mint_limit: str = "off"
-    """Mintings without an API key from one address, in so many seconds; or `off`."""
-    feedback_proxies: tuple[str, ...] = ()
-    """Addresses and networks of the proxies in front, but for the nearest."""
-    feedback_run_token_expiry: int = 30 * 86_400
-    """How long a run's feedback token takes answers, in seconds."""
     mint_timeout: float = 5.0
     """How long a run's end waits for its feedback URLs, in seconds."""
     max_body_bytes: int = 16 * 1024 * 1024
@@ -152,7 +124,7 @@ class Config:
             except ValueError as error:
                 raise ConfigError(f"{path}: webhooks: {error}") from None
         settings["data_dir"] = settings["directory"] / settings.get("data_dir", cls.data_dir)
-        loaded = cls(**settings)
+        loaded = cls(**settings, environ=environ)
         if loaded.role != "all" and loaded.database_url is None:
             raise ConfigError(
                 "Servers and workers apart share runs through PostgreSQL: set DATABASE_URL (and REDIS_URL, for live "

@@ -79,8 +79,6 @@ class Serde:
     json_types: AllowedTypes = None
 
 
-LinkMode = Literal["confirm", "auto", "direct"]
-"""Whether following a feedback link is an answer: never; unless the follower takes HTML; always."""
 RouteGroup = Literal["assistants", "threads", "runs", "store", "meta", "mcp", "a2a", "workflowai"]
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, get_args
 
 from agent_server.config.api_keys import GivenKey, given_keys
-from agent_server.config.values import ConfigError, LinkMode, RouteGroup
+from agent_server.config.values import ConfigError, RouteGroup
 
 
 def _text(value: str, _name: str) -> str:
@@ -82,44 +80,6 @@ def _list(value: str, _name: str) -> tuple[str, ...]:
     return tuple(one.strip() for one in value.split(",") if one.strip())
 
 
-def _origins(value: str, name: str) -> tuple[str, ...]:
-    for one in _list(value, name):
-        scheme, _, rest = one.partition("://")
-        if scheme not in ("http", "https") or not rest or set(rest) & set("/?#@\\ "):
-            raise ConfigError(f"{name} has {one!r}; it must be an origin such as https://shop.example, without a path")
-    return _list(value, name)
-
-
-def _networks(value: str, name: str) -> tuple[str, ...]:
-    for one in _list(value, name):
-        try:
-            ip_network(one, strict=False)
-        except ValueError:
-            raise ConfigError(f"{name} has {one!r}; it must be an address such as 10.0.0.7, or 10.0.0.0/8") from None
-    return _list(value, name)
-
-
-def _rate(value: str, name: str) -> str:
-    """`300/60`: so many in so many seconds; or `off`."""
-    text = value.strip().lower()
-    if text != "off" and not re.fullmatch(r"[1-9]\d{0,8}/[1-9]\d{0,5}", text):
-        raise ConfigError(f"{name} is {value!r}; it must be a number and seconds, such as 300/60, or off")
-    return text
-
-
-def _link_modes(value: str, name: str) -> tuple[tuple[str, LinkMode], ...]:
-    """`key=mode` pairs."""
-    modes = []
-    for one in _list(value, name):
-        key, _, mode = (part.strip() for part in one.rpartition("="))
-        if not key or mode not in LINK_MODES:
-            raise ConfigError(
-                f"{name} has {one!r}; it must be a feedback key and one of confirm, auto and direct: nps=auto"
-            )
-        modes.append((key, LINK_MODES[mode]))
-    return tuple(modes)
-
-
 def _url(*schemes: str) -> Callable[[str, str], str]:
     def read(value: str, name: str) -> str:
         if not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
@@ -138,8 +98,6 @@ def _one_of(*choices: str) -> Callable[[str, str], str]:
 
     return read
 
-
-LINK_MODES: Mapping[str, LinkMode] = {mode: mode for mode in get_args(LinkMode)}
 
 VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_DATA_DIR": ("data_dir", _path, "directory of the SQLite files"),
@@ -200,78 +158,6 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         "feedback_custom_event",
         _flag,
         'send feedback URLs as a `custom` event, too: `{"feedback": {key: url}}`, for `useStream`',
-    ),
-    "AGENT_SERVER_FEEDBACK_EXPIRY": ("feedback_expiry", _seconds, "lifetime of feedback URLs, in seconds"),
-    "AGENT_SERVER_FEEDBACK_LINKS": (
-        "feedback_links",
-        _one_of(*LINK_MODES),
-        "what a GET of a feedback URL does: `confirm` shows a page, `auto` shows it to browsers, `direct` submits",
-    ),
-    "AGENT_SERVER_FEEDBACK_KEY_LINKS": (
-        "feedback_key_links",
-        _link_modes,
-        "the same by feedback key, such as `nps=confirm,thumbs=direct`",
-    ),
-    "AGENT_SERVER_FEEDBACK_REDIRECTS": (
-        "feedback_redirects",
-        _origins,
-        "origins to which a feedback page may redirect (`?redirect=`), separated by commas",
-    ),
-    "AGENT_SERVER_FEEDBACK_SECRET": (
-        "feedback_secret",
-        _text,
-        "secret that a copy of the database lacks: it cannot forge URLs; at least 16 characters; must not change",
-    ),
-    "AGENT_SERVER_FEEDBACK_WEBHOOKS": (
-        "feedback_webhooks",
-        _list,
-        "URLs that receive every change of feedback, separated by commas",
-    ),
-    "AGENT_SERVER_FEEDBACK_WEBHOOK_SECRET": (
-        "feedback_webhook_secret",
-        _text,
-        "signing secret of these webhooks (Standard Webhooks): `whsec_` and the Base64 of 24 to 64 random bytes",
-    ),
-    "AGENT_SERVER_FEEDBACK_ALERTS": (
-        "feedback_alerts",
-        _text,
-        "alert rules, sent to the webhooks as `feedback.alert`, separated by commas: `thumbs below 0.7 in 24h of 20`, "
-        "`thumbs worse in 7d of 20`",
-    ),
-    "AGENT_SERVER_FEEDBACK_OTEL": (
-        "feedback_otel",
-        _flag,
-        "send every feedback to OpenTelemetry, as the `OTEL_*` variables configure",
-    ),
-    "AGENT_SERVER_FEEDBACK_OTEL_COMMENTS": (
-        "feedback_otel_comments",
-        _flag,
-        "include comments in the OpenTelemetry events",
-    ),
-    "AGENT_SERVER_FEEDBACK_TOKEN_LIMIT": (
-        "feedback_token_limit",
-        _rate,
-        "submissions through one URL, per seconds; `off` for no limit",
-    ),
-    "AGENT_SERVER_FEEDBACK_ADDRESS_LIMIT": (
-        "feedback_address_limit",
-        _rate,
-        "submissions, mintings and wrong API keys from one address, per seconds; `off` for no limit",
-    ),
-    "AGENT_SERVER_FEEDBACK_MINT_LIMIT": (
-        "feedback_mint_limit",
-        _rate,
-        "URLs minted without an API key from one address, per seconds, such as `60/60`",
-    ),
-    "AGENT_SERVER_FEEDBACK_PROXIES": (
-        "feedback_proxies",
-        _networks,
-        "addresses of all proxies except the nearest, separated by commas, to find the client's address behind them",
-    ),
-    "AGENT_SERVER_FEEDBACK_RUN_TOKEN_EXPIRY": (
-        "feedback_run_token_expiry",
-        _whole(1, 10**9),
-        "lifetime of a run's feedback token (WorkflowAI's clients), in seconds",
     ),
     "AGENT_SERVER_MINT_TIMEOUT": (
         "mint_timeout",

@@ -48,7 +48,7 @@ def admission(api_keys: ApiKeys, services_of: ServicesOf) -> Callable[[AnyReques
             if "token" in request.path_params:
                 await hold_presigned(request, services_of(DEFAULT))
             return
-        state[ENTRY] = entry = await _checked(api_keys, services_of(DEFAULT).settings.rate_limiter, request, scope)
+        state[ENTRY] = entry = await _checked(api_keys, services_of(DEFAULT).rate_limiter, request, scope)
         if entry.project is not None and opt.get("feedback_unbound"):
             raise Forbidden(f"The API key is of the project {entry.project!r}; this needs one that is of none")
         if not opt.get("feedback_takes_any_type"):

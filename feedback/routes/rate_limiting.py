@@ -22,7 +22,7 @@ OpenToken = Callable[[str], Awaitable[Opened]]
 async def admit_minting(request: AnyRequest, services: ProjectServices) -> None:
     """Count a minting: of an address where it showed no API key, and of the project. Errors: `TooMany`."""
     if not entry_of(request).showed_key:
-        services.settings.rate_limiter.admit(_peer(request), request.headers, minting=True)
+        services.rate_limiter.admit(_peer(request), request.headers, minting=True)
     known = await services.projects.known()
     if known.have_rates:
         _count(services, known, services.project)
@@ -30,7 +30,7 @@ async def admit_minting(request: AnyRequest, services: ProjectServices) -> None:
 
 async def admit_answer(request: AnyRequest, services: ProjectServices, pointer: Pointer) -> None:
     """Count an answer through a presigned URL: of an address, the URL, and its project. Errors: `TooMany`."""
-    services.settings.rate_limiter.admit(_peer(request), request.headers, (pointer.grant, pointer.place))
+    services.rate_limiter.admit(_peer(request), request.headers, (pointer.grant, pointer.place))
     known = await services.projects.known()
     if known.have_rates:
         _count(services, known, await services.projects.of_grant(pointer.grant))
@@ -41,7 +41,7 @@ async def open_and_admit(request: AnyRequest, services: ProjectServices, open_to
 
     Errors: `TooMany`, `TokenUnknown`, `Forbidden`.
     """
-    services.settings.rate_limiter.admit(_peer(request), request.headers)
+    services.rate_limiter.admit(_peer(request), request.headers)
     opened = await open_token(token)
     await hold_sealed(request, services, opened.body.project)
     known = await services.projects.known()
@@ -59,7 +59,7 @@ async def hold_sealed(request: AnyRequest, services: ProjectServices, project: s
 
 def _count(services: ProjectServices, known: KnownProjects, project: str) -> None:
     if (rate := known.rules.get(project, FREE_RULES).rate) is not None:
-        services.settings.rate_limiter.admit_to(project, rate)
+        services.rate_limiter.admit_to(project, rate)
 
 
 def _peer(request: AnyRequest) -> str | None:

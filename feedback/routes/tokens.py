@@ -21,7 +21,7 @@ from feedback.routes.presigned_token import pointer_of
 from feedback.routes.rate_limiting import admit_answer, admit_minting
 from feedback.schema import FeedbackIngestToken, FeedbackIngestTokenCreate, FeedbackSubmission, Kept, TokenState
 from feedback.services import ProjectServices
-from feedback.settings import TOKEN_PATH, Settings
+from feedback.settings import TOKEN_PATH, FeedbackSettings
 from feedback.tokens.presigned import Grant, Order, Token
 from feedback.validation import MAX_BODY, MAX_MINT_BODY, check_text
 
@@ -62,12 +62,12 @@ async def mint(
     wanted = data if isinstance(data, list) else [data]
     if not 1 <= len(wanted) <= MAX_BATCH:
         raise Invalid(f"The array asks for {len(wanted)} URLs; ask for 1 to {MAX_BATCH} at once")
-    base = base_url(request, settings.public_url, settings.trust_forwarded)
+    base = base_url(request, settings.base_url, settings.trust_forwarded)
     tokens = _shown(await services.tokens.mint(_orders(wanted, settings)), base)
     return tokens if isinstance(data, list) else tokens[0]
 
 
-def _orders(wanted: Sequence[FeedbackIngestTokenCreate], settings: Settings) -> list[Order]:
+def _orders(wanted: Sequence[FeedbackIngestTokenCreate], settings: FeedbackSettings) -> list[Order]:
     """One order for each stretch of requests with the same run and expiry."""
     now = datetime.now(UTC)
     orders: list[Order] = []
@@ -103,7 +103,7 @@ async def list_tokens(
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[FeedbackIngestToken]:
     """Return the run's presigned URLs, oldest first, including expired and revoked ones."""
-    base = base_url(request, services.settings.public_url, services.settings.trust_forwarded)
+    base = base_url(request, services.settings.base_url, services.settings.trust_forwarded)
     return _shown(await services.tokens.issued(run_id, limit, offset), base)
 
 

@@ -12,7 +12,7 @@ from litestar.testing import AsyncTestClient
 
 from agent_server import Config, create_app
 from agent_server.database import open_database
-from feedback import FeedbackPlugin
+from feedback import FeedbackPlugin, FeedbackSettings
 
 
 async def counting(given: Any) -> AsyncGenerator[str | dict[str, Any], None]:
@@ -25,7 +25,7 @@ def whole_app(config: Config, agents: Mapping[str, object] | None = None) -> Lit
     """The agent server with feedback beside it, as the command line serves it."""
     url = config.database_url or f"sqlite:///{config.data_dir / 'feedback.db'}"
     agents = agents or {"agent": counting}
-    feedback = FeedbackPlugin(open_database(url), serve_root_info=False, serve_metrics=False)
+    feedback = FeedbackPlugin(open_database(url), FeedbackSettings(serve_root_info=False, serve_metrics=False))
     return create_app(
         config,
         agents=agents,

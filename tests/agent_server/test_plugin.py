@@ -13,7 +13,7 @@ from litestar.exceptions import NotFoundException
 from agent_server import AgentServerPlugin, create_app
 from agent_server.database import open_database
 from agent_server.errors import NotFound
-from feedback import FeedbackPlugin
+from feedback import FeedbackPlugin, FeedbackSettings
 from tests.agent_server.graphs import GRAPHS
 from tests.agent_server.served import config_of, counting, served
 
@@ -45,7 +45,7 @@ def _their_500(_request: Request[Any, Any, Any], error: Exception) -> Response[s
 def app(database_url: str, tmp_path: Path) -> Litestar:
     """Somebody's own app with both plugins."""
     url = database_url if database_url.startswith("postgres") else f"sqlite:///{tmp_path / 'feedback.db'}"
-    feedback = FeedbackPlugin(open_database(url), serve_root_info=False, serve_metrics=False)
+    feedback = FeedbackPlugin(open_database(url), FeedbackSettings(serve_root_info=False, serve_metrics=False))
     config = config_of(database_url, tmp_path)
     server = AgentServerPlugin(config, agents={"agent": counting}, feedback=feedback, info=feedback.client_info)
     return Litestar(

@@ -18,7 +18,7 @@ from litestar import Litestar, get
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from agent_server.database import open_database
-from feedback import FeedbackPlugin
+from feedback import FeedbackPlugin, FeedbackSettings
 from tests.clients.node import node
 from tests.feedback.conftest import serving
 
@@ -56,7 +56,7 @@ def url(road: str, walked: list[str], sqlite_url: str) -> Iterator[str]:
         return noting
 
     own = [] if road == PLAIN else [info_that_offers_multipart]
-    plugin = FeedbackPlugin(open_database(sqlite_url), serve_root_info=road == PLAIN)
+    plugin = FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(serve_root_info=road == PLAIN))
     with serving(Litestar(own, plugins=[plugin], middleware=[note])) as address:
         yield address
 

@@ -10,7 +10,7 @@ from litestar.testing import AsyncTestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent_server.database import open_database
-from feedback import FeedbackPlugin, Webhook
+from feedback import FeedbackPlugin, FeedbackSettings, Webhook
 from feedback.delivery.webhooks import Webhooks
 from feedback.metrics import MAX_KEYS, OTHERS, Metrics
 from feedback.schema import FeedbackCreate
@@ -130,7 +130,7 @@ def test_two_services_in_one_process_count_apart() -> None:
 
 
 async def test_metrics_are_the_apps_own_where_it_says_so(sqlite_url: str) -> None:
-    plugin: Any = FeedbackPlugin(open_database(sqlite_url), serve_metrics=False, api_keys=["secret"])
+    plugin: Any = FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(serve_metrics=False), api_keys=["secret"])
     async with AsyncTestClient(Litestar(plugins=[plugin])) as client:
         assert (await client.get("/metrics")).status_code == 404
         assert "feedback_outbox_messages" in await plugin.metrics_text()

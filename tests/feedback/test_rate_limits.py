@@ -12,7 +12,8 @@ import pytest
 from litestar import Litestar
 
 from agent_server.database import open_database
-from feedback import FeedbackPlugin
+from feedback import FeedbackPlugin, FeedbackSettings
+from feedback.auth import Keys
 from feedback.errors import TooMany
 from feedback.rate_limits import Limits, RateLimit, RateLimiter, TokenBuckets
 from tests.feedback.conftest import RUN, mint, serving, stored
@@ -22,9 +23,13 @@ JSON = {"Accept": "application/json"}
 
 
 @asynccontextmanager
-async def asked_from(url: str, peer: str, limits: Limits, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def asked_from(
+    url: str, peer: str, limits: Limits, api_keys: Keys = (), **settings: Any
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client at the address `peer` of an app with nothing but the plugin."""
-    app = Litestar(plugins=[FeedbackPlugin(open_database(url), limits=limits, **options)])
+    app = Litestar(
+        plugins=[FeedbackPlugin(open_database(url), FeedbackSettings(limits=limits, **settings), api_keys=api_keys)]
+    )
     async with (
         app.lifespan(),
         httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(peer, 1)), base_url="http://a.test") as client,

@@ -19,7 +19,7 @@ from litestar import Litestar, get
 from litestar.testing import AsyncTestClient
 
 from agent_server.database import open_database
-from feedback import FeedbackPlugin
+from feedback import FeedbackPlugin, FeedbackSettings
 from feedback.redaction import RedactTokens, redact
 from tests.feedback.conftest import RUN
 
@@ -107,7 +107,9 @@ async def test_service_lives_inside_another_app(sqlite_url: str) -> None:
     def own_info() -> str:
         return "mine"
 
-    app = Litestar([own_info], plugins=[FeedbackPlugin(open_database(sqlite_url), serve_root_info=False)])
+    app = Litestar(
+        [own_info], plugins=[FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(serve_root_info=False))]
+    )
     async with AsyncTestClient(app) as client:
         assert (await client.get("/info")).text == "mine"
         assert (await client.get("/api/v1/info")).json()["version"]
@@ -162,4 +164,4 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
 @pytest.mark.parametrize("public_url", ["example.com", "ftp://a", "https://a/?x=1", "https://a/#b"])
 def test_public_url_that_is_no_base_is_refused(public_url: str, sqlite_url: str) -> None:
     with pytest.raises(ValueError, match="is not a base URL"):
-        FeedbackPlugin(open_database(sqlite_url), public_url=public_url)
+        FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(public_url=public_url))

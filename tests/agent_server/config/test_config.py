@@ -226,6 +226,7 @@ def test_every_variable_stands_for_a_setting() -> None:
         "dependencies",
         "env",
         "env_file",
+        "environ",
         "store_index",
         "store_path",
         "store_ttl",

@@ -15,7 +15,7 @@ from litestar.testing import AsyncTestClient
 from workflowai import WorkflowAI, WorkflowAIError
 
 from agent_server.database import open_database
-from feedback import FeedbackPlugin
+from feedback import FeedbackPlugin, FeedbackSettings
 from feedback.runs import RunFacts
 from tests.feedback.conftest import RUN, serving
 
@@ -140,7 +140,7 @@ async def test_wrong_body_is_told_in_workflowais_shape(app: Any, body: dict[str,
 
 
 async def test_token_expires(database_url: str) -> None:
-    plugin = FeedbackPlugin(open_database(database_url), run_token_expiry=timedelta(microseconds=1))
+    plugin = FeedbackPlugin(open_database(database_url), FeedbackSettings(run_token_expiry=timedelta(microseconds=1)))
     async with AsyncTestClient(Litestar(plugins=[plugin])) as app:
         token = plugin.token_for_run(RUN)
         refused = await send(app, token)

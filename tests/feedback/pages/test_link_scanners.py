@@ -9,7 +9,7 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from agent_server.database import open_database
-from feedback import FeedbackPlugin
+from feedback import FeedbackPlugin, FeedbackSettings
 from feedback.settings import Links
 from tests.feedback.conftest import mint, stored
 
@@ -200,7 +200,7 @@ async def test_images_and_frames_never_count(sqlite_url: str, headers: dict[str,
 
 
 def serving(url: str, links: Links) -> AsyncTestClient[Litestar]:
-    return AsyncTestClient(Litestar(plugins=[FeedbackPlugin(open_database(url), links=links)]))
+    return AsyncTestClient(Litestar(plugins=[FeedbackPlugin(open_database(url), FeedbackSettings(links=links))]))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from agent_server.database import open_database
-from feedback import FeedbackPlugin
+from feedback import FeedbackPlugin, FeedbackSettings
 from tests.feedback.conftest import RUN, mint, stored
 
 App = AsyncTestClient[Litestar]
@@ -210,14 +210,14 @@ async def test_any_spelling_of_the_token_is_taken(client: App, token_url: str) -
 async def test_url_follows_the_public_base_or_the_request(
     sqlite_url: str, options: dict[str, Any], headers: dict[str, str], base: str
 ) -> None:
-    app = Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url), **options)])
+    app = Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(**options))])
     async with AsyncTestClient(app, base_url="http://feedback.test") as client:
         minted = await client.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": "k"}, headers=headers)
         assert minted.json()["url"] == f"{base}/api/v1/feedback/tokens/{minted.json()['id']}"
 
 
 async def test_forwarded_host_that_no_url_can_be_made_of_is_refused(sqlite_url: str) -> None:
-    app = Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url), trust_forwarded=True)])
+    app = Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(trust_forwarded=True))])
     async with AsyncTestClient(app) as client:
         headers = {"X-Forwarded-Host": "a.example/?x=#"}
         minted = await client.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": "k"}, headers=headers)

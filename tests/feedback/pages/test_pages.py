@@ -16,7 +16,7 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from agent_server.database import open_database
-from feedback import FeedbackPlugin
+from feedback import FeedbackPlugin, FeedbackSettings
 from feedback.settings import Links
 from tests.feedback.conftest import mint, stored
 from tests.feedback.pages.test_link_scanners import CHROME, NAVIGATION
@@ -191,7 +191,9 @@ async def test_unknown_and_expired_urls_are_told_kindly(client: App, token_url: 
 @pytest.fixture
 async def shop(sqlite_url: str) -> AsyncIterator[App]:
     links = Links(redirect_origins=("https://shop.example", "http://localhost:8080"))
-    async with AsyncTestClient(Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url), links=links)])) as client:
+    async with AsyncTestClient(
+        Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(links=links))])
+    ) as client:
         yield client
 
 

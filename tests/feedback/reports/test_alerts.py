@@ -14,7 +14,7 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from agent_server.database import open_database
-from feedback import AlertRule, FeedbackPlugin, Webhook, alert_rules
+from feedback import AlertRule, FeedbackPlugin, FeedbackSettings, Webhook, alert_rules
 from feedback.delivery.webhooks import Webhooks
 from feedback.metrics import Metrics
 from feedback.reports.alerts import Alerts
@@ -165,7 +165,10 @@ async def test_alert_survives_a_restart_and_several_processes_tell_it_once(
 async def test_running_service_looks_on_its_own_and_says_what_fires(sqlite_url: str, receiver: Receiver) -> None:
     async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
         await keep(service, scored(0, 20))
-    plugin = FeedbackPlugin(open_database(sqlite_url), webhooks=[Webhook(receiver.url, SECRET)], alerts=[RULE, WORSE])
+    plugin = FeedbackPlugin(
+        open_database(sqlite_url),
+        FeedbackSettings(webhooks=(receiver.url,), webhook_secret=SECRET, alerts=f"{RULE}, {WORSE}"),
+    )
     async with AsyncTestClient(Litestar(plugins=[plugin])) as client:
         for _ in range(400):
             if receiver.came:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_server.database import open_database
-from feedback import FeedbackPlugin
+from feedback import FeedbackPlugin, FeedbackSettings
 from feedback.errors import SecretMismatch, TokenExpired, TokenGone, TokenUnknown
 from feedback.tokens.keyring import Key
 from feedback.tokens.presigned import Order
@@ -149,9 +149,13 @@ async def test_garbage_causes_no_look_into_the_database(database_url: str, run_i
 
 
 async def test_urls_survive_a_restart_on_the_same_database(database_url: str, run_id: str) -> None:
-    async with FeedbackPlugin(open_database(database_url), secret="a secret of some length").opened() as service:
+    async with FeedbackPlugin(
+        open_database(database_url), FeedbackSettings(secret="a secret of some length")
+    ).opened() as service:
         urls = await service.urls_for_run(run_id, ["up", "down"], "http://here")
-    async with FeedbackPlugin(open_database(database_url), secret="a secret of some length").opened() as service:
+    async with FeedbackPlugin(
+        open_database(database_url), FeedbackSettings(secret="a secret of some length")
+    ).opened() as service:
         for key, url in urls.items():
             assert (await service.tokens.redeem(url.rpartition("/")[2])).key == key
         assert [token.key for token in await service.tokens.issued(run_id, 10, 0)] == ["up", "down"]
@@ -159,18 +163,18 @@ async def test_urls_survive_a_restart_on_the_same_database(database_url: str, ru
 
 @pytest.mark.parametrize(("first", "then"), [(None, "s" * 16), ("s" * 16, None), ("s" * 16, "t" * 16)])
 async def test_start_with_another_secret_is_refused(database_url: str, first: str | None, then: str | None) -> None:
-    async with FeedbackPlugin(open_database(database_url), secret=first).opened():
+    async with FeedbackPlugin(open_database(database_url), FeedbackSettings(secret=first)).opened():
         pass
     with pytest.raises(SecretMismatch, match="Start with the secret it was made with"):
-        async with FeedbackPlugin(open_database(database_url), secret=then).opened():
+        async with FeedbackPlugin(open_database(database_url), FeedbackSettings(secret=then)).opened():
             pass
-    async with FeedbackPlugin(open_database(database_url), secret=first).opened():
+    async with FeedbackPlugin(open_database(database_url), FeedbackSettings(secret=first)).opened():
         pass
 
 
 def test_short_secret_is_refused(database_url: str) -> None:
     with pytest.raises(ValueError, match="at least 16"):
-        FeedbackPlugin(open_database(database_url), secret="short")
+        FeedbackPlugin(open_database(database_url), FeedbackSettings(secret="short"))
 
 
 async def test_services_that_start_at_once_share_one_ring(database_url: str, run_id: str) -> None:

@@ -26,6 +26,8 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._keys: set[str] = set()
+        self._counters: dict[tuple[str, str], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
         here = self._registry
         self._minted = Counter("feedback_tokens_minted", "Tokens that were minted", ["family"], registry=here)
         self._answers = Counter(
@@ -57,7 +59,9 @@ class Metrics:
             if len(self._keys) >= MAX_KEYS:
                 key = OTHERS
             self._keys.add(key)
-        self._answers.labels(key, status).inc()
+        if (counter := self._counters.get((key, status))) is None:  # `labels` checks them all over again
+            self._counters[key, status] = counter = self._answers.labels(key, status)
+        counter.inc()
 
     def refused(self, status: int, code: str) -> None:
         """A request was answered with this status, which is an error's, and its code."""
@@ -65,7 +69,9 @@ class Metrics:
 
     def took(self, operation: str, seconds: float) -> None:
         """A request to this operation was answered after so many seconds."""
-        self._seconds.labels(operation).observe(seconds)
+        if (histogram := self._histograms.get(operation)) is None:
+            self._histograms[operation] = histogram = self._seconds.labels(operation)
+        histogram.observe(seconds)
 
     def delivered(self, to: str, result: str) -> None:
         """A message to `webhook` or `opentelemetry` was `taken`, `refused` for now, or `given_up`."""

@@ -25,8 +25,10 @@ from feedback.projects.projects import Projects
 from feedback.projects.scoped_database import DEFAULT
 from feedback.rate_limits import RateLimiter
 from feedback.records.erasure import Erasure, keep_sweeping
+from feedback.records.plain import SubmissionCache
+from feedback.records.purge import keep_purging
 from feedback.redaction import RedactTokens
-from feedback.reports.alert_rules import alert_rules
+from feedback.reports.alert_rules import AlertRule, alert_rules
 from feedback.reports.alerts import Alerts
 from feedback.reports.stats import Statistics
 from feedback.routes.alerts import alerts_router
@@ -44,6 +46,7 @@ from feedback.routes.request_metrics import metrics_router, watching
 from feedback.routes.retention import keeping_router
 from feedback.routes.reviews import reviewing_router
 from feedback.routes.search import reading_router
+from feedback.routes.short_path import short_path
 from feedback.routes.workflowai import workflowai_router
 from feedback.run_urls import ProtocolSubmission, RunUrls, Submitted
 from feedback.runs import KnownRuns, RunLookup, RunReference, RunsLookup
@@ -86,8 +89,16 @@ class FeedbackPlugin(InitPlugin):
         self.ring = KeyRing(database, settings.secret)
         self.metrics = Metrics()
         self.projects = Projects(database)
-        limiter = RateLimiter(settings.limits, settings.trust_forwarded)
-        self._context = ServiceContext(database, self.ring, self.runs, self.metrics, settings, limiter, self.projects)
+        self._context = ServiceContext(
+            database,
+            self.ring,
+            self.runs,
+            self.metrics,
+            settings,
+            RateLimiter(settings.limits, settings.trust_forwarded),
+            self.projects,
+            SubmissionCache(),
+        )
         self._services: dict[str, ProjectServices] = {}
         here = self.of(DEFAULT)
         self.tokens, self.store, self.reader, self.configs = here.tokens, here.store, here.reader, here.configs
@@ -99,7 +110,7 @@ class FeedbackPlugin(InitPlugin):
         )
         self.reviews, self.conversations, self.assistants = here.reviews, here.conversations, here.assistants
         self.histories, self.distributions = here.histories, here.distributions
-        self.alerts = Alerts(database, self.statistics_by_project, alert_rules(settings.alerts))
+        self.alerts = Alerts(database, self.statistics_by_project, rules(settings))
         self.webhooks = Webhooks(database, [*endpoints(settings), *webhooks], self.metrics)
         self.api_keys = ApiKeys(api_keys)
         self.api_key_listing: ApiKeyListing | None = None
@@ -133,7 +144,7 @@ class FeedbackPlugin(InitPlugin):
             route_handlers=own,
             exception_handlers=FAILURES,
             before_request=admission(self.api_keys, self.of),
-            middleware=[watching(self.metrics), narrowing],
+            middleware=[watching(self.metrics), narrowing, short_path(self.of)],
         )
         app_config.route_handlers[before:] = [watched]
         app_config.plugins.append(JsonUnions())
@@ -166,6 +177,7 @@ class FeedbackPlugin(InitPlugin):
                 self.webhooks.keep_forgetting(),
                 self.ring.keep_reading(),
                 self.alerts.keep_looking(),
+                keep_purging(self.database),
             )
             chores = [asyncio.create_task(chore) for chore in work]
             try:
@@ -229,6 +241,14 @@ class FeedbackPlugin(InitPlugin):
         self.metrics.found(backlog.waiting, backlog.given_up, backlog.oldest_seconds)
         self.metrics.alerts({str(rule): 0 for rule in self.alerts.rules} | await self.alerts.firing())
         return self.metrics.text()
+
+
+def rules(settings: FeedbackSettings) -> list[AlertRule]:
+    """Return the alert rules of the settings. Errors: `ValueError`."""
+    try:
+        return alert_rules(settings.alerts)
+    except ValueError as error:
+        raise ValueError(f"alerts (AGENT_SERVER_FEEDBACK_ALERTS): {error}") from None
 
 
 def endpoints(settings: FeedbackSettings) -> list[Endpoint]:

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from feedback.configs.feedback_config import FeedbackConfig, Score, Value
 from feedback.database import Row
+from feedback.runs import RunPlace
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSource, FeedbackSubmission
 from feedback.tokens.presigned import Grant
 from feedback.validation import from_micros, is_id, parse_time, run_name, to_micros
@@ -37,10 +38,19 @@ COLUMNS = ("id", "project", *ABOUT, *SAID, *PLACE, "grant_id", "grant_key", "ide
 def answer_row(
     grant: Grant, config: FeedbackConfig, submission: FeedbackSubmission, idempotency_key: str | None
 ) -> dict[str, Any]:
-    """The row of an answer that came through a token. `Rejected` where the configuration does not allow it."""
-    source = FeedbackSource("api", submission.metadata, submission.user_id)
+    """Return the row of feedback that came through a token. `Rejected` where the configuration does not allow it."""
     return {
         **dict.fromkeys(ABOUT),
+        **submission_columns(grant, config, submission),
+        "extra": None,
+        "idempotency": idempotency_of(grant.scope, idempotency_key),
+        "created_at": None,
+    }
+
+
+def submission_columns(grant: Grant, config: FeedbackConfig, submission: FeedbackSubmission) -> dict[str, Any]:
+    """Return the columns that a submission through a token fills. Errors: `Rejected`."""
+    return {
         **_said(*config.check(submission.score, submission.value)),
         "id": submission.id or str(uuid_utils.uuid7()),
         "run_id": grant.run_id,
@@ -50,12 +60,19 @@ def answer_row(
         "comment": submission.comment,
         "correction": json_text(submission.correction),
         "metadata": json_text(submission.metadata),
-        "extra": None,
-        "source": source.type,
+        "source": "api",
         "grant_id": grant.id,
         "grant_key": grant.place,
-        "idempotency": idempotency_of(grant.scope, idempotency_key),
-        "created_at": None,
+    }
+
+
+def columns_of(place: RunPlace | Grant) -> dict[str, Any]:
+    """Return the columns of the run that feedback is about."""
+    return {
+        "thread_id": place.thread_id,
+        "assistant_id": place.assistant_id,
+        "assistant_version": place.assistant_version,
+        "trace_parent": place.trace_parent,
     }
 
 

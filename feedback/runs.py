@@ -20,6 +20,8 @@ from feedback.projects.scoped_database import DEFAULT
 logger = logging.getLogger("feedback")
 
 REMEMBERED_SECONDS = 60.0
+UNKNOWN_SECONDS = 2.0
+"""How long a run that the lookup does not know is not looked up again."""
 REMEMBERED_RUNS = 10_000
 PATIENCE_SECONDS = 2.0
 """How long an answer waits to be told about its run, before it is kept without."""
@@ -106,13 +108,17 @@ class KnownRuns:
 
     async def facts(self, run_id: str | None) -> RunFacts | None:
         """What is known of the run now; nothing where it is unknown, or nobody answers in time."""
+        return (await self._asked(run_id))[0]
+
+    async def _asked(self, run_id: str | None) -> tuple[RunFacts | None, bool]:
+        """Return what the lookup knows of the run, and whether it has responded."""
         if self.lookup is None or run_id is None:
-            return None
+            return None, True
         try:
-            return await asyncio.wait_for(self.lookup(run_id), PATIENCE_SECONDS)
-        except Exception as error:  # whatever it is, an answer must not be lost for it
-            logger.warning("what run %s was about is not known now: %r", run_id, error)
-            return None
+            return await asyncio.wait_for(self.lookup(run_id), PATIENCE_SECONDS), True
+        except Exception as error:  # whatever it is, feedback must not be lost for it
+            logger.warning("run %s cannot be looked up now: %r", run_id, error)
+            return None, False
 
     async def facts_of(self, run_ids: Iterable[str | None]) -> Mapping[str, RunFacts]:
         """What is known of the runs now, by their ids; those that are unknown are left out."""
@@ -132,20 +138,26 @@ class KnownRuns:
         return {run_id: facts for run_id, facts in zip(wanted, found, strict=True) if facts is not None}
 
     async def place(self, run_id: str | None, project: str) -> RunPlace:
-        """Where the run of the project belongs; remembered for a minute."""
+        """Return what feedback on the project's run is stored with; remembered for a minute, briefly if unknown."""
         if self.lookup is None or run_id is None:
             return NOWHERE
         now = time.monotonic()
         if (found := self._places.get(run_id)) and found[0] > now:
             return found[2] if found[1] == project else NOWHERE
-        if (facts := await self.facts(run_id)) is None:
+        facts, has_responded = await self._asked(run_id)
+        if facts is None:
+            if has_responded:
+                self._remember(run_id, now + UNKNOWN_SECONDS, project, NOWHERE)
             return NOWHERE
-        place = RunPlace(facts.thread_id, facts.assistant_id, facts.assistant_version, trace_parent(facts.trace_parent))
-        self._places[run_id] = (now + REMEMBERED_SECONDS, facts.project, place)
+        place = place_of(facts)
+        self._remember(run_id, now + REMEMBERED_SECONDS, facts.project, place)
+        return place if facts.project == project else NOWHERE
+
+    def _remember(self, run_id: str, until: float, project: str, place: RunPlace) -> None:
+        self._places[run_id] = (until, project, place)
         self._places.move_to_end(run_id)
         while len(self._places) > REMEMBERED_RUNS:
             self._places.popitem(last=False)
-        return place if facts.project == project else NOWHERE
 
 
 class ProjectRuns:

@@ -20,6 +20,7 @@ from feedback.records.datasets import Datasets
 from feedback.records.erasure import Erasure
 from feedback.records.history import Histories
 from feedback.records.own import OwnAnswers
+from feedback.records.plain import SubmissionCache
 from feedback.records.reviews import Reviews
 from feedback.records.store import FeedbackStore
 from feedback.reports.assistants import Assistants
@@ -50,6 +51,7 @@ class ServiceContext(Struct, frozen=True):
     settings: FeedbackSettings
     rate_limiter: RateLimiter
     projects: Projects
+    submissions: SubmissionCache
 
 
 class ProjectServices:
@@ -62,9 +64,9 @@ class ProjectServices:
         self.projects = shared.projects
         self.settings = shared.settings
         self.rate_limiter = shared.rate_limiter
-        self.tokens = Tokens(mine, shared.ring, metrics)
+        self.tokens = Tokens(mine, shared.ring, metrics, shared.submissions.remember_minted)
         self.configs = KeyConfigs(mine)
-        self.store = FeedbackStore(mine, shared.runs, metrics)
+        self.store = FeedbackStore(mine, shared.runs, metrics, shared.submissions)
         self.assistants = Assistants(mine, runs)
         self.reader = FeedbackReader(mine, self.assistants)
         self.by_run = RunFeedbackReader(mine, self.reader, runs)

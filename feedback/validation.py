@@ -6,6 +6,7 @@ import math
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -78,8 +79,9 @@ def parse_id(field: str, text: str) -> str:
         raise Invalid(f"`{field}` is not a UUID; send one such as 018f0000-0000-7000-8000-000000000001") from None
 
 
+@lru_cache(maxsize=4096)
 def is_id(text: str | None) -> bool:
-    """Whether `text` is a UUID in some spelling."""
+    """Return whether `text` is a UUID in some spelling."""
     try:
         return text is not None and len(text) <= 64 and bool(uuid.UUID(text))
     except ValueError:

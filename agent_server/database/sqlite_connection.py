@@ -25,6 +25,7 @@ _SETTINGS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # an fsync with each commit
     "PRAGMA foreign_keys = ON",
+    "PRAGMA wal_autocheckpoint = 4000",  # a page that many commits change is written back once for all of them
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA secure_delete = ON",  # what is erased is overwritten in the file, too, however SQLite was built
 )

@@ -43,6 +43,11 @@ class Endpoint(Protocol):
         """What went wrong, or nothing: the message in the row was taken."""
 
 
+def has_webhooks(db: Connection) -> bool:
+    """Return whether any webhook is registered."""
+    return bool(whole(db).all(WEBHOOKS))
+
+
 def put(db: Connection, event: Event, feedback_id: str) -> None:
     """Tell every webhook of what became of the answer: after it was written, or before it is deleted."""
     webhooks = whole(db).all(WEBHOOKS)

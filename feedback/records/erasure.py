@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import methodcaller
 from typing import Any
 
 import msgspec
@@ -60,6 +61,11 @@ WHERE version.sequence IN ({0}) AND version.id = feedback_outbox.feedback_id
 """Messages that tell of these versions, or of older ones; what is told of the answer since may be somebody else's."""
 GRANTS = "SELECT id FROM feedback_grant WHERE project = :project AND"
 RULES = "SELECT key, days FROM feedback_retention WHERE project = :project ORDER BY key"
+EVER = -(2**62)
+EXPIRED = "modified_at < now_us() - :age"
+OLD = f"""SELECT id, created_at, CASE WHEN {EXPIRED} THEN 1 ELSE 0 END AS is_expired FROM feedback
+WHERE project = :project AND {{0}} AND created_at < now_us() - :age AND (created_at, id) > (:at, :id)
+ORDER BY created_at, id LIMIT :limit"""
 UNRULED = """NOT EXISTS (SELECT 1 FROM feedback_retention AS rule
 WHERE rule.project = {0}.project AND rule.key = {0}.key)"""
 
@@ -70,6 +76,14 @@ class Erased(Struct):
     answers: int = 0
     history: int = 0
     grants: int = 0
+
+    def add(self, more: Erased) -> None:
+        """Count more that is gone."""
+        self.answers += more.answers
+        self.history += more.history
+
+
+Drop = Callable[..., Erased]
 
 
 class Erasure:
@@ -110,6 +124,7 @@ class Erasure:
         self,
         condition: str,
         parameters: Mapping[str, Any],
+        drops: Sequence[Drop] | None = None,
         with_grants: bool = False,
         tell: Callable[[Erased], None] | None = None,
     ) -> Erased:
@@ -117,7 +132,7 @@ class Erasure:
         erased = Erased()
         if with_grants:
             erased.grants = await self._database.write(lambda db: _close(db, condition, parameters))
-        for drop in (_drop_answers, _drop_history):
+        for drop in drops or (_drop_answers, _drop_history):
             while True:
                 more = await self._database.write(partial(drop, condition=condition, parameters=parameters))
                 erased.answers += more.answers
@@ -150,12 +165,33 @@ class Erasure:
         """What is older than it is to be kept is gone; an answer is as old as what it says now."""
         rules, swept = await self.rules(), Erased()
         for key, days in rules.items():
-            condition = f"modified_at < now_us() - :age AND {'key = :key' if key else UNRULED}"
+            whose = "key = :key" if key else UNRULED
             parameters = {"age": days * DAY, **({"key": key} if key else {})}
-            erased = await self._erase(condition, parameters)
-            swept.answers += erased.answers
-            swept.history += erased.history
+            swept.add(await self._expire(whose, parameters))
+            swept.add(await self._erase(f"{EXPIRED} AND {whose}", parameters, [_drop_history]))
+            swept.add(
+                await self._erase(f"{EXPIRED} AND created_at > modified_at AND {whose}", parameters, [_drop_answers])
+            )
         await self._database.whole.write(lambda db: db.execute(FORGET_DENIALS, age=self._denials_days * DAY))
+        return swept
+
+    async def _expire(self, whose: str, parameters: Mapping[str, Any]) -> Erased:
+        """Erase current feedback that has expired, in one pass over what was created long enough ago.
+
+        It is found by its time of creation, which has an index, and is seldom later than that of its last change.
+        """
+        swept, after = Erased(), {"at": EVER, "id": ""}
+        sql = OLD.format(whose.format("feedback"))
+        while rows := await self._database.read(methodcaller("all", sql, **parameters, **after, limit=AT_ONCE)):
+            if names := {f"old_{at}": row["id"] for at, row in enumerate(rows) if row["is_expired"]}:
+                chosen = ", ".join(f":{name}" for name in names)
+                drop = partial(
+                    _drop_answers,
+                    condition=f"{EXPIRED} AND id IN ({chosen})",
+                    parameters={"age": parameters["age"], **names},
+                )
+                swept.add(await self._database.write(drop))
+            after = {"at": rows[-1]["created_at"], "id": rows[-1]["id"]}
         return swept
 
 

@@ -28,8 +28,20 @@ from feedback.metrics import Metrics
 from feedback.projects.scoped_database import ProjectDatabase, of_project
 from feedback.records.by_subject import SELECT, answer_stands, check_retractable, first_answer, replaceable_answer
 from feedback.records.list_filter import FeedbackSearch
-from feedback.rows import ABOUT, COLUMNS, PLACE, SAID, answer_row, checked, created_row, feedback_of, patched
-from feedback.runs import NOWHERE, KnownRuns
+from feedback.records.plain import Known, Read, SubmissionCache, insert_plain, plain_row, read_for_plain
+from feedback.rows import (
+    ABOUT,
+    COLUMNS,
+    PLACE,
+    SAID,
+    answer_row,
+    checked,
+    columns_of,
+    created_row,
+    feedback_of,
+    patched,
+)
+from feedback.runs import NOWHERE, KnownRuns, RunPlace
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSubmission, Kept
 from feedback.tokens.presigned import Grant, Pointer, claim, config_of_grant, give_back, is_used_up, use
 from feedback.validation import parse_id
@@ -56,10 +68,13 @@ DELETE = "DELETE FROM feedback WHERE project = :project AND id = :id"
 class FeedbackStore:
     """The answers of one project; those that come through a token are of the token's, whichever that is."""
 
-    def __init__(self, database: ProjectDatabase, runs: KnownRuns, metrics: Metrics) -> None:
+    def __init__(
+        self, database: ProjectDatabase, runs: KnownRuns, metrics: Metrics, cache: SubmissionCache | None = None
+    ) -> None:
         self._database = database
         self._runs = runs
         self._metrics = metrics
+        self._cache = cache or SubmissionCache()
 
     async def submit(
         self,
@@ -68,26 +83,60 @@ class FeedbackStore:
         idempotency_key: str | None = None,
         may_change: bool = False,
     ) -> Kept:
-        """Keep an answer that came through a token; durable when this returns. One unit of work.
+        """Store feedback that came through a token; durable when this returns.
 
-        With `may_change`, what is sent again with its `id` changes the answer: from a page that somebody went back to.
+        With `may_change`, what is sent again with its `id` changes the feedback: a person went back to the page.
         Errors: `TokenGone`, `Rejected` where the key's configuration does not allow it, `Conflict` where `id` is taken.
         """
-
-        def work(db: Connection, asked: dict[str, Any] | None = None) -> tuple[Grant, Kept | None]:
-            grant = claim(db, pointer)
-            place = {name: getattr(grant, name) for name in PLACE} if grant.assistant_id else asked
-            if place is None and self._runs.are_known:
-                return grant, None  # what nobody knew at the minting is asked outside: a unit of work waits for nobody
-            known = place or structs.asdict(NOWHERE)
-            return grant, keep_answer(db, grant, submission, idempotency_key, known, may_change)
-
-        grant, kept = await self._database.whole.write(work)
+        kept = None
+        if not idempotency_key and not may_change and (known := self._cache.grant(pointer)):
+            kept = await self._submit_plain(known, submission)
         if kept is None:
-            asked = structs.asdict(await self._runs.place(grant.run_id, grant.project))
-            grant, kept = await self._database.whole.write(lambda db: work(db, asked))
+            kept = await self._submit_stepwise(pointer, submission, idempotency_key, may_change)
+        return kept
+
+    async def _submit_plain(self, known: Known, submission: FeedbackSubmission) -> Kept | None:
+        """Store the submission in one statement; None where it is not plain, or something has changed."""
+        grant, has_webhooks = known.grant, self._cache.has_webhooks
+        place = grant if grant.assistant_id else await self._runs.place(grant.run_id, grant.project)
+        row = plain_row(grant, place, self._cache.config(known), submission, self._cache.epoch)
+        if row is None:
+            return None
+
+        def work(db: Connection) -> bool:
+            if not insert_plain(db, row):
+                return False
+            use(db, grant)
+            if has_webhooks:
+                put(of_project(db, grant.project), "feedback.created", row["id"])
+            return True
+
+        if not await self._database.whole.write(work):
+            return None
+        self._metrics.answered(grant.key, "created")
+        return Kept(row["id"], "created")
+
+    async def _submit_stepwise(
+        self, pointer: Pointer, submission: FeedbackSubmission, idempotency_key: str | None, may_change: bool
+    ) -> Kept:
+        """Store the submission in one transaction that reads all it depends on, and remember what it has read."""
+
+        def work(db: Connection, asked: RunPlace | None = None) -> tuple[Read, Kept | None]:
+            read = read_for_plain(db, pointer)
+            grant = read.grant
+            place = grant if grant.assistant_id else asked
+            if place is None and self._runs.are_known:
+                return read, None  # a transaction must not wait for the lookup of the run
+            row = answer_row(grant, read.config, submission, idempotency_key) | columns_of(place or NOWHERE)
+            return read, _keep_row(of_project(db, grant.project), grant, read.config, row, may_change)
+
+        read, kept = await self._database.whole.write(work)
+        if kept is None:
+            asked = await self._runs.place(read.grant.run_id, read.grant.project)
+            read, kept = await self._database.whole.write(lambda db: work(db, asked))
         assert kept is not None
-        self._metrics.answered(grant.key, kept.status)
+        self._cache.remember(pointer, read)
+        self._metrics.answered(read.grant.key, kept.status)
         return kept
 
     async def create(self, feedback: FeedbackCreate, idempotency_key: str | None = None) -> Feedback:
@@ -193,18 +242,21 @@ def keep_answer(
     place: Mapping[str, Any],
     may_change: bool = False,
 ) -> Kept:
-    """What became of the answer of the grant's holder, in the unit of work that claimed the grant.
+    """Store a submission through a token, in the transaction that claimed its grant.
 
-    Errors: `Rejected`, `Conflict`, `AnswerStands`, and `TokenUsed` where it would be one answer more than the grant has
-    uses.
+    Errors: `Rejected`, `Conflict`, `AnswerStands`, and `TokenUsed` where the grant has no use left.
     """
     db = of_project(db, grant.project)
     config = config_of_url(db, grant.key, grant.config)
-    answer = answer_row(grant, config, submission, idempotency_key) | dict(place)
-    kept = _keep(db, answer, config.subject_policy, may_change)
+    row = answer_row(grant, config, submission, idempotency_key) | dict(place)
+    return _keep_row(db, grant, config, row, may_change)
+
+
+def _keep_row(db: Connection, grant: Grant, config: FeedbackConfig, row: dict[str, Any], may_change: bool) -> Kept:
+    kept = _keep(db, row, config.subject_policy, may_change)
     if kept.status == "created":
         use(db, grant)
-    kept.is_final = config.subject_policy == "first" and submission.user_id is not None
+    kept.is_final = config.subject_policy == "first" and row["subject"] is not None
     return kept
 
 

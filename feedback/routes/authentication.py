@@ -30,6 +30,8 @@ ServicesOf = Callable[[str], ProjectServices]
 ServicesDependency = NamedDependency[SkipValidation[ProjectServices]]
 OPEN = ("feedback_token_route", "feedback_open")
 ENTRY, SERVICES = "feedback_entry", "services"
+FAILED = "feedback_failed"
+"""Where the state of a request holds the error that its handler is to raise."""
 OWN_TENANT = "_"
 CHECKS_QUERY = "feedback_checks_query"
 """The `opt` of GET routes that are our own, and no other service's, whose clients may send what we do not know."""
@@ -43,6 +45,8 @@ def admission(api_keys: ApiKeys, services_of: ServicesOf) -> Callable[[AnyReques
 
     async def let_in(request: AnyRequest) -> None:
         opt, state = request.route_handler.opt, request.scope["state"]
+        if (error := state.get(FAILED)) is not None:
+            raise error
         check_query(request.scope["query_string"])
         if (scope := needed_scope(request.method, opt)) is None:
             if "token" in request.path_params:

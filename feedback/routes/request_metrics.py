@@ -20,6 +20,13 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
     It is a function, since Litestar copies whatever else stands at a router, deeply.
     """
 
+    names: dict[Any, str] = {}
+
+    def name_of(handler: Any) -> str:
+        if (name := names.get(handler)) is None:  # Litestar computes it anew each time
+            names[handler] = name = handler.handler_name
+        return name
+
     def middleware(app: ASGIApp, **_: Any) -> ASGIApp:
         async def watched(scope: Scope, receive: Receive, send: Send) -> None:
             status, began = 0, time.perf_counter()
@@ -33,7 +40,7 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
             try:
                 await app(scope, receive, sending)
             finally:
-                metrics.took(scope["route_handler"].handler_name, time.perf_counter() - began)
+                metrics.took(name_of(scope["route_handler"]), time.perf_counter() - began)
                 if status >= 400:
                     metrics.refused(status, refusal(scope))
 

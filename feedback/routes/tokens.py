@@ -112,7 +112,7 @@ async def list_tokens(
     status_code=200,
     tags=TAGS,
     request_max_body_size=MAX_BODY,
-    opt={"feedback_token_route": True, "feedback_takes_forms": True},
+    opt={"feedback_token_route": True, "feedback_takes_forms": True, "feedback_short_path": True},
     summary="Submit feedback through a presigned URL",
     operation_class=SubmitOperation,
     responses=failures(404, 409, 410, 413, 422),

@@ -9,7 +9,7 @@ The salt in the row keeps an old URL from pointing to somebody else's grant afte
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +26,8 @@ from feedback.tokens.keyring import KeyRing
 from feedback.validation import MAX_KEY, check_name, from_micros, run_name, to_micros
 
 KEYS_PER_GRANT = 256
+REMEMBERED_KEYS = 16
+"""The most keys of a grant that is remembered when it is minted."""
 
 INSERT = """INSERT INTO feedback_grant
     (project, salt, ring_key, run_id, feedback_keys, key_count, configs, expires_at, max_uses, created_at,
@@ -33,7 +35,7 @@ INSERT = """INSERT INTO feedback_grant
 VALUES (:project, :salt, (SELECT MAX(number) FROM feedback_ring WHERE retired_at IS NULL),
     :run_id, :feedback_keys, :key_count, :configs, :expires_at, :max_uses, now_us(),
     :thread_id, :assistant_id, :assistant_version, :trace_parent)
-RETURNING id, ring_key"""
+RETURNING id, ring_key, (SELECT number FROM feedback_epoch) AS epoch"""
 SELECT = """SELECT project, run_id, thread_id, assistant_id, assistant_version, trace_parent,
     salt, feedback_keys, configs, expires_at, max_uses, now_us() AS now,
     COALESCE(revoked_at, (SELECT revoked_at FROM feedback_denial WHERE feedback_denial.id = :denial),
@@ -89,7 +91,7 @@ class Pointer(Struct, frozen=True):
 
 
 class Grant(Struct):
-    """What the holder of a token may do: answer for `run_id` and `key`. A sealed token has no row, thus no id."""
+    """What the holder of a token may do: submit feedback on `run_id` with `key`. A sealed token's has no row, no id."""
 
     id: int | None
     place: int | None
@@ -97,7 +99,8 @@ class Grant(Struct):
     run_id: str
     key: str
     config: FeedbackConfig | None
-    expires_at: str
+    expires: int | None
+    """When it expires, in microseconds since 1970; None for never."""
     max_uses: int | None = None
     thread_id: str | None = None
     assistant_id: str | None = None
@@ -108,18 +111,40 @@ class Grant(Struct):
     """Whether all its uses are taken, where that was asked."""
 
     @property
+    def expires_at(self) -> str:
+        """When it expires, as the wire shows it."""
+        return _shown(self.expires)
+
+    @property
     def scope(self) -> str:
-        """Where the Idempotency-Keys of its holders count."""
+        """The scope in which the Idempotency-Keys of its holders count."""
         return f"sealed {self.run_id} {self.key}" if self.id is None else f"token {self.id} {self.place}"
+
+
+class Minted(Struct, frozen=True):
+    """Grants that were minted, and the number that `feedback_epoch` had then."""
+
+    epoch: int
+    salt: int
+    ring_key: int
+    grants: Sequence[Grant]
 
 
 class Tokens:
     """Mints and lists the tokens of one project, and opens those of any. The ring must be loaded."""
 
-    def __init__(self, database: ProjectDatabase, ring: KeyRing, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        database: ProjectDatabase,
+        ring: KeyRing,
+        metrics: Metrics,
+        remember: Callable[[Minted], None] = lambda _: None,
+    ) -> None:
+        """`remember` is called with what was minted."""
         self._database = database
         self._ring = ring
         self._metrics = metrics
+        self._remember = remember
 
     async def mint(self, orders: Sequence[Order]) -> list[Token]:
         """Tokens for each order's keys, in order. One unit of work: durable, and all of them or none.
@@ -133,8 +158,30 @@ class Tokens:
         tokens: list[Token] = []
         for order, salt, row in zip(grants, salts, written, strict=True):
             tokens += await self._seal_all(row, salt, order.keys, _micros(order.expires_at))
+            if len(order.keys) <= REMEMBERED_KEYS:
+                self._remember(Minted(row["epoch"], salt, row["ring_key"], self._grants(order, row["id"])))
         self._metrics.minted("presigned", len(tokens))
         return tokens
+
+    def _grants(self, order: Order, grant_id: int) -> list[Grant]:
+        expires, project, place = _micros(order.expires_at), self._database.project, order.place
+        return [
+            Grant(
+                grant_id,
+                at,
+                project,
+                order.run_id,
+                key,
+                config,
+                expires,
+                order.max_uses,
+                place.thread_id,
+                place.assistant_id,
+                place.assistant_version,
+                place.trace_parent,
+            )
+            for at, (key, config) in enumerate(zip(order.keys, order.configs, strict=True))
+        ]
 
     async def issued(self, run_id: str, limit: int, offset: int) -> list[Token]:
         """The run's tokens in the order they were minted, those that have expired or were taken back too."""
@@ -182,7 +229,6 @@ def claim(db: Connection, pointer: Pointer) -> Grant:
     if row["expires_at"] is not None and row["expires_at"] <= row["now"]:
         raise TokenExpired(f"This feedback URL expired at {_shown(row['expires_at'])}; ask for a new one")
     config = _configs(row["configs"])[pointer.place] if row["configs"] else None
-    expires_at = _shown(row["expires_at"])
     return Grant(
         pointer.grant,
         pointer.place,
@@ -190,7 +236,7 @@ def claim(db: Connection, pointer: Pointer) -> Grant:
         row["run_id"],
         keys[pointer.place],
         config,
-        expires_at,
+        row["expires_at"],
         row["max_uses"],
         row["thread_id"],
         row["assistant_id"],
@@ -206,6 +252,11 @@ def denial_of_url(pointer: Pointer) -> str:
 
 def _denial(grant: int, place: int) -> str:
     return f"url {grant} {place}"
+
+
+def url_denials(grant_id: int, key_count: int) -> list[str]:
+    """Return the names under which the URLs of a grant are listed once they are revoked one by one."""
+    return [_denial(grant_id, place) for place in range(key_count)]
 
 
 def _denied(db: Connection, rows: Sequence[Row]) -> set[str]:

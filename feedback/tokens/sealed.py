@@ -124,7 +124,7 @@ def claim_sealed(db: Connection, opened: Opened, config: FeedbackConfig | None =
     whose = {"project": body.project, "of_project": denial_of_project(body.project)}
     if db.one(DENIED, ring_key=opened.ring_key, **told, **whose):
         raise TokenRevoked("This feedback token was taken back; ask for a new one")
-    return Grant(None, None, body.project, body.run_id, body.key, config, from_micros(body.expires_at))
+    return Grant(None, None, body.project, body.run_id, body.key, config, body.expires_at)
 
 
 def denial_of_sealed(opened: Opened) -> str:

@@ -36,7 +36,6 @@ def test_nothing_given_serves_from_a_directory_beside_the_working_one() -> None:
     assert (config.host, config.port, config.jobs) == ("127.0.0.1", 2024, 100)
     assert config.data_dir == Path.cwd() / ".agent_server"
     assert config.database_url is None
-    assert config.feedback_expiry == 3 * 3600
 
 
 def test_file_names_graphs_dependencies_and_variables(write: Any, tmp_path: Path) -> None:
@@ -71,7 +70,7 @@ def test_environment_wins_over_the_file_and_empty_counts_as_unset(write: Any, tm
         "AGENT_SERVER_PORT": "8123",
         "AGENT_SERVER_PUBLIC_URL": "https://example.com/",
         "AGENT_SERVER_TRUST_FORWARDED": "true",
-        "AGENT_SERVER_FEEDBACK_EXPIRY": "60",
+        "AGENT_SERVER_MINT_TIMEOUT": "60",
         "AGENT_SERVER_CORS_ORIGINS": "https://a.example, https://b.example",
         "AGENT_SERVER_JOBS": "",
     }
@@ -81,7 +80,7 @@ def test_environment_wins_over_the_file_and_empty_counts_as_unset(write: Any, tm
     assert (config.port, config.jobs) == (8123, 100)
     assert config.public_url == "https://example.com"
     assert config.trust_forwarded is True
-    assert config.feedback_expiry == 60.0
+    assert config.mint_timeout == 60.0
     assert config.cors_origins == ("https://a.example", "https://b.example")
 
 
@@ -91,8 +90,8 @@ def test_environment_wins_over_the_file_and_empty_counts_as_unset(write: Any, tm
         ("AGENT_SERVER_PORT", "eighty", "a whole number from 0 to 65535"),
         ("AGENT_SERVER_PORT", "70000", "a whole number from 0 to 65535"),
         ("AGENT_SERVER_TRUST_FORWARDED", "maybe", "true or false"),
-        ("AGENT_SERVER_FEEDBACK_EXPIRY", "-1", "a number of seconds greater than 0"),
-        ("AGENT_SERVER_FEEDBACK_EXPIRY", "nan", "a number of seconds greater than 0"),
+        ("AGENT_SERVER_MINT_TIMEOUT", "-1", "a number of seconds greater than 0"),
+        ("AGENT_SERVER_MINT_TIMEOUT", "nan", "a number of seconds greater than 0"),
         ("AGENT_SERVER_LOG_FORMAT", "xml", "console or json"),
         ("AGENT_SERVER_PUBLIC_URL", "example.com", "http or https"),
     ],

@@ -1,0 +1,110 @@
+"""Hot statements read by an index, on both databases, and sort no more than what has the same time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent_server.database import open_database
+from feedback import FeedbackPlugin
+from feedback.configs.key_configs import OF_KEY
+from feedback.database import Connection
+from feedback.records import by_subject, erasure, purge, store
+from feedback.records.list_filter import FeedbackSearch
+from feedback.reports.query import FeedbackQuery
+from feedback.tokens import presigned, revocation
+
+CURSOR = {"cursor_at": 10**15, "cursor_id": "i"}
+
+
+def listing(query: FeedbackSearch) -> tuple[str, dict[str, Any]]:
+    where, parameters = query.sql()
+    return f"SELECT * FROM feedback{where} ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset", parameters
+
+
+def page(query: FeedbackQuery) -> tuple[str, dict[str, Any]]:
+    where, parameters = query.sql()
+    sql = f"SELECT * FROM feedback WHERE {where} AND (created_at, id) < (:cursor_at, :cursor_id)"
+    return f"{sql} ORDER BY created_at DESC, id DESC LIMIT 100", {**parameters, **CURSOR}
+
+
+ON_SQLITE = {"feedback_grant_pkey": "INTEGER PRIMARY KEY", "feedback_pkey": "INDEX sqlite_autoindex_feedback_1"}
+OF_SUBJECT = {"run_id": "r", "key": "k", "subject": "s"}
+OLD_OF_KEY = {"age": 1, "at": 0, "id": "", "limit": 5, "key": "k"}
+STATEMENTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("feedback_grant_pkey", presigned.SELECT, {"id": 1, "ring_key": 1, "denial": "d"}),
+    ("feedback_grant_run", presigned.PAGE, {"run_id": "r", "start": 0, "stop": 5}),
+    ("feedback_grant_run", revocation.COUNT + "run_id = :run_id", {"run_id": "r"}),
+    ("feedback_grant_expiry", purge.EXPIRED_GRANTS, {"age": 1, "limit": 5}),
+    ("feedback_config_key", OF_KEY, {"key": "k"}),
+    ("feedback_idempotency", store.REPEATED, {"idempotency": "i"}),
+    ("feedback_pkey", store.BY_ID, {"id": "i"}),
+    ("feedback_subject", by_subject.REPLACEABLE, OF_SUBJECT),
+    ("feedback_subject_added", by_subject.FIRST, OF_SUBJECT),
+    ("feedback_run", *listing(FeedbackSearch(run=["r"]))),
+    ("feedback_key_time", *listing(FeedbackSearch(key=["k1"]))),
+    ("feedback_created", *listing(FeedbackSearch())),
+    ("feedback_run", *page(FeedbackQuery(run=["r"]))),
+    ("feedback_thread", *page(FeedbackQuery(thread=["t"]))),
+    ("feedback_place", *page(FeedbackQuery(assistant=["a1"], version=[1]))),
+    ("feedback_place", *page(FeedbackQuery(assistant=["a1"]))),
+    ("feedback_subject_time", *page(FeedbackQuery(subject=["s"]))),
+    ("feedback_key_time", *page(FeedbackQuery(key=["k1"]))),
+    ("feedback_review_time", *page(FeedbackQuery(status=["done"]))),
+    ("feedback_created", *page(FeedbackQuery())),
+    ("feedback_key_time", erasure.OLD.format("key = :key"), OLD_OF_KEY),
+]
+
+
+FILL = """INSERT INTO feedback (id, project, run_id, key, subject, source, thread_id, assistant_id, assistant_version,
+    review_status, created_at, modified_at)
+SELECT 'i' || n, 'default', 'r' || n, 'k' || n % 50, 's' || n, 'api', 't' || n, 'a' || n % 50, n % 5,
+    CASE WHEN n % 50 = 0 THEN 'done' END, n, n FROM generate_series(1, 4000) AS n"""
+FILL_GRANTS = """INSERT INTO feedback_grant (salt, ring_key, run_id, feedback_keys, key_count, expires_at, created_at)
+SELECT 1, 1, 'r' || n, '[]', 1, n * 1000000000000, 1 FROM generate_series(1, 4000) AS n"""
+
+
+@pytest.fixture
+async def filled(service: FeedbackPlugin) -> FeedbackPlugin:
+    """The service with rows enough for PostgreSQL to choose indexes; SQLite's statistics are part of its schema."""
+    if service.database.dialect == "postgres":
+        for sql in (FILL, FILL_GRANTS, "ANALYZE feedback, feedback_grant"):
+            await service.database.write(lambda db, sql=sql: db.execute(sql))  # type: ignore[misc]
+    return service
+
+
+def plan_of(db: Connection, dialect: str, sql: str, parameters: dict[str, Any]) -> str:
+    if ":project" in sql:
+        parameters = {"project": "default", **parameters}
+    if dialect == "sqlite":
+        return "\n".join(row["detail"] for row in db.all(f"EXPLAIN QUERY PLAN {sql}", **parameters))
+    db.execute("SET LOCAL enable_seqscan = off")  # small tables are read whole otherwise
+    return "\n".join(row["QUERY PLAN"] for row in db.all(f"EXPLAIN {sql}", **parameters))
+
+
+@pytest.mark.parametrize("index", sorted({index for index, _, _ in STATEMENTS}))
+async def test_hot_statements_use_their_index(filled: FeedbackPlugin, index: str) -> None:
+    dialect = filled.database.dialect
+    for name, sql, parameters in STATEMENTS:
+        if name != index:
+            continue
+        plan = await filled.database.read(lambda db: plan_of(db, dialect, sql, parameters))  # noqa: B023
+        if dialect == "sqlite":
+            assert f"{ON_SQLITE.get(index, index)} (" in plan, plan
+            assert "SCAN feedback\n" not in plan + "\n", plan
+        else:
+            assert index in plan, plan
+            assert "Seq Scan on feedback " not in plan, plan
+
+
+SORTED = [FeedbackQuery(), FeedbackQuery(key=["k1"]), FeedbackQuery(thread=["t"]), FeedbackQuery(status=["done"]),
+          FeedbackQuery(assistant=["a1"], version=[1]), FeedbackQuery(subject=["s"])]  # fmt: skip
+
+
+@pytest.mark.parametrize("query", SORTED, ids=lambda query: query.sql()[0])
+async def test_pages_come_from_an_index_in_order(sqlite_url: str, query: FeedbackQuery) -> None:
+    sql, parameters = page(query)
+    async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
+        plan = await service.database.read(lambda db: plan_of(db, "sqlite", sql, parameters))
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan  # that of the last term sorts what has the same time

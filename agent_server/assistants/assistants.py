@@ -65,7 +65,7 @@ class Assistants:
         self._graph_configs = graph_configs or {}
 
     async def register(self, graph_ids: Iterable[str]) -> None:
-        """Make the graphs known, each with its system assistant."""
+        """Register the graphs, each with its system assistant."""
         self.graph_ids.update(graph_ids)
         await self._database.write(self._insert_system_assistants)
 

@@ -187,7 +187,7 @@ def _cancel(connection: Connection, run_ids: Sequence[str], action: CancelAction
 
 
 def cancel_on_thread(connection: Connection, thread_id: str, run_ids: Sequence[str], action: CancelAction) -> Cancelled:
-    """Cancel those of the thread's runs that have not ended, and leave the thread in the state that this brings."""
+    """Cancel those of the runs that have not ended, and write the status that the thread has without them."""
     take_thread_if_there(connection, thread_id)
     cancelled = _cancel(connection, run_ids, action)
     if cancelled and not (all(cancelled.values()) and drop_temporary(connection, thread_id)):

@@ -123,7 +123,7 @@ class WebhookSender:
         await self._database.write(lambda c: put_off_webhook(c, webhook, wait))
 
     async def _problem(self, client: httpx.AsyncClient, webhook: Webhook) -> str | None:
-        """Why the webhook was not taken; nothing where it was."""
+        """Send the webhook. Returns why its receiver did not take it; None where it did."""
         try:
             with anyio.fail_after(SEND_SECONDS):
                 self._policy.check(webhook.url)  # the settings may have changed since it was asked for

@@ -1,6 +1,6 @@
-"""A thread's state: what its agent keeps of it, step by step. Read, changed from outside, copied, cut down, forgotten.
+"""Read, update, copy, prune and delete the states of threads, which their agents save step by step.
 
-Which agent that is, the thread's metadata say (`graph_id`): the one that it last ran, or that somebody chose.
+The thread's metadata name the agent (`graph_id`): the one that it last ran, or that a client chose.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class ThreadStates:
         self._broker = broker
 
     async def get(self, thread_id: str, checkpoint: Checkpoint | None, subgraphs: bool) -> dict[str, Any]:
-        """The SDK's `ThreadState`; an empty one where nothing was kept yet.
+        """Return the SDK's `ThreadState`; an empty one where no state was saved yet.
 
-        `NotFound` for an unknown thread, or one that has no such checkpoint.
+        Errors: `NotFound` for an unknown thread, or one without the checkpoint.
         """
         named = checkpoint_dict(checkpoint)
         thread, setup = await self._threads.get_with_setup(thread_id)
@@ -59,7 +59,7 @@ class ThreadStates:
         return _stateless(msgspec.json.decode(thread.values) or {})
 
     async def history(self, thread_id: str, search: HistorySearch) -> list[dict[str, Any]]:
-        """The states that fit, the newest first."""
+        """Return the states that match, newest first."""
         query = HistoryQuery(
             limit=search.limit,
             checkpoint=checkpoint_dict(search.checkpoint),
@@ -71,10 +71,10 @@ class ThreadStates:
         return await agent.history(thread.thread_id, query, setup) if agent else []
 
     async def update(self, thread_id: str, body: ThreadStateUpdate) -> dict[str, Any]:
-        """The checkpoint that the update led to, and the thread now shows.
+        """Update the state and return the checkpoint that this led to.
 
-        `BadRequest` where the thread has no agent that keeps its state, or the agent does not take the update,
-        `ThreadBusy` where a run is under way, `NotFound` for a checkpoint that is not there.
+        Errors: `BadRequest` where the thread has no agent that saves its state, or the agent refuses the update;
+        `ThreadBusy` where a run is under way; `NotFound` for an unknown checkpoint.
         """
         thread, setup = await self._threads.get_with_setup(thread_id)
         agent = self._changing_agent(thread.metadata, f"Thread {thread.thread_id!r}")
@@ -87,7 +87,7 @@ class ThreadStates:
         return {"checkpoint": made, "configurable": made, "checkpoint_id": made["checkpoint_id"]}
 
     async def create(self, body: ThreadCreate, owned: Condition | None = None) -> Thread:
-        """A new thread with the state that its supersteps lead to; none, where they lead nowhere (`BadRequest`)."""
+        """Create a thread with the state that its supersteps lead to. Errors: `BadRequest` where none can be."""
         if not body.supersteps or (body.thread_id and await self._threads.exists(body.thread_id)):
             return await self._threads.create(body, owned)
         agent = self._changing_agent(Raw(encode(body.metadata or {})), "A new thread")
@@ -104,7 +104,7 @@ class ThreadStates:
             raise
 
     async def copy(self, thread_id: str) -> Thread:
-        """A new thread with all that this one has but its runs; of a busy one, with the state it has reached."""
+        """Return a copy of the thread, without its runs; of a busy one, with the state that it has reached."""
         thread, setup = await self._threads.get_with_setup(thread_id)
         copy_id = str(uuid7())
         agent = self._agent_of(thread.metadata)

@@ -91,7 +91,7 @@ class Threads:
         return await self._database.read(work)
 
     async def exists(self, thread_id: str) -> bool:
-        """Whether there is a thread with this id."""
+        """Whether a thread with this id exists."""
         key = canonical_id(thread_id, "thread")
         return bool(
             await self._database.read(lambda c: c.one("SELECT 1 AS x FROM threads WHERE thread_id = :id", id=key))
@@ -167,7 +167,7 @@ class Threads:
         return await self._database.write(work)
 
     async def copy(self, thread_id: str, copy_id: str, end: ThreadEnd | None) -> Thread:
-        """A new thread with the metadata, values, status, interrupts and error of another; those of `end`, if given."""
+        """Return a new thread with all that another shows; its values, status and interrupts may be those of `end`."""
 
         def work(connection: Connection) -> Thread:
             connection.execute(

@@ -50,10 +50,10 @@ GraphFactory: TypeAlias = Callable[[RunnableConfig, Runtime], AbstractAsyncConte
 
 
 class LangGraphAgent:
-    """A `StatefulAgent` over a compiled graph, or over a factory that is asked for one for every run.
+    """A `StatefulAgent` over a compiled graph, or over a factory that makes one for every run.
 
-    Runs on a thread keep their state with `checkpointer`, in place of the one that the graph was compiled with. Runs
-    without a thread keep none: an `interrupt()` ends them, and a crash makes them start again.
+    Runs on a thread save their state with `checkpointer`, in place of the one that the graph was compiled with. Runs
+    without a thread save none: an `interrupt()` ends them, and after a crash they start again.
     """
 
     def __init__(self, graph: Graph | GraphFactory, checkpointer: Checkpointer, store: BaseStore | None = None) -> None:
@@ -276,7 +276,7 @@ def _graph_modes(modes: list[Any]) -> list[str]:
 
 
 async def _left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:
-    """The thread's state where an earlier attempt at this run left it, or nothing where it had not begun.
+    """Return the thread's state where an earlier attempt at this run left it; None where it had not begun.
 
     The first checkpoint of a run (source "input") already has the input in it, and the command's effects come with the
     first one after it; so a last checkpoint of this run means that neither must be given again.
@@ -286,7 +286,7 @@ async def _left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:
 
 
 async def _is_over(graph: Graph, run: AgentRun, state: StateSnapshot) -> bool:
-    """Whether an earlier attempt came to its end, by itself or at an interrupt, and only could not say so.
+    """Whether an earlier attempt ended, by itself or at an interrupt, and only could not record it.
 
     A task that has written is not in `next` any more, though no checkpoint may have its writes yet: the tasks decide.
     """
@@ -321,7 +321,7 @@ def _last_parts(run: AgentRun, state: StateSnapshot) -> list[StreamPart | Outcom
 
 
 async def _outcome(graph: Graph, run: AgentRun, parts: _Parts) -> Outcome:
-    """What the run came to. The thread's state is read back only where the run may have stopped before its end."""
+    """Return the outcome of the run. The thread's state is read only where the run may have stopped before its end."""
     if not graph.checkpointer:
         waits = {pending.id: [interrupt_dict(pending)] for pending in parts.interrupts}
         return Outcome(parts.values, interrupted=bool(waits), interrupts=waits)

@@ -30,6 +30,7 @@ ADMINISTRATION = {
     ("POST", "/feedback/projects"),
     ("PATCH", "/feedback/projects/{name}"),
     ("DELETE", "/feedback/projects/{name}"),
+    ("GET", "/feedback/api-keys"),
 }
 MINTING = {("POST", "/feedback/tokens"), ("POST", "/feedback/token")}
 WORKFLOWAI, EVALGUARD = "/v1/feedback", {"/feedback/submit"}
@@ -143,3 +144,14 @@ async def test_nobody_from_elsewhere_comes_in_while_there_are_no_keys(app: App) 
         assert refused.status_code == 401
         assert "agent-server keys create" in refused.json()["detail"]
     assert (await app.get("/ok")).status_code == 200
+
+
+async def test_dashboard_lists_api_keys_without_their_text(app: App, keys: dict[Scope, str]) -> None:
+    answer = await app.get("/api/v1/feedback/api-keys", headers={"x-api-key": keys["admin"]})
+    listed = {one["name"]: one for one in answer.json()}
+    assert listed.keys() == keys.keys()
+    assert listed["feedback-read"]["scopes"] == ["feedback-read"]
+    assert all(key not in answer.text for key in keys.values())
+    assert (
+        await app.get("/api/v1/feedback/api-keys", headers={"x-api-key": keys["feedback-write"]})
+    ).status_code == 403

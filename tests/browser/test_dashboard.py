@@ -307,6 +307,13 @@ def test_several_rows_are_reviewed_at_once(filled: str, visit: Visit) -> None:
         check_accessible(page)
         page.get_by_role("button", name="Mark as done").click()
         expect(page.locator(".pill.done")).to_have_count(2)
+
+
+def test_rows_are_assigned_and_collected_in_a_dataset(server: str, visit: Visit) -> None:
+    tell(server, 1, feedback_source=source("eve"))
+    tell(server, 0, feedback_source=source("bob"))
+    with visit(opened(server), script=True, width=1280) as page:
+        expect(page.locator(".row-of-run")).to_have_count(2)
         page.get_by_label("Select all rows").check()
         page.get_by_role("button", name="Assign").click()
         page.get_by_role("dialog").get_by_label("Assignee").fill("ada")

@@ -24,6 +24,7 @@ from feedback.records.plain import SubmissionCache
 from feedback.records.reviews import Reviews
 from feedback.records.store import FeedbackStore
 from feedback.reports.assistants import Assistants
+from feedback.reports.choices import ChoicesReader
 from feedback.reports.conversations import Conversations
 from feedback.reports.distribution import Distributions
 from feedback.reports.export import Exports
@@ -72,6 +73,7 @@ class ProjectServices:
         self.by_run = RunFeedbackReader(mine, self.reader, runs)
         self.statistics = Statistics(mine, self.assistants)
         self.distributions = Distributions(mine)
+        self.choices = ChoicesReader(mine, self.assistants)
         self.reasons = Reasons(mine)
         self.response_rates = ResponseRates(mine)
         self.datasets = Datasets(mine)

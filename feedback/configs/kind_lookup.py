@@ -5,13 +5,13 @@ them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from feedback.configs.feedback_config import FeedbackConfig
-from feedback.configs.kinds import NEGATIVE, KeyKind, SeenScores, kind_of
+from feedback.configs.kinds import NEGATIVE, KeyKind, Range, SeenScores, kind_of
 from feedback.database import Connection
 from feedback.projects.scoped_database import whole
 
@@ -91,32 +91,21 @@ def _minted(db: Connection, key: str) -> FeedbackConfig | None:
     return None
 
 
-def moods_sql(found: Mapping[str, KeyKind]) -> tuple[str, str, dict[str, Any]]:
-    """The SQL that tells positive from negative scores: a table expression, its join, and the parameters.
+def mood_sql(found: Mapping[str, KeyKind]) -> tuple[str, dict[str, Any]]:
+    """The SQL expression of a score's mood, and its parameters: 1 for a positive one, -1 for a negative one.
 
-    The join gives `mood` 1 for a positive score and -1 for a negative one of the table `answers`, which has the columns
-    `key` and `number`, and NULL where no rule says either.
+    It reads the columns `key` and `number`, and is NULL where no rule says either.
     """
-    rows, parameters = _rows((key, kind) for key, kind in found.items() if kind.ranges)
-    if not rows:
-        return "", "LEFT JOIN (SELECT 0 AS mood) AS rule ON 1 = 0", {}
-    return (
-        f"WITH rule (of_key, low, high, mood) AS (VALUES {rows})",
-        "LEFT JOIN rule ON of_key = key AND number BETWEEN low AND high",
-        parameters,
-    )
-
-
-def _rows(directed: Iterable[tuple[str, KeyKind]]) -> tuple[str, dict[str, Any]]:
-    rows: list[str] = []
+    arms: list[str] = []
     parameters: dict[str, Any] = {}
-    for key, kind in directed:
-        for one in kind.ranges:
-            at = len(rows)
-            rows.append(
-                f"(CAST(:of_{at} AS TEXT), CAST(:low_{at} AS DOUBLE PRECISION), CAST(:high_{at} AS DOUBLE PRECISION), "
-                f"CAST(:mood_{at} AS INTEGER))"
-            )
-            mood = 1 if one.is_positive else -1
-            parameters |= {f"of_{at}": key, f"low_{at}": one.low, f"high_{at}": one.high, f"mood_{at}": mood}
-    return ", ".join(rows), parameters
+    for at, (key, kind) in enumerate((key, kind) for key, kind in found.items() if kind.ranges):
+        parameters[f"of_{at}"] = key
+        ranges = [_range(f"{at}_{place}", one, parameters) for place, one in enumerate(kind.ranges)]
+        arms.append(f"WHEN CAST(:of_{at} AS TEXT) THEN CASE {' '.join(ranges)} END")
+    return (f"CASE key {' '.join(arms)} END", parameters) if arms else ("CAST(NULL AS INTEGER)", {})
+
+
+def _range(name: str, one: Range, parameters: dict[str, Any]) -> str:
+    parameters |= {f"low_{name}": one.low, f"high_{name}": one.high}
+    bounds = f"CAST(:low_{name} AS DOUBLE PRECISION) AND CAST(:high_{name} AS DOUBLE PRECISION)"
+    return f"WHEN number BETWEEN {bounds} THEN {1 if one.is_positive else -1}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -22,6 +24,8 @@ MAX_VALUES = 100
 """How many different values are listed one by one."""
 MAX_STEPS = 12
 """How many different scores of ratings and numbers are listed one by one, and not in bins."""
+MAX_HELD = 20_000
+"""How many different scores are held to bin them; where there are more, the database does it."""
 BINS = 20
 QUARTILES = (0.25, 0.5, 0.75)
 
@@ -88,14 +92,16 @@ def _of_key(db: Connection, query: FeedbackQuery, key: str, kind: KeyKind) -> Di
         key, kind.name, kind.is_inferred, kind.has_direction, kind.reason, kind.low, kind.high, 0, None, [],
         title=kind.title,
     )  # fmt: skip
-    values = source.values(MAX_STEPS if kind.name in ("rating", "number") else MAX_VALUES)
-    if values is not None:
-        found.scores = sum(count for _, count in values)
-        found.buckets = _listed(kind, values)
-    else:
+    values = source.values()
+    is_measured = kind.name in ("rating", "number")
+    if values is None:
         found.scores, found.buckets = source.bins(kind)
-    if kind.name in ("rating", "number") and found.scores:
-        found.quartiles = source.quartiles(found.scores)
+        found.quartiles = source.quartiles(found.scores) if is_measured else None
+    else:
+        found.scores = sum(count for _, count in values)
+        is_short = len(values) <= (MAX_STEPS if is_measured else MAX_VALUES)
+        found.buckets = _listed(kind, values) if is_short else _binned(kind, values)
+        found.quartiles = _quartiles(values, found.scores) if is_measured and values else None
     if kind.name in ("category", "text"):
         found.left_out = _add_chosen(found, source.chosen())
     return found
@@ -113,20 +119,17 @@ class _Source:
         table, weight = ("feedback_by_day", "weight") if query.asks_for_days else ("feedback", "1")
         self._scores = f"(SELECT number, {weight} AS weight FROM {table} WHERE {self._where} AND number IS NOT NULL) s"
 
-    def values(self, most: int) -> list[tuple[float, int]] | None:
-        """Each different score and how often it was given; None where there are more than `most`."""
+    def values(self) -> list[tuple[float, int]] | None:
+        """Each different score and how often it was given; None where there are too many to hold."""
         sql = f"""SELECT number, CAST(SUM(weight) AS BIGINT) AS times FROM {self._scores}
         GROUP BY number ORDER BY number LIMIT :limit"""
-        rows = self._db.all(sql, limit=most + 1, **self._parameters)
-        return None if len(rows) > most else [(row["number"], row["times"]) for row in rows]
+        rows = self._db.all(sql, limit=MAX_HELD + 1, **self._parameters)
+        return None if len(rows) > MAX_HELD else [(row["number"], row["times"]) for row in rows]
 
     def bins(self, kind: KeyKind) -> tuple[int, list[Bucket]]:
         """The number of scores, and a histogram of them: over the scale where it is known, else over all scores."""
         ends = self._db.one(f"SELECT MIN(number) AS low, MAX(number) AS high FROM {self._scores}", **self._parameters)
-        low, high = (ends["low"], ends["high"]) if ends else (0.0, 1.0)
-        if kind.low is not None and kind.high is not None and kind.low <= low and high <= kind.high:
-            low, high = kind.low, kind.high
-        edges = [low + (high / BINS - low / BINS) * at for at in range(BINS)]
+        edges, high = _edges(kind, ends["low"], ends["high"]) if ends else _edges(kind, 0.0, 1.0)
         bins = ", ".join(
             f"(CAST({at} AS BIGINT), CAST(:from_{at} AS DOUBLE PRECISION), CAST(:to_{at} AS DOUBLE PRECISION))"
             for at in range(BINS)
@@ -157,6 +160,31 @@ class _Source:
             AND value IS NOT NULL GROUP BY value ORDER BY times DESC, value LIMIT :limit"""
         rows = self._db.all(sql, limit=10 * MAX_VALUES, **self._parameters)
         return [(msgspec.json.decode(row["value"]), row["times"]) for row in rows]
+
+
+def _edges(kind: KeyKind, low: float, high: float) -> tuple[list[float], float]:
+    """Where the bins begin, and where the last one ends: over the scale where it holds all scores, else over those."""
+    if kind.low is not None and kind.high is not None and kind.low <= low and high <= kind.high:
+        low, high = kind.low, kind.high
+    return [low + (high / BINS - low / BINS) * at for at in range(BINS)], high
+
+
+def _binned(kind: KeyKind, values: Sequence[tuple[float, int]]) -> list[Bucket]:
+    """The histogram of the scores, which are in order."""
+    edges, high = _edges(kind, values[0][0], values[-1][0])
+    counts = [0] * BINS
+    for number, count in values:
+        counts[max(0, bisect_right(edges, number) - 1)] += count
+    return [
+        Bucket(count, *ends) for count, ends in zip(counts, zip(edges, [*edges[1:], high], strict=True), strict=True)
+    ]
+
+
+def _quartiles(values: Sequence[tuple[float, int]], scores: int) -> Quartiles:
+    """The quartiles of the scores, which are in order; each one is a score that was given."""
+    upto = list(accumulate(count for _, count in values))
+    lower, median, upper = (values[bisect_left(upto, share * scores)][0] for share in QUARTILES)
+    return Quartiles(values[0][0], lower, median, upper, values[-1][0])
 
 
 def _listed(kind: KeyKind, values: Sequence[tuple[float, int]]) -> list[Bucket]:

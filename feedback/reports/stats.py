@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-from feedback.configs.kind_lookup import UNKNOWN, kinds, moods_sql
+from feedback.configs.kind_lookup import UNKNOWN, kinds, mood_sql
 from feedback.configs.kinds import KeyKind, KindName
 from feedback.database import Connection, Row
 from feedback.errors import Invalid
@@ -48,6 +48,8 @@ _NAMES = {
     "status": "review_status",
     "source": "source",
 }
+ONLY_MODELS = """SELECT key FROM feedback_by_day WHERE project = :project
+GROUP BY key HAVING MIN(CASE WHEN source = 'model' THEN 1 ELSE 0 END) = 1"""
 # Scores beyond these are left out of sums: PostgreSQL refuses to compute what overflows or underflows.
 _SUMMABLE = "ABS(number) < 1e150"
 _SQUARABLE = "ABS(number) BETWEEN 1e-150 AND 1e150"
@@ -194,23 +196,31 @@ def _count(
 ) -> list[Row]:
     where, parameters = query.sql()
     if not query.source and "source" not in dimensions:
-        where += " AND source <> 'model'"  # what models say never enters the shares of people
-    rules, join, more = moods_sql(found)
+        apart, names_of_models = _without_models(db)
+        where, parameters = where + apart, {**parameters, **names_of_models}
+    mood, more = mood_sql(found)
     columns = list(dict.fromkeys("day" if name in PERIODS else name for name in dimensions))
     selected = ", ".join(f"{_COLUMNS[name]} AS {_NAMES[name]}" for name in columns)
     names = ", ".join(_NAMES[name] for name in columns)
     order = ", ".join(f"{_NAMES[name]}{' DESC' if name in ('day', 'version') else ''}" for name in columns[::-1])
     source, weight = ("feedback_by_day", "weight") if query.asks_for_days else ("feedback", "1 AS weight")
-    sql = f"""{rules} SELECT {names}, CAST(SUM(weight) AS BIGINT) AS answers,
+    sql = f"""SELECT {names}, CAST(SUM(weight) AS BIGINT) AS answers,
         CAST(SUM(CASE WHEN number IS NOT NULL THEN weight ELSE 0 END) AS BIGINT) AS scores,
         CAST(SUM(CASE WHEN {_SUMMABLE} THEN weight ELSE 0 END) AS BIGINT) AS summed,
         SUM(CASE WHEN {_SUMMABLE} THEN number * weight ELSE 0 END) AS total,
         SUM(CASE WHEN {_SQUARABLE} THEN number * number * weight ELSE 0 END) AS squares,
         CAST(SUM(CASE WHEN mood = 1 THEN weight ELSE 0 END) AS BIGINT) AS positives,
         CAST(SUM(CASE WHEN mood = -1 THEN weight ELSE 0 END) AS BIGINT) AS negatives
-    FROM (SELECT {selected}, number, {weight} FROM {source} WHERE {where}) AS answers {join}
+    FROM (SELECT {selected}, number, {mood} AS mood, {weight} FROM {source} WHERE {where}) AS answers
     GROUP BY {names} ORDER BY {order} LIMIT :limit"""
     return db.all(sql, **parameters, **more, limit=limit + 1)
+
+
+def _without_models(db: Connection) -> tuple[str, dict[str, Any]]:
+    """The condition that keeps the scores of models out of the figures of people: of every key that people use, too."""
+    names = {f"model_{at}": row["key"] for at, row in enumerate(db.all(ONLY_MODELS))}
+    own = f" OR key IN ({', '.join(f':{name}' for name in names)})" if names else ""
+    return f" AND (source <> 'model'{own})", names
 
 
 def _place(row: Row, dimensions: Sequence[Dimension]) -> Place:

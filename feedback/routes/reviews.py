@@ -12,6 +12,7 @@ from feedback.records.datasets import Dataset, DatasetChange, DatasetItems
 from feedback.records.history import MAX_PAGE, FeedbackHistory
 from feedback.records.reviews import Review, ReviewsChanged, ReviewsUpdate, ReviewUpdate
 from feedback.reports.assistants import AnsweredAssistant
+from feedback.reports.choices import Choices
 from feedback.reports.conversations import Conversation
 from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
 from feedback.routes.decoding import FeedbackRequest
@@ -98,6 +99,12 @@ async def list_assistants(services: ServicesDependency) -> list[AnsweredAssistan
     return await services.assistants.all()
 
 
+@get("/feedback/choices", tags=TAGS, summary="List filter choices", operation_class=FeedbackOperation, opt=READS)
+async def list_choices(services: ServicesDependency) -> Choices:
+    """The keys with their kinds, the assistants with their versions, and the sources that filters can name."""
+    return await services.choices.all()
+
+
 @put(
     "/feedback/reviews",
     tags=TAGS,
@@ -163,6 +170,7 @@ def reviewing_router(dependencies: dict[str, Provide]) -> Router:
             read_conversation,
             read_history,
             list_assistants,
+            list_choices,
             list_datasets,
             add_to_dataset,
             remove_from_dataset,

@@ -134,6 +134,7 @@ async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App)
         "/api/v1/feedback/tokens",
         "/api/v1/feedback/tokens/{token}",
         "/api/v1/feedback/tokens/{token}/revoke",
+        "/api/v1/feedback/choices",
         "/api/v1/feedback/comparison",
         "/api/v1/feedback/count",
         "/api/v1/feedback/datasets",

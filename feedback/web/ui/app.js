@@ -41,7 +41,7 @@ async function load() {
     delete at("main").dataset.state;
     at("notice").replaceChildren();
     if (view() === "settings") return part("settings", (box) => drawSettings(box, page, signal));
-    if (!page.known.keys.length) return welcome();
+    if (!page.known.hasFeedback) return welcome();
     if (view() === "overview") return part("keys", (box) => drawOverview(box, signal));
     if (view() === "versions") return part("versions", (box) => drawPlaces(box, signal));
     watchArrivals(at("arrivals"), load, signal);
@@ -89,16 +89,15 @@ async function part(id, work) {
 
 async function drawOverview(box, signal) {
   const size = sizeFor(await daysShown(signal));
-  const [totals, periods, rates, reasons] = await Promise.all([
-    statisticsBy(["source"], signal), statisticsBy(["source", size], signal), read("feedback/response-rates", asked(), signal), read("feedback/reasons", asked(), signal),
-  ]);
+  const [totals, periods] = await Promise.all([statisticsBy(["source"], signal), statisticsBy(["source", size], signal)]);
   if (!totals.length) return drawNothing(box);
   at("keys-about").textContent = `By ${size}. Days are UTC; times of day are ${zone()}.`;
-  return drawKeys(box, { totals, periods, size, filters: asked(), rates, reasons });
+  const extras = Promise.all([read("feedback/response-rates", asked(), signal), read("feedback/reasons", asked(), signal)]);
+  return drawKeys(box, { totals, periods, size, filters: asked(), extras });
 }
 
 async function drawPlaces(box, signal) {
-  drawVersions(box, await statisticsBy(["assistant", "version"], signal), page.known);
+  drawVersions(box, await statisticsBy(["assistant", "version", "source"], signal), page.known);
 }
 
 function statisticsBy(dimensions, signal) {
@@ -113,7 +112,7 @@ async function daysShown(signal) {
   const { since, until } = span();
   const end = until ? Date.parse(until) : Date.now();
   if (since) return (end - Date.parse(since)) / DAY;
-  const months = (await statisticsBy(["month"], signal)).map((one) => Date.parse(one.month));
+  const months = (await statisticsBy(["month", "source"], signal)).map((one) => Date.parse(one.month));
   return months.length ? (Math.min(end, Math.max(...months) + 31 * DAY) - Math.min(...months)) / DAY : 1;
 }
 
@@ -153,7 +152,7 @@ function drawTools() {
   };
   at("tools").replaceChildren(
     projectMenu(page.known.projects, load),
-    h("button", { type: "button", class: "quiet small", onclick: load }, icon("refresh"), h("span", { class: "wide-only" }, "Refresh")),
+    h("button", { type: "button", class: "quiet small", "aria-label": "Refresh", onclick: load }, icon("refresh"), h("span", { class: "wide-only" }, "Refresh")),
     exportMenu(),
     key() ? h("button", { type: "button", class: "quiet small", onclick: forget }, "Forget key") : "");
 }

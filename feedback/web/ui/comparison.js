@@ -20,13 +20,13 @@ export function drawComparison(box, statistics, known) {
   compare(verdict, chosen);
 }
 
-/** Assistant and key that have scores of two versions or more, those with the most first. */
+/** Assistant and key that have scores of two versions or more, those with the most first; models apart from people. */
 function pairs(statistics) {
   const found = new Map();
   for (const one of statistics) {
     const name = JSON.stringify([one.assistant_id, one.key]);
     if (!found.has(name)) found.set(name, { name, assistant: one.assistant_id, key: one.key, versions: [], scores: 0 });
-    found.get(name).versions.push(one.assistant_version);
+    if (!found.get(name).versions.includes(one.assistant_version)) found.get(name).versions.push(one.assistant_version);
     found.get(name).scores += one.scores;
   }
   return [...found.values()].filter((pair) => pair.versions.length > 1).sort((a, b) => b.scores - a.scores);

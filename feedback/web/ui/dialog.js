@@ -31,7 +31,7 @@ export function openForm(title, fields, save, { action = "Save" } = {}) {
 
 /** A labelled control. */
 export function labelled(label, control, { hint, wide } = {}) {
-  const id = `form-${control.name}`;
+  const id = `field-${control.name}`;
   control.id = id;
   if (hint) control.setAttribute("aria-describedby", `${id}-hint`);
   return h("div", { class: wide ? "field wide" : "field" }, h("label", { for: id }, label), control, hint && h("p", { class: "meta", id: `${id}-hint` }, hint));

@@ -17,15 +17,14 @@ const SOURCES = { api: "API", app: "app", model: "model" };
 
 /**
  * Draw the cards, those with the most feedback first. `totals` are the statistics by source, `periods` those by source
- * and `size`; `filters` is the query of the current filters, `rates` and `reasons` have the keys' extras.
+ * and `size`; `filters` is the query of the current filters, `extras` brings response rates and reasons.
  */
-export function drawKeys(box, { totals, periods, size, filters, rates, reasons }) {
+export function drawKeys(box, { totals, periods, size, filters, extras }) {
   const byCard = Map.groupBy(periods, nameOf);
   const sources = Map.groupBy(totals, (one) => one.key);
   const all = totals.toSorted((a, b) => b.answers - a.answers).map((total) => ({
     total, size, filters,
-    rate: total.source === "model" ? null : rates.find((one) => one.key === total.key),
-    reasons: reasons.filter((one) => one.key === total.key),
+    loaded: extras,
     series: seriesOf(byCard.get(nameOf(total)) ?? [], size),
     isApart: sources.get(total.key).length > 1,
   }));
@@ -45,9 +44,7 @@ function card(one) {
   const distribution = h("div", { class: "distribution" });
   const extras = h("div", { class: "extras" });
   loadDistribution(distribution, extras, one);
-  const { rate, reasons } = one;
-  if (rate) extras.append(h("p", { class: "meta" }, `Response rate ${percent(rate.rate)} (${range(rate.interval)}): feedback through ${count(rate.answered)} of ${several(rate.minted, "URL")} minted`));
-  if (reasons.length) extras.append(h("p", { class: "chips" }, h("span", { class: "meta" }, "Top reasons"), reasons.slice(0, TOP).map((each) => linkTo({ ...mine(one), reason: each.reason, view: "feedback" }, { class: "reason", dir: "auto" }, `${each.reason} ${count(each.count)}`))));
+  drawExtras(extras, one);
   return h("article", { class: "card key", "data-key": total.key },
     h("header", { class: "key-head" },
       h("h3", { dir: "auto" }, linkTo({ ...mine(one), view: "feedback" }, { title: "Show this feedback" }, total.title ?? total.key)),
@@ -55,6 +52,16 @@ function card(one) {
       isApart && h("span", { class: "tag source" }, `from ${SOURCES[total.source] ?? total.source}`)),
     total.title && h("p", { class: "meta" }, total.key),
     headline(one), extras, charted(one), distribution, h("details", { class: "table" }, h("summary", null, "Figures as a table"), table(one)));
+}
+
+/** Response rate and top reasons, once they are there; a card is complete without them. */
+async function drawExtras(box, one) {
+  const { total } = one;
+  const [rates, reasons] = await one.loaded.catch(() => [[], []]);
+  const rate = total.source === "model" ? null : rates.find((each) => each.key === total.key);
+  const top = reasons.filter((each) => each.key === total.key).slice(0, TOP);
+  if (rate) box.append(h("p", { class: "meta" }, `Response rate ${percent(rate.rate)} (${range(rate.interval)}): feedback through ${count(rate.answered)} of ${several(rate.minted, "URL")} minted`));
+  if (top.length) box.append(h("p", { class: "chips" }, h("span", { class: "meta" }, "Top reasons"), top.map((each) => linkTo({ ...mine(one), reason: each.reason, view: "feedback" }, { class: "reason", dir: "auto" }, `${each.reason} ${count(each.count)}`))));
 }
 
 /** The filters of a card's feedback. */

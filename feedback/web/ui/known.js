@@ -9,19 +9,18 @@ export const keyNamed = (key) => keys.get(key);
 
 /** Everything that has feedback, whatever the filters are. */
 export async function readKnown(signal) {
-  const query = new URLSearchParams([["by", "assistant"], ["by", "version"], ["by", "source"], ["limit", "10000"]]);
-  const [statistics, assistants, projects] = await Promise.all([
-    read("feedback/statistics", query, signal), read("feedback/assistants", "", signal), read("feedback/projects", "", signal),
-  ]);
+  const [choices, projects] = await Promise.all([read("feedback/choices", "", signal), read("feedback/projects", "", signal)]);
+  const { assistants, sources } = choices;
   const labels = labelled(assistants);
-  keys = new Map(statistics.map((one) => [one.key, one]));
+  keys = new Map(choices.keys.map((one) => [one.key, one]));
   return {
     projects,
+    sources,
+    hasFeedback: choices.has_feedback,
     keys: [...keys.keys()].sort((a, b) => a.localeCompare(b)),
-    sources: unique(statistics.map((one) => one.source)).sort(),
     titleOf: (key) => keys.get(key)?.title ?? key,
     assistants: assistants.map((one) => ({ id: one.assistant_id, label: labels.get(one.assistant_id) })),
-    versionsOf: (assistant) => unique(statistics.filter((one) => one.assistant_version !== null && (!assistant || one.assistant_id === assistant)).map((one) => one.assistant_version)).sort((a, b) => b - a),
+    versionsOf: (assistant) => unique(assistants.filter((one) => !assistant || one.assistant_id === assistant).flatMap((one) => one.versions)).sort((a, b) => b - a),
     nameOf: (assistant) => labels.get(assistant) ?? short(assistant),
   };
 }

@@ -82,7 +82,7 @@ function said(piece) {
 }
 
 function chip(piece, page) {
-  return h("button", { type: "button", class: "chip", onclick: () => page.open(piece.id), "aria-label": `Open ${piece.key}` },
+  return h("button", { type: "button", class: "chip", onclick: () => page.open(piece.id), title: piece.key },
     score(piece), h("span", { class: "chip-key", dir: "auto" }, page.known.titleOf(piece.key)),
     reasonsOf(piece).slice(0, 3).map((reason) => h("span", { class: "reason" }, reason)));
 }

@@ -10,7 +10,8 @@ const STATUSES = [["", "All"], ["new", "New"], ["seen", "Seen"], ["done", "Done"
 /** Draw the choice with its counts. */
 export async function drawStatuses(box, signal) {
   const query = asked();
-  query.set("by", "status");
+  query.append("by", "status");
+  query.append("by", "source");
   query.set("limit", "10000");
   const counts = { "": 0, new: 0, seen: 0, done: 0 };
   for (const one of await read("feedback/statistics", query, signal)) {

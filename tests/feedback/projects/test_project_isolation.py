@@ -75,6 +75,7 @@ CALLS: dict[tuple[str, str], list[Call]] = {
         Call(query={"baseline": 1, "candidate": 2, "assistant": "assistant-1", "key": "thumbs"})
     ],
     ("GET", f"{FEEDBACK}/by-run"): [Call(), Call(query={"run": RUN})],
+    ("GET", f"{FEEDBACK}/choices"): [Call()],
     ("GET", f"{FEEDBACK}/count"): [Call(), Call(query={"run": RUN})],
     ("GET", f"{FEEDBACK}/distribution"): [Call(query={"key": "thumbs"})],
     ("GET", f"{FEEDBACK}/reasons"): [Call()],

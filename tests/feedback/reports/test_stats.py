@@ -116,6 +116,9 @@ async def test_models_never_enter_the_shares_of_people(service: FeedbackPlugin) 
         assert apart == {"app": 1, "model": 2}
     [models] = await service.statistics.groups(FeedbackQuery(source=["model"]))
     assert (models.answers, models.share) == (2, 0.0)
+    await keep(service, [row(1, key="faithfulness", source="model")])
+    [judged] = await service.statistics.groups(FeedbackQuery(key=["faithfulness"]))
+    assert judged.answers == 1, "a key of models alone has no shares of people"
 
 
 async def test_positive_follows_the_kind_of_the_key(service: FeedbackPlugin) -> None:

@@ -53,6 +53,7 @@ from agent_server.routes.request_body import read_json
 from agent_server.routes.request_metrics import counting_custom_routes, watching
 from agent_server.runs.attempt import AttemptContext
 from agent_server.runs.feedback import FeedbackUrls, RunFeedback
+from agent_server.runs.listing import RunFilter, newest_runs
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
 from agent_server.runs.server_metrics import MetricsText, ServerMetrics
@@ -197,6 +198,10 @@ class AgentServerPlugin(InitPlugin):
         """Return an app of the user's with what our own routes have: CORS, metrics, a bound on request bodies."""
         bounded = with_bounded_body(app, self._config.max_body_bytes)
         return counting_custom_routes(self._metrics, self.cors.around(bounded))
+
+    async def newest_runs(self, which: RunFilter) -> list[Record]:
+        """Return the runs that fit, newest first."""
+        return await self._database.read(lambda connection: newest_runs(connection, which))
 
     def _services(self) -> list[tuple[str, object]]:
         graphs = AssistantGraphs(self._assistants, self._agents)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 from litestar import Litestar
+from msgspec import structs
 
 import agent_server.errors
 from agent_server.access.api_keys import ApiKeys
@@ -17,9 +18,11 @@ from agent_server.config import Config, ConfigError
 from agent_server.database import Database, open_database
 from agent_server.database.lost_file import warn_of_lost_feedback
 from agent_server.errors import Invalid, NotFound
-from agent_server.runs.queue import Runs
+from agent_server.runs.listing import RunFilter
+from agent_server.runs.queue import FINAL, Runs
 from agent_server.runs.records import Record
-from feedback import FeedbackPlugin, FeedbackSettings, RunFacts, RunLookup, RunsLookup
+from agent_server.schema import timestamp
+from feedback import FeedbackPlugin, FeedbackSettings, RunFacts, RunList, RunLookup, RunSelection, RunsLookup
 from feedback.auth import ApiKeyInfo, ApiKeyListing, Connection, Entry, Keys, Scope
 from feedback.errors import Forbidden, TooMany, Unauthorized
 
@@ -57,6 +60,8 @@ def build(config: Config) -> Litestar:
     feedback.runs.lookup = run_lookup(server.run_record)
     feedback.runs.lookup_many = runs_lookup(server.run_records)
     feedback.api_key_listing = api_key_listing(server.api_keys)
+    feedback.runs.lookup_assistants = server.slugs.ids
+    feedback.runs.list_runs = run_list(server.newest_runs)
     return built
 
 
@@ -97,6 +102,15 @@ def api_key_listing(keys: ApiKeys) -> ApiKeyListing:
     return listed
 
 
+def run_list(newest: Callable[[RunFilter], Awaitable[list[Record]]]) -> RunList:
+    """Return what lists the agent server's runs for the feedback module."""
+
+    async def listed(which: RunSelection) -> list[RunFacts]:
+        return [_facts(record) for record in await newest(RunFilter(**structs.asdict(which)))]
+
+    return listed
+
+
 def runs_lookup(get_many: Callable[[Sequence[str]], Awaitable[list[Record]]]) -> RunsLookup:
     """The same of many runs at once."""
 
@@ -116,6 +130,11 @@ def _facts(record: Record) -> RunFacts:
         output=msgspec.json.decode(record.output) if record.output else None,
         trace_parent=record.reference.trace_parent,
         assistant_name=_assistant_name(record),
+        status=record.run.status,
+        error=_error(record),
+        started_at=record.run.created_at,
+        ended_at=timestamp(record.changed_at) if record.run.status in FINAL else None,
+        metadata=msgspec.json.decode(record.run.metadata),
         **({"project": record.project} if record.project else {}),
     )
 
@@ -123,6 +142,13 @@ def _facts(record: Record) -> RunFacts:
 def _assistant_name(record: Record) -> str:
     """The assistant's own name; that of its graph where it has none, or was deleted."""
     return record.graph_id if record.assistant_name in (None, "", UNTITLED) else record.assistant_name
+
+
+def _error(record: Record) -> str | None:
+    if record.error is None:
+        return None
+    error = msgspec.json.decode(record.error)
+    return f"{error['error']}: {error['message']}"
 
 
 @asynccontextmanager

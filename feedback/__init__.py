@@ -9,7 +9,7 @@ from feedback.errors import FeedbackError
 from feedback.plugin import FeedbackPlugin
 from feedback.rate_limits import Limits, RateLimit
 from feedback.reports.alert_rules import AlertRule, alert_rules
-from feedback.runs import RunFacts, RunLookup, RunsLookup
+from feedback.runs import RunFacts, RunList, RunLookup, RunSelection, RunsLookup
 from feedback.schema import Feedback, FeedbackConfig, FeedbackIngestToken
 from feedback.settings import FeedbackSettings, Links
 
@@ -26,7 +26,9 @@ __all__ = [
     "Links",
     "RateLimit",
     "RunFacts",
+    "RunList",
     "RunLookup",
+    "RunSelection",
     "RunsLookup",
     "Webhook",
     "alert_rules",

@@ -47,6 +47,7 @@ from feedback.routes.retention import keeping_router
 from feedback.routes.reviews import reviewing_router
 from feedback.routes.search import reading_router
 from feedback.routes.short_path import short_path
+from feedback.routes.unserved import explain_unserved
 from feedback.routes.workflowai import workflowai_router
 from feedback.run_urls import ProtocolSubmission, RunUrls, Submitted
 from feedback.runs import KnownRuns, RunLookup, RunReference, RunsLookup
@@ -130,8 +131,9 @@ class FeedbackPlugin(InitPlugin):
         before = len(app_config.route_handlers)
         given = services_dependency(self.of)
         app_config.route_handlers.extend(langsmith_routers(given, self.settings.serve_root_info))
-        for router in (reading_router, reviewing_router, workflowai_router, keeping_router, evalguard_router):
+        for router in (reading_router, reviewing_router, workflowai_router, keeping_router):
             app_config.route_handlers.append(router(given))
+        app_config.route_handlers.append(evalguard_router(given, self.of))
         app_config.route_handlers.append(projects_router(given, self.of))
         app_config.route_handlers.append(alerts_router(given, self.alerts))
         app_config.route_handlers.append(api_keys_router(given, self._list_api_keys))
@@ -147,6 +149,7 @@ class FeedbackPlugin(InitPlugin):
             middleware=[watching(self.metrics), narrowing, short_path(self.of)],
         )
         app_config.route_handlers[before:] = [watched]
+        explain_unserved(app_config.exception_handlers)
         app_config.plugins.append(JsonUnions())
         app_config.lifespan.append(self._lifespan)
         return app_config

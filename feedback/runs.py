@@ -11,9 +11,10 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from feedback.projects.scoped_database import DEFAULT
 
@@ -49,6 +50,26 @@ class RunFacts(Struct, frozen=True):
     trace_parent: str | None = None
     assistant_name: str | None = None
     project: str = DEFAULT
+    status: str | None = None
+    error: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+    metadata: Mapping[str, Any] = MappingProxyType({})
+
+
+class RunSelection(Struct, frozen=True):
+    """Which runs to list, the newest first: those that fit all that is given, and come after the run `before`."""
+
+    project: str = DEFAULT
+    run_ids: tuple[str, ...] | None = None
+    assistant_ids: tuple[str, ...] | None = None
+    thread_id: str | None = None
+    failed: bool | None = None
+    since: int | None = None
+    """Only runs that were created then or later, in microseconds since 1970."""
+    until: int | None = None
+    before: str | None = None
+    limit: int = 100
 
 
 class RunPlace(Struct, frozen=True):
@@ -85,6 +106,11 @@ RunLookup = Callable[[str], Awaitable[RunFacts | None]]
 RunsLookup = Callable[[Sequence[str]], Awaitable[Mapping[str, RunFacts]]]
 """Gives the facts of those of the runs that there are, by the ids that they were asked for with; at once."""
 
+RunList = Callable[[RunSelection], Awaitable[Sequence[RunFacts]]]
+"""Lists runs."""
+AssistantLookup = Callable[[str], Awaitable[Sequence[str]]]
+"""Returns the ids of the assistants that have this name or slug."""
+
 NOWHERE = RunPlace()
 
 
@@ -95,6 +121,8 @@ class KnownRuns:
         """`lookup_many` is optional: it spares exports to ask about every run on its own."""
         self.lookup = lookup
         self.lookup_many = lookup_many
+        self.lookup_assistants: AssistantLookup | None = None
+        self.list_runs: RunList | None = None
         self._places: OrderedDict[str, tuple[float, str, RunPlace]] = OrderedDict()
 
     @property
@@ -105,6 +133,20 @@ class KnownRuns:
     def of(self, project: str) -> ProjectRuns:
         """The runs of one project."""
         return ProjectRuns(self, project)
+
+    async def listed(self, which: RunSelection) -> Sequence[RunFacts]:
+        """Return the runs, newest first; none where nothing knows of runs. Errors: those of the agent server."""
+        return [] if self.list_runs is None else await self.list_runs(which)
+
+    async def assistants_named(self, name: str) -> Sequence[str]:
+        """Return the ids of the assistants of this name; none where that is not known."""
+        if self.lookup_assistants is None:
+            return []
+        try:
+            return await asyncio.wait_for(self.lookup_assistants(name), PATIENCE_SECONDS)
+        except Exception as error:
+            logger.warning("the assistants named %r are not known now: %r", name, error)
+            return []
 
     async def facts(self, run_id: str | None) -> RunFacts | None:
         """What is known of the run now; nothing where it is unknown, or nobody answers in time."""
@@ -181,6 +223,14 @@ class ProjectRuns:
         """As `KnownRuns.facts_of`."""
         found = await self._every.facts_of(run_ids)
         return {run_id: facts for run_id, facts in found.items() if facts.project == self._project}
+
+    async def listed(self, which: RunSelection) -> Sequence[RunFacts]:
+        """As `KnownRuns.listed`."""
+        return await self._every.listed(structs.replace(which, project=self._project))
+
+    async def assistants_named(self, name: str) -> Sequence[str]:
+        """As `KnownRuns.assistants_named`."""
+        return await self._every.assistants_named(name)
 
     async def place(self, run_id: str | None) -> RunPlace:
         """As `KnownRuns.place`."""

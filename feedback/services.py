@@ -10,10 +10,16 @@ from msgspec import Struct
 
 from feedback.configs.key_configs import KeyConfigs
 from feedback.database import Database
+from feedback.integrations.annotations import Annotations
 from feedback.integrations.evalguard import OneTimeTokens
+from feedback.integrations.langsmith.datasets import LangSmithDatasets
+from feedback.integrations.langsmith.queues import Queues
+from feedback.integrations.langsmith.runs import LangSmithRuns
+from feedback.integrations.langsmith.sessions import Sessions
+from feedback.integrations.scorers import Scorers
 from feedback.integrations.workflowai import WorkflowAIFeedback
 from feedback.metrics import Metrics
-from feedback.projects.projects import Projects
+from feedback.projects.projects import Projects, project_id
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.rate_limits import RateLimiter
 from feedback.records.datasets import Datasets
@@ -85,5 +91,12 @@ class ProjectServices:
         self.erasure = Erasure(mine, shared.settings.run_token_expiry.days + 1)
         self.workflowai_feedback = WorkflowAIFeedback(mine, workflowai, shared.runs, metrics)
         self.one_time = OneTimeTokens(mine, evalguard, shared.runs, metrics)
+        self.annotations = Annotations(mine, self.store)
+        self.scorers = Scorers(mine)
         self.own_answers = OwnAnswers(shared.database, metrics)
+        own_id = project_id(project)
+        self.langsmith_runs = LangSmithRuns(mine, runs, own_id)
+        self.langsmith_sessions = Sessions(project, shared.projects, self.assistants, runs, self.langsmith_runs)
+        self.langsmith_datasets = LangSmithDatasets(mine, runs, own_id)
+        self.langsmith_queues = Queues(mine, self.langsmith_runs, own_id)
         self.revocation = Revocation(mine, self.tokens, [workflowai, evalguard])

@@ -33,6 +33,11 @@ ADMINISTRATION = {
     ("GET", "/feedback/api-keys"),
 }
 MINTING = {("POST", "/feedback/tokens"), ("POST", "/feedback/token")}
+LANGSMITH_READING = (
+    *("/api/v1/runs/query", "/api/v1/runs/stats", "/api/v1/runs/{run_id}", "/api/v1/sessions"),
+    *("/api/v1/datasets", "/api/v1/examples", "/api/v1/annotation-queues"),
+)
+EVALGUARD_READING = ("/api/v1/annotations", "/api/v1/scorers/calibrate")
 WORKFLOWAI, EVALGUARD = "/v1/feedback", {"/feedback/submit"}
 """They take tokens of their own."""
 
@@ -69,6 +74,9 @@ def needed(method: str, path: str) -> Scope | Literal["any"] | None:
         return None
     if TOKEN.fullmatch(bare):
         return None
+    if path.startswith(LANGSMITH_READING) or path in EVALGUARD_READING:
+        reads = method in ("GET", "HEAD") or path.endswith(("/query", "/stats", "/calibrate"))
+        return "feedback-read" if reads else "feedback-write"
     if "feedback" in bare and not bare.startswith(("/threads/", "/runs/")):
         if (method, bare) in ADMINISTRATION:
             return "admin"

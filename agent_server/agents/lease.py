@@ -104,9 +104,16 @@ class Lease:
         return written
 
     async def confirm(self) -> None:
-        """Renew the lease if its time is over: it was not lost where nobody else has taken the run since."""
+        """Renew the lease if its time is over: it is not lost where no other worker has claimed the run since.
+
+        The time may be over because the process was frozen, the machine slept, or a node blocked the event loop.
+        Errors: `LeaseLost`.
+        """
         if boot_seconds() > self.until:
-            self.until = await self._renew()
+            await self.write(self._extend)
+
+    async def _extend(self) -> None:
+        self.until = await self._renew()
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
         while True:

@@ -31,22 +31,24 @@ class AssistantSlugs:
         self._assistants = assistants
 
     def of_graph(self, text: str) -> str | None:
-        """Return the graph that `text` names, exactly or by its slug, or the UUID that it spells.
+        """Return the graph that `text` names: exactly, by the id of its own assistant, or by its slug.
 
         Graphs come before assistants of the same name, so that naming an assistant never takes a graph's slug away.
         """
-        if text in self._assistants.graph_ids:
+        graphs = self._assistants.graph_ids
+        if text in graphs:
             return text
-        try:
-            return str(UUID(text))
-        except ValueError:
-            return _only(text, [graph for graph in self._assistants.graph_ids if slug(graph) == slug(text)])
+        if (own_id := uuid_of(text)) is not None:
+            return next((graph for graph in graphs if own_id == str(uuid5(SYSTEM_NAMESPACE, graph))), None)
+        return _only(text, [graph for graph in graphs if slug(graph) == slug(text)])
 
     async def of_assistant(self, text: str, owned: Condition | None = None) -> str:
-        """Return the id of the assistant (among the `owned` ones) whose name has the slug.
+        """Return the id that `text` spells, or that of the assistant (among the `owned` ones) whose name has the slug.
 
         Errors: `NotFound` where there is none, `Conflict` where several have it.
         """
+        if (own_id := uuid_of(text)) is not None:
+            return own_id
         found = await self._database.read(lambda c: _named(c, text, owned))
         if (only := _only(text, found)) is None:
             known = ", ".join(sorted(self._assistants.graph_ids))
@@ -57,11 +59,19 @@ class AssistantSlugs:
 
     async def ids(self, text: str) -> list[str]:
         """Return the ids of all assistants that `text` names: what was run under that name, in whatever way."""
+        if (own_id := uuid_of(text)) is not None:
+            return [own_id]
         graph = self.of_graph(text)
-        if graph is not None and graph not in self._assistants.graph_ids:
-            return [graph]
         own = [str(uuid5(SYSTEM_NAMESPACE, graph))] if graph else []
         return [*dict.fromkeys([*own, *await self._database.read(lambda c: _named(c, text, None))])]
+
+
+def uuid_of(text: str) -> str | None:
+    """Return the UUID that `text` spells, if it spells one."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
 
 
 def _only(text: str, found: Iterable[str]) -> str | None:

@@ -33,7 +33,12 @@ def protocol_handlers(disabled: Collection[RouteGroup] = ()) -> list[ControllerR
 
 def unrouted_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Return the response to a request that no route takes, in the shape of the API that its path belongs to."""
-    return (error_response if request.scope["path"].startswith("/v1/") else plain_response)(request, error)
+    path = request.scope["path"]
+    if not path.startswith("/v1/"):
+        return plain_response(request, error)
+    if error.status_code == 404:
+        error.detail = f"{request.method} {path[:200]} is not served here"
+    return error_response(request, error)
 
 
 UNROUTED: ExceptionHandlersMap = {HTTPException: unrouted_error}

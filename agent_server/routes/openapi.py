@@ -16,18 +16,20 @@ from typing import Any
 from litestar import Request
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
-from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, OpenAPIResponse, Operation, Schema, Server
+from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, OpenAPIResponse, Operation, Reference, Schema, Server
 from litestar.openapi.spec.enums import OpenAPIType
+
+from agent_server.routes.openapi_document import DocumentConfig
 
 
 @dataclass
 class AgentServerOperation(Operation):
-    """An operation that fails as these do, `{"detail": "…"}`, and without Litestar's own 400."""
+    """An operation whose errors are `{"detail": "…"}`, each status with its meaning, without Litestar's own 400."""
 
     def __post_init__(self) -> None:
         self.summary = _sentence(self.summary)
-        self.responses = {**(self.responses or {}), "default": _failure()}
-        self.responses.pop("400", None)
+        given = {status: answer for status, answer in (self.responses or {}).items() if status != "400"}
+        self.responses = {**_failures(), **given}
 
 
 def _sentence(name: str | None) -> str | None:
@@ -67,17 +69,22 @@ def _page_headers() -> dict[str, OpenAPIHeader]:
     }
 
 
-def _failure() -> OpenAPIResponse:
-    detail = Schema(
-        type=OpenAPIType.OBJECT, properties={"detail": Schema(type=OpenAPIType.STRING)}, required=["detail"]
-    )
-    return OpenAPIResponse(
-        description="A failure: what was wrong, and what would be right. 401 without an API key where one "
-        "is needed, 403 with one that may not do this, 404 for what does not exist, 409 for what is "
-        "in another state than the request needs, 413 for a body that is too large, 422 for a request that is wrong, "
-        "503 while a store does not answer.",
-        content={"application/json": OpenAPIMediaType(schema=detail)},
-    )
+_MEANINGS = {
+    400: "The request contradicts itself.",
+    401: "The request needs an API key, or the one that it has is unknown.",
+    403: "The caller may not do this.",
+    404: "Something that the request names does not exist.",
+    409: "Something that the request names is in another state than the request needs.",
+    413: "The body is too large.",
+    422: "The request is wrong.",
+    429: "The address has sent too many wrong API keys; `Retry-After` says when to try again.",
+    503: "A store does not answer; the same request may succeed later.",
+}
+
+
+def _failures() -> dict[str, OpenAPIResponse]:
+    content = {"application/json": OpenAPIMediaType(schema=Reference(ref="#/components/schemas/ErrorDetail"))}
+    return {str(status): OpenAPIResponse(description=words, content=content) for status, words in _MEANINGS.items()}
 
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -112,7 +119,7 @@ def openapi_config(version: str, prefix: str = "") -> OpenAPIConfig:
 
     All paths begin with `prefix`.
     """
-    return OpenAPIConfig(
+    return DocumentConfig(
         title="Agent server",
         version=version,
         path="/docs",

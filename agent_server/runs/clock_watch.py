@@ -30,19 +30,19 @@ class ClockWatch:
         self._offset: tuple[float, float] | None = None
         """Between which bounds the database's clock is ahead of ours."""
 
-    @property
-    def trusts_leases(self) -> bool:
-        """Whether a lease that seems to be over is over."""
-        return boot_seconds() >= self._trust_from
+    async def look(self) -> bool:
+        """Compare the clocks, at most once a second. Returns whether a lease that seems to be over now is over.
 
-    async def look(self) -> None:
-        """Compare the clocks, at most once a second."""
+        It is not known to be between two looks, for the clock may have been set since the last.
+        """
         if boot_seconds() < self._look_at:
-            return
+            return False
         try:
             await self._compare()
         except AgentServerError as error:
             log.error("queue_unreachable", error=str(error))
+            return False
+        return boot_seconds() >= self._trust_from
 
     async def _compare(self) -> None:
         before = boot_seconds()

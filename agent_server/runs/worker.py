@@ -92,7 +92,6 @@ class Worker:
                 async with slots:
                     pass  # at least one is free now
                 free = min(slots.value, CLAIM_AT_ONCE)
-                await self._clock.look()
                 await self._abandon_broken()
                 claims = await self._next(free)
                 for claim in claims:
@@ -111,7 +110,7 @@ class Worker:
 
     async def _next(self, at_most: int) -> list[Claim]:
         claims: list[Claim] = []
-        at_work = self.at_work if self._clock.trusts_leases else None
+        at_work = self.at_work if await self._clock.look() else None
         try:
             with anyio.CancelScope(shield=True):  # a claim that is written but not worked on would wait for its lease
                 claims = await self._context.runs.claim(at_most, self._lease_seconds, at_work)

@@ -1,27 +1,31 @@
-"""Outcomes: thumbs up or down about a run, in WorkflowAI's way, kept as any other answer is.
+"""WorkflowAI's feedback: one thumb up or down for each run and user, kept as any other feedback is.
 
-An outcome is feedback with the key `outcome`, the score 1 or 0 and the value `positive` or `negative`. One that names
-a `user_id` replaces that user's earlier one, with history, unless the key `outcome` has another policy; anonymous ones
-add up, rather than overwrite each other.
+An outcome is feedback with the key `outcome`, the score 1 or 0 and the value `positive` or `negative`. A second outcome
+of one user replaces the first, with history, and so does a second anonymous one: WorkflowAI's API allows "a single
+feedback per user (including anonymous) per feedback_token". Under another policy of the key (`append`, `first`)
+anonymous outcomes add up, as they do everywhere else. The anonymous outcome of a run has an id made from the run, so
+that submissions at the same time agree on one row.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, Literal, get_args
+from uuid import UUID, uuid5
 
 from msgspec import Struct, structs
 
+from feedback.configs.key_configs import config_of_url
 from feedback.database import Connection, Row
 from feedback.errors import NotFound
 from feedback.metrics import Metrics
 from feedback.projects.scoped_database import ProjectDatabase, of_project
-from feedback.records.by_subject import latest_answer
-from feedback.records.store import keep_answer
+from feedback.records.by_subject import check_retractable, latest_answer
+from feedback.records.store import BY_ID, drop, keep_answer
 from feedback.rows import json_value
 from feedback.runs import KnownRuns
 from feedback.schema import FeedbackSubmission, Kept
-from feedback.tokens.sealed import Opened, SealedTokens, claim_sealed
+from feedback.tokens.sealed import Body, Opened, SealedTokens, claim_sealed
 from feedback.validation import MAX_COMMENT, check_name, check_text, from_micros, parse_id, run_name
 
 KEY = "outcome"
@@ -29,16 +33,18 @@ SCORES = {"positive": 1, "negative": 0}
 OutcomeName = Literal["positive", "negative"]
 Annotation = Literal["resolved", "incorrect", "correct"]
 
-OF_AGENT = """FROM feedback LEFT JOIN feedback_annotation ON feedback_annotation.feedback_id = feedback.id
+ANONYMOUS = UUID("5c0f7a52-1c0e-5d57-9d0b-7f5d3a6c2e90")
+"""The namespace of the ids of anonymous outcomes."""
+ANY_AGENT = "_"
+
+OF_RUN = """FROM feedback LEFT JOIN feedback_annotation ON feedback_annotation.feedback_id = feedback.id
 WHERE project = :project AND key = :key AND value IN ('"positive"', '"negative"')
-AND (CAST(:agent AS TEXT) IS NULL OR assistant_id = :agent)
 AND (CAST(:run_id AS TEXT) IS NULL OR run_id = :run_id)"""
-PAGE = f"""SELECT id, value, subject, created_at, feedback.comment AS comment, run_id, annotation {OF_AGENT}
-ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"""
-COUNT = f"SELECT COUNT(*) AS count {OF_AGENT}"
+ITEM = "SELECT id, value, subject, created_at, feedback.comment AS comment, run_id, annotation"
+PAGE = "ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"
 ANNOTATE = """INSERT INTO feedback_annotation (feedback_id, annotation, comment, annotated_at)
 SELECT id, CAST(:annotation AS TEXT), CAST(:comment AS TEXT), now_us() FROM feedback
-WHERE project = :project AND id = :id AND key = :key AND (CAST(:agent AS TEXT) IS NULL OR assistant_id = :agent)
+WHERE project = :project AND id = :id AND key = :key{of_agent}
 ON CONFLICT (feedback_id) DO UPDATE SET annotation = excluded.annotation, comment = excluded.comment,
     annotated_at = excluded.annotated_at"""
 
@@ -52,14 +58,15 @@ class OutcomeCreate(Struct):
     user_id: str | None = None
 
     def submission(self) -> FeedbackSubmission:
-        """The same as an answer. Errors: `Invalid`, `TooLarge`."""
-        answer = FeedbackSubmission(SCORES[self.outcome], self.outcome, self.comment, user_id=self.user_id or None)
-        answer.validate()
-        return answer
+        """Return the same as a submission. Errors: `Invalid`, `TooLarge`."""
+        score, user_id = SCORES[self.outcome], self.user_id or None
+        submission = FeedbackSubmission(score, self.outcome, self.comment, user_id=user_id)
+        submission.validate()
+        return submission
 
 
 class Outcome(Struct):
-    """An outcome as it was kept."""
+    """An outcome as it is stored."""
 
     id: str
     outcome: OutcomeName
@@ -68,13 +75,13 @@ class Outcome(Struct):
 
 
 class OwnOutcome(Struct):
-    """What this user has said of the run, or null."""
+    """The outcome that this user (or an anonymous one) submitted for the run, or null."""
 
     outcome: OutcomeName | None
 
 
 class OutcomeAnnotation(Struct):
-    """What a team makes of an outcome."""
+    """A team's judgment of an outcome."""
 
     annotation: Annotation
     comment: str | None = None
@@ -93,14 +100,14 @@ class OutcomeItem(Struct):
 
 
 class OutcomePage(Struct):
-    """Outcomes, newest first, and how many there are in all."""
+    """A page of outcomes, newest first, and the number of all."""
 
     items: list[OutcomeItem]
     count: int
 
 
 class WorkflowAIFeedback:
-    """The outcomes of one project, and the tokens they are sent with; what comes with a token is of the token's."""
+    """The outcomes of one project, and the tokens of runs. What comes with a token belongs to the token's project."""
 
     def __init__(self, database: ProjectDatabase, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
         self._database = database
@@ -109,7 +116,7 @@ class WorkflowAIFeedback:
         self._metrics = metrics
 
     def token(self, run_id: str, lasting: timedelta) -> str:
-        """A token for the run; no row is written. Errors: `Invalid`."""
+        """Return a token for the run, which costs no row. Errors: `Invalid`."""
         token = self._tokens.seal(self._tokens.draft(self._database.project, run_id, KEY, lasting))
         self._metrics.minted("workflowai", 1)
         return token
@@ -125,57 +132,88 @@ class WorkflowAIFeedback:
 
         Errors: `TokenUnknown`, `TokenGone`, `Invalid`, `Rejected`.
         """
-        answer, opened = sent.submission(), opened or await self._tokens.open(sent.feedback_token)
+        submission, opened = sent.submission(), opened or await self._tokens.open(sent.feedback_token)
         place = structs.asdict(await self._runs.place(opened.body.run_id, opened.body.project))
 
         def work(db: Connection) -> Kept:
-            return keep_answer(db, claim_sealed(db, opened), answer, idempotency_key, place)
+            grant = claim_sealed(db, opened)
+            replaces = config_of_url(of_project(db, grant.project), grant.key, None).subject_policy in (None, "replace")
+            own_id = _anonymous_id(opened.body) if replaces and not submission.user_id else None
+            own = structs.replace(submission, id=own_id)
+            return keep_answer(db, grant, own, idempotency_key, place, may_change=own_id is not None)
 
         kept = await self._database.whole.write(work)
         self._metrics.answered(opened.body.key, kept.status)
-        return Outcome(kept.id, sent.outcome, answer.comment, answer.user_id)
+        return Outcome(kept.id, sent.outcome, submission.comment, submission.user_id)
 
     async def own(self, token: str | Opened, user_id: str | None) -> OwnOutcome:
-        """Return the user's outcome; without a `user_id` there is none to read. Errors: `TokenUnknown`, `TokenGone`."""
+        """Return the outcome of the user, or the anonymous one where no user is named."""
         opened = await self._tokens.open(token) if isinstance(token, str) else token
-
-        def work(db: Connection) -> Row | None:
-            grant = claim_sealed(db, opened)
-            return latest_answer(of_project(db, grant.project), grant, check_name("user_id", user_id or ""))
-
-        if not user_id:
-            await self._database.whole.read(lambda db: claim_sealed(db, opened))
-            return OwnOutcome(None)
-        row = await self._database.whole.read(work)
+        row = await self._database.whole.read(lambda db: _own(db, opened, user_id))
         return OwnOutcome(_name(row) if row else None)
 
+    async def retract(self, token: str | Opened, user_id: str | None) -> OwnOutcome:
+        """Move the outcome of the user (or the anonymous one) to the history; none is no error.
+
+        Errors: `TokenUnknown`, `TokenGone`; `AnswerStands` where the key's policy is that the first one stands.
+        """
+        opened = await self._tokens.open(token) if isinstance(token, str) else token
+
+        def work(db: Connection) -> bool:
+            row = _own(db, opened, user_id)
+            if row is None:
+                return False
+            own = of_project(db, opened.body.project)
+            check_retractable(own, claim_sealed(db, opened), row)
+            return bool(drop(own, row["id"], "retracted"))
+
+        if await self._database.whole.write(work):
+            self._metrics.answered(opened.body.key, "retracted")
+        return OwnOutcome(None)
+
     async def page(self, agent: str, run_id: str | None, limit: int, offset: int) -> OutcomePage:
-        """The outcomes about an assistant's runs (`_`: any assistant's), newest first."""
-        chosen: dict[str, Any] = {
-            "key": KEY,
-            "agent": _agent(agent),
-            "run_id": None if run_id is None else run_name("run_id", run_id),
-        }
+        """Return the outcomes of an agent's runs (`_`: of any agent's), newest first."""
+        of_agent, parameters = await self._of_agent(agent)
+        parameters |= {"key": KEY, "run_id": None if run_id is None else run_name("run_id", run_id)}
 
         def work(db: Connection) -> OutcomePage:
-            rows = db.all(PAGE, **chosen, limit=limit, offset=offset)
-            counted = db.one(COUNT, **chosen)
+            rows = db.all(f"{ITEM} {OF_RUN}{of_agent} {PAGE}", **parameters, limit=limit, offset=offset)
+            counted = db.one(f"SELECT COUNT(*) AS count {OF_RUN}{of_agent}", **parameters)
             return OutcomePage([_item(row) for row in rows], counted["count"] if counted else 0)
 
         return await self._database.read(work)
 
     async def annotate(self, agent: str, feedback_id: str, sent: OutcomeAnnotation) -> None:
-        """The annotation is kept, in the place of an earlier one. Errors: `NotFound`, `Invalid`."""
+        """Store the annotation, in the place of an earlier one. Errors: `NotFound`, `Invalid`."""
         if sent.comment is not None:
             check_text("comment", sent.comment, MAX_COMMENT)
-        said = {"annotation": sent.annotation, "comment": sent.comment, "key": KEY, "agent": _agent(agent)}
+        of_agent, parameters = await self._of_agent(agent)
+        parameters |= {"annotation": sent.annotation, "comment": sent.comment, "key": KEY}
         name = parse_id("feedback_id", feedback_id)
-        if not await self._database.write(lambda db: db.execute(ANNOTATE, id=name, **said)):
+        statement = ANNOTATE.format(of_agent=of_agent)
+        if not await self._database.write(lambda db: db.execute(statement, id=name, **parameters)):
             raise NotFound(f"There is no feedback with the id {name} about this agent; it may have been deleted")
 
+    async def _of_agent(self, agent: str) -> tuple[str, dict[str, Any]]:
+        """Return the condition that a row is about the agent, named by its id or its slug, and its parameters."""
+        if agent == ANY_AGENT:
+            return "", {}
+        names = dict.fromkeys([check_name("agent_id", agent), *await self._runs.assistants_named(agent)])
+        parameters: dict[str, Any] = {f"agent_{at}": name for at, name in enumerate(names)}
+        return f" AND assistant_id IN ({', '.join(f':{name}' for name in parameters)})", parameters
 
-def _agent(name: str) -> str | None:
-    return None if name == "_" else check_name("agent_id", name)
+
+def _anonymous_id(body: Body) -> str:
+    return str(uuid5(ANONYMOUS, f"{body.project}\0{body.run_id}\0{body.key}"))
+
+
+def _own(db: Connection, opened: Opened, user_id: str | None) -> Row | None:
+    """Return the row of the user's outcome, or of the anonymous one. Errors: `TokenGone`."""
+    grant = claim_sealed(db, opened)
+    own = of_project(db, grant.project)
+    if user_id:
+        return latest_answer(own, grant, check_name("user_id", user_id))
+    return own.one(BY_ID, id=_anonymous_id(opened.body))
 
 
 def _name(row: Row) -> OutcomeName | None:

@@ -40,7 +40,9 @@ DELETE = "DELETE FROM feedback_project WHERE name = :name"
 HOLDS = """SELECT (SELECT COUNT(*) FROM feedback WHERE project = :name) AS answers,
     (SELECT COUNT(*) FROM feedback_history WHERE project = :name) AS history,
     (SELECT COUNT(*) FROM feedback_grant WHERE project = :name) AS grants"""
-BELONGINGS = ("feedback_config", "feedback_retention", "feedback_minted", "feedback_alert_rule")
+BELONGINGS = (
+    *("feedback_config", "feedback_retention", "feedback_minted", "feedback_alert_rule", "feedback_resource"),
+)
 DENY = """INSERT INTO feedback_denial (id, project, run_id, ring_key, revoked_at)
 VALUES (:id, :name, NULL, NULL, now_us()) ON CONFLICT (id) DO UPDATE SET revoked_at = excluded.revoked_at"""
 OF_GRANT = "SELECT project FROM feedback_grant WHERE id = :id"

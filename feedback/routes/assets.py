@@ -24,6 +24,10 @@ ASSETS = (
     "feedback-adapters.js",
     "feedback-adapters.d.ts",
     "feedback-react.d.ts",
+    "feedback-tokens.js",
+    "feedback-tokens.d.ts",
+    "workflowai-react.js",
+    "workflowai-react.d.ts",
 )
 """The files of `feedback/web` that are served at `/feedback/<name>`."""
 

@@ -1,4 +1,4 @@
-"""EvalGuard's dialect: one-time tokens, and the route that spends them, which its own clients lack.
+"""EvalGuard's API: one-time tokens, the route that spends them (which its own clients lack), annotations, calibration.
 
 Its clients read errors from `{"success": false, "error": {…}}`; a wrong request is a 400.
 """
@@ -8,14 +8,17 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, post, route
+from litestar import Request, Response, Router, get, post, route
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.params import HeaderParameter, JSONBody
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import HeaderParameter, JSONBody, QueryParameter
 from msgspec import Struct
 
+from feedback.integrations.annotations import AnnotationCreate, LogAnnotation
 from feedback.integrations.evalguard import OneTimeAnswer, OneTimeToken, OneTimeTokenCreate
-from feedback.routes.authentication import ServicesDependency, bearer
+from feedback.integrations.scorers import Calibrated, Calibration
+from feedback.routes.authentication import ServicesDependency, ServicesOf, bearer, entry_of
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
@@ -23,13 +26,16 @@ from feedback.routes.openapi import FeedbackOperation, failures
 from feedback.routes.rate_limiting import admit_minting, open_and_admit
 from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
 from feedback.schema import Kept
+from feedback.services import ProjectServices
 from feedback.validation import MAX_BODY
 
 TAGS = ["EvalGuard"]
+MAX_CALIBRATION = 16 * 1024 * 1024
+"""The largest body of a calibration, in bytes."""
 
 
 class EvalGuardProblem(Struct):
-    """What went wrong, as a code and in words, and the id to ask about it by."""
+    """An error: a code, a message, and the id of the request."""
 
     code: str
     message: str
@@ -94,19 +100,83 @@ async def spend_one_time(
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
 
 
+def _project_routes(services_of: ServicesOf) -> list[HTTPRouteHandler]:
+    async def in_project(request: Request[Any, Any, Any], here: ProjectServices, named: str | None) -> ProjectServices:
+        if named is None:
+            return here
+        return services_of(await here.projects.chosen(entry_of(request).project, None, named))
+
+    @post(
+        "/annotations",
+        status_code=201,
+        tags=TAGS,
+        request_max_body_size=MAX_BODY,
+        summary="Annotate a run",
+        operation_class=FeedbackOperation,
+        responses=failures(400, 401, 404, 413, shape=EvalGuardFailure),
+    )
+    async def create_annotation(
+        request: Request[Any, Any, Any],
+        data: JSONBody[AnnotationCreate],
+        services: ServicesDependency,
+        idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
+    ) -> LogAnnotation:
+        """Store a person's label of a run as feedback under the key `annotation`."""
+        own = await in_project(request, services, data.projectId)
+        return await own.annotations.create(data, clean_idempotency(idempotency_key))
+
+    @get(
+        "/annotations",
+        tags=TAGS,
+        summary="List annotations",
+        operation_class=FeedbackOperation,
+        responses=failures(400, 401, 404, shape=EvalGuardFailure),
+    )
+    async def list_annotations(
+        request: Request[Any, Any, Any],
+        services: ServicesDependency,
+        project_id: Annotated[str | None, QueryParameter(name="projectId")] = None,
+        log_id: Annotated[str | None, QueryParameter(name="logId")] = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
+        offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
+    ) -> list[LogAnnotation]:
+        """List the annotations of the project, newest first."""
+        own = await in_project(request, services, project_id)
+        return await own.annotations.listed(log_id, limit, offset)
+
+    @post(
+        "/scorers/calibrate",
+        status_code=200,
+        tags=TAGS,
+        request_max_body_size=MAX_CALIBRATION,
+        opt={"feedback_scope": "feedback-read"},
+        summary="Calibrate a scorer",
+        operation_class=FeedbackOperation,
+        responses=failures(400, 401, 404, 413, shape=EvalGuardFailure),
+    )
+    async def calibrate_scorer(
+        request: Request[Any, Any, Any], data: JSONBody[Calibration], services: ServicesDependency
+    ) -> Calibrated:
+        """Compare a scorer's verdicts with people's: confusion table, Cohen's kappa and its interval, thresholds."""
+        own = await in_project(request, services, data.projectId)
+        return await own.scorers.calibrate(data)
+
+    return [create_annotation, list_annotations, calibrate_scorer]
+
+
 def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
-    """The failure in EvalGuard's words."""
+    """Return the error in EvalGuard's shape."""
     status, message, code, headers = told(request, error)
     body = {"success": False, "error": {"code": code, "message": message, "requestId": uuid.uuid4().hex}}
     status = 400 if status == 422 else status
     return Response(body, status_code=status, headers=headers, media_type="application/json")
 
 
-def evalguard_router(dependencies: dict[str, Provide]) -> Router:
-    """EvalGuard's routes, below `/api/v1`."""
+def evalguard_router(dependencies: dict[str, Provide], services_of: ServicesOf) -> Router:
+    """Return EvalGuard's routes, below `/api/v1`. `services_of` has the services of the project that a body names."""
     return Router(
         "/api/v1",
-        route_handlers=[ask_spend_cors, mint_one_time, spend_one_time],
+        route_handlers=[ask_spend_cors, mint_one_time, spend_one_time, *_project_routes(services_of)],
         dependencies=dependencies,
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
         request_class=FeedbackRequest,

@@ -16,6 +16,9 @@ from feedback.routes.authentication import ServicesDependency
 from feedback.routes.configs import CONFIG_ROUTES
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import FAILURES
+from feedback.routes.langsmith_datasets import HANDLERS as DATASET_ROUTES
+from feedback.routes.langsmith_queues import HANDLERS as QUEUE_ROUTES
+from feedback.routes.langsmith_runs import HANDLERS as RUN_ROUTES
 from feedback.routes.multipart import take_multipart
 from feedback.routes.openapi import FeedbackOperation, failures
 from feedback.routes.revocation import REVOKING_ROUTES
@@ -168,10 +171,14 @@ FEEDBACK_ROUTES = [
 
 
 def langsmith_routers(dependencies: dict[str, Provide], serve_root_info: bool) -> list[Router]:
-    """The same routes at `/api/v1`, which is what the OpenAPI document shows, and at `/api` and `/`."""
+    """Return the same routes at `/api/v1`, which is what the OpenAPI document shows, and at `/api` and `/`.
+
+    What is read and created beside feedback is at `/api/v1` only: `/runs` at the root is the agent server's.
+    """
     every = [*FEEDBACK_ROUTES, info]
     at_root = every if serve_root_info else FEEDBACK_ROUTES
-    mounts = {"/api/v1": every, "/api": every, "/": at_root, "/v1": [take_metadata]}
+    versioned = [*every, *RUN_ROUTES, *DATASET_ROUTES, *QUEUE_ROUTES]
+    mounts = {"/api/v1": versioned, "/api": every, "/": at_root, "/v1": [take_metadata]}
     return [
         Router(
             path,

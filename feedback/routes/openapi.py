@@ -98,7 +98,8 @@ class JsonUnions(OpenAPISchemaPlugin):
     def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:  # noqa: ARG002 (the plugin's signature)
         """One schema that lists the types."""
         types = [_JSON_TYPES.get(kind) or _container(kind) for kind in field_definition.args]
-        return Schema(type=sorted({kind for kind in types if kind is not None}, key=str))
+        kinds = {kind for kind in types if kind is not None}
+        return Schema(type=sorted(kinds, key=str), items=Schema() if OpenAPIType.ARRAY in kinds else None)
 
 
 def _container(kind: Any) -> OpenAPIType | None:

@@ -1,4 +1,4 @@
-"""WorkflowAI's dialect: `/v1/feedback`, and the lists of a team.
+"""WorkflowAI's feedback API: `/v1/feedback`, and lists of an agent's and a run's outcomes.
 
 Its clients read errors from `{"error": {…}}` only. A token that was not issued here is a 400, as they expect.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, get, post, route
+from litestar import Request, Response, Router, delete, get, post, route
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
@@ -27,7 +27,7 @@ TAGS = ["WorkflowAI"]
 
 
 class WorkflowAIProblem(Struct):
-    """What went wrong, in words and as a code, with the HTTP status again."""
+    """An error: a message, a code, and the HTTP status again."""
 
     message: str
     status_code: int
@@ -66,7 +66,7 @@ async def submit_outcome(
     services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Outcome]:
-    """Store the outcome; it replaces the same user's earlier one."""
+    """Store an outcome in the place of the same user's earlier one; without `user_id`, of the anonymous one."""
     opened = await open_and_admit(request, services, services.workflowai_feedback.open, data.feedback_token)
     kept = await services.workflowai_feedback.submit(data, clean_idempotency(idempotency_key), opened)
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
@@ -87,10 +87,33 @@ async def read_outcome(
     services: ServicesDependency,
     user_id: FromQuery[str | None] = None,
 ) -> Response[OwnOutcome]:
-    """Return the user's feedback of the run, or null."""
+    """Return the outcome that this user submitted for the run; without `user_id`, the anonymous one."""
     opened = await services.workflowai_feedback.open(feedback_token)
     await hold_sealed(request, services, opened.body.project)
     own = await services.workflowai_feedback.own(opened, user_id)
+    return Response(own, headers=TOKEN_HEADERS, media_type="application/json")
+
+
+@delete(
+    "/feedback",
+    status_code=200,
+    tags=TAGS,
+    opt={"feedback_token_route": True},
+    summary="Retract your own feedback of a run",
+    operation_id="RetractOwnOutcome",
+    operation_class=FeedbackOperation,
+    responses=failures(400, 409, 410, 422, shape=WorkflowAIFailure),
+)
+async def retract_outcome(
+    request: Request[Any, Any, Any],
+    feedback_token: FromQuery[str],
+    services: ServicesDependency,
+    user_id: FromQuery[str | None] = None,
+) -> Response[OwnOutcome]:
+    """Take back the outcome that this user submitted for the run; without `user_id`, the anonymous one."""
+    opened = await services.workflowai_feedback.open(feedback_token)
+    await hold_sealed(request, services, opened.body.project)
+    own = await services.workflowai_feedback.retract(opened, user_id)
     return Response(own, headers=TOKEN_HEADERS, media_type="application/json")
 
 
@@ -109,7 +132,7 @@ async def list_agent_outcomes(
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 30,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> OutcomePage:
-    """Return the feedback of the assistant's runs, newest first; `_` stands for any assistant."""
+    """List the outcomes of an agent's runs, newest first; the agent is an id, a slug, or `_` for any."""
     return await services.workflowai_feedback.page(agent_id, run_id, limit, offset)
 
 
@@ -128,7 +151,7 @@ async def list_run_outcomes(
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 30,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> OutcomePage:
-    """Return the feedback of the run, newest first."""
+    """List the outcomes of a run, newest first."""
     return await services.workflowai_feedback.page(agent_id, run_id, limit, offset)
 
 
@@ -148,13 +171,13 @@ async def annotate_outcome(
     data: JSONBody[OutcomeAnnotation],
     services: ServicesDependency,
 ) -> Response[None]:
-    """Store the annotation; returns null."""
+    """Store a team's judgment of an outcome; the response is null."""
     await services.workflowai_feedback.annotate(agent_id, feedback_id, data)
     return Response(b"null", media_type="application/json")  # type: ignore[arg-type]  # a body that is encoded already
 
 
 def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
-    """The failure in WorkflowAI's words."""
+    """Return the error in WorkflowAI's shape."""
     status, message, code, headers = told(request, error)
     if code == "token_unknown":
         status, message, code = 400, f"Invalid feedback token. {message}", "bad_request"
@@ -163,13 +186,14 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 def workflowai_router(dependencies: dict[str, Provide]) -> Router:
-    """WorkflowAI's routes, below `/v1`."""
+    """Return WorkflowAI's routes, below `/v1`."""
     return Router(
         "/v1",
         route_handlers=[
             ask_outcome_cors,
             submit_outcome,
             read_outcome,
+            retract_outcome,
             list_agent_outcomes,
             list_run_outcomes,
             annotate_outcome,

@@ -18,6 +18,10 @@ export interface FeedbackButtonsAttributes {
   /** The URLs of thumbs with a key each: the one that is pressed gets score 1, and the other's answer is taken back. */
   "positive-src"?: string;
   "negative-src"?: string;
+  /** In place of `src`: the token of a run (`X-Feedback-Token`, WorkflowAI's `feedback_token`), which takes thumbs. */
+  "feedback-token"?: string;
+  /** The address of the feedback server that the token is for; if left out, the one that served the element. */
+  server?: string;
   /** `thumbs` if left out. */
   type?: "thumbs" | "stars" | "categories";
   /** What to choose from: separated by commas, or a JSON array. If left out, what the URL's key takes. */
@@ -77,6 +81,8 @@ export class FeedbackButtons extends HTMLElement {
   src: string;
   positiveSrc: string;
   negativeSrc: string;
+  feedbackToken: string;
+  server: string;
   type: string;
   comment: string;
   userId: string;

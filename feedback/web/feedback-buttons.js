@@ -11,7 +11,8 @@
  * No inline style, no markup from strings: it lives with `default-src 'none'` and with Trusted Types.
  */
 
-import { beaconFeedback, browserSubject, readFeedback, retractFeedback, submitFeedback } from "./feedback-client.js";
+import { browserSubject } from "./feedback-client.js";
+import { beaconFeedback, readFeedback, retractFeedback, submitFeedback, tokenSource } from "./feedback-tokens.js";
 
 const TEXTS = {
   label: "Rate this answer",
@@ -31,10 +32,10 @@ const TEXTS = {
 const ATTRIBUTES = {
   src: "src", positiveSrc: "positive-src", negativeSrc: "negative-src", type: "type", comment: "comment",
   userId: "user-id", label: "label", positiveLabel: "positive-label", negativeLabel: "negative-label",
-  reasons: "reasons", categories: "categories",
+  reasons: "reasons", categories: "categories", feedbackToken: "feedback-token", server: "server",
 };
 const LISTS = new Set(["reasons", "categories"]);
-const BINDING = new Set(["src", "positive-src", "negative-src", "user-id", "type"]);
+const BINDING = new Set(["src", "positive-src", "negative-src", "user-id", "type", "feedback-token", "server"]);
 const MAX_COMMENT = 4000; // characters; in any script they fit what the server takes
 const THUMB =
   "M7 10v11H4a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1zm0 0 4-7.2c1.5 0 2.6 1.1 2.6 2.6V9h5.3a2 2 0 0 1 2 2.3l-1.3 8a2 2 0 0 1-2 1.7H7";
@@ -152,13 +153,17 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
   // What it is bound to
 
   get #kind() {
-    return ["stars", "categories"].includes(this.type) ? this.type : "thumbs";
+    return ["stars", "categories"].includes(this.type) && this.src ? this.type : "thumbs"; // a run's token takes thumbs
+  }
+  /** The one URL for all choices: a presigned one, or the source of a run's token. */
+  get #src() {
+    return this.src || (this.feedbackToken && tokenSource(this.feedbackToken, this.server || undefined));
   }
   get #subject() {
     return this.userId || browserSubject();
   }
   get #sources() {
-    const all = this.#kind === "thumbs" ? [this.positiveSrc, this.negativeSrc, this.src] : [this.src];
+    const all = this.#kind === "thumbs" ? [this.positiveSrc, this.negativeSrc, this.#src] : [this.#src];
     return [...new Set(all.filter(Boolean))];
   }
   get #isSeveral() {
@@ -167,7 +172,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
   /** What there is to press: nothing without a URL to send it to. */
   get #choices() {
     if (this.#kind === "thumbs") return ["positive", "negative"].filter((choice) => this.#sourceOf(choice));
-    if (!this.src) return [];
+    if (!this.#src) return [];
     if (this.#kind === "stars") return [1, 2, 3, 4, 5];
     if (this.categories.length > 0) return this.categories;
     return (this.#config?.categories ?? []).map(nameOf);
@@ -175,8 +180,8 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
 
   /** The URL that a choice goes to. */
   #sourceOf(choice) {
-    if (this.#kind !== "thumbs") return this.src;
-    return (choice === "positive" ? this.positiveSrc : this.negativeSrc) || this.src;
+    if (this.#kind !== "thumbs") return this.#src;
+    return (choice === "positive" ? this.positiveSrc : this.negativeSrc) || this.#src;
   }
 
   #bind() {
@@ -211,7 +216,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
       const options = { userId: this.#subject };
       const states = await Promise.all(this.#sources.map(async (src) => ({ src, ...(await readFeedback(src, options)) })));
       if (binding !== this.#binding) return;
-      this.#config = states.find((state) => state.src === this.src)?.feedback_config ?? null;
+      this.#config = states.find((state) => state.src === this.#src)?.feedback_config ?? null;
       const given = states.filter((state) => state.answer).sort((a, b) => (a.answer.modified_at < b.answer.modified_at ? 1 : -1));
       const found = given.length > 0 ? this.#understood(given[0]) : null;
       const isUntouched = this.#shown === this.#kept;

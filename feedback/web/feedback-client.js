@@ -258,10 +258,12 @@ async function failureOf(response) {
   try {
     said = JSON.parse(text) ?? {};
   } catch {} // a proxy's page
-  const detail = typeof said.detail === "string" ? said.detail : `The server answered with status ${response.status}`;
+  const problem = said.error ?? {}; // WorkflowAI's shape
+  const message = said.detail ?? problem.message;
+  const detail = typeof message === "string" ? message : `The server answered with status ${response.status}`;
   return new FeedbackError(detail, {
     status: response.status,
-    code: typeof said.code === "string" ? said.code : "error",
+    code: [said.code, problem.code].find((code) => typeof code === "string") ?? "error",
     retryAfter: secondsIn(response.headers.get("Retry-After")),
   });
 }

@@ -34,8 +34,9 @@ class Frontend:
         for example in EXAMPLES:
             shutil.copytree(ROOT / "examples" / example, self.folder / example)
             (self.folder / example / "feedback").mkdir()
-            for module in (ROOT / "feedback" / "web").glob("feedback-*.*s"):
-                shutil.copy(module, self.folder / example / "feedback")
+            for pattern in ("feedback-*.*s", "workflowai-*.*s"):
+                for module in (ROOT / "feedback" / "web").glob(pattern):
+                    shutil.copy(module, self.folder / example / "feedback")
 
     def wrong_types(self) -> str:
         """What TypeScript finds wrong, in the examples and in the declarations, `skipLibCheck` off."""

@@ -22,6 +22,20 @@ MISTAKES = """
 import { assistantUiFeedback } from "./react/feedback/feedback-adapters.js";
 import { submitFeedback, streamRun } from "./react/feedback/feedback-client.js";
 import type {} from "./react/feedback/feedback-react.js";
+import { submitFeedback as submitThumb, tokenSource } from "./react/feedback/feedback-tokens.js";
+import { FeedbackButtons, getFeedback, sendFeedback } from "./react/feedback/workflowai-react.js";
+
+export async function workflowai(token: string) {
+  await submitThumb(tokenSource(token), { score: 1 }, { userId: "ada" });
+  await sendFeedback({ feedbackToken: token, outcome: "positive", comment: "nice", userID: "ada" });
+  // @ts-expect-error  no such outcome
+  await sendFeedback({ feedbackToken: token, outcome: "good" });
+  const outcome: "positive" | "negative" | null = await getFeedback({ feedbackToken: token });
+  console.log(outcome);
+  // @ts-expect-error  a token is needed
+  const without = <FeedbackButtons userID="ada" />;
+  return [without, <FeedbackButtons feedbackToken={token} userID="ada" className="thumbs" />];
+}
 
 export async function mistakes() {
   // @ts-expect-error  an answer's score is no text

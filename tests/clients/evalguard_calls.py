@@ -2,7 +2,8 @@
 
     python evalguard_calls.py BASE KEY '[["/v1/feedback/token", {…body…}, {…headers…}], …]'
 
-Its documented `request` does not exist; `_request`, which all of its calls go through, does.
+Its documented `request` does not exist; `_request`, which all of its calls go through, does. A path without a slash is
+the name of one of its methods, and the body its arguments.
 """
 
 import json
@@ -15,7 +16,10 @@ client = EvalGuardClient(api_key=key, base_url=base)
 ended = []
 for path, body, headers in json.loads(calls):
     try:
-        ended.append(client._request("POST", path, json=body, headers=headers))
+        if "/" in path:
+            ended.append(client._request("POST", path, json=body, headers=headers))
+        else:
+            ended.append(getattr(client, path)(**body))
     except EvalGuardError as error:
         ended.append({"status": error.status_code, "code": error.code, "message": str(error)})
 print(json.dumps(ended))

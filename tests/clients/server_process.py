@@ -17,7 +17,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "langgraph.json"
 GRAPHS = Path(__file__).parent / "langgraph.json"
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 
 
 class ServerProcess:
@@ -61,6 +61,16 @@ class ServerProcess:
     def kill(self) -> None:
         """End the process as a power cut would (SIGKILL)."""
         self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop the process where it is (SIGSTOP); its connections stay open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Continue the process after `freeze`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def terminate(self) -> None:
         """Ask the process to end, and don't wait for it."""

@@ -72,3 +72,49 @@ def test_client_understands_why_it_is_refused(url: str) -> None:
     assert (refused["status"], refused["code"]) == (401, "unauthorized")
     assert (late["status"], stray["status"], stray["code"]) == (400, 404, "token_unknown")
     assert "send 1 to 86400" in late["message"]
+
+
+def test_annotations_are_kept_and_listed(url: str) -> None:
+    arguments = {"project_id": "default", "log_id": "run 7"}
+    made, other, listed = call(
+        f"{url}/api",
+        ("create_annotation", {**arguments, "label": "wrong", "score": 0.25, "notes": "Too long"}),
+        ("create_annotation", {**arguments, "label": "right"}),
+        ("list_annotations", {"project_id": "default"}),
+    )
+    assert (made["label"], made["score"], made["notes"], made["logId"]) == ("wrong", 0.25, "Too long", "run 7")
+    assert [one["id"] for one in listed] == [other["id"], made["id"]]
+    [kept, _] = httpx.get(f"{url}/feedback", params={"run": "run 7"}, headers={"x-api-key": KEY}).json()
+    assert (kept["key"], kept["feedback_source"]["type"]) == ("annotation", "app")
+
+
+def test_scorer_is_calibrated_by_pairs_and_scores(url: str) -> None:
+    pairs = [{"human": human, "machine": machine} for human, machine in ((True, True), (False, False)) * 10]
+    scored = [{"humanPass": score > 0.6, "machineScore": score} for score in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    agreed, found, refused = call(
+        f"{url}/api",
+        ("calibrate_scorer", {"pairs": pairs}),
+        ("calibrate_scorer", {"scored": scored, "scorer_id": "judge", "current_threshold": 0.2}),
+        ("calibrate_scorer", {"pairs": [{"human": 1}]}),
+    )
+    assert (agreed["n"], agreed["agreement"]["kappa"]) == (20, 1.0)
+    assert agreed["agreement"]["confusion"]["truePositive"] == 10
+    assert agreed["agreement"]["kappaInterval"] == {"low": 1.0, "high": 1.0, "level": 0.95}
+    assert found["thresholds"]["best"]["threshold"] == 0.6
+    assert found["thresholds"]["current"]["kappa"] < 1
+    assert refused["status"] == 400
+
+
+def test_scorer_is_calibrated_by_stored_feedback(url: str) -> None:
+    headers = {"x-api-key": KEY}
+    for number in range(12):
+        for source, score in (("model", number / 12), ("app", int(number > 6))):
+            body = {"run_id": f"run {number}", "key": "helpful", "score": score, "feedback_source": {"type": source}}
+            assert httpx.post(f"{url}/feedback", json=body, headers=headers).status_code == 200
+    asked = {"scorerId": "helpful"}
+    found = httpx.post(f"{url}/api/v1/scorers/calibrate", json=asked, headers=headers).json()
+    assert (found["n"], found["agreement"]["kappa"]) == (12, 0.833333)
+    assert found["thresholds"]["best"]["kappa"] == 1.0
+    unknown = httpx.post(f"{url}/api/v1/scorers/calibrate", json={"scorerId": "nonesuch"}, headers=headers)
+    assert (unknown.status_code, unknown.json()["success"]) == (400, False)
+    assert "nonesuch" in unknown.json()["error"]["message"]

@@ -117,4 +117,4 @@ async def test_token_is_in_the_metadata_event_and_in_the_header_of_a_stream(
     for token in (told["feedback_token"], stream.headers["x-feedback-token"]):
         assert await send([{"feedback_token": token, "outcome": "negative"}]) == ["sent"]
     answers = (await http.get("/feedback", params={"run": told["run_id"]})).json()
-    assert [answer["value"] for answer in answers] == ["negative", "negative"]
+    assert [answer["value"] for answer in answers] == ["negative"]

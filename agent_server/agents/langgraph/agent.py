@@ -76,8 +76,8 @@ class LangGraphAgent:
                     return
                 given = None
                 config["configurable"].pop("checkpoint_id", None)
-            if graph.checkpointer and (lease := current_lease()):
-                config["callbacks"] = [StepGate(lease.steps)]
+            if lease := current_lease():
+                config["callbacks"] = [StepGate(lease)]
             parts = _Parts(run)
             async with aclosing(_chunks(graph, given, config, run)) as chunks:
                 async for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Holds the nodes of a run back until the checkpoint before the last is stored."""
+"""Lets a node begin only while its attempt holds the run, and not far ahead of the stored checkpoints."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackHandler
 
-from agent_server.agents.stored_steps import StoredSteps
+from agent_server.agents.lease import Lease
 
 
 class StepGate(AsyncCallbackHandler):
     """A LangChain callback, because LangGraph awaits those before each node, in every subgraph and stream mode."""
 
     run_inline = True
+    raise_error = True  # so that `LeaseLost` ends the attempt
     ignore_llm = ignore_chat_model = ignore_agent = ignore_retriever = ignore_retry = ignore_custom_event = True
 
-    def __init__(self, steps: StoredSteps) -> None:
-        self._steps = steps
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
 
     async def on_chain_start(self, *_args: Any, metadata: dict[str, Any] | None = None, **_kwargs: Any) -> None:
         if metadata and (step := metadata.get("langgraph_step")) is not None:
+            await self._lease.confirm()
             graph, _, _ = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition("|")
-            await self._steps.wait(graph, step)
+            await self._lease.steps.wait(graph, step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent_server.access.ownership import Condition
 from agent_server.assistants.assistants import AssistantRef, Assistants
 from agent_server.assistants.graphs import AssistantGraphs
-from agent_server.assistants.slugs import AssistantSlugs
+from agent_server.assistants.slugs import AssistantSlugs, uuid_of
 
 
 class AgentFinder:
@@ -16,9 +16,13 @@ class AgentFinder:
         self._slugs = slugs
         self._graphs = graphs
 
-    def is_clear(self, name: str) -> bool:
-        """Return whether `name` is a graph or an id, so that no assistants need to be searched."""
+    def is_graph(self, name: str) -> bool:
+        """Return whether `name` is a graph, which every caller may run."""
         return self._slugs.of_graph(name) is not None
+
+    def is_id(self, name: str) -> bool:
+        """Return whether `name` is an id, so that no assistants need to be searched."""
+        return uuid_of(name) is not None
 
     async def find(self, name: str, owned: Condition | None) -> AssistantRef:
         """Return the agent of this name, among the assistants that are `owned`. Errors: `NotFound`, `Conflict`."""

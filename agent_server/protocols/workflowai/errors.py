@@ -16,16 +16,18 @@ from agent_server.routes.error_handler import plain_response
 from agent_server.runs.records import Record
 
 CODES = {
+    400: "bad_request",
     401: "invalid_api_key",
     403: "forbidden",
     404: "object_not_found",
     409: "conflict",
     413: "entity_too_large",
+    422: "bad_request",
     429: "rate_limit",
     500: "internal_error",
     503: "unavailable",
 }
-"""The code of each status, where WorkflowAI's clients know one that is better than `bad_request`."""
+"""The code of each status; WorkflowAI's clients know those for 400, 404, 422, 429 and 500."""
 RUN_FAILED = "agent_run_failed"
 RUN_FAILED_STATUS = 424
 """Not a 5xx: the server works, and a client that tries again after those would run the agent again."""

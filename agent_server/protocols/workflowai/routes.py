@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, post
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 
-from agent_server.protocols.workflowai.errors import CODES, EXCEPTION_HANDLERS, RUN_FAILED_STATUS
+from agent_server.protocols.workflowai.errors import EXCEPTION_HANDLERS
+from agent_server.protocols.workflowai.openapi import FAILURES, RUN_RESPONSES, RunOperation
 from agent_server.protocols.workflowai.schema import (
     AgentCreate,
-    ErrorResponse,
     RegisteredAgent,
     ReplyRequest,
     RunRequest,
-    RunResponse,
 )
 from agent_server.protocols.workflowai.service import WorkflowAIRuns
 
 TAGS = ["WorkflowAI"]
 OPT = {"authorized_in_handler": True}
 RUN_PATHS = [
-    "/v1/{tenant:str}/agents/{agent_id:str}/schemas/{schema_id:int}/run",
-    "/v1/{tenant:str}/tasks/{agent_id:str}/schemas/{schema_id:int}/run",
+    "/v1/{tenant:str}/agents/{agent_id:str}/schemas/{schema_id:str}/run",
+    "/v1/{tenant:str}/tasks/{agent_id:str}/schemas/{schema_id:str}/run",
 ]
 REPLY_PATHS = [
     "/v1/{tenant:str}/agents/{agent_id:str}/runs/{run_id:str}/reply",
     "/v1/{tenant:str}/tasks/{agent_id:str}/runs/{run_id:str}/reply",
 ]
-FAILURES = {
-    status: ResponseSpec(ErrorResponse, generate_examples=False, description=HTTPStatus(status).phrase)
-    for status in (400, *CODES)
-}
-RESPONSES = {
-    200: ResponseSpec(
-        RunResponse, generate_examples=False, description="The run; with `stream`, events of its output."
-    ),
-    RUN_FAILED_STATUS: ResponseSpec(ErrorResponse, generate_examples=False, description="The agent raised an error."),
-    **FAILURES,
-}
 
 
 @post(
@@ -63,11 +49,19 @@ async def register_workflowai_agent(
     return await workflowai.register(request, tenant, data)
 
 
-@post(RUN_PATHS, tags=TAGS, opt=OPT, status_code=200, responses=RESPONSES, exception_handlers=EXCEPTION_HANDLERS)
+@post(
+    RUN_PATHS,
+    tags=TAGS,
+    opt=OPT,
+    status_code=200,
+    responses=RUN_RESPONSES,
+    operation_class=RunOperation,
+    exception_handlers=EXCEPTION_HANDLERS,
+)
 async def run_workflowai_agent(
     tenant: FromPath[str],
     agent_id: FromPath[str],
-    schema_id: FromPath[int],  # noqa: ARG001  every agent has one schema
+    schema_id: FromPath[str],  # noqa: ARG001  every agent has one schema
     data: JSONBody[RunRequest],
     request: Request[Any, Any, Any],
     workflowai: NamedDependency[WorkflowAIRuns],
@@ -76,7 +70,15 @@ async def run_workflowai_agent(
     return await workflowai.response(await workflowai.run(request, tenant, agent_id, data))
 
 
-@post(REPLY_PATHS, tags=TAGS, opt=OPT, status_code=200, responses=RESPONSES, exception_handlers=EXCEPTION_HANDLERS)
+@post(
+    REPLY_PATHS,
+    tags=TAGS,
+    opt=OPT,
+    status_code=200,
+    responses=RUN_RESPONSES,
+    operation_class=RunOperation,
+    exception_handlers=EXCEPTION_HANDLERS,
+)
 async def reply_to_workflowai_run(
     tenant: FromPath[str],
     agent_id: FromPath[str],

@@ -90,7 +90,6 @@ class WorkflowAIRuns:
         project = project_in(request)
         check_tenant(tenant, project)
         agent = await self._agent(request, asked.id)
-        await self._authenticator.authorize_as(request, "get_assistant", {}, {"assistant_id": agent.assistant_id})
         return RegisteredAgent(
             asked.id, SCHEMA_ID, stable_number(agent.assistant_id), stable_number(project or "default")
         )
@@ -105,6 +104,7 @@ class WorkflowAIRuns:
         if thread_id:
             body["if_not_exists"] = "create"
         choice = RunChoice(client_run_id(asked.id), assistant_version(asked))
+        await self._authorize(request, body, thread_id)
         return await self._start(request, asked, body, thread_id, choice)
 
     async def reply(
@@ -114,13 +114,18 @@ class WorkflowAIRuns:
         check_tenant(tenant, project_in(request))
         agent = await self._agent(request, agent_name)
         record = await self._runs.get(run_id)
+        unknown = NotFound(f"Run with ID {record.run.run_id} not found")
         if record.run.assistant_id != agent.assistant_id or _is_of_other_project(request, record):
-            raise NotFound(f"Run {run_id} is not one of the agent {agent_name!r}")
+            raise unknown
         waiting = waiting_interrupts(record)
         body = reply_body(
             asked, agent.assistant_id, self._agents.stream_modes(agent.graph_id, bool(asked.stream)), waiting
         )
         choice = RunChoice(None, assistant_version(asked))
+        try:
+            await self._authorize(request, body, record.run.thread_id)
+        except NotFound:  # the thread is another user's
+            raise unknown from None
         return await self._start(request, asked, body, record.run.thread_id, choice)
 
     async def response(self, started: Started) -> ASGIApp:
@@ -136,9 +141,23 @@ class WorkflowAIRuns:
         return ASGIResponse(body=encode(ended), status_code=status, headers=headers, media_type="application/json")
 
     async def _agent(self, request: AnyRequest, name: str) -> AssistantRef:
-        if not self._agents.is_clear(name):
+        if self._agents.is_graph(name):
+            return await self._agents.find(name, None)
+        if not self._agents.is_id(name):
             await self._authenticator.authorize_as(request, "search_assistants", {}, {})
-        return await self._agents.find(name, owned(request, "assistants"))
+        agent = await self._agents.find(name, owned(request, "assistants"))
+        try:
+            await self._authenticator.authorize_as(request, "get_assistant", {}, {"assistant_id": agent.assistant_id})
+        except NotFound:  # in the words for one that does not exist
+            raise NotFound(
+                f"Assistant with ID {agent.assistant_id} not found; POST /assistants/search lists those there are"
+            ) from None
+        return agent
+
+    async def _authorize(self, request: AnyRequest, body: JsonObject, thread_id: str | None) -> None:
+        """Return where the application's rules, if any, allow the run, of which they may change `body`."""
+        path = {"thread_id": thread_id} if thread_id else {}
+        await self._authenticator.authorize_as(request, "create_run", body, path)
 
     async def _start(
         self,
@@ -148,8 +167,6 @@ class WorkflowAIRuns:
         thread_id: str | None,
         choice: RunChoice,
     ) -> Started:
-        path = {"thread_id": thread_id} if thread_id else {}
-        await self._authenticator.authorize_as(request, "create_run", body, path)
         data = msgspec.convert(body, RunCreate)
         run = await created_run(request, self._runs, self._config, data, thread_id, choice)
         record = await self._runs.get(run.run_id)

@@ -65,7 +65,7 @@ async def annas(api: Api) -> Ids:
     return {
         "assistant_id": assistant, "thread_id": thread, "run_id": run["run_id"], "cron_id": cron,
         "checkpoint_id": state["checkpoint_id"], "waiting": waiting["run_id"], "stateless": stateless["run_id"],
-        "namespace": "sub",
+        "namespace": "sub", "tenant": "_", "agent_id": assistant, "schema_id": "1",
     }  # fmt: skip
 
 
@@ -94,6 +94,11 @@ def bodies(ids: Ids) -> dict[str, Any]:
         "POST /runs/cancel": {"thread_id": ids["thread_id"], "run_ids": [ids["waiting"]]},
         "PUT /store/items": {"namespace": ["notes"], "key": "k", "value": {"secret": "bobs"}},
         "DELETE /store/items": {"namespace": ["notes"], "key": "k"},
+        "POST /v1/{tenant}/agents": {"id": ids["assistant_id"]},
+        **{f"POST /v1/{{tenant}}/{one}/{{agent_id}}/schemas/{{schema_id}}/run": {"task_input": {"x": 1}}
+           for one in ("agents", "tasks")},
+        **{f"POST /v1/{{tenant}}/{one}/{{agent_id}}/runs/{{run_id}}/reply": {"user_message": "hi"}
+           for one in ("agents", "tasks")},
         "POST /threads/search": {"metadata": {"owner": "anna"}, "limit": 100},
         "POST /threads/count": {"metadata": {"owner": "anna"}},
     }  # fmt: skip
@@ -110,6 +115,8 @@ SEEN_AS_HIS_OWN = {
 }  # fmt: skip
 """Operations that answer Bob, with nothing that is Anna's; every other one has to say 404, or 409 for a taken id."""
 TAKEN = {"POST /assistants", "POST /threads"}
+SHARED = {"namespace", "tenant", "schema_id"}
+"""What in paths is nobody's own."""
 
 
 async def snapshot(api: Api, ids: Ids) -> str:
@@ -161,7 +168,7 @@ async def test_nothing_of_annas_is_there_for_bob_in_any_operation(api: Api, anna
     for operation in await operations(api):
         answer = await ask(api, operation, annas, BOB)
         expected = {409} if operation in TAKEN else {200, 204} if operation in SEEN_AS_HIS_OWN else {404}
-        names_hers = any(annas[name] in answer.text for name in annas if name != "namespace") and answer.is_success
+        names_hers = any(annas[name] in answer.text for name in annas if name not in SHARED) and answer.is_success
         if answer.status_code not in expected or names_hers or "annas" in answer.text:
             wrong.append((operation, answer.status_code, answer.text[:200]))
     assert not wrong, "\n".join(map(str, wrong))
@@ -169,7 +176,8 @@ async def test_nothing_of_annas_is_there_for_bob_in_any_operation(api: Api, anna
 
 
 async def test_what_is_not_there_and_what_is_annas_look_the_same_to_bob(api: Api, annas: Ids) -> None:
-    gone = {name: str(uuid4()) for name in annas} | {"namespace": "sub"}
+    gone = {name: annas[name] if name in SHARED else str(uuid4()) for name in annas}
+    gone["agent_id"] = gone["assistant_id"]
     for operation in await operations(api):
         if operation in SEEN_AS_HIS_OWN | TAKEN or "if_not_exists" in json.dumps(bodies(annas).get(operation, {})):
             continue
@@ -244,7 +252,9 @@ async def test_nobody_comes_in_without_saying_who(api: Api) -> None:
     for operation in await operations(api):
         method, path = operation.split(" ")
         refused = await api.send(method, re.sub(r"\{\w+\}", str(uuid4()), path), None if method == "GET" else {})
-        assert (refused.status_code, refused.json()["detail"]) == (401, "Who are you?"), operation
+        said = refused.json()
+        message = said["error"]["message"] if path.startswith("/v1/") else said["detail"]
+        assert (refused.status_code, message) == (401, "Who are you?"), operation
         assert refused.headers["x-why"] == "no token"
     assert (await api.send("GET", "/ok")).status_code == 200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import uuid
 from collections.abc import AsyncIterator
@@ -76,14 +77,65 @@ async def test_second_outcome_of_a_user_overwrites_and_the_first_is_in_the_histo
     assert [(row["value"], row["reason"]) for row in rows] == [('"positive"', "replaced")]
 
 
-async def test_anonymous_outcomes_add_up_and_are_write_only(app: Any, plugin: FeedbackPlugin) -> None:
-    token = plugin.token_for_run(RUN)
+async def own(app: Any, token: str, **query: str) -> str | None:
+    answer = await app.get("/v1/feedback", params={"feedback_token": token, **query})
+    assert answer.status_code == 200
+    outcome: str | None = answer.json()["outcome"]
+    return outcome
+
+
+async def test_anonymous_outcome_replaces_the_first(app: Any, plugin: FeedbackPlugin) -> None:
     for outcome in ("positive", "negative", "negative"):
-        await send(app, token, outcome)
-    assert (await app.get("/v1/_/agents/_/feedback")).json()["count"] == 3
-    for query in ({}, {"user_id": ""}, {"user_id": "somebody"}):
-        own = await app.get("/v1/feedback", params={"feedback_token": token, **query})
-        assert (own.status_code, own.json()) == (200, {"outcome": None})
+        assert (await send(app, plugin.token_for_run(RUN), outcome)).status_code == 200
+    page = (await app.get("/v1/_/agents/_/feedback")).json()
+    assert [(item["outcome"], item["user_id"]) for item in page["items"]] == [("negative", None)]
+    rows = await plugin.database.read(lambda db: db.all("SELECT value, reason FROM feedback_history"))
+    assert [(row["value"], row["reason"]) for row in rows] == [('"positive"', "replaced")]
+    assert await own(app, plugin.token_for_run(RUN)) == "negative"
+    assert await own(app, plugin.token_for_run(RUN), user_id="ada") is None
+    assert await own(app, plugin.token_for_run(str(uuid.uuid4()))) is None
+
+
+async def test_concurrent_anonymous_outcomes_are_one_row(app: Any, plugin: FeedbackPlugin) -> None:
+    token = plugin.token_for_run(RUN)
+    answers = await asyncio.gather(*(send(app, token, ("positive", "negative")[at % 2]) for at in range(10)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert (await app.get("/v1/_/agents/_/feedback")).json()["count"] == 1
+
+
+async def test_anonymous_outcomes_add_up_where_the_key_appends(app: Any, plugin: FeedbackPlugin) -> None:
+    config = {"feedback_key": "outcome", "feedback_config": {"type": "freeform"}, "subject_policy": "append"}
+    assert (await app.post("/feedback-configs", json=config)).status_code == 200
+    for outcome in ("positive", "negative"):
+        await send(app, plugin.token_for_run(RUN), outcome)
+    assert (await app.get("/v1/_/agents/_/feedback")).json()["count"] == 2
+
+
+@pytest.mark.parametrize("user", [{}, {"user_id": "ada"}])
+async def test_outcome_is_taken_back(app: Any, plugin: FeedbackPlugin, user: dict[str, str]) -> None:
+    token = plugin.token_for_run(RUN)
+    await send(app, token, "positive", **user)
+    await send(app, token, "negative", user_id="ben")
+    for _ in range(2):
+        gone = await app.delete("/v1/feedback", params={"feedback_token": token, **user})
+        assert (gone.status_code, gone.json()) == (200, {"outcome": None})
+    assert await own(app, token, **user) is None
+    assert await own(app, token, user_id="ben") == "negative"
+    assert (await send(app, token, "positive", **user)).status_code == 200
+    assert await own(app, token, **user) == "positive"
+
+
+async def test_agents_are_found_by_slug(app: Any, plugin: FeedbackPlugin) -> None:
+    async def named(slug: str) -> list[str]:
+        return [AGENT] if slug == "my-agent" else []
+
+    plugin.runs.lookup_assistants = named
+    kept = (await send(app, plugin.token_for_run(RUN), "positive")).json()
+    for agent, expected in (("my-agent", 1), (AGENT, 1), ("_", 1), ("another", 0)):
+        assert (await app.get(f"/v1/_/agents/{agent}/feedback")).json()["count"] == expected
+        assert (await app.get(f"/v1/_/agents/{agent}/runs/{RUN}/feedback")).json()["count"] == expected
+        sent = await app.post(f"/v1/_/agents/{agent}/feedback/{kept['id']}/annotate", json={"annotation": "correct"})
+        assert sent.status_code == (200 if expected else 404)
 
 
 async def test_repeat_with_the_same_idempotency_key_is_one_outcome(app: Any, plugin: FeedbackPlugin) -> None:

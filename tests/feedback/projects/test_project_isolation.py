@@ -21,14 +21,19 @@ from tests.feedback.conftest import RUN
 App = AsyncTestClient[Litestar]
 OPERATOR = "key-of-whoever-runs-it"
 KEYS = {"shop": "key-of-the-shop", "blog": "key-of-the-blog"}
-OPEN = {("GET", "/api/v1/info"), ("POST", "/api/v1/feedback/submit"), ("POST", "/v1/feedback"), ("GET", "/v1/feedback")}
+OPEN = {
+    *(("GET", "/api/v1/info"), ("POST", "/api/v1/feedback/submit")),
+    *((method, "/v1/feedback") for method in ("GET", "POST", "DELETE")),
+}
 HOLDERS = "/api/v1/feedback/tokens/{token}"
 TABLES = (
     "feedback", "feedback_history", "feedback_grant", "feedback_config", "feedback_retention", "feedback_day",
-    "feedback_minted", "feedback_reason", "feedback_dataset_item", "feedback_alert_rule", "feedback_denial",
+    "feedback_minted", "feedback_reason", "feedback_dataset_item", "feedback_alert_rule", "feedback_resource",
+    "feedback_denial",
 )  # fmt: skip
 BY_ANSWER = ("feedback_review", "feedback_annotation")
 FEEDBACK, AGENT = "/api/v1/feedback", "/v1/{tenant}/agents/{agent_id}"
+QUEUE = "/api/v1/annotation-queues/{queue_id}"
 
 
 class Call(Struct):
@@ -111,6 +116,36 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("DELETE", f"{FEEDBACK}/projects/{{name}}"): [Call(403, query={"erase": True})],
     ("GET", f"{FEEDBACK}/api-keys"): [Call(403)],
     ("GET", "/metrics"): [Call(403)],
+    ("GET", "/api/v1/annotations"): [Call(), Call(query={"logId": RUN})],
+    ("POST", "/api/v1/annotations"): [Call(201, json={"logId": RUN, "label": "mine"})],
+    ("POST", "/api/v1/scorers/calibrate"): [Call(400, json={"scorerId": "thumbs"})],
+    ("GET", "/api/v1/runs/{run_id}"): [Call(404)],
+    ("POST", "/api/v1/runs/query"): [Call(json={}), Call(json={"id": [RUN]}), Call(json={"trace": RUN})],
+    ("POST", "/api/v1/runs/stats"): [Call(json={"filter": 'eq(feedback_key, "thumbs")'})],
+    ("GET", "/api/v1/sessions"): [Call(), Call(query={"name": "shop"}), Call(query={"include_stats": True})],
+    ("GET", "/api/v1/sessions/{session_id}"): [Call(404)],
+    ("POST", "/api/v1/datasets"): [
+        Call(json={"name": "other"}), Call(409, json={"name": "mine", "id": "{dataset_id}"})
+    ],
+    ("GET", "/api/v1/datasets"): [Call(), Call(query={"name": "good"}), Call(query={"id": "{dataset_id}"})],
+    ("GET", "/api/v1/datasets/{dataset_id}"): [Call(404)],
+    ("DELETE", "/api/v1/datasets/{dataset_id}"): [Call(404)],
+    ("POST", "/api/v1/examples"): [Call(404, json={"dataset_id": "{dataset_id}", "inputs": {}})],
+    ("POST", "/api/v1/examples/bulk"): [Call(404, json=[{"dataset_id": "{dataset_id}", "inputs": {}}])],
+    ("GET", "/api/v1/examples"): [Call(), Call(query={"dataset": "{dataset_id}"}), Call(query={"id": "{example_id}"})],
+    ("GET", "/api/v1/examples/{example_id}"): [Call(404)],
+    ("PATCH", "/api/v1/examples/{example_id}"): [Call(404, json={"outputs": {"mine": 1}})],
+    ("DELETE", "/api/v1/examples/{example_id}"): [Call(404)],
+    ("POST", "/api/v1/annotation-queues"): [Call(json={"name": "other"})],
+    ("GET", "/api/v1/annotation-queues"): [Call(), Call(query={"ids": "{queue_id}"})],
+    ("GET", QUEUE): [Call(404)],
+    ("PATCH", QUEUE): [Call(404, json={"name": "mine"})],
+    ("DELETE", QUEUE): [Call(404)],
+    ("POST", f"{QUEUE}/runs"): [Call(404, json=[RUN])],
+    ("POST", f"{QUEUE}/runs/by-key"): [Call(404, json=[{"run_id": RUN}])],
+    ("GET", f"{QUEUE}/runs"): [Call(404)],
+    ("GET", f"{QUEUE}/run/{{index}}"): [Call(404)],
+    ("DELETE", f"{QUEUE}/runs/{{run_id}}"): [Call(404)],
 }  # fmt: skip
 
 
@@ -176,6 +211,9 @@ async def _fill(app: App, plugin: FeedbackPlugin, project: str) -> None:
     outcome = {"feedback_token": token, "outcome": "positive", "comment": f"well in {project}", "user_id": "ada"}
     said = await send("POST", "/v1/feedback", outcome)
     await send("POST", f"/v1/_/agents/_/feedback/{said['id']}/annotate", {"annotation": "correct"})
+    dataset = await send("POST", "/api/v1/datasets", {"name": "good", "description": f"judged in {project}"})
+    await send("POST", "/api/v1/examples", {"dataset_id": dataset["id"], "inputs": {"asked": f"in {project}"}})
+    await send("POST", "/api/v1/annotation-queues", {"name": "todo", "description": f"to do in {project}"})
 
 
 def _with(key: str) -> dict[str, str]:
@@ -259,6 +297,9 @@ async def _ask(
         "name": "shop",
         "rule_id": json.loads(shops["feedback_alert_rule"][0])["id"],
         "config": json.loads(shops["feedback_config"][0])["id"],
+        "session_id": project_id("shop"),
+        "index": "0",
+        **_resource_ids(shops),
     }
     fill = re.compile(r"\{(\w+)\}")
     where = fill.sub(lambda found: filled[found[1]], path)
@@ -267,6 +308,11 @@ async def _ask(
     query |= {"project": project} if project else {}
     content: dict[str, Any] = {"content": call.content} if call.content else {} if body is None else {"json": body}
     return await app.request(method, where, params=query, headers=call.headers | headers, timeout=30, **content)
+
+
+def _resource_ids(shops: dict[str, list[str]]) -> dict[str, str]:
+    rows = [json.loads(text) for text in shops["feedback_resource"]]
+    return {f"{row['kind']}_id": row["id"] for row in rows}
 
 
 TOKENS: dict[App, str] = {}

@@ -1,0 +1,66 @@
+"""The OpenAPI document as code generators need it: nested shapes, defaults as literals, items of every list."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import OpenAPI
+
+from agent_server.routes.openapi_shapes import DEFAULTS, FIELDS, SHAPES, Schema
+
+
+@dataclass
+class Document(OpenAPI):
+    """The document that Litestar makes of the handlers, with what the types do not say."""
+
+    def to_schema(self) -> dict[str, Any]:
+        """Return the document as JSON."""
+        return refined(super().to_schema())
+
+
+@dataclass
+class DocumentConfig(OpenAPIConfig):
+    """Makes a `Document`."""
+
+    def to_openapi_schema(self) -> OpenAPI:
+        """Return the document before its paths are known."""
+        plain = super().to_openapi_schema()
+        return Document(**{name: getattr(plain, name) for name in plain.__dataclass_fields__})
+
+
+def refined(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with the shapes and defaults of `openapi_shapes`, where it has their structs."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for (name, field), shape in FIELDS.items():
+        if (properties := schemas.get(name, {}).get("properties")) and field in properties:
+            properties[field] = deepcopy(shape)
+    for (name, field), value in DEFAULTS.items():
+        if (properties := schemas.get(name, {}).get("properties")) and field in properties:
+            properties[field] = _with_default(properties[field], value)
+    schemas |= deepcopy(dict(SHAPES))
+    _add_items(document)
+    return document
+
+
+def _with_default(schema: Schema, value: Any) -> Schema:
+    """Return the schema with a default; an enumeration with null becomes a choice, since generators lose null."""
+    if None not in schema.get("enum", []):
+        return {**schema, "default": value}
+    names = [one for one in schema["enum"] if one is not None]
+    return {"oneOf": [{"type": "string", "enum": names, "default": value}, {"type": "null"}], "default": value}
+
+
+def _add_items(node: Any) -> None:
+    """Let every list say that its items may be anything, where it says nothing of them."""
+    if isinstance(node, list):
+        for one in node:
+            _add_items(one)
+    elif isinstance(node, dict):
+        kind = node.get("type")
+        if (kind == "array" or (isinstance(kind, list) and "array" in kind)) and "items" not in node:
+            node["items"] = {}
+        for one in node.values():
+            _add_items(one)

@@ -1,0 +1,85 @@
+"""EvalGuard's annotations: a person's label of a logged run, stored as feedback under the key `annotation`."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from feedback.configs.feedback_config import Score
+from feedback.database import Connection, Row
+from feedback.projects.scoped_database import ProjectDatabase
+from feedback.records.store import FeedbackStore
+from feedback.rows import json_value
+from feedback.schema import FeedbackCreate, FeedbackSource
+from feedback.validation import check_name, from_micros, run_name
+
+KEY = "annotation"
+LIST = """SELECT id, project, run_id, value, score, comment, created_at FROM feedback
+WHERE project = :project AND key = :key AND (CAST(:run_id AS TEXT) IS NULL OR run_id = :run_id)
+ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"""
+
+
+class AnnotationCreate(Struct):
+    """A label for the run `logId`, with a score and notes if there are any."""
+
+    logId: str
+    label: str
+    projectId: str | None = None
+    score: Score = None
+    notes: str | None = None
+
+
+class LogAnnotation(Struct):
+    """An annotation as it is stored."""
+
+    id: str
+    projectId: str
+    logId: str | None
+    label: str | None
+    score: Score
+    notes: str | None
+    createdAt: str
+
+
+class Annotations:
+    """The annotations of one project."""
+
+    def __init__(self, database: ProjectDatabase, store: FeedbackStore) -> None:
+        self._database = database
+        self._store = store
+
+    async def create(self, asked: AnnotationCreate, idempotency_key: str | None) -> LogAnnotation:
+        """Store an annotation durably. Errors: `Invalid`, `Rejected`."""
+        feedback = FeedbackCreate(
+            key=KEY,
+            run_id=check_name("logId", asked.logId),
+            value=check_name("label", asked.label),
+            score=asked.score,
+            comment=asked.notes,
+            feedback_source=FeedbackSource("app"),
+        )
+        feedback.validate()
+        kept = await self._store.create(feedback, idempotency_key)
+        return LogAnnotation(
+            kept.id, self._database.project, asked.logId, asked.label, asked.score, asked.notes, kept.created_at
+        )
+
+    async def listed(self, log_id: str | None, limit: int, offset: int) -> list[LogAnnotation]:
+        """Return the annotations (of one run), newest first."""
+        chosen = {"key": KEY, "run_id": log_id and run_name("logId", log_id), "limit": limit, "offset": offset}
+
+        def work(db: Connection) -> list[LogAnnotation]:
+            return [_annotation(row) for row in db.all(LIST, **chosen)]
+
+        return await self._database.read(work)
+
+
+def _annotation(row: Row) -> LogAnnotation:
+    return LogAnnotation(
+        row["id"],
+        row["project"],
+        row["run_id"],
+        json_value(row["value"]),
+        json_value(row["score"]),
+        row["comment"],
+        from_micros(row["created_at"]),
+    )

@@ -1,0 +1,119 @@
+"""LangSmith's filter language: `and(eq(feedback_key, "stars"), gt(feedback_score, 3))`.
+
+Grammar, as its documentation has it ("Filter traces, advanced"): an expression is a call; its arguments are calls,
+names, strings in single or double quotes, numbers, `true`, `false`, `null`, and lists in square brackets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from feedback.errors import Invalid
+
+MAX_LENGTH = 10_000
+MAX_DEPTH = 30
+COMPARATORS = ("eq", "neq", "gt", "gte", "lt", "lte", "has", "in", "like", "search", "exists")
+CONNECTIVES = ("and", "or", "not")
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<name>[A-Za-z_][\w.]*)|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"""
+    r"""|(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<mark>[(),\[\]]))"""
+)
+_CONSTANTS = {"true": True, "false": False, "null": None, "None": None, "True": True, "False": False}
+
+
+class Name(Struct, frozen=True):
+    """A field."""
+
+    text: str
+
+
+class Call(Struct, frozen=True):
+    """A connective over calls, or a comparison of a field with a value."""
+
+    function: str
+    arguments: tuple[Any, ...]
+
+
+def parse_filter(text: str) -> Call:
+    """Return the expression that `text` spells. Errors: `Invalid`, which says where it goes wrong."""
+    if len(text) > MAX_LENGTH:
+        raise Invalid(f"The filter has {len(text)} characters; at most {MAX_LENGTH} are read")
+    return _Parser(text).whole()
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = list(_tokens(text))
+        self._at = 0
+
+    def whole(self) -> Call:
+        call = self._argument(0)
+        if not isinstance(call, Call) or self._at < len(self._tokens):
+            raise self._wrong('one call such as and(…) or eq(feedback_key, "stars")')
+        return call
+
+    def _argument(self, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise Invalid(f"The filter is nested more than {MAX_DEPTH} deep")
+        kind, value = self._next("a name, a value or a call")
+        if kind == "name":
+            if self._peek() == "(":
+                return self._call(value, depth)
+            return _CONSTANTS[value] if value in _CONSTANTS else Name(value)
+        if kind == "mark":
+            if value != "[":
+                raise self._wrong("a name, a value or a call")
+            return list(self._several("]", depth))
+        return value
+
+    def _call(self, function: str, depth: int) -> Call:
+        if function not in (*COMPARATORS, *CONNECTIVES):
+            known = ", ".join((*CONNECTIVES, *COMPARATORS))
+            raise Invalid(f"The filter calls {function!r}, which is none of {known}")
+        self._next("(")
+        return Call(function, tuple(self._several(")", depth)))
+
+    def _several(self, end: str, depth: int) -> Iterator[Any]:
+        if self._peek() == end:
+            self._at += 1
+            return
+        while True:
+            yield self._argument(depth + 1)
+            _, mark = self._next(f"`,` or `{end}`")
+            if mark == end:
+                return
+            if mark != ",":
+                raise self._wrong(f"`,` or `{end}`")
+
+    def _peek(self) -> Any:
+        return self._tokens[self._at][1] if self._at < len(self._tokens) else None
+
+    def _next(self, wanted: str) -> tuple[str, Any]:
+        if self._at >= len(self._tokens):
+            raise Invalid(f"The filter ends where {wanted} should be: {self._text[-100:]!r}")
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def _wrong(self, wanted: str) -> Invalid:
+        return Invalid(f"The filter {self._text[:100]!r} is not readable; write {wanted}")
+
+
+def _tokens(text: str) -> Iterator[tuple[str, Any]]:
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        if (found := _TOKEN.match(text, at)) is None:
+            raise Invalid(f"The filter is not readable at {text[at : at + 40]!r}")
+        at = found.end()
+        kind = found.lastgroup or ""
+        part = found.group(kind)
+        if kind == "number":
+            yield kind, float(part) if re.search("[.eE]", part) else int(part)
+        elif kind == "text":
+            yield kind, re.sub(r"\\(.)", r"\1", part[1:-1])
+        else:
+            yield kind, part

@@ -1,0 +1,166 @@
+"""EvalGuard's scorer calibration: a scorer's agreement with people, from pairs sent to it or stored feedback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from feedback.configs.kind_lookup import UNKNOWN, kinds
+from feedback.configs.kinds import NEGATIVE, KeyKind, SeenScores, kind_of
+from feedback.database import Connection
+from feedback.errors import Invalid
+from feedback.projects.scoped_database import ProjectDatabase
+from feedback.reports.agreement import Agreement, Threshold, agreement, at_threshold, best_threshold
+from feedback.validation import MAX_KEY, check_name, check_number
+
+MAX_PAIRS = 100_000
+STORED = """SELECT run_id, source = 'model' AS is_model, AVG(number) AS score FROM feedback
+WHERE project = :project AND run_id IS NOT NULL AND number IS NOT NULL
+AND ((source = 'model' AND key = :scorer) OR (source <> 'model' AND key = :human))
+GROUP BY run_id, source = 'model' ORDER BY run_id LIMIT :limit"""
+
+
+class Direction(Struct, frozen=True):
+    """From which score on a scorer's verdict is positive, and on which side."""
+
+    middle: float = 0.5
+    is_lower_better: bool = False
+
+
+UP = Direction()
+
+
+class Pair(Struct):
+    """A person's verdict and a scorer's about the same output."""
+
+    human: bool
+    machine: bool
+
+
+class Scored(Struct):
+    """A person's verdict and a scorer's score of the same output."""
+
+    humanPass: bool
+    machineScore: float
+
+
+class Calibration(Struct, omit_defaults=True):
+    """The body of a calibration.
+
+    Without `pairs` and `scored`, the feedback that is stored is compared: for each run the scores under the feedback
+    key `scorerId` of source `model`, and people's under the key `humanKey` (by default the same key).
+    """
+
+    pairs: list[Pair] | None = None
+    scored: list[Scored] | None = None
+    projectId: str | None = None
+    scorerId: str | None = None
+    humanKey: str | None = None
+    currentThreshold: float | None = None
+
+
+class Thresholds(Struct):
+    """The current threshold, where one was given, and the best; and which scores pass at a threshold."""
+
+    current: Threshold | None
+    best: Threshold
+    passes: Literal["at_or_above", "at_or_below"] = "at_or_above"
+
+
+class Calibrated(Struct):
+    """How well the scorer agrees with people. `thresholds` is null where only verdicts are known, no scores."""
+
+    scorerId: str | None
+    n: int
+    agreement: Agreement
+    thresholds: Thresholds | None
+
+
+class Scorers:
+    """Calibrates the scorers of one project."""
+
+    def __init__(self, database: ProjectDatabase) -> None:
+        self._database = database
+
+    async def calibrate(self, asked: Calibration) -> Calibrated:
+        """Return the agreement, and the best threshold where scores are known. Errors: `Invalid`."""
+        if len(asked.pairs or ()) + len(asked.scored or ()) > MAX_PAIRS:
+            raise Invalid(f"At most {MAX_PAIRS:,} pairs are compared at once")
+        scored = [(one.humanPass, _finite("machineScore", one.machineScore)) for one in asked.scored or ()]
+        pairs = [(one.human, one.machine) for one in asked.pairs or ()]
+        way = UP
+        if not pairs and not scored:
+            scored, way = await self._stored(asked)
+        if asked.currentThreshold is not None:
+            way = structs.replace(way, middle=_finite("currentThreshold", asked.currentThreshold))
+        found = await asyncio.to_thread(_calibrated, pairs, scored, way, asked.currentThreshold is not None)
+        return structs.replace(found, scorerId=asked.scorerId)
+
+    async def _stored(self, asked: Calibration) -> tuple[list[tuple[bool, float]], Direction]:
+        if not asked.scorerId:
+            raise Invalid(
+                "The body has neither pairs nor scored; send one of them, or the scorerId whose feedback counts"
+            )
+        scorer = check_name("scorerId", asked.scorerId, MAX_KEY)
+        human = check_name("humanKey", asked.humanKey or scorer, MAX_KEY)
+
+        def work(db: Connection) -> tuple[list[tuple[bool, float]], Direction]:
+            known = kinds(db, [scorer, human])
+            rows = db.all(STORED, scorer=scorer, human=human, limit=2 * MAX_PAIRS)
+            machine = {row["run_id"]: row["score"] for row in rows if row["is_model"]}
+            verdicts = {row["run_id"]: row["score"] for row in rows if not row["is_model"]}
+            people = known.get(human, UNKNOWN)
+            if people.is_inferred:  # from what people gave alone: a model's fractions say nothing of their thumbs
+                people = kind_of(human, None, human in NEGATIVE, _seen(verdicts.values()))
+            both = [(people.is_positive(verdicts[one]), machine[one]) for one in verdicts if one in machine]
+            if both and all(verdict is None for verdict, _ in both):
+                raise Invalid(f"The feedback of people under {human!r} {people.why_undirected(0.0)}")
+            decided = [(verdict, score) for verdict, score in both if verdict is not None]
+            return decided, _direction(known.get(scorer, UNKNOWN))
+
+        found, way = await self._database.read(work)
+        if not found:
+            raise Invalid(
+                f"No run has both feedback of source model under the key {scorer!r} and people's under {human!r}"
+            )
+        return found, way
+
+
+def _calibrated(
+    pairs: Sequence[tuple[bool, bool]], scored: Sequence[tuple[bool, float]], way: Direction, has_current: bool
+) -> Calibrated:
+    """Compare the verdicts. Scores that are better when lower are turned round for it, and thresholds back again."""
+    sign = -1.0 if way.is_lower_better else 1.0
+    middle = sign * way.middle
+    upward = [(human, sign * score) for human, score in scored]
+    verdicts = [*pairs, *((human, score >= middle) for human, score in upward)]
+    thresholds = None
+    if upward:
+        current = at_threshold(upward, middle) if has_current else None
+        best = best_threshold(upward, middle if has_current else None)
+        passes: Literal["at_or_above", "at_or_below"] = "at_or_below" if sign < 0 else "at_or_above"
+        thresholds = Thresholds(current and _turned(current, sign), _turned(best, sign), passes)
+    return Calibrated(None, len(verdicts), agreement(verdicts), thresholds)
+
+
+def _seen(scores: Iterable[float]) -> SeenScores:
+    """Return the different whole scores; others are means of several people's."""
+    whole = sorted({score for score in scores if float(score).is_integer()})
+    return SeenScores(tuple(whole), whole[-1]) if whole else SeenScores()
+
+
+def _direction(kind: KeyKind) -> Direction:
+    """Return the direction of a scorer's key: from the middle of its scale on, where that is known, or from 0.5."""
+    middle = 0.5 if kind.low is None or kind.high is None or kind.name == "number" else (kind.low + kind.high) / 2
+    return Direction(middle, kind.better == "lower")
+
+
+def _turned(threshold: Threshold, sign: float) -> Threshold:
+    return structs.replace(threshold, threshold=sign * threshold.threshold + 0.0)
+
+
+def _finite(field: str, number: float) -> float:
+    return float(check_number(field, number))

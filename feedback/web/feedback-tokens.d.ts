@@ -1,0 +1,24 @@
+/** Feedback through a run's token, WorkflowAI's way (`POST /v1/feedback`), with the calls of feedback-client.js. */
+
+import type { Answer, FeedbackConfig, Kept, OwnAnswer, ReadOptions, SubmitOptions } from "./feedback-client.js";
+
+/**
+ * Returns the source of a run's token: a URL for the functions of this module, and for the `src` of
+ * `<feedback-buttons>`. `server` is the address of the feedback server, by default the one that served this file.
+ */
+export function tokenSource(token: string, server?: string): string;
+
+/** Stores feedback through a source or a presigned URL; a run's token takes a thumb (`score` 1 or 0) and a comment. */
+export function submitFeedback(source: string | URL, answer: Answer, options?: SubmitOptions): Promise<Partial<Kept>>;
+
+/** Hands feedback to the browser, which sends it even when the page is closed. Returns false where it does not take it. */
+export function beaconFeedback(source: string | URL, answer: Answer, options?: SubmitOptions): boolean;
+
+/** Returns what the user has submitted. */
+export function readFeedback(
+  source: string | URL,
+  options?: ReadOptions,
+): Promise<{ feedback_config: FeedbackConfig | null; answer: Partial<OwnAnswer> | null }>;
+
+/** Takes back what the user has submitted; nothing to take back is no error. */
+export function retractFeedback(source: string | URL, options?: ReadOptions): Promise<Partial<Kept>>;

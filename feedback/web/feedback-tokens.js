@@ -1,0 +1,78 @@
+/**
+ * Feedback through a run's token, WorkflowAI's way (`POST /v1/feedback`), with the calls of feedback-client.js.
+ *
+ *   const source = tokenSource(feedbackToken, "https://agents.example");
+ *   await submitFeedback(source, { score: 1 }, { userId: "ada" });
+ *
+ * A source is a URL whose fragment holds the token, so that whatever takes a presigned URL takes a token, too. Presigned
+ * URLs pass through unchanged. The types stand in feedback-tokens.d.ts.
+ */
+
+import * as presigned from "./feedback-client.js";
+
+const TOKEN = "#feedback_token=";
+const PATH = "v1/feedback";
+
+/** Returns the source of a run's token; `server` is where the feedback is served, by default where this file is from. */
+export function tokenSource(token, server = new URL("..", import.meta.url).href) {
+  const base = server.endsWith("/") ? server : `${server}/`;
+  return `${new URL(PATH, base).href}${TOKEN}${encodeURIComponent(token)}`;
+}
+
+/** Stores a thumb, `score` 1 or 0, and a comment; one for each token and user. */
+export async function submitFeedback(source, answer, options = {}) {
+  const found = opened(source);
+  if (!found) return presigned.submitFeedback(source, answer, options);
+  const kept = await presigned.submitFeedback(found.address, outcomeOf(found.token, answer), identityOf(options));
+  return { id: kept.id, status: "created" };
+}
+
+/** Hands a thumb to the browser, which sends it even when the page is closed. Returns false where it does not take it. */
+export function beaconFeedback(source, answer, options = {}) {
+  const found = opened(source);
+  if (!found) return presigned.beaconFeedback(source, answer, options);
+  const body = JSON.stringify({ ...outcomeOf(found.token, answer), user_id: options.userId });
+  fetch(found.address, {
+    method: "POST", body, keepalive: true, credentials: "omit", headers: { "Content-Type": "application/json" },
+  }).catch(() => {}); // the page is gone; its user sees after the next load what was stored
+  return true;
+}
+
+/** Returns what the user has submitted, in the shape of `readFeedback` of presigned URLs. */
+export async function readFeedback(source, options = {}) {
+  const found = opened(source);
+  if (!found) return presigned.readFeedback(source, options);
+  const { outcome } = await presigned.readFeedback(withToken(found), identityOf(options));
+  const answer = outcome && { score: outcome === "positive" ? 1 : 0, value: outcome, comment: null, metadata: null, modified_at: "" };
+  return { feedback_config: null, answer: answer || null };
+}
+
+/** Takes back what the user has submitted; nothing to take back is no error. */
+export async function retractFeedback(source, options = {}) {
+  const found = opened(source);
+  if (!found) return presigned.retractFeedback(source, options);
+  await presigned.retractFeedback(withToken(found), identityOf(options));
+  return { id: null, status: "retracted" };
+}
+
+function opened(source) {
+  const [address, token] = String(source).split(TOKEN);
+  return token && { address, token: decodeURIComponent(token) };
+}
+
+function withToken({ address, token }) {
+  const url = new URL(address);
+  url.searchParams.set("feedback_token", token);
+  return url.href;
+}
+
+/** An outcome has no list of reasons: they come first in its comment. */
+function outcomeOf(token, { score, comment, metadata }) {
+  const text = [metadata?.reasons?.join(", "), comment].filter(Boolean).join("\n");
+  return { feedback_token: token, outcome: Number(score) > 0 ? "positive" : "negative", comment: text || undefined };
+}
+
+/** A run's token knows users, and no ids of feedback. */
+function identityOf({ id, ...options }) {
+  return options;
+}

@@ -242,7 +242,7 @@ VARIABLES: Mapping[str, Variable] = {
         str,
         "",
         "alert rules, sent to the webhooks as `feedback.alert`, separated by commas: `thumbs below 0.7 in 24h of 20`, "
-        "`thumbs worse in 7d of 20`",
+        "`stars mean below 3.5`, `latency mean above 800`, `thumbs worse in 7d of 20`",
     ),
     "AGENT_SERVER_FEEDBACK_OTEL": (
         "otel",

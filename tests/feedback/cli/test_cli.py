@@ -133,7 +133,7 @@ def test_wrong_command_says_what_would_be_right(data_dir: Path, arguments: list[
 
 def test_place_without_feedback_is_told_and_not_made(data_dir: Path) -> None:
     result = run(data_dir / "nowhere", "list")
-    assert "There is no feedback in" in result.stderr
+    assert "There is no data in" in result.stderr
     assert not (data_dir / "nowhere").exists()
 
 

@@ -203,7 +203,7 @@ NO_FILTERS = [
 ]
 
 
-@pytest.mark.parametrize("given", NO_FILTERS, ids=repr)
+@pytest.mark.parametrize("given", NO_FILTERS)
 async def test_what_is_no_filter_is_refused_in_words(given: Any) -> None:
     with pytest.raises(Forbidden, match=r"The application's rules cannot be applied: an @auth\.on handler returned"):
         Condition(given)

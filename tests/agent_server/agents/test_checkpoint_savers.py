@@ -1,0 +1,92 @@
+"""The checkpoint savers: LangGraph's conformance suite, and one format with LangGraph's own savers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.conformance import checkpointer_test, validate
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from agent_server.agents import Lease, writing_under
+from agent_server.agents.checkpoints.opening import open_checkpointer
+from agent_server.config import Config
+from tests.agent_server.backend import open_backend
+from tests.agent_server.graphs import nested_asking, nested_chat
+
+
+@asynccontextmanager
+async def opened(database_url: str, tmp_path: Path) -> AsyncIterator[Any]:
+    """Our saver."""
+    postgres = database_url if database_url.startswith("postgres") else None
+    async with open_checkpointer(Config(tmp_path, data_dir=tmp_path, database_url=postgres)) as saver:
+        yield saver
+
+
+@asynccontextmanager
+async def langgraphs_own(database_url: str, tmp_path: Path) -> AsyncIterator[BaseCheckpointSaver[str]]:
+    """LangGraph's saver on the same tables."""
+    if database_url.startswith("postgres"):
+        async with AsyncPostgresSaver.from_conn_string(database_url) as saver:
+            yield saver
+    else:
+        async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "checkpoints.db")) as sqlite:
+            yield sqlite
+
+
+@pytest.mark.parametrize("leased", [True, False])
+async def test_saver_conforms_to_langgraphs_suite(database_url: str, tmp_path: Path, leased: bool) -> None:
+    async with opened(database_url, tmp_path) as saver, open_backend(database_url) as backend:
+
+        @checkpointer_test(name="ours")
+        async def ours() -> AsyncGenerator[BaseCheckpointSaver[str], None]:
+            yield saver
+
+        await backend.run(None)
+        claim = await backend.claim_one()
+
+        async def renew() -> float:
+            return await backend.runs.renew_one(claim)
+
+        lease = Lease(claim.run.run_id, claim.lease_token, claim.leased_until, renew, lambda: None)
+        with writing_under(lease) if leased else nullcontext():
+            report = await validate(ours)
+    failures = [failure for result in report.results.values() for failure in result.failures]
+    assert failures == []
+    assert sum(result.passed is True for result in report.results.values()) >= 7
+
+
+@pytest.mark.parametrize("writer", ["ours", "langgraph's"])
+async def test_savers_read_each_others_databases(database_url: str, tmp_path: Path, writer: str) -> None:
+    config: Any = {"configurable": {"thread_id": "one"}}
+    other: Any = {"configurable": {"thread_id": "two"}}
+    async with opened(database_url, tmp_path) as ours, langgraphs_own(database_url, tmp_path) as theirs:
+        saver = ours if writer == "ours" else theirs
+        await nested_asking.copy({"checkpointer": saver}).ainvoke({"x": 1}, config)
+        await nested_chat.copy({"checkpointer": saver}).ainvoke({"messages": ["hello"]}, other)
+        for at in (config, other):
+            by_ours = [one async for one in ours.alist(at)]
+            by_theirs = [one async for one in theirs.alist(at)]
+            assert by_ours == by_theirs
+            assert by_ours
+            assert await ours.aget_tuple(at) == await theirs.aget_tuple(at)
+
+
+VALUES = ["a\x00b", float("inf"), "x" * 10_000, 0, None, b"\x00", [1], {"a": "\x00"}]
+
+
+@pytest.mark.parametrize("value", VALUES)
+async def test_saver_keeps_every_value(database_url: str, tmp_path: Path, value: Any) -> None:
+    at: Any = {"configurable": {"thread_id": "one", "checkpoint_ns": ""}}
+    checkpoint: Any = {"v": 4, "id": "1f000000-0000-6000-8000-000000000001", "ts": "2026-11-29T00:00:00+00:00"}
+    version = "00000000000000000000000000000001.1"
+    checkpoint |= {"channel_values": {"x": value}, "channel_versions": {"x": version}, "versions_seen": {}}
+    async with opened(database_url, tmp_path) as saver:
+        await saver.aput(at, checkpoint, {"step": 1, "source": "loop"}, {"x": version})
+        kept = await saver.aget_tuple(at)
+    assert kept.checkpoint["channel_values"] == {"x": value}

@@ -11,7 +11,7 @@ from agent_server.asgi.sse import frame_data
 from agent_server.broker import Frame, FrameId, SlowSubscriber
 from agent_server.protocols.a2a.parts import parts_of
 from agent_server.protocols.a2a.requests import FEEDBACK_URI
-from agent_server.protocols.a2a.tasks import agent_message, artifact_of, status_of, task_id_in
+from agent_server.protocols.a2a.tasks import agent_message, artifact_of, place_of, status_of
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject
 from agent_server.streams.run_streams import RunStreams
@@ -41,10 +41,8 @@ async def working_events(streams: RunStreams, record: Record, after: FrameId) ->
 
 def last_events(record: Record, feedback: JsonObject | None) -> list[JsonObject]:
     """Return the events of a run that has ended: its artifact, if it has one, and its status."""
-    task_id = task_id_in(record)
-    about = {"taskId": str(task_id), "contextId": task_id.thread_id}
     artifact = artifact_of(record, feedback)
-    update = {"artifactUpdate": {**about, "artifact": artifact, "append": False, "lastChunk": True}}
+    update = {"artifactUpdate": {**place_of(record), "artifact": artifact, "append": False, "lastChunk": True}}
     return [*([update] if artifact else []), _status_update(record, status_of(record), None if artifact else feedback)]
 
 
@@ -61,6 +59,5 @@ def _words(record: Record, frame: Frame) -> Iterator[JsonObject]:
 
 
 def _status_update(record: Record, status: JsonObject, feedback: JsonObject | None = None) -> JsonObject:
-    task_id = task_id_in(record)
-    update = {"taskId": str(task_id), "contextId": task_id.thread_id, "status": status}
+    update = {**place_of(record), "status": status}
     return {"statusUpdate": update | ({"metadata": {FEEDBACK_URI: feedback}} if feedback else {})}

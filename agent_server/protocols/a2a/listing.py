@@ -14,7 +14,7 @@ from agent_server.protocols.a2a.tasks import METADATA_KEY, state_of, task_of
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
 from agent_server.runs.selection import TaskRow
-from agent_server.schema import JsonObject, canonical_id
+from agent_server.schema import JsonObject
 
 DEFAULT_PAGE, LARGEST_PAGE = 50, 100
 _STATES = {
@@ -45,10 +45,9 @@ class TaskQuery(Struct, frozen=True):
     def of(cls, params: JsonObject) -> TaskQuery:
         """Return what the parameters ask for. Errors: `RpcError`, `Invalid`."""
         object_of({"params": params}, "params")
-        context_id = text_of(params, "contextId")
         state = text_of(params, "status")
         return cls(
-            context_id=context_id and canonical_id(context_id, "context"),
+            context_id=text_of(params, "contextId"),
             state=None if state in (None, *_ALL) else _state(state or ""),
             page_size=whole_of(params, "pageSize", 1, LARGEST_PAGE) or DEFAULT_PAGE,
             start=_start(text_of(params, "pageToken")),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID, uuid5
 
 from msgspec import Struct
 
@@ -23,6 +24,7 @@ VERSION_NOT_SUPPORTED = -32009
 VERSION_HEADER = "a2a-version"
 EXTENSIONS_HEADER = "A2A-Extensions"
 FEEDBACK_URI = "https://agent-server.dev/a2a/feedback/v1"
+_CONTEXTS = UUID("8b9a0c1e-58a4-4b8e-9a53-5b0a4f1f7d11")
 VERSIONS = ("1.0", "0.3")
 _LEGACY_METHODS = {
     "message/send": "SendMessage",
@@ -89,6 +91,17 @@ def task_id_of(value: Any, name: str = "id") -> TaskId:
         return TaskId(canonical_id(thread_id, "thread"), canonical_id(run_id, "run"))
     except Exception:
         raise task_not_found(value) from None
+
+
+def thread_of_context(context_id: str, owner: str | None) -> str:
+    """Return the id of the thread of a context. A client may name a context as it likes; UUIDs are threads as they are.
+
+    The same name of two owners is two contexts.
+    """
+    try:
+        return str(UUID(context_id))
+    except ValueError:
+        return str(uuid5(_CONTEXTS, f"{owner or ''}\0{context_id}"))
 
 
 def task_not_found(task_id: object) -> RpcError:

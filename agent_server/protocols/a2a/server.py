@@ -39,9 +39,10 @@ from agent_server.protocols.a2a.requests import (
     task_id_of,
     task_not_found,
     text_of,
+    thread_of_context,
     whole_of,
 )
-from agent_server.protocols.a2a.tasks import is_final, task_id_in, task_metadata, task_of, waits
+from agent_server.protocols.a2a.tasks import context_id_in, is_final, task_id_in, task_metadata, task_of, waits
 from agent_server.protocols.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -52,7 +53,7 @@ from agent_server.protocols.jsonrpc import (
     success,
 )
 from agent_server.routes.authentication import RequestAuthenticator, project_in
-from agent_server.routes.authorization import owned
+from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
 from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import cut_where_slow
@@ -179,9 +180,8 @@ class A2aServer:
         services, body = self._services, {"limit": 100}
         await services.authenticator.authorize_as(services.http, "search_threads", body, {})
         query = TaskQuery.of(request.params)
-        rows = await services.runs.tasks(
-            self._assistant.assistant_id, query.context_id, owned(services.http, "threads")
-        )
+        thread_id = query.context_id and self._thread_of(query.context_id)
+        rows = await services.runs.tasks(self._assistant.assistant_id, thread_id, owned(services.http, "threads"))
         return await listed_tasks(services.runs, rows, query)
 
     async def get_push(self, request: A2aRequest) -> JsonObject:
@@ -238,18 +238,19 @@ class A2aServer:
         """Return the new run for a message: a task's first, or one that resumes the task that waits for the message."""
         services = self._services
         waiting = await self._waiting(message)
+        context_id: str | None
         if waiting is not None:
-            task_id, run_id = task_id_in(waiting), str(uuid7())
+            task_id, run_id, context_id = task_id_in(waiting), str(uuid7()), context_id_in(waiting)
             body: JsonObject = {"input": None, "command": {"resume": resume_value(message.parts)}}
         else:
-            run_id = str(uuid7())
-            task_id = TaskId(message.context_id or str(uuid7()), run_id)
+            run_id, context_id = str(uuid7()), message.context_id
+            task_id = TaskId(self._thread_of(message.context_id) if message.context_id else str(uuid7()), run_id)
             await self._check_takes_messages(message.parts)
             body = {"input": run_input(message.parts, message.message_id), "if_not_exists": "create"}
         body |= {
             "assistant_id": self._assistant.assistant_id,
             "thread_id": task_id.thread_id,
-            "metadata": task_metadata(task_id),
+            "metadata": task_metadata(task_id, context_id),
             "stream_mode": modes,
             "feedback_keys": wanted_keys(request) if request.wants_feedback else None,
             "webhook": message.webhook,
@@ -266,10 +267,10 @@ class A2aServer:
     async def _waiting(self, message: _Message) -> Record | None:
         """Return the run that waits for the message, if one does. Errors: `RpcError` for a task that takes none."""
         if message.task_id is None:
-            return None if message.context_id is None else await self._waiting_in(message.context_id)
+            return None if message.context_id is None else await self._waiting_in(self._thread_of(message.context_id))
         task_id = task_id_of(message.task_id, "message.taskId")
         record = await self._latest(task_id)
-        if message.context_id not in (None, task_id.thread_id):
+        if message.context_id not in (None, context_id_in(record), task_id.thread_id):
             raise RpcError(INVALID_PARAMS, "message.contextId is not the context of message.taskId")
         if waits(record):
             return record
@@ -280,11 +281,15 @@ class A2aServer:
             )
         raise RpcError(UNSUPPORTED_OPERATION, "The task is at work and takes no message before it asks for one")
 
-    async def _waiting_in(self, context_id: str) -> Record | None:
-        """Return the last run of a context, if it waits for its user."""
+    def _thread_of(self, context_id: str) -> str:
+        caller = caller_in(self._services.http)
+        return thread_of_context(context_id, caller.identity if caller else None)
+
+    async def _waiting_in(self, thread_id: str) -> Record | None:
+        """Return the last run of a thread, if it waits for its user."""
         services = self._services
         try:
-            runs = await services.runs.of_thread(context_id, 1, 0, None)
+            runs = await services.runs.of_thread(thread_id, 1, 0, None)
         except NotFound:
             return None
         if not runs or runs[0].assistant_id != self._assistant.assistant_id or runs[0].status != "success":
@@ -387,7 +392,7 @@ def _message_of(request: A2aRequest) -> _Message:
     return _Message(
         message_id=message_id,
         parts=checked_parts(message.get("parts")),
-        context_id=context_id and canonical_id(context_id, "context"),
+        context_id=context_id,
         task_id=text_of(message, "taskId"),
         history_length=whole_of(configuration, "historyLength", 0, _MOST_MESSAGES),
         is_waited_for=configuration.get("returnImmediately") is not True,

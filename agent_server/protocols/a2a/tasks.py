@@ -23,9 +23,17 @@ _STATES = {
 METADATA_KEY = "a2a"
 
 
-def task_metadata(task_id: TaskId) -> JsonObject:
-    """Return the metadata of a run that works on a task."""
-    return {METADATA_KEY: {"task_id": str(task_id)}}
+def task_metadata(task_id: TaskId, context_id: str | None = None) -> JsonObject:
+    """Return the metadata of a run that works on a task, with the client's own name of its context, if it has one."""
+    named = {} if context_id is None else {"context_id": context_id}
+    return {METADATA_KEY: {"task_id": str(task_id), **named}}
+
+
+def context_id_in(record: Record) -> str:
+    """Return the id of the task's context: the client's own name of it, or that of the thread."""
+    own = msgspec.json.decode(record.run.metadata).get(METADATA_KEY)
+    named = own.get("context_id") if isinstance(own, dict) else None
+    return named if isinstance(named, str) else record.run.thread_id
 
 
 def task_id_in(record: Record) -> TaskId:
@@ -55,12 +63,12 @@ def waits(record: Record) -> bool:
 def task_of(record: Record, history_length: int | None = None, feedback: JsonObject | None = None) -> JsonObject:
     """Return the task, with its last `history_length` messages (none: all), and with URLs for feedback on it."""
     task_id = task_id_in(record)
-    task: JsonObject = {"id": str(task_id), "contextId": task_id.thread_id, "status": status_of(record)}
+    task: JsonObject = {"id": str(task_id), "contextId": context_id_in(record), "status": status_of(record)}
     if artifact := artifact_of(record, feedback):
         task["artifacts"] = [artifact]
     elif feedback:
         task["metadata"] = {FEEDBACK_URI: feedback}
-    if history_length != 0 and (history := _history(record, task_id)):
+    if history_length != 0 and (history := _history(record)):
         task["history"] = history[-history_length:] if history_length else history
     return task
 
@@ -97,9 +105,12 @@ def artifact_of(record: Record, feedback: JsonObject | None = None) -> JsonObjec
 
 def agent_message(record: Record, message_id: str, parts: list[JsonObject]) -> JsonObject:
     """Return a message of the agent about the run's task."""
-    task_id = task_id_in(record)
-    about = {"taskId": str(task_id), "contextId": task_id.thread_id}
-    return {"messageId": message_id, "role": "ROLE_AGENT", "parts": parts, **about}
+    return {"messageId": message_id, "role": "ROLE_AGENT", "parts": parts, **place_of(record)}
+
+
+def place_of(record: Record) -> JsonObject:
+    """Return the ids of the task and of its context, as events and messages name them."""
+    return {"taskId": str(task_id_in(record)), "contextId": context_id_in(record)}
 
 
 def _interrupts(record: Record) -> list[JsonObject]:
@@ -108,24 +119,24 @@ def _interrupts(record: Record) -> list[JsonObject]:
     return [{"id": one.get("id"), "value": one.get("value")} for one in waiting or () if isinstance(one, dict)]
 
 
-def _history(record: Record, task_id: TaskId) -> list[JsonObject]:
+def _history(record: Record) -> list[JsonObject]:
     """Return the messages of the task's context, as the run left them; before its end, those that it was given."""
     kept = record.output if record.output is not None else bytes(record.kwargs.input)
     values = msgspec.json.decode(kept)
     messages = values.get("messages") if isinstance(values, dict) else None
     if not isinstance(messages, list):
         return []
-    shown = [_message(message, at, task_id) for at, message in enumerate(messages)]
+    shown = [_message(message, at, record) for at, message in enumerate(messages)]
     return [message for message in shown if message]
 
 
-def _message(message: Any, at: int, task_id: TaskId) -> JsonObject | None:
+def _message(message: Any, at: int, record: Record) -> JsonObject | None:
     role = role_of(message)
     parts = parts_of(message.get("content")) if role else []
     if not role or not parts:
         return None
-    message_id = str(message.get("id") or f"{task_id.run_id}-{at}")
-    return {"messageId": message_id, "role": role, "parts": parts, "contextId": task_id.thread_id}
+    message_id = str(message.get("id") or f"{record.run.run_id}-{at}")
+    return {"messageId": message_id, "role": role, "parts": parts, "contextId": context_id_in(record)}
 
 
 def _timestamp(text: str) -> str:

@@ -67,7 +67,6 @@ WRONG_MESSAGE_IS_INVALID_PARAMS: list[Any] = [
     (sending({"text": 1}), "must be a string"),
     (sending({"text": "a", "data": {}}), "exactly one of"),
     (sending({"data": 1}), "must be an object"),
-    (sending({"data": {}}, contextId="x"), "Invalid context ID"),
     (sending({"text": "a"}), "takes no chat messages"),
     ({**sending({"data": {}}), "configuration": {"historyLength": -1}}, "historyLength must be"),
     ({**sending({"data": {}}), "configuration": {"taskPushNotificationConfig": {}}}, "taskPushNotificationConfig"),
@@ -116,6 +115,19 @@ async def test_task_is_only_its_own_assistants(api: Api) -> None:
     task = (await rpc(api, "doubling", "SendMessage", sending({"data": {"x": 1}})))["result"]["task"]
     assert (await rpc(api, "asking", "GetTask", {"id": task["id"]}))["error"]["code"] == -32001
     assert (await rpc(api, "doubling", "GetTask", {"id": task["id"]}))["result"]["id"] == task["id"]
+
+
+async def test_client_may_name_the_context(api: Api) -> None:
+    tasks = []
+    for graph, given in (("asking", {"x": 1}), ("asking", {"resume": 2}), ("doubling", {"x": 4})):
+        sent = sending({"data": given}, contextId="my context")
+        tasks.append((await rpc(api, graph, "SendMessage", sent))["result"]["task"])
+    assert [one["contextId"] for one in tasks] == ["my context"] * 3
+    assert tasks[0]["id"] == tasks[1]["id"]
+    assert tasks[1]["status"]["state"] == "TASK_STATE_COMPLETED"
+    listed = (await rpc(api, "asking", "ListTasks", {"contextId": "my context"}))["result"]
+    assert [one["id"] for one in listed["tasks"]] == [tasks[0]["id"]]
+    assert (await rpc(api, "asking", "ListTasks", {"contextId": "another"}))["result"]["tasks"] == []
 
 
 async def test_older_version_has_its_shapes(api: Api) -> None:

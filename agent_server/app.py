@@ -273,7 +273,9 @@ class AgentServerPlugin(InitPlugin):
                     group.start_soon(self._webhook_sender.serve, app)
                 if self._run_end_watch is not None:
                     group.start_soon(self._run_end_watch.serve)
+                group.start_soon(self._thread_streams.idle.serve)
                 yield
+                self._thread_streams.idle.stop()
                 self._cron_clock.stop()
                 self._webhook_sender.stop()
                 if self._run_end_watch is not None:

@@ -21,6 +21,7 @@ from agent_server.errors import Invalid, NotFound
 from agent_server.runs.queue import FINAL, Runs
 from agent_server.runs.records import Record
 from agent_server.schema import StreamPart, canonical_id
+from agent_server.streams.idle_threads import IdleThreads
 from agent_server.streams.run_streams import LAST, RunStreams, chunks
 from agent_server.streams.thread_news import News, NewsKind, ThreadNews
 from agent_server.threads.schema import Checkpoint
@@ -29,8 +30,6 @@ from agent_server.threads.states import ThreadStates
 from agent_server.threads.threads import Threads
 
 ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
-LOOK_SECONDS = 1.0
-"""How often a stream looks for the next run without being rung: for delayed runs, and for those of other processes."""
 
 
 class Place(NamedTuple):
@@ -58,6 +57,7 @@ class ThreadStreams:
         self._streams = streams
         self._broker = broker
         self._states = states
+        self.idle = IdleThreads(database)
 
     async def follow(
         self, thread_id: str, last_event_id: str | None, modes: Sequence[ThreadStreamMode]
@@ -84,7 +84,7 @@ class ThreadStreams:
             while not news.thread_gone:
                 one = await self._next(news)
                 if one is None:
-                    await bell.wait(LOOK_SECONDS)
+                    await self.idle.wait(thread_id, bell)
                 elif one.checkpoint is not None:
                     async for chunk in self._state_update(thread_id, one.id, one.checkpoint):
                         yield chunk

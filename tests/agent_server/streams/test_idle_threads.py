@@ -1,0 +1,88 @@
+"""Thread streams that wait share one look at the database, and are woken by what rings no channel."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import anyio
+import pytest
+
+from agent_server.streams.idle_threads import AT_ONCE, IdleThreads
+from tests.agent_server.backend import Backend, open_backend, unknown_id
+
+
+@pytest.fixture
+async def backend(database_url: str) -> AsyncIterator[Backend]:
+    async with open_backend(database_url) as backend:
+        yield backend
+
+
+class Counted(IdleThreads):
+    """Counts its reads of the database, each of which may be about many threads."""
+
+    reads = 0
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__(backend.database)
+        read = backend.database.read
+
+        async def counting(work):  # type: ignore[no-untyped-def]
+            Counted.reads += 1
+            return await read(work)
+
+        self._database = type("Reads", (), {"read": staticmethod(counting)})()  # type: ignore[assignment]
+        self._looking = anyio.CancelScope()  # as if it served: the tests look themselves
+
+
+async def woken(backend: Backend, idle: IdleThreads, thread_ids: list[str], change) -> set[str]:  # type: ignore[no-untyped-def]
+    """The threads whose streams wake in one look after the change."""
+    found: set[str] = set()
+
+    async def wait(thread_id: str) -> None:
+        async with backend.broker.listen("no channel of this thread") as bell:
+            await idle.wait(thread_id, bell)
+        found.add(thread_id)
+
+    async with anyio.create_task_group() as group:
+        for thread_id in thread_ids:
+            group.start_soon(wait, thread_id)
+        await anyio.wait_all_tasks_blocked()
+        await idle.look()
+        await anyio.wait_all_tasks_blocked()
+        found.clear()
+        for thread_id in thread_ids:  # the first look reaches back before the threads were made
+            if not idle._waits.get(thread_id):
+                group.start_soon(wait, thread_id)
+        await change()
+        await anyio.wait_all_tasks_blocked()
+        await idle.look()
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    return found
+
+
+async def test_new_run_wakes_its_thread_only(backend: Backend) -> None:
+    first, second = await backend.thread(), await backend.thread()
+    assert await woken(backend, Counted(backend), [first, second], lambda: backend.run(first)) == {first}
+
+
+async def test_deleted_thread_wakes_its_stream(backend: Backend) -> None:
+    first, second = await backend.thread(), await backend.thread()
+    delete = lambda: backend.database.write(  # noqa: E731
+        lambda c: c.execute("DELETE FROM threads WHERE thread_id = :id", id=first)
+    )
+    assert await woken(backend, Counted(backend), [first, second], delete) == {first}
+
+
+async def test_many_streams_cost_one_read(backend: Backend) -> None:
+    idle = Counted(backend)
+    thread_id = await backend.thread()
+    Counted.reads = 0
+    for _ in range(100):
+        idle._waits[thread_id].add(anyio.CancelScope())
+    await idle.look()
+    assert Counted.reads == 1
+    for _ in range(AT_ONCE):
+        idle._waits[unknown_id()].add(anyio.CancelScope())
+    await idle.look()
+    assert Counted.reads == 3

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from agent_server.cli.serving import run_dev
+from agent_server.cli.dev import run_dev
 from agent_server.cli.settings import DATA_DIR_OPTION
 
 _PACKAGE = Path(__file__).parents[1]

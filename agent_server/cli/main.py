@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -17,7 +19,7 @@ class Lazy(NamedTuple):
 
 
 COMMANDS: Mapping[str, Lazy] = {
-    "dev": Lazy("agent_server.cli.serving:dev", "Serve on this machine while you write your agent."),
+    "dev": Lazy("agent_server.cli.dev:dev", "Serve on this machine while you write your agent."),
     "serve": Lazy("agent_server.cli.serving:serve", "Serve with production settings."),
     "worker": Lazy("agent_server.cli.serving:worker", "Execute runs for servers that run with --no-worker."),
     "demo": Lazy("agent_server.cli.demo:demo", "Serve the example agents, with a chat page."),
@@ -30,6 +32,19 @@ COMMANDS: Mapping[str, Lazy] = {
 }
 
 
+@contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Hide a module from imports: structlog and httpx load it for output that this server has no use for (5 MB)."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]  # which is how an import learns that it is not there
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are used; the help does without them."""
 
@@ -40,7 +55,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].target.partition(":")
-        command: click.Command = getattr(import_module(module), name)
+        with _without("rich"):
+            command: click.Command = getattr(import_module(module), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -12,8 +12,7 @@ import uvicorn
 from uvicorn.supervisors.basereload import BaseReload
 from watchfiles import Change, DefaultFilter, watch
 
-RELOADED = "AGENT_SERVER_RELOADED"
-"""The environment variable that a server process has which is not the first of its supervisor."""
+from agent_server.cli.settings import RELOADED
 
 
 class Reloader(BaseReload):

@@ -22,8 +22,7 @@ from agent_server.asgi.health_only import health_only
 from agent_server.asgi.http_protocol import BoundedHttpProtocol
 from agent_server.asgi.startup_errors import causes, explaining_startup_errors
 from agent_server.cli.banner import banner, reloaded
-from agent_server.cli.reload import RELOADED
-from agent_server.cli.settings import export_env, load_config
+from agent_server.cli.settings import RELOADED, export_env, load_config
 from agent_server.composition import build
 from agent_server.config import Config, ConfigError
 from agent_server.errors import AgentServerError

@@ -13,6 +13,8 @@ from agent_server.config import Config, ConfigError
 
 CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
 """Where the command line leaves the path of the configuration file for the server process, which a reload restarts."""
+RELOADED = "AGENT_SERVER_RELOADED"
+"""The environment variable that a server process has which is not the first of its supervisor."""
 DEFAULT_FILE = Path("langgraph.json")
 Command = TypeVar("Command", bound=Callable[..., Any])
 

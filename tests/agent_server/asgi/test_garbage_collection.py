@@ -26,3 +26,12 @@ async def test_what_is_there_after_the_start_is_left_out_of_collections() -> Non
         assert gc.get_freeze_count() > 10_000
         assert gc.get_threshold()[0] == YOUNG_OBJECTS
         assert (await client.get("/")).status_code == 404
+
+
+async def test_collections_are_enabled_after_the_start() -> None:
+    gc.disable()
+    try:
+        async with AsyncTestClient(freezing_once_started(Litestar())):
+            assert gc.isenabled()
+    finally:
+        gc.enable()

@@ -20,6 +20,7 @@ FEEDBACK = ROOT / "feedback" / "README.md"
 TESTS = ROOT / "tests" / "README.md"
 DOCUMENTS = [
     README,
+    ROOT / "agent_server" / "protocols" / "README.md",
     SERVER,
     OPERATIONS,
     ROOT / "agent_server" / "PROTOCOLS.md",

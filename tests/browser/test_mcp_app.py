@@ -1,0 +1,78 @@
+"""The MCP App with the buttons, in Chromium, shown by the official package's host in a sandboxed frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit, eventually
+from tests.browser.frontend import Frontend
+from tests.browser.site import Site
+from tests.clients.server_process import EXAMPLE, ServerProcess
+
+FEEDBACK = "dev.agent-server/feedback"
+APP = "ui://agent-server/feedback"
+HOST = """
+import { AppBridge, PostMessageTransport } from "@modelcontextprotocol/ext-apps/app-bridge";
+
+const { html, result } = __SHOWN__;
+const frame = document.createElement("iframe");
+frame.sandbox = "allow-scripts";
+document.querySelector("main").append(frame);
+const bridge = new AppBridge(null, { name: "host", version: "1" }, {});
+bridge.oninitialized = async () => {
+  await bridge.sendToolInput({ arguments: {} });
+  await bridge.sendToolResult(result);
+};
+await bridge.connect(new PostMessageTransport(frame.contentWindow, frame.contentWindow));
+frame.srcdoc = html;
+"""
+POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline' {resources}; style-src 'unsafe-inline'; "
+    "connect-src 'self' {connects}; img-src data:"
+)
+"""The policy that SEP-1865 makes of a resource's `csp`; a frame with `srcdoc` has that of its page."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(EXAMPLE, tmp_path_factory.mktemp("mcp-app"), AGENT_TOKEN_SECONDS="0.001") as server:
+        yield server
+
+
+def mcp(server: ServerProcess, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    result: dict[str, Any] = httpx.post(f"{server.url}/mcp", json=body, timeout=30).json()["result"]
+    return result
+
+
+def test_thumb_in_an_mcp_host_is_kept(
+    server: ServerProcess, site: Site, visit: Visit, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    meta = {FEEDBACK: {"keys": ["user_liked", "user_disliked", "helpful"]}}
+    asked = {"name": "agent", "arguments": {"messages": "Tell me a joke."}, "_meta": meta}
+    result = mcp(server, "tools/call", asked)
+    [page] = mcp(server, "resources/read", {"uri": APP})["contents"]
+    shown = json.dumps({"html": page["text"], "result": result}).replace("</", "<\\/")
+    script = Frontend(tmp_path_factory.mktemp("host")).bundle("host.ts", HOST.replace("__SHOWN__", shown))
+    url = site.page("", script=script)
+    csp = page["_meta"]["ui"]["csp"]
+    site.policy = POLICY.format(resources=" ".join(csp["resourceDomains"]), connects=" ".join(csp["connectDomains"]))
+    with visit(url, script=True) as host:
+        thumbs = host.frame_locator("iframe").locator("feedback-buttons")
+        expect(thumbs).to_have_count(2)
+        thumbs.first.get_by_role("button", name="Good answer").click()
+        run_id = result["_meta"][FEEDBACK]["run_id"]
+        kept: list[Any] = []
+
+        def is_kept() -> bool:
+            kept[:] = httpx.get(f"{server.url}/runs/{run_id}/feedback").json()["answers"]
+            return bool(kept)
+
+        eventually(is_kept)
+    assert [(one["key"], one["score"]) for one in kept] == [("user_liked", 1)]

@@ -16,6 +16,9 @@ JS_READY := $(JS)/node_modules/.ready
 OTHERS := .venv-official .venv-evalguard .venv-mcp .venv-deploy
 OTHERS_READY := $(OTHERS:%=%/.ready-$(VERSION))
 
+# Tests in the process of pytest, on SQLite: the fast half of the suite.
+FAST := tests/agent_server tests/feedback tests/seams tests/test_*.py
+
 NEEDED := 3.11 or later is needed. Name one: make $(MAKECMDGOALS) PYTHON=python3.12
 # Twice quiet: errors are shown, and no page of warnings.
 INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -c constraints.txt --build-constraint constraints.txt
@@ -30,7 +33,7 @@ define system_part
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench npm-pack constraints clean chromium redis
+.PHONY: help demo check test test-long lint types bench npm-pack constraints clean chromium redis
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +46,13 @@ demo: $(DEMO_READY) ## Serve the example agents on http://127.0.0.1:2024
 test: lint types $(JS_READY) $(OTHERS_READY) chromium redis ## Run every check and every test
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-lint: $(TEST_READY) ## Check style, formatting and the floors
+check: lint types ## Run lint, types and the fast tests, in about a minute
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -k "not postgres and not redis" $(FAST) $(ARGS)
+
+test-long: $(JS_READY) $(OTHERS_READY) chromium redis ## Run the long tests: storms of faults, large random searches
+	$(BIN)/python -m pytest -m long --timeout 1800 $(ARGS)
+
+lint: $(TEST_READY) ## Check style, formatting and layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
@@ -51,11 +60,11 @@ lint: $(TEST_READY) ## Check style, formatting and the floors
 types: $(TEST_READY) ## Check types
 	$(BIN)/mypy
 
-bench: $(TEST_READY) ## Measure speed, each figure beside its floor
+bench: $(TEST_READY) ## Measure speed, each figure beside its lower bound
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 npm-pack: ## Pack the browser files as an npm package, in dist/
-	@$(PYTHON) tools/npm_pack.py dist
+	@$(PYTHON) .ci/npm_pack.py dist
 
 constraints: ## Resolve all dependencies anew and pin them in constraints.txt
 	$(PYTHON) -m venv --clear build/resolved

@@ -23,7 +23,7 @@ DOCUMENTS = [
     ROOT / "agent_server" / "protocols" / "README.md",
     SERVER,
     OPERATIONS,
-    ROOT / "agent_server" / "PROTOCOLS.md",
+    ROOT / "agent_server" / "protocols" / "README.md",
     FEEDBACK,
     ROOT / "feedback" / "INTEGRATIONS.md",
     TESTS,

@@ -98,7 +98,7 @@ def test_new_project_passes_its_check_outside_the_repository(installed: Path, tm
 def npm_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that has installed the npm package from its archive."""
     directory = tmp_path_factory.mktemp("npm")
-    pack = [sys.executable, ROOT / "tools" / "npm_pack.py", directory / "dist"]
+    pack = [sys.executable, ROOT / ".ci" / "npm_pack.py", directory / "dist"]
     subprocess.run(pack, check=True, timeout=120)
     [archive] = (directory / "dist").glob("*.tgz")
     (directory / "package.json").write_text('{"type": "module", "private": true}')

@@ -1,6 +1,6 @@
 """Pack the browser files as an npm package, without publishing it: `make npm-pack`, or
 
-    python tools/npm_pack.py [directory of the .tgz]
+    python .ci/npm_pack.py [directory of the .tgz]
 
 The package is built from `feedback/web`: its files, with the version in each, its licence, and what to read first.
 """

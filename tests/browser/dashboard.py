@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +44,38 @@ def dashboard(folder: Path, **options: Any) -> Iterator[str]:
     database = open_database(f"sqlite:///{folder / 'feedback.db'}")
     with serving(Litestar(plugins=[FeedbackPlugin(database, run_lookup=look_up, **options)])) as url:
         yield url
+
+
+WORDS = (
+    "Splendid work",
+    "مرحبا، هذا بطيء جدا",
+    "👩‍👩‍👧‍👦 wow",
+    "<b>not</b> <i>bold</i>",
+    "Donaudampfschiff" * 30,
+    None,
+)
+FILL = """WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < 20000)
+INSERT INTO feedback (id, project, run_id, key, subject, source, number, score, comment, thread_id, assistant_id,
+    assistant_version, created_at, modified_at)
+SELECT printf('%08x-0000-4000-8000-000000000000', i), 'default', printf('%08x-0000-4000-8000-000000000001', i / 2),
+    CASE i % 10 WHEN 0 THEN 'latency' WHEN 1 THEN 'stars' WHEN 2 THEN 'tone' WHEN 3 THEN 'disliked' ELSE 'thumbs' END,
+    'user ' || (i % 997), CASE WHEN i % 10 = 0 THEN 'model' ELSE 'app' END,
+    CASE i % 10 WHEN 0 THEN i * 7 % 4001 WHEN 1 THEN 1 + i / 10 % 5 WHEN 2 THEN i / 10 % 3 ELSE i % 3 > 0 END, '1',
+    CASE i % 6 WHEN 0 THEN :w0 WHEN 1 THEN :w1 WHEN 2 THEN :w2 WHEN 3 THEN :w3 WHEN 4 THEN :w4 END,
+    'thread ' || (i / 20), 'assistant ' || (i / 10 % 5), 1 + i / 50 % 18, now_us() - i * 100000000, now_us() - i * 100000000
+FROM n"""
+
+
+def fill(folder: Path) -> None:
+    """Write 20,000 pieces of feedback of every kind, of five assistants with eighteen versions, over three weeks."""
+
+    async def work() -> None:
+        async with FeedbackPlugin(open_database(f"sqlite:///{folder / 'feedback.db'}")).opened() as service:
+            words = {f"w{at}": text for at, text in enumerate(WORDS[:-1])}
+            await service.database.write(lambda db: db.execute(FILL, **words))
+
+    with ThreadPoolExecutor(1) as threads:  # Playwright's event loop runs in this one
+        threads.submit(asyncio.run, work()).result()
 
 
 @contextmanager

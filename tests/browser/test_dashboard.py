@@ -16,7 +16,7 @@ from feedback.auth import Connection, Entry, Scope
 from feedback.errors import FeedbackError, Unauthorized
 from tests.browser.axe import check_accessible
 from tests.browser.conftest import Visit
-from tests.browser.dashboard import dashboard, tell, whole_server
+from tests.browser.dashboard import dashboard, fill, tell, whole_server
 
 expect.set_options(timeout=15_000)  # CI has two slow cores
 REFUSED = ("401", "403", "422", "404", "409")
@@ -192,6 +192,26 @@ def test_filters_narrow_everything_and_stay_in_the_address(filled: str, visit: V
         page.get_by_role("button", name="Remove the filter User").click()
         page.get_by_label("Source").select_option("api")
         expect(page.locator(".opener")).to_have_text(["Splendid work", "Rather slow"])
+
+
+def test_twenty_thousand_pieces_fit_every_screen(tmp_path: Path, visit: Visit) -> None:
+    fill(tmp_path)
+    with dashboard(tmp_path) as url, visit(opened(url, "", "overview"), script=True, width=390) as page:
+        expect(page.locator(".key h3")).to_have_text(["thumbs", "disliked", "latency", "stars", "tone"])
+        expect(page.locator(".histogram li")).to_have_count(20)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.get_by_role("link", name="Versions").click()
+        expect(page.locator(".versions tbody")).to_have_count(25)
+        page.get_by_role("link", name="Feedback", exact=True).click()
+        expect(page.locator(".row-of-run")).to_have_count(25)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.locator(".told b, .told i").count() == 0
+        arabic = page.locator(".opener .clamped", has_text="مرحبا").first
+        assert arabic.evaluate("one => getComputedStyle(one).direction") == "rtl"
+        long = page.locator(".opener .clamped", has_text="Donaudampfschiff").first
+        assert long.evaluate("one => one.clientHeight < 60"), "two lines at most"
+        page.get_by_role("button", name="Older feedback").click()
+        expect(page.get_by_role("button", name="Back to the newest")).to_be_visible()
 
 
 def test_sources_have_cards_of_their_own(server: str, visit: Visit) -> None:

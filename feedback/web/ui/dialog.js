@@ -25,6 +25,7 @@ export function openForm(title, fields, save, { action = "Save" } = {}) {
     }
   });
   dialog.replaceChildren(form);
+  dialog.onclose = () => dialog.replaceChildren();
   dialog.showModal();
   return form;
 }

@@ -346,7 +346,7 @@ def test_rows_are_assigned_and_collected_in_a_dataset(server: str, visit: Visit)
         page.get_by_role("button", name="Add", exact=True).click()
         expect(page.get_by_role("dialog")).to_be_hidden()
         page.get_by_text("More filters").click()
-        page.get_by_label("Dataset").fill("good ones")
+        page.locator("#filters").get_by_label("Dataset").fill("good ones")
         page.keyboard.press("Enter")
         expect(page.locator(".row-of-run")).to_have_count(1)
 

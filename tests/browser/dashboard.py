@@ -62,7 +62,8 @@ SELECT printf('%08x-0000-4000-8000-000000000000', i), 'default', printf('%08x-00
     'user ' || (i % 997), CASE WHEN i % 10 = 0 THEN 'model' ELSE 'app' END,
     CASE i % 10 WHEN 0 THEN i * 7 % 4001 WHEN 1 THEN 1 + i / 10 % 5 WHEN 2 THEN i / 10 % 3 ELSE i % 3 > 0 END, '1',
     CASE i % 6 WHEN 0 THEN :w0 WHEN 1 THEN :w1 WHEN 2 THEN :w2 WHEN 3 THEN :w3 WHEN 4 THEN :w4 END,
-    'thread ' || (i / 20), 'assistant ' || (i / 10 % 5), 1 + i / 50 % 18, now_us() - i * 100000000, now_us() - i * 100000000
+    'thread ' || (i / 20), 'assistant ' || (i / 10 % 5), 1 + i / 50 % 18,
+    now_us() - i * 100000000, now_us() - i * 100000000
 FROM n"""
 
 

@@ -29,7 +29,8 @@ async def test_feedback_urls_come_as_custom_event(graphs: ServerProcess) -> None
     assert (feedback["name"], list(feedback["value"])) == ("feedback", KEYS)
     types = [event["type"] for event in shown["events"]]
     assert types.index("CUSTOM") > types.index("TEXT_MESSAGE_END")
-    assert (types[-1], shown["messages"][-1]["role"]) == ("RUN_FINISHED", "assistant")
+    assert types[-1] == "RUN_FINISHED"
+    assert "assistant" in [message["role"] for message in shown["messages"]]
     async with httpx.AsyncClient(base_url=graphs.url) as http:
         assert (await http.post(feedback["value"]["user_liked"], json={"score": 1})).is_success
         [run] = (await http.get(f"/threads/{thread_id}/runs")).json()
@@ -44,7 +45,7 @@ async def test_run_without_keys_has_no_custom_event(graphs: ServerProcess) -> No
 
 @pytest.mark.parametrize("modes", [["events"], ["values", "events"], ["values"]])
 async def test_only_runs_that_stream_events_have_it(graphs: ServerProcess, modes: list[str]) -> None:
-    body = {"assistant_id": "calling", "input": {"messages": [HUMAN]}, "stream_mode": modes, "feedback_keys": KEYS}
+    body = {"assistant_id": "echoing", "input": {"messages": [HUMAN]}, "stream_mode": modes, "feedback_keys": KEYS}
     async with httpx.AsyncClient(base_url=graphs.url, timeout=30) as http:
         text = (await http.post("/runs/stream", json=body)).text
     names = [line.removeprefix("event: ") for line in text.splitlines() if line.startswith("event: ")]

@@ -51,7 +51,7 @@ def post(server: ServerProcess, path: str, body: dict[str, Any]) -> dict[str, An
 def test_workers_execute_what_servers_accept(postgres_url: str, redis_url: str, tmp_path: Path) -> None:
     shared = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
     with RoleProcess(["serve", "--no-worker"], tmp_path / "server", **shared) as server:
-        run = post(server, "/runs", {"assistant_id": "steps", "input": {}})
+        run = post(server, "/runs", {"assistant_id": "steps", "input": {"total": 2}})
         assert until(lambda: metrics(server)["agent_server_queue_age_seconds"])
         found = metrics(server)
         assert (found["agent_server_queue_depth"], found["lg_api_workers_max"]) == (1, 0)
@@ -101,6 +101,7 @@ def test_run_that_outlasts_the_limit_goes_back_to_the_queue(tmp_path: Path) -> N
             with pytest.raises(httpx.RemoteProtocolError):
                 list(lines)
         until(lambda: "Finished server process" in server.log())
+        server.reap()
         server.start()
         until(lambda: metrics(server)["lg_api_num_running_runs"])
 

@@ -35,8 +35,9 @@ def refined(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document with the shapes and defaults of `openapi_shapes`, where it has their structs."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for (name, field), shape in FIELDS.items():
-        if (properties := schemas.get(name, {}).get("properties")) and field in properties:
-            properties[field] = deepcopy(shape)
+        for one in (name, f"{name}Fields"):  # the second where a request may select fields
+            if (properties := schemas.get(one, {}).get("properties")) and field in properties:
+                properties[field] = deepcopy(shape)
     for (name, field), value in DEFAULTS.items():
         if (properties := schemas.get(name, {}).get("properties")) and field in properties:
             properties[field] = _with_default(properties[field], value)

@@ -58,9 +58,8 @@ def test_every_operation_is_generated(generated: ModuleType) -> None:
 def test_generated_client_runs_and_submits_feedback(generated: ModuleType, graphs: ServerProcess) -> None:
     client = generated.Client(base_url=graphs.url)
     thread = call("threads.threads_create_thread")(client=client, body=model("ThreadCreate")())
-    body = model("RunCreate").from_dict(
-        {"assistant_id": "steps", "input": {"total": 1}, "feedback_keys": ["stars"], "config": {"recursion_limit": 9}}
-    )
+    config = model("RunConfig")(recursion_limit=9)
+    body = model("RunCreate")("steps", input_={"total": 1}, feedback_keys=["stars"], config=config)
     assert body.multitask_strategy.value == "enqueue"
     assert body.durability.value == "async"
     assert body.to_dict()["if_not_exists"] == "reject"

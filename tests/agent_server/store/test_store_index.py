@@ -151,3 +151,11 @@ async def test_embedding_that_is_not_there_keeps_the_server_from_starting(
     with pytest.raises(ConfigError, match=problem):
         async with open_store(config_with(tmp_path, embed)):
             pass
+
+
+@pytest.mark.parametrize("index", [["$"], ["other", "$"]])
+async def test_root_of_an_item_is_all_of_it(database_url: str, tmp_path: Path, index: list[str]) -> None:
+    async with indexed(database_url, tmp_path, fields=["text"]) as api:
+        await put(api, "stone", {"text": "stone stone", "meta": {"topic": "x"}})
+        await put(api, "root", {"text": "x", "meta": {"topic": "cat cat cat"}}, index=index)
+        assert (await found(api, query="cat", limit=1)) == [("root", True)]

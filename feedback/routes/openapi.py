@@ -61,9 +61,16 @@ class SubmitOperation(FeedbackOperation):
         super().__post_init__()
         if isinstance(body := self.request_body, RequestBody):
             body.required = False
-            answer = next(iter(body.content.values()))
-            body.content |= {FORM: answer, MULTIPART: answer}
+            form = OpenAPIMediaType(schema=_form())
+            body.content |= {FORM: form, MULTIPART: form}
             body.content["text/plain"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+
+
+def _form() -> Schema:
+    """Return a form's fields as texts: of a type of its own, since generators choose the encoding by the type."""
+    text = Schema(type=OpenAPIType.STRING)
+    names = ("score", "value", "comment", "correction", "metadata", "user_id", "id")
+    return Schema(title="FeedbackForm", type=OpenAPIType.OBJECT, properties=dict.fromkeys(names, text))
 
 
 @dataclass

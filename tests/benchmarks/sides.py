@@ -20,6 +20,18 @@ Side = Callable[[], Awaitable[Figures]]
 
 TINY_RUN = {"assistant_id": "tiny", "input": TINY_INPUT, "stream_mode": "values"}
 CHAT_RUN = {"assistant_id": "chat", "input": CHAT_INPUT, "stream_mode": "messages-tuple"}
+MCP_CALL = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {"name": "tiny", "arguments": TINY_INPUT},
+}
+A2A_CALL = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "SendMessage",
+    "params": {"message": {"role": "ROLE_USER", "messageId": "1", "parts": [{"data": TINY_INPUT}]}},
+}
 ANSWER = {"score": 1, "comment": "That one made me laugh."}
 CLIENTS = 32
 URLS_A_REQUEST = 100
@@ -48,6 +60,9 @@ def all_sides(amounts: Amounts, server: Server, nothing: Server, floors: InProce
         _floor("memory", floors, amounts.runs),
         _sequential("thread", server, amounts.runs, _thread_run),
         _floor("sqlite", floors, amounts.runs),
+        _calls("wait", server, amounts.runs, "/runs/wait", TINY_RUN),
+        _calls("mcp", server, amounts.runs, "/mcp", MCP_CALL),
+        _calls("a2a", server, amounts.runs, "/a2a/tiny", A2A_CALL),
         _concurrent("stateless32", server, amounts.runs_a_client, _stateless_run),
         _concurrent("thread32", server, amounts.runs_a_client, _thread_run),
         _floor("tokens", floors, amounts.streams),
@@ -95,6 +110,23 @@ def _sequential(name: str, server: Server, times: int, run: Run) -> Side:
             f"{name} first p95": quantiles((one.first_event for one in seen), n=20)[-1] * 1000,
             f"{name} end p50": median(one.end for one in seen) * 1000,
         }
+
+    return side
+
+
+def _calls(name: str, server: Server, times: int, path: str, body: object) -> Side:
+    """Runs whose clients wait for the end, one after the other."""
+
+    async def side() -> Figures:
+        connection = await Connection.open(server.port)
+        cpu = server.cpu()
+        for _ in range(times):
+            seen = await connection.stream(path, body)
+            if b'"x":2' not in seen.body:
+                raise RuntimeError(f"a measured call went wrong: {seen.body!r}")
+        cpu = server.cpu() - cpu
+        connection.close()
+        return {f"{name} call cpu": cpu * 1000 / times}
 
     return side
 

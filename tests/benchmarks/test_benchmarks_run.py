@@ -21,6 +21,14 @@ async def test_a_quick_run_prints_every_figure_beside_its_floor() -> None:
         printed, complaints = await process.communicate()
     table = printed.decode()
     assert process.returncode == 0, complaints.decode()
-    for measured in ("first event", "server CPU", "CPU a token", "URLs for a run", "durable answers"):
+    for measured in (
+        "first event",
+        "server CPU",
+        "CPU a token",
+        "URLs for a run",
+        "durable answers",
+        "MCP tools/call",
+        "A2A SendMessage",
+    ):
         assert measured in table
     assert "handler that does nothing" in table

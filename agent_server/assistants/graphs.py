@@ -11,6 +11,8 @@ from agent_server.assistants.configurations import with_configurable
 from agent_server.errors import NotFound
 from agent_server.schema import JsonObject
 
+_MOST_KNOWN = 1000
+
 
 class AssistantGraphs:
     """The graphs of assistants, by assistant id or by the name of the graph.
@@ -21,6 +23,7 @@ class AssistantGraphs:
     def __init__(self, assistants: Assistants, agents: Mapping[str, Agent]) -> None:
         self._assistants = assistants
         self._agents = agents
+        self._known: dict[tuple[str, int], dict[str, Any]] = {}
 
     async def graph(self, assistant_id: str, xray: int | bool) -> dict[str, Any]:
         """The nodes and edges; with `xray` those of subgraphs too, down to that depth."""
@@ -34,6 +37,15 @@ class AssistantGraphs:
         assistant, agent = await self._find(assistant_id)
         schemas = await agent.schemas(_config(assistant)) if is_stateful(agent) else {}
         return {"graph_id": assistant.graph_id, **schemas}
+
+    async def known_schemas(self, assistant_id: str, version: int) -> dict[str, Any]:
+        """As `schemas`, made once for each version: for chat messages that takes a tenth of a second."""
+        key = assistant_id, version
+        if key not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = await self.schemas(assistant_id)
+        return self._known[key]
 
     async def subgraphs(self, assistant_id: str, namespace: str | None, recurse: bool) -> dict[str, Any]:
         """The schemas of the subgraphs by namespace; where one is named, of that one, if there is one."""

@@ -11,13 +11,10 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
-from agent_server.assistants.assistants import Assistants
-from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.assistants.schema import Assistant
-from agent_server.config import Config
 from agent_server.errors import Invalid, NotFound
 from agent_server.protocols.a2a.requests import a2a_request
-from agent_server.protocols.a2a.server import A2aServer, A2aServices
+from agent_server.protocols.a2a.server import A2aServer
 from agent_server.protocols.jsonrpc import (
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -29,32 +26,15 @@ from agent_server.protocols.jsonrpc import (
     rpc_message,
     rpc_response,
 )
-from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER, RequestAuthenticator
+from agent_server.protocols.services import SERVICES, RequestServices
+from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER
 from agent_server.routes.openapi import AgentServerOperation
-from agent_server.runs.feedback import RunFeedback
-from agent_server.runs.queue import Runs
-from agent_server.streams.run_streams import RunStreams
 
 _ERRORS = rpc_exception_handlers(unreadable=200)
 _CACHED = {"cache-control": "max-age=60"}
 
 
-async def a2a_services(
-    request: Request[Any, Any, Any],
-    server_config: NamedDependency[Config],
-    authenticator: NamedDependency[RequestAuthenticator],
-    assistants: NamedDependency[Assistants],
-    assistant_graphs: NamedDependency[AssistantGraphs],
-    runs: NamedDependency[Runs],
-    streams: NamedDependency[RunStreams],
-    run_feedback: NamedDependency[RunFeedback],
-) -> A2aServices:
-    """Gather what the methods of A2A work with."""
-    return A2aServices(request, server_config, authenticator, assistants, assistant_graphs, runs, streams, run_feedback)
-
-
 _CARD = {200: ResponseSpec(dict[str, Any], generate_examples=False, description="The card.")}
-_SERVICES = {"a2a": a2a_services}
 
 
 @post(
@@ -63,14 +43,14 @@ _SERVICES = {"a2a": a2a_services}
     status_code=200,
     opt=AUTHORIZED_IN_HANDLER,
     exception_handlers=_ERRORS,
-    dependencies=_SERVICES,
+    dependencies=SERVICES,
     operation_class=RpcOperation,
 )
 async def post_a2a(
     assistant_id: FromPath[str],
     data: JSONBody[Any],
     request: Request[Any, Any, Any],
-    a2a: NamedDependency[A2aServices],
+    services: NamedDependency[RequestServices],
 ) -> ASGIApp:
     """Handle one JSON-RPC request of the Agent2Agent protocol 1.0, or of 0.3; `assistant_id` may be a graph's name.
 
@@ -84,19 +64,19 @@ async def post_a2a(
             raise RpcError(INVALID_REQUEST, "A2A takes requests: a message with an id and a method")
         asked = a2a_request(message, request.headers)
         try:
-            assistant = await _assistant(a2a, assistant_id)
+            assistant = await _assistant(services, assistant_id)
         except (NotFound, Invalid) as error:
             raise RpcError(INVALID_PARAMS, str(error)) from None
-        return await A2aServer(a2a, assistant).respond(asked)
+        return await A2aServer(services, assistant).respond(asked)
     except RpcError as error:
         return failed_response(rpc_id_of(data), error)
 
 
-async def _assistant(a2a: A2aServices, assistant_id: str) -> Assistant:
+async def _assistant(services: RequestServices, assistant_id: str) -> Assistant:
     """Return the assistant of an id or of a graph's name, if the caller may see it. Errors: `NotFound`, `Invalid`."""
-    named = assistant_id if _is_id(assistant_id) else (await a2a.assistants.ref(assistant_id)).assistant_id
-    await a2a.authenticator.authorize_as(a2a.http, "get_assistant", {}, {"assistant_id": named})
-    return await a2a.assistants.get(named)
+    named = assistant_id if _is_id(assistant_id) else (await services.assistants.ref(assistant_id)).assistant_id
+    await services.authenticator.authorize_as(services.http, "get_assistant", {}, {"assistant_id": named})
+    return await services.assistants.get(named)
 
 
 def _is_id(text: str) -> bool:
@@ -107,8 +87,8 @@ def _is_id(text: str) -> bool:
     return True
 
 
-async def _card(a2a: A2aServices, assistant_id: str) -> ASGIApp:
-    return rpc_response(await A2aServer(a2a, await _assistant(a2a, assistant_id)).card(), headers=_CACHED)
+async def _card(services: RequestServices, assistant_id: str) -> ASGIApp:
+    return rpc_response(await A2aServer(services, await _assistant(services, assistant_id)).card(), headers=_CACHED)
 
 
 @get(
@@ -119,34 +99,34 @@ async def _card(a2a: A2aServices, assistant_id: str) -> ASGIApp:
     ],
     tags=["a2a"],
     opt=AUTHORIZED_IN_HANDLER,
-    dependencies=_SERVICES,
+    dependencies=SERVICES,
     operation_class=AgentServerOperation,
     responses=_CARD,
 )
-async def assistant_card(assistant_id: FromPath[str], a2a: NamedDependency[A2aServices]) -> ASGIApp:
+async def assistant_card(assistant_id: FromPath[str], services: NamedDependency[RequestServices]) -> ASGIApp:
     """The assistant's card, for clients of version 1.0 and 0.3."""
-    return await _card(a2a, assistant_id)
+    return await _card(services, assistant_id)
 
 
 @get(
     "/.well-known/agent-card.json",
     tags=["a2a"],
     opt=AUTHORIZED_IN_HANDLER,
-    dependencies=_SERVICES,
+    dependencies=SERVICES,
     operation_class=AgentServerOperation,
     responses=_CARD,
 )
 async def root_card(
-    a2a: NamedDependency[A2aServices],
+    services: NamedDependency[RequestServices],
     assistant_id: Annotated[
         str | None, QueryParameter(description="Whose card; it may be left out where the server has one graph only.")
     ] = None,
 ) -> ASGIApp:
     """The card of an assistant, at the path where A2A clients look for a server's."""
-    graphs = sorted(a2a.assistants.graph_ids)
+    graphs = sorted(services.assistants.graph_ids)
     if assistant_id is None and len(graphs) != 1:
         raise Invalid(f"This server has several agents: name one with ?assistant_id=, such as {', '.join(graphs[:20])}")
-    return await _card(a2a, assistant_id or graphs[0])
+    return await _card(services, assistant_id or graphs[0])
 
 
 HANDLERS = [post_a2a, assistant_card, root_card]

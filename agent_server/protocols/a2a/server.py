@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import msgspec
-from litestar import Request
 from litestar.types import ASGIApp
-from msgspec import Struct
 from uuid_utils import uuid7
 
 from agent_server.asgi.sse import json_response, stream_response
-from agent_server.assistants.assistants import Assistants
 from agent_server.assistants.default_keys import default_keys
-from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.assistants.schema import Assistant
 from agent_server.broker import START, FrameId
-from agent_server.config import Config
 from agent_server.errors import AgentServerError, Conflict, Invalid, NotFound
 from agent_server.json_codec import encode
 from agent_server.protocols.a2a.card import agent_card
@@ -25,8 +19,9 @@ from agent_server.protocols.a2a.events import STREAM_MODES, last_events, working
 from agent_server.protocols.a2a.feedback import SubmitParams, feedback_metadata, wanted_keys
 from agent_server.protocols.a2a.legacy import legacy_result, modern_params
 from agent_server.protocols.a2a.listing import TaskQuery, listed_tasks
-from agent_server.protocols.a2a.parts import checked_parts, resume_value, run_input
-from agent_server.protocols.a2a.push import push_config_of, webhook_of
+from agent_server.protocols.a2a.messages import MOST_MESSAGES, SentMessage, message_of
+from agent_server.protocols.a2a.parts import resume_value, run_input
+from agent_server.protocols.a2a.push import push_config_of
 from agent_server.protocols.a2a.requests import (
     EXTENSIONS_HEADER,
     FEEDBACK_URI,
@@ -35,10 +30,8 @@ from agent_server.protocols.a2a.requests import (
     UNSUPPORTED_OPERATION,
     A2aRequest,
     TaskId,
-    object_of,
     task_id_of,
     task_not_found,
-    text_of,
     thread_of_context,
     whole_of,
 )
@@ -52,51 +45,25 @@ from agent_server.protocols.jsonrpc import (
     rpc_response,
     success,
 )
-from agent_server.routes.authentication import RequestAuthenticator, project_in
+from agent_server.protocols.services import RequestServices
+from agent_server.routes.authentication import project_in
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
 from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import cut_where_slow
-from agent_server.runs.feedback import RunFeedback
-from agent_server.runs.queue import FINAL, Runs
+from agent_server.runs.queue import FINAL
 from agent_server.runs.records import Record, RunChoice
 from agent_server.schema import JsonObject, RunCreate, canonical_id
-from agent_server.streams.run_streams import RunStreams, position
+from agent_server.streams.run_streams import position
 
-_MOST_MESSAGES = 10_000
 _ELSEWHERE = (401, 403, 429, 503)
 """The HTTP statuses of errors that are about the caller or the moment, and not about what a request says."""
-
-
-class A2aServices(Struct):
-    """What the methods work with."""
-
-    http: Request[Any, Any, Any]
-    config: Config
-    authenticator: RequestAuthenticator
-    assistants: Assistants
-    graphs: AssistantGraphs
-    runs: Runs
-    streams: RunStreams
-    feedback: RunFeedback
-
-
-class _Message(Struct, rename="camel"):
-    """A message of a user, with what its sender wants to know of the task."""
-
-    message_id: str
-    parts: list[JsonObject]
-    context_id: str | None
-    task_id: str | None
-    history_length: int | None
-    is_waited_for: bool
-    webhook: str | None
 
 
 class A2aServer:
     """One assistant as an agent of A2A, for the client of one HTTP request."""
 
-    def __init__(self, services: A2aServices, assistant: Assistant) -> None:
+    def __init__(self, services: RequestServices, assistant: Assistant) -> None:
         self._services = services
         self._assistant = assistant
 
@@ -120,7 +87,7 @@ class A2aServer:
     async def card(self) -> JsonObject:
         """Return the assistant's card."""
         services, assistant = self._services, self._assistant
-        schemas = await services.graphs.schemas(assistant.assistant_id)
+        schemas = await services.graphs.known_schemas(assistant.assistant_id, assistant.version)
         feedback = None
         if services.feedback.intake is not None:
             keys = default_keys(bytes(assistant.metadata).decode()) or []
@@ -136,7 +103,7 @@ class A2aServer:
 
     async def send(self, request: A2aRequest) -> JsonObject | ASGIApp:
         """Answer `SendMessage`: the task at its end, or at its beginning where the client does not wait."""
-        message = _message_of(request)
+        message = message_of(request)
         record = await self._started(request, message, ["values"])
         if not message.is_waited_for:
             return {"task": task_of(record, message.history_length)}
@@ -145,7 +112,7 @@ class A2aServer:
 
     async def stream(self, request: A2aRequest) -> ASGIApp:
         """Answer `SendStreamingMessage`: the task's events."""
-        message = _message_of(request)
+        message = message_of(request)
         record = await self._started(request, message, STREAM_MODES)
         return self._streamed(request, record, START, message.history_length)
 
@@ -159,7 +126,7 @@ class A2aServer:
 
     async def get(self, request: A2aRequest) -> JsonObject:
         """Answer `GetTask`."""
-        length = whole_of(request.params, "historyLength", 0, _MOST_MESSAGES)
+        length = whole_of(request.params, "historyLength", 0, MOST_MESSAGES)
         return await self._shown(request, await self._latest(task_id_of(request.params.get("id"))), length)
 
     async def cancel(self, request: A2aRequest) -> JsonObject:
@@ -234,7 +201,7 @@ class A2aServer:
             raise NotFound(f"The task has no artifact {artifact_id!r:.120}")
         return made_by
 
-    async def _started(self, request: A2aRequest, message: _Message, modes: list[str]) -> Record:
+    async def _started(self, request: A2aRequest, message: SentMessage, modes: list[str]) -> Record:
         """Return the new run for a message: a task's first, or one that resumes the task that waits for the message."""
         services = self._services
         waiting = await self._waiting(message)
@@ -264,7 +231,7 @@ class A2aServer:
         run = await created_run(services.http, services.runs, services.config, wanted, task_id.thread_id, choice)
         return await services.runs.get(run.run_id)
 
-    async def _waiting(self, message: _Message) -> Record | None:
+    async def _waiting(self, message: SentMessage) -> Record | None:
         """Return the run that waits for the message, if one does. Errors: `RpcError` for a task that takes none."""
         if message.task_id is None:
             return None if message.context_id is None else await self._waiting_in(self._thread_of(message.context_id))
@@ -300,10 +267,13 @@ class A2aServer:
     async def _check_takes_messages(self, parts: list[JsonObject]) -> None:
         if all("data" in part for part in parts):
             return
-        schema = (await self._services.graphs.schemas(self._assistant.assistant_id)).get("input_schema")
+        assistant = self._assistant
+        schema = (await self._services.graphs.known_schemas(assistant.assistant_id, assistant.version)).get(
+            "input_schema"
+        )
         if schema and "messages" not in (fields := schema.get("properties") or {}):
             raise Invalid(
-                f"The assistant {self._assistant.name!r} takes no chat messages; send a part with data, an object with "
+                f"The assistant {assistant.name!r} takes no chat messages; send a part with data, an object with "
                 f"some of its fields: {', '.join(sorted(fields))}"
             )
 
@@ -377,27 +347,6 @@ _METHODS: dict[str, Callable[[A2aServer, A2aRequest], Awaitable[JsonObject | ASG
     "DeleteTaskPushNotificationConfig": A2aServer.change_push,
     "SubmitFeedback": A2aServer.submit_feedback,
 }
-
-
-def _message_of(request: A2aRequest) -> _Message:
-    """Return the message of a request. Errors: `RpcError`, `Invalid`."""
-    message, configuration = object_of(request.params, "message"), object_of(request.params, "configuration")
-    if not message:
-        raise RpcError(INVALID_PARAMS, "params.message must be a message, an object")
-    if message.get("role") not in ("ROLE_USER", "user"):
-        raise RpcError(INVALID_PARAMS, "message.role must be ROLE_USER")
-    if (message_id := text_of(message, "messageId")) is None:
-        raise RpcError(INVALID_PARAMS, "message.messageId must be a string, the client's own id of the message")
-    context_id = text_of(message, "contextId")
-    return _Message(
-        message_id=message_id,
-        parts=checked_parts(message.get("parts")),
-        context_id=context_id,
-        task_id=text_of(message, "taskId"),
-        history_length=whole_of(configuration, "historyLength", 0, _MOST_MESSAGES),
-        is_waited_for=configuration.get("returnImmediately") is not True,
-        webhook=webhook_of(configuration.get("taskPushNotificationConfig")),
-    )
 
 
 def _reply(request: A2aRequest, result: JsonObject) -> JsonObject:

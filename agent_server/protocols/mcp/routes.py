@@ -10,9 +10,6 @@ from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp
 
-from agent_server.assistants.assistants import Assistants
-from agent_server.assistants.graphs import AssistantGraphs
-from agent_server.config import Config
 from agent_server.errors import AgentServerError
 from agent_server.protocols.jsonrpc import (
     INVALID_PARAMS,
@@ -27,32 +24,13 @@ from agent_server.protocols.jsonrpc import (
     rpc_response,
 )
 from agent_server.protocols.mcp.requests import SESSION_HEADER, mcp_request
-from agent_server.protocols.mcp.server import McpServer, McpServices
-from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER, RequestAuthenticator
-from agent_server.runs.feedback import RunFeedback
-from agent_server.runs.queue import Runs
-from agent_server.streams.run_streams import RunStreams
+from agent_server.protocols.mcp.server import McpServer
+from agent_server.protocols.services import SERVICES, RequestServices
+from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER
 
 _JSON, _EVENTS = "application/json", "text/event-stream"
 _ERRORS = rpc_exception_handlers(unreadable=400)
 _ALLOWED = {"Allow": "POST, GET, DELETE"}
-
-
-async def mcp_services(
-    request: Request[Any, Any, Any],
-    server_config: NamedDependency[Config],
-    authenticator: NamedDependency[RequestAuthenticator],
-    assistants: NamedDependency[Assistants],
-    assistant_graphs: NamedDependency[AssistantGraphs],
-    runs: NamedDependency[Runs],
-    streams: NamedDependency[RunStreams],
-    run_feedback: NamedDependency[RunFeedback],
-) -> McpServices:
-    """Gather what the methods of MCP work with."""
-    return McpServices(request, server_config, authenticator, assistants, assistant_graphs, runs, streams, run_feedback)
-
-
-_SERVICES = {"mcp": mcp_services}
 
 
 @post(
@@ -61,22 +39,24 @@ _SERVICES = {"mcp": mcp_services}
     status_code=200,
     opt=AUTHORIZED_IN_HANDLER,
     exception_handlers=_ERRORS,
-    dependencies=_SERVICES,
+    dependencies=SERVICES,
     operation_class=RpcOperation,
 )
-async def post_mcp(data: JSONBody[Any], request: Request[Any, Any, Any], mcp: NamedDependency[McpServices]) -> ASGIApp:
+async def post_mcp(
+    data: JSONBody[Any], request: Request[Any, Any, Any], services: NamedDependency[RequestServices]
+) -> ASGIApp:
     """Handle one JSON-RPC message of the Model Context Protocol, of the versions 2024-11-05 to 2026-07-28.
 
     `tools/list` lists the assistants as tools, `tools/call` runs one. A call with a progress token is answered with
     server-sent events, where the client accepts them; everything else with JSON.
     """
     try:
-        return await _answered(data, request, mcp)
+        return await _answered(data, request, services)
     except RpcError as error:
         return failed_response(rpc_id_of(data), error)
 
 
-async def _answered(data: Any, request: Request[Any, Any, Any], mcp: McpServices) -> ASGIApp:
+async def _answered(data: Any, request: Request[Any, Any, Any], services: RequestServices) -> ASGIApp:
     accepts_json, accepts_events = _accepted(request.headers.get("accept", ""))
     if not accepts_json:
         raise RpcError(INVALID_REQUEST, f"The Accept header must list {_JSON}, and {_EVENTS} for progress", status=406)
@@ -84,7 +64,7 @@ async def _answered(data: Any, request: Request[Any, Any, Any], mcp: McpServices
     if message.method is None:
         return _accepted_response()
     asked = mcp_request(message, request.headers)
-    server = McpServer(mcp, accepts_events)
+    server = McpServer(services, accepts_events)
     if message.is_notification:
         if message.method == "notifications/cancelled" and not asked.is_modern:
             await server.cancel(asked)
@@ -99,17 +79,17 @@ async def _answered(data: Any, request: Request[Any, Any, Any], mcp: McpServices
     tags=["mcp"],
     opt=AUTHORIZED_IN_HANDLER,
     exception_handlers=_ERRORS,
-    dependencies=_SERVICES,
+    dependencies=SERVICES,
     operation_class=RpcOperation,
 )
-async def get_mcp(request: Request[Any, Any, Any], mcp: NamedDependency[McpServices]) -> ASGIApp:
+async def get_mcp(request: Request[Any, Any, Any], services: NamedDependency[RequestServices]) -> ASGIApp:
     """Resume the events of a call after `Last-Event-ID`; 405 without one: this server initiates no messages."""
     last_event_id = request.headers.get("last-event-id")
     if last_event_id is None:
         unasked = RpcError(INVALID_REQUEST, "This server starts no messages: POST to it, or send Last-Event-ID")
         return rpc_response(failure(None, unasked), 405, _ALLOWED)
     try:
-        return await McpServer(mcp, accepts_events=True).resume(last_event_id)
+        return await McpServer(services, accepts_events=True).resume(last_event_id)
     except AgentServerError as error:
         if error.status_code in (401, 403):
             raise

@@ -6,16 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import Request
 from litestar.types import ASGIApp
-from msgspec import Struct
 from uuid_utils import uuid4
 
 from agent_server.asgi.sse import json_response, stream_response
-from agent_server.assistants.assistants import Assistants
-from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.broker import START, FrameId
-from agent_server.config import Config
 from agent_server.errors import AgentServerError, NotFound
 from agent_server.json_codec import encode
 from agent_server.protocols.jsonrpc import (
@@ -56,16 +51,14 @@ from agent_server.protocols.mcp.requests import (
     McpRequest,
 )
 from agent_server.protocols.mcp.tools import Tools
-from agent_server.routes.authentication import RequestAuthenticator, project_in
+from agent_server.protocols.services import RequestServices
+from agent_server.routes.authentication import project_in
 from agent_server.routes.authorization import owned
 from agent_server.routes.base_url import base_url
 from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import cancel_when_closed, cut_where_slow
-from agent_server.runs.feedback import RunFeedback
-from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject, RunCreate, RunsCancel
-from agent_server.streams.run_streams import RunStreams
 
 SERVER_INFO = {"name": "agent-server", "title": "Agent server", "version": "0.1.0"}
 INSTRUCTIONS = "Each tool runs an agent, and returns its final state."
@@ -75,26 +68,13 @@ _ELSEWHERE = (401, 403, 429, 503)
 """The HTTP statuses of errors that are about the caller or the moment, and not about what a request says."""
 
 
-class McpServices(Struct):
-    """What the methods work with."""
-
-    http: Request[Any, Any, Any]
-    config: Config
-    authenticator: RequestAuthenticator
-    assistants: Assistants
-    graphs: AssistantGraphs
-    runs: Runs
-    streams: RunStreams
-    feedback: RunFeedback
-
-
 Outcome = JsonObject | ASGIApp
 
 
 class McpServer:
     """Answers the requests of one HTTP request's client."""
 
-    def __init__(self, services: McpServices, accepts_events: bool) -> None:
+    def __init__(self, services: RequestServices, accepts_events: bool) -> None:
         self._services = services
         self._accepts_events = accepts_events
         self._has_feedback = services.feedback.intake is not None

@@ -54,7 +54,7 @@ class Tools:
         texts = [name for name, value in given.items() if isinstance(value, str)]
         if not texts:
             return given
-        schema = (await self._graphs.schemas(assistant.assistant_id)).get("input_schema")
+        schema = (await self._graphs.known_schemas(assistant.assistant_id, assistant.version)).get("input_schema")
         chats = [name for name in message_fields(schema) if name in texts]
         return given | {name: [{"role": "user", "content": given[name]}] for name in chats}
 
@@ -84,7 +84,7 @@ class Tools:
 
     async def _schemas(self, assistant: Assistant) -> dict[str, Any]:
         try:
-            return await self._graphs.schemas(assistant.assistant_id)
+            return await self._graphs.known_schemas(assistant.assistant_id, assistant.version)
         except AgentServerError:  # its graph is gone: to call it is an error that says so
             return {}
 

@@ -1,0 +1,46 @@
+"""The message of `SendMessage` and `SendStreamingMessage`, and how its sender wants to hear of the task."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from agent_server.protocols.a2a.parts import checked_parts
+from agent_server.protocols.a2a.push import webhook_of
+from agent_server.protocols.a2a.requests import A2aRequest, object_of, text_of, whole_of
+from agent_server.protocols.jsonrpc import INVALID_PARAMS, RpcError
+from agent_server.schema import JsonObject
+
+MOST_MESSAGES = 10_000
+
+
+class SentMessage(Struct, rename="camel"):
+    """A user's message, with what its sender wants to know of the task."""
+
+    message_id: str
+    parts: list[JsonObject]
+    context_id: str | None
+    task_id: str | None
+    history_length: int | None
+    is_waited_for: bool
+    webhook: str | None
+
+
+def message_of(request: A2aRequest) -> SentMessage:
+    """Return the message that a request sends. Errors: `RpcError`, `Invalid`."""
+    message, configuration = object_of(request.params, "message"), object_of(request.params, "configuration")
+    if not message:
+        raise RpcError(INVALID_PARAMS, "params.message must be a message, an object")
+    if message.get("role") not in ("ROLE_USER", "user"):
+        raise RpcError(INVALID_PARAMS, "message.role must be ROLE_USER")
+    if (message_id := text_of(message, "messageId")) is None:
+        raise RpcError(INVALID_PARAMS, "message.messageId must be a string, the client's own id of the message")
+    context_id = text_of(message, "contextId")
+    return SentMessage(
+        message_id=message_id,
+        parts=checked_parts(message.get("parts")),
+        context_id=context_id,
+        task_id=text_of(message, "taskId"),
+        history_length=whole_of(configuration, "historyLength", 0, MOST_MESSAGES),
+        is_waited_for=configuration.get("returnImmediately") is not True,
+        webhook=webhook_of(configuration.get("taskPushNotificationConfig")),
+    )

@@ -76,7 +76,7 @@ class ApiKeys:
             check_page(connection)
             return WITHOUT_KEY
         headers = connection.headers
-        key = sent_key(headers.get("authorization"), headers.get("x-api-key"))
+        key = sent_key(headers.get("x-api-key"), headers.get("authorization"))
         if not key:
             raise Unauthorized("This needs an API key: send `Authorization: Bearer <key>`, or `x-api-key: <key>`")
         if (entry := self._entries.get(_hash(key))) is None:
@@ -128,8 +128,8 @@ def check_content_type(headers: Mapping[str, str]) -> None:
         )
 
 
-def sent_key(authorization: str | None, x_api_key: str | None) -> str | None:
-    """The key in a request's headers, if there is one."""
+def sent_key(x_api_key: str | None, authorization: str | None) -> str | None:
+    """Return the API key in a request's headers, if there is one."""
     scheme, _, bearer = (authorization or "").partition(" ")
     return x_api_key or (bearer.strip() if scheme.lower() == "bearer" else None)
 

@@ -7,7 +7,7 @@ clock in microseconds since 1970. JSON is kept as TEXT, times as 64-bit integers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeVar
 
@@ -50,3 +50,15 @@ class Database(Protocol):
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once all that it wrote is durable; where it raises, nothing of it is kept."""
+
+
+def listed(name: str, values: Iterable[object]) -> tuple[str, dict[str, Any]]:
+    """Return the list of an `IN`, `(:name_0, :name_1)`, and its parameters; for no values, one that nothing is in."""
+    parameters = {f"{name}_{at}": value for at, value in enumerate(values)}
+    return f"({', '.join(f':{one}' for one in parameters) or 'NULL'})", parameters
+
+
+def containing(text: str) -> str:
+    """Return the pattern of `LOWER(column) LIKE :pattern ESCAPE '!'` for what contains the text, in any case."""
+    escaped = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return f"%{escaped}%"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import uuid
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, get_args
 
@@ -61,10 +62,18 @@ def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
 
 
 def project_of(name: str) -> str:
-    """`name`, if a project of feedback may have it. `ValueError`, which says nothing of what was given, otherwise."""
-    if not PROJECT.fullmatch(name):
+    """Return `name`, if a project of feedback may have it: a UUID is an id. Errors: `ValueError`, which omits it."""
+    if not PROJECT.fullmatch(name) or _is_uuid(name):
         raise ValueError("has no project's name: 1 to 63 lower-case letters, digits and hyphens between them")
     return name
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def given_keys(text: str) -> tuple[GivenKey, ...]:

@@ -20,7 +20,7 @@ from msgspec import Struct, structs
 from feedback.configs.feedback_config import FREE, REPLACE, FeedbackConfig
 from feedback.configs.kinds import NEGATIVE
 from feedback.configs.schema import FeedbackConfigCreate, FeedbackConfigPatch, FeedbackConfigSchema
-from feedback.database import Connection, Row
+from feedback.database import Connection, Row, containing, listed
 from feedback.errors import Conflict, Invalid, NotFound
 from feedback.projects.projects import project_id
 from feedback.projects.scoped_database import ProjectDatabase
@@ -61,12 +61,12 @@ class ConfigSearch(Struct):
         clauses = ["project = :project", *([] if self.include_all_configs else ["deleted_at IS NULL"])]
         parameters: dict[str, Any] = {"limit": self.limit, "offset": self.offset}
         if self.key:
-            names = {f"key_{at}": check_name("key", name) for at, name in enumerate(self.key)}
-            clauses.append(f"key IN ({', '.join(f':{name}' for name in names)})")
+            chosen, names = listed("key", (check_name("key", name) for name in self.key))
+            clauses.append(f"key IN {chosen}")
             parameters |= names
         if self.name_contains:
             clauses.append("LOWER(key) LIKE :pattern ESCAPE '!'")
-            parameters["pattern"] = f"%{_escaped(check_name('name_contains', self.name_contains).lower())}%"
+            parameters["pattern"] = containing(check_name("name_contains", self.name_contains))
         if self.is_enforced is not None:
             clauses.append(f"is_enforced = {int(self.is_enforced)}")
         elif not self.include_all_configs:
@@ -227,10 +227,6 @@ def _config(row: Row) -> FeedbackConfig:
 
 def _text(config: FeedbackConfig) -> str:
     return msgspec.json.encode(config).decode()
-
-
-def _escaped(text: str) -> str:
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def _schema(row: Row) -> FeedbackConfigSchema:

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from feedback.database import Connection
+from feedback.database import Connection, listed
 from feedback.delivery.outbox import put_erased
 from feedback.errors import Invalid
 from feedback.projects.projects import denial_of_project
@@ -56,7 +56,7 @@ FORGET_URLS = """DELETE FROM feedback_denial WHERE EXISTS (SELECT 1 FROM feedbac
 WHERE project = :project AND {0} AND feedback_denial.id LIKE 'url ' || CAST(feedback_grant.id AS TEXT) || ' %')"""
 BELONGINGS = ("feedback_annotation", "feedback_review", "feedback_outbox")
 TOLD = """DELETE FROM feedback_outbox WHERE EXISTS (SELECT 1 FROM feedback_history AS version
-WHERE version.sequence IN ({0}) AND version.id = feedback_outbox.feedback_id
+WHERE version.sequence IN {0} AND version.id = feedback_outbox.feedback_id
     AND feedback_outbox.created_at < version.replaced_at)"""
 """Messages that tell of these versions, or of older ones; what is told of the answer since may be somebody else's."""
 GRANTS = "SELECT id FROM feedback_grant WHERE project = :project AND"
@@ -183,11 +183,11 @@ class Erasure:
         swept, after = Erased(), {"at": EVER, "id": ""}
         sql = OLD.format(whose.format("feedback"))
         while rows := await self._database.read(methodcaller("all", sql, **parameters, **after, limit=AT_ONCE)):
-            if names := {f"old_{at}": row["id"] for at, row in enumerate(rows) if row["is_expired"]}:
-                chosen = ", ".join(f":{name}" for name in names)
+            chosen, names = listed("old", (row["id"] for row in rows if row["is_expired"]))
+            if names:
                 drop = partial(
                     _drop_answers,
-                    condition=f"{EXPIRED} AND id IN ({chosen})",
+                    condition=f"{EXPIRED} AND id IN {chosen}",
                     parameters={"age": parameters["age"], **names},
                 )
                 swept.add(await self._database.write(drop))
@@ -210,10 +210,9 @@ async def keep_sweeping(everyone: Callable[[], Awaitable[Iterable[Erasure]]], ev
 def _drop_answers(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Erased:
     where = condition.format("feedback")
     rows = db.all(f"SELECT id FROM feedback WHERE project = :project AND {where} LIMIT {AT_ONCE}", **parameters)
-    names = {f"id_{at}": row["id"] for at, row in enumerate(rows)}
-    if not names:
+    if not rows:
         return Erased()
-    chosen = f"({', '.join(f':{name}' for name in names)})"
+    chosen, names = listed("id", (row["id"] for row in rows))
     everywhere = whole(db)
     for table in BELONGINGS:
         everywhere.execute(f"DELETE FROM {table} WHERE feedback_id IN {chosen}", **names)
@@ -229,20 +228,19 @@ def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any])
     rows = db.all(sql, **parameters)
     if not rows:
         return Erased()
-    deleted = {f"id_{at}": row["id"] for at, row in enumerate(rows)}
+    chosen, deleted = listed("id", (row["id"] for row in rows))
     everywhere = whole(db)
     for table in BELONGINGS:
         everywhere.execute(
-            f"DELETE FROM {table} WHERE feedback_id IN ({', '.join(f':{name}' for name in deleted)}) "
+            f"DELETE FROM {table} WHERE feedback_id IN {chosen} "
             f"AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.id = {table}.feedback_id)",
             **deleted,
         )
-    versions = {f"at_{at}": row["sequence"] for at, row in enumerate(rows)}
-    chosen = ", ".join(f":{name}" for name in versions)
-    everywhere.execute(TOLD.format(chosen), **versions)
-    sql = f"SELECT id FROM feedback WHERE id IN ({', '.join(f':{name}' for name in deleted)})"
+    sequences, versions = listed("at", (row["sequence"] for row in rows))
+    everywhere.execute(TOLD.format(sequences), **versions)
+    sql = f"SELECT id FROM feedback WHERE id IN {chosen}"
     put_erased(everywhere, sorted(set(deleted.values()) - {row["id"] for row in everywhere.all(sql, **deleted)}))
-    return Erased(0, everywhere.execute(f"DELETE FROM feedback_history WHERE sequence IN ({chosen})", **versions))
+    return Erased(0, everywhere.execute(f"DELETE FROM feedback_history WHERE sequence IN {sequences}", **versions))
 
 
 def _close(db: Connection, condition: str, parameters: Mapping[str, Any]) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from feedback.database import listed
 from feedback.errors import Invalid
 from feedback.validation import check_name, parse_time, run_name, to_micros
 
@@ -36,8 +37,9 @@ class FeedbackSearch(Struct):
         clauses = ["project = :project"]
         parameters: dict[str, Any] = {"limit": self.limit, "offset": self.offset}
         for column, names in self._choices().items():
-            parameters |= {f"{column}_{at}": name for at, name in enumerate(names)}
-            clauses.append(f"{column} IN ({', '.join(f':{column}_{at}' for at in range(len(names)))})")
+            chosen, more = listed(column, names)
+            parameters |= more
+            clauses.append(f"{column} IN {chosen}")
         for column, present in (("comment", self.has_comment), ("score", self.has_score), ("run_id", self._of_run())):
             if present is not None:
                 clauses.append(f"{column} IS {'NOT ' if present else ''}NULL")

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from feedback.database import Connection, Database
+from feedback.database import Connection, Database, listed
 from feedback.tokens.presigned import url_denials
 
 logger = logging.getLogger("feedback")
@@ -66,6 +66,5 @@ def _purge_grants(db: Connection, age: int) -> int:
 
 
 def _delete(db: Connection, table: str, column: str, values: Sequence[object]) -> int:
-    names = {f"value_{at}": value for at, value in enumerate(values)}
-    chosen = ", ".join(f":{name}" for name in names)
-    return db.execute(f"DELETE FROM {table} WHERE {column} IN ({chosen})", **names) if names else 0
+    chosen, names = listed("value", values)
+    return db.execute(f"DELETE FROM {table} WHERE {column} IN {chosen}", **names) if names else 0

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from feedback.database import containing, listed
 from feedback.errors import Invalid
 from feedback.records.reviews import STATUSES, ReviewStatus
 from feedback.validation import check_name, check_number, check_text, parse_id, parse_time, run_name, to_micros
@@ -63,11 +64,12 @@ class FeedbackQuery(Struct, kw_only=True):
         clauses = ["project = :project"]
         parameters: dict[str, Any] = {}
         for column, names in self._choices().items():
-            parameters |= {f"{column}_{at}": name for at, name in enumerate(names)}
-            listed = f"{column} IN ({', '.join(f':{column}_{at}' for at in range(len(names)))})"
+            chosen, more = listed(column, names)
+            parameters |= more
+            is_one = f"{column} IN {chosen}"
             table = TABLES.get(column)
-            clauses.append(f"id IN (SELECT feedback_id FROM {table} WHERE project = :project AND {listed})" if table
-                           else listed)  # fmt: skip
+            clauses.append(f"id IN (SELECT feedback_id FROM {table} WHERE project = :project AND {is_one})" if table
+                           else is_one)  # fmt: skip
         for condition, name, bound in self._bounds():
             if bound is not None:
                 parameters[name] = bound
@@ -107,7 +109,7 @@ class FeedbackQuery(Struct, kw_only=True):
             ("created_at < :until", "until", _moment("until", self.until)),
             ("number >= :min_score", "min_score", _number("min_score", self.min_score)),
             ("number <= :max_score", "max_score", _number("max_score", self.max_score)),
-            (f"created_at > {EVER} AND ({wordy}) AND ({found})", "text", text and f"%{escaped(text.lower())}%"),
+            (f"created_at > {EVER} AND ({wordy}) AND ({found})", "text", text and containing(text)),
         ]
 
 
@@ -142,7 +144,3 @@ def _moment(field: str, text: str | None) -> int | None:
 
 def _number(field: str, number: float | None) -> float | None:
     return None if number is None else float(check_number(field, number))
-
-
-def escaped(text: str) -> str:
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -117,7 +117,8 @@ def day_window(db: Connection, query: FeedbackQuery) -> tuple[str, dict[str, Any
 
     Without it, a search for a score that few have, or that was given long ago, would read a million rows.
     """
-    rare = (query.min_score, query.max_score, query.has_comment, query.has_score, query.source or None)
+    is_new = "new" in (query.status or ()) or None  # which most feedback is, or hardly any
+    rare = (query.min_score, query.max_score, query.has_comment, query.has_score, query.source or None, is_new)
     has_index = all(one is None for one in rare) and (not query.version or query.assistant)
     if has_index or not query.asks_for_days:
         return "", {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from feedback.database import Connection, Row
+from feedback.database import Connection, Row, listed
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.reviews import ReviewedFeedback
 from feedback.reports.chat_messages import Message, conversation, messages_of
@@ -29,7 +29,7 @@ OF_RUNS = f"""SELECT * FROM (
     SELECT {", ".join((*COLUMNS, *REVIEW))},
         ROW_NUMBER() OVER (PARTITION BY run_id, subject ORDER BY created_at DESC, id DESC) AS place,
         COUNT(*) OVER (PARTITION BY run_id, subject) AS pieces
-    FROM feedback WHERE project = :project AND run_id IN ({{runs}})
+    FROM feedback WHERE project = :project AND run_id IN {{runs}}
 ) AS placed WHERE place <= {MAX_OF_ROW} ORDER BY created_at DESC, id DESC"""
 
 
@@ -105,8 +105,8 @@ class RunFeedbackReader:
 def _of_runs(db: Connection, heads: Sequence[Row]) -> list[Row]:
     """The feedback on the runs of these rows; what is about no run stands alone."""
     runs = dict.fromkeys(head["run_id"] for head in heads if head["run_id"] is not None)
-    names = {f"run_{at}": run for at, run in enumerate(runs)}
-    return db.all(OF_RUNS.format(runs=", ".join(f":{name}" for name in names)), **names) if names else []
+    chosen, names = listed("run", runs)
+    return db.all(OF_RUNS.format(runs=chosen), **names) if names else []
 
 
 def _story(facts: RunFacts | None) -> tuple[str | None, str | None]:

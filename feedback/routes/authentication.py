@@ -92,7 +92,7 @@ async def _checked(api_keys: ApiKeys, rate_limiter: RateLimiter, request: AnyReq
         return await api_keys.check(request, scope)
     except Exception as error:
         headers, client = request.headers, request.scope["client"]
-        sent = sent_key(headers.get("authorization"), headers.get("x-api-key"))
+        sent = sent_key(headers.get("x-api-key"), headers.get("authorization"))
         if sent and getattr(error, "status_code", None) == 401:
             rate_limiter.admit(client[0] if client else None, headers)
         raise
@@ -134,6 +134,6 @@ def entry_of(request: AnyRequest) -> Entry:
 
 def bearer(request: AnyRequest) -> str:
     """The key that the request sends as EvalGuard has it. `Unauthorized` without one."""
-    if not (key := sent_key(request.headers.get("authorization"), None)):
+    if not (key := sent_key(None, request.headers.get("authorization"))):
         raise Unauthorized("This needs an API key: send `Authorization: Bearer <key>`")
     return key

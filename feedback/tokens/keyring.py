@@ -65,7 +65,10 @@ KNOWN = "SELECT 1 AS known FROM feedback_ring WHERE number = :number"
 
 
 class Prf:
-    """HMAC-SHA256 under one key, its two pads hashed beforehand: 1.6 us a call where `hmac.digest` takes 4."""
+    """HMAC-SHA256 under one key, with both pads hashed beforehand.
+
+    A call takes 1.6 us, where `hmac.digest` takes 4 and a copy of an `hmac.HMAC` 3.
+    """
 
     __slots__ = ("_inner", "_outer")
 

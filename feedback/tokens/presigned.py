@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from feedback.configs.feedback_config import FeedbackConfig
-from feedback.database import Connection, Row
+from feedback.database import Connection, Row, listed
 from feedback.errors import TokenExpired, TokenGone, TokenRevoked, TokenUsed
 from feedback.metrics import Metrics
 from feedback.projects.scoped_database import ProjectDatabase, whole
@@ -262,9 +262,8 @@ def url_denials(grant_id: int, key_count: int) -> list[str]:
 def _denied(db: Connection, rows: Sequence[Row]) -> set[str]:
     """What the URLs of these grants that were taken back one by one are called."""
     every = (_denial(row["id"], place) for row in rows for place in range(row["key_count"]))
-    names = {f"url_{at}": name for at, name in enumerate(every)}
-    chosen = ", ".join(f":{name}" for name in names)
-    return {row["id"] for row in db.all(f"{DENIED} ({chosen})", **names)} if names else set()
+    chosen, names = listed("url", every)
+    return {row["id"] for row in db.all(f"{DENIED} {chosen}", **names)} if names else set()
 
 
 def use(db: Connection, grant: Grant) -> None:

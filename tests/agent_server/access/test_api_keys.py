@@ -214,3 +214,8 @@ async def test_request_reads_the_database_once_in_a_while_only(keys: ApiKeys) ->
         with pytest.raises((Unauthorized, TooMany)):
             await key_auth.check(request(x_api_key="as_wrong"))
     assert reads == 1
+
+
+def test_uuid_is_no_projects_name() -> None:
+    with pytest.raises(ValueError, match="has no project's name"):
+        given_keys("a-key-of-some-length:run@018f0000-0000-7000-8000-000000000001")

@@ -25,7 +25,7 @@ from tests.feedback.delivery.test_webhooks import SECRET, until
 from tests.feedback.reports.test_alerts import scored
 
 __all__ = ["collector"]
-PROGRAM = {"Accept": "*/*", "User-Agent": "curl/8.5.0"}
+PROGRAM = {"Accept": "application/json", "User-Agent": "curl/8.5.0"}
 
 
 @asynccontextmanager

@@ -60,7 +60,8 @@ def test_example_keeps_answers_and_urls_when_it_is_killed(tmp_path: Path, unused
         read = httpx.get(f"http://127.0.0.1:{unused_tcp_port}/api/v1/feedback/{kept}").raise_for_status().json()
         assert (read["score"], read["comment"], read["run_id"]) == (1, "helpful", RUN)
         for url in urls:
-            assert httpx.get(url + "?score=0").raise_for_status().json()["status"] == "created"
+            response = httpx.get(url + "?score=0", headers={"Accept": "application/json"})
+            assert response.raise_for_status().json()["status"] == "created"
 
 
 def test_two_processes_that_start_at_once_take_each_others_urls(tmp_path: Path, unused_tcp_port_factory: Any) -> None:

@@ -148,7 +148,7 @@ async def test_config_of_the_key_is_enforced_at_the_door(client: App, token_url:
     await client.post("/feedback-configs", json={"feedback_key": "user_score", "feedback_config": STARS})
     refused = await client.post(token_url, json={"score": 6})
     assert (refused.status_code, refused.json()["code"]) == (422, "rejected")
-    assert (await client.get(token_url + "?score=0")).status_code == 422
+    assert (await client.get(token_url + "?score=0", headers={"Accept": "application/json"})).status_code == 422
     assert (await client.post(token_url, json={"score": 5})).status_code == 200
     await client.request("DELETE", "/feedback-configs?feedback_key=user_score")
     assert (await client.post(token_url, json={"score": 6})).status_code == 200

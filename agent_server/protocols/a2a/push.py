@@ -80,10 +80,10 @@ def _kept(url: str) -> PushConfig | None:
 
 def _ended(payload: str) -> Record:
     """Return the run that the payload of a webhook tells of."""
-    told = msgspec.json.decode(payload, type=dict[str, Raw])
-    if bytes(told["status"]) == b'"rollback"':
-        told["status"] = Raw(b'"interrupted"')
-    run = msgspec.json.decode(msgspec.json.encode(told), type=Run)
+    shown = msgspec.json.decode(payload, type=dict[str, Raw])
+    if bytes(shown["status"]) == b'"rollback"':
+        shown["status"] = Raw(b'"interrupted"')
+    run = msgspec.json.decode(msgspec.json.encode(shown), type=Run)
     metadata = msgspec.json.decode(run.metadata)
     return Record(
         run=run,
@@ -93,6 +93,6 @@ def _ended(payload: str) -> Record:
         temporary=False,
         base_url="",
         kwargs=msgspec.json.decode(run.kwargs, type=RunKwargs),
-        output=bytes(told["values"]),
-        error=bytes(told["error"]) if "error" in told else None,
+        output=bytes(shown["values"]),
+        error=bytes(shown["error"]) if "error" in shown else None,
     )

@@ -49,13 +49,13 @@ class _State(Struct, forbid_unknown_fields=True):
 
 def call_of(request: McpRequest, assistant_id: str, arguments: JsonObject) -> Call:
     """Return what the request asks for. Errors: `Invalid`, `Declined`."""
-    told = {name: request.params[name] for name in ("context",) if request.params.get(name) is not None}
+    context = {} if request.params.get("context") is None else {"context": request.params["context"]}
     body: JsonObject = {
         "assistant_id": assistant_id,
         "input": arguments,
         "feedback_keys": wanted_keys(request),
         "metadata": {"mcp": {"request_id": request.id, "session_id": request.session_id}},
-        **told,
+        **context,
     }
     if request.progress_token is not None:
         body["stream_mode"] = REPORTING

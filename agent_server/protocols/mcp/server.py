@@ -96,6 +96,7 @@ class McpServer:
         return rpc_response(success(request.id, _stamped(request, outcome)), headers=session)
 
     async def initialize(self, request: McpRequest) -> JsonObject:
+        """Answer `initialize`: the version that both sides speak, and the capabilities."""
         asked = request.params.get("protocolVersion")
         version = asked if asked in HANDSHAKE_VERSIONS else HANDSHAKE_VERSIONS[-1]
         return {
@@ -106,6 +107,7 @@ class McpServer:
         }
 
     async def discover(self, _: McpRequest) -> JsonObject:
+        """Answer `server/discover`: the versions and the capabilities."""
         return {
             "supportedVersions": list(VERSIONS),
             "capabilities": self._capabilities(),
@@ -114,19 +116,24 @@ class McpServer:
         }
 
     async def ping(self, _: McpRequest) -> JsonObject:
+        """Answer `ping`."""
         return {}
 
     async def list_tools(self, request: McpRequest) -> JsonObject:
+        """Answer `tools/list`: a page of the caller's tools."""
         tools, cursor = await (await self._tools()).page(request)
         return {"tools": tools, **({"nextCursor": cursor} if cursor else {}), **_cacheable()}
 
     async def list_resources(self, _: McpRequest) -> JsonObject:
+        """Answer `resources/list`: the app with the buttons."""
         return {"resources": [app_resource()], **_cacheable()}
 
     async def list_templates(self, _: McpRequest) -> JsonObject:
+        """Answer `resources/templates/list`: there are none."""
         return {"resourceTemplates": [], **_cacheable()}
 
     async def read_resource(self, request: McpRequest) -> JsonObject:
+        """Answer `resources/read`: the page of the app."""
         intake = self._services.feedback.intake
         if request.params.get("uri") != APP_URI or intake is None:
             raise NotFound(f"This server has no such resource; it has {APP_URI}")
@@ -134,6 +141,7 @@ class McpServer:
         return {"contents": [app_content(base, intake.buttons_path)], **_cacheable()}
 
     async def call_tool(self, request: McpRequest) -> Outcome:
+        """Answer `tools/call`: the end of a run, or what became of submitted feedback."""
         name, arguments = request.params.get("name"), request.params.get("arguments")
         if not isinstance(name, str) or not isinstance(arguments, (dict, type(None))):
             raise request.error(INVALID_PARAMS, "tools/call needs a name, a string, and arguments, an object")
@@ -157,11 +165,11 @@ class McpServer:
             self._services.http, "join_stateless_run_stream", {}, {"run_id": run_id}
         )
         record = await self._services.runs.get(run_id)
-        told = msgspec.json.decode(record.run.metadata).get("mcp")
-        if not isinstance(told, dict) or "progress_token" not in told:
+        call = msgspec.json.decode(record.run.metadata).get("mcp")
+        if not isinstance(call, dict) or "progress_token" not in call:
             raise NotFound("Last-Event-ID names no call of a tool that has a stream of events")
-        request = McpRequest(told.get("request_id"), "tools/call", {}, {}, HANDSHAKE_VERSIONS[-1], {})
-        return self._streamed(request, record, told["progress_token"], after, is_cancelled_with_it=False)
+        request = McpRequest(call.get("request_id"), "tools/call", {}, {}, HANDSHAKE_VERSIONS[-1], {})
+        return self._streamed(request, record, call["progress_token"], after, is_cancelled_with_it=False)
 
     async def cancel(self, request: McpRequest) -> None:
         """Cancel the run of a request of the handshake era, which its session and its id name."""

@@ -24,7 +24,7 @@ Client = AsyncTestClient[Litestar]
 EVIL, SHOP, STUDIO = "https://evil.example", "https://shop.example", "https://smith.langchain.com"
 LOOPBACK = ("http://localhost:3000", "http://127.0.0.1:5173", "https://app.localhost", "http://[::1]:8080")
 NOT_LOOPBACK = ("null", "http://localhost.evil.example", "http://127.0.0.1.evil.example", "https://evil.example", "")
-BASE = "http://localhost:2024"
+BASE = "http://127.0.0.1:2024"
 TEXT = {"Content-Type": "text/plain;charset=UTF-8"}
 ID = str(uuid.uuid4())
 

@@ -1,6 +1,6 @@
-"""Feedback on what agents answer: presigned URLs for a run, what people say through them, kept and shown.
+"""Feedback on what agents answer: mint presigned URLs for runs, store what users submit, report on it.
 
-A Litestar plugin that LangSmith's own clients talk to.
+A Litestar plugin that speaks the API of LangSmith's clients.
 """
 
 from feedback.delivery.outbox import Endpoint

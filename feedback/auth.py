@@ -1,7 +1,7 @@
-"""Who may mint, list, change and erase. Answers through a token need no key.
+"""API keys and scopes: which requests may mint, read, change and erase. Submissions with a token need no API key.
 
-Alone, the service is given its keys as texts, and each of them may do everything (in its project, where it is bound to
-one); without any it is open to everybody. An app that knows better hands in a `Checker` of its own.
+Alone, the service gets its API keys as texts; each has every scope (within its project, if it is bound to one). Without
+any, every caller has access. An app with access control of its own passes a `Checker`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from msgspec import Struct
 from feedback.errors import Forbidden, Unauthorized, UnsupportedMediaType
 
 Scope = Literal["feedback-read", "feedback-mint", "feedback-write", "admin"]
-"""Reading answers; making URLs; that, and adding and changing answers; erasing them, and managing projects."""
+"""Read feedback; mint URLs; mint URLs, and add and change feedback; erase feedback, and manage projects."""
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Entry(Struct, frozen=True):
-    """How a request came in: whether it showed a key, and the project that the key is bound to, if it is."""
+    """The credentials of a request: whether it sent an API key, and the project that the key is bound to, if any."""
 
     showed_key: bool = False
     project: str | None = None
 
 
 class ApiKeyInfo(Struct):
-    """An API key as it may be shown: its name, its last characters, its scopes, and its end. Times are ISO 8601."""
+    """An API key as listings show it: name, last characters, scopes, times of creation and end. Times are ISO 8601."""
 
     name: str
     ending: str
@@ -42,11 +42,11 @@ class ApiKeyInfo(Struct):
 
 
 ApiKeyListing = Callable[[], Awaitable[list[ApiKeyInfo]]]
-"""Lists the API keys of the application beside the service."""
+"""Return the API keys of the application that contains the service."""
 Checker = Callable[[Connection, Scope], Awaitable[Entry]]
-"""Returns where the request may do what needs the scope.
+"""Return the `Entry` of a request that has the scope.
 
-It raises an error with a `status_code` of 401 (no key, or a wrong one) or 403 (the key lacks the scope) otherwise.
+Otherwise it raises an error with a `status_code` of 401 (API key missing or wrong) or 403 (it lacks the scope).
 """
 Keys = Collection[str] | Mapping[str, str | None] | Checker
 WITHOUT_KEY = Entry()
@@ -55,10 +55,10 @@ _JSON = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 
 
 class ApiKeys:
-    """The keys that the service was given, as hashes; or the checker."""
+    """The configured API keys, stored as hashes; or the app's checker."""
 
     def __init__(self, keys: Keys) -> None:
-        """`keys` are texts of any length (`ValueError` where one is empty); a mapping binds them to projects."""
+        """`keys` are texts of any length (`ValueError` if one is empty); a mapping binds them to projects."""
         self._checker = keys if callable(keys) else None
         given = {} if callable(keys) else keys if isinstance(keys, Mapping) else dict.fromkeys(keys)
         if not all(given):
@@ -66,9 +66,9 @@ class ApiKeys:
         self._entries = {_hash(key): Entry(True, project) for key, project in given.items()}
 
     async def check(self, connection: Connection, scope: Scope) -> Entry:
-        """How the request came in; one that may not do what needs the scope has an error.
+        """Return the `Entry` of the request. Errors: those of the checker, or of `check_page`.
 
-        `Unauthorized` where a key is needed, and there is none or a wrong one.
+        `Unauthorized` if the service has API keys and the request sends none or a wrong one.
         """
         if self._checker is not None:
             return await self._checker(connection, scope)
@@ -85,10 +85,10 @@ class ApiKeys:
 
 
 def check_page(connection: Connection) -> None:
-    """Refuse a request that needs no key from a web page of another origin. Errors: `Forbidden`.
+    """Reject a request without an API key that a web page of another origin makes. Errors: `Forbidden`.
 
-    A browser sends such a request without asking, whatever CORS says. Loopback origins may call, and those that the
-    app's own `CORSConfig` allows.
+    A browser sends such a request without a preflight, whatever CORS allows. Loopback origins may call, and those that
+    the app's own `CORSConfig` allows.
     """
     headers, cors = connection.headers, connection.app.cors_config
     origin = headers.get("origin", "")
@@ -104,21 +104,21 @@ def check_page(connection: Connection) -> None:
 
 
 def is_of_another_site(headers: Mapping[str, str]) -> bool:
-    """Whether a page of another origin makes the request, other than by a link that a person follows."""
+    """Return whether a page of another origin makes the request, other than by a link that a user follows."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if site in ("same-origin", "none") or (
         origin == "null" and site is None and "text/html" in headers.get("accept", "")
     ):
-        return False  # our own pages send no origin (their referrer policy), and old browsers not where they are from
+        return False  # our pages send no origin (their referrer policy); old browsers send no Sec-Fetch-Site
     if origin is None:
         return site is not None and headers.get("sec-fetch-mode") != "navigate"
     return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
 
 
 def check_content_type(headers: Mapping[str, str]) -> None:
-    """Refuse a page's request body that is not declared as JSON. Errors: `UnsupportedMediaType`.
+    """Reject a page's request body whose type is not JSON. Errors: `UnsupportedMediaType`.
 
-    A browser asks before it sends `application/json` to another origin, and does not before it sends `text/plain`.
+    A browser sends a preflight before it sends `application/json` to another origin, but none before `text/plain`.
     """
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     sent = headers.get("content-type", "").partition(";")[0].strip()

@@ -1,8 +1,8 @@
-"""The database seam: the two verbs that feedback needs of a database.
+"""The database interface: the two methods that feedback needs of a database.
 
-`work` is a plain function that is given a `Connection`; the whole of it is one unit, and may be run again on a
-conflict. SQL is written once, for SQLite and PostgreSQL, with `:name` parameters; both provide `now_us()`, their
-clock in microseconds since 1970. JSON is kept as TEXT, times as 64-bit integers. Any such object will do.
+`work` is a plain function that takes a `Connection`. It runs as one transaction, and may run again after a conflict.
+SQL is written once, for SQLite and PostgreSQL, with `:name` parameters; both provide `now_us()`, their clock in
+microseconds since 1970. JSON is stored as TEXT, times as 64-bit integers. Any object with these methods will do.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ class Connection(Protocol):
     """The statements of one transaction (READ COMMITTED or stricter)."""
 
     def one(self, sql: str, /, **parameters: object) -> Row | None:
-        """The first row of a query, or nothing."""
+        """Return the first row of a query, or None."""
 
     def all(self, sql: str, /, **parameters: object) -> list[Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
 
     def execute(self, sql: str, /, **parameters: object) -> int:
-        """How many rows the statement changed."""
+        """Return how many rows the statement changed."""
 
 
 class Database(Protocol):
-    """Where rows are kept. Entered to open it; closed when the block is left.
+    """A database. Entering the context opens it; leaving it closes it.
 
-    Errors carry a `status_code` (503 where the database does not answer), which the routes answer with.
+    Errors carry a `status_code` (503 if the database does not respond), which the routes send.
     """
 
     dialect: Literal["sqlite", "postgres"]
@@ -43,22 +43,24 @@ class Database(Protocol):
     ) -> None: ...
 
     async def migrate(self, package: str) -> None:
-        """Bring the tables of `package` up to date: its `migrations/<dialect>/NNNN_*.sql`, in order, each once."""
+        """Apply the migrations of `package`: its `migrations/<dialect>/NNNN_*.sql`, in order, each once."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, from the committed rows. It must not write."""
+        """Return the result of `work`, which reads committed rows and must not write."""
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, once all that it wrote is durable; where it raises, nothing of it is kept."""
+        """Return the result of `work` once its writes are durable; if it raises, none of them is kept."""
 
 
 def listed(name: str, values: Iterable[object]) -> tuple[str, dict[str, Any]]:
-    """Return the list of an `IN`, `(:name_0, :name_1)`, and its parameters; for no values, one that nothing is in."""
+    """Return the list of an `IN`, `(:name_0, :name_1)`, and its parameters; without values, a list that matches
+    nothing."""
     parameters = {f"{name}_{at}": value for at, value in enumerate(values)}
     return f"({', '.join(f':{one}' for one in parameters) or 'NULL'})", parameters
 
 
 def containing(text: str) -> str:
-    """Return the pattern of `LOWER(column) LIKE :pattern ESCAPE '!'` for what contains the text, in any case."""
+    """Return the pattern of `LOWER(column) LIKE :pattern ESCAPE '!'` that matches texts with `text` in them, in any
+    case."""
     escaped = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return f"%{escaped}%"

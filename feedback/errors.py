@@ -1,98 +1,98 @@
-"""What can go wrong with feedback, told by whose fault it is.
+"""The errors of the feedback service, by cause.
 
-Every error carries the HTTP status it is answered with and a `code` for programs; `str(error)` is the message people
-read. No permanent condition has a status that clients retry (408, 425, 429, 5xx).
+Each has an HTTP status and a `code` for programs; `str(error)` is the message for people. No permanent condition has a
+status that clients retry (408, 425, 429, 5xx).
 """
 
 
 class FeedbackError(Exception):
-    """The base of all errors that a caller may see."""
+    """The base class of all errors that a caller may see."""
 
     status_code = 500
     code = "error"
 
 
 class NotFound(FeedbackError):
-    """What the request names does not exist."""
+    """The requested object does not exist."""
 
     status_code = 404
     code = "not_found"
 
 
 class TokenUnknown(NotFound):
-    """The token was never issued here, or was changed on its way."""
+    """This service never issued the token, or the token was altered."""
 
     code = "token_unknown"
 
 
 class TokenGone(FeedbackError):
-    """The token was issued here and takes no more answers; `code` says why."""
+    """This service issued the token, and it accepts no more submissions; `code` says why."""
 
     status_code = 410
     code = "token_gone"
 
 
 class TokenExpired(TokenGone):
-    """The token's time is over."""
+    """The token has expired."""
 
     code = "token_expired"
 
 
 class TokenRevoked(TokenGone):
-    """The token was taken back."""
+    """The token was revoked."""
 
     code = "token_revoked"
 
 
 class TokenUsed(TokenGone):
-    """The token has taken as many answers as it was for."""
+    """The token has no uses left."""
 
     code = "token_used"
 
 
 class Unauthorized(FeedbackError):
-    """The request needs an API key, and has none that is right."""
+    """The request needs an API key, and sends none or a wrong one."""
 
     status_code = 401
     code = "unauthorized"
 
 
 class Forbidden(FeedbackError):
-    """The API key is right, and not for this."""
+    """The API key is valid, but lacks the permission."""
 
     status_code = 403
     code = "forbidden"
 
 
 class Conflict(FeedbackError):
-    """The request is well formed, but what it names belongs to something else."""
+    """The request is well formed, but conflicts with what exists."""
 
     status_code = 409
     code = "conflict"
 
 
 class AnswerStands(Conflict):
-    """The subject has answered, and for this key the first answer stands."""
+    """The subject has submitted feedback, and the first submission for this feedback key is final."""
 
     code = "answer_stands"
 
 
 class UnsupportedMediaType(FeedbackError):
-    """The body is declared as something else than what the service takes."""
+    """The service does not accept the declared type of the body."""
 
     status_code = 415
     code = "unsupported_media_type"
 
 
 class TooLarge(FeedbackError):
-    """The body, or a field of it, is larger than the service takes."""
+    """The body, or a field of it, exceeds its size limit."""
 
     status_code = 413
     code = "too_large"
 
 
 class TooMany(FeedbackError):
-    """More requests than are taken from one address, or for one token, in so short a time."""
+    """An address, token or project has exceeded its rate limit."""
 
     status_code = 429
     code = "too_many"
@@ -103,19 +103,19 @@ class TooMany(FeedbackError):
 
 
 class Invalid(FeedbackError):
-    """The request itself is wrong; sent again unchanged it will fail again."""
+    """The request is invalid; it will fail again unless it changes."""
 
     status_code = 422
     code = "invalid"
 
 
 class Rejected(Invalid):
-    """The answer is well formed, but not one that the key's configuration allows."""
+    """The submission is well formed, but the feedback key's configuration does not allow it."""
 
     code = "rejected"
 
 
 class SecretMismatch(FeedbackError):
-    """The configured secret is not the one that the key ring was made with. Raised at start-up, never to a client."""
+    """The configured secret differs from the one that the key ring was made with. Raised only at start-up."""
 
     code = "secret_mismatch"

@@ -1,9 +1,9 @@
-"""Metrics: what one process has minted, taken and refused, as Prometheus reads it.
+"""Prometheus metrics of one process: tokens minted, submissions stored, requests refused.
 
-Counts are this process's own; what lies in the database (the outbox, alerts) is looked up when they are read, and is
-the same from every process. Names of feedback keys are whatever people chose, so only the first `MAX_KEYS` that come
-are told apart. `prometheus-client` renders them: the text format has corners (escapes, spellings of numbers) that are
-not worth an own attempt. The registry is the plugin's own, so that two in one process do not meet.
+Counters are per process. Gauges of the database (outbox, alerts) are read on each scrape, and are the same in every
+process. Users choose the names of feedback keys, so only the first `MAX_KEYS` have series of their own.
+`prometheus-client` renders the text format, whose details (escapes, spellings of numbers) are easy to get wrong. The
+plugin has its own registry, so that two plugins in one process do not collide.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 MAX_KEYS = 100
 OTHERS = "(others)"
-"""What the keys beyond the first `MAX_KEYS` are counted as."""
+"""The label of feedback keys beyond the first `MAX_KEYS`."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class Metrics:
-    """Counts what one feedback service does."""
+    """The metrics of one feedback service."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -50,44 +50,44 @@ class Metrics:
         self._oldest = Gauge("feedback_outbox_oldest_seconds", "Age of the oldest message that waits", registry=here)
 
     def minted(self, family: str, count: int) -> None:
-        """So many tokens of a family (`presigned`, `workflowai`, `evalguard`) were minted."""
+        """Count minted tokens of a family (`presigned`, `workflowai`, `evalguard`)."""
         self._minted.labels(family).inc(count)
 
     def answered(self, key: str, status: str) -> None:
-        """An answer for this key was `created`, `updated`, found `unchanged`, `retracted` or `deleted`."""
+        """Count a submission for the feedback key: `created`, `updated`, `unchanged`, `retracted` or `deleted`."""
         if key not in self._keys:
             if len(self._keys) >= MAX_KEYS:
                 key = OTHERS
             self._keys.add(key)
-        if (counter := self._counters.get((key, status))) is None:  # `labels` checks them all over again
+        if (counter := self._counters.get((key, status))) is None:  # `labels` validates them on each call
             self._counters[key, status] = counter = self._answers.labels(key, status)
         counter.inc()
 
     def refused(self, status: int, code: str) -> None:
-        """A request was answered with this status, which is an error's, and its code."""
+        """Count an error response with this status and code."""
         self._refused.labels(str(status), code).inc()
 
     def took(self, operation: str, seconds: float) -> None:
-        """A request to this operation was answered after so many seconds."""
+        """Record the seconds that a request to this operation took."""
         if (histogram := self._histograms.get(operation)) is None:
             self._histograms[operation] = histogram = self._seconds.labels(operation)
         histogram.observe(seconds)
 
     def delivered(self, to: str, result: str) -> None:
-        """A message to `webhook` or `opentelemetry` was `taken`, `refused` for now, or `given_up`."""
+        """Count a delivery attempt to `webhook` or `opentelemetry`: `taken`, `refused` for now, or `given_up`."""
         self._sent.labels(to, result).inc()
 
     def found(self, waiting: int, given_up: int, oldest_seconds: float) -> None:
-        """So many messages are in the outbox now."""
+        """Set the number of messages in the outbox, and the age of the oldest that waits."""
         self._outbox.labels("waiting").set(waiting)
         self._outbox.labels("given_up").set(given_up)
         self._oldest.set(oldest_seconds)
 
     def alerts(self, firing: Mapping[str, int]) -> None:
-        """So many alerts of each rule fire now."""
+        """Set how many alerts of each rule fire now."""
         for rule, count in firing.items():
             self._firing.labels(rule).set(count)
 
     def text(self) -> str:
-        """All of it in the Prometheus text format, version 0.0.4."""
+        """Return the metrics in the Prometheus text format, version 0.0.4."""
         return generate_latest(self._registry).decode()

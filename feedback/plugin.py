@@ -62,9 +62,9 @@ DEFAULTS = FeedbackSettings()
 
 
 class FeedbackPlugin(InitPlugin):
-    """Mints presigned URLs for runs, and stores, shows, counts and exports the feedback that comes through them.
+    """Mint presigned URLs for runs; store, list, count and export the feedback that comes through them.
 
-    Each project has services of its own (`of`); those that are attributes of the plugin are those of `default`.
+    Each project has its own services (`of`); the plugin's attributes are those of `default`.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class FeedbackPlugin(InitPlugin):
     ) -> None:
         """Serve from `database`, which the app's lifespan opens and closes.
 
-        `run_lookup` describes a run, where the app knows of runs, and `runs_lookup` many runs at once, for exports.
-        `api_keys` are texts that each may do everything (a mapping binds them to projects, or to none), or the app's
-        own `Checker`; without any, no request needs a key. `webhooks` are delivery targets beside those of the
-        settings. Errors: `ValueError`; `ImportError` where OpenTelemetry is wanted and not installed.
+        `run_lookup` describes a run, if the app has runs, and `runs_lookup` many runs at once, for exports. `api_keys`
+        are texts that each have every scope (a mapping binds them to projects, or to none), or the app's own `Checker`;
+        without any, no request needs an API key. `webhooks` are delivery targets in addition to those of the settings.
+        Errors: `ValueError`; `ImportError` if the settings enable OpenTelemetry and it is not installed.
         """
         self.settings = settings
         self.runs = KnownRuns(run_lookup, runs_lookup)
@@ -120,13 +120,13 @@ class FeedbackPlugin(InitPlugin):
 
     @property
     def client_info(self) -> dict[str, Any]:
-        """What LangSmith's clients look for in `/info`, for an app that serves that route itself."""
+        """Return what LangSmith's clients read from `/info`, for an app that serves that route itself."""
         return {name: value for name, value in INFO.items() if name != "version"}
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """The app's configuration, with the routes and the lifespan of feedback.
+        """Add the routes and the lifespan of feedback to the app's configuration.
 
-        With API keys, whatever needs no token needs one of them.
+        If there are API keys, every route that takes no token requires one.
         """
         before = len(app_config.route_handlers)
         given = services_dependency(self.of)
@@ -155,13 +155,13 @@ class FeedbackPlugin(InitPlugin):
         return app_config
 
     def of(self, project: str) -> ProjectServices:
-        """The rooms of the project with this name, whether it was made or not."""
+        """Return the services of the project with this name, whether the project exists or not."""
         if (services := self._services.get(project)) is None:
             self._services[project] = services = ProjectServices(project, self._context)
         return services
 
     async def statistics_by_project(self) -> dict[str, Statistics]:
-        """The statistics of every project that there is, by its name."""
+        """Return the statistics of every project, by name."""
         return {name: self.of(name).statistics for name in (await self.projects.known()).rules}
 
     async def _list_api_keys(self) -> list[ApiKeyInfo]:
@@ -192,9 +192,9 @@ class FeedbackPlugin(InitPlugin):
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[FeedbackPlugin]:
-        """The service with its database open, its tables up to date and its keys loaded; the app's lifespan does this.
+        """Open the database, migrate the tables and load the key ring, as the app's lifespan does.
 
-        Errors: `SecretMismatch` where the key ring was made with another secret.
+        Errors: `SecretMismatch` if the key ring was made with another secret.
         """
         redactor = RedactTokens()
         logging.getLogger(ACCESS_LOG).addFilter(redactor)
@@ -207,7 +207,7 @@ class FeedbackPlugin(InitPlugin):
             logging.getLogger(ACCESS_LOG).removeFilter(redactor)
 
     def of_project(self, project: str | None) -> RunUrls:
-        """Return the URLs, tokens and feedback of runs whose feedback belongs to the project (`default` for None)."""
+        """Return the URLs, tokens and feedback of the project's runs (`default` for None)."""
         return RunUrls(self.of(project or DEFAULT))
 
     async def urls_for_run(
@@ -225,7 +225,7 @@ class FeedbackPlugin(InitPlugin):
         return await self.of_project(project).answers_for_run(run_id)
 
     async def configs_of_keys(self, keys: Sequence[str], project: str | None = None) -> dict[str, FeedbackConfig]:
-        """Return the project's configurations of the keys, as `RunUrls.configs_of_keys` does."""
+        """Return the project's configurations of the feedback keys, as `RunUrls.configs_of_keys` does."""
         return await self.of_project(project).configs_of_keys(keys)
 
     async def submit(self, run_id: str, submission: ProtocolSubmission, project: str | None = None) -> Submitted:
@@ -239,7 +239,7 @@ class FeedbackPlugin(InitPlugin):
         return await self.of_project(project).submit_by_token(token, submission)
 
     async def metrics_text(self) -> str:
-        """What this process does, and what waits in the database, in the Prometheus text format (0.0.4)."""
+        """Return this process's metrics and the database's gauges in the Prometheus text format (0.0.4)."""
         backlog = await self.webhooks.backlog()
         self.metrics.found(backlog.waiting, backlog.given_up, backlog.oldest_seconds)
         self.metrics.alerts({str(rule): 0 for rule in self.alerts.rules} | await self.alerts.firing())
@@ -255,7 +255,7 @@ def rules(settings: FeedbackSettings) -> list[AlertRule]:
 
 
 def endpoints(settings: FeedbackSettings) -> list[Endpoint]:
-    """Return the delivery targets of the settings. Errors: `ImportError` where OpenTelemetry is not installed."""
+    """Return the delivery targets of the settings. Errors: `ImportError` if OpenTelemetry is enabled and missing."""
     found: list[Endpoint] = [Webhook(url, settings.webhook_secret or "") for url in settings.webhooks]
     if settings.otel:
         from feedback.delivery.opentelemetry import Evaluations

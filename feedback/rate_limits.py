@@ -1,9 +1,9 @@
 """Rate limits of submissions and minting, by token, by client address and by project.
 
-Counted are the expensive requests: submissions through a token that this service issued, minting without an API key,
-and wrong API keys. Pages, reads and forged tokens (rejected by two HMACs) do not count. The buckets belong to this
-process. A connection from a loopback address that forwards no other is limited by token and project only: it comes from
-a local program, or from a proxy that does not say for whom it calls.
+They count the expensive requests: submissions through a token of this service, minting without an API key, and wrong
+API keys. Pages, reads and forged tokens (rejected by two HMACs) do not count. The buckets belong to this process. A
+connection from a loopback address that forwards no other is limited by token and project only: it comes from a local
+program, or from a proxy that does not forward the client's address.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RATE = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})")
 
 
 class RateLimit(Struct, frozen=True):
-    """So many requests in so many seconds: all at once, or spread; what is used up comes back evenly."""
+    """A number of requests in a number of seconds, in bursts or spread; used requests come back at an even rate."""
 
     requests: int
     seconds: float
@@ -40,7 +40,7 @@ class RateLimit(Struct, frozen=True):
 
 
 def rate_of(text: str) -> RateLimit | None:
-    """What `300/60` says; nothing for `off`. `ValueError` where it says neither."""
+    """Parse `300/60`; None for `off`. `ValueError` for any other text."""
     if text == "off":
         return None
     if (found := _RATE.fullmatch(text)) is None:
@@ -49,9 +49,9 @@ def rate_of(text: str) -> RateLimit | None:
 
 
 class TokenBuckets:
-    """Token buckets, kept as the time when each is full again (the generic cell rate algorithm, ATM Forum 1996).
+    """Token buckets, stored as the time when each is full again (the generic cell rate algorithm, ATM Forum 1996).
 
-    Of more than `remembered` names, the one that was quiet for longest is forgotten: it begins with a full bucket.
+    Beyond `remembered` names, the least recently used one is dropped, and starts again with a full bucket.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class TokenBuckets:
         return len(self._full_at)
 
     def take(self, name: bytes) -> float:
-        """0, and one request less; or the seconds until there is one again, and nothing changed."""
+        """Take one request and return 0; or return the seconds until one is available, and take none."""
         now = self._clock()
         full_at = max(self._full_at.get(name, now), now) + self._each
         if (wait := full_at - now - self._span) > self._each * 1e-6:
@@ -80,11 +80,11 @@ class TokenBuckets:
 
 
 class Limits(Struct, frozen=True):
-    """How many answers and mintings are taken; `None` takes any number.
+    """The rate limits of submissions and minting; `None` means no limit.
 
-    `token` bounds the answers through one token, `address` the answers and mintings from one address (of IPv6: one
-    network of 64 bits), `minting` the mintings from it on their own. Behind more than one proxy, `proxies` names the
-    addresses or networks of all but the nearest, so that the visitor's own address is found behind them;
+    `token` limits submissions through one token, `address` submissions and minting from one address (of IPv6: one
+    network of 64 bits), `minting` the minting from one address alone. Behind several proxies, `proxies` lists the
+    addresses or networks of all but the nearest, so that the client's address can be found behind them;
     `X-Forwarded-For` counts only with `trust_forwarded`.
     """
 
@@ -95,7 +95,7 @@ class Limits(Struct, frozen=True):
 
 
 class RateLimiter:
-    """Counts requests. It keeps addresses as hashes, with a key that ends with the process."""
+    """Count requests against the limits. Addresses are stored as hashes, with a key that ends with the process."""
 
     def __init__(self, limits: Limits, trust_forwarded: bool) -> None:
         self._tokens = TokenBuckets(limits.token) if limits.token else None
@@ -113,9 +113,9 @@ class RateLimiter:
         token: tuple[int, int] | None = None,
         minting: bool = False,
     ) -> None:
-        """Count one request of `peer`: a submission (through its token, if there is one), or minting without a key.
+        """Count one request of `peer`: a submission (with its token, if it has one), or minting without an API key.
 
-        Errors: `TooMany` where the bucket of the address, or the token's, is empty.
+        Errors: `TooMany` if the bucket of the address or of the token is empty.
         """
         if (address := self._visitor(peer, headers)) is not None:
             self._admit_address(self._hash(_neighbourhood(address)), minting)
@@ -129,7 +129,7 @@ class RateLimiter:
             raise _too_many("for new URLs from your network", wait)
 
     def admit_to(self, project: str, rate: RateLimit) -> None:
-        """Count one request, of whomever, of what the whole project may have. Errors: `TooMany`."""
+        """Count one request against the project's own limit. Errors: `TooMany`."""
         kept = self._projects.get(project)
         if kept is None or kept[0] != rate:
             self._projects[project] = kept = (rate, TokenBuckets(rate))
@@ -137,10 +137,10 @@ class RateLimiter:
             raise _too_many(f"for the project {project!r}", wait)
 
     def _visitor(self, peer: str | None, headers: Mapping[str, str]) -> Address | None:
-        """Return the address to limit: the nearest one that is not a proxy's. None for a local program.
+        """Return the address to limit: the nearest one that is no proxy's. None for a local program.
 
-        `X-Forwarded-For` counts where it is trusted, and from this machine. Where a hop cannot be read, or claims to be
-        a loopback address, the connection's own address stands: whatever a client sends, it has a bucket.
+        `X-Forwarded-For` counts if it is trusted, or comes from this machine. If a hop is unreadable, or claims to be a
+        loopback address, the connection's own address counts, so a client cannot avoid its bucket.
         """
         own = _address(peer or "")
         is_local = own is None or own.is_loopback
@@ -164,14 +164,14 @@ class RateLimiter:
 
 
 def _forwarded_for(headers: Mapping[str, str]) -> list[str]:
-    """Return the hops of all `X-Forwarded-For` lines, nearest last: some proxies add a line rather than to one."""
-    every = getattr(headers, "getall", None)  # of the headers of a request; a plain mapping has one line at most
+    """Return the hops of all `X-Forwarded-For` lines, nearest last: some proxies add a line instead of a hop."""
+    every = getattr(headers, "getall", None)  # request headers have it; a plain mapping has one line at most
     lines = every("x-forwarded-for", []) if every else [headers.get("x-forwarded-for", "")]
     return [hop.strip() for line in lines for hop in line.split(",")] if any(lines) else []
 
 
 def _address(text: str) -> Address | None:
-    """Return the address in `text`, which may have a port, as some proxies write it."""
+    """Return the address in `text`, which may have a port, as some proxies write it; None if there is none."""
     bare = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
     bare = bare.partition(":")[0] if bare.count(":") == 1 else bare
     try:

@@ -1,4 +1,4 @@
-"""No token in any log: a filter that cuts it, and the query behind it, out of what is logged."""
+"""A logging filter that removes tokens, and the query behind them, from log records."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _TOKEN = re.compile(r"(/feedback/+tokens/+|[?&]feedback_token=)[^\s\"']+")
 
 
 def redact(text: str) -> str:
-    """`text` with `…/feedback/tokens/<token>` in the place of each presigned URL's token and query."""
+    """Return `text` with `…/feedback/tokens/<token>` in place of each presigned URL's token and query."""
     return _TOKEN.sub(r"\1<token>", text)
 
 
 class RedactTokens(logging.Filter):
-    """Put it on a logger or a handler: every record passes, without tokens."""
+    """A filter for a logger or handler: it passes every record, with the tokens removed."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """True, with the record's message and arguments redacted."""
+        """Redact the record's message and arguments, and return True."""
         if isinstance(record.msg, str):
             record.msg = redact(record.msg)
         if isinstance(record.args, tuple):

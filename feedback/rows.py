@@ -1,4 +1,4 @@
-"""Rows: what is kept of an answer, made of what was sent, and what the wire shows of it."""
+"""Rows of the feedback table: built from submissions, and converted to the wire's `Feedback`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from feedback.tokens.presigned import Grant
 from feedback.validation import from_micros, is_id, parse_time, run_name, to_micros
 
 SAID = ("number", "score", "value", "comment", "correction", "metadata", "extra", "source")
-"""The columns that hold what was said."""
+"""The columns of the feedback's content."""
 ABOUT = (
     "run_id",
     "trace_id",
@@ -29,16 +29,16 @@ ABOUT = (
     "key",
     "subject",
 )
-"""The columns that hold what it was said about, and by whom."""
+"""The columns that identify what the feedback is about, and its subject."""
 PLACE = ("thread_id", "assistant_id", "assistant_version", "trace_parent")
-"""The columns that hold where its run belongs."""
+"""The columns of the run's thread, assistant and trace."""
 COLUMNS = ("id", "project", *ABOUT, *SAID, *PLACE, "grant_id", "grant_key", "idempotency", "created_at", "modified_at")
 
 
 def answer_row(
     grant: Grant, config: FeedbackConfig, submission: FeedbackSubmission, idempotency_key: str | None
 ) -> dict[str, Any]:
-    """Return the row of feedback that came through a token. `Rejected` where the configuration does not allow it."""
+    """Return the row of a submission through a token. `Rejected` if the configuration does not allow it."""
     return {
         **dict.fromkeys(ABOUT),
         **submission_columns(grant, config, submission),
@@ -77,7 +77,7 @@ def columns_of(place: RunPlace | Grant) -> dict[str, Any]:
 
 
 def created_row(feedback: FeedbackCreate, idempotency_key: str | None) -> dict[str, Any]:
-    """The row of feedback that a program recorded, but for the columns that `checked` gives."""
+    """Return the row of feedback that a program recorded, without the columns that `checked` returns."""
     source = feedback.feedback_source or FeedbackSource()
     runs = {name: getattr(feedback, name) for name in ("run_id", "trace_id", "session_id")}
     return {
@@ -101,12 +101,12 @@ def created_row(feedback: FeedbackCreate, idempotency_key: str | None) -> dict[s
 
 
 def checked(feedback: FeedbackCreate, config: FeedbackConfig) -> dict[str, Any]:
-    """The columns of score and value. `Rejected` where the configuration does not allow them."""
+    """Return the columns of score and value. `Rejected` if the configuration does not allow them."""
     return _said(*config.check(feedback.score, feedback.value))
 
 
 def patched(row: Row, patch: FeedbackPatch, config: FeedbackConfig) -> dict[str, Any]:
-    """The columns that the patch changes. `Rejected` where the configuration does not allow the answer then."""
+    """Return the columns that the patch changes. `Rejected` if the configuration does not allow the result."""
     changes: dict[str, Any] = {}
     if patch.comment is not UNSET:
         changes["comment"] = patch.comment
@@ -125,22 +125,22 @@ def _said(score: Score, value: Value) -> dict[str, Any]:
 
 
 def json_text(value: Any) -> str | None:
-    """JSON as it is kept."""
+    """Encode a value as stored JSON."""
     return None if value is None else msgspec.json.encode(value).decode()
 
 
 def json_value(text: str | None) -> Any:
-    """What the kept JSON says."""
+    """Decode stored JSON."""
     return None if text is None else msgspec.json.decode(text)
 
 
 def idempotency_of(scope: str, key: str | None) -> str | None:
-    """What a repeated request is known by: its Idempotency-Key, which counts within `scope` only."""
+    """Return the hash of an Idempotency-Key, by which a repeated request is found; it is unique only within `scope`."""
     return None if not key else hashlib.sha256(f"{scope}\0{key}".encode()).hexdigest()[:32]
 
 
 def feedback_of(row: Mapping[str, Any]) -> Feedback:
-    """The answer in a row of `COLUMNS`, as the wire shows it."""
+    """Convert a row of `COLUMNS` to the wire's `Feedback`."""
     run_id = row["run_id"]
     return Feedback(
         id=row["id"],

@@ -1,4 +1,4 @@
-"""RunUrls: the presigned URLs, the tokens and the feedback of runs, in one project."""
+"""RunUrls: the presigned URLs, tokens and feedback of one project's runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from feedback.tokens.presigned import Order
 
 
 class ProtocolSubmission(Protocol):
-    """Feedback that an agent server has received over a protocol of its own."""
+    """Feedback that an agent server received over a protocol of its own."""
 
     key: str
     score: bool | int | float | None
@@ -34,7 +34,7 @@ class ProtocolSubmission(Protocol):
 
 
 class Submitted(Struct):
-    """Feedback that is kept: its id, and whether a user (`app`, `api`) or a model said it."""
+    """Stored feedback: its id, and whether a user (`app`, `api`) or a model submitted it."""
 
     id: str
     source: Literal["app", "api", "model"]
@@ -50,11 +50,12 @@ class RunUrls:
         self.url_seconds = services.settings.default_expiry.total_seconds()
 
     async def urls_for_run(self, run: RunReference | str, keys: Sequence[str], base_url: str) -> dict[str, str]:
-        """Mint an absolute URL for each of the feedback keys, below the public URL, or `base_url` where there is none.
+        """Mint an absolute URL for each of the feedback keys, below the public URL, or below `base_url` if there is
+        none.
 
         `run` is a reference, or an id alone: then feedback on it is stored without its thread and assistant, unless the
-        run lookup knows them when feedback comes in. No row is read; one transaction, durable on return.
-        Errors: `Invalid` where the run or a key is not a name.
+        run lookup knows them at submission. No row is read; one transaction, durable on return. Errors: `Invalid` if
+        the run or a feedback key is no valid name.
         """
         names = list(dict.fromkeys(keys))
         if not names:
@@ -69,7 +70,7 @@ class RunUrls:
     def token_for_run(self, run_id: str) -> str:
         """Make a `feedback_token` for the run, as WorkflowAI's clients send it: opaque, signed, without a row.
 
-        It may be shown to anyone who may submit feedback on the run. Errors: `Invalid` where the run is not a name.
+        Its holder may submit feedback on the run. Errors: `Invalid` if the run is no valid name.
         """
         return self._services.workflowai_feedback.token(run_id, self._services.settings.run_token_expiry)
 
@@ -83,16 +84,16 @@ class RunUrls:
                 return found
 
     async def configs_of_keys(self, keys: Sequence[str]) -> dict[str, FeedbackConfig]:
-        """Return the configurations of those of the keys that have one."""
+        """Return the configurations of the feedback keys that have one."""
         if not keys:
             return {}
         found = await self._services.configs.search(ConfigSearch(key=keys, limit=len(keys)))
         return {config.feedback_key: config.feedback_config for config in found}
 
     async def submit(self, run_id: str, submission: ProtocolSubmission) -> Submitted:
-        """Keep feedback on the run durably: a user's with the source `app`, an agent's with `model`.
+        """Store feedback on the run durably: a user's with the source `app`, an agent's with `model`.
 
-        Errors: `Invalid`, `Rejected` where the key's configuration does not allow it.
+        Errors: `Invalid`; `Rejected` if the feedback key's configuration does not allow it.
         """
         source: Literal["app", "model"] = "model" if submission.is_agents else "app"
         create = FeedbackCreate(
@@ -106,9 +107,9 @@ class RunUrls:
         return Submitted(kept.id, source)
 
     async def submit_by_token(self, token: str, submission: ProtocolSubmission) -> Submitted:
-        """As `submit`, on the run and the key that the token of a presigned URL is for.
+        """Store feedback, as `submit` does, on the run and feedback key of a presigned URL's token.
 
-        Errors: `TokenUnknown`, also where an agent reports on another project's run; `TokenGone`.
+        Errors: `TokenUnknown`, also if an agent reports on another project's run; `TokenGone`.
         """
         pointer = await self._services.tokens.open(token)
         if not submission.is_agents:
@@ -124,7 +125,7 @@ class RunUrls:
 
 
 def _answer_of(submission: ProtocolSubmission) -> dict[str, Any]:
-    """Return what was said, checked for its types. Errors: `Invalid`."""
+    """Return the content of the submission, with its types checked. Errors: `Invalid`."""
     said = {name: getattr(submission, name) for name in ("score", "value", "comment", "correction")}
     try:
         answer = msgspec.convert(said, FeedbackSubmission)

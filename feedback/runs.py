@@ -1,6 +1,6 @@
-"""What feedback knows of runs: which thread and assistant version an answer is about, and what was asked and answered.
+"""Runs as feedback sees them: thread, assistant version, input and output.
 
-It is told by a callable, where something knows of runs; alone, the service does without.
+Callables of the app provide them; alone, the service works without.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ logger = logging.getLogger("feedback")
 
 REMEMBERED_SECONDS = 60.0
 UNKNOWN_SECONDS = 2.0
-"""How long a run that the lookup does not know is not looked up again."""
+"""How long a run that the lookup did not find is not looked up again."""
 REMEMBERED_RUNS = 10_000
 PATIENCE_SECONDS = 2.0
-"""How long an answer waits to be told about its run, before it is kept without."""
+"""How long a submission waits for the lookup of its run, before it is stored without."""
 BATCH_PATIENCE_SECONDS = 30.0
-"""How long an export waits to be told about a batch of runs."""
+"""How long an export waits for the lookup of a batch of runs."""
 AT_ONCE = 8
-"""Runs that are asked about at a time where they must be asked about one by one."""
+"""Concurrent lookups, if runs must be looked up one by one."""
 _TRACE_PARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class RunFacts(Struct, frozen=True):
-    """A run: its thread, the assistant and the version of it that ran, and its input and output, decoded from JSON.
+    """A run: its thread, the assistant and version that ran, and its input and output, decoded from JSON.
 
-    The output is none while there is none. `trace_parent` is the trace and span that the run belongs to, as a
-    `traceparent` header says it (W3C Trace Context, level 1). `assistant_name` is what people call the assistant.
-    Only answers of the run's `project` are told of it.
+    The output is None until there is one. `trace_parent` is the run's trace and span in the form of a `traceparent`
+    header (W3C Trace Context, level 1). `assistant_name` is the assistant's display name. Only feedback of the run's
+    `project` may use it.
     """
 
     run_id: str
@@ -58,7 +58,7 @@ class RunFacts(Struct, frozen=True):
 
 
 class RunSelection(Struct, frozen=True):
-    """Which runs to list, the newest first: those that fit all that is given, and come after the run `before`."""
+    """Which runs to list, newest first: those that match all given fields, and come after the run `before`."""
 
     project: str = DEFAULT
     run_ids: tuple[str, ...] | None = None
@@ -66,14 +66,14 @@ class RunSelection(Struct, frozen=True):
     thread_id: str | None = None
     failed: bool | None = None
     since: int | None = None
-    """Only runs that were created then or later, in microseconds since 1970."""
+    """Only runs that were created at this time or later, in microseconds since 1970."""
     until: int | None = None
     before: str | None = None
     limit: int = 100
 
 
 class RunPlace(Struct, frozen=True):
-    """Of a run what never changes, and every answer about it is kept with."""
+    """What never changes about a run, and is stored with all feedback on it."""
 
     thread_id: str | None = None
     assistant_id: str | None = None
@@ -102,12 +102,12 @@ class RunReference(Protocol):
 
 
 RunLookup = Callable[[str], Awaitable[RunFacts | None]]
-"""Gives the facts of the run with this id, or nothing where there is no such run."""
+"""Return the run with this id, or None if it does not exist."""
 RunsLookup = Callable[[Sequence[str]], Awaitable[Mapping[str, RunFacts]]]
-"""Gives the facts of those of the runs that there are, by the ids that they were asked for with; at once."""
+"""Return the runs that exist, by the requested ids, in one call."""
 
 RunList = Callable[[RunSelection], Awaitable[Sequence[RunFacts]]]
-"""Lists runs."""
+"""List runs."""
 AssistantLookup = Callable[[str], Awaitable[Sequence[str]]]
 """Returns the ids of the assistants that have this name or slug."""
 
@@ -115,10 +115,10 @@ NOWHERE = RunPlace()
 
 
 class KnownRuns:
-    """The runs that answers are about. A lookup that fails or takes long costs what it would have told, no more."""
+    """Look up runs. A lookup that fails or is slow costs only the data that it would have returned."""
 
     def __init__(self, lookup: RunLookup | None, lookup_many: RunsLookup | None = None) -> None:
-        """`lookup_many` is optional: it spares exports to ask about every run on its own."""
+        """`lookup_many` is optional: with it, exports need not look up runs one by one."""
         self.lookup = lookup
         self.lookup_many = lookup_many
         self.lookup_assistants: AssistantLookup | None = None
@@ -127,19 +127,19 @@ class KnownRuns:
 
     @property
     def are_known(self) -> bool:
-        """Whether there is anything to ask."""
+        """Return whether there is a run lookup."""
         return self.lookup is not None
 
     def of(self, project: str) -> ProjectRuns:
-        """The runs of one project."""
+        """Return the runs of one project."""
         return ProjectRuns(self, project)
 
     async def listed(self, which: RunSelection) -> Sequence[RunFacts]:
-        """Return the runs, newest first; none where nothing knows of runs. Errors: those of the agent server."""
+        """Return the runs, newest first; none without a run list. Errors: those of the agent server."""
         return [] if self.list_runs is None else await self.list_runs(which)
 
     async def assistants_named(self, name: str) -> Sequence[str]:
-        """Return the ids of the assistants of this name; none where that is not known."""
+        """Return the ids of the assistants with this name; none if the lookup is missing or fails."""
         if self.lookup_assistants is None:
             return []
         try:
@@ -149,26 +149,26 @@ class KnownRuns:
             return []
 
     async def facts(self, run_id: str | None) -> RunFacts | None:
-        """What is known of the run now; nothing where it is unknown, or nobody answers in time."""
+        """Return the run's current facts; None if it is unknown, or the lookup fails or is too slow."""
         return (await self._asked(run_id))[0]
 
     async def _asked(self, run_id: str | None) -> tuple[RunFacts | None, bool]:
-        """Return what the lookup knows of the run, and whether it has responded."""
+        """Return what the lookup found, and whether it responded."""
         if self.lookup is None or run_id is None:
             return None, True
         try:
             return await asyncio.wait_for(self.lookup(run_id), PATIENCE_SECONDS), True
-        except Exception as error:  # whatever it is, feedback must not be lost for it
+        except Exception as error:  # no failure of a lookup may lose feedback
             logger.warning("run %s cannot be looked up now: %r", run_id, error)
             return None, False
 
     async def facts_of(self, run_ids: Iterable[str | None]) -> Mapping[str, RunFacts]:
-        """What is known of the runs now, by their ids; those that are unknown are left out."""
+        """Return the current facts of the runs, by id; unknown runs are left out."""
         wanted = list(dict.fromkeys(run_id for run_id in run_ids if run_id is not None))
         if self.lookup_many is not None and wanted:
             try:
                 return await asyncio.wait_for(self.lookup_many(wanted), BATCH_PATIENCE_SECONDS)
-            except Exception as error:  # one of them may be the cause, so each is asked about on its own
+            except Exception as error:  # one run may be the cause, so each is looked up alone
                 logger.warning("%d runs are not known at once now: %r", len(wanted), error)
         turns = asyncio.Semaphore(AT_ONCE)
 
@@ -180,7 +180,8 @@ class KnownRuns:
         return {run_id: facts for run_id, facts in zip(wanted, found, strict=True) if facts is not None}
 
     async def place(self, run_id: str | None, project: str) -> RunPlace:
-        """Return what feedback on the project's run is stored with; remembered for a minute, briefly if unknown."""
+        """Return what feedback on the project's run is stored with; cached for a minute, or briefly if the run is
+        unknown."""
         if self.lookup is None or run_id is None:
             return NOWHERE
         now = time.monotonic()
@@ -203,7 +204,7 @@ class KnownRuns:
 
 
 class ProjectRuns:
-    """The runs of one project; of others nothing is known."""
+    """The runs of one project; runs of other projects are unknown."""
 
     def __init__(self, every: KnownRuns, project: str) -> None:
         self._every = every
@@ -211,7 +212,7 @@ class ProjectRuns:
 
     @property
     def are_known(self) -> bool:
-        """Whether there is anything to ask."""
+        """Return whether there is a run lookup."""
         return self._every.are_known
 
     async def facts(self, run_id: str | None) -> RunFacts | None:
@@ -243,5 +244,5 @@ def place_of(run: RunReference) -> RunPlace:
 
 
 def trace_parent(text: str | None) -> str | None:
-    """`text`, if it is the value of a `traceparent` header that names a trace and a span; nothing otherwise."""
+    """Return `text` if it is a `traceparent` header that names a trace and a span, else None."""
     return text if text is not None and _TRACE_PARENT.fullmatch(text) and not text.startswith("ff") else None

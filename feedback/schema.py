@@ -1,7 +1,7 @@
-"""The wire's structs, in LangSmith's own names.
+"""The wire's structs, with LangSmith's field names.
 
-Shapes were looked up in `langsmith.schemas` 0.15.0 and recorded from the Python and JavaScript clients. A property that
-is not named here is ignored, as the hosted service does.
+Shapes are those of `langsmith.schemas` 0.15.0, and recorded from the Python and JavaScript clients. Unknown properties
+are ignored, as the hosted service does.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ MAX_USES = 1_000_000_000
 
 
 class ExpiresIn(Struct):
-    """A length of time; the parts add up."""
+    """A duration; the parts add up."""
 
     days: Number = 0
     hours: Number = 0
@@ -65,10 +65,10 @@ class ExpiresIn(Struct):
 
 
 class FeedbackIngestTokenCreate(Struct):
-    """Asks for one presigned URL. Without `expires_in` and `expires_at` it expires after the service's default.
+    """Request one presigned URL. Without `expires_in` and `expires_at` it expires after the service's default.
 
-    `expires_at` is a time, or `"never"`. `max_uses` is how many answers may come through the URL; a changed one counts
-    once, one that was taken back does not count.
+    `expires_at` is a time, or `"never"`. `max_uses` is the number of submissions that the URL accepts; a changed
+    submission counts once, a retracted one does not count.
     """
 
     run_id: str
@@ -79,7 +79,7 @@ class FeedbackIngestTokenCreate(Struct):
     max_uses: int | None = None
 
     def expiry(self, now: datetime, default: timedelta) -> datetime | None:
-        """When the URL is to expire, if ever; `expires_at` goes before `expires_in`. Errors: `Invalid`."""
+        """Return when the URL expires, or None for never; `expires_at` precedes `expires_in`. Errors: `Invalid`."""
         if self.max_uses is not None and not 1 <= self.max_uses <= MAX_USES:
             raise Invalid(f"`max_uses` is {self.max_uses}; send 1 to {MAX_USES}, or leave it out for any number")
         if self.expires_at == NEVER:
@@ -113,18 +113,18 @@ def _after(now: datetime, length: ExpiresIn) -> datetime:
 
 
 class FeedbackIngestToken(Struct):
-    """A presigned URL: whoever has it may answer for one run and key, until it expires."""
+    """A presigned URL: its holder may submit feedback on one run and feedback key until it expires."""
 
     id: str
     url: str
     expires_at: str
     feedback_key: str
     revoked: bool = False
-    """Whether it was taken back."""
+    """Whether the URL was revoked."""
 
 
 class OwnAnswer(Struct):
-    """One's own current answer, read back through the URL."""
+    """The subject's current feedback, read back through the URL."""
 
     id: str
     score: Score
@@ -137,10 +137,10 @@ class OwnAnswer(Struct):
 
 
 class TokenState(Struct):
-    """What a presigned URL is for, for whoever holds it; and their answer, if they said whose (`user_id`, or `id`).
+    """What a presigned URL is for, and the subject's feedback if the request names it (`user_id`, or `id`).
 
-    `feedback_config` is the URL's own, or the one that was made for its key; `subject_policy` what a second answer of
-    the same `user_id` does, and `answer` the latest one where they add up.
+    `feedback_config` is the URL's own, or that of its feedback key. `subject_policy` is what a second submission of the
+    same `user_id` does; under `append`, `answer` is the subject's latest feedback.
     """
 
     key: str
@@ -151,10 +151,10 @@ class TokenState(Struct):
 
 
 class FeedbackSubmission(Struct):
-    """An answer given through a presigned URL. All of it is optional; `user_id` names who answers, where that matters.
+    """A submission through a presigned URL. Every field is optional; `user_id` names the subject.
 
-    A second answer of the same `user_id` replaces the first, unless the key's `subject_policy` is another. `id` is the
-    answer's id, chosen by the client: sent again it changes nothing.
+    A second submission of the same `user_id` replaces the first, unless the feedback key has another `subject_policy`.
+    `id` is the feedback's id, chosen by the client: sent again it changes nothing.
     """
 
     score: Score = None
@@ -167,7 +167,7 @@ class FeedbackSubmission(Struct):
     extend_trace_retention: bool | None = None
 
     def validate(self) -> None:
-        """Refuse what no store could give back as it came."""
+        """Reject what a store could not return unchanged. Errors: `Invalid`, `TooLarge`."""
         _check_answer(self)
         check_json("metadata", self.metadata)
         if self.user_id is not None:
@@ -177,7 +177,7 @@ class FeedbackSubmission(Struct):
 
 
 class FeedbackSource(Struct):
-    """Where an answer came from: a program (`api`), an application's users (`app`) or another model (`model`)."""
+    """The source of feedback: a program (`api`), a user of an application (`app`) or another model (`model`)."""
 
     type: str = "api"
     metadata: dict[str, Any] | None = None
@@ -185,7 +185,7 @@ class FeedbackSource(Struct):
 
 
 class FeedbackCreate(Struct):
-    """Feedback as a trusted program records it. The JavaScript client spells the configuration `feedbackConfig`."""
+    """Feedback that a trusted program records. The JavaScript client spells the configuration `feedbackConfig`."""
 
     key: str
     id: str | None = None
@@ -206,7 +206,7 @@ class FeedbackCreate(Struct):
     extra: dict[str, Any] | None = None
 
     def validate(self) -> None:
-        """Refuse what no store could give back as it came; ids and times get their one spelling."""
+        """Reject what a store could not return unchanged; normalize ids and times. Errors: `Invalid`, `TooLarge`."""
         check_name("key", self.key, 180)
         _check_answer(self)
         check_json("extra", self.extra)
@@ -224,7 +224,7 @@ class FeedbackCreate(Struct):
 
 
 class FeedbackPatch(Struct):
-    """What of a feedback is to change; `null` clears."""
+    """Changes of a feedback; `null` clears a field."""
 
     score: Score | UnsetType = UNSET
     value: Value | UnsetType = UNSET
@@ -233,7 +233,7 @@ class FeedbackPatch(Struct):
     feedback_config: FeedbackConfig | UnsetType | None = UNSET
 
     def validate(self) -> None:
-        """Refuse what no store could give back as it came."""
+        """Reject what a store could not return unchanged. Errors: `Invalid`, `TooLarge`."""
         _check_answer(self)
 
 
@@ -250,11 +250,11 @@ def _check_answer(answer: FeedbackSubmission | FeedbackCreate | FeedbackPatch) -
 
 
 class Feedback(Struct):
-    """An answer as it is kept, in the shape of LangSmith's `FeedbackSchema`.
+    """Stored feedback, in the shape of LangSmith's `FeedbackSchema`.
 
-    `run_id` and `trace_id` are UUIDs or null, as its clients require; a run whose name is no UUID is in `run_name`.
-    Thread, assistant, version and `trace_parent` (a W3C `traceparent`) are those of the run, where something knows of
-    runs.
+    `run_id` and `trace_id` are UUIDs or null, as its clients require; `run_name` holds a run's name that is no UUID.
+    Thread, assistant, version and `trace_parent` (a W3C `traceparent`) are those of the run, if the run lookup knows
+    it.
     """
 
     id: str
@@ -282,9 +282,9 @@ class Feedback(Struct):
 
 
 class Kept(Struct, omit_defaults=True):
-    """What became of a submission: a new answer, a changed one, one that was there already, or none.
+    """The result of a submission: feedback that was created, updated, unchanged or retracted.
 
-    `is_final` says that it can no more be changed or taken back through the URL.
+    `is_final`: the URL can no longer change or retract it.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The services of one project: what request handlers work with.
+"""The services of one project, which request handlers use.
 
 `routes/authentication.py` gives a handler the services of its request's project. A request with a token names no
 project: its services work on the project of the token.

@@ -1,4 +1,4 @@
-"""Settings of the feedback service, and the environment variables that they are read from."""
+"""Settings of the feedback service, and the environment variables that set them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class Links(Struct, frozen=True):
     """What a GET of a presigned URL does.
 
     * `confirm`: no GET submits feedback; it shows a page with a button, or, as JSON, what the URL is for.
-    * `auto`: the same, but the GETs of programs that ask for it count: `Accept: application/json`, curl, langsmith.
-    * `direct`: a click counts, the page comes after. Mail scanners that pretend to be browsers then vote, too.
+    * `auto`: the same, but a GET of a program submits if it asks to: `Accept: application/json`, curl, langsmith.
+    * `direct`: a click submits, and then shows the page. Mail scanners that pretend to be browsers submit, too.
 
-    `by_key` names keys with another mode than `mode`. `redirect_origins` are the only places (`https://host[:port]`)
-    that a link's `redirect` may lead to. No mode counts a HEAD, a prefetch, an image or a known scanner.
+    `by_key` maps feedback keys to modes other than `mode`. `redirect_origins` are the only origins
+    (`https://host[:port]`) that a link's `redirect` may lead to. In no mode does a HEAD, a prefetch, an image or a
+    known scanner submit.
     """
 
     mode: LinkMode = "auto"
@@ -42,43 +43,43 @@ class Links(Struct, frozen=True):
                 raise ValueError(f"{origin!r} is not an origin; give one such as https://shop.example, without a path")
 
     def mode_of(self, key: str) -> LinkMode:
-        """What a GET for this feedback key does."""
+        """Return what a GET for this feedback key does."""
         return self.by_key.get(key, self.mode)
 
     def allowed(self, address: str | None) -> str | None:
-        """`address`, where it lies in one of the origins; nothing otherwise."""
+        """Return `address` if it is in one of the origins, else None."""
         origin = origin_of(address) if address else None
         return address if origin and origin in {one.lower() for one in self.redirect_origins} else None
 
 
 TOKEN_PATH = "/api/v1/feedback/tokens/"
-"""Where presigned URLs point to: the canonical one of the three places where the routes are mounted."""
+"""The path of presigned URLs: the canonical one of the three where the routes are mounted."""
 
 
 class FeedbackSettings(Struct, frozen=True, kw_only=True):
-    """How the service is set up; every field has a default. Errors: `ValueError`."""
+    """The settings of the service; every field has a default. Errors: `ValueError`."""
 
     public_url: str | None = None
-    """The base of every presigned URL; without it, URLs follow the address of the request."""
+    """The base of every presigned URL; without it, URLs use the address of the request."""
     trust_forwarded: bool = False
-    """Whether `X-Forwarded-*` headers count, as they may behind a proxy that sets them."""
+    """Whether to trust `X-Forwarded-*` headers; only behind a proxy that sets them."""
     default_expiry: timedelta = timedelta(hours=3)
     run_token_expiry: timedelta = timedelta(days=30)
     secret: str | None = None
-    """Text of at least 16 characters that makes the database alone useless for forging URLs; it must stay the same."""
+    """At least 16 characters that a copy of the database lacks: alone it cannot forge URLs. It must not change."""
     links: Links = Links()
     limits: Limits = Limits()
     webhooks: tuple[str, ...] = ()
-    """Addresses that receive every change of feedback, signed with `webhook_secret`."""
+    """URLs that receive every change of feedback, signed with `webhook_secret`."""
     webhook_secret: str | None = None
     alerts: str = ""
     """Rules such as `thumbs below 0.7 in 24h of 20`, separated by commas."""
     otel: bool = False
-    """Whether all feedback is exported to OpenTelemetry; with `otel_comments`, its comments, too."""
+    """Whether to export all feedback to OpenTelemetry; `otel_comments` includes comments."""
     otel_comments: bool = False
     serve_root_info: bool = True
     serve_metrics: bool = True
-    """False where `/metrics` (or `/info`) belongs to the app around the service."""
+    """False if the app around the service serves `/metrics` itself; `serve_root_info` is the same for `/info`."""
 
     def __post_init__(self) -> None:
         if self.default_expiry <= timedelta(0):
@@ -88,7 +89,7 @@ class FeedbackSettings(Struct, frozen=True, kw_only=True):
 
     @property
     def base_url(self) -> str | None:
-        """The public URL without a slash at its end, if there is one."""
+        """Return the public URL without a trailing slash, if there is one."""
         return None if self.public_url is None else clean_url(self.public_url)
 
     @classmethod
@@ -107,7 +108,7 @@ class FeedbackSettings(Struct, frozen=True, kw_only=True):
 
 
 def clean_url(text: str) -> str:
-    """Return `text` as a base for URLs, without a slash at its end. Errors: `ValueError` for no absolute address."""
+    """Return `text` as a base for URLs, without a trailing slash. Errors: `ValueError` if it is no absolute URL."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise ValueError(f"{text!r} is not a base URL; give one such as https://feedback.example.com, without ? and #")
@@ -287,7 +288,7 @@ VARIABLES: Mapping[str, Variable] = {
         "lifetime of a run's feedback token (WorkflowAI's clients), in seconds",
     ),
 }
-"""Each variable: the setting, how its text is read (`ValueError`), its default as text, and what it means."""
+"""Each variable: the setting, the parser of its text (`ValueError`), its default as text, and its description."""
 
 SHARED: Mapping[str, Variable] = {
     "AGENT_SERVER_PUBLIC_URL": ("public_url", clean_url, "", "what feedback URLs start with"),

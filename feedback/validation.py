@@ -1,4 +1,4 @@
-"""What a field may hold: text, JSON, ids and times that every store and every client can give back as they came."""
+"""Validation of fields: text, JSON, ids and times that every store and client can return unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_KEY = 180
 """LangSmith's own bound on the length of a feedback key."""
 MAX_NAME = 200
 FOREVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-"""How "never" is written on the wire, where the official clients require a time."""
+""""Never" on the wire, where the official clients require a time."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,7 +28,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_text(field: str, text: str, limit: int) -> str:
-    """`text`, if it has no NUL and no lone surrogate, and at most `limit` bytes in UTF-8."""
+    """Return `text` if it has no NUL, no lone surrogate, and at most `limit` bytes in UTF-8. Errors: `Invalid`,
+    `TooLarge`."""
     if "\0" in text:
         raise Invalid(f"`{field}` holds a NUL character (\\u0000); leave it out")
     if not text.isascii() and _SURROGATE.search(text):
@@ -39,7 +40,7 @@ def check_text(field: str, text: str, limit: int) -> str:
 
 
 def check_name(field: str, text: str, limit: int = MAX_NAME) -> str:
-    """`text` as the name of something: like `check_text`, and not empty."""
+    """Return `text` if it is a valid name: as `check_text`, and not empty."""
     if not text.strip():
         raise Invalid(f"`{field}` is empty; give it a name of 1 to {limit} characters")
     if len(text) > limit:
@@ -48,7 +49,7 @@ def check_name(field: str, text: str, limit: int = MAX_NAME) -> str:
 
 
 def check_number(field: str, number: float) -> float:
-    """`number`, if it is finite and, where it is whole, fits 64 bits."""
+    """Return `number` if it is finite and, if whole, fits 64 bits. Errors: `Invalid`."""
     if isinstance(number, float) and not math.isfinite(number):
         raise Invalid(f"`{field}` is {number}; send a finite number")
     if isinstance(number, int) and abs(number) >= 2**63:
@@ -57,7 +58,7 @@ def check_number(field: str, number: float) -> float:
 
 
 def check_json(field: str, value: Any, depth: int = MAX_DEPTH) -> None:
-    """Refuse JSON that is nested deeper than `MAX_DEPTH`, or holds text or numbers that cannot be kept."""
+    """Reject JSON that is nested deeper than `MAX_DEPTH`, or has text or numbers that cannot be stored."""
     if isinstance(value, str):
         check_text(field, value, MAX_BODY)
     elif isinstance(value, (int, float)):
@@ -70,7 +71,7 @@ def check_json(field: str, value: Any, depth: int = MAX_DEPTH) -> None:
 
 
 def parse_id(field: str, text: str) -> str:
-    """`text` as a lower-case hyphenated UUID, whatever spelling of one it is."""
+    """Return `text` as a lower-case hyphenated UUID, from any spelling. Errors: `Invalid`."""
     try:
         if len(text) > 64:
             raise ValueError
@@ -89,12 +90,12 @@ def is_id(text: str | None) -> bool:
 
 
 def run_name(field: str, text: str) -> str:
-    """The one spelling of a run's id: a UUID in lower case with hyphens, any other name as it is."""
+    """Return the canonical spelling of a run's id: a UUID in lower case with hyphens, any other name unchanged."""
     return parse_id(field, text) if is_id(text) else check_name(field, text)
 
 
 def parse_time(field: str, text: str | float) -> datetime:
-    """`text` as an aware time; one without a zone is UTC. A number is JavaScript's: milliseconds since 1970."""
+    """Return `text` as an aware time; without a zone it is UTC. A number is JavaScript's: milliseconds since 1970."""
     try:
         if not isinstance(text, str):
             return EPOCH + timedelta(milliseconds=text)
@@ -105,17 +106,17 @@ def parse_time(field: str, text: str | float) -> datetime:
 
 
 def to_micros(time: datetime) -> int:
-    """Microseconds since 1970, exact."""
+    """Return the exact microseconds since 1970."""
     return (time - EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> str:
-    """Microseconds since 1970 as the official clients write times: `2026-11-22T01:16:09.109934+00:00`."""
+    """Format microseconds since 1970 as the official clients do: `2026-11-22T01:16:09.109934+00:00`."""
     return (EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")
 
 
 def origin_of(address: str) -> str | None:
-    """`scheme://host[:port]` of an absolute web address without a user in it; nothing where it is not one."""
+    """Return `scheme://host[:port]` of an absolute web address without a user part, else None."""
     try:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname or not address.isprintable():
@@ -127,7 +128,7 @@ def origin_of(address: str) -> str | None:
 
 
 def check_query(query: bytes) -> None:
-    """Refuse a query string that is not UTF-8 once it is decoded; frameworks read U+FFFD instead. Errors: `Invalid`."""
+    """Reject a query string that is not UTF-8 once decoded; frameworks read U+FFFD instead. Errors: `Invalid`."""
     if query.isascii() and b"%" not in query:
         return
     try:

@@ -1,4 +1,4 @@
-"""Agreement: how well a scorer's verdicts match people's, and the threshold at which they match best.
+"""Agreement of a scorer's verdicts with people's, and the threshold with the best agreement.
 
 Cohen's kappa is the agreement beyond what chance would give: 1 is perfect, 0 is chance. Its interval is a percentile
 bootstrap over the pairs. Source: J. Cohen, "A coefficient of agreement for nominal scales" (1960); B. Efron,
@@ -15,13 +15,13 @@ from msgspec import Struct
 LEVEL = 0.95
 RESAMPLES = 2000
 DRAWS = 2_000_000
-"""How many pairs are drawn for an interval at most: larger samples need fewer resamples."""
+"""The maximum number of pairs drawn for an interval: larger samples need fewer resamples."""
 MIN_RESAMPLES = 200
 _SCALE = ((0.8, "almost perfect"), (0.6, "substantial"), (0.4, "moderate"), (0.2, "fair"), (0.0, "slight"))
 
 
 class Confusion(Struct, frozen=True):
-    """The pairs of verdicts, counted. Positive is what passes; the people's verdict is the truth."""
+    """A confusion matrix: positive means pass, and people's verdicts are the ground truth."""
 
     truePositive: int
     falsePositive: int
@@ -35,7 +35,7 @@ class Confusion(Struct, frozen=True):
 
 
 class KappaInterval(Struct, frozen=True):
-    """An interval at a level of confidence."""
+    """A confidence interval and its level."""
 
     low: float
     high: float
@@ -43,7 +43,7 @@ class KappaInterval(Struct, frozen=True):
 
 
 class Agreement(Struct, frozen=True):
-    """How well verdicts match. `kappa` is null where all verdicts of both sides are the same: chance explains all."""
+    """Measures of agreement. `kappa` is null if all verdicts of both sides are the same: chance explains them."""
 
     n: int
     confusion: Confusion
@@ -57,7 +57,7 @@ class Agreement(Struct, frozen=True):
 
 
 class Threshold(Struct, frozen=True):
-    """A threshold, from which on a score passes, and the agreement that it gives."""
+    """A threshold and its agreement; scores at or above the threshold pass."""
 
     threshold: float
     kappa: float | None
@@ -66,7 +66,7 @@ class Threshold(Struct, frozen=True):
 
 
 def confusion_of(pairs: Sequence[tuple[bool, bool]]) -> Confusion:
-    """Return the counts of pairs of the people's verdict and the scorer's."""
+    """Return the confusion matrix of (people's verdict, scorer's verdict) pairs."""
     both = sum(human and machine for human, machine in pairs)
     human_only = sum(human and not machine for human, machine in pairs)
     machine_only = sum(machine and not human for human, machine in pairs)
@@ -74,7 +74,7 @@ def confusion_of(pairs: Sequence[tuple[bool, bool]]) -> Confusion:
 
 
 def agreement(pairs: Sequence[tuple[bool, bool]]) -> Agreement:
-    """Return the agreement of at least one pair of the people's verdict and the scorer's."""
+    """Return the agreement of one or more (people's verdict, scorer's verdict) pairs."""
     table = confusion_of(pairs)
     kappa = None if (exact := _kappa(table)) is None else _rounded(exact)
     return Agreement(
@@ -91,14 +91,14 @@ def agreement(pairs: Sequence[tuple[bool, bool]]) -> Agreement:
 
 
 def at_threshold(scored: Sequence[tuple[bool, float]], threshold: float) -> Threshold:
-    """Return the agreement where scores from `threshold` on pass."""
+    """Return the agreement if scores at or above `threshold` pass."""
     return _threshold(threshold, confusion_of([(human, score >= threshold) for human, score in scored]))
 
 
 def best_threshold(scored: Sequence[tuple[bool, float]], current: float | None = None) -> Threshold:
-    """Return the threshold with the highest kappa; of equal ones the most accurate, then the one nearest to `current`.
+    """Return the threshold with the highest kappa; accuracy, then nearness to `current`, break ties.
 
-    Only thresholds between two scores matter, so one in the middle of each gap is tried, from the highest on.
+    Only thresholds between two scores matter, so the function tries the middle of each gap, highest first.
     """
     ordered = sorted(scored, key=lambda one: -one[1])
     positives = sum(human for human, _ in ordered)
@@ -131,7 +131,7 @@ def _observed(table: Confusion) -> float:
 
 
 def _expected(table: Confusion) -> float:
-    """Return the agreement of two sides that choose at random as often as these do."""
+    """Return the chance agreement: that of two random sides with the same frequencies."""
     human = (table.truePositive + table.falseNegative) / table.size
     machine = (table.truePositive + table.falsePositive) / table.size
     return human * machine + (1 - human) * (1 - machine)
@@ -143,7 +143,7 @@ def _kappa(table: Confusion) -> float | None:
 
 
 def _bootstrap(table: Confusion) -> KappaInterval:
-    """Return the interval of kappa. The same table gives the same interval: the draws start from a fixed seed."""
+    """Return the interval of kappa. A fixed seed makes it reproducible."""
     cells = (table.truePositive, table.falsePositive, table.falseNegative, table.trueNegative)
     resamples = max(MIN_RESAMPLES, min(RESAMPLES, DRAWS // table.size))
     drawn = random.Random(20261129)
@@ -161,7 +161,7 @@ def _resampled(drawn: random.Random, cells: tuple[int, int, int, int], size: int
 
 
 def _interpretation(kappa: float) -> str:
-    """Return the words of J. Landis and G. Koch (1977) for a kappa."""
+    """Return the label of J. Landis and G. Koch (1977) for a kappa."""
     return next((words for bound, words in _SCALE if kappa >= bound), "poor")
 
 

@@ -1,4 +1,4 @@
-"""AlertRule: when feedback for a key is to be reported as bad.
+"""Alert rules: the conditions under which a feedback key's feedback counts as bad.
 
 thumbs below 0.7 in 24h of 20      the share of positive scores is below 70 %, even at the upper end of its interval
 stars mean below 3.5 in 24h of 20  the mean is below 3.5, even at the upper end of its interval
@@ -28,10 +28,11 @@ _RULE = re.compile(
 
 
 class AlertRule(Struct, frozen=True):
-    """When a key's feedback is bad: the share of positive scores is `below` a share, the mean is `mean_below` or
-    `mean_above` a number, or, without any of these, a newer version of an assistant is worse.
+    """A bound on a feedback key: the share of positive scores (`below`) or the mean (`mean_below`, `mean_above`).
 
-    `hours` is how far back the rule looks, `enough` how many scores it takes. Errors: `ValueError`.
+    Without a bound the rule fires if the newest version of an assistant is worse than the one before it.
+
+    `hours` is the length of the window, `enough` the minimum number of scores. Errors: `ValueError`.
     """
 
     key: str
@@ -59,7 +60,7 @@ class AlertRule(Struct, frozen=True):
 
     @property
     def compares_versions(self) -> bool:
-        """Whether the rule is about the newest version and the one before it."""
+        """Whether the rule compares the newest version with the one before it."""
         return self.below is None and self.mean_below is None and self.mean_above is None
 
     def __str__(self) -> str:
@@ -73,12 +74,12 @@ class AlertRule(Struct, frozen=True):
 
 
 def alert_rules(text: str) -> list[AlertRule]:
-    """The rules in a text that separates them by commas, as the environment has them. Errors: `ValueError`."""
+    """Parse comma-separated rules, the format of the environment variable. Errors: `ValueError`."""
     return [parse_rule(one.strip()) for one in text.split(",") if one.strip()]
 
 
 def parse_rule(text: str) -> AlertRule:
-    """The rule that the text describes. Errors: `ValueError`."""
+    """Parse one rule. Errors: `ValueError`."""
     if (found := _RULE.fullmatch(text)) is None:
         raise ValueError(f"{text!r} is no alert rule; write one such as {EXAMPLES}")
     given = found.groupdict()

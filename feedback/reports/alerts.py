@@ -1,15 +1,15 @@
-"""Alerts: reported when feedback is shown to be bad, not when a mean of a few scores happens to be low.
+"""Alerts on significantly bad feedback; a low mean of a few scores does not fire one.
 
-A rule (`alert_rules.py`) looks at one key's feedback of the last hours, of each assistant and project apart. It fires
-where the whole confidence interval (95 %) is on the bad side, of at least as many scores (of each version) as the rule
-says. An alert that fires is over once the figure itself is back where it should be, so that it does not come and go at
-the edge of an interval, or once there is nothing left to look at. In between it stays as it is.
+A rule (`alert_rules.py`) covers the recent feedback of one feedback key, separately for each assistant and project. It
+fires if the whole 95 % confidence interval is on the bad side and there are enough scores (of each version). A firing
+alert ends once the figure itself is back on the good side, so that it does not flap at the edge of an interval, or once
+no feedback is left. Otherwise its state does not change.
 
-Which scores are positive, and which way a mean improves, is the key's kind (`configs/kinds.py`). A rule that would need
-a direction which the key does not have never fires; its finding says so (`reason`).
+The feedback key's kind (`configs/kinds.py`) defines which scores are positive and in which direction a mean improves. A
+rule that needs a direction which the feedback key lacks never fires; the finding's `reason` states this.
 
-The state of an alert is a row, and its change is reported by a webhook message, `feedback.alert`, written in the same
-unit of work. So it is reported once, however many processes look, and whatever restarts in between.
+An alert's state is a row. One transaction updates the row and queues the webhook message `feedback.alert`, so each
+change is reported once, regardless of the number of processes and of restarts.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ ALL = "SELECT * FROM feedback_alert ORDER BY rule, id"
 
 
 class Finding(Struct, kw_only=True):
-    """What a rule found in one assistant's feedback: how many scores, and the figure with its interval (95 %).
+    """A rule's evaluation for one assistant: the number of scores, and the figure with its 95 % interval.
 
-    `share` is that of positive scores, `mean` that of all; `interval` is that of the figure which the rule is about, or
-    of the difference from the version before. `reason` says why there is no such figure.
+    `share` is the share of positive scores, `mean` the mean of all. `interval` belongs to the rule's figure, or to the
+    difference from the version before. `reason` explains a missing figure.
     """
 
     key: str
@@ -77,11 +77,11 @@ class Finding(Struct, kw_only=True):
     assistant_name: str | None = None
     reason: str | None = None
     is_bad: bool | None = None
-    """Whether the figure is bad (true), good (false), or shows neither."""
+    """True if the figure is bad, false if it is good, null if neither is significant."""
 
 
 class Alert(Struct):
-    """One rule and one assistant: whether the rule fires, since when, and what it had found then."""
+    """The state of a rule for one assistant: whether it fires, since when, and the finding at that time."""
 
     id: str
     rule: str
@@ -91,11 +91,11 @@ class Alert(Struct):
 
 
 StatisticsByProject = Callable[[], Awaitable[Mapping[str, Statistics]]]
-"""The statistics of every project that there is, by its name."""
+"""Returns the statistics of all projects, by project name."""
 
 
 class ActiveRule(Struct, frozen=True):
-    """A rule that is looked at: one of the configuration, or one that was created for a project (with its id)."""
+    """A rule in effect: a configured one, or one created for a project (with its id)."""
 
     rule: AlertRule
     project: str | None = None
@@ -103,9 +103,7 @@ class ActiveRule(Struct, frozen=True):
 
 
 class Alerts:
-    """Looks at the feedback of one database by rules: those of the configuration, which every process has alike, and
-    those that were created for a project.
-    """
+    """Evaluates the configured rules and the projects' rules on the feedback of one database."""
 
     def __init__(self, database: Database, statistics: StatisticsByProject, rules: Sequence[AlertRule] = ()) -> None:
         self._database = database
@@ -113,7 +111,7 @@ class Alerts:
         self.rules = list(dict.fromkeys(rules))
 
     async def active(self) -> list[ActiveRule]:
-        """All rules; one that is in the configuration, too, stands there only."""
+        """Return all rules; a project's copy of a configured rule is omitted."""
         stored = await self._database.read(every_rule)
         return [
             *(ActiveRule(rule) for rule in self.rules),
@@ -121,7 +119,7 @@ class Alerts:
         ]
 
     async def look(self) -> list[Alert]:
-        """The alerts that changed, by every rule; one of the processes that see a change reports it to the webhooks."""
+        """Evaluate all rules; return the changed alerts. Only one process reports each change to the webhooks."""
         changed: list[Alert] = []
         active = await self.active()
         known = await self._known()
@@ -136,7 +134,7 @@ class Alerts:
         return changed
 
     async def retire(self, rule: AlertRule, project: str) -> None:
-        """End the alerts of a rule that the project has no more, and report that."""
+        """End and report the alerts of a rule that the project has deleted."""
         active = await self.active()
         for alert in await self._known():
             was_its = alert.firing and _is_of(ActiveRule(rule, project), alert)
@@ -144,7 +142,7 @@ class Alerts:
                 await self._change(alert.id, rule, _nothing(alert.finding), False)
 
     async def findings(self, rule: AlertRule, project: str | None = None) -> dict[str, Finding]:
-        """What the rule finds now, of every assistant with feedback, by alert id; in one project, or in all."""
+        """Return the rule's findings by alert id, for each assistant with feedback, in one project or in all."""
         found: dict[str, Finding] = {}
         for name, statistics in (await self._statistics()).items():
             for finding in await _findings(rule, name, statistics) if project in (None, name) else ():
@@ -152,7 +150,7 @@ class Alerts:
         return found
 
     async def listed(self) -> list[Alert]:
-        """The state of every alert that has ever fired, of the rules that there are."""
+        """Return the states of all alerts of active rules that have ever fired."""
         active = await self.active()
         return [alert for alert in await self._known() if any(_is_of(one, alert) for one in active)]
 
@@ -160,21 +158,21 @@ class Alerts:
         return [_alert(row) for row in await self._database.read(lambda db: db.all(ALL))]
 
     async def firing(self) -> dict[str, int]:
-        """How many alerts fire now, by rule; rules without any are left out."""
+        """Return the number of firing alerts by rule, without rules that have none."""
         return Counter(alert.rule for alert in await self.listed() if alert.firing)
 
     async def keep_looking(self, every: float = LOOK_SECONDS) -> None:
-        """Look again and again, until cancelled."""
+        """Evaluate all rules periodically until cancelled."""
         while True:
             try:
                 for alert in await self.look():
                     logger.warning("alert %s: %s", "fires" if alert.firing else "is over", alert.id)
-            except Exception as error:  # a database that does not answer now will, later
+            except Exception as error:  # the next round retries an unavailable database
                 logger.warning("alert rules could not be checked: %r", error)
             await asyncio.sleep(every)
 
     async def _change(self, name: str, rule: AlertRule, finding: Finding, fires: bool) -> list[Alert]:
-        """The alert, now firing or over; nothing where another process was first."""
+        """Store and return the changed alert; nothing if another process was first."""
         text = msgspec.json.encode(finding).decode()
         row = {"id": name, "finding": text}
 
@@ -194,12 +192,12 @@ class Alerts:
 
 
 def _is_of(active: ActiveRule, alert: Alert) -> bool:
-    """Whether the alert is one of the rule's."""
+    """Return whether the alert belongs to the rule."""
     return alert.rule == str(active.rule) and active.project in (None, alert.finding.project)
 
 
 async def _findings(rule: AlertRule, project: str, statistics: Statistics) -> list[Finding]:
-    """What the rule finds in one project, of every assistant with feedback."""
+    """Return the rule's findings in one project, for each assistant with feedback."""
     since = (datetime.now(UTC) - timedelta(hours=rule.hours)).isoformat()
     by: Sequence[Dimension] = ("assistant", "version") if rule.compares_versions else ("assistant",)
     query = FeedbackQuery(key=[rule.key], since=since, has_score=True)
@@ -220,14 +218,14 @@ def _assistant(group: Group) -> str | None:
 
 
 def _fires(rule: AlertRule, finding: Finding) -> bool | None:
-    """Whether the rule fires on what it found; None where that shows neither, and the alert stays as it is."""
+    """Return whether the rule fires on the finding; None keeps the alert's state."""
     if finding.scores < rule.enough:
         return False if finding.scores == 0 else None
     return finding.is_bad
 
 
 def _finding(rule: AlertRule, kind: KeyKind, of: list[Group]) -> Finding:
-    """What the rule finds in the counts of one assistant, which are in the order of its versions."""
+    """Return the rule's finding from the counts of one assistant, which are ordered by version."""
     newest = of[-1]
     found = Finding(key=rule.key, assistant_id=_assistant(newest), scores=newest.sums.scores, below=rule.below,
                     mean_below=rule.mean_below, mean_above=rule.mean_above)  # fmt: skip
@@ -283,7 +281,7 @@ def _of_versions(found: Finding, kind: KeyKind, of: list[Group]) -> Finding:
 
 
 def _nothing(finding: Finding) -> Finding:
-    """The same where there is no feedback left."""
+    """Return the finding with no feedback left."""
     return Finding(
         key=finding.key,
         assistant_id=finding.assistant_id,
@@ -299,7 +297,7 @@ def _nothing(finding: Finding) -> Finding:
 
 
 def _name(rule: AlertRule, finding: Finding) -> str:
-    """The id of the alert: the same in every process, and after every restart."""
+    """Return the alert's id, which is the same in all processes and after restarts."""
     project = None if finding.project == DEFAULT else f"project {finding.project}"
     about = (project, finding.assistant_id, None if finding.version is None else f"version {finding.version}")
     return " / ".join((str(rule), *(one for one in about if one is not None)))

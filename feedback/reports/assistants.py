@@ -1,6 +1,6 @@
-"""Assistants: which ones feedback is about, and their names.
+"""The assistants with feedback, and their names.
 
-Their ids are in the feedback; the name is looked up with the newest runs, and remembered for a minute.
+Feedback has the ids; the names come from the newest runs and are cached for a minute.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REMEMBERED_SECONDS = 60.0
 
 
 class AnsweredAssistant(Struct):
-    """An assistant that has feedback; the name is null where it is not known."""
+    """An assistant that has feedback; an unknown name is null."""
 
     assistant_id: str
     name: str | None
@@ -34,7 +34,7 @@ class AnsweredAssistant(Struct):
 
 
 class Assistants:
-    """The assistants that the feedback of one project is about."""
+    """Reads the assistants with feedback in one project."""
 
     def __init__(self, database: ProjectDatabase, runs: ProjectRuns) -> None:
         self._database = database
@@ -42,13 +42,13 @@ class Assistants:
         self._names: dict[str, tuple[float, str | None]] = {}
 
     async def all(self) -> list[AnsweredAssistant]:
-        """The assistants with the most feedback first, at most `MAX_ASSISTANTS`."""
+        """Return at most `MAX_ASSISTANTS` assistants, those with the most feedback first."""
         rows = await self._database.read(lambda db: db.all(KNOWN, limit=MAX_ASSISTANTS))
         names = await self.names([row["assistant_id"] for row in rows])
         return [AnsweredAssistant(row["assistant_id"], names.get(row["assistant_id"]), row["answers"]) for row in rows]
 
     async def names(self, assistant_ids: Iterable[str | None]) -> dict[str, str]:
-        """The names of the assistants, of those whose name is known, by id."""
+        """Return the known names of the assistants, by id."""
         wanted = {one for one in assistant_ids if one is not None}
         if not self._runs.are_known or not wanted:
             return {}

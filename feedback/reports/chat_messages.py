@@ -1,7 +1,7 @@
-"""Messages: a run's input and output as the conversation that training takes.
+"""Chat messages: a run's input and output as a conversation for training sets.
 
 The shapes are those of chat templates, which TRL's conversational formats use: `{"role", "content"}`, with `tool_calls`
-as OpenAI writes them. Read are LangChain's (`type`: human, ai, …) and OpenAI's (`role`) own.
+in OpenAI's shape. The input may be LangChain's (`type`: human, ai, …) or OpenAI's (`role`) messages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ANSWER_FIELDS = ("content", "text", "answer", "output", "response", "completion"
 
 
 def conversation(facts: RunFacts) -> tuple[list[Message], list[Message]] | None:
-    """What the run was asked, with all that was said before, and what it answered; nothing without an answer."""
+    """Return the run's prompt (with all earlier messages) and its answer; None without an answer."""
     said = _messages(facts.output)
     if said is None:
         asked = messages_of(facts.input)
@@ -31,12 +31,12 @@ def conversation(facts: RunFacts) -> tuple[list[Message], list[Message]] | None:
 
 
 def messages_of(given: Any) -> list[Message]:
-    """What a run was given, as messages; none where it was given nothing."""
+    """Return a run's input as messages; an empty list if it had none."""
     return _messages(given) or _spoken("user", given)
 
 
 def corrected(correction: Any) -> list[Message] | None:
-    """What should have been answered; nothing where the correction does not say."""
+    """Return the corrected answer; None if the correction has none."""
     messages = _messages(correction)
     if messages is not None:
         return [message for message in messages if message["role"] != "user"] or None
@@ -48,7 +48,7 @@ def corrected(correction: Any) -> list[Message] | None:
 
 
 def _messages(value: Any) -> list[Message] | None:
-    """The messages in a graph's state, or in a list of them."""
+    """Return the messages of a graph's state or of a list."""
     if isinstance(value, dict):
         value = value.get("messages")
     if isinstance(value, dict):
@@ -83,7 +83,7 @@ def _call(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(content: Any) -> str:
-    """The text of a message's content, which may come in blocks."""
+    """Return the text of a message's content, which may be a list of blocks."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):

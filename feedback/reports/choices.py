@@ -1,4 +1,4 @@
-"""Choices: the keys, assistants, versions and sources that filters can name. Read from indexes, not by counting."""
+"""Filter choices: the feedback keys, assistants, versions and sources. Read from indexes, without counting."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from feedback.projects.scoped_database import ProjectDatabase
 from feedback.reports.assistants import Assistants
 
 MAX_PLACES = 2000
-"""How many assistants and versions are listed."""
-# Found in the index (project, assistant_id, assistant_version), however much feedback a place has.
+"""The maximum number of listed (assistant, version) pairs."""
+# Skips through the index (project, assistant_id, assistant_version): the cost does not grow with the feedback.
 NEXT_VERSION = """SELECT assistant_id, assistant_version FROM feedback
 WHERE project = :project AND assistant_id = :assistant AND assistant_version > :version
 ORDER BY assistant_version LIMIT 1"""
@@ -22,7 +22,7 @@ SOURCES = "SELECT DISTINCT source FROM feedback_by_day WHERE project = :project 
 
 
 class KeyChoice(Struct):
-    """A key with feedback or a configuration, and its kind."""
+    """A feedback key with feedback or a configuration, and its kind."""
 
     key: str
     kind: KindName
@@ -34,7 +34,7 @@ class KeyChoice(Struct):
 
 
 class AssistantChoice(Struct):
-    """An assistant with feedback, its name, and the versions with feedback, the newest first."""
+    """An assistant with feedback, its name, and its versions with feedback, newest first."""
 
     assistant_id: str
     name: str | None
@@ -42,7 +42,7 @@ class AssistantChoice(Struct):
 
 
 class Choices(Struct):
-    """What the filters can name. `has_feedback` says whether the project has any feedback."""
+    """The filter choices. `has_feedback` is whether the project has any feedback."""
 
     has_feedback: bool
     keys: list[KeyChoice]
@@ -58,7 +58,7 @@ class ChoicesReader:
         self._assistants = assistants
 
     async def all(self) -> Choices:
-        """The keys by name, the sources, and the assistants by name."""
+        """Return the feedback keys and assistants, both ordered by name, and the sources."""
 
         def work(db: Connection) -> tuple[dict[str, KeyKind], list[Row], list[Row]]:
             return kinds(db), db.all(SOURCES), _places(db)
@@ -81,7 +81,7 @@ class ChoicesReader:
 
 
 def _places(db: Connection) -> list[Row]:
-    """The assistants and versions with feedback."""
+    """Return the (assistant, version) pairs with feedback."""
     places: list[Row] = []
     at: Row | None = db.one(NEXT_ASSISTANT, assistant="")
     while at is not None and len(places) < MAX_PLACES:

@@ -1,4 +1,4 @@
-"""Comparison: whether one version of an assistant has better feedback for a key than another."""
+"""Comparison of two versions of an assistant by their feedback for one feedback key."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Sample(Struct):
 
 
 class Comparison(Struct):
-    """What the candidate's figure is above the baseline's, and where the true difference is (95 %).
+    """The candidate's figure minus the baseline's, with its 95 % interval.
 
     `measure` is the figure: the `share` of positive scores (Newcombe's interval), or the `mean` of a rating or number
-    (Welch's). The verdict is `higher` or `lower`, rather than better or worse, where no rule says which end is good.
+    (Welch's). The verdict is `higher` or `lower` instead of better or worse if the feedback key has no direction.
     Categories that are not marked as good or bad have no figure to compare: `no direction`.
     """
 
@@ -54,9 +54,9 @@ class Comparison(Struct):
 async def compare(
     statistics: Statistics, query: FeedbackQuery, baseline: int, candidate: int, enough: int = ENOUGH
 ) -> Comparison:
-    """How the two versions' feedback for a key differs; a verdict only where each has `enough` scores.
+    """Return the difference of two versions' feedback for a feedback key; a verdict needs `enough` scores of each.
 
-    The query names the key, and the assistant whose versions they are. Errors: `Invalid`.
+    The query names the feedback key and the assistant. Errors: `Invalid`.
     """
     if len(query.assistant or ()) != 1 or len(query.key or ()) != 1:
         raise Invalid("Name one `assistant`, since versions of two are not each other's, and one `key`")
@@ -84,12 +84,12 @@ async def compare(
 
 
 def measure_of(kind: KeyKind) -> Measure:
-    """The figure by which versions are compared."""
+    """Return the figure that the comparison uses for the kind."""
     return "mean" if kind.name in ("rating", "number") else "share"
 
 
 def differ(measure: Measure, kind: KeyKind, one: Sums, other: Sums) -> tuple[float | None, Interval | None]:
-    """The other figure less the one, and its interval; None where there is no such figure."""
+    """Return `other`'s figure minus `one`'s, and its interval; None where a figure is missing."""
     if measure == "mean":
         if not one.summed or not other.summed:
             return None, None

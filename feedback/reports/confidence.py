@@ -1,4 +1,4 @@
-"""Confidence intervals (95 %): how much a share or a mean of few scores really says."""
+"""95 % confidence intervals of shares, means and their differences."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from msgspec import Struct
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution, for intervals of 95 %."""
 T95 = {1: 12.706204736, 2: 4.302652730}
-"""The same of Student's t distribution, by degrees of freedom, where `_t95` is not exact enough."""
+"""The same quantile of Student's t, by degrees of freedom, where the approximation of `_t95` is inexact."""
 
 
 class Interval(Struct, frozen=True):
-    """From `low` to `high`: where the true value is, in 95 of 100 such cases."""
+    """A 95 % confidence interval from `low` to `high`."""
 
     low: float
     high: float
 
 
 class Moments(Struct, frozen=True):
-    """How many scores there are, their mean, and the sum of the squares of their distances from it."""
+    """The number of scores, their mean, and the sum of squared deviations from it."""
 
     count: int
     mean: float
@@ -28,14 +28,14 @@ class Moments(Struct, frozen=True):
 
     @property
     def variance(self) -> float:
-        """The sample variance; 0 of fewer than two scores."""
+        """The sample variance; 0 for fewer than two scores."""
         return max(0.0, self.squares) / (self.count - 1) if self.count > 1 else 0.0
 
 
 def wilson(positives: int, count: int, z: float = Z95) -> Interval:
-    """The share's score interval (Wilson 1927); all from 0 to 1 where there is no score.
+    """Return the score interval of a share (Wilson 1927); 0 to 1 without scores.
 
-    Unlike the mean plus or minus two standard errors it is right for few scores and for shares near 0 and 1.
+    Unlike the share plus or minus two standard errors, it is valid for few scores and for shares near 0 and 1.
     """
     if count == 0:
         return Interval(0.0, 1.0)
@@ -46,9 +46,9 @@ def wilson(positives: int, count: int, z: float = Z95) -> Interval:
 
 
 def newcombe(positives: int, count: int, other_positives: int, other_count: int, z: float = Z95) -> Interval:
-    """The interval of the other share less the one (Newcombe 1998, method 10: from the Wilson interval of each).
+    """Return the interval of the other share minus the first (Newcombe 1998, method 10, from both Wilson intervals).
 
-    From -1 to 1 where either has no score.
+    It is -1 to 1 if either side has no score.
     """
     if count == 0 or other_count == 0:
         return Interval(-1.0, 1.0)
@@ -62,7 +62,7 @@ def newcombe(positives: int, count: int, other_positives: int, other_count: int,
 
 
 def mean_interval(of: Moments, low: float | None = None, high: float | None = None) -> Interval | None:
-    """Student's interval of the mean, within the scale from `low` to `high`; None of fewer than two scores."""
+    """Return Student's interval of the mean, clipped to the scale `low` to `high`; None for fewer than two scores."""
     if of.count < 2:
         return None
     half = _t95(of.count - 1) * sqrt(of.variance / of.count)
@@ -73,7 +73,7 @@ def mean_interval(of: Moments, low: float | None = None, high: float | None = No
 
 
 def welch(one: Moments, other: Moments) -> Interval | None:
-    """The interval of the other mean less the one (Welch 1947); None where either has fewer than two scores."""
+    """Return the interval of the other mean minus the first (Welch 1947); None if either has fewer than two scores."""
     if one.count < 2 or other.count < 2:
         return None
     of_one, of_other = one.variance / one.count, other.variance / other.count
@@ -86,7 +86,7 @@ def welch(one: Moments, other: Moments) -> Interval | None:
 
 
 def _t95(freedom: float) -> float:
-    """The 97.5 % quantile of Student's t: Fisher's expansion (Abramowitz and Stegun 26.7.5), within 0.1 %."""
+    """Return the 97.5 % quantile of Student's t by Fisher's expansion (Abramowitz and Stegun 26.7.5), within 0.1 %."""
     if freedom < 3:
         return T95[max(1, int(freedom))]
     z, z2 = Z95, Z95 * Z95

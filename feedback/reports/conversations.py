@@ -1,4 +1,4 @@
-"""Conversations: the thread that a piece of feedback belongs to, with each piece of feedback in its place."""
+"""Conversations: the thread of a feedback, with all of its feedback beside the messages."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ GONE = (
 SILENT = "The run is known, but neither its input nor its output holds anything to read."
 UNANSWERED = "The run has no answer: it failed, was stopped, or is still at work."
 MAX_PIECES = 100
-"""How much feedback of a thread is placed."""
+"""The maximum number of feedback records shown in a thread."""
 
 
 class ConversationMessage(Struct):
-    """One message, with the feedback on the run that ends with it; `judged` marks the run that was asked about."""
+    """One message, with the feedback on the run that it ends; `judged` marks messages of the requested run."""
 
     role: str
     content: str
@@ -37,9 +37,9 @@ class ConversationMessage(Struct):
 
 
 class Conversation(Struct):
-    """The messages of a thread, oldest first, as far as its runs with feedback know them.
+    """The messages of a thread, oldest first, collected from its runs with feedback.
 
-    `reason` says in words why some, or all, are missing.
+    `reason` explains missing messages.
     """
 
     feedback_id: str
@@ -50,7 +50,7 @@ class Conversation(Struct):
 
 
 class Conversations:
-    """Finds what feedback is about, where something knows of runs."""
+    """Reads the conversations of one project's feedback."""
 
     def __init__(self, store: FeedbackStore, reader: FeedbackReader, runs: ProjectRuns) -> None:
         self._store = store
@@ -58,7 +58,7 @@ class Conversations:
         self._runs = runs
 
     async def of(self, feedback_id: str) -> Conversation:
-        """The conversation that the feedback belongs to, or why there is none. Errors: `NotFound`, `Invalid`."""
+        """Return the feedback's conversation, or the reason for its absence. Errors: `NotFound`, `Invalid`."""
         piece = await self._store.get(feedback_id)
         found = Conversation(piece.id, _run_of(piece), piece.thread_id, [])
         if found.run_id is None or not self._runs.are_known:
@@ -75,7 +75,7 @@ class Conversations:
     async def _thread(
         self, run_id: str, thread_id: str | None, facts: RunFacts, turns: tuple[list[Message], list[Message]]
     ) -> list[ConversationMessage]:
-        """The messages of the run and of the later runs of its thread that have feedback, with all that feedback."""
+        """Return the messages of the run and of its thread's later runs with feedback, with all that feedback."""
         query = FeedbackQuery(thread=[thread_id]) if thread_id else FeedbackQuery(run=[run_id])
         pieces = (await self._reader.page(query, MAX_PIECES)).feedback
         known = {run_id: facts, **await self._runs.facts_of(_run_of(piece) for piece in pieces)}
@@ -95,7 +95,7 @@ def _run_of(piece: Feedback) -> str | None:
 
 
 def _shown(messages: list[Message], begin: int, end: int) -> list[ConversationMessage]:
-    """The messages; those from `begin` on and before `end` are of the run that was asked about."""
+    """Return the messages; those from `begin` to before `end` belong to the requested run."""
     return [
         ConversationMessage(
             one["role"], one["content"], begin <= at < end, one.get("name"), one.get("tool_calls") or [], []

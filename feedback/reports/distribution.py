@@ -1,4 +1,4 @@
-"""Distributions: how often each score, category or range of numbers was given for a key."""
+"""Distributions: the frequency of each score, category or range of numbers of a feedback key."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from feedback.reports.query import FeedbackQuery
 
 MAX_KEYS = 50
 MAX_VALUES = 100
-"""How many different values are listed one by one."""
+"""The maximum number of distinct values listed individually."""
 MAX_STEPS = 12
-"""How many different scores of ratings and numbers are listed one by one, and not in bins."""
+"""The maximum number of distinct ratings or numbers listed individually; more are put into bins."""
 MAX_HELD = 20_000
-"""How many different scores are held to bin them; where there are more, the database does it."""
+"""The maximum number of distinct scores binned in memory; beyond it, the database bins them."""
 BINS = 20
 QUARTILES = (0.25, 0.5, 0.75)
 
 
 class Bucket(Struct):
-    """Scores from `low` to `high`, or one value with its label, and how many there are."""
+    """The count of scores from `low` to `high`, or of one value with its label."""
 
     count: int
     low: float | None = None
@@ -41,7 +41,7 @@ class Bucket(Struct):
 
 
 class Quartiles(Struct):
-    """A quarter of the scores is at most `lower`, half at most `median`, three quarters at most `upper`."""
+    """The first quartile, the median and the third quartile of the scores."""
 
     lowest: float
     lower: float
@@ -51,7 +51,7 @@ class Quartiles(Struct):
 
 
 class Distribution(Struct):
-    """The scores of one key. `reason` says where its kind comes from; `left_out` counts values beyond the listed."""
+    """The scores of one feedback key. `reason` explains its kind; `left_out` counts values that are not listed."""
 
     key: str
     kind: KindName
@@ -68,13 +68,13 @@ class Distribution(Struct):
 
 
 class Distributions:
-    """Reads the distributions of one project's keys."""
+    """Reads the distributions of one project's feedback keys."""
 
     def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
     async def of(self, query: FeedbackQuery) -> list[Distribution]:
-        """The distribution of each key that the query names. Errors: `Invalid` where it names none or too many."""
+        """Return the distribution of each feedback key in the query. Errors: `Invalid` for none or too many."""
         keys = list(dict.fromkeys(query.key or ()))
         if not 1 <= len(keys) <= MAX_KEYS:
             raise Invalid(f"`key` names {len(keys)} feedback keys; name 1 to {MAX_KEYS}")
@@ -108,7 +108,7 @@ def _of_key(db: Connection, query: FeedbackQuery, key: str, kind: KeyKind) -> Di
 
 
 class _Source:
-    """What is read of one key's feedback."""
+    """Reads one feedback key's scores and values."""
 
     def __init__(self, db: Connection, query: FeedbackQuery, key: str) -> None:
         self._db = db
@@ -120,14 +120,14 @@ class _Source:
         self._scores = f"(SELECT number, {weight} AS weight FROM {table} WHERE {self._where} AND number IS NOT NULL) s"
 
     def values(self) -> list[tuple[float, int]] | None:
-        """Each different score and how often it was given; None where there are too many to hold."""
+        """Return each distinct score with its count; None if there are too many to hold."""
         sql = f"""SELECT number, CAST(SUM(weight) AS BIGINT) AS times FROM {self._scores}
         GROUP BY number ORDER BY number LIMIT :limit"""
         rows = self._db.all(sql, limit=MAX_HELD + 1, **self._parameters)
         return None if len(rows) > MAX_HELD else [(row["number"], row["times"]) for row in rows]
 
     def bins(self, kind: KeyKind) -> tuple[int, list[Bucket]]:
-        """The number of scores, and a histogram of them: over the scale where it is known, else over all scores."""
+        """Return the number of scores and their histogram over the scale, or over their range if there is no scale."""
         ends = self._db.one(f"SELECT MIN(number) AS low, MAX(number) AS high FROM {self._scores}", **self._parameters)
         edges, high = _edges(kind, ends["low"], ends["high"]) if ends else _edges(kind, 0.0, 1.0)
         bins = ", ".join(
@@ -144,7 +144,7 @@ class _Source:
         return sum(counts.values()), [Bucket(counts.get(at, 0), *both) for at, both in enumerate(ends_of)]
 
     def quartiles(self, scores: int) -> Quartiles | None:
-        """The quartiles of the scores, each one a score that was given."""
+        """Return the quartiles of the scores; each is an existing score."""
         sql = f"""SELECT MIN(number) AS lowest, MAX(number) AS highest,
             MIN(CASE WHEN upto >= :q1 THEN number END) AS lower, MIN(CASE WHEN upto >= :q2 THEN number END) AS median,
             MIN(CASE WHEN upto >= :q3 THEN number END) AS upper
@@ -155,7 +155,7 @@ class _Source:
         return None if row is None or row["median"] is None else Quartiles(**row)
 
     def chosen(self) -> list[tuple[Any, int]]:
-        """Each value that was given without a score, and how often, the most frequent first."""
+        """Return each value without a score with its count, most frequent first."""
         sql = f"""SELECT value, COUNT(*) AS times FROM feedback WHERE {self._where} AND number IS NULL
             AND value IS NOT NULL GROUP BY value ORDER BY times DESC, value LIMIT :limit"""
         rows = self._db.all(sql, limit=10 * MAX_VALUES, **self._parameters)
@@ -163,14 +163,14 @@ class _Source:
 
 
 def _edges(kind: KeyKind, low: float, high: float) -> tuple[list[float], float]:
-    """Where the bins begin, and where the last one ends: over the scale where it holds all scores, else over those."""
+    """Return the bins' lower edges and the last upper edge, over the scale if it covers all scores, or their range."""
     if kind.low is not None and kind.high is not None and kind.low <= low and high <= kind.high:
         low, high = kind.low, kind.high
     return [low + (high / BINS - low / BINS) * at for at in range(BINS)], high
 
 
 def _binned(kind: KeyKind, values: Sequence[tuple[float, int]]) -> list[Bucket]:
-    """The histogram of the scores, which are in order."""
+    """Return the histogram of the sorted scores."""
     edges, high = _edges(kind, values[0][0], values[-1][0])
     counts = [0] * BINS
     for number, count in values:
@@ -181,14 +181,14 @@ def _binned(kind: KeyKind, values: Sequence[tuple[float, int]]) -> list[Bucket]:
 
 
 def _quartiles(values: Sequence[tuple[float, int]], scores: int) -> Quartiles:
-    """The quartiles of the scores, which are in order; each one is a score that was given."""
+    """Return the quartiles of the sorted scores; each is an existing score."""
     upto = list(accumulate(count for _, count in values))
     lower, median, upper = (values[bisect_left(upto, share * scores)][0] for share in QUARTILES)
     return Quartiles(values[0][0], lower, median, upper, values[-1][0])
 
 
 def _listed(kind: KeyKind, values: Sequence[tuple[float, int]]) -> list[Bucket]:
-    """A bucket for each score that was given, and for each step of the scale and category that could be."""
+    """Return a bucket for each existing score and for each possible step of the scale or category."""
     counts: dict[float, int] = dict(_steps(kind))
     for number, count in values:
         counts[number] = count
@@ -211,7 +211,7 @@ def _steps(kind: KeyKind) -> list[tuple[float, int]]:
 
 
 def _add_chosen(found: Distribution, chosen: Sequence[tuple[Any, int]]) -> int:
-    """Count values without a score: several categories at once, or free texts. Returns how many were left out."""
+    """Count values without a score: several categories at once, or free texts. Return the number left out."""
     by_value = {bucket.low: bucket for bucket in found.buckets}
     texts: Counter[str] = Counter()
     left_out = 0

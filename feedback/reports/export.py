@@ -1,11 +1,11 @@
-"""Exports: feedback as a table, as lines of JSON, and as training sets, however much there is, in constant memory.
+"""Exports: feedback as a table, JSON lines or a training set, streamed in constant memory.
 
-* `csv` for spreadsheets: a cell that one would take for a formula gets an apostrophe in front (OWASP, "CSV Injection").
-* `jsonl`: a piece of feedback a line, as the search shows it.
-* `kto`, `dpo`, `sft`: what TRL's trainers take, conversational (its page "Dataset formats and types"): unpaired
+* `csv` for spreadsheets: an apostrophe is put before a cell that looks like a formula (OWASP, "CSV Injection").
+* `jsonl`: one feedback per line, in the shape of the search.
+* `kto`, `dpo`, `sft`: TRL's conversational dataset formats (its page "Dataset formats and types"): unpaired
   preference `{prompt, completion, label}` from scores, preference `{prompt, chosen, rejected}` and prompt-completion
-  `{prompt, completion}` from corrections. They need the run's input and output. What cannot be learned from is left
-  out, and counted by reason: scores in particular that no rule calls positive or negative (`configs/kinds.py`).
+  `{prompt, completion}` from corrections. They need the run's input and output. Feedback that makes no
+  example is left out and counted by reason, such as scores that are neither positive nor negative (`configs/kinds.py`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Format = Literal["csv", "jsonl", "kto", "dpo", "sft"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 TRAINING = frozenset(("kto", "dpo", "sft"))
 RUNS_AT_ONCE = 100
-"""Runs whose input and output are held at a time."""
+"""The number of runs whose input and output are in memory at a time."""
 CSV_TYPE, JSONL_TYPE = "text/csv", "application/jsonl"
 CSV_COLUMNS = (
     "id", "created_at", "modified_at", "run_id", "thread_id", "assistant_id", "assistant_version", "key", "score",
@@ -39,25 +39,25 @@ CSV_COLUMNS = (
     "assistant_name", "kind", "is_positive", "reasons",
 )  # fmt: skip
 MAX_REASONS = 100
-"""How many reasons for leaving feedback out are told apart."""
+"""The maximum number of distinct reasons for leaving feedback out."""
 Example = dict[str, Any]
 
 
 class LeftOut(Struct, frozen=True):
-    """Why a piece of feedback makes no example."""
+    """The reason why a feedback makes no example."""
 
     reason: str
 
 
 class ExportReport(Struct):
-    """How much feedback was read, how many lines were written, and why the rest was left out."""
+    """The counts of feedback read, of lines written, and of feedback left out by reason."""
 
     read: int = 0
     written: int = 0
     left_out: dict[str, int] = {}
 
     def leave_out(self, reason: str) -> None:
-        """Count one more piece that was left out for the reason."""
+        """Count one more feedback left out for the reason."""
         name = reason if reason in self.left_out or len(self.left_out) < MAX_REASONS else "other reasons"
         self.left_out[name] = self.left_out.get(name, 0) + 1
 
@@ -72,10 +72,10 @@ class Exports:
     def stream(
         self, query: FeedbackQuery, form: Format, tell: Callable[[ExportReport], None] | None = None
     ) -> AsyncIterator[bytes]:
-        """The feedback that fits, oldest first, a page of lines at a time.
+        """Return the matching feedback as lines, oldest first, a page at a time.
 
-        After each page `tell` is called with what was read, written and left out so far.
-        `Invalid`, now and not in the middle, where the query is wrong, or the service does not know of the runs.
+        `tell` is called after each page with the report so far.
+        Errors, raised before the first page: `Invalid` for a wrong query, or if the service has no access to runs.
         """
         if form in TRAINING and not self._runs.are_known:
             raise Invalid(f"`{form}` needs the runs' input and output, which this service does not know; take jsonl")
@@ -87,7 +87,7 @@ class Exports:
         return self._lines(query, form, tell or (lambda _report: None))
 
     async def report(self, query: FeedbackQuery, form: Format) -> ExportReport:
-        """What an export would write and leave out. Errors: as `stream`."""
+        """Return the report of an export without writing it. Errors: as for `stream`."""
         last = ExportReport()
 
         def keep(report: ExportReport) -> None:
@@ -117,7 +117,7 @@ class Exports:
     async def _of_page(
         self, page: Sequence[ReviewedFeedback], form: Format, found: Mapping[str, KeyKind], report: ExportReport
     ) -> list[bytes]:
-        """A line of each piece, of those that make one."""
+        """Return a line for each feedback that makes one."""
         if form == "csv":
             return [_csv([_cells(feedback)]) for feedback in page]
         if form == "jsonl":
@@ -136,7 +136,7 @@ class Exports:
 def _example(
     feedback: ReviewedFeedback, known: Mapping[str, RunFacts], form: Format, kind: KeyKind
 ) -> Example | LeftOut:
-    """What a training set holds of a piece of feedback, or why it holds nothing of it."""
+    """Return the training example of a feedback, or the reason why there is none."""
     if form == "kto" and feedback.is_positive is None:
         score = None if feedback.score is None else float(feedback.score)
         return LeftOut(f"the score for {feedback.key!r} {kind.why_undirected(score)}")
@@ -157,7 +157,7 @@ def _example(
 
 
 def reasons_of(metadata: Mapping[str, Any] | None) -> list[str]:
-    """The reasons that the submission's metadata lists, as `<feedback-buttons>` sends them."""
+    """Return the reasons in the submission's metadata, as `<feedback-buttons>` sends them."""
     reasons = (metadata or {}).get("reasons")
     return [reason for reason in reasons if isinstance(reason, str)] if isinstance(reasons, list) else []
 
@@ -173,7 +173,7 @@ def _cells(feedback: ReviewedFeedback) -> list[str]:
 
 
 def _cell(value: Any) -> str:
-    """The value as a spreadsheet may see it: numbers as they are, and no text that it would compute."""
+    """Return the value as a spreadsheet cell: numbers unchanged, text safe from evaluation as a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""FeedbackQuery: which feedback to find, as a condition of SQL."""
+"""FeedbackQuery: filters on feedback, and their SQL conditions."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from feedback.validation import check_name, check_number, check_text, parse_id, 
 MAX_NAMES = 1000
 MAX_TEXT = 1000
 WORDS = ("comment", "value", "correction")
-"""The columns that a text is looked for in; an index has the rows where one of them is filled."""
+"""The columns of the text search; a partial index covers rows with at least one of them."""
 DAY = 86_400_000_000
 TABLES = {"reason": "feedback_reason", "dataset": "feedback_dataset_item"}
-"""Where the filters that are no column of feedback are looked up."""
+"""The tables of the filters that are not columns of the feedback table."""
 EVER = -(2**62)
-"""Before any feedback. SQLite takes the index of rows with words where their time is asked for, and else reads all."""
+"""A time before any feedback. SQLite uses the partial index of rows with text only if the query bounds the time."""
 
 
 class FeedbackQuery(Struct, kw_only=True):
-    """Which feedback: a list is a choice, and what is left out does not matter.
+    """Filters on feedback: a list matches any of its items; an omitted filter matches everything.
 
-    `since` is included and `until` is not, so that consecutive days count each piece once. `text` is looked for in
-    comment, value and correction; upper and lower case are the same, of ASCII letters at least.
+    `since` is inclusive and `until` exclusive, so that consecutive days count each feedback once. `text` searches
+    comment, value and correction, case-insensitively (of ASCII letters at least).
     """
 
     run: list[str] | None = None
@@ -53,14 +53,14 @@ class FeedbackQuery(Struct, kw_only=True):
 
     @property
     def asks_for_days(self) -> bool:
-        """Whether it is about whole days (UTC), and nothing that the counts by day do not tell apart."""
+        """Whether the daily counts can serve the query: whole UTC days, and only filters that the counts have."""
         others = (self.run, self.thread, self.subject, self.text, self.has_correction, self.id, self.reason,
                   self.dataset, self.assignee)  # fmt: skip
         ends = [to_micros(parse_time("time", end)) for end in (self.since, self.until) if end is not None]
         return all(one in (None, [], "") for one in others) and all(end % DAY == 0 for end in ends)
 
     def sql(self) -> tuple[str, dict[str, Any]]:
-        """The conditions, of which one names the project, and their parameters. Errors: `Invalid`."""
+        """Return the conditions, including the project's, and their parameters. Errors: `Invalid`."""
         clauses = ["project = :project"]
         parameters: dict[str, Any] = {}
         for column, names in self._choices().items():
@@ -114,9 +114,9 @@ class FeedbackQuery(Struct, kw_only=True):
 
 
 def _statuses(statuses: Sequence[ReviewStatus], with_text: bool) -> str:
-    """The condition; feedback without a status is new. The statuses are checked, so they may stand in the SQL.
+    """Return the condition; feedback without a status is new. The statuses are validated, so inlining them is safe.
 
-    With a text to look for, the condition is such that the index of rows with words is taken, not that of the status.
+    With a text search, the condition makes the database use the index of rows with text instead of the status index.
     """
     if unknown := [status for status in statuses if status not in STATUSES]:
         raise Invalid(f"`status` is {unknown[0][:40]!r}; feedback is {', '.join(STATUSES)}")
@@ -138,7 +138,7 @@ def _version(number: int) -> int:
 
 
 def _moment(field: str, text: str | None) -> int | None:
-    """Return a bound in microseconds since 1970. Errors: `Invalid`, for an empty one, too."""
+    """Return a bound in microseconds since 1970. Errors: `Invalid`, also for an empty bound."""
     return None if text is None else to_micros(parse_time(field, text))
 
 

@@ -1,7 +1,7 @@
-"""FeedbackReader: feedback found by what it is about and what it says, a page at a time, however much there is.
+"""FeedbackReader: searches feedback, a page at a time.
 
-Pages are cut by key, not by count: feedback that arrives in between moves nothing, so that reading page after page
-finds every piece that was there at the start once, and the last page costs what the first does.
+Pages use a keyset cursor, not an offset: new feedback shifts nothing, so reading all pages returns each feedback that
+existed at the start once, and the last page costs as much as the first.
 """
 
 from __future__ import annotations
@@ -33,21 +33,22 @@ Kinds = dict[str, KeyKind]
 
 
 class FeedbackPage(Struct):
-    """Some of the feedback, newest first, and the cursor of what follows, where anything does."""
+    """A page of feedback, newest first, and the next page's cursor, if there is one."""
 
     feedback: list[ReviewedFeedback]
     next_cursor: str | None
 
 
 class FeedbackReader:
-    """Finds the feedback of one project."""
+    """Searches the feedback of one project."""
 
     def __init__(self, database: ProjectDatabase, assistants: Assistants) -> None:
         self._database = database
         self._assistants = assistants
 
     async def page(self, query: FeedbackQuery, limit: int = 100, cursor: str | None = None) -> FeedbackPage:
-        """At most `limit` pieces, newest first: the first of all, or those after `cursor`. Errors: `Invalid`."""
+        """Return at most `limit` feedback records, newest first, from the start or after `cursor`. Errors:
+        `Invalid`."""
         where, parameters = query.sql()
         if cursor is not None:
             where += " AND (created_at, id) < (:cursor_at, :cursor_id)"
@@ -64,7 +65,7 @@ class FeedbackReader:
         return FeedbackPage(await self.named(rows[:limit], found), following)
 
     async def named(self, rows: Sequence[Row], found: Mapping[str, KeyKind]) -> list[ReviewedFeedback]:
-        """The feedback of the rows, with the kinds of its keys and the names of its assistants."""
+        """Return the rows' feedback with the kinds of its feedback keys and the names of its assistants."""
         names = await self._assistants.names(row["assistant_id"] for row in rows)
         feedback = [_reviewed(row, found) for row in rows]
         for one in feedback:
@@ -74,9 +75,9 @@ class FeedbackReader:
     async def pages(
         self, query: FeedbackQuery, size: int = EXPORT_PAGE, found: Kinds | None = None
     ) -> AsyncIterator[list[ReviewedFeedback]]:
-        """All the feedback that is there at the start, oldest first, in pages; no more than one is held.
+        """Yield all feedback that exists at the start, oldest first, in pages; only one is in memory at a time.
 
-        The kinds of the keys are read once, so that one rule holds for all pages, and added to `found`.
+        The kinds of the feedback keys are read once, so that they are the same on all pages, and added to `found`.
         """
         where, parameters = query.sql()
         sql = f"""{SELECT} WHERE {where} AND (created_at, id) > (:after_at, :after_id) AND created_at <= :end
@@ -99,7 +100,7 @@ class FeedbackReader:
                 return
 
     async def count(self, query: FeedbackQuery) -> int:
-        """How many pieces of feedback fit."""
+        """Return the number of matching feedback records."""
         where, parameters = query.sql()
         table, number = ("feedback_by_day", "SUM(weight)") if query.asks_for_days else ("feedback", "COUNT(*)")
         sql = f"SELECT CAST({number} AS BIGINT) AS pieces FROM {table} WHERE {where}"
@@ -108,16 +109,16 @@ class FeedbackReader:
 
 
 def kinds_of(db: Connection, rows: Iterable[Row], known: Mapping[str, KeyKind]) -> Kinds:
-    """The kinds of the rows' keys that are not known yet."""
+    """Return the kinds of the rows' feedback keys that are not in `known`."""
     return kinds(db, [key for key in dict.fromkeys(row["key"] for row in rows) if key not in known])
 
 
 def day_window(db: Connection, query: FeedbackQuery) -> tuple[str, dict[str, Any]]:
-    """The first and last day with fitting feedback, as a condition, for filters that have no index.
+    """Return a condition on the first and last day with matching feedback, for filters that have no index.
 
-    Without it, a search for a score that few have, or that was given long ago, would read a million rows.
+    Without it, a search for a rare or old score would read a million rows.
     """
-    is_new = "new" in (query.status or ()) or None  # which most feedback is, or hardly any
+    is_new = "new" in (query.status or ()) or None  # either most feedback is new, or hardly any
     rare = (query.min_score, query.max_score, query.has_comment, query.has_score, query.source or None, is_new)
     has_index = all(one is None for one in rare) and (not query.version or query.assistant)
     if has_index or not query.asks_for_days:
@@ -132,7 +133,8 @@ def day_window(db: Connection, query: FeedbackQuery) -> tuple[str, dict[str, Any
 
 
 def _reviewed(row: Row, found: Mapping[str, KeyKind]) -> ReviewedFeedback:
-    """The feedback of a row, with its review, its key's kind, and whether its score is positive by that."""
+    """Return a row's feedback with its review, its feedback key's kind, and whether the kind makes its score
+    positive."""
     at, kind = row["reviewed_at"], found.get(row["key"], UNKNOWN)
     return ReviewedFeedback(
         **structs.asdict(feedback_of(row)),
@@ -147,12 +149,12 @@ def _reviewed(row: Row, found: Mapping[str, KeyKind]) -> ReviewedFeedback:
 
 
 def cursor_of(row: Row) -> str:
-    """The cursor of what follows the row."""
+    """Return the cursor of the page after the row."""
     return base64.urlsafe_b64encode(msgspec.json.encode((row["created_at"], row["id"]))).decode().rstrip("=")
 
 
 def open_cursor(cursor: str) -> tuple[int, str]:
-    """The time and id that a cursor names. Errors: `Invalid`."""
+    """Return the time and id in a cursor. Errors: `Invalid`."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         at, name = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=tuple[int, str])

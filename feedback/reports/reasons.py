@@ -1,4 +1,4 @@
-"""Reasons: what people chose from, such as "Wrong" or "Too long", counted by key."""
+"""Counts of the reasons that users select, such as "Wrong" or "Too long", by feedback key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_REASONS = 500
 
 
 class ReasonCount(Struct):
-    """How often a reason was chosen for a key."""
+    """The count of a reason for a feedback key."""
 
     key: str
     reason: str
@@ -25,7 +25,7 @@ class Reasons:
         self._database = database
 
     async def counts(self, query: FeedbackQuery) -> list[ReasonCount]:
-        """The reasons of the feedback that fits, the most frequent first, at most `MAX_REASONS`. Errors: `Invalid`."""
+        """Return at most `MAX_REASONS` reasons of the matching feedback, most frequent first. Errors: `Invalid`."""
         where, parameters = query.sql()
         sql = f"""SELECT fitting.key AS key, reason, COUNT(*) AS times
         FROM (SELECT id, key FROM feedback WHERE {where}) AS fitting

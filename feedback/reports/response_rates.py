@@ -1,4 +1,4 @@
-"""Response rates: through how many of the presigned URLs that were minted feedback came."""
+"""Response rates: the share of minted presigned URLs that received feedback."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from feedback.projects.scoped_database import ProjectDatabase, whole
 from feedback.reports.confidence import Interval, wilson
 from feedback.reports.query import FeedbackQuery
 
-# Grants are written in the order of time, so the first one of a time is found by halving their numbers; an index on
-# the time would cost every minting something.
+# Grants are numbered in the order of time, so a binary search finds the first one of a time; an index on the time would
+# slow every minting.
 LAST = "SELECT MAX(id) AS id FROM feedback_grant"
 FROM = "SELECT id, created_at FROM feedback_grant WHERE id >= :id ORDER BY id LIMIT 1"
 
 
 class ResponseRate(Struct):
-    """How many URLs were minted for a key, and through how many of them feedback came; with the 95 % interval."""
+    """The number of URLs minted for a feedback key, the number that received feedback, and the 95 % interval."""
 
     key: str
     minted: int
@@ -29,13 +29,14 @@ class ResponseRate(Struct):
 
 
 class ResponseRates:
-    """Counts the presigned URLs of one project."""
+    """Computes the response rates of one project."""
 
     def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
     async def of(self, query: FeedbackQuery) -> list[ResponseRate]:
-        """The rate of each key, of URLs minted in the time of the query, the most minted first. Errors: `Invalid`."""
+        """Return the rate of each feedback key for URLs minted in the query's time, most minted first. Errors:
+        `Invalid`."""
         only = FeedbackQuery(assistant=query.assistant, version=query.version, since=query.since, until=query.until)
         where, parameters = only.sql()
 
@@ -55,7 +56,7 @@ class ResponseRates:
 
 
 def _answered(db: Connection, grants: str, first: int, parameters: dict[str, object]) -> dict[str, int]:
-    """The number of URLs of these grants with feedback, by key."""
+    """Return the number of these grants' URLs with feedback, by feedback key."""
     rows = db.all(
         f"""SELECT key, COUNT(*) AS times FROM (
             SELECT DISTINCT grant_id, grant_key, key FROM feedback
@@ -68,7 +69,7 @@ def _answered(db: Connection, grants: str, first: int, parameters: dict[str, obj
 
 
 def _first_since(db: Connection, since: object) -> int:
-    """The number of the first grant of that time or later."""
+    """Return the number of the first grant at or after the time."""
     last = db.one(LAST)
     low, high = 0, (last["id"] or 0) if last else 0
     if not isinstance(since, int):

@@ -1,4 +1,4 @@
-"""Feedback by run and user: each row tells one story, with the question, the agent's reply and all keys."""
+"""Feedback by run and user: each row has the question, the agent's reply and all feedback keys."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from feedback.runs import ProjectRuns, RunFacts
 
 MAX_ROWS = 100
 MAX_OF_ROW = 20
-"""How many pieces of feedback a row shows."""
+"""The maximum number of feedback records in a row."""
 MAX_WORDS = 600
-"""How many characters of a question or reply a row shows."""
-# The newest piece that fits stands for its run and user; the conditions of the query hold for the later ones, too.
+"""The maximum number of characters of a question or reply in a row."""
+# The newest matching feedback represents its run and user; the query's conditions apply to the later ones, too.
 NEWEST = """NOT EXISTS (SELECT 1 FROM feedback AS later WHERE later.run_id = feedback.run_id
     AND COALESCE(later.subject, '') = COALESCE(feedback.subject, '')
     AND (later.created_at, later.id) > (feedback.created_at, feedback.id) AND {where})"""
@@ -36,8 +36,8 @@ OF_RUNS = f"""SELECT * FROM (
 class RunFeedback(Struct):
     """All feedback of one user (or of anonymous users) on one run, newest first.
 
-    `question` and `reply` are the run's last input and the agent's answer, cut to a few lines; null where the run is
-    not known. `omitted` is how much more feedback there is than the row shows.
+    `question` and `reply` are the run's last input and the agent's answer, truncated; null for an unknown run.
+    `omitted` counts the feedback beyond the row's limit.
     """
 
     run_id: str | None
@@ -50,14 +50,14 @@ class RunFeedback(Struct):
 
 
 class RunFeedbackPage(Struct):
-    """Some rows, newest first, and the cursor of those that follow, where any do."""
+    """A page of rows, newest first, and the next page's cursor, if there is one."""
 
     rows: list[RunFeedback]
     next_cursor: str | None
 
 
 class RunFeedbackReader:
-    """Finds the feedback of one project by run and user."""
+    """Searches the feedback of one project by run and user."""
 
     def __init__(self, database: ProjectDatabase, reader: FeedbackReader, runs: ProjectRuns) -> None:
         self._database = database
@@ -65,7 +65,7 @@ class RunFeedbackReader:
         self._runs = runs
 
     async def page(self, query: FeedbackQuery, limit: int = 25, cursor: str | None = None) -> RunFeedbackPage:
-        """At most `limit` runs and users with feedback that fits, newest first. Errors: `Invalid`."""
+        """Return at most `limit` rows (run and user) with matching feedback, newest first. Errors: `Invalid`."""
         where, parameters = query.sql()
         newest = NEWEST.format(where=where)
         if cursor is not None:
@@ -103,14 +103,14 @@ class RunFeedbackReader:
 
 
 def _of_runs(db: Connection, heads: Sequence[Row]) -> list[Row]:
-    """The feedback on the runs of these rows; what is about no run stands alone."""
+    """Return the feedback on the runs of these rows; feedback without a run is a row of its own."""
     runs = dict.fromkeys(head["run_id"] for head in heads if head["run_id"] is not None)
     chosen, names = listed("run", runs)
     return db.all(OF_RUNS.format(runs=chosen), **names) if names else []
 
 
 def _story(facts: RunFacts | None) -> tuple[str | None, str | None]:
-    """The run's question and the agent's reply, as far as they are known."""
+    """Return the run's question and the agent's reply; None for an unknown one."""
     if facts is None:
         return None, None
     prompt, completion = conversation(facts) or (messages_of(facts.input), [])

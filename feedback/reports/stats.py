@@ -1,8 +1,9 @@
-"""Statistics: feedback counted by key, assistant, version, time, source and review status, with confidence intervals.
+"""Statistics: feedback counted by feedback key, assistant, version, time, source and review status, with confidence
+intervals.
 
-The database counts. A query for whole days, and for nothing but key, assistant, version, score, source, review status
-and whether there is a comment, reads counts that are kept by day, so that a million pieces are as quick as ten.
-What a key's scores mean is its kind (`configs/kinds.py`).
+The database counts. A query for whole days that filters only by feedback key, assistant, version, score, source, review
+status and presence of a comment reads stored daily counts, so that a million records are as quick as ten. The kind of a
+feedback key (`configs/kinds.py`) defines what its scores mean.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 PERIODS = ("day", "week", "month")
 MAX_GROUPS = 10_000
 MAX_DAYS = 400_000
-"""How many groups by day are read at most, to count them by week or month."""
+"""The maximum number of daily groups read to count by week or month."""
 ENOUGH = 20
-"""How many scores make a figure worth a verdict, unless the reader says otherwise."""
+"""The default number of scores that a verdict needs."""
 _COLUMNS = {
     "key": "key",
     "assistant": "assistant_id",
@@ -50,18 +51,18 @@ _NAMES = {
 }
 ONLY_MODELS = """SELECT key FROM feedback_by_day WHERE project = :project
 GROUP BY key HAVING MIN(CASE WHEN source = 'model' THEN 1 ELSE 0 END) = 1"""
-# Scores beyond these are left out of sums: PostgreSQL refuses to compute what overflows or underflows.
+# Sums leave out scores beyond these: PostgreSQL raises an error on overflow and underflow.
 _SUMMABLE = "ABS(number) < 1e150"
 _SQUARABLE = "ABS(number) BETWEEN 1e-150 AND 1e150"
 
 
 class Statistic(Struct):
-    """Feedback counted together. What it is not told apart by is null.
+    """The statistics of one group of feedback; dimensions that it is not grouped by are null.
 
-    `kind` says what the scores are. `share` is that of positive scores, with its `interval`, and null where no rule
-    says which are positive; `negative_share` likewise. `mean_interval` is that of the mean. Intervals are of 95 %.
-    `low` and `high` are the ends of the scale, where it is known. `is_enough` says whether there are as many scores as
-    the reader asked for. `week` and `month` are their first day.
+    `kind` is the kind of the scores. `share` is the share of positive scores, with its `interval`; it is null if no
+    rule defines which are positive. `negative_share` is analogous. `mean_interval` belongs to the mean. Intervals are
+    95 %. `low` and `high` are the ends of the scale, if known. `is_enough` is whether there are as many scores as the
+    request requires. `week` and `month` are their first day.
     """
 
     key: str
@@ -94,7 +95,7 @@ class Statistic(Struct):
 
 
 class Sums(Struct):
-    """What the scores of one group add up to."""
+    """The sums over the scores of one group."""
 
     answers: int = 0
     scores: int = 0
@@ -111,7 +112,7 @@ class Sums(Struct):
 
     @property
     def moments(self) -> Moments:
-        """The scores' number, mean and spread; scores too large to be summed are left out."""
+        """Return the scores' number, mean and spread, without scores too large to sum."""
         if not self.summed:
             return Moments(0, 0.0, 0.0)
         mean = self.total / self.summed
@@ -122,7 +123,7 @@ Place = dict[str, Any]
 
 
 class Group(Struct):
-    """Sums, and the values of the dimensions that they belong to."""
+    """The sums of a group, and its values of the dimensions."""
 
     place: Place
     sums: Sums
@@ -142,24 +143,24 @@ class Statistics:
         enough: int = ENOUGH,
         limit: int = 1000,
     ) -> list[Statistic]:
-        """The feedback that fits, counted by key and whatever else `by` names; the latest times first.
+        """Return the matching feedback counted by feedback key and the dimensions in `by`, latest times first.
 
-        What models said counts only where the query names sources, or `by` tells them apart.
+        Feedback from models counts only if the query names sources or `by` groups by source.
 
-        Errors: `Invalid`, also where there are more than `limit` groups: half of a statistic would mislead.
+        Errors: `Invalid`, also for more than `limit` groups: a truncated statistic would mislead.
         """
         groups, found = await self.sums(query, by, limit)
         names = await self.names(groups)
         return [statistic(one, found.get(one.place["key"], UNKNOWN), enough, names) for one in groups]
 
     async def names(self, groups: Sequence[Group]) -> dict[str, str]:
-        """The names of the groups' assistants, by id."""
+        """Return the names of the groups' assistants, by id."""
         return await self._assistants.names(one.place.get("assistant_id") for one in groups)
 
     async def sums(
         self, query: FeedbackQuery, by: Sequence[Dimension], limit: int
     ) -> tuple[list[Group], dict[str, KeyKind]]:
-        """The sums of each group, and the kinds of their keys. Errors: `Invalid`."""
+        """Return the sums of each group, and the kinds of their feedback keys. Errors: `Invalid`."""
         dimensions = _dimensions(by)
         merged = [name for name in dimensions if name in ("week", "month")]
         most = MAX_DAYS if merged else limit
@@ -217,7 +218,7 @@ def _count(
 
 
 def _without_models(db: Connection) -> tuple[str, dict[str, Any]]:
-    """The condition that keeps the scores of models out of the figures of people: of every key that people use, too."""
+    """Return the condition that excludes models' scores of feedback keys that people use, too."""
     names = {f"model_{at}": row["key"] for at, row in enumerate(db.all(ONLY_MODELS))}
     own = f" OR key IN ({', '.join(f':{name}' for name in names)})" if names else ""
     return f" AND (source <> 'model'{own})", names
@@ -232,7 +233,7 @@ def _place(row: Row, dimensions: Sequence[Dimension]) -> Place:
 
 
 def _first_day(of: str, day: date) -> date:
-    """The first day of the period: the Monday of a week, the first of a month."""
+    """Return the period's first day: the Monday of a week, the first of a month."""
     if of == "week":
         return day - timedelta(days=day.weekday())
     return date(day.year, day.month, 1) if of == "month" else day
@@ -243,7 +244,7 @@ def _sums(row: Row) -> Sums:
 
 
 def _merged(groups: Sequence[Group]) -> list[Group]:
-    """The groups by day as groups by week or month."""
+    """Merge the daily groups into weeks or months."""
     found: dict[tuple[Any, ...], Group] = {}
     for one in groups:
         into = found.setdefault(tuple(one.place.values()), Group(one.place, Sums()))
@@ -252,7 +253,7 @@ def _merged(groups: Sequence[Group]) -> list[Group]:
 
 
 def statistic(group: Group, kind: KeyKind, enough: int, names: Mapping[str, str]) -> Statistic:
-    """The figures of a group of a key of this kind."""
+    """Return the statistics of a group whose feedback key has this kind."""
     sums, moments = group.sums, group.sums.moments
     scores, is_directed = sums.scores, kind.has_direction and sums.scores > 0
     has_mean = moments.count > 0 and kind.name != "category"

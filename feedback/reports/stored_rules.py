@@ -1,4 +1,4 @@
-"""Alert rules that are created over HTTP, beside those of the configuration."""
+"""Alert rules that clients create over HTTP, in addition to the configured ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DELETE = "DELETE FROM feedback_alert_rule WHERE project = :project AND id = :id"
 
 
 class AlertRuleCreate(Struct):
-    """Asks for an alert rule: one of the bounds, or `compares_versions` for a rule about the newest version.
+    """The body that creates an alert rule: one bound, or `compares_versions` to check the newest version.
 
     `below` is a share of positive scores, from 0 to 1; `mean_below` and `mean_above` are means.
     """
@@ -37,7 +37,7 @@ class AlertRuleCreate(Struct):
     enough: int = ENOUGH
 
     def rule(self) -> AlertRule:
-        """The rule. Errors: `Invalid`."""
+        """Return the rule. Errors: `Invalid`."""
         check_name("key", self.key, MAX_KEY)
         bounds = [one for one in (self.below, self.mean_below, self.mean_above) if one is not None]
         if len(bounds) + self.compares_versions != 1:
@@ -49,7 +49,7 @@ class AlertRuleCreate(Struct):
 
 
 class StoredRule(Struct):
-    """An alert rule of a project, and its id."""
+    """A project's alert rule and its id."""
 
     id: str
     project: str
@@ -57,17 +57,17 @@ class StoredRule(Struct):
 
 
 class StoredAlertRules:
-    """The alert rules of one project that were created over HTTP."""
+    """Stores one project's alert rules."""
 
     def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
     async def all(self) -> list[StoredRule]:
-        """The rules, the oldest first."""
+        """Return the rules, oldest first."""
         return [_stored(row) for row in await self._database.read(lambda db: db.all(ALL))]
 
     async def create(self, wanted: AlertRuleCreate) -> StoredRule:
-        """The new rule. Errors: `Invalid`; `Conflict` where the project has the same rule, or too many."""
+        """Create and return the rule. Errors: `Invalid`; `Conflict` if the project has the same rule, or too many."""
         rule = wanted.rule()
 
         def work(db: Connection) -> Row | None:
@@ -82,7 +82,7 @@ class StoredAlertRules:
         return _stored(row)
 
     async def delete(self, rule_id: str) -> AlertRule:
-        """The rule that was deleted. Errors: `NotFound`, `Invalid`."""
+        """Delete and return the rule. Errors: `NotFound`, `Invalid`."""
         name = parse_id("rule_id", rule_id)
 
         def work(db: Connection) -> Row | None:
@@ -95,7 +95,7 @@ class StoredAlertRules:
 
 
 def every_rule(db: Connection) -> list[StoredRule]:
-    """The rules of all projects."""
+    """Return the rules of all projects."""
     return [_stored(row) for row in db.all(EVERY)]
 
 

@@ -1,8 +1,7 @@
-"""Find what a thread's graph is made with, so that reading a thread makes the same graph as running it did.
+"""Find the config and context for a thread's graph, so that reading a thread builds the same graph as running it.
 
-A factory may make another graph for every config. The config that counts is the one of the run that last worked on the
-thread. Where that run is gone (a copied thread has no runs), it is the thread's own `config`; before the first run, it
-is the assistant's.
+A factory may build another graph for every config. The config of the thread's last run counts. Where that run is gone
+(a copied thread has no runs), the thread's own `config` counts; before the first run, the assistant's.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from agent_server.schema import JsonObject
 
 
 class _RunSetup(Struct):
-    """The parts of a run's kwargs that matter here."""
+    """The parts of a run's kwargs that building its graph needs."""
 
     config: JsonObject = {}
     context: JsonObject | None = None
@@ -35,7 +34,7 @@ _ASSISTANT = "SELECT config FROM assistants WHERE assistant_id = :id AND graph_i
 
 
 def setup_of(connection: Connection, thread: Row) -> GraphSetup:
-    """Return what the graph of a thread is made with; `thread` has the columns of a thread."""
+    """Return the setup for a thread's graph; `thread` has the columns of a thread."""
     metadata = msgspec.json.decode(thread["metadata"])
     graph_id, config = metadata.get("graph_id"), msgspec.json.decode(thread["config"])
     run = connection.one(_LAST_RUN, id=thread["thread_id"])
@@ -51,31 +50,31 @@ def setup_of(connection: Connection, thread: Row) -> GraphSetup:
 
 
 def is_last_run(connection: Connection, thread_id: str, run_id: str) -> bool:
-    """Whether the thread's graph is made with what this run was made with."""
+    """Return whether this is the run whose setup the thread's graph uses."""
     last = connection.one(_LAST_RUN, id=thread_id)
     return last is not None and last["run_id"] == run_id
 
 
 def keep_setup(connection: Connection, thread: Row) -> JsonObject:
-    """Return the thread's config with what its graph is made with, for a thread that loses its runs."""
+    """Return the thread's config merged with its graph setup, for a thread that loses its runs."""
     setup, kept = setup_of(connection, thread), msgspec.json.decode(thread["config"])
     configurable = {**(setup.context or {}), **(setup.config.get("configurable") or {})}
     return with_configurable({**kept, **setup.config}, configurable) if configurable or setup.config else dict(kept)
 
 
 def merged_config(kept: JsonObject, assistant: JsonObject, given: JsonObject) -> JsonObject:
-    """Return the config of a thread that gets a run, as the official server (0.16.7) merges it.
+    """Return a thread's config after it gets a run, merged as the official server (0.16.7) merges it.
 
-    The parts of a later config win; but `configurable` is that of the thread and its assistants, not the run's own.
+    Later configs win; but `configurable` comes from the thread and its assistants, not from the run.
     """
     configurable = {**(assistant.get("configurable") or {}), **(kept.get("configurable") or {})}
     return with_configurable({**assistant, **kept, **given}, configurable)
 
 
 def _assistant_config(connection: Connection, graph_id: Any, assistant_id: Any) -> JsonObject:
-    """Return the config of the assistant that a thread names in its metadata, or else of its graph's own assistant.
+    """Return the config of the assistant in the thread's metadata, or else of its graph's own assistant.
 
-    Where the application has users, an assistant in metadata may be another user's: it does not count.
+    Where the application has users, the assistant in metadata is ignored: it may belong to another user.
     """
     if not isinstance(graph_id, str):
         return {}

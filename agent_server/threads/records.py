@@ -1,4 +1,4 @@
-"""Rows of threads as the SDK shows them, and the values that a search takes out of them."""
+"""Convert rows of threads to the SDK's shape, and extract values for searches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STEP = re.compile(r"\.([^.\[\]]+)|\[(-?\d+)\]")
 
 
 def thread_of(row: Row) -> Thread:
-    """The thread as the SDK shows it."""
+    """Return the thread in the SDK's shape."""
     return Thread(
         thread_id=row["thread_id"],
         created_at=timestamp(row["created_at"]),
@@ -40,14 +40,14 @@ def thread_of(row: Row) -> Thread:
 
 
 def ttl_of(row: Row) -> ThreadTtl | None:
-    """Until when the thread is kept, if that has an end."""
+    """Return the thread's TTL and expiry, or None where it does not expire."""
     if row["expires_at"] is None:
         return None
     return ThreadTtl(row["ttl_strategy"], row["ttl_minutes"], timestamp(row["expires_at"]))
 
 
 def check_paths(extract: Mapping[str, str]) -> None:
-    """Refuse paths that lead nowhere in any thread."""
+    """Raise `Invalid` for a path that matches no thread."""
     for path in extract.values():
         if not _PATH.fullmatch(path):
             raise Invalid(
@@ -57,7 +57,7 @@ def check_paths(extract: Mapping[str, str]) -> None:
 
 
 def with_extracts(thread: Thread, extract: Mapping[str, str] | None) -> Thread:
-    """The thread, with what lies at the paths, by their names; null where nothing does."""
+    """Return the thread with the value at each path, by name; null where the path leads nowhere."""
     if extract is not None:
         thread.extracted = {name: _extracted(thread, path) for name, path in extract.items()}
     return thread

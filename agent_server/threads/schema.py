@@ -1,6 +1,6 @@
-"""Threads and their states on the wire, in the official SDK's own names.
+"""Wire types of threads and their states, in the official SDK's names.
 
-Shapes were looked up in `langgraph_sdk.schema` 0.4.14 and in the OpenAPI document of the official server (0.16.7).
+The shapes follow `langgraph_sdk.schema` 0.4.14 and the OpenAPI document of the official server (0.16.7).
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ PruneStrategy = Literal["delete", "keep_latest"]
 
 
 class Ttl(Struct):
-    """How long a thread is kept: `ttl` minutes from now, then it is deleted, or cut down to its latest state."""
+    """A thread's lifetime: after `ttl` minutes it is deleted, or reduced to its latest state."""
 
     ttl: Annotated[float, Meta(gt=0, le=100 * 366 * 24 * 60)]
     strategy: PruneStrategy = "delete"
 
 
 def ttl_of_new_threads(defaults: ThreadTtlDefaults) -> Ttl | None:
-    """How long a thread is kept whose creator does not say; nothing, where it is for ever."""
+    """Return the default TTL of new threads, or None where they do not expire."""
     return Ttl(defaults.default_ttl, defaults.strategy) if defaults.default_ttl is not None else None
 
 
 class ThreadTtl(Struct):
-    """Until when a thread is kept."""
+    """A thread's TTL and the time at which it expires."""
 
     strategy: PruneStrategy
     ttl_minutes: float
@@ -49,7 +49,7 @@ class ThreadTtl(Struct):
 
 
 class Thread(Struct):
-    """A conversation: what its runs share."""
+    """A conversation: the state that its runs share."""
 
     thread_id: str
     created_at: str
@@ -66,13 +66,13 @@ class Thread(Struct):
 
 
 class Superstep(Struct):
-    """Changes that count as made in parallel."""
+    """State updates that are applied in parallel."""
 
     updates: list[StateUpdate]
 
 
 class ThreadCreate(Struct):
-    """The body of `POST /threads`. `supersteps` need `metadata.graph_id`: the graph that is to apply them."""
+    """The body of `POST /threads`. `supersteps` need `metadata.graph_id`: the graph that applies them."""
 
     thread_id: str | None = None
     metadata: JsonObject | None = None
@@ -89,7 +89,7 @@ class ThreadPatch(Struct):
 
 
 class ThreadFilter(Struct):
-    """Which threads `POST /threads/count` counts: those that have all of `metadata` and of `values`."""
+    """The filter of `POST /threads/count`: threads that contain all of `metadata` and of `values`."""
 
     metadata: JsonObject | None = None
     values: JsonObject | None = None
@@ -97,7 +97,7 @@ class ThreadFilter(Struct):
 
 
 class ThreadSearch(ThreadFilter):
-    """What `POST /threads/search` looks for, and how much of it to show in which order."""
+    """The body of `POST /threads/search`: filter, order, page and fields."""
 
     ids: Annotated[list[str], Meta(max_length=1000)] | None = None
     limit: Limit = 10
@@ -109,20 +109,20 @@ class ThreadSearch(ThreadFilter):
 
 
 class ThreadPrune(Struct):
-    """The body of `POST /threads/prune`. Threads that are not there, or busy, are left out."""
+    """The body of `POST /threads/prune`. Unknown and busy threads are skipped."""
 
     thread_ids: Annotated[list[str], Meta(max_length=1000)]
     strategy: PruneStrategy = "delete"
 
 
 class Pruned(Struct):
-    """How many threads were pruned."""
+    """The number of threads that were pruned."""
 
     pruned_count: int
 
 
 class Checkpoint(Struct, omit_defaults=True):
-    """The name of a state of a thread, or of a subgraph in it; without an id, of the latest."""
+    """A reference to a checkpoint of a thread, or of a subgraph in it; without an id, to the latest."""
 
     thread_id: str | None = None
     checkpoint_ns: str | None = None
@@ -131,7 +131,7 @@ class Checkpoint(Struct, omit_defaults=True):
 
 
 def checkpoint_dict(checkpoint: Checkpoint | None) -> JsonObject:
-    """Return the names that the checkpoint has. Errors: `Invalid` for an id that is no UUID, as all are."""
+    """Return the fields that the checkpoint sets. Errors: `Invalid` for an id that is not a UUID."""
     named: JsonObject = msgspec.to_builtins(checkpoint) if checkpoint else {}
     if checkpoint_id := named.get("checkpoint_id"):
         named["checkpoint_id"] = canonical_id(checkpoint_id, "checkpoint")
@@ -170,7 +170,7 @@ class HistorySearch(Struct):
 
 
 class ThreadState(Struct):
-    """A state of a thread, with what comes next; empty and null where nothing was kept."""
+    """A state of a thread and its next steps; empty and null where no state was saved."""
 
     values: Any
     next: list[str]
@@ -185,7 +185,7 @@ class ThreadState(Struct):
 
 
 class StateUpdated(Struct):
-    """The checkpoint that an update led to, under the three names that clients look for."""
+    """The checkpoint that an update created, under the three names that clients look for."""
 
     checkpoint: JsonObject
     configurable: JsonObject
@@ -193,7 +193,7 @@ class StateUpdated(Struct):
 
 
 class ThreadStorage(Struct):
-    """The bytes that a thread takes where its states are kept."""
+    """The bytes that a thread's states take in storage."""
 
     thread_id: str
     total_bytes: int

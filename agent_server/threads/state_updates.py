@@ -1,6 +1,6 @@
-"""News of a thread, for those who stream it: a doorbell, and the changes of its state from outside, kept for an hour.
+"""Notifications for clients that stream a thread: a channel, and rows of state updates from outside, kept for an hour.
 
-Runs are news, too; those have rows of their own (`streams/thread_news.py`).
+Runs have rows of their own (`streams/thread_news.py`).
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from agent_server.database import Connection
 from agent_server.schema import JsonObject
 
 KEEP_SECONDS = 3600
-"""How long a change of a thread's state can be read from its stream."""
+"""How long a thread's stream can replay a state update, in seconds."""
 
 
 def thread_channel(thread_id: str) -> str:
-    """The channel that is rung when a run is created on this thread, or its state is changed."""
+    """Return the channel that signals a new run on this thread or a change of its state."""
     return f"thread:{thread_id}"
 
 
 def put_state_update(connection: Connection, thread_id: str, checkpoint: JsonObject) -> None:
-    """Keep that somebody changed the thread's state, which led to `checkpoint`; forget what is old, of all threads."""
+    """Record a state update that led to `checkpoint`; delete expired records of all threads."""
     connection.execute("DELETE FROM state_updates WHERE made_at < now_us() - :keep", keep=KEEP_SECONDS * 1_000_000)
     connection.execute(
         """INSERT INTO state_updates (update_id, thread_id, checkpoint, made_at)

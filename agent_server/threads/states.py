@@ -1,6 +1,6 @@
-"""Read, update, copy, prune and delete the states of threads, which their agents save step by step.
+"""Read, update, copy, prune and delete the states of threads, which agents save step by step.
 
-The thread's metadata name the agent (`graph_id`): the one that it last ran, or that a client chose.
+The thread's metadata name the agent (`graph_id`): the one that last ran on it, or that a client chose.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class ThreadStates:
         self._broker = broker
 
     async def get(self, thread_id: str, checkpoint: Checkpoint | None, subgraphs: bool) -> dict[str, Any]:
-        """Return the SDK's `ThreadState`; an empty one where no state was saved yet.
+        """Return the SDK's `ThreadState`; an empty one where no state has been saved.
 
-        Errors: `NotFound` for an unknown thread, or one without the checkpoint.
+        Errors: `NotFound` for an unknown thread, or where the thread lacks the checkpoint.
         """
         named = checkpoint_dict(checkpoint)
         thread, setup = await self._threads.get_with_setup(thread_id)
@@ -71,10 +71,10 @@ class ThreadStates:
         return await agent.history(thread.thread_id, query, setup) if agent else []
 
     async def update(self, thread_id: str, body: ThreadStateUpdate) -> dict[str, Any]:
-        """Update the state and return the checkpoint that this led to.
+        """Update the state and return the checkpoint that the update creates.
 
         Errors: `BadRequest` where the thread has no agent that saves its state, or the agent refuses the update;
-        `ThreadBusy` where a run is under way; `NotFound` for an unknown checkpoint.
+        `ThreadBusy` while a run is active; `NotFound` for an unknown checkpoint.
         """
         thread, setup = await self._threads.get_with_setup(thread_id)
         agent = self._changing_agent(thread.metadata, f"Thread {thread.thread_id!r}")
@@ -87,7 +87,7 @@ class ThreadStates:
         return {"checkpoint": made, "configurable": made, "checkpoint_id": made["checkpoint_id"]}
 
     async def create(self, body: ThreadCreate, owned: Condition | None = None) -> Thread:
-        """Create a thread with the state that its supersteps lead to. Errors: `BadRequest` where none can be."""
+        """Create a thread and apply its supersteps. Errors: `BadRequest` where its agent keeps no state."""
         if not body.supersteps or (body.thread_id and await self._threads.exists(body.thread_id)):
             return await self._threads.create(body, owned)
         agent = self._changing_agent(Raw(encode(body.metadata or {})), "A new thread")
@@ -104,7 +104,7 @@ class ThreadStates:
             raise
 
     async def copy(self, thread_id: str) -> Thread:
-        """Return a copy of the thread, without its runs; of a busy one, with the state that it has reached."""
+        """Return a copy of the thread without its runs; the copy of a busy thread has the state reached so far."""
         thread, setup = await self._threads.get_with_setup(thread_id)
         copy_id = str(uuid7())
         agent = self._agent_of(thread.metadata)
@@ -119,7 +119,7 @@ class ThreadStates:
             raise
 
     async def delete(self, thread_id: str) -> None:
-        """Delete the thread, its runs, and what its agents saved of it. Errors: `Conflict` while a run is at work."""
+        """Delete the thread, its runs and its agents' saved state. Errors: `Conflict` while a run is running."""
         thread = await self._threads.get(thread_id)
         deleted = await self._threads.delete(thread.thread_id)
         for run_id in deleted.pending_run_ids:
@@ -130,16 +130,16 @@ class ThreadStates:
                 await agent.forget_thread(thread.thread_id)
 
     async def of_assistant(self, assistant_id: str, owned: Condition | None = None) -> list[str]:
-        """Return the ids of the threads that last ran the assistant (and are `owned`)."""
+        """Return the ids of the threads (that meet `owned`) on which the assistant ran last."""
         return await self._threads.of_assistant(assistant_id, owned)
 
     async def prune(self, thread_ids: Sequence[str], strategy: PruneStrategy) -> int:
-        """How many of the threads were deleted, or cut down to their latest state: those that are there and idle."""
+        """Prune the existing, idle threads; return how many were deleted or reduced to their latest state."""
         keys = dict.fromkeys(canonical_id(thread_id, "thread") for thread_id in thread_ids)
         return sum([await self._prune(key, strategy) for key in keys])
 
     async def prune_expired(self, at_once: int = 100) -> int:
-        """Prune threads whose time is over, and how many were; `at_once` means that there may be more."""
+        """Prune expired threads and return how many were pruned; where it equals `at_once`, more may remain."""
         pruned = 0
         for thread_id, strategy in await self._threads.expired(at_once):
             try:
@@ -151,7 +151,7 @@ class ThreadStates:
         return pruned
 
     async def storage(self, thread_id: str) -> dict[str, Any]:
-        """The bytes that the thread takes where its states are kept, as the official server's `ThreadStorage`."""
+        """Return the bytes that the thread takes in storage, as the official server's `ThreadStorage`."""
         thread = await self._threads.get(thread_id)
         agent = self._agent_of(thread.metadata)
         kept = await agent.storage(thread.thread_id) if agent else _NOTHING.shown()
@@ -166,7 +166,7 @@ class ThreadStates:
                 await self.delete(thread_id)
             elif agent := self._agent_of(thread.metadata):
                 await agent.keep_latest(thread_id)
-        except (NotFound, Conflict):  # it went, or became busy, meanwhile
+        except (NotFound, Conflict):  # it was deleted, or became busy, meanwhile
             return False
         return True
 
@@ -208,19 +208,19 @@ def _graph_id(metadata: Raw) -> str | None:
 
 
 async def _end(agent: StatefulAgent, thread_id: str, setup: GraphSetup) -> ThreadEnd:
-    """Return what a thread shows of the state that its agent keeps."""
+    """Return status, values and interrupts from the state that the agent keeps."""
     state = await agent.state(thread_id, None, False, setup)
     interrupts = {task["id"]: task["interrupts"] for task in state["tasks"] if task["interrupts"]}
     return ThreadEnd("interrupted" if state["next"] else "idle", encode(state["values"]), encode(interrupts))
 
 
 def _idle(thread: Thread) -> ThreadEnd | None:
-    """What a copy of a busy thread shows, whose agent keeps no state."""
+    """Return the end for a copy of a busy thread whose agent keeps no state; None where the thread is idle."""
     return ThreadEnd("idle", bytes(thread.values), b"{}") if thread.status == "busy" else None
 
 
 def _stateless(values: Any) -> dict[str, Any]:
-    """The `ThreadState` of a thread whose agent keeps none: its last values, and nothing to go on with."""
+    """Return the `ThreadState` of a thread whose agent keeps no state: its last values, without next steps."""
     return {
         "values": values,
         "next": [],

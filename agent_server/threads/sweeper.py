@@ -1,4 +1,4 @@
-"""The sweeper: threads whose time is over are deleted, or cut down to their latest state."""
+"""The sweeper: deletes expired threads, or reduces them to their latest state."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ log = structlog.get_logger("agent_server")
 
 
 async def sweep_threads(states: ThreadStates, scope: anyio.CancelScope, settings: ThreadTtlDefaults) -> None:
-    """Prune expired threads, again and again, until `scope` is cancelled.
+    """Prune expired threads periodically until `scope` is cancelled.
 
-    With several processes each does; a thread that another has pruned is no news.
+    Every process does so; threads that another process has pruned are skipped silently.
     """
     with scope:
         while True:

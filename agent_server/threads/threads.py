@@ -1,7 +1,7 @@
-"""Threads: conversations. A run happens on a thread, and the thread keeps what the runs left behind.
+"""Threads: conversations. A run executes on a thread, and the thread keeps the state that runs leave.
 
-`status` is `busy` while a run waits or works on it, and otherwise says how the last one ended. A temporary thread
-carries one stateless run; no request but that run's ever shows it.
+`status` is `busy` while a run is pending or running, and otherwise states how the last one ended. A temporary thread
+carries one stateless run; only that run's requests can see it.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ MICROS_A_MINUTE = 60_000_000
 
 
 class Deleted(Struct):
-    """What went with a deleted thread."""
+    """The graphs and pending runs of a deleted thread."""
 
     graph_ids: list[str]
-    """The graphs that it ran."""
+    """The graphs that ran on the thread."""
     pending_run_ids: list[str]
-    """The runs that had not started, whose streams somebody may still follow."""
+    """The runs that had not started; clients may still follow their streams."""
 
 
 class ThreadEnd(Struct):
-    """What a thread shows of its state, as JSON."""
+    """A thread's status, and its values and interrupts as JSON."""
 
     status: ThreadStatus
     values: bytes
@@ -50,15 +50,18 @@ class ThreadEnd(Struct):
 
 
 class Threads:
-    """The threads, by id."""
+    """The table of threads."""
 
     def __init__(self, database: Database, default_ttl: Ttl | None = None) -> None:
         self._database = database
         self._default_ttl = default_ttl
 
     async def create(self, body: ThreadCreate, owned: Condition | None = None) -> Thread:
-        """A new thread; `Conflict` where the id is taken, unless `if_exists` is `do_nothing` (and the one that there
-        is, is `owned`). Without supersteps."""
+        """Create a thread, without its supersteps, and return it.
+
+        Errors: `Conflict` where the id is taken, unless `if_exists` is `do_nothing` and the existing thread meets
+        `owned`.
+        """
         thread_id = canonical_id(body.thread_id, "thread") if body.thread_id else str(uuid7())
 
         def work(connection: Connection) -> Thread:
@@ -72,7 +75,7 @@ class Threads:
         return await self._database.write(work)
 
     async def get(self, thread_id: str, with_ttl: bool = False) -> Thread:
-        """The thread with this id; `NotFound` where there is none."""
+        """Return the thread. Errors: `NotFound` for an unknown id."""
         key = canonical_id(thread_id, "thread")
         row = await self._database.read(lambda c: _existing(c, key))
         thread = thread_of(row)
@@ -81,7 +84,7 @@ class Threads:
         return thread
 
     async def get_with_setup(self, thread_id: str) -> tuple[Thread, GraphSetup]:
-        """Return the thread and what its graph is made with. Errors: `NotFound`."""
+        """Return the thread and the setup of its graph. Errors: `NotFound`."""
         key = canonical_id(thread_id, "thread")
 
         def work(connection: Connection) -> tuple[Thread, GraphSetup]:
@@ -91,18 +94,18 @@ class Threads:
         return await self._database.read(work)
 
     async def exists(self, thread_id: str) -> bool:
-        """Whether a thread with this id exists."""
+        """Return whether a thread with this id exists."""
         key = canonical_id(thread_id, "thread")
         return bool(
             await self._database.read(lambda c: c.one("SELECT 1 AS x FROM threads WHERE thread_id = :id", id=key))
         )
 
     async def is_owned(self, thread_id: str, owned: Condition) -> bool:
-        """Whether the thread exists and meets `owned`."""
+        """Return whether the thread exists and meets `owned`."""
         return await self._database.read(lambda c: owned.is_met(c, "threads", "thread_id", thread_id))
 
     async def patch(self, thread_id: str, body: ThreadPatch) -> Thread:
-        """The thread, with the metadata merged into what it had; a ttl counts from now."""
+        """Merge the metadata, restart the TTL where one is given, and return the thread."""
         key = canonical_id(thread_id, "thread")
 
         def work(connection: Connection) -> Thread:
@@ -115,7 +118,7 @@ class Threads:
         return await self._database.write(work)
 
     async def search(self, query: ThreadSearch, owned: Condition | None = None) -> Found[Thread]:
-        """The threads that fit `query` (and are `owned`), in the order it asks for, and how many there are."""
+        """Return a page of the threads that match `query` (and meet `owned`), and the total."""
         check_paths(query.extract or {})
         search = _search(query, owned)
         if query.ids:
@@ -126,11 +129,11 @@ class Threads:
         return found(rows, lambda row: with_extracts(thread_of(row), query.extract))
 
     async def count(self, query: ThreadFilter, owned: Condition | None = None) -> int:
-        """How many threads fit `query` (and are `owned`)."""
+        """Count the threads that match `query` (and meet `owned`)."""
         return await self._database.read(_search(query, owned).count)
 
     async def of_assistant(self, assistant_id: str, owned: Condition | None = None) -> list[str]:
-        """The ids of the threads that ran this assistant last (and are `owned`)."""
+        """Return the ids of the threads (that meet `owned`) on which this assistant ran last."""
         search = Search("threads")
         if owned is not None:
             owned.narrow(search)
@@ -139,14 +142,14 @@ class Threads:
         return [row["thread_id"] for row in await self._database.read(lambda c: search.rows(c, page))]
 
     async def check_idle(self, thread_id: str) -> None:
-        """`ThreadBusy` where a run waits or works on the thread."""
+        """Raise `ThreadBusy` where the thread has a pending or running run."""
         if await self._database.read(lambda c: _has_runs(c, thread_id)):
             raise _busy(thread_id)
 
     async def write_end(self, thread_id: str, end: ThreadEnd, checkpoint: JsonObject | None = None) -> Thread:
-        """The thread, with what a change of its state from outside came to. A run that began meanwhile has its say.
+        """Write the state after an update from outside and return the thread. A run that began meanwhile keeps it busy.
 
-        Of a change that led to `checkpoint` those who stream the thread are to hear.
+        With `checkpoint`, also record the update for clients that stream the thread.
         """
 
         def work(connection: Connection) -> Thread:
@@ -167,7 +170,7 @@ class Threads:
         return await self._database.write(work)
 
     async def copy(self, thread_id: str, copy_id: str, end: ThreadEnd | None) -> Thread:
-        """Return a new thread with all that another shows; its values, status and interrupts may be those of `end`."""
+        """Copy a thread and return the copy; `end`, if given, sets its values, status and interrupts."""
 
         def work(connection: Connection) -> Thread:
             connection.execute(
@@ -196,7 +199,7 @@ class Threads:
         return await self._database.write(work)
 
     async def delete(self, thread_id: str) -> Deleted:
-        """Delete the thread and its runs. Errors: `ThreadBusy` while one of them is at work."""
+        """Delete the thread and its runs. Errors: `ThreadBusy` while one of them is running."""
         key = canonical_id(thread_id, "thread")
 
         def work(connection: Connection) -> Deleted:
@@ -213,7 +216,7 @@ class Threads:
         return await self._database.write(work)
 
     async def expired(self, limit: int) -> list[tuple[str, PruneStrategy]]:
-        """Threads whose time is over and that nothing works on, with what is to be done to them."""
+        """Return the expired threads that are not busy, each with its prune strategy."""
         rows = await self._database.read(
             lambda c: c.all(
                 """SELECT thread_id, ttl_strategy FROM threads WHERE expires_at <= now_us() AND status <> 'busy'
@@ -224,7 +227,7 @@ class Threads:
         return [(row["thread_id"], row["ttl_strategy"]) for row in rows]
 
     async def end_ttl(self, thread_id: str) -> None:
-        """Keep the thread for as long as nobody says otherwise."""
+        """Remove the thread's TTL."""
         await self._database.write(
             lambda c: c.execute(
                 "UPDATE threads SET ttl_strategy = NULL, ttl_minutes = NULL, expires_at = NULL WHERE thread_id = :id",
@@ -236,7 +239,7 @@ class Threads:
 def insert_thread(
     connection: Connection, thread_id: str, metadata: JsonObject, temporary: bool = False, ttl: Ttl | None = None
 ) -> bool:
-    """Insert an idle thread, which is kept for as long as `ttl` says; whether its id was free."""
+    """Insert an idle thread with this TTL; return whether its id was free."""
     inserted = connection.execute(
         """INSERT INTO threads (thread_id, status, metadata, config, state, interrupts, error, temporary,
             created_at, updated_at, state_updated_at)
@@ -252,16 +255,16 @@ def insert_thread(
 
 
 def touch_thread(connection: Connection, thread_id: str) -> None:
-    """Take the thread's row for the rest of the transaction, so that nobody else decides about it meanwhile.
+    """Lock the thread's row for the rest of the transaction, so that no other process decides about it meanwhile.
 
-    `NotFound` where there is no such thread.
+    Errors: `NotFound` for an unknown thread.
     """
     if not connection.execute("UPDATE threads SET updated_at = now_us() WHERE thread_id = :id", id=thread_id):
         raise NotFound(f"Thread with ID {thread_id} not found")
 
 
 def add_run_config(connection: Connection, thread_id: str, assistant: JsonObject, given: JsonObject) -> None:
-    """Merge the configs of a run and its assistant into that of a thread whose row is taken."""
+    """Merge the configs of a run and its assistant into that of a thread whose row is locked."""
     if row := connection.one("SELECT config FROM threads WHERE thread_id = :id", id=thread_id):
         kept = msgspec.json.decode(row["config"])
         if (merged := merged_config(kept, assistant, given)) != kept:
@@ -269,7 +272,7 @@ def add_run_config(connection: Connection, thread_id: str, assistant: JsonObject
 
 
 def keep_run_config(connection: Connection, thread_id: str, run_id: str) -> None:
-    """Keep in a thread's config what its graph is made with, where that is the run's, which is deleted next."""
+    """Before a run is deleted, save its graph setup in the thread's config if the thread's graph uses it."""
     row = connection.one(f"SELECT {THREAD_COLUMNS} FROM threads WHERE thread_id = :id", id=thread_id)
     if row and is_last_run(connection, thread_id, run_id):
         _write_config(connection, thread_id, keep_setup(connection, row))
@@ -284,7 +287,7 @@ def _write_config(connection: Connection, thread_id: str, config: JsonObject) ->
 
 
 def merge_metadata(connection: Connection, thread_id: str, metadata: JsonObject) -> None:
-    """Merge `metadata` into that of a thread whose row is taken."""
+    """Merge `metadata` into that of a thread whose row is locked."""
     row = connection.one("SELECT metadata FROM threads WHERE thread_id = :id", id=thread_id)
     if row and metadata:
         merged = msgspec.json.decode(row["metadata"]) | metadata

@@ -1,4 +1,4 @@
-"""An agent at work in an asyncio task of its own, which is cancelled once and then has time to clean up."""
+"""Run an agent in its own asyncio task, which is cancelled once and then has time to clean up."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ T = TypeVar("T")
 
 
 class AgentTask(Generic[T]):
-    """Runs a coroutine, and ends it when `cancel` is called.
+    """Runs a coroutine, and stops it when `cancel` is called.
 
-    It is a plain task and no anyio cancel scope, because a scope cancels every `await` in it again and again. That
-    breaks off the `finally` blocks of nodes and LangGraph's own clean-up, which then leaves the tasks of nodes behind
-    at work. A task that is cancelled once unwinds in order: LangGraph cancels the tasks of its nodes, waits for them,
-    and writes the last checkpoint.
+    It is a plain task and not an anyio cancel scope, because a scope cancels every `await` in it again and again. That
+    breaks off the `finally` blocks of nodes and LangGraph's own clean-up, which then leaves the tasks of nodes running.
+    A task that is cancelled once unwinds in order: LangGraph cancels the tasks of its nodes, waits for them, and writes
+    the last checkpoint.
     """
 
     def __init__(self, work: Coroutine[Any, Any, T], stop_seconds: float) -> None:
@@ -29,24 +29,24 @@ class AgentTask(Generic[T]):
         self._task = asyncio.create_task(work)
 
     def cancel(self) -> None:
-        """Cancel the work; further calls change nothing."""
+        """Cancel the work; further calls have no effect."""
         if not self._cancelled.done():
             self._cancelled.set_result(None)
             self._task.cancel()
 
     async def end(self) -> bool:
-        """Wait for the work's end, once it is cancelled for `stop_seconds` at most. Returns whether it has ended."""
+        """Wait for the end of the work, after `cancel` for at most `stop_seconds`. Return whether it has ended."""
         try:
             await asyncio.wait((self._task, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
             return await self._stopped()
-        except asyncio.CancelledError:  # the server breaks down around the attempt
+        except asyncio.CancelledError:  # the server fails around the attempt
             self.cancel()
             with anyio.CancelScope(shield=True):
                 await self._stopped()
             raise
 
     def result(self) -> T:
-        """What the coroutine returned. Call it only after `end` has returned true."""
+        """Return the coroutine's result. Call it only after `end` has returned true."""
         return self._task.result()
 
     async def _stopped(self) -> bool:
@@ -60,4 +60,5 @@ class AgentTask(Generic[T]):
 
 
 _LEFT_BEHIND: set[asyncio.Task[Any]] = set()
-"""Tasks that did not end in time. The event loop keeps weak references only, so they could vanish in mid-work."""
+"""Tasks that did not end in time. The event loop keeps only weak references, so without this they could be
+collected."""

@@ -1,8 +1,8 @@
-"""One attempt at a run: the agent streams, every part goes to the run's log, the feedback URLs are made beside it.
+"""One attempt at a run: streams the agent, publishes every part to the run's log, mints feedback URLs in parallel.
 
-The order at the end is what clients rely on: the last events, then `feedback` (before `error`, where the run failed),
-then the run's row is finished, and only then is the stream closed. So a stream that ends cleanly is always one of a run
-that has ended, and nobody sees a result that a crash could take back.
+Clients rely on the order at the end: the last events, then `feedback` (before `error`, where the run failed), then the
+end of the run's row, and only then the end of the stream. So a stream that ends cleanly belongs to a run that has
+ended, and no client sees a result that a crash could undo.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ StopReason = Literal["interrupt", "rollback", "lease lost", "shutdown"]
 
 
 class ServerStopped(Exception):
-    """A run lost its server so often that it is thought to be the cause."""
+    """A run lost its server so often that the run is the probable cause."""
 
 
 class AttemptContext(Struct):
@@ -48,16 +48,16 @@ class AttemptContext(Struct):
     feedback_on_error: bool
     mint_timeout: float
     feedback_custom_event: bool = False
-    """Whether the URLs also come as a `custom` event, before the `feedback` one."""
+    """Whether the URLs also arrive as a `custom` event, before the `feedback` one."""
     metrics: Metrics = field(default_factory=Metrics)
     stop_seconds: float = 10.0
-    """How long a stopped agent may take to clean up before its run ends without it."""
+    """How long a stopped agent may take to clean up before its run ends without it, in seconds."""
     max_rescues: int = 3
     """How many attempts in a row may lose their server without progress before the run fails."""
 
 
 class Attempt:
-    """One attempt at a run: the work on one claim."""
+    """One attempt at a claimed run."""
 
     def __init__(self, claim: Claim, agent: Agent, context: AttemptContext) -> None:
         self.claim = claim
@@ -69,7 +69,7 @@ class Attempt:
         self._stop_reason: StopReason | None = None
         self._server_stops = False
         self.has_written_end = False
-        """Whether the run has ended, or is back in the queue, by this attempt."""
+        """Whether this attempt has ended the run or returned it to the queue."""
         self._log = RunLog(claim, context.broker)
         self._has_published = False
         self._began = time.perf_counter()
@@ -88,7 +88,7 @@ class Attempt:
         )
 
     def stop(self, reason: StopReason) -> None:
-        """Cancel the agent; the first reason decides how the run ends."""
+        """Cancel the agent; the first reason determines how the run ends."""
         self._server_stops |= reason == "shutdown"
         if reason == "lease lost":
             self.lease.close()
@@ -120,7 +120,7 @@ class Attempt:
         await self._log.publish(StreamPart("metadata", {**about, "feedback_token": token} if token else about))
 
     async def _run_agent(self) -> Ending | None:
-        """Run the agent and wait for its end. Returns the run's ending, or None where the agent was stopped."""
+        """Run the agent and wait for it. Return the run's ending, or None where the agent was stopped."""
         if self.claim.rescues >= self._context.max_rescues:
             return _failure(
                 ServerStopped("The server stopped in the middle of this run too often; it is not tried again")
@@ -135,14 +135,14 @@ class Attempt:
         return None
 
     async def _agent_ending(self) -> Ending | None:
-        """Run the agent, in a task of its own. Returns how it ended, or None where it was stopped."""
+        """Run the agent, inside its task. Return its ending, or None where it was stopped."""
         set_lease(self.lease)
         try:
             return _success(await self._outcome())
         except asyncio.CancelledError as error:
-            # Once `stop` was called, this is our own cancellation. Before that, the agent has cancelled itself, or
-            # awaited something that another part of it cancelled: a mistake in the agent, so its run fails. It must not
-            # leave this task, whose cancellation would look like one of ours.
+            # After `stop`, this is the server's own cancellation. Before that, the agent has cancelled itself, or
+            # awaited something that another part of it cancelled: a mistake in the agent, so its run fails. The error
+            # must not leave this task, because the task's cancellation would look like the server's.
             return _failed(error) if self._stop_reason is None else None
         except LeaseLost:
             return None
@@ -174,7 +174,7 @@ class Attempt:
             await self._finish(ending)
 
     def _outran_stop(self, ending: Ending | None) -> bool:
-        """Whether the run succeeded although it was stopped: its work is done then, and only a rollback undoes it."""
+        """Return whether the run succeeded although it was stopped: its work is done, and only a rollback undoes it."""
         return ending is not None and ending.status == "success" and self._stop_reason != "rollback"
 
     async def _publish_last(self, ending: Ending) -> None:
@@ -190,7 +190,7 @@ class Attempt:
             try:
                 await self._context.runs.finish(self.claim, ending)
                 break
-            except Unavailable as error:  # until the database returns, the lease is lost, or the server stops
+            except Unavailable as error:  # retry until the database returns, the lease is lost, or the server stops
                 log.error("run_not_finished_yet", error=str(error))
                 if self._server_stops:
                     raise
@@ -224,10 +224,10 @@ class Attempt:
         await self._context.broker.close(self.run.run_id)
 
     async def _values_now(self) -> bytes | None:
-        """Return the thread's values as JSON after an agent ended on its way; None where it keeps none.
+        """Return the thread's values as JSON after an agent was stopped or failed; None where it keeps no state.
 
         Reading state runs users' code (validators, reducers, factories), on which the run's end must not depend: where
-        it raises, or takes too long, the thread keeps the values that its row has.
+        it raises, or takes too long, the thread keeps the values in its row.
         """
         if self.run.kwargs.temporary or not is_stateful(self._agent):
             return None
@@ -270,7 +270,7 @@ class Attempt:
 _MESSAGES: dict[type[BaseException], str] = {
     asyncio.CancelledError: "Something that the agent waited for was cancelled, although the run was not",
 }
-"""The messages of exceptions that mostly come without one."""
+"""The messages of exceptions that usually have none."""
 
 
 def _failed(error: BaseException) -> Ending:
@@ -279,7 +279,7 @@ def _failed(error: BaseException) -> Ending:
 
 
 def _failure(error: BaseException) -> Ending:
-    """Return the ending of a run that raised: what clients see of an exception, in the official server's words."""
+    """Return the ending of a run that raised, with the error in the official server's wording."""
     shown = {"error": type(error).__name__, "message": str(error) or _MESSAGES.get(type(error), "")}
     return Ending("error", "error", error=encode(shown))
 
@@ -301,5 +301,5 @@ def _success(outcome: Outcome) -> Ending:
 
 
 def _with_interrupts(values: Any, waiting_for: list[dict[str, Any]]) -> bytes:
-    """The official server's answer of a run that waits for somebody: its values, and what it waits for."""
+    """Return the official server's output of an interrupted run: its values and its interrupts."""
     return encode({**(values if isinstance(values, dict) else {"__value__": values}), "__interrupt__": waiting_for})

@@ -1,4 +1,4 @@
-"""Notices when the database's clock is set, and keeps that from starting runs twice or never."""
+"""Detect changes of the database's clock, and prevent them from starting runs twice or never."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ log = structlog.get_logger("agent_server")
 
 LOOK_SECONDS = 1.0
 TOLERANCE_SECONDS = 0.5
-"""Smaller steps change nothing that matters, and are not told from a slow answer."""
+"""Smaller steps are harmless, and cannot be told from a slow response."""
 
 
 class ClockWatch:
-    """Compares the database's clock with one that nobody sets.
+    """Compares the database's clock with the monotonic clock.
 
-    A step forward makes every lease seem to be over, while their workers are alive: they get the time of a lease to
-    renew them. A step back puts the times of waiting runs and webhooks into the future: they are corrected.
+    A step forward makes every lease look expired while its worker is alive: workers get one lease duration to renew. A
+    step back puts the times of pending runs and webhooks into the future: they are corrected.
     """
 
     def __init__(self, runs: Runs, lease_seconds: float) -> None:
@@ -28,12 +28,12 @@ class ClockWatch:
         self._look_at = 0.0
         self._trust_from = 0.0
         self._offset: tuple[float, float] | None = None
-        """Between which bounds the database's clock is ahead of ours."""
+        """Lower and upper bound of the database clock's lead over the local clock, in seconds."""
 
     async def look(self) -> bool:
-        """Compare the clocks, at most once a second. Returns whether a lease that seems to be over now is over.
+        """Compare the clocks, at most once a second. Return whether expired leases can be trusted to be expired.
 
-        It is not known to be between two looks, for the clock may have been set since the last.
+        Between two comparisons they cannot, because the clock may have changed since the last.
         """
         if boot_seconds() < self._look_at:
             return False
@@ -51,7 +51,7 @@ class ClockWatch:
         step = self._step(now - after, now - before)
         if step:
             log.warning("clock_was_set", seconds=round(step, 1))
-        if step < 0 or self._offset is None:  # a step may have come before this process began
+        if step < 0 or self._offset is None:  # a step may have happened before this process began
             await self._runs.mend_times(self._lease_seconds)
         if step > 0:
             self._trust_from = after + self._lease_seconds
@@ -59,7 +59,7 @@ class ClockWatch:
         self._look_at = after + LOOK_SECONDS
 
     def _step(self, low: float, high: float) -> float:
-        """Return by how many seconds the database's clock was set since the last look; 0 where it was not."""
+        """Return the seconds by which the database's clock was set since the last comparison; 0 where it was not."""
         if self._offset is None:
             return 0.0
         back, forward = high - self._offset[0], low - self._offset[1]

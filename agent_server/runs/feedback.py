@@ -1,4 +1,4 @@
-"""The seam to the feedback module: presigned URLs and tokens of runs, and the feedback on a run so far."""
+"""The interface to the feedback module: presigned URLs and tokens of runs, and the feedback on a run."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class FeedbackUrls(Protocol):
     ) -> dict[str, str]:
         """Mint an absolute URL for each feedback key, in the order of `keys`; durable on return.
 
-        `base_url` is the server's own address as the run's client saw it (`https://host/prefix`, no slash at the end);
+        `base_url` is the server's address as the run's client saw it (`https://host/prefix`, without a trailing slash);
         an implementation may know a better one.
         """
 
     def token_for_run(self, run_id: str, project: str | None) -> str | None:
-        """Make an opaque token with which feedback on the run is submitted; None where there are no such tokens."""
+        """Return an opaque token that authorizes feedback on the run; None where tokens are unavailable."""
 
     async def answers_for_run(self, run_id: str, project: str | None) -> Sequence[Any]:
         """Return the feedback on the run, newest first, in any shape that `encode` takes."""
@@ -45,7 +45,7 @@ def feedback_parts(
     """Return the stream parts that carry a run's URLs, for its stream modes.
 
     Adapters that translate the mode `events` (AG-UI's for LangGraph, CopilotKit's) drop the event `feedback` and pass
-    custom events on, so such runs also have the URLs as an `on_custom_event`. With `custom_event`, all runs also have
+    custom events on, so such runs also get the URLs as an `on_custom_event`. With `custom_event`, all runs also get
     them as a `custom` event.
     """
     parts = [StreamPart("feedback", urls)]
@@ -59,45 +59,45 @@ def feedback_parts(
 
 @runtime_checkable
 class FeedbackIntake(Protocol):
-    """What an implementation may offer to protocols that carry feedback themselves.
+    """Optional interface for protocols that carry feedback themselves.
 
-    Its errors are answered with their text, where they have a `status_code` below 500.
+    Clients get the text of its errors where these have a `status_code` below 500.
     """
 
     url_seconds: float
-    """How long URLs take submissions, from their minting on."""
+    """How long URLs accept submissions after minting, in seconds."""
     buttons_path: str
     """The path of the script that defines `<feedback-buttons>`."""
 
     async def configs_of_keys(self, keys: Sequence[str], project: str | None) -> dict[str, Any]:
-        """Return what the keys take, by key, in any shape that `encode` takes; keys without a configuration are left
-        out."""
+        """Return the configurations of the keys, by key, in any shape that `encode` takes; keys without one are
+        omitted."""
 
     async def submit(self, run_id: str, submission: Submission, project: str | None) -> Any:
-        """Keep feedback on a run durably; return it in any shape that `encode` takes."""
+        """Store feedback on a run durably; return it in any shape that `encode` takes."""
 
     async def submit_by_token(self, token: str, submission: Submission, project: str | None) -> Any:
-        """As `submit`, on the run and the key that the token of a presigned URL is for."""
+        """Store feedback as `submit` does, on the run and key of a presigned URL's token."""
 
 
 class Submission(Struct):
-    """Feedback that came over a protocol."""
+    """Feedback that arrived over a protocol."""
 
     key: str
-    """The feedback key; of no account where a token names it."""
+    """The feedback key; ignored where a token names it."""
     score: bool | int | float | None = None
     value: Any = None
     comment: str | None = None
     correction: Any = None
     user_id: str | None = None
-    """The subject: who gives the feedback."""
+    """The subject: the person who gives the feedback."""
     is_agents: bool = False
-    """Whether a model says it, and no user."""
+    """Whether a model gives the feedback, not a user."""
     idempotency_key: str | None = None
 
 
 def feedback_token(feedback: FeedbackUrls | None, run_id: str, project: str | None) -> str | None:
-    """Make the run's feedback token, or return None where there is none. A failure is logged: it never fails a run."""
+    """Return the run's feedback token, or None where there is none. Failures are logged and never fail a run."""
     if feedback is None:
         return None
     try:
@@ -115,19 +115,19 @@ class RunAnswers(Struct):
 
 
 class RunFeedback:
-    """Reads the feedback on runs and mints fresh URLs; without a feedback module there is none of either."""
+    """Reads the feedback on runs and mints fresh URLs; without a feedback module, both are empty."""
 
     def __init__(self, feedback: FeedbackUrls | None, timeout: float = 5.0) -> None:
         self._feedback = feedback
         self._timeout = timeout
 
     def headers(self, run_id: str, project: str | None) -> dict[str, str]:
-        """Return `X-Feedback-Token` for the response that creates this run, where feedback has such tokens."""
+        """Return `X-Feedback-Token` for the response that creates this run, where tokens are available."""
         token = self.token(run_id, project)
         return {"X-Feedback-Token": token} if token else {}
 
     def token(self, run_id: str, project: str | None) -> str | None:
-        """Return a feedback token for the run, where the feedback service has such tokens."""
+        """Return a feedback token for the run, where tokens are available."""
         return feedback_token(self._feedback, run_id, project)
 
     async def of(self, record: Record, keys: Sequence[str] | None, base_url: str) -> RunAnswers:
@@ -155,18 +155,18 @@ class RunFeedback:
 
     @property
     def intake(self) -> FeedbackIntake | None:
-        """What takes submissions, where feedback does."""
+        """The feedback module as intake, or None where it does not accept submissions."""
         return self._feedback if isinstance(self._feedback, FeedbackIntake) else None
 
     def urls_expire_at(self, record: Record) -> str | None:
-        """Return the time until which the run's URLs take submissions at least; nothing where that is not known."""
+        """Return a time until which the run's URLs accept submissions at least; None where it is unknown."""
         if (intake := self.intake) is None:
             return None
         minted_after = datetime.fromisoformat(record.run.created_at)
         return (minted_after + timedelta(seconds=intake.url_seconds)).isoformat(timespec="seconds")
 
     async def configs_of_keys(self, keys: Sequence[str], project: str | None) -> dict[str, Any] | None:
-        """Return what the feedback keys take; nothing where that cannot be said now."""
+        """Return the configurations of the feedback keys; None where they are unavailable now."""
         if (intake := self.intake) is None:
             return None
         try:
@@ -177,13 +177,14 @@ class RunFeedback:
             return None
 
     async def submit(self, record: Record, submission: Submission) -> Any:
-        """Keep feedback on the run durably. Errors: `Refused`; `Unavailable` where feedback does not answer in time."""
+        """Store feedback on the run durably. Errors: `Refused`; `Unavailable` where the module does not respond in
+        time."""
         if (intake := self.intake) is None:
             raise NotFound("This server takes no feedback")
         return await self._kept(intake.submit(record.run.run_id, submission, record.project))
 
     async def submit_by_token(self, token: str, submission: Submission, project: str | None) -> Any:
-        """As `submit`, with the token of a presigned URL, or the URL."""
+        """Store feedback as `submit` does, with the token of a presigned URL, or the URL itself."""
         if (intake := self.intake) is None:
             raise NotFound("This server takes no feedback")
         return await self._kept(intake.submit_by_token(token.rstrip("/").rpartition("/")[2], submission, project))

@@ -1,4 +1,4 @@
-"""Runs listed the newest first, whatever their threads: for readers of feedback, who filter them further."""
+"""List runs of all threads, newest first, for readers of feedback that filter them further."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from agent_server.runs.records import Record, record_of
 
 
 class RunFilter(Struct, frozen=True):
-    """Which runs to list, the newest first: those that fit all that is given, and come after the run `before`."""
+    """The runs to list, newest first: those that match all given fields and come after the run `before`."""
 
     project: str
-    """The project of the feedback on the runs; `default` also has those that name none."""
+    """The project of the runs' feedback; `default` includes runs without a project."""
     run_ids: tuple[str, ...] | None
     assistant_ids: tuple[str, ...] | None
     thread_id: str | None
     failed: bool | None
     since: int | None
-    """Only runs that were created then or later, in microseconds since 1970."""
+    """Only runs created at or after this time, in microseconds since 1970."""
     until: int | None
     before: str | None
     limit: int
@@ -46,6 +46,6 @@ class RunFilter(Struct, frozen=True):
 
 
 def newest_runs(connection: Connection, which: RunFilter) -> list[Record]:
-    """Return the runs that fit. Their ids are in the order of their creation (UUIDv7), and have an index."""
+    """Return the matching runs. Run ids are UUIDv7, so their index gives the order of creation."""
     rows = which.search().rows(connection, Page("*", "run_id DESC", which.limit, 0))
     return [record_of(row) for row in rows]

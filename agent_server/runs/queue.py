@@ -1,4 +1,4 @@
-"""Runs, which are the queue. Every change of a run's status stands here, or in the statements of `transitions.py`.
+"""The queue of runs. All changes of a run's status are here, or in the statements of `transitions.py`.
 
 States and transitions
 ----------------------
@@ -21,15 +21,15 @@ success, error, interrupted and timeout are final.
 Rules
 -----
 
-1. One run at a time on a thread: a partial unique index on `thread_id` of running runs. Two claims that race for one
-   thread are decided there, whatever either of them read.
+1. A thread has at most one running run: a partial unique index on `thread_id` of running runs decides between two
+   claims that race for one thread, whatever either of them has read.
 2. Every transition is one compare-and-set. A claim writes a fresh lease token; finish, release, discard and every
-   checkpoint of the run name it, and change nothing where it is no longer the run's (`LeaseLost`): then another worker
-   has the run, and the agent stops without an end of the run. A worker never claims a run that it works on.
-3. A unit takes the thread's row before it decides anything that depends on the thread's other runs, so on PostgreSQL,
-   too, it sees them as nobody else can change them. (SQLite has one writer.)
-4. Cancelling a running run only writes a wish (`cancel`) and rings; the worker that holds the lease makes it true.
-5. The row is the truth, a ring of the doorbell is only a hint to look. A lost ring costs a second.
+   checkpoint of the run name it, and change nothing where the run has another token (`LeaseLost`): then another worker
+   has the run, and the agent stops without ending the run. A worker never claims a run that it is executing.
+3. A transaction locks the thread's row before it decides anything that depends on the thread's other runs, so on
+   PostgreSQL, too, no other process changes them meanwhile. (SQLite has one writer.)
+4. Cancelling a running run only writes the request (`cancel`) and notifies; the worker that holds the lease acts on it.
+5. The row is the truth; a notification is only a hint to look. A lost notification costs a second.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ from agent_server.threads.state_updates import thread_channel
 from agent_server.threads.threads import insert_thread, keep_run_config, touch_thread
 
 QUEUE = "runs"
-"""The doorbell channel that is rung when a run may be claimed."""
+"""The channel that signals that a run may be claimed."""
 CANCELS = "cancels"
-"""The doorbell channel that is rung when somebody asked for the end of a run that is at work."""
+"""The channel that signals that a running run is to be cancelled."""
 
 FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "timeout"})
 
@@ -84,7 +84,7 @@ FROM runs"""
 
 
 class Runs:
-    """The runs, by id, and the queue of them."""
+    """The table of runs, which is the queue."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Runs:
         self._metrics = metrics or Metrics()
         self._thread_ttl = thread_ttl
 
-    # What clients do
+    # Clients' operations
     async def create(
         self,
         body: RunCreate,
@@ -111,10 +111,10 @@ class Runs:
         owned: Condition | None = None,
         choice: RunChoice = LATEST,
     ) -> Run:
-        """A new pending run, durable when this returns; without `thread_id`, on a temporary thread of its own.
+        """Create a pending run and return it, durable; without `thread_id`, on a new temporary thread.
 
-        `NotFound` for an unknown thread or assistant, `Invalid` for a malformed id, `BadRequest` for `context` beside
-        `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread runs another.
+        Errors: `NotFound` for an unknown thread or assistant, `Invalid` for a malformed id, `BadRequest` for `context`
+        beside `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread has another active run.
         """
         run, overtaken = await self._database.write(
             lambda connection: self.insert(connection, body, thread_id, origin, owned, choice)
@@ -123,7 +123,7 @@ class Runs:
         return run
 
     async def create_many(self, bodies: Sequence[RunCreate], origin: RunOrigin) -> list[Run]:
-        """New pending runs, each on a temporary thread of its own: all of them, or none. Errors as for `create`."""
+        """Create pending runs, each on a temporary thread: all or none. Errors as for `create`."""
         runs = await self._database.write(lambda c: [self.insert(c, body, None, origin)[0] for body in bodies])
         await self.announce({})
         return runs
@@ -137,10 +137,10 @@ class Runs:
         owned: Condition | None = None,
         choice: RunChoice = LATEST,
     ) -> Begun:
-        """As `create`, as part of a unit of work; `announce` what it overtook once that is durable.
+        """Insert a run as `create` does, inside a transaction; `announce` the cancelled runs once it is durable.
 
-        A thread that is not `owned` is not there.
-        A thread that is made for the run has its metadata, by which an application finds it, and knows whose it is.
+        A thread that does not meet `owned` counts as missing. A thread created for the run gets the run's metadata, by
+        which an application finds it and its owner.
         """
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
         temporary = thread_id is None and body.on_completion != "keep"
@@ -159,14 +159,14 @@ class Runs:
         return insert_pending(connection, body, assistant, on_thread, temporary, origin, choice.run_id), overtaken
 
     async def announce(self, overtaken: Cancelled, thread_id: str | None = None) -> None:
-        """Ring for a new run (on this thread), and for those that it overtook."""
+        """Notify workers and streams of a new run (on this thread), and of the runs that it cancelled."""
         await self._broker.notify(QUEUE)
         if thread_id is not None:
             await self._broker.notify(thread_channel(thread_id))
         await self._tell(overtaken)
 
     async def get(self, run_id: str, thread_id: str | None = None) -> Record:
-        """The run with this id (on this thread, where one is named); `NotFound` where there is none."""
+        """Return the run (on this thread, where given). Errors: `NotFound`."""
         key = canonical_id(run_id, "run")
         row = await self._database.read(lambda c: c.one(f"{RECORD} WHERE run_id = :id", id=key))
         if row is None or (thread_id is not None and row["thread_id"] != canonical_id(thread_id, "thread")):
@@ -174,7 +174,7 @@ class Runs:
         return record_of(row)
 
     async def get_many(self, run_ids: Sequence[str]) -> list[Record]:
-        """Those of the runs that there are, named by their ids in lower case with hyphens."""
+        """Return the runs that exist; ids are in lower case with hyphens."""
         keys = {f"id_{at}": run_id for at, run_id in enumerate(run_ids)}
         if not keys:
             return []
@@ -183,27 +183,27 @@ class Runs:
         return [record_of(row) for row in rows]
 
     async def active_with(self, metadata: JsonObject) -> Run | None:
-        """Return a run that has not ended and whose metadata has all of `metadata`, if there is one."""
+        """Return an active run whose metadata contains all of `metadata`, or None."""
         return await self._database.read(lambda c: active_run_with(c, metadata))
 
     async def latest_with(self, thread_id: str, metadata: JsonObject) -> Record | None:
-        """Return the thread's newest run whose metadata has all of `metadata`, if there is one."""
+        """Return the thread's newest run whose metadata contains all of `metadata`, or None."""
         row = await self._database.read(lambda c: run_with(c, thread_id, metadata))
         return record_of(row) if row else None
 
     async def tasks(self, assistant_id: str, thread_id: str | None, owned: Condition | None = None) -> list[TaskRow]:
-        """Return the assistant's runs that work on tasks of A2A, those that changed last first."""
+        """Return the assistant's runs that are A2A tasks, most recently changed first."""
         return await self._database.read(lambda c: task_rows(c, assistant_id, thread_id, {"a2a": {}}, owned))
 
     async def of_thread(self, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
-        """The thread's runs, the newest first; `NotFound` where there is no such thread."""
+        """Return the thread's runs, newest first. Errors: `NotFound` for an unknown thread."""
         key = canonical_id(thread_id, "thread")
         return await self._database.read(lambda c: runs_of_thread(c, key, limit, offset, status))
 
     async def cancel(self, run_id: str, thread_id: str | None, action: CancelAction) -> None:
-        """Ask for the run's end. A pending run ends here; a running one as soon as its worker has stopped it.
+        """Cancel the run: a pending run ends at once, a running one as soon as its worker has stopped it.
 
-        `NotFound` for an unknown run, `Conflict` for one that has ended.
+        Errors: `NotFound` for an unknown run, `Conflict` for one that has ended.
         """
         record = await self.get(run_id, thread_id)
         key = record.run.run_id
@@ -217,9 +217,9 @@ class Runs:
         await self._tell(await self._database.write(work))
 
     async def cancel_many(self, which: RunsCancel, action: CancelAction, owned: Condition | None = None) -> list[str]:
-        """Cancel all runs that `which` names, in one unit. Returns the ids of those that a worker has to stop.
+        """Cancel all runs that match `which`, in one transaction. Return the ids of those that a worker must stop.
 
-        With `owned`, only runs on threads that meet it. Errors: `NotFound` where none of them is at work.
+        With `owned`, only runs on threads that meet it. Errors: `NotFound` where none of them is active.
         """
         chosen = chosen_runs(which, owned)
 
@@ -236,7 +236,7 @@ class Runs:
         return [run_id for run_id, ended in cancelled.items() if not ended]
 
     async def _tell(self, cancelled: Cancelled) -> None:
-        """Ring for the runs that a worker has to stop, and close the streams of those that had not started."""
+        """Notify the workers of running runs to stop, and close the streams of runs that had not started."""
         for run_id, ended in cancelled.items():
             if ended:
                 self._metrics.run_ended("interrupted")
@@ -246,7 +246,7 @@ class Runs:
             await self._broker.notify(CANCELS)
 
     async def delete(self, run_id: str, thread_id: str | None) -> None:
-        """Delete a run that has ended. Errors: `Conflict` for one that has not, `NotFound` for an unknown one."""
+        """Delete a run that has ended. Errors: `Conflict` for an active run, `NotFound` for an unknown one."""
         record = await self.get(run_id, thread_id)
         key = record.run.run_id
 
@@ -260,13 +260,13 @@ class Runs:
 
         await self._database.write(work)
 
-    # What workers do
+    # Workers' operations
 
     async def claim(self, at_most: int, lease_seconds: float, at_work: Collection[str] | None = ()) -> list[Claim]:
-        """Claim the next runs that may start: they are running now, each under a fresh lease.
+        """Claim the next runs, at most `at_most`, each under a fresh lease; their status becomes running.
 
-        `at_work` are the runs that the caller works on, which are never claimed again; None claims no run that lost its
-        worker.
+        `at_work` has the ids of the caller's own runs, which are never claimed again; None claims no run whose lease
+        has expired.
         """
         tokens = [secrets.token_hex(16) for _ in range(at_most)]
         lease = int(lease_seconds * 1_000_000)
@@ -283,11 +283,11 @@ class Runs:
         while True:
             try:
                 return await self._database.write(work)
-            except Conflict:  # rule 1: another worker started a run on one of the threads in the same moment
+            except Conflict:  # rule 1: another worker has just started a run on one of the threads
                 continue
 
     async def renew(self, claims: Sequence[Claim], lease_seconds: float) -> dict[str, CancelAction | None]:
-        """Extend the leases. Returns the runs whose leases are held, each with its wish to cancel, if there is one."""
+        """Extend the leases. Return the runs whose leases are held, each with its requested cancel action or None."""
         lease = int(lease_seconds * 1_000_000)
 
         def work(connection: Connection) -> dict[str, CancelAction | None]:
@@ -298,14 +298,14 @@ class Runs:
         return await self._database.write(work)
 
     async def renew_one(self, claim: Claim) -> float:
-        """Extend the lease. Returns when it ends, in `boot_seconds`. Errors: `LeaseLost`."""
+        """Extend the lease and return its end, in `boot_seconds`. Errors: `LeaseLost`."""
         now = boot_seconds()
         if not await self.renew([claim], claim.lease_seconds):
             raise LeaseLost(f"Run {claim.run.run_id} has another worker")
         return now + claim.lease_seconds
 
     async def abandon(self, claims: Sequence[Claim]) -> None:
-        """End the leases of attempts that broke off, so that the runs can be claimed again."""
+        """End the leases of failed attempts, so that the runs can be claimed again."""
 
         def work(connection: Connection) -> None:
             for claim in claims:
@@ -314,18 +314,18 @@ class Runs:
         await self._database.write(work)
 
     async def note_progress(self, claim: Claim) -> None:
-        """Count the rescues of the run from zero again."""
+        """Reset the run's count of rescues to zero."""
         statement = f"UPDATE runs SET rescues = 0 WHERE {HELD}"
         await self._database.write(lambda c: c.execute(statement, **held(claim)))
 
     async def cancel_wishes(self) -> dict[str, tuple[int, CancelAction]]:
-        """The runs at work, anywhere, whose end somebody asked for: each with its attempt, and how it is to end."""
+        """Return the running runs of all workers that are to be cancelled, each with its attempt and action."""
         statement = "SELECT run_id, attempt, cancel FROM runs WHERE status = 'running' AND cancel IS NOT NULL"
         rows = await self._database.read(lambda connection: connection.all(statement))
         return {row["run_id"]: (row["attempt"], row["cancel"]) for row in rows}
 
     async def finish(self, claim: Claim, ending: Ending) -> None:
-        """Write how the run ended, into it and its thread, durably. `LeaseLost` where it is no longer ours."""
+        """Write the run's ending to the run and its thread, durably. Errors: `LeaseLost`."""
 
         def work(connection: Connection) -> bool:
             run = claim.run
@@ -352,7 +352,7 @@ class Runs:
             await self._broker.notify(WEBHOOKS)
 
     async def release(self, claim: Claim) -> None:
-        """Give the run back to the queue, to be taken up from its last checkpoint."""
+        """Return the run to the queue; it resumes from its last checkpoint."""
         await self._database.write(
             lambda c: c.execute(
                 f"UPDATE runs SET status = 'pending', lease_token = NULL, lease_until = NULL WHERE {HELD}",
@@ -362,7 +362,7 @@ class Runs:
         await self._broker.notify(QUEUE)
 
     async def discard(self, claim: Claim, values: bytes | None) -> None:
-        """Delete a run that was rolled back. Its thread gets `values`, or keeps those that it had before the run.
+        """Delete a run that was rolled back. Its thread gets `values`, or keeps its values from before the run.
 
         Errors: `LeaseLost` where another worker has the run.
         """
@@ -384,11 +384,11 @@ class Runs:
         return row["now"] / 1_000_000 if row else 0.0
 
     async def mend_times(self, lease_seconds: float) -> None:
-        """Correct times that lie ahead because the clock was set back: runs and webhooks would wait for them."""
+        """Correct times that lie in the future because the clock was set back: they delay runs and webhooks."""
         await self._database.write(lambda c: mend_times(c, int(lease_seconds * 1_000_000)))
 
     async def expire_leases(self) -> int:
-        """Let every lease run out now, and how many there were: for a start after which nobody else can hold one."""
+        """Expire all leases now and return their number: for a start at which no other process can hold one."""
         return await self._database.write(
             lambda c: c.execute("UPDATE runs SET lease_until = 0 WHERE status = 'running'")
         )

@@ -1,4 +1,4 @@
-"""A run in its three shapes: the SDK's `Run`, the `Record` of its row, and the `Claim` of the worker that has it."""
+"""The three shapes of a run: the SDK's `Run`, the `Record` of its row, and a worker's `Claim`."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ from agent_server.threads.schema import Checkpoint, checkpoint_dict
 
 
 class RunOrigin(Struct, frozen=True):
-    """Where a run comes from."""
+    """The origin of a run: its client's request."""
 
     base_url: str
-    """The server's address as the request's client saw it, with which feedback URLs begin."""
+    """The server's address as the client saw it, with which feedback URLs begin."""
     caller: str | None = None
-    """For whom the request is, as JSON, where the application has rules of its own."""
+    """The authenticated user as JSON, where the application has its own authorization."""
     headers: JsonObject = {}
-    """Headers of the request that the run's graph finds in its config."""
+    """Request headers that the run's graph finds in its config."""
     project: str | None = None
-    """Whose feedback is given on the run."""
+    """The project of the run's feedback."""
 
 
 RUN_COLUMNS = "run_id, thread_id, assistant_id, created_at, updated_at, status, metadata, kwargs, multitask_strategy"
-"""What `run_of` needs of a row."""
+"""The columns that `run_of` needs."""
 
 
 class RunReference(Struct, frozen=True):
-    """What feedback is stored with of the run that it is about."""
+    """The fields of a run that feedback on it is stored with."""
 
     run_id: str
     thread_id: str
     assistant_id: str
     assistant_version: int | None
     trace_parent: str | None
-    """The W3C `traceparent` of the run's metadata."""
+    """The W3C `traceparent` from the run's metadata."""
 
 
 class Claim(Struct):
-    """One attempt's right to a run, for as long as its lease is renewed."""
+    """An attempt's right to a run, while its lease is renewed."""
 
     run: AgentRun
     lease_token: str
@@ -64,51 +64,51 @@ class Claim(Struct):
     base_url: str
     cancel: CancelAction | None
     rescues: int
-    """How many attempts in a row lost their server before they made progress."""
+    """The number of consecutive attempts that lost their server before they made progress."""
     project: str | None
-    """Whose feedback is given on the run."""
+    """The project of the run's feedback."""
     waited: float | None = None
-    """Seconds from the run's time to start until now, for its first attempt."""
+    """Seconds between the run's start time and its claim, for the first attempt."""
     turn: int = 0
-    """How many claims of runs the thread has had before this one."""
+    """How many claims the thread has had before this one."""
     assistant_version: int | None = None
 
     @property
     def reference(self) -> RunReference:
-        """What feedback is stored with of this run."""
+        """Return the fields that feedback on this run is stored with."""
         run = self.run
         return _reference(run.run_id, run.thread_id, run.assistant_id, self.assistant_version, run.metadata)
 
 
 class RunChoice(Struct, frozen=True):
-    """What a protocol may choose about a new run that a `RunCreate` cannot say."""
+    """Options of a new run that protocols have and `RunCreate` lacks."""
 
     run_id: str | None = None
-    """The client's own id for the run."""
+    """The run id that the client chose."""
     assistant_version: int | None = None
-    """An earlier version of the assistant, in place of the latest."""
+    """An earlier version of the assistant, instead of the latest."""
 
 
 LATEST = RunChoice()
 
 
 class Ending(Struct):
-    """How an attempt ended."""
+    """The ending of an attempt."""
 
     status: RunStatus
     thread_status: ThreadStatus
     values: bytes | None = None
-    """The thread's values from now on, as JSON; none leaves them as they were."""
+    """The thread's new values as JSON; None leaves them unchanged."""
     output: bytes | None = None
-    """What the run answers, as JSON: its final values, with `__interrupt__` where it waits for somebody."""
+    """The run's output as JSON: its final values, with `__interrupt__` where it waits for input."""
     interrupts: bytes = b"{}"
     error: bytes = b"null"
     last_event: int | None = None
-    """The number, in its turn, of the last event of the run's log, where that has the protocol's events."""
+    """The number, in its turn, of the last event of the run's log, where that has protocol events."""
 
 
 class Record(Struct):
-    """A run as its row keeps it, with what it came to."""
+    """A run's row, with its output or error."""
 
     run: Run
     graph_id: str
@@ -120,18 +120,18 @@ class Record(Struct):
     output: bytes | None
     error: bytes | None
     project: str | None = None
-    """Whose feedback is given on it."""
+    """The project of the run's feedback."""
     changed_at: int = 0
-    """When its status changed last, in microseconds since 1970."""
+    """The time of the last status change, in microseconds since 1970."""
     turn: int | None = None
-    """How many claims of runs the thread had had before the run's last one; none where it was never claimed."""
+    """How many claims the thread had before the run's last one; None where the run was never claimed."""
     last_event: int | None = None
-    """As of the `Ending`."""
+    """As in `Ending`."""
     assistant_name: str | None = None
 
     @property
     def reference(self) -> RunReference:
-        """What feedback is stored with of this run."""
+        """Return the fields that feedback on this run is stored with."""
         run, metadata = self.run, msgspec.json.decode(self.run.metadata)
         return _reference(run.run_id, run.thread_id, run.assistant_id, self.assistant_version, metadata)
 
@@ -146,9 +146,9 @@ def _reference(
 def run_kwargs(
     body: RunCreate, assistant: AssistantRef, temporary: bool, headers: JsonObject | None = None
 ) -> RunKwargs:
-    """Return how the run that `body` asks for is run, with what its assistant and the request's `headers` add.
+    """Return the kwargs of a new run: `body`, its assistant's configuration and the request's `headers`.
 
-    Errors: `BadRequest` for a contradiction, `Invalid` for a command or a checkpoint that is none.
+    Errors: `BadRequest` for a contradiction, `Invalid` for an invalid command or checkpoint.
     """
     config = {**assistant.config, **(body.config or {})}
     check_one_of_both(body.config, body.context)
@@ -177,7 +177,7 @@ def run_kwargs(
 
 
 def _command(body: RunCreate) -> JsonObject | None:
-    """Return the request's command; None where it has nulls only, and an input beside it."""
+    """Return the request's command; None where it has only nulls beside an input."""
     if body.input is not None and is_void(body.command):
         return None
     check_command(body.command)
@@ -185,7 +185,7 @@ def _command(body: RunCreate) -> JsonObject | None:
 
 
 def _checkpoint(body: RunCreate) -> JsonObject | None:
-    """Return the checkpoint that the run starts from. Errors: `Invalid` for an id that is no UUID, as all are."""
+    """Return the checkpoint that the run starts from. Errors: `Invalid` for an id that is not a UUID."""
     configurable = (body.config or {}).get("configurable") or {}
     for given in (body.checkpoint_id, configurable.get("checkpoint_id")):
         if given:
@@ -198,7 +198,7 @@ def _checkpoint(body: RunCreate) -> JsonObject | None:
 
 
 def run_of(row: Row) -> Run:
-    """The run as the SDK shows it."""
+    """Return the run in the SDK's shape."""
     return Run(
         run_id=row["run_id"],
         thread_id=row["thread_id"],
@@ -216,7 +216,7 @@ _kwargs_decoder = msgspec.json.Decoder(RunKwargs)
 
 
 def record_of(row: Row) -> Record:
-    """The run as its row keeps it."""
+    """Return the record of a row."""
     return Record(
         run=run_of(row),
         graph_id=row["graph_id"],
@@ -236,7 +236,7 @@ def record_of(row: Row) -> Record:
 
 
 def claim_of(row: Row, token: str, lease_seconds: float, leased_until: float) -> Claim:
-    """The right to the run that a worker has just taken under the lease `token`."""
+    """Return a worker's claim on the run that it has just taken with the lease `token`."""
     run = AgentRun(
         run_id=row["run_id"],
         thread_id=row["thread_id"],

@@ -1,4 +1,4 @@
-"""What an attempt writes into its run's log: the parts of its stream, or the events of the protocol of version 2."""
+"""The log of an attempt: the parts of its stream, or the events of the protocol of version 2."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from agent_server.runs.records import Claim, Ending
 from agent_server.schema import StreamPart
 
 LARGE_FRAME_BYTES = 256 * 1024
-"""After a larger event its readers get a turn, before a few more could push it out of the log."""
+"""After a larger event the log yields, so that readers get it before the next events push it out."""
 _OF_RUNS = ("metadata", "feedback", "error")
-"""Parts that the older routes tell of every run."""
+"""Parts that the older routes stream for every run."""
 
 
 class RunLog:
@@ -40,16 +40,16 @@ class RunLog:
         await self._write(frames)
 
     def last_event(self, ending: Ending) -> int | None:
-        """The number that the last event will have, once the end is told."""
+        """Return the number of the last event after the end is written; None without protocol events."""
         last = self._last_events(ending)
         return self.published + len(last) - 1 if last else None
 
     async def tell_end(self, ending: Ending) -> None:
-        """Write how the run ended; to be called once that is durable."""
+        """Write the run's ending; call this once the ending is durable."""
         await self._write([self._frame(event) for event in self._last_events(ending)])
 
     async def tell_rollback(self) -> None:
-        """Write that the run is gone."""
+        """Write that the run was rolled back."""
         if self._translation is not None:
             await self._write([self._frame(event) for event in self._translation.ended("failed", ROLLED_BACK)])
 
@@ -69,11 +69,11 @@ class RunLog:
             return
         await self._broker.publish(self._run.run_id, frames)
         if any(len(one.data) > LARGE_FRAME_BYTES for one in frames):
-            await anyio.lowlevel.checkpoint()  # an agent need not wait between its events, but who reads them must
+            await anyio.lowlevel.checkpoint()  # agents need not wait between events, but their readers need a turn
 
 
 def last_events(translation: Translation, ending: Ending) -> list[Event]:
-    """How the run ended, as events of the protocol."""
+    """Return the run's ending as protocol events."""
     if ending.status == "success":
         return translation.ended("interrupted" if ending.thread_status == "interrupted" else "completed")
     return translation.ended("failed", CANCELLED if ending.status == "interrupted" else _reason(ending.error))

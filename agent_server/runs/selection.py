@@ -1,4 +1,4 @@
-"""Which runs a request is about: those of a thread, or those to cancel together."""
+"""Select runs: those of a thread, those with metadata, or those to cancel together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RunsByThread = dict[str, list[str]]
 
 
 def runs_of_thread(connection: Connection, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
-    """The thread's runs, the newest first; `NotFound` where there is no such thread."""
+    """Return the thread's runs, newest first. Errors: `NotFound` for an unknown thread."""
     if not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id AND temporary = 0", id=thread_id):
         raise NotFound(f"Thread with ID {thread_id} not found")
     rows = connection.all(
@@ -32,7 +32,7 @@ def runs_of_thread(connection: Connection, thread_id: str, limit: int, offset: i
 
 
 def active_run_with(connection: Connection, metadata: JsonObject) -> Run | None:
-    """Return a run that has not ended and whose metadata has all of `metadata`, if there is one."""
+    """Return an active run whose metadata contains all of `metadata`, or None."""
     search = Search("runs")
     search.one_of("status", ["pending", "running"])
     search.contains("metadata", metadata)
@@ -41,7 +41,7 @@ def active_run_with(connection: Connection, metadata: JsonObject) -> Run | None:
 
 
 class TaskRow(Struct, frozen=True):
-    """What a list of tasks needs to know of a run first."""
+    """The columns of a run that a list of tasks needs first."""
 
     run_id: str
     status: RunStatus
@@ -54,7 +54,7 @@ MOST_TASKS = 10_000
 
 
 def run_with(connection: Connection, thread_id: str, metadata: JsonObject) -> Row | None:
-    """Return the thread's newest run whose metadata has all of `metadata`, if there is one."""
+    """Return the thread's newest run whose metadata contains all of `metadata`, or None."""
     search = Search("runs")
     search.equals("thread_id", thread_id)
     search.contains("metadata", metadata)
@@ -65,8 +65,10 @@ def run_with(connection: Connection, thread_id: str, metadata: JsonObject) -> Ro
 def task_rows(
     connection: Connection, assistant_id: str, thread_id: str | None, metadata: JsonObject, owned: Condition | None
 ) -> list[TaskRow]:
-    """Return the assistant's runs whose metadata has all of `metadata`, those that changed last first; of threads that
-    are `owned`, at most `MOST_TASKS`."""
+    """Return the assistant's runs whose metadata contains all of `metadata`, most recently changed first.
+
+    With `owned`, only on threads that meet it; at most `MOST_TASKS`.
+    """
     search = Search("runs")
     search.equals("assistant_id", assistant_id)
     search.equals("thread_id", thread_id)
@@ -78,9 +80,10 @@ def task_rows(
 
 
 def chosen_runs(which: RunsCancel, owned: Condition | None = None) -> Callable[[Connection], RunsByThread]:
-    """Finds the runs to cancel that have not ended: by thread, and the threads in one order, in which all units take
-    them. With `owned`, of threads that meet it. `Invalid` where the request names neither or both of the two ways to
-    choose."""
+    """Return a query for the active runs to cancel, by thread, in the order in which all transactions lock threads.
+
+    With `owned`, only on threads that meet it. Errors: `Invalid` unless exactly one of the two ways to choose is used.
+    """
     choose = _chosen(which)
     if owned is None:
         return choose

@@ -1,5 +1,4 @@
-"""Vitals: how the server does, put together from what this process counts, what the database holds, and what others
-have to say."""
+"""Server metrics: counts of this process, statistics from the database, and metrics of other modules."""
 
 from __future__ import annotations
 
@@ -15,23 +14,23 @@ from agent_server.runs.worker import Worker
 
 
 class QueueStats(Struct):
-    """What waits and what is at work; times in seconds, none where nothing waits."""
+    """Pending and running work; times in seconds, None where nothing waits."""
 
     pending: int
     running: int
     longest_wait: float | None
     median_wait: float | None
     ready: int
-    """Runs that wait for nothing but a worker: their time has come, and their thread is free."""
+    """Runs that wait only for a worker: they are due, and their thread is free."""
     longest_unblocked_wait: float | None
-    """How long the oldest of these waits."""
+    """How long the oldest of these has waited."""
     webhooks: int
     oldest_webhook: float | None
-    """Since when the one that is due the longest is due."""
+    """How long the longest overdue webhook has been due."""
 
 
 def read_queue_stats(connection: Connection) -> QueueStats:
-    """The counts of this moment. Every one of them reads an index of what has not ended, never all runs."""
+    """Return current statistics. Each count reads an index of active runs, never all runs."""
     row = cast(Row, connection.one(_COUNTS))
     middle = connection.one(_MIDDLE, offset=(row["due"] - 1) // 2) if row["due"] else None
 
@@ -72,11 +71,11 @@ _MIDDLE = """
 log = structlog.get_logger("agent_server")
 
 MetricsText = Callable[[], Awaitable[str]]
-"""Gives metrics in the Prometheus text format (0.0.4), with a newline at the end; their names are its own."""
+"""Returns metrics in the Prometheus text format (0.0.4) with a trailing newline, under its own names."""
 
 
 class ServerMetrics:
-    """What `GET /metrics` shows."""
+    """The metrics of `GET /metrics`."""
 
     def __init__(
         self, database: Database, metrics: Metrics, worker: Worker, others: Sequence[MetricsText] = ()
@@ -86,17 +85,17 @@ class ServerMetrics:
         self._worker = worker
         self._others = others
         self.draining = False
-        """Whether the process is about to stop, and takes no more runs."""
+        """Whether the process is about to stop and claims no more runs."""
 
     async def text(self) -> str:
-        """All metrics in the Prometheus text format. Of others that fail the log tells; the rest is there."""
+        """Return all metrics in the Prometheus text format. Failing sources are logged and left out."""
         queue_stats = await self._database.read(read_queue_stats)
         for name, meaning, value in self._gauges(queue_stats):
             self._metrics.found(name, meaning, value)
         return "".join([self._metrics.text(), *[await _text_of(other) for other in self._others]])
 
     async def document(self) -> dict[str, Any]:
-        """The official server's JSON, which has less. Times are in seconds."""
+        """Return the official server's JSON, which has fewer metrics. Times are in seconds."""
         queue_stats = await self._database.read(read_queue_stats)
         busy, most = self._worker.busy, self._worker.jobs
         return {

@@ -1,4 +1,4 @@
-"""The statements by which runs come to be, are claimed, and are cancelled; parts of the units of work of `queue.py`."""
+"""The statements that create, claim and cancel runs, inside the transactions of `queue.py`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from agent_server.threads.threads import add_run_config, merge_metadata
 
 
 def take_thread_if_there(connection: Connection, thread_id: str) -> None:
-    """Take the thread's row for the rest of the unit. No error where it is gone."""
+    """Lock the thread's row for the rest of the transaction. A missing row is no error."""
     connection.execute("UPDATE threads SET updated_at = now_us() WHERE thread_id = :id", id=thread_id)
 
 
 def drop_temporary(connection: Connection, thread_id: str) -> bool:
-    """Whether the thread was a temporary one, which goes with its only run."""
+    """Delete the thread if it is temporary, with its only run; return whether it was."""
     return bool(connection.execute("DELETE FROM threads WHERE thread_id = :id AND temporary = 1", id=thread_id))
 
 
 def write_thread_state(connection: Connection, thread_id: str, ending: Ending) -> bool:
-    """Whether another run waits for the thread, now that this one has left it in the state that it came to."""
+    """Write the state that a run left on its thread. Return whether another run waits for the thread."""
     connection.execute(
         """UPDATE threads SET state = COALESCE(:state, state), interrupts = :interrupts, error = :error,
             state_updated_at = now_us() WHERE thread_id = :id""",
@@ -40,13 +40,13 @@ def write_thread_state(connection: Connection, thread_id: str, ending: Ending) -
 
 
 def settle_thread(connection: Connection, thread_id: str, status: ThreadStatus) -> bool:
-    """Write the thread's status after a run has left it. Returns whether it is `busy`, with another run."""
+    """Write the thread's status after a run has left it. Return whether another run keeps it `busy`."""
     settled = connection.one(_SETTLE.format(status=":status"), id=thread_id, status=status)
     return settled is not None and settled["status"] == "busy"
 
 
 def settle_thread_without_run(connection: Connection, thread_id: str) -> None:
-    """Write the thread's status after runs were cancelled that had not started: the one that it had before them."""
+    """Restore the thread's status after pending runs were cancelled."""
     before = """CASE WHEN status <> 'busy' THEN status WHEN interrupts <> '{}' THEN 'interrupted'
         WHEN error <> 'null' THEN 'error' ELSE 'idle' END"""
     connection.one(_SETTLE.format(status=before), id=thread_id)
@@ -60,23 +60,23 @@ _SETTLE = """
 
 
 def as_text(json: bytes | None) -> str | None:
-    """JSON as rows keep it."""
+    """Return JSON as rows store it."""
     return None if json is None else json.decode()
 
 
 Cancelled = dict[str, bool]
-"""Runs that were cancelled, and of each whether that was its end (it was pending) or a worker has to stop it."""
+"""Cancelled runs: true where the run has ended (it was pending), false where a worker must stop it."""
 
 HELD = "run_id = :run_id AND lease_token = :lease_token AND status = 'running'"
 
 
 def held(claim: Claim) -> dict[str, str]:
-    """What the statement's `HELD` is to be filled with."""
+    """Return the parameters of `HELD`."""
     return {"run_id": claim.run.run_id, "lease_token": claim.lease_token}
 
 
-# Both take the thread's row with the run's, and pass over those that are taken: two claims of many runs that went for
-# each other's threads would otherwise wait for each other, until PostgreSQL breaks the deadlock after a second.
+# Both lock the thread's row with the run's, and skip locked rows: otherwise two claims of many runs that want each
+# other's threads would wait for each other, until PostgreSQL breaks the deadlock after a second.
 _NEXT_PENDING = """
     SELECT next.run_id FROM runs AS next JOIN threads ON threads.thread_id = next.thread_id
     WHERE next.status = 'pending' AND next.start_at <= now_us()
@@ -98,10 +98,10 @@ _TAKE = """
 
 
 def claim_next(connection: Connection, token: str, lease: int, at_work: Collection[str] | None = ()) -> Row | None:
-    """Claim the run that is next: one that lost its worker before one that waits. Returns None where there is none.
+    """Claim the next run, or return None: first a run whose lease has expired, then a pending one.
 
-    `at_work` are the runs that this process works on. Their leases may be over, by a set clock or a blocked event loop,
-    but their worker is alive. With None, no run that lost its worker is claimed.
+    `at_work` has the ids of this process's own runs. A set clock or a blocked event loop may expire their leases, but
+    their worker is alive. None claims no run whose lease has expired.
     """
     row = None if at_work is None else _claim_expired(connection, token, lease, at_work)
     row = row or _take(connection, _NEXT_PENDING, token=token, lease=lease, rescue=0)
@@ -126,10 +126,10 @@ def _take(connection: Connection, select: str, **parameters: object) -> Row | No
 
 
 def mend_times(connection: Connection, lease: int) -> None:
-    """Correct times that lie ahead because the clock was set back.
+    """Correct times that lie in the future because the clock was set back.
 
-    No run was created in the future; so the newest run that seems to be tells how far the clock was set back at least.
-    All runs that wait move back by that: they keep their order, and delayed ones their delay.
+    No run is created in the future, so the newest such run gives the least step that the clock was set back. All
+    pending runs move back by it: they keep their order, and delayed ones their delay.
     """
     row = connection.one(
         "SELECT MAX(created_at) - now_us() AS ahead FROM runs WHERE status = 'pending' AND start_at > now_us()"
@@ -148,7 +148,7 @@ def mend_times(connection: Connection, lease: int) -> None:
 
 
 def make_way(connection: Connection, thread_id: str, body: RunCreate) -> Cancelled:
-    """Do to the thread's other runs what the new run's strategy asks for."""
+    """Apply the new run's multitask strategy to the thread's other runs."""
     strategy = body.multitask_strategy or "enqueue"
     if strategy == "enqueue":
         return {}
@@ -173,7 +173,7 @@ _CANCEL_PENDING = {
 
 
 def _cancel(connection: Connection, run_ids: Sequence[str], action: CancelAction) -> Cancelled:
-    """Cancel those of the runs that have not ended. Their thread's row is taken."""
+    """Cancel the active ones of the runs. The caller holds the lock on their thread's row."""
     cancelled: Cancelled = {}
     for run_id in run_ids:
         if ended := connection.one(_CANCEL_PENDING[action], id=run_id):
@@ -187,7 +187,7 @@ def _cancel(connection: Connection, run_ids: Sequence[str], action: CancelAction
 
 
 def cancel_on_thread(connection: Connection, thread_id: str, run_ids: Sequence[str], action: CancelAction) -> Cancelled:
-    """Cancel those of the runs that have not ended, and write the status that the thread has without them."""
+    """Cancel the active ones of the runs, and write the resulting status of the thread."""
     take_thread_if_there(connection, thread_id)
     cancelled = _cancel(connection, run_ids, action)
     if cancelled and not (all(cancelled.values()) and drop_temporary(connection, thread_id)):
@@ -204,9 +204,9 @@ def insert_pending(
     origin: RunOrigin,
     run_id: str | None = None,
 ) -> Run:
-    """Insert the new run, pending, with the id `run_id` or a new one. Its thread's row is taken.
+    """Insert a pending run with the id `run_id` or a new one. The caller holds the lock on its thread's row.
 
-    Errors: `Conflict` where there is a run of that id.
+    Errors: `Conflict` where a run with this id exists.
     """
     kwargs = run_kwargs(body, assistant, temporary, origin.headers)
     metadata = {**(body.metadata or {}), "graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}

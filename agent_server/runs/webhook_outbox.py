@@ -1,7 +1,7 @@
-"""The outbox of webhooks: what is to be told of a run's end is written by the unit that ends it, and kept until told.
+"""The outbox of webhooks: the transaction that ends a run writes its webhook, which is kept until delivered.
 
-Taking a row sets when it is due again: a lease and a retry in one. So processes that share the database tell each end
-once at a time, and one that dies while it tells is made up for.
+Taking a row sets its next due time, which serves as lease and retry. So only one process at a time sends a webhook, and
+another takes over where a sender dies.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from agent_server.runs.records import RUN_COLUMNS, Claim, Ending, run_of
 from agent_server.schema import timestamp
 
 WEBHOOKS = "webhooks"
-"""The doorbell channel that is rung when there is something to tell."""
+"""The channel that signals a new webhook."""
 LEASE_SECONDS = 60
 LONGEST_WAIT_SECONDS = 600
-"""The longest time between two attempts to send."""
+"""The longest time between two attempts to send, in seconds."""
 
 
 class Webhook(Struct):
-    """One end of a run to tell of."""
+    """A webhook about the end of one run."""
 
     run_id: str
     url: str
@@ -32,7 +32,7 @@ class Webhook(Struct):
 
 
 def put_webhook(connection: Connection, claim: Claim, ending: Ending, status: str | None = None) -> None:
-    """Write what is to be told of the run's end, if its client wants to be told; before its row is changed."""
+    """Write the webhook of a run's end, if its client wants one; call it before the run's row changes."""
     url = claim.run.kwargs.webhook
     row = url and connection.one(
         f"SELECT {RUN_COLUMNS}, now_us() AS now FROM runs WHERE run_id = :id", id=claim.run.run_id
@@ -42,13 +42,13 @@ def put_webhook(connection: Connection, claim: Claim, ending: Ending, status: st
 
 
 def put_webhook_unstarted(connection: Connection, row: Row, status: str) -> None:
-    """The same of a run that was cancelled before it started; `row` has the `RUN_COLUMNS`, and `now`."""
+    """Write the webhook of a run that was cancelled before it started; `row` has the `RUN_COLUMNS` and `now`."""
     if url := msgspec.json.decode(row["kwargs"], type=_Webhook).webhook:
         _put(connection, row, url, _payload(row, Ending("interrupted", "interrupted"), status, None))
 
 
 class _Webhook(Struct):
-    """What matters here of a run's kwargs."""
+    """The part of a run's kwargs that webhooks need."""
 
     webhook: str | None = None
 
@@ -64,7 +64,7 @@ def _put(connection: Connection, row: Row, url: str, payload: dict[str, Any]) ->
 
 
 def _payload(row: Row, ending: Ending, status: str, started_at: str | None) -> dict[str, Any]:
-    """The official server's: the run, its values or its error, and when it was at work (looked up in 0.16.7)."""
+    """Return the official server's payload (as of 0.16.7): the run, its values or error, and its start and end."""
     run = run_of(row)
     run.status = status  # type: ignore[assignment]  # `rollback` is only told here
     failed = ending.error != b"null"
@@ -78,7 +78,7 @@ def _payload(row: Row, ending: Ending, status: str, started_at: str | None) -> d
 
 
 def take_webhook(connection: Connection) -> Webhook | None:
-    """The next that is due, until its lease is over nobody else's."""
+    """Take the next due webhook, which this process owns until its lease ends; None where none is due."""
     row = connection.one(
         f"""UPDATE webhooks SET attempts = attempts + 1, due_at = now_us() + :lease WHERE run_id = (
             SELECT run_id FROM webhooks WHERE due_at <= now_us() ORDER BY due_at LIMIT 1 {connection.skip_locked}
@@ -89,12 +89,12 @@ def take_webhook(connection: Connection) -> Webhook | None:
 
 
 def is_due(connection: Connection) -> bool:
-    """Whether there is anything to tell now."""
+    """Return whether a webhook is due."""
     return connection.one("SELECT 1 AS x FROM webhooks WHERE due_at <= now_us() LIMIT 1") is not None
 
 
 def mend_webhook_times(connection: Connection) -> None:
-    """Make webhooks due whose time lies ahead only because the clock was set back."""
+    """Make webhooks due whose time lies in the future only because the clock was set back."""
     connection.execute(
         """UPDATE webhooks SET due_at = now_us()
         WHERE due_at > now_us() AND (attempts = 0 OR due_at > now_us() + :longest)""",
@@ -103,7 +103,7 @@ def mend_webhook_times(connection: Connection) -> None:
 
 
 def drop_webhook(connection: Connection, webhook: Webhook) -> None:
-    """It was told, or never will be."""
+    """Delete a webhook after delivery or after giving up."""
     connection.execute(
         "DELETE FROM webhooks WHERE run_id = :id AND attempts = :attempts",
         id=webhook.run_id,
@@ -112,7 +112,7 @@ def drop_webhook(connection: Connection, webhook: Webhook) -> None:
 
 
 def put_off_webhook(connection: Connection, webhook: Webhook, seconds: float) -> None:
-    """It is due again in so many seconds."""
+    """Make the webhook due again in this many seconds."""
     connection.execute(
         "UPDATE webhooks SET due_at = now_us() + :wait WHERE run_id = :id AND attempts = :attempts",
         id=webhook.run_id,

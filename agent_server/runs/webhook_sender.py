@@ -1,7 +1,7 @@
-"""Tells of ended runs: takes what is due from the outbox and sends it, again and again until it is taken.
+"""Send the webhooks of ended runs from the outbox, and retry until each is accepted.
 
-The host's name is looked up here, every address that it has is checked, and the request goes to the address that was
-checked, so that a name that leads elsewhere a moment later leads nowhere. Redirects are not followed.
+The sender resolves the host's name, checks every address, and connects to a checked address, so a name that resolves
+differently a moment later has no effect. Redirects are not followed.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ log = structlog.get_logger("agent_server")
 
 LOOK_SECONDS = 1.0
 SEND_SECONDS = 30.0
-"""How long a receiver may take; less than the lease on what it is sent."""
+"""How long a receiver may take, in seconds; less than the lease on the webhook."""
 AT_ONCE = 16
 MAX_ATTEMPTS = 12
 
 
 Translate = Callable[[str, str], tuple[bytes, dict[str, str]] | None]
-"""Returns the body and the headers of a webhook, by its URL and its payload; nothing where it is sent as it is."""
+"""Returns a webhook's body and headers, by its URL and payload; None to send it unchanged."""
 
 
 class WebhookSender:
-    """Sends what is in the outbox. The n-th retry comes `first_wait` * 2 ** (n - 1) seconds after the failure."""
+    """Sends webhooks from the outbox. The n-th retry comes `first_wait` * 2 ** (n - 1) seconds after the failure."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class WebhookSender:
         metrics: Metrics | None = None,
         translate: Translate = lambda _url, _payload: None,
     ) -> None:
-        """With `translate`, webhooks that a protocol asked for are sent as it wants them."""
+        """`translate` converts webhooks that a protocol requested into its format."""
         self._database = database
         self._broker = broker
         self._policy = policy
@@ -68,9 +68,9 @@ class WebhookSender:
         self._app: Any = None
 
     async def serve(self, app: Any = None) -> None:
-        """Send until `stop` is called; what is on its way then is sent again later.
+        """Send until `stop` is called; webhooks in flight then are sent again later.
 
-        Webhooks that are paths go to `app`, this server's own ASGI app, in process.
+        Webhooks whose URL is a path go to `app`, this server's own ASGI app, in process.
         """
         self._app = app
         slots = anyio.Semaphore(AT_ONCE)
@@ -86,13 +86,13 @@ class WebhookSender:
                             await bell.wait(LOOK_SECONDS)
 
     def stop(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         if self._serving is not None:
             self._serving.cancel()
 
     async def _take(self) -> Webhook | None:
         try:
-            if await self._database.read(is_due):  # which nobody has to wait for, as a write has to
+            if await self._database.read(is_due):  # a read, unlike a write, waits for no lock
                 return await self._database.write(take_webhook)
         except AgentServerError as error:
             log.error("webhooks_unreachable", error=str(error))
@@ -106,7 +106,7 @@ class WebhookSender:
                 await self._database.write(lambda c: drop_webhook(c, webhook))
             else:
                 await self._put_off(webhook, problem)
-        except AgentServerError as error:  # the lease runs out, and it is sent again
+        except AgentServerError as error:  # the lease expires, and the webhook is sent again
             log.error("webhook_not_settled", run_id=webhook.run_id, error=str(error))
         finally:
             slots.release()
@@ -123,17 +123,17 @@ class WebhookSender:
         await self._database.write(lambda c: put_off_webhook(c, webhook, wait))
 
     async def _problem(self, client: httpx.AsyncClient, webhook: Webhook) -> str | None:
-        """Send the webhook. Returns why its receiver did not take it; None where it did."""
+        """Send the webhook. Return why the receiver rejected it, or None where it accepted."""
         try:
             with anyio.fail_after(SEND_SECONDS):
-                self._policy.check(webhook.url)  # the settings may have changed since it was asked for
+                self._policy.check(webhook.url)  # the settings may have changed since the run was created
                 answer = await self._sent(client, webhook)
         except (OSError, httpx.HTTPError, httpx.InvalidURL, Invalid, UnicodeError) as error:
             return str(error) if isinstance(error, Invalid) else type(error).__name__
         return None if answer.is_success else f"status {answer.status_code}"
 
     async def _sent(self, client: httpx.AsyncClient, webhook: Webhook) -> httpx.Response:
-        """Send the webhook. Returns the response, without its body, which does not matter, however long it is."""
+        """Send the webhook. Return the response without its body, which is never read, whatever its length."""
         content, own_headers = self._translate(webhook.url, webhook.payload) or (_sent_now(webhook.payload), {})
         headers = {"Content-Type": "application/json", **own_headers, **self._policy.headers}
         if is_own_path(webhook.url):
@@ -153,7 +153,7 @@ class WebhookSender:
         return answer
 
     async def _address(self, url: httpx.URL) -> str:
-        """An address of the host, all of whose addresses a webhook may go to."""
+        """Return an address of the host, after checking that the policy allows all of its addresses."""
         port = url.port or (443 if url.scheme == "https" else 80)
         found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
         addresses = [str(one[4][0]).partition("%")[0] for one in found]
@@ -163,5 +163,5 @@ class WebhookSender:
 
 
 def _sent_now(payload: str) -> bytes:
-    """The payload, with the moment in which it is sent."""
+    """Return the payload with the current time as `webhook_sent_at`."""
     return f'{payload[:-1]},"webhook_sent_at":"{datetime.now(UTC).isoformat()}"}}'.encode()

@@ -1,4 +1,4 @@
-"""The worker: claims runs, works on them, and renews their leases."""
+"""The worker: claims runs, executes them, and renews their leases."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ log = structlog.get_logger("agent_server")
 
 CLAIM_AT_ONCE = 16
 LOOK_SECONDS = 1.0
-"""How often an idle worker looks at the queue without being rung: for delayed runs, expired leases and lost rings."""
+"""How often an idle worker polls the queue, in seconds: for delayed runs, expired leases and lost notifications."""
 
 
 class Worker:
-    """Takes runs from the queue and works on up to `jobs` of them at once."""
+    """Claims runs from the queue and executes up to `jobs` of them concurrently."""
 
     def __init__(
         self, agents: Mapping[str, Agent], context: AttemptContext, jobs: int = 100, lease_seconds: float = 30.0
@@ -35,25 +35,25 @@ class Worker:
         self._lease_seconds = lease_seconds
         self.jobs = jobs
         self.at_work: dict[str, Attempt] = {}
-        """The attempts that it works on, by the ids of their runs."""
+        """The active attempts, by run id."""
         self._broken: dict[str, tuple[float, Claim]] = {}
-        """Claims of attempts that ended without an end of their runs, and when their leases end."""
+        """Claims of attempts that ended without ending their runs, and when their leases end."""
         self._clock = ClockWatch(context.runs, lease_seconds)
         self._taking: anyio.CancelScope | None = None
         self._patience: anyio.CancelScope | None = None
-        """How long runs at work may go on after the worker has stopped taking runs."""
+        """How long active runs may continue after the worker has stopped claiming runs."""
         self._idle = anyio.Event()
         self._drained = anyio.Event()
 
     @property
     def busy(self) -> int:
-        """How many runs it works on."""
+        """Return the number of active runs."""
         return len(self.at_work)
 
     async def serve(self) -> None:
-        """Work until `stop` is called; then return the runs at work to the queue."""
+        """Work until `stop` is called; then return the active runs to the queue."""
         async with anyio.create_task_group() as beside:
-            # Beside the attempts and to their end: while stopped agents clean up, their leases must not run out.
+            # Runs until all attempts have ended: while stopped agents clean up, their leases must not expire.
             beside.start_soon(self._renew_and_cancel)
             async with anyio.create_task_group() as attempts:
                 with anyio.CancelScope() as self._taking:
@@ -64,14 +64,14 @@ class Worker:
             beside.cancel_scope.cancel()
 
     def stop(self) -> None:
-        """Claim no more runs, and stop those at work: another worker resumes them from their checkpoints."""
+        """Claim no more runs, and stop the active ones: another worker resumes them from their checkpoints."""
         if self._patience is not None:
             self._patience.cancel()
         if self._taking is not None:
             self._taking.cancel()
 
     async def drain(self, seconds: float) -> None:
-        """Take no more runs, and return once those at work have ended; those that take longer are interrupted."""
+        """Claim no more runs, and return once the active ones have ended; after `seconds`, interrupt the rest."""
         if self._taking is None:
             return
         self._patience = anyio.CancelScope(deadline=anyio.current_time() + seconds)
@@ -79,7 +79,7 @@ class Worker:
         await self._drained.wait()
 
     async def _let_attempts_end(self) -> None:
-        """Return once no attempt is at work, after the time that `drain` allows, or at once after `stop`."""
+        """Return once no attempt is active, after the time that `drain` allows, or at once after `stop`."""
         self._idle = anyio.Event()
         if self.at_work and self._patience is not None:
             with self._patience:
@@ -90,7 +90,7 @@ class Worker:
         async with self._context.broker.listen(QUEUE) as bell:
             while True:
                 async with slots:
-                    pass  # at least one is free now
+                    pass  # at least one slot is free now
                 free = min(slots.value, CLAIM_AT_ONCE)
                 await self._abandon_broken()
                 claims = await self._next(free)
@@ -101,7 +101,7 @@ class Worker:
                     await bell.wait(LOOK_SECONDS)
 
     def _begin(self, claim: Claim) -> Attempt:
-        """Return the attempt at this claim, which `stop` and the next claim know of even before it begins."""
+        """Return the attempt at this claim, registered for `stop` and the next claim before it begins."""
         if claim.waited is not None:
             self._context.metrics.run_waited(claim.waited)
         agent = self._agents.get(claim.run.graph_id) or _NoAgent()
@@ -112,7 +112,7 @@ class Worker:
         claims: list[Claim] = []
         at_work = self.at_work if await self._clock.look() else None
         try:
-            with anyio.CancelScope(shield=True):  # a claim that is written but not worked on would wait for its lease
+            with anyio.CancelScope(shield=True):  # a claim without an attempt blocks its run until the lease expires
                 claims = await self._context.runs.claim(at_most, self._lease_seconds, at_work)
         except AgentServerError as error:
             log.error("queue_unreachable", error=str(error))
@@ -137,19 +137,19 @@ class Worker:
                 slots.release()
 
     async def _abandon_broken(self) -> None:
-        """End the leases of attempts that broke off, the time of a lease ago: they may be claimed again.
+        """End the leases of failed attempts after one lease duration: the runs may be claimed again.
 
-        Their leases run out by themselves, but not where the clock was set back.
+        Leases expire by themselves, except where the clock was set back.
         """
         due = [claim for at, claim in self._broken.values() if at <= boot_seconds()]
         if due:
-            with suppress(AgentServerError):  # the next look tries again
+            with suppress(AgentServerError):  # the next pass tries again
                 await self._context.runs.abandon(due)
                 for claim in due:
                     del self._broken[claim.run.run_id]
 
     async def _renew_and_cancel(self) -> None:
-        """Renew the leases of the runs at work, and stop the cancelled ones as soon as a notification comes."""
+        """Renew the leases of active runs, and stop cancelled runs as soon as a notification arrives."""
         async with self._context.broker.listen(CANCELS) as bell:
             while True:
                 renew_at = anyio.current_time() + self._lease_seconds / 3
@@ -160,7 +160,7 @@ class Worker:
                 await self._renew_leases()
 
     async def _stop_cancelled(self) -> None:
-        with suppress(AgentServerError):  # the renewal of the leases looks, too
+        with suppress(AgentServerError):  # renewing the leases also finds cancelled runs
             for run_id, (attempt_number, wish) in (await self._context.runs.cancel_wishes()).items():
                 attempt = self.at_work.get(run_id)
                 if attempt and attempt.run.attempt == attempt_number:
@@ -179,10 +179,10 @@ class Worker:
                 attempt.stop(wish)
 
     async def _renew(self, attempts: list[Attempt]) -> dict[str, CancelAction | None]:
-        """Renew the leases. Returns the runs whose leases are held, each with its wish to cancel, if there is one.
+        """Renew the leases. Return the runs whose leases are held, each with its requested cancel action or None.
 
-        Returns none where the database does not respond until the leases may be over: then another worker may have the
-        runs, so their agents must stop.
+        Returns none where the database does not respond until the leases may have expired: then another worker may have
+        the runs, so their agents must stop.
         """
         claims = [attempt.claim for attempt in attempts]
         give_up_at = anyio.current_time() + self._lease_seconds / 3
@@ -196,12 +196,12 @@ class Worker:
 
 
 class GraphNotFound(Exception):
-    """The run's graph was served when the run was created, and is no longer."""
+    """The server had the run's graph when the run was created, but no longer has it."""
 
 
 class _NoAgent:
-    """Stands in for an agent that is gone: every run of it fails, as runs fail."""
+    """Replaces a removed agent: every run of it fails."""
 
     async def stream(self, run: AgentRun) -> AsyncIterator[StreamPart | Outcome]:
         raise GraphNotFound(f"This server has no graph {run.graph_id!r} any more")
-        yield  # which makes this a generator
+        yield  # makes this a generator

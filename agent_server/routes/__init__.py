@@ -1,4 +1,4 @@
-"""The HTTP surface of the agent server: one thin handler an endpoint."""
+"""The HTTP interface of the agent server: one thin handler per endpoint."""
 
 from collections.abc import Collection
 
@@ -35,7 +35,7 @@ for handler in (ok, *(one for handlers in _GROUPS.values() for one in handlers))
 
 
 def route_handlers(disabled: Collection[RouteGroup] = ()) -> list[ControllerRouterHandler]:
-    """The handlers of all routes but those of the groups that are `disabled`. `/ok` is always there."""
+    """Return the handlers of all routes except those of the `disabled` groups. `/ok` is always included."""
     return [ok, *(one for group, handlers in _GROUPS.items() if group not in disabled for one in handlers)]
 
 

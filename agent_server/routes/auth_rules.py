@@ -1,7 +1,7 @@
-"""What each route asks of the application's rules: whose handlers, for which action, about what. By handler's name.
+"""The `Auth` resource and action that each route is authorized against, by the handler's name.
 
-A route that is not here is closed where there are rules. Sources: the resources and actions of `langgraph_sdk.auth`
-0.4.14, and what the official server (0.16.7) asks of them for each of its operations.
+Where the application has rules, a route that is missing here is closed. Sources: the resources and actions of
+`langgraph_sdk.auth` 0.4.14, and how the official server (0.16.7) authorizes each of its operations.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Target = Literal[
 
 
 class Question(NamedTuple):
-    """A question to the application's rules, and what the filter that they return must hold for.
+    """A question to the application's rules, and the target that must meet the filter that they return.
 
-    `thread`, `run`, `assistant`, `cron`: the one that the path names; without it the answer is 404. `awaited thread`:
-    the same, but it may not exist yet. `new …`: the one that the body names, if it exists already. `threads`, `listed`:
-    those that a body names, or that a search finds.
+    `thread`, `run`, `assistant`, `cron`: the one that the path names; 404 if it does not exist. `awaited thread`: the
+    same, but it may not exist yet. `new …`: the one that the body names, if it exists already. `threads`, `listed`: the
+    ones that a body names or that a search finds.
     """
 
     resource: str
@@ -120,13 +120,14 @@ _UNSAID: Mapping[tuple[str, str], Body] = {
     ("store", "search"): {"filter": None, "query": None, **_PAGE},
     ("store", "list_namespaces"): {"suffix": None, "max_depth": None, "limit": 100, "offset": 0},
 }
-"""What the handlers find where a request says nothing, so that they may ask by name, as on the official server."""
+"""Defaults for fields that a request omits, so that handlers can read them by name, as on the official server."""
 
 
 def value_of(question: Question, body: Body, path: Mapping[str, str], user_id: str | None = None) -> Body:
-    """What the handlers are told of the request, in the shapes of the SDK's types; ids are UUIDs there.
+    """Return the `value` that handlers get for the request, in the shapes of the SDK's types; ids are UUIDs there.
 
-    What is to be made without an id of its client's gets its id here, in the body, so that handlers know it.
+    If the client gives no id for a new resource, the id is generated here and put into the body, so that handlers see
+    it.
     """
     if question.action == "create" and question.target.startswith("new "):
         name = f"{question.target.removeprefix('new ')}_id"
@@ -155,7 +156,7 @@ def _run_of(value: Body, path: Mapping[str, str]) -> Body:
 
 
 def _uuid(name: str, given: Any) -> Any:
-    """The id that `given` spells, or that of the graph's own assistant; what is neither stays as it is."""
+    """Return the UUID that `given` spells or that of the graph's default assistant; return anything else unchanged."""
     try:
         return UUID(str(given))
     except ValueError:
@@ -163,7 +164,7 @@ def _uuid(name: str, given: Any) -> Any:
 
 
 def write_back(question: Question, value: Body, body: Body) -> None:
-    """Let what handlers changed of `value` count as what the client sent."""
+    """Copy the handlers' changes of `value` into the body."""
     if question.resource == "store":
         body[_NAMESPACE.get(question.action, "namespace")] = [str(label) for label in value.get("namespace") or ()]
         body |= {name: value[name] for name in ("key", "value") if name in body and name in value}
@@ -181,7 +182,7 @@ def _write_back_run(kwargs: Body, body: Body) -> None:
     if not isinstance(config := body.get("config"), dict):
         return
     configurable = config.get("configurable")
-    if configurable and isinstance(body.get("context"), dict) and not said_both:  # a run takes one of both
+    if configurable and isinstance(body.get("context"), dict) and not said_both:  # a run takes only one of the two
         body["context"] = {**body["context"], **config.pop("configurable")}
     elif not configurable:
         config.pop("configurable", None)

@@ -1,4 +1,4 @@
-"""Which routes need which scope: `run`, unless a handler's `opt` says otherwise."""
+"""Authentication of requests. A route needs the scope `run` unless its handler's `opt` names another."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from agent_server.errors import AgentServerError, Forbidden, TooMany, Unauthoriz
 from agent_server.routes.authorization import Authorization, caller_in, params_of
 
 OPEN = {"access": "open"}
-"""The `opt` of handlers that answer everybody."""
+"""The `opt` of handlers that need no authentication."""
 ANY_KEY = {"access": "any key"}
-"""The `opt` of handlers that take every key, whatever its scopes, but those of a project."""
+"""The `opt` of handlers that accept any API key, whatever its scopes, except keys of a project."""
 AUTHORIZED_IN_HANDLER = {"authorized_in_handler": True}
-"""The `opt` of handlers that ask the application's rules themselves, since the body is not what the rules know."""
+"""The `opt` of handlers that call the application's rules themselves, since their body has another shape than the rules
+expect."""
 PROJECT = "agent_server_project"
 
 
 class RequestAuthenticator:
-    """Lets requests in: by the application's own rules where it has some, and else by their API keys."""
+    """Authenticates requests by the application's own rules if it has some, otherwise by API key."""
 
     def __init__(self, key_auth: ApiKeyAuth) -> None:
         self._key_auth = key_auth
         self.rules: Authorization | None = None
 
     async def let_in(self, request: Request[Any, Any, Any] | WebSocket[Any, Any, Any]) -> None:
-        """Return where the request may come in. Errors: `Unauthorized`, `Forbidden`, and the application's own."""
+        """Check that the request is authenticated. Errors: `Unauthorized`, `Forbidden`, and the application's own."""
         access = request.route_handler.opt.get("access")
         if access == "open" or (request.scope.get("method") == "OPTIONS" and self.rules is None):
             return
@@ -41,7 +42,7 @@ class RequestAuthenticator:
 
     async def _identify(self, request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], access: str | None) -> None:
         if self.rules is not None:
-            if access is None or not await self._shows_a_key(request):  # what watches a server is nobody's user
+            if access is None or not await self._shows_a_key(request):  # monitoring has a key, but no user
                 await self.rules.identify(request)
             return
         key = await self._key_auth.check(request, "run" if access is None else None)
@@ -58,20 +59,20 @@ class RequestAuthenticator:
         return key is not None and key.project is None
 
     async def let_in_elsewhere(self, scope: Any) -> None:
-        """As `let_in`, for a route that is not ours, of an application beside ours.
+        """As `let_in`, for a route of the user's own app.
 
-        The application's rules put who it is where Starlette's `request.user` and `request.auth` find it.
+        The user is put where Starlette's `request.user` and `request.auth` find it.
         """
         if self.rules is None:
             await self._key_auth.check(ASGIConnection(scope))
             return
-        from starlette.authentication import AuthCredentials  # there, since it is Starlette's app that needs it
+        from starlette.authentication import AuthCredentials  # imported here, since only a Starlette app needs it
 
         caller = await self.rules.caller(scope)
         scope["user"], scope["auth"] = caller.user, AuthCredentials(caller.permissions)
 
     async def authorize(self, request: Request[Any, Any, Any]) -> None:
-        """Return where the application's rules, if any, allow the request, whose body is checked.
+        """Check that the application's rules, if any, allow the request, whose body is checked already.
 
         A handler whose `opt` has `authorized_in_handler` calls `authorize_as` itself.
         """
@@ -81,13 +82,13 @@ class RequestAuthenticator:
             await self.rules.authorize(request)
 
     async def needs_key(self) -> bool:
-        """Whether callers must send an API key, or what the application's rules want."""
+        """Return whether callers must send an API key or the credentials that the application's rules need."""
         return self.rules is not None or await self._key_auth.needs_key()
 
     async def authorize_run(self, request: Request[Any, Any, Any], body: dict[str, Any]) -> None:
-        """Return where the application's rules, if any, allow a run; they may change `body`, shaped as `RunCreate`.
+        """Check that the application's rules, if any, allow a run; they may change `body`, shaped as `RunCreate`.
 
-        Its `thread_id` is the thread that the run is to be on, if it is to be on one.
+        Its `thread_id` is the run's thread, if the run has one.
         """
         thread_id = body.get("thread_id")
         path = {"thread_id": str(thread_id)} if thread_id else {}
@@ -96,29 +97,29 @@ class RequestAuthenticator:
     async def authorize_as(
         self, request: Request[Any, Any, Any], handler: str, body: dict[str, Any], path: Mapping[str, str]
     ) -> None:
-        """Return where the application's rules, if any, allow what the request means.
+        """Check that the application's rules, if any, allow the operation that the request stands for.
 
-        A protocol whose requests have a shape of their own names the `handler` of the same operation, with the `body`
-        and the `path` parameters that this handler would get. What the rules change is in `body` afterwards.
+        A protocol with request shapes of its own names the `handler` of the same operation, and passes the `body` and
+        the `path` parameters that this handler would get. The rules' changes are in `body` afterwards.
         """
         if self.rules is not None:
             await self.rules.hold(request, handler, body, path)
 
     async def authorize_reading(self, socket: WebSocket[Any, Any, Any]) -> None:
-        """Return where the rules, if there are any, let the socket's caller read the thread."""
+        """Check that the rules, if any, let the socket's caller read the thread."""
         if self.rules is not None:
             await self.rules.hold(socket, "event_socket", {})
 
     async def authorize_command(self, socket: WebSocket[Any, Any, Any], method: str, params: dict[str, Any]) -> None:
-        """Return where the rules, if there are any, allow a command that came over the socket."""
+        """Check that the rules, if any, allow a command received over the socket."""
         if self.rules is not None:
             await self.rules.hold(socket, "thread_command", params_of(method, params))
 
 
 def hiding_routes(app: ASGIApp, authenticator: RequestAuthenticator) -> ASGIApp:
-    """Return our app; where the application has rules, callers that they do not know get 401 for unknown routes, too.
+    """Return our app; if the application has rules, unknown routes also return 401 to unauthenticated callers.
 
-    Otherwise, anyone could tell from a 404 or 405 which routes there are.
+    Otherwise, anyone could tell from a 404 or 405 which routes exist.
     """
 
     async def hiding(scope: Any, receive: Receive, send: Send) -> None:
@@ -141,7 +142,7 @@ def hiding_routes(app: ASGIApp, authenticator: RequestAuthenticator) -> ASGIApp:
 
 
 def project_in(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any]) -> str | None:
-    """The project that feedback on the request's runs is of: its key's, or its user's `feedback_project`."""
+    """Return the project of feedback on the request's runs: its API key's, or its user's `feedback_project`."""
     if (caller := caller_in(request)) is None:
         project: str | None = request.scope["state"].get(PROJECT)
         return project

@@ -1,8 +1,8 @@
-"""Authorization: every request held against the application's own rules, before its handler is called.
+"""Authorization: check every request against the application's own rules before its handler is called.
 
-`auth_rules.py` names the resource and action of each route. The rules return a filter on metadata; the resource that
-the request names must meet it, or the answer is as if there were none (404). For searches and counts, and for what is
-chosen by a status, the filter goes into the query: the handler finds it with `owned`.
+`auth_rules.py` names the resource and action of each route. The rules return a filter on metadata; if the resource that
+the request names does not match it, the response is a 404, as if it did not exist. For searches, counts and selections
+by status, the filter becomes part of the query: the handler gets it from `owned`.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ _WITHOUT_BODY = ("GET", "HEAD")
 
 
 class Authorization:
-    """Holds requests against the rules."""
+    """Checks requests against the rules."""
 
     def __init__(self, rules: AuthObject, database: Database) -> None:
         self._rules = rules
         self._database = database
 
     async def identify(self, request: AnyRequest | Socket) -> None:
-        """Find out who sends the request. Errors: those of `AuthObject.caller`."""
+        """Identify the user who sends the request. Errors: as for `AuthObject.caller`."""
         body = await request.body() if isinstance(request, Request) and request.method not in _WITHOUT_BODY else b""
         request.scope["state"][CALLER] = await self.caller(request.scope, body)
 
     async def caller(self, scope: Any, body: bytes = b"") -> Caller:
-        """Who sends the request of this scope, of which `body` has been read. Errors: those of `AuthObject.caller`."""
+        """Return the user who sends the request of this scope and `body`. Errors: as for `AuthObject.caller`."""
         return await self._rules.caller(_given(scope, body))
 
     async def authorize(self, request: AnyRequest) -> None:
-        """Return where the caller may do what the request asks for. Errors: `Forbidden`, `NotFound`, `Conflict`."""
+        """Check that the caller may do what the request asks for. Errors: `Forbidden`, `NotFound`, `Conflict`."""
         name = request.route_handler.fn.__name__
         if name not in ASKED:
             raise Forbidden(f"The application's rules say nothing of this route ({name})")
@@ -65,7 +65,7 @@ class Authorization:
         body: Body | list[Body],
         path: Mapping[str, str] | None = None,
     ) -> None:
-        """As `authorize`, for what the handler of that name does with this body, and with the request's `path`."""
+        """As `authorize`, for the handler with that name, this body and the request's `path`."""
         if path is None:
             path = {key: str(value) for key, value in request.path_params.items()}
         for question in ASKED[name]:
@@ -90,7 +90,7 @@ class Authorization:
         elif question.target == "threads" and given:
             body["thread_ids"] = await self._mine(body.get("thread_ids"), given)
         elif given and question.target != "nothing":
-            if question.target.startswith(("new ", "awaited ")):  # the handler looks again, once it exists
+            if question.target.startswith(("new ", "awaited ")):  # the handler checks again, once it exists
                 request.scope["state"].setdefault(OWNED, {})[question.resource] = given
             await self._check_target(question, body, path, given)
         if question.action == "create_run" or (question.resource, question.action) == ("crons", "create"):
@@ -99,9 +99,9 @@ class Authorization:
     async def _with_read_rules(
         self, caller: Caller, question: Question, body: Body, given: Filter | None
     ) -> Filter | None:
-        """Return the filter that what a request creates must meet: where it exists already, its readers' filter, too.
+        """Return the filter that a created resource must match: if it exists already, the `read` filter, too.
 
-        The request is answered with what exists, so the handler for `create` alone must not decide about it.
+        The response shows an existing resource, so the handler for `create` alone must not decide about it.
         """
         noun = question.target.removeprefix("new ")
         key = canonical_id(str(body[f"{noun}_id"]), noun)
@@ -124,12 +124,12 @@ class Authorization:
         raise NotFound(f"{noun.capitalize()} with ID {key} not found")
 
     async def _check_assistant(self, caller: Caller, body: Body) -> None:
-        """The assistant of a run must be the caller's to read; those of graphs are everybody's."""
+        """Check that the caller may read the run's assistant; everyone may read the graphs' default assistants."""
         named = str(body.get("assistant_id") or "")
         try:
             key = str(UUID(named))
         except ValueError:
-            return  # a graph's name, or nothing that there is
+            return  # a graph's name, or an unknown assistant
         given = await self._rules.ask(caller, "assistants", "read", {"assistant_id": key})
         if given and not await self._database.read(lambda c: _is_for_runs(c, key, given)):
             raise NotFound(f"Assistant with ID {key} not found; POST /assistants/search lists those there are")
@@ -142,12 +142,12 @@ class Authorization:
 
 
 def caller_in(request: AnyRequest | Socket) -> Caller | None:
-    """For whom the request is, where the application says so."""
+    """Return the request's user, if the application has rules."""
     return request.scope["state"].get(CALLER)
 
 
 def owned(request: AnyRequest | Socket, resource: str) -> Condition | None:
-    """What a search for the caller is to be narrowed by, if it is."""
+    """Return the condition that restricts the caller's searches, if any."""
     given = (request.scope["state"].get(OWNED) or {}).get(resource)
     return Condition(given) if given else None
 
@@ -159,13 +159,13 @@ _SELECT = {
     "run": (
         """SELECT CASE WHEN {} THEN 1 ELSE 0 END AS mine FROM runs
         LEFT JOIN threads ON threads.thread_id = runs.thread_id WHERE run_id = :id""",
-        "COALESCE(threads.metadata, runs.metadata)",  # a temporary thread is gone when its run has ended
+        "COALESCE(threads.metadata, runs.metadata)",  # a temporary thread is deleted when its run ends
     ),
 }
 
 
 def _is_mine(connection: Connection, noun: str, key: str, given: Filter) -> bool | None:
-    """Whether the thing meets the filter; nothing where there is none such."""
+    """Return whether the resource matches the filter; None if it does not exist."""
     statement, column = _SELECT[noun]
     condition = Condition(given, column)
     row = connection.one(statement.format(condition.sql), id=key, **condition.parameters)
@@ -175,7 +175,7 @@ def _is_mine(connection: Connection, noun: str, key: str, given: Filter) -> bool
 def _is_for_runs(connection: Connection, key: str, given: Filter) -> bool:
     row = connection.one("SELECT graph_id FROM assistants WHERE assistant_id = :id", id=key)
     if row is None or key == str(uuid5(SYSTEM_NAMESPACE, row["graph_id"])):
-        return True  # what is not there is told by the handler
+        return True  # the handler reports what does not exist
     return bool(_is_mine(connection, "assistant", key, given))
 
 
@@ -187,7 +187,7 @@ def _may_be_missing(question: Question, body: Body) -> bool:
 
 
 def _check_labels(value: Body) -> None:
-    """A dot would make one label two where namespaces are written with dots."""
+    """Refuse a namespace label with a dot: it would become two labels where namespaces are written with dots."""
     for label in value.get("namespace") or ():
         if not isinstance(label, str) or "." in label or not label:
             raise Invalid(f"The namespace has the label {label!r}; a label is a text without dots")
@@ -198,7 +198,7 @@ def _deletes_threads(request: AnyRequest | Socket) -> bool:
 
 
 async def _body(request: AnyRequest, name: str) -> Body | list[Body]:
-    """The body, as the object that the handler is going to read; the query, for reading an item of the store."""
+    """Return the body that the handler will read, as an object; for reading an item of the store, the query."""
     if name == "get_item":
         query = parse_qs(request.scope["query_string"].decode())
         labels = [label for one in query.get("namespace", []) for label in one.split(".") if label]
@@ -218,7 +218,7 @@ async def _body(request: AnyRequest, name: str) -> Body | list[Body]:
 
 
 def params_of(method: Any, params: Any) -> Body:
-    """The parameters of a command, which stand for a run's body; a run that is started makes the thread."""
+    """Return a command's parameters, in place of a run's body; starting a run creates the thread."""
     if not isinstance(params, dict):
         return {}
     if method == "run.start":
@@ -233,8 +233,8 @@ def _rewrite_query(request: AnyRequest, body: Body) -> None:
 
 
 def _given(asked: Any, body: bytes) -> dict[str, Any]:
-    """What `@auth.authenticate` may ask for, by name."""
-    from starlette.requests import HTTPConnection  # what the official server hands over
+    """Return the arguments that `@auth.authenticate` may ask for, by name."""
+    from starlette.requests import HTTPConnection  # as the official server passes it
     from starlette.requests import Request as StarletteRequest
 
     async def receive() -> Any:

@@ -1,4 +1,4 @@
-"""The server's address, as clients are to be told it."""
+"""The server's address as clients see it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from agent_server.config import Config
 
 
 def base_url(request: ASGIConnection[Any, Any, Any, Any], config: Config) -> str:
-    """`https://host/prefix` with no slash at the end: the configured public URL, or else the request's own.
+    """Return `https://host/prefix` without a trailing slash: the configured public URL, or else the request's own.
 
-    What a proxy says of the address that it was called by counts only where it is trusted (`trust_forwarded`), since
-    anybody can send those headers.
+    Forwarded headers count only if a proxy is trusted (`trust_forwarded`), since any client can send them.
     """
     if config.public_url:
         return config.public_url.rstrip("/")
@@ -30,5 +29,5 @@ _HTTP = {"ws": "http", "wss": "https"}
 
 
 def _first(request: ASGIConnection[Any, Any, Any, Any], header: str) -> str:
-    """What the outermost proxy wrote: the first of a comma-separated list."""
+    """Return the outermost proxy's value: the first of a comma-separated list."""
     return request.headers.get(header, "").split(",")[0].strip()

@@ -1,7 +1,7 @@
-"""CORS: which pages of other origins may read what the agent server's routes, and the user's own, answer.
+"""CORS: which origins may read responses of the agent server's routes and of the user's own.
 
-Litestar's own setting is for a whole app, and answers preflights for every route in it. Routes beside the agent
-server's, such as presigned feedback URLs, which are open to every origin, decide for themselves.
+Litestar's own setting covers a whole app and handles preflights for all its routes. Routes beside the agent server's,
+such as presigned feedback URLs, which are open to every origin, need settings of their own.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from agent_server.errors import Unavailable
 EXPOSED = ("x-pagination-total", "x-pagination-next", "content-location", "location", "x-feedback-token")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 ALWAYS_SENT = ("accept", "accept-language", "content-language", "content-type")
-"""Headers that pages may send whatever `allow_headers` says, as on the official server."""
+"""Headers that pages may send regardless of `allow_headers`, as on the official server."""
 Fields = list[tuple[str, str]]
 MAY_CROSS = "agent_server_may_cross"
-"""Where the scope of a WebSocket says whether a page of the origin that it comes from may open it."""
+"""The key in a WebSocket's scope that holds whether a page of its origin may open it."""
 
 
 class Cors:
-    """Answers preflights, and marks every other response with the origin that may read it.
+    """Responds to preflights, and adds the CORS headers to every other response.
 
-    `needs_key` returns whether requests need an API key at the moment: which origins may call depends on it.
+    `needs_key` returns whether requests need an API key at the moment: the allowed origins depend on it.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Cors:
         return around_routes
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Pass on the response of `next_app` with the headers; answer a preflight."""
+        """Pass on the response of `next_app` with the headers; respond to a preflight."""
         headers = Headers.from_scope(scope)
         if (origin := headers.get("origin")) is None:
             await next_app(scope, receive, send)
@@ -70,14 +70,14 @@ class Cors:
             await next_app(scope, receive, self._marking(self._may(origin, needs_key), send))
 
     def around(self, app: ASGIApp) -> ASGIApp:
-        """Return an app of the user's own with the headers, where its routes do not set them themselves.
+        """Wrap an app of the user's; add the headers where its routes do not set them themselves.
 
-        The app is asked first: it may answer preflights, and ours behind it do for their own routes. It notes in the
-        scope's state, as `ANSWERED_BY_US`, that a response is one of ours.
+        The app is called first: it may respond to preflights, and our routes behind it do so for their own paths.
+        `ANSWERED_BY_US` in the scope's state records that a response is ours.
         """
 
         async def with_headers(scope: Scope, receive: Receive, send: Send) -> None:
-            headers = Headers(scope["headers"])  # `from_scope` keeps state there that both apps would share
+            headers = Headers(scope["headers"])  # `from_scope` stores state in the scope that both apps would share
             if scope["type"] != ScopeType.HTTP or (origin := headers.get("origin")) is None:
                 await app(scope, receive, send)
                 return
@@ -101,7 +101,7 @@ class Cors:
         return with_headers
 
     async def _is_key_needed(self) -> bool:
-        """Whether requests need an API key; as long as the database does not answer, the stricter rule holds."""
+        """Return whether requests need an API key; while the database does not respond, assume that they do."""
         try:
             return await self._needs_key()
         except Unavailable:
@@ -137,7 +137,7 @@ class Cors:
             fields += [("Access-Control-Allow-Methods", ", ".join(self._methods))]
             fields += [("Access-Control-Max-Age", str(self._rules.max_age))]
             fields += [("Access-Control-Allow-Headers", asked)] if asked else []
-            fields += [("Access-Control-Allow-Private-Network", "true")]  # a page may call a server at home
+            fields += [("Access-Control-Allow-Private-Network", "true")]  # a page may call a private network
         else:
             length = str(len(problem.encode()))
             fields += [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", length)]
@@ -146,7 +146,7 @@ class Cors:
         await send({"type": "http.response.body", "body": (problem or "").encode(), "more_body": False})
 
     def _problem(self, is_allowed: bool, method: str, headers: Iterable[str]) -> str | None:
-        """Return why a page may not make the request that it asks for, or None where it may."""
+        """Return why a page may not make the announced request, or None if it may."""
         if not is_allowed:
             return (
                 "This server does not take calls from pages of this origin; AGENT_SERVER_CORS_ORIGINS, or "
@@ -160,7 +160,7 @@ class Cors:
 
 
 def is_preflight(scope: Scope) -> bool:
-    """Whether a browser asks whether a page may send a request."""
+    """Return whether the request is a CORS preflight."""
     return (
         scope["type"] == ScopeType.HTTP
         and scope["method"] == "OPTIONS"

@@ -1,4 +1,4 @@
-"""`/runs/crons` and `/threads/{thread_id}/runs/crons`: runs that start again and again."""
+"""`/runs/crons` and `/threads/{thread_id}/runs/crons`: runs on a schedule."""
 
 from __future__ import annotations
 

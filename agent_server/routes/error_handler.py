@@ -1,4 +1,4 @@
-"""The one place where an error becomes an HTTP answer: `{"detail": "…"}` with the error's own status."""
+"""Convert errors to HTTP responses, in this one place: `{"detail": "…"}` with the error's own status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _ours(_request: Request[Any, Any, Any], error: AgentServerError) -> Response
 
 
 def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, str]]:
-    """Litestar's own refusals. A body that is unreadable or of the wrong shape is 422, as on the official server."""
+    """Convert Litestar's own errors. An unreadable body or one of the wrong shape is 422, as on the official server."""
     if isinstance(error, ValidationException):
         return _answer(422, _explain(request, error))
     if error.status_code == 400:
@@ -33,7 +33,7 @@ def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Respons
 
 
 def _explain(request: Request[Any, Any, Any], error: ValidationException) -> str:
-    """What is wrong with which field, in a sentence each."""
+    """Describe which fields are wrong and why, one sentence each."""
     problems = error.extra if isinstance(error.extra, list) else []
     told = [_problem(request, problem) for problem in problems if isinstance(problem, dict)]
     return "; ".join(told) or error.detail
@@ -47,7 +47,7 @@ def _problem(request: Request[Any, Any, Any], problem: dict[str, Any]) -> str:
 
 
 def _allowed(request: Request[Any, Any, Any], field: str) -> list[str]:
-    """The texts that a field of the request's body, or a query parameter, may be."""
+    """Return the values allowed for a field of the request's body or a query parameter."""
     data = request.route_handler.parsed_data_field
     in_body = get_type_hints(data.annotation).get(field) if data and isinstance(data.annotation, type) else None
     parameter = request.route_handler.parsed_fn_signature.parameters.get(field)

@@ -1,7 +1,7 @@
-"""The WebSocket of `/threads/{thread_id}/stream/events`: commands one way, their answers and events the other.
+"""The WebSocket of `/threads/{thread_id}/stream/events`: commands one way, their results and events the other.
 
-Looked up at the official server (langgraph-api 0.16.7) and in its clients: whoever is refused is let in and told by a
-close code, 4000 and the HTTP status, since browsers cannot read the status of a refused handshake.
+As the official server (langgraph-api 0.16.7) and its clients do, a refused client is accepted and then closed with code
+4000 plus the HTTP status, since browsers cannot read the status of a refused handshake.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ log = structlog.get_logger("agent_server")
 Socket = WebSocket[Any, Any, Any]
 MAX_SUBSCRIPTIONS = 100
 RESTARTS, TRY_AGAIN = 1012, 1013
-"""Codes after which clients connect again."""
+"""Close codes after which clients reconnect."""
 
 
 class _Stopped(Exception):
-    """The socket is to be closed."""
+    """The socket must be closed."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -61,7 +61,7 @@ async def event_socket(
     streams: NamedDependency[RunStreams],
     server_config: NamedDependency[Config],
 ) -> None:
-    """Carry out what the client sends: `subscription.subscribe`, `subscription.unsubscribe`, and all other commands."""
+    """Execute the client's commands: `subscription.subscribe`, `subscription.unsubscribe`, and all others."""
     await socket.accept()
     try:
         _check_origin(socket, server_config)
@@ -97,13 +97,13 @@ class _Session:
         self._last_seq = 0
 
     async def serve(self, closing: anyio.Event) -> None:
-        """Answer until the client leaves. Raises `_Stopped`, or what `let_in` raises, where it is to be sent away."""
+        """Serve until the client leaves. Errors, to disconnect the client: `_Stopped`, and those of `let_in`."""
         await self._let_in()
         async with anyio.create_task_group() as group:
             group.start_soon(self._stop_on, closing)
             while True:
                 text = await self._socket.receive_data("text")
-                await self._let_in()  # again with everything that it wants: a key may have been revoked meanwhile
+                await self._let_in()  # again for every command: the key may have been revoked meanwhile
                 await self._send(encode(await self._answer(text, group)))
 
     async def _let_in(self) -> None:
@@ -180,14 +180,14 @@ class _Session:
         with anyio.move_on_after(SEND_TIMEOUT_SECONDS) as waiting:
             try:
                 await self._socket.send_data(message.decode())
-            except (OSError, RuntimeError):  # what ASGI servers raise once the client has left
+            except (OSError, RuntimeError):  # raised by ASGI servers once the client has left
                 raise WebSocketDisconnect(detail="the client has left") from None
         if waiting.cancelled_caught:
             raise _Stopped(TRY_AGAIN, "the client does not read")
 
 
 def _check_origin(socket: Socket, config: Config) -> None:
-    """Refuse pages of other origins than those that may call this server: to a socket, browsers let every page."""
+    """Refuse pages of origins that may not call this server: browsers let every page open a socket."""
     origin = socket.headers.get("origin")
     if origin is None or socket.scope["state"].get(MAY_CROSS):
         return

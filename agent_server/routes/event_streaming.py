@@ -36,12 +36,12 @@ async def thread_command(
     server_config: NamedDependency[Config],
     run_feedback: NamedDependency[RunFeedback],
 ) -> Response[bytes]:
-    """Execute a command, `{"id": 1, "method": "run.start", "params": {...}}`; a rejection is a 200, too.
+    """Execute a command, `{"id": 1, "method": "run.start", "params": {...}}`; a rejected command is a 200, too.
 
-    `run.start` takes what a run's request takes, and makes the thread where there is none: `assistant_id`, `input`,
-    `config`, `metadata`, `multitask_strategy`, `feedback_keys` … On a thread that waits for an answer, its input is the
-    answer. `input.respond` answers one interrupt (`interrupt_id`, `response`) or several (`responses`). `agent.getTree`
-    tells of the run at work. 400 where the body is no command.
+    `run.start` takes the body of a run request, and creates the thread if it does not exist: `assistant_id`, `input`,
+    `config`, `metadata`, `multitask_strategy`, `feedback_keys` … On an interrupted thread, its input resumes the run.
+    `input.respond` responds to one interrupt (`interrupt_id`, `response`) or several (`responses`). `agent.getTree`
+    describes the current run. 400 if the body is no command.
     """
     command = parsed(data)
     if isinstance(command, CommandRefused):
@@ -62,22 +62,23 @@ async def stream_events(
     event_streams: NamedDependency[EventStreams],
     streams: NamedDependency[RunStreams],
 ) -> ASGIApp:
-    """Stream the events of the thread's runs on these channels: after `since`, or all that are stored; without end.
+    """Stream the events of the thread's runs on these channels: those after `since`, or all stored ones; the stream
+    does not end.
 
     A client may subscribe before the thread exists: the stream waits for its first run.
 
-    Each has a number, `seq`, which grows over all runs of the thread: the last one received is the next `since`. Where
-    events are no longer kept, one named `gap` says so. A run's feedback URLs come on `custom:feedback`.
+    Each event has a number, `seq`, which grows over all runs of the thread: the last one received is the next `since`.
+    If events are no longer stored, an event named `gap` reports it. A run's feedback URLs come on `custom:feedback`.
 
-    Without `since`, of runs that ended more than five seconds ago the beginning and the end are not told on
-    `lifecycle`: clients would take them for those of a run that they have just started.
+    Without `since`, `lifecycle` omits the start and end of runs that ended more than five seconds ago: clients would
+    mistake them for those of a run that they have just started.
     """
     frames = await event_streams.chunks(thread_id, data, owned(request, "threads"))
     return cut_where_slow(stream_response(frames, {}, streams.closing), thread_id)
 
 
 def sender_of(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config, thread_id: str) -> Sender:
-    """For whom the request's command is, and where."""
+    """Return the user, origin and thread of the request's command."""
     return Sender(thread_id, run_origin(request, config), owned(request, "threads"), trace_of(request))
 
 

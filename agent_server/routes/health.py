@@ -1,4 +1,4 @@
-"""Check every database and Redis for `GET /ok?check_db=1`, all at once and in bounded time."""
+"""Check every database and Redis for `GET /ok?check_db=1`, concurrently and in bounded time."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 import anyio
 
 Check = Callable[[], Awaitable[None]]
-"""Returns where a service can be used, and raises an error that says what is wrong where it cannot."""
+"""Checks a service; raises an error that states why it cannot be used."""
 CHECK_SECONDS = 4.0
-"""How long one service may take; orchestrators give up after a few seconds, too."""
+"""Seconds that one service may take; orchestrators give up after a few seconds, too."""
 
 
 class HealthChecks:
@@ -19,7 +19,7 @@ class HealthChecks:
         self._checks = checks
 
     async def problems(self) -> dict[str, str]:
-        """Return what is wrong with each service that cannot be used; nothing where all is well."""
+        """Return the problem of each service that cannot be used; empty if all work."""
         found: dict[str, str] = {}
 
         async def run(name: str, check: Check) -> None:

@@ -1,4 +1,4 @@
-"""Answers of JSON that the house's own encoder writes: pages of a search, with the headers that tell of the others."""
+"""JSON responses written by this package's own encoder: search results, with pagination headers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from agent_server.json_codec import encode
 
 
 def json_answer(content: Any, headers: Mapping[str, str] | None = None, status_code: int = 200) -> Response[bytes]:
-    """`content`, anything that `encode` takes, as a response."""
+    """Return `content`, anything that `encode` takes, as a response."""
     return Response(encode(content), headers=headers, status_code=status_code, media_type=MediaType.JSON)
 
 
 def page_answer(found: Found[Any], select: Sequence[str] | None) -> Response[bytes]:
-    """A page of structs, of each only the fields in `select`, where there is such a list."""
+    """Return a page of structs, with only the fields in `select` if given."""
     headers = {"x-pagination-total": str(found.total)}
     if found.next_offset is not None:
         headers["x-pagination-next"] = str(found.next_offset)
@@ -28,17 +28,17 @@ def page_answer(found: Found[Any], select: Sequence[str] | None) -> Response[byt
 
 
 def selected(item: Struct, select: Sequence[str] | None) -> Any:
-    """The item, or those of its fields that are asked for."""
+    """Return the item, or only its selected fields."""
     return item if select is None else {name: getattr(item, name) for name in select}
 
 
 def answers(shape: Any, description: str) -> dict[int, ResponseSpec]:
-    """What OpenAPI says of a `json_answer` of this shape."""
+    """Return the OpenAPI description of a `json_answer` of this shape."""
     return {200: ResponseSpec(shape, generate_examples=False, description=description)}
 
 
 def any_fields_of(struct: type[Struct]) -> Any:
-    """The shape of an item of which a request may have selected some fields only."""
+    """Return the shape of an item of which a request may select fields."""
     fields = msgspec.structs.fields(struct)
     return msgspec.defstruct(
         f"{struct.__name__}Fields", [(one.name, one.type | UnsetType, UNSET) for one in fields], module=__name__

@@ -1,7 +1,7 @@
-"""`/docs`: the OpenAPI document as a page that needs no script and nothing from anywhere else.
+"""`/docs`: the OpenAPI document as a page without scripts or external resources.
 
-Litestar's own pages load a viewer from a CDN, and the packages that bring one along are old (swagger-ui-bundle: Swagger
-UI 4, which cannot read OpenAPI 3.1) or bring a second web framework along, too.
+Litestar's own pages load a viewer from a CDN, and the packages that bundle one are old (swagger-ui-bundle: Swagger UI
+4, which cannot read OpenAPI 3.1) or add a second web framework.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class AgentServerOperation(Operation):
 
 
 def _sentence(name: str | None) -> str | None:
-    """Litestar's summary of a handler, its name in camel case, as words: `CreateRun` becomes `Create run`."""
+    """Convert Litestar's summary, a handler's name in camel case, to words: `CreateRun` becomes `Create run`."""
     return None if name is None else re.sub(r"(?<=[a-z])[A-Z]", lambda letter: f" {letter[0].lower()}", name)
 
 
 @dataclass
 class TextOrJsonOperation(AgentServerOperation):
-    """An operation that answers with text, or, where it is asked to, with a JSON object."""
+    """An operation that responds with text or, on request, with a JSON object."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,7 +50,7 @@ class TextOrJsonOperation(AgentServerOperation):
 
 @dataclass
 class PageOperation(AgentServerOperation):
-    """An operation that answers with one page of what it found, and tells of the others in headers."""
+    """An operation that returns one page of results, with pagination headers."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -99,13 +99,13 @@ summary b { display: inline-block; width: 4.5rem; font-size: .8rem } td { paddin
 
 
 class DocsPage(OpenAPIRenderPlugin):
-    """Shows the document: what is served, what each request takes, and what it answers."""
+    """Renders the document: the endpoints, their requests and their responses."""
 
     def __init__(self) -> None:
         super().__init__(path="/")
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        """The page."""
+        """Return the page."""
         title = escape(openapi_schema["info"]["title"])
         document = f"{str(request.base_url).rstrip('/')}/openapi.json"
         head = f'<title>{title}</title><meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
@@ -115,9 +115,8 @@ class DocsPage(OpenAPIRenderPlugin):
 
 
 def openapi_config(version: str, prefix: str = "") -> OpenAPIConfig:
-    """The document at `/openapi.json` and, as Litestar has it, below `/docs`; the page at `/docs`.
-
-    All paths begin with `prefix`.
+    """Return the configuration of the document at `/openapi.json` and, as Litestar does, below `/docs`; the page is at
+    `/docs`.
     """
     return DocumentConfig(
         title="Agent server",

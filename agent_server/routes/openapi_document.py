@@ -1,4 +1,4 @@
-"""The OpenAPI document as code generators need it: nested shapes, defaults as literals, items of every list."""
+"""The OpenAPI document as code generators need it: nested shapes, literal defaults, item types of every list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agent_server.routes.openapi_shapes import DEFAULTS, FIELDS, SHAPES, Schema
 
 @dataclass
 class Document(OpenAPI):
-    """The document that Litestar makes of the handlers, with what the types do not say."""
+    """The document that Litestar makes of the handlers, completed with what the types do not express."""
 
     def to_schema(self) -> dict[str, Any]:
         """Return the document as JSON."""
@@ -32,10 +32,10 @@ class DocumentConfig(OpenAPIConfig):
 
 
 def refined(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document with the shapes and defaults of `openapi_shapes`, where it has their structs."""
+    """Return the document with the shapes and defaults of `openapi_shapes` for the structs in it."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for (name, field), shape in FIELDS.items():
-        for one in (name, f"{name}Fields"):  # the second where a request may select fields
+        for one in (name, f"{name}Fields"):  # the second exists if a request may select fields
             if (properties := schemas.get(one, {}).get("properties")) and field in properties:
                 properties[field] = deepcopy(shape)
     for (name, field), value in DEFAULTS.items():
@@ -55,7 +55,7 @@ def _with_default(schema: Schema, value: Any) -> Schema:
 
 
 def _add_items(node: Any) -> None:
-    """Let every list say that its items may be anything, where it says nothing of them."""
+    """Add an item type, anything, to every list without one."""
     if isinstance(node, list):
         for one in node:
             _add_items(one)

@@ -1,7 +1,7 @@
-"""What the OpenAPI document says beyond the Python types: shapes inside JSON that passes through, and defaults.
+"""Additions to the OpenAPI document that the Python types do not express: shapes of passed-through JSON, and defaults.
 
-The structs keep such JSON as it came, so that newer clients may send more; the document names what is known of it.
-Shapes were looked up in `langgraph_sdk.schema` 0.4.14.
+The structs keep such JSON unchanged, so that newer clients may send more; the document describes its known members.
+Source: `langgraph_sdk.schema` 0.4.14.
 """
 
 from __future__ import annotations
@@ -124,4 +124,4 @@ DEFAULTS: Mapping[tuple[str, str], Any] = {
     ("CronSearch", "sort_by"): "created_at",
     ("CronSearch", "sort_order"): "desc",
 }
-"""What a field that is left out means, where the struct has None for it."""
+"""The meaning of an omitted field, if the struct has None for it."""

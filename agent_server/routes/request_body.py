@@ -15,14 +15,15 @@ from agent_server.errors import Invalid, TooLarge
 from agent_server.json_codec import decode_body
 
 LARGE = 256 * 1024
-"""From this many bytes on, a body is decoded in a thread: a few hundred milliseconds of it would stop every stream."""
+"""Bodies from this many bytes on are decoded in a thread: a few hundred milliseconds of decoding would stall all
+streams."""
 
 
 async def read_json(request: Request[Any, Any, Any], limit: int) -> None:
     """Read, check and decode the body, so that Litestar need not decode it again.
 
-    Errors: `TooLarge`, and `Invalid` for a missing body, one that no store could give back as it came, and an object of
-    which no field is known.
+    Errors: `TooLarge`; `Invalid` for a missing body, for one that no store could return unchanged, and for an object
+    without a known field.
     """
     try:
         body = await request.body()
@@ -36,11 +37,11 @@ async def read_json(request: Request[Any, Any, Any], limit: int) -> None:
     value = decode_body(body, limit) if len(body) < LARGE else await run_sync(decode_body, body, limit)
     if wanted:
         check_fields(value, wanted.annotation)
-    request._json = request._connection_state.json = value  # Litestar offers no other way to set what it would decode
+    request._json = request._connection_state.json = value  # Litestar offers no public way to set the decoded body
 
 
 def check_fields(value: Any, annotation: Any) -> None:
-    """Refuse an object, or a list of them, that has fields, but none that is known. Errors: `Invalid`.
+    """Refuse an object, or a list of objects, that has fields but no known one. Errors: `Invalid`.
 
     Unknown fields beside known ones are ignored, as by the official server; a misspelt one must not look like success.
     """
@@ -53,7 +54,7 @@ def check_fields(value: Any, annotation: Any) -> None:
 
 @lru_cache(maxsize=512)
 def _fields_of(annotation: Any) -> frozenset[str]:
-    """Return the names of the fields of a struct, of a list of it, or of several; none for any other type."""
+    """Return the field names of a struct, of a list of it, or of several; empty for any other type."""
     if get_origin(annotation) is not None:
         return frozenset().union(*map(_fields_of, get_args(annotation)))
     if isinstance(annotation, type) and issubclass(annotation, Struct):

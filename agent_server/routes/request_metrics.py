@@ -1,4 +1,4 @@
-"""Count the requests of the agent server's routes and of the user's own, and the streams that are open."""
+"""Count the requests of the agent server's routes and of the user's own, and the open streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agent_server.observability.metrics import Metrics
 
 EVENT_STREAM = b"text/event-stream"
 CUSTOM_ROUTE = "(custom route)"
-"""The path under which requests of the user's own app count: their paths would make series without end."""
+"""The path label of requests to the user's own app: its real paths would create an unbounded number of series."""
 
 
 def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
@@ -47,7 +47,7 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
 
 
 def counting_custom_routes(metrics: Metrics, app: ASGIApp) -> ASGIApp:
-    """Return the app, with the requests counted that routes of the user's own answer."""
+    """Wrap the app; count the requests that the user's own routes handle."""
 
     async def counting(scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -65,5 +65,5 @@ def counting_custom_routes(metrics: Metrics, app: ASGIApp) -> ASGIApp:
 
 
 def is_stream(start: Any) -> bool:
-    """Whether the answer that begins so is a stream of events."""
+    """Return whether the starting response is an event stream."""
     return any(name == b"content-type" and value.startswith(EVENT_STREAM) for name, value in start["headers"])

@@ -1,5 +1,5 @@
-"""`/threads/{thread_id}/runs/{run_id}/feedback`: a run's answers, and fresh URLs. Not an operation of the official
-server."""
+"""`/threads/{thread_id}/runs/{run_id}/feedback`: a run's feedback and fresh presigned URLs. The official server has no
+such operation."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def run_feedback_of(
 
 
 def _own(request: Request[Any, Any, Any], record: Record) -> Record:
-    """The run, if feedback on it is not another project's than the request's. Errors: `NotFound`."""
+    """Return the run, unless its feedback belongs to another project than the request's. Errors: `NotFound`."""
     if (project := project_in(request)) is not None and record.project != project:
         raise NotFound(f"Run with ID {record.run.run_id} has no feedback of the project {project!r}")
     return record

@@ -1,4 +1,4 @@
-"""A run that a request asks for: whose it is, where its feedback URLs lead, and the trace that it belongs to."""
+"""The run that a request creates: its owner, the base of its feedback URLs, and its trace."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ MAX_HEADER = 200
 
 
 def traced(body: RunCreate, request: Request[Any, Any, Any]) -> RunCreate:
-    """`body`, with the request's W3C `traceparent` in its metadata, unless the metadata has one of its own.
+    """Return `body` with the request's W3C `traceparent` in its metadata, unless the metadata have one already.
 
-    So whatever asks about the run later, such as feedback, finds the trace to link to.
+    Later readers of the run, such as feedback, thus find the trace to link to.
     """
     trace = trace_of(request)
     return msgspec.structs.replace(body, metadata={**trace, **(body.metadata or {})}) if trace else body
 
 
 def trace_of(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, str]:
-    """The request's W3C `traceparent` as metadata; empty where it has none."""
+    """Return the request's W3C `traceparent` as metadata; empty if it has none."""
     header = request.headers.get(TRACE_PARENT, "")[:MAX_HEADER]
     return {TRACE_PARENT: header} if header else {}
 
@@ -46,9 +46,9 @@ async def created_run(
     thread_id: str | None = None,
     choice: RunChoice = LATEST,
 ) -> Run:
-    """The new run, pending; without a thread's id on a thread of its own, where there is nothing to resume.
+    """Create a pending run; without a thread id, on a new thread, where it cannot resume anything.
 
-    Errors as of `Runs.create`.
+    Errors: as for `Runs.create`.
     """
     if thread_id is None:
         check_resumes_nothing(data)
@@ -62,13 +62,13 @@ async def created_run(
 
 
 def run_origin(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config) -> RunOrigin:
-    """Who asks for a run by the request."""
+    """Return the origin of a run that the request creates."""
     return RunOrigin(
         base_url(request, config), kept(caller_in(request)), request_context().headers, project_in(request)
     )
 
 
 def check_resumes_nothing(body: RunCreate) -> None:
-    """Return where the run may be without a thread of its client's. Errors: `BadRequest`."""
+    """Check that the run may start without a thread of the client's. Errors: `BadRequest`."""
     if (body.command or {}).get("resume") is not None:
         raise BadRequest("command.resume needs a thread on which something waits: POST to /threads/{thread_id}/runs")

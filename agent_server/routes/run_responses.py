@@ -1,4 +1,4 @@
-"""The responses that runs share: a live stream, or one answer that takes its time; and where to find the run again."""
+"""Responses shared by the run routes: a live stream or a delayed JSON document, and headers that locate the run."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ JSON_ANSWER = {
 
 
 def locations(run: Run, again: str, stateless: bool = False) -> dict[str, str]:
-    """The headers that tell official clients the run's id, and where to ask `again` after a broken connection.
+    """Return the headers that give official clients the run's id and the path to `again` after a broken connection.
 
-    Looked up in `langgraph_sdk` 0.4.14: `Content-Location` names the run, a relative `Location` its stream.
+    As `langgraph_sdk` 0.4.14 reads them: `Content-Location` names the run, a relative `Location` its stream.
     """
     path = f"/runs/{run.run_id}" if stateless else f"/threads/{run.thread_id}/runs/{run.run_id}"
     return {"Location": f"{path}/{again}", "Content-Location": path}
@@ -49,7 +49,7 @@ def streamed(
     run: Run,
     cancel_on_disconnect: bool,
 ) -> ASGIApp:
-    """A response of server-sent events."""
+    """Return a response of server-sent events."""
     response = stream_response(frames, headers, closing)
     if cancel_on_disconnect:
         response.client_close_handler_callable = _canceller(runs, run)
@@ -57,9 +57,10 @@ def streamed(
 
 
 def cut_where_slow(response: EventSourceResponse, thread_id: str) -> ASGIApp:
-    """The response; a client that does not keep up is cut off, with one line in the log, and may come back.
+    """Return the response; a client that reads too slowly is disconnected, with one log line, and may reconnect.
 
-    What returns before its response is complete, the ASGI server cuts: for official clients a reason to reconnect.
+    If an app returns before its response is complete, the ASGI server cuts the connection, and official clients
+    reconnect.
     """
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +75,7 @@ def cut_where_slow(response: EventSourceResponse, thread_id: str) -> ASGIApp:
 def joined(
     answer: AsyncIterator[bytes], headers: Mapping[str, str], runs: Runs, run: Run, cancel_on_disconnect: bool
 ) -> ASGIApp:
-    """A response of one JSON document, once the run has ended."""
+    """Return a response of one JSON document, sent once the run has ended."""
     response = json_response(answer, headers)
     if cancel_on_disconnect:
         response.client_close_handler_callable = _canceller(runs, run)
@@ -82,15 +83,15 @@ def joined(
 
 
 def cancel_when_closed(response: EventSourceResponse, runs: Runs, run: Run) -> None:
-    """Make the run stop when the client closes the connection before the response is complete."""
+    """Cancel the run if the client closes the connection before the response is complete."""
     response.client_close_handler_callable = _canceller(runs, run)
 
 
 def or_not_found(answer: AsyncIterator[bytes], respond: Callable[[AsyncIterator[bytes]], ASGIApp]) -> ASGIApp:
-    """Return the response to a join; where the run is deleted meanwhile, it ends with a 404.
+    """Return the response to a join; it ends with a 404 if the run is deleted meanwhile.
 
-    So the response begins with the first that there is to send. Once a newline has been sent to keep the connection
-    open, the status is out, and the body is `{"__error__": …}`.
+    The response therefore starts with the first chunk. Once a newline has been sent to keep the connection open, the
+    status is sent, and the body is `{"__error__": …}`.
     """
     return _JoinResponse(answer, respond)
 
@@ -140,6 +141,6 @@ def _canceller(runs: Runs, run: Run) -> Any:
         try:
             await runs.cancel(run.run_id, None, "interrupt")
         except (Conflict, NotFound):
-            return  # it ended while its client left
+            return  # the client left before the end
 
     return cancel

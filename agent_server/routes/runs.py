@@ -117,7 +117,7 @@ async def list_runs(
 
 
 def _fields(select: Sequence[str] | None) -> list[str] | None:
-    """The fields of a run that are asked for: named one by one (Python's client), or as a JSON list (JavaScript's)."""
+    """Return the selected fields of a run, given one by one (Python client) or as a JSON list (JavaScript client)."""
     if select is None:
         return None
     names, known = modes_in(select, "select"), get_args(RunField)

@@ -1,4 +1,4 @@
-"""`/runs`: runs without a thread of their client's; each has a temporary one."""
+"""`/runs`: runs without a client's thread; each has a temporary one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel
 from agent_server.streams.run_streams import RunStreams, modes_in
 
 MOST = 1000
-"""Runs in one batch."""
+"""The maximum number of runs in one batch."""
 
 
 @post("/runs/batch", tags=["stateless runs"], status_code=200)

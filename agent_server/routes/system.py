@@ -37,7 +37,8 @@ async def ok(
         QueryParameter(description="Also check every database and Redis; 503 names those that cannot be used."),
     ] = False,
 ) -> Response[dict[str, Any]]:
-    """Return whether the server answers; 503 while it drains before a stop, so that requests go to another."""
+    """Return whether the server responds; 503 while it drains before a stop, so that a load balancer picks another
+    server."""
     if server_metrics.draining:
         raise Unavailable("This server is about to stop; send requests to another")
     problems = await health_checks.problems() if check_db else {}
@@ -82,7 +83,7 @@ async def metrics(
 
 @get("/openapi.json", include_in_schema=False, sync_to_thread=False, opt=OPEN)
 def openapi(request: Request[Any, Any, Any], server_config: NamedDependency[Config]) -> dict[str, Any]:
-    """What is served here, as an OpenAPI document, with what the application says of its `auth`; `/docs` shows it."""
+    """Return the OpenAPI document, with the additions of the application's `auth`; `/docs` shows it."""
     document = request.app.openapi_schema.to_schema()
     said = server_config.auth.openapi if server_config.auth else {}
     if schemes := said.get("securitySchemes"):

@@ -97,7 +97,7 @@ async def search_history(
 
 
 def selected_state(state: Mapping[str, Any], select: Sequence[str] | None) -> Mapping[str, Any]:
-    """The state, or those of its fields, and of its values, that are asked for. `Invalid` for a field it never has."""
+    """Return the state with only the selected fields, also of its values. Errors: `Invalid` for an unknown field."""
     if not select:
         return state
     chosen: dict[str, Any] = {}

@@ -29,8 +29,9 @@ async def join_thread_stream(
 ) -> ASGIApp:
     """Stream the events of the thread's runs, from now on or after `Last-Event-ID` (`-`: all stored ones), without end.
 
-    `run_modes` (the default) is all events of runs, `lifecycle` the first and the last of each run, `state_update` a
-    `ThreadState` whenever somebody changes the state. The official clients say `stream_mode` for `stream_modes`.
+    `run_modes` (the default) is all events of runs, `lifecycle` the first and last event of each run, `state_update` a
+    `ThreadState` after every change of the state by a client. The official clients send `stream_mode` for
+    `stream_modes`.
     """
     modes = _modes([*(stream_modes or ()), *(stream_mode or ())])
     frames = await thread_streams.follow(thread_id, last_event_id, modes)

@@ -1,4 +1,4 @@
-"""The API keys that the database keeps: made, listed, revoked. A key is shown once, and kept as a hash."""
+"""Create, list and revoke the API keys in the database. A key is shown once, and stored as a hash."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from agent_server.schema import timestamp
 
 
 class ApiKey(Struct):
-    """A key, as it may be shown. Times are ISO 8601."""
+    """A key without its secret, for display. Times are ISO 8601."""
 
     key_id: str
     name: str
     ending: str
-    """Its last four characters, to recognize it by."""
+    """Its last four characters, for recognition."""
     scopes: list[Scope]
     project: str | None
-    """Whose feedback it is for, alone."""
+    """The only project whose feedback it gives access to."""
     created_at: str
     expires_at: str | None
     revoked_at: str | None
 
 
 class KeptKey(Struct, frozen=True):
-    """What a request's key is held against."""
+    """The stored data that a request's key is checked against."""
 
     hash: str
     scopes: frozenset[Scope]
     project: str | None
     expires_at: int | None
-    """In microseconds since 1970."""
+    """Microseconds since 1970."""
     is_revoked: bool
 
 
 class ApiKeys:
-    """The keys, by id."""
+    """The API keys of the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -49,7 +49,7 @@ class ApiKeys:
     async def create(
         self, name: str, scopes: Collection[Scope], expires_in: timedelta | None, project: str | None = None
     ) -> tuple[str, ApiKey]:
-        """A new key, which nobody can show again, and what is kept of it."""
+        """Create a key; return its text, which cannot be shown again, and its record."""
         key = new_key()
 
         def work(connection: Connection) -> ApiKey:
@@ -71,12 +71,12 @@ class ApiKeys:
         return key, await self._database.write(work)
 
     async def listed(self) -> list[ApiKey]:
-        """All keys that were ever made, the newest first."""
+        """Return all keys ever created, newest first."""
         rows = await self._database.read(lambda c: c.all("SELECT * FROM api_keys ORDER BY created_at DESC, key_id"))
         return [_shown(row) for row in rows]
 
     async def kept(self) -> list[KeptKey]:
-        """All keys that were ever made, as a request's key is held against them."""
+        """Return all keys ever created, for checking requests."""
         rows = await self._database.read(lambda c: c.all("SELECT * FROM api_keys"))
         return [
             KeptKey(
@@ -90,7 +90,7 @@ class ApiKeys:
         ]
 
     async def revoke(self, which: str) -> ApiKey:
-        """The key with this id or name, which opens nothing any more. `NotFound`; `Conflict` for a name of several."""
+        """Revoke the key with this id or name. Errors: `NotFound`; `Conflict` if several keys have the name."""
 
         def work(connection: Connection) -> ApiKey:
             found = connection.all(

@@ -1,7 +1,7 @@
-"""AuthObject: an application's own `Auth` of `langgraph_sdk`, asked who somebody is and what they may do.
+"""The application's `Auth` object of `langgraph_sdk`: authenticates users and authorizes their operations.
 
-It is loaded where `langgraph.json` names one; only then the SDK must be installed.
-Source: `langgraph_sdk.auth` 0.4.14, and the official server (0.16.7) at work.
+It is loaded only if `langgraph.json` names one; only then the SDK must be installed.
+Source: `langgraph_sdk.auth` 0.4.14, and the behaviour of the official server (0.16.7).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ GIVEN = (
     *("request", "body", "user", "path", "method", "scopes", "path_params", "query_params", "headers"),
     *("authorization", "scope"),
 )
-"""What `@auth.authenticate` may ask for, by name: what the official server gives, too."""
+"""The arguments that `@auth.authenticate` may ask for, by name, as on the official server."""
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Refused(AgentServerError):
-    """What the application answers to a request, in its own words and with its own status."""
+    """The application refuses a request, with its own message and status."""
 
     def __init__(self, status_code: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -39,7 +39,7 @@ class AuthObject:
     """The `Auth` object."""
 
     def __init__(self, auth: Any) -> None:
-        """Errors: `ConfigError` where it cannot say who anybody is."""
+        """Errors: `ConfigError` if it has no `@auth.authenticate` handler."""
         self._auth = auth
         self._authenticate = getattr(auth, "_authenticate_handler", None)
         if self._authenticate is None:
@@ -50,9 +50,9 @@ class AuthObject:
         self._wanted = _parameters(self._authenticate)
 
     async def caller(self, given: Mapping[str, Any]) -> Caller:
-        """Who sends a request, of which `given` has what the handler may ask for by name.
+        """Return the user who sends a request; `given` has the arguments that the handler may ask for by name.
 
-        Errors: `Refused` in the application's words, `Unauthorized` for a failed `assert`.
+        Errors: `Refused` with the application's message, `Unauthorized` for a failed `assert`.
         """
         wanted = {name: value for name, value in given.items() if self._wanted is None or name in self._wanted}
         try:
@@ -63,13 +63,14 @@ class AuthObject:
             raise _refusal(error) from error
 
     async def ask(self, caller: Caller, resource: str, action: str, value: dict[str, Any]) -> Filter | None:
-        """Which of the things are the caller's to do this with; nothing for all. Handlers may change `value`.
+        """Return the filter for the resources that the caller may do this with; None for all. Handlers may change
+        `value`.
 
-        Errors: `Forbidden`, or `Refused` in the application's words.
+        Errors: `Forbidden`, or `Refused` with the application's message.
         """
         if (handler := self._handler(resource, action)) is None:
             return None
-        from langgraph_sdk.auth.types import AuthContext  # there, since the object is its
+        from langgraph_sdk.auth.types import AuthContext  # imported here: the SDK is optional
 
         named: dict[str, Any] = {"resource": resource, "action": action}
         context = AuthContext(permissions=caller.permissions, user=caller.user, **named)
@@ -83,11 +84,11 @@ class AuthObject:
             raise Forbidden("Forbidden: the application's rules do not allow this")
         if said is None or said is True:
             return None
-        Condition(said)  # a wrong filter is refused here, not in the middle of a transaction
+        Condition(said)  # refuse a wrong filter here, not inside a transaction
         return cast(Filter, said)
 
     def _handler(self, resource: str, action: str) -> Any:
-        """The most specific handler that there is."""
+        """Return the most specific handler."""
         for key in ((resource, action), (resource, "*"), ("*", action)):
             if handlers := self._auth._handlers.get(key):
                 return handlers[-1]
@@ -95,7 +96,7 @@ class AuthObject:
 
 
 def load_auth(config: Config) -> AuthObject | None:
-    """The object that the configuration names, if it names one. Errors: `ConfigError`."""
+    """Return the object that the configuration names, if any. Errors: `ConfigError`."""
     if config.auth is None:
         return None
     loaded = load_variable("auth", config.auth.path, config)
@@ -112,7 +113,7 @@ async def _called(handler: Any, wanted: Mapping[str, Any]) -> Any:
 
 
 def _check_parameters(handler: Any) -> None:
-    """Refuse, at the start, a handler that asks for what no request can be given it. Errors: `ConfigError`."""
+    """Refuse, at startup, a handler with a parameter that no request can provide. Errors: `ConfigError`."""
     named = [one for one in inspect.signature(handler).parameters.values() if one.kind not in _VARIADIC]
     missing = [one.name for one in named if one.default is one.empty and one.name not in GIVEN]
     depends = [one.name for one in named if type(one.default).__module__.partition(".")[0] == "fastapi"]
@@ -125,13 +126,13 @@ def _check_parameters(handler: Any) -> None:
 
 
 def _parameters(handler: Any) -> frozenset[str] | None:
-    """What the handler asks for; nothing where it takes everything."""
+    """Return the handler's parameter names; None if it takes any."""
     parameters = inspect.signature(handler).parameters.values()
     return None if any(one.kind is one.VAR_KEYWORD for one in parameters) else frozenset(one.name for one in parameters)
 
 
 def _refusal(error: Exception) -> Exception:
-    """The error as the answer that it asks for (the SDK's HTTPException, or a framework's); others stay as they are."""
+    """Convert an HTTP error (the SDK's HTTPException, or a framework's) to a response; return others unchanged."""
     status, detail = getattr(error, "status_code", None), getattr(error, "detail", None)
     if isinstance(status, int) and detail is not None:
         return Refused(status, str(detail), getattr(error, "headers", None))

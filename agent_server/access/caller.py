@@ -1,4 +1,4 @@
-"""Caller: for whom a request is, as the application's `@auth.authenticate` says, and their runs after them."""
+"""The authenticated user of a request, and later of its runs, as returned by the application's `@auth.authenticate`."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _NAMED = ("identity", "display_name", "is_authenticated", "permissions")
 
 
 class Caller(Struct, frozen=True):
-    """For whom a request is."""
+    """The user of a request."""
 
     user: User
 
     @property
     def identity(self) -> str:
-        """Who they are."""
+        """Return the user's identity."""
         return str(self.user.identity)
 
     @property
     def permissions(self) -> Sequence[str]:
-        """What the application says that they may do."""
+        """Return the permissions that the application gives the user."""
         return list(self.user.permissions or ())
 
     @property
     def feedback_project(self) -> str | None:
-        """The project that feedback on their runs is of, where the application says one. (A user's `project`, which
-        many applications have, may be anything.) Errors: `TypeError` for what is no project's name.
+        """Return the project of feedback on the user's runs, if the application sets one. (A user's `project`, which
+        many applications have, may be anything.) Errors: `TypeError` for an invalid project name.
         """
         if (named := self.user.get("feedback_project")) is None:
             return None
@@ -44,17 +44,17 @@ class Caller(Struct, frozen=True):
             ) from None
 
     def kept(self) -> str:
-        """The caller as JSON, for the row of what is done for them."""
+        """Return the caller as JSON, to be stored with runs and crons."""
         return msgspec.json.encode(self.user.dict(), enc_hook=str).decode()
 
 
 def kept(caller: Caller | None) -> str | None:
-    """The caller as JSON, if there is one."""
+    """Return the caller as JSON, if there is one."""
     return None if caller is None else caller.kept()
 
 
 def caller_of(returned: Any) -> Caller:
-    """The caller that `authenticate` returned: a name, a mapping with `identity`, or an object that has one.
+    """Return the caller that `authenticate` returned: a name, a mapping with `identity`, or an object that has one.
 
     Errors: `TypeError`.
     """

@@ -79,11 +79,11 @@ def _run(opened: AbstractAsyncContextManager[ApiKeys], work: Work) -> None:
 def create(
     do: Do, /, name: str, scopes: tuple[Scope, ...], project: str | None, days: int | None, as_json: bool
 ) -> None:
-    """Make a key named NAME, and show it: this once.
+    """Create an API key named NAME, and show it once.
 
-    run: run agents, read and change assistants, threads, crons and the store. feedback-read: read answers.
-    feedback-mint: make feedback URLs, nothing else. feedback-write: that, and add and change answers. admin: all of
-    that, erase answers, and manage projects. (`agent-server feedback projects create` makes a project.)
+    run: run agents, read and change assistants, threads, crons and the store. feedback-read: read feedback.
+    feedback-mint: create feedback URLs, nothing else. feedback-write: that, and add and change feedback. admin: all of
+    that, erase feedback, and manage projects. (`agent-server feedback projects create` makes a project.)
     """
     try:
         of = project_of(project) if project is not None else None
@@ -105,7 +105,7 @@ def create(
 @JSON_OPTION
 @click.pass_obj
 def list_keys(do: Do, /, as_json: bool) -> None:
-    """List the keys of the database, the newest first. (Those of AGENT_SERVER_API_KEYS are not in it.)"""
+    """List the keys of the database, newest first, without those of AGENT_SERVER_API_KEYS."""
 
     async def work(keys: ApiKeys) -> None:
         found = await keys.listed()
@@ -124,7 +124,7 @@ def list_keys(do: Do, /, as_json: bool) -> None:
 @JSON_OPTION
 @click.pass_obj
 def revoke(do: Do, /, key: str, as_json: bool) -> None:
-    """Revoke the key with this id or name. The server stays closed, also after the last one."""
+    """Revoke the key with this id or name. Requests still need a key after the last one is revoked."""
 
     async def work(keys: ApiKeys) -> None:
         revoked = await keys.revoke(key)

@@ -1,4 +1,4 @@
-"""Whether a server may start: on an address that others reach, only with keys, or where somebody said that it may."""
+"""Refuse to start an unprotected server: only API keys or explicit configuration open it to other machines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = structlog.get_logger("agent_server")
 
 
 def warn_of_missing_public_url(config: Config) -> None:
-    """Log that feedback URLs follow the `Host` of requests, where other machines may send these."""
+    """Log a warning that feedback URLs follow the requests' `Host`, if other machines may send requests."""
     if config.public_url is None and not is_loopback(config.host):
         log.warning(
             "public_url_missing",
@@ -27,10 +27,10 @@ def warn_of_missing_public_url(config: Config) -> None:
 
 
 async def check_is_closed(config: Config) -> None:
-    """Return where the server may listen at the configured address.
+    """Check that the server may listen at the configured address.
 
-    Errors: `Invalid` where that is not a loopback address, there is no API key and no `auth`, and nobody said that
-    this is meant.
+    Errors: `Invalid` if the address is not a loopback address, there is no API key and no `auth`, and the configuration
+    does not allow this explicitly.
     """
     if config.allow_anyone or config.auth or config.api_keys or is_loopback(config.host):
         return

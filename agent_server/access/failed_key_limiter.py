@@ -1,8 +1,8 @@
-"""WrongKeys: how often an address has sent API keys that nobody has.
+"""Rate limit for unknown API keys, by address.
 
-A key has 256 random bits: what keeps anybody from guessing it is not a limit. The limit tells a scanner, or a program
-with an old key, when to come again, and the operator's log of it. It is asked only after the key was looked up: who has
-a right one comes in from any address, however many others behind the same proxy have none.
+A key has 256 random bits, so no limit is needed against guessing. The limit tells a scanner, or a program with an old
+key, when to retry, and protects the operator's log. It applies only after the key was looked up: a valid key works from
+any address, however many clients behind the same proxy send wrong ones.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from agent_server.errors import TooMany, Unauthorized
 log = structlog.get_logger("agent_server")
 
 AT_ONCE = 30
-"""Wrong keys that an address may send before it is told to wait."""
+"""Wrong keys that an address may send in a burst."""
 SECONDS = 60.0
-"""In which they come back, evenly."""
+"""The time in which the full allowance is restored, evenly."""
 REMEMBERED = 10_000
 
 
 class FailedKeyLimiter:
-    """Counts them by address (of IPv6: by network of 64 bits), each as the time when all its attempts are there again.
+    """Counts wrong keys by address (IPv6: by /64 network), each as the time when its full allowance is restored.
 
-    Of more than `REMEMBERED` addresses, the one that was quiet for longest is forgotten.
+    Of more than `REMEMBERED` addresses, the one that was idle for longest is dropped.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -40,7 +40,7 @@ class FailedKeyLimiter:
         return len(self._free_at)
 
     def refusal(self, address: str | None) -> Unauthorized | TooMany:
-        """What to answer to one more wrong key from the address."""
+        """Return the error for one more wrong key from the address."""
         place, now = _network(address or ""), self._clock()
         free_at = max(self._free_at.get(place, now), now) + SECONDS / AT_ONCE
         if (wait := free_at - now - SECONDS) > 1e-6:
@@ -50,7 +50,7 @@ class FailedKeyLimiter:
                 math.ceil(wait),
             )
         if free_at - now > SECONDS - SECONDS / AT_ONCE:
-            log.warning("many_wrong_api_keys", address=place)  # once in a while: the next are refused, and not counted
+            log.warning("many_wrong_api_keys", address=place)  # rarely: the next ones are refused and not counted
         self._free_at[place] = free_at
         self._free_at.move_to_end(place)
         if len(self._free_at) > REMEMBERED:

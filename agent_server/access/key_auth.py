@@ -1,10 +1,10 @@
 """Authenticate requests by API key.
 
-As long as there are no API keys, only programs and allowed web pages of this machine may call: the connection must come
-in at a loopback address, and name it. This is checked for each connection, whichever server (uvicorn, another) listens
-at which address. `Host` is checked because a page may give its own name this machine's address (DNS rebinding), and
-because a proxy in front turns every client into one of a loopback address. `Origin` is checked because a browser sends
-requests of any page to a loopback address (`page_origins.py`).
+While there are no API keys, only programs and allowed web pages of this machine may call: the connection must arrive at
+a loopback address, and its `Host` must name one. This is checked for each connection, whichever server (uvicorn,
+another) listens at which address. `Host` is checked because a page may resolve its own name to this machine's address
+(DNS rebinding), and because a proxy in front makes every client appear to come from a loopback address. `Origin` is
+checked because a browser sends requests of any page to a loopback address (`page_origins.py`).
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ HOW_TO_OPEN = (
 
 
 class ApiKeyAuth:
-    """Accepts requests with a valid API key, or, as long as there are none, those of this machine."""
+    """Accepts requests with a valid API key or, while no key exists, requests from this machine."""
 
     def __init__(self, keys: ApiKeyCache, config: Config, origins: PageOrigins) -> None:
-        """Where the application has rules of its own (`auth`), what they do not cover always needs an API key."""
+        """If the application has its own rules (`auth`), routes that they do not cover always need an API key."""
         self._keys = keys
         self._has_rules = config.auth is not None
         self._allow_anyone = config.allow_anyone and not self._has_rules
@@ -47,18 +47,18 @@ class ApiKeyAuth:
         self._public_host = urlsplit(config.public_url).hostname if config.public_url else None
 
     async def needs_key(self) -> bool:
-        """Whether requests need an API key, or what the application's own rules ask for."""
+        """Return whether requests need an API key or the credentials of the application's own rules."""
         return self._has_rules or await self._keys.are_set()
 
     async def keys_are_set(self) -> bool:
-        """Return whether there is any API key."""
+        """Return whether any API key exists."""
         return await self._keys.are_set()
 
     async def check(self, connection: Connection, scope: Scope | None = "run") -> GivenKey | KeptKey | None:
-        """Return the API key of the request, which allows `scope` (None: any key does); None where none is needed.
+        """Return the request's API key if it allows `scope` (None: any key does); None if no key is needed.
 
-        Errors: `Unauthorized` without a known key (`TooMany` after many unknown ones), `Forbidden` where the key does
-        not allow this, or where no key is needed and the request comes from another machine or a foreign web page.
+        Errors: `Unauthorized` without a known key (`TooMany` after many unknown ones); `Forbidden` if the key does not
+        allow this, or if no key is needed and the request comes from another machine or a foreign web page.
         """
         if not await self.needs_key():
             self._check_own_machine(connection)

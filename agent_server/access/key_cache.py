@@ -1,8 +1,8 @@
-"""KnownKeys: what a key may do, for every request, from a copy of the keys that is seconds old at most.
+"""In-memory cache of API keys, at most a few seconds old.
 
-There are few keys, so all of them are kept in memory: a wrong key costs no look at the database, and a right one a hash
-and a look into a dictionary. The copy is renewed by the first request that finds it older than `FRESH_SECONDS`; a
-revoked key is dead in every process after that time. While the database does not answer, nobody comes in (503).
+There are few keys, so all of them are kept in memory: a wrong key costs no database query, a valid one a hash and a
+dictionary lookup. The first request that finds the copy older than `FRESH_SECONDS` reloads it; after that time, every
+process refuses a revoked key. While the database does not respond, every request gets 503.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class ApiKeyCache:
         self._reading = anyio.Lock()
 
     async def are_set(self) -> bool:
-        """Whether there is a key, or ever was one in the database: a key that was revoked leaves nothing open."""
+        """Return whether a key exists, or once did in the database: revoking the last key does not open the server."""
         await self._renew()
         return bool(self._given or self._kept)
 
     async def found(self, key: str) -> GivenKey | KeptKey | None:
-        """What is known of the key; nothing where it is unknown, revoked or expired."""
+        """Return the key's record; None if it is unknown, revoked or expired."""
         await self._renew()
         hashed = hash_of(key)
         if (given := self._given.get(hashed)) is not None:

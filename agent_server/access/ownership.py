@@ -1,8 +1,8 @@
-"""Filters: which things are a caller's, as the application's `@auth.on` handlers say, in SQL.
+"""Filters returned by the application's `@auth.on` handlers, as SQL conditions on metadata.
 
 `{"owner": "anna"}` or `{"owner": {"$eq": "anna"}}`: the metadata have this value. `{"members": {"$contains": "anna"}}`
-(or a list): theirs is a list with it (with all of them). Several keys must all hold; `$or` and `$and` take lists of
-filters. Source: `langgraph_sdk.auth.types.FilterType` 0.4.14.
+(or a list): the metadata have a list with it (with all of them). Several keys must all match; `$or` and `$and` take
+lists of filters. Source: `langgraph_sdk.auth.types.FilterType` 0.4.14.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEEPEST = 3
 
 
 class BadFilter(Forbidden):
-    """An `@auth.on` handler of the application returned what is no filter, so nothing can be allowed by it."""
+    """An `@auth.on` handler of the application returned an invalid filter, so it cannot allow anything."""
 
     def __init__(self, what: str) -> None:
         log.error("auth_filter_refused", reason=what)
@@ -41,11 +41,11 @@ class Condition:
         self.sql = self._all(given, 0)
 
     def narrow(self, search: Search) -> None:
-        """Let the search find only what meets this."""
+        """Restrict the search to matching rows."""
         search.where(self.sql, **self.parameters)
 
     def is_met(self, connection: Connection, table: str, key_column: str, key: str) -> bool:
-        """Whether the row with this key is there and meets this."""
+        """Return whether the row with this key exists and matches."""
         statement = f"SELECT 1 AS x FROM {table} WHERE {key_column} = :id AND {self.sql}"
         return connection.one(statement, id=key, **self.parameters) is not None
 

@@ -1,8 +1,8 @@
-"""Which web pages may call the server.
+"""The origins whose web pages may call the server.
 
 CORS only decides whether a page may *read* a response. A page of any origin can still *send* requests to a server on
-the visitor's machine, and where no API key is needed such a request does what it says. So without API keys the request
-itself is refused, before its body is read, unless its page is allowed.
+the visitor's machine, and they take effect if no API key is needed. So without API keys the request itself is refused,
+before its body is read, unless its page is allowed.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _JSON = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 
 
 class PageOrigins:
-    """The origins whose pages may call: those that are listed, and loopback ones as long as there are no API keys.
+    """The allowed origins: the listed ones, and loopback ones while there are no API keys.
 
-    Where nothing is listed (`None`), API keys open the server to the pages of every origin, as on the official server:
-    a page without a key gets nothing.
+    If nothing is listed (`None`), API keys open the server to the pages of every origin, as on the official server: a
+    page without a key gets nothing.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class PageOrigins:
         self._logged: set[str] = set()
 
     def are_all(self, needs_key: bool) -> bool:
-        """Whether pages of every origin may call."""
+        """Return whether pages of every origin may call."""
         return self._all or (self._is_default and needs_key)
 
     def allow(self, origin: str, needs_key: bool) -> bool:
-        """Whether pages of this origin may call a server that needs an API key, or does not."""
+        """Return whether pages of this origin may call, depending on whether the server needs an API key."""
         name = origin.lower()
         return (
             self.are_all(needs_key)
@@ -55,7 +55,7 @@ class PageOrigins:
         )
 
     def check(self, method: str, headers: Mapping[str, str]) -> None:
-        """Refuse a request without an API key that a page of another origin makes. Errors: `Forbidden`."""
+        """Refuse a request without an API key from a page of a disallowed origin. Errors: `Forbidden`."""
         origin = headers.get("origin")
         if origin is None:
             if headers.get("sec-fetch-site") == "cross-site" and not _is_navigation(method, headers):
@@ -64,7 +64,7 @@ class PageOrigins:
             raise self._refusal(origin[:200])
 
     def _is_own(self, origin: str, headers: Mapping[str, str]) -> bool:
-        """Whether the page is the server's own. Pages with a strict referrer policy send `Origin: null`."""
+        """Return whether the page is the server's own. Pages with a strict referrer policy send `Origin: null`."""
         if headers.get("sec-fetch-site") in ("same-origin", "none"):
             return True
         host = urlsplit(origin).netloc.lower() if "://" in origin else ""
@@ -83,8 +83,8 @@ class PageOrigins:
 def check_content_type(headers: Mapping[str, str]) -> None:
     """Refuse a page's request body that is not declared as JSON. Errors: `UnsupportedMediaType`.
 
-    Browsers ask (a preflight) before they send `application/json` to another origin, and do not before `text/plain`.
-    Programs send no `Origin`, and may leave the type out, as on the official server.
+    Browsers send a preflight before `application/json` goes to another origin, but not before `text/plain`. Programs
+    send no `Origin` and may omit the type, as on the official server.
     """
     if "origin" not in headers or not has_body(headers):
         return
@@ -96,12 +96,12 @@ def check_content_type(headers: Mapping[str, str]) -> None:
 
 
 def has_body(headers: Mapping[str, str]) -> bool:
-    """Whether a request with these headers has a body."""
+    """Return whether a request with these headers has a body."""
     return headers.get("content-length", "0").strip() != "0" or "transfer-encoding" in headers
 
 
 def _is_navigation(method: str, headers: Mapping[str, str]) -> bool:
-    """Whether a person follows a link to the server: the page that links to it cannot read what it answers."""
+    """Return whether a person follows a link to the server: the linking page cannot read the response."""
     return (
         method in ("GET", "HEAD")
         and headers.get("sec-fetch-mode") == "navigate"

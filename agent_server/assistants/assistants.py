@@ -1,7 +1,8 @@
-"""Assistants: a graph with a configuration. Every graph has one system assistant, under an id made from its name.
+"""Assistants: graphs with a configuration. Every graph has one system assistant, whose id derives from the graph's
+name.
 
-An assistant's row is its latest version; what it was at each version is kept beside it. A run takes the assistant as it
-is when the run is created.
+An assistant's row is its latest version; all versions are stored in a second table. A run uses the assistant's version
+at the time when the run is created.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _VERSION_COLUMNS = "assistant_id, version, graph_id, config, context, metadata, 
 
 
 class AssistantRef(Struct):
-    """What a run needs to know of its assistant."""
+    """The fields of an assistant that a run needs."""
 
     assistant_id: str
     graph_id: str
@@ -47,11 +48,11 @@ class AssistantRef(Struct):
     config: dict[str, Any]
     context: dict[str, Any]
     feedback_keys: list[str] | None = None
-    """Those of a run that asks for none; a run that asks for `[]` has none."""
+    """The default for runs that name no keys; a run with `[]` has none."""
 
 
 class Assistants:
-    """The assistants, by id or (for the system ones) by the name of their graph."""
+    """The assistants, by id or (system assistants) by graph name."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class Assistants:
         graph_ids: Iterable[str] = (),
         graph_configs: Mapping[str, JsonObject] | None = None,
     ) -> None:
-        """`graph_configs` are the configs of the system assistants, by graph."""
+        """`graph_configs` has the configs of the system assistants, by graph."""
         self._database = database
         self.graph_ids = set(graph_ids)
         self._graph_configs = graph_configs or {}
@@ -70,10 +71,11 @@ class Assistants:
         await self._database.write(self._insert_system_assistants)
 
     async def create(self, body: AssistantCreate, owned: Condition | None = None) -> Assistant:
-        """A new assistant, at its version 1.
+        """Create an assistant at version 1 and return it.
 
-        `NotFound` for an unknown graph, `BadRequest` for `context` beside `config.configurable`, `Conflict` where the
-        id is taken, unless `if_exists` is `do_nothing`: then the one that there is, if it is `owned`.
+        Errors: `NotFound` for an unknown graph, `BadRequest` for `context` beside `config.configurable`, `Conflict`
+        where the id is taken, unless `if_exists` is `do_nothing` and the existing assistant, which is then returned,
+        meets `owned`.
         """
         self._check_graph(body.graph_id)
         check_default_keys(body.metadata)
@@ -91,12 +93,12 @@ class Assistants:
         return await self._database.write(work)
 
     async def get(self, assistant_id: str) -> Assistant:
-        """The assistant with this id; `NotFound` where there is none."""
+        """Return the assistant. Errors: `NotFound`."""
         key = canonical_id(assistant_id, "assistant")
         return assistant_of(await self._database.read(lambda c: _existing(c, key)))
 
     async def patch(self, assistant_id: str, body: AssistantPatch) -> Assistant:
-        """The assistant, changed, at a version of its own. Errors as for `create`."""
+        """Change the assistant and return its new version. Errors as for `create`."""
         key = canonical_id(assistant_id, "assistant")
         check_default_keys(body.metadata)
         if body.graph_id is not None:
@@ -127,7 +129,7 @@ class Assistants:
         return await self._database.write(work)
 
     async def delete(self, assistant_id: str) -> None:
-        """Delete the assistant with all its versions. Its runs and threads stay, and so does its graph."""
+        """Delete the assistant with all its versions. Its runs, threads and graph stay."""
         key = canonical_id(assistant_id, "assistant")
 
         def work(connection: Connection) -> None:
@@ -138,19 +140,19 @@ class Assistants:
         await self._database.write(work)
 
     async def search(self, query: AssistantSearch, owned: Condition | None = None) -> Found[Assistant]:
-        """The assistants that fit `query` (and are `owned`), the newest first where it names no other order, and how
-        many there are."""
+        """Return a page of the assistants that match `query` (and meet `owned`), newest first by default, and the
+        total."""
         search = _search(query, owned)
         order = f"{query.sort_by or 'created_at'} {query.sort_order or 'desc'}, assistant_id"
         page = Page(_COLUMNS, order, query.limit, query.offset)
         return found(await self._database.read(lambda c: search.page(c, page)), assistant_of)
 
     async def count(self, query: AssistantFilter, owned: Condition | None = None) -> int:
-        """How many assistants fit `query` (and are `owned`)."""
+        """Count the assistants that match `query` (and meet `owned`)."""
         return await self._database.read(_search(query, owned).count)
 
     async def versions(self, assistant_id: str, query: VersionSearch) -> list[AssistantVersion]:
-        """The assistant's versions that fit `query`, the newest first."""
+        """Return the assistant's versions that match `query`, newest first."""
         key = canonical_id(assistant_id, "assistant")
         search = Search("assistant_versions")
         search.where("assistant_id = :id", id=key)
@@ -164,7 +166,7 @@ class Assistants:
         return [version_of(row) for row in await self._database.read(work)]
 
     async def set_latest(self, assistant_id: str, version: int) -> Assistant:
-        """The assistant, as it was at `version` and at that version again. `NotFound` where it had none such."""
+        """Restore the assistant to `version` and return it. Errors: `NotFound` where it has no such version."""
         key = canonical_id(assistant_id, "assistant")
 
         def work(connection: Connection) -> Assistant:
@@ -187,15 +189,15 @@ class Assistants:
         return await self._database.write(work)
 
     async def ref(self, assistant_id: str) -> AssistantRef:
-        """As `resolve`, on its own."""
+        """Return what `resolve` returns, in its own transaction."""
         return await self._database.read(lambda c: self.resolve(c, assistant_id))
 
     def resolve(self, connection: Connection, assistant_id: str, version: int | None = None) -> AssistantRef:
-        """Return the assistant that a run's `assistant_id` names (its id, or the name of a graph) at its latest
-        version, or as it was at `version`.
+        """Return the assistant for a run's `assistant_id` (an id or the name of a graph), at its latest version or at
+        `version`.
 
         A graph's name works even where its system assistant was deleted. Errors: `NotFound` for an unknown id or
-        version, `Invalid` for a text that is neither an id nor a name.
+        version, `Invalid` for text that is neither an id nor a name.
         """
         latest = self._latest(connection, assistant_id)
         if version is None or version == latest.version:
@@ -267,7 +269,7 @@ def _insert(
     configuration: Configuration,
     metadata: JsonObject,
 ) -> bool:
-    """Insert an assistant at its version 1; whether its id was free."""
+    """Insert an assistant at version 1; return whether its id was free."""
     inserted = connection.execute(
         f"""INSERT INTO assistants ({_COLUMNS})
         VALUES (:id, :graph_id, 1, :name, :description, :config, :context, :metadata, now_us(), now_us())
@@ -286,7 +288,7 @@ def _insert(
 
 
 def _configure_first_version(connection: Connection, assistant_id: str, configuration: Configuration) -> None:
-    """Give a system assistant that no client has changed the configuration of this start of the server."""
+    """Update a system assistant that no client has changed to the server's current configuration."""
     values = {"id": assistant_id, "config": _json(configuration.config), "context": _json(configuration.context)}
     changed = connection.execute(
         """UPDATE assistants SET config = :config, context = :context
@@ -311,7 +313,7 @@ def _keep_version(connection: Connection, assistant_id: str) -> None:
 
 
 def _take(connection: Connection, assistant_id: str) -> None:
-    """Take the assistant's row for the rest of the transaction. `NotFound` where there is no such assistant."""
+    """Lock the assistant's row for the rest of the transaction. Errors: `NotFound`."""
     if not connection.execute("UPDATE assistants SET updated_at = now_us() WHERE assistant_id = :id", id=assistant_id):
         raise _not_found(assistant_id)
 

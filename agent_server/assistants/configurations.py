@@ -1,7 +1,7 @@
-"""A configuration: what `config` and `context` say, in two shapes that mirror each other.
+"""A configuration: `config` and `context`, which mirror each other.
 
-`context` is LangGraph's newer name for `config.configurable`. Clients may give either; both are kept and shown, so that
-graphs and clients of either age find what they look for.
+`context` is LangGraph's newer name for `config.configurable`. Clients may send either; the server stores and returns
+both, so that old and new graphs and clients find theirs.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class Configuration(Struct):
 
 
 def first_configuration(config: JsonObject | None, context: JsonObject | None) -> Configuration:
-    """The configuration that a request gives. `BadRequest` where it gives both a `configurable` and a context."""
+    """Return the configuration of a request. Errors: `BadRequest` where it has both a `configurable` and a context."""
     check_one_of_both(config, context)
     return _mirrored(config or {}, context or (config or {}).get("configurable") or {})
 
 
 def patched_configuration(old: Configuration, config: JsonObject | None, context: JsonObject | None) -> Configuration:
-    """The configuration after a request that may leave out either: what it leaves out stays as it was."""
+    """Return the configuration after a request that may omit either part; omitted parts stay unchanged."""
     check_one_of_both(config, context)
     if context is None and config is not None and "configurable" in config:
         context = config["configurable"] or {}
@@ -34,7 +34,7 @@ def patched_configuration(old: Configuration, config: JsonObject | None, context
 
 
 def check_one_of_both(config: JsonObject | None, context: JsonObject | None) -> None:
-    """Refuse a context beside `config.configurable`, and a `configurable` that is no object."""
+    """Raise `BadRequest` for a context beside `config.configurable`, or a `configurable` that is not an object."""
     configurable = (config or {}).get("configurable")
     if configurable is not None and not isinstance(configurable, dict):
         raise BadRequest("config.configurable must be an object")

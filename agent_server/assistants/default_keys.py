@@ -1,6 +1,6 @@
-"""The feedback keys that an assistant gives to those of its runs that ask for none: `metadata.feedback_keys`.
+"""The default feedback keys of an assistant's runs: `metadata.feedback_keys`.
 
-Metadata, not `config`, since what stands in a config is handed to the graph.
+They are in metadata, not in `config`, because graphs receive all of `config`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _decoder = msgspec.json.Decoder(_Defaults)
 
 
 def check_default_keys(metadata: dict[str, Any] | None) -> None:
-    """Refuse metadata whose `feedback_keys` no run could take. `Invalid`."""
+    """Raise `Invalid` for metadata whose `feedback_keys` are no valid keys for a run."""
     try:
         msgspec.convert(metadata or {}, _Defaults)
     except ValidationError as error:
@@ -33,10 +33,10 @@ def check_default_keys(metadata: dict[str, Any] | None) -> None:
 
 
 def default_keys(metadata: str) -> list[str] | None:
-    """The default keys in an assistant's metadata, as its row has them."""
+    """Return the default keys from an assistant's metadata, given as JSON; None where it has none."""
     if "feedback_keys" not in metadata:
         return None
     try:
         return _decoder.decode(metadata).feedback_keys
-    except ValidationError:  # of a row that is older than the check
+    except ValidationError:  # in a row older than the check
         return None

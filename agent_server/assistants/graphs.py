@@ -1,4 +1,4 @@
-"""What an assistant's graph looks like: its nodes and edges, its schemas, its subgraphs."""
+"""The structure of an assistant's graph: nodes and edges, schemas, subgraphs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _MOST_KNOWN = 1000
 
 
 class AssistantGraphs:
-    """The graphs of assistants, by assistant id or by the name of the graph.
+    """The graphs of assistants, by assistant id or graph name.
 
-    An agent that is no graph is drawn as a graph of one node, and has no schemas.
+    An agent that is not a graph is drawn as one node, and has no schemas.
     """
 
     def __init__(self, assistants: Assistants, agents: Mapping[str, Agent]) -> None:
@@ -26,20 +26,21 @@ class AssistantGraphs:
         self._known: dict[tuple[str, int], dict[str, Any]] = {}
 
     async def graph(self, assistant_id: str, xray: int | bool) -> dict[str, Any]:
-        """The nodes and edges; with `xray` those of subgraphs too, down to that depth."""
+        """Return the nodes and edges; `xray` includes subgraphs down to that depth."""
         assistant, agent = await self._find(assistant_id)
         if not is_stateful(agent):
             return _one_node(assistant.graph_id)
         return await agent.graph(_config(assistant), xray)
 
     async def schemas(self, assistant_id: str) -> dict[str, Any]:
-        """The SDK's `GraphSchema`."""
+        """Return the SDK's `GraphSchema`."""
         assistant, agent = await self._find(assistant_id)
         schemas = await agent.schemas(_config(assistant)) if is_stateful(agent) else {}
         return {"graph_id": assistant.graph_id, **schemas}
 
     async def known_schemas(self, assistant_id: str, version: int) -> dict[str, Any]:
-        """As `schemas`, made once for each version: for chat messages that takes a tenth of a second."""
+        """Return what `schemas` returns, cached by version: schemas of chat messages take a tenth of a second to
+        build."""
         key = assistant_id, version
         if key not in self._known:
             if len(self._known) >= _MOST_KNOWN:
@@ -48,7 +49,8 @@ class AssistantGraphs:
         return self._known[key]
 
     async def subgraphs(self, assistant_id: str, namespace: str | None, recurse: bool) -> dict[str, Any]:
-        """The schemas of the subgraphs by namespace; where one is named, of that one, if there is one."""
+        """Return the schemas of the subgraphs by namespace; with `namespace`, only those of that subgraph, if it
+        exists."""
         assistant, agent = await self._find(assistant_id)
         return await agent.subgraphs(_config(assistant), namespace, recurse) if is_stateful(agent) else {}
 
@@ -66,7 +68,7 @@ class AssistantGraphs:
 
 
 def _config(assistant: AssistantRef) -> JsonObject:
-    """Return the config that a run of the assistant has, but for what names the run and its thread."""
+    """Return the config of a run of the assistant, without the ids of run and thread."""
     ids = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
     configurable = {**assistant.context, **(assistant.config.get("configurable") or {}), **ids}
     return with_configurable(assistant.config, configurable)

@@ -1,4 +1,4 @@
-"""Rows of assistants as the SDK shows them."""
+"""Convert rows of assistants to the SDK's shapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agent_server.schema import timestamp
 
 
 def assistant_of(row: Row) -> Assistant:
-    """The assistant as the SDK shows it."""
+    """Return the assistant in the SDK's shape."""
     return Assistant(
         assistant_id=row["assistant_id"],
         graph_id=row["graph_id"],
@@ -26,7 +26,7 @@ def assistant_of(row: Row) -> Assistant:
 
 
 def version_of(row: Row) -> AssistantVersion:
-    """One of an assistant's versions as the SDK shows it."""
+    """Return a version of an assistant in the SDK's shape."""
     return AssistantVersion(
         assistant_id=row["assistant_id"],
         version=row["version"],

@@ -1,6 +1,6 @@
-"""Assistants on the wire, in the official SDK's own names.
+"""Wire types of assistants, in the official SDK's names.
 
-Shapes were looked up in `langgraph_sdk.schema` 0.4.14 and in the OpenAPI document of the official server (0.16.7).
+The shapes follow `langgraph_sdk.schema` 0.4.14 and the OpenAPI document of the official server (0.16.7).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ AssistantField = Literal[
 
 
 class Assistant(Struct):
-    """A graph with a configuration; every change of it is a version."""
+    """A graph with a configuration; every change creates a version."""
 
     assistant_id: str
     graph_id: str
@@ -41,7 +41,7 @@ class Assistant(Struct):
 
 
 class AssistantVersion(Struct):
-    """What an assistant was at one of its versions."""
+    """An assistant at one of its versions."""
 
     assistant_id: str
     version: int
@@ -68,7 +68,7 @@ class AssistantCreate(Struct):
 
 
 class AssistantPatch(Struct):
-    """The body of `PATCH /assistants/{id}`: metadata is merged key by key, the rest is replaced where it is given."""
+    """The body of `PATCH /assistants/{id}`: metadata is merged key by key, other given fields are replaced."""
 
     graph_id: str | None = None
     config: JsonObject | None = None
@@ -79,8 +79,8 @@ class AssistantPatch(Struct):
 
 
 class AssistantFilter(Struct):
-    """Which assistants `POST /assistants/count` counts: those that have all of `metadata`, with `name` in their name,
-    whatever the case."""
+    """The filter of `POST /assistants/count`: assistants that contain all of `metadata`, and `name` in their name, in
+    any case."""
 
     metadata: JsonObject | None = None
     graph_id: str | None = None
@@ -88,7 +88,7 @@ class AssistantFilter(Struct):
 
 
 class AssistantSearch(AssistantFilter):
-    """What `POST /assistants/search` looks for, and how much of it to show in which order."""
+    """The body of `POST /assistants/search`: filter, order, page and fields."""
 
     limit: Limit = 10
     offset: Offset = 0
@@ -133,7 +133,7 @@ class SubgraphSchema(Struct):
 
 
 class DrawnGraph(Struct):
-    """A graph to draw: its nodes (`id`, `type`, `data`), and its edges (`source`, `target`, `conditional`)."""
+    """A graph for drawing: its nodes (`id`, `type`, `data`), and its edges (`source`, `target`, `conditional`)."""
 
     nodes: list[dict[str, Any]]
     edges: list[dict[str, Any]]

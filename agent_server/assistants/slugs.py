@@ -1,4 +1,4 @@
-"""Slugs: the names of assistants as other protocols write them in paths.
+"""Slugs: names of assistants in the paths of other protocols.
 
 `My Agent`, `my_agent` and `MY-AGENT` have the slug `my-agent`.
 """
@@ -24,16 +24,16 @@ def slug(name: str) -> str:
 
 
 class AssistantSlugs:
-    """Finds assistants by id, by the name of a graph, or by slug."""
+    """Finds assistants by id, graph name or slug."""
 
     def __init__(self, database: Database, assistants: Assistants) -> None:
         self._database = database
         self._assistants = assistants
 
     def of_graph(self, text: str) -> str | None:
-        """Return the graph that `text` names: exactly, by the id of its own assistant, or by its slug.
+        """Return the graph with this name, slug or system assistant id, or None.
 
-        Graphs come before assistants of the same name, so that naming an assistant never takes a graph's slug away.
+        Graphs come before assistants of the same name, so that an assistant's name never takes a graph's slug away.
         """
         graphs = self._assistants.graph_ids
         if text in graphs:
@@ -43,9 +43,9 @@ class AssistantSlugs:
         return _only(text, [graph for graph in graphs if slug(graph) == slug(text)])
 
     async def of_assistant(self, text: str, owned: Condition | None = None) -> str:
-        """Return the id that `text` spells, or that of the assistant (among the `owned` ones) whose name has the slug.
+        """Return the id in `text`, or the id of the assistant (that meets `owned`) whose name has this slug.
 
-        Errors: `NotFound` where there is none, `Conflict` where several have it.
+        Errors: `NotFound` where none has it, `Conflict` where several do.
         """
         if (own_id := uuid_of(text)) is not None:
             return own_id
@@ -58,7 +58,7 @@ class AssistantSlugs:
         return only
 
     async def ids(self, text: str) -> list[str]:
-        """Return the ids of all assistants that `text` names: what was run under that name, in whatever way."""
+        """Return the ids of all assistants that `text` may name, for finding the runs of any of them."""
         if (own_id := uuid_of(text)) is not None:
             return [own_id]
         graph = self.of_graph(text)
@@ -67,7 +67,7 @@ class AssistantSlugs:
 
 
 def uuid_of(text: str) -> str | None:
-    """Return the UUID that `text` spells, if it spells one."""
+    """Return the UUID in `text` in its canonical form, or None."""
     try:
         return str(UUID(text))
     except ValueError:

@@ -1,8 +1,8 @@
-"""The clock of the crons: starts the runs that are due, each once, in however many processes it ticks.
+"""The clock of the crons: starts due runs, each once, in any number of processes.
 
-A firing is one unit of work: it takes a due cron that no other process has taken, moves its next date on by
-compare-and-set, and inserts the run. So neither is there without the other, and no two processes fire the same date.
-The next date counts from now: after a downtime a cron fires once, not for every date that it missed.
+Firing is one transaction: it takes a due cron that no other process has locked, advances its next date by
+compare-and-set, and inserts the run. So both happen or neither, and no two processes fire the same date. The next date
+counts from now: after a downtime a cron fires once, not for every date that it missed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NEXT_DUE = f"SELECT crons.*, now_us() AS now FROM crons WHERE {_DUE} ORDER BY n
 
 
 class _Refused(Exception):
-    """A cron whose run cannot be created. Raised to take back what the unit did until then."""
+    """A cron's run cannot be created. Rolls back the transaction."""
 
     def __init__(self, cron: Row, reason: AgentServerError) -> None:
         super().__init__(str(reason))
@@ -45,9 +45,9 @@ class CronClock:
     def __init__(
         self, database: Database, runs: Runs, metrics: Metrics | None = None, public_url: str | None = None
     ) -> None:
-        """`public_url` is the base of the runs' feedback URLs; without it, a cron keeps the one of its creator.
+        """`public_url` is the base of the runs' feedback URLs; without it, crons use that of their creator's request.
 
-        That follows the `Host` of one request, which any client can choose.
+        That one follows the request's `Host`, which any client can choose.
         """
         self._public_url = public_url
         self._database = database
@@ -56,26 +56,26 @@ class CronClock:
         self._ticking: anyio.CancelScope | None = None
 
     async def serve(self) -> None:
-        """Look for due crons every second until `stop` is called."""
+        """Fire due crons every second until `stop` is called."""
         with anyio.CancelScope() as self._ticking:
             while True:
                 try:
                     await self.fire_due()
                 except AgentServerError as error:
                     log.error("crons_unreachable", error=str(error))
-                except Exception:  # of one cron; the server must not end with it
+                except Exception:  # from one cron; the server must survive it
                     log.exception("crons_failed")
                 await anyio.sleep(LOOK_SECONDS)
 
     def stop(self) -> None:
-        """Fire nothing more."""
+        """Stop firing."""
         if self._ticking is not None:
             self._ticking.cancel()
 
     async def fire_due(self) -> int:
-        """Fire all crons that are due and that no other process is firing; how many runs that started."""
+        """Fire all due crons that no other process is firing; return how many runs started."""
         started = 0
-        due = await self._database.read(_is_due)  # which nobody has to wait for, as a write has to
+        due = await self._database.read(_is_due)  # a read, unlike a write, waits for no lock
         while due:
             try:
                 due, begun = await self._database.write(self._fire_next)
@@ -91,7 +91,7 @@ class CronClock:
         return started
 
     def _fire_next(self, connection: Connection) -> tuple[bool, Begun | None]:
-        """Whether a cron was due that nobody else had taken, and the run that it started, if its end was not before."""
+        """Return whether an unlocked cron was due, and the run that it started, unless its end has passed."""
         cron = connection.one(f"{_NEXT_DUE} {connection.skip_locked}")
         if cron is None:
             return False, None
@@ -112,7 +112,8 @@ class CronClock:
         return begun
 
     async def _skip(self, refused: _Refused) -> None:
-        """Let this date go. A cron whose thread is only busy fires again; any other has lost what it needs."""
+        """Skip this date. A cron whose thread is busy fires again; any other is disabled, for it has lost what it
+        needs."""
         cron = refused.cron
         if isinstance(refused.reason, ThreadBusy):
             self._metrics.cron_was_due("skipped")
@@ -135,7 +136,7 @@ def _is_due(connection: Connection) -> bool:
 
 
 def _move_on(connection: Connection, cron: Row) -> bool:
-    """Set the next date, unless somebody else has; whether it was us."""
+    """Set the next date, unless another process already has; return whether this call set it."""
     return bool(
         connection.execute(
             "UPDATE crons SET next_run_date = :next WHERE cron_id = :id AND next_run_date = :seen AND enabled = 1",
@@ -147,8 +148,11 @@ def _move_on(connection: Connection, cron: Row) -> bool:
 
 
 def _body(cron: Row, metadata: dict[str, Any]) -> dict[str, Any]:
-    """The body of the cron's next run. It finds the cron's id in its metadata and, as on the official server, in
-    `config.configurable` (which does not go with a context)."""
+    """Return the body of the cron's next run.
+
+    Its metadata has the cron's id; so does, as on the official server, its `config.configurable`, unless the run has a
+    context, which excludes it.
+    """
     body: dict[str, Any] = msgspec.json.decode(cron["payload"])
     body["metadata"] = {**metadata, **(body.get("metadata") or {}), "cron_id": cron["cron_id"]}
     if not body.get("context"):

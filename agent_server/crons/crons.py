@@ -1,6 +1,6 @@
-"""Crons: runs that start again and again, on a thread or each on one of its own. `clock.py` makes them start.
+"""Crons: runs on a schedule, on one thread or each on its own. `clock.py` starts them.
 
-`payload` is the body of the runs, without what is the cron's own.
+`payload` is the body of the runs, without the cron's own fields.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _OF_THE_RUN = (
     "stream_resumable",
     "durability",
 )
-"""What a patch may change of the payload."""
+"""The fields of the payload that a patch may change."""
 
 
 class Crons:
-    """The crons, by id."""
+    """The table of crons."""
 
     def __init__(self, database: Database, assistants: Assistants, webhooks: WebhookPolicy | None = None) -> None:
         self._database = database
@@ -61,11 +61,11 @@ class Crons:
         caller: Caller | None = None,
         project: str | None = None,
     ) -> Cron:
-        """A new cron, for runs on the thread or (without one) each on a thread of its own; its runs are the caller's.
+        """Create a cron and return it; its runs use the thread, or each a new one without `thread_id`.
 
-        Feedback on them is of the `project`.
+        The runs belong to the caller, and feedback on them to `project`.
 
-        `NotFound` for an unknown thread or assistant, `Invalid` for a wrong schedule, time zone, id or webhook,
+        Errors: `NotFound` for an unknown thread or assistant, `Invalid` for a wrong schedule, time zone, id or webhook,
         `BadRequest` for `context` beside `config.configurable`.
         """
         self._check_webhook(body.webhook)
@@ -103,12 +103,12 @@ class Crons:
         return await self._database.write(work)
 
     def _check_webhook(self, url: str | None) -> None:
-        """Refuse now what would be refused whenever the cron fires (and is then, too: the settings may change)."""
+        """Raise for a forbidden webhook. Firing checks it again, because the settings may change."""
         if url is not None:
             self._webhooks.check(url)
 
     def _checked_assistant(self, connection: Connection, body: CronCreate) -> str:
-        """The id of the assistant that the cron's runs will have, if they can have it."""
+        """Return the id of the cron's assistant, after checking that the body is valid for a run of it."""
         try:
             assistant = self._assistants.resolve(connection, body.assistant_id)
         except Invalid as error:
@@ -117,14 +117,14 @@ class Crons:
         return assistant.assistant_id
 
     async def get(self, cron_id: str) -> Cron:
-        """The cron with this id; `NotFound` where there is none."""
+        """Return the cron. Errors: `NotFound`."""
         key = canonical_id(cron_id, "cron")
         return _cron(await self._database.read(lambda c: _existing(c, key)))
 
     async def patch(self, cron_id: str, body: CronPatch) -> Cron:
-        """The cron, changed: its metadata merged key by key, the rest replaced where it is given.
+        """Change the cron and return it: metadata is merged key by key, other given fields are replaced.
 
-        A new schedule, time zone, end or switch counts from now on: nothing that was missed before is made up for.
+        A new schedule, time zone, end or switch counts from now: the cron does not make up for dates it missed.
         """
         key = canonical_id(cron_id, "cron")
         end_time = micros(body.end_time) if isinstance(body.end_time, datetime) else None
@@ -144,13 +144,13 @@ class Crons:
         return await self._database.write(work)
 
     async def delete(self, cron_id: str) -> None:
-        """Delete the cron. The runs that it has started go on. `NotFound` where there is none."""
+        """Delete the cron. The runs that it has started continue. Errors: `NotFound`."""
         key = canonical_id(cron_id, "cron")
         if not await self._database.write(lambda c: c.execute("DELETE FROM crons WHERE cron_id = :id", id=key)):
             raise _not_found(key)
 
     async def search(self, query: CronSearch, owned: Condition | None = None) -> Found[Cron]:
-        """The crons that fit `query` (and are `owned`), the newest first where it asks for no other order."""
+        """Return a page of the crons that match `query` (and meet `owned`), newest first by default, and the total."""
         order = f"{query.sort_by or 'created_at'} {query.sort_order or 'desc'}, cron_id"
         page = Page(COLUMNS, order, query.limit, query.offset)
         search = self._search(query, owned)
@@ -159,7 +159,7 @@ class Crons:
         return found(await self._database.read(lambda c: search.page(c, page)), _cron)
 
     async def count(self, query: CronFilter, owned: Condition | None = None) -> int:
-        """How many crons fit `query` (and are `owned`)."""
+        """Count the crons that match `query` (and meet `owned`)."""
         return await self._database.read(self._search(query, owned).count)
 
     def _search(self, query: CronFilter, owned: Condition | None) -> Search:
@@ -174,32 +174,32 @@ class Crons:
         return search
 
     def _assistant_id(self, text: str) -> str:
-        """The id that `text` is, or that of the system assistant of the graph that it names."""
+        """Return the assistant id in `text`, or the id of the system assistant of the graph with this name."""
         if text in self._assistants.graph_ids:
             return str(uuid5(SYSTEM_NAMESPACE, text))
         return canonical_id(text, "assistant")
 
 
 def _check_end(end_time: int | None, connection: Connection) -> None:
-    """Refuse an end that has passed: the cron would never fire. Errors: `Invalid`."""
+    """Raise `Invalid` for an end that has passed: the cron would never fire."""
     if end_time is not None and end_time <= now(connection):
         raise Invalid(f"end_time {timestamp(end_time)} has passed; give a later time, or leave it out")
 
 
 def now(connection: Connection) -> int:
-    """The database's time."""
+    """Return the database's time, in microseconds since 1970."""
     return int(cast(Row, connection.one("SELECT now_us() AS now"))["now"])
 
 
 def _payload(body: CronCreate) -> JsonObject:
-    """The run's part of the body, as far as it is given."""
+    """Return the run's fields of the body that differ from their defaults."""
     run = {field.name: getattr(body, field.name) for field in msgspec.structs.fields(RunCreate)}
     defaults = {field.name: field.default for field in msgspec.structs.fields(RunCreate)}
     return {name: value for name, value in run.items() if value != defaults[name]}
 
 
 def _write(connection: Connection, row: dict[str, Any], body: CronPatch) -> Cron:
-    """Write what the patch makes of a cron whose row is taken."""
+    """Apply a patch to a cron whose row is locked, and return the cron."""
     for name in ("schedule", "timezone", "on_run_completed", "enabled"):
         if (given := getattr(body, name)) is not None and not (name == "on_run_completed" and row["thread_id"]):
             row[name] = given

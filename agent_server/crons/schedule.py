@@ -1,8 +1,8 @@
-"""When a cron's schedule comes due next.
+"""Compute the next date of a cron's schedule.
 
-Schedules are those of Debian's cron, read by CronSim (https://github.com/cuu508/cronsim), which a monitoring service
-keeps for its own use: it needs nothing else, and when the clocks change a daily job runs once, neither twice nor never.
-As on the official server, a sixth field is the second, and the usual names (`@hourly`, `@daily`) stand for schedules.
+Schedules have the syntax of Debian's cron, parsed by CronSim (https://github.com/cuu508/cronsim), which a monitoring
+service maintains for its own use: it has no dependencies, and when the clocks change a daily job runs exactly once. As
+on the official server, a sixth field is the second, and the usual names (`@hourly`, `@daily`) stand for schedules.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ _NAMES = {
 
 
 def next_date(schedule: str, timezone: str | None, after: int, end_time: int | None = None) -> int | None:
-    """The first time later than `after` that the schedule names, or nothing where that is after `end_time`.
+    """Return the schedule's first date later than `after`, or None where that is after `end_time`.
 
-    Times are microseconds since 1970. `Invalid` for what is no schedule, one that names no time, or no time zone.
+    Times are microseconds since 1970. Errors: `Invalid` for a malformed schedule, one without dates, or an unknown time
+    zone.
     """
     begin = (_EPOCH + after * _MICROSECOND).astimezone(_zone(timezone))
     try:
         found = micros(next(CronSim(_fields(schedule), begin)))
-    except Exception as error:  # CronSim's own, and what its parsing trips over: all of them mean the schedule
+    except Exception as error:  # CronSim's own and its parser's: all mean an invalid schedule
         raise Invalid(
             f"Invalid cron schedule: {schedule!r} ({error or 'it names no time'}). It has five fields, minute hour "
             "day-of-month month day-of-week, such as '*/5 * * * *' for every five minutes, or six, "
@@ -46,7 +47,7 @@ def next_date(schedule: str, timezone: str | None, after: int, end_time: int | N
 
 
 def micros(moment: datetime) -> int:
-    """Microseconds since 1970. A time without a zone is UTC. `Invalid` where it is before 1970 or after 9999."""
+    """Return microseconds since 1970. A time without a zone is UTC. Errors: `Invalid` before 1970 or after 9999."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     since = (aware - _EPOCH) // _MICROSECOND
     if not 0 <= since <= (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND:
@@ -55,7 +56,7 @@ def micros(moment: datetime) -> int:
 
 
 def _fields(schedule: str) -> str:
-    """The schedule as CronSim reads it, which expects the second first."""
+    """Return the schedule in CronSim's form, which has the second first."""
     fields = _NAMES.get(schedule.strip().lower(), schedule).split()
     return " ".join([fields[5], *fields[:5]] if len(fields) == 6 else fields)
 
@@ -65,5 +66,5 @@ def _zone(name: str | None) -> tzinfo:
         return UTC
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown; not a name at all; the name of a folder of zones
+    except (KeyError, ValueError, OSError):  # an unknown zone; not a name at all; the name of a folder of zones
         raise Invalid(f"Invalid timezone: {name!r}. Use an IANA time zone, such as 'America/New_York'") from None

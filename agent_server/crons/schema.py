@@ -1,6 +1,6 @@
-"""Crons on the wire, in the official SDK's own names.
+"""Wire types of crons, in the official SDK's names.
 
-Shapes were looked up in `langgraph_sdk.schema` 0.4.14 and by asking the official server (langgraph-api 0.16.7).
+The shapes follow `langgraph_sdk.schema` 0.4.14 and responses of the official server (langgraph-api 0.16.7).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CronField = Literal[
 
 
 class CronCreate(RunCreate, kw_only=True):
-    """The body of the requests that create a cron: a run's, and when to run it."""
+    """The body of the requests that create a cron: a run's body and its schedule."""
 
     schedule: Schedule
     timezone: TimezoneName | None = None
@@ -56,7 +56,7 @@ class CronCreate(RunCreate, kw_only=True):
 
 
 class CronPatch(Struct):
-    """The body of `PATCH /runs/crons/{id}`. What is null stays as it is, but for `end_time`, which is cleared."""
+    """The body of `PATCH /runs/crons/{id}`. Null leaves a field unchanged, except `end_time`, which it clears."""
 
     schedule: Schedule | None = None
     timezone: TimezoneName | None = None
@@ -78,7 +78,7 @@ class CronPatch(Struct):
 
 
 class CronFilter(Struct):
-    """Which crons `POST /runs/crons/count` counts. `assistant_id` may be the name of a graph."""
+    """The filter of `POST /runs/crons/count`. `assistant_id` may be the name of a graph."""
 
     assistant_id: str | None = None
     thread_id: str | None = None
@@ -86,7 +86,7 @@ class CronFilter(Struct):
 
 
 class CronSearch(CronFilter):
-    """What `POST /runs/crons/search` looks for, and how much of it to show in which order."""
+    """The body of `POST /runs/crons/search`: filter, order, page and fields."""
 
     enabled: bool | None = None
     limit: Limit = 10
@@ -99,7 +99,7 @@ class CronSearch(CronFilter):
 
 
 class Cron(Struct):
-    """A run that starts again and again."""
+    """A run that starts on a schedule."""
 
     cron_id: str
     assistant_id: str
@@ -110,7 +110,7 @@ class Cron(Struct):
     timezone: str | None
     payload: Raw
     next_run_date: str | None
-    """Null where its end is before its next time."""
+    """Null where the cron ends before its next date."""
     metadata: Raw
     on_run_completed: OnRunCompleted | None
     enabled: bool

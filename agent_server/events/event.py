@@ -1,10 +1,10 @@
 """An event of the streaming protocol, its number in the thread, and its frame in the log of its run.
 
-Numbers (`seq`) grow over all runs of a thread. A claim of a run is a turn at its thread, counted from 0 in the thread's
-row; an event's number is its turn's first plus the number of its frame in that attempt's log. So whoever replays a log,
-in whatever process, finds the same numbers, and a number says where to go on.
+Numbers (`seq`) increase over all runs of a thread. Each claim of a run is a turn of its thread, counted from 0 in the
+thread's row; an event's number is the first of its turn plus the number of its frame in that attempt's log. So every
+replay of a log, in any process, yields the same numbers, and clients resume after a number.
 
-Source of the shapes: `langchain_protocol` 0.0.20, and the official server at work (langgraph-api 0.16.7).
+Source of the shapes: `langchain_protocol` 0.0.20, and the behaviour of the official server (langgraph-api 0.16.7).
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from agent_server.broker import Frame, FrameId
 from agent_server.schema import StreamPart
 
 TURN = 10**9
-"""How many numbers a turn has: more than a run has events, and few enough for nine million turns (2**53)."""
+"""Numbers in a turn: more than a run has events, and few enough for nine million turns (2**53)."""
 _IN_LOG = "event:"
 GAP = "gap"
-"""The method of the event, of no channel, that says that others are no longer kept."""
+"""The method of the event, on no channel, that reports that earlier events are no longer kept."""
 
 
 class Event(NamedTuple):
-    """One event, before it has a number."""
+    """An event without a number."""
 
     method: str
     namespace: Sequence[str]
-    """The path of the subgraph that it comes from; empty for the graph itself."""
+    """The path of the subgraph that emits it; empty for the graph itself."""
     data: Any
 
 
 def channel_of(event: Event) -> str:
-    """The channel that the event is subscribed to by; `custom:<name>` for a named one."""
+    """Return the channel for subscriptions to the event; `custom:<name>` for a named one."""
     if event.method == "custom" and isinstance(event.data, dict) and isinstance(name := event.data.get("name"), str):
         return f"custom:{name}" if name else "custom"
     return "input" if event.method == "input.requested" else event.method
 
 
 def event_frame(event: Event, seq: int, position: FrameId) -> Frame:
-    """The event's frame, with all that a client gets of it: encoded once, however many read it."""
+    """Return the event's frame with everything a client receives: encoded once for all readers."""
     params = {"namespace": event.namespace, "timestamp": int(time.time() * 1000), "data": event.data}
     shown = {"type": "event", "event_id": str(seq), "seq": seq, "method": event.method, "params": params}
     name = "|".join([str(len(event.namespace)), *event.namespace, channel_of(event)])
@@ -54,16 +54,16 @@ def event_frame(event: Event, seq: int, position: FrameId) -> Frame:
 
 @lru_cache(maxsize=4096)
 def address(name: str) -> tuple[str, tuple[str, ...]] | None:
-    """The channel and the namespace of a frame of that name in a log; nothing where it is no event of the protocol."""
+    """Return the channel and the namespace from a frame's name in a log; None where it is not a protocol event."""
     if not name.startswith(_IN_LOG):
         return None
     depth, _, path = name.removeprefix(_IN_LOG).partition("|")
-    *namespace, channel = path.split("|", int(depth))  # a channel's name may have any character in it
+    *namespace, channel = path.split("|", int(depth))  # a channel's name may contain any character
     return channel, tuple(namespace)
 
 
 def seq_of(one: Frame) -> int:
-    """The number of the event in a frame of the protocol."""
+    """Return the number of the event in a protocol frame."""
     return int(one.data[one.data.rindex(b"id: ") + 4 :])
 
 
@@ -80,7 +80,7 @@ CLASSIC = ("values", "updates", "custom", "tasks", "checkpoints", "tools")
 
 
 def as_classic(one: Frame) -> Frame | None:
-    """The frame for who streams the run by the older routes; nothing where these have no such event."""
+    """Return the frame as the older routes stream it; None where they have no such event."""
     found = address(one.event)
     if found is None:
         return one

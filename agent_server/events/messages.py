@@ -1,4 +1,4 @@
-"""Messages while they are written, as content-block events: from what the stream mode `messages` brings."""
+"""Convert message chunks of the stream mode `messages` into content-block events."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _TYPES = ("AIMessageChunk", "ai")
 
 
 class MessageEvents:
-    """Those of one run. Events that a model made itself pass; chunks of text are wrapped into them."""
+    """Converts the messages of one run. A model's own events pass; chunks of text are wrapped into events."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, ...], dict[str, str]] = {}
-        """By namespace, the ids of the messages being written, by the model's run (or by themselves)."""
+        """By namespace, the ids of the messages in progress, by the model's run (or by themselves)."""
         self._texts: dict[str, str] = {}
-        """What has come of each message that arrives in chunks."""
+        """The text so far of each message that arrives in chunks."""
         self._whole: set[str] = set()
 
     def of(self, namespace: Sequence[str], message: Any, metadata: JsonObject) -> list[JsonObject]:
-        """The events of one part of the stream."""
+        """Return the events of one part of the stream."""
         if not isinstance(message, dict):
             return []
         if "event" in message:
@@ -31,7 +31,7 @@ class MessageEvents:
         return [self._made(tuple(namespace), event, {**metadata, "run_id": message["id"]}) for event in events]
 
     def _made(self, namespace: tuple[str, ...], event: JsonObject, metadata: JsonObject) -> JsonObject:
-        """The event; where several messages are written at once, with the id of its own."""
+        """Return the event; while several messages are in progress, with its message's id."""
         written = self._open.setdefault(namespace, {})
         key = str(metadata.get("run_id", ""))
         if event["event"] == "message-start":
@@ -44,10 +44,10 @@ class MessageEvents:
         return event
 
     def _of_chunk(self, message: JsonObject) -> list[JsonObject]:
-        """Return the events of a chunk, or of the message that its chunks made up.
+        """Return the events of a chunk, or of the message that its chunks form.
 
-        A message that no model streamed has none: as on the official server, only the values have it. Of a message the
-        text is streamed; the values have the rest.
+        A message that no model streamed has no events: as on the official server, only the values contain it. Events
+        carry only a message's text; the values contain the rest.
         """
         message_id, text = message["id"], message.get("content")
         is_chunk = message["type"] == "AIMessageChunk"
@@ -75,6 +75,6 @@ class MessageEvents:
 
 
 def _with_node(event: JsonObject, metadata: JsonObject) -> JsonObject:
-    """The start of a message, with the node that writes it: the Python client shows it."""
+    """Return the start of a message with its node, which the Python client displays."""
     node = metadata.get("langgraph_node")
     return {**event, "metadata": {**(event.get("metadata") or {}), "langgraph_node": node}} if node else event

@@ -1,6 +1,6 @@
-"""What clients send: which events they want, and how the answer to a command looks.
+"""Wire types of event streaming: subscriptions, commands and their responses.
 
-Source: `langchain_protocol` 0.0.20, and the official server at work (langgraph-api 0.16.7).
+Source: `langchain_protocol` 0.0.20, and the behaviour of the official server (langgraph-api 0.16.7).
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ ErrorCode = Literal[
 
 
 class EventStreamRequest(Struct):
-    """Which events of a thread a client wants."""
+    """A client's subscription to events of a thread."""
 
     channels: Annotated[list[Channel], Meta(min_length=1, max_length=100)]
     namespaces: Annotated[list[Namespace], Meta(max_length=100)] | None = None
-    """Only of subgraphs below these paths. A segment without `:` stands for all tasks of the node."""
+    """Only events of subgraphs below these paths. A segment without `:` matches all tasks of the node."""
     depth: Annotated[int, Meta(ge=0, le=1000)] | None = None
-    """How far below."""
+    """The greatest depth below these paths."""
     since: Annotated[int, Meta(ge=0, le=MAX_SEQ)] | None = None
-    """The number of the last event that was received; without it, all that is kept."""
+    """The number of the last event that the client received; without it, all stored events are sent."""
 
     def wants(self, channel: str, namespace: Sequence[str]) -> bool:
-        """Whether an event of this channel and namespace is asked for."""
+        """Return whether the subscription includes events of this channel and namespace."""
         named = channel in self.channels or (channel.startswith("custom:") and "custom" in self.channels)
         return named and (not self.namespaces or any(self._reaches(prefix, namespace) for prefix in self.namespaces))
 
@@ -55,13 +55,13 @@ class EventStreamRequest(Struct):
 
 
 class Meant(Struct):
-    """How far the thread had come when the command was taken: what comes after is news to who sent it."""
+    """The thread's position when the command was accepted: later events are new to its sender."""
 
     applied_through_seq: int
 
 
 class CommandDone(Struct, tag_field="type", tag="success"):
-    """The answer to a command that was carried out."""
+    """The response to a command that succeeded."""
 
     id: int
     result: dict[str, Any]
@@ -69,17 +69,17 @@ class CommandDone(Struct, tag_field="type", tag="success"):
 
 
 class CommandRefused(Struct, tag_field="type", tag="error", omit_defaults=True):
-    """The answer to a command that was not."""
+    """The response to a command that failed."""
 
     id: int | None
     error: ErrorCode
     message: str
     detail: str = ""
-    """The message again, where the answer's status is an error: as all errors of this server have it."""
+    """The message again, where the response has an error status: all errors of this server have it."""
 
 
 class InputResponse(Struct):
-    """An answer to one interrupt."""
+    """A response to one interrupt."""
 
     interrupt_id: str
     response: Any = None
@@ -87,7 +87,7 @@ class InputResponse(Struct):
 
 
 class InputRespond(Struct):
-    """The parameters of `input.respond`: one answer, or several at once."""
+    """The parameters of `input.respond`: one or several responses."""
 
     interrupt_id: str | None = None
     response: Any = None
@@ -100,7 +100,7 @@ class InputRespond(Struct):
     feedback_keys: list[str] | None = None
 
     def answers(self) -> dict[str, Any]:
-        """The answers by the ids of their interrupts."""
+        """Return the responses by interrupt id."""
         if self.responses is not None:
             return {one.interrupt_id: one.response for one in self.responses}
         return {self.interrupt_id: self.response} if self.interrupt_id is not None else {}

@@ -1,8 +1,8 @@
-"""Parts of a run's stream, as events of the protocol.
+"""Translate the parts of a run's stream into protocol events.
 
-The order at the end is what clients rely on: all that the run made, `feedback` among it, then what it waits for
-(`input.requested`), then how it ended (`lifecycle`). The last two are told only once that is durable, so that who hears
-of an interrupt may answer it.
+Clients rely on the order at the end: all output of the run, including `feedback`, then its interrupts
+(`input.requested`), then its ending (`lifecycle`). The last two are sent only once the ending is durable, so that a
+client may respond to an interrupt at once.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ CANCELLED, ROLLED_BACK = "The run was cancelled", "The run was cancelled and rol
 
 
 class Translation:
-    """Of one attempt at a run."""
+    """Translates one attempt at a run."""
 
     def __init__(self, graph_id: str) -> None:
         self._graph_id = graph_id
         self._messages = MessageEvents()
         self._requests: dict[str, Event] = {}
-        """What the run waits for, by the ids of its interrupts; of a subgraph's, the subgraph says so first."""
+        """The run's interrupts by id; a subgraph reports its own before its parents do."""
         self._graphs: dict[tuple[str, ...], str] = {}
 
     def of(self, part: StreamPart) -> list[Event]:
-        """The events of one part; none where the protocol has no such thing."""
+        """Return the events of one part; none where the protocol has no equivalent."""
         mode, *namespace = part.event.split("|")
         if mode == "metadata":
             return [self._lifecycle("running")]
@@ -48,7 +48,7 @@ class Translation:
         return [Event(mode, namespace, part.data)] if mode in _AS_THEY_ARE else []
 
     def ended(self, end: End, error: str | None = None) -> list[Event]:
-        """The events of the end."""
+        """Return the events of the run's ending."""
         requests = [*self._requests.values()] if end == "interrupted" else []
         return [*requests, self._lifecycle(end, error)]
 
@@ -57,7 +57,7 @@ class Translation:
         return Event("lifecycle", (), {"event": status, "graph_name": self._graph_id, **told})
 
     def _named(self, namespace: tuple[str, ...], data: dict[str, Any]) -> dict[str, Any]:
-        """What is said of a subgraph; its end names it as its beginning did."""
+        """Return the data of a subgraph's event; its end gets the name from its start."""
         if "graph_name" in data:
             self._graphs[namespace] = data["graph_name"]
         name = self._graphs.get(namespace)
@@ -68,7 +68,7 @@ class Translation:
             return values
         for pending in values[INTERRUPT]:
             named = pending if isinstance(pending, dict) else {"id": pending.id, "value": pending.value}
-            # The official server says `payload`; of its clients, Python's looks for `value` and finds none there.
+            # The official server sends `payload`, but its Python client reads `value`, which is missing there.
             data = {"interrupt_id": named["id"], "payload": named["value"], "value": named["value"]}
             self._requests.setdefault(named["id"], Event("input.requested", namespace, data))
         return {key: value for key, value in values.items() if key != INTERRUPT}

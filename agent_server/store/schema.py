@@ -1,6 +1,6 @@
-"""The store on the wire, in the official SDK's own names.
+"""Wire types of the store, in the official SDK's names.
 
-Shapes were looked up in `langgraph_sdk.schema` 0.4.14 and in the OpenAPI document of the official server (0.16.7).
+The shapes follow `langgraph_sdk.schema` 0.4.14 and the OpenAPI document of the official server (0.16.7).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class ItemPut(Struct):
     key: str
     value: JsonObject
     index: bool | list[str] | None = None
-    """False for an item that is not to be found by its meaning; a list of the fields to find it by."""
+    """False excludes the item from semantic search; a list names the fields to index."""
     ttl: Minutes | UnsetType | None = UNSET
-    """How long the item lives; null is for ever, and without it the server's default counts."""
+    """The item's lifetime in minutes; null keeps it for ever, and without it the server's default applies."""
 
 
 class ItemDelete(Struct):
@@ -48,7 +48,7 @@ class ItemSearch(Struct):
 
 
 class NamespaceSearch(Struct):
-    """The body of `POST /store/namespaces`. The label `*` stands for any."""
+    """The body of `POST /store/namespaces`. The label `*` matches any."""
 
     prefix: Namespace | None = None
     suffix: Namespace | None = None
@@ -68,18 +68,18 @@ class Item(Struct):
 
 
 class FoundItem(Item):
-    """An item, and where it was searched by meaning, how near it is."""
+    """An item with its similarity score, after a semantic search."""
 
     score: float | None
 
 
 class Items(Struct):
-    """What a search found, the item last changed first."""
+    """The items of a search, most recently changed first."""
 
     items: list[FoundItem]
 
 
 class Namespaces(Struct):
-    """Namespaces, in the order of their labels."""
+    """Namespaces, sorted by their labels."""
 
     namespaces: list[Namespace]

@@ -1,6 +1,6 @@
-"""The store: values that outlive threads, which graphs and clients share. LangGraph's own keeps them.
+"""The store: values that outlive threads, which graphs and clients share. LangGraph's store holds them.
 
-LangGraph answers many requests at once, and what one of them trips over fails all: so nothing passes here that could.
+LangGraph processes many requests in one batch, and an error in one fails all: so requests are validated first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
 MAX_BYTES = 2000
-"""Of a namespace and a key together: what PostgreSQL's index takes."""
+"""The limit for a namespace and key together, in bytes: the size that PostgreSQL's index takes."""
 
 _FILTER_KEY = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
@@ -34,11 +34,11 @@ class Store:
 
     def __init__(self) -> None:
         self.langgraph: BaseStore | None = None
-        """LangGraph's store, while it is open and where langgraph is installed."""
+        """LangGraph's store while it is open; None where langgraph is not installed."""
 
     @asynccontextmanager
     async def opened(self, config: Config) -> AsyncIterator[None]:
-        """Open LangGraph's store for as long as the block lasts."""
+        """Open LangGraph's store for the duration of the block."""
         async with open_store(config) as self.langgraph:
             try:
                 yield
@@ -53,7 +53,7 @@ class Store:
         return self.langgraph
 
     async def put(self, body: ItemPut) -> None:
-        """Keep the value, durably, in place of the one that was there. `Invalid` for what cannot be kept."""
+        """Store or replace the value, durably. Errors: `Invalid` for a value that cannot be stored."""
         store, namespace = self._open(), _address(body.namespace, body.key)
         if body.index is True:
             raise Invalid("index is true; it must be false, a list of fields, or null for the server's own")
@@ -61,20 +61,20 @@ class Store:
         ttl: dict[str, Any] = {} if body.ttl is UNSET else {"ttl": body.ttl}
         try:
             await store.aput(namespace, body.key, body.value, _paths(body.index), **ttl)
-        except NotImplementedError as error:  # a store of the application's own that knows no ttl
+        except NotImplementedError as error:  # an application's own store without ttl
             raise Invalid(str(error)) from None
 
     async def get(self, namespace: Sequence[str], key: str, refresh_ttl: bool | None) -> Item | None:
-        """The item, or nothing where there is none, as on the official server, whose clients know no other answer."""
+        """Return the item, or None, as the official server does: its clients expect no error here."""
         found = await self._open().aget(_address(namespace, key), key, refresh_ttl=refresh_ttl)
         return Item(list(found.namespace), found.key, found.value, *_times(found)) if found else None
 
     async def delete(self, namespace: Sequence[str], key: str) -> None:
-        """Delete the item, if there is one."""
+        """Delete the item, if it exists."""
         await self._open().adelete(_address(namespace, key), key)
 
     async def search(self, query: ItemSearch) -> list[FoundItem]:
-        """The items in the namespace and below it that fit, those changed last first."""
+        """Return the matching items in the namespace and below it, most recently changed first."""
         found = await self._open().asearch(
             _labels(query.namespace_prefix or (), "namespace_prefix"),
             query=query.query,
@@ -86,7 +86,7 @@ class Store:
         return [FoundItem(list(one.namespace), one.key, one.value, *_times(one), one.score) for one in found]
 
     async def namespaces(self, query: NamespaceSearch) -> list[list[str]]:
-        """The namespaces that have items, cut to `max_depth` labels."""
+        """Return the namespaces that have items, cut to `max_depth` labels."""
         found = await self._open().alist_namespaces(
             prefix=_labels(query.prefix or (), "prefix") or None,
             suffix=_labels(query.suffix or (), "suffix") or None,
@@ -98,7 +98,7 @@ class Store:
 
 
 def _address(namespace: Sequence[str], key: str) -> tuple[str, ...]:
-    """The namespace of an item."""
+    """Return the namespace of an item as labels. Errors: `Invalid`."""
     labels = _labels(namespace, "namespace")
     if not labels:
         raise Invalid("namespace is empty; an item lies in a namespace of at least one label")
@@ -133,7 +133,7 @@ def _checked_filter(given: JsonObject | None) -> JsonObject | None:
 
 
 def _check_numbers(value: Any, where: str) -> None:
-    """Refuse whole numbers that LangGraph's JSON cannot say. (How deep a body may be is checked at the door.)"""
+    """Raise `Invalid` for integers beyond 64 bits, which LangGraph's JSON rejects. (Routes limit a body's depth.)"""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise Invalid(f"{where} has a whole number of more than 64 bits; send it as a string")
     for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
@@ -145,15 +145,15 @@ def _times(item: Any) -> tuple[str, str]:
 
 
 def _time(moment: datetime) -> str:
-    """As all times of the server; SQLite's come without their zone, UTC."""
+    """Return the time in the server's format; SQLite returns UTC without a zone."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _paths(index: Any) -> Any:
-    """Return the fields to find an item by, as LangGraph reads them of an item.
+    """Return the fields to index in LangGraph's form for a single item.
 
-    All of an item is `$` in a store's settings, and the empty path in an item's own list (langgraph 1.2.22): it looks
-    there for a field with the name `$`, and finds none.
+    The whole item is `$` in a store's settings, but the empty path in an item's own list (langgraph 1.2.22): there, `$`
+    means a field with the name `$`, which does not exist.
     """
     return ["" if path == "$" else path for path in index] if isinstance(index, list) else index

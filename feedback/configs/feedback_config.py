@@ -1,4 +1,4 @@
-"""FeedbackConfig: which scores and values a feedback key takes, what kind of key it is, and how people are asked."""
+"""FeedbackConfig: the scores and values that a feedback key accepts, its kind, and the question for users."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Value = Union[bool, int, float, str, dict[str, Any], list[Any], None]  # noqa: U
 KeptValue = Union[bool, int, float, str, dict[str, Any], None]  # noqa: UP007
 
 SubjectPolicy = Literal["replace", "append", "first"]
-"""What a second answer of the same subject does: takes the place of the first, adds up as anonymous ones do, or nothing
+"""What a second submission of the same subject does: replaces the first, is added as anonymous ones are, or is refused
 (the first stands)."""
 REPLACE: SubjectPolicy = "replace"
-"""The policy of those that name none."""
+"""The default policy."""
 
 ConfigKind = Literal["thumbs", "reversed_thumbs", "rating", "category", "number"]
-"""How the scores of a key are counted and shown; see `configs/kinds.py`."""
+"""How the scores of a feedback key are counted and shown; see `configs/kinds.py`."""
 ConfigDirection = Literal["higher", "lower", "none"]
 """Which scores are better: higher ones, lower ones, or neither."""
 
@@ -31,13 +31,13 @@ MAX_LABEL = 500
 MAX_QUESTION = 1000
 THUMBS = (-1, 0, 1)
 TEXTS = ("title", "question", "low_label", "high_label")
-"""What people are shown of a key."""
+"""The texts that users see of a feedback key."""
 DESCRIPTION = ("kind", "direction", *TEXTS)
-"""The fields that say what a key means, and not which scores it takes: a client that leaves them out keeps them."""
+"""The fields that describe a feedback key and do not restrict scores; an update that omits them keeps them."""
 
 
 class FeedbackCategory(Struct, omit_defaults=True):
-    """One category: the number it counts as, its label, and whether it is good (true), bad (false) or neither."""
+    """A category: its number, its label, and whether it is positive (true), negative (false) or neither."""
 
     value: Number
     label: str | None = None
@@ -48,11 +48,12 @@ class FeedbackCategory(Struct, omit_defaults=True):
 
 
 class FeedbackConfig(Struct, omit_defaults=True):
-    """Which scores and values a key takes: a number between `min` and `max`, one of `categories`, or anything.
+    """The scores and values that a feedback key accepts: a number from `min` to `max`, one of `categories`, or
+    anything.
 
-    `subject_policy` says what a subject's second feedback does; without one, the key's counts, or else `replace`.
-    `kind` and `direction` say what the scores mean; without them they follow from the type and range. `title` and
-    `question` are what people see, `low_label` and `high_label` the words at the ends of a scale.
+    `subject_policy` says what a subject's second submission does; the default is the feedback key's, else `replace`.
+    `kind` and `direction` say what the scores mean; they default to what type and range imply. Users see `title` and
+    `question`; `low_label` and `high_label` name the ends of a scale.
     """
 
     type: Literal["continuous", "categorical", "freeform"]
@@ -70,14 +71,14 @@ class FeedbackConfig(Struct, omit_defaults=True):
 
     @property
     def scale(self) -> tuple[float, float] | None:
-        """The ends of the scale: of the range, or of the categories; None where neither is known."""
+        """Return the ends of the range, or of the categories; None if unknown."""
         if self.type == "categorical" and self.categories:
             values = [float(category.value) for category in self.categories]
             return min(values), max(values)
         return None if self.min is None or self.max is None else (float(self.min), float(self.max))
 
     def validate(self) -> None:
-        """Refuse a configuration that no score could satisfy, or that contradicts itself (`Invalid`)."""
+        """Reject a configuration that no score could satisfy, or that contradicts itself (`Invalid`)."""
         for name, bound in (("min", self.min), ("max", self.max)):
             if bound is not None:
                 check_number(f"feedback_config.{name}", bound)
@@ -91,7 +92,7 @@ class FeedbackConfig(Struct, omit_defaults=True):
         self._check_kind()
 
     def _check_kind(self) -> None:
-        """Refuse a kind or direction that the type and range contradict (`Invalid`)."""
+        """Reject a kind or direction that contradicts the type and range (`Invalid`)."""
         if self.kind == "category" and self.type != "categorical":
             raise Invalid("`feedback_config.kind` is category; send `type` categorical, with `categories`")
         if self.kind == "rating" and self.scale is None:
@@ -116,9 +117,9 @@ class FeedbackConfig(Struct, omit_defaults=True):
             )
 
     def keeping(self, earlier: FeedbackConfig) -> FeedbackConfig:
-        """This configuration, with what it leaves out of a key's description taken from the earlier one.
+        """Return this configuration, with the description fields that it omits taken from the earlier one.
 
-        An empty text takes a text away.
+        An empty text removes a text.
         """
         kept = {
             name: getattr(earlier, name) if (mine := getattr(self, name)) is None else mine or None
@@ -135,12 +136,12 @@ class FeedbackConfig(Struct, omit_defaults=True):
         return True
 
     def is_met_by(self, other: FeedbackConfig) -> bool:
-        """Whether the other configuration is this one; what this one's description leaves out does not matter."""
+        """Return whether the other configuration equals this one, ignoring description fields that this one omits."""
         same = {name: getattr(other, name) for name in DESCRIPTION if getattr(self, name) is None}
         return structs.replace(self, **same) == other
 
     def check(self, score: Score, value: Value) -> tuple[Score, Value]:
-        """The score and the value to keep: as given, with the other side filled in. `Rejected` where they don't fit."""
+        """Return the score and value to store: as sent, with a missing one filled in. `Rejected` if they do not fit."""
         if self.type == "continuous":
             return self._continuous(score, value)
         if self.type == "categorical":
@@ -231,4 +232,4 @@ def _shown(answer: object) -> str:
 
 
 FREE = FeedbackConfig(type="freeform")
-"""What a key without a configuration takes."""
+"""The configuration of a feedback key that has none."""

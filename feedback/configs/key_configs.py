@@ -1,11 +1,11 @@
-"""KeyConfigs: what the answers of each key may be, and which way is better.
+"""KeyConfigs: the stored configurations of feedback keys, and which of them applies.
 
-* A key's first configuration holds for every answer that brings none of its own.
-* Besides it, or instead of it, a key may have one that is enforced: it goes before the first, and before those that
-  programs send along with feedback. Only a presigned URL's own configuration goes before it, since it was minted so.
-* The direction (`is_lower_score_better`) and what a second answer of the same subject does (`subject_policy`) are the
-  key's: all its configurations share them. A policy that an answer's own configuration names goes before the key's.
-* What is deleted counts no more, and stays listed for those who ask for all.
+* A feedback key's first configuration applies to all feedback that has none of its own.
+* A feedback key may also have one enforced configuration. It precedes the first, and those that programs send with
+  feedback. Only a presigned URL's own configuration precedes it, since the URL was minted with it.
+* All configurations of a feedback key share its direction (`is_lower_score_better`) and `subject_policy` (what a second
+  submission of a subject does). A policy in the configuration of the feedback itself precedes the feedback key's.
+* Deleted configurations do not apply; listings include them on request.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ AND (better.is_enforced > feedback_config.is_enforced
 
 
 class ConfigSearch(Struct):
-    """Which configurations to list: one a key, unless all are asked for, with the deleted ones."""
+    """Which configurations to list: one for each feedback key, or all, including deleted ones."""
 
     key: Sequence[str] = ()
     name_contains: str | None = None
@@ -57,7 +57,7 @@ class ConfigSearch(Struct):
     offset: int = 0
 
     def sql(self) -> tuple[str, dict[str, Any]]:
-        """The query and its parameters. Errors: `Invalid`."""
+        """Return the query and its parameters. Errors: `Invalid`."""
         clauses = ["project = :project", *([] if self.include_all_configs else ["deleted_at IS NULL"])]
         parameters: dict[str, Any] = {"limit": self.limit, "offset": self.offset}
         if self.key:
@@ -79,23 +79,23 @@ class ConfigSearch(Struct):
 
 
 class KeyConfigs:
-    """The configurations of one project's keys."""
+    """The configurations of one project's feedback keys."""
 
     def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
     async def create(self, wanted: FeedbackConfigCreate) -> FeedbackConfigSchema:
-        """The key's configuration, made now or there already, if it is the same one.
+        """Create the feedback key's configuration, or return an existing one that is equal.
 
-        Errors: `Invalid` where the key has another (and this one is not to be enforced), `Conflict` where it has
+        Errors: `Invalid` if the feedback key has another (and this one is not to be enforced), `Conflict` if it has
         another that is enforced.
         """
         return _schema(await self._database.write(lambda db: _create(db, wanted)))
 
     async def update(self, patch: FeedbackConfigPatch) -> FeedbackConfigSchema:
-        """The configuration after the change: the one with the id, or the one that counts for the key.
+        """Change the configuration with the id, or the one that applies to the feedback key, and return it.
 
-        Errors: `NotFound`; `Invalid` where categories cannot be changed so.
+        Errors: `NotFound`; `Invalid` if the categories cannot change that way.
         """
 
         def work(db: Connection) -> Row:
@@ -110,9 +110,10 @@ class KeyConfigs:
         return _schema(await self._database.write(work))
 
     async def delete(self, key: str | None, config_id: str | None) -> None:
-        """The key's configurations, or the one with the id, count no more. Deleting what is not there changes nothing.
+        """Delete the feedback key's configurations, or the one with the id. Deleting what does not exist changes
+        nothing.
 
-        Errors: `Invalid` where it is not clear which is meant.
+        Errors: `Invalid` unless exactly one of the two is given.
         """
         if (key is None) == (config_id is None):
             raise Invalid("Say which configurations to delete: send either `feedback_key` or `id`")
@@ -123,15 +124,15 @@ class KeyConfigs:
             await self._database.write(lambda db: db.execute(f"{DELETE} id = :id", id=name))
 
     async def search(self, wanted: ConfigSearch) -> list[FeedbackConfigSchema]:
-        """The configurations that fit, by key."""
+        """Return the matching configurations, by feedback key."""
         sql, parameters = wanted.sql()
         return [_schema(row) for row in await self._database.read(lambda db: db.all(sql, **parameters))]
 
 
 def config_of_key(db: Connection, key: str, own: FeedbackConfig | None = None) -> FeedbackConfig:
-    """What an answer for the key is held to: the enforced configuration, else its own, else the key's, else nothing.
+    """Return the configuration for feedback on the key: the enforced one, else its own, else the key's, else `FREE`.
 
-    The key's policy is filled in where it has one and the configuration has none.
+    The feedback key's policy is filled in if the configuration has none.
     """
     row = db.one(OF_KEY, key=key)
     if row is None:
@@ -140,7 +141,7 @@ def config_of_key(db: Connection, key: str, own: FeedbackConfig | None = None) -
 
 
 def config_of_url(db: Connection, key: str, own: FeedbackConfig | None) -> FeedbackConfig:
-    """What an answer through a URL is held to: the configuration that it was minted with, before all of the key's."""
+    """Return the configuration for submissions through a URL: the one it was minted with, else the feedback key's."""
     if own is None or own.subject_policy is not None:
         return own or config_of_key(db, key)
     row = db.one(OF_KEY, key=key)
@@ -154,7 +155,7 @@ def _filled(config: FeedbackConfig, row: Row) -> FeedbackConfig:
 
 
 def _direct(db: Connection, wanted: FeedbackConfigCreate | FeedbackConfigPatch) -> None:
-    """Set what all configurations of the key share, as far as it is said."""
+    """Set the given ones of the fields that all configurations of the feedback key share."""
     lower, policy = wanted.is_lower_score_better, wanted.subject_policy
     if lower is not None or policy is not None:
         db.execute(DIRECT, key=wanted.feedback_key, lower=None if lower is None else int(lower), policy=policy)
@@ -174,7 +175,8 @@ def _create(db: Connection, wanted: FeedbackConfigCreate) -> Row:
 
 
 def _same(rows: list[Row], wanted: FeedbackConfigCreate) -> Row | None:
-    """The row that is what is wanted already, if the key may have what is wanted at all."""
+    """Return the row that equals `wanted`, if any. Errors: `Conflict`, `ConfigExists` if the feedback key cannot have
+    it."""
     for row in rows:
         if wanted.feedback_config.is_met_by(_config(row)) and bool(row["is_enforced"]) >= wanted.is_enforced:
             _check_shared(row, wanted)
@@ -193,7 +195,7 @@ def _check_shared(row: Row, wanted: FeedbackConfigCreate) -> None:
 
 
 class ConfigExists(Invalid):
-    """The key has another configuration. 400, as LangSmith answers."""
+    """The feedback key has another configuration. Status 400, as in LangSmith."""
 
     status_code = 400
     code = "config_exists"

@@ -1,6 +1,4 @@
-"""Kinds of a project's feedback keys, read from configurations, presigned URLs and scores; and the SQL that counts by
-them.
-"""
+"""Kinds of a project's feedback keys, derived from configurations, presigned URLs and scores; and SQL for moods."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from feedback.database import Connection
 from feedback.projects.scoped_database import whole
 
 MOST_SEEN = 12
-"""How many different scores are read of a key: one more than the longest scale of whole numbers has."""
+"""How many different scores to read of a feedback key: one more than the longest scale of whole numbers has."""
 CONFIGS = """SELECT key, config, is_lower_score_better FROM feedback_config
 WHERE project = :project AND deleted_at IS NULL ORDER BY is_enforced, is_first, modified_at"""
 EVERY_KEY = """named (key) AS (
@@ -42,7 +40,7 @@ UNKNOWN = KeyKind("text", "there is no feedback for the key", is_inferred=True)
 
 
 def kinds(db: Connection, keys: Sequence[str] | None = None) -> dict[str, KeyKind]:
-    """The kind of each of the keys, or of every key of the project that has feedback or a configuration."""
+    """Return the kind of each of the feedback keys, or of all in the project that have feedback or a configuration."""
     configs = {
         row["key"]: (msgspec.json.decode(row["config"], type=FeedbackConfig), bool(row["is_lower_score_better"]))
         for row in db.all(CONFIGS)
@@ -80,7 +78,7 @@ def _seen(db: Connection, keys: Sequence[str] | None) -> dict[str, SeenScores]:
 
 
 def _minted(db: Connection, key: str) -> FeedbackConfig | None:
-    """The configuration of the presigned URL that the newest feedback came through, if it has one."""
+    """Return the configuration of the presigned URL that the newest feedback came through, if it has one."""
     for row in db.all(MINTED, key=key):
         if row["grant_id"] is not None and row["grant_key"] is not None:
             grant = whole(db).one(CONFIGS_OF_GRANT, id=row["grant_id"])
@@ -92,9 +90,9 @@ def _minted(db: Connection, key: str) -> FeedbackConfig | None:
 
 
 def mood_sql(found: Mapping[str, KeyKind]) -> tuple[str, dict[str, Any]]:
-    """The SQL expression of a score's mood, and its parameters: 1 for a positive one, -1 for a negative one.
+    """Return the SQL expression of a score's mood, and its parameters: 1 for a positive score, -1 for a negative one.
 
-    It reads the columns `key` and `number`, and is NULL where no rule says either.
+    It reads the columns `key` and `number`, and is NULL if no rule decides.
     """
     arms: list[str] = []
     parameters: dict[str, Any] = {}

@@ -4,14 +4,14 @@
 | --- | --- | --- |
 | `thumbs` | share of positive scores | 1 or true; 0, -1 or false is negative |
 | `reversed_thumbs` | share of negative scores ("dislikes") | 0, -1 or false; 1 or true is negative |
-| `rating` | mean and distribution on a scale | beyond the middle of a scale that a configuration gives |
-| `category` | how often each category was chosen | where the category says `is_positive` |
+| `rating` | mean and distribution on a scale | beyond the middle of a configured scale |
+| `category` | how often each category was chosen | if the category has `is_positive` |
 | `number` | median, quartiles, mean | never |
-| `text` | only how much feedback there is | never: there are no scores |
+| `text` | only the amount of feedback | never: there are no scores |
 
-A configuration names the kind, or implies it by its type and range. Without either, the kind is inferred from the
-scores themselves (`is_inferred`). Inferred thumbs have a direction, since 1 and 0 mean one thing; inferred ratings and
-numbers have none, since nothing says which end is good. This is the only module that calls a score positive.
+A configuration names the kind, or implies it by type and range. Otherwise the kind is inferred from the scores
+(`is_inferred`). Inferred thumbs have a direction, since 1 and 0 are unambiguous; inferred ratings and numbers have
+none, since either end could be the good one. This is the only module that calls a score positive.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ KindName = Literal["thumbs", "reversed_thumbs", "rating", "category", "number", 
 Better = Literal["higher", "lower"]
 
 NEGATIVE = ("user_disliked", "disliked", "dislike", "thumbs_down", "downvote")
-"""Keys in which 1 means dislike, by their names: the official documents use `user_disliked`."""
+"""Names of feedback keys in which 1 means dislike; the official documents use `user_disliked`."""
 RATING_NAME = re.compile(r"star|rating|nps|csat|grade", re.IGNORECASE)
-"""Names of keys whose first scores of 1 are the low end of a scale, and no thumbs."""
+"""Names of feedback keys whose first scores of 1 are the low end of a scale, and not thumbs."""
 THUMBS = frozenset((-1.0, 0.0, 1.0))
 FULL_SCALES = ((1.0, 5.0), (0.0, 10.0))
-"""The scales of whole numbers that are inferred, the narrowest first."""
+"""The scales of whole numbers that can be inferred, narrowest first."""
 LOWEST, HIGHEST = -1.7976931348623157e308, 1.7976931348623157e308
 
 
@@ -46,7 +46,7 @@ class Range(Struct, frozen=True):
 
 
 class SeenScores(Struct, frozen=True):
-    """The different scores of a key: the lowest ones (all of them, unless `has_more`), and the highest."""
+    """The different scores of a feedback key: the lowest ones (all, unless `has_more`), and the highest."""
 
     lowest: tuple[float, ...] = ()
     highest: float = 0.0
@@ -54,19 +54,19 @@ class SeenScores(Struct, frozen=True):
 
     @property
     def are_thumbs(self) -> bool:
-        """Whether every score is one of -1, 0 and 1."""
+        """Return whether every score is one of -1, 0 and 1."""
         return not self.has_more and THUMBS.issuperset(self.lowest)
 
     @property
     def are_whole(self) -> bool:
-        """Whether every score is known to be a whole number."""
+        """Return whether every score is known to be a whole number."""
         return not self.has_more and all(score.is_integer() for score in self.lowest)
 
 
 class KeyKind(Struct, frozen=True):
-    """What a key's scores are. `reason` says in words where the kind comes from.
+    """The kind of a feedback key. `reason` is text that says where the kind comes from.
 
-    `low` and `high` are the ends of the scale, where it is known or inferred. `better` says which way a mean improves.
+    `low` and `high` are the ends of the scale, if it is known or inferred. `better` is the direction of a better mean.
     """
 
     name: KindName
@@ -81,17 +81,17 @@ class KeyKind(Struct, frozen=True):
 
     @property
     def has_direction(self) -> bool:
-        """Whether a rule says which scores are positive."""
+        """Return whether a rule says which scores are positive."""
         return bool(self.ranges)
 
     def is_positive(self, score: float | None) -> bool | None:
-        """Whether the score is positive; None where no rule says so."""
+        """Return whether the score is positive; None if no rule decides."""
         if score is None:
             return None
         return next((one.is_positive for one in self.ranges if one.low <= score <= one.high), None)
 
     def why_undirected(self, score: float | None) -> str:
-        """Why `is_positive` is None for the score, as text."""
+        """Return the reason, as text, why `is_positive` is None for the score."""
         if score is None or self.name == "text":
             return "has no score"
         if self.has_direction:
@@ -103,7 +103,7 @@ class KeyKind(Struct, frozen=True):
 
 
 def kind_of(key: str, config: FeedbackConfig | None, is_lower_better: bool, seen: SeenScores) -> KeyKind:
-    """The kind of the key with this configuration (or none), in which these scores were seen."""
+    """Return the kind of a feedback key with this configuration (or none) and these scores."""
     if config is None:
         return _inferred(key, is_lower_better, seen)
     return structs.replace(_configured(key, config, is_lower_better, seen), title=config.title)
@@ -125,7 +125,8 @@ def _configured(key: str, config: FeedbackConfig, is_lower_better: bool, seen: S
 
 
 def _better(config: FeedbackConfig, is_lower_better: bool) -> Better | None:
-    """Which scores are better; `is_lower_better` is the key's and agrees with the configuration's own direction."""
+    """Return which scores are better; `is_lower_better` is the feedback key's and agrees with the configuration's
+    direction."""
     if config.direction == "none":
         return None
     return "lower" if is_lower_better or config.kind == "reversed_thumbs" or config.direction == "lower" else "higher"
@@ -142,7 +143,7 @@ def _named(kind: ConfigKind, config: FeedbackConfig, better: Better | None, seen
 
 
 def _inferred(key: str, is_lower_better: bool, seen: SeenScores) -> KeyKind:
-    """The kind that the scores suggest. Only thumbs get a direction from it."""
+    """Return the kind that the scores suggest. Only thumbs get a direction that way."""
     if not seen.lowest:
         return KeyKind("text", "there are no scores", is_inferred=True)
     if seen.are_thumbs and not (RATING_NAME.search(key) and -1.0 not in seen.lowest):
@@ -181,12 +182,12 @@ def _category(config: FeedbackConfig) -> KeyKind:
 
 
 def _number(better: Better | None, config: FeedbackConfig, reason: str) -> KeyKind:
-    """A number that improves downwards, or in the direction that its configuration names; upwards is only a default."""
+    """Return a number that improves downwards, or as its configuration says; upwards is only a default."""
     return KeyKind("number", reason, better=better if better == "lower" or config.direction else None)
 
 
 def _ranges(middle: float, better: Better | None) -> tuple[Range, ...]:
-    """The scores above and below the middle; the middle itself belongs to neither."""
+    """Return the ranges above and below the middle; the middle itself is in neither."""
     if better is None:
         return ()
     above = Range(math.nextafter(middle, math.inf), HIGHEST, better == "higher")

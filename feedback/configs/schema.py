@@ -9,13 +9,14 @@ from feedback.errors import Invalid
 from feedback.validation import MAX_KEY, check_name, check_number, parse_id
 
 FEWEST_CATEGORIES = 2
-"""How many categories must remain when some are removed, as LangSmith has it."""
+"""How many categories must remain after a removal, as in LangSmith."""
 
 
 class FeedbackConfigCreate(Struct):
-    """Asks for a key's configuration. Without `is_lower_score_better` the key keeps its direction, or that of its name.
+    """Request a feedback key's configuration. `is_lower_score_better` defaults to the current value, else to its
+    name's.
 
-    `subject_policy` is no field of LangSmith's; its clients send it within `feedback_config`, which is taken, too.
+    LangSmith has no `subject_policy` here; its clients can send it inside `feedback_config`.
     """
 
     feedback_key: str
@@ -25,7 +26,8 @@ class FeedbackConfigCreate(Struct):
     subject_policy: SubjectPolicy | None = None
 
     def validate(self) -> None:
-        """Refuse a key or a configuration that no answer could have (`Invalid`); the policy gets its one place."""
+        """Reject a feedback key or configuration that no feedback could have (`Invalid`); move the policy to its own
+        field."""
         check_name("feedback_key", self.feedback_key, MAX_KEY)
         self.feedback_config.validate()
         self.subject_policy = _taken_out(self.feedback_config, self.subject_policy)
@@ -33,7 +35,7 @@ class FeedbackConfigCreate(Struct):
 
 
 class FeedbackConfigPatch(Struct):
-    """What of a key's configuration is to change; what is left out, or null, stays."""
+    """Changes of a feedback key's configuration; omitted or null fields stay."""
 
     feedback_key: str
     id: str | None = None
@@ -44,7 +46,7 @@ class FeedbackConfigPatch(Struct):
     subject_policy: SubjectPolicy | None = None
 
     def validate(self) -> None:
-        """Refuse what could not be changed so (`Invalid`); the id gets its one spelling."""
+        """Reject an invalid change (`Invalid`); normalize the id."""
         check_name("feedback_key", self.feedback_key, MAX_KEY)
         if self.id is not None:
             self.id = parse_id("id", self.id)
@@ -56,7 +58,7 @@ class FeedbackConfigPatch(Struct):
             check_number("remove_categories[]", value)
 
     def changed(self, config: FeedbackConfig) -> FeedbackConfig:
-        """The configuration after the change. Errors: `Invalid`."""
+        """Return the configuration after the change. Errors: `Invalid`."""
         new = self._turned(self.feedback_config.keeping(config) if self.feedback_config else config)
         if self.add_categories is None and self.remove_categories is None:
             return new
@@ -68,7 +70,7 @@ class FeedbackConfigPatch(Struct):
         return edited
 
     def _turned(self, config: FeedbackConfig) -> FeedbackConfig:
-        """The configuration in the direction that `is_lower_score_better` asks for."""
+        """Return the configuration in the direction that `is_lower_score_better` requests."""
         is_lower = self.is_lower_score_better
         if is_lower is not None and config.direction is not None and config.direction != "none":
             config = structs.replace(config, direction="lower" if is_lower else "higher")
@@ -90,7 +92,7 @@ class FeedbackConfigPatch(Struct):
 
 
 class FeedbackConfigSchema(Struct):
-    """A key's configuration. `is_first` is what answers are held to that name no other; an enforced one goes before."""
+    """A feedback key's configuration. The `is_first` one applies to feedback without its own, after an enforced one."""
 
     id: str
     feedback_key: str
@@ -105,7 +107,7 @@ class FeedbackConfigSchema(Struct):
 
 
 def _taken_out(config: FeedbackConfig, policy: SubjectPolicy | None) -> SubjectPolicy | None:
-    """The policy that is asked for, beside the configuration or within it, where it is no more then."""
+    """Return the requested policy, from beside the configuration or inside it, and remove the inner one."""
     within, config.subject_policy = config.subject_policy, None
     if policy and within and policy != within:
         raise Invalid(f"`subject_policy` is {policy}, and {within} within `feedback_config`; send one of the two")
@@ -113,7 +115,7 @@ def _taken_out(config: FeedbackConfig, policy: SubjectPolicy | None) -> SubjectP
 
 
 def _side(config: FeedbackConfig, is_lower: bool | None) -> bool | None:
-    """Whether lower scores are better, as `is_lower_score_better`, `direction` or `kind` says; None where none does."""
+    """Return whether lower scores are better, by `is_lower_score_better`, `direction` or `kind`; None if unset."""
     named = {"higher": False, "lower": True, "thumbs": False, "reversed_thumbs": True}
     for name in (config.direction, config.kind):
         side = named.get(name or "")

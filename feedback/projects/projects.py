@@ -1,7 +1,7 @@
-"""Projects: teams or products that share a server, each with feedback of its own.
+"""Projects: teams or products that share a server, each with its own feedback.
 
-A project is a name; its id is made of the name, for clients that need a UUID. What every request must know of projects
-is kept in memory, a few seconds old at most, so that naming one costs no look at the database.
+A project is a name; its id is derived from the name, for clients that need a UUID. Requests read projects from memory,
+at most a few seconds old, so that naming a project needs no query.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from feedback.rate_limits import RateLimit, rate_of
 from feedback.validation import from_micros, is_id, origin_of, parse_id
 
 TENANT = "00000000-0000-0000-0000-000000000000"
-"""The id of `default`, which LangSmith's clients were told before there were others."""
+"""The id of `default`; LangSmith's clients received it before there were other projects."""
 NAMESPACE = uuid.UUID("6f2c1a34-7d0e-5b8e-9f61-0d5f0c2b7a11")
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 MAX_ORIGINS = 100
@@ -49,8 +49,9 @@ OF_GRANT = "SELECT project FROM feedback_grant WHERE id = :id"
 
 
 class Project(Struct):
-    """A project. `origins` are the only web origins whose pages may answer through its URLs (none: any may); `rate` is
-    how many answers and mintings it takes, `300/60` in so many seconds, or null for any number.
+    """A project. `origins` are the only web origins whose pages may submit through its URLs (empty: any may).
+
+    `rate` limits submissions and minting, such as `300/60` for 300 in 60 seconds; null means no limit.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Project(Struct):
 
 
 class ProjectCreate(Struct):
-    """Asks for a project: lower-case letters, digits and hyphens."""
+    """Request a project. Its name has lower-case letters, digits and hyphens."""
 
     name: str
     origins: list[str] = []
@@ -69,14 +70,14 @@ class ProjectCreate(Struct):
 
 
 class ProjectPatch(Struct):
-    """What of a project is to change; a `rate` of null takes any number."""
+    """Changes of a project; a `rate` of null removes the limit."""
 
     origins: list[str] | UnsetType = UNSET
     rate: str | UnsetType | None = UNSET
 
 
 class Rules(Struct, frozen=True):
-    """What a project asks of those who answer and mint."""
+    """A project's rules for submissions and minting."""
 
     origins: frozenset[str] = frozenset()
     rate: RateLimit | None = None
@@ -86,24 +87,24 @@ FREE_RULES = Rules()
 
 
 class KnownProjects(Struct, frozen=True):
-    """What every request must know of projects, and whether any has rules at all."""
+    """All projects and their rules, and whether any project has rules."""
 
     rules: Mapping[str, Rules]
     names: Mapping[str, str]
-    """Their names by name and by id."""
+    """Project names by name and by id."""
     have_origins: bool
     have_rates: bool
 
     def name_of(self, text: str) -> str | None:
-        """The name of the project that the text names, or is the id of, in any spelling."""
+        """Return the name of the project with this name or id, in any spelling."""
         return self.names.get(parse_id("project", text) if is_id(text) else text)
 
 
 class Erasable(Protocol):
-    """What a project holds."""
+    """What a project contains."""
 
     async def of_all(self) -> object:
-        """All of it is gone."""
+        """Erase all of it."""
 
 
 class Projects:
@@ -118,7 +119,7 @@ class Projects:
         self._grants: OrderedDict[int, str] = OrderedDict()
 
     async def create(self, wanted: ProjectCreate) -> Project:
-        """The new project. Errors: `Invalid`; `Conflict` where there is one of the name."""
+        """Create a project. Errors: `Invalid`; `Conflict` if the name exists."""
         row = {"name": check_project(wanted.name), **_columns(wanted.origins, wanted.rate)}
 
         def work(db: Connection) -> Row:
@@ -129,15 +130,15 @@ class Projects:
         return self._changed(await self._database.write(work))
 
     async def listed(self) -> list[Project]:
-        """All of them, the oldest first: `default`."""
+        """Return all projects, oldest first, which is `default`."""
         return [_project(row) for row in await self._database.read(lambda db: db.all(ALL))]
 
     async def get(self, name: str) -> Project:
-        """The project. Errors: `NotFound`."""
+        """Return the project. Errors: `NotFound`."""
         return _project(await self._database.read(lambda db: _found(db, name)))
 
     async def update(self, name: str, patch: ProjectPatch) -> Project:
-        """The project after the change, which counts everywhere within seconds. Errors: `NotFound`, `Invalid`."""
+        """Change the project, in all processes within seconds, and return it. Errors: `NotFound`, `Invalid`."""
 
         def work(db: Connection) -> Row:
             db.execute(TAKE, name=name)
@@ -149,9 +150,9 @@ class Projects:
         return self._changed(await self._database.write(work))
 
     async def delete(self, name: str, answers: Erasable | None = None) -> None:
-        """The project is gone, with its configurations and rules; its sealed tokens take no more answers.
+        """Delete the project with its configurations and rules; its sealed tokens accept no more submissions.
 
-        With `answers`, they are erased before. Errors: `NotFound`; `Conflict` where it holds answers or URLs, and for
+        With `answers`, its feedback is erased first. Errors: `NotFound`; `Conflict` if it has feedback or URLs, and for
         `default`.
         """
         if name == DEFAULT:
@@ -177,19 +178,19 @@ class Projects:
         self._forget()
 
     async def known(self) -> KnownProjects:
-        """What every request must know, a few seconds old at most."""
+        """Return all projects and their rules, at most a few seconds old."""
         while (known := self._known) is None or self._clock() - self._read_at >= FRESH_SECONDS:
             began, changes = self._clock(), self._changes
             found = _known(await self.listed())
-            if changes == self._changes:  # else what was read may be from before a change of our own
+            if changes == self._changes:  # else the rows may be older than a change by this process
                 self._known, self._read_at = found, began
         return known
 
     async def chosen(self, bound: str | None, asked: str | None, tenant: str | None) -> str:
-        """The project that a request is for: that of its key, or the one that it asks for, or `default`.
+        """Return the project of a request: that of its API key, or the requested one, or `default`.
 
-        `asked` is a name or id; `tenant` is one in the words of other services' clients, which may be set up with any
-        while there is nothing but `default` here. Errors: `Forbidden`, `NotFound`.
+        `asked` is a name or id; `tenant` is the one that clients of other services send, and is ignored while `default`
+        is the only project. Errors: `Forbidden`, `NotFound`.
         """
         if bound is None and asked is None and tenant is None:
             return DEFAULT
@@ -203,7 +204,7 @@ class Projects:
         return bound
 
     async def of_grant(self, grant_id: int) -> str:
-        """The project of a URL's grant, which never changes; that of one that is gone does not matter."""
+        """Return the project of a URL's grant, which never changes; `default` if the grant is gone."""
         if (name := self._grants.get(grant_id)) is not None:
             return name
         row = await self._database.read(lambda db: db.one(OF_GRANT, id=grant_id))
@@ -219,13 +220,13 @@ class Projects:
         return _project(row)
 
     def _forget(self) -> None:
-        """What is known is read again before it is used."""
+        """Read the projects again before their next use."""
         self._known = None
         self._changes += 1
 
 
 def check_project(name: str) -> str:
-    """`name`, if a project may have it. Errors: `Invalid`."""
+    """Return `name` if it is a valid project name. Errors: `Invalid`."""
     if not NAME.fullmatch(name) or is_id(name):
         raise Invalid(
             f"`name` is {name[:80]!r}; a project's name has 1 to 63 lower-case letters, digits and hyphens between them"
@@ -234,12 +235,12 @@ def check_project(name: str) -> str:
 
 
 def project_id(name: str) -> str:
-    """The UUID of the project with this name, always the same."""
+    """Return the fixed UUID of the project with this name."""
     return TENANT if name == DEFAULT else str(uuid.uuid5(NAMESPACE, name))
 
 
 def denial_of_project(name: str) -> str:
-    """What the sealed tokens of a deleted project are called in the list of those taken back."""
+    """Return the id of the denial that revokes a deleted project's sealed tokens."""
     return f"project {name}"
 
 

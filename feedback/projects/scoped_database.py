@@ -1,8 +1,8 @@
-"""ProjectDatabase: one project's part of a database, in which no statement can forget whose rows it is about.
+"""ProjectDatabase: a database scoped to one project; statements without `:project` are rejected.
 
-Every statement of its units of work must say `:project`, and is given the project's name there; one that does not is
-refused, so that a new one cannot read, change or count another project's rows by mistake. What belongs to a row that
-was found in the project just now (by an id that is unique among all projects) is asked of the `whole` connection.
+Every statement must contain `:project`, which is bound to the project's name, so that none can read, change or count
+another project's rows by mistake. Rows that belong to a row just found in the project (by an id that is unique across
+projects) are read with the `whole` connection.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from feedback.database import Connection, Database, Row
 T = TypeVar("T")
 
 DEFAULT = "default"
-"""The project that is always there: it has all that names none."""
+"""The project that always exists, for everything that names none."""
 
 
 class ProjectConnection:
-    """The statements of one transaction, about one project."""
+    """The statements of one transaction, scoped to one project."""
 
     __slots__ = ("project", "whole")
 
@@ -38,7 +38,7 @@ class ProjectConnection:
 
 
 class ProjectDatabase:
-    """A database as one project sees it; `whole` is all of it."""
+    """A database scoped to one project; `whole` is the unscoped one."""
 
     def __init__(self, whole: Database, project: str) -> None:
         self.whole = whole
@@ -54,12 +54,12 @@ class ProjectDatabase:
 
 
 def of_project(db: Connection, project: str) -> Connection:
-    """The connection as the project sees it."""
+    """Return the connection, scoped to the project."""
     return ProjectConnection(whole(db), project)
 
 
 def whole(db: Connection) -> Connection:
-    """The connection to all that there is, for what a row of the project's own is looked up by."""
+    """Return the unscoped connection, to look up what belongs to a row of the project."""
     return db.whole if isinstance(db, ProjectConnection) else db
 
 

@@ -1,14 +1,13 @@
-"""Evaluations: every answer as an OpenTelemetry event, `gen_ai.evaluation.result`, in the trace of its run.
+"""Evaluations: export feedback to OpenTelemetry as `gen_ai.evaluation.result` events in the traces of runs.
 
-The event is that of OpenTelemetry's conventions for generative AI (repository `semantic-conventions-genai`, status
-Development): a log record that is a child of the run's span, where the run knows its `traceparent`; the run's id stands
-in `gen_ai.response.id` all the same. An answer that changes is a new event with the same `agent_server.feedback.id`, by
-which repeats are known, too: events leave from the outbox of the webhooks, at least once. Who answered is not told, and
-the comment only if that is asked for.
+The event follows OpenTelemetry's conventions for generative AI (repository `semantic-conventions-genai`, status
+Development): a log record, a child of the run's span if the run has a `traceparent`; `gen_ai.response.id` has the run's
+id in any case. Changed feedback is a new event with the same `agent_server.feedback.id`, which also identifies repeats:
+the webhooks' outbox delivers events at least once. The subject is left out, and the comment is included on request.
 
-Where to, and how, say the usual variables of OTLP over HTTP (`OTEL_EXPORTER_OTLP_ENDPOINT`, `…_LOGS_ENDPOINT`,
-`…_HEADERS`, `OTEL_SERVICE_NAME`, …). Needs the extra `otel`. The classes for logs are still in packages with an
-underscore (OpenTelemetry for Python 1.45), so this is the only room that knows them.
+The usual variables of OTLP over HTTP configure the export (`OTEL_EXPORTER_OTLP_ENDPOINT`, `…_LOGS_ENDPOINT`,
+`…_HEADERS`, `OTEL_SERVICE_NAME`, …). It needs the extra `otel`. The classes for logs are still in packages with an
+underscore (OpenTelemetry for Python 1.45), so no other module imports them.
 """
 
 from __future__ import annotations
@@ -40,20 +39,20 @@ EVENT = "gen_ai.evaluation.result"
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 UNNAMED = "unknown_service"
 THREADS = 4
-"""Events on their way at a time. The exporter waits and tries again in its thread, so it has threads of its own."""
+"""Concurrent exports. The exporter waits and retries in its thread, so it has threads of its own."""
 Attribute = str | float
 
 
 class Evaluations:
-    """Tells an OpenTelemetry collector of answers. One of the endpoints that `FeedbackPlugin(webhooks=…)` takes."""
+    """Export feedback to an OpenTelemetry collector. A delivery target for `FeedbackPlugin(webhooks=…)`."""
 
     id = EVALUATIONS
     url = "OTLP"
 
     def __init__(self, with_comments: bool = False) -> None:
-        """Export as the environment says; comments go along as `gen_ai.evaluation.explanation` with `with_comments`.
+        """Export as the environment says; `with_comments` adds comments as `gen_ai.evaluation.explanation`.
 
-        Errors: `ValueError` where the environment asks for another protocol than `http/protobuf`.
+        Errors: `ValueError` if the environment sets another protocol than `http/protobuf`.
         """
         for name in PROTOCOLS:
             if (protocol := os.environ.get(name) or "http/protobuf") != "http/protobuf":
@@ -67,15 +66,15 @@ class Evaluations:
         self._scope = InstrumentationScope("agent_server.feedback")
 
     async def send(self, client: httpx.AsyncClient, row: Row) -> str | None:  # noqa: ARG002  it has its own
-        """What went wrong, or nothing: the collector took the event of the message in the row."""
+        """Export the row's message. Return the error, or None if the collector accepted it."""
         record = self._record(msgspec.json.decode(row["payload"])["data"])
         exporter = self._exporter
         try:
             result = await asyncio.get_running_loop().run_in_executor(self._threads, exporter.export, [record])
-        except asyncio.CancelledError:  # the service stops: it must not wait for a collector that is away
+        except asyncio.CancelledError:  # the service stops: it must not wait for a collector that is down
             if exporter is self._exporter:
                 self._exporter = OTLPLogExporter()
-                exporter.shutdown()  # type: ignore[no-untyped-call]  # it says nothing of what it returns
+                exporter.shutdown()  # type: ignore[no-untyped-call]  # it declares no return type
             raise
         return None if result is LogRecordExportResult.SUCCESS else "the collector did not take it"
 
@@ -92,9 +91,9 @@ class Evaluations:
 
 
 def attributes(answer: dict[str, Any], with_comments: bool) -> dict[str, Attribute]:
-    """What the event says of an answer as the wire shows it; what the answer does not say is left out.
+    """Return the event's attributes for feedback in the wire's shape; absent fields are left out.
 
-    A text in `value` is a label where there is a score beside it, as there is for categories; otherwise it is free.
+    A text in `value` is a label if there is a score beside it, as for categories; otherwise it is free text.
     """
     score, value = answer["score"], answer["value"]
     said: dict[str, Attribute | None] = {
@@ -114,7 +113,7 @@ def attributes(answer: dict[str, Any], with_comments: bool) -> dict[str, Attribu
 
 
 def _context(trace_parent: str | None) -> Context:
-    """The run's span as the parent, or none: never what is current here."""
+    """Return a context whose parent is the run's span, or none; never the current span of this process."""
     alone = set_span_in_context(INVALID_SPAN, Context())
     carrier = {"traceparent": trace_parent} if trace_parent else {}
     return TraceContextTextMapPropagator().extract(carrier, alone)

@@ -1,6 +1,6 @@
-"""The outbox: what webhooks are to be told, written in the unit of work that it tells of.
+"""The outbox: events for webhooks, written in the transaction of the change.
 
-So a change that was acknowledged is told of, whatever crashes next, and one that was taken back is not.
+So an acknowledged change is delivered, even after a crash, and a rolled-back one is not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from feedback.validation import from_micros
 
 Event = Literal["feedback.created", "feedback.updated", "feedback.deleted", "feedback.erased", "feedback.alert"]
 EVALUATIONS = "opentelemetry"
-"""The endpoint that is told of answers only: there is no event that takes an evaluation back."""
+"""The target that receives created and updated feedback only: no event withdraws an evaluation."""
 EVALUATED = ("feedback.created", "feedback.updated")
 WEBHOOKS = "SELECT id, now_us() AS now FROM feedback_webhook WHERE disabled_at IS NULL"
 ANSWER = f"SELECT {', '.join(COLUMNS)} FROM feedback WHERE project = :project AND id = :id"
@@ -29,18 +29,18 @@ VALUES (:id, :webhook, :feedback_id, :payload, now_us(), now_us(), 0, 0)"""
 
 
 class Endpoint(Protocol):
-    """Who is told."""
+    """A delivery target for feedback events."""
 
     @property
     def id(self) -> str:
-        """What its messages are kept under."""
+        """The id that its messages are stored under."""
 
     @property
     def url(self) -> str:
-        """Its address, for people."""
+        """Its address, for display."""
 
     async def send(self, client: httpx.AsyncClient, row: Row) -> str | None:
-        """What went wrong, or nothing: the message in the row was taken."""
+        """Deliver the row's message. Return the error, or None if the target accepted it."""
 
 
 def has_webhooks(db: Connection) -> bool:
@@ -49,7 +49,7 @@ def has_webhooks(db: Connection) -> bool:
 
 
 def put(db: Connection, event: Event, feedback_id: str) -> None:
-    """Tell every webhook of what became of the answer: after it was written, or before it is deleted."""
+    """Queue an event about the feedback for every webhook: after it was written, or before it is deleted."""
     webhooks = whole(db).all(WEBHOOKS)
     row = db.one(ANSWER, id=feedback_id) if webhooks else None
     if row is not None:
@@ -57,16 +57,16 @@ def put(db: Connection, event: Event, feedback_id: str) -> None:
 
 
 def put_erased(db: Connection, ids: Sequence[str]) -> None:
-    """Tell every webhook that these answers are gone for good, so that what it has made of them can go, too.
+    """Queue `feedback.erased` for every webhook, so that it can delete its copies of the feedback.
 
-    The message names no answer that it is about: what is erased takes the messages about it along.
+    The message has no feedback id of its own, since erasure deletes the messages about the feedback.
     """
     if ids:
         _put(db, db.all(WEBHOOKS), "feedback.erased", "", {"ids": ids})
 
 
 def put_alert(db: Connection, alert_id: str, data: object) -> None:
-    """Tell every webhook that an alert fires, or that it does no more."""
+    """Queue an event for every webhook that an alert fires, or no longer fires."""
     _put(db, db.all(WEBHOOKS), "feedback.alert", alert_id, data)
 
 

@@ -1,12 +1,11 @@
-"""Webhooks: every change of an answer, told to other services, signed, until they have taken it.
+"""Webhooks: deliver every change of feedback to other services, signed, until they accept it.
 
-Signed as the Standard Webhooks specification 1.0 says: `webhook-id`, the same for every attempt, so that receivers
-know repeats; `webhook-timestamp`; `webhook-signature`, `v1,` and the Base64 of HMAC-SHA256 over `id.timestamp.body`.
-A message is taken with any 2xx. Otherwise it is sent again after a while, nine times over three days, and then given
-up; an endpoint that answers 410 is told no more. Messages may overtake each other: `modified_at` says what is newer.
+Signed as in the Standard Webhooks specification 1.0: `webhook-id`, the same for every attempt, so that receivers detect
+repeats; `webhook-timestamp`; `webhook-signature`, `v1,` and the Base64 of HMAC-SHA256 over `id.timestamp.body`. Any 2xx
+accepts a message. Otherwise it is sent again later, nine times over three days, and then given up; an endpoint that
+responds 410 is disabled. Messages may arrive out of order: `modified_at` says which is newer.
 
-Several processes share the work: a message is one process's while its lease lasts, so that it is sent by one at a
-time, and by another when that one died.
+Several processes share the work: a lease gives a message to one process at a time, and to another if that one dies.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from feedback.validation import from_micros
 logger = logging.getLogger("feedback")
 
 RETRIES = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
-"""Seconds to wait after each attempt that failed; the specification's own example."""
+"""Seconds to wait after each failed attempt; the specification's own example."""
 TIMEOUT = 15.0
 LEASE_SECONDS = 60
 LOOK_SECONDS = 1.0
@@ -72,7 +71,7 @@ ON CONFLICT (id) DO UPDATE SET disabled_at = NULL"""
 
 
 class Webhook(Struct, frozen=True):
-    """Where changes are told: an address, and the secret (`whsec_` and Base64 of 24 to 64 bytes) they are signed with.
+    """A delivery target: a URL, and the secret (`whsec_` and Base64 of 24 to 64 bytes) that signs its messages.
 
     Errors: `ValueError`.
     """
@@ -96,11 +95,11 @@ class Webhook(Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """What its messages are kept under."""
+        """The id that its messages are stored under."""
         return hashlib.sha256(self.url.encode()).hexdigest()[:32]
 
     def headers(self, message: str, at: int, body: bytes) -> dict[str, str]:
-        """The headers of one attempt to send `body` at the time `at`, in seconds since 1970."""
+        """Return the headers of one attempt to send `body` at the time `at`, in seconds since 1970."""
         key = base64.b64decode(self.secret.removeprefix("whsec_"))
         signature = hmac.digest(key, f"{message}.{at}.".encode() + body, "sha256")
         return {
@@ -112,7 +111,7 @@ class Webhook(Struct, frozen=True):
         }
 
     async def send(self, client: httpx.AsyncClient, row: Row) -> str | None:
-        """What went wrong, or nothing: the message was taken."""
+        """Send the row's message. Return the error, or None if the endpoint accepted it."""
         body = row["payload"].encode()
         try:
             answer = await asyncio.wait_for(
@@ -125,16 +124,16 @@ class Webhook(Struct, frozen=True):
 
 
 class Backlog(Struct):
-    """Messages in the outbox: that wait to be delivered or tried again, and that were given up."""
+    """Number of messages in the outbox: waiting for delivery or a retry, and given up."""
 
     waiting: int
     given_up: int
     oldest_seconds: float
-    """For how long the oldest of those that wait does; 0 where none waits."""
+    """Age of the oldest waiting message; 0 if none waits."""
 
 
 class Undelivered(Struct):
-    """A message in the outbox. Of its endpoint only scheme and host are told, since an address may be a secret."""
+    """A message in the outbox. It shows only scheme and host of its endpoint, since a URL may be a secret."""
 
     id: str
     to: str
@@ -147,7 +146,7 @@ class Undelivered(Struct):
 
 
 class Webhooks:
-    """Delivers the messages of one feedback database to its endpoints; every process is given the same ones."""
+    """Deliver the messages of one feedback database to its endpoints, which are the same in every process."""
 
     def __init__(self, database: Database, endpoints: Sequence[Endpoint] = (), metrics: Metrics | None = None) -> None:
         self._database = database
@@ -157,7 +156,7 @@ class Webhooks:
         self.retries: Sequence[float] = RETRIES
 
     async def register(self) -> None:
-        """From now on changes are told to these endpoints and to no others."""
+        """Queue changes for these endpoints and no others from now on."""
 
         def work(db: Connection) -> None:
             for row in db.all("SELECT id FROM feedback_webhook WHERE disabled_at IS NULL"):
@@ -169,45 +168,45 @@ class Webhooks:
         await self._database.write(work)
 
     async def backlog(self) -> Backlog:
-        """What lies in the outbox now."""
+        """Return the number of messages in the outbox now."""
         row = await self._database.read(lambda db: db.one(BACKLOG))
         return Backlog(row["waiting"], row["given_up"], row["oldest"] / SECOND) if row else Backlog(0, 0, 0.0)
 
     async def undelivered(self, limit: int = MOST_LISTED) -> list[Undelivered]:
-        """The messages in the outbox, oldest first: those that wait, and those that were given up."""
+        """Return the messages in the outbox, oldest first, waiting or given up."""
         return [_undelivered(row) for row in await self._database.read(lambda db: db.all(STUCK, limit=limit))]
 
     async def revive(self) -> int:
-        """Send every message that was given up again, from now on; how many there are."""
+        """Queue given-up messages for delivery again; return their number."""
         return await self._database.write(lambda db: db.execute(REVIVE))
 
     async def forget(self, days: int = KEEP_GIVEN_UP_DAYS) -> int:
-        """How many messages were given up longer ago than this; they are gone."""
+        """Delete the messages that were given up more than `days` ago; return their number."""
         return await self._database.write(lambda db: db.execute(FORGET, time=days * 86_400 * SECOND))
 
     async def keep_forgetting(self, every: float = FORGET_SECONDS) -> None:
-        """Forget again and again, until cancelled."""
+        """Call `forget` regularly, until cancelled."""
         while True:
             try:
                 await self.forget()
-            except Exception as error:  # a database that does not answer now will, later
+            except Exception as error:  # the database may respond again later
                 logger.warning("messages that were given up were not cleaned away: %r", error)
             await asyncio.sleep(every)
 
     async def serve(self) -> None:
-        """Deliver what is due, again and again, until cancelled."""
+        """Deliver due messages, until cancelled."""
         async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client:
             while self._endpoints:
                 try:
                     delivered = await self.deliver(client)
-                except Exception as error:  # a database that does not answer now will, later
+                except Exception as error:  # the database may respond again later
                     logger.warning("webhook messages wait: %r", error)
                     delivered = 0
                 if delivered < AT_ONCE:
                     await asyncio.sleep(self.look_seconds)
 
     async def deliver(self, client: httpx.AsyncClient) -> int:
-        """How many messages were tried; each was due, and nobody else's."""
+        """Try the due messages that no other process has leased; return their number."""
         if await self._database.read(lambda db: db.one(LOOK)) is None:
             return 0
         claim = {"lease": secrets.token_hex(16), "time": LEASE_SECONDS * SECOND, "limit": AT_ONCE}

@@ -1,7 +1,7 @@
-"""`http.app` of `langgraph.json`: an ASGI app of the user's in front of ours. Its routes win where both have one.
+"""`http.app` of `langgraph.json`: an ASGI app of the user's in front of ours; its routes take precedence.
 
-Source: "How to add custom routes" in the official documentation, and `langgraph_api` 0.16.7 at work: a request whose
-path the app has with other methods only is ours, and the app's middleware sees ours, too.
+Source: "How to add custom routes" in the official documentation, and the behaviour of `langgraph_api` 0.16.7: our
+routes handle a request whose path the app has only with other methods, and the app's middleware also wraps ours.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ log = structlog.get_logger("agent_server")
 NO_ROUTE = (404, 405)
 
 Guard = Callable[[Any], Awaitable[None]]
-"""Returns where the request of an ASGI scope may come in. Errors: `AgentServerError`."""
+"""Checks that the request of an ASGI scope is authenticated. Errors: `AgentServerError`."""
 ANSWERED_BY_US = "agent_server_answered"
-"""Where a request's state has a list that is not empty once one of our routes answers."""
+"""The key in a request's state of a list that becomes non-empty once one of our routes responds."""
 
 
 class HttpApp(InitPlugin):
     """The app that `http.app` names, at `path`. It starts after ours and stops before it.
 
-    A Starlette app (FastAPI is one) gets ours as its last route, so that its middleware sees every request. Any other
-    is asked first, and ours where it has no route: where it answers 404 or 405.
+    A Starlette app (FastAPI is one) gets ours as its last route, so that its middleware wraps every request. Any other
+    app is called first, and ours if the app has no route, that is, responds with 404 or 405.
     """
 
     def __init__(self, config: Config, path: str, guard: Guard | None = None) -> None:
-        """`guard`, if there is one, is asked before each of the app's own routes."""
+        """`guard`, if given, is called before each of the app's own routes."""
         self._config = config
         self._path = path
         self._guard = guard
@@ -54,7 +54,7 @@ class HttpApp(InitPlugin):
         return app_config
 
     def before(self, ours: ASGIApp) -> ASGIApp:
-        """Both as one app, once the server has started."""
+        """Return both as one app, usable once the server has started."""
         self._ours = _noting_answers(ours)
 
         async def both(scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,11 +83,11 @@ class HttpApp(InitPlugin):
 
 
 def _noting_answers(ours: ASGIApp) -> ASGIApp:
-    """Return our app; it notes in the request's state that a route of ours answers."""
+    """Return our app; it records in the request's state that a route of ours responds."""
 
     async def noting(scope: Any, receive: Any, send: Any) -> None:
         async def sending(message: Any) -> None:
-            if message["type"] == "http.response.start" and "route_handler" in scope:  # where Litestar found one
+            if message["type"] == "http.response.start" and "route_handler" in scope:  # set if Litestar found a route
                 scope["state"][ANSWERED_BY_US].append(True)
             await send(message)
 
@@ -97,12 +97,13 @@ def _noting_answers(ours: ASGIApp) -> ASGIApp:
 
 
 def _is_starlette(app: Any) -> bool:
-    """Whether it is one, asked without importing Starlette, which may not be there."""
+    """Return whether it is a Starlette app, without importing Starlette, which may not be installed."""
     return any(one.__module__ == "starlette.applications" for one in type(app).__mro__)
 
 
 def _copied(scope: Any, state: dict[str, Any] | None = None) -> Any:
-    """A scope that an app may change without the other's knowledge; frameworks keep things of theirs in both levels."""
+    """Return a copy of the scope that an app may change without affecting the other; frameworks store data in both
+    levels."""
     return {**scope, "state": {**scope.get("state", {}), **(state or {})}}
 
 
@@ -111,7 +112,7 @@ def _as_last_route(theirs: Any, ours: ASGIApp, guard: Guard | None) -> Iterator[
     if not _is_starlette(theirs):
         yield
         return
-    from starlette.routing import Mount  # there, since their app is one of its
+    from starlette.routing import Mount  # imported here: only a Starlette app needs it
 
     async def unchanged(scope: Any, receive: Any, send: Any) -> None:
         await ours(_copied(scope), receive, send)
@@ -129,7 +130,7 @@ def _as_last_route(theirs: Any, ours: ASGIApp, guard: Guard | None) -> Iterator[
 
 
 def _guarded(routing: Any, routes: Sequence[Any], ours: Any, guard: Guard) -> ASGIApp:
-    """The routing of an app, behind its middleware, whose own routes the guard is asked about."""
+    """Return an app's routing, which runs behind its middleware, with the guard before the app's own routes."""
     from starlette.routing import Match
 
     async def asking(scope: Any, receive: Any, send: Any) -> None:
@@ -154,7 +155,7 @@ async def _refused(scope: Any, send: Any, error: AgentServerError) -> None:
 
 
 async def _answered(app: Any, scope: Any, receive: Any, send: Any) -> None:
-    """Have the app answer; where it fails before it does, the answer is a 500, and the server's log has the rest."""
+    """Call the app; if it fails before it responds, respond with a 500 and log the details."""
     begun = False
 
     async def noting(message: Any) -> None:
@@ -175,7 +176,7 @@ async def _answered(app: Any, scope: Any, receive: Any, send: Any) -> None:
 
 
 async def _first_theirs(theirs: Any, ours: Any, scope: Any, receive: Any, send: Any) -> None:
-    """Their answer, or ours where they have no route; theirs that there is none, where we have none either."""
+    """Send the user's app's response, or ours if it has no route; if neither has one, send the user's 404."""
     read: list[Message] = []
     held: list[Any] = []
     is_socket, is_open = scope["type"] == "websocket", False
@@ -204,7 +205,7 @@ async def _first_theirs(theirs: Any, ours: Any, scope: Any, receive: Any, send: 
     except Exception:
         if not is_socket or is_open:
             raise
-        held.append(_CLOSED)  # an app that knows of no sockets falls over them
+        held.append(_CLOSED)  # an app without WebSocket support raises
     if held:
         await _then_ours(ours, _copied(scope), again, send, held)
 
@@ -213,7 +214,8 @@ _CLOSED = {"type": "websocket.close", "code": 1000}
 
 
 def _says_no(message: Any, is_open: bool) -> bool:
-    """Whether the app has no such route: it answers so, or closes a WebSocket that it has not opened."""
+    """Return whether the message means that the app has no such route: a 404 or 405, or an unopened WebSocket
+    closed."""
     if message["type"] == "http.response.start":
         return message["status"] in NO_ROUTE
     return not is_open and message["type"].startswith(("websocket.close", "websocket.http.response"))
@@ -225,7 +227,7 @@ async def _then_ours(ours: Any, scope: Any, receive: Any, send: Any, theirs: lis
     async def choosing(message: Any) -> None:
         nonlocal is_nowhere
         if message["type"] == "websocket.close" or message.get("status") == 404:
-            is_nowhere = "route_handler" not in scope  # Litestar notes there which handler it found
+            is_nowhere = "route_handler" not in scope  # Litestar stores the handler that it found there
         if not is_nowhere:
             await send(message)
 

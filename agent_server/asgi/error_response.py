@@ -1,4 +1,4 @@
-"""The answer of what stands in front of the routes, where no route is asked."""
+"""Error responses of the layers in front of the routes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agent_server.errors import AgentServerError
 
 
 async def refuse(send: Any, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
-    """Send the answer, in the shape of all others: `{"detail": …}`."""
+    """Send an error response in the same shape as all others: `{"detail": …}`."""
     body = json.dumps({"detail": detail}).encode()
     named = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
     sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
@@ -19,6 +19,6 @@ async def refuse(send: Any, status: int, detail: str, headers: Mapping[str, str]
 
 
 def headers_of(error: AgentServerError) -> dict[str, str]:
-    """The headers of the answer that the error is, as far as the error decides them."""
+    """Return the headers that the error sets on its response."""
     asked_for = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
     return asked_for | dict(getattr(error, "headers", None) or {})

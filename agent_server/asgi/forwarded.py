@@ -1,8 +1,8 @@
-"""What a proxy in front says of the client: `X-Forwarded-For` and `X-Forwarded-Proto`.
+"""The client's address and scheme as a proxy in front reports them: `X-Forwarded-For` and `X-Forwarded-Proto`.
 
-The headers count where `trust_forwarded` says so, and from a proxy on this machine. Whoever else sends them may have
-made them up. The command line turns uvicorn's own handling off: it replaces the address of the connection's peer, and
-takes a hop that no address can be read from for the client's.
+The headers count if `trust_forwarded` is set and they come from a proxy on this machine; any other client could forge
+them. The command line turns uvicorn's own handling off: it replaces the address of the connection's peer, and takes a
+hop without a readable address for the client's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _SCHEMES = (b"http", b"https")
 
 
 def with_forwarded_scheme(app: ASGIApp) -> ASGIApp:
-    """Return the app; requests through a proxy on this machine have the scheme that the proxy was called with."""
+    """Return the app; requests through a proxy on this machine get the scheme with which the client called the
+    proxy."""
 
     async def forwarded(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and _is_local(scope):

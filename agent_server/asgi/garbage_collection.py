@@ -1,4 +1,4 @@
-"""What the garbage collector need not look at, and what the process gives back once it has started."""
+"""Tune the garbage collector, and return memory to the operating system after the start."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 YOUNG_OBJECTS = 10_000
-"""New containers between two looks at the youngest of them (CPython: 700). A run makes some thousands."""
+"""New containers between two collections of the youngest generation (CPython: 700). A run creates some thousands."""
 
 
 def freezing_once_started(app: ASGIApp) -> ASGIApp:
-    """Return the app; all that exists once it has started is left out of every later collection.
+    """Return the app; objects that exist once it has started are excluded from all later collections.
 
-    Modules, routes and graphs are half a million objects that live as long as the process. A full collection looks at
-    all of them, and no stream moves meanwhile. Collections may be disabled until then; memory that the start has freed
-    goes back to the operating system.
+    Modules, routes and graphs are half a million objects that live as long as the process. A full collection traverses
+    all of them and stalls every stream meanwhile. Collections may be disabled until the start completes; memory freed
+    during the start goes back to the operating system.
     """
 
     async def started(scope: Scope, receive: Receive, send: Send) -> None:
@@ -26,7 +26,7 @@ def freezing_once_started(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, send)
             return
 
-        async def freeze(message: Any) -> None:  # Litestar types no message of a lifespan
+        async def freeze(message: Any) -> None:  # Litestar does not type the messages of a lifespan
             if message["type"] == "lifespan.startup.complete":
                 gc.collect()
                 gc.freeze()
@@ -41,6 +41,6 @@ def freezing_once_started(app: ASGIApp) -> ASGIApp:
 
 
 def _trim() -> None:
-    """Give freed memory back: glibc keeps it, some 9 MB after the imports of a LangGraph graph."""
+    """Return freed memory to the system: glibc keeps it, some 9 MB after the imports of a LangGraph graph."""
     with suppress(OSError, AttributeError):  # other C libraries have no malloc_trim
         ctypes.CDLL(None).malloc_trim(0)

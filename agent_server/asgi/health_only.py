@@ -1,4 +1,4 @@
-"""The routes of a process that only works on runs: what probes and Prometheus read."""
+"""The routes of a worker process: those that probes and Prometheus read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DETAIL = "This process only executes runs; it serves /ok and /metrics. Send othe
 
 
 def health_only(app: ASGIApp) -> ASGIApp:
-    """Return the app with every path but `/ok` and `/metrics` answered by 404."""
+    """Return the app; every path except `/ok` and `/metrics` gets 404."""
 
     async def healthy(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP and not scope["path"].endswith(PATHS):

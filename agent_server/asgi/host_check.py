@@ -1,4 +1,4 @@
-"""Check the `Host` of every request once, before anything is made of it: a URL, a decision, a log line."""
+"""Check the `Host` of every request once, before anything uses it: a URL, an access decision, a log line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from agent_server.asgi.error_response import refuse
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?")
-"""A name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 3986, without what no host name has)."""
+"""A name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 3986, restricted to valid host names)."""
 _HTTP_WITHOUT_HOST = ("1.0",)
 _MESSAGE = "The request's Host header is not a host name or address with an optional port, such as localhost:2024"
 
@@ -29,7 +29,7 @@ def checked_host(app: ASGIApp, trust_forwarded: bool = False) -> ASGIApp:
 
 
 def is_host(value: bytes) -> bool:
-    """Whether the value of a `Host` header names a host, and a port that there can be."""
+    """Return whether the value of a `Host` header is a host with an optional, valid port."""
     found = _HOST.fullmatch(value)
     return found is not None and int(found[1] or 0) <= 65535
 
@@ -50,7 +50,7 @@ def _forwarded(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[bytes]:
 
 
 async def refuse_connection(scope: Any, send: Send, status: int, detail: str) -> None:
-    """Answer a request with an error, or refuse a WebSocket."""
+    """Respond to a request with an error, or refuse a WebSocket."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": detail[:100]})
     else:

@@ -1,7 +1,7 @@
 """HTTP/1.1 connections with bounds: uvicorn's httptools protocol with a cap on headers and deadlines for requests.
 
-uvicorn bounds incomplete headers only for its slower h11 protocol, and has no deadline for a request that never ends.
-Without bounds, a client without credentials can take memory (headers without end) and keep connections open for ever
+uvicorn bounds incomplete headers only in its slower h11 protocol, and has no deadline for a request that never ends.
+Without bounds, a client without credentials can exhaust memory (endless headers) and hold connections open forever
 (slowloris). The rates are those that Apache's mod_reqtimeout recommends.
 """
 
@@ -19,7 +19,7 @@ MAX_HEADER_BYTES = 64 * 1024
 HEADER_SECONDS = 20.0
 """From the first byte of a request (or from the connection) to the end of its headers."""
 BODY_SECONDS = 20.0
-"""How long a request body may take, plus a second for each `BODY_BYTES_PER_SECOND` that arrive."""
+"""Seconds that a request body may take, plus one for each `BODY_BYTES_PER_SECOND` that arrive."""
 BODY_BYTES_PER_SECOND = 500
 
 _Phase = Literal["head", "body", "answer"]
@@ -52,7 +52,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the data, then check the size of headers that are not complete yet."""
-        if self._phase == "answer":  # the first bytes of the next request on this connection
+        if self._phase == "answer":  # bytes of the next request on this connection
             self._restart("head")
         if self._phase == "head":
             self._received += len(data)
@@ -67,7 +67,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
-        """Begin to count anew: several requests may arrive in one piece of data."""
+        """Reset the counters: several requests may arrive in one piece of data."""
         super().on_message_begin()
         if self._phase != "head":
             self._restart("head")
@@ -86,13 +86,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Stop the deadline: the rest is up to the application."""
+        """Stop the deadline: the application takes over."""
         super().on_message_complete()
         self._stop_timer()
         self._phase = "answer"
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what the parser refuses: 431 where the headers are too large, else 400."""
+        """Send the error for a request that the parser refuses: 431 if the headers are too large, otherwise 400."""
         if self._too_large:
             self._refuse_headers()
         else:
@@ -126,10 +126,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._refuse(408, "The request did not arrive completely in time; send it again without a pause")
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Answer with an error where nothing has been answered yet, and close the connection."""
+        """Send an error if no response has begun, and close the connection."""
         self._stop_timer()
         cycle, transport = self.cycle, self.transport
-        is_silent = self._phase == "head" and not self._received  # such as a browser's connection in reserve
+        is_silent = self._phase == "head" and not self._received  # such as a connection that a browser keeps in reserve
         is_owed = cycle is None or cycle.response_complete or (self._phase == "body" and not cycle.response_started)
         if is_owed and not is_silent:
             transport.write(_error_response(status, detail))

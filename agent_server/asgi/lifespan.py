@@ -1,7 +1,7 @@
-"""The lifespan of an ASGI app within ours: it is started, and stopped, as a server would.
+"""Run the lifespan of an ASGI app within ours, as a server would.
 
 Source: the lifespan protocol of the ASGI specification (version 2.0). The package asgi-lifespan gives all requests one
-state, and waits for ever for an app that says that its start failed and then returns.
+shared state, and hangs if an app reports a failed start and then returns.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ STOP_SECONDS = 10.0
 
 @asynccontextmanager
 async def lifespan_of(app: Any, name: str) -> AsyncIterator[dict[str, Any]]:
-    """The state that the app's start leaves for its requests; the app is stopped when the block is left.
+    """Start the app; yield the state for its requests; stop the app at the end of the block.
 
-    An app that knows no lifespan has none. `ConfigError` where the app says that it could not start.
+    The state is empty if the app does not support lifespans. Errors: `ConfigError` if the app reports that its start
+    failed.
     """
     life = _Life(app, name)
     async with anyio.create_task_group() as group:
@@ -54,7 +55,7 @@ class _Life:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         try:
             await self._app(scope, self._receive, self._send)
-        except Exception as error:  # before the start that is how apps say that they know no lifespan
+        except Exception as error:  # before the start, apps without lifespan support raise
             if self.started.is_set():
                 log.error("app_failed_beside_its_requests", app=self._name, exc_info=error)
         finally:
@@ -62,7 +63,7 @@ class _Life:
             self._stopped.set()
 
     async def stop(self) -> None:
-        """Tell the app to stop, and wait until it has, for a while."""
+        """Tell the app to stop, and wait for it, for a limited time."""
         self._stopping.set()
         with anyio.CancelScope(shield=True), anyio.move_on_after(STOP_SECONDS) as patience:
             await self._stopped.wait()

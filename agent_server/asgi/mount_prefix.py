@@ -1,4 +1,4 @@
-"""`http.mount_prefix`: every path begins with it, but `/` and `/ok`, which health checks ask for."""
+"""`http.mount_prefix`: prefix of every path except `/` and `/ok`, which health checks request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WITHOUT = ("/", "/ok")
 
 
 def below(prefix: str, app: ASGIApp, healthy: ASGIApp) -> ASGIApp:
-    """`app` with all its paths below `prefix`; `healthy` answers at `/` and `/ok`."""
+    """Return `app` with all its paths below `prefix`; `healthy` handles `/` and `/ok`."""
 
     async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]

@@ -8,9 +8,9 @@ from agent_server.errors import Invalid
 
 
 def check_query(query: bytes) -> None:
-    """Refuse a query string that is not UTF-8 once it is decoded. Errors: `Invalid`.
+    """Refuse a query string whose decoded form is not UTF-8. Errors: `Invalid`.
 
-    Frameworks read U+FFFD instead, and look for, or store, what nobody sent.
+    Frameworks would substitute U+FFFD, and so search for or store something that the client did not send.
     """
     if query.isascii() and b"%" not in query:
         return

@@ -1,4 +1,4 @@
-"""Request bodies of every route: what happens when a client leaves in the middle of one, and how large one may be."""
+"""Request bodies of every route: a size limit, and detection of clients that disconnect while sending."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from agent_server.errors import ClientLeft
 log = structlog.get_logger("agent_server")
 
 CLIENT_LEFT = "agent_server_client_left"
-"""Where a request's state says that its client left before the request was complete."""
+"""The key in a request's state which records that its client disconnected before the request was complete."""
 
 
 def noticing_client_left(app: ASGIApp) -> ASGIApp:
-    """Return the app, in which reading the body of a client that has left raises `ClientLeft`.
+    """Return the app; reading the body of a disconnected client raises `ClientLeft`.
 
-    Frameworks have errors of their own for this, and answer and log them as failures of the server.
+    Frameworks raise errors of their own for this, and handle and log them as server failures.
     """
 
     async def noticing(scope: Any, receive: Receive, send: Send) -> None:
@@ -43,7 +43,10 @@ def noticing_client_left(app: ASGIApp) -> ASGIApp:
             nonlocal is_answering
             is_answering = True
             if scope["state"].get(CLIENT_LEFT) and message["type"] == "http.response.start":
-                message = {**message, "status": ClientLeft.status_code}  # whatever a framework makes of the error
+                message = {
+                    **message,
+                    "status": ClientLeft.status_code,
+                }  # whatever response a framework sends for the error
             await send(message)
 
         scope.setdefault("state", {})
@@ -53,7 +56,7 @@ def noticing_client_left(app: ASGIApp) -> ASGIApp:
 
 
 def with_bounded_body(app: ASGIApp, limit: int) -> ASGIApp:
-    """Return the app; a request whose body has more than `limit` bytes gets 413, whatever the app does with it."""
+    """Return the app; a request whose body has more than `limit` bytes gets 413, whatever the app responds."""
 
     async def bounded(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,7 +70,7 @@ def with_bounded_body(app: ASGIApp, limit: int) -> ASGIApp:
 
 
 class _Bounded:
-    """One request. Once its body is too large the app reads the end of it, and what the app answers is dropped."""
+    """One request. Once its body is too large, the app reads its end, and the app's response is dropped."""
 
     def __init__(self, receive: Receive, send: Send, limit: int) -> None:
         self._receive, self._send, self._limit = receive, send, limit

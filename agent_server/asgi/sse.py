@@ -1,4 +1,4 @@
-"""Server-sent events: a part becomes one frame of bytes, once; a stream of frames becomes a response."""
+"""Server-sent events: encode each part once as a frame of bytes; send a stream of frames as a response."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from agent_server.schema import StreamPart
 
 HEARTBEAT_SECONDS = 5
 SEND_TIMEOUT_SECONDS = 60
-"""After this long without the client taking a byte, its connection is cut; it may resume with `Last-Event-ID`."""
+"""After this many seconds in which the client reads no byte, its connection is cut; it may resume with
+`Last-Event-ID`."""
 FAREWELL_SECONDS = 1.0
-"""How long a stream still gets what comes, after `closing` was set: the last events of the agents that stop then."""
+"""How long a stream continues after `closing` is set, to send the last events of agents that stop then."""
 
 
 def frame(part: StreamPart, event_id: str) -> bytes:
-    """The bytes of one event, as the official server lays them out: CRLF, one line of JSON, the id after the data."""
+    """Return the bytes of one event in the official server's layout: CRLF, one line of JSON, the id after the data."""
     data = encode(part.data)
-    if 10 in data or 13 in data:  # between the tokens of JSON that came as text, say a request's own input
+    if 10 in data or 13 in data:  # line breaks in JSON that is passed through, such as a request's input
         data = data.translate(None, b"\r\n")
     return b"event: %b\r\ndata: %b\r\nid: %b\r\n\r\n" % (_event_name(part.event), data, event_id.encode())
 
@@ -33,12 +34,12 @@ _NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\ud800-\udfff]")
 
 @lru_cache(maxsize=1024)
 def _event_name(event: str) -> bytes:
-    """The event's name, on one line whatever the names of the subgraphs in it."""
+    """Return the event's name without line breaks; names of subgraphs in it may contain some."""
     return _NOT_IN_A_LINE.sub("\ufffd", event).encode()
 
 
 def frame_data(event: bytes) -> bytes:
-    """The JSON of a frame that `frame` made."""
+    """Return the JSON of a frame that `frame` made."""
     return event.split(b"\r\n", 2)[1].removeprefix(b"data: ")
 
 
@@ -54,10 +55,10 @@ def stream_response(
 ) -> EventSourceResponse:
     """Return a live `text/event-stream` of `chunks`, with a heartbeat comment every five seconds.
 
-    For clients that cannot read comments, `keep_alive` gives the bytes to send instead.
+    `keep_alive` replaces the comment for clients that cannot read comments.
 
-    When the server shuts down, `closing` is set, and a second later the stream is cut, not ended: official clients
-    reconnect after a cut only.
+    At shutdown, `closing` is set, and a second later the stream is cut, not ended: official clients reconnect only
+    after a cut.
     """
     return EventSourceResponse(
         chunks,
@@ -71,15 +72,16 @@ def stream_response(
 
 
 def json_response(answer: AsyncIterator[bytes], headers: Mapping[str, str]) -> EventSourceResponse:
-    """One JSON document that may take its time: a newline every five seconds until it comes, so that no proxy gives up.
+    """Return a delayed JSON document as a response: a newline every five seconds until then keeps proxies from timing
+    out.
 
-    It is cut by a shutdown, as a stream is.
+    A shutdown cuts it, like a stream.
     """
     return EventSourceResponse(
         answer,
         headers=headers,
         media_type="application/json",
         ping=HEARTBEAT_SECONDS,
-        ping_message_factory=cast("Callable[[], ServerSentEvent]", lambda: b"\n"),  # bytes are sent as they are
+        ping_message_factory=cast("Callable[[], ServerSentEvent]", lambda: b"\n"),  # bytes are sent unchanged
         send_timeout=SEND_TIMEOUT_SECONDS,
     )

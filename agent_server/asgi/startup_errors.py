@@ -1,4 +1,4 @@
-"""Explain why an app cannot start, in place of a traceback through the frameworks."""
+"""Explain why an app cannot start, instead of a traceback through the frameworks."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 Explain = Callable[[BaseException], str | None]
-"""Returns the message for an error that keeps an app from starting; nothing where it cannot explain it."""
+"""Returns the message for an error that prevents an app's start; None if it cannot explain it."""
 
 
 def explaining_startup_errors(app: ASGIApp, explain: Explain) -> ASGIApp:
-    """Return the app with the message of a failed start replaced by what `explain` returns for its cause."""
+    """Return the app; the message of a failed start is replaced by what `explain` returns for its cause."""
 
     async def explained(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             await app(scope, receive, send)
             return
-        failures: list[Any] = []  # Litestar types no message of a lifespan
+        failures: list[Any] = []  # Litestar does not type the messages of a lifespan
 
         async def hold_failure(message: Any) -> None:
             if message["type"] == "lifespan.startup.failed":
@@ -39,12 +39,12 @@ def explaining_startup_errors(app: ASGIApp, explain: Explain) -> ASGIApp:
 
 
 def explained_by_message(*kinds: type[Exception]) -> Explain:
-    """Return a function that explains errors of these kinds by their own message."""
+    """Return a function that explains errors of these types by their own message."""
     return lambda error: str(error) if isinstance(error, kinds) else None
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the errors in a group, and in the groups in it; or the error itself."""
+    """Yield the errors in a group and in nested groups, or the error itself."""
     if isinstance(error, BaseExceptionGroup):
         for one in error.exceptions:
             yield from causes(one)

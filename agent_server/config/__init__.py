@@ -1,4 +1,4 @@
-"""The server's configuration: `langgraph.json`, and environment variables, which win over it."""
+"""The server's configuration: `langgraph.json`, and environment variables, which take precedence."""
 
 from agent_server.config.config import Config
 from agent_server.config.values import (

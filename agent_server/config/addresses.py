@@ -1,4 +1,4 @@
-"""Which addresses are loopback, and which belong to the public internet.
+"""Classify addresses: loopback, local, private or public.
 
 The tables are our own, since Python's are as old as its release. Sources: the IANA special-purpose address registries
 for IPv4 and IPv6 (2026), RFC 4291 (mapped, compatible, site-local), RFC 6052 and RFC 8215 (NAT64), RFC 2765
@@ -23,7 +23,7 @@ _PRIVATE_4 = tuple(
             *("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "240.0.0.0/4"),
             *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24"),
             *("192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"),
-            "168.63.129.16/32",  # public by its number, but Azure serves its platform's metadata there
+            "168.63.129.16/32",  # a public address, but Azure serves its platform's metadata there
         ),
     )
 )
@@ -37,7 +37,7 @@ _COMPATIBLE = IPv6Network("::/96")
 
 
 def kind_of(address: Address) -> Kind | None:
-    """Return why the address is not public, or None where it is."""
+    """Return why the address is not public, or None if it is."""
     if isinstance(address, IPv4Address):
         return _kind_of_ipv4(address)
     if address == _LOOPBACK_6:
@@ -46,7 +46,7 @@ def kind_of(address: Address) -> Kind | None:
         return "local"
     if (inner := _carried_by(address)) is not None:
         return _kind_of_ipv4(inner)
-    if (inner := _embedded_in(address)) is not None:  # no packet to such an address leaves the local network
+    if (inner := _embedded_in(address)) is not None:  # packets to such an address never leave the local network
         return _kind_of_ipv4(inner) or "private"
     is_public = address in _GLOBAL_6 and not any(address in network for network in _SPECIAL_6)
     return None if is_public else "private"
@@ -61,7 +61,7 @@ def _kind_of_ipv4(address: IPv4Address) -> Kind | None:
 
 
 def _carried_by(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that packets to the IPv6 address reach: mapped, NAT64 and 6to4 ones."""
+    """Return the IPv4 address that packets to the IPv6 address reach (mapped, NAT64 and 6to4 addresses)."""
     if address in _NAT64:
         return _last_bits(address)
     return address.ipv4_mapped or address.sixtofour
@@ -77,7 +77,7 @@ def _last_bits(address: IPv6Address) -> IPv4Address:
 
 @lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can be meant by the name or address."""
+    """Return whether the name or address can only mean this machine."""
     name = host.rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True

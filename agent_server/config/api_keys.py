@@ -1,8 +1,8 @@
-"""What an API key is: a text of 256 random bits, what it may do, and the hash that is all that is kept of it.
+"""API keys: the format (256 random bits), the scopes, and the stored hash.
 
 SHA-256 without salt or stretching suffices, since a key is random: nobody can try 2^256 of them. (Stretching is for
-passwords, which people choose; it would cost every request tens of milliseconds.) A key of one's own, from the
-environment, must be long for the same reason.
+passwords, which people choose; it would cost every request tens of milliseconds.) A user-defined key from the
+environment must be long for the same reason.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from msgspec import Struct
 Scope = Literal["run", "feedback-read", "feedback-mint", "feedback-write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 USUAL: frozenset[Scope] = frozenset({"run", "feedback-read", "feedback-write"})
-"""What a key may do of which nobody says so: everything but erasing feedback and what else is the administrator's."""
+"""The scopes of a key for which none are given: all except `admin`."""
 INCLUDED: Mapping[Scope, Scope] = {"feedback-mint": "feedback-write"}
-"""What a key may do that has a wider scope."""
+"""Scopes that a wider scope includes."""
 PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 PREFIX = "as_"
 SHORTEST = 16
@@ -29,31 +29,31 @@ HASHED = "sha256:"
 
 
 class GivenKey(Struct, frozen=True):
-    """A key from the environment, as it is kept: hashed."""
+    """A key from the environment, stored as a hash."""
 
     hash: str
     scopes: frozenset[Scope]
     project: str | None = None
-    """Whose feedback it is for, alone."""
+    """The only project whose feedback it gives access to."""
 
 
 def new_key() -> str:
-    """A fresh key."""
+    """Return a new key."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def hash_of(key: str) -> str:
-    """The SHA-256 of the key, in hexadecimal digits."""
+    """Return the SHA-256 of the key, in hexadecimal digits."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def allows(scopes: Collection[Scope], scope: Scope) -> bool:
-    """Whether a key with these scopes may do what needs `scope`; `admin` may do all."""
+    """Return whether a key with these scopes may do what needs `scope`; `admin` may do everything."""
     return scope in scopes or INCLUDED.get(scope) in scopes or "admin" in scopes
 
 
 def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
-    """The scopes with these names. `ValueError`, which says nothing of what was given, for another."""
+    """Return the scopes with these names. Errors: `ValueError` for an unknown one, which does not quote the input."""
     known: dict[str, Scope] = {scope: scope for scope in SCOPES}
     try:
         return frozenset(known[name.strip()] for name in names)
@@ -62,7 +62,8 @@ def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
 
 
 def project_of(name: str) -> str:
-    """Return `name`, if a project of feedback may have it: a UUID is an id. Errors: `ValueError`, which omits it."""
+    """Return `name` if it is a valid project name; a UUID is not, since it is an id. Errors: `ValueError`, which omits
+    it."""
     if not PROJECT.fullmatch(name) or _is_uuid(name):
         raise ValueError("has no project's name: 1 to 63 lower-case letters, digits and hyphens between them")
     return name
@@ -77,7 +78,8 @@ def _is_uuid(text: str) -> bool:
 
 
 def given_keys(text: str) -> tuple[GivenKey, ...]:
-    """The keys in `key,key:scope+scope,sha256:<hash>:scope@project`. `ValueError`, which quotes nothing of it."""
+    """Return the keys in `key,key:scope+scope,sha256:<hash>:scope@project`. Errors: `ValueError`, which does not quote
+    it."""
     keys = []
     for number, entry in enumerate((one for one in text.split(",") if one.strip()), 1):
         try:

@@ -1,4 +1,4 @@
-"""`auth` of `langgraph.json`, in the official server's words."""
+"""`auth` of `langgraph.json`, in the official server's format."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ EXAMPLE = '{"path": "./auth.py:auth"}'
 
 @dataclass(frozen=True)
 class AuthSettings:
-    """Where an application's `Auth` object is, as `./file.py:variable` or `package.module:variable`."""
+    """The location of an application's `Auth` object, as `./file.py:variable` or `package.module:variable`."""
 
     path: str
     openapi: Mapping[str, Any] = field(default_factory=dict)
-    """What the OpenAPI document is to say of it: `securitySchemes` and `security`."""
+    """Additions to the OpenAPI document: `securitySchemes` and `security`."""
 
 
 def auth_settings(value: Any, where: str) -> AuthSettings | None:
-    """What the file says. `disable_studio_auth` needs no doing: nobody comes in as LangSmith's Studio here.
+    """Return the settings of `auth`. `disable_studio_auth` has no effect: this server has no access for LangSmith's
+    Studio.
 
     Errors: `ConfigError`.
     """

@@ -1,4 +1,4 @@
-"""Config: all settings, from the file and from the environment."""
+"""All settings, from the file and from the environment."""
 
 from __future__ import annotations
 
@@ -29,88 +29,90 @@ class Config:
     """All settings. `VARIABLES` names the environment variable of each; an empty one counts as unset."""
 
     directory: Path
-    """Where the configuration file is; relative paths start here."""
+    """The configuration file's directory; relative paths start here."""
     graphs: Mapping[str, Graph] = field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
-    """Directories to import from. Names of packages are left to whoever installs them."""
+    """Directories to import from. The user installs packages that are given by name."""
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The environment variables that the settings were read from; the feedback module reads its own among them."""
+    """The environment variables that the settings were read from; the feedback module reads its own from them."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables for the graphs; the caller of `load` sets those that are not set yet."""
+    """Environment variables for the graphs; the caller of `load` sets the missing ones."""
     env_file: Path | None = None
-    """The file that they come from, where `env` of the configuration file names one."""
+    """The file that they come from, if `env` of the configuration file names one."""
     data_dir: Path = Path(".agent_server")
-    """Holds the SQLite files."""
+    """The directory of the SQLite files."""
     database_url: str | None = field(default=None, repr=False)
-    """`postgresql://…`, or nothing for SQLite files in `data_dir`."""
+    """`postgresql://…`; None for SQLite files in `data_dir`."""
     redis_url: str | None = field(default=None, repr=False)
-    """`redis://…`, `rediss://…` or `unix://…`, through which several processes share live streams; or nothing."""
+    """`redis://…`, `rediss://…` or `unix://…`, through which several processes share live streams; None without."""
     store_ttl: StoreTtl = field(default_factory=StoreTtl)
     store_index: StoreIndex | None = None
     store_path: str | None = None
-    """A store of one's own in place of ours, as `./file.py:variable` or `package.module:variable`."""
+    """A custom store in place of ours, as `./file.py:variable` or `package.module:variable`."""
     thread_ttl: ThreadTtlDefaults = field(default_factory=ThreadTtlDefaults)
     serde: Serde = field(default_factory=Serde)
     """How checkpoints are serialized."""
     graph_configs: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    """By graph, the config of its own assistant."""
+    """The config of each graph's default assistant, by graph."""
     host: str = "127.0.0.1"
     port: int = 2024
     jobs: int = 100
-    """Runs at once in one process."""
+    """Concurrent runs in one process."""
     role: Literal["all", "api", "worker"] = "all"
-    """What the process does: answer requests, execute runs, or both."""
+    """The process's tasks: handle requests, execute runs, or both."""
     drain_seconds: float = 5.0
-    """At a stop, how long runs at work may take to end before they go back to the queue."""
+    """At a stop, how long current runs may take to end before they go back to the queue."""
     verbose: bool = False
-    """Whether the traceback of code that cannot be loaded is shown."""
+    """Show the traceback of code that cannot be loaded."""
     public_url: str | None = None
-    """What feedback URLs start with; without it they follow the request that started the run."""
+    """The base of feedback URLs; without it they use the host of the request that started the run."""
     trust_forwarded: bool = False
-    """Whether a proxy in front may say (X-Forwarded-…) what the public address is."""
+    """Trust the public address that a proxy in front reports (X-Forwarded-…)."""
     feedback_on_error: bool = True
-    """Whether a run that fails gets its feedback URLs, too."""
+    """Also create feedback URLs for a run that fails."""
     feedback_custom_event: bool = False
-    """Whether the feedback URLs also come as a `custom` event, for clients that pass only those on."""
+    """Also send the feedback URLs as a `custom` event, for clients that pass only those on."""
     mint_timeout: float = 5.0
-    """How long a run's end waits for its feedback URLs, in seconds."""
+    """Seconds that a run's end waits for its feedback URLs."""
     max_body_bytes: int = 16 * 1024 * 1024
     lease_seconds: float = 30.0
-    """After this long without a sign of life of its worker, a run is taken up by another."""
+    """Seconds without a heartbeat of its worker after which another worker takes the run over."""
     stop_seconds: float = 10.0
-    """How long a cancelled run's agent may take to clean up, before the run ends without it."""
+    """How long a cancelled run's agent may clean up before the run ends without it."""
     max_rescues: int = 3
-    """How many attempts in a row may lose their server without progress before the run fails."""
+    """Consecutive attempts without progress that may lose their server before the run fails."""
     keep_stream_seconds: float = 120.0
-    """How long a run's events can be read again after its end."""
+    """How long a run's events can be read after its end."""
     auth: AuthSettings | None = None
-    """Where the application's own rules are, if it has some."""
+    """The location of the application's own rules, if it has some."""
     api_keys: tuple[GivenKey, ...] = field(default=(), repr=False)
     """API keys beside those of the database."""
     allow_anyone: bool = False
-    """Whether, as long as there are no API keys, anybody may call, from wherever they come."""
+    """Accept unauthenticated requests from any address while no API key exists."""
     blocked_seconds: float = 1.0
-    """After this long without a turn of the event loop, whoever holds it up is warned of; 0 warns of nobody."""
+    """Log a warning when a call blocks the event loop for longer than this; 0 disables it."""
     cors_origins: tuple[str, ...] | None = None
-    """Origins whose pages may call. By default every origin where an API key is needed, else none but loopback ones."""
+    """Origins whose pages may call. By default every origin if an API key is needed, otherwise only loopback ones."""
     http: Http = field(default_factory=Http)
-    """Whose routes are served, where, and to which pages."""
+    """The custom app, the disabled routes, the path prefix and the CORS rules."""
     disabled: tuple[RouteGroup, ...] = ()
     """Groups of routes that are not served, beside those that `http` disables."""
     webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
-    """Where the webhooks of runs may go."""
+    """The allowed targets of the webhooks of runs."""
     log_format: Literal["console", "json"] = "console"
     log_level: str = "info"
     unheeded: tuple[str, ...] = ()
-    """What the file says and this server does not do, a sentence each."""
+    """Settings of the file that have no effect in this server, one sentence each."""
 
     def url_of(self, database: str) -> str:
-        """The URL of a database: PostgreSQL's one for all, where it is set, or else a SQLite file with this name."""
+        """Return the URL of a database: PostgreSQL's, which all share, if it is set; otherwise a SQLite file with this
+        name."""
         return self.database_url or f"sqlite:///{self.data_dir / database}.db"
 
     @classmethod
     def load(cls, path: Path | None, environ: Mapping[str, str]) -> Config:
-        """The settings of the file at `path` (none: defaults), then those of `environ`. Errors: `ConfigError`."""
+        """Return the settings of the file at `path` (None: defaults), overridden by `environ`. Errors:
+        `ConfigError`."""
         settings: dict[str, Any] = from_file(path) if path else {"directory": Path.cwd()}
         for name, (setting, read, _) in VARIABLES.items():
             if value := environ.get(name):

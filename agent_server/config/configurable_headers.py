@@ -1,7 +1,7 @@
-"""HeaderRules: which headers of a request its graph may see.
+"""The request headers that a graph may see.
 
-Source: "Use HTTP headers for runtime configuration" in the official documentation, and the official server
-(langgraph-api 0.16.7) at work: what is excluded is so whatever includes it, and where nothing is included, nothing is.
+Source: "Use HTTP headers for runtime configuration" in the official documentation, and the behaviour of the official
+server (langgraph-api 0.16.7): exclusion beats inclusion, and without `includes` no header is included.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from dataclasses import dataclass
 RESERVED = frozenset({
     "thread_id", "run_id", "graph_id", "assistant_id", "user_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map",
 })  # fmt: skip
-"""What a graph's config says of itself, and no header may."""
+"""Names that a graph's config sets itself, so that no header may override them."""
 INTERNAL = ("__", "langgraph_auth_")
-"""What names begin with that are for LangGraph, and for this server."""
+"""Prefixes of names that LangGraph and this server reserve."""
 SECRET = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-tenant-id", "x-service-key"})
-"""What no pattern lets through: a run is kept with its headers. Each may still be included by its own name."""
+"""Headers that no pattern includes, since they are stored with the run. Each may still be included by its own name."""
 
 
 @dataclass(frozen=True)
 class HeaderRules:
-    """Names of headers, in which `*` stands for any number of characters; upper and lower case are the same."""
+    """Names of headers, in which `*` stands for any number of characters; case is ignored."""
 
     includes: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
 
     def chosen(self, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-        """Those of an ASGI request's headers that the rules let through, by their names in lower case."""
+        """Return the included headers of an ASGI request, by lower-case name."""
         if not self.includes:
             return {}
         named = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]

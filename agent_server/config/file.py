@@ -1,6 +1,6 @@
-"""What `langgraph.json` says, in the official server's words.
+"""Read `langgraph.json`, in the official server's format.
 
-Source: the configuration reference of the LangGraph command line, and `langgraph_api` 0.16.7 at work.
+Source: the configuration reference of the LangGraph command line, and the behaviour of `langgraph_api` 0.16.7.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from agent_server.config.webhooks import WebhookPolicy, webhook_policy
 
 
 def from_file(path: Path) -> dict[str, Any]:
-    """The settings that the file makes, by the names of `Config`'s fields. Errors: `ConfigError`."""
+    """Return the settings in the file, by the names of `Config`'s fields. Errors: `ConfigError`."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""`http` of `langgraph.json`: an app before ours, routes left out, CORS, a prefix.
+"""`http` of `langgraph.json`: a custom app, disabled routes, CORS, a path prefix.
 
-Source: `HttpConfig` and `CorsConfig` in `langgraph_cli.schemas` 0.4, and `langgraph_api` 0.16.7 at work.
+Source: `HttpConfig` and `CorsConfig` in `langgraph_cli.schemas` 0.4, and the behaviour of `langgraph_api` 0.16.7.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _EXAMPLE = '{"app": "./web.py:app"}'
 
 
 def http_settings(value: Any, where: str) -> dict[str, Any]:
-    """The settings that `http` makes, by the names of `Config`'s fields. Errors: `ConfigError`."""
+    """Return the settings in `http`, by the names of `Config`'s fields. Errors: `ConfigError`."""
     given = section(value, where, _EXAMPLE)
     groups: tuple[RouteGroup, ...] = get_args(RouteGroup)
     cors = section(given.get("cors"), f"{where}.cors", '{"allow_origins": ["https://app.example"]}')
@@ -33,13 +33,13 @@ def http_settings(value: Any, where: str) -> dict[str, Any]:
 
 
 def is_disabled(what: str, http: Any, where: str) -> bool:
-    """Whether `http.disable_…` says that something is not to be had."""
+    """Return whether `http.disable_…` disables something."""
     name = f"disable_{what}"
     return boolean(section(http, where, _EXAMPLE).get(name, False), f"{where}.{name}")
 
 
 def _headers(value: Any, where: str) -> HeaderRules:
-    """Which headers go where; the official documentation has had both spellings of the two lists."""
+    """Return the header rules; the official documentation has used both spellings of the two lists."""
     given = section(value, where, '{"includes": ["x-user-id"], "excludes": []}')
     if unknown := sorted(given.keys() - {"includes", "include", "excludes", "exclude"}):
         raise ConfigError(f"{where} has {unknown[0]!r}; it may have includes and excludes")
@@ -51,7 +51,7 @@ def _headers(value: Any, where: str) -> HeaderRules:
 
 
 def _origins(cors: dict[str, Any], where: str) -> dict[str, Any]:
-    """The origins named; none, where there are rules that name none, as on the official server."""
+    """Return the named origins; empty if there are rules without any, as on the official server."""
     if not cors:
         return {}
     return {"cors_origins": strings(cors.get("allow_origins") or [], where)}

@@ -1,4 +1,4 @@
-"""Settings of `langgraph.json` that change nothing here: unknown names, and features that this server does not have."""
+"""Settings of `langgraph.json` without effect here: unknown names, and features that this server does not have."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Ignored(NamedTuple):
     """The path to it, such as `http.cors`."""
     reason: str
     unknown: bool = False
-    """Whether it is a name that no version of `langgraph.json` has, and so is probably misspelt."""
+    """Whether no version of `langgraph.json` has the name, so that it is probably misspelt."""
     image_only: bool = False
-    """Whether it only matters where an image is built."""
+    """Whether it only matters for building an image."""
 
     def __str__(self) -> str:
         return f"{self.name} has no effect: {self.reason}"
@@ -28,7 +28,7 @@ IMAGE_ONLY = "only the building of an image needs it"
 
 
 def ignored_settings(document: dict[str, Any]) -> list[Ignored]:
-    """Return the settings of the document that have no effect, in its order."""
+    """Return the document's settings without effect, in its order."""
     return list(_ignored(document, json_schema(), ""))
 
 

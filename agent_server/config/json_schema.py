@@ -15,7 +15,7 @@ def json_schema() -> dict[str, Any]:
     """Return the schema. It has a switch `http.disable_…` for each group of routes.
 
     Two annotations are this server's own: `x-no-effect` gives the reason why a setting changes nothing here, and
-    `x-image-only` marks settings that only matter where an image is built.
+    `x-image-only` marks settings that only matter for building an image.
     """
     schema = cast("dict[str, Any]", json.loads((files("agent_server.config") / "langgraph.schema.json").read_bytes()))
     switches = schema["properties"]["http"]["properties"]

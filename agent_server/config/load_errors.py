@@ -1,4 +1,5 @@
-"""Why a user's file or module could not be loaded, in two lines: what happened where, and what usually helps."""
+"""Explain why a user's file or module could not be loaded, in two lines: the error with its place, and the usual
+remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ _PACKAGES = {
     **dict.fromkeys(("psycopg", "psycopg_pool"), "'agent-server[postgres]'"),
     "redis": "'agent-server[redis]'",
 }
-"""Packages that have another name than the module that they bring."""
+"""Packages whose name differs from the name of their module."""
 _OWN_PACKAGES = ("feedback", "agent_server")
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 _VERBOSE = "The traceback: start with --verbose"
@@ -43,7 +44,7 @@ def load_error(what: str, source: str, error: BaseException, config: Config) -> 
 
 
 def trace_of(error: BaseException) -> str:
-    """Return the traceback, from the user's own code on."""
+    """Return the traceback from the user's own code on."""
     shown = traceback.TracebackException.from_exception(error)
     own = [frame for frame in shown.stack if not _is_ours(frame.filename) and "importlib" not in frame.filename]
     shown.stack = traceback.StackSummary.from_list(own)
@@ -94,7 +95,7 @@ def _hint(error: BaseException, config: Config) -> str:
 
 
 def _clash(error: BaseException) -> str | None:
-    """Return the name of our package that the user's code took for a module of its own."""
+    """Return the name of our package that the user's code mistook for a module of its own."""
     name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
         name = error.obj.__name__
@@ -111,7 +112,7 @@ def _module_hint(name: str, config: Config) -> str:
 
 
 def _missing_variable(error: BaseException) -> str | None:
-    """Return the environment variable that the code asked for in vain."""
+    """Return the unset environment variable that the code tried to read."""
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, KeyError) and frames and frames[-1].filename in (os.__file__, "<frozen os>"):
         return str(error.args[0])

@@ -1,4 +1,4 @@
-"""Which store it is, and how its items are found by what they mean: `store` of `langgraph.json`, but for its `ttl`."""
+"""`store` of `langgraph.json` without its `ttl`: a custom store, and semantic search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EXAMPLE = '{"dims": 384, "embed": "./embed.py:embed", "fields": ["text"]}'
 
 
 def store_index(store: Any, where: str) -> StoreIndex | None:
-    """The settings of `store.index`; nothing where there are none."""
+    """Return the settings of `store.index`; None if there are none."""
     given = section(section(store, where, f'{{"index": {_EXAMPLE}}}').get("index"), f"{where}.index", _EXAMPLE)
     if not given:
         return None
@@ -32,7 +32,7 @@ def store_index(store: Any, where: str) -> StoreIndex | None:
 
 
 def store_path(store: Any, where: str) -> str | None:
-    """Where a store of one's own is. `ConfigError` where settings of ours stand beside it."""
+    """Return the location of a custom store. Errors: `ConfigError` if it is combined with settings of our own store."""
     given = section(store, where, f'{{"index": {_EXAMPLE}}}')
     if given.get("path") is None:
         return None

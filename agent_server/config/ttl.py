@@ -1,4 +1,4 @@
-"""How long items of the store and threads live: `store.ttl` and `checkpointer` of `langgraph.json`."""
+"""Time to live of store items and threads: `store.ttl` and `checkpointer` of `langgraph.json`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from agent_server.config.values import ConfigError, StoreTtl, ThreadTtlDefaults
 
 
 def store_ttl(store: Any, where: str) -> StoreTtl:
-    """The settings of `store.ttl`."""
+    """Return the settings of `store.ttl`."""
     given = section(section(store, where, '{"ttl": {"default_ttl": 10080}}').get("ttl"), f"{where}.ttl", _EXAMPLE)
     return StoreTtl(**_read(given, _STORE, f"{where}.ttl"))
 
 
 def thread_ttl(checkpointer: Any, where: str) -> ThreadTtlDefaults:
-    """The settings of `checkpointer.ttl`. `ConfigError` where a checkpointer of one's own is named, too."""
+    """Return the settings of `checkpointer.ttl`. Errors: `ConfigError` if a custom checkpointer is configured, too."""
     settings = section(checkpointer, where, f'{{"ttl": {_EXAMPLE}}}')
     for name in ("path", "backend"):
         if settings.get(name) and settings[name] != "default":

@@ -1,4 +1,4 @@
-"""The files and modules that `langgraph.json` names: found, imported once, and explained where that fails."""
+"""Load the files and modules that `langgraph.json` names: import each once, and explain failures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def load_variable(what: str, path: str, config: Config) -> Any:
 
 
 def import_from(config: Config) -> None:
-    """Put the directories among the dependencies on the import path, in their order; `src` follows its parent.
+    """Add the dependencies' directories to the import path, in their order; `src` follows its parent.
 
     Errors: `ConfigError` for a directory that does not exist.
     """
@@ -95,7 +95,7 @@ def _executed(name: str, place: Path) -> ModuleType:
 
 
 def _in_its_package(place: Path) -> ModuleType:
-    """Import the file as a module of the package that it is in, so that its relative imports work."""
+    """Import the file as a module of its package, so that its relative imports work."""
     top, names = place.parent, [place.stem]
     while (top / "__init__.py").exists():
         names.insert(0, top.name)

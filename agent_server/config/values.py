@@ -1,4 +1,4 @@
-"""What settings are made of, and what is raised where one is wrong."""
+"""Types of settings, and the error for a wrong one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from agent_server.config.configurable_headers import HeaderRules
 
 
 class ConfigError(ValueError):
-    """A setting is wrong; the message names it, its value, and what would be right.
+    """A setting is wrong; the message states its name, its value, and valid values.
 
-    `hint`, the message's second line, says what usually helps; `trace` is the traceback of the user's code that failed.
+    `hint`, the message's second line, states the usual remedy; `trace` is the traceback of the user's code that failed.
     """
 
     def __init__(self, message: str, *, hint: str = "", trace: str = "") -> None:
@@ -21,7 +21,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Graph:
-    """One entry of `graphs`: where a graph is, as `./file.py:variable` or `package.module:variable`."""
+    """One entry of `graphs`: the location of a graph, as `./file.py:variable` or `package.module:variable`."""
 
     path: str
     description: str | None = None
@@ -29,44 +29,44 @@ class Graph:
 
 @dataclass(frozen=True)
 class StoreTtl:
-    """`store.ttl` of `langgraph.json`: how long items of the store live, in minutes."""
+    """`store.ttl` of `langgraph.json`: the time to live of store items, in minutes."""
 
     default_ttl: float | None = None
-    """The life of items that are put without one; none is for ever."""
+    """For items that are put without one; None is forever."""
     refresh_on_read: bool = True
-    """Whether reading an item lets its life begin anew, where the reader does not say."""
+    """Whether reading an item renews its time to live by default."""
     sweep_interval_minutes: int = 5
-    """How often what has expired is deleted; no read shows it before."""
+    """How often expired items are deleted; reads hide them before."""
 
 
 @dataclass(frozen=True)
 class StoreIndex:
-    """`store.index` of `langgraph.json`: how items of the store are found by what they mean."""
+    """`store.index` of `langgraph.json`: semantic search for items of the store."""
 
     dims: int
-    """How many numbers a vector has."""
+    """The dimensions of a vector."""
     embed: str
-    """Makes vectors of texts: `./file.py:function`, `package.module:function`, or LangChain's `provider:model`."""
+    """The embedding function: `./file.py:function`, `package.module:function`, or LangChain's `provider:model`."""
     fields: tuple[str, ...] = ("$",)
-    """What of a value is text to be found by, as paths; `$` is all of it."""
+    """The paths of the texts in a value that are indexed; `$` is the whole value."""
 
 
 @dataclass(frozen=True)
 class ThreadTtlDefaults:
-    """`checkpointer.ttl` of `langgraph.json`: how long threads live whose creator does not say."""
+    """`checkpointer.ttl` of `langgraph.json`: the default time to live of threads."""
 
     default_ttl: float | None = None
-    """Minutes from a thread's creation; none is for ever."""
+    """Minutes from a thread's creation; None is forever."""
     strategy: Literal["delete", "keep_latest"] = "delete"
-    """What happens then: the thread is deleted, or cut down to its latest state."""
+    """The action at expiry: delete the thread, or keep only its latest state."""
     sweep_interval_minutes: float = 0.25
-    """How often threads whose time is over are looked for."""
+    """How often expired threads are searched for."""
     sweep_limit: int = 100
-    """How many are dealt with at once; while there are more, the next look follows without a pause."""
+    """The maximum number per search; while more are expired, the next search follows at once."""
 
 
 AllowedTypes = tuple[tuple[str, ...], ...] | Literal[True] | None
-"""The types that a serializer may make, as (module, name); True for all, None for those that LangGraph knows."""
+"""The types that a serializer may create, as (module, name); True for all, None for those that LangGraph knows."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Serde:
     """`checkpointer.serde` of `langgraph.json`: how checkpoints are serialized."""
 
     pickle_fallback: bool = False
-    """Whether values that msgpack cannot represent are pickled."""
+    """Whether to pickle values that msgpack cannot represent."""
     msgpack_types: AllowedTypes = True
     json_types: AllowedTypes = None
 
@@ -84,34 +84,34 @@ RouteGroup = Literal["assistants", "threads", "runs", "store", "meta", "mcp", "a
 
 @dataclass(frozen=True)
 class CorsRules:
-    """`http.cors` of `langgraph.json`, but for the origins that it names."""
+    """`http.cors` of `langgraph.json`, without its origins."""
 
     origin_pattern: str | None = None
-    """Origins that match this regular expression as a whole may call, too."""
+    """Also allow origins that fully match this regular expression."""
     methods: tuple[str, ...] = ("*",)
-    """What they may call with; `*` is every method."""
+    """The allowed methods; `*` is every method."""
     headers: tuple[str, ...] = ("*",)
-    """The headers that they may send; `*` is every one."""
+    """The allowed request headers; `*` is every header."""
     exposed: tuple[str, ...] = ()
-    """The headers that they may read, besides those that the official clients read."""
+    """The readable response headers, besides those that the official clients read."""
     credentials: bool = False
-    """Whether they may call with the cookies of whoever looks at the page."""
+    """Whether pages may send the visitor's cookies."""
     max_age: int = 600
-    """How many seconds a browser may remember the answer."""
+    """How many seconds a browser may cache the preflight response."""
 
 
 @dataclass(frozen=True)
 class Http:
-    """`http` of `langgraph.json`, but for `cors.allow_origins`."""
+    """`http` of `langgraph.json`, without `cors.allow_origins`."""
 
     app: str | None = None
-    """An ASGI app whose routes come before ours, as `./file.py:variable` or `package.module:variable`."""
+    """An ASGI app whose routes take precedence over ours, as `./file.py:variable` or `package.module:variable`."""
     disabled: frozenset[RouteGroup] = frozenset()
     """The groups of routes that are not served."""
     mount_prefix: str = ""
-    """What every path begins with, such as `/agents`; nothing, or a path without a slash at its end."""
+    """The prefix of every path, such as `/agents`: empty, or a path without a trailing slash."""
     cors: CorsRules = field(default_factory=CorsRules)
     configurable_headers: HeaderRules = field(default_factory=HeaderRules)
-    """The headers that a graph finds in its config, by their names."""
+    """The headers that a graph finds in its config, by name."""
     custom_route_auth: bool = False
-    """Whether the routes of `app` are only for those who may come in to ours."""
+    """Whether the routes of `app` need the same authentication as ours."""

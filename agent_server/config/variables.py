@@ -1,4 +1,4 @@
-"""The environment variables, and how each is read."""
+"""The environment variables, and their parsers."""
 
 from __future__ import annotations
 
@@ -207,4 +207,4 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         "`debug`, `info`, `warning` or `error`",
     ),
 }
-"""Every environment variable: the setting it stands for, how it is read, and what it means."""
+"""Every environment variable: its setting, its parser, and its description."""

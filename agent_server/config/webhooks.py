@@ -1,8 +1,8 @@
-"""Which URLs a webhook may have: `webhooks.url` of `langgraph.json`, in the official server's names.
+"""The URLs that a webhook may have: `webhooks.url` of `langgraph.json`, with the official server's names.
 
-A webhook makes the server send a request to where a client says, from inside the network that the server is in. So by
-default it must be https and lead to an address of the public internet. What a host's name leads to is only known when
-the request is sent; it is checked then, too.
+A webhook makes the server send a request to a client's URL, from inside the server's network. So by default it must be
+https and lead to a public address. A host name is resolved only when the request is sent, so its address is checked
+then, too.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ from agent_server.errors import Invalid
 
 @dataclass(frozen=True)
 class WebhookPolicy:
-    """The rules, and the headers that every webhook is sent with."""
+    """The rules, and the headers of every webhook."""
 
     require_https: bool = True
     disable_loopback: bool = True
     disable_private_ips: bool = True
     allowed_domains: tuple[str, ...] = ()
-    """Hosts that webhooks may go to, `*.example.com` for all below one; empty for all. Their addresses are trusted."""
+    """Allowed hosts, `*.example.com` for all subdomains; empty for all. Their addresses are trusted."""
     allowed_ports: tuple[int, ...] = ()
     max_url_length: int = 4096
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     disabled: bool = False
-    """Whether no webhook is sent at all, though runs may name one (`http.disable_webhooks`)."""
-    """Sent with every webhook. `${{ env.NAME }}` in a value is what the environment variable holds at the start."""
+    """Whether to send no webhooks at all, though runs may name one (`http.disable_webhooks`)."""
+    """Sent with every webhook. `${{ env.NAME }}` in a value is replaced by the environment variable at the start."""
     env_prefix: str = "LG_WEBHOOK_"
-    """What the names of the environment variables that `headers` may mention begin with."""
+    """The required prefix of environment variables in `headers`."""
 
     def with_headers_from(self, environ: Mapping[str, str]) -> WebhookPolicy:
-        """The same, with the headers' templates filled in. `ValueError` says which header cannot be."""
+        """Return the policy with its header templates filled in. Errors: `ValueError`, which names the header that
+        fails."""
         return replace(self, headers={name: self._filled(name, text, environ) for name, text in self.headers.items()})
 
     def _filled(self, header: str, text: str, environ: Mapping[str, str]) -> str:
@@ -59,7 +60,7 @@ class WebhookPolicy:
         return filled
 
     def check(self, url: str) -> None:
-        """Refuse a URL that no webhook may have, as far as can be told without asking for its address. `Invalid`."""
+        """Refuse a disallowed URL, as far as that is possible without resolving its host. Errors: `Invalid`."""
         if len(url) > self.max_url_length:
             raise Invalid(f"Webhook URL too long: it has {len(url)} characters, and may have {self.max_url_length}")
         if is_own_path(url):
@@ -83,7 +84,7 @@ class WebhookPolicy:
             raise Invalid("Webhook host blocked: loopback IP range")
 
     def check_address(self, host: str, address: Address) -> None:
-        """Refuse an address that the host of a webhook resolves to. Errors: `Invalid`."""
+        """Refuse an address that a webhook's host resolves to. Errors: `Invalid`."""
         if not self._is_named(host) and (reason := self._blocked(address)):
             raise Invalid(f"Webhook host blocked: {reason}")
 
@@ -103,7 +104,7 @@ class WebhookPolicy:
 
 
 def is_own_path(url: str) -> bool:
-    """Whether the webhook goes to a route of this server's own, such as one of `http.app`."""
+    """Return whether the webhook goes to one of this server's own routes, such as one of `http.app`."""
     return url.startswith("/") and not url.startswith("//")
 
 
@@ -113,7 +114,7 @@ _LOOPBACK_NAMES = ("localhost", "localhost.", "host.docker.internal")
 
 
 def webhook_policy(document: Any) -> WebhookPolicy:
-    """The policy that `webhooks` in `langgraph.json` asks for. `ValueError` says what is wrong in it."""
+    """Return the policy in `webhooks` of `langgraph.json`. Errors: `ValueError`, which states what is wrong in it."""
     if not isinstance(document, dict) or not isinstance(document.get("url") or {}, dict):
         raise ValueError('must be an object like {"url": {"require_https": false}}')
     settings: dict[str, Any] = {}
@@ -160,7 +161,7 @@ def _split(url: str) -> tuple[SplitResult, int]:
 
 
 def _literal(host: str) -> Address | None:
-    """The address that a host is written as; `127.1` and `0x7f.1` are some, too."""
+    """Return the address if the host is a literal one; `127.1` and `0x7f.1` are, too."""
     try:
         return ip_address(host)
     except ValueError:

@@ -22,6 +22,7 @@ from feedback.tokens.presigned import Order
 from tests.feedback.conftest import RUN, mint, stored
 from tests.feedback.pages.test_pages import BROWSER, fields, page, press
 
+PROGRAM = {"Accept": "application/json"}
 App = AsyncTestClient[Litestar]
 FREE = {"type": "freeform"}
 
@@ -40,7 +41,9 @@ async def test_answers_of_one_subject_add_up_where_the_key_says_so(client: App, 
     await set_policy(client, "append")
     kept = [(await client.post(token_url, json={"score": score, "user_id": "ada"})).json() for score in (1, 2, 2)]
     assert [one["status"] for one in kept] == ["created"] * 3
-    assert (await client.get(token_url, params={"score": 3, "user_id": "ada"})).json()["status"] == "created"
+    assert (await client.get(token_url, params={"score": 3, "user_id": "ada"}, headers=PROGRAM)).json()[
+        "status"
+    ] == "created"
     assert await scores(client, user="ada") == [3, 2, 2, 1]
     assert (await client.post(token_url, json={"score": 9, "id": kept[0]["id"]})).json()["status"] == "unchanged"
 
@@ -71,7 +74,7 @@ async def test_first_answer_stands_and_another_is_refused(client: App, token_url
     assert (await client.post(token_url, json=answer)).json() == {**first, "status": "unchanged"}
     for refused in (
         await client.post(token_url, json={"score": 0, "user_id": "ada"}),
-        await client.get(token_url, params={"score": 0, "user_id": "ada"}),
+        await client.get(token_url, params={"score": 0, "user_id": "ada"}, headers=PROGRAM),
         await client.delete(token_url, params={"user_id": "ada"}),
         await client.delete(token_url, params={"id": first["id"]}),
     ):

@@ -20,6 +20,7 @@ from workflowai.core.domain.errors import InvalidGenerationError
 from tests.clients.node import node
 from tests.clients.server_process import ServerProcess
 
+UNKNOWN_RUN = "01900000-0000-7000-8000-000000000000"
 CONFIG = Path(__file__).parent / "workflowai" / "langgraph.json"
 
 
@@ -188,7 +189,7 @@ async def test_unknown_agent_is_a_typed_error() -> None:
         ("agents/growing/schemas/1/run", {"task_input": {}, "version": "next"}, 404, "object_not_found"),
         ("agents/growing/schemas/1/run", {"task_input": {}, "id": "x"}, 422, "bad_request"),
         ("agents/growing/schemas/1/run", {"task_input": {}, "private_fields": ["a"]}, 400, "bad_request"),
-        (f"agents/growing/runs/{uuid.uuid4()}/reply", {"user_message": "x"}, 404, "object_not_found"),
+        (f"agents/growing/runs/{UNKNOWN_RUN}/reply", {"user_message": "x"}, 404, "object_not_found"),
         ("agents/growing/runs/none/reply", {"user_message": "x"}, 422, "bad_request"),
         ("agents/growing/versions", {}, 404, "object_not_found"),
     ],

@@ -1,4 +1,4 @@
-"""The commands of the protocol of version 2: runs that are started, and interrupts that are answered."""
+"""The commands of the protocol of version 2: start runs, and respond to interrupts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Refusal(Exception):
-    """The command cannot be carried out; `code` is the protocol's word for why."""
+    """The command fails; `code` is the protocol's reason."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class Refusal(Exception):
 
 
 class Command(Struct):
-    """What is to be done."""
+    """A parsed command."""
 
     id: int
     method: str
@@ -45,18 +45,18 @@ class Command(Struct):
 
 
 class Sender(Struct):
-    """For whom a command is, and where."""
+    """The sender of a command, and its thread."""
 
     thread_id: str
     origin: RunOrigin
     owned: Condition | None = None
-    """What the thread must meet to be theirs."""
+    """The condition on the thread for the sender to own it."""
     trace: Mapping[str, str] | None = None
-    """Metadata that ties the run to the trace of the request."""
+    """Metadata that ties the run to the request's trace."""
 
 
 class Commands:
-    """Carries commands out."""
+    """Executes commands."""
 
     def __init__(self, database: Database, runs: Runs) -> None:
         self._database = database
@@ -68,7 +68,7 @@ class Commands:
         }
 
     async def answer(self, sender: Sender, command: Command) -> CommandDone | CommandRefused:
-        """What the command came to. Errors: `Unavailable` where the database does not answer."""
+        """Execute the command and return its response. Errors: `Unavailable` where the database does not respond."""
         try:
             known = self._known.get(command.method)
             if known is None:
@@ -147,7 +147,7 @@ class Commands:
 
 
 def parsed(command: Any) -> Command | CommandRefused:
-    """The command in a body; or its refusal, where there is none."""
+    """Return the command in a body, or its error response where there is none."""
     given = command if isinstance(command, dict) else {}
     command_id, method, params = given.get("id"), given.get("method"), given.get("params")
     if not isinstance(command_id, int) or isinstance(command_id, bool) or abs(command_id) > MAX_SEQ:
@@ -165,7 +165,7 @@ def _unknown(method: str) -> Refusal:
 
 
 def _run(params: Params, sender: Sender) -> EventRunCreate:
-    """The run that is asked for, streamed by the protocol."""
+    """Return the requested run, streamed by the protocol."""
     body = converted({**params, "stream_mode": None}, EventRunCreate)
     metadata = {**(sender.trace or {}), **(body.metadata or {})} or None
     streamed = {"stream_mode": list(EVENT_MODES), "stream_subgraphs": True, "stream_resumable": True}
@@ -173,7 +173,7 @@ def _run(params: Params, sender: Sender) -> EventRunCreate:
 
 
 def converted(params: Params, kind: type[T]) -> T:
-    """The parameters as what they should be. Errors: `Refusal`."""
+    """Return the parameters as `kind`. Errors: `Refusal`."""
     try:
         return msgspec.convert(params, kind)
     except msgspec.ValidationError as error:
@@ -185,7 +185,7 @@ _TAKE = """UPDATE threads SET updated_at = now_us() WHERE thread_id = :id AND te
 
 
 def _taken(connection: Connection, thread_id: str) -> Row:
-    """The thread's row, which nobody else changes before the unit has ended."""
+    """Return the thread's row, locked until the transaction ends. Errors: `NotFound`."""
     row = connection.one(_TAKE, id=thread_id)
     if row is None:
         raise NotFound(f"Thread with ID {thread_id} not found")
@@ -193,7 +193,7 @@ def _taken(connection: Connection, thread_id: str) -> Row:
 
 
 def _interrupt_ids(row: Row) -> set[str]:
-    """The interrupts that wait for an answer: none while a run is under way, which may be answering them."""
+    """Return the ids of waiting interrupts: none while a run is active, which may be responding to them."""
     if row["status"] != "interrupted":
         return set()
     waiting: dict[str, list[dict[str, Any]]] = msgspec.json.decode(row["interrupts"])
@@ -201,13 +201,14 @@ def _interrupt_ids(row: Row) -> set[str]:
 
 
 def _waits(connection: Connection, thread_id: str) -> bool:
-    """Whether the thread waits for an answer, which the input of a run then is (so the official server, 0.16.7)."""
+    """Return whether the thread waits for input, which the next run's input then is (as on the official server,
+    0.16.7)."""
     row = connection.one(_TAKE, id=thread_id)
     return row is not None and bool(_interrupt_ids(row))
 
 
 def _last_run(connection: Connection, thread_id: str) -> Row:
-    """The run that asks: the one that had the last turn."""
+    """Return the run that is interrupted: the one with the last turn. Errors: `Refusal`."""
     row = connection.one(
         "SELECT assistant_id, kwargs FROM runs WHERE thread_id = :id AND turn IS NOT NULL ORDER BY turn DESC LIMIT 1",
         id=thread_id,
@@ -218,8 +219,10 @@ def _last_run(connection: Connection, thread_id: str) -> Row:
 
 
 def _applied(connection: Connection, thread_id: str, through_overtaken: bool) -> int:
-    """The number after which all events are news to who has just started a run: those of runs that have ended are not,
-    nor those of runs that it overtakes."""
+    """Return the number after which all events are new to a client that has just started a run.
+
+    Events of runs that have ended, or that the new run cancels, are not.
+    """
     row = connection.one(
         """SELECT turns, (SELECT turn FROM runs WHERE runs.thread_id = threads.thread_id AND status = 'running')
             AS at_work FROM threads WHERE thread_id = :id""",

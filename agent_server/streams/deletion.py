@@ -1,6 +1,6 @@
-"""Delete threads and runs that may be at work: cancel the runs, wait for their ends, then delete.
+"""Delete threads and runs that may be active: cancel the runs, wait for their ends, then delete.
 
-An agent must not work on for a thread that is gone, so nothing is deleted before its worker has stopped.
+An agent must not continue for a deleted thread, so nothing is deleted before its worker has stopped.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from agent_server.streams.run_streams import RunStreams
 from agent_server.threads.states import ThreadStates
 
 STOP_SECONDS = 60.0
-"""How long a deletion waits for the runs that it cancels: longer than an agent may take to clean up."""
+"""How long a deletion waits for the runs that it cancels, in seconds: longer than an agent's clean-up may take."""
 _ALL = 2**31 - 1
 
 
 class Deletion:
-    """Deletes threads and runs, whatever they are at."""
+    """Deletes threads and runs, active or not."""
 
     def __init__(self, states: ThreadStates, runs: Runs, streams: RunStreams, stop_seconds: float = STOP_SECONDS):
         self._states = states
@@ -32,7 +32,7 @@ class Deletion:
         self._stop_seconds = stop_seconds
 
     async def delete_thread(self, thread_id: str) -> None:
-        """Delete the thread, its runs and its states; runs that have not ended are cancelled first.
+        """Delete the thread, its runs and its states, after cancelling active runs.
 
         Errors: `NotFound`; `Conflict` where a run does not stop in time.
         """
@@ -40,13 +40,13 @@ class Deletion:
             await self._until_deleted(lambda: self._states.delete(thread_id), lambda: self._active(thread_id))
 
     async def delete_threads_of_assistant(self, assistant_id: str, owned: Condition | None = None) -> None:
-        """Delete the threads that last ran the assistant (and are `owned`). Errors: as of `delete_thread`."""
+        """Delete the threads (that meet `owned`) on which the assistant ran last. Errors: as of `delete_thread`."""
         for thread_id in await self._states.of_assistant(assistant_id, owned):
             with suppress(NotFound):  # another request deleted it meanwhile
                 await self.delete_thread(thread_id)
 
     async def delete_run(self, run_id: str, thread_id: str) -> None:
-        """Delete the run; it is cancelled first where it has not ended. Errors: as of `delete_thread`."""
+        """Delete the run, after cancelling it where it is active. Errors: as of `delete_thread`."""
         run = (await self._runs.get(run_id, thread_id)).run
         async with self._in_time(f"Run {run.run_id}"):
             await self._until_deleted(lambda: self._runs.delete(run.run_id, thread_id), lambda: _only(run))
@@ -54,7 +54,7 @@ class Deletion:
     async def _until_deleted(
         self, delete: Callable[[], Awaitable[None]], active: Callable[[], Awaitable[list[Run]]]
     ) -> None:
-        """Delete; where runs are in the way, cancel them and delete then. More may be created meanwhile."""
+        """Delete; while active runs prevent that, cancel them and retry. More may be created meanwhile."""
         while True:
             try:
                 await delete()
@@ -66,7 +66,7 @@ class Deletion:
                     await anyio.sleep(0.05)
 
     async def _active(self, thread_id: str) -> list[Run]:
-        """Return the thread's runs that have not ended."""
+        """Return the thread's active runs."""
         several = [await self._runs.of_thread(thread_id, _ALL, 0, status) for status in ("pending", "running")]
         return [run for runs in several for run in runs]
 

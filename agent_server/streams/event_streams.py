@@ -1,9 +1,9 @@
 """The events of a thread by the protocol of version 2: of all its runs, in the order of their turns, without end.
 
-Like the stream of a thread, it has no log of its own: rows say which turn is next, and the events are in that run's
-log, with the numbers that they were given when they were written. A number says which turn it is of and where in its
-log, so a reader goes on after `since` without anything being kept for it. Runs that were started by the older routes
-have stream parts in their logs; these are translated here, each time from the log's first.
+Like the stream of a thread, it has no log of its own: rows name the next turn, and that run's log has the events, with
+the numbers assigned when they were written. A number contains its turn and the position in the log, so a reader resumes
+after `since` without stored reader state. Runs started by the older routes have stream parts in their logs; this module
+translates them, each time from the start of the log.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from agent_server.threads.threads import Threads
 log = structlog.get_logger("agent_server")
 
 LOOK_SECONDS = 1.0
-"""How often a stream looks for the next turn without being rung."""
+"""How often a stream polls for the next turn, in seconds."""
 HISTORY_SECONDS = 5.0
-"""After this time, how a run began and ended is told only to those who ask for what came after a number."""
+"""After this time, a run's start and end are sent only to clients that resume after a number."""
 LAST = TURN - 1
-"""The number, in its turn, of the last event of a run whose log does not say it."""
+"""The number, in its turn, of a run's last event, where its log does not state it."""
 A_PART = 64
-"""How many numbers each part of an older log has: it may become several events."""
+"""Numbers reserved for each part of an older log, which may become several events."""
 
 
 class Place(NamedTuple):
-    """Where a reader is: after this number of this turn."""
+    """A reader's position: after this number of this turn."""
 
     turn: int
     number: int
@@ -66,12 +66,12 @@ class EventStreams:
     async def follow(
         self, thread_id: str, request: EventStreamRequest, owned: Condition | None = None
     ) -> AsyncIterator[Sequence[Frame]]:
-        """Return the frames of the events that `request` wants: after its `since`, or all that are stored; no end.
+        """Return the frames of the events that match `request`: after its `since`, or all stored ones; without end.
 
-        Clients may subscribe before the thread exists: the stream waits for it then. Where events after `since` are no
-        longer stored, an event `gap` marks that, whatever the request wants. With `owned`, the stream ends where the
-        thread does not meet it. Errors: `NotFound` for a thread that exists and is not a client's. Raises
-        `SlowSubscriber` as a run's stream does.
+        Clients may subscribe before the thread exists: the stream then waits for it. Where events after `since` are no
+        longer stored, an event `gap` marks that, whatever the filter. With `owned`, the stream ends where the thread
+        does not meet it. Errors: `NotFound` for a temporary thread. Raises `SlowSubscriber` as
+        a run's stream does.
         """
         key = canonical_id(thread_id, "thread")
         if exists := await self._threads.exists(key):
@@ -81,7 +81,7 @@ class EventStreams:
     async def chunks(
         self, thread_id: str, request: EventStreamRequest, owned: Condition | None = None
     ) -> AsyncIterator[bytes]:
-        """As `follow`, for a response: as much as is ready in one chunk."""
+        """Return what `follow` yields as response chunks: each joins the frames that are ready."""
         return _joined(await self.follow(thread_id, request, owned))
 
     async def _follow_once_there(
@@ -110,16 +110,16 @@ class EventStreams:
                 turn = await self._turn_after(record, turn)
 
     async def _next(self, thread_id: str, turn: int) -> Row | None:
-        """The run that had its turn next after this one, or else the one that starts next; and what time it is."""
+        """Return the run with the next turn after this one, or else the one that starts next; and the current time."""
         return await self._database.read(partial(_next_turn, thread_id=thread_id, turn=turn))
 
     async def _turn_after(self, record: Record, turn: int) -> int:
-        """The last turn that the run, whose log was read to its end, had."""
+        """Return the last turn of the run, whose log has been read to its end."""
         now = await self._record(record.run.run_id)
         return max([turn, *(one.turn for one in (record, now) if one is not None and one.turn is not None)])
 
     async def _of_run(self, record: Record, place: Place | None) -> AsyncIterator[Sequence[Frame]]:
-        """The run's events after `place`."""
+        """Yield the run's events after `place`."""
         since = -1 if place is None else place.turn * TURN + place.number
         is_kept = record.run.status not in FINAL or await self._broker.holds(record.run.run_id)
         if not is_kept and (place is None or _has_all(record, place)):
@@ -136,7 +136,7 @@ class EventStreams:
             yield [one for one in await self._from_row(record) if seq_of(one) > since]
 
     async def _own_events(self, record: Record, place: Place | None) -> AsyncIterator[Sequence[Frame]]:
-        """The protocol's events in the run's log."""
+        """Yield the protocol events from the run's log."""
         known = place is not None and place.turn == record.turn
         after = FrameId(record.attempt, place.number) if known and place is not None else START
         async for frames in self._log(record.run.run_id, after):
@@ -144,7 +144,7 @@ class EventStreams:
             yield [_gap(record, one, one.id.number) if one.event == GAP else one for one in frames if _is_own(one)]
 
     async def _translated(self, record: Record) -> AsyncIterator[Sequence[Frame]]:
-        """The parts in the run's log as events, and the run's end."""
+        """Yield the parts of the run's log as events, and the run's ending."""
         translation = Translation(record.graph_id)
         async for frames in self._log(record.run.run_id, START):
             record = await self._claimed(record)
@@ -152,7 +152,7 @@ class EventStreams:
         yield _end(await self._record(record.run.run_id), translation, record)
 
     async def _from_row(self, record: Record) -> Sequence[Frame]:
-        """What is known of the run's events from its row: that some are gone, its values, its end."""
+        """Return events from the run's row: a gap, its values, its ending."""
         translation = Translation(record.graph_id)
         now = await self._record(record.run.run_id)
         told = [Event(GAP, (), {"reason": "the run has ended and its events are no longer kept"})]
@@ -166,7 +166,7 @@ class EventStreams:
         return self._run_end_watch.watched(run_id, frames) if self._run_end_watch else frames
 
     async def _claimed(self, record: Record) -> Record:
-        """The run, once its log has begun: with the turn that it has had by then."""
+        """Return the run with its turn, once its log has begun."""
         return record if record.turn is not None else await self._record(record.run.run_id) or record
 
     async def _record(self, run_id: str) -> Record | None:
@@ -192,7 +192,7 @@ def _next_turn(connection: Connection, thread_id: str, turn: int) -> Row | None:
 
 
 def _has_all(record: Record, place: Place) -> bool:
-    """Whether who is there has had all of the run, which has ended."""
+    """Return whether a reader at `place` has received all of the run, which has ended."""
     turn, last = record.turn or 0, LAST if record.last_event is None else record.last_event
     return (turn, last) <= place
 
@@ -202,9 +202,9 @@ def _is_own(one: Frame) -> bool:
 
 
 def _is_history(record: Record, now: int) -> bool:
-    """Whether the run ended so long ago that nobody who comes now, and names no number, waits for its end.
+    """Return whether the run ended so long ago that a new reader without a number does not wait for its end.
 
-    The Python client takes the first end that it is told of a thread for that of the run which it has just started.
+    The Python client takes the first ending on a thread for that of the run that it has just started.
     """
     return record.run.status in FINAL and now - record.changed_at > HISTORY_SECONDS * 1_000_000 and not _waits(record)
 
@@ -217,18 +217,18 @@ def _is_wanted(one: Frame, request: EventStreamRequest, without_root: bool) -> b
 
 
 def _seq(record: Record, attempt: int, number: int) -> int:
-    """The number of an event of this attempt: a run's attempts have their turns one after the other."""
+    """Return the number of an event of this attempt: a run's attempts have consecutive turns."""
     return ((record.turn or 0) + attempt - record.attempt) * TURN + number
 
 
 def _gap(record: Record, one: Frame, number: int) -> Frame:
-    """The gap in a log as an event, whose number is the last of those that are gone."""
+    """Return a log's gap as an event, numbered as the last of the missing events."""
     event = Event(GAP, (), {"reason": "events before these are no longer kept"})
     return event_frame(event, _seq(record, one.id.attempt, number), one.id)
 
 
 def _events_of(one: Frame, translation: Translation, record: Record) -> list[Frame]:
-    """The events of a part in an older log."""
+    """Return the events of a part in an older log."""
     if one.event == GAP:
         return [_gap(record, one, (one.id.number + 1) * A_PART)]
     events = translation.of(StreamPart(one.event, msgspec.json.decode(frame_data(one.data))))
@@ -241,7 +241,7 @@ def _end(record: Record | None, translation: Translation, before: Record) -> lis
 
 
 def _last(record: Record | None, translation: Translation) -> list[Event]:
-    """How the run ended, by its row; without one it was rolled back."""
+    """Return the run's ending from its row; a missing row means a rollback."""
     if record is None:
         return translation.ended("failed", ROLLED_BACK)
     if record.run.status not in FINAL:
@@ -251,13 +251,13 @@ def _last(record: Record | None, translation: Translation) -> list[Event]:
 
 
 def _waits(record: Record) -> bool:
-    """Whether the run, which has ended, waits for an answer."""
+    """Return whether the run, which has ended, waits for input."""
     values = msgspec.json.decode(record.output or b"null")
     return isinstance(values, dict) and INTERRUPT in values
 
 
 def _numbered(events: Iterable[Event], record: Record) -> list[Frame]:
-    """The events as the last ones of the run's last turn."""
+    """Return the events as the last ones of the run's last turn."""
     several = list(events)
     first = LAST + 1 - len(several)
     position = FrameId(record.attempt, LAST)

@@ -1,7 +1,7 @@
-"""One look at the database for all thread streams that wait: which of them have something to send.
+"""Poll the database once for all waiting thread streams, and wake those with pending news.
 
-A stream is woken by its thread's channel. This is for what rings no channel: runs whose time to start has come, and
-what other processes do without a broker in common. Each stream on its own would ask once a second.
+The thread's channel wakes a stream. Polling covers what sends no notification: runs whose start time has come, and
+changes by other processes without a common broker. Without this, each stream would poll once a second.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from agent_server.errors import AgentServerError
 
 LOOK_SECONDS = 1.0
 AT_ONCE = 500
-"""The most threads of one statement."""
+"""The most threads in one statement."""
 _OVERLAP = 2_000_000
-"""Microseconds that a look reaches back before the one before: rows of transactions that were not committed then."""
+"""Microseconds by which polls overlap: for rows of transactions that were not yet committed at the previous poll."""
 _PATIENCE = 3600.0
 
 
 class IdleThreads:
-    """The streams that wait, by thread."""
+    """The waiting streams, by thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,8 +35,8 @@ class IdleThreads:
         self._since = 0
 
     async def wait(self, thread_id: str, bell: Subscription) -> None:
-        """Return when the thread may have news: its channel rang, or a look found some."""
-        if self._looking is None:  # nothing looks for us
+        """Return when the thread may have news: on a notification, or when a poll finds some."""
+        if self._looking is None:  # `serve` is not running
             await bell.wait(LOOK_SECONDS)
             return
         with anyio.CancelScope() as scope:
@@ -47,21 +47,21 @@ class IdleThreads:
                 self._forget(thread_id, scope)
 
     async def serve(self) -> None:
-        """Look every second until `stop` is called."""
+        """Poll every second until `stop` is called."""
         with anyio.CancelScope() as self._looking:
             while True:
                 await anyio.sleep(LOOK_SECONDS)
-                with suppress(AgentServerError):  # the database is away, and says so itself
+                with suppress(AgentServerError):  # the database is unavailable, and logs that itself
                     await self.look()
         self._looking = None
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         if self._looking is not None:
             self._looking.cancel()
 
     async def look(self) -> None:
-        """Look once, and wake the streams of all threads that may have news."""
+        """Poll once, and wake the streams of all threads that may have news."""
         waiting, since = list(self._waits), self._since
         for at in range(0, len(waiting), AT_ONCE):
             some = waiting[at : at + AT_ONCE]
@@ -78,7 +78,7 @@ class IdleThreads:
 
 
 def _with_news(connection: Connection, thread_ids: Sequence[str], since: int) -> tuple[int, set[str]]:
-    """Return the time, and those of the threads that are gone, or have runs or changes that may not have been sent."""
+    """Return the time, and the threads that are deleted, or have runs or updates that may not have been sent."""
     named = {f"id_{number}": thread_id for number, thread_id in enumerate(thread_ids)}
     ids = ", ".join(f":{name}" for name in named)
     now = cast(Row, connection.one("SELECT now_us() AS now"))["now"]

@@ -1,8 +1,8 @@
-"""The safety net of live streams: whoever waits for a run's next event learns from the run's row that none will come.
+"""Fallback for live streams: end those of runs whose row states that they ended.
 
-A log tells its readers where it ends. It can't where the run is at work in another process and no broker joins the two,
-or where the broker lost the end. So, where several processes may share a database, one question a second asks after the
-rows of all runs that somebody waits for.
+A log marks its end for its readers. It cannot where the run is active in another process without a common broker, or
+where the broker lost the end. So, where several processes may share a database, one query a second reads the rows of
+all runs that streams wait for.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from agent_server.database import Connection, Database
 from agent_server.errors import AgentServerError
 
 LOOK_SECONDS = 1.0
-"""How often the rows are looked at. A wait ends when two looks find the run ended: logs end a moment after rows."""
+"""How often rows are polled, in seconds. A wait ends when two polls find the run ended: logs end just after rows."""
 AT_ONCE = 500
-"""The most runs of one statement."""
+"""The most runs in one statement."""
 
 T = TypeVar("T")
 
@@ -32,11 +32,11 @@ class _Wait:
         self.run_id = run_id
         self.scope = anyio.CancelScope()
         self.ended = False
-        """Whether the last look found the run ended."""
+        """Whether the last poll found the run ended."""
 
 
 class RunEndWatch:
-    """Ends the waits for events of runs that have ended."""
+    """Ends streams that wait for events of runs that have ended."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -44,26 +44,26 @@ class RunEndWatch:
         self._looking: anyio.CancelScope | None = None
 
     async def watched(self, run_id: str, chunks: AsyncIterator[T]) -> AsyncIterator[T]:
-        """The same chunks. Raises `LogLost` where the run has ended, and neither a chunk nor their end comes."""
+        """Yield the same chunks. Raises `LogLost` where the run has ended, but neither a chunk nor the end arrives."""
         async with aclosing(cast("AsyncGenerator[T, None]", chunks)):
             while (chunk := await self._next(run_id, chunks)) is not None:
                 yield chunk
 
     async def serve(self) -> None:
-        """Look at the rows every second until `stop` is called."""
+        """Poll the rows every second until `stop` is called."""
         with anyio.CancelScope() as self._looking:
             while True:
                 await anyio.sleep(LOOK_SECONDS)
-                with suppress(AgentServerError):  # the database is away; whoever needs it more says so
+                with suppress(AgentServerError):  # the database is unavailable; callers that need it report that
                     await self.look()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         if self._looking is not None:
             self._looking.cancel()
 
     async def look(self) -> None:
-        """Look once."""
+        """Poll once."""
         waits = list(self._waits)
         at_work = await self._at_work({wait.run_id for wait in waits})
         for wait in waits:
@@ -84,7 +84,7 @@ class RunEndWatch:
         raise LogLost(f"run {run_id} has ended, and its log has not")
 
     async def _at_work(self, run_ids: Collection[str]) -> set[str]:
-        """Those of the runs that have not ended."""
+        """Return the runs that have not ended."""
         rest = iter(run_ids)
         found: set[str] = set()
         while some := list(islice(rest, AT_ONCE)):

@@ -1,7 +1,7 @@
-"""What a client sees of a run: its live stream, the same stream again later, or just its answer.
+"""A run's output for clients: its live stream, a replay, or its final values.
 
-A run's log lives as long as somebody may come back for it, and no longer. Whoever comes later gets the run's end from
-its row: the final values or the error, and fresh feedback URLs.
+The broker keeps a run's log only as long as clients may resume it. After that, they get the run's ending from its row:
+the final values or the error, and fresh feedback URLs.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from agent_server.streams.run_end_watch import RunEndWatch
 log = structlog.get_logger("agent_server")
 
 SOON_SECONDS = 1.0
-"""How long a cancellation that does not wait for the runs' ends waits, so that clients read what they asked for."""
+"""How long a cancellation without waiting still waits for the runs' ends, so that clients see the result at once."""
 ALWAYS_SENT = ("metadata", "feedback", "error", "gap")
-"""Events that a client gets whatever stream modes it asks for."""
+"""Events that clients receive in every stream mode."""
 
 
 class RunStreams:
@@ -51,21 +51,23 @@ class RunStreams:
         self._mint_timeout = mint_timeout
         self._feedback_custom_event = feedback_custom_event
         self._run_end_watch = run_end_watch
-        """For logs that other processes may write; without it a log is trusted to end when its run does."""
+        """For logs that other processes may write; without it, a log always ends when its run does."""
         self.closing = anyio.Event()
-        """Set where the server stops while somebody still streams: a moment before the streams are cut."""
+        """Set when the server stops during streams: a moment before it cuts them."""
 
     async def follow(self, run_id: str, after: FrameId = START, modes: Sequence[str] = ()) -> AsyncIterator[bytes]:
-        """The run's frames after `after`, as many as are ready in one chunk, to the run's end; of `modes` only, if any.
+        """Yield the run's frames after `after` to its end, joined as they become ready; with `modes`, only of these.
 
-        Raises `SlowSubscriber` where its reader has fallen behind what is kept: its connection is to be cut.
+        Raises `SlowSubscriber` where the reader has fallen behind the stored frames: the caller must close its
+        connection.
         """
         async for frames in self._to_end(run_id, after):
             for chunk in chunks(one.data for one in frames if _wanted(one.event, modes)):
                 yield chunk
 
     def replay(self, record: Record, last_event_id: str | None, modes: Sequence[str] = ()) -> AsyncIterator[bytes]:
-        """As `follow`, for a run that may have ended long ago. `Invalid` for a `Last-Event-ID` that is none of ours."""
+        """Yield what `follow` yields, also for a run that ended long ago. Errors: `Invalid` for a malformed
+        `Last-Event-ID`."""
         return self._replay(record, position(last_event_id), modes)
 
     async def _replay(self, record: Record, after: FrameId, modes: Sequence[str]) -> AsyncIterator[bytes]:
@@ -74,7 +76,8 @@ class RunStreams:
                 yield chunk
 
     async def frames(self, record: Record, after: FrameId) -> AsyncIterator[Sequence[Frame]]:
-        """The run's frames after `after` to its end, or what is known of its end, where they are no longer kept."""
+        """Yield the run's frames after `after` to its end, or its ending from its row, where they are no longer
+        stored."""
         run_id = record.run.run_id
         if record.run.status in FINAL and not await self._broker.holds(run_id):
             yield await self._ending(record)
@@ -83,10 +86,10 @@ class RunStreams:
                 yield frames
 
     async def answer(self, run_id: str, must_exist: bool = False) -> AsyncIterator[bytes]:
-        """Yield the run's final values as JSON, with `__feedback__`, `__interrupt__` or `__error__` among them, in one
-        chunk, once the run has ended.
+        """Yield the run's final values as JSON, with `__feedback__`, `__interrupt__` or `__error__`, in one chunk, once
+        the run has ended.
 
-        Errors: `NotFound`; also for a run that is deleted meanwhile, where it `must_exist`.
+        Errors: `NotFound`; with `must_exist` also for a run that is deleted meanwhile.
         """
         yield _answer(*await self.outcome(run_id, must_exist))
 
@@ -104,7 +107,7 @@ class RunStreams:
         return record, urls
 
     async def _urls_in_log(self, run_id: str) -> dict[str, str] | None:
-        """The URLs of the run's `feedback` event, if it has one, at the run's end."""
+        """Return the URLs of the run's `feedback` event, or None without one, at the run's end."""
         urls: dict[str, str] | None = None
         after = START
         while True:
@@ -115,7 +118,7 @@ class RunStreams:
                         if one.event == "feedback":
                             urls = msgspec.json.decode(frame_data(one.data), type=dict[str, str])
                 return urls
-            except SlowSubscriber:  # nothing here waits for a client: the run was quick, and we go on behind the gap
+            except SlowSubscriber:  # nothing here waits for a client: the run was fast, so continue after the gap
                 continue
 
     async def until_end(self, record: Record) -> None:
@@ -125,19 +128,19 @@ class RunStreams:
                 await self._urls_in_log(record.run.run_id)
 
     async def until_end_soon(self, records: Sequence[Record]) -> None:
-        """Wait for the ends of runs that were cancelled, but not long: most agents stop at once."""
+        """Wait for the ends of cancelled runs, but briefly: most agents stop at once."""
         with anyio.move_on_after(SOON_SECONDS):
             async with anyio.create_task_group() as waiting:
                 for record in records:
                     waiting.start_soon(self.until_end, record)
 
     def _log(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
-        """The run's log. `LogLost` where it breaks off."""
+        """Return the run's log in the older routes' events. Raises `LogLost` where it breaks off."""
         log = self._broker.subscribe(run_id, after)
         return _classic(self._run_end_watch.watched(run_id, log) if self._run_end_watch else log)
 
     async def _to_end(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
-        """The run's log; where it breaks off, what is known of the run's end."""
+        """Yield the run's log; where it breaks off, its ending from its row."""
         try:
             async for frames in self._log(run_id, after):
                 yield frames
@@ -154,7 +157,7 @@ class RunStreams:
             return record
 
     async def _ending(self, record: Record) -> list[Frame]:
-        """What is known of a run's stream once its log is gone, as frames behind all that were in it."""
+        """Return the run's ending from its row, as frames after all those of its log."""
         at = FrameId(record.attempt, _PAST_ALL)
         return [Frame(at, part.event, frame(part, str(at))) for part in await self._last_parts(record)]
 
@@ -179,13 +182,13 @@ class RunStreams:
         try:
             with anyio.fail_after(self._mint_timeout):
                 return await feedback.urls_for_run(record.reference, keys, record.base_url, record.project)
-        except Exception as error:  # as in an attempt: feedback in trouble costs nobody the run's answer
+        except Exception as error:  # as in an attempt: a feedback failure must not withhold the run's output
             log.warning("feedback_urls_not_minted", run_id=record.run.run_id, error=type(error).__name__)
             return None
 
 
 async def _classic(log: AsyncIterator[list[Frame]]) -> AsyncIterator[list[Frame]]:
-    """The log as the older routes show it: of the events of version 2 only those that they have, too."""
+    """Yield the log as the older routes show it: version 2 events only where they have an equivalent."""
     async for frames in log:
         if shown := [classic for one in frames if (classic := as_classic(one)) is not None]:
             yield shown
@@ -194,11 +197,11 @@ async def _classic(log: AsyncIterator[list[Frame]]) -> AsyncIterator[list[Frame]
 _PAST_ALL = 10**9
 """The frame number of events that were never in a log: after all that were."""
 LAST = _PAST_ALL + 1
-"""The frame number of what is said of a run once all its events are: nothing of the run comes after it."""
+"""The frame number of the event that follows all of a run's events."""
 
 
 def position(last_event_id: str | None) -> FrameId:
-    """Where a `Last-Event-ID` header says that its sender stopped reading; without one, before the first event."""
+    """Return the position of a `Last-Event-ID` header; without one, before the first event. Errors: `Invalid`."""
     try:
         return FrameId.parse(last_event_id or "")
     except ValueError:
@@ -209,7 +212,7 @@ def position(last_event_id: str | None) -> FrameId:
 
 
 def modes_in(query: Sequence[str], parameter: str = "stream_mode") -> list[str]:
-    """The stream modes (or other names) that the values of a query parameter are; `Invalid` for a list without end.
+    """Return the stream modes (or other names) in a query parameter. Errors: `Invalid` for an unterminated list.
 
     The official clients send several as repeated values (Python) or as one JSON list (JavaScript), and none as an empty
     value (Python).
@@ -235,11 +238,11 @@ def _wanted(event: str, modes: Sequence[str]) -> bool:
 
 
 CHUNK_BYTES = 256 * 1024
-"""About how much of a stream is handed to a connection at once: a client that is far behind costs no more memory."""
+"""The approximate size of a write to a connection, in bytes: it bounds the memory that a slow client takes."""
 
 
 def chunks(frames: Iterable[bytes]) -> Iterator[bytes]:
-    """The frames, joined, but no more of them than `CHUNK_BYTES` takes (or one, if it is larger)."""
+    """Yield the frames, joined into chunks of at most `CHUNK_BYTES` (or one larger frame)."""
     ready: list[bytes] = []
     size = 0
     for one in frames:

@@ -1,4 +1,4 @@
-"""Pending news of a thread for one reader: the runs and the state updates that its stream has not sent yet."""
+"""Pending news of a thread for one reader: the runs and state updates that its stream has not sent yet."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ NewsKind = Literal["runs", "state updates"]
 
 
 class News(NamedTuple):
-    """A run, or a change of the state from outside."""
+    """A run, or a state update from outside."""
 
     id: str
     checkpoint: str | None
-    """What the state was changed to, as JSON; none for a run."""
+    """The checkpoint of a state update, as JSON; None for a run."""
 
 
 class ThreadNews:
-    """What somebody who listens to a thread has not heard of yet."""
+    """The news that one reader of a thread has not received."""
 
     def __init__(
         self, thread_id: str, since: int, heard: set[str] | None = None, kinds: Sequence[NewsKind] = ("runs",)
@@ -31,19 +31,21 @@ class ThreadNews:
         self._sql = f"{' UNION ALL '.join(_NEWS[kind] for kind in kinds)} {_IN_ORDER}"
 
     def next(self, connection: Connection) -> News | None:
-        """The next to hear of: runs that ended since and changes of the state in the order of their times, the run at
-        work, the one that starts next. Nothing while there is none, or once the thread is gone."""
+        """Return the next pending news, or None; `thread_gone` tells whether the thread was deleted.
+
+        The order is: ended runs and state updates by time, the running run, the run that starts next.
+        """
         self.thread_gone = not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id", id=self._thread_id)
         rows = connection.all(self._sql, id=self._thread_id, since=self._since)
         self._heard &= {row["id"] for row in rows}
         unheard = next((row for row in rows if row["id"] not in self._heard), None)
-        if unheard is None:  # so that the next look need not read all of these again
+        if unheard is None:  # so that the next query skips these rows
             self._since = max([self._since, *(row["at"] for row in rows if row["rank"] == 0)])
             return None
         return News(unheard["id"], unheard["checkpoint"])
 
     def hear(self, news_id: str) -> None:
-        """Take it for heard."""
+        """Mark the news as received."""
         self._heard.add(news_id)
 
 

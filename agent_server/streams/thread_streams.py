@@ -1,8 +1,8 @@
-"""The stream of a thread: the events of all its runs, one run after the other, for as long as somebody listens.
+"""The stream of a thread: the events of all its runs, one run after the other, until the client disconnects.
 
-It has no log of its own. A ring of `thread:<id>` says that a run was created, or the state changed from outside; the
-rows say what is next, and the events are read from that run's log. An event's id is `<run id>/<its id in the run>`, or
-`<id of the change>/0-0`, so a `Last-Event-ID` says where to go on without anything being kept for the reader.
+It has no log of its own. A notification on `thread:<id>` signals a new run or a state update from outside; rows
+determine what is next, and that run's log has the events. An event's id is `<run id>/<its id in the run>`, or `<id of
+the update>/0-0`, so a `Last-Event-ID` gives the position without stored reader state.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
 
 
 class Place(NamedTuple):
-    """Where a reader of a thread's stream stopped: after this event of this run, or after this change of the state."""
+    """A reader's position: after this event of this run, or after this state update."""
 
     run_id: str
     after: FrameId
@@ -62,11 +62,11 @@ class ThreadStreams:
     async def follow(
         self, thread_id: str, last_event_id: str | None, modes: Sequence[ThreadStreamMode]
     ) -> AsyncIterator[bytes]:
-        """The thread's events, without end: of the runs at work from their first, or all after `last_event_id`.
+        """Return the thread's events, without end: of active runs from their first, or all after `last_event_id`.
 
-        `-`, `-1` or `0` as `last_event_id` stands for all that is still kept. Every run's events end with `metadata`
-        `{"status": "run_done", "run_id"}`. A change of the state from outside is `{"state", "thread_id"}`.
-        `NotFound` for an unknown thread, `Invalid` for an id that is none of ours.
+        The `last_event_id` `-`, `-1` or `0` requests all stored events. Every run's events end with `metadata`
+        `{"status": "run_done", "run_id"}`. A state update from outside is `{"state", "thread_id"}`. Errors: `NotFound`
+        for an unknown thread, `Invalid` for a malformed id.
         """
         key = canonical_id(thread_id, "thread")
         place = _place(last_event_id)
@@ -93,14 +93,14 @@ class ThreadStreams:
                         yield chunk
 
     async def _next(self, news: ThreadNews) -> News | None:
-        """What the listener has not heard of, from now on taken for heard."""
+        """Return the reader's next news, and mark it as received."""
         one = await self._database.read(news.next)
         if one is not None:
             news.hear(one.id)
         return one
 
     async def _state_update(self, thread_id: str, update_id: str, checkpoint: str) -> AsyncIterator[bytes]:
-        """The official server's event (looked up in 0.16.7); none where the checkpoint is no longer kept."""
+        """Yield the official server's event (as of 0.16.7); none where the checkpoint is no longer stored."""
         named = msgspec.json.decode(checkpoint, type=Checkpoint)
         with suppress(NotFound):
             state = await self._states.get(thread_id, named, subgraphs=False)
@@ -114,7 +114,7 @@ class ThreadStreams:
         return record is not None and (record.run.status not in FINAL or await self._broker.holds(run_id))
 
     async def _since(self, place: Place | Literal["start"] | None, thread_id: str) -> int:
-        """From when on what is over is news to a reader who stopped there."""
+        """Return the time from which ended runs and updates are new to a reader at this position."""
         if not isinstance(place, Place):
             return 0 if place == "start" else await self._now()
         record = await self._record(place.run_id, thread_id)
@@ -123,7 +123,7 @@ class ThreadStreams:
         return record.changed_at if record.run.status in FINAL else await self._now()
 
     async def _time_of(self, news_id: str) -> int:
-        """When the state was changed so; when the run was created, for one that is gone (rolled back)."""
+        """Return the time of a state update; for a run that a rollback deleted, that of its creation."""
         sql = "SELECT made_at FROM state_updates WHERE update_id = :id"
         row = await self._database.read(lambda c: c.one(sql, id=news_id))
         return int(row["made_at"]) if row else (UUID(news_id).int >> 80) * 1000
@@ -169,7 +169,7 @@ def _heard(place: Place | Literal["start"] | None) -> set[str]:
 
 
 def _kinds(modes: Sequence[ThreadStreamMode]) -> list[NewsKind]:
-    """What a listener is told of: one who waits for changes of the state only has no run to sit through."""
+    """Return the kinds of news for the modes: a reader of state updates only need not wait for runs."""
     runs: list[NewsKind] = ["runs"] if set(modes) - {"state_update"} else []
     return [*runs, "state updates"] if "state_update" in modes else runs
 
@@ -179,5 +179,5 @@ def _wanted(one: Frame, modes: Sequence[ThreadStreamMode]) -> bool:
 
 
 def _renamed(run_id: str, one: Frame) -> bytes:
-    """The frame's bytes, with an id that names the run, too."""
+    """Return the frame's bytes, with the run's id in the event's id."""
     return b"%bid: %b/%b\r\n\r\n" % (one.data[: one.data.rindex(b"id: ")], run_id.encode(), str(one.id).encode())

@@ -1,7 +1,7 @@
-"""LangGraph graphs as agents (the extra `langgraph`; nothing that a plain agent needs imports this).
+"""LangGraph graphs as agents (extra `langgraph`; plain agents import none of this).
 
-What a graph's `astream` yields is nearly what goes over the wire; this module names the events as the official server
-does (looked up by running langgraph-api 0.16.7), accumulates `messages`, and finds out what the run came to.
+What a graph's `astream` yields is nearly the wire format; this module names the events as the official server does
+(langgraph-api 0.16.7), accumulates `messages`, and determines the run's outcome.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ from agent_server.schema import JsonObject, StateUpdate, StreamPart
 log = structlog.get_logger("agent_server")
 
 _HIDDEN = "langsmith:hidden"
-"""The tag of runnables that neither traces nor the stream mode `events` show."""
+"""The tag of runnables that traces and the stream mode `events` hide."""
 
 GraphFactory: TypeAlias = Callable[[RunnableConfig, Runtime], AbstractAsyncContextManager[Graph]]
 
 
 class LangGraphAgent:
-    """A `StatefulAgent` over a compiled graph, or over a factory that makes one for every run.
+    """A `StatefulAgent` over a compiled graph, or over a factory that builds one for every run.
 
-    Runs on a thread save their state with `checkpointer`, in place of the one that the graph was compiled with. Runs
-    without a thread save none: an `interrupt()` ends them, and after a crash they start again.
+    Runs on a thread save their state with `checkpointer`, instead of the graph's own. Runs without a thread save none:
+    an `interrupt()` ends them, and after a crash they restart.
     """
 
     def __init__(self, graph: Graph | GraphFactory, checkpointer: Checkpointer, store: BaseStore | None = None) -> None:
@@ -168,7 +168,7 @@ class LangGraphAgent:
 
     @asynccontextmanager
     async def _open_to_read(self, config: RunnableConfig, access: AccessContext) -> AsyncIterator[Graph]:
-        """Open the graph to read or update a state that its validators may refuse."""
+        """Open the graph for reading or updating a state that its validators may reject."""
         if self._factory is None:
             yield self._readable
         else:
@@ -178,7 +178,7 @@ class LangGraphAgent:
 
 @contextmanager
 def _refusing_unmade() -> Iterator[None]:
-    """Turn what a graph's factory raises into a refusal that says so. Errors: `BadRequest`."""
+    """Convert exceptions of a graph's factory into an error that states them. Errors: `BadRequest`."""
     try:
         yield
     except AgentServerError:
@@ -192,7 +192,7 @@ def _unmade(error: BaseException) -> str:
 
 
 class _Parts:
-    """Turns what one run streams into events, and remembers what the end of the run will need."""
+    """Converts a run's stream into stream parts, and records what its outcome needs."""
 
     def __init__(self, run: AgentRun) -> None:
         self.values: Any = None
@@ -202,7 +202,7 @@ class _Parts:
         self._messages: dict[str | None, BaseMessage] = {}
 
     def of(self, namespace: tuple[str, ...], mode: str, data: Any) -> list[StreamPart]:
-        """The events of one chunk; none where its mode was not asked for."""
+        """Return the parts of one chunk; none where the run did not request its mode."""
         if mode == "values" and not namespace:
             self._remember(data)
         suffix = "".join(f"|{part}" for part in namespace)
@@ -270,25 +270,25 @@ async def _chunks(graph: Graph, given: Any, config: RunnableConfig, run: AgentRu
 
 
 def _graph_modes(modes: list[Any]) -> list[str]:
-    """The graph's own modes for those of a run. The values are always asked for: the last are the run's outcome."""
+    """Return the graph's modes for a run's modes. They always include values: the last are the run's outcome."""
     asked = {"messages" if mode == "messages-tuple" else mode for mode in modes if mode not in ("events", "lifecycle")}
     return sorted(asked | {"values"})
 
 
 async def _left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:
-    """Return the thread's state where an earlier attempt at this run left it; None where it had not begun.
+    """Return the thread's state as an earlier attempt at this run left it; None where none had begun.
 
-    The first checkpoint of a run (source "input") already has the input in it, and the command's effects come with the
-    first one after it; so a last checkpoint of this run means that neither must be given again.
+    The first checkpoint of a run (source "input") already contains the input, and the first one after it the command's
+    effects; so a last checkpoint of this run means that neither must be given again.
     """
     state = await _snapshot(graph, now(run))
     return state if state.metadata and state.metadata.get("run_id") == run.run_id else None
 
 
 async def _is_over(graph: Graph, run: AgentRun, state: StateSnapshot) -> bool:
-    """Whether an earlier attempt ended, by itself or at an interrupt, and only could not record it.
+    """Return whether an earlier attempt ended, or reached an interrupt, but could not record it.
 
-    A task that has written is not in `next` any more, though no checkpoint may have its writes yet: the tasks decide.
+    A task that has written leaves `next`, although no checkpoint may contain its writes yet: so the tasks decide.
     """
     waits = any(task.interrupts for task in state.tasks)
     if not state.tasks or (waits and all(task.interrupts or task.result for task in state.tasks)):
@@ -303,7 +303,7 @@ async def _is_over(graph: Graph, run: AgentRun, state: StateSnapshot) -> bool:
 
 
 async def _snapshot(graph: Graph, config: RunnableConfig) -> StateSnapshot:
-    """Return the snapshot that `config` names; how a run ends must not depend on the graph's validators."""
+    """Return the snapshot for `config`, without the graph's validators, on which a run's end must not depend."""
     return await snapshot_at(without_validators(graph), cast(Checkpointer, graph.checkpointer), config)
 
 
@@ -321,7 +321,7 @@ def _last_parts(run: AgentRun, state: StateSnapshot) -> list[StreamPart | Outcom
 
 
 async def _outcome(graph: Graph, run: AgentRun, parts: _Parts) -> Outcome:
-    """Return the outcome of the run. The thread's state is read only where the run may have stopped before its end."""
+    """Return the outcome of the run. Reads the thread's state only where the run may have stopped before its end."""
     if not graph.checkpointer:
         waits = {pending.id: [interrupt_dict(pending)] for pending in parts.interrupts}
         return Outcome(parts.values, interrupted=bool(waits), interrupts=waits)

@@ -1,6 +1,6 @@
-"""Checkpoints as the stream modes `checkpoints` and `debug` tell of them.
+"""Convert checkpoints for the stream modes `checkpoints` and `debug`.
 
-Shapes were looked up by running the official server (langgraph-api 0.16.7).
+The shapes follow the official server (langgraph-api 0.16.7).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from agent_server.agents.langgraph.thread_state import checkpoint_of, shown_conf
 
 
 def checkpoint_part(payload: dict[str, Any]) -> dict[str, Any]:
-    """The data of a `checkpoints` event: what the graph told, without for whom its run is."""
+    """Return the data of a `checkpoints` event: the graph's payload without the run's user."""
     return {
         **payload,
         "config": shown_config(payload["config"]),
@@ -20,7 +20,7 @@ def checkpoint_part(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def debug_part(data: dict[str, Any]) -> dict[str, Any]:
-    """The data of a `debug` event; a checkpoint is named there, too, and so is where a subgraph's state is."""
+    """Return the data of a `debug` event, which adds the names of checkpoints, including those of subgraphs."""
     if data["type"] != "checkpoint":
         return data
     payload = data["payload"]
@@ -33,7 +33,7 @@ def debug_part(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_checkpoint(task: dict[str, Any]) -> dict[str, Any]:
-    """The task; one that is a subgraph's has a `checkpoint`, which names where its state is, in place of `state`."""
+    """Return the task; a subgraph's has `checkpoint`, a reference to its state, instead of `state`."""
     if not isinstance(state := task.get("state"), dict) or "configurable" not in state:
         return task
     return {**{name: value for name, value in task.items() if name != "state"}, "checkpoint": state["configurable"]}

@@ -1,4 +1,4 @@
-"""The SDK's `Command`, as a client sends it, for LangGraph."""
+"""Convert a client's SDK `Command` into LangGraph's."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from agent_server.agents.langgraph.snapshots import Graph
 from agent_server.schema import JsonObject
 
 _ROOT = "__root__"
-"""The channel of a graph whose state is one value."""
+"""The channel of a graph whose state is a single value."""
 
 
 def command_of(command: JsonObject, graph: Graph) -> Command[Any]:
-    """Return LangGraph's own command.
+    """Return LangGraph's command.
 
-    LangGraph ignores what a graph does not have, and the client would not notice. Errors: `ValueError` for a `goto` to
-    such a node, and for an `update` of no known form.
+    LangGraph silently ignores unknown nodes and forms. Errors: `ValueError` for a `goto` to an unknown node, and for an
+    `update` of an unknown form.
     """
     return Command(
         resume=command.get("resume"),

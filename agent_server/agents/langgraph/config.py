@@ -1,4 +1,4 @@
-"""The config and the input that LangGraph gets for a run, a thread or an assistant."""
+"""Build LangGraph's config and input for a run, a thread or an assistant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agent_server.schema import JsonObject
 
 
 def run_config(run: AgentRun) -> RunnableConfig:
-    """The graph's config. Its metadata goes into every checkpoint, which so carries the run that made it."""
+    """Return the graph's config. Its metadata, with the run's id, goes into every checkpoint."""
     given = run.kwargs.config
     ids = {"run_id": run.run_id, "thread_id": run.thread_id}
     assistant = {"graph_id": run.graph_id, "assistant_id": run.assistant_id}
@@ -48,12 +48,12 @@ def run_config(run: AgentRun) -> RunnableConfig:
 
 
 def assistant_config(config: JsonObject) -> RunnableConfig:
-    """Return the config of an assistant, for a factory that makes its graph from it."""
+    """Return the config of an assistant, for a factory that builds its graph."""
     return {**_given(config), "configurable": _without_internals(config.get("configurable"))}
 
 
 def thread_config(thread_id: str, checkpoint: JsonObject | None, setup: GraphSetup | None = None) -> RunnableConfig:
-    """Return the config that names a state of a thread, with what the thread's graph is made with."""
+    """Return the config for a state of a thread, with the setup of the thread's graph."""
     made_with, at = setup or GraphSetup(), checkpoint or {}
     configurable = {
         **_without_internals(made_with.context),
@@ -73,14 +73,14 @@ def thread_config(thread_id: str, checkpoint: JsonObject | None, setup: GraphSet
 
 
 def reader_config(config: RunnableConfig) -> RunnableConfig:
-    """Return the config of a thread or an assistant, with the user and the headers of the request that reads it."""
+    """Return the config of a thread or an assistant, with the user and the headers of the current request."""
     context = request_context()
     configurable = {**config["configurable"], **context.headers, **_for_whom(context.caller)}
     return {**config, "configurable": configurable}
 
 
 _STATE_NAMES = ("run_id", "thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map")
-"""What names a state in a config; a run's own config may name the state that it started from."""
+"""Names that select a state in a config; a run's own config may name the state that it started from."""
 
 
 def _given(config: JsonObject) -> RunnableConfig:
@@ -94,7 +94,7 @@ def _without_nulls(**values: Any) -> dict[str, Any]:
 
 
 def _for_whom(caller: JsonObject | None) -> dict[str, Any]:
-    """For whom the graph is, in the official server's names; nothing where the application has no `auth`."""
+    """Return the user in the official server's names; nothing where the application has no `auth`."""
     if caller is None:
         return {}
     user = User(caller)
@@ -107,7 +107,7 @@ def _for_whom(caller: JsonObject | None) -> dict[str, Any]:
 
 
 def _without_internals(configurable: dict[str, Any] | None) -> dict[str, Any]:
-    """What a client may configure: all but LangGraph's own switches, and for whom the run is."""
+    """Return a client's configurable values, without LangGraph's own switches and the run's user."""
     return {key: value for key, value in (configurable or {}).items() if not key.startswith(_INTERNAL)}
 
 
@@ -123,5 +123,5 @@ def run_input(run: AgentRun, graph: Graph) -> Any:
 
 
 def now(run: AgentRun) -> RunnableConfig:
-    """The config that names the latest state of the run's thread."""
+    """Return the config for the latest state of the run's thread."""
     return {"configurable": {"thread_id": run.thread_id, "checkpoint_ns": ""}}

@@ -1,8 +1,8 @@
-"""The context of a run as its graph's `context_schema` takes it.
+"""Convert a run's context for its graph's `context_schema`.
 
-What a client sends may have more than the schema knows: the configuration that an assistant shares with all its graphs
-is context, too. So only the schema's own fields are kept, as on the official server (langgraph-api 0.16.7); a schema
-that is a class makes its defaults where nothing is given.
+Clients may send more than the schema has: the configuration that an assistant shares with all its graphs is context,
+too. So only the schema's fields are kept, as on the official server (langgraph-api 0.16.7); a schema that is a class
+supplies its defaults where nothing is given.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from pydantic import BaseModel
-from typing_extensions import is_typeddict  # knows those of `typing`, too
+from typing_extensions import is_typeddict  # also recognizes those of `typing`
 
 from agent_server.schema import JsonObject
 
 
 def context_of(schema: Any, given: JsonObject | None) -> JsonObject | None:
-    """What of `given` a graph with this schema is to be run with; nothing where that is nothing to make it of."""
+    """Return the part of `given` that fits the schema; None where it is empty and the schema is not a class."""
     names = _names(schema)
     context = {name: one for name, one in (given or {}).items() if names is None or name in names}
     return context if context or _is_class(schema) else None
@@ -29,7 +29,7 @@ def _is_class(schema: Any) -> bool:
 
 
 def _names(schema: Any) -> Collection[str] | None:
-    """The names of the schema's fields; nothing where it has none, and so takes everything."""
+    """Return the names of the schema's fields; None where it has none and so accepts everything."""
     if isinstance(schema, type) and issubclass(schema, BaseModel):
         aliases = [field.alias for field in schema.model_fields.values() if field.alias]
         return {*schema.model_fields, *aliases}

@@ -1,7 +1,7 @@
-"""A LangGraph graph's own events: what it streams for the protocol of version 2.
+"""A LangGraph graph's event stream for the protocol of version 2.
 
-LangGraph calls that its version 3 of streaming. It makes models write content blocks, tells when subgraphs begin and
-end, and runs the stream transformers that the graph was compiled with.
+LangGraph calls it version 3 of streaming. With it, models write content blocks, LangGraph reports the start and end of
+subgraphs, and the stream transformers that the graph was compiled with run.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ INTERRUPT = "__interrupt__"
 _TASKS = "agent_server_tasks"
 
 Chunk: TypeAlias = tuple[tuple[str, ...], str, Any]
-"""What a graph streams: the namespace of the subgraph it comes from (empty: the graph itself), its mode, its data."""
+"""A chunk of a graph's stream: the namespace of its subgraph (empty: the graph itself), its mode, its data."""
 
 
 class _AllOfIt(StreamTransformer):
-    """Asks the graph for all that the protocol has channels for, and hands on its tasks, which LangGraph keeps for the
-    beginnings and ends of subgraphs that it makes of them."""
+    """Requests all modes that the protocol has channels for, and forwards the tasks.
+
+    LangGraph otherwise consumes the tasks, to derive the starts and ends of subgraphs.
+    """
 
     required_stream_modes: ClassVar[tuple[str, ...]] = (
         *("values", "updates", "messages", "tools", "custom", "tasks", "checkpoints"),
@@ -44,7 +46,7 @@ class _AllOfIt(StreamTransformer):
 async def event_chunks(
     graph: Any, given: Any, config: RunnableConfig, options: Mapping[str, Any]
 ) -> AsyncGenerator[Chunk, None]:
-    """What the graph streams: the namespace, the mode, and the data; messages as content-block events."""
+    """Yield the graph's stream as namespace, mode and data; messages as content-block events."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LangChainBetaWarning)
         made = graph.astream_events(given, config, version="v3", transformers=[_AllOfIt], **options)
@@ -58,16 +60,16 @@ async def event_chunks(
 def _chunks_of(method: str, params: Mapping[str, Any]) -> list[Chunk]:
     namespace, data = tuple(params["namespace"]), params["data"]
     if method == f"custom:{_TASKS}":
-        task = {name: value for name, value in data[1].items() if name != "input"}  # which the values before it have
+        task = {name: value for name, value in data[1].items() if name != "input"}  # values contain the input
         return [(tuple(data[0]), "tasks", task)]
     if method == "checkpoints":
         return [(namespace, method, _checkpoint(data))]
     if method == "lifecycle":
         told = {name: value for name, value in data.items() if name != "namespace"}
-        status = "interrupted" if told["event"] == "drained" else told["event"]  # the protocol has no such word
+        status = "interrupted" if told["event"] == "drained" else told["event"]  # the protocol has no "drained"
         return [(tuple(data["namespace"]), "lifecycle", {**told, "event": status})]
     if method == "messages":
-        # A message that no model streamed, but a node returned, comes as such: only the values have it.
+        # Messages that a node returned without streaming arrive whole: only the values contain them.
         return [] if isinstance(data[0], BaseMessage) else [(namespace, method, list(data))]
     if method == "values":
         waits = params.get("interrupts")
@@ -77,14 +79,15 @@ def _chunks_of(method: str, params: Mapping[str, Any]) -> list[Chunk]:
 
 
 def _checkpoint(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The protocol's `Checkpoint`: where a run may go on from; its values come as values."""
+    """Return the protocol's `Checkpoint`, from which a run can resume, without values: these are a mode of their
+    own."""
     configs = {"id": data["config"], "parent_id": data["parent_config"]}
     ids = {name: config["configurable"]["checkpoint_id"] for name, config in configs.items() if config}
     return {**ids, "step": data["metadata"].get("step"), "source": data["metadata"].get("source")}
 
 
 def slim(data: Any, depth: int = 4) -> Any:
-    """The data with the messages in it as short as can be: without what is empty, as the official server has them."""
+    """Return the data with its messages shortened: without empty fields, as on the official server."""
     if isinstance(data, BaseMessage):
         return {name: value for name, value in data.model_dump().items() if value or name not in _MAY_BE_MISSING}
     if depth and isinstance(data, dict):

@@ -1,4 +1,4 @@
-"""What a graph's factory may ask for beside the run's config: the SDK's `ServerRuntime` (langgraph-sdk 0.4.14)."""
+"""The runtime argument of graph factories: the SDK's `ServerRuntime` (langgraph-sdk 0.4.14)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Runtime = _ExecutionRuntime[Any] | _ReadRuntime[Any]
 
 
 def runtime_of(access: AccessContext, store: Any, run: AgentRun | None) -> Runtime:
-    """Why the graph is made, with which store, and for whom where there is `auth`; for a run with its context."""
+    """Return the runtime: why the graph is built, the store, the user under `auth`, and a run's context."""
     if run is None:
         return _ReadRuntime(access_context=access, store=store, user=_user(request_context().caller))
     return _ExecutionRuntime(access_context=access, store=store, user=_user(run.caller), context=run.kwargs.context)

@@ -1,6 +1,6 @@
-"""A LangGraph graph, described: drawn as nodes and edges, and as JSON schemas.
+"""Describe a LangGraph graph: as nodes and edges, and as JSON schemas.
 
-Shapes were looked up by asking the official server (langgraph-api 0.16.7).
+The shapes follow the official server (langgraph-api 0.16.7).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = structlog.get_logger("agent_server")
 
 
 async def drawn(graph: AnyGraph, xray: int | bool) -> dict[str, Any]:
-    """The graph's nodes and edges; `Invalid` for one that cannot be drawn."""
+    """Return the graph's nodes and edges. Errors: `Invalid` where LangGraph cannot draw it."""
     try:
         shown: dict[str, Any] = (await graph.aget_graph(xray=xray)).to_json()
     except NotImplementedError:
@@ -33,7 +33,7 @@ async def drawn(graph: AnyGraph, xray: int | bool) -> dict[str, Any]:
 
 
 def schemas(graph: AnyGraph) -> dict[str, Any]:
-    """The JSON schemas of what the graph takes, gives, keeps, and is configured by; null for those it cannot say."""
+    """Return the JSON schemas of the graph's input, output, state and configuration; null for missing ones."""
     if not isinstance(graph, Pregel):
         return dict.fromkeys(("input_schema", "output_schema", "state_schema", "config_schema", "context_schema"), None)
     return {
@@ -46,7 +46,7 @@ def schemas(graph: AnyGraph) -> dict[str, Any]:
 
 
 def _tried(graph: Pregel[Any, Any, Any, Any], make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
-    """What `make` makes; nothing where one of the graph's own types has no JSON schema."""
+    """Return what `make` returns; None where one of the graph's types has no JSON schema."""
     try:
         return make()
     except Exception as error:
@@ -62,7 +62,7 @@ def _state(graph: Pregel[Any, Any, Any, Any]) -> dict[str, Any]:
 
 
 def _field(annotation: Any) -> tuple[Any, None]:
-    """The field of a channel; of any type where its own has no JSON schema."""
+    """Return the field of a channel; of any type where the channel's type has no JSON schema."""
     try:
         TypeAdapter(annotation).json_schema()
     except Exception:

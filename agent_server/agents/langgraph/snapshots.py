@@ -29,12 +29,12 @@ Graph: TypeAlias = Pregel[Any, Any, Any, Any]
 log = structlog.get_logger("agent_server")
 
 _NO_TASK = "00000000-0000-0000-0000-000000000000"
-"""LangGraph's task id of writes that no task made: those of an input or a command."""
+"""LangGraph's task id for the writes of an input or a command, which have no task."""
 _INTERNAL_CHANNELS = ("__", "branch:to:")
 
 
 def without_validators(graph: Graph) -> Graph:
-    """Return a copy of the graph whose nodes take any state."""
+    """Return a copy of the graph whose nodes accept any state."""
     nodes = {name: node.copy({"mapper": None}) if node.mapper else node for name, node in graph.nodes.items()}
     return graph.copy({"nodes": nodes})
 
@@ -42,9 +42,9 @@ def without_validators(graph: Graph) -> Graph:
 async def snapshot_at(
     graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, subgraphs: bool = False
 ) -> StateSnapshot:
-    """Return the snapshot that `config` names; its `created_at` is None where there is no such checkpoint.
+    """Return the snapshot for `config`; its `created_at` is None where the checkpoint does not exist.
 
-    `graph` is one `without_validators`. Errors: `BadRequest` where the checkpoint cannot be read at all.
+    `graph` comes from `without_validators`. Errors: `BadRequest` where the checkpoint cannot be read at all.
     """
     try:
         snapshot = await graph.aget_state(config, subgraphs=subgraphs)
@@ -73,7 +73,7 @@ async def snapshots(
 
 
 def raw_snapshot(saved: CheckpointTuple) -> StateSnapshot:
-    """Return what a checkpoint holds, without a graph: its values, and the interrupts that wait for a response."""
+    """Return a checkpoint's values and waiting interrupts, read without a graph."""
     interrupts = _waiting_interrupts(saved)
     tasks = tuple(PregelTask(task_id, "", (), interrupts=several) for task_id, several in interrupts.items())
     return StateSnapshot(
@@ -89,7 +89,7 @@ def raw_snapshot(saved: CheckpointTuple) -> StateSnapshot:
 
 
 async def raw_snapshot_at(checkpointer: Checkpointer, config: RunnableConfig) -> StateSnapshot | None:
-    """Return what the checkpoint holds that `config` names, or None. Errors: `BadRequest` where it cannot be read."""
+    """Return the raw snapshot for `config`, or None. Errors: `BadRequest` where it cannot be read."""
     saved = await _read(checkpointer, config)
     return raw_snapshot(saved) if saved else None
 
@@ -97,14 +97,14 @@ async def raw_snapshot_at(checkpointer: Checkpointer, config: RunnableConfig) ->
 async def _saved_snapshot(
     graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, error: Exception
 ) -> StateSnapshot:
-    """Return the snapshot as it was saved, without the pending writes of tasks."""
+    """Return the snapshot as saved, without the pending writes of tasks."""
     saved = await _read(checkpointer, config)
     if saved is None:
         raise error
     log.info("state_read_as_saved", error=str(error))
     try:
         return await graph.aget_state(saved.config)
-    except Exception:  # the command's or input's own writes are applied in any case
+    except Exception:  # LangGraph applies the writes of a command or an input in any case
         return raw_snapshot(saved)
 
 
@@ -173,7 +173,7 @@ async def _task_names(graph: Graph, checkpointer: Checkpointer, saved: Checkpoin
         tasks = prepare_next_tasks(
             *(checkpoint, writes, graph.nodes, channels, managed, saved.config, step, step + 2), for_execution=False
         )
-    except Exception as error:  # from a reducer that refuses what the command wrote
+    except Exception as error:  # from a reducer that rejects the command's writes
         log.info("tasks_without_names", error=str(error))
         return {}
     return {task.id: task.name for task in tasks.values()}

@@ -1,4 +1,4 @@
-"""Read, list and update the states of a thread that a LangGraph graph keeps."""
+"""Read, list and update the states of a thread of a LangGraph graph."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from agent_server.json_codec import encode
 from agent_server.schema import StateUpdate
 
 PAGE = 100
-"""The number of states to read at once while a metadata filter may reject most of them."""
+"""Page size while a metadata filter may reject most states."""
 
 
 async def state_at(graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, subgraphs: bool) -> dict[str, Any]:
-    """Return the thread's state. Errors: `NotFound` where `config` names a checkpoint that does not exist."""
+    """Return the thread's state. Errors: `NotFound` where `config` has an unknown checkpoint."""
     snapshot = await snapshot_at(graph, checkpointer, config, subgraphs)
     _check_found(snapshot, config)
     return thread_state(snapshot)
 
 
 async def raw_state(checkpointer: Checkpointer, config: RunnableConfig) -> dict[str, Any] | None:
-    """Return the thread's state as it was saved, for when there is no graph to read it with; None without one."""
+    """Return the thread's state as saved, without a graph; None where there is none."""
     snapshot = await raw_snapshot_at(checkpointer, config)
     return thread_state(snapshot) if snapshot else None
 
@@ -68,7 +68,7 @@ async def _pages(
 async def updated(
     graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
 ) -> dict[str, Any]:
-    """Return the checkpoint that the updates led to, in the SDK's shape. Errors: as `StatefulAgent.update_state`."""
+    """Apply the updates; return the new checkpoint in the SDK's shape. Errors: as `StatefulAgent.update_state`."""
     if "checkpoint_id" in config["configurable"]:
         _check_found(await snapshot_at(graph, checkpointer, config), config)
     before = await checkpointer.aget_tuple(config)
@@ -76,7 +76,7 @@ async def updated(
         made = await graph.abulk_update_state(config, [[_update(one, graph) for one in step] for step in supersteps])
     except AgentServerError:
         raise
-    except Exception as error:  # LangGraph's own refusals, and what the graph's reducers raise
+    except Exception as error:  # LangGraph's own errors, and those of the graph's reducers
         if before is not None:  # LangGraph saves the writes before it applies them: they would block later updates
             kept = {(task_id, channel) for task_id, channel, _ in before.pending_writes or ()}
             await checkpointer.forget_writes(before.config, kept)
@@ -93,7 +93,7 @@ def _update(update: StateUpdate, graph: Graph) -> GraphUpdate:
 
 
 def _reason(error: Exception) -> str:
-    """Return what was wrong with an update, without the links to LangGraph's and Pydantic's documentation."""
+    """Return why an update failed, without the links to LangGraph's and Pydantic's documentation."""
     lines = [line for line in str(error).splitlines() if line and not line.strip().startswith(_LINKS)]
     text = "\n".join(lines) or type(error).__name__
     known = type(error).__module__.startswith("langgraph.") or isinstance(error, ValueError)

@@ -1,4 +1,4 @@
-"""Lets a node begin only while its attempt holds the run, and not far ahead of the stored checkpoints."""
+"""Delay each node until its attempt's lease is confirmed and the stored checkpoints are not far behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agent_server.agents.lease import Lease
 
 
 class StepGate(AsyncCallbackHandler):
-    """A LangChain callback, because LangGraph awaits those before each node, in every subgraph and stream mode."""
+    """A LangChain callback, because LangGraph awaits callbacks before each node, in every subgraph and stream mode."""
 
     run_inline = True
     raise_error = True  # so that `LeaseLost` ends the attempt

@@ -1,6 +1,6 @@
-"""A LangGraph snapshot as the SDK's `ThreadState`.
+"""Convert a LangGraph snapshot to the SDK's `ThreadState`.
 
-Shapes were looked up in `langgraph_sdk.schema` 0.4.14 and by asking the official server (langgraph-api 0.16.7).
+The shapes follow `langgraph_sdk.schema` 0.4.14 and responses of the official server (langgraph-api 0.16.7).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from langgraph.types import Interrupt, PregelTask, StateSnapshot
 
 
 def thread_state(snapshot: StateSnapshot) -> dict[str, Any]:
-    """The snapshot in the SDK's shape; where the thread has no checkpoint, all is empty or null."""
+    """Return the snapshot in the SDK's shape; without a checkpoint, all fields are empty or null."""
     checkpoint = checkpoint_of(snapshot.config)
     parent = checkpoint_of(snapshot.parent_config)
     return {
@@ -30,7 +30,7 @@ def thread_state(snapshot: StateSnapshot) -> dict[str, Any]:
 
 
 def shown_config(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The config of a checkpoint as clients see it: all but for whom its run is."""
+    """Return the config of a checkpoint for clients: without the run's user."""
     return None if config is None else {**config, "configurable": _shown(config.get("configurable", {}))}
 
 
@@ -43,9 +43,9 @@ def _shown(named: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checkpoint_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """`{checkpoint_id, thread_id, checkpoint_ns}` of a graph's config, or nothing where it names no checkpoint.
+    """Return a config's `{checkpoint_id, thread_id, checkpoint_ns}`, or None where it has no checkpoint.
 
-    A subgraph's has `checkpoint_map`, too: at which checkpoints the graphs around it were.
+    A subgraph's also has `checkpoint_map`: the checkpoints of the graphs around it.
     """
     configurable = (config or {}).get("configurable", {})
     if not configurable.get("checkpoint_id"):
@@ -60,7 +60,7 @@ def checkpoint_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def interrupt_dict(pending: Interrupt) -> dict[str, Any]:
-    """`{"id", "value"}`, as thread states and threads show an interrupt."""
+    """Return `{"id", "value"}`, the shape of interrupts in threads and their states."""
     return {"id": pending.id, "value": pending.value}
 
 
@@ -79,5 +79,5 @@ def _task(task: PregelTask) -> dict[str, Any]:
 
 
 def _subgraph_checkpoint(state: Any) -> dict[str, Any] | None:
-    """Where a task's subgraph keeps its state: `{thread_id, checkpoint_ns}`."""
+    """Return the reference to the state of a task's subgraph: `{thread_id, checkpoint_ns}`."""
     return dict(state["configurable"]) if isinstance(state, dict) else None

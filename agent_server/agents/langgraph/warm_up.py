@@ -1,4 +1,4 @@
-"""A first run before the first run: LangGraph imports some of its modules when they are first used."""
+"""Run a graph at start-up, because LangGraph imports some of its modules on first use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from langsmith import tracing_context
 
 
 async def warm_up() -> None:
-    """Run a graph that does nothing, untraced, so that no user's run waits for imports on the event loop."""
+    """Run a graph without effects, untraced, so that no user's run waits for imports on the event loop."""
     graph = StateGraph(MessagesState).add_node("nothing", _nothing).add_edge(START, "nothing").compile()
     with tracing_context(enabled=False):
         async for _ in graph.astream({"messages": []}, stream_mode=["messages", "values"]):

@@ -75,7 +75,7 @@ class CronClock:
     async def fire_due(self) -> int:
         """Fire all due crons that no other process is firing; return how many runs started."""
         started = 0
-        due = await self._database.read(_is_due)  # a read, unlike a write, waits for no lock
+        due = await self._database.read(_is_due)  # a read, unlike a write, blocks no other writer
         while due:
             try:
                 due, begun = await self._database.write(self._fire_next)

@@ -92,7 +92,7 @@ class WebhookSender:
 
     async def _take(self) -> Webhook | None:
         try:
-            if await self._database.read(is_due):  # a read, unlike a write, waits for no lock
+            if await self._database.read(is_due):  # a read, unlike a write, blocks no other writer
                 return await self._database.write(take_webhook)
         except AgentServerError as error:
             log.error("webhooks_unreachable", error=str(error))

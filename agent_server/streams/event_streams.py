@@ -70,8 +70,8 @@ class EventStreams:
 
         Clients may subscribe before the thread exists: the stream then waits for it. Where events after `since` are no
         longer stored, an event `gap` marks that, whatever the filter. With `owned`, the stream ends where the thread
-        does not meet it. Errors: `NotFound` for a temporary thread. Raises `SlowSubscriber` as
-        a run's stream does.
+        does not meet it. Errors: `NotFound` for a temporary thread. Raises `SlowSubscriber` as a
+        run's stream does.
         """
         key = canonical_id(thread_id, "thread")
         if exists := await self._threads.exists(key):

@@ -53,7 +53,7 @@ class RunStreams:
         self._run_end_watch = run_end_watch
         """For logs that other processes may write; without it, a log always ends when its run does."""
         self.closing = anyio.Event()
-        """Set when the server stops during streams: a moment before it cuts them."""
+        """Set when the server stops while clients still stream, just before it cuts the streams."""
 
     async def follow(self, run_id: str, after: FrameId = START, modes: Sequence[str] = ()) -> AsyncIterator[bytes]:
         """Yield the run's frames after `after` to its end, joined as they become ready; with `modes`, only of these.

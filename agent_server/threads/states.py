@@ -87,7 +87,7 @@ class ThreadStates:
         return {"checkpoint": made, "configurable": made, "checkpoint_id": made["checkpoint_id"]}
 
     async def create(self, body: ThreadCreate, owned: Condition | None = None) -> Thread:
-        """Create a thread and apply its supersteps. Errors: `BadRequest` where its agent keeps no state."""
+        """Create a thread and apply its supersteps. Errors: `BadRequest` where no agent saves its state."""
         if not body.supersteps or (body.thread_id and await self._threads.exists(body.thread_id)):
             return await self._threads.create(body, owned)
         agent = self._changing_agent(Raw(encode(body.metadata or {})), "A new thread")

@@ -1,23 +1,24 @@
-"""The key ring: how a pointer to a grant is sealed into a UUID, and opened again.
+"""The key ring: signing keys that seal a pointer to a grant into a UUID, and open it again.
 
 A token is a UUID of version 4, whose 122 free bits are deterministic authenticated encryption made of HMAC-SHA256 alone
 (the SIV construction of Rogaway and Shrimpton, 2006):
 
-    body    64 bits    grant 40 | salt 16 | place of the key in the grant 8
+    body    64 bits    grant 40 | salt 16 | place of the feedback key in the grant 8
     tag     58 bits    HMAC(k_tag, context | body), cut
     token  122 bits    tag | body xor HMAC(k_mask, context | tag), cut
 
-It looks random, tells neither volume nor order, and garbage is refused by two HMACs, without a look into the database.
-To forge a pointer takes 2**58 tries, each one a request.
+It looks random and reveals neither volume nor order; two HMACs reject a forged token without a query. Forging a pointer
+takes 2**58 tries, each one a request.
 
-The keys come from rows of the ring, 32 random bytes each, together with the configured secret where there is one; the
-ring alone is then worth nothing. Each row keeps a proof of the secret it was made with, so that a start with another
-secret is refused, rather than making every URL that was delivered worthless. The newest key seals, every key opens.
-The secret is stretched by scrypt first, so that a copy of the database does not let a weak one be guessed quickly; of
-keys from before that, only the proof is.
+Signing keys are derived from rows of the ring, 32 random bytes each, and from the configured secret if there is one; a
+copy of the ring alone is then worth nothing. Each row keeps a proof of its secret, so that a start with another secret
+fails instead of invalidating every delivered URL. The newest signing key seals, every one opens. scrypt stretches the
+secret first, so that a copy of the database does not allow a weak one to be guessed quickly; for signing keys older
+than that, only the proof is stretched.
 
-A key that may have leaked is retired. It still opens, so that what it sealed is known for ours, but whoever spends a
-token looks at its key's row, too (`presigned.py`, `sealed.py`), so nothing that it sealed, whenever, takes an answer.
+A signing key that may have leaked is retired. It still opens, so that its tokens are recognized, but claiming a token
+also reads its signing key's row (`presigned.py`, `sealed.py`), so no token that it sealed, whenever, accepts a
+submission.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ T = TypeVar("T")
 logger = logging.getLogger("feedback")
 
 CONTEXT = b"feedback.presigned-url.1\0"
-"""Bound into every tag, so that a token of one family is never valid in another."""
+"""Part of every tag, so that a token of one family is never valid in another."""
 REREAD_SECONDS = 5.0
-"""How often the ring is read again: another process may have added a key, which is to seal from then on."""
+"""How often the ring is read again: another process may have added a signing key, which seals from then on."""
 MIN_SECRET = 16
 
 _LOW_62 = (1 << 62) - 1
@@ -67,7 +68,7 @@ KNOWN = "SELECT 1 AS known FROM feedback_ring WHERE number = :number"
 class Prf:
     """HMAC-SHA256 under one key, with both pads hashed beforehand.
 
-    A call takes 1.6 us, where `hmac.digest` takes 4 and a copy of an `hmac.HMAC` 3.
+    A call takes 1.6 us, compared to 4 for `hmac.digest` and 3 for a copy of an `hmac.HMAC`.
     """
 
     __slots__ = ("_inner", "_outer")
@@ -85,12 +86,12 @@ class Prf:
 
 
 class Key:
-    """One key of the ring, ready to seal and to open."""
+    """One signing key of the ring."""
 
     __slots__ = ("_mask", "_tag", "number", "proof", "sealed_mask", "sealed_tag")
 
     def __init__(self, number: int, material: bytes, secret: bytes) -> None:
-        """`secret` is the configured one, stretched or (of older keys) as it is."""
+        """`secret` is the configured one, stretched or (for older signing keys) unchanged."""
         root = Prf(hmac.digest(material, b"feedback.ring.1\0" + secret, "sha256"))
         self.number = number
         self.proof = root(b"proof").hex()
@@ -100,14 +101,14 @@ class Key:
         self.sealed_mask = Prf(root(b"sealed mask"))
 
     def seal(self, body: int) -> str:
-        """The token for a pointer of 64 bits; always the same one."""
+        """Return the token for a pointer of 64 bits; always the same one."""
         tag = self._tag_of(body)
         bits = tag << 64 | body ^ self._mask_of(tag)
         digits = f"{bits >> 74 << 80 | 4 << 76 | (bits >> 62 & 0xFFF) << 64 | 2 << 62 | bits & _LOW_62:032x}"
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def open(self, token: int) -> int | None:
-        """The pointer that was sealed with this key, or nothing."""
+        """Return the pointer that this signing key sealed, or None."""
         if token >> 76 & 0xF != 4 or token >> 62 & 0x3 != 2:
             return None
         bits = token >> 80 << 74 | (token >> 64 & 0xFFF) << 62 | token & _LOW_62
@@ -123,12 +124,12 @@ class Key:
 
 
 def _stretched(secret: bytes, material: bytes, purpose: bytes) -> bytes:
-    """Return the secret stretched by scrypt: 16 MiB and some 50 ms for each guess."""
+    """Return the secret stretched by scrypt: 16 MiB and some 50 ms per guess."""
     return hashlib.scrypt(secret, salt=purpose + material, n=2**14, r=8, p=1, dklen=32)
 
 
 def new_key(number: int, material: bytes, secret: bytes) -> tuple[Key, str]:
-    """Return a new key and its proof of the secret."""
+    """Return a new signing key and its proof of the secret."""
     if not secret:
         key = Key(number, material, secret)
         return key, key.proof
@@ -137,7 +138,7 @@ def new_key(number: int, material: bytes, secret: bytes) -> tuple[Key, str]:
 
 
 def open_key(number: int, material: bytes, proof: str, secret: bytes) -> Key | None:
-    """Return the key of a row of the ring, or None where it was made with another secret."""
+    """Return the signing key of a row of the ring, or None if it was made with another secret."""
     kind, _, digest = proof.rpartition(":")
     if kind == _STRETCHED:
         key = Key(number, material, _stretched(secret, material, b"root"))
@@ -149,7 +150,7 @@ def open_key(number: int, material: bytes, proof: str, secret: bytes) -> Key | N
 
 
 def stretched_proof(material: bytes, secret: bytes) -> str:
-    """Return the proof in which an older key's row keeps no quick way to try secrets."""
+    """Return an older signing key's proof, stretched so that it does not allow quick guesses of the secret."""
     return f"{_PROOF_STRETCHED}:{_stretched(secret, material, b'proof').hex()}"
 
 
@@ -157,42 +158,42 @@ _STRETCHED, _PROOF_STRETCHED = "scrypt", "scrypt-proof"
 
 
 class KeyRing:
-    """The keys of one feedback database, to be loaded before use. Processes that share the database share the ring."""
+    """The signing keys of one feedback database, to be loaded before use; all its processes share them."""
 
     def __init__(self, database: Database, secret: str | None = None) -> None:
-        """`secret` is text of at least 16 characters (`ValueError` otherwise) that every process must be given."""
+        """`secret` is text of at least 16 characters (`ValueError` otherwise), the same in every process."""
         if secret is not None and len(secret) < MIN_SECRET:
             raise ValueError(f"the feedback secret has {len(secret)} characters; make it at least {MIN_SECRET}")
         self._database = database
         self._secret = (secret or "").encode()
         self._keys: tuple[Key, ...] = ()
         self._opened: dict[str, Key] = {}
-        """The keys by their proofs, which are costly to check."""
+        """The signing keys by their proofs, which are costly to check."""
         self._looked = 0.0
         self.reread_seconds = REREAD_SECONDS
         self._looking = asyncio.Lock()
 
     @property
     def newest(self) -> int:
-        """The number of the key that seals new tokens."""
+        """Return the number of the signing key that seals new tokens."""
         return self._keys[0].number
 
     async def load(self) -> None:
-        """Read the ring, making its first key durably where there is none. `SecretMismatch` with the wrong secret."""
+        """Read the ring; create its first signing key if it is empty. `SecretMismatch` with the wrong secret."""
         first = await self._material(1)
         await self._take(await self._database.write(lambda db: _read_or_start(db, *first)))
         if self._secret:
             await self._database.write(self._stretch_proofs)
 
     def _stretch_proofs(self, db: Connection) -> None:
-        """Replace the proofs of older keys, which let secrets be tried at the speed of HMAC."""
+        """Replace the proofs of older signing keys, which allow guesses of the secret at the speed of HMAC."""
         for row in db.all(ALL_KEYS):
             if ":" not in row["proof"]:
                 proof = stretched_proof(bytes.fromhex(row["material"]), self._secret)
                 db.execute(REPLACE_PROOF, number=row["number"], before=row["proof"], proof=proof)
 
     async def rotate(self) -> int:
-        """The number of a new key, which seals from now on. Tokens of the older ones stay good."""
+        """Add a signing key, which seals from now on, and return its number. Tokens of older ones stay valid."""
         number = self.newest + 1
         material = await self._material(number)
         await self._database.write(lambda db: db.execute(NEXT_KEY, material=material[0], proof=material[1]))
@@ -200,9 +201,9 @@ class KeyRing:
         return self.newest
 
     async def retire(self, number: int) -> None:
-        """Nothing that the key sealed, or is going to, takes an answer any more; in no process. It cannot be undone.
+        """Retire the signing key in all processes: its tokens accept no more submissions. It cannot be undone.
 
-        Errors: `NotFound`; `Conflict` for the newest key, which seals new URLs.
+        Errors: `NotFound`; `Conflict` for the newest signing key, which seals new URLs.
         """
 
         def work(db: Connection) -> None:
@@ -215,20 +216,21 @@ class KeyRing:
         await self._database.write(work)
 
     async def keep_reading(self) -> None:
-        """Follow what other processes do to the ring, until cancelled."""
+        """Read the ring again regularly, until cancelled."""
         while True:
             await asyncio.sleep(self.reread_seconds)
             try:
                 await self._reload()
-            except Exception as error:  # the database is away; the keys that are known do meanwhile
+            except Exception as error:  # the database is down; the loaded signing keys suffice meanwhile
                 logger.warning("the feedback key ring could not be read again: %s", error)
 
     async def listed(self) -> list[Row]:
-        """Of each key its number, when it was made, and how many grants it sealed that are not over; newest first."""
+        """Return each signing key's number, time of creation, and count of live grants; newest first."""
         return await self._database.read(lambda db: db.all(LIST_KEYS))
 
     async def seal(self, number: int, body: int) -> str:
-        """The token for `body` under the key with this number, which another process may have added just now."""
+        """Return the token for `body` under the signing key with this number, which another process may have just
+        added."""
         for key in self._keys:
             if key.number == number:
                 return key.seal(body)
@@ -236,9 +238,9 @@ class KeyRing:
         return next(key for key in self._keys if key.number == number).seal(body)
 
     async def open(self, token: str) -> tuple[int, int]:
-        """The pointer in `token`, any spelling of a UUID, and the number of the key that sealed it.
+        """Return the pointer in `token`, any spelling of a UUID, and the number of the signing key that sealed it.
 
-        `TokenUnknown` where no key of the ring did.
+        `TokenUnknown` if none of the ring did.
         """
         number = _parse(token)
         if (found := await self.find(lambda key: _opened(key, number))) is not None:
@@ -246,19 +248,19 @@ class KeyRing:
         raise _unknown()
 
     def key(self, number: int) -> Key:
-        """The key with this number. `LookupError` where this process has none."""
+        """Return the signing key with this number. `LookupError` if this process has not loaded it."""
         for key in self._keys:
             if key.number == number:
                 return key
         raise LookupError(f"the feedback key ring has no key {number}")
 
     async def learn(self, number: int) -> None:
-        """Have the key with this number here, though another process added it just now."""
+        """Load the signing key with this number if another process has just added it."""
         if all(key.number != number for key in self._keys):
             await self._reload()
 
     async def find(self, open_with: Callable[[Key], T | None]) -> T | None:
-        """What the first key gives that gives anything, newest first; another process may have added it just now."""
+        """Return the first result of `open_with`, newest signing key first; read the ring again if there is none."""
         if (found := self._first(open_with)) is not None or not await self._look_again():
             return found
         return self._first(open_with)
@@ -270,7 +272,7 @@ class KeyRing:
         return None
 
     async def _look_again(self) -> bool:
-        """Whether the ring has changed since; it is read again once in `reread_seconds`, however much garbage comes."""
+        """Read the ring again, at most once in `reread_seconds`, and return whether it has changed."""
         if time.monotonic() - self._looked < self.reread_seconds:
             return False
         before = self._keys

@@ -1,9 +1,9 @@
-"""Tokens: presigned URLs for a run. With the key ring, the only room that knows what a token is.
+"""Presigned tokens: mint, list, open and claim them. Only this module and the key ring know what a token contains.
 
-A grant is one row, for one run and up to 256 keys, written when URLs are minted; a token is a sealed pointer to the
-grant and to the place of one key in it (`keyring.py`). So the row holds nothing secret, the URLs can be listed again,
-and a token whose row is gone was issued here once (410), while one that does not open never was (404).
-The salt in the row keeps an old URL from pointing to somebody else's grant after a backup was restored.
+A grant is one row, for one run and up to 256 feedback keys, written when URLs are minted. A token is a sealed pointer
+to the grant and to the place of one feedback key in it (`keyring.py`). So the row holds no secret, the URLs can be
+listed again, and a token whose row was deleted gets 410, while one that does not open gets 404. The salt in the row
+keeps an old URL from pointing to another grant after a backup was restored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from feedback.validation import MAX_KEY, check_name, from_micros, run_name, to_m
 
 KEYS_PER_GRANT = 256
 REMEMBERED_KEYS = 16
-"""The most keys of a grant that is remembered when it is minted."""
+"""The most feedback keys of a grant that is cached when it is minted."""
 
 INSERT = """INSERT INTO feedback_grant
     (project, salt, ring_key, run_id, feedback_keys, key_count, configs, expires_at, max_uses, created_at,
@@ -56,9 +56,9 @@ CONFIGS = "SELECT configs FROM feedback_grant WHERE id = :id"
 
 
 class Order(Struct):
-    """URLs to mint: one run, one expiry (or never), any number of keys, a configuration (or none) for each.
+    """URLs to mint: one run, one expiry (or never), any number of feedback keys, a configuration (or none) for each.
 
-    `max_uses` is how many answers may come through each of the URLs; none means any number.
+    `max_uses` is the number of submissions that each URL accepts; None means no limit.
     """
 
     run_id: str
@@ -70,7 +70,7 @@ class Order(Struct):
 
 
 class Token(Struct):
-    """A token that was issued, in its canonical spelling."""
+    """An issued token, in its canonical spelling."""
 
     token: str
     key: str
@@ -79,9 +79,9 @@ class Token(Struct):
 
 
 class Pointer(Struct, frozen=True):
-    """What a token says once it is opened: it was issued here, for this place in this grant.
+    """The content of an opened token: a place in a grant.
 
-    A key of the ring opens what it could seal; only with that of the grant (`ring_key`) is it what was issued.
+    A signing key opens whatever it could seal; only if it is the grant's (`ring_key`) was the token issued.
     """
 
     grant: int
@@ -91,7 +91,7 @@ class Pointer(Struct, frozen=True):
 
 
 class Grant(Struct):
-    """What the holder of a token may do: submit feedback on `run_id` with `key`. A sealed token's has no row, no id."""
+    """What a token allows: to submit feedback on `run_id` with `key`. A sealed token's grant has no row, and no id."""
 
     id: int | None
     place: int | None
@@ -104,25 +104,25 @@ class Grant(Struct):
     max_uses: int | None = None
     thread_id: str | None = None
     assistant_id: str | None = None
-    """The run's assistant; nothing where no run was known when the token was minted."""
+    """The run's assistant; None if no run was known when the token was minted."""
     assistant_version: int | None = None
     trace_parent: str | None = None
     is_used_up: bool = False
-    """Whether all its uses are taken, where that was asked."""
+    """Whether no uses are left, if that was read."""
 
     @property
     def expires_at(self) -> str:
-        """When it expires, as the wire shows it."""
+        """Return the expiry as the wire shows it."""
         return _shown(self.expires)
 
     @property
     def scope(self) -> str:
-        """The scope in which the Idempotency-Keys of its holders count."""
+        """Return the scope within which the Idempotency-Keys of its holders are unique."""
         return f"sealed {self.run_id} {self.key}" if self.id is None else f"token {self.id} {self.place}"
 
 
 class Minted(Struct, frozen=True):
-    """Grants that were minted, and the number that `feedback_epoch` had then."""
+    """Minted grants, and the number of `feedback_epoch` at that time."""
 
     epoch: int
     salt: int
@@ -131,7 +131,7 @@ class Minted(Struct, frozen=True):
 
 
 class Tokens:
-    """Mints and lists the tokens of one project, and opens those of any. The ring must be loaded."""
+    """Mint and list the tokens of one project, and open those of any. The ring must be loaded."""
 
     def __init__(
         self,
@@ -140,16 +140,16 @@ class Tokens:
         metrics: Metrics,
         remember: Callable[[Minted], None] = lambda _: None,
     ) -> None:
-        """`remember` is called with what was minted."""
+        """`remember` is called with minted grants."""
         self._database = database
         self._ring = ring
         self._metrics = metrics
         self._remember = remember
 
     async def mint(self, orders: Sequence[Order]) -> list[Token]:
-        """Tokens for each order's keys, in order. One unit of work: durable, and all of them or none.
+        """Return tokens for each order's feedback keys, in order. One transaction: durable, and all of them or none.
 
-        Errors: `Invalid` where a run, a key or a configuration is not one.
+        Errors: `Invalid` if a run, a feedback key or a configuration is invalid.
         """
         grants = [grant for order in orders for grant in _split(order)]
         salts = [secrets.randbits(16) for _ in grants]
@@ -184,7 +184,7 @@ class Tokens:
         ]
 
     async def issued(self, run_id: str, limit: int, offset: int) -> list[Token]:
-        """The run's tokens in the order they were minted, those that have expired or were taken back too."""
+        """Return the run's tokens in the order of minting, with expired and revoked ones."""
         window = {"run_id": run_name("run_id", run_id), "start": offset, "stop": offset + limit}
 
         def work(db: Connection) -> tuple[list[Row], set[str]]:
@@ -203,12 +203,12 @@ class Tokens:
         return tokens[first : first + limit]
 
     async def open(self, token: str) -> Pointer:
-        """What `token` points to, without a look into the database; `TokenUnknown` where it was not issued here."""
+        """Return what `token` points to, without a query; `TokenUnknown` if this service did not issue it."""
         body, ring_key = await self._ring.open(token)
         return Pointer(body >> 24, body >> 8 & 0xFFFF, body & 0xFF, ring_key)
 
     async def redeem(self, token: str) -> Grant:
-        """What the token's holder may do now. Errors: `TokenUnknown`, `TokenGone`."""
+        """Return what the token allows now. Errors: `TokenUnknown`, `TokenGone`."""
         pointer = await self.open(token)
         return await self._database.whole.read(lambda db: claim(db, pointer))
 
@@ -219,7 +219,7 @@ class Tokens:
 
 
 def claim(db: Connection, pointer: Pointer) -> Grant:
-    """The grant behind the pointer, in the unit of work that spends it. `TokenGone` where it takes no more answers."""
+    """Return the pointer's grant, in the transaction that uses it. `TokenGone` if it accepts no more submissions."""
     row = db.one(SELECT, id=pointer.grant, ring_key=pointer.ring_key, denial=denial_of_url(pointer))
     keys = msgspec.json.decode(row["feedback_keys"], type=list[str]) if row else []
     if row is None or row["salt"] != pointer.salt or pointer.place >= len(keys):
@@ -246,7 +246,7 @@ def claim(db: Connection, pointer: Pointer) -> Grant:
 
 
 def denial_of_url(pointer: Pointer) -> str:
-    """What one URL is called in the list of those that were taken back."""
+    """Return the id of the denial that revokes one URL."""
     return _denial(pointer.grant, pointer.place)
 
 
@@ -255,19 +255,19 @@ def _denial(grant: int, place: int) -> str:
 
 
 def url_denials(grant_id: int, key_count: int) -> list[str]:
-    """Return the names under which the URLs of a grant are listed once they are revoked one by one."""
+    """Return the ids of the denials that revoke each URL of a grant."""
     return [_denial(grant_id, place) for place in range(key_count)]
 
 
 def _denied(db: Connection, rows: Sequence[Row]) -> set[str]:
-    """What the URLs of these grants that were taken back one by one are called."""
+    """Return the ids of the denials that revoke single URLs of these grants."""
     every = (_denial(row["id"], place) for row in rows for place in range(row["key_count"]))
     chosen, names = listed("url", every)
     return {row["id"] for row in db.all(f"{DENIED} {chosen}", **names)} if names else set()
 
 
 def use(db: Connection, grant: Grant) -> None:
-    """Count one more answer, in the unit of work that keeps it. `TokenUsed` where the grant has no use left."""
+    """Count a use, in the transaction that stores the submission. `TokenUsed` if the grant has none left."""
     if grant.max_uses is not None and not whole(db).execute(
         USE, grant=grant.id, place=grant.place, max_uses=grant.max_uses
     ):
@@ -276,18 +276,18 @@ def use(db: Connection, grant: Grant) -> None:
 
 
 def is_used_up(db: Connection, grant: Grant) -> bool:
-    """Whether no more answers may come through the token, but for changes of those that did."""
+    """Return whether the token accepts no more submissions, except changes of stored ones."""
     row = None if grant.max_uses is None else whole(db).one(USES, grant=grant.id, place=grant.place)
     return row is not None and row["uses"] >= (grant.max_uses or 0)
 
 
 def give_back(db: Connection, grant_id: int | None, place: int | None) -> None:
-    """Count one answer less, in the unit of work that takes it back."""
+    """Give a use back, in the transaction that retracts its submission."""
     whole(db).execute(GIVE_BACK, grant=grant_id, place=place)
 
 
 def config_of_grant(db: Connection, grant_id: int | None, place: int | None) -> FeedbackConfig | None:
-    """The configuration that a URL was minted with, if it had one and its grant is still there."""
+    """Return the configuration that a URL was minted with, if it has one and its grant exists."""
     if grant_id is None or place is None or (row := whole(db).one(CONFIGS, id=grant_id)) is None or not row["configs"]:
         return None
     return _configs(row["configs"])[place]
@@ -306,7 +306,7 @@ def _shown(expires_at: int | None) -> str:
 
 
 def _split(order: Order) -> list[Order]:
-    """The order as one order a grant, checked."""
+    """Return the order as one valid order for each grant. Errors: `Invalid`."""
     run_id = run_name("run_id", order.run_id)
     for key in order.keys:
         check_name("feedback_key", key, MAX_KEY)

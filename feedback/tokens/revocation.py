@@ -1,4 +1,4 @@
-"""Revocation: tokens that are taken back. From then on they are answered with 410, and what they brought stays."""
+"""Revocation of tokens. They get 410 from then on; feedback that came through them stays."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ REVOKE = "UPDATE feedback_grant SET revoked_at = now_us() WHERE project = :proje
 
 
 class Revoked(Struct):
-    """How many presigned URLs were taken back; sealed tokens have no rows to be counted."""
+    """How many presigned URLs were revoked; sealed tokens have no rows to count."""
 
     revoked: int
 
 
 class Revocation:
-    """Takes back the tokens of one project."""
+    """Revoke tokens of one project."""
 
     def __init__(self, database: ProjectDatabase, tokens: Tokens, sealed: list[SealedTokens]) -> None:
         self._database = database
@@ -36,7 +36,7 @@ class Revocation:
         self._sealed = sealed
 
     async def of_token(self, token: str) -> Revoked:
-        """This token takes no more answers, of whatever family it is. Errors: `TokenUnknown`."""
+        """Revoke this token, of any family. Errors: `TokenUnknown`."""
         name, pointer = await self._denial(token)
 
         def work(db: Connection) -> int:
@@ -47,7 +47,7 @@ class Revocation:
         return Revoked(await self._database.write(work))
 
     async def _denial(self, token: str) -> tuple[str, Pointer | None]:
-        """What the token is called in the list of those taken back; and what it points to, if it is a URL's."""
+        """Return the id of the token's denial; and its pointer, if it is a presigned URL's."""
         try:
             pointer = await self._tokens.open(token)
             return denial_of_url(pointer), pointer
@@ -65,12 +65,12 @@ class Revocation:
         raise _not_ours()
 
     async def of_run(self, run_id: str) -> Revoked:
-        """No token that was made for the run until now takes any more answers; later ones do."""
+        """Revoke all tokens that were minted for the run until now; later ones stay valid."""
         name = run_name("run_id", run_id)
         return await self._database.write(lambda db: _revoke(db, "run_id = :run_id", run_id=name, ring_key=None))
 
     async def of_ring_key(self, number: int) -> Revoked:
-        """No token of the project that this key of the ring sealed until now takes any more answers."""
+        """Revoke all tokens of the project that this signing key sealed until now."""
         return await self._database.write(lambda db: _revoke(db, "ring_key = :ring_key", run_id=None, ring_key=number))
 
 

@@ -1,13 +1,13 @@
-"""Sealed tokens: opaque text that carries all it grants, so that minting one costs no row.
+"""Sealed tokens: opaque text that contains its grant, so that minting writes no row.
 
-The body (run, key, times, nonce) is encrypted and authenticated by HMAC-SHA256 alone, the SIV construction again
-(see `keyring.py`), with keys of its own from the same ring:
+The body (run, feedback key, times, nonce) is encrypted and authenticated by HMAC-SHA256 alone, with the same SIV
+construction (see `keyring.py`) and keys of its own from the same ring:
 
     token   base64url( version 1 | tag 16 | body xor HMAC(k_mask, context | tag | counter) )
     tag     HMAC(k_tag, context | body), cut to 128 bits
 
-The context names the version and the family, so that a token of one family never opens as another's, nor a presigned
-URL's as either. There is one spelling of each token: anything else does not open.
+The context names the version and the family, so that a token of one family never opens as another's, nor as a presigned
+URL's. Each token has one spelling: anything else does not open.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ UNION ALL SELECT 1 FROM feedback_ring WHERE number = :ring_key AND retired_at IS
 
 
 class Body(Struct, array_like=True, frozen=True):
-    """What a sealed token says. Times are microseconds since 1970; the nonce is 16 hexadecimal digits.
+    """The content of a sealed token. Times are microseconds since 1970; the nonce is 16 hexadecimal digits.
 
-    The project is left out where it is `default`: so say those that were issued before there were others.
+    The project is left out if it is `default`, as in tokens from before there were others.
     """
 
     run_id: str
@@ -62,27 +62,27 @@ class Body(Struct, array_like=True, frozen=True):
 
 
 class Opened(Struct, frozen=True):
-    """A sealed token that was issued here: its body, and the number of the ring's key that sealed it."""
+    """A sealed token that this service issued: its body, and the number of the signing key that sealed it."""
 
     body: Body
     ring_key: int
 
 
 class SealedTokens:
-    """Mints and opens the tokens of one family. The ring must be loaded."""
+    """Mint and open the tokens of one family. The ring must be loaded."""
 
     def __init__(self, ring: KeyRing, family: Family) -> None:
         self._ring = ring
         self._context = f"feedback.sealed.{family}.1\0".encode()
 
     def draft(self, project: str, run_id: str, key: str, lasting: timedelta) -> Body:
-        """What a new token is to say. Errors: `Invalid` where the run or the key is no name."""
+        """Return the body of a new token. Errors: `Invalid` if the run or the feedback key is no valid name."""
         now = time.time_ns() // 1000
         name, key = run_name("run_id", run_id), check_name("feedback_key", key, MAX_KEY)
         return Body(name, key, now, now + lasting // timedelta(microseconds=1), secrets.token_hex(8), project)
 
     def seal(self, body: Body, ring_key: int | None = None) -> str:
-        """The token that says `body`, under the ring's newest key or the one with this number; always the same one."""
+        """Return the deterministic token for `body`, under the newest signing key or the one with this number."""
         key = self._ring.key(self._ring.newest if ring_key is None else ring_key)
         parts = structs.astuple(body)
         plain = msgspec.msgpack.encode(parts[:-1] if body.project == DEFAULT else parts)
@@ -91,15 +91,15 @@ class SealedTokens:
 
     @property
     def newest(self) -> int:
-        """The number of the ring's key that seals new tokens."""
+        """Return the number of the signing key that seals new tokens."""
         return self._ring.newest
 
     async def learn(self, ring_key: int) -> None:
-        """Be able to seal with the key of this number, which another process may have added just now."""
+        """Load the signing key with this number if another process has just added it."""
         await self._ring.learn(ring_key)
 
     async def open(self, token: str) -> Opened:
-        """What `token` says, without a look into the database; `TokenUnknown` where it was not issued here."""
+        """Return the content of `token`, without a query; `TokenUnknown` if this service did not issue it."""
         raw = _bytes(token)
         if raw is not None and (opened := await self._ring.find(lambda key: self._open(key, raw))):
             return opened
@@ -116,7 +116,7 @@ class SealedTokens:
 
 
 def claim_sealed(db: Connection, opened: Opened, config: FeedbackConfig | None = None) -> Grant:
-    """What the token's holder may do now, in the unit of work that spends it. Errors: `TokenGone`."""
+    """Return what the token allows now, in the transaction that uses it. Errors: `TokenGone`."""
     body, now = opened.body, db.one(NOW)
     if now is not None and body.expires_at <= now["now"]:
         raise TokenExpired(f"This feedback token expired at {from_micros(body.expires_at)}; ask for a new one")
@@ -128,12 +128,12 @@ def claim_sealed(db: Connection, opened: Opened, config: FeedbackConfig | None =
 
 
 def denial_of_sealed(opened: Opened) -> str:
-    """What one token is called in the list of those that were taken back."""
+    """Return the id of the denial that revokes one token."""
     return f"sealed {opened.body.nonce}"
 
 
 def _masked(key: Key, context: bytes, tag: bytes, text: bytes) -> bytes:
-    """`text` xor the key stream that belongs to `tag`."""
+    """Return `text` xor the key stream of `tag`."""
     blocks = range((len(text) + 31) // 32)
     stream = b"".join(key.sealed_mask(context + tag + block.to_bytes(4)) for block in blocks)[: len(text)]
     return (int.from_bytes(text) ^ int.from_bytes(stream)).to_bytes(len(text))
@@ -144,7 +144,7 @@ def _text(raw: bytes) -> str:
 
 
 def _bytes(token: str) -> bytes | None:
-    """The bytes of a token in its one spelling, or nothing."""
+    """Return the bytes of a token in its canonical spelling, or None."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

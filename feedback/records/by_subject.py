@@ -1,7 +1,7 @@
-"""Subjects: what a person (`user_id`) has answered to one run and key. How many answers may be is the key's policy.
+"""Feedback by subject: what a subject (`user_id`) submitted for one run and feedback key.
 
-Those that were kept under `append` (`adds_up`) stand beside each other; of all others a unique index lets a subject
-have one. Each of the two kinds has an index of its own.
+The feedback key's policy says how many submissions are stored. Those stored under `append` (`adds_up`) coexist; of all
+others a unique index allows one for each subject. Each of the two kinds has its own index.
 """
 
 from __future__ import annotations
@@ -25,30 +25,31 @@ FIRST = f"{ALL} ORDER BY created_at, id LIMIT 1"
 
 
 def replaceable_answer(db: Connection, answer: Mapping[str, Any]) -> Row | None:
-    """The one answer of the subject that another replaces."""
+    """Return the subject's feedback that another submission replaces."""
     return db.one(REPLACEABLE, **_of(answer))
 
 
 def first_answer(db: Connection, answer: Mapping[str, Any]) -> Row | None:
-    """What the subject has answered first."""
+    """Return the subject's first feedback."""
     return db.one(FIRST, **_of(answer))
 
 
 def latest_answer(db: Connection, grant: Grant, subject: str, through_url: bool = False) -> Row | None:
-    """What the subject has answered last to the grant's run and key; with `through_url`, by themselves."""
+    """Return the subject's latest feedback on the grant's run and key; with `through_url`, only what came through a
+    URL."""
     where = "WHERE grant_id IS NOT NULL " if through_url else ""
     sql = f"SELECT * FROM ({ALL}) AS own {where}ORDER BY created_at DESC, id DESC LIMIT 1"
     return db.one(sql, run_id=grant.run_id, key=grant.key, subject=subject)
 
 
 def check_retractable(db: Connection, grant: Grant, row: Row) -> None:
-    """Refuse to take back what stands: else `first` would be `replace` in two steps. Errors: `AnswerStands`."""
+    """Reject a retraction under `first`, which would make it `replace` in two steps. Errors: `AnswerStands`."""
     if row["subject"] is not None and config_of_url(db, grant.key, grant.config).subject_policy == "first":
         raise AnswerStands("The first answer to this stands, and cannot be taken back through its URL")
 
 
 def answer_stands(row: Row) -> AnswerStands:
-    """The error that says so."""
+    """Return the 409 for a second submission under `first`."""
     at = from_micros(row["created_at"])
     return AnswerStands(f"This was answered at {at}, and the first answer stands; this one was not kept")
 

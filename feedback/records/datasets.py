@@ -19,7 +19,7 @@ REMOVE = "DELETE FROM feedback_dataset_item WHERE project = :project AND dataset
 
 
 class Dataset(Struct):
-    """A dataset: how much feedback it has, and when some was added last."""
+    """A dataset: its amount of feedback, and when some was last added."""
 
     name: str
     count: int
@@ -45,7 +45,7 @@ class Datasets:
         self._database = database
 
     async def all(self) -> list[Dataset]:
-        """The datasets by name."""
+        """Return the datasets, by name."""
         rows = await self._database.read(lambda db: db.all(ALL))
         return [Dataset(row["dataset"], row["pieces"], from_micros(row["changed_at"])) for row in rows]
 

@@ -1,11 +1,10 @@
-"""Erasure: answers that are to be gone, and the end of the time for which they are kept.
+"""Erasure and retention: permanent deletion of feedback, on request or by age.
 
-Erased is everything that was said: the answer, its history, what a team noted on it, and messages about it that are
-still on their way. Webhooks are told the ids of what is gone (`feedback.erased`), for they may have kept it. URLs and
-sealed tokens of a run or a thread that is erased take no more answers (410). Nothing remains that tells of it, so that
-every list and export made later is without it, but for the ids of those runs, which are denied until no sealed token
-can be left of them. Long work is done in units of `AT_ONCE` answers, so that others can write in between; if it is
-broken off, it is done again from where it stopped.
+Erasure deletes the feedback, its history, its annotations and reviews, and queued messages about it. Webhooks receive
+the erased ids (`feedback.erased`), since receivers may have copies. URLs and sealed tokens of an erased run or thread
+accept no more submissions (410). Later lists and exports show no trace of it; only the ids of those runs remain, denied
+until no sealed token of them can be valid. Long work runs in transactions of `AT_ONCE` pieces of feedback, so that
+others can write in between; after an interruption, a repetition continues it.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ SWEEP_SECONDS = 3600.0
 MAX_DAYS = 36_500
 DAY = 86_400_000_000
 EVERY_OTHER_KEY = ""
-"""How the key that stands for all without a rule of their own is kept."""
+"""The stored name of the rule for all feedback keys without their own."""
 
 DENIALS_DAYS = 366
-"""For how long it is remembered that tokens were taken back; sealed ones of that age have expired, by default."""
+"""How long revocations are stored; sealed tokens of that age have expired, by default."""
 DENY = """INSERT INTO feedback_denial (project, id, run_id, ring_key, revoked_at)
 VALUES (:project, :id, CAST(:run_id AS TEXT), NULL, now_us())
 ON CONFLICT (id) DO UPDATE SET revoked_at = excluded.revoked_at"""
@@ -58,7 +57,7 @@ BELONGINGS = ("feedback_annotation", "feedback_review", "feedback_outbox")
 TOLD = """DELETE FROM feedback_outbox WHERE EXISTS (SELECT 1 FROM feedback_history AS version
 WHERE version.sequence IN {0} AND version.id = feedback_outbox.feedback_id
     AND feedback_outbox.created_at < version.replaced_at)"""
-"""Messages that tell of these versions, or of older ones; what is told of the answer since may be somebody else's."""
+"""Messages about these versions, or older ones; newer messages may be about another subject's feedback."""
 GRANTS = "SELECT id FROM feedback_grant WHERE project = :project AND"
 RULES = "SELECT key, days FROM feedback_retention WHERE project = :project ORDER BY key"
 EVER = -(2**62)
@@ -71,14 +70,14 @@ WHERE rule.project = {0}.project AND rule.key = {0}.key)"""
 
 
 class Erased(Struct):
-    """What is gone: answers, versions of answers that had been replaced or deleted before, and grants of URLs."""
+    """How much was erased: feedback, earlier versions of feedback, and grants of URLs."""
 
     answers: int = 0
     history: int = 0
     grants: int = 0
 
     def add(self, more: Erased) -> None:
-        """Count more that is gone."""
+        """Add to the counts of feedback and versions."""
         self.answers += more.answers
         self.history += more.history
 
@@ -87,33 +86,33 @@ Drop = Callable[..., Erased]
 
 
 class Erasure:
-    """Takes answers of one project out of the database, for good."""
+    """Erase feedback of one project."""
 
     def __init__(self, database: ProjectDatabase, sealed_days: int = 0) -> None:
-        """`sealed_days` is for how long sealed tokens live at most."""
+        """`sealed_days` is the longest lifetime of sealed tokens."""
         self._database = database
         self._denials_days = max(sealed_days, DENIALS_DAYS)
 
     async def of_subject(self, subject: str, tell: Callable[[Erased], None] | None = None) -> Erased:
-        """All that this person said is gone. `tell` hears of progress. Errors: `Invalid`."""
+        """Erase all feedback of this subject. `tell` receives the progress. Errors: `Invalid`."""
         return await self._erase("subject = :name", {"name": check_name("subject", subject)}, tell=tell)
 
     async def of_run(self, run_id: str, tell: Callable[[Erased], None] | None = None) -> Erased:
-        """All that was said about the run is gone, and its tokens take no more answers. Errors: `Invalid`."""
+        """Erase all feedback on the run; its tokens accept no more submissions. Errors: `Invalid`."""
         name = {"name": run_name("run", run_id)}
         await self._database.write(lambda db: _deny(db, name["name"]))
         return await self._erase("run_id = :name", name, with_grants=True, tell=tell)
 
     async def of_thread(self, thread_id: str, tell: Callable[[Erased], None] | None = None) -> Erased:
-        """All that was said about the thread's runs is gone, and their tokens take no more answers. Errors: `Invalid`.
+        """Erase all feedback on the thread's runs; their tokens accept no more submissions. Errors: `Invalid`.
 
-        Its runs are those that were answered, or have URLs; others leave nothing here to be known by.
+        Only runs that have feedback or URLs are known here; there is nothing to find others by.
         """
         name = {"name": check_name("thread", thread_id)}
         return await self._erase("thread_id = :name", name, with_grants=True, tell=tell)
 
     async def of_all(self, tell: Callable[[Erased], None] | None = None) -> Erased:
-        """All that was ever said in the project is gone, and its URLs take no more answers."""
+        """Erase all feedback of the project; its URLs accept no more submissions."""
         denial = denial_of_project(self._database.project)
         grants = await self._database.write(lambda db: _close_all(db, denial))
         erased = await self._erase("1 = 1", {}, tell=tell)
@@ -128,7 +127,7 @@ class Erasure:
         with_grants: bool = False,
         tell: Callable[[Erased], None] | None = None,
     ) -> Erased:
-        """What fits the condition is gone: grants first, so that no answer comes in behind."""
+        """Erase what matches the condition: grants first, so that no submission arrives afterwards."""
         erased = Erased()
         if with_grants:
             erased.grants = await self._database.write(lambda db: _close(db, condition, parameters))
@@ -144,12 +143,15 @@ class Erasure:
         return erased
 
     async def rules(self) -> dict[str, int]:
-        """For how many days the answers of each key are kept; the empty key stands for all others."""
+        """Return for how many days the feedback of each key is kept; the empty key is the rule for all others."""
         rows = await self._database.read(lambda db: db.all(RULES))
         return {row["key"]: row["days"] for row in rows}
 
     async def keep_for(self, key: str, days: int | None) -> None:
-        """The key's answers are kept for so many days, or without an end; the empty key stands for all others."""
+        """Keep the feedback of the key for this many days, or forever; the empty key is the rule for all others.
+
+        Errors: `Invalid`.
+        """
         if days is not None and not 1 <= days <= MAX_DAYS:
             raise Invalid(f"`days` is {days}; answers are kept for 1 to {MAX_DAYS} days, or with null for ever")
         name = check_name("key", key) if key else EVERY_OTHER_KEY
@@ -162,7 +164,7 @@ class Erasure:
         await self._database.write(work)
 
     async def sweep(self) -> Erased:
-        """What is older than it is to be kept is gone; an answer is as old as what it says now."""
+        """Erase feedback older than its retention; its age counts from its last change."""
         rules, swept = await self.rules(), Erased()
         for key, days in rules.items():
             whose = "key = :key" if key else UNRULED
@@ -178,7 +180,7 @@ class Erasure:
     async def _expire(self, whose: str, parameters: Mapping[str, Any]) -> Erased:
         """Erase current feedback that has expired, in one pass over what was created long enough ago.
 
-        It is found by its time of creation, which has an index, and is seldom later than that of its last change.
+        The pass uses the time of creation, which has an index, and is seldom later than that of the last change.
         """
         swept, after = Erased(), {"at": EVER, "id": ""}
         sql = OLD.format(whose.format("feedback"))
@@ -196,13 +198,13 @@ class Erasure:
 
 
 async def keep_sweeping(everyone: Callable[[], Awaitable[Iterable[Erasure]]], every: float = SWEEP_SECONDS) -> None:
-    """Sweep every project, again and again, until cancelled; several processes may each."""
+    """Sweep every project regularly, until cancelled; several processes may do so."""
     while True:
         try:
             for one in await everyone():
                 if (swept := await one.sweep()) != Erased():
                     logger.info("%d answers and %d earlier ones were past their time", swept.answers, swept.history)
-        except Exception as error:  # a database that does not answer now will, later
+        except Exception as error:  # the database may respond again later
             logger.warning("answers past their time were not swept: %r", error)
         await asyncio.sleep(every)
 
@@ -244,7 +246,7 @@ def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any])
 
 
 def _close(db: Connection, condition: str, parameters: Mapping[str, Any]) -> int:
-    """No token of the runs takes any more answers; how many grants are gone."""
+    """Revoke all tokens of the runs; return how many grants were deleted."""
     for row in db.all(RUNS.format(condition), **parameters):
         if row["run_id"] is not None:
             _deny(db, row["run_id"])
@@ -252,21 +254,21 @@ def _close(db: Connection, condition: str, parameters: Mapping[str, Any]) -> int
 
 
 def _close_all(db: Connection, denial: str) -> int:
-    """No token of the project that was issued until now takes any more answers; how many grants are gone."""
+    """Revoke all tokens that the project has issued until now; return how many grants were deleted."""
     db.execute(DENY, id=denial, run_id=None)
     db.execute(FORGET_ALL_MINTED)
     return _drop_grants(db, "1 = 1", {})
 
 
 def _deny(db: Connection, run_id: str) -> None:
-    """No sealed token that was made for the run until now takes any more answers."""
+    """Revoke all sealed tokens that were minted for the run until now."""
     db.execute(DENY, id=_denial(db, run_id), run_id=run_id)
     start = "[" + msgspec.json.encode(run_id).decode() + ","
     db.execute(FORGET_MINTED, start=start, length=len(start))
 
 
 def _denial(db: Connection, run_id: str) -> str:
-    """What the run's denial is called: what it was before there were projects, in `default`."""
+    """Return the id of the run's denial; in `default` it is the same as before there were projects."""
     project = db.project if isinstance(db, ProjectConnection) else DEFAULT
     return f"run {run_id}" if project == DEFAULT else f"project-run {project} {run_id}"
 

@@ -1,4 +1,4 @@
-"""Histories: what answers said before they were replaced, changed, deleted or taken back, as long as they are kept."""
+"""Histories: earlier versions of feedback that was replaced, updated, deleted or retracted, while it is kept."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ KNOWN = "SELECT 1 AS known FROM feedback_history WHERE project = :project AND id
 BEFORE = f"""SELECT {", ".join(COLUMNS)}, sequence, replaced_at, reason FROM feedback_history
 WHERE project = :project AND id = :id AND sequence < :cursor ORDER BY sequence DESC LIMIT :limit"""
 LATEST = 2**62
-"""After any version."""
+"""A cursor after any version."""
 Reason = Literal["replaced", "updated", "deleted", "retracted"]
 
 
 class FeedbackVersion(Feedback, kw_only=True):
-    """What an answer said until `replaced_at`: when its author replaced or retracted it, or a program updated or
+    """A version of feedback until `replaced_at`: then its author replaced or retracted it, or a program updated or
     deleted it."""
 
     replaced_at: str
@@ -32,9 +32,9 @@ class FeedbackVersion(Feedback, kw_only=True):
 
 
 class FeedbackHistory(Struct):
-    """An answer as it is now, null where it is gone, and what it said before, newest first.
+    """Current feedback, null if it was deleted, and its earlier versions, newest first.
 
-    `next_cursor` is where the versions before those begin, where there are any.
+    `next_cursor` is where older versions continue, if there are any.
     """
 
     current: Feedback | None
@@ -43,15 +43,15 @@ class FeedbackHistory(Struct):
 
 
 class Histories:
-    """The histories of one project's answers."""
+    """The histories of one project's feedback."""
 
     def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
     async def page(self, feedback_id: str, limit: int = 100, cursor: int | None = None) -> FeedbackHistory:
-        """The answer and at most `limit` of its versions: the latest, or those before `cursor`.
+        """Return the feedback and at most `limit` of its versions: the latest, or those before `cursor`.
 
-        Errors: `NotFound` where there never was such an answer, or it was erased.
+        Errors: `NotFound` if the feedback never existed, or was erased.
         """
         name = parse_id("feedback_id", feedback_id)
         window = {"cursor": LATEST if cursor is None else cursor, "limit": limit + 1}

@@ -1,4 +1,4 @@
-"""FeedbackSearch: which answers to list."""
+"""FeedbackSearch: which feedback to list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_NAMES = 1000
 
 
 class FeedbackSearch(Struct):
-    """What LangSmith's `GET /feedback` filters by; a list is a choice, and what is left out does not matter."""
+    """The filter of LangSmith's `GET /feedback`; a list matches any of its values, an omitted field matches all."""
 
     run: list[str] | None = None
     key: list[str] | None = None
@@ -33,7 +33,7 @@ class FeedbackSearch(Struct):
     offset: int = 0
 
     def sql(self) -> tuple[str, dict[str, Any]]:
-        """The `WHERE` clause and its parameters. Errors: `Invalid`."""
+        """Return the `WHERE` clause and its parameters. Errors: `Invalid`."""
         clauses = ["project = :project"]
         parameters: dict[str, Any] = {"limit": self.limit, "offset": self.offset}
         for column, names in self._choices().items():
@@ -73,5 +73,5 @@ class FeedbackSearch(Struct):
 
 
 def source_name(text: str) -> str:
-    """`api` of `FeedbackSourceType.API`, which is how LangSmith's synchronous Python client spells it."""
+    """Return `api` for `FeedbackSourceType.API`, which is how LangSmith's synchronous Python client spells it."""
     return text.removeprefix("FeedbackSourceType.").lower()

@@ -1,8 +1,8 @@
-"""OwnAnswers: what the holder of a URL reads back and takes back: their own answer, and never anybody else's.
+"""OwnAnswers: read and retract the subject's own feedback through a URL, and no other subject's.
 
-One's own is the answer that names the same `user_id`, or the one whose id was given when it was kept. It must be about
-the URL's run and key, and have come through a URL: what programs recorded about the run is not shown. Where the answers
-of a subject add up, the latest is meant, and once that is taken back, the one before it.
+It is the feedback with the same `user_id`, or with the id that was sent with the submission. It must be on the URL's
+run and feedback key, and have come through a URL: feedback that programs recorded is not shown. Under `append`, the
+latest counts; after its retraction, the one before.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OWN = f"{SELECT} WHERE project = :project AND id = :id AND run_id = :run_id AND 
 
 
 class OwnAnswers:
-    """The answers of one feedback database, for those who gave them."""
+    """Subjects' access to their own feedback, in one feedback database."""
 
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
@@ -36,10 +36,10 @@ class OwnAnswers:
         return _shown(row) if row else None
 
     async def retract(self, pointer: Pointer, user_id: str | None, feedback_id: str | None) -> Kept:
-        """One's answer is in the history only, and its use is given back.
+        """Move the subject's feedback to the history, and give its use back.
 
-        Errors: `TokenGone`; `NotFound` where there is no such answer; `AnswerStands` where it cannot be taken back;
-        `Invalid` where it is not said whose.
+        Errors: `TokenGone`; `NotFound` if there is no such feedback; `AnswerStands` if it is final; `Invalid` if the
+        request names no subject or id.
         """
         if not user_id and not feedback_id:
             raise Invalid("Say which answer to take back: send `user_id`, or the `id` that it was kept with")

@@ -1,10 +1,10 @@
 """Plain submissions: those that one statement stores, as most are.
 
-A submission is plain where nothing is to be looked up first: its grant and its key's configuration are known, and it
-repeats or replaces nothing. What is known was read before, and holds for as long as `feedback_epoch` has the number
-that was read with it: triggers change that number in the transaction that revokes a token, deletes a grant, changes a
-configuration or registers a webhook, in whatever process. The statement that inserts checks the number. So it stores
-nothing on the word of what has changed since; it inserts no row then, and the caller does all steps one by one.
+A submission is plain if it needs no lookup first: its grant and its key's configuration are cached, and it repeats or
+replaces nothing. What is cached stays valid as long as `feedback_epoch` has the number that was read with it: triggers
+change that number in the transaction that revokes a token, deletes a grant, changes a configuration or registers a
+webhook, in any process. The inserting statement checks the number, so it never relies on outdated data: it inserts no
+row then, and the caller takes all steps one by one.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ SELECT {", ".join(f"CAST(:{name} AS {_TYPES.get(name, 'TEXT')})" for name in _CO
 FROM feedback_epoch
 WHERE number = :epoch AND (CAST(:expires AS BIGINT) IS NULL OR CAST(:expires AS BIGINT) > now_us())
 ON CONFLICT DO NOTHING"""
-"""Its casts tell PostgreSQL the types of parameters that stand in a SELECT."""
+"""Its casts tell PostgreSQL the types of the parameters in the SELECT."""
 
 
 class Known(Struct):
-    """A grant's place as it was read, or minted, and what feedback through it must be, where that was read, too."""
+    """A grant's place as it was read or minted, and the configuration for feedback through it, if that was read."""
 
     grant: Grant
     salt: int
@@ -59,17 +59,17 @@ class Known(Struct):
 
 
 class Read(Struct):
-    """What one transaction has read for a submission."""
+    """What one transaction read for a submission."""
 
     epoch: int
     grant: Grant
     config: FeedbackConfig
-    """What feedback through the grant must be."""
+    """The configuration for feedback through the grant."""
     has_webhooks: bool
 
 
 class SubmissionCache:
-    """What one process remembers of grants and configurations, all of it read at one epoch."""
+    """One process's cache of grants and configurations, all of them read at one epoch."""
 
     def __init__(self) -> None:
         self._epoch: int | None = None
@@ -79,22 +79,22 @@ class SubmissionCache:
 
     @property
     def epoch(self) -> int | None:
-        """The number that all of it was read with."""
+        """Return the epoch that everything was read at."""
         return self._epoch
 
     def grant(self, pointer: Pointer) -> Known | None:
-        """Return what is remembered of the pointer's grant, if anything is."""
+        """Return the pointer's cached grant, if there is one."""
         known = self._grants.get((pointer.grant, pointer.place))
         return known if known and (known.salt, known.ring_key) == (pointer.salt, pointer.ring_key) else None
 
     def config(self, known: Known) -> FeedbackConfig | None:
-        """Return what feedback through the grant must be, if that is remembered."""
+        """Return the cached configuration for feedback through the grant, if there is one."""
         if known.config is not None or known.grant.config is not None:
             return known.config
         return self._configs.get((known.grant.project, known.grant.key))
 
     def remember(self, pointer: Pointer, read: Read) -> None:
-        """Remember what a transaction has read."""
+        """Cache what a transaction read."""
         if read.epoch != self._epoch:
             self._epoch = read.epoch
             self._grants.clear()
@@ -108,7 +108,7 @@ class SubmissionCache:
         self._keep(Known(grant, pointer.salt, pointer.ring_key, own))
 
     def remember_minted(self, minted: Minted) -> None:
-        """Remember grants that this process has just minted."""
+        """Cache grants that this process has just minted."""
         if minted.epoch == self._epoch:
             for grant in minted.grants:
                 self._keep(Known(grant, minted.salt, minted.ring_key))
@@ -134,10 +134,10 @@ def plain_row(
     submission: FeedbackSubmission,
     epoch: int | None,
 ) -> dict[str, Any] | None:
-    """Return the parameters of `INSERT`; None where the submission is not plain.
+    """Return the parameters of `INSERT`; None if the submission is not plain.
 
-    It is not where its configuration is not known, or refuses it (a newer one may not), or makes the first feedback of
-    a subject stand.
+    It is not if its configuration is not cached, or rejects it (a newer one may not), or has the policy `first` for its
+    subject.
     """
     subject = submission.user_id
     if epoch is None or config is None or (subject is not None and config.subject_policy == "first"):
@@ -152,5 +152,5 @@ def plain_row(
 
 
 def insert_plain(db: Connection, row: dict[str, Any]) -> bool:
-    """Store the submission; False where it was not stored, since something has changed or stands in its way."""
+    """Store the submission; return False if it was not stored, since something has changed or conflicts with it."""
     return db.execute(INSERT, **row) == 1

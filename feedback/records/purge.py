@@ -1,8 +1,8 @@
-"""Purge: rows that no longer do anything are deleted, in small steps.
+"""Purge: delete rows that no longer have an effect, in small steps.
 
-Grants stay for `GRANT_DAYS` after they expire, so that their tokens are refused as expired and still listed; after that
-they are refused as removed. One-time tokens go as soon as they expire. Each step is a transaction of its own, so that
-submissions are stored in between, and several processes may purge at once.
+Grants stay for `GRANT_DAYS` after they expire, so that their tokens are rejected as expired and still listed; after
+that they are rejected as removed. One-time tokens are deleted as soon as they expire. Each step is a transaction, so
+that submissions are stored in between, and several processes may purge at once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MINTED = """DELETE FROM feedback_minted WHERE idempotency IN (
 
 
 async def purge(database: Database, grant_days: int = GRANT_DAYS) -> int:
-    """Delete what has expired, and return how many grants and one-time tokens that were."""
+    """Delete what has expired; return the number of grants and one-time tokens."""
     purged = 0
     steps = (
         lambda db: _purge_grants(db, grant_days * DAY),
@@ -45,12 +45,12 @@ async def purge(database: Database, grant_days: int = GRANT_DAYS) -> int:
 
 
 async def keep_purging(database: Database, every: float = PURGE_SECONDS) -> None:
-    """Purge again and again, until cancelled."""
+    """Purge regularly, until cancelled."""
     while True:
         try:
             if purged := await purge(database):
                 logger.info("purged %d expired grants and one-time tokens", purged)
-        except Exception as error:  # a database that does not respond now will, later
+        except Exception as error:  # the database may respond again later
             logger.warning("expired grants were not purged: %r", error)
         await asyncio.sleep(every)
 

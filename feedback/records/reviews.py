@@ -1,7 +1,7 @@
-"""Reviews: what a team makes of each piece of feedback, so that none is read twice or forgotten.
+"""Reviews: a team's handling of each piece of feedback, so that none is read twice or forgotten.
 
 Status, note, assignee and reviewer are columns of the feedback; every change is added to a log, which is deleted with
-the feedback. Feedback that its author changes is new again: what had been seen is not what it says now.
+the feedback. Feedback that its author changes is new again, since the review is about its earlier content.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from feedback.validation import MAX_COMMENT, check_name, check_text, from_micros
 ReviewStatus = Literal["new", "seen", "done"]
 STATUSES: tuple[ReviewStatus, ...] = get_args(ReviewStatus)
 MAX_AT_ONCE = 1000
-"""How many reviews are changed in one request."""
+"""How many reviews one request may change."""
 
 
 class ReviewUpdate(Struct):
-    """The new review: a note that is left out is cleared; `assignee` and `reviewer` stay as they were.
+    """The new review: an omitted note is cleared; omitted `assignee` and `reviewer` stay as they were.
 
-    `assignee` is who is to look at the feedback, `reviewer` who did; null clears them.
+    `assignee` is the person who should review the feedback, `reviewer` the one who did; null clears them.
     """
 
     status: ReviewStatus
@@ -35,7 +35,7 @@ class ReviewUpdate(Struct):
     reviewer: str | UnsetType | None = UNSET
 
     def validate(self) -> None:
-        """Refuse a note or name that is too long (`Invalid`); an empty one is none."""
+        """Reject a note or name that is too long (`Invalid`); an empty one counts as none."""
         self.note = (self.note or "").strip() or None
         if self.note is not None:
             check_text("note", self.note, MAX_COMMENT)
@@ -43,7 +43,7 @@ class ReviewUpdate(Struct):
 
 
 class ReviewsUpdate(Struct):
-    """Changes of the reviews of many pieces of feedback; what is left out stays as it is."""
+    """Changes of the reviews of many pieces of feedback; omitted fields stay as they are."""
 
     ids: list[str]
     status: ReviewStatus | None = None
@@ -52,7 +52,7 @@ class ReviewsUpdate(Struct):
     reviewer: str | UnsetType | None = UNSET
 
     def validate(self) -> None:
-        """Refuse too many ids, or none (`Invalid`); ids get their one spelling."""
+        """Reject too many ids, or none (`Invalid`); normalize the ids."""
         if not 1 <= len(self.ids) <= MAX_AT_ONCE:
             raise Invalid(f"`ids` lists {len(self.ids)} pieces of feedback; name 1 to {MAX_AT_ONCE}")
         self.ids = list(dict.fromkeys(parse_id("ids[]", one) for one in self.ids))
@@ -86,7 +86,7 @@ class ReviewEntry(Struct):
 class Review(Struct):
     """The review of a piece of feedback, and its log, newest first.
 
-    The status of feedback that its author has changed since is `new` again.
+    If the feedback's author has changed it since, its status is `new` again.
     """
 
     feedback_id: str
@@ -99,7 +99,7 @@ class Review(Struct):
 
 
 class ReviewedFeedback(Feedback):
-    """Feedback with its review, and the kind of its key. `is_positive` is null where no rule says which scores are."""
+    """Feedback with its review, and the kind of its key. `is_positive` is null if no rule decides."""
 
     kind: KindName = "text"
     assistant_name: str | None = None
@@ -123,7 +123,7 @@ SELECT id, COALESCE(review_status, 'new'), review_note, reviewed_at, review_assi
 WHERE project = :project AND id = :id"""
 TAKE = "UPDATE feedback SET id = id WHERE project = :project AND id = :id"
 SHOWN = 100
-"""How many of the latest entries of a log are shown."""
+"""How many of the latest log entries to return."""
 
 
 class Reviews:
@@ -133,12 +133,12 @@ class Reviews:
         self._database = database
 
     async def get(self, feedback_id: str) -> Review:
-        """The review of the feedback. Errors: `NotFound`, `Invalid`."""
+        """Return the review of the feedback. Errors: `NotFound`, `Invalid`."""
         name = parse_id("feedback_id", feedback_id)
         return await self._database.read(lambda db: _review(db, name))
 
     async def set(self, feedback_id: str, update: ReviewUpdate) -> Review:
-        """The review after the change, durable; one that changes nothing leaves no trace. Errors: `NotFound`."""
+        """Change the review durably and return it; an update without a change adds no log entry. Errors: `NotFound`."""
         update.validate()
         name = parse_id("feedback_id", feedback_id)
 
@@ -149,7 +149,7 @@ class Reviews:
         return await self._database.write(work)
 
     async def set_many(self, update: ReviewsUpdate) -> ReviewsChanged:
-        """Change the reviews of those of the feedback that exist, in one unit of work."""
+        """Change the reviews of the feedback that exists, in one transaction."""
         update.validate()
 
         def work(db: Connection) -> ReviewsChanged:
@@ -169,7 +169,7 @@ def _change(
     assignee: str | UnsetType | None,
     reviewer: str | UnsetType | None,
 ) -> bool:
-    """Whether the review was changed; it is remembered in the log then."""
+    """Change the review and log it; return whether anything changed."""
     db.execute(TAKE, id=feedback_id)
     if (row := db.one(CURRENT, id=feedback_id)) is None:
         return False

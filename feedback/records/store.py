@@ -1,15 +1,15 @@
-"""FeedbackStore: the answers, and the rules by which they are kept.
+"""FeedbackStore: stores, changes and lists feedback.
 
-* What a second answer of a subject (`user_id`) for the same run and key does is the key's policy. `replace`: it takes
-  the place of the first, and keeps its id. `append`: it adds up. `first`: the first stands; another is refused (409),
-  but one that says the same is `unchanged`, since it may come from a client that lost the answer to its first request.
-  An answer stays what it was when the policy changes later.
-* Anonymous answers add up: equal ones may be two people's.
-* A request that is repeated (same Idempotency-Key, or same `id`) changes nothing.
-* What is replaced, updated or deleted goes to the history first, which is only ever added to.
+* The feedback key's policy says what a second submission of a subject (`user_id`) for the same run and key does.
+  `replace`: it replaces the first, and keeps its id. `append`: both are stored. `first`: the first stands; a second is
+  rejected (409), unless it is equal: then it is `unchanged`, since its client may have lost the first response. Stored
+  feedback keeps its policy when the feedback key's changes later.
+* Anonymous submissions are all stored: equal ones may be from two users.
+* A repeated request (same Idempotency-Key, or same `id`) changes nothing.
+* Replaced, updated or deleted feedback goes to the history first, which is append-only.
 
-So that concurrent requests agree, an answer is inserted first, and the unique indexes say whether it was there; a row
-is taken (by updating it) before it is read in order to be changed.
+So that concurrent requests agree, feedback is inserted first, and the unique indexes detect an existing row; a row is
+locked (by an update) before it is read for a change.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ DELETE = "DELETE FROM feedback WHERE project = :project AND id = :id"
 
 
 class FeedbackStore:
-    """The answers of one project; those that come through a token are of the token's, whichever that is."""
+    """The feedback of one project; a submission through a token is stored in the token's project."""
 
     def __init__(
         self, database: ProjectDatabase, runs: KnownRuns, metrics: Metrics, cache: SubmissionCache | None = None
@@ -85,8 +85,9 @@ class FeedbackStore:
     ) -> Kept:
         """Store feedback that came through a token; durable when this returns.
 
-        With `may_change`, what is sent again with its `id` changes the feedback: a person went back to the page.
-        Errors: `TokenGone`, `Rejected` where the key's configuration does not allow it, `Conflict` where `id` is taken.
+        With `may_change`, a submission with the `id` of stored feedback changes it: a user went back to the page.
+        Errors: `TokenGone`, `Rejected` if the feedback key's configuration does not allow it, `Conflict` if `id` is
+        taken.
         """
         kept = None
         if not idempotency_key and not may_change and (known := self._cache.grant(pointer)):
@@ -96,7 +97,7 @@ class FeedbackStore:
         return kept
 
     async def _submit_plain(self, known: Known, submission: FeedbackSubmission) -> Kept | None:
-        """Store the submission in one statement; None where it is not plain, or something has changed."""
+        """Store the submission in one statement; return None if it is not plain, or something has changed."""
         grant, has_webhooks = known.grant, self._cache.has_webhooks
         place = grant if grant.assistant_id else await self._runs.place(grant.run_id, grant.project)
         row = plain_row(grant, place, self._cache.config(known), submission, self._cache.epoch)
@@ -119,7 +120,7 @@ class FeedbackStore:
     async def _submit_stepwise(
         self, pointer: Pointer, submission: FeedbackSubmission, idempotency_key: str | None, may_change: bool
     ) -> Kept:
-        """Store the submission in one transaction that reads all it depends on, and remember what it has read."""
+        """Store the submission in one transaction that reads all it depends on, and cache what it read."""
 
         def work(db: Connection, asked: RunPlace | None = None) -> tuple[Read, Kept | None]:
             read = read_for_plain(db, pointer)
@@ -140,7 +141,7 @@ class FeedbackStore:
         return kept
 
     async def create(self, feedback: FeedbackCreate, idempotency_key: str | None = None) -> Feedback:
-        """Keep feedback that a program recorded; one that has the id already is brought up to date."""
+        """Store feedback that a program recorded; if its id exists, update that feedback."""
         answer = created_row(feedback, idempotency_key)
         answer |= structs.asdict(await self._runs.place(answer["run_id"], self._database.project))
         if own := feedback.feedback_config or feedback.feedback_config_js:
@@ -158,14 +159,14 @@ class FeedbackStore:
         return feedback_of(row)
 
     async def get(self, feedback_id: str) -> Feedback:
-        """The answer with this id; `NotFound` where there is none."""
+        """Return the feedback with this id. Errors: `NotFound`."""
         row = await self._database.read(lambda db: db.one(BY_ID, id=parse_id("feedback_id", feedback_id)))
         if row is None:
             raise _missing(feedback_id)
         return feedback_of(row)
 
     async def update(self, feedback_id: str, patch: FeedbackPatch) -> Feedback:
-        """The answer after the change; `NotFound` where there is none."""
+        """Change the feedback and return it. Errors: `NotFound`."""
         name = parse_id("feedback_id", feedback_id)
 
         def work(db: Connection) -> tuple[bool, Row | None]:
@@ -181,7 +182,7 @@ class FeedbackStore:
         return feedback_of(row)
 
     async def delete(self, feedback_id: str) -> None:
-        """The answer is in the history only; `NotFound` where there was none."""
+        """Move the feedback to the history. Errors: `NotFound`."""
         name = parse_id("feedback_id", feedback_id)
 
         def work(db: Connection) -> Row | None:
@@ -194,7 +195,7 @@ class FeedbackStore:
         self._metrics.answered(row["key"], "deleted")
 
     async def open(self, pointer: Pointer) -> Grant:
-        """What the token's holder may do now, with its key's configuration where it has none. Errors: `TokenGone`."""
+        """Return what the token allows now, with the feedback key's configuration by default. Errors: `TokenGone`."""
 
         def work(db: Connection) -> Grant:
             grant = claim(db, pointer)
@@ -205,9 +206,9 @@ class FeedbackStore:
         return await self._database.whole.read(work)
 
     async def take_back(self, pointer: Pointer, feedback_id: str) -> None:
-        """The answer that was given through this token is in the history only; one that is gone stays gone.
+        """Move feedback that came through this token to the history; if it is gone already, do nothing.
 
-        Errors: `TokenGone`; `NotFound` where it was not given through this token; `AnswerStands`.
+        Errors: `TokenGone`; `NotFound` if it came through another token; `AnswerStands`.
         """
         name = parse_id("undo", feedback_id)
 
@@ -228,7 +229,7 @@ class FeedbackStore:
             self._metrics.answered(key, "retracted")
 
     async def search(self, wanted: FeedbackSearch) -> list[Feedback]:
-        """The answers that fit, newest first."""
+        """Return the matching feedback, newest first."""
         where, parameters = wanted.sql()
         sql = f"{SELECT}{where} ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"
         return [feedback_of(row) for row in await self._database.read(lambda db: db.all(sql, **parameters))]
@@ -244,7 +245,7 @@ def keep_answer(
 ) -> Kept:
     """Store a submission through a token, in the transaction that claimed its grant.
 
-    Errors: `Rejected`, `Conflict`, `AnswerStands`, and `TokenUsed` where the grant has no use left.
+    Errors: `Rejected`, `Conflict`, `AnswerStands`, and `TokenUsed` if the grant has no uses left.
     """
     db = of_project(db, grant.project)
     config = config_of_url(db, grant.key, grant.config)
@@ -261,14 +262,14 @@ def _keep_row(db: Connection, grant: Grant, config: FeedbackConfig, row: dict[st
 
 
 def _config_of(db: Connection, row: Row, patch: FeedbackPatch) -> FeedbackConfig:
-    """What the changed answer is held to: the configuration of the URL that it came through, or the key's."""
+    """Return the configuration for the changed feedback: that of the URL it came through, or the feedback key's."""
     return config_of_grant(db, row["grant_id"], row["grant_key"]) or config_of_key(
         db, row["key"], patch.feedback_config or None
     )
 
 
 def _keep(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, update: bool = False) -> Kept:
-    """Insert the answer, or find the one that it repeats (unchanged), replaces (updated), or that stands."""
+    """Insert the feedback; or find what it repeats (unchanged), replaces (updated), or conflicts with."""
     is_named = answer["subject"] is not None
     row = {**answer, "adds_up": int(is_named and policy == "append")}
     for _ in range(3):
@@ -286,7 +287,7 @@ def _keep(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, 
 
 
 def _meet(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, update: bool) -> Kept | None:
-    """What becomes of an answer whose id is there already, or whose subject has answered; nothing if that is gone."""
+    """Resolve a submission whose id exists, or whose subject has feedback; None if that has just been deleted."""
     if row := db.one(BY_ID, id=answer["id"]):
         is_final = policy == "first" and answer["subject"] is not None and answer["grant_id"] is not None
         return _stand(row, answer) if update and is_final else _repeat(db, row, answer, update)
@@ -299,7 +300,7 @@ def _meet(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, 
 
 
 def _repeat(db: Connection, row: Row, answer: dict[str, Any], update: bool) -> Kept | None:
-    """What becomes of an answer whose id is there already."""
+    """Resolve a submission whose id exists."""
     is_programs = update and answer["grant_id"] is None
     if not is_programs and (row["grant_id"], row["grant_key"]) != (answer["grant_id"], answer["grant_key"]):
         raise Conflict("`id` is the id of another answer; leave it out, or make a new one")
@@ -307,14 +308,14 @@ def _repeat(db: Connection, row: Row, answer: dict[str, Any], update: bool) -> K
 
 
 def _stand(row: Row, answer: Mapping[str, Any]) -> Kept:
-    """The answer that stands, for one that says the same. Errors: `AnswerStands`."""
+    """Return the first feedback as unchanged if the submission is equal. Errors: `AnswerStands`."""
     if not _says_the_same(row, answer):
         raise answer_stands(row)
     return Kept(row["id"], "unchanged")
 
 
 def _supersede(db: Connection, feedback_id: str, answer: dict[str, Any]) -> Kept | None:
-    """Put the answer in the place of the one with this id; nothing where that is gone."""
+    """Replace the feedback with this id by the submission; None if that has just been deleted."""
     if not db.execute(TAKE, id=feedback_id) or (row := db.one(BY_ID, id=feedback_id)) is None:
         return None
     changed = _replace(db, row, answer, "replaced")
@@ -322,14 +323,14 @@ def _supersede(db: Connection, feedback_id: str, answer: dict[str, Any]) -> Kept
 
 
 def drop(db: Connection, feedback_id: str, reason: str) -> int:
-    """Whether the answer was there; it is in the history only."""
+    """Move the feedback to the history; return 1 if it existed, else 0."""
     put(db, "feedback.deleted", feedback_id)
     db.execute(REMEMBER, id=feedback_id, reason=reason)
     return db.execute(DELETE, id=feedback_id)
 
 
 def _replace(db: Connection, row: Row, answer: Mapping[str, Any], reason: str) -> bool:
-    """Whether the answer says anything else than the row, which is then remembered and replaced."""
+    """Move the row to the history and replace it, unless the submission is equal; return whether it changed."""
     if _says_the_same(row, answer):
         return False
     db.execute(REMEMBER, id=row["id"], reason=reason)

@@ -1,4 +1,4 @@
-"""Where rows are kept: the seam (`protocol.py`) and its two implementations, SQLite and PostgreSQL."""
+"""The database interface (`protocol.py`) and its two implementations, SQLite and PostgreSQL."""
 
 from agent_server.config import ConfigError
 from agent_server.database.protocol import Connection, Database, Load, Row
@@ -8,7 +8,7 @@ __all__ = ["Connection", "Database", "Load", "Row", "open_database"]
 
 
 def open_database(url: str) -> Database:
-    """The database that `url` names, not yet opened: `sqlite:///path/to/file.db` or `postgresql://…`."""
+    """Return the database that `url` names, not yet opened: `sqlite:///path/to/file.db` or `postgresql://…`."""
     if url.startswith("sqlite:///"):
         return SqliteDatabase(url.removeprefix("sqlite:///"))
     if url.startswith(("postgresql://", "postgres://")):

@@ -1,4 +1,4 @@
-"""A copy of an embedded server's data directory that a server can be started from, made while the server runs."""
+"""Copy an embedded server's data directory while the server runs; a server can start from the copy."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 from agent_server.errors import Conflict, NotFound, Unavailable
 
 FILES = ("runs.db", "checkpoints.db", "store.db", "feedback.db")
-"""In this order, so that a run's row is never newer than its checkpoints: a run that was at work meanwhile is taken up
-from the copy as it would be after a crash."""
+"""In this order, so that a run's row is never newer than its checkpoints: a server started from the copy resumes a run
+that was running meanwhile as it would after a crash."""
 
 
 def back_up(data_dir: Path, target: Path) -> list[Path]:
-    """The files of the copy in `target`, which is made, and there only once all of it is on the disk.
+    """Copy the files to `target`, which is created and appears only once everything is on the disk.
 
-    Each file is as it was at one moment. `NotFound` where there is nothing to copy, `Conflict` where `target` is there
-    already, `Unavailable` where the disk does not take it.
+    Each file is a consistent snapshot. Errors: `NotFound` if there is nothing to copy, `Conflict` if `target` exists,
+    `Unavailable` if the disk cannot be written to.
     """
     found = [data_dir / name for name in FILES if (data_dir / name).exists()]
     if not found:
@@ -38,7 +38,7 @@ def back_up(data_dir: Path, target: Path) -> list[Path]:
 
 @contextmanager
 def _made_whole(target: Path) -> Iterator[Path]:
-    """A directory to write to, which is `target` at the end; after an error nothing is left of it."""
+    """Yield a directory to write to, which becomes `target` at the end; an error removes it."""
     unfinished = target.with_name(f".{target.name}.unfinished-{os.getpid()}")
     unfinished.mkdir(parents=True, mode=0o700)
     try:
@@ -52,7 +52,7 @@ def _made_whole(target: Path) -> Iterator[Path]:
 
 
 def _copy(file: Path, copy: Path) -> None:
-    """Copy a database in one step: in pieces, SQLite begins again whenever the server has written."""
+    """Copy a database in one step: if copied in pieces, SQLite restarts whenever the server has written."""
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
         source.execute("PRAGMA query_only = ON")
         source.backup(target, pages=-1)

@@ -1,8 +1,9 @@
-"""JSON containment for SQLite, with the meaning of PostgreSQL's `jsonb @>`.
+"""JSON containment for SQLite, with the semantics of PostgreSQL's `jsonb @>`.
 
-An object contains another when it has all of its members, an array another when each element of that one is contained
-in one of its own (order and number do not matter), a scalar only its equal. As the one exception an array at the very
-top contains a scalar that is in it. Source: https://www.postgresql.org/docs/current/datatype-json.html#JSON-CONTAINMENT
+An object contains another if it has all of its members; an array contains another if each of that one's elements is
+contained in one of its own (order and number do not matter); a scalar contains only its equal. As the one exception, a
+top-level array contains a scalar that is in it. Source:
+https://www.postgresql.org/docs/current/datatype-json.html#JSON-CONTAINMENT
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from functools import lru_cache
 from typing import Any
 
 _parsed = lru_cache(maxsize=256)(json.loads)
-"""The part is the same text for every row of a search."""
+"""Cached, since the part is the same text for every row of a search."""
 
 
 def json_contains(document: str | None, part: str | None) -> bool | None:
-    """Whether the JSON text `document` has all of the JSON text `part`; None where either is None.
+    """Return whether the JSON text `document` contains the JSON text `part`; None if either is None.
 
-    Errors: ValueError where one of them is not JSON.
+    Errors: ValueError if one of them is not JSON.
     """
     if document is None or part is None:
         return None
@@ -35,5 +36,5 @@ def _contains(whole: Any, part: Any) -> bool:
         )
     if isinstance(part, list):
         return isinstance(whole, list) and all(any(_contains(item, wanted) for item in whole) for wanted in part)
-    # Python holds that True equals 1; JSON does not.
+    # In Python, True equals 1; in JSON it does not.
     return bool(whole == part) and isinstance(whole, bool) == isinstance(part, bool)

@@ -1,4 +1,4 @@
-"""The data directory of an embedded server, which is one process's at a time."""
+"""The data directory of an embedded server, locked by one process at a time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _OURS = ("lock", *FILES)
 
 @contextmanager
 def hold_data_dir(data_dir: Path) -> Iterator[None]:
-    """Hold the directory for this process, making it if need be; however the process ends, the hold ends with it.
+    """Lock the directory for this process, and create it if needed; the lock ends with the process, however that ends.
 
-    The directory and its files are closed to other users. Errors: `Unavailable` where another process holds it, or it
-    cannot be made or written to.
+    Other users get no access to the directory and its files. Errors: `Unavailable` if another process has the lock, or
+    the directory cannot be created or written to.
     """
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
@@ -39,9 +39,9 @@ def hold_data_dir(data_dir: Path) -> Iterator[None]:
 
 
 def _close_to_others(data_dir: Path) -> None:
-    """Mend the permissions of what earlier versions, or other commands, made.
+    """Restrict the permissions of files that earlier versions or other commands created.
 
-    A directory that has other files, too, such as a project's own, stays as it is; ours in it do not.
+    A directory with other files, such as a project's own, keeps its permissions; our files in it do not.
     """
     found = list(data_dir.iterdir())
     ours = [file for file in found if file.name.startswith(_OURS)]

@@ -1,4 +1,4 @@
-"""Check a SQLite database from outside of its connections, as whoever opens it next finds it."""
+"""Check a SQLite database over a new connection, as the next process to open it would find it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from agent_server.errors import Unavailable
 
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%'"
 PROBE_SECONDS = 2.0
-"""How long a check waits for the lock of another writer."""
+"""How long a check waits for another writer's lock."""
 
 
 class FileCheck:
-    """Checks the file that was at the path when the check was made."""
+    """Checks the file that was at the path when the instance was created."""
 
     def __init__(self, path: Path, watch: FileWatch | None = None, outages: Outages | None = None) -> None:
-        """`watch` and `outages` are those of the database's connections, where they have some."""
+        """`watch` and `outages` are those of the database's connections, if any."""
         self._path = str(path)
         self._outages = outages or Outages(self._path)
         self._watch = watch or FileWatch(self._path)
@@ -28,7 +28,7 @@ class FileCheck:
             self._watch.begin()
 
     async def run(self) -> None:
-        """Return where the database can be read and written. Errors: `Unavailable`."""
+        """Check that the database can be read and written. Errors: `Unavailable`."""
         try:
             await asyncio.to_thread(self._check)
         except Unavailable as error:
@@ -42,9 +42,9 @@ class FileCheck:
 
 
 def check_file(path: str) -> None:
-    """Open the database anew, read from every table, and take the write lock for a moment.
+    """Open the database anew, read from every table, and briefly take the write lock.
 
-    A fresh connection has no page in its cache that hides what the file has become. Errors: `Unavailable`.
+    A new connection has no cached pages that could hide a damaged file. Errors: `Unavailable`.
     """
     try:
         with closing(sqlite3.connect(path, isolation_level=None, timeout=PROBE_SECONDS)) as raw:

@@ -1,6 +1,6 @@
-"""Notice that the file of an open SQLite database is no longer the one at its path.
+"""Detect that the file of an open SQLite database is no longer the one at its path.
 
-SQLite goes on with a file that has been deleted or replaced: every commit succeeds, and is gone with the process.
+SQLite keeps using a file that was deleted or replaced: every commit succeeds, and is lost when the process ends.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class FileWatch:
         self._log: _Identity | None = None
 
     def begin(self) -> None:
-        """Take the file at the path for the right one: the database has just been opened."""
+        """Record the file at the path as the right one, just after the database was opened."""
         self._file, self._log = _identity(self._path), _identity(self._log_path)
 
     def check(self) -> None:
-        """Compare the file at the path. Errors: `Unavailable` where it is another, or none."""
+        """Compare the file at the path. Errors: `Unavailable` if it is another one or missing."""
         if self._file is not None and _identity(self._path) != self._file:
             raise Unavailable(
                 f"the database file {self._path} was deleted or replaced while the server uses it, so nothing written "
@@ -33,10 +33,10 @@ class FileWatch:
             )
 
     def check_with_log(self) -> None:
-        """As `check`, of the write-ahead log, too, which has what was committed last."""
+        """As `check`, also for the write-ahead log, which has the latest commits."""
         self.check()
         found = _identity(self._log_path)
-        if self._log is None:  # made by the first commit, and kept until the last connection is closed
+        if self._log is None:  # the first commit creates it; it stays until the last connection is closed
             self._log = found
         elif found != self._log:
             raise Unavailable(

@@ -1,4 +1,4 @@
-"""Notice at the start that one database of a data directory is new beside another that is not."""
+"""Detect at startup that one database of a data directory is new while another is not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = structlog.get_logger("agent_server")
 def warn_of_lost_feedback(data_dir: Path) -> bool:
     """Return whether the feedback of a server that has run before is missing, and log it as an error.
 
-    The server then makes new signing keys, so every presigned URL that was delivered is unknown from now on.
+    The server then creates new signing keys, so every presigned URL issued before is invalid from now on.
     """
     file = data_dir / "feedback.db"
     if _has_rows(file, "feedback_ring") or not _has_rows(data_dir / "runs.db", "runs"):
@@ -29,7 +29,8 @@ def warn_of_lost_feedback(data_dir: Path) -> bool:
 
 
 def _has_rows(file: Path, table: str) -> bool:
-    """Whether the file is a database with rows in the table; what cannot be read is left to whoever opens it next."""
+    """Return whether the file is a database with rows in the table; True if it is unreadable, so that opening it
+    reports the error."""
     if not file.exists() or file.stat().st_size == 0:
         return False
     try:

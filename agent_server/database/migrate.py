@@ -1,8 +1,8 @@
-"""Migrations: numbered SQL files that make and change the tables of a package.
+"""Migrations: numbered SQL files that create and change the tables of a package.
 
-They lie in `<package>/migrations/<dialect>/NNNN_name.sql`. All that a database has not seen are run in one transaction,
-in the order of their numbers, and recorded in the table `schema_migrations`; a failure leaves the database as it was.
-A file that has been released is never changed: what comes next is a new file.
+They are in `<package>/migrations/<dialect>/NNNN_name.sql`. All that were not yet applied to a database run in one
+transaction, in the order of their numbers, and are recorded in the table `schema_migrations`; a failure leaves the
+database unchanged. A released file never changes: every later change is a new file.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _FILE = re.compile(r"\d{4}_\w+\.sql")
 
 
 def _nothing(connection: Connection) -> None:
-    """On SQLite a writing unit has the database to itself from its beginning."""
+    """Do nothing: on SQLite a write transaction excludes other writers from its beginning."""
 
 
 async def migrate(database: Database, package: str, prepare: Callable[[Connection], None] = _nothing) -> None:
     """Bring the tables of `package` up to date; `prepare` runs before, in the same transaction, and excludes others.
 
-    Errors: `Conflict` where the database has been migrated by a newer version of the package.
+    Errors: `Conflict` if a newer version of the package has migrated the database.
     """
     scripts = _scripts(package, database.dialect)
     await database.write(partial(_apply, package=package, scripts=scripts, prepare=prepare))
 
 
 def _scripts(package: str, dialect: str) -> Mapping[int, list[str]]:
-    """The statements of the package's files by the files' numbers, in order."""
+    """Return the statements of the package's files by file number, in order."""
     folder = files(package) / "migrations" / dialect
     found = sorted((file for file in folder.iterdir() if _FILE.fullmatch(file.name)), key=lambda file: file.name)
     scripts = {int(file.name[:4]): _statements(file.read_text("utf-8"), dialect) for file in found}
@@ -70,9 +70,10 @@ def _apply(
 
 
 def _statements(script: str, dialect: str) -> list[str]:
-    """A script in the pieces that the driver takes: PostgreSQL's takes it whole, SQLite's one statement at a time.
+    """Split a script for the driver: PostgreSQL's takes it whole, SQLite's takes one statement at a time.
 
-    SQLite itself tells where one ends: not in a comment, a string or a trigger's body. It has to end its line.
+    SQLite itself detects the end of a statement, outside comments, strings and triggers. It must be at the end of a
+    line.
     """
     if dialect == "postgres":
         return [script]

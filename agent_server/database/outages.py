@@ -1,4 +1,4 @@
-"""The log of a database's outages: each cause once, and the recovery."""
+"""Log a database's outages: each cause once, and the recovery."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from agent_server.errors import Unavailable
 log = structlog.get_logger("agent_server")
 
 MOST_CAUSES = 20
-"""Causes that are logged in one outage at most."""
+"""The maximum number of causes logged in one outage."""
 
 
 class Outages:
-    """Logs what keeps one database from answering, once for each cause until it answers again."""
+    """Logs the errors of a database that does not respond, each cause once until it responds again."""
 
     def __init__(self, database: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
@@ -25,7 +25,7 @@ class Outages:
         self._since = 0.0
 
     def note(self, error: BaseException | None) -> None:
-        """Take note of how a unit of work ended; other errors than `Unavailable` say that the database answers."""
+        """Record the result of a unit of work; errors other than `Unavailable` show that the database responds."""
         if not isinstance(error, Unavailable):
             if self._causes:
                 self._causes.clear()

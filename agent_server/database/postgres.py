@@ -1,7 +1,7 @@
-"""Rows in PostgreSQL: psycopg 3 and its pool, used from worker threads.
+"""The database on PostgreSQL: psycopg 3 and its pool, used from worker threads.
 
-Needs the extra `postgres`. Nothing outlives a transaction on the server (no prepared statements, no session settings),
-so PgBouncer may stand in between.
+Needs the extra `postgres`. No state on the server outlives a transaction (no prepared statements, no session settings),
+so PgBouncer may be in between.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ Raw = psycopg.Connection[DictRow]
 Cursor = psycopg.Cursor[DictRow]
 
 ATTEMPTS = 6
-"""How often a unit is run at most when it collides with other transactions."""
+"""The maximum number of times a unit runs when it conflicts with other transactions."""
 PATIENCE_SECONDS = 10.0
-"""How long to wait for the server at the start, and for a connection later."""
+"""How long to wait for the server at startup, and for a connection later."""
 CONNECTIONS = 10
 
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
-# A server that vanishes without a word must not hold a thread for ever. The URL may say otherwise.
+# A server that vanishes silently must not block a thread forever. The URL may override this.
 _WAITS: dict[str, Any] = {"connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
 
-# STABLE, so that an index may be used to compare with it; SQL bodies of this kind are inlined into the query.
+# STABLE, so that comparisons can use an index; PostgreSQL inlines such SQL functions into the query.
 _PREPARE = """
 SELECT pg_advisory_xact_lock(7065712403661529447);
 
@@ -75,18 +75,18 @@ _TOKEN = re.compile(
 
 @lru_cache(maxsize=1024)
 def _translated(sql: str) -> bytes:
-    """The house's SQL as psycopg wants it: `:name` is `%(name)s`, and `%` is `%%`."""
+    """Convert this package's SQL to psycopg's: `:name` to `%(name)s`, and `%` to `%%`."""
     return _TOKEN.sub(
         lambda token: f"%({token['name']})s" if token["name"] else token[0].replace("%", "%%"), sql
     ).encode()
 
 
 class _Collided(Unavailable):
-    """Two transactions stood in each other's way, and PostgreSQL chose this one to be run again."""
+    """Two transactions conflicted, and PostgreSQL rolled this one back; it can be retried."""
 
 
 def _told(error: psycopg.Error) -> Exception:
-    """The driver's error in the house's words, or itself where it is a mistake in the program."""
+    """Convert the driver's error to this package's; return a programming error unchanged."""
     if isinstance(error, errors.UniqueViolation):
         return Conflict(f"such a row exists already (unique index {error.diag.constraint_name})")
     if isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected)):
@@ -97,7 +97,7 @@ def _told(error: psycopg.Error) -> Exception:
 
 
 def _is_standby(error: psycopg.Error) -> bool:
-    """Whether the server takes no writes: a standby, which a failover has not promoted yet."""
+    """Return whether the server is read-only: a standby that a failover has not promoted yet."""
     is_refused = isinstance(error, errors.FeatureNotSupported) and "during recovery" in str(error)
     return is_refused or isinstance(error, errors.ReadOnlySqlTransaction)
 
@@ -115,9 +115,9 @@ def _changed(cursor: Cursor) -> int:
 
 
 class _PoolLog(logging.Filter):
-    """Keeps the pool's lines out of the log: it writes one with every attempt to connect, of every pool.
+    """Keeps the pool's messages out of the log: every pool writes one for each attempt to connect.
 
-    `Outages` logs each cause once; the last line of the pool has it.
+    `Outages` logs each cause once, with the pool's last message.
     """
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class _PoolLog(logging.Filter):
         return False
 
     def reason(self) -> str:
-        """Return what the pool wrote last, in brackets, where that was lately."""
+        """Return the pool's last message, in brackets, if it is recent."""
         return f" ({self._last})" if self._last and time.monotonic() - self._at < _LATELY else ""
 
 
@@ -161,7 +161,7 @@ class PostgresConnection:
     def _run(self, take: Callable[[Cursor], T], sql: str, parameters: dict[str, object]) -> T:
         try:
             if not parameters:
-                return take(self.raw.execute(sql.encode()))  # as it stands: psycopg looks for no `%` then
+                return take(self.raw.execute(sql.encode()))  # unchanged: psycopg then ignores `%`
             return take(self.raw.execute(_translated(sql), parameters))
         except psycopg.Error as error:
             self.failed = _told(error)
@@ -170,12 +170,12 @@ class PostgresConnection:
             raise self.failed from error
 
     def transaction(self, begin: str, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, committed."""
+        """Return what `work` returns, committed."""
         self.execute(begin)
         self.begun = True
         try:
             value = work(self)
-            if self.failed is not None:  # and `work` has swallowed it: PostgreSQL would take a COMMIT and roll back
+            if self.failed is not None:  # `work` swallowed it: PostgreSQL would turn the COMMIT into a rollback
                 raise self.failed
             self.execute("COMMIT")
         except BaseException:
@@ -186,7 +186,7 @@ class PostgresConnection:
 
 
 class _PlainNumber(Loader):
-    """PostgreSQL's `numeric` (a sum of integers, an average) as the int or float that SQLite would give."""
+    """Loads PostgreSQL's `numeric` (a sum of integers, an average) as an int or float, as SQLite does."""
 
     def load(self, data: Buffer) -> int | float:
         text = bytes(data)
@@ -194,14 +194,14 @@ class _PlainNumber(Loader):
 
 
 class _PlainBoolean(Loader):
-    """PostgreSQL's `boolean` (a comparison) as 1 or 0."""
+    """Loads PostgreSQL's `boolean` (a comparison) as 1 or 0."""
 
     def load(self, data: Buffer) -> int:
         return int(bytes(data) == b"t")
 
 
 def _configure(raw: Raw) -> None:
-    """Make values come and go as they do with SQLite: integers have 64 bits, booleans are 1 and 0."""
+    """Make values convert as with SQLite: integers have 64 bits, booleans are 1 and 0."""
     raw.prepare_threshold = None
     raw.adapters.register_dumper(int, Int8Dumper)
     raw.adapters.register_dumper(bool, Int8Dumper)
@@ -210,12 +210,12 @@ def _configure(raw: Raw) -> None:
 
 
 def _prepare(connection: Connection) -> None:
-    """Let one process at a time change the tables, and make the functions that the house's SQL calls."""
+    """Let one process at a time change the tables, and create the functions that this package's SQL calls."""
     connection.execute(_PREPARE)
 
 
 def _parts(url: str) -> dict[str, Any]:
-    """The parts of the URL; one with a raw `/`, `@` or `%` in the password is refused: messages would show it.
+    """Return the parts of the URL; refuse a raw `/`, `@` or `%` in the password, since messages would show it.
 
     Errors: ValueError, which does not quote the URL.
     """
@@ -270,7 +270,7 @@ class PostgresDatabase:
             raise Unavailable(f"{self._where} does not answer within {self._patience:g} s: {self._reason()}") from None
 
     def _reason(self) -> str:
-        """Why there is no connection; the pool tells only its log."""
+        """Return why there is no connection; the pool only logs it."""
         try:
             psycopg.connect(self._url, connect_timeout=2).close()
         except psycopg.OperationalError as error:
@@ -282,7 +282,7 @@ class PostgresDatabase:
     ) -> None:
         self._open = False
         try:
-            for _ in range(self._connections):  # whoever has all of the seats has let everybody else finish
+            for _ in range(self._connections):  # once all slots are taken, all other work has finished
                 await self._threads.acquire_on_behalf_of(object())
         finally:
             await anyio.to_thread.run_sync(self._pool.close)
@@ -315,7 +315,7 @@ class PostgresDatabase:
         return value
 
     def _in_thread(self, begin: str, work: Callable[[Connection], T]) -> T:
-        """What `work` returns; it is run again when it collided, or when its connection turned out to be a dead one."""
+        """Return what `work` returns; retry after a conflict, or if the connection turns out to be dead."""
         for attempt in range(1, ATTEMPTS + 1):
             raw = self._connection()
             connection = PostgresConnection(raw)
@@ -328,7 +328,7 @@ class PostgresDatabase:
             finally:
                 self._pool.putconn(raw)
             if dead:
-                self._pool.check()  # the server has been restarted: sort out all of the dead ones
+                self._pool.check()  # the server was restarted: remove all dead connections
             else:
                 time.sleep(random.uniform(0, 0.005 * 2**attempt))
         raise AssertionError("the last attempt returns or raises")

@@ -1,4 +1,5 @@
-"""Keep database files from other users of the machine: they hold conversations, signing keys and hashes of API keys."""
+"""Deny other users of the machine access to database files: they hold conversations, signing keys and API key
+hashes."""
 
 from __future__ import annotations
 
@@ -11,19 +12,19 @@ from agent_server.errors import Unavailable
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 _BESIDE = ("", "-wal", "-shm", "-journal")
-"""SQLite gives these files the mode of the database's own when it makes them."""
+"""The database and its side files, which SQLite creates with the database's mode."""
 
 
 def make_private(database: Path) -> None:
-    """Make the file of a SQLite database and its folder, where they are missing, for their owner alone.
+    """Create the file of a SQLite database and its folder, if missing, with access for their owner only.
 
-    Files that are there already are mended. Errors: `Unavailable` where the folder or the file cannot be made.
+    Existing files are corrected. Errors: `Unavailable` if the folder or the file cannot be created.
     """
     try:
         database.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         os.close(os.open(database, os.O_RDWR | os.O_CREAT, FILE_MODE))
     except IsADirectoryError:
-        return  # SQLite says so itself
+        return  # SQLite reports it
     except OSError as error:
         raise Unavailable(f"the database {database} cannot be made or opened: {error.strerror}") from error
     for ending in _BESIDE:
@@ -31,7 +32,7 @@ def make_private(database: Path) -> None:
 
 
 def close_to_others(path: Path, mode: int) -> None:
-    """Take what `mode` does not grant from the file's permissions; not of a file of another owner, or a missing one."""
+    """Remove permissions beyond `mode` from the file; ignore a missing file or one of another owner."""
     with suppress(OSError):
         found = path.stat().st_mode & 0o777
         if found & ~mode:

@@ -1,27 +1,26 @@
-"""The database seam: two verbs, and a plain function as the unit of work.
+"""The database interface: two methods, and a plain function as the unit of work.
 
     async def read(work)  -> what work returns      one consistent view
     async def write(work) -> what work returns      atomic, and durable when it returns
 
-`work` is a plain (not async) function that is given a `Connection` and may call it as often as it likes: the whole of
-it costs one thread hop, not one a statement. It must have no effect outside the database, since it may be run again
-when the database reports a conflict between two transactions. A statement that fails ends the unit: `work` may turn its
-error into another, but not go on after it. When the caller of `write` is cancelled, the unit is done as a whole or not
-at all.
+`work` is a plain (not async) function that gets a `Connection` and may call it any number of times: the whole unit
+costs one thread hop, instead of one per statement. It must have no effect outside the database, since it may run again
+if the database reports a conflict between two transactions. A failed statement ends the unit: `work` may convert its
+error, but not continue after it. If the caller of `write` is cancelled, the unit takes effect completely or not at all.
 
 SQL is written once, for both dialects, with `:name` parameters. Three things make that possible, and both dialects
 provide them under one name:
 
 * `now_us()`, the database's clock, in microseconds since 1970 (all times are stored so, as 64-bit integers);
-* `json_contains(document, part)`, whether the JSON text `document` has all of the JSON text `part` (PostgreSQL's `@>`);
-* `Connection.skip_locked`, the text that a claiming `SELECT` ends with (`FOR UPDATE SKIP LOCKED`, or nothing where
-  there is one writer anyway).
+* `json_contains(document, part)`, whether the JSON text `document` contains the JSON text `part` (PostgreSQL's `@>`);
+* `Connection.skip_locked`, the end of a claiming `SELECT` (`FOR UPDATE SKIP LOCKED`; empty if there is only one
+  writer).
 
-JSON is kept as TEXT and reaches Python as `str`; booleans are kept and reach Python as 0 and 1. PostgreSQL has the two
-functions once `migrate` has run.
+JSON is stored as TEXT and read as `str`; booleans are stored and read as 0 and 1. PostgreSQL has the two functions once
+`migrate` has run.
 
-A transaction on PostgreSQL is READ COMMITTED: a unit that reads a row in order to decide must first take it, by
-updating it, or leave the decision to a unique index or a compare-and-set `UPDATE`.
+A transaction on PostgreSQL is READ COMMITTED: a unit that decides by a row's content must first lock it, by updating
+it, or leave the decision to a unique index or a compare-and-set `UPDATE`.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ Row = Mapping[str, Any]
 
 
 class Load(NamedTuple):
-    """How much the database is used by this process."""
+    """This process's use of the database."""
 
     connections: int
     idle: int
@@ -49,19 +48,19 @@ class Connection(Protocol):
     skip_locked: str
 
     def one(self, sql: str, /, **parameters: object) -> Row | None:
-        """The first row of a query, or nothing."""
+        """Return the first row of a query, or None."""
 
     def all(self, sql: str, /, **parameters: object) -> list[Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
 
     def execute(self, sql: str, /, **parameters: object) -> int:
-        """How many rows the statement changed."""
+        """Execute the statement; return how many rows it changed."""
 
 
 class Database(Protocol):
-    """Where rows are kept. Enter it (`async with`) to open it; it is closed when the block is left.
+    """A database. `async with` opens it and closes it at the end of the block.
 
-    Errors: `Conflict` where a unique index refuses a row, `Unavailable` where the database does not answer.
+    Errors: `Conflict` if a unique index refuses a row, `Unavailable` if the database does not respond.
     """
 
     dialect: Literal["sqlite", "postgres"]
@@ -73,19 +72,19 @@ class Database(Protocol):
     ) -> None: ...
 
     async def migrate(self, package: str) -> None:
-        """Bring the tables of `package` up to date: its `migrations/<dialect>/NNNN_*.sql`, in order, each once.
+        """Bring the tables of `package` up to date: apply its `migrations/<dialect>/NNNN_*.sql` in order, each once.
 
-        Errors: `Conflict` where a newer version of the package has been at the database already.
+        Errors: `Conflict` if a newer version of the package has migrated the database.
         """
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, from one consistent view of the committed rows. It must not write."""
+        """Return what `work` returns, from one consistent view of the committed rows. It must not write."""
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, once all that it wrote is durable; where it raises, nothing of it is kept."""
+        """Return what `work` returns, once all its writes are durable; if it raises, none of them is kept."""
 
     async def check(self) -> None:
-        """Return where the database can be read and written. Errors: `Unavailable`, which says what is wrong."""
+        """Check that the database can be read and written. Errors: `Unavailable`, which states the reason."""
 
     def load(self) -> Load:
-        """How much it is used now."""
+        """Return the current use."""

@@ -1,4 +1,4 @@
-"""A search over one table: conditions that are there only where a request asks for them, a page, and a true total."""
+"""Search one table: optional conditions, a page of rows, and the total count."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ T = TypeVar("T")
 
 
 class Found(Struct, Generic[T]):
-    """A page of what was found."""
+    """A page of results."""
 
     items: list[T]
     total: int
-    """How many there are on all pages."""
+    """The number of results on all pages."""
     next_offset: int | None
-    """Where the next page begins, if there is one."""
+    """The offset of the next page, if there is one."""
 
 
 class Page(Struct):
-    """Which rows to show: the columns, the order (both SQL), and from where how many."""
+    """The rows to return: the columns and the order (both SQL), offset and limit."""
 
     columns: str
     order: str
@@ -34,7 +34,7 @@ class Page(Struct):
 
 
 class Rows(Struct):
-    """The rows of a page, and how many there are on all pages."""
+    """The rows of a page, and the number of rows on all pages."""
 
     rows: list[Row]
     total: int
@@ -42,7 +42,7 @@ class Rows(Struct):
 
 
 class Search:
-    """The rows of a table that meet all conditions. A condition on nothing (None) is none."""
+    """The rows of a table that meet all conditions. A condition on None is ignored."""
 
     def __init__(self, table: str) -> None:
         self._table = table
@@ -50,33 +50,33 @@ class Search:
         self._parameters: dict[str, Any] = {}
 
     def where(self, condition: str, **parameters: Any) -> None:
-        """Only rows that meet the SQL `condition`."""
+        """Keep only rows that meet the SQL `condition`."""
         self._conditions.append(condition)
         self._parameters |= parameters
 
     def equals(self, column: str, value: str | None) -> None:
-        """Only rows that have `value` in the column."""
+        """Keep only rows with `value` in the column."""
         if value is not None:
             self.where(f"{column} = :{column}", **{column: value})
 
     def contains(self, column: str, part: JsonObject | None) -> None:
-        """Only rows whose JSON column has all of `part`."""
+        """Keep only rows whose JSON column contains `part`."""
         if part:
             self.where(f"json_contains({column}, :{column})", **{column: msgspec.json.encode(part).decode()})
 
     def has_text(self, column: str, part: str | None) -> None:
-        """Only rows with `part` somewhere in the column's text, whatever the case."""
+        """Keep only rows whose column's text contains `part`, ignoring case."""
         if part:
             escaped = part.replace("!", "!!").replace("%", "!%").replace("_", "!_")
             self.where(f"lower({column}) LIKE lower(:{column}) ESCAPE '!'", **{column: f"%{escaped}%"})
 
     def one_of(self, column: str, values: Sequence[str]) -> None:
-        """Only rows that have one of `values`, of which there is at least one, in the column."""
+        """Keep only rows with one of `values`, which must not be empty, in the column."""
         names = {f"{column}_{number}": value for number, value in enumerate(values)}
         self.where(f"{column} IN ({', '.join(':' + name for name in names)})", **names)
 
     def rows(self, connection: Connection, page: Page) -> list[Row]:
-        """The rows of a page."""
+        """Return the rows of a page."""
         return connection.all(
             f"SELECT {page.columns} {self._from()} ORDER BY {page.order} LIMIT :page_limit OFFSET :page_offset",
             **self._parameters,
@@ -85,12 +85,12 @@ class Search:
         )
 
     def count(self, connection: Connection) -> int:
-        """How many rows there are."""
+        """Return the number of rows."""
         row = connection.one(f"SELECT count(*) AS n {self._from()}", **self._parameters)
         return int(row["n"]) if row else 0
 
     def page(self, connection: Connection, page: Page) -> Rows:
-        """The rows of a page, and how many there are on all pages."""
+        """Return the rows of a page, and the number of rows on all pages."""
         rows = self.rows(connection, page)
         if rows and len(rows) < page.limit:  # the last page; no need to count
             return Rows(rows, page.offset + len(rows), page)
@@ -101,6 +101,6 @@ class Search:
 
 
 def found(rows: Rows, made: Callable[[Row], T]) -> Found[T]:
-    """The page, with what each row makes."""
+    """Return the page, with each row converted."""
     end = rows.page.offset + len(rows.rows)
     return Found([made(row) for row in rows.rows], rows.total, end if rows.rows and end < rows.total else None)

@@ -1,13 +1,12 @@
-"""Rows in one SQLite file: durable, with many writers to a commit.
+"""The database in one SQLite file: durable, with group commits.
 
-SQLite has one writer at a time, and a durable commit costs an fsync. So units do not wait for each other's fsync:
-while the writer's thread is busy with one commit, further units queue up, and then all of them (up to `BATCH`) share
-the next. Each runs in a savepoint of its own, so that one that raises takes nothing but itself back; all are answered
-after the one commit. Reads go to connections of their own, which in WAL mode neither wait for the writer nor make it
-wait.
+SQLite has one writer at a time, and a durable commit costs an fsync. To avoid one fsync per unit, units queue up while
+the writer's thread is busy with a commit, and then share the next one (up to `BATCH`). Each runs in a savepoint of its
+own, so that an error rolls back only its own unit; all get their results after the shared commit. Reads use connections
+of their own, which in WAL mode neither wait for the writer nor block it.
 
-A constraint must not be deferred (`DEFERRABLE INITIALLY DEFERRED`): SQLite would check it at the commit, where it would
-fail all units that share it.
+Constraints must not be deferred (`DEFERRABLE INITIALLY DEFERRED`): SQLite would check them at the commit, where a
+violation would fail all units that share it.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ from agent_server.errors import Unavailable
 T = TypeVar("T")
 
 BATCH = 256
-"""How many units share a commit at most; it bounds how long the first of them waits for the last."""
+"""The maximum number of units in a commit; it bounds how long the first of them waits for the last."""
 READERS = 3
 
 
 def _in_one_view(connection: SqliteConnection, unit: tuple[Work, FileWatch]) -> Outcome:
-    """Return the outcome of one reading unit."""
+    """Return the outcome of one read unit."""
     work, watch = unit
     watch.check()
     connection.execute("BEGIN")
@@ -48,7 +47,7 @@ def _in_one_view(connection: SqliteConnection, unit: tuple[Work, FileWatch]) -> 
 
 
 def _in_one_commit(connection: SqliteConnection, unit: tuple[list[Work], FileWatch]) -> list[Outcome]:
-    """Return the outcomes of many writing units, all of them durable in the file at the database's path."""
+    """Return the outcomes of many write units, all durable in the file at the database's path."""
     works, watch = unit
     watch.check_with_log()
     try:
@@ -56,8 +55,8 @@ def _in_one_commit(connection: SqliteConnection, unit: tuple[list[Work], FileWat
         outcomes = [_in_savepoint(connection, work) for work in works]
         connection.execute("COMMIT")
     finally:
-        connection.raw.rollback()  # nothing is left to take back after a commit
-    watch.check_with_log()  # again: only now can a commit into a deleted file no longer pass for a durable one
+        connection.raw.rollback()  # after a commit there is nothing to roll back
+    watch.check_with_log()  # again, after the commit: a commit into a deleted file must not count as durable
     return outcomes
 
 
@@ -65,7 +64,7 @@ def _in_savepoint(connection: SqliteConnection, work: Work) -> Outcome:
     connection.execute("SAVEPOINT unit")
     value, error = connection.outcome(work)
     if error is not None:
-        if not connection.raw.in_transaction:  # as SQLite does by itself when the disk is full: all units are gone
+        if not connection.raw.in_transaction:  # SQLite itself rolls back all units when the disk is full
             raise Unavailable(f"the database took the whole transaction back: {error}") from error
         connection.execute("ROLLBACK TO unit")
     connection.execute("RELEASE unit")
@@ -73,9 +72,9 @@ def _in_savepoint(connection: SqliteConnection, work: Work) -> Outcome:
 
 
 class SqliteDatabase:
-    """The database in the file at `path`; the file and its folder are made where they are missing.
+    """The database in the file at `path`; creates the file and its folder if they are missing.
 
-    `commits` counts the commits that had something to write: with many writers at a time it is far below their number.
+    `commits` counts the commits: with many concurrent writers it is far below the number of writes.
     """
 
     dialect: Literal["sqlite", "postgres"] = "sqlite"
@@ -97,7 +96,7 @@ class SqliteDatabase:
     async def __aenter__(self) -> Self:
         make_private(Path(self._path))
         async with AsyncExitStack() as stack:
-            # The writer is closed last: the last one out moves the log into the file, which a reader may not.
+            # Close the writer last: the last connection moves the log into the file, which a reader may not.
             self._writer = await stack.enter_async_context(SqliteThread(self._path, read_only=False))
             for _ in range(READERS):
                 self._idle.put_nowait(await stack.enter_async_context(SqliteThread(self._path, read_only=True)))
@@ -153,17 +152,17 @@ class SqliteDatabase:
             raise Unavailable("the database is closed; it is open inside of its `async with` block")
 
     async def _commit_all(self) -> None:
-        """Commit until nothing waits. It is the one task that the writer's thread works for."""
+        """Commit until nothing waits. Only this task uses the writer's thread."""
         try:
             while self._waiting:
                 await self._commit_some()
-                await asyncio.sleep(0)  # let those who were just answered write again, into the same next commit
+                await asyncio.sleep(0)  # let callers that just got a result write again, into the next shared commit
         finally:
             self._committing = None
 
     async def _commit_some(self) -> None:
         units = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-        units = [unit for unit in units if not unit[1].done()]  # whose caller was cancelled meanwhile
+        units = [unit for unit in units if not unit[1].done()]  # their callers were cancelled meanwhile
         if not units:
             return
         try:

@@ -1,4 +1,4 @@
-"""One connection to a SQLite file: its statements, its settings, and the thread that it lives in."""
+"""One connection to a SQLite file: its statements, its settings, and its thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agent_server.errors import Conflict, Unavailable
 T = TypeVar("T")
 Work = Callable[[Connection], Any]
 Outcome = tuple[Any, BaseException | None]
-"""What a unit of work returned, or what it raised."""
+"""The return value of a unit of work, or its error."""
 
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes to the same file."""
@@ -25,9 +25,9 @@ _SETTINGS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # an fsync with each commit
     "PRAGMA foreign_keys = ON",
-    "PRAGMA wal_autocheckpoint = 4000",  # a page that many commits change is written back once for all of them
+    "PRAGMA wal_autocheckpoint = 4000",  # a page that many commits change is written back once for all
     "PRAGMA journal_size_limit = 67108864",
-    "PRAGMA secure_delete = ON",  # what is erased is overwritten in the file, too, however SQLite was built
+    "PRAGMA secure_delete = ON",  # overwrite erased data in the file, whatever SQLite's build options
 )
 _UNAVAILABLE = frozenset(
     (
@@ -48,8 +48,8 @@ _TAKEN = frozenset(
 
 
 def _told(error: sqlite3.Error) -> Exception:
-    """The driver's error in the house's words, or itself where it is a mistake in the program."""
-    code = getattr(error, "sqlite_errorcode", 0)  # what the sqlite3 module itself raises has none
+    """Convert the driver's error to this package's; return a programming error unchanged."""
+    code = getattr(error, "sqlite_errorcode", 0)  # errors of the sqlite3 module itself have none
     if code in _TAKEN:
         return Conflict(f"such a row exists already ({error})")
     if code & 0xFF in _UNAVAILABLE:
@@ -98,7 +98,7 @@ class SqliteConnection:
         try:
             cursor = self.raw.execute(sql, parameters)
             taken = take(cursor)
-            cursor.close()  # a statement with rows left to give would hold up the commit
+            cursor.close()  # a statement with unread rows would block the commit
         except sqlite3.Error as error:
             self.failed = _told(error)
             if self.failed is error:
@@ -107,15 +107,15 @@ class SqliteConnection:
         return taken
 
     def outcome(self, work: Work) -> Outcome:
-        """What `work` returned, or what it raised."""
+        """Return the return value or the error of `work`."""
         self.failed = None
         try:
             value = work(self)
-        except StopIteration as error:  # a future cannot carry it: it would end whoever awaits
+        except StopIteration as error:  # a future cannot hold it: it would end the awaiting coroutine
             return None, RuntimeError(f"a unit of work let {error!r} out")
         except BaseException as error:
             return None, error
-        return value, self.failed  # work that swallows a statement's error has failed all the same, as on PostgreSQL
+        return value, self.failed  # work that swallows a statement's error has failed, too, as on PostgreSQL
 
 
 def _opened(path: str, read_only: bool) -> sqlite3.Connection:
@@ -134,7 +134,7 @@ def _opened(path: str, read_only: bool) -> sqlite3.Connection:
 
 
 class SqliteThread:
-    """One SQLite connection and the thread that it lives in."""
+    """One SQLite connection and its thread."""
 
     def __init__(self, path: str, *, read_only: bool) -> None:
         self._path = path
@@ -143,7 +143,8 @@ class SqliteThread:
         self._thread = aiosqlite.Connection(self._connect, iter_chunk_size=64)
 
     def _connect(self) -> sqlite3.Connection:
-        """The open connection. A refusal is told later: aiosqlite would leave behind a thread that nobody waits for."""
+        """Return the open connection. It reports a failure later, since aiosqlite would leave an unjoined thread
+        behind."""
         try:
             raw = _opened(self._path, self._read_only)
         except sqlite3.Error as error:
@@ -163,10 +164,10 @@ class SqliteThread:
         await self._thread.close()
 
     async def run(self, function: Callable[[SqliteConnection, Any], T], argument: Any) -> T:
-        """What `function` returns when it is called with the connection and `argument` in the connection's thread.
+        """Return the result of calling `function` with the connection and `argument` in the connection's thread.
 
-        aiosqlite has no public way to run a function of one's own there, only one for each method of the connection;
-        `_execute` is what all of those call. This is the only place that uses it, and a test guards it.
+        aiosqlite has no public way to run a custom function there, only one for each method of the connection; all of
+        those call `_execute`. This is the only place that uses it, and a test guards it.
         """
         execute: Callable[..., Awaitable[T]] = self._thread._execute
         return await execute(function, self._connection, argument)

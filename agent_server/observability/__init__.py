@@ -1,1 +1,1 @@
-"""Logs, metrics, and the watch on the event loop."""
+"""Logs, metrics, and detection of event loop blocking."""

@@ -1,7 +1,7 @@
-"""A watch over the event loop: whoever holds it up is named, since all runs and all streams of the process wait for it.
+"""Detect code that blocks the event loop, since all runs and streams of the process wait for it.
 
-A thread asks the loop now and then for a sign of life. Where none comes in time, it looks at what the loop's thread is
-at, waits for the end, and writes one warning. Nothing is done while work is done; a look costs some microseconds.
+A thread regularly schedules a callback on the loop. If it does not run in time, the thread inspects the stack of the
+loop's thread, waits for the end of the blocking, and logs one warning. The check costs some microseconds.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ import structlog
 log = structlog.get_logger("agent_server")
 
 PATIENCE_SECONDS = 5.0
-"""After this long the warning is written though the end has not come; another one follows with it."""
+"""After this many seconds the warning is logged before the blocking ends; another one follows at the end."""
 ADVICE = "await what takes its time, or make the node a plain function (def): those run in threads of their own"
 
 NameOf = Callable[[list[FrameType]], Mapping[str, str] | None]
-"""Whose the work is that these frames, from the innermost, are at; nothing where it is nobody's who can help it."""
+"""Identifies the code that these frames, innermost first, execute; None if it is not a user's code."""
 
 
 @contextmanager
 def watched_loop(seconds: float, name_of: NameOf) -> Iterator[None]:
-    """Watch the running event loop for as long as the block lasts; work that `name_of` names and that holds it up for
-    more than `seconds` (perhaps half as much again) is warned of. 0 watches nothing."""
+    """Watch the running event loop within the block; log a warning when work that `name_of` identifies blocks it for
+    more than `seconds` (up to half as much again). 0 disables this."""
     if not seconds:
         yield
         return
@@ -52,7 +52,7 @@ class _Watch:
         self._name_of = name_of
 
     def watch(self) -> None:
-        """Ask for signs of life until stopped."""
+        """Schedule callbacks until stopped."""
         while not self.stopped.wait(self._seconds / 2):
             alive, asked_at = threading.Event(), time.monotonic()
             try:
@@ -63,7 +63,8 @@ class _Watch:
                 self._tell(alive, asked_at)
 
     def _tell(self, alive: threading.Event, asked_at: float) -> None:
-        """Look until somebody can be named or the loop takes its turn, then wait for that, and warn."""
+        """Inspect the stack until the code is identified or the loop continues, then wait for that, and log a
+        warning."""
         culprit, told = self._look(asked_at), False
         while not alive.wait(self._seconds):
             if self.stopped.is_set():

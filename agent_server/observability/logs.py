@@ -1,4 +1,5 @@
-"""Structured logs: one line an event, JSON for programs or aligned text for people, with the run's and thread's ids."""
+"""Structured logs: one line per event, JSON for programs or aligned text for people, with the run's and thread's
+ids."""
 
 from __future__ import annotations
 
@@ -15,12 +16,12 @@ TELL_TOO_MUCH = {
     "httpcore": logging.INFO,
     "watchfiles": logging.WARNING,
 }
-"""Libraries that say too much below these levels: what is sent and stored (tokens, what users said, addresses that are
-secrets), or, while `dev` watches a folder with a database in it, a line for every write."""
+"""Libraries that log too much below these levels: sent and stored data (tokens, feedback, secret addresses) or, while
+`dev` watches a folder with a database in it, a line for every write."""
 
 
 def configure_logs(form: Literal["console", "json"], level: str) -> None:
-    """Send everything that this process logs, libraries included, to standard error in one form."""
+    """Send all logs of this process, including libraries, to standard error in one format."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -49,12 +50,12 @@ def configure_logs(form: Literal["console", "json"], level: str) -> None:
 
 
 def _is_no_cut_stream(record: logging.LogRecord) -> bool:
-    """Uvicorn calls it an error when a response is not ended politely; a shutdown cuts every open stream on purpose."""
+    """Filter Uvicorn's error for an incomplete response; a shutdown cuts every open stream on purpose."""
     return record.msg != "ASGI callable returned without completing response."
 
 
 def _rendering(form: Literal["console", "json"]) -> list[structlog.typing.Processor]:
     if form == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    plain = structlog.dev.plain_traceback  # the prettier ones show local variables, and with them secrets
+    plain = structlog.dev.plain_traceback  # the prettier ones show local variables, and thus secrets
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]

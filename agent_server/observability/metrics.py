@@ -1,8 +1,8 @@
-"""Metrics: what this process has done, and what was last found in the database, as Prometheus reads it.
+"""Prometheus metrics: counts of this process, and the last state read from the database.
 
-Where the official server has a metric, ours has its name (`lg_api_…`, looked up in langgraph-api 0.16.7), so that
-dashboards move over; all others begin with `agent_server_`. Counts are those of one process. The registry is the app's
-own, so that two in one process do not meet.
+Metrics that the official server has, too, keep its names (`lg_api_…`, as in langgraph-api 0.16.7), so that dashboards
+move over; all others begin with `agent_server_`. Counts are per process. The registry belongs to the app, so that two
+apps in one process do not conflict.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ LONG = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 360
 
 
 class Requests(Struct):
-    """How many requests were answered alike."""
+    """The number of requests with the same method, path and status."""
 
     method: str
     path: str
-    """The route's, with the names of its parameters."""
+    """The route's path, with the names of its parameters."""
     status: int
     count: int
 
 
 class Metrics:
-    """Counts what one process of the server does."""
+    """Counts the work of one server process."""
 
     def __init__(self) -> None:
         here = self._registry = CollectorRegistry()
@@ -67,37 +67,38 @@ class Metrics:
         self._found: dict[str, Gauge] = {}
 
     def run_waited(self, seconds: float) -> None:
-        """A run was taken up for the first time, so long after its time to start."""
+        """Record how many seconds after its start time a run's first attempt began."""
         self._waited.observe(seconds)
 
     def run_spoke(self, graph_id: str, seconds: float) -> None:
-        """A run's agent sent its first event, so long after the run's time to start."""
+        """Record how many seconds after its start time a run's agent sent its first event."""
         self._first_event.labels(graph_id).observe(seconds)
 
     def run_worked(self, graph_id: str, seconds: float) -> None:
-        """An attempt at a run is over."""
+        """Record how many seconds an attempt at a run took."""
         self._worked.labels(graph_id).observe(seconds)
 
     def run_ended(self, status: str) -> None:
-        """A run ended with this status, or was rolled back (`rollback`)."""
+        """Record that a run ended with this status, or was rolled back (`rollback`)."""
         self._ended.labels(status).inc()
 
     def cron_was_due(self, result: str) -> None:
-        """A cron `fired`, was `skipped` since its thread was busy, or `disabled` since its run cannot be."""
+        """Record that a cron `fired`, was `skipped` since its thread was busy, or `disabled` since its run is
+        impossible."""
         self._crons.labels(result).inc()
 
     def webhook_sent(self, result: str) -> None:
-        """A webhook was `taken`, `refused` for now, or `given_up`."""
+        """Record that a webhook was `taken`, `refused` for now, or `given_up`."""
         self._webhooks.labels(result).inc()
 
     def answered(self, method: str, path: str, status: int, seconds: float) -> None:
-        """A request of this route began to be answered."""
+        """Record the status of a response, and how many seconds it took to begin."""
         self._requests.labels(method, path, str(status)).inc()
         self._latency.labels(method, path).observe(seconds)
 
     @contextmanager
     def open_stream(self) -> Iterator[None]:
-        """A stream of events is open for as long as the block lasts."""
+        """Count an event stream as open within the block."""
         self._streams.inc()
         try:
             yield
@@ -105,14 +106,14 @@ class Metrics:
             self._streams.dec()
 
     def found(self, name: str, meaning: str, value: float) -> None:
-        """What was found outside of this process, for the next `text`."""
+        """Set the values read outside of this process, for the next `text`."""
         gauge = self._found.get(name)
         if gauge is None:
             gauge = self._found[name] = Gauge(name, meaning, registry=self._registry)
         gauge.set(value)
 
     def requests(self) -> list[Requests]:
-        """The requests that were answered, by what they were."""
+        """Return the counts of requests, by method, path and status."""
         return [
             Requests(one.labels["method"], one.labels["path"], int(one.labels["status"]), int(one.value))
             for family in self._requests.collect()
@@ -121,5 +122,5 @@ class Metrics:
         ]
 
     def text(self) -> str:
-        """All of it in the Prometheus text format, version 0.0.4."""
+        """Return all metrics in the Prometheus text format, version 0.0.4."""
         return generate_latest(self._registry).decode()

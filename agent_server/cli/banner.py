@@ -1,4 +1,4 @@
-"""What `dev` prints once the server answers: the agents that are there, and a command that works."""
+"""The text that `dev` prints once the server responds: the agents, and a command to try."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SAMPLES: Mapping[str, Any] = {
 
 
 async def banner(config: Config, address: str, agents: Mapping[str, Agent], needs_key: bool, moved: str = "") -> str:
-    """Return the text; its command calls an agent that is there with an input that it takes."""
+    """Return the text; its command calls an existing agent with an input that it accepts."""
     prefix = config.http.mount_prefix
     base = f"{address}{prefix}"
     pages = [*([f"{base}/"] if config.http.app else []), f"{base}/feedback/ui"]
@@ -68,7 +68,7 @@ async def _curl(base: str, agents: Mapping[str, Agent], needs_key: bool) -> list
 
 
 async def _input_of(agent: Agent) -> dict[str, Any]:
-    """Return an input that the agent takes, as far as its schema or its code says."""
+    """Return an input that the agent accepts, as far as its schema or its code shows."""
     if isinstance(agent, PlainAgent):
         return _input_of_function(agent.function)
     if isinstance(agent, StatefulAgent):
@@ -78,7 +78,7 @@ async def _input_of(agent: Agent) -> dict[str, Any]:
 
 
 def sample_of(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object that the JSON Schema allows: what it requires, or else all of it."""
+    """Return an object that the JSON Schema allows, with the required members, or all if none is required."""
     properties: Mapping[str, Any] = schema.get("properties", {})
     wanted = schema.get("required") or list(properties)
     return {name: _value(name, properties.get(name, {}), schema) for name in wanted}

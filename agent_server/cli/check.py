@@ -1,4 +1,4 @@
-"""`agent-server check` and `agent-server schema`: is langgraph.json right, and does what it names load?"""
+"""`agent-server check` and `agent-server schema`: validate langgraph.json, and load what it names."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _problems(path: Path, verbose: bool) -> Iterator[str]:
 
 
 async def _load_errors(config: Config) -> list[ConfigError]:
-    """Load each thing that the configuration names by itself, so that one failure hides no other."""
+    """Load each item of the configuration separately, so that one failure hides no other."""
     errors: list[ConfigError] = []
     with tempfile.TemporaryDirectory(prefix="agent-server-check-") as directory:
         apart = replace(config, data_dir=Path(directory), database_url=None, redis_url=None, role="all")

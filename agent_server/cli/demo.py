@@ -13,7 +13,7 @@ from agent_server.cli.settings import DATA_DIR_OPTION
 
 _PACKAGE = Path(__file__).parents[1]
 _PLACES = (_PACKAGE / "demo", _PACKAGE.parent / "examples")
-"""Where the examples are: in the wheel, or in the repository."""
+"""The locations of the examples: in the wheel, and in the repository."""
 
 
 @click.command()

@@ -50,7 +50,8 @@ def run_dev(given: dict[str, Any], reload: bool) -> None:
 
 
 def _config_or_defaults() -> Config:
-    """Return the settings; without those of the file, where it is wrong: the server process says so, and waits."""
+    """Return the settings, or those of the environment alone if the file is wrong: the server process reports it and
+    waits."""
     try:
         return read_config()
     except click.UsageError:

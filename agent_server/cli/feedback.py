@@ -14,7 +14,7 @@ from feedback.cli import feedback_commands
 
 @asynccontextmanager
 async def feedback_alone(path: Path | None, data_dir: Path | None) -> AsyncIterator[FeedbackPlugin]:
-    """Open the feedback module without a server. Errors: `NotFound` where there is no data."""
+    """Open the feedback module without a server. Errors: `NotFound` if there is no data."""
     config = chosen_config(path, data_dir)
     check_exists(config, "feedback.db")
     async with feedback_without_server(config) as opened:

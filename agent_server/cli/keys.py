@@ -14,7 +14,7 @@ from agent_server.database import open_database
 
 @asynccontextmanager
 async def keys_alone(path: Path | None, data_dir: Path | None, creates: bool) -> AsyncIterator[ApiKeys]:
-    """Open the API keys without a server. Errors: `NotFound` where there is no data, unless `creates`."""
+    """Open the API keys without a server. Errors: `NotFound` if there is no data, unless `creates`."""
     config = chosen_config(path, data_dir)
     if not creates:
         check_exists(config, "runs.db")

@@ -12,7 +12,7 @@ import click
 
 
 class Lazy(NamedTuple):
-    """Where a command is, as `module:variable`, and its line in the help."""
+    """The location of a command, as `module:variable`, and its line in the help."""
 
     target: str
     help: str
@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, Lazy] = {
 
 @contextmanager
 def _without(module: str) -> Iterator[None]:
-    """Hide a module from imports: structlog and httpx load it for output that this server has no use for (5 MB)."""
+    """Block the import of a module that structlog and httpx load for output that this server does not use (5 MB)."""
     if module in sys.modules:
         yield
         return
@@ -46,7 +46,7 @@ def _without(module: str) -> Iterator[None]:
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are used; the help does without them."""
+    """A group that imports its commands when they are used; the help does not import them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)

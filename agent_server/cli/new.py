@@ -21,7 +21,7 @@ FILES = {
     ".env.example": "env.example",
     ".gitignore": "gitignore",
 }
-"""What is written, and the template of each."""
+"""The files to write, and the template of each."""
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Where the data is that a command works on without a server: options of a group that its subcommands take, too."""
+"""The data location of commands that work without a server: options of a group that its subcommands accept, too."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from agent_server.config import Config
 from agent_server.errors import NotFound
 
 _META = "agent_server.{}"
-"""Where click's context has an option that was given after a subcommand."""
+"""The key in click's context of an option given after a subcommand."""
 
 
 def chosen_config(path: Path | None, data_dir: Path | None) -> Config:
-    """Return the settings; options after the subcommand win over those before it, which are the arguments."""
+    """Return the settings; options after the subcommand override those before it, which are the arguments."""
     meta: dict[str, Any] = click.get_current_context().meta
     return offline_config(meta.get(_META.format("config_path"), path), meta.get(_META.format("data_dir"), data_dir))
 
 
 def check_exists(config: Config, file: str) -> None:
-    """Return where the data directory has the file, or the data is in PostgreSQL. Errors: `NotFound`."""
+    """Check that the data directory has the file, or the data is in PostgreSQL. Errors: `NotFound`."""
     if config.database_url is None and not (config.data_dir / file).exists():
         raise NotFound(f"There is no data in {config.data_dir}; name another directory with --data-dir, or a --config")
 
 
 def accept_place(command: click.Command) -> None:
-    """Let every command below take `--config` and `--data-dir`, which its group takes, too."""
+    """Let every command below accept its group's `--config` and `--data-dir`."""
     if isinstance(command, click.Group):
         for one in command.commands.values():
             accept_place(one)

@@ -1,4 +1,4 @@
-"""Bind the address that a server listens on; or say in one line why that fails."""
+"""Bind the address that a server listens on, or explain a failure in one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRIES = 50
 def bind(host: str, port: int, may_move: bool) -> list[socket.socket]:
     """Return sockets bound to every address of the host, all on one port.
 
-    Where the port is taken and `may_move`, the next free one is used, within `TRIES`.
+    If the port is in use and `may_move` is set, the next free one is used, within `TRIES`.
     Errors: `click.ClickException`.
     """
     for candidate in range(port, port + TRIES if may_move and port else port + 1):
@@ -42,7 +42,7 @@ def _bound(host: str, port: int) -> list[socket.socket]:
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1 if len(found) > 1 else 0)
             listener.bind((address[0], port, *address[2:]))
-            port = listener.getsockname()[1]  # port 0: the other addresses get the port that this one got
+            port = listener.getsockname()[1]  # with port 0, the other addresses get the same port
             listener.set_inheritable(True)
     except OSError:
         for one in bound:

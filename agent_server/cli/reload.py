@@ -1,4 +1,4 @@
-"""Restart the server process when a file changes: Python code, the configuration file, the file of its variables."""
+"""Restart the server process when a file changes: Python code, the configuration file, its file of variables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agent_server.cli.settings import RELOADED
 
 
 class Reloader(BaseReload):
-    """Runs the server in a process of its own, and starts another after a change, also where the first has failed."""
+    """Runs the server in a process of its own, and restarts it after a change, even if it failed before."""
 
     def __init__(
         self,
@@ -31,12 +31,12 @@ class Reloader(BaseReload):
         self._changes = self._watch()
 
     def should_restart(self) -> list[Path] | None:
-        """Return the files that changed, where some did."""
+        """Return the changed files, if any."""
         self.pause()
         return sorted({Path(path) for _, path in next(self._changes)}) or None
 
     def restart(self) -> None:
-        """Start the server anew; the configuration file may name other directories now."""
+        """Restart the server; the configuration file may name other directories now."""
         os.environ[RELOADED] = "1"
         super().restart()
         self._changes = self._watch()
@@ -55,7 +55,7 @@ class Reloader(BaseReload):
 
 
 class _Filter(DefaultFilter):
-    """Lets Python files through, outside environments and caches, and the files that are named."""
+    """Accepts Python files outside of environments and caches, and the given files."""
 
     def __init__(self, files: list[Path]) -> None:
         super().__init__()
@@ -66,9 +66,9 @@ class _Filter(DefaultFilter):
 
 
 def watched_paths(config_path: Path) -> tuple[list[Path], list[Path]]:
-    """Return the directories with code; and the configuration file, and the file with its variables.
+    """Return the directories with code, the configuration file, and its file of variables.
 
-    A configuration file that cannot be read, perhaps since it is being written, names nothing else.
+    A configuration file that cannot be read, perhaps because it is being written, adds nothing else.
     """
     config_path = config_path.resolve()
     directory = config_path.parent

@@ -1,4 +1,4 @@
-"""The server process: it builds the app, says that it is there once it answers, and drains before it stops."""
+"""The server process: it builds the app, reports when it responds, and drains before it stops."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from agent_server.observability.logs import configure_logs
 from feedback import FeedbackError
 
 KEEP_ALIVE_SECONDS = 75
-"""How long an idle connection stays open: longer than clients (5 s) and balancers (60 s) use one again, so that none
-sends a request into a connection that is just being closed."""
+"""How long an idle connection stays open: longer than clients (5 s) and load balancers (60 s) reuse one, so that none
+sends a request into a closing connection."""
 SHUTDOWN_SECONDS = 10
 KNOWN_ERRORS = (ConfigError, AgentServerError, FeedbackError, ValueError)
 FAILED = 3
-"""The exit status of a server that could not start, as Uvicorn has it."""
+"""The exit status of a server that could not start, the same as Uvicorn's."""
 
 
 class Mode(NamedTuple):
     """How the server process runs; the settings themselves are in the environment."""
 
     address: str
-    """The URL that it is reached at, without a prefix."""
+    """The URL at which it is reachable, without a prefix."""
     welcomes: bool = False
     """Whether it prints a banner."""
     waits: bool = False
     """Whether a supervisor starts it again after a change."""
     moved: str = ""
-    """What to say where it does not listen on the port that it usually has."""
+    """The message if it does not listen on its usual port."""
 
 
 def uvicorn_config(app: str | ASGIApp, config: Config) -> uvicorn.Config:
@@ -68,8 +68,8 @@ def uvicorn_config(app: str | ASGIApp, config: Config) -> uvicorn.Config:
 
 
 def serve_process(mode: Mode, sockets: list[socket.socket] | None = None) -> None:
-    """Serve on the sockets until a signal. Errors: `SystemExit`, after the reason was printed."""
-    gc.disable()  # until the app has started: nothing of what is loaded until then is garbage
+    """Serve on the sockets until a signal. Errors: `SystemExit`, after printing the reason."""
+    gc.disable()  # until the app has started: nothing loaded until then is garbage
     failures: list[BaseException] = []
     try:
         config = load_config()
@@ -122,7 +122,7 @@ class Server(uvicorn.Server):
         self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the app and listen; then say so."""
+        """Start the app and listen, then report it."""
         await super().startup(sockets)
         if not self.started:
             return
@@ -138,7 +138,7 @@ class Server(uvicorn.Server):
         return await banner(self._settings, self._mode.address, self._plugin.agents, needs_key, self._mode.moved)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain at the first signal; at the second one, or where there is nothing to drain, stop."""
+        """Drain at the first signal; stop at the second one, or if there is nothing to drain."""
         if self._loop is None or self._draining is not None or not self._settings.drain_seconds:
             super().handle_exit(sig, frame)
         else:

@@ -78,6 +78,6 @@ def check_exposure(config: Config) -> None:
 
 
 def url_of(host: str, port: int) -> str:
-    """Return the URL that programs on this machine reach the server at."""
+    """Return the URL that programs on this machine use for the server."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}"

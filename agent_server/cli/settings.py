@@ -1,4 +1,4 @@
-"""The options that commands share, and how they reach the server process: through the environment."""
+"""Options that several commands share, passed to the server process through the environment."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import click
 from agent_server.config import Config, ConfigError
 
 CONFIG_VARIABLE = "AGENT_SERVER_CONFIG"
-"""Where the command line leaves the path of the configuration file for the server process, which a reload restarts."""
+"""The environment variable with the path of the configuration file, for the server process, which a reload restarts."""
 RELOADED = "AGENT_SERVER_RELOADED"
-"""The environment variable that a server process has which is not the first of its supervisor."""
+"""The environment variable of a server process that is not the first of its supervisor."""
 DEFAULT_FILE = Path("langgraph.json")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -48,16 +48,16 @@ _SERVER_OPTIONS = (
 
 
 def server_options(command: Command) -> Command:
-    """Add the options of `dev`, `serve` and `worker`. Left out, the environment or the default decides."""
+    """Add the options of `dev`, `serve` and `worker`. The environment or the default replaces an omitted one."""
     for option in reversed(_SERVER_OPTIONS):
         command = option(command)
     return command
 
 
 def export_options(given: dict[str, Any]) -> None:
-    """Put the given options into the environment, where `load_config` finds them, also in another process.
+    """Set environment variables for the given options, so that `load_config` finds them, also in another process.
 
-    Errors: `click.UsageError` where there is no configuration file.
+    Errors: `click.UsageError` if there is no configuration file.
     """
     path = given.pop("config_path") or DEFAULT_FILE
     if not path.exists():
@@ -75,7 +75,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def config_path() -> Path | None:
-    """Return the configuration file that `export_options` left."""
+    """Return the configuration file that `export_options` set."""
     path = os.environ.get(CONFIG_VARIABLE)
     return Path(path) if path else None
 

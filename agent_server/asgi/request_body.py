@@ -43,10 +43,7 @@ def noticing_client_left(app: ASGIApp) -> ASGIApp:
             nonlocal is_answering
             is_answering = True
             if scope["state"].get(CLIENT_LEFT) and message["type"] == "http.response.start":
-                message = {
-                    **message,
-                    "status": ClientLeft.status_code,
-                }  # whatever response a framework sends for the error
+                message = {**message, "status": ClientLeft.status_code}  # whatever the framework sends
             await send(message)
 
         scope.setdefault("state", {})

@@ -1,4 +1,4 @@
-"""What a page lets people choose from, by the configuration of its key."""
+"""The input of a feedback page, by the configuration of its feedback key."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from feedback.schema import FeedbackSubmission
 
 Kind = Literal["thumbs", "yes_no", "stars", "scale", "labels", "number", "words"]
 MAX_STEPS = 11
-"""The longest scale of whole numbers that is shown step by step, as 0 to 10 is."""
+"""The longest scale of whole numbers that is shown step by step, such as 0 to 10."""
 
 
 class Option(Struct, frozen=True):
-    """One answer to choose: how it is sent, and how it reads."""
+    """One option: its form value and its label."""
 
     value: str
     label: str
@@ -24,9 +24,9 @@ class Option(Struct, frozen=True):
 
 
 class Choices(Struct, frozen=True):
-    """How an answer is given: as one of the options (of several of them), as a number, or in words alone.
+    """The input of a page: one of the options (or several), a number, or text alone.
 
-    The options are sent as the form field `name`.
+    The form field `name` sends the options.
     """
 
     kind: Kind
@@ -38,7 +38,7 @@ class Choices(Struct, frozen=True):
 
 
 def choices_for(config: FeedbackConfig | None, given: FeedbackSubmission) -> Choices:
-    """The choices for a key, with the answer that a link already gives as the chosen one."""
+    """Return the input for a configuration, with what the link already submits preselected."""
     if config is None:
         plain = given.value is None and given.score in (None, 0, 1)
         return Choices("yes_no", options=_options({1: "Yes", 0: "No"}, given)) if plain else Choices("words")
@@ -86,6 +86,6 @@ def _as_number(answer: object) -> float:
 
 
 def shown(number: Number) -> str:
-    """A number as JSON writes it, a whole one without its point."""
+    """Return a number as JSON, a whole one without a decimal point."""
     whole = isinstance(number, float) and number.is_integer() and abs(number) < 2**53
     return msgspec.json.encode(int(number) if whole else number).decode()

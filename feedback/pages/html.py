@@ -1,7 +1,7 @@
-"""The pages behind presigned URLs: a question with a button, thanks with an undo, and kind words when it is too late.
+"""Render the pages behind presigned URLs: question, thanks with an undo button, and failure.
 
-Plain HTML and one style sheet inside it, which the content security policy names by its hash: no script, no address of
-anybody else. Whatever comes from outside goes through `html.escape`.
+Plain HTML with one inline style sheet, which the content security policy names by its hash: no scripts, no external
+addresses. `html.escape` escapes all outside text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CONTENT_SECURITY_POLICY = (
 )
 QUESTION = "How was this answer?"
 MAX_TYPED = 4000
-"""Characters that the comment box takes; in any script they fit the bound on a comment."""
+"""Characters that the comment box accepts; in any script they fit the limit of a comment."""
 
 _THUMB = (
     "M7 10v11H4a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1zm0 0 4-7.2c1.5 0 2.6 1.1 2.6 2.6V9h5.3"
@@ -61,9 +61,9 @@ _ADVICE: dict[int | str, str] = {
 
 
 class Question(Struct):
-    """What a page asks: for which key, with what the link already answers, as the answer with this id.
+    """The content of a question page: the feedback key, what the link already submits, and the id of the feedback.
 
-    `action` is where the form goes: the presigned URL, relative to itself and without its query.
+    `action` is the target of the form: the presigned URL, relative to itself and without its query.
     """
 
     action: str
@@ -75,7 +75,7 @@ class Question(Struct):
 
 
 def question_page(question: Question, problem: str | None = None, title: str = QUESTION) -> str:
-    """The answer of the link preselected, a comment box, and the button that sends it."""
+    """Return the question page: the link's choice preselected, a comment box, and a button that submits."""
     choices = choices_for(question.config, question.given)
     parts = [f"<h1>{escape(title)}</h1>", _intro(question, choices, problem)]
     parts += [
@@ -93,7 +93,7 @@ def question_page(question: Question, problem: str | None = None, title: str = Q
 
 
 def thanks_page(action: str, feedback_id: str | None, redirect: str | None) -> str:
-    """Thanks, a button that takes the answer with this id back, if any, and the way on, where there is one."""
+    """Return the thanks page: an undo button if there is a feedback id, and a link to `redirect` if given."""
     onward = _onward(redirect)
     hidden = _hidden({"undo": feedback_id, "redirect": redirect})
     undo = f'<form method="post" action="{escape(action)}">{hidden}<button class="quiet">Undo</button></form>'
@@ -102,7 +102,7 @@ def thanks_page(action: str, feedback_id: str | None, redirect: str | None) -> s
 
 
 def failure_page(status: int, detail: str, code: str, again: str | None = None) -> str:
-    """What went wrong, for people; `again` is where they may try once more."""
+    """Return a page that explains the error; `again` is the address for another try."""
     known = code if code in _GONE else status
     title = _GONE.get(known, "That did not work" if status < 500 else "Something broke here")
     advice = _ADVICE.get(known, "Please try again in a while." if status >= 500 else detail)
@@ -140,7 +140,7 @@ def _said(given: FeedbackSubmission) -> str:
 
 
 def _kept(question: Question, choices: Choices) -> str:
-    """What goes along unseen: the answer's id, and all of the link that is not asked for here."""
+    """Return the hidden fields: the feedback's id, and everything from the link that the form does not show."""
     given = question.given
     along: dict[str, Any] = {"id": question.id, "user_id": given.user_id, "redirect": question.redirect}
     along |= {"correction": given.correction, "metadata": given.metadata}

@@ -1,9 +1,9 @@
-"""Decide whether a GET of a presigned URL is a submission, or a look at the link by a person or a machine.
+"""Decide whether a GET of a presigned URL is a submission, or only a look at the link by a person or a machine.
 
-A GET that changes something is a trap: mail gateways follow every link of a message, on delivery and on click, pages
-and messages load it as an image, chats fetch what is pasted into them, and most of these name a browser, or nothing. So
-by default a GET only counts where its client says that it means it: a documented client (curl, langsmith), or one that
-asks for JSON. Everything else gets a page with a button. The names of machines are from their makers' documents.
+A GET with side effects is risky: mail gateways follow every link of a message, on delivery and on click; pages and
+messages load it as an image; chats fetch pasted links; and most of these claim to be a browser, or send no user agent.
+So by default a GET submits only if its client shows intent: a documented client (curl, langsmith), or one that asks for
+JSON. All others get a page with a button. The user agents of machines are from their makers' documents.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MACHINES = (
     "hornetsecurity", "iab-xml", "ironport", "kaspersky", "linkguard", "messagelabs", "mimecast", "paloalto",
     "perception point", "proofpoint", "safelinks", "sophos", "symantec", "trendmicro", "trend micro",
     "urldefense", "vade secure", "virustotal", "zscaler",
-    # mail programs that fetch what is in a message, and office programs that look before the browser does
+    # mail programs that fetch the links of a message, and office programs that fetch before the browser does
     "googleimageproxy", "google-safety", "microsoft office", "microsoft outlook", "ms-office", "ms office",
     "thunderbird", "yahoomailproxy",
     # chats and networks that unfold links
@@ -35,43 +35,44 @@ MACHINES = (
     "google-inspectiontool", "google-read-aloud", "googlebot", "googleother", "gptbot", "ia_archiver",
     "mediapartners-google", "oai-searchbot", "perplexitybot", "petalbot", "qwantify", "semrushbot", "slurp",
     "yandexbot",
-    # browsers without a person, and words that only machines call themselves
+    # headless browsers, and words that occur only in machines' user agents
     "chrome-lighthouse", "crawler", "headlesschrome", "link preview", "linkcheck", "page speed", "phantomjs",
     "spider/", "uptimerobot", "url preview", "urlscan", "w3c_validator",
 )  # fmt: skip
-"""What the user agents of scanners and unfurlers have in them, in lower case."""
+"""Parts of the user agents of scanners and unfurlers, in lower case."""
 CLIENTS = ("curl/", "langsmith-py", "langsmith-js")
-"""What the user agents of clients begin with whose documents show a GET that submits feedback."""
+"""Prefixes of the user agents of clients whose documentation shows a GET that submits feedback."""
 _PROGRAMS_FETCH = (None, "cors", "same-origin")
-"""The `Sec-Fetch-Mode` of scripts and programs; a browser sends another for images, frames and clicks."""
+"""The `Sec-Fetch-Mode` of scripts and programs; browsers send another for images, frames and clicks."""
 _MACHINE = re.compile("|".join(re.escape(name) for name in MACHINES), re.IGNORECASE)
 _QUALITY = re.compile(r"(?:^|;)\s*q\s*=\s*(\d(?:\.\d*)?)")
 _AHEAD = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 
 
 def is_prefetch(headers: Mapping[str, str]) -> bool:
-    """Whether a browser fetches this ahead of the person, who may never come."""
+    """Return whether a browser prefetches this page, which the user may never open."""
     said = " ".join(headers.get(name, "") for name in _AHEAD).lower()
     return "prefetch" in said or "preview" in said or "prerender" in said
 
 
 def is_machine(headers: Mapping[str, str]) -> bool:
-    """Whether the user agent is a known scanner's or unfurler's, or missing, as some scanners' is."""
+    """Return whether the user agent is a known scanner's or unfurler's, or missing, as some scanners' is."""
     agent = headers.get("user-agent", "")
     return not agent.strip() or _MACHINE.search(agent) is not None
 
 
 def wants_page(headers: Mapping[str, str]) -> bool:
-    """Whether the request prefers HTML to JSON: a browser's navigation, or what pretends to be one."""
+    """Return whether the request prefers HTML to JSON, as a browser's navigation does, or an imitation of one."""
     quality = _qualities(headers.get("accept", ""))
     html = max(quality.get("text/html", 0.0), quality.get("application/xhtml+xml", 0.0))
     return html > 0 and html >= quality.get("application/json", 0.0)
 
 
 def gets_page(headers: Mapping[str, str], has_answer: bool = False) -> bool:
-    """Whether to answer with a page: clients that want one, and machines, which show people what they find.
+    """Return whether to respond with a page: to clients that want one, and to machines, which show people what they
+    fetch.
 
-    So do all whose link has an answer that did not count, unless they are programs that ask for JSON.
+    Also to every client whose link has feedback that was not submitted, except programs that ask for JSON.
     """
     if wants_page(headers):
         return True
@@ -80,16 +81,16 @@ def gets_page(headers: Mapping[str, str], has_answer: bool = False) -> bool:
 
 
 def accepts_json(headers: Mapping[str, str]) -> bool:
-    """Whether the request names JSON among the types that it accepts; `*/*` does not."""
+    """Return whether the request names JSON among the types that it accepts; `*/*` does not."""
     return "application/json" in headers.get("accept", "").lower()
 
 
 def may_submit(headers: Mapping[str, str], mode: LinkMode) -> bool:
-    """Whether a GET with these headers is a submission, where links are followed in this mode."""
+    """Return whether a GET with these headers is a submission in this link mode."""
     if mode == "confirm" or is_prefetch(headers) or is_machine(headers):
         return False
     fetch = headers.get("sec-fetch-mode")
-    if mode == "direct":  # people's clicks count; images and frames of other pages do not
+    if mode == "direct":  # users' clicks submit; images and frames of other pages do not
         is_click = fetch == "navigate" and headers.get("sec-fetch-dest", "document") == "document"
         return is_click or fetch in _PROGRAMS_FETCH
     if fetch not in _PROGRAMS_FETCH or _is_browser(headers):
@@ -99,7 +100,7 @@ def may_submit(headers: Mapping[str, str], mode: LinkMode) -> bool:
 
 
 def _is_browser(headers: Mapping[str, str]) -> bool:
-    """Whether the client is a browser, or what pretends to be one."""
+    """Return whether the client is a browser, or pretends to be one."""
     return "mozilla/" in headers.get("user-agent", "").lower()
 
 

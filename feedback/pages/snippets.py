@@ -26,7 +26,7 @@ _TEXT = "margin:0 0 8px;font:15px/22px system-ui,-apple-system,'Segoe UI',Roboto
 
 
 class Link(Struct, frozen=True):
-    """One answer: what is shown, what is read aloud, and where it leads."""
+    """One choice: its symbol, its label for screen readers, and its URL."""
 
     symbol: str
     label: str
@@ -34,12 +34,12 @@ class Link(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """Answers side by side."""
+    """Choices side by side."""
 
     links: tuple[Link, ...]
 
     def html(self, question: str = QUESTION) -> str:
-        """A question and its answers for the HTML of a mail: a table with its styles inside, as mail programs need."""
+        """Return a question and its choices as HTML for mail: a table with inline styles, as mail programs need."""
         cells = "".join(
             f'<td style="padding:0 6px 0 0"><a href="{escape(link.url)}" style="{_LINK}" title="{escape(link.label)}" '
             f'aria-label="{escape(link.label)}">{escape(link.symbol)}</a></td>'
@@ -49,11 +49,11 @@ class Row(Struct, frozen=True):
         return f'<p style="{_TEXT}">{escape(question)}</p>{table}'
 
     def text(self, question: str = QUESTION) -> str:
-        """The same for the plain text of a mail: a line for each answer."""
+        """Return the same as plain text for mail: a line for each choice."""
         return "\n".join([question, *(f"{link.label}: {link.url}" for link in self.links)])
 
     def slack(self, question: str = QUESTION) -> list[dict[str, Any]]:
-        """The same as Slack's Block Kit blocks: a section, and a button with a link for each answer."""
+        """Return the same as Slack's Block Kit blocks: a section, and a button with a link for each choice."""
         buttons = [
             {
                 "type": "button",
@@ -69,9 +69,11 @@ class Row(Struct, frozen=True):
 
 
 def thumbs(positive: str, negative: str | None = None, **more: str) -> Row:
-    """Thumbs up and down. One URL takes score 1 or 0; two URLs (`user_liked`, `user_disliked`) take score 1 each.
+    """Return thumbs up and down. One URL takes score 1 or 0; two URLs (`user_liked`, `user_disliked`) take score 1
+    each.
 
-    `more` goes into the links: `user_id` (who is asked: a change of mind replaces), `redirect` (where to go on).
+    `more` is added to the links: `user_id` (the subject: a second choice replaces the first), `redirect` (the next
+    page).
     """
     bad = (negative, 1) if negative else (positive, 0)
     return Row(
@@ -83,7 +85,7 @@ def thumbs(positive: str, negative: str | None = None, **more: str) -> Row:
 
 
 def stars(url: str, most: int = 5, **more: str) -> Row:
-    """One to `most` stars, as score 1 to `most`. `more` goes into the links, as for `thumbs`."""
+    """Return one to `most` stars, as score 1 to `most`. `more` is added to the links, as for `thumbs`."""
     if not 2 <= most <= 10:
         raise ValueError(f"{most} stars cannot be shown in a row; ask for 2 to 10")
     return Row(
@@ -95,7 +97,7 @@ def stars(url: str, most: int = 5, **more: str) -> Row:
 
 
 def answering(url: str, answer: Mapping[str, object]) -> str:
-    """The presigned URL with an answer in its query. `ValueError` where it is not an absolute web address."""
+    """Return the presigned URL with feedback in its query. `ValueError` if it is not an absolute web address."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError("This is no presigned URL; give the absolute address that the run's feedback event has")

@@ -1,7 +1,7 @@
-"""The command line of feedback: a group that a program mounts among its own commands.
+"""The command line of feedback: a group that a program adds to its own commands.
 
-Tables are for people, `--json` for programs; how long work gets on is told on the error output. All of it works
-while servers run on the same database.
+Tables are for people, `--json` for programs; progress goes to standard error. All commands work while servers run on
+the same database.
 """
 
 from feedback.cli.group import feedback_commands

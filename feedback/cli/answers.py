@@ -1,4 +1,4 @@
-"""`list`, `export` and `erase`: the answers themselves."""
+"""`list`, `export` and `erase`: commands on feedback itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The group `feedback`, which a program mounts among its own commands."""
+"""The group `feedback`, which a program adds to its own commands."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from feedback.cli.stats import stats
 from feedback.plugin import FeedbackPlugin
 
 Open = Callable[[Path | None, Path | None], AbstractAsyncContextManager[FeedbackPlugin]]
-"""Opens the service of a configuration file and a data directory, where the command line names them."""
+"""Open the service with a configuration file and a data directory, if the command line names them."""
 
 
 def feedback_commands(open_service: Open) -> click.Group:
-    """The group `feedback`, whose commands work with the service that `open_service` opens."""
+    """Return the group `feedback`, whose commands use the service that `open_service` opens."""
 
     @click.group("feedback")
     @click.option("--config", "config", type=click.Path(dir_okay=False, path_type=Path), help="The configuration file.")
     @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where the SQLite files are.")
     @click.pass_context
     def group(context: click.Context, config: Path | None, data_dir: Path | None) -> None:
-        """Read, count, export and erase what people answered, also while a server runs."""
+        """Read, count, export and erase feedback, also while a server runs."""
         context.obj = lambda work: _run(open_service(config, data_dir), work)
 
     for command in (list_answers, history, stats, export, erase, keys, alerts, outbox, projects):
@@ -46,7 +46,7 @@ def _run(service: AbstractAsyncContextManager[FeedbackPlugin], work: Work) -> No
 
     try:
         asyncio.run(inside())
-    except Exception as error:  # those that say whose fault they are; any other is a bug, and shown as one
+    except Exception as error:  # errors with a status are the caller's to fix; any other is a bug
         if not hasattr(error, "status_code"):
             raise
         raise click.ClickException(str(error)) from None

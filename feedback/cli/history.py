@@ -1,4 +1,4 @@
-"""`history`: what one answer says, and all that it said before."""
+"""`history`: the current and earlier versions of one feedback."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD = ("from", "until", "what came of it", "score", "value", "who", "comment", 
 @JSON_OPTION
 @click.pass_obj
 def history(do: Do, /, feedback_id: str, project: str, as_json: bool) -> None:
-    """Show what an answer says now and all that it said before, newest first."""
+    """Show the current and all earlier versions of a feedback, newest first."""
 
     async def work(service: FeedbackPlugin) -> None:
         histories = (await services_of(service, project)).histories

@@ -1,4 +1,4 @@
-"""`keys`: the keys that seal feedback URLs."""
+"""`keys`: the signing keys of feedback URLs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from feedback.validation import from_micros
 
 @click.group()
 def keys() -> None:
-    """The keys that seal feedback URLs."""
+    """The signing keys of feedback URLs."""
 
 
 @keys.command("list")
 @JSON_OPTION
 @click.pass_obj
 def list_keys(do: Do, /, as_json: bool) -> None:
-    """List the keys, newest first, and how many grants of URLs each has sealed that are not over yet."""
+    """List the signing keys, newest first, and how many live grants of URLs each has sealed."""
 
     async def work(service: FeedbackPlugin) -> None:
         rows = await service.ring.listed()
@@ -43,7 +43,7 @@ def list_keys(do: Do, /, as_json: bool) -> None:
 @JSON_OPTION
 @click.pass_obj
 def rotate_keys(do: Do, /, as_json: bool) -> None:
-    """Make a new key, which seals URLs from now on. URLs of older keys live on until they expire."""
+    """Make a new signing key, which seals URLs from now on. URLs of older keys stay valid until they expire."""
 
     async def work(service: FeedbackPlugin) -> None:
         number = await service.ring.rotate()
@@ -60,7 +60,7 @@ def rotate_keys(do: Do, /, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def retire_key(do: Do, /, number: int, yes: bool) -> None:
-    """End all URLs and tokens that key NUMBER sealed, for good: it may have leaked. Rotate first."""
+    """Revoke all URLs and tokens that signing key NUMBER sealed, permanently: it may have leaked. Rotate first."""
     if not yes:
         click.confirm(f"End all URLs and tokens that key {number} sealed, for good?", abort=True, err=True)
 

@@ -1,4 +1,4 @@
-"""Options that select feedback, and the way a command gets the open service."""
+"""Options that select feedback, and access to the open service for commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from feedback.services import ProjectServices
 
 Work = Callable[[FeedbackPlugin], Awaitable[None]]
 Do = Callable[[Work], None]
-"""Does the work with the open service."""
+"""Run the work with the open service."""
 PROJECT_OPTION = click.option("--project", default=DEFAULT, show_default=True, help="The name of the project.")
 QUERY_OPTIONS = (
     PROJECT_OPTION,
@@ -42,18 +42,18 @@ QUERY_OPTIONS = (
 
 
 def querying(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options that select feedback."""
+    """Return the command with the options that select feedback."""
     for option in reversed(QUERY_OPTIONS):
         command = option(command)
     return command
 
 
 async def services_of(service: FeedbackPlugin, project: str) -> ProjectServices:
-    """The services of the project. Errors: `NotFound`."""
+    """Return the services of the project. Errors: `NotFound`."""
     return service.of((await service.projects.get(project)).name)
 
 
 def query_of(given: dict[str, Any]) -> FeedbackQuery:
-    """The query that those options describe."""
+    """Return the query that those options describe."""
     lists = {name: list(value) or None for name, value in given.items() if isinstance(value, tuple)}
     return msgspec.convert({**given, **lists}, FeedbackQuery)

@@ -1,4 +1,4 @@
-"""`outbox`: messages to webhooks and collectors that are not delivered."""
+"""`outbox`: undelivered messages to webhooks and collectors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAD = ("created", "type", "to", "attempts", "next", "given up", "error")
 @JSON_OPTION
 @click.pass_obj
 def outbox(do: Do, /, retry: bool, as_json: bool) -> None:
-    """List the messages that wait to be delivered, or were given up; those are kept for thirty days."""
+    """List the messages that wait for delivery, or were given up; those are kept for thirty days."""
 
     async def work(service: FeedbackPlugin) -> None:
         if retry:

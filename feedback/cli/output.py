@@ -1,4 +1,4 @@
-"""Output: tables for people, JSON for programs, and how long work gets on, on the error output."""
+"""Output: tables for people, JSON for programs, and progress on standard error."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="JSON for pro
 
 
 def echo_json(value: Any) -> None:
-    """JSON for programs, on the standard output."""
+    """Print JSON for programs, on standard output."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = "No feedback fits.") -> None:
-    """Columns side by side, without what would move the cursor or colour the screen; or `nothing`."""
+    """Print columns side by side, without characters that move the cursor or colour the screen; or `nothing`."""
     cells = [list(head), *([printable(_shown(value)) for value in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
     for row in cells:
@@ -37,27 +37,27 @@ def _shown(value: Any) -> str:
 
 
 def printable(text: str, wide: bool = False) -> str:
-    """The text on one line, without what would move the cursor; cut to the width of a column, unless it is `wide`."""
+    """Return the text on one line, without characters that move the cursor; cut to a column's width unless `wide`."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
     return shown if wide or len(shown) <= WIDEST else shown[: WIDEST - 1] + "…"
 
 
 def number(value: float | None) -> str:
-    """A number in three digits."""
+    """Return a number with three digits."""
     return "" if value is None else f"{value:.3g}"
 
 
 def percent(share: float | None) -> str:
-    """A share as people read it."""
+    """Return a share as a percentage."""
     return "" if share is None else f"{share:.1%}"
 
 
 def progress(text: str) -> None:
-    """How far work is, in the place of what was told before; nothing where nobody watches."""
+    """Replace the progress on standard error; print nothing if that is no terminal."""
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[K{text}", err=True, nl=False)
 
 
 def done(text: str) -> None:
-    """What work came to, on the error output."""
+    """Print the result of the work on standard error."""
     click.echo(f"\r\x1b[K{text}" if sys.stderr.isatty() else text, err=True)

@@ -1,4 +1,4 @@
-"""`projects`: teams or products that share a server, each with feedback of its own."""
+"""`projects`: teams or products that share a server, each with its own feedback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RATE = click.option("--rate", help="Answers and mintings in so many seconds, suc
 
 @click.group()
 def projects() -> None:
-    """Projects: teams or products that share a server, each with feedback of its own."""
+    """Projects: teams or products that share a server, each with its own feedback."""
 
 
 @projects.command("create")
@@ -33,7 +33,7 @@ def projects() -> None:
 @JSON_OPTION
 @click.pass_obj
 def create_project(do: Do, /, name: str, origins: Sequence[str], rate: str | None, as_json: bool) -> None:
-    """Make the project NAME. `agent-server keys create --project NAME` makes a key for it."""
+    """Create the project NAME. `agent-server keys create --project NAME` makes an API key for it."""
 
     async def work(service: FeedbackPlugin) -> None:
         _show([await service.projects.create(ProjectCreate(name, list(origins), rate))], as_json)
@@ -45,7 +45,7 @@ def create_project(do: Do, /, name: str, origins: Sequence[str], rate: str | Non
 @JSON_OPTION
 @click.pass_obj
 def list_projects(do: Do, /, as_json: bool) -> None:
-    """List the projects, the oldest first."""
+    """List the projects, oldest first."""
 
     async def work(service: FeedbackPlugin) -> None:
         _show(await service.projects.listed(), as_json)
@@ -63,7 +63,7 @@ def list_projects(do: Do, /, as_json: bool) -> None:
 def update_project(
     do: Do, /, name: str, origins: Sequence[str], any_origin: bool, rate: str | None, as_json: bool
 ) -> None:
-    """Change the project NAME; servers that run know it within seconds. What is not said stays."""
+    """Change the project NAME; running servers apply it within seconds. Omitted options stay as they are."""
     if origins and any_origin:
         raise click.UsageError("Say either --origin or --any-origin")
     patch = ProjectPatch()
@@ -84,7 +84,7 @@ def update_project(
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def delete_project(do: Do, /, name: str, erase: bool, yes: bool) -> None:
-    """Remove the project NAME, which must be empty, or be erased with it."""
+    """Delete the project NAME, which must be empty unless its feedback is erased with it."""
     if not yes:
         what = "with all its answers, for good" if erase else "with its configurations"
         click.confirm(f"Remove the project {printable(name)}, {what}?", abort=True, err=True)

@@ -1,4 +1,4 @@
-"""`stats`: feedback counted, and two versions compared."""
+"""`stats`: count feedback, and compare two versions."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _kind(one: Statistic) -> str:
 
 
 def _figure(one: Statistic) -> tuple[str, str, str]:
-    """The figure of the key's kind, and the ends of its confidence interval."""
+    """Return the figure of the feedback key's kind, and the ends of its confidence interval."""
     if one.kind == "reversed_thumbs" and one.negative_share is not None:
         return f"{percent(one.negative_share)} negative", *_ends(one.negative_interval, percent)
     if one.kind in ("thumbs", "category") and one.share is not None:

@@ -1,4 +1,4 @@
-"""EvalGuard's annotations: a person's label of a logged run, stored as feedback under the key `annotation`."""
+"""EvalGuard's annotations: a person's label of a logged run, stored under the feedback key `annotation`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"""
 
 
 class AnnotationCreate(Struct):
-    """A label for the run `logId`, with a score and notes if there are any."""
+    """The body that labels the run `logId`, with an optional score and notes."""
 
     logId: str
     label: str
@@ -29,7 +29,7 @@ class AnnotationCreate(Struct):
 
 
 class LogAnnotation(Struct):
-    """An annotation as it is stored."""
+    """A stored annotation."""
 
     id: str
     projectId: str
@@ -41,14 +41,14 @@ class LogAnnotation(Struct):
 
 
 class Annotations:
-    """The annotations of one project."""
+    """Stores and lists the annotations of one project."""
 
     def __init__(self, database: ProjectDatabase, store: FeedbackStore) -> None:
         self._database = database
         self._store = store
 
     async def create(self, asked: AnnotationCreate, idempotency_key: str | None) -> LogAnnotation:
-        """Store an annotation durably. Errors: `Invalid`, `Rejected`."""
+        """Store an annotation durably and return it. Errors: `Invalid`, `Rejected`."""
         feedback = FeedbackCreate(
             key=KEY,
             run_id=check_name("logId", asked.logId),
@@ -64,7 +64,7 @@ class Annotations:
         )
 
     async def listed(self, log_id: str | None, limit: int, offset: int) -> list[LogAnnotation]:
-        """Return the annotations (of one run), newest first."""
+        """Return the annotations, or those of one run, newest first."""
         chosen = {"key": KEY, "run_id": log_id and run_name("logId", log_id), "limit": limit, "offset": offset}
 
         def work(db: Connection) -> list[LogAnnotation]:

@@ -1,8 +1,8 @@
-"""One-time tokens, in EvalGuard's way: each takes one answer about an evaluation run, a trace or an annotation.
+"""EvalGuard's one-time tokens: each accepts one submission for an evaluation run, a trace or an annotation.
 
-A token is sealed and costs no row, unless it was asked for with an Idempotency-Key: then what it says is kept, so that
-the repeated request gets the same one. It is spent by inserting its nonce in the unit of work that keeps the answer;
-of two that try at once, in whatever processes, the unique index lets one through.
+A token is sealed and needs no row, unless the request has an Idempotency-Key: then its content is stored, so that a
+repeated request gets the same token. The transaction that stores the feedback spends the token by inserting its nonce;
+of two concurrent attempts, also in different processes, the unique index admits one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SPENT = "SELECT feedback_id, idempotency FROM feedback_spent WHERE nonce = :nonc
 
 
 class OneTimeTokenCreate(Struct):
-    """Asks for a token, in EvalGuard's words. The answer's feedback key is `feedback_key`, or the resource's type."""
+    """The body that requests a token, in EvalGuard's terms. The feedback key defaults to the resource's type."""
 
     resource_type: Literal["eval_run", "trace", "annotation"]
     resource_id: str
@@ -47,7 +47,7 @@ class OneTimeTokenCreate(Struct):
     feedback_key: str | None = None
 
     def validate(self) -> None:
-        """Refuse what no token could say (`Invalid`)."""
+        """Raise `Invalid` for values that a token cannot hold."""
         check_name("resource_id", self.resource_id)
         if self.feedback_key is not None:
             check_name("feedback_key", self.feedback_key, MAX_KEY)
@@ -56,14 +56,14 @@ class OneTimeTokenCreate(Struct):
 
 
 class OneTimeToken(Struct):
-    """A token, and when it expires."""
+    """A token and its expiry."""
 
     token: str
     expires_at: str
 
 
 class OneTimeAnswer(Struct):
-    """The one answer that a token takes: a score, a label, a comment, or several of them."""
+    """The one submission that a token accepts: a score, a label, a comment, or several of them."""
 
     token: str
     score: Score = None
@@ -71,7 +71,7 @@ class OneTimeAnswer(Struct):
     comment: str | None = None
 
     def submission(self) -> FeedbackSubmission:
-        """The same as an answer, with an id of its own. Errors: `Invalid`, `TooLarge`."""
+        """Return it as a submission with a new id. Errors: `Invalid`, `TooLarge`."""
         if self.score is None and self.label is None and self.comment is None:
             raise Invalid("The body has no answer; send `score`, `label` or `comment`")
         answer = FeedbackSubmission(self.score, self.label, self.comment, id=str(uuid_utils.uuid7()))
@@ -80,7 +80,7 @@ class OneTimeAnswer(Struct):
 
 
 class OneTimeTokens:
-    """Mints the one-time tokens of one project, and spends those of any."""
+    """Mints the one-time tokens of one project, and spends those of all projects."""
 
     def __init__(self, database: ProjectDatabase, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
         self._database = database
@@ -91,9 +91,9 @@ class OneTimeTokens:
         self._metrics = metrics
 
     async def mint(self, wanted: OneTimeTokenCreate, api_key: str, idempotency_key: str | None = None) -> OneTimeToken:
-        """A token; the same one for the same Idempotency-Key, until it has expired.
+        """Return a token; the same one for the same Idempotency-Key, until it expires.
 
-        Errors: `Invalid`, too where the Idempotency-Key came with another request before.
+        Errors: `Invalid`, also if a different request has used the Idempotency-Key.
         """
         wanted.validate()
         key = wanted.feedback_key or wanted.resource_type
@@ -108,7 +108,7 @@ class OneTimeTokens:
         return OneTimeToken(self._tokens.seal(body, ring_key), _shown(body.expires_at))
 
     async def _remembered(self, name: str, wanted: OneTimeTokenCreate, body: Body, ring_key: int) -> tuple[Body, int]:
-        """What the first request with this Idempotency-Key was answered with."""
+        """Return the token content and expiry of the first request with this Idempotency-Key."""
         request = msgspec.json.encode(wanted).decode()
         row: dict[str, Any] = {"request": request, "ring_key": ring_key, "body": msgspec.json.encode(body).decode()}
 
@@ -123,13 +123,13 @@ class OneTimeTokens:
         return await self._database.write(work)
 
     async def open(self, token: str) -> Opened:
-        """Open a token, without a read of the database. Errors: `TokenUnknown`."""
+        """Open a token without reading the database. Errors: `TokenUnknown`."""
         return await self._tokens.open(token)
 
     async def spend(
         self, sent: OneTimeAnswer, idempotency_key: str | None = None, opened: Opened | None = None
     ) -> Kept:
-        """Store the feedback durably, as the only one of its token; `opened` is the token, where it is open already.
+        """Store the feedback durably, as the only one of its token; `opened` is the token if the caller has opened it.
 
         A repeat with the same Idempotency-Key changes nothing. Errors: `TokenUnknown`, `TokenGone` (`TokenUsed`),
         `Invalid`, `Rejected`.
@@ -155,6 +155,6 @@ class OneTimeTokens:
 
 
 def _shown(micros: int) -> str:
-    """Milliseconds and a `Z`, as EvalGuard's document shows times."""
+    """Return a time with milliseconds and a `Z`, EvalGuard's format."""
     time: datetime = EPOCH + timedelta(microseconds=micros)
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03}Z"

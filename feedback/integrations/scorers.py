@@ -1,4 +1,4 @@
-"""EvalGuard's scorer calibration: a scorer's agreement with people, from pairs sent to it or stored feedback."""
+"""EvalGuard's scorer calibration: a scorer's agreement with people, from submitted pairs or stored feedback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GROUP BY run_id, source = 'model' ORDER BY run_id LIMIT :limit"""
 
 
 class Direction(Struct, frozen=True):
-    """From which score on a scorer's verdict is positive, and on which side."""
+    """The score at which a scorer's verdict becomes positive, and the positive side."""
 
     middle: float = 0.5
     is_lower_better: bool = False
@@ -34,24 +34,24 @@ UP = Direction()
 
 
 class Pair(Struct):
-    """A person's verdict and a scorer's about the same output."""
+    """A person's and a scorer's verdict on the same output."""
 
     human: bool
     machine: bool
 
 
 class Scored(Struct):
-    """A person's verdict and a scorer's score of the same output."""
+    """A person's verdict and a scorer's score on the same output."""
 
     humanPass: bool
     machineScore: float
 
 
 class Calibration(Struct, omit_defaults=True):
-    """The body of a calibration.
+    """The body of a calibration request.
 
-    Without `pairs` and `scored`, the feedback that is stored is compared: for each run the scores under the feedback
-    key `scorerId` of source `model`, and people's under the key `humanKey` (by default the same key).
+    Without `pairs` and `scored`, it compares stored feedback: each run's scores with the feedback key `scorerId` and
+    the source `model`, and people's with the feedback key `humanKey` (by default the same).
     """
 
     pairs: list[Pair] | None = None
@@ -63,7 +63,7 @@ class Calibration(Struct, omit_defaults=True):
 
 
 class Thresholds(Struct):
-    """The current threshold, where one was given, and the best; and which scores pass at a threshold."""
+    """The current threshold (if given) and the best one, and the side of a threshold on which scores pass."""
 
     current: Threshold | None
     best: Threshold
@@ -71,7 +71,7 @@ class Thresholds(Struct):
 
 
 class Calibrated(Struct):
-    """How well the scorer agrees with people. `thresholds` is null where only verdicts are known, no scores."""
+    """The scorer's agreement with people. `thresholds` is null if the input has verdicts but no scores."""
 
     scorerId: str | None
     n: int
@@ -86,7 +86,7 @@ class Scorers:
         self._database = database
 
     async def calibrate(self, asked: Calibration) -> Calibrated:
-        """Return the agreement, and the best threshold where scores are known. Errors: `Invalid`."""
+        """Return the agreement, and the best threshold if there are scores. Errors: `Invalid`."""
         if len(asked.pairs or ()) + len(asked.scored or ()) > MAX_PAIRS:
             raise Invalid(f"At most {MAX_PAIRS:,} pairs are compared at once")
         scored = [(one.humanPass, _finite("machineScore", one.machineScore)) for one in asked.scored or ()]
@@ -113,7 +113,7 @@ class Scorers:
             machine = {row["run_id"]: row["score"] for row in rows if row["is_model"]}
             verdicts = {row["run_id"]: row["score"] for row in rows if not row["is_model"]}
             people = known.get(human, UNKNOWN)
-            if people.is_inferred:  # from what people gave alone: a model's fractions say nothing of their thumbs
+            if people.is_inferred:  # from people's scores only, which may be thumbs beside a model's fractions
                 people = kind_of(human, None, human in NEGATIVE, _seen(verdicts.values()))
             both = [(people.is_positive(verdicts[one]), machine[one]) for one in verdicts if one in machine]
             if both and all(verdict is None for verdict, _ in both):
@@ -132,7 +132,7 @@ class Scorers:
 def _calibrated(
     pairs: Sequence[tuple[bool, bool]], scored: Sequence[tuple[bool, float]], way: Direction, has_current: bool
 ) -> Calibrated:
-    """Compare the verdicts. Scores that are better when lower are turned round for it, and thresholds back again."""
+    """Compare the verdicts. Lower-is-better scores are negated for this, and their thresholds negated back."""
     sign = -1.0 if way.is_lower_better else 1.0
     middle = sign * way.middle
     upward = [(human, sign * score) for human, score in scored]
@@ -147,13 +147,13 @@ def _calibrated(
 
 
 def _seen(scores: Iterable[float]) -> SeenScores:
-    """Return the different whole scores; others are means of several people's."""
+    """Return the distinct whole scores; fractions are means over several people."""
     whole = sorted({score for score in scores if float(score).is_integer()})
     return SeenScores(tuple(whole), whole[-1]) if whole else SeenScores()
 
 
 def _direction(kind: KeyKind) -> Direction:
-    """Return the direction of a scorer's key: from the middle of its scale on, where that is known, or from 0.5."""
+    """Return the direction of a scorer's feedback key, from the middle of its scale, or from 0.5 without a scale."""
     middle = 0.5 if kind.low is None or kind.high is None or kind.name == "number" else (kind.low + kind.high) / 2
     return Direction(middle, kind.better == "lower")
 

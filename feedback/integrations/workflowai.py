@@ -1,10 +1,10 @@
-"""WorkflowAI's feedback: one thumb up or down for each run and user, kept as any other feedback is.
+"""WorkflowAI's feedback: one thumb up or down for each run and user, stored like all other feedback.
 
-An outcome is feedback with the key `outcome`, the score 1 or 0 and the value `positive` or `negative`. A second outcome
-of one user replaces the first, with history, and so does a second anonymous one: WorkflowAI's API allows "a single
-feedback per user (including anonymous) per feedback_token". Under another policy of the key (`append`, `first`)
-anonymous outcomes add up, as they do everywhere else. The anonymous outcome of a run has an id made from the run, so
-that submissions at the same time agree on one row.
+An outcome is feedback with the feedback key `outcome`, the score 1 or 0 and the value `positive` or `negative`. A
+user's second outcome replaces the first, with history, and so does a second anonymous one: WorkflowAI's API allows "a
+single feedback per user (including anonymous) per feedback_token". Under another policy of the feedback key (`append`,
+`first`) anonymous outcomes accumulate, as in the rest of the service. The anonymous outcome's id is derived from the
+run, so that concurrent submissions agree on one row.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ ON CONFLICT (feedback_id) DO UPDATE SET annotation = excluded.annotation, commen
 
 
 class OutcomeCreate(Struct):
-    """An outcome as WorkflowAI's clients send it."""
+    """The body that submits an outcome."""
 
     feedback_token: str
     outcome: OutcomeName
@@ -58,7 +58,7 @@ class OutcomeCreate(Struct):
     user_id: str | None = None
 
     def submission(self) -> FeedbackSubmission:
-        """Return the same as a submission. Errors: `Invalid`, `TooLarge`."""
+        """Return the outcome as a submission. Errors: `Invalid`, `TooLarge`."""
         score, user_id = SCORES[self.outcome], self.user_id or None
         submission = FeedbackSubmission(score, self.outcome, self.comment, user_id=user_id)
         submission.validate()
@@ -66,7 +66,7 @@ class OutcomeCreate(Struct):
 
 
 class Outcome(Struct):
-    """An outcome as it is stored."""
+    """A stored outcome."""
 
     id: str
     outcome: OutcomeName
@@ -75,7 +75,7 @@ class Outcome(Struct):
 
 
 class OwnOutcome(Struct):
-    """The outcome that this user (or an anonymous one) submitted for the run, or null."""
+    """The user's outcome (or the anonymous one) for the run, or null."""
 
     outcome: OutcomeName | None
 
@@ -100,14 +100,14 @@ class OutcomeItem(Struct):
 
 
 class OutcomePage(Struct):
-    """A page of outcomes, newest first, and the number of all."""
+    """A page of outcomes, newest first, and the total count."""
 
     items: list[OutcomeItem]
     count: int
 
 
 class WorkflowAIFeedback:
-    """The outcomes of one project, and the tokens of runs. What comes with a token belongs to the token's project."""
+    """Stores outcomes and mints run tokens for one project. Requests with a token use the token's project."""
 
     def __init__(self, database: ProjectDatabase, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
         self._database = database
@@ -116,19 +116,19 @@ class WorkflowAIFeedback:
         self._metrics = metrics
 
     def token(self, run_id: str, lasting: timedelta) -> str:
-        """Return a token for the run, which costs no row. Errors: `Invalid`."""
+        """Return a token for the run; it needs no row. Errors: `Invalid`."""
         token = self._tokens.seal(self._tokens.draft(self._database.project, run_id, KEY, lasting))
         self._metrics.minted("workflowai", 1)
         return token
 
     async def open(self, token: str) -> Opened:
-        """Open a token, without a read of the database. Errors: `TokenUnknown`."""
+        """Open a token without reading the database. Errors: `TokenUnknown`."""
         return await self._tokens.open(token)
 
     async def submit(
         self, sent: OutcomeCreate, idempotency_key: str | None = None, opened: Opened | None = None
     ) -> Outcome:
-        """Store the outcome durably; `opened` is its token, where the caller has opened it already.
+        """Store the outcome durably; `opened` is its token if the caller has opened it.
 
         Errors: `TokenUnknown`, `TokenGone`, `Invalid`, `Rejected`.
         """
@@ -147,15 +147,15 @@ class WorkflowAIFeedback:
         return Outcome(kept.id, sent.outcome, submission.comment, submission.user_id)
 
     async def own(self, token: str | Opened, user_id: str | None) -> OwnOutcome:
-        """Return the outcome of the user, or the anonymous one where no user is named."""
+        """Return the user's outcome, or the anonymous one without a user."""
         opened = await self._tokens.open(token) if isinstance(token, str) else token
         row = await self._database.whole.read(lambda db: _own(db, opened, user_id))
         return OwnOutcome(_name(row) if row else None)
 
     async def retract(self, token: str | Opened, user_id: str | None) -> OwnOutcome:
-        """Move the outcome of the user (or the anonymous one) to the history; none is no error.
+        """Move the user's outcome (or the anonymous one) to the history; a missing outcome is not an error.
 
-        Errors: `TokenUnknown`, `TokenGone`; `AnswerStands` where the key's policy is that the first one stands.
+        Errors: `TokenUnknown`, `TokenGone`; `AnswerStands` if the feedback key's policy is `first`.
         """
         opened = await self._tokens.open(token) if isinstance(token, str) else token
 
@@ -172,7 +172,7 @@ class WorkflowAIFeedback:
         return OwnOutcome(None)
 
     async def page(self, agent: str, run_id: str | None, limit: int, offset: int) -> OutcomePage:
-        """Return the outcomes of an agent's runs (`_`: of any agent's), newest first."""
+        """Return the outcomes of an agent's runs (`_`: any agent), newest first."""
         of_agent, parameters = await self._of_agent(agent)
         parameters |= {"key": KEY, "run_id": None if run_id is None else run_name("run_id", run_id)}
 
@@ -184,7 +184,7 @@ class WorkflowAIFeedback:
         return await self._database.read(work)
 
     async def annotate(self, agent: str, feedback_id: str, sent: OutcomeAnnotation) -> None:
-        """Store the annotation, in the place of an earlier one. Errors: `NotFound`, `Invalid`."""
+        """Store the annotation, replacing an earlier one. Errors: `NotFound`, `Invalid`."""
         if sent.comment is not None:
             check_text("comment", sent.comment, MAX_COMMENT)
         of_agent, parameters = await self._of_agent(agent)
@@ -195,7 +195,7 @@ class WorkflowAIFeedback:
             raise NotFound(f"There is no feedback with the id {name} about this agent; it may have been deleted")
 
     async def _of_agent(self, agent: str) -> tuple[str, dict[str, Any]]:
-        """Return the condition that a row is about the agent, named by its id or its slug, and its parameters."""
+        """Return the SQL condition and parameters for rows of the agent, given its id or slug."""
         if agent == ANY_AGENT:
             return "", {}
         names = dict.fromkeys([check_name("agent_id", agent), *await self._runs.assistants_named(agent)])
@@ -208,7 +208,7 @@ def _anonymous_id(body: Body) -> str:
 
 
 def _own(db: Connection, opened: Opened, user_id: str | None) -> Row | None:
-    """Return the row of the user's outcome, or of the anonymous one. Errors: `TokenGone`."""
+    """Return the row of the user's (or the anonymous) outcome. Errors: `TokenGone`."""
     grant = claim_sealed(db, opened)
     own = of_project(db, grant.project)
     if user_id:

@@ -47,7 +47,7 @@ class FeedbackReader:
         self._assistants = assistants
 
     async def page(self, query: FeedbackQuery, limit: int = 100, cursor: str | None = None) -> FeedbackPage:
-        """Return at most `limit` feedback records, newest first, from the start or after `cursor`. Errors:
+        """Return a page of at most `limit` records, newest first, from the start or after `cursor`. Errors:
         `Invalid`."""
         where, parameters = query.sql()
         if cursor is not None:
@@ -133,8 +133,7 @@ def day_window(db: Connection, query: FeedbackQuery) -> tuple[str, dict[str, Any
 
 
 def _reviewed(row: Row, found: Mapping[str, KeyKind]) -> ReviewedFeedback:
-    """Return a row's feedback with its review, its feedback key's kind, and whether the kind makes its score
-    positive."""
+    """Return a row's feedback with its review, its feedback key's kind, and whether its score is positive."""
     at, kind = row["reviewed_at"], found.get(row["key"], UNKNOWN)
     return ReviewedFeedback(
         **structs.asdict(feedback_of(row)),

@@ -35,8 +35,7 @@ class ResponseRates:
         self._database = database
 
     async def of(self, query: FeedbackQuery) -> list[ResponseRate]:
-        """Return the rate of each feedback key for URLs minted in the query's time, most minted first. Errors:
-        `Invalid`."""
+        """Return each feedback key's rate for URLs minted in the query's time, most minted first. Errors: `Invalid`."""
         only = FeedbackQuery(assistant=query.assistant, version=query.version, since=query.since, until=query.until)
         where, parameters = only.sql()
 

@@ -1,1 +1,1 @@
-"""What LangSmith's clients read and create beside feedback: runs, projects, datasets, annotation queues."""
+"""LangSmith's runs, projects, datasets and annotation queues."""

@@ -1,4 +1,4 @@
-"""LangSmith's datasets and examples: inputs and reference outputs, often taken from runs that people judged."""
+"""LangSmith's datasets and examples: inputs and reference outputs, often from runs with feedback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from feedback.runs import ProjectRuns
 from feedback.validation import parse_id, parse_time, to_micros
 
 SPLIT = "dataset_split"
-"""The member of an example's metadata that holds its splits, as LangSmith has it."""
+"""LangSmith's metadata field for the splits of an example."""
 JsonObject = dict[str, Any]
 
 
@@ -65,7 +65,7 @@ class ExampleCreate(Struct):
 
 
 class ExamplePatch(Struct):
-    """What of an example is to change."""
+    """The body that changes an example."""
 
     inputs: JsonObject | UnsetType | None = UNSET
     outputs: JsonObject | UnsetType | None = UNSET
@@ -88,7 +88,7 @@ class Example(Struct):
 
 
 class LangSmithDatasets:
-    """The datasets of one project, and their examples."""
+    """Stores the datasets of one project, and their examples."""
 
     def __init__(self, database: ProjectDatabase, runs: ProjectRuns, project_id: str) -> None:
         self._datasets = Resources(database, "dataset", "dataset")
@@ -97,7 +97,7 @@ class LangSmithDatasets:
         self._project_id = project_id
 
     async def create(self, asked: DatasetCreate) -> LangSmithDataset:
-        """Create a dataset. Errors: `Conflict` where the name is taken, `Invalid`."""
+        """Create a dataset. Errors: `Conflict` if the name is taken, `Invalid`."""
         if asked.data_type not in ("kv", "llm", "chat"):
             raise Invalid(f"`data_type` is {asked.data_type!r}; send kv, llm or chat")
         extra = asked.extra or {}
@@ -118,7 +118,7 @@ class LangSmithDatasets:
         return self._dataset(found, await self._examples.count(found.id))
 
     async def listed(self, which: ResourceFilter) -> list[LangSmithDataset]:
-        """Return the datasets that fit, the oldest first. Errors: `Invalid`."""
+        """Return the matching datasets, oldest first. Errors: `Invalid`."""
         found = await self._datasets.listed(which)
         return [self._dataset(one, await self._examples.count(one.id)) for one in found]
 
@@ -138,7 +138,7 @@ class LangSmithDatasets:
         return _example(await self._examples.get(example_id))
 
     async def examples(self, which: ResourceFilter, splits: Sequence[str]) -> list[Example]:
-        """Return the examples that fit (and are in one of the splits), in the order of their creation."""
+        """Return the matching examples (in one of the splits, if any), in creation order."""
         if not splits:
             return [_example(one) for one in await self._examples.listed(which)]
         every = ResourceFilter(which.parent, which.ids, metadata=which.metadata, limit=2**31)
@@ -147,7 +147,7 @@ class LangSmithDatasets:
         return fitting[which.offset : which.offset + which.limit]
 
     async def change(self, example_id: str, patch: ExamplePatch) -> Example:
-        """Return the example after the change. Errors: `NotFound`, `Invalid`."""
+        """Change the example and return it. Errors: `NotFound`, `Invalid`."""
         names = ("inputs", "outputs", "metadata")
         body = {name: value for name in names if (value := getattr(patch, name)) is not UNSET}
         if patch.split is not UNSET:

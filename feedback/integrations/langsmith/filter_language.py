@@ -1,6 +1,6 @@
 """LangSmith's filter language: `and(eq(feedback_key, "stars"), gt(feedback_score, 3))`.
 
-Grammar, as its documentation has it ("Filter traces, advanced"): an expression is a call; its arguments are calls,
+Grammar (from its documentation, "Filter traces, advanced"): an expression is a call; its arguments are calls,
 names, strings in single or double quotes, numbers, `true`, `false`, `null`, and lists in square brackets.
 """
 
@@ -26,7 +26,7 @@ _CONSTANTS = {"true": True, "false": False, "null": None, "None": None, "True": 
 
 
 class Name(Struct, frozen=True):
-    """A field."""
+    """The name of a field."""
 
     text: str
 
@@ -39,7 +39,7 @@ class Call(Struct, frozen=True):
 
 
 def parse_filter(text: str) -> Call:
-    """Return the expression that `text` spells. Errors: `Invalid`, which says where it goes wrong."""
+    """Parse `text` into an expression. Errors: `Invalid`, with the position of the mistake."""
     if len(text) > MAX_LENGTH:
         raise Invalid(f"The filter has {len(text)} characters; at most {MAX_LENGTH} are read")
     return _Parser(text).whole()

@@ -1,4 +1,4 @@
-"""LangSmith's annotation queues: runs that people are to judge, in the order in which they were added."""
+"""LangSmith's annotation queues: runs for people to review, in the order of their addition."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from feedback.projects.scoped_database import ProjectDatabase
 from feedback.validation import parse_id
 
 IN_QUEUE = uuid.UUID("9f1f1f5e-35f4-5c0a-8f64-4b6e8f3f0d11")
-"""The namespace of the ids of queued runs: a run is in a queue once."""
+"""The namespace of queued runs' ids, which are unique for each run and queue."""
 
 
 class QueueCreate(Struct):
@@ -30,7 +30,7 @@ class QueueCreate(Struct):
 
 
 class QueuePatch(Struct):
-    """What of an annotation queue is to change."""
+    """The body that changes an annotation queue."""
 
     name: str | UnsetType | None = UNSET
     description: str | UnsetType | None = UNSET
@@ -52,7 +52,7 @@ class Queue(Struct):
 
 
 class RunKey(Struct):
-    """A run to add, by the key that LangSmith's newer clients send."""
+    """A run to add, as the lookup key that LangSmith's newer clients send."""
 
     run_id: str
 
@@ -65,7 +65,7 @@ class QueuedRun(LangSmithRun):
 
 
 class Queues:
-    """The annotation queues of one project."""
+    """Stores the annotation queues of one project."""
 
     def __init__(self, database: ProjectDatabase, runs: LangSmithRuns, project_id: str) -> None:
         self._queues = Resources(database, "queue", "annotation queue")
@@ -74,7 +74,7 @@ class Queues:
         self._project_id = project_id
 
     async def create(self, asked: QueueCreate) -> Queue:
-        """Create a queue. Errors: `Conflict` where the name is taken, `Invalid`."""
+        """Create a queue. Errors: `Conflict` if the name is taken, `Invalid`."""
         body = {name: getattr(asked, name) for name in ("description", "rubric_instructions", "rubric_items")}
         [made] = await self._queues.create(NewResource(asked.id or str(uuid_utils.uuid7()), body, asked.name))
         return self._queue(made)
@@ -84,11 +84,11 @@ class Queues:
         return self._queue(await self._queues.get(queue_id))
 
     async def listed(self, which: ResourceFilter) -> list[Queue]:
-        """Return the queues that fit, the oldest first. Errors: `Invalid`."""
+        """Return the matching queues, oldest first. Errors: `Invalid`."""
         return [self._queue(one) for one in await self._queues.listed(which)]
 
     async def update(self, queue_id: str, patch: QueuePatch) -> Queue:
-        """Return the queue after the change. Errors: `NotFound`, `Conflict`, `Invalid`."""
+        """Change the queue and return it. Errors: `NotFound`, `Conflict`, `Invalid`."""
         changes = {name: value for name, value in structs.asdict(patch).items() if value is not UNSET}
         name = changes.pop("name", None)
         return self._queue(await self._queues.update(queue_id, changes, name))
@@ -98,7 +98,7 @@ class Queues:
         await self._queues.delete(queue_id)
 
     async def add(self, queue_id: str, run_ids: Sequence[str]) -> None:
-        """Add runs; those that are in the queue already stay where they are. Errors: `NotFound`, `Invalid`."""
+        """Add runs; runs that are already in the queue keep their place. Errors: `NotFound`, `Invalid`."""
         queue = await self._queues.get(queue_id)
         for run_id in dict.fromkeys(parse_id("run_id", one) for one in run_ids):
             run = await self._runs.read(run_id)
@@ -108,14 +108,14 @@ class Queues:
                 continue
 
     async def run_at(self, queue_id: str, index: int) -> QueuedRun:
-        """Return the run at the index, from 0. Errors: `NotFound`, `Invalid`."""
+        """Return the run at the zero-based index. Errors: `NotFound`, `Invalid`."""
         found = await self.runs(queue_id, 1, index)
         if not found:
             raise NotFound(f"The annotation queue has no run at the index {index}")
         return found[0]
 
     async def runs(self, queue_id: str, limit: int, offset: int) -> list[QueuedRun]:
-        """Return the runs of the queue, the first added first; those that were deleted meanwhile are left out."""
+        """Return the queue's runs in the order of their addition, without deleted runs."""
         queue = await self._queues.get(queue_id)
         queued = await self._queued.listed(ResourceFilter(queue.id, limit=limit, offset=offset))
         found = []

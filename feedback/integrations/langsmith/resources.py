@@ -1,4 +1,4 @@
-"""Resources: the datasets, examples, annotation queues and queued runs of one project, as JSON objects with a name."""
+"""Storage of one project's datasets, examples, annotation queues and queued runs, as named JSON objects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COUNT = "SELECT COUNT(*) AS n FROM feedback_resource WHERE project = :project AN
 
 
 class Resource(Struct):
-    """A resource as it is stored. Times are ISO 8601."""
+    """A stored resource. Times are ISO 8601."""
 
     id: str
     parent: str
@@ -37,7 +37,7 @@ class Resource(Struct):
 
 
 class NewResource(Struct):
-    """A resource to create; its name is its id where it has none."""
+    """A resource to create; its name defaults to its id."""
 
     id: str
     body: dict[str, Any]
@@ -47,7 +47,7 @@ class NewResource(Struct):
 
 
 class ResourceFilter(Struct):
-    """Which resources to list."""
+    """Filters on resources."""
 
     parent: str | None = None
     ids: Sequence[str] | None = None
@@ -58,7 +58,7 @@ class ResourceFilter(Struct):
     offset: int = 0
 
     def sql(self) -> tuple[str, dict[str, Any]]:
-        """Return the conditions in SQL, and their parameters. Errors: `Invalid`."""
+        """Return the SQL conditions and their parameters. Errors: `Invalid`."""
         clauses, parameters = [""], dict[str, Any]()
         if self.parent is not None:
             clauses.append("parent = :parent")
@@ -78,7 +78,7 @@ class ResourceFilter(Struct):
 
 
 class Resources:
-    """The resources of one kind, in one project."""
+    """Stores the resources of one kind in one project."""
 
     def __init__(self, database: ProjectDatabase, kind: str, noun: str) -> None:
         self._database = database
@@ -86,7 +86,7 @@ class Resources:
         self._noun = noun
 
     async def create(self, *new: NewResource) -> list[Resource]:
-        """Store the resources durably: all of them, or none. Errors: `Conflict` where an id or a name is taken."""
+        """Store all of the resources durably, or none. Errors: `Conflict` if an id or a name is taken."""
         for one in new:
             check_json(self._noun, one.body)
 
@@ -104,7 +104,7 @@ class Resources:
         return _resource(row)
 
     async def listed(self, which: ResourceFilter) -> list[Resource]:
-        """Return the resources that fit, in the order in which they were created. Errors: `Invalid`."""
+        """Return the matching resources in creation order. Errors: `Invalid`."""
         where, parameters = which.sql()
         sql = f"{ALL}{where} ORDER BY created_at, id"
         page = {} if which.metadata else {"limit": which.limit, "offset": which.offset}
@@ -117,12 +117,12 @@ class Resources:
         return fitting[which.offset : which.offset + which.limit]
 
     async def count(self, parent: str) -> int:
-        """Return how many resources have this parent."""
+        """Return the number of resources with this parent."""
         row = await self._database.read(lambda db: db.one(COUNT, kind=self._kind, parent=parent))
         return int(row["n"]) if row else 0
 
     async def update(self, resource_id: str, body: dict[str, Any], name: str | None = None) -> Resource:
-        """Return the resource with the members of `body` changed. Errors: `NotFound`, `Conflict`."""
+        """Change the members in `body` and return the resource. Errors: `NotFound`, `Conflict`."""
         key = parse_id(f"{self._noun} id", resource_id)
         check_json(self._noun, body)
 
@@ -139,7 +139,7 @@ class Resources:
         return _resource(row)
 
     async def delete(self, resource_id: str) -> None:
-        """Delete the resource, and those whose parent it is. Errors: `NotFound`."""
+        """Delete the resource and its children. Errors: `NotFound`."""
         key = parse_id(f"{self._noun} id", resource_id)
         if not await self._database.write(lambda db: db.execute(DELETE, id=key)):
             raise self._missing(key)

@@ -1,7 +1,7 @@
-"""Which runs fit a filter expression, given what is known of a run and the feedback about it.
+"""Evaluation of filter expressions on runs and their feedback.
 
-Comparisons of feedback that stand in one `and` are about one piece of feedback: `and(eq(feedback_key, "stars"),
-gt(feedback_score, 3))` is a run with more than three stars, not one with stars and some other high score.
+Feedback comparisons within one `and` apply to the same feedback: `and(eq(feedback_key, "stars"),
+gt(feedback_score, 3))` matches a run with more than three stars, not one with stars and another high score.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ Predicate = Callable[["Subject"], bool]
 
 
 class Subject(Struct):
-    """A run as filters see it, and the feedback about it."""
+    """The input of a filter: a run and its feedback."""
 
     run: Mapping[str, Any]
     feedback: Sequence[Mapping[str, Any]]
 
 
 def predicate(call: Call) -> Predicate:
-    """Return a function that says whether a run fits. Errors: `Invalid` for unknown fields and comparisons."""
+    """Return a function that tests a run. Errors: `Invalid` for unknown fields and comparisons."""
     if call.function == "not":
         negated = predicate(_calls(call)[0])
         return lambda subject: not negated(subject)
@@ -52,7 +52,7 @@ def predicate(call: Call) -> Predicate:
 
 
 def needed_key(call: Call) -> str | None:
-    """Return the feedback key that every fitting run has feedback under, where the expression says one."""
+    """Return the feedback key that every matching run must have, if the expression requires one."""
     if call.function == "and":
         return next((key for one in _calls(call) if (key := needed_key(one))), None)
     if call.function == "eq" and call.arguments[:1] == (Name("feedback_key"),):
@@ -137,7 +137,7 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 
 def _has(found: Any, wanted: Any) -> bool:
-    """Return whether a list or an object has what is wanted: an item, a key, or the members of a JSON object."""
+    """Return whether a list or an object contains an item, a key, or the members of a JSON object."""
     if isinstance(found, dict) and isinstance(wanted, str) and wanted.startswith("{"):
         try:
             return bool(msgspec.json.decode(wanted).items() <= found.items())
@@ -166,5 +166,5 @@ def _text_of(run: Mapping[str, Any]) -> str:
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """Return the latency of a run, where it has ended."""
+    """Return the latency of a run in seconds; None if it has not ended."""
     return None if start is None or end is None else (end - start).total_seconds()

@@ -1,4 +1,4 @@
-"""The runs of one project as LangSmith's clients read them, with the feedback about them."""
+"""The runs of one project in LangSmith's shape, with their feedback."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RunQuery(Struct):
 
 
 class LangSmithRun(Struct):
-    """A run. Every run is the root of its trace, of the type `chain`; its assistant is its session."""
+    """A run: the root of its trace, with the type `chain`; its session is its assistant."""
 
     id: str
     name: str
@@ -75,14 +75,14 @@ class LangSmithRun(Struct):
 
 
 class RunsPage(Struct):
-    """Some of the runs, and where the next page begins."""
+    """A page of runs, and the next page's cursor."""
 
     runs: list[LangSmithRun]
     cursors: dict[str, str | None]
 
 
 class LangSmithRuns:
-    """The runs of one project."""
+    """Reads the runs of one project."""
 
     def __init__(self, database: ProjectDatabase, runs: ProjectRuns, project_id: str) -> None:
         self._database = database
@@ -98,7 +98,7 @@ class LangSmithRuns:
         return _run(facts, (await self._feedback([key])).get(key, []))
 
     async def query(self, asked: RunQuery) -> RunsPage:
-        """Return a page of the runs that fit, newest first. Errors: `Invalid`."""
+        """Return a page of the matching runs, newest first. Errors: `Invalid`."""
         if asked.limit is not None and asked.limit < 1:
             raise Invalid(f"`limit` is {asked.limit}; send 1 or more, or leave it out")
         limit = min(asked.limit or BATCH, BATCH)
@@ -112,7 +112,7 @@ class LangSmithRuns:
         return RunsPage(found, {"next": None})
 
     async def stats(self, asked: RunQuery) -> dict[str, Any]:
-        """Return counts, latencies and feedback of the runs that fit. Errors: `Invalid`."""
+        """Return counts, latencies and feedback of the matching runs. Errors: `Invalid`."""
         latencies: list[float] = []
         errors = count = 0
         newest = None
@@ -141,7 +141,7 @@ class LangSmithRuns:
             or asked.is_root is False
             or asked.run_type not in (None, "chain")
         ):
-            return  # every run here is a root of the type `chain`, and none belongs to an example
+            return  # every run here is a root with the type `chain`, and none belongs to an example
         tests, keys = _tests(asked)
         selection = await self._selection(asked, keys)
         while True:
@@ -160,7 +160,7 @@ class LangSmithRuns:
         if wanted is not None and len(wanted) > MAX_NAMED:
             raise Invalid(f"`id` lists {len(wanted)} runs; at most {MAX_NAMED} are taken at once")
         run_ids = None if wanted is None else tuple(parse_id("id", one) for one in wanted)
-        if run_ids is None and keys:  # few runs have feedback under the key: look at these only
+        if run_ids is None and keys:  # few runs have feedback with the feedback key: test only those
             rows = await self._database.read(lambda db: db.all(WITH_KEY, key=keys[0], limit=MAX_NAMED))
             run_ids = tuple(row["run_id"] for row in rows) if len(rows) < MAX_NAMED else None
         sessions = [parse_id("session", one) for one in asked.session or ()]
@@ -192,7 +192,7 @@ class LangSmithRuns:
 
 
 def _tests(asked: RunQuery) -> tuple[list[Predicate], list[str]]:
-    """Return the predicates of all filters, and the feedback keys that they need."""
+    """Return the predicates of all filters, and the feedback keys that they require."""
     calls = [parse_filter(text) for text in (asked.filter, asked.trace_filter, asked.tree_filter) if text]
     tests = [predicate(call) for call in calls]
     if asked.query:
@@ -251,7 +251,7 @@ def _run(facts: RunFacts, feedback: Sequence[Row]) -> LangSmithRun:
 
 
 def feedback_stats(feedback: Sequence[Row]) -> dict[str, Any]:
-    """Return the feedback by key: how many, their mean and standard deviation, values and comments."""
+    """Return count, mean, standard deviation, values and comments by feedback key."""
     by_key: dict[str, list[Row]] = {}
     for row in feedback:
         by_key.setdefault(row["key"], []).append(row)
@@ -271,7 +271,7 @@ def _stats_of(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _status(facts: RunFacts) -> str:
-    """Return LangSmith's word for the status of a run: it knows pending, success, error and interrupted."""
+    """Return LangSmith's status of a run: pending, success, error or interrupted."""
     return "pending" if facts.status == "running" else facts.status or "success"
 
 

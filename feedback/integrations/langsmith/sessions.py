@@ -1,4 +1,4 @@
-"""LangSmith's projects (sessions): one of ours, or one of its assistants, whose runs are then the session's."""
+"""LangSmith's projects (sessions): each is a project of this service or one of its assistants."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EPOCH = "1970-01-01T00:00:00+00:00"
 
 
 class Session(Struct):
-    """A project as LangSmith's clients know it. The statistics are there where they are asked for."""
+    """A project in LangSmith's shape, with statistics if the request includes them."""
 
     id: str
     name: str
@@ -37,7 +37,7 @@ class Session(Struct):
 
 
 class Sessions:
-    """The sessions of one project: itself, and its assistants."""
+    """Reads the sessions of one project: the project itself and its assistants."""
 
     def __init__(
         self, project: str, projects: Projects, assistants: Assistants, known: ProjectRuns, runs: LangSmithRuns
@@ -49,7 +49,7 @@ class Sessions:
         self._runs = runs
 
     async def named(self, name: str) -> list[Session]:
-        """Return the session of this name, if there is one."""
+        """Return the session with this name, if there is one."""
         own = await self._own()
         if name == own.name:
             return [own]
@@ -57,7 +57,7 @@ class Sessions:
         return [Session(ids[0], name, own.id)] if ids else []
 
     async def get(self, session_id: str) -> Session:
-        """Return the session of this id. Errors: `NotFound`, `Invalid`."""
+        """Return the session with this id. Errors: `NotFound`, `Invalid`."""
         key = parse_id("project_id", session_id)
         found = [one for one in await self.listed() if one.id == key] or await self._with_runs(key)
         if not found:
@@ -65,7 +65,7 @@ class Sessions:
         return found[0]
 
     async def listed(self) -> list[Session]:
-        """Return the project, and its assistants that there is feedback about."""
+        """Return the project and its assistants with feedback."""
         own = await self._own()
         answered = [one for one in await self._assistants.all() if _is_uuid(one.assistant_id)]
         return [own, *(Session(one.assistant_id, one.name or one.assistant_id, own.id) for one in answered)]

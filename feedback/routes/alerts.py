@@ -1,4 +1,4 @@
-"""Routes of alert rules: listed with what they find now, created and deleted."""
+"""Routes that list (with current findings), create and delete alert rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WRITES = {"feedback_scope": "feedback-write"}
 
 
 class AlertState(Struct):
-    """What a rule finds for one assistant now, and whether it fires; `changed_at` is when that changed last."""
+    """A rule's current finding for one assistant, and whether it fires; `changed_at` is the last change of that."""
 
     id: str
     firing: bool
@@ -31,7 +31,7 @@ class AlertState(Struct):
 
 
 class AlertRuleState(Struct):
-    """An alert rule as text and in parts, and its findings. A rule of the configuration has no id."""
+    """An alert rule as text and as fields, and its findings. A configured rule has no id."""
 
     id: str | None
     rule: str
@@ -40,11 +40,11 @@ class AlertRuleState(Struct):
 
 
 def alerts_router(dependencies: dict[str, Provide], alerts: Alerts) -> Router:
-    """The routes of a project's alert rules."""
+    """Return the routes of a project's alert rules."""
 
     @get("/feedback/alert-rules", tags=TAGS, summary="List alert rules", operation_class=FeedbackOperation, opt=READS)
     async def list_rules(services: ServicesDependency) -> list[AlertRuleState]:
-        """The rules that look at the project's feedback, with what they find now."""
+        """Return the rules that apply to the project, with their current findings."""
         active = [one for one in await alerts.active() if one.project in (None, services.project)]
         known = [alert for alert in await alerts.listed() if alert.finding.project == services.project]
         return [await _state(alerts, one, services.project, known) for one in active]
@@ -60,7 +60,7 @@ def alerts_router(dependencies: dict[str, Provide], alerts: Alerts) -> Router:
         opt=WRITES,
     )
     async def create_rule(data: JSONBody[AlertRuleCreate], services: ServicesDependency) -> AlertRuleState:
-        """The new rule, which every process looks at within a minute."""
+        """Create the rule and return it; it takes effect within a minute."""
         made = await services.alert_rules.create(data)
         return await _state(alerts, ActiveRule(made.rule, made.project, made.id), services.project, [])
 
@@ -74,7 +74,7 @@ def alerts_router(dependencies: dict[str, Provide], alerts: Alerts) -> Router:
         opt=WRITES,
     )
     async def delete_rule(rule_id: FromPath[str], services: ServicesDependency) -> None:
-        """The rule is deleted, and its alerts are over."""
+        """Delete the rule and end its alerts."""
         await alerts.retire(await services.alert_rules.delete(rule_id), services.project)
 
     return Router(
@@ -88,7 +88,7 @@ def alerts_router(dependencies: dict[str, Provide], alerts: Alerts) -> Router:
 
 
 async def _state(alerts: Alerts, active: ActiveRule, project: str, known: list[Alert]) -> AlertRuleState:
-    """The rule with its findings in the project."""
+    """Return the rule with its findings in the project."""
     fired = {alert.id: alert for alert in known if alert.rule == str(active.rule)}
     found = await alerts.findings(active.rule, project)
     states = [

@@ -1,4 +1,4 @@
-"""The route that lists API keys, where the application beside the service keeps any."""
+"""The route that lists API keys, if the surrounding application stores any."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPERATORS = {"feedback_scope": "admin", "feedback_unbound": True}
 
 
 def api_keys_router(dependencies: dict[str, Provide], listed: Callable[[], Awaitable[list[ApiKeyInfo]]]) -> Router:
-    """The route of API keys; `listed` reads them."""
+    """Return the route that lists API keys; `listed` reads them."""
 
     @get(
         "/feedback/api-keys",
@@ -28,7 +28,7 @@ def api_keys_router(dependencies: dict[str, Provide], listed: Callable[[], Await
         "them.",
     )
     async def list_api_keys() -> list[ApiKeyInfo]:
-        """The API keys of the server, the newest first."""
+        """Return the API keys of the server, newest first."""
         return await listed()
 
     return Router(

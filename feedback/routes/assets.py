@@ -1,7 +1,7 @@
-"""The package's static files below `/feedback/`: what a page of any origin may load, byte for byte as it was installed.
+"""The package's static files below `/feedback/`: pages of any origin may load them, byte for byte as installed.
 
-Only the files that are named here are served. Each is checked again whenever it is used (`no-cache` with an ETag, so
-usually a 304 of a few bytes): a module and the one that it imports always come from the same version.
+Only the files named here are served. Browsers revalidate a file on each use (`no-cache` with an ETag, so usually a 304
+of a few bytes), so that a module and its imports always have the same version.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ NO_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 def assets_router() -> Router:
-    """The routes of all that pages elsewhere load from here; none needs an API key."""
+    """Return the routes of the files for other sites' pages; none needs an API key."""
     return Router("/", route_handlers=[asset_route(f"/feedback/{name}", name) for name in ASSETS])
 
 
 def asset_route(path: str, file: str, headers: Mapping[str, str] = NO_MORE) -> HTTPRouteHandler:
-    """A route that serves a file of `feedback/web`, read once, now. `headers` are added to those of every asset."""
+    """Return a route that serves a file of `feedback/web`, read once, now, with additional `headers`."""
     content = (files("feedback") / "web" / file).read_bytes()
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     sent = {**ASSET_HEADERS, "ETag": etag, **headers}
@@ -61,7 +61,7 @@ def asset_route(path: str, file: str, headers: Mapping[str, str] = NO_MORE) -> H
 
     @route(path, http_method=[HttpMethod.GET, HttpMethod.HEAD], opt={"feedback_open": True}, include_in_schema=False)
     async def asset(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """The file, or 304 for whoever has this version of it."""
+        """Return the file, or 304 to clients that have this version."""
         if is_same(etag, request.headers.get("if-none-match")):
             return Response(b"", status_code=304, headers=sent)
         return Response(content, status_code=200, headers=sent, media_type=media_type)
@@ -70,6 +70,6 @@ def asset_route(path: str, file: str, headers: Mapping[str, str] = NO_MORE) -> H
 
 
 def is_same(etag: str, if_none_match: str | None) -> bool:
-    """Whether an `If-None-Match` header names the tag (RFC 9110 section 13.1.2: compared weakly)."""
+    """Return whether an `If-None-Match` header matches the tag (RFC 9110 section 13.1.2: weak comparison)."""
     named = [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
     return etag in named or named == ["*"]

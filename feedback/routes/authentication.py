@@ -1,10 +1,10 @@
-"""Which routes need which scope, and which project a request is for: asked of every request before its body is read.
+"""Authentication: checks each request's scope and selects its project before its body is read.
 
-`feedback_scope` in a handler's `opt` says the scope, or else the method does. Routes of tokens (`feedback_token_route`)
-and what everybody may see (`feedback_open`) need none, and name no project: the token does. Every other request is for
-one: its key's, or the one that it names (`X-Tenant-Id`, as LangSmith's clients have it; `?project=`; the tenant in
-WorkflowAI's paths), or `default`; and its handler is given the rooms of that one. What is the operator's alone
-(`feedback_unbound`) is closed to keys of a project.
+A handler's `opt` sets the scope (`feedback_scope`); the default depends on the method. Token routes
+(`feedback_token_route`) and public routes (`feedback_open`) need no scope and no project: the token names it. Every
+other request has a project: that of its API key, or the one that it names (`X-Tenant-Id` of LangSmith's clients;
+`?project=`; the tenant in WorkflowAI's paths), or `default`; its handler gets the services of that project. Operators'
+routes (`feedback_unbound`) reject API keys of a project.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ ServicesDependency = NamedDependency[SkipValidation[ProjectServices]]
 OPEN = ("feedback_token_route", "feedback_open")
 ENTRY, SERVICES = "feedback_entry", "services"
 FAILED = "feedback_failed"
-"""Where the state of a request holds the error that its handler is to raise."""
+"""The request state's entry for the error that the handler raises."""
 OWN_TENANT = "_"
 CHECKS_QUERY = "feedback_checks_query"
-"""The `opt` of GET routes that are our own, and no other service's, whose clients may send what we do not know."""
+"""The `opt` of our own GET routes. Other services' clients may send parameters that we do not know."""
 
 
 def admission(api_keys: ApiKeys, services_of: ServicesOf) -> Callable[[AnyRequest], Awaitable[None]]:
-    """Looks at every request before its body is read. Wrong keys count at the gate, by the address that sends them.
+    """Return a hook that checks each request before its body is read. Wrong API keys count against their address.
 
-    Not a guard: for each of those Litestar copies the route's handler with every request.
+    It is not a guard: Litestar copies the route's handler for each guard on every request.
     """
 
     async def let_in(request: AnyRequest) -> None:
@@ -65,9 +65,9 @@ def admission(api_keys: ApiKeys, services_of: ServicesOf) -> Callable[[AnyReques
 
 
 def _check_parameters(request: AnyRequest) -> None:
-    """Refuse a query parameter that the route does not have. Errors: `Invalid`.
+    """Reject query parameters that the route does not have. Errors: `Invalid`.
 
-    Otherwise a misspelt filter answers with everything, and looks as if it had found it.
+    Otherwise a misspelt filter would return everything, as if it had matched.
     """
     known = _parameters_of(request.route_handler) - request.path_params.keys()
     if unknown := sorted(set(request.query_params) - known):
@@ -76,7 +76,7 @@ def _check_parameters(request: AnyRequest) -> None:
 
 @cache
 def _parameters_of(handler: Any) -> frozenset[str]:
-    """Return the names of a route's query parameters, with `project`, which every route takes."""
+    """Return the names of a route's query parameters, including `project`, which every route accepts."""
     asked = [handler, *handler.resolve_dependencies().values()]
     fields = [field for one in asked for field in one.parsed_fn_signature.parameters.items()]
     names = (getattr(field.kwarg_definition, "name", None) or name for name, field in fields)
@@ -87,7 +87,7 @@ _NO_PARAMETERS = frozenset(("request", "data"))
 
 
 async def _checked(api_keys: ApiKeys, rate_limiter: RateLimiter, request: AnyRequest, scope: Scope) -> Entry:
-    """What the check says of the request. A right key is never kept waiting by others' wrong ones."""
+    """Check the request's API key. Wrong API keys count against the address's limit; valid ones never wait for it."""
     try:
         return await api_keys.check(request, scope)
     except Exception as error:
@@ -108,7 +108,7 @@ async def _services(request: AnyRequest, entry: Entry, services_of: ServicesOf) 
 
 
 def needed_scope(method: str, opt: dict[str, Any]) -> Scope | None:
-    """What a request needs; nothing for a preflight and where everybody may come in."""
+    """Return the scope that a request needs; None for a preflight and for public routes."""
     if method == "OPTIONS" or any(opt.get(name) for name in OPEN):
         return None
     scope: Scope = opt.get("feedback_scope") or ("feedback-read" if method in ("GET", "HEAD") else "feedback-write")
@@ -116,8 +116,8 @@ def needed_scope(method: str, opt: dict[str, Any]) -> Scope | None:
 
 
 def services_dependency(services_of: ServicesOf) -> dict[str, Provide]:
-    """`services`, which handlers ask for. It is the only thing that they ask for: for several that depend on each
-    other Litestar starts a task group with every request (a fifth of the CPU of an answer).
+    """Return the handlers' dependency `services`. It is the only one: for several that depend on each other Litestar
+    starts a task group on every request (a fifth of a submission's CPU time).
     """
 
     def given(request: AnyRequest) -> Any:
@@ -127,13 +127,13 @@ def services_dependency(services_of: ServicesOf) -> dict[str, Provide]:
 
 
 def entry_of(request: AnyRequest) -> Entry:
-    """How the request came in."""
+    """Return how the request was authenticated."""
     entry: Entry = request.scope["state"].get(ENTRY, WITHOUT_KEY)
     return entry
 
 
 def bearer(request: AnyRequest) -> str:
-    """The key that the request sends as EvalGuard has it. `Unauthorized` without one."""
+    """Return the API key that the request sends in EvalGuard's way. Errors: `Unauthorized` without one."""
     if not (key := sent_key(None, request.headers.get("authorization"))):
         raise Unauthorized("This needs an API key: send `Authorization: Bearer <key>`")
     return key

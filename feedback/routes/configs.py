@@ -1,4 +1,4 @@
-"""LangSmith's `/feedback-configs`: what the answers of a key may be."""
+"""LangSmith's `/feedback-configs`: the values that a feedback key allows."""
 
 from __future__ import annotations
 

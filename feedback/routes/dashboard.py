@@ -1,7 +1,7 @@
-"""The dashboard at `/feedback/ui`: a page that holds nothing by itself, and the files that it loads.
+"""The dashboard at `/feedback/ui`: a page without data, and the files that it loads.
 
-It reads and changes all through `/api/v1`, with the API key that it asks for. Nothing but its own files may run in it,
-it talks to nobody but this server, and no text can become markup in it (Trusted Types).
+It reads and writes through `/api/v1` with the API key that the user enters. It runs only its own files, connects only
+to this server, and never turns text into markup (Trusted Types).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ PAGE_HEADERS = {
 
 
 def dashboard_router() -> Router:
-    """The page and its files. None needs an API key; what they ask for does."""
+    """Return the routes of the page and its files. They need no API key; the API that they call does."""
     page = (FOLDER / SHELL).read_bytes()
 
     @get("/feedback/ui", opt={"feedback_open": True}, include_in_schema=False)
     async def dashboard(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """The page; at the address without a slash in the end, since all that it loads is named relative to that."""
+        """Return the page, at the path without a trailing slash: its files' URLs are relative to that."""
         if request.scope["raw_path"].endswith(b"/"):
             return Redirect("../ui")
         return Response(page, headers=PAGE_HEADERS, media_type="text/html")

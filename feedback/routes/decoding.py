@@ -1,8 +1,8 @@
-"""How a request's body becomes a struct.
+"""Decoding of request bodies into structs.
 
-Litestar asks the request for its JSON; `FeedbackRequest` answers with the struct that the handler's `data` names,
-decoded strictly in one step. Answers through a presigned URL may also be a form (of either kind) or plain text (a
-browser's `sendBeacon`): what the body looks like decides, so that a wrong `Content-Type` costs nobody an answer.
+Litestar calls the request's `json()`; `FeedbackRequest` returns the struct that the handler's `data` declares, decoded
+strictly in one step. Submissions to a presigned URL may also be a form (of either kind) or plain text (a browser's
+`sendBeacon`): the content decides, so that a wrong `Content-Type` loses no submission.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MULTIPART = "multipart/form-data"
 
 
 def parts_of(content_type: str, body: bytes) -> Iterator[tuple[str, bytes | None]]:
-    """Name and content of each part; None where a part has none. Errors: `Invalid`."""
+    """Yield the name and content of each part; None for an empty part. Errors: `Invalid`."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
     message = BytesParser(policy=HTTP).parsebytes(head + body)
     if not message.is_multipart():
@@ -47,7 +47,7 @@ _STEP = re.compile(r"\[[^\]]*\]|\w+")
 
 
 def choices_at(kind: Any, path: str = "") -> str:
-    """`; send one of …` where the field at msgspec's `path` into `kind` takes a few values only, and else nothing."""
+    """Return `; send one of …` if the field at msgspec's `path` in `kind` is an enumeration, else an empty text."""
     values = _values(inspect.type_info(kind), _STEP.findall(path))
     return f"; send one of {', '.join(map(str, values))}" if values else ""
 
@@ -69,10 +69,10 @@ _NAMES = frozenset(FeedbackSubmission.__struct_fields__)
 
 
 class FeedbackRequest(Request[Any, Any, State]):
-    """A request whose body is decoded as its handler declares it."""
+    """A request whose body is decoded to the type that its handler declares."""
 
     async def json(self) -> Any:
-        """The struct of the handler's `data`. Errors: `Invalid` where the body is not one."""
+        """Return the body as the type of the handler's `data`. Errors: `Invalid`."""
         body = await self.body()
         wanted = self.route_handler.parsed_data_field
         if wanted is None:
@@ -101,7 +101,7 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 
 
 def decode(body: bytes, kind: Any) -> Any:
-    """`body` as `kind`; `Invalid`, with the field and what it should be, where it is not that."""
+    """Decode `body` as `kind`. Errors: `Invalid`, with the field and its expected type."""
     try:
         value = _decoder(kind).decode(body)
         _check_fields(body, kind)
@@ -115,7 +115,7 @@ def decode(body: bytes, kind: Any) -> Any:
 
 
 def _check_fields(body: bytes, kind: Any) -> None:
-    """Refuse an object that has fields, but none that `kind` has: a misspelt one must not look like success."""
+    """Reject an object whose fields are all unknown to `kind`: a misspelt field must not look like success."""
     known = _fields_of(kind)
     if not known or any(b'"%b"' % name.encode() in body for name in known):
         return
@@ -141,7 +141,7 @@ def _readable(message: str, kind: Any) -> str:
 
 
 def _explained(body: bytes, error: Exception) -> FeedbackError:
-    """Why the body is not JSON, in the words of whoever has to mend it."""
+    """Return an error that explains why the body is not JSON and how to fix it."""
     try:
         loose = json.loads(_text(body), parse_constant=_no_constant)
         _check_strings(loose, "")
@@ -173,7 +173,7 @@ def _text(body: bytes) -> str:
 
 
 def submission_of(fields: Sequence[tuple[str, str]]) -> FeedbackSubmission:
-    """The same of fields that may come several times, as `value` does where several categories are ticked."""
+    """Return the submission in a form's fields, which may repeat, as `value` does for several ticked categories."""
     answer = submission_from(dict(fields))
     several = [_typed(text) for name, text in fields if name == "value" and text != ""]
     if len(several) > 1:
@@ -182,7 +182,7 @@ def submission_of(fields: Sequence[tuple[str, str]]) -> FeedbackSubmission:
 
 
 def submission_from(fields: Mapping[str, str]) -> FeedbackSubmission:
-    """The answer that a link's query, or a form, gives: text typed as LangSmith types it. Errors: `Invalid`."""
+    """Return the submission in a link's query or a form; text gets LangSmith's types. Errors: `Invalid`."""
     given = {name: text for name, text in fields.items() if name in _NAMES and text != ""}
     return FeedbackSubmission(
         score=_score(given["score"]) if "score" in given else None,
@@ -196,7 +196,7 @@ def submission_from(fields: Mapping[str, str]) -> FeedbackSubmission:
 
 
 def _typed(text: str) -> bool | int | float | str:
-    """A number, true or false, or the text itself, in this order."""
+    """Return the text as a number, as true or false, or unchanged; the first that fits."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     if (match := _NUMBER.fullmatch(text)) and len(text) < 64:

@@ -1,4 +1,4 @@
-"""What a client reads when something goes wrong: `{"detail": …, "code": …}`, with the status that the error carries."""
+"""Error responses: `{"detail": …, "code": …}` with the error's status."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from feedback.routes.pages import failure
 logger = logging.getLogger("feedback")
 
 REFUSAL = "feedback_refusal"
-"""Where the request's state holds the code of its refusal."""
+"""The request state's entry for the error code."""
 
 
 def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """The one answer to every failure of the feedback routes; what nobody expected is logged, and says nothing."""
+    """Return the error response of the feedback routes; unexpected errors are logged and reveal no details."""
     status, detail, code = _seen(request, error)
     on_token = bool(request.route_handler.opt.get("feedback_token_route"))
     page = failure(request, status, detail, code) if on_token else None
@@ -42,12 +42,12 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 def refusal(scope: Scope) -> str:
-    """The code that the request was refused with."""
+    """Return the error code of the response."""
     return str(scope["state"].get(REFUSAL, "other"))
 
 
 def _seen(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str]:
-    """Status, message and code of the failure, which is logged where nobody expected it."""
+    """Return the error's status, message and code; log an unexpected error."""
     status, detail, code = _told(request, error)
     request.scope["state"][REFUSAL] = code
     if status == 500:
@@ -69,7 +69,7 @@ def _told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, 
 def _told_by_litestar(error: HTTPException) -> tuple[int, str, str]:
     if error.status_code == 413:
         return 413, "The body is too large; an answer may have 64 KB, a comment in it 16 KB", "too_large"
-    if error.status_code == 500 and "disconnected" in error.detail:  # Litestar's words for a client that left
+    if error.status_code == 500 and "disconnected" in error.detail:  # Litestar's error for a disconnected client
         return 499, "The client closed the connection before it had sent the whole request", "client_left"
     status = 422 if error.status_code == 400 else error.status_code
     return status, error.detail, type(error).__name__.removesuffix("Exception").lower()
@@ -82,7 +82,7 @@ def _problems(request: Request[Any, Any, Any], error: ValidationException) -> st
 
 
 def _problem(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
-    """One problem with a parameter, by the name that it has on the wire, or with the body."""
+    """Return the message about one parameter, with its name on the wire, or about the body."""
     key, message = item["key"], str(item["message"])
     if (key, message) == ("data", "'data'"):
         return "The body is missing; send JSON"
@@ -95,7 +95,7 @@ def _problem(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
 
 
 def told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str, dict[str, str]]:
-    """Status, message, code and headers of the answer to a failure, for dialects that have bodies of their own."""
+    """Return status, message, code and headers of an error, for APIs with their own error bodies."""
     status, detail, code = _seen(request, error)
     headers = dict(TOKEN_HEADERS) if request.route_handler.opt.get("feedback_token_route") else {}
     if (seconds := getattr(error, "retry_after", None)) is not None:

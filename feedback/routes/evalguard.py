@@ -1,6 +1,6 @@
-"""EvalGuard's API: one-time tokens, the route that spends them (which its own clients lack), annotations, calibration.
+"""EvalGuard's API: one-time tokens and the route that spends them (absent from its clients), annotations, calibration.
 
-Its clients read errors from `{"success": false, "error": {…}}`; a wrong request is a 400.
+Its clients read errors from `{"success": false, "error": {…}}`; an invalid request is a 400.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from feedback.validation import MAX_BODY
 
 TAGS = ["EvalGuard"]
 MAX_CALIBRATION = 16 * 1024 * 1024
-"""The largest body of a calibration, in bytes."""
+"""The maximum size of a calibration's body, in bytes."""
 
 
 class EvalGuardProblem(Struct):
@@ -43,7 +43,7 @@ class EvalGuardProblem(Struct):
 
 
 class EvalGuardFailure(Struct):
-    """The shape that EvalGuard's clients read a failure from."""
+    """EvalGuard's error body."""
 
     success: bool
     error: EvalGuardProblem
@@ -66,7 +66,7 @@ async def mint_one_time(
     services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> OneTimeToken:
-    """A token for one answer about a run, a trace or an annotation."""
+    """Return a token for one submission about a run, a trace or an annotation."""
     key = bearer(request)
     await admit_minting(request, services)
     return await services.one_time.mint(data, key, clean_idempotency(idempotency_key))
@@ -74,7 +74,7 @@ async def mint_one_time(
 
 @route("/feedback/submit", http_method=["OPTIONS"], status_code=204, include_in_schema=False)
 async def ask_spend_cors(request: Request[Any, Any, Any]) -> Response[None]:
-    """Every origin may spend a token."""
+    """Allow every origin to spend a token."""
     return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
 
 
@@ -94,7 +94,7 @@ async def spend_one_time(
     services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
-    """Store the feedback; the token accepts no other."""
+    """Store the feedback and spend the token."""
     opened = await open_and_admit(request, services, services.one_time.open, data.token)
     kept = await services.one_time.spend(data, clean_idempotency(idempotency_key), opened)
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
@@ -121,7 +121,7 @@ def _project_routes(services_of: ServicesOf) -> list[HTTPRouteHandler]:
         services: ServicesDependency,
         idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
     ) -> LogAnnotation:
-        """Store a person's label of a run as feedback under the key `annotation`."""
+        """Store a person's label of a run under the feedback key `annotation`."""
         own = await in_project(request, services, data.projectId)
         return await own.annotations.create(data, clean_idempotency(idempotency_key))
 
@@ -173,7 +173,7 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 def evalguard_router(dependencies: dict[str, Provide], services_of: ServicesOf) -> Router:
-    """Return EvalGuard's routes, below `/api/v1`. `services_of` has the services of the project that a body names."""
+    """Return EvalGuard's routes, below `/api/v1`. `services_of` returns the services of the project in a body."""
     return Router(
         "/api/v1",
         route_handlers=[ask_spend_cors, mint_one_time, spend_one_time, *_project_routes(services_of)],

@@ -1,4 +1,4 @@
-"""The headers of presigned URLs: open to every origin (`origins.py` narrows that), kept by no cache, told to nobody."""
+"""The headers of presigned URLs: open to all origins (`origins.py` restricts that), no caching, no referrer."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _ADDRESS = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_.~/-]*")
 
 
 def preflight(asked: str | None) -> dict[str, str]:
-    """The headers that answer a browser's preflight; the request headers that it asks for are allowed."""
+    """Return the response headers of a preflight, which allow all requested headers."""
     names = asked if asked and asked.isascii() and asked.isprintable() and len(asked) < 1000 else None
     return {**PREFLIGHT_HEADERS, **({"Access-Control-Allow-Headers": names} if names else {})}
 
 
 def base_url(request: Request[Any, Any, Any], public_url: str | None, trust_forwarded: bool) -> str:
-    """Where this service is reached, without a slash at the end: the configured address, or the request's own.
+    """Return this service's base URL without a trailing slash: the configured one, or the request's.
 
-    `X-Forwarded-Proto`, `-Host` and `-Prefix` count only where a trusted proxy sets them (`trust_forwarded`).
+    `X-Forwarded-Proto`, `-Host` and `-Prefix` count only behind a trusted proxy (`trust_forwarded`).
     """
     if public_url:
         return public_url

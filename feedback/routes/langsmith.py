@@ -1,6 +1,6 @@
-"""LangSmith's dialect: feedback created, read, changed, deleted and listed, and what its clients ask at their start.
+"""LangSmith's API: routes that create, read, change, delete and list feedback, and those that its clients call first.
 
-Mounted at `/`, `/api` and `/api/v1`, since the clients append their paths to whatever base they are given.
+Mounted at `/`, `/api` and `/api/v1`, because the clients append their paths to any of these bases.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ INFO = {
         "scale_down_nempty_trigger": 4,
     },
 }
-"""What makes LangSmith's clients send feedback as plain JSON. Recorded: from 0.8.10 on they send multipart batches.
+"""The settings that make LangSmith's clients send feedback as plain JSON; by default they send multipart since 0.8.10.
 
-The background thread of the Python client (0.15.0) reads each of these fields, and dies where one is missing.
+The Python client's background thread (0.15.0) reads each of these fields and dies if one is missing.
 """
 
 
@@ -141,15 +141,15 @@ async def delete_feedback(feedback_id: FromPath[str], services: ServicesDependen
     summary="Capabilities for LangSmith's clients",
 )
 async def info() -> dict[str, Any]:
-    """Return the ways of sending feedback that this service supports."""
+    """Return the transports of feedback that this service supports."""
     return INFO
 
 
 @post("/metadata/submit", status_code=204, opt={"feedback_open": True}, include_in_schema=False)
 async def take_metadata(request: Request[Any, Any, Any]) -> Response[None]:
-    """Nothing: the beacon that an Agent Server sends at its start is not kept.
+    """Accept and discard the beacon that an Agent Server sends at its start.
 
-    It puts `/v1` before the path where the base it was given does not end so.
+    The Agent Server puts `/v1` before the path if its base URL does not end with it.
     """
     async for _ in request.stream():
         pass
@@ -171,9 +171,9 @@ FEEDBACK_ROUTES = [
 
 
 def langsmith_routers(dependencies: dict[str, Provide], serve_root_info: bool) -> list[Router]:
-    """Return the same routes at `/api/v1`, which is what the OpenAPI document shows, and at `/api` and `/`.
+    """Return the same routes at `/api/v1`, which the OpenAPI document shows, and at `/api` and `/`.
 
-    What is read and created beside feedback is at `/api/v1` only: `/runs` at the root is the agent server's.
+    Routes of other resources than feedback are at `/api/v1` only: `/runs` at the root belongs to the agent server.
     """
     every = [*FEEDBACK_ROUTES, info]
     at_root = every if serve_root_info else FEEDBACK_ROUTES

@@ -23,7 +23,7 @@ from feedback.routes.openapi import FeedbackOperation, failures
 
 TAGS = ["LangSmith datasets"]
 MAX_EXAMPLES = 16 * 1024 * 1024
-"""The largest body with examples, in bytes."""
+"""The maximum size of a body with examples, in bytes."""
 Metadata = Annotated[str | None, QueryParameter(description="A JSON object whose members the metadata must have")]
 Ids = Annotated[list[str] | None, QueryParameter(name="id")]
 
@@ -51,7 +51,7 @@ async def list_datasets(
     limit: PageLimit = 100,
     offset: PageOffset = 0,
 ) -> list[LangSmithDataset]:
-    """List datasets, the oldest first."""
+    """List datasets, oldest first."""
     which = ResourceFilter(None, ids, name, name_contains, _object(metadata), limit, offset)
     return await services.langsmith_datasets.listed(which)
 
@@ -91,7 +91,7 @@ async def delete_dataset(dataset_id: FromPath[str], services: ServicesDependency
     responses=failures(404, 409, 413, 422),
 )
 async def create_example(data: JSONBody[ExampleCreate], services: ServicesDependency) -> Example:
-    """Create an example of a dataset, from inputs and outputs, or with `use_source_run_io` from a run."""
+    """Create an example of a dataset from inputs and outputs, or from a run with `use_source_run_io`."""
     [made] = await services.langsmith_datasets.add([data])
     return made
 
@@ -106,7 +106,7 @@ async def create_example(data: JSONBody[ExampleCreate], services: ServicesDepend
     responses=failures(404, 409, 413, 422),
 )
 async def create_examples(data: JSONBody[list[ExampleCreate]], services: ServicesDependency) -> list[Example]:
-    """Create examples: all of them, or none."""
+    """Create all of the examples, or none."""
     return await services.langsmith_datasets.add(data)
 
 
@@ -122,7 +122,7 @@ async def list_examples(
     limit: PageLimit = 100,
     offset: PageOffset = 0,
 ) -> list[Example]:
-    """List examples, in the order of their creation."""
+    """List examples in creation order."""
     _refuse_versions(as_of)
     if example_filter:
         raise Invalid("Examples are not filtered by expressions here; use `metadata`, `splits` or `id`")
@@ -156,7 +156,7 @@ async def read_example(
 async def update_example(
     example_id: FromPath[str], data: JSONBody[ExamplePatch], services: ServicesDependency
 ) -> Example:
-    """Change an example: what is given is set, what is `null` is cleared."""
+    """Change an example: given fields are set, `null` clears a field."""
     return await services.langsmith_datasets.change(example_id, data)
 
 

@@ -47,7 +47,7 @@ async def list_queues(
     limit: PageLimit = 100,
     offset: PageOffset = 0,
 ) -> list[Queue]:
-    """List annotation queues, the oldest first."""
+    """List annotation queues, oldest first."""
     which = ResourceFilter(None, ids, name, name_contains, limit=limit, offset=offset)
     return await services.langsmith_queues.listed(which)
 
@@ -73,7 +73,7 @@ async def read_queue(queue_id: FromPath[str], services: ServicesDependency) -> Q
     responses=failures(404, 409, 413, 422),
 )
 async def update_queue(queue_id: FromPath[str], data: JSONBody[QueuePatch], services: ServicesDependency) -> Queue:
-    """Change an annotation queue: what is given is set, what is `null` is cleared."""
+    """Change an annotation queue: given fields are set, `null` clears a field."""
     return await services.langsmith_queues.update(queue_id, data)
 
 
@@ -138,7 +138,7 @@ async def list_queued_runs(
     limit: PageLimit = 100,
     offset: PageOffset = 0,
 ) -> list[QueuedRun]:
-    """List the runs of the queue, the first added first. A run that was judged is removed, so none is `completed`."""
+    """List the runs of the queue in the order of their addition. Reviewed runs are removed, so none is `completed`."""
     runs = await services.langsmith_queues.runs(queue_id, limit, offset)
     return [] if status in ("completed", "needs_others_review") else runs
 
@@ -151,7 +151,7 @@ async def list_queued_runs(
     responses=failures(404, 422),
 )
 async def read_queued_run(queue_id: FromPath[str], index: FromPath[str], services: ServicesDependency) -> QueuedRun:
-    """Read the run at the index; the next one to judge is at 0."""
+    """Read the run at the index; the next one to review is at 0."""
     if not (index.isascii() and index.isdecimal() and len(index) < 10):
         raise Invalid(f"`index` is {index[:40]!r}; send a whole number from 0")
     return await services.langsmith_queues.run_at(queue_id, int(index))

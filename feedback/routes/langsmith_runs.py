@@ -1,4 +1,4 @@
-"""LangSmith's reading side, below `/api/v1` only, since the root's `/runs` are the agent server's."""
+"""LangSmith's run and project routes, below `/api/v1` only, because `/runs` at the root is the agent server's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PageOffset = Annotated[int, QueryParameter(ge=0, le=2**31)]
     responses=failures(404, 422),
 )
 async def read_run(run_id: FromPath[str], services: ServicesDependency) -> LangSmithRun:
-    """Read a run of the agent server with the feedback about it."""
+    """Read a run of the agent server with its feedback."""
     return await services.langsmith_runs.read(run_id)
 
 
@@ -44,7 +44,7 @@ async def read_run(run_id: FromPath[str], services: ServicesDependency) -> LangS
     responses=failures(413, 422),
 )
 async def query_runs(data: JSONBody[RunQuery], services: ServicesDependency) -> RunsPage:
-    """List runs, newest first. `filter` is in LangSmith's filter language; feedback is among its fields."""
+    """List runs, newest first. `filter` uses LangSmith's filter language, including its feedback fields."""
     return await services.langsmith_runs.query(data)
 
 
@@ -60,7 +60,7 @@ async def query_runs(data: JSONBody[RunQuery], services: ServicesDependency) -> 
     responses=failures(413, 422),
 )
 async def run_stats(data: JSONBody[RunQuery], services: ServicesDependency) -> dict[str, Any]:
-    """Count runs, their latencies and the feedback about them."""
+    """Return counts, latencies and feedback of runs."""
     return await services.langsmith_runs.stats(data)
 
 
@@ -74,7 +74,7 @@ async def list_sessions(
     limit: PageLimit = 100,
     offset: PageOffset = 0,
 ) -> list[Session]:
-    """List LangSmith's projects: the project of this request, and its assistants that there is feedback about."""
+    """List LangSmith's projects: the project of this request, and its assistants with feedback."""
     sessions = services.langsmith_sessions
     found = await sessions.listed() if name is None else await sessions.named(name)
     part = (name_contains or "").casefold()
@@ -93,7 +93,7 @@ async def list_sessions(
 async def read_session(
     session_id: FromPath[str], services: ServicesDependency, include_stats: FromQuery[bool | None] = None
 ) -> Session:
-    """Read one of LangSmith's projects: a project here, or an assistant."""
+    """Read one of LangSmith's projects: a project of this service, or an assistant."""
     found = await services.langsmith_sessions.get(session_id)
     return await services.langsmith_sessions.with_stats(found) if include_stats else found
 

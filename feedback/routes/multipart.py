@@ -1,7 +1,7 @@
-"""The multipart road that LangSmith's default clients take where `/info` offers it: `POST /runs/multipart`.
+"""`POST /runs/multipart`: the batches that LangSmith's clients send if `/info` offers it.
 
-`/info` asks for plain JSON; a client that sends multipart all the same is understood. Its parts are named
-`feedback.<id>`; the traces of runs that may come along are not kept.
+`/info` requests plain JSON, but multipart is accepted, too. The feedback's parts are named `feedback.<id>`; traces of
+runs are discarded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from feedback.validation import MAX_BODY
 
 TAGS = ["Feedback"]
 MAX_BATCH_BODY = 20_971_520
-"""As much as `/info` says a batch may hold."""
+"""The maximum size of a batch in bytes, as in `/info`."""
 
 
 @post(
@@ -35,7 +35,7 @@ MAX_BATCH_BODY = 20_971_520
     description="LangSmith's clients send this if `/info` offers it: parts named `feedback.<id>`, each a JSON object.",
 )
 async def take_multipart(request: Request[Any, Any, Any], services: ServicesDependency) -> Response[dict[str, int]]:
-    """How many answers were kept; each is durable when this is answered."""
+    """Store the feedback durably and return the number of records."""
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Invalid("The body is compressed; `/info` does not offer that, send it as it is")
     answers = feedback_parts(request.headers.get("content-type", ""), await request.body())
@@ -47,7 +47,7 @@ async def take_multipart(request: Request[Any, Any, Any], services: ServicesDepe
 
 
 def feedback_parts(content_type: str, body: bytes) -> list[FeedbackCreate]:
-    """The feedback in a multipart body, checked. Errors: `Invalid`, `TooLarge`."""
+    """Return the validated feedback of a multipart body. Errors: `Invalid`, `TooLarge`."""
     return [_feedback(name, content) for name, content in parts_of(content_type, body) if name.startswith("feedback.")]
 
 

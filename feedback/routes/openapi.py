@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the feedback routes, where Litestar by itself would say something else."""
+"""OpenAPI operations and schemas of the feedback routes that differ from Litestar's defaults."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _JSON_TYPES = {bool: OpenAPIType.BOOLEAN, int: OpenAPIType.NUMBER, float: OpenAP
 
 
 class Failure(Struct):
-    """What went wrong: in words, and as a code for programs."""
+    """An error: a message for people and a code for programs."""
 
     detail: str
     code: str
 
 
 def failures(*statuses: int, shape: type[Struct] = Failure) -> dict[int, ResponseSpec]:
-    """The failures that a route may answer with; `shape` is what its clients read them from."""
+    """Return the error responses of a route; `shape` is their body."""
     return {status: ResponseSpec(shape, generate_examples=False, description=_MEANINGS[status]) for status in statuses}
 
 
@@ -45,7 +45,7 @@ _MEANINGS = {
 
 @dataclass
 class FeedbackOperation(Operation):
-    """An operation without Litestar's own 400, which these routes never answer with; theirs stay."""
+    """An operation without Litestar's default 400, which these routes never return; declared ones stay."""
 
     def __post_init__(self) -> None:
         answer = (self.responses or {}).get("400")
@@ -55,7 +55,7 @@ class FeedbackOperation(Operation):
 
 @dataclass
 class SubmitOperation(FeedbackOperation):
-    """An operation whose body may be left out, or be a form or plain text."""
+    """An operation whose body is optional, and may be a form or plain text."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,7 +67,8 @@ class SubmitOperation(FeedbackOperation):
 
 
 def _form() -> Schema:
-    """Return a form's fields as texts: of a type of its own, since generators choose the encoding by the type."""
+    """Return the schema of a form, with text fields: a separate type, because generators choose the encoding by
+    type."""
     text = Schema(type=OpenAPIType.STRING)
     names = ("score", "value", "comment", "correction", "metadata", "user_id", "id")
     return Schema(title="FeedbackForm", type=OpenAPIType.OBJECT, properties=dict.fromkeys(names, text))
@@ -75,7 +76,7 @@ def _form() -> Schema:
 
 @dataclass
 class ExportOperation(FeedbackOperation):
-    """An operation that answers with text in one of several formats."""
+    """An operation that returns text in one of several formats."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -86,7 +87,7 @@ class ExportOperation(FeedbackOperation):
 
 @dataclass
 class MultipartOperation(FeedbackOperation):
-    """An operation that reads parts with names of their own: `feedback.<id>`, each a JSON object."""
+    """An operation that reads multipart fields named `feedback.<id>`, each a JSON object."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,14 +97,15 @@ class MultipartOperation(FeedbackOperation):
 
 
 class JsonUnions(OpenAPISchemaPlugin):
-    """Unions of JSON's plain types as one schema: in `oneOf`, 1 would be both an integer and a number, thus neither."""
+    """Renders unions of JSON's plain types as one schema: with `oneOf`, 1 would match both integer and number and
+    fail."""
 
     def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
-        """Whether the field is a union with both `int` and `float` in it."""
+        """Return whether the field is a union with both `int` and `float`."""
         return field_definition.is_union and {int, float} <= set(field_definition.args)
 
     def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:  # noqa: ARG002 (the plugin's signature)
-        """One schema that lists the types."""
+        """Return one schema that lists the types."""
         types = [_JSON_TYPES.get(kind) or _container(kind) for kind in field_definition.args]
         kinds = {kind for kind in types if kind is not None}
         return Schema(type=sorted(kinds, key=str), items=Schema() if OpenAPIType.ARRAY in kinds else None)

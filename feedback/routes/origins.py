@@ -1,8 +1,8 @@
-"""Origins: whose pages may answer through a project's URLs from a browser, where the project lists any.
+"""Origins: the sites whose pages may submit feedback to a project's URLs, if the project lists any.
 
-A browser says for whose page it asks (`Origin`), or at least that it is for another site's (`Sec-Fetch-Site`); such a
-request of a page that is not listed is refused, and told to no page. Links that people follow, programs, and the pages
-that this service itself shows are no other site's.
+A browser sends the page's origin (`Origin`), or at least that it is cross-site (`Sec-Fetch-Site`); such a request from
+an unlisted origin is rejected, with a response that no page can read. Links that people follow, programs, and this
+service's own pages are not cross-site.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from feedback.services import ProjectServices
 
 AnyRequest = Request[Any, Any, Any]
 ALLOWED = "feedback_allowed_origin"
-"""Where a request's state holds the origin that may read the answer, or an empty text where none may."""
+"""The request state's entry for the origin that may read the response; empty for none."""
 _ALLOW, _VARY = b"access-control-allow-origin", b"vary"
 
 
 async def hold_presigned(request: AnyRequest, services: ProjectServices) -> None:
-    """Return where the page may use the presigned URL. One memory lookup, where no project lists origins.
+    """Return if the page may use the presigned URL. It costs one memory lookup if no project lists origins.
 
-    Errors: `Forbidden`. A preflight has none: the browser refuses what its answer does not allow.
+    Errors: `Forbidden`, except on a preflight: the browser blocks what its response does not allow.
     """
     known = await services.projects.known()
     if not known.have_origins:
@@ -35,12 +35,12 @@ async def hold_presigned(request: AnyRequest, services: ProjectServices) -> None
     try:
         pointer = await pointer_of(request, services)
     except TokenUnknown:
-        return  # which the handler says
+        return  # the handler raises the error
     hold(request, known, await services.projects.of_grant(pointer.grant))
 
 
 def hold(request: AnyRequest, known: KnownProjects, project: str) -> None:
-    """Return where the page may use tokens of the project. Errors: `Forbidden`."""
+    """Return if the page may use tokens of the project. Errors: `Forbidden`."""
     origins = known.rules.get(project, FREE_RULES).origins
     if not origins or not is_of_another_site(request.headers):
         return
@@ -54,7 +54,7 @@ def hold(request: AnyRequest, known: KnownProjects, project: str) -> None:
 
 
 def narrowing(app: ASGIApp, **_: Any) -> ASGIApp:
-    """A middleware that lets the origin that was held against a project's list read the answer, and no other."""
+    """Return a middleware that lets only the checked origin read the response."""
 
     async def narrowed(scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What a browser gets behind a presigned URL: the question, the thanks with its undo, and what went wrong."""
+"""The HTML pages of presigned URLs: the question, the thanks with undo, and errors."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ TAKEN_BACK = "Your answer was taken back"
 
 
 def may_follow(request: AnyRequest, links: Links, grant: Grant | None) -> bool:
-    """Return whether this GET submits feedback. Only links whose mode depends on the key need the grant."""
+    """Return whether this GET submits feedback. Only links whose mode depends on the feedback key need the grant."""
     return may_submit(request.headers, links.mode_of(grant.key) if grant is not None else links.mode)
 
 
 def ask(request: AnyRequest, services: ProjectServices, grant: Grant) -> Response[Any]:
     """Build the page with the question, which preselects the feedback that the link names.
 
-    Errors: `TokenUsed` where the URL takes no more feedback, unless the link names a subject: that one may have
-    submitted feedback before, and may change it.
+    Errors: `TokenUsed` if the URL accepts no more feedback, unless the link names a subject, who may have submitted
+    feedback before and may change it.
     """
     redirect = services.settings.links.allowed(request.query_params.get("redirect"))
     given = _preselected(list(request.query_params.multi_items()))
@@ -80,7 +80,7 @@ def thanks(request: AnyRequest, kept: Kept, redirect: str | None) -> Response[An
 
 
 def failure(request: AnyRequest, status: int, detail: str, code: str) -> Response[Any] | None:
-    """The failure as a page, where the request takes one."""
+    """Return the error as a page if the request accepts HTML."""
     if not wants_page(request.headers):
         return None
     is_lasting = status in (404, 405, 410) or code == AnswerStands.code
@@ -94,7 +94,7 @@ def _question(request: AnyRequest, grant: Grant, given: FeedbackSubmission, redi
 
 
 def _preselected(query: Sequence[tuple[str, str]]) -> FeedbackSubmission:
-    """What the link says; a field that is not right is left for the person to fill in."""
+    """Return the submission in the link; the person fills in invalid fields."""
     given = FeedbackSubmission()
     for name in given.__struct_fields__:
         try:

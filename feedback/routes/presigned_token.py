@@ -1,4 +1,4 @@
-"""The presigned URL that a request came through, opened once for all that the request does."""
+"""The presigned token of a request, opened once per request."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from feedback.services import ProjectServices
 from feedback.tokens.presigned import Pointer
 
 POINTER = "feedback_pointer"
-"""Where the state of a request holds the pointer that its token was opened to."""
+"""The request state's entry for the pointer in the opened token."""
 
 
 async def pointer_of(request: Request[Any, Any, Any], services: ProjectServices) -> Pointer:
-    """Open the token in the request's path, or return what it was opened to before. Errors: `TokenUnknown`."""
+    """Return the pointer in the path's token, which is opened once per request. Errors: `TokenUnknown`."""
     state = request.scope["state"]
     pointer: Pointer | None = state.get(POINTER)
     if pointer is None:

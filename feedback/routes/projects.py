@@ -1,4 +1,4 @@
-"""Projects: made, listed, changed and removed. For whoever runs the service; a key of a project sees its own only."""
+"""Routes that create, list, change and delete projects, for operators; a project's API key sees only its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPERATORS = {"feedback_scope": "admin", "feedback_unbound": True}
 
 @get("/feedback/projects", tags=TAGS, summary="List projects", operation_class=FeedbackOperation)
 async def list_projects(request: Request[Any, Any, Any], services: ServicesDependency) -> list[Project]:
-    """Return the projects, oldest first; an API key of a project sees that one only."""
+    """Return the projects, oldest first; an API key of a project sees only that one."""
     projects, own = services.projects, entry_of(request).project
     return await projects.listed() if own is None else [await projects.get(own)]
 
@@ -58,7 +58,7 @@ async def update_project(name: FromPath[str], data: JSONBody[ProjectPatch], serv
 
 
 def projects_router(dependencies: dict[str, Provide], services_of: Callable[[str], ProjectServices]) -> Router:
-    """The routes of projects. `services_of` gives those of the project that is to be erased."""
+    """Return the routes of projects. `services_of` returns the services of the project to erase."""
 
     @delete(
         "/feedback/projects/{name:str}",
@@ -74,7 +74,7 @@ def projects_router(dependencies: dict[str, Provide], services_of: Callable[[str
         services: ServicesDependency,
         erase: Annotated[bool, QueryParameter(description="With all its answers and URLs")] = False,
     ) -> None:
-        """Remove the project. A project with feedback or URLs is a 409, unless the request erases them, too."""
+        """Delete the project. A project with feedback or URLs is a 409, unless the request erases them, too."""
         await services.projects.delete(name, services_of(name).erasure if erase else None)
 
     return Router(

@@ -1,4 +1,4 @@
-"""Counting: answers and mintings held against what an address, a token and a project may have in a time."""
+"""Rate limits of submissions and mintings by address, token and project."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OpenToken = Callable[[str], Awaitable[Opened]]
 
 
 async def admit_minting(request: AnyRequest, services: ProjectServices) -> None:
-    """Count a minting: of an address where it showed no API key, and of the project. Errors: `TooMany`."""
+    """Count a minting for the project, and for the address if there is no API key. Errors: `TooMany`."""
     if not entry_of(request).showed_key:
         services.rate_limiter.admit(_peer(request), request.headers, minting=True)
     known = await services.projects.known()
@@ -29,7 +29,7 @@ async def admit_minting(request: AnyRequest, services: ProjectServices) -> None:
 
 
 async def admit_answer(request: AnyRequest, services: ProjectServices, pointer: Pointer) -> None:
-    """Count an answer through a presigned URL: of an address, the URL, and its project. Errors: `TooMany`."""
+    """Count a submission to a presigned URL for the address, the URL and its project. Errors: `TooMany`."""
     services.rate_limiter.admit(_peer(request), request.headers, (pointer.grant, pointer.place))
     known = await services.projects.known()
     if known.have_rates:
@@ -37,7 +37,7 @@ async def admit_answer(request: AnyRequest, services: ProjectServices, pointer: 
 
 
 async def open_and_admit(request: AnyRequest, services: ProjectServices, open_token: OpenToken, token: str) -> Opened:
-    """Open a sealed token, once its submission is counted against the address, and check its page and project.
+    """Count the submission for the address, open the sealed token, and check its page and project.
 
     Errors: `TooMany`, `TokenUnknown`, `Forbidden`.
     """
@@ -51,7 +51,7 @@ async def open_and_admit(request: AnyRequest, services: ProjectServices, open_to
 
 
 async def hold_sealed(request: AnyRequest, services: ProjectServices, project: str) -> None:
-    """Return where the request's page may use sealed tokens of the project. Errors: `Forbidden`."""
+    """Return if the request's page may use sealed tokens of the project. Errors: `Forbidden`."""
     known = await services.projects.known()
     if known.have_origins:
         hold(request, known, project)

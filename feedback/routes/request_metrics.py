@@ -1,4 +1,4 @@
-"""Watching: every request timed and its refusal counted, and `GET /metrics` for whoever collects that."""
+"""Request metrics: durations and error counts, and `GET /metrics`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from feedback.routes.openapi import FeedbackOperation
 
 
 def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
-    """A middleware that tells `metrics` how long each request took, and which were refused.
+    """Return a middleware that records each request's duration and error in `metrics`.
 
-    It is a function, since Litestar copies whatever else stands at a router, deeply.
+    It is a function because Litestar deep-copies other objects on a router.
     """
 
     names: dict[Any, str] = {}
 
     def name_of(handler: Any) -> str:
-        if (name := names.get(handler)) is None:  # Litestar computes it anew each time
+        if (name := names.get(handler)) is None:  # Litestar computes it on each access
             names[handler] = name = handler.handler_name
         return name
 
@@ -50,12 +50,12 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
 
 
 def metrics_router(text: Callable[[], Awaitable[str]]) -> Router:
-    """`GET /metrics`, for a service that is alone in its app."""
+    """Return `GET /metrics`, for a service without an agent server."""
 
     @get("/metrics", tags=["System"], summary="What the service does, for Prometheus", operation_id="FeedbackMetrics",
          operation_class=FeedbackOperation, opt={"feedback_unbound": True})  # fmt: skip
     async def show_metrics() -> Response[str]:
-        """Counts of this process, in the Prometheus text format."""
+        """Return this process's metrics in the Prometheus text format."""
         return Response(await text(), media_type=CONTENT_TYPE)
 
     return Router("/", route_handlers=[show_metrics], exception_handlers=FAILURES)

@@ -1,4 +1,4 @@
-"""Keeping: answers erased, and for how long they are kept. For those who look after answers."""
+"""Routes that erase feedback and set its retention."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TAGS = ["Keeping feedback"]
 
 
 class ErasureRequest(Struct):
-    """Whose answers, or the answers about what, are to be gone: one of the three."""
+    """The body of an erasure: one of three selectors."""
 
     subject: str | None = None
     run: str | None = None
@@ -27,7 +27,8 @@ class ErasureRequest(Struct):
 
 
 class Retention(Struct):
-    """For how many days the key's answers are kept; null is for ever, and without a key all others are meant."""
+    """The days for which feedback of the feedback key is kept; null is forever. Without a key: all other feedback
+    keys."""
 
     key: str | None = None
     days: int | None = None
@@ -45,7 +46,7 @@ class Retention(Struct):
     description="Erase the feedback with its history; the URLs of an erased run or thread then get 410.",
 )
 async def erase_feedback(data: JSONBody[ErasureRequest], services: ServicesDependency) -> Erased:
-    """What is gone now."""
+    """Erase the feedback and return the counts."""
     named = [name for name in (data.subject, data.run, data.thread) if name is not None]
     if len(named) != 1:
         raise Invalid("Name one of `subject`, `run` and `thread`: what is erased cannot be brought back")
@@ -78,7 +79,7 @@ async def set_retention(data: JSONBody[Retention], services: ServicesDependency)
 
 
 def keeping_router(dependencies: dict[str, Provide]) -> Router:
-    """The routes for those who look after answers."""
+    """Return the routes of erasure and retention."""
     return Router(
         "/api/v1",
         route_handlers=[erase_feedback, list_retention, set_retention],

@@ -1,4 +1,4 @@
-"""Routes that review feedback: its conversation, history, review and datasets. For the dashboard, or another."""
+"""Routes for reviewing feedback: its conversation, history, review and datasets. The dashboard uses them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WRITES = {"feedback_scope": "feedback-write"}
     opt=READS,
 )
 async def read_review(feedback_id: FromPath[str], services: ServicesDependency) -> Review:
-    """Status, note, assignee and reviewer, with the log of their changes."""
+    """Return status, note, assignee and reviewer, with the log of their changes."""
     return await services.reviews.get(feedback_id)
 
 
@@ -48,7 +48,7 @@ async def read_review(feedback_id: FromPath[str], services: ServicesDependency) 
     opt=WRITES,
 )
 async def set_review(feedback_id: FromPath[str], data: JSONBody[ReviewUpdate], services: ServicesDependency) -> Review:
-    """The review after the change; a repeated request changes nothing."""
+    """Change the review and return it; a repeated request changes nothing."""
     return await services.reviews.set(feedback_id, data)
 
 
@@ -62,7 +62,7 @@ async def set_review(feedback_id: FromPath[str], data: JSONBody[ReviewUpdate], s
     description="The messages of its run, where an agent server is beside; `reason` says why some are missing.",
 )
 async def read_conversation(feedback_id: FromPath[str], services: ServicesDependency) -> Conversation:
-    """The conversation, as far as it is known."""
+    """Return the known part of the conversation."""
     return await services.conversations.of(feedback_id)
 
 
@@ -83,7 +83,7 @@ async def read_history(
         int | None, QueryParameter(required=False, ge=0, le=2**62, description="`next_cursor` of the page before")
     ] = None,
 ) -> FeedbackHistory:
-    """The feedback as it is, and its earlier versions, newest first, a page at a time."""
+    """Return the current feedback and a page of its earlier versions, newest first."""
     return await services.histories.page(feedback_id, limit, cursor)
 
 
@@ -95,13 +95,13 @@ async def read_history(
     opt=READS,
 )
 async def list_assistants(services: ServicesDependency) -> list[AnsweredAssistant]:
-    """The assistants with the most feedback first, with their names, where these are known."""
+    """Return the assistants and their known names, those with the most feedback first."""
     return await services.assistants.all()
 
 
 @get("/feedback/choices", tags=TAGS, summary="List filter choices", operation_class=FeedbackOperation, opt=READS)
 async def list_choices(services: ServicesDependency) -> Choices:
-    """The keys with their kinds, the assistants with their versions, and the sources that filters can name."""
+    """Return the filter choices: feedback keys with kinds, assistants with versions, and sources."""
     return await services.choices.all()
 
 
@@ -115,13 +115,13 @@ async def list_choices(services: ServicesDependency) -> Choices:
     opt=WRITES,
 )
 async def set_reviews(data: JSONBody[ReviewsUpdate], services: ServicesDependency) -> ReviewsChanged:
-    """How many reviews changed; feedback that does not exist is passed over."""
+    """Change several reviews and return how many changed; unknown feedback is skipped."""
     return await services.reviews.set_many(data)
 
 
 @get("/feedback/datasets", tags=TAGS, summary="List datasets", operation_class=FeedbackOperation, opt=READS)
 async def list_datasets(services: ServicesDependency) -> list[Dataset]:
-    """The datasets by name, with their sizes."""
+    """Return the datasets and their sizes, ordered by name."""
     return await services.datasets.all()
 
 
@@ -137,7 +137,7 @@ async def list_datasets(services: ServicesDependency) -> list[Dataset]:
 async def add_to_dataset(
     name: FromPath[str], data: JSONBody[DatasetItems], services: ServicesDependency
 ) -> DatasetChange:
-    """How much feedback was added; the dataset is created with the first."""
+    """Add feedback and return how much was added; the first feedback creates the dataset."""
     return await services.datasets.add(name, data)
 
 
@@ -155,12 +155,12 @@ async def remove_from_dataset(
     services: ServicesDependency,
     id: Annotated[list[str] | None, QueryParameter(required=False, description="Only these feedback ids")] = None,
 ) -> DatasetChange:
-    """How much feedback was removed from the dataset; the feedback itself stays."""
+    """Remove feedback from the dataset and return how much was removed; the feedback itself stays."""
     return await services.datasets.remove(name, id)
 
 
 def reviewing_router(dependencies: dict[str, Provide]) -> Router:
-    """The routes that review feedback."""
+    """Return the routes for reviewing feedback."""
     return Router(
         "/api/v1",
         route_handlers=[

@@ -1,4 +1,4 @@
-"""What is taken back: an answer by who gave it, and tokens by who minted them."""
+"""Routes with which subjects retract feedback and minters revoke tokens."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def retract(
     description="Revoke a presigned or sealed token: later submissions get 410. Feedback submitted before stays.",
 )
 async def revoke_token(token: FromPath[str], services: ServicesDependency) -> Revoked:
-    """How many tokens were taken back: none, where this one was already."""
+    """Revoke the token and return how many were revoked: 0 if it already was."""
     return await services.revocation.of_token(token)
 
 
@@ -65,7 +65,7 @@ async def revoke_tokens(
         int | None, QueryParameter(ge=1, le=2**31 - 1, description="All that this key of the ring sealed")
     ] = None,
 ) -> Revoked:
-    """Return how many presigned URLs were revoked. Sealed tokens are revoked, too, but cannot be counted."""
+    """Revoke tokens and return how many presigned URLs were revoked; revoked sealed tokens cannot be counted."""
     if run_id is not None and ring_key is None:
         return await services.revocation.of_run(run_id)
     if ring_key is not None and run_id is None:

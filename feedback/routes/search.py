@@ -56,7 +56,7 @@ def feedback_query(
     dataset: Annotated[Names, QueryParameter(required=False, description="Datasets")] = None,
     assignee: Annotated[Names, QueryParameter(required=False, description="Who is to review it")] = None,
 ) -> FeedbackQuery:
-    """The filters that the query string names."""
+    """Return the filters in the query string."""
     return FeedbackQuery(
         run=run, thread=thread, assistant=assistant, version=version, key=key, subject=subject,
         source=feedback_source, since=since, until=until, min_score=min_score, max_score=max_score, text=text,
@@ -80,7 +80,7 @@ async def search_feedback(
         str | None, QueryParameter(required=False, description="`next_cursor` of the page before")
     ] = None,
 ) -> FeedbackPage:
-    """The feedback that fits all of the filters, newest first, a page at a time."""
+    """Return a page of the feedback that matches all filters, newest first."""
     return await services.reader.page(feedback_query, limit, cursor)
 
 
@@ -100,7 +100,7 @@ async def search_by_run(
         str | None, QueryParameter(required=False, description="`next_cursor` of the page before")
     ] = None,
 ) -> RunFeedbackPage:
-    """The runs and users with feedback that fits all of the filters, newest first, a page at a time."""
+    """Return a page of the runs and users with feedback that matches all filters, newest first."""
     return await services.by_run.page(feedback_query, limit, cursor)
 
 
@@ -124,7 +124,7 @@ async def count_feedback(
     enough: Enough = ENOUGH,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_GROUPS)] = 1000,
 ) -> list[Statistic]:
-    """The feedback that fits, counted, with the figures of each key's kind and their confidence intervals."""
+    """Return counts of the matching feedback, with each feedback key's figures and confidence intervals."""
     return await services.statistics.groups(feedback_query, by or (), enough, limit)
 
 
@@ -142,7 +142,7 @@ async def compare_versions(
     candidate: Annotated[int, QueryParameter(ge=0, le=2**31 - 1, description="The version in question")],
     enough: Enough = ENOUGH,
 ) -> Comparison:
-    """Whether an assistant's newer version is better for one key, worse, or not significantly different."""
+    """Return whether one version is better or worse for a feedback key, or not significantly different."""
     return await compare(services.statistics, feedback_query, baseline, candidate, enough)
 
 
@@ -159,7 +159,7 @@ async def export_feedback(
     services: ServicesDependency,
     form: Annotated[Format, QueryParameter(name="format", required=False)] = "jsonl",
 ) -> Stream:
-    """All the feedback that fits, oldest first, as a stream."""
+    """Stream all matching feedback, oldest first."""
     file = "csv" if form == "csv" else f"{form}.jsonl" if form != "jsonl" else "jsonl"
     return Stream(
         services.exports.stream(feedback_query, form),
@@ -181,7 +181,7 @@ async def report_export(
     services: ServicesDependency,
     form: Annotated[Format, QueryParameter(name="format", required=False)] = "jsonl",
 ) -> ExportReport:
-    """How many lines the export would have, and why the rest of the feedback is left out of it."""
+    """Return the number of lines of an export, and the reasons for leaving out the rest."""
     return await services.exports.report(feedback_query, form)
 
 
@@ -193,7 +193,7 @@ async def report_export(
     responses=failures(422),
 )
 async def read_distributions(feedback_query: QueryHere, services: ServicesDependency) -> list[Distribution]:
-    """How often each score, category or range of numbers was given for each `key`, with the quartiles of numbers."""
+    """Return the count of each score, category or range of numbers for each `key`, with quartiles of numbers."""
     return await services.distributions.of(feedback_query)
 
 
@@ -205,7 +205,7 @@ async def read_distributions(feedback_query: QueryHere, services: ServicesDepend
     responses=failures(422),
 )
 async def count_reasons(feedback_query: QueryHere, services: ServicesDependency) -> list[ReasonCount]:
-    """How often each reason was chosen, by key, the most frequent first."""
+    """Return the count of each reason by feedback key, most frequent first."""
     return await services.reasons.counts(feedback_query)
 
 
@@ -219,12 +219,12 @@ async def count_reasons(feedback_query: QueryHere, services: ServicesDependency)
     "`version`; other filters do not matter.",
 )
 async def read_response_rates(feedback_query: QueryHere, services: ServicesDependency) -> list[ResponseRate]:
-    """How many presigned URLs were minted for each key, and through how many of them feedback came."""
+    """Return, by feedback key, how many presigned URLs were minted and how many received feedback."""
     return await services.response_rates.of(feedback_query)
 
 
 class FeedbackCount(Struct):
-    """How many pieces of feedback fit."""
+    """The number of matching feedback records."""
 
     count: int
 
@@ -237,7 +237,7 @@ class FeedbackCount(Struct):
     responses=failures(422),
 )
 async def count_fitting(feedback_query: QueryHere, services: ServicesDependency) -> FeedbackCount:
-    """How many pieces of feedback fit all of the filters."""
+    """Return the number of feedback records that match all filters."""
     return FeedbackCount(await services.reader.count(feedback_query))
 
 
@@ -256,7 +256,7 @@ READING_ROUTES = [
 
 
 def reading_router(dependencies: dict[str, Provide]) -> Router:
-    """The routes that read feedback."""
+    """Return the routes that read feedback."""
     return Router(
         "/api/v1",
         route_handlers=READING_ROUTES,

@@ -1,9 +1,9 @@
-"""The short path of plain submissions, past Litestar's dependencies, signature model and response.
+"""A fast path for plain submissions that bypasses Litestar's dependencies, signature model and response.
 
-`POST /feedback/tokens/{token}` with a JSON object is most of what a busy service serves, and half of its CPU time was
-spent between the router and the handler. Whatever is unusual goes on to the handler, with the body that was read: a
-query, a form, a client that accepts HTML, an Idempotency-Key, a body that is no JSON object, a project that lists
-origins. An error goes on, too, and is raised there, so that one place renders errors.
+`POST /feedback/tokens/{token}` with a JSON object is the bulk of a busy service's load, and half of its CPU time was
+spent between the router and the handler. Other requests continue to the handler, with the body already read: a query,
+a form, a client that accepts HTML, an Idempotency-Key, a body that is not a JSON object, a project that lists origins.
+So do requests with an error, which the handler raises, so that one place renders errors.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from feedback.services import ProjectServices
 from feedback.validation import MAX_BODY
 
 SHORT_PATH = "feedback_short_path"
-"""What the `opt` of a handler says whose plain requests take the short path."""
+"""The `opt` of handlers whose plain requests take the short path."""
 _UNUSUAL = (b"content-encoding", b"idempotency-key")
 _HEADERS = [
     (b"content-type", b"application/json"),
@@ -38,7 +38,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 def short_path(services_of: ServicesOf) -> Callable[..., ASGIApp]:
-    """Return a middleware that serves plain submissions itself. A function: Litestar copies other objects, deeply."""
+    """Return a middleware that serves plain submissions. It is a function because Litestar deep-copies other
+    objects."""
 
     def middleware(app: ASGIApp, **_: Any) -> ASGIApp:
         serves: dict[Any, bool] = {}
@@ -75,14 +76,14 @@ def _is_plain(scope: HTTPScope, serves: dict[Any, bool]) -> bool:
 
 
 def _has_hooks(handler: Any) -> bool:
-    """Return whether the app around the service has the handler's requests or responses changed."""
+    """Return whether the surrounding app has hooks on the handler's requests or responses."""
     hooks = [handler.resolve_guards(), handler.resolve_after_response()]
     hooks += [getattr(layer, "after_request", None) for layer in handler.ownership_layers]
     return any(hooks) or bool(handler.resolve_response_headers() or handler.resolve_response_cookies())
 
 
 async def _json_object(receive: Receive, messages: list[HTTPReceiveMessage]) -> bytes | None:
-    """Read the body, and each message of it into `messages`; None where it is too large, or no JSON object."""
+    """Read the body, and its messages into `messages`; None if it is too large or not a JSON object."""
     size, more = 0, True
     while more:
         message = cast(HTTPReceiveMessage, await receive())
@@ -97,7 +98,7 @@ async def _json_object(receive: Receive, messages: list[HTTPReceiveMessage]) -> 
 
 
 async def _kept(scope: HTTPScope, services: ProjectServices, body: bytes) -> Kept | None:
-    """Store the submission; None where the handler has to, or has an error to raise."""
+    """Store the submission; None if the handler must store it or raise an error."""
     known = await services.projects.known()
     if known.have_origins:
         return None
@@ -123,7 +124,7 @@ async def _respond(send: Send, kept: Kept) -> None:
 
 
 def _replay(messages: list[HTTPReceiveMessage], receive: Receive) -> Callable[[], Awaitable[Any]]:
-    """Return a `receive` that gives the messages again, and then what follows them."""
+    """Return a `receive` that replays the messages and then continues with `receive`."""
     again = deque(messages)
 
     async def replayed() -> Any:

@@ -1,4 +1,4 @@
-"""Presigned URLs: minted, listed, and answered through. The handlers of `/feedback/tokens`."""
+"""The handlers of `/feedback/tokens`, which mint, list and use presigned URLs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def mint(
     data: JSONBody[FeedbackIngestTokenCreate | list[FeedbackIngestTokenCreate]],
     services: ServicesDependency,
 ) -> FeedbackIngestToken | list[FeedbackIngestToken]:
-    """URLs that take answers without authentication, until they expire."""
+    """Return URLs that accept submissions without authentication, until they expire."""
     settings = services.settings
     await admit_minting(request, services)
     wanted = data if isinstance(data, list) else [data]
@@ -68,7 +68,7 @@ async def mint(
 
 
 def _orders(wanted: Sequence[FeedbackIngestTokenCreate], settings: FeedbackSettings) -> list[Order]:
-    """One order for each stretch of requests with the same run and expiry."""
+    """Group consecutive requests with the same run and expiry into orders."""
     now = datetime.now(UTC)
     orders: list[Order] = []
     for item in wanted:
@@ -128,7 +128,7 @@ async def submit(
     data: JSONBody[FeedbackSubmission | None] = None,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Kept]:
-    """The answer is kept: durably, when this is answered."""
+    """Store the feedback durably before responding."""
     pointer = await pointer_of(request, services)
     submission = data or FeedbackSubmission()
     if request.scope["query_string"]:
@@ -148,7 +148,7 @@ def _merged(body: FeedbackSubmission, query: FeedbackSubmission) -> FeedbackSubm
 
 
 def clean_idempotency(key: str | None) -> str | None:
-    """The header's value, if it is one that can be kept."""
+    """Return the header's value, if it can be stored."""
     return check_text("Idempotency-Key", key, 255) if key else None
 
 
@@ -180,7 +180,7 @@ async def follow(
     user_id: Annotated[str | None, _query("Who answers; replaces the same person's earlier answer")] = None,
     id: Annotated[str | None, _query("The answer's id, chosen by the client")] = None,
 ) -> Response[Kept | TokenState]:
-    """What became of the answer, or what the URL is for."""
+    """Store the submission in the query, or return the state of the URL."""
     said = {"score": score, "value": value, "comment": comment, "correction": correction, "metadata": metadata}
     given = {name: text for name, text in (said | {"user_id": user_id, "id": id}).items() if text}
     pointer = await pointer_of(request, services)
@@ -203,7 +203,7 @@ async def follow(
 
 @head("/feedback/tokens/{token:str}", opt={"feedback_token_route": True}, include_in_schema=False)
 async def probe(token: FromPath[str], services: ServicesDependency) -> Response[None]:
-    """Whether the URL takes answers; nothing is kept."""
+    """Return whether the URL accepts submissions; nothing is stored."""
     await services.tokens.redeem(token)
     return Response(None, headers=TOKEN_HEADERS, media_type="text/plain")
 
@@ -215,7 +215,7 @@ async def probe(token: FromPath[str], services: ServicesDependency) -> Response[
     include_in_schema=False,
 )
 async def ask_cors(request: AnyRequest) -> Response[None]:
-    """Every origin may answer through a presigned URL."""
+    """Allow every origin to submit to a presigned URL."""
     return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
 
 
@@ -230,4 +230,4 @@ def _answer(content: Any) -> Response[Any]:
 
 
 TOKEN_ROUTES = [ask_cors, mint, list_tokens, submit, follow, probe]
-"""`ask_cors` comes first: Litestar makes a handler of its own for OPTIONS where a path has none yet."""
+"""`ask_cors` comes first: Litestar adds its own OPTIONS handler to a path that has none yet."""

@@ -1,4 +1,4 @@
-"""Requests below `/api` that no route takes: the answer names what is served, since clients show its text."""
+"""Unrouted requests below `/api`: the error lists the served routes, because clients show its text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
 
 def explain_unserved(handlers: ExceptionHandlersMap) -> None:
-    """Add to the application's handlers one that explains which of LangSmith's calls are served."""
+    """Add a handler that lists which of LangSmith's calls are served."""
     for kind in (NotFoundException, MethodNotAllowedException):
         handlers[kind] = _explaining(handlers.get(kind) or handlers.get(HTTPException))
 

@@ -1,6 +1,6 @@
 """WorkflowAI's feedback API: `/v1/feedback`, and lists of an agent's and a run's outcomes.
 
-Its clients read errors from `{"error": {…}}` only. A token that was not issued here is a 400, as they expect.
+Its clients read errors only from `{"error": {…}}`. A token that this service did not issue is a 400, as they expect.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class WorkflowAIProblem(Struct):
 
 
 class WorkflowAIFailure(Struct):
-    """The only shape that WorkflowAI's clients read a failure from."""
+    """WorkflowAI's error body."""
 
     error: WorkflowAIProblem
 
@@ -45,7 +45,7 @@ MAX_PAGE = 100
 
 @route("/feedback", http_method=["OPTIONS"], status_code=204, include_in_schema=False)
 async def ask_outcome_cors(request: Request[Any, Any, Any]) -> Response[None]:
-    """Every origin may send an outcome, since it needs a token."""
+    """Allow every origin to send an outcome, because it needs a token."""
     return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
 
 
@@ -66,7 +66,7 @@ async def submit_outcome(
     services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[Outcome]:
-    """Store an outcome in the place of the same user's earlier one; without `user_id`, of the anonymous one."""
+    """Store an outcome, replacing the user's earlier one; without `user_id`, the anonymous one."""
     opened = await open_and_admit(request, services, services.workflowai_feedback.open, data.feedback_token)
     kept = await services.workflowai_feedback.submit(data, clean_idempotency(idempotency_key), opened)
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
@@ -87,7 +87,7 @@ async def read_outcome(
     services: ServicesDependency,
     user_id: FromQuery[str | None] = None,
 ) -> Response[OwnOutcome]:
-    """Return the outcome that this user submitted for the run; without `user_id`, the anonymous one."""
+    """Return the user's outcome for the run; without `user_id`, the anonymous one."""
     opened = await services.workflowai_feedback.open(feedback_token)
     await hold_sealed(request, services, opened.body.project)
     own = await services.workflowai_feedback.own(opened, user_id)
@@ -110,7 +110,7 @@ async def retract_outcome(
     services: ServicesDependency,
     user_id: FromQuery[str | None] = None,
 ) -> Response[OwnOutcome]:
-    """Take back the outcome that this user submitted for the run; without `user_id`, the anonymous one."""
+    """Retract the user's outcome for the run; without `user_id`, the anonymous one."""
     opened = await services.workflowai_feedback.open(feedback_token)
     await hold_sealed(request, services, opened.body.project)
     own = await services.workflowai_feedback.retract(opened, user_id)

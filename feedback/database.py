@@ -53,14 +53,12 @@ class Database(Protocol):
 
 
 def listed(name: str, values: Iterable[object]) -> tuple[str, dict[str, Any]]:
-    """Return the list of an `IN`, `(:name_0, :name_1)`, and its parameters; without values, a list that matches
-    nothing."""
+    """Return the list of an `IN`, `(:name_0, :name_1)`, and its parameters; without values it matches nothing."""
     parameters = {f"{name}_{at}": value for at, value in enumerate(values)}
     return f"({', '.join(f':{one}' for one in parameters) or 'NULL'})", parameters
 
 
 def containing(text: str) -> str:
-    """Return the pattern of `LOWER(column) LIKE :pattern ESCAPE '!'` that matches texts with `text` in them, in any
-    case."""
+    """Return the pattern of `LOWER(column) LIKE :pattern ESCAPE '!'` that matches texts with `text` in any case."""
     escaped = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return f"%{escaped}%"

@@ -50,8 +50,7 @@ class RunUrls:
         self.url_seconds = services.settings.default_expiry.total_seconds()
 
     async def urls_for_run(self, run: RunReference | str, keys: Sequence[str], base_url: str) -> dict[str, str]:
-        """Mint an absolute URL for each of the feedback keys, below the public URL, or below `base_url` if there is
-        none.
+        """Mint an absolute URL for each of the feedback keys, below the public URL, or else below `base_url`.
 
         `run` is a reference, or an id alone: then feedback on it is stored without its thread and assistant, unless the
         run lookup knows them at submission. No row is read; one transaction, durable on return. Errors: `Invalid` if

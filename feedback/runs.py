@@ -180,8 +180,7 @@ class KnownRuns:
         return {run_id: facts for run_id, facts in zip(wanted, found, strict=True) if facts is not None}
 
     async def place(self, run_id: str | None, project: str) -> RunPlace:
-        """Return what feedback on the project's run is stored with; cached for a minute, or briefly if the run is
-        unknown."""
+        """Return what feedback on the project's run is stored with; cached for a minute (an unknown run: briefly)."""
         if self.lookup is None or run_id is None:
             return NOWHERE
         now = time.monotonic()

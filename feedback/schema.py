@@ -253,8 +253,7 @@ class Feedback(Struct):
     """Stored feedback, in the shape of LangSmith's `FeedbackSchema`.
 
     `run_id` and `trace_id` are UUIDs or null, as its clients require; `run_name` holds a run's name that is no UUID.
-    Thread, assistant, version and `trace_parent` (a W3C `traceparent`) are those of the run, if the run lookup knows
-    it.
+    Thread, assistant, version and `trace_parent` (a W3C `traceparent`) are the run's, if the run lookup knows it.
     """
 
     id: str

@@ -20,7 +20,7 @@ MAX_KEY = 180
 """LangSmith's own bound on the length of a feedback key."""
 MAX_NAME = 200
 FOREVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-""""Never" on the wire, where the official clients require a time."""
+"""The wire's "never", since the official clients require a time."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,8 +28,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_text(field: str, text: str, limit: int) -> str:
-    """Return `text` if it has no NUL, no lone surrogate, and at most `limit` bytes in UTF-8. Errors: `Invalid`,
-    `TooLarge`."""
+    """Return `text` if it has no NUL or lone surrogate (`Invalid`), and at most `limit` bytes in UTF-8 (`TooLarge`)."""
     if "\0" in text:
         raise Invalid(f"`{field}` holds a NUL character (\\u0000); leave it out")
     if not text.isascii() and _SURROGATE.search(text):

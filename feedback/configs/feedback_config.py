@@ -16,8 +16,7 @@ Value = Union[bool, int, float, str, dict[str, Any], list[Any], None]  # noqa: U
 KeptValue = Union[bool, int, float, str, dict[str, Any], None]  # noqa: UP007
 
 SubjectPolicy = Literal["replace", "append", "first"]
-"""What a second submission of the same subject does: replaces the first, is added as anonymous ones are, or is refused
-(the first stands)."""
+"""Whether a second submission of a subject replaces the first, is stored as well, or is refused (the first stands)."""
 REPLACE: SubjectPolicy = "replace"
 """The default policy."""
 
@@ -48,8 +47,7 @@ class FeedbackCategory(Struct, omit_defaults=True):
 
 
 class FeedbackConfig(Struct, omit_defaults=True):
-    """The scores and values that a feedback key accepts: a number from `min` to `max`, one of `categories`, or
-    anything.
+    """The scores and values that a feedback key accepts: a number from `min` to `max`, one of `categories`, or any.
 
     `subject_policy` says what a subject's second submission does; the default is the feedback key's, else `replace`.
     `kind` and `direction` say what the scores mean; they default to what type and range imply. Users see `title` and

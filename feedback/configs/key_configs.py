@@ -110,8 +110,7 @@ class KeyConfigs:
         return _schema(await self._database.write(work))
 
     async def delete(self, key: str | None, config_id: str | None) -> None:
-        """Delete the feedback key's configurations, or the one with the id. Deleting what does not exist changes
-        nothing.
+        """Delete the feedback key's configurations, or the one with the id; it is no error if there are none.
 
         Errors: `Invalid` unless exactly one of the two is given.
         """
@@ -175,8 +174,7 @@ def _create(db: Connection, wanted: FeedbackConfigCreate) -> Row:
 
 
 def _same(rows: list[Row], wanted: FeedbackConfigCreate) -> Row | None:
-    """Return the row that equals `wanted`, if any. Errors: `Conflict`, `ConfigExists` if the feedback key cannot have
-    it."""
+    """Return the row that equals `wanted`, if any. `Conflict` or `ConfigExists` if the feedback key cannot have it."""
     for row in rows:
         if wanted.feedback_config.is_met_by(_config(row)) and bool(row["is_enforced"]) >= wanted.is_enforced:
             _check_shared(row, wanted)

@@ -125,8 +125,7 @@ def _configured(key: str, config: FeedbackConfig, is_lower_better: bool, seen: S
 
 
 def _better(config: FeedbackConfig, is_lower_better: bool) -> Better | None:
-    """Return which scores are better; `is_lower_better` is the feedback key's and agrees with the configuration's
-    direction."""
+    """Return which scores are better; `is_lower_better` is the feedback key's and agrees with its configuration."""
     if config.direction == "none":
         return None
     return "lower" if is_lower_better or config.kind == "reversed_thumbs" or config.direction == "lower" else "higher"

@@ -13,10 +13,10 @@ FEWEST_CATEGORIES = 2
 
 
 class FeedbackConfigCreate(Struct):
-    """Request a feedback key's configuration. `is_lower_score_better` defaults to the current value, else to its
-    name's.
+    """Request a feedback key's configuration.
 
-    LangSmith has no `subject_policy` here; its clients can send it inside `feedback_config`.
+    Without `is_lower_score_better` the direction stays, or follows from the feedback key's name. LangSmith has no
+    `subject_policy` here; its clients can send it inside `feedback_config`.
     """
 
     feedback_key: str
@@ -26,8 +26,7 @@ class FeedbackConfigCreate(Struct):
     subject_policy: SubjectPolicy | None = None
 
     def validate(self) -> None:
-        """Reject a feedback key or configuration that no feedback could have (`Invalid`); move the policy to its own
-        field."""
+        """Reject a feedback key or configuration that cannot be used (`Invalid`); move the policy to its own field."""
         check_name("feedback_key", self.feedback_key, MAX_KEY)
         self.feedback_config.validate()
         self.subject_policy = _taken_out(self.feedback_config, self.subject_policy)

@@ -69,8 +69,7 @@ def wants_page(headers: Mapping[str, str]) -> bool:
 
 
 def gets_page(headers: Mapping[str, str], has_answer: bool = False) -> bool:
-    """Return whether to respond with a page: to clients that want one, and to machines, which show people what they
-    fetch.
+    """Return whether to respond with a page: to clients that want one, and to machines, which show it to people.
 
     Also to every client whose link has feedback that was not submitted, except programs that ask for JSON.
     """

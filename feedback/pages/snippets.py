@@ -69,8 +69,7 @@ class Row(Struct, frozen=True):
 
 
 def thumbs(positive: str, negative: str | None = None, **more: str) -> Row:
-    """Return thumbs up and down. One URL takes score 1 or 0; two URLs (`user_liked`, `user_disliked`) take score 1
-    each.
+    """Return thumbs up and down: one URL for score 1 or 0, or two (`user_liked`, `user_disliked`) for score 1 each.
 
     `more` is added to the links: `user_id` (the subject: a second choice replaces the first), `redirect` (the next
     page).

@@ -35,8 +35,7 @@ def first_answer(db: Connection, answer: Mapping[str, Any]) -> Row | None:
 
 
 def latest_answer(db: Connection, grant: Grant, subject: str, through_url: bool = False) -> Row | None:
-    """Return the subject's latest feedback on the grant's run and key; with `through_url`, only what came through a
-    URL."""
+    """Return the subject's latest feedback on the grant's run and key; with `through_url`, only through a URL."""
     where = "WHERE grant_id IS NOT NULL " if through_url else ""
     sql = f"SELECT * FROM ({ALL}) AS own {where}ORDER BY created_at DESC, id DESC LIMIT 1"
     return db.one(sql, run_id=grant.run_id, key=grant.key, subject=subject)

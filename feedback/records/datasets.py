@@ -59,7 +59,7 @@ class Datasets:
         return await self._database.write(work)
 
     async def remove(self, name: str, ids: list[str] | None) -> DatasetChange:
-        """Remove the feedback from the dataset, or all of it where no ids are named. Errors: `Invalid`."""
+        """Remove the feedback from the dataset, or all of it without ids. Errors: `Invalid`."""
         dataset = check_name("name", name.strip())
         if ids is None:
             return DatasetChange(await self._database.write(lambda db: db.execute(REMOVE, dataset=dataset)))

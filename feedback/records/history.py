@@ -24,8 +24,7 @@ Reason = Literal["replaced", "updated", "deleted", "retracted"]
 
 
 class FeedbackVersion(Feedback, kw_only=True):
-    """A version of feedback until `replaced_at`: then its author replaced or retracted it, or a program updated or
-    deleted it."""
+    """A version of feedback until its author replaced or retracted it, or a program updated or deleted it."""
 
     replaced_at: str
     reason: Reason

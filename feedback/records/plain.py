@@ -136,8 +136,7 @@ def plain_row(
 ) -> dict[str, Any] | None:
     """Return the parameters of `INSERT`; None if the submission is not plain.
 
-    It is not if its configuration is not cached, or rejects it (a newer one may not), or has the policy `first` for its
-    subject.
+    It is not if its configuration is not cached, or rejects it (a newer one may not), or is `first` for its subject.
     """
     subject = submission.user_id
     if epoch is None or config is None or (subject is not None and config.subject_policy == "first"):

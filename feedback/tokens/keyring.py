@@ -17,8 +17,7 @@ secret first, so that a copy of the database does not allow a weak one to be gue
 than that, only the proof is stretched.
 
 A signing key that may have leaked is retired. It still opens, so that its tokens are recognized, but claiming a token
-also reads its signing key's row (`presigned.py`, `sealed.py`), so no token that it sealed, whenever, accepts a
-submission.
+also reads its signing key's row (`presigned.py`, `sealed.py`), so none of its tokens, of any age, accepts a submission.
 """
 
 from __future__ import annotations
@@ -229,7 +228,7 @@ class KeyRing:
         return await self._database.read(lambda db: db.all(LIST_KEYS))
 
     async def seal(self, number: int, body: int) -> str:
-        """Return the token for `body` under the signing key with this number, which another process may have just
+        """Return the token for `body` under the signing key with this number, which another process may just have
         added."""
         for key in self._keys:
             if key.number == number:

@@ -1,4 +1,4 @@
-"""What runs: the seam (`protocol.py`), LangGraph graphs, plain async generators, and how a configuration names them."""
+"""Agents: the interface (`protocol.py`), LangGraph graphs, plain async generators, and loading from a configuration."""
 
 from agent_server.agents.commands import check_command, is_void
 from agent_server.agents.lease import Lease, boot_seconds, set_lease, writing_under

@@ -1,4 +1,4 @@
-"""Check the `command` of a request before it is accepted: a misspelt one must not look like a run that did nothing."""
+"""Validate the `command` of a request before accepting it: a misspelt one must not look like a run without effect."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _RIGHT = (
 
 
 def check_command(command: JsonObject | None) -> None:
-    """Return where the command, if there is one, does something. Errors: `Invalid`.
+    """Check that the command, if there is one, has an effect. Errors: `Invalid`.
 
-    An empty object is no command. Members beside `resume`, `update` and `goto` are ignored, as all unknown properties.
+    An empty object is no command. Members other than `resume`, `update` and `goto` are ignored, like all unknown
+    properties.
     """
     if not command:
         return
@@ -32,7 +33,7 @@ def check_command(command: JsonObject | None) -> None:
 
 
 def is_void(command: JsonObject | None) -> bool:
-    """Whether the command has nulls only, as clients send that write out every optional member."""
+    """Return whether all members are null, as in commands of clients that write out every optional member."""
     return all(value is None for value in (command or {}).values())
 
 

@@ -1,4 +1,4 @@
-"""The lease under which an attempt's agent writes: a write that comes after the lease was lost changes nothing."""
+"""The lease under which an attempt's agent writes: a write after the lease was lost changes nothing."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ log = structlog.get_logger("agent_server")
 T = TypeVar("T")
 
 RETRY_SECONDS = 0.5
-"""How long a write waits before it tries a database again that did not respond."""
+"""How long a write waits before it retries a database that did not respond."""
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS has no CLOCK_BOOTTIME; there MONOTONIC is one
 
 
 def boot_seconds() -> float:
-    """Return the seconds since the machine booted, by a clock that nobody sets and that runs while it sleeps."""
+    """Return the seconds since the machine booted, by a clock that cannot be set and that runs during sleep."""
     return time.clock_gettime(_CLOCK)
 
 
@@ -33,8 +33,8 @@ class Lease:
     """An attempt's right to write its run's checkpoints, as the saver sees it.
 
     On PostgreSQL the saver reads the run's row in the transaction that writes, so the database decides. On SQLite,
-    checkpoints and runs are in two files, which one process holds: `until` decides there, by this process' clock, and
-    after it the run's row (`renew`). Either way, no write is taken once the lease is closed.
+    checkpoints and runs are in two files, locked by one process: there `until` decides, by this process's clock, and
+    after it the run's row (`renew`). Either way, a closed lease permits no writes.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Lease:
         lost: Callable[[], None],
         progressed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Errors of `renew`: `LeaseLost`. It returns the new `until`, in `boot_seconds`.
+        """`renew` returns the new `until`, in `boot_seconds`. Its errors: `LeaseLost`.
 
         `lost` is called when a write finds the lease lost; `progressed` once, after the first write of a step's result.
         """
@@ -72,18 +72,18 @@ class Lease:
         await self._idle.wait()
 
     def check_open(self) -> None:
-        """Raise `LeaseLost` where the lease is closed."""
+        """Check that the lease is open. Errors: `LeaseLost`."""
         if self._closed:
             raise LeaseLost(f"The lease on run {self.run_id} is over")
 
     def check(self) -> None:
-        """Raise `LeaseLost` where the lease is closed or its time is over. Any thread may call this."""
+        """Check that the lease is open and has not expired. Errors: `LeaseLost`. Any thread may call this."""
         self.check_open()
         if boot_seconds() > self.until:
             raise LeaseLost(f"The lease on run {self.run_id} is over")
 
     async def write(self, work: Callable[[], Awaitable[T]], *, is_progress: bool = False) -> T:
-        """Return what `work()` returns, tried again while the database does not respond and the lease is open.
+        """Return the result of `work()`, retried while the database does not respond and the lease is open.
 
         Errors: `LeaseLost`.
         """
@@ -104,9 +104,9 @@ class Lease:
         return written
 
     async def confirm(self) -> None:
-        """Renew the lease if its time is over: it is not lost where no other worker has claimed the run since.
+        """Renew the lease if it has expired: it is not lost if no other worker has claimed the run since.
 
-        The time may be over because the process was frozen, the machine slept, or a node blocked the event loop.
+        It may have expired because the process was frozen, the machine slept, or a node blocked the event loop.
         Errors: `LeaseLost`.
         """
         if boot_seconds() > self.until:
@@ -130,7 +130,7 @@ class Lease:
         progressed, self._progressed = self._progressed, None
         try:
             await progressed()
-        except AgentServerError:  # the next write notes it
+        except AgentServerError:  # the next write detects it
             self._progressed = progressed
 
 
@@ -158,6 +158,6 @@ def writing_under(lease: Lease) -> Iterator[None]:
 
 
 async def under_lease(work: Callable[[], Awaitable[T]], *, is_progress: bool = False) -> T:
-    """Return what `work()` returns, under the current lease if there is one."""
+    """Return the result of `work()`, under the current lease if there is one."""
     lease = current_lease()
     return await (work() if lease is None else lease.write(work, is_progress=is_progress))

@@ -1,4 +1,4 @@
-"""The agents that a configuration names: from the file or module of each to something that runs."""
+"""Load the agents that a configuration names, each from its file or module."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 async def open_agents(
     config: Config, given: Mapping[str, object] | None = None, store: BaseStore | None = None
 ) -> AsyncIterator[dict[str, Agent]]:
-    """The agents of `config.graphs` and of `given`, by graph id; closed when the block is left.
+    """Open the agents of `config.graphs` and of `given`; yield them by graph id; close them at the end of the block.
 
     Each may be an `Agent`, an async generator function (a plain agent), a LangGraph graph, compiled or not, or a
-    factory of one of these: a function, sync or async, or an async context manager. A factory that takes nothing is
-    called once; one that takes `config`, `runtime` (the SDK's `ServerRuntime`) or both makes a LangGraph graph for each
-    run, and whenever its states or its shape are asked for.
-    LangGraph graphs find `store`, if there is one, with `get_store()`.
-    Errors: `ConfigError`, which says which graph and why.
+    factory of one of these: a function, sync or async, or an async context manager. A factory without parameters is
+    called once; one that takes `config`, `runtime` (the SDK's `ServerRuntime`) or both creates a LangGraph graph for
+    each run, and for each request for its states or its structure.
+    LangGraph graphs find `store`, if given, with `get_store()`.
+    Errors: `ConfigError`, which names the graph and the reason.
     """
     import_from(config)
     objects = {
@@ -43,7 +43,7 @@ async def open_agents(
 
 
 class _Loader:
-    """Makes agents; the checkpointer that LangGraph graphs share is opened for the first of them."""
+    """Creates agents; opens the checkpointer that LangGraph graphs share for the first of them."""
 
     def __init__(self, config: Config, stack: AsyncExitStack, store: BaseStore | None) -> None:
         self._config = config
@@ -100,12 +100,12 @@ def _plain(graph_id: str, function: Any) -> PlainAgent:
 
 
 def _is_of_langgraph(value: object) -> bool:
-    """Whether `value` is a graph, asked without importing langgraph."""
+    """Return whether `value` is a graph, without importing langgraph."""
     return any(one.__module__.partition(".")[0] == "langgraph" for one in type(value).__mro__)
 
 
 def _asked_for(parameter: inspect.Parameter) -> Literal["config", "runtime"]:
-    """What a factory's parameter stands for, by its name or its type, as for the official server."""
+    """Return the meaning of a factory's parameter, by its name or type, as the official server does."""
     named = parameter.name == "runtime" or "Runtime" in str(parameter.annotation)
     return "runtime" if named else "config"
 
@@ -125,7 +125,7 @@ def _per_run(
 
 @asynccontextmanager
 async def opened(made: Any) -> AsyncIterator[Any]:
-    """What a factory made: awaited, or entered, where that is called for."""
+    """Yield a factory's result, after awaiting or entering it if needed."""
     if inspect.isawaitable(made):
         made = await made
     if isinstance(made, AbstractAsyncContextManager) and not _is_of_langgraph(made):

@@ -1,4 +1,4 @@
-"""Any async generator function as an agent; needs nothing but this package."""
+"""Plain agents: async generator functions, which need only this package."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ MESSAGE_TYPES = {"user": "human", "assistant": "ai"}
 
 
 class PlainAgent:
-    """Serves `async def agent(input)` or `async def agent(input, run)`, which yields as it goes:
+    """Serves `async def agent(input)` or `async def agent(input, run)`, which yields:
 
     * a string: the next token of the answer. Streamed as `messages` (mode `messages-tuple`), or as `messages/partial`
       with the whole text so far (mode `messages`).
     * a dict: a result. Streamed at once as `custom`; the last one is the run's final values.
-    * a `StreamPart`: an event of its own, streamed as it is, whatever the modes.
+    * a `StreamPart`: a custom event, streamed unchanged in all modes.
 
-    Where there were tokens, the final values also have `messages`: those of the input, then the answer. At the end come
-    `updates` (`{graph_id: what this run made}`) and `values` (the final values). It keeps no state between runs; a run
-    that a crash interrupted starts again from its input.
+    If there were tokens, the final values also have `messages`: those of the input, then the answer. At the end come
+    `updates` (`{graph_id: what this run produced}`) and `values` (the final values). It keeps no state between runs; a
+    run interrupted by a crash restarts from its input.
     """
 
     def __init__(self, function: Function) -> None:
@@ -71,7 +71,7 @@ class PlainAgent:
 
 
 class _Answer:
-    """The text that a run yields, as LangChain's message events show it."""
+    """The text of a run, in the format of LangChain's message events."""
 
     def __init__(self, run: AgentRun) -> None:
         self.text = ""
@@ -97,7 +97,7 @@ class _Answer:
         return parts
 
     def end(self) -> list[StreamPart]:
-        """The empty chunk that says that the message is complete."""
+        """Return the empty chunk that marks the message as complete."""
         return [self._chunk("", "last")] if self.text and "messages-tuple" in self._modes else []
 
     def message(self) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _message(content: Any, kind: str, message_id: str) -> dict[str, Any]:
 
 
 def _messages(given: Any) -> list[Any]:
-    """The input's messages with `type` in place of `role`, and an id each."""
+    """Return the input's messages with `type` in place of `role`, and an id each."""
     messages = given.get("messages") if isinstance(given, dict) else None
     return [_as_message(message) for message in messages] if isinstance(messages, list) else []
 

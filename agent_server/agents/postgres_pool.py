@@ -1,4 +1,4 @@
-"""The PostgreSQL connections of LangGraph's own checkpointer and store, and the making of their tables."""
+"""PostgreSQL connections of LangGraph's own checkpointer and store, and the creation of their tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOCK = "SELECT pg_try_advisory_xact_lock(7065712403661529448) AS mine"
 
 
 def langgraph_pool(url: str, size: int) -> Pool:
-    """A pool of up to `size` connections, not yet open, as LangGraph's classes want them."""
+    """Return a pool of up to `size` connections, not yet open, with the settings that LangGraph's classes need."""
     return AsyncConnectionPool(
         url,
         connection_class=AsyncConnection[DictRow],
@@ -33,11 +33,11 @@ def langgraph_pool(url: str, size: int) -> Pool:
 
 
 async def one_at_a_time(pool: Pool, set_up: Callable[[AsyncConnection[DictRow]], Awaitable[None]]) -> None:
-    """Make tables by `set_up`, one process at a time. Those that wait ask again and again: LangGraph makes its indexes
-    CONCURRENTLY, which waits for every statement that runs, so also for one that waited for the lock."""
+    """Create tables by `set_up`, one process at a time. The others poll for the lock: LangGraph creates its indexes
+    CONCURRENTLY, which waits for every running statement, including one that waits for the lock."""
     while True:
         async with pool.connection() as connection, connection.transaction():
-            # Without parameters, which would leave an open portal behind, for whose snapshot CONCURRENTLY would wait.
+            # Without parameters: these would leave a portal open, and CONCURRENTLY would wait for its snapshot.
             row = await (await connection.execute(_LOCK)).fetchone()
             if row and row["mine"]:
                 await set_up(connection)

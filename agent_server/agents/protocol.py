@@ -1,4 +1,4 @@
-"""The agent seam: what the worker, and the rooms of threads and assistants, know of an agent."""
+"""The agent interface: what the worker and the services of threads and assistants know of an agent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from agent_server.schema import JsonObject, RunKwargs, StateUpdate, StreamPart
 
 
 class GraphSetup(Struct):
-    """What a graph is made with, where it is made to read or update a thread: as for the run whose state that is."""
+    """The arguments of a graph's factory for reading or updating a thread: the same as for the run whose state it
+    is."""
 
     graph_id: str | None = None
     assistant_id: str | None = None
@@ -27,36 +28,36 @@ class AgentRun(Struct):
     assistant_id: str
     graph_id: str
     attempt: int
-    """1 for the first; more when a crash or a restart interrupted the run before. A stateful agent goes on from its
-    last checkpoint then, any other starts again."""
+    """1 for the first; more after a crash or a restart interrupted the run. A stateful agent then resumes from its last
+    checkpoint, any other restarts."""
     kwargs: RunKwargs
     metadata: dict[str, Any]
     caller: JsonObject | None = None
-    """For whom the run is: the user that the application's `auth` said it is, with their `identity`."""
+    """The user of the run as the application's `auth` returned it, with its `identity`."""
 
     def graph_setup(self) -> GraphSetup:
-        """Return what the run's graph is made with."""
+        """Return the arguments of the factory for the run's graph."""
         return GraphSetup(self.graph_id, self.assistant_id, self.kwargs.config, self.kwargs.context)
 
 
 class Outcome(Struct):
-    """What a run came to."""
+    """The result of a run."""
 
     values: Any
     """The agent's final values, anything that `encode` takes; without `__interrupt__`."""
     interrupted: bool = False
-    """Whether the agent stopped to wait for somebody, rather than because it was done."""
+    """Whether the agent stopped to wait for input, rather than because it was done."""
     interrupts: dict[str, list[Any]] = {}
-    """What it waits for: `{task_id: [{"id": …, "value": …}]}`; empty where it stopped at a breakpoint."""
+    """The open interrupts: `{task_id: [{"id": …, "value": …}]}`; empty if it stopped at a breakpoint."""
 
 
 class HistoryQuery(Struct):
-    """Which of a thread's states to tell of."""
+    """Selects states of a thread."""
 
     limit: int
     checkpoint: JsonObject | None = None
-    """`{"checkpoint_ns": …}` of the subgraph whose states are wanted; without it the thread's own. One with a
-    `checkpoint_id` wants that state alone."""
+    """`{"checkpoint_ns": …}` of the subgraph whose states to return; without it the thread's own. With a
+    `checkpoint_id`, only that state."""
     before: str | None = None
     """Only states before the checkpoint with this id."""
     metadata: JsonObject | None = None
@@ -65,32 +66,33 @@ class HistoryQuery(Struct):
 
 @runtime_checkable
 class Agent(Protocol):
-    """Something that runs."""
+    """An agent that can be run."""
 
     def stream(self, run: AgentRun) -> AsyncIterator[StreamPart | Outcome]:
-        """The run's events as they happen, for the stream modes that `run.kwargs` asks for; last, its `Outcome`.
+        """Yield the run's events as they happen, for the stream modes in `run.kwargs`; last, its `Outcome`.
 
-        Closing the iterator stops the work. An exception is the run's failure; its type and text are shown to clients.
+        Closing the iterator stops the work. An exception fails the run; clients see its type and text.
         """
 
 
 @runtime_checkable
 class StatefulAgent(Agent, Protocol):
-    """An agent that keeps the state of a thread, step by step.
+    """An agent that stores the state of a thread, step by step.
 
-    A `checkpoint` is the SDK's: `{"checkpoint_id", "checkpoint_ns", "checkpoint_map"}`, each of which may be missing:
-    without an id the latest, without a namespace that of the thread itself rather than of a subgraph.
+    A `checkpoint` is the SDK's: `{"checkpoint_id", "checkpoint_ns", "checkpoint_map"}`, each optional: without an id
+    the latest, without a namespace that of the thread itself rather than of a subgraph.
 
-    A `setup` is the one that the thread's graph is made with; without it a factory gets no config.
+    `setup` has the arguments for the thread's graph; without it a factory gets no config.
     """
 
     async def state(
         self, thread_id: str, checkpoint: JsonObject | None, subgraphs: bool, setup: GraphSetup | None = None
     ) -> dict[str, Any]:
-        """Return the thread's `ThreadState` in the SDK's shape, at `checkpoint` or now; empty where none was saved.
+        """Return the thread's `ThreadState` in the SDK's shape, at `checkpoint` or the latest; empty if none was
+        stored.
 
-        Errors: `NotFound` where the thread has no such checkpoint, or the agent no such subgraph; `BadRequest` where
-        the state cannot be read.
+        Errors: `NotFound` if the thread has no such checkpoint, or the agent no such subgraph; `BadRequest` if the
+        state cannot be read.
         """
 
     async def history(
@@ -105,38 +107,39 @@ class StatefulAgent(Agent, Protocol):
         checkpoint: JsonObject | None,
         setup: GraphSetup | None = None,
     ) -> dict[str, Any]:
-        """Apply the updates from `checkpoint` on and return the checkpoint that they led to.
+        """Apply the updates to `checkpoint` and return the resulting checkpoint.
 
         The updates of one superstep count as parallel.
 
-        Errors: `NotFound` as for `state`, `BadRequest` where the agent does not take an update.
+        Errors: `NotFound` as for `state`, `BadRequest` if the agent refuses an update.
         """
 
     async def copy_thread(self, source_id: str, target_id: str) -> None:
-        """Keep of the thread `target_id`, of which nothing is kept yet, all that is kept of `source_id`."""
+        """Copy everything stored of `source_id` to the thread `target_id`, which has nothing stored yet."""
 
     async def keep_latest(self, thread_id: str) -> None:
-        """Delete the thread's past and keep its state. Errors: `Invalid` where the state cannot do without its past."""
+        """Delete the thread's history and keep its state. Errors: `Invalid` if the state depends on the history."""
 
     async def storage(self, thread_id: str) -> dict[str, Any]:
-        """The bytes that the thread takes, in the sections of the official server's `ThreadStorage`."""
+        """Return the thread's size in bytes, in the sections of the official server's `ThreadStorage`."""
 
     async def forget_run(self, thread_id: str, run_id: str) -> None:
-        """Delete the checkpoints that the run made, as if it had not been."""
+        """Delete the checkpoints of the run, as if it had never happened."""
 
     async def forget_thread(self, thread_id: str) -> None:
-        """Delete all that is kept of the thread."""
+        """Delete everything stored of the thread."""
 
     async def graph(self, config: JsonObject, xray: int | bool) -> dict[str, Any]:
-        """The agent's nodes and edges; with `xray` those of subgraphs too, down to that depth."""
+        """Return the agent's nodes and edges; with `xray` those of subgraphs too, down to that depth."""
 
     async def schemas(self, config: JsonObject) -> dict[str, Any]:
-        """The SDK's `GraphSchema`, without `graph_id`."""
+        """Return the SDK's `GraphSchema`, without `graph_id`."""
 
     async def subgraphs(self, config: JsonObject, namespace: str | None, recurse: bool) -> dict[str, Any]:
-        """The schemas of the agent's subgraphs by namespace, or of that one only; with `recurse` of theirs too."""
+        """Return the schemas of the agent's subgraphs by namespace, or of only that one; with `recurse` of nested ones,
+        too."""
 
 
 def is_stateful(agent: Agent) -> TypeGuard[StatefulAgent]:
-    """Whether the agent keeps the state of threads."""
+    """Return whether the agent stores the state of threads."""
     return hasattr(agent, "forget_thread")

@@ -1,8 +1,8 @@
-"""Asker: whose request the server answers at the moment, and what of it a graph may see.
+"""Request context: the current user and the headers exposed to graphs.
 
-A graph that is made by a factory may depend on both, also where it is only read: drawn, or asked for a thread's state.
-Nothing between a route and the factory has any use for them, so they travel beside the calls, in a context variable.
-What no request has asked for, such as a thread whose time is over, nobody asks.
+A graph made by a factory may depend on both, even if it is only read: drawn, or asked for a thread's state. No code
+between a route and the factory needs them, so a context variable passes them. Work without a request, such as the
+expiry of threads, has neither.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from agent_server.schema import JsonObject
 
 
 class RequestContext(Struct, frozen=True):
-    """Whose request it is."""
+    """The user and headers of a request."""
 
     caller: JsonObject | None = None
-    """The user that the application's `auth` said it is, with their `identity`."""
+    """The user as the application's `auth` returned it, with its `identity`."""
     headers: JsonObject = {}
-    """The headers that `http.configurable_headers` of `langgraph.json` lets through."""
+    """The headers included by `http.configurable_headers` of `langgraph.json`."""
 
 
 _NOBODY = RequestContext()
@@ -28,10 +28,10 @@ _request_context: ContextVar[RequestContext] = ContextVar("request_context", def
 
 
 def request_context() -> RequestContext:
-    """Whose request is answered."""
+    """Return the context of the current request."""
     return _request_context.get()
 
 
 def set_request_context(request_context: RequestContext) -> None:
-    """Have `request_context()` be this one, until the request is answered."""
+    """Set the context for the rest of this request."""
     _request_context.set(request_context)

@@ -54,7 +54,7 @@ def _of_config(config: Any) -> dict[str, str] | None:
 
 
 def _is_own_code(frames: Sequence[FrameType]) -> bool:
-    """Return whether the frames, from the outermost, reach code outside the frameworks other than by their imports."""
+    """Return whether the frames, from the outermost, reach code outside the frameworks, except in their imports."""
     reached = calls = False
     for frame in frames:
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]

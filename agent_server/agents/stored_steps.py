@@ -1,4 +1,4 @@
-"""How far the checkpoints of a run are stored, so that its graphs do not run ahead of them."""
+"""Tracks how far a run's checkpoints are stored, so that its graphs do not run ahead of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""User: for whom a run is, as the application's handlers and graphs see them."""
+"""The user of a run, as the application's handlers and graphs see it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class User:
-    """The user as handlers and graphs see them: the SDK's `BaseUser`, with all that `authenticate` returned."""
+    """The user as handlers and graphs see it: the SDK's `BaseUser`, with everything that `authenticate` returned."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = {"display_name": fields["identity"], "is_authenticated": True, "permissions": [], **fields}
@@ -30,9 +30,9 @@ class User:
         return f"User({self._fields['identity']!r})"
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The field, or `default`."""
+        """Return the field, or `default`."""
         return self._fields.get(name, default)
 
     def dict(self) -> dict[str, Any]:
-        """All fields."""
+        """Return all fields."""
         return dict(self._fields)

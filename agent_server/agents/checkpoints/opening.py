@@ -1,6 +1,6 @@
-"""Where LangGraph graphs keep their checkpoints: LangGraph's own savers, on a file or a connection pool of their own.
+"""Open the checkpointer of LangGraph graphs: LangGraph's own savers, on a file or a connection pool of their own.
 
-Imported only where there are graphs; the extra `langgraph` brings the SQLite saver, `postgres` the other one.
+Imported only if there are graphs; the extra `langgraph` brings the SQLite saver, `postgres` the other one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from agent_server.config import Config, ConfigError
 
 @asynccontextmanager
 async def open_checkpointer(config: Config) -> AsyncIterator[Checkpointer]:
-    """Open the saver that `config` asks for, set up; it is closed at the end of the block. Errors: `ConfigError`."""
+    """Open the saver that `config` names, set up; close it at the end of the block. Errors: `ConfigError`."""
     from agent_server.agents.checkpoints.serializer import serializer  # the extra "langgraph"
 
     async with _saver(config) as saver:

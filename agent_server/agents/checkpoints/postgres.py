@@ -70,8 +70,8 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
     """Checkpoints in PostgreSQL tables."""
 
     lock: Any
-    """LangGraph takes it around every statement, for savers on a single connection. On a pool it would only make the
-    runs of a process wait for one another."""
+    """LangGraph holds it during every statement, for savers on a single connection. On a pool it would only serialize
+    the runs of a process."""
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[DictRow]]) -> None:
         super().__init__(pool)
@@ -189,7 +189,8 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
 
 
 def _inlined(value: Any) -> bool:
-    """Whether the value stands in the checkpoint's JSON rather than in a blob, where PostgreSQL's JSON can hold it."""
+    """Return whether the value is stored in the checkpoint's JSON rather than in a blob; PostgreSQL's JSON must be able
+    to hold it."""
     if isinstance(value, float):
         return isfinite(value)
     return value is None or (isinstance(value, (int, str)) and not (isinstance(value, str) and _NO_JSON.search(value)))
@@ -200,7 +201,7 @@ _NO_JSON = re.compile(r"[\x00\ud800-\udfff]")
 
 @asynccontextmanager
 async def open_postgres(url: str) -> AsyncIterator[Checkpointer]:
-    """The saver on a pool of its own, its tables set up."""
+    """Open the saver on a pool of its own, with its tables set up."""
     pool = langgraph_pool(url, POOL_SIZE)
     async with pool:
         saver = PostgresCheckpoints(pool)

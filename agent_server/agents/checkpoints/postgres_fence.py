@@ -1,8 +1,8 @@
-"""The statements that write checkpoints in PostgreSQL, each of which checks the run's lease by itself.
+"""The statements that write checkpoints in PostgreSQL, each of which checks the run's lease itself.
 
-One statement is one transaction and one round trip, so that no process can stop in the midst of it with the run's row
-locked. It locks the row against claims (`FOR SHARE`): either the write is committed before another worker claims the
-run, and that worker finds it, or the claim comes first, and the write changes nothing.
+One statement is one transaction and one round trip, so that no process can stall halfway with the run's row locked. It
+locks the row against claims (`FOR SHARE`): either the write commits before another worker claims the run, and that
+worker finds it, or the claim comes first, and the write changes nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from agent_server.agents.lease import Lease
 
 _LEASED = """held AS (
     SELECT 1 FROM runs WHERE run_id = %(run)s AND lease_token = %(token)s AND status = 'running' FOR SHARE)"""
-_FREE = "held AS (SELECT 1)"  # outside of attempts: a client updates the state, say
+_FREE = "held AS (SELECT 1)"  # outside of attempts, such as a client's state update
 
 _PUT = """
     WITH {held}, blobs AS (
@@ -62,12 +62,12 @@ _FORGET_RUN = """
 
 
 def put_statement(lease: Lease | None) -> str:
-    """Return the statement that stores a checkpoint and the blobs that are new with it."""
+    """Return the statement that stores a checkpoint and its new blobs."""
     return _PUT.format(held=_held(lease))
 
 
 def put_writes_statement(lease: Lease | None, *, replace: bool) -> str:
-    """Return the statement that stores the writes of a task; `replace` those that are there, or keep them."""
+    """Return the statement that stores the writes of a task; `replace` existing ones, or keep them."""
     return _PUT_WRITES.format(held=_held(lease), conflict=_REPLACE if replace else _KEEP)
 
 
@@ -77,7 +77,7 @@ def forget_run_statement(lease: Lease | None) -> str:
 
 
 def lease_parameters(lease: Lease | None) -> dict[str, Any]:
-    """Return what the statements need to know of the lease."""
+    """Return the statements' parameters for the lease."""
     return {} if lease is None else {"run": lease.run_id, "token": lease.token}
 
 

@@ -1,4 +1,4 @@
-"""What the server asks of a checkpoint saver beyond what LangGraph asks."""
+"""The server's additions to LangGraph's checkpoint saver interface."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from agent_server.agents.lease import current_lease, under_lease
 
 
 class Checkpointer(BaseCheckpointSaver[str]):
-    """A checkpoint saver that can also delete a single run, and tell the size of a thread.
+    """A checkpoint saver that can also delete a single run, and measure a thread.
 
-    Within an attempt at a run, every write names the attempt's lease, and raises `LeaseLost` where that is not held any
-    more. While the database does not respond, the write waits for it.
+    Within an attempt at a run, every write uses the attempt's lease, and raises `LeaseLost` if the lease is lost. A
+    write waits while the database does not respond.
     """
 
     async def forget_run(self, thread_id: str, run_id: str) -> None:
-        """Delete the checkpoints that the run made on the thread, in all namespaces, and the writes that hang on them.
+        """Delete the run's checkpoints on the thread, in all namespaces, with their writes.
 
-        Values that the run wrote beside the last checkpoint before it (the answer to an interrupt) stay.
+        Values that the run wrote to the last checkpoint before it (the response to an interrupt) stay.
         """
         raise NotImplementedError
 
     async def forget_writes(self, config: RunnableConfig, kept: Collection[tuple[str, str]]) -> None:
-        """Delete the writes that hang on a checkpoint, but for those of `kept`, (task id, channel) each."""
+        """Delete the writes of a checkpoint, except for `kept`, given as (task id, channel)."""
         raise NotImplementedError
 
     async def storage(self, thread_id: str) -> ThreadBytes:
-        """The bytes that the thread's checkpoints take."""
+        """Return the size of the thread's checkpoints in bytes."""
         raise NotImplementedError
 
 
 async def put_in_order(namespace: str, metadata: CheckpointMetadata, put: Callable[[], Awaitable[None]]) -> None:
-    """Store a checkpoint by `put()`, and let the run's next step begin then."""
+    """Store a checkpoint by `put()`, then let the run's next step begin."""
     lease, step = current_lease(), metadata.get("step", -2)
     if lease is None:
         await put()

@@ -1,4 +1,4 @@
-"""What is done to a whole thread's checkpoints in SQLite: copied, cut down to the latest, weighed."""
+"""Operations on all checkpoints of a thread in SQLite: copy, reduce to the latest, measure."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _USES_DELTAS = """
         OR json_extract(CAST(metadata AS TEXT), '$.delta_writes_versioned') IS NOT NULL
     ) LIMIT 1"""
 
-# The latest of each namespace. That of a subgraph's call ("name:task id") counts only while the call is under way, that
-# is, when it is later than the latest of the thread itself; that of a subgraph with a state of its own always.
+# The latest of each namespace. That of a subgraph's call ("name:task id") counts only while the call is running, that
+# is, if it is later than the latest of the thread itself; that of a subgraph with a state of its own always counts.
 _LATEST = """
     SELECT checkpoint_ns, max(checkpoint_id) AS checkpoint_id FROM checkpoints AS one WHERE thread_id = :thread
     GROUP BY checkpoint_ns HAVING instr(checkpoint_ns, ':') = 0 OR max(checkpoint_id) > COALESCE((
@@ -34,15 +34,15 @@ _LATEST = """
 
 
 def copy_thread(connection: Connection, source: str, target: str) -> None:
-    """Write the checkpoints of `source` again, as those of `target`."""
+    """Copy the checkpoints of `source` to `target`."""
     for statement in (_COPY_CHECKPOINTS, _COPY_WRITES):
         connection.execute(statement, source=source, target=target)
 
 
 def keep_latest(connection: Connection, thread_id: str) -> None:
-    """Delete all checkpoints of the thread but those that its state now consists of.
+    """Delete all checkpoints of the thread except those that make up its current state.
 
-    Errors: NotImplementedError for a thread with a `DeltaChannel`, whose value is made of all that went before.
+    Errors: NotImplementedError for a thread with a `DeltaChannel`, whose value depends on all earlier checkpoints.
     """
     if connection.one(_USES_DELTAS, thread=thread_id):
         raise NotImplementedError("it uses a DeltaChannel")
@@ -54,7 +54,7 @@ def keep_latest(connection: Connection, thread_id: str) -> None:
 
 
 def thread_bytes(connection: Connection, thread_id: str, serde: SerializerProtocol) -> ThreadBytes:
-    """What the thread takes. A checkpoint holds all its values, so each counts with every checkpoint that has it."""
+    """Return the thread's size. A checkpoint holds all its values, so each counts with every checkpoint that has it."""
     rows = connection.all(
         "SELECT type, checkpoint, length(CAST(metadata AS BLOB)) AS size FROM checkpoints WHERE thread_id = :thread",
         thread=thread_id,

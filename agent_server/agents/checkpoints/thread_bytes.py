@@ -1,4 +1,4 @@
-"""How many bytes a thread takes where its checkpoints are kept."""
+"""The size of a thread's checkpoints in bytes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Amount(Struct):
 
 
 class ChannelBytes(Struct):
-    """How many versions of a channel's value are kept, and their bytes."""
+    """The number of stored versions of a channel's value, and their bytes."""
 
     versions: int
     bytes: int
 
 
 class ThreadBytes(Struct):
-    """The bytes of one thread."""
+    """The size of one thread in bytes."""
 
     checkpoints: Amount
     """Without the values of the channels."""
@@ -31,7 +31,7 @@ class ThreadBytes(Struct):
     pending_writes: Amount
 
     def shown(self) -> dict[str, Any]:
-        """In the sections of the official server's `ThreadStorage`, without the thread's id."""
+        """Return the sections of the official server's `ThreadStorage`, without the thread's id."""
         channels = self.channels.values()
         values = Amount(sum(one.versions for one in channels), sum(one.bytes for one in channels))
         return {

@@ -1,4 +1,4 @@
-"""Embeddings for the store: what turns texts into vectors, named in `store.index`, and checked whenever it is used."""
+"""Embeddings for the store: load the function in `store.index`, and check its results at every call."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ Embed = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 
 
 def index_of(config: Config) -> IndexConfig | None:
-    """LangGraph's settings for a store that finds items by meaning; nothing where `config` has no `store.index`.
+    """Return LangGraph's settings for a store with semantic search; None if `config` has no `store.index`.
 
-    The function may be sync (it runs in a thread) or async; given texts, it gives a list of `dims` numbers for each.
+    The function may be sync (it runs in a thread) or async; it takes texts and returns a list of `dims` numbers for
+    each.
     Errors: `ConfigError`.
     """
     if (index := config.store_index) is None:

@@ -1,4 +1,4 @@
-"""What a filter of the store says: `{key: value}`, or `{key: {operator: value}}`."""
+"""Filters of the store: `{key: value}`, or `{key: {operator: value}}`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ OPERATORS = ("$eq", "$ne", *COMPARED)
 
 
 def with_operators(given: dict[str, Any] | None) -> dict[str, dict[str, Any]] | None:
-    """The filter with operators for every key: a plain value is what the key's must equal."""
+    """Return the filter with operators for every key: a plain value becomes an equality."""
     return given and {key: value if has_operators(value) else {"$eq": value} for key, value in given.items()}
 
 
 def has_operators(value: Any) -> bool:
-    """Whether a filter's value has operators in it, rather than being what to look for."""
+    """Return whether a filter's value contains operators, rather than the value to match."""
     return isinstance(value, dict) and any(name.startswith("$") for name in value)

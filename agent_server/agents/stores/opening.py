@@ -1,4 +1,4 @@
-"""Where LangGraph graphs keep what outlives a thread: LangGraph's own stores, on a file or a pool of their own.
+"""Open the store of LangGraph graphs: LangGraph's own stores, on a file or a pool of their own.
 
 Nothing here imports langgraph until a store is opened, so that the server also starts without it.
 """
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_store(config: Config) -> AsyncIterator[BaseStore | None]:
-    """The store that `config` asks for, its tables set up; none where langgraph is not installed.
+    """Open the store that `config` names, with its tables set up; None if langgraph is not installed.
 
-    Errors: `ConfigError` where the extra for the database is missing, or what `store.index` names.
+    Errors: `ConfigError` if the extra for the database or a package for `store.index` is missing.
     """
     if find_spec("langgraph") is None:
         yield None
@@ -50,7 +50,7 @@ async def open_store(config: Config) -> AsyncIterator[BaseStore | None]:
 
 @asynccontextmanager
 async def _own_store(config: Config, path: str) -> AsyncIterator[BaseStore]:
-    """The store that `store.path` names: it, or what makes it, a function or an async context manager."""
+    """Open the store that `store.path` names: a store, or its factory, a function or an async context manager."""
     from langgraph.store.base import BaseStore
 
     named = load_variable("store.path", path, config)

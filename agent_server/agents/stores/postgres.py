@@ -28,12 +28,12 @@ DO $$ BEGIN
         AND table_name = 'store' AND column_name = 'ttl_minutes') = 'integer'
     THEN ALTER TABLE store ALTER COLUMN ttl_minutes TYPE double precision; END IF;
 END $$"""
-"""LangGraph keeps whole minutes only: a life of half a minute would end with the first reading."""
+"""LangGraph stores whole minutes only: half a minute would expire at the first read."""
 
 
 class PostgresStore(AsyncPostgresStore):
-    """LangGraph's PostgreSQL store, whose comparisons take numbers for numbers (as of
-    langgraph-checkpoint-postgres 3.2.0 it compares their texts, for which 10 is less than 9)."""
+    """LangGraph's PostgreSQL store with numeric comparisons (langgraph-checkpoint-postgres 3.2.0 compares numbers as
+    text, so that 10 is less than 9)."""
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         try:
@@ -52,7 +52,7 @@ class PostgresStore(AsyncPostgresStore):
                 key,
                 value,
             ]
-        if op in COMPARED:  # CASE, since the sides of AND are evaluated in any order, and a text cannot be cast
+        if op in COMPARED:  # CASE, since AND has no evaluation order, and a text cannot be cast
             number = f"THEN (value->>%s)::numeric {COMPARED[op]} %s::numeric ELSE false END"
             return f"CASE WHEN jsonb_typeof(value->%s) = 'number' {number}", [key, key, str(value)]
         if op not in ("$eq", "$ne"):
@@ -65,9 +65,10 @@ class PostgresStore(AsyncPostgresStore):
 async def open_postgres_store(
     url: str, ttl: StoreTtl, index: IndexConfig | None = None
 ) -> AsyncIterator[PostgresStore]:
-    """The store on a pool of its own, its tables set up, swept of what has expired, which no read shows.
+    """Open the store on a pool of its own, with its tables set up, and delete expired items regularly; reads hide them
+    before.
 
-    With `index` it needs the extension pgvector. `ConfigError` where PostgreSQL has none.
+    With `index` it needs the extension pgvector. Errors: `ConfigError` if PostgreSQL has none.
     """
     pool = langgraph_pool(url, POOL_SIZE)
     async with pool:

@@ -26,8 +26,8 @@ EXTENSIBLE = hasattr(sqlite3.Connection, "enable_load_extension")
 
 
 class VectorConnection(sqlite3.Connection):
-    """A connection that LangGraph's store can load sqlite-vec into, or that does in Python what the store asks of it,
-    which takes some ten times as long."""
+    """A connection that LangGraph's store can load sqlite-vec into, or that computes the store's vector functions in
+    Python, about ten times slower."""
 
     if not EXTENSIBLE:
 
@@ -39,7 +39,8 @@ class VectorConnection(sqlite3.Connection):
 
 
 def cosine_distance(one: bytes, other: bytes) -> float:
-    """1 less the cosine of the angle between two vectors of 32-bit floats, as sqlite-vec has it; 1 for one of zeros."""
+    """Return 1 minus the cosine of the angle between two vectors of 32-bit floats, as sqlite-vec does; 1 for a zero
+    vector."""
     a, b = array("f", one), array("f", other)
     if len(a) != len(b):
         raise ValueError(f"vectors of {len(a)} and of {len(b)} numbers cannot be compared")
@@ -58,11 +59,11 @@ _PUT = """INSERT INTO store (prefix, key, value, created_at, updated_at, expires
 
 
 class SqliteStore(AsyncSqliteStore):
-    """LangGraph's SQLite store, with what it gets wrong put right (as of langgraph-checkpoint-sqlite 3.1.2).
+    """LangGraph's SQLite store with fixes (as of langgraph-checkpoint-sqlite 3.1.2).
 
-    There, a batch that fails is committed as far as it came; an item that is put again loses its `created_at`; times
-    have whole seconds, so that the newest of several is not told from the others; expired items are there until the
-    next sweep; a comparison takes text for the number 0; and a dot in a filter's key goes down into the value.
+    There, a failing batch is committed partially; putting an item again resets its `created_at`; times have whole
+    seconds, so that the newest of several items is ambiguous; expired items stay visible until the next sweep; a
+    comparison takes text for the number 0; and a dot in a filter's key addresses a nested value.
     """
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
@@ -82,7 +83,7 @@ class SqliteStore(AsyncSqliteStore):
                 yield cursor
                 await cursor.execute("COMMIT")
             finally:
-                await self.conn.rollback()  # nothing is left to take back after a commit
+                await self.conn.rollback()  # after a commit there is nothing to roll back
 
     def _prepare_batch_PUT_queries(self, put_ops: Sequence[tuple[int, PutOp]]) -> Any:
         queries, embeddings = super()._prepare_batch_PUT_queries(put_ops)
@@ -107,13 +108,13 @@ class SqliteStore(AsyncSqliteStore):
                 "json_extract(value, ?) = ? AND json_type(value, ?) IN ('integer', 'real')",
                 [path, value, path],
             )
-        else:  # as JSON, where true is not 1; a key that is missing is null
+        else:  # as JSON, where true is not 1; a missing key is null
             equal, wanted = "COALESCE(value -> ?, 'null') = json(?)", [path, orjson.dumps(value).decode()]
         return (f"({equal})" if op == "$eq" else f"COALESCE(NOT ({equal}), TRUE)"), wanted
 
 
 def _put(parameters: Sequence[Any]) -> tuple[str, list[Any]]:
-    """The statement that inserts or updates items, five parameters each."""
+    """Return the statement that inserts or updates items, with five parameters each."""
     rows = [parameters[start : start + 5] for start in range(0, len(parameters), 5)]
     values = [[prefix, key, value.decode(), _text(expires), ttl] for prefix, key, value, expires, ttl in rows]
     return _PUT.format(items=",".join([_ITEM] * len(rows))), [one for row in values for one in row]
@@ -125,7 +126,8 @@ def _text(moment: datetime | None) -> str | None:
 
 @asynccontextmanager
 async def open_sqlite_store(path: Path, ttl: StoreTtl, index: IndexConfig | None = None) -> AsyncIterator[SqliteStore]:
-    """The store on the file at `path`, its tables set up. What has expired is gone at the next look at the store."""
+    """Open the store on the file at `path`, with its tables set up. Each use of the store first deletes expired
+    items."""
     make_private(path)
     async with aiosqlite.connect(path, isolation_level=None, factory=VectorConnection) as connection:
         await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

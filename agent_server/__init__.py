@@ -19,7 +19,7 @@ _MODULES = {
     "Config": "agent_server.config",
     "StreamPart": "agent_server.schema",
 }
-"""Where each name is imported from when it is first used: a command that needs no server imports none."""
+"""The module of each name, imported at its first use: a command that needs no server imports none."""
 
 __all__ = [
     "Agent",

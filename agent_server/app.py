@@ -1,4 +1,4 @@
-"""`create_app` builds the house from a configuration; `AgentServerPlugin`, inside somebody's own Litestar app."""
+"""Application factory `create_app`, and `AgentServerPlugin` for a Litestar app of your own."""
 
 from __future__ import annotations
 
@@ -78,11 +78,10 @@ class AgentServerPlugin(InitPlugin):
     """The agent server's routes and its worker, in a Litestar app.
 
     `agents` maps names to agents (compiled LangGraph graphs, async generator functions, or anything with the methods of
-    `Agent`); without it they are loaded from `config.graphs`. `feedback` makes the URLs that runs with `feedback_keys`
-    answer with. `info` is added to what `GET /info` says, what `metrics` give to what `GET /metrics` says, and the
-    checks in `health` to those of `GET /ok?check_db=1`. With
-    `cors`, the routes tell browsers which pages may call them (`config.cors_origins`, `config.http.cors`); without it,
-    that is up to the app.
+    `Agent`); without it they are loaded from `config.graphs`. `feedback` creates the feedback URLs of runs with
+    `feedback_keys`. `info` is added to the response of `GET /info`, the texts of `metrics` to that of `GET /metrics`,
+    and the checks in `health` to those of `GET /ok?check_db=1`. With `cors`, the routes send CORS headers
+    (`config.cors_origins`, `config.http.cors`); without it, that is up to the app.
     """
 
     def __init__(
@@ -174,39 +173,40 @@ class AgentServerPlugin(InitPlugin):
 
     @property
     def agents(self) -> Mapping[str, Agent]:
-        """The agents that were loaded, by their names."""
+        """Return the loaded agents, by name."""
         return self._agents
 
     async def drain(self) -> None:
-        """Take no more runs, say so at `/ok`, and return once those at work have ended, or their time is over."""
+        """Take no more runs, report it at `/ok`, and return once the current runs have ended, or the drain time is
+        over."""
         self._server_metrics.draining = True
         log.info("draining", runs=self._worker.busy, seconds=self._config.drain_seconds)
         await self._worker.drain(self._config.drain_seconds)
 
     async def run_record(self, run_id: str) -> Record | None:
-        """The run with this id, with its input and what it came to; nothing where there is none."""
+        """Return the run with this id, with its input and result; None if it does not exist."""
         try:
             return await self._runs.get(run_id)
         except (NotFound, Invalid):
             return None
 
     async def run_records(self, run_ids: Sequence[str]) -> list[Record]:
-        """As `run_record`, of many runs at once; those that there are not are left out."""
+        """As `run_record`, for many runs at once; omit unknown ones."""
         return await self._runs.get_many(run_ids)
 
     def around_custom_app(self, app: ASGIApp) -> ASGIApp:
-        """Return an app of the user's with what our own routes have: CORS, metrics, a bound on request bodies."""
+        """Return an app of the user's, wrapped like our own routes: CORS, metrics, a limit on request bodies."""
         bounded = with_bounded_body(app, self._config.max_body_bytes)
         return counting_custom_routes(self._metrics, self.cors.around(bounded))
 
     async def newest_runs(self, which: RunFilter) -> list[Record]:
-        """Return the runs that fit, newest first."""
+        """Return the matching runs, newest first."""
         return await self._database.read(lambda connection: newest_runs(connection, which))
 
     def _services(self) -> list[tuple[str, object]]:
         graphs = AssistantGraphs(self._assistants, self._agents)
         return [
-            ("server_config", self._config),  # a name that no body has: Litestar takes a wrong `config` for ours
+            ("server_config", self._config),  # Litestar would take a wrong body field `config` for this dependency
             ("assistants", self._assistants),
             ("assistant_graphs", graphs),
             ("threads", self._threads),
@@ -257,7 +257,7 @@ class AgentServerPlugin(InitPlugin):
                 self.authenticator.rules = Authorization(rules, self._database)
             await self._assistants.register(self._agents)
             if not self._config.database_url:
-                await self._runs.expire_leases()  # we hold the data directory, so no other worker can be alive
+                await self._runs.expire_leases()  # we hold the data directory, so no other worker can be running
             stack.enter_context(watched_loop(self._config.blocked_seconds, named_in))
             async with anyio.create_task_group() as group:
                 self._streams.closing = anyio.Event()
@@ -284,14 +284,14 @@ class AgentServerPlugin(InitPlugin):
                 self._streams.closing.set()
 
     def _check_files_of_graphs(self) -> None:
-        """Have `GET /ok?check_db=1` check the files of LangGraph's checkpoints and store, where they are open."""
+        """Make `GET /ok?check_db=1` check the files of LangGraph's checkpoints and store, if they exist."""
         if self._config.database_url is None:
             for name in ("checkpoints", "store"):
                 if (file := self._config.data_dir / f"{name}.db").exists():
                     self._health_checks[name] = FileCheck(file).run
 
     async def _stop_worker_on_closing(self) -> None:
-        """The worker stops while clients are still there to hear what its agents said last."""
+        """Stop the worker while clients are still connected, so that they get its agents' last events."""
         await self._streams.closing.wait()
         self._worker.stop()
 
@@ -306,7 +306,8 @@ def create_app(
     health: Mapping[str, Check] | None = None,
     plugins: Sequence[PluginProtocol] = (),
 ) -> Litestar:
-    """The agent server as an ASGI app. For the parameters see `AgentServerPlugin`; `plugins` are added to its own."""
+    """Return the agent server as an ASGI app. For the parameters see `AgentServerPlugin`; `plugins` are added to its
+    own."""
     plugin = AgentServerPlugin(
         config, agents=agents, feedback=feedback, info=info, metrics=metrics, health=health, cors=True
     )
@@ -331,10 +332,11 @@ def create_app(
 def _authenticator(
     authenticator: RequestAuthenticator, config: Config
 ) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
-    """Refuses who may not come in, and bodies that are missing, too large, or that no store could give back.
+    """Return the check of requests: authentication, and bodies that are missing, too large, or that no store could
+    return.
 
-    A function, not the plugin's method: Litestar copies what a router holds, and would copy the whole house with it.
-    And no guard: for each of those Litestar copies the route's handler with every request.
+    A function, not the plugin's method: Litestar deep-copies what a router holds, and would copy the whole server with
+    it. Nor a guard: for guards, Litestar copies the route's handler with every request.
     """
 
     limit, rules = config.max_body_bytes, config.http.configurable_headers
@@ -354,5 +356,5 @@ def _authenticator(
 
 
 def _giving(value: object) -> Any:
-    """A dependency that is always `value`."""
+    """Return a dependency provider that always returns `value`."""
     return lambda: value

@@ -1,4 +1,4 @@
-"""The composition root: the one place where the agent server and the feedback module are handed each other."""
+"""The composition root: the one place that connects the agent server and the feedback module."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from feedback.auth import ApiKeyInfo, ApiKeyListing, Connection, Entry, Keys, Sc
 from feedback.errors import Forbidden, TooMany, Unauthorized
 
 UNTITLED = "Untitled"
-"""The name of assistants that were created without one."""
+"""The name of assistants created without one."""
 
 
 def build(config: Config) -> Litestar:
-    """The agent server with the feedback module beside it."""
+    """Build the agent server with the feedback module."""
 
     async def check(connection: Connection, scope: Scope) -> Entry:
         try:
             key = await server.key_auth.check(connection, scope)
             return Entry(key is not None, key.project if key else None)
-        except agent_server.errors.Unauthorized as error:  # in feedback's words, which each of its dialects can tell
+        except agent_server.errors.Unauthorized as error:  # as feedback's own, which all its API dialects convert
             raise Unauthorized(str(error)) from None
         except agent_server.errors.Forbidden as error:
             raise Forbidden(str(error)) from None
@@ -66,7 +66,7 @@ def build(config: Config) -> Litestar:
 
 
 def feedback_of(config: Config, api_keys: Keys = (), database: Database | None = None) -> FeedbackPlugin:
-    """Return the feedback module as the environment sets it up. Errors: `ConfigError`."""
+    """Create the feedback module with the environment's settings. Errors: `ConfigError`."""
     database = database or open_database(config.url_of("feedback"))
     try:
         settings = FeedbackSettings.load(config.environ, serve_root_info=False, serve_metrics=False)
@@ -78,7 +78,7 @@ def feedback_of(config: Config, api_keys: Keys = (), database: Database | None =
 
 
 def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:
-    """What the agent server knows of a run, in the words of the feedback module."""
+    """Return a function that looks a run of the agent server up for the feedback module."""
 
     async def look_up(run_id: str) -> RunFacts | None:
         if (record := await get(run_id)) is None:
@@ -89,7 +89,7 @@ def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:
 
 
 def api_key_listing(keys: ApiKeys) -> ApiKeyListing:
-    """The agent server's API keys, in the words of the feedback module."""
+    """Return a function that lists the agent server's API keys for the feedback module."""
 
     async def listed() -> list[ApiKeyInfo]:
         return [
@@ -103,7 +103,7 @@ def api_key_listing(keys: ApiKeys) -> ApiKeyListing:
 
 
 def run_list(newest: Callable[[RunFilter], Awaitable[list[Record]]]) -> RunList:
-    """Return what lists the agent server's runs for the feedback module."""
+    """Return a function that lists the agent server's runs for the feedback module."""
 
     async def listed(which: RunSelection) -> list[RunFacts]:
         return [_facts(record) for record in await newest(RunFilter(**structs.asdict(which)))]
@@ -112,7 +112,7 @@ def run_list(newest: Callable[[RunFilter], Awaitable[list[Record]]]) -> RunList:
 
 
 def runs_lookup(get_many: Callable[[Sequence[str]], Awaitable[list[Record]]]) -> RunsLookup:
-    """The same of many runs at once."""
+    """Return a function that looks many runs up at once for the feedback module."""
 
     async def look_up(run_ids: Sequence[str]) -> dict[str, RunFacts]:
         return {record.run.run_id: _facts(record) for record in await get_many(run_ids)}
@@ -140,7 +140,7 @@ def _facts(record: Record) -> RunFacts:
 
 
 def _assistant_name(record: Record) -> str:
-    """The assistant's own name; that of its graph where it has none, or was deleted."""
+    """Return the assistant's name, or its graph's if it has none or was deleted."""
     return record.graph_id if record.assistant_name in (None, "", UNTITLED) else record.assistant_name
 
 
@@ -153,7 +153,7 @@ def _error(record: Record) -> str | None:
 
 @asynccontextmanager
 async def feedback_without_server(config: Config) -> AsyncIterator[FeedbackPlugin]:
-    """The feedback module alone, on the databases of servers, also while these run."""
+    """Open the feedback module without a server, on the databases of servers, also while these run."""
     feedback = feedback_of(config)
     runs_database = open_database(config.url_of("runs"))
     runs = Runs(runs_database, MemoryBroker(), Assistants(runs_database))

@@ -1,65 +1,64 @@
-"""The errors of the agent server, by whose fault they are.
+"""The errors of the agent server, by cause.
 
-Every error carries the HTTP status that the handler in `routes/error_handler.py` responds with; nothing below the
-routes knows more of HTTP than that. `str(error)` is the message that a client reads: it states what was wrong and what
-would be right.
+Every error carries the HTTP status that the handler in `routes/error_handler.py` sends; modules below the routes know
+nothing else of HTTP. `str(error)` is the message for the client: it states what was wrong and what would be right.
 """
 
 
 class AgentServerError(Exception):
-    """The base of all errors that a caller may see."""
+    """The base of all errors that clients may see."""
 
     status_code = 500
 
 
 class BadRequest(AgentServerError):
-    """The request asks for two things that exclude each other."""
+    """The request combines options that exclude each other."""
 
     status_code = 400
 
 
 class Unauthorized(AgentServerError):
-    """The request does not say who it is from, as it must."""
+    """The request lacks valid credentials."""
 
     status_code = 401
 
 
 class Forbidden(AgentServerError):
-    """The server knows who asks, and this is not theirs to do."""
+    """The caller is authenticated, but not allowed to do this."""
 
     status_code = 403
 
 
 class NotFound(AgentServerError):
-    """What the request names does not exist."""
+    """The resource in the request does not exist."""
 
     status_code = 404
 
 
 class Conflict(AgentServerError):
-    """The request is well formed, but what it names is in another state than it needs."""
+    """The request is valid, but the resource is in another state than it needs."""
 
     status_code = 409
 
 
 class ThreadBusy(Conflict):
-    """The thread runs another run and the request's strategy is `reject`."""
+    """Another run of the thread is active and the request's strategy is `reject`."""
 
 
 class LeaseLost(AgentServerError):
-    """Another worker has the run; what this one does to it no longer counts."""
+    """Another worker has claimed the run; this worker's writes no longer count."""
 
     status_code = 409
 
 
 class Invalid(AgentServerError):
-    """The request itself is wrong; sent again unchanged it will fail again."""
+    """The request itself is wrong; sending it again unchanged fails again."""
 
     status_code = 422
 
 
 class UnsupportedMediaType(AgentServerError):
-    """The body is declared as something else than what the server takes."""
+    """The declared type of the body is not supported."""
 
     status_code = 415
 
@@ -74,13 +73,13 @@ class ClientLeft(AgentServerError):
 
 
 class TooLarge(AgentServerError):
-    """The body is larger than the server takes."""
+    """The body exceeds the size limit."""
 
     status_code = 413
 
 
 class TooMany(AgentServerError):
-    """More of the same kind than are taken in so short a time; `retry_after` seconds later it may be sent again."""
+    """The rate limit is exceeded; the client may retry after `retry_after` seconds."""
 
     status_code = 429
 
@@ -91,13 +90,13 @@ class TooMany(AgentServerError):
 
 
 class Unavailable(AgentServerError):
-    """A store or a service that the request needs does not answer; the same request may succeed later."""
+    """A database or service that the request needs does not respond; the same request may succeed later."""
 
     status_code = 503
 
 
 class Refused(AgentServerError):
-    """Feedback does not take a submission; it has the status and the text of feedback's own error."""
+    """Feedback refuses a submission; the error has the status and the text of feedback's own error."""
 
     def __init__(self, message: str, status_code: int) -> None:
         super().__init__(message)

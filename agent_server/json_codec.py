@@ -1,8 +1,8 @@
-"""JSON, as the server reads and writes it.
+"""JSON encoding and decoding.
 
-Writing never fails for something that a graph put into its state: what JSON cannot say is written as near as it can
-be (a Pydantic model as its fields, a set as a list, an exception as its text, a lone surrogate as U+FFFD). Reading is
-strict and happens at the door only.
+Encoding never fails for values that a graph put into its state: values that JSON cannot represent are written as
+closely as possible (a Pydantic model as its fields, a set as a list, an exception as its text, a lone surrogate as
+U+FFFD). Decoding is strict, and applies only to requests.
 """
 
 from __future__ import annotations
@@ -21,27 +21,28 @@ import msgspec
 from agent_server.errors import Invalid, TooLarge
 
 MAX_DEPTH = 128
-"""How deep arrays and objects may be nested in a request: deeper than any real input, far from Python's own limit."""
+"""The maximum nesting of arrays and objects in a request: deeper than any real input, far from Python's own limit."""
 
 
 def encode(value: Any) -> bytes:
-    """`value` as compact UTF-8 JSON on one line (a `msgspec.Raw` in it goes as it is). Never raises.
+    """Return `value` as compact UTF-8 JSON on one line (a `msgspec.Raw` in it is copied). Never raises.
 
     NaN and the infinities become `null`, bytes base64, a named tuple an array.
     """
     try:
         return _encoder.encode(value)
-    except Exception:  # whatever the methods of a graph's own objects raise
+    except Exception:  # any error from methods of a graph's own objects
         return _encode_tamed(value)
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can say of a value that msgspec does not know. Raises whatever the value's own methods raise."""
+    """Convert a value that msgspec does not know to one that JSON can represent. Raises the errors of the value's own
+    methods."""
     if not isinstance(value, type):
         for method in ("model_dump", "dict", "_asdict", "tolist"):  # Pydantic 2 and 1, rows, arrays
             if callable(dump := getattr(value, method, None)):
                 return dump()
-    if value is None or isinstance(value, bool):  # only asked for the keys of a dict
+    if value is None or isinstance(value, bool):  # only for the keys of a dict
         return {None: "null", True: "true", False: "false"}[value]
     for kind, exact in _SUBCLASSED:
         if isinstance(value, kind):
@@ -52,7 +53,7 @@ def _plain(value: Any) -> Any:
         return {"error": type(value).__name__, "message": str(value)}
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, Collection):  # not every iterable: to iterate a generator would take it from the graph
+    if isinstance(value, Collection):  # not every iterable: iterating a generator would consume it for the graph
         return list(value)
     return str(value)
 
@@ -63,45 +64,45 @@ _SUBCLASSED: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (float, float.__float__),
     (bytes, bytes.__bytes__),
 )
-"""Types that msgspec knows but for their subclasses, and how to get at what such an object really holds."""
+"""Types of which msgspec knows all but subclasses, and how to get such an object's underlying value."""
 
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 
 
 def _encode_tamed(value: Any) -> bytes:
-    """As `encode`, by a slow road: a copy in which everything is plain."""
+    """As `encode`, more slowly: encodes a copy in which everything is plain."""
     try:
         return _encoder.encode(_Taming().tamed(value, MAX_DEPTH))
-    except Exception:  # say, almost no stack left
+    except Exception:  # such as almost no stack left
         return _encoder.encode(_text(value))
 
 
 _AS_THEY_ARE = (bytes, bytearray, memoryview, date, time, timedelta, Decimal, UUID, msgspec.Raw)
-"""Leaves that msgspec writes whatever is in them."""
+"""Leaf types that msgspec writes whatever they contain."""
 
 _CUT = "…"
-"""Stands for what is too deep, what contains itself, and what is too much."""
+"""Replaces values that are too deep, contain themselves, or exceed the limits."""
 
 
 class _Taming:
-    """One walk through a value, that ends whatever the value is."""
+    """One traversal of a value, which always ends."""
 
     REPEATS_UNTIL = 10_000
-    """How many containers are opened before none is opened a second time, where something contains itself: things that
-    all refer to each other have more ways through them than can be written."""
+    """Containers opened before none is opened a second time, if a value contains itself: objects that all refer to each
+    other have too many paths to write."""
     ENDS_AT = 2_000_000
-    """How many containers are opened at all, for those that make new ones whenever they are looked at."""
+    """The maximum number of containers opened, for objects that create new ones at every access."""
 
     def __init__(self) -> None:
         self._above: set[int] = set()
         self._round = False
-        """Whether something that contains itself was met."""
+        """Whether the traversal met a value that contains itself."""
         self._count = 0
         self._seen: dict[int, object] = {}
-        """All that was opened, by `id`; kept, so that no other object comes to have the same."""
+        """All opened values, by `id`; kept alive, so that no other object gets the same id."""
 
     def tamed(self, value: Any, depth: int) -> Any:
-        """A copy with string keys, whole characters and at most `depth` levels."""
+        """Return a copy with string keys, no lone surrogates, and at most `depth` levels."""
         if isinstance(value, Enum):
             value = value.value
         if value is None or isinstance(value, (bool, float, *_AS_THEY_ARE)):
@@ -115,7 +116,7 @@ class _Taming:
         self._above.add(id(value))
         try:
             return self._opened(value, depth - 1)
-        except Exception:  # from the value's own methods; its neighbours are still written
+        except Exception:  # from the value's own methods; its siblings are still written
             return _text(value)
         finally:
             self._above.discard(id(value))
@@ -142,7 +143,7 @@ class _Taming:
 
 
 def _key(key: Any) -> str:
-    """The name that a dict's key has in JSON: msgspec's, where it has one."""
+    """Return the JSON name of a dict's key: msgspec's, if it has one."""
     if not isinstance(key, str):
         try:
             [key] = msgspec.to_builtins({key: None}, str_keys=True, enc_hook=_plain)
@@ -159,7 +160,7 @@ def _text(value: Any) -> str:
 
 
 def _whole(text: str) -> str:
-    """`text` with surrogate pairs joined and lone surrogates replaced by U+FFFD."""
+    """Return `text` with surrogate pairs joined and lone surrogates replaced by U+FFFD."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -167,15 +168,15 @@ _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def check_body(body: bytes, limit: int) -> None:
-    """Refuse JSON that no store could give back as it came, or that is none. Errors: as `decode_body`."""
+    """Refuse malformed JSON, and JSON that no store could return unchanged. Errors: as for `decode_body`."""
     decode_body(body, limit)
 
 
 def decode_body(body: bytes, limit: int) -> Any:
-    """Return the value of a JSON text; None for an empty one: whether there must be a body, the endpoint knows.
+    """Return the value of a JSON text; None for an empty one: the endpoint decides whether a body is required.
 
-    Errors: `TooLarge`; `Invalid` for what no store could give back as it came: not UTF-8, malformed (NaN and lone
-    surrogates are), numbers beyond a float's range, NUL characters, too deep, or with too many arrays and objects.
+    Errors: `TooLarge`; `Invalid` for input that no store could return unchanged: not UTF-8, malformed (including NaN
+    and lone surrogates), numbers beyond a float's range, NUL characters, too deep, or with too many arrays and objects.
     """
     if len(body) > limit:
         raise TooLarge(f"The request body has {len(body):,} bytes; this server takes at most {limit:,}")
@@ -196,14 +197,14 @@ def decode_body(body: bytes, limit: int) -> Any:
 
 
 def _containers(body: bytes) -> int:
-    """Return the number of arrays and objects in a JSON text, without those that its strings spell."""
+    """Return the number of arrays and objects in a JSON text, ignoring brackets in its strings."""
     return sum(body[token.start()] != _QUOTE for token in _TOKEN.finditer(body))
 
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]', re.DOTALL)
 _QUOTE = ord('"')
 MAX_CONTAINERS = 1_000_000
-"""Each takes a hundred bytes and more once it is decoded, whatever it takes in a request."""
+"""Each takes a hundred bytes or more once it is decoded, however few in a request."""
 
 
 def _too_deep() -> Invalid:
@@ -212,11 +213,11 @@ def _too_deep() -> Invalid:
 
 _NO_NUMBER = re.compile(rb"NaN|Infinity")
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
-"""One escape in a string, or two that make a pair; a lone surrogate is its group."""
+"""One escape in a string, or a surrogate pair of two; the group matches a lone surrogate."""
 
 
 def _malformed(body: bytes, error: str) -> str:
-    """What is wrong with a JSON text, and what would be right, where msgspec leaves one guessing."""
+    """Describe the error in a JSON text and the valid form, if msgspec's message is unclear."""
     place = re.search(r"\(byte (\d+)\)", error)
     if place and (word := _NO_NUMBER.match(body, int(place[1]))):
         return f"{word[0].decode()} (byte {word.start()}) is no number in JSON; send null instead"
@@ -229,7 +230,7 @@ def _malformed(body: bytes, error: str) -> str:
 
 
 def _decoded(body: bytes) -> Any:
-    # All of it is decoded, since msgspec checks no number of what it only passes on as `Raw`.
+    # Decode all of it, since msgspec does not check numbers in what it passes on as `Raw`.
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as error:
@@ -239,7 +240,7 @@ def _decoded(body: bytes) -> Any:
 
 
 def _depth(value: Any) -> int:
-    """Return how many arrays and objects lie within each other at the deepest place."""
+    """Return the maximum nesting of arrays and objects."""
     level = [value]
     depth = 0
     while level := [one for one in level if isinstance(one, (dict, list))]:

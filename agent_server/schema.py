@@ -1,7 +1,7 @@
-"""The wire's structs, in the official SDK's own names, and how JSON is read and written.
+"""The API's structs, with the official SDK's own names, and their JSON conversion.
 
-JSON that only passes through stays `msgspec.Raw` until somebody needs it.
-Shapes were looked up in `langgraph_sdk.schema` 0.4.14 and in the OpenAPI document of the official server (0.16.7).
+JSON that is only passed on stays `msgspec.Raw` until it is needed.
+Source: `langgraph_sdk.schema` 0.4.14 and the OpenAPI document of the official server (0.16.7).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ StreamMode = Literal[
     "tools",
     "lifecycle",
 ]
-"""The SDK's. `lifecycle` is taken, and brings nothing: LangGraph streams no such events by itself."""
+"""The SDK's modes. `lifecycle` is accepted without effect: LangGraph itself streams no such events."""
 RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 MultitaskStrategy = Literal["reject", "enqueue", "interrupt", "rollback"]
@@ -61,7 +61,7 @@ FeedbackKeys = Annotated[list[FeedbackKey], Meta(max_length=100)]
 class RunCreate(Struct):
     """The body of every request that starts a run.
 
-    What is left out has its default; unknown properties are ignored, as by the official server.
+    Omitted fields have their defaults; unknown properties are ignored, as by the official server.
     """
 
     assistant_id: str
@@ -89,7 +89,7 @@ class RunCreate(Struct):
 
 
 class EventRunCreate(RunCreate):
-    """A run that is streamed by the protocol of version 2: its log has the protocol's events."""
+    """A run streamed by the protocol of version 2: its log has the protocol's events."""
 
 
 EVENT_MODES: tuple[StreamMode, ...] = (
@@ -102,7 +102,7 @@ EVENT_MODES: tuple[StreamMode, ...] = (
     "checkpoints",
     "lifecycle",
 )
-"""The stream modes of such a run: all that the protocol has channels for."""
+"""The stream modes of such a run: all for which the protocol has channels."""
 
 
 class RunsCancel(Struct):
@@ -114,7 +114,7 @@ class RunsCancel(Struct):
 
 
 class RunKwargs(Struct):
-    """How a run is to be run, as kept in its row and shown in the SDK's `Run["kwargs"]`."""
+    """The options of a run, as stored in its row and shown in the SDK's `Run["kwargs"]`."""
 
     input: Raw
     command: JsonObject | None
@@ -131,7 +131,7 @@ class RunKwargs(Struct):
     durability: Durability
     webhook: str | None = None
     event_streaming: bool = False
-    """Whether the run's log has the events of the protocol of version 2, in place of stream parts."""
+    """Whether the run's log has the events of the protocol of version 2, instead of stream parts."""
 
 
 class Run(Struct):
@@ -149,24 +149,24 @@ class Run(Struct):
 
 
 class StateUpdate(Struct):
-    """One change of a thread's state, as if a node had made it."""
+    """One change of a thread's state, as if by a node."""
 
     values: JsonObject | list[Any] | None = None
     command: JsonObject | None = None
-    """In place of values: the SDK's `Command`."""
+    """The SDK's `Command`, in place of values."""
     as_node: str | None = None
-    """The node; without it the one that the thread's history suggests."""
+    """The node; without it, LangGraph infers it from the thread's history."""
 
 
 class StreamPart(Struct, frozen=True, gc=False):
-    """One event of a run: its name on the wire, and its data, anything that `encode` takes."""
+    """One event of a run: its name in the API, and its data, anything that `encode` takes."""
 
     event: str
     data: Any
 
 
 def canonical_id(text: str, noun: str) -> str:
-    """The UUID that `text` spells, in lower case with hyphens; `Invalid` where it spells none."""
+    """Return the UUID that `text` spells, in lower case with hyphens. Errors: `Invalid` if it is none."""
     try:
         return str(UUID(text))
     except ValueError:
@@ -174,7 +174,7 @@ def canonical_id(text: str, noun: str) -> str:
 
 
 def timestamp(micros: int) -> str:
-    """Microseconds since 1970 as the SDK reads them: `2026-11-22T01:16:09.109934+00:00`."""
+    """Return microseconds since 1970 in the SDK's format: `2026-11-22T01:16:09.109934+00:00`."""
     return (
         datetime.fromtimestamp(micros // 1_000_000, UTC)
         .replace(microsecond=micros % 1_000_000)

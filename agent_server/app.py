@@ -177,8 +177,7 @@ class AgentServerPlugin(InitPlugin):
         return self._agents
 
     async def drain(self) -> None:
-        """Take no more runs, report it at `/ok`, and return once the current runs have ended, or the drain time is
-        over."""
+        """Take no more runs, report it at `/ok`, and wait until the current runs end or the drain time is over."""
         self._server_metrics.draining = True
         log.info("draining", runs=self._worker.busy, seconds=self._config.drain_seconds)
         await self._worker.drain(self._config.drain_seconds)
@@ -306,8 +305,7 @@ def create_app(
     health: Mapping[str, Check] | None = None,
     plugins: Sequence[PluginProtocol] = (),
 ) -> Litestar:
-    """Return the agent server as an ASGI app. For the parameters see `AgentServerPlugin`; `plugins` are added to its
-    own."""
+    """Create the agent server as an ASGI app, with more `plugins`. `AgentServerPlugin` has the other parameters."""
     plugin = AgentServerPlugin(
         config, agents=agents, feedback=feedback, info=info, metrics=metrics, health=health, cors=True
     )
@@ -332,8 +330,7 @@ def create_app(
 def _authenticator(
     authenticator: RequestAuthenticator, config: Config
 ) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
-    """Return the check of requests: authentication, and bodies that are missing, too large, or that no store could
-    return.
+    """Return the check of requests: authentication, authorization, and the body's presence, size and content.
 
     A function, not the plugin's method: Litestar deep-copies what a router holds, and would copy the whole server with
     it. Nor a guard: for guards, Litestar copies the route's handler with every request.

@@ -36,8 +36,7 @@ def encode(value: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """Convert a value that msgspec does not know to one that JSON can represent. Raises the errors of the value's own
-    methods."""
+    """Convert a value unknown to msgspec to one that JSON can represent. Raises what the value's methods raise."""
     if not isinstance(value, type):
         for method in ("model_dump", "dict", "_asdict", "tolist"):  # Pydantic 2 and 1, rows, arrays
             if callable(dump := getattr(value, method, None)):

@@ -63,8 +63,7 @@ class AuthObject:
             raise _refusal(error) from error
 
     async def ask(self, caller: Caller, resource: str, action: str, value: dict[str, Any]) -> Filter | None:
-        """Return the filter for the resources that the caller may do this with; None for all. Handlers may change
-        `value`.
+        """Return the filter for the resources that the caller may use so; None for all. Handlers may change `value`.
 
         Errors: `Forbidden`, or `Refused` with the application's message.
         """

@@ -1,4 +1,4 @@
-"""`agent-server keys`: API keys made, listed and revoked, also while servers run on the database."""
+"""`agent-server keys`: create, list and revoke API keys, also while servers run on the database."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from agent_server.config.api_keys import SCOPES, USUAL, Scope, project_of
 from agent_server.errors import AgentServerError
 
 Open = Callable[[Path | None, Path | None, bool], AbstractAsyncContextManager[ApiKeys]]
-"""Opens the keys of a configuration file and a data directory, where the command line names them; creates what is
-missing where the third argument is true."""
+"""Opens the keys of a configuration file and a data directory, if the command line names them; creates missing files if
+the third argument is true."""
 Work = Callable[[ApiKeys], Awaitable[None]]
 
 
 class Do(Protocol):
-    """Does the work with the open keys."""
+    """Runs the work with the open keys."""
 
     def __call__(self, work: Work, creates: bool = False) -> None: ...
 
@@ -33,7 +33,7 @@ JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="JSON for pro
 
 
 def keys_commands(open_keys: Open) -> click.Group:
-    """The group `keys`, whose commands work with the keys that `open_keys` opens."""
+    """Return the group `keys`, whose commands use the keys that `open_keys` opens."""
 
     @click.group("keys")
     @click.option("--config", "config", type=click.Path(dir_okay=False, path_type=Path), help="The configuration file.")

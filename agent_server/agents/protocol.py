@@ -11,8 +11,7 @@ from agent_server.schema import JsonObject, RunKwargs, StateUpdate, StreamPart
 
 
 class GraphSetup(Struct):
-    """The arguments of a graph's factory for reading or updating a thread: the same as for the run whose state it
-    is."""
+    """The arguments of a graph's factory for reading or updating a thread: those of the run that made its state."""
 
     graph_id: str | None = None
     assistant_id: str | None = None
@@ -88,8 +87,7 @@ class StatefulAgent(Agent, Protocol):
     async def state(
         self, thread_id: str, checkpoint: JsonObject | None, subgraphs: bool, setup: GraphSetup | None = None
     ) -> dict[str, Any]:
-        """Return the thread's `ThreadState` in the SDK's shape, at `checkpoint` or the latest; empty if none was
-        stored.
+        """Return the thread's `ThreadState` in the SDK's shape, at `checkpoint` or the latest; empty if none exists.
 
         Errors: `NotFound` if the thread has no such checkpoint, or the agent no such subgraph; `BadRequest` if the
         state cannot be read.
@@ -136,8 +134,7 @@ class StatefulAgent(Agent, Protocol):
         """Return the SDK's `GraphSchema`, without `graph_id`."""
 
     async def subgraphs(self, config: JsonObject, namespace: str | None, recurse: bool) -> dict[str, Any]:
-        """Return the schemas of the agent's subgraphs by namespace, or of only that one; with `recurse` of nested ones,
-        too."""
+        """Return the schemas of the agent's subgraphs, or of this one, by namespace; `recurse` adds nested ones."""
 
 
 def is_stateful(agent: Agent) -> TypeGuard[StatefulAgent]:

@@ -102,8 +102,7 @@ def _is_starlette(app: Any) -> bool:
 
 
 def _copied(scope: Any, state: dict[str, Any] | None = None) -> Any:
-    """Return a copy of the scope that an app may change without affecting the other; frameworks store data in both
-    levels."""
+    """Return a copy of the scope, in both levels of which an app may store data without affecting the other."""
     return {**scope, "state": {**scope.get("state", {}), **(state or {})}}
 
 
@@ -214,8 +213,7 @@ _CLOSED = {"type": "websocket.close", "code": 1000}
 
 
 def _says_no(message: Any, is_open: bool) -> bool:
-    """Return whether the message means that the app has no such route: a 404 or 405, or an unopened WebSocket
-    closed."""
+    """Return whether the message means that the app has no such route: 404, 405, or a refused WebSocket."""
     if message["type"] == "http.response.start":
         return message["status"] in NO_ROUTE
     return not is_open and message["type"].startswith(("websocket.close", "websocket.http.response"))

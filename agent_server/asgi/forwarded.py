@@ -18,8 +18,7 @@ _SCHEMES = (b"http", b"https")
 
 
 def with_forwarded_scheme(app: ASGIApp) -> ASGIApp:
-    """Return the app; requests through a proxy on this machine get the scheme with which the client called the
-    proxy."""
+    """Return the app; requests through a proxy on this machine get the scheme of the client's request."""
 
     async def forwarded(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and _is_local(scope):

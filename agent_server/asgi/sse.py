@@ -15,8 +15,7 @@ from agent_server.schema import StreamPart
 
 HEARTBEAT_SECONDS = 5
 SEND_TIMEOUT_SECONDS = 60
-"""After this many seconds in which the client reads no byte, its connection is cut; it may resume with
-`Last-Event-ID`."""
+"""The connection is cut after this time without a byte read; the client may resume with `Last-Event-ID`."""
 FAREWELL_SECONDS = 1.0
 """How long a stream continues after `closing` is set, to send the last events of agents that stop then."""
 
@@ -72,8 +71,7 @@ def stream_response(
 
 
 def json_response(answer: AsyncIterator[bytes], headers: Mapping[str, str]) -> EventSourceResponse:
-    """Return a delayed JSON document as a response: a newline every five seconds until then keeps proxies from timing
-    out.
+    """Return a delayed JSON document as a response; until then a newline every five seconds keeps proxies waiting.
 
     A shutdown cuts it, like a stream.
     """

@@ -50,8 +50,7 @@ def run_dev(given: dict[str, Any], reload: bool) -> None:
 
 
 def _config_or_defaults() -> Config:
-    """Return the settings, or those of the environment alone if the file is wrong: the server process reports it and
-    waits."""
+    """Return the settings, without a wrong file's: the server process reports the error and waits."""
     try:
         return read_config()
     except click.UsageError:

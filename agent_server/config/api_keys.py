@@ -62,8 +62,7 @@ def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
 
 
 def project_of(name: str) -> str:
-    """Return `name` if it is a valid project name; a UUID is not, since it is an id. Errors: `ValueError`, which omits
-    it."""
+    """Return `name` if it is a valid project name (a UUID is an id). Errors: `ValueError`, which omits it."""
     if not PROJECT.fullmatch(name) or _is_uuid(name):
         raise ValueError("has no project's name: 1 to 63 lower-case letters, digits and hyphens between them")
     return name
@@ -78,8 +77,7 @@ def _is_uuid(text: str) -> bool:
 
 
 def given_keys(text: str) -> tuple[GivenKey, ...]:
-    """Return the keys in `key,key:scope+scope,sha256:<hash>:scope@project`. Errors: `ValueError`, which does not quote
-    it."""
+    """Return the keys in `key,key:scope+scope,sha256:<hash>:scope@project`. Errors: `ValueError`, which omits it."""
     keys = []
     for number, entry in enumerate((one for one in text.split(",") if one.strip()), 1):
         try:

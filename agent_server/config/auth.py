@@ -21,8 +21,7 @@ class AuthSettings:
 
 
 def auth_settings(value: Any, where: str) -> AuthSettings | None:
-    """Return the settings of `auth`. `disable_studio_auth` has no effect: this server has no access for LangSmith's
-    Studio.
+    """Return the settings of `auth`. `disable_studio_auth` is ignored: LangSmith's Studio has no access here.
 
     Errors: `ConfigError`.
     """

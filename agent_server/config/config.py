@@ -105,14 +105,12 @@ class Config:
     """Settings of the file that have no effect in this server, one sentence each."""
 
     def url_of(self, database: str) -> str:
-        """Return the URL of a database: PostgreSQL's, which all share, if it is set; otherwise a SQLite file with this
-        name."""
+        """Return a database's URL: PostgreSQL's shared one if it is set, otherwise a SQLite file with this name."""
         return self.database_url or f"sqlite:///{self.data_dir / database}.db"
 
     @classmethod
     def load(cls, path: Path | None, environ: Mapping[str, str]) -> Config:
-        """Return the settings of the file at `path` (None: defaults), overridden by `environ`. Errors:
-        `ConfigError`."""
+        """Return the settings of the file at `path` (None: defaults) and of `environ`. Errors: `ConfigError`."""
         settings: dict[str, Any] = from_file(path) if path else {"directory": Path.cwd()}
         for name, (setting, read, _) in VARIABLES.items():
             if value := environ.get(name):

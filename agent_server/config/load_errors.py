@@ -1,5 +1,4 @@
-"""Explain why a user's file or module could not be loaded, in two lines: the error with its place, and the usual
-remedy."""
+"""Explain in two lines why a user's file or module could not be loaded: the error's place, and the remedy."""
 
 from __future__ import annotations
 

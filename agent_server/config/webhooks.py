@@ -38,8 +38,7 @@ class WebhookPolicy:
     """The required prefix of environment variables in `headers`."""
 
     def with_headers_from(self, environ: Mapping[str, str]) -> WebhookPolicy:
-        """Return the policy with its header templates filled in. Errors: `ValueError`, which names the header that
-        fails."""
+        """Return the policy with its header templates filled in. Errors: `ValueError`, which names the header."""
         return replace(self, headers={name: self._filled(name, text, environ) for name, text in self.headers.items()})
 
     def _filled(self, header: str, text: str, environ: Mapping[str, str]) -> str:

@@ -29,8 +29,7 @@ def warn_of_lost_feedback(data_dir: Path) -> bool:
 
 
 def _has_rows(file: Path, table: str) -> bool:
-    """Return whether the file is a database with rows in the table; True if it is unreadable, so that opening it
-    reports the error."""
+    """Return whether the file is a database with rows in the table, or unreadable: opening it reports that."""
     if not file.exists() or file.stat().st_size == 0:
         return False
     try:

@@ -1,5 +1,4 @@
-"""Deny other users of the machine access to database files: they hold conversations, signing keys and API key
-hashes."""
+"""Deny other users access to database files, which hold conversations, signing keys and API key hashes."""
 
 from __future__ import annotations
 

@@ -143,8 +143,7 @@ class SqliteThread:
         self._thread = aiosqlite.Connection(self._connect, iter_chunk_size=64)
 
     def _connect(self) -> sqlite3.Connection:
-        """Return the open connection. It reports a failure later, since aiosqlite would leave an unjoined thread
-        behind."""
+        """Return the open connection. Failures are raised later: aiosqlite would leave an unjoined thread behind."""
         try:
             raw = _opened(self._path, self._read_only)
         except sqlite3.Error as error:

@@ -63,8 +63,7 @@ class _Watch:
                 self._tell(alive, asked_at)
 
     def _tell(self, alive: threading.Event, asked_at: float) -> None:
-        """Inspect the stack until the code is identified or the loop continues, then wait for that, and log a
-        warning."""
+        """Inspect the stack until the code is known or the loop continues; wait for that, and log a warning."""
         culprit, told = self._look(asked_at), False
         while not alive.wait(self._seconds):
             if self.stopped.is_set():

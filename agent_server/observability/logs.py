@@ -1,5 +1,4 @@
-"""Structured logs: one line per event, JSON for programs or aligned text for people, with the run's and thread's
-ids."""
+"""Structured logs: one line per event, JSON for programs or aligned text for people, with run and thread ids."""
 
 from __future__ import annotations
 

@@ -83,8 +83,7 @@ class Metrics:
         self._ended.labels(status).inc()
 
     def cron_was_due(self, result: str) -> None:
-        """Record that a cron `fired`, was `skipped` since its thread was busy, or `disabled` since its run is
-        impossible."""
+        """Record that a cron `fired`, was `skipped` (its thread was busy), or `disabled` (its run is impossible)."""
         self._crons.labels(result).inc()
 
     def webhook_sent(self, result: str) -> None:

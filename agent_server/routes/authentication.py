@@ -20,8 +20,7 @@ OPEN = {"access": "open"}
 ANY_KEY = {"access": "any key"}
 """The `opt` of handlers that accept any API key, whatever its scopes, except keys of a project."""
 AUTHORIZED_IN_HANDLER = {"authorized_in_handler": True}
-"""The `opt` of handlers that call the application's rules themselves, since their body has another shape than the rules
-expect."""
+"""The `opt` of handlers that call the application's rules themselves, since these expect another body."""
 PROJECT = "agent_server_project"
 
 

@@ -62,8 +62,7 @@ async def stream_events(
     event_streams: NamedDependency[EventStreams],
     streams: NamedDependency[RunStreams],
 ) -> ASGIApp:
-    """Stream the events of the thread's runs on these channels: those after `since`, or all stored ones; the stream
-    does not end.
+    """Stream the events of the thread's runs on these channels, after `since` or all stored ones, without end.
 
     A client may subscribe before the thread exists: the stream waits for its first run.
 

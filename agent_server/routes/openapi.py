@@ -115,9 +115,7 @@ class DocsPage(OpenAPIRenderPlugin):
 
 
 def openapi_config(version: str, prefix: str = "") -> OpenAPIConfig:
-    """Return the configuration of the document at `/openapi.json` and, as Litestar does, below `/docs`; the page is at
-    `/docs`.
-    """
+    """Return the configuration: the document at `/openapi.json` and below `/docs`, and the page at `/docs`."""
     return DocumentConfig(
         title="Agent server",
         version=version,

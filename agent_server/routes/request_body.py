@@ -15,8 +15,7 @@ from agent_server.errors import Invalid, TooLarge
 from agent_server.json_codec import decode_body
 
 LARGE = 256 * 1024
-"""Bodies from this many bytes on are decoded in a thread: a few hundred milliseconds of decoding would stall all
-streams."""
+"""Bodies from this many bytes on are decoded in a thread: hundreds of milliseconds would stall all streams."""
 
 
 async def read_json(request: Request[Any, Any, Any], limit: int) -> None:

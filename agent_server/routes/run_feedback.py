@@ -1,5 +1,4 @@
-"""`/threads/{thread_id}/runs/{run_id}/feedback`: a run's feedback and fresh presigned URLs. The official server has no
-such operation."""
+"""`/threads/{thread_id}/runs/{run_id}/feedback`: feedback and fresh presigned URLs, unknown to the official server."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from agent_server.routes.openapi import TextOrJsonOperation
 from agent_server.runs.server_metrics import ServerMetrics
 
 OFFICIAL_VERSION = "0.16.7"
-"""The official Agent Server whose wire this one speaks; clients read `version` to know what they may ask for."""
+"""The official Agent Server version whose API this server implements; clients read `version` to detect features."""
 
 _METRICS = {
     200: ResponseSpec(str, generate_examples=False, media_type="text/plain", description="The metrics; or JSON.")
@@ -37,8 +37,7 @@ async def ok(
         QueryParameter(description="Also check every database and Redis; 503 names those that cannot be used."),
     ] = False,
 ) -> Response[dict[str, Any]]:
-    """Return whether the server responds; 503 while it drains before a stop, so that a load balancer picks another
-    server."""
+    """Return whether the server responds; 503 while it drains before a stop, so that a load balancer avoids it."""
     if server_metrics.draining:
         raise Unavailable("This server is about to stop; send requests to another")
     problems = await health_checks.problems() if check_db else {}

@@ -1,4 +1,4 @@
-"""`/threads/{thread_id}/stream`: all that the thread's runs say."""
+"""`/threads/{thread_id}/stream`: the events of all of the thread's runs."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ async def join_thread_stream(
     modes = _modes([*(stream_modes or ()), *(stream_mode or ())])
     frames = await thread_streams.follow(thread_id, last_event_id, modes)
     query = "&".join(f"stream_modes={mode}" for mode in modes)
-    location = {"Location": f"/threads/{thread_id}/stream?{query}"}  # where to come back after a broken connection
+    location = {"Location": f"/threads/{thread_id}/stream?{query}"}  # where to reconnect after a broken connection
     return cut_where_slow(stream_response(frames, location, streams.closing), thread_id)
 
 
 def _modes(query: Sequence[str]) -> list[ThreadStreamMode]:
-    """The modes that the values of the query name, each of which may be several, with commas or as a JSON list."""
+    """Return the modes in the query values; a value may hold several, with commas or as a JSON list."""
     names = [name.strip() for value in modes_in(query, "stream_modes") for name in value.split(",") if name.strip()]
     known: dict[str, ThreadStreamMode] = {mode: mode for mode in get_args(ThreadStreamMode)}
     for name in names:

@@ -70,8 +70,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
     """Checkpoints in PostgreSQL tables."""
 
     lock: Any
-    """LangGraph holds it during every statement, for savers on a single connection. On a pool it would only serialize
-    the runs of a process."""
+    """LangGraph holds it during every statement. With a pool, that would only serialize the process's runs."""
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[DictRow]]) -> None:
         super().__init__(pool)
@@ -189,8 +188,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
 
 
 def _inlined(value: Any) -> bool:
-    """Return whether the value is stored in the checkpoint's JSON rather than in a blob; PostgreSQL's JSON must be able
-    to hold it."""
+    """Return whether to store the value in the checkpoint's JSON, if that can hold it, rather than in a blob."""
     if isinstance(value, float):
         return isfinite(value)
     return value is None or (isinstance(value, (int, str)) and not (isinstance(value, str) and _NO_JSON.search(value)))

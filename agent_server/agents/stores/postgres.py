@@ -65,8 +65,7 @@ class PostgresStore(AsyncPostgresStore):
 async def open_postgres_store(
     url: str, ttl: StoreTtl, index: IndexConfig | None = None
 ) -> AsyncIterator[PostgresStore]:
-    """Open the store on a pool of its own, with its tables set up, and delete expired items regularly; reads hide them
-    before.
+    """Open the store on a pool of its own, set up; delete expired items regularly, which reads hide before.
 
     With `index` it needs the extension pgvector. Errors: `ConfigError` if PostgreSQL has none.
     """

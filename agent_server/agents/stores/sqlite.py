@@ -39,8 +39,7 @@ class VectorConnection(sqlite3.Connection):
 
 
 def cosine_distance(one: bytes, other: bytes) -> float:
-    """Return 1 minus the cosine of the angle between two vectors of 32-bit floats, as sqlite-vec does; 1 for a zero
-    vector."""
+    """Return 1 minus the cosine similarity of two vectors of 32-bit floats, as sqlite-vec does; 1 for a zero vector."""
     a, b = array("f", one), array("f", other)
     if len(a) != len(b):
         raise ValueError(f"vectors of {len(a)} and of {len(b)} numbers cannot be compared")
@@ -126,8 +125,7 @@ def _text(moment: datetime | None) -> str | None:
 
 @asynccontextmanager
 async def open_sqlite_store(path: Path, ttl: StoreTtl, index: IndexConfig | None = None) -> AsyncIterator[SqliteStore]:
-    """Open the store on the file at `path`, with its tables set up. Each use of the store first deletes expired
-    items."""
+    """Open the store on the file at `path`, with its tables set up. Each use first deletes expired items."""
     make_private(path)
     async with aiosqlite.connect(path, isolation_level=None, factory=VectorConnection) as connection:
         await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

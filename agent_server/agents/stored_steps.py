@@ -8,7 +8,7 @@ import asyncio
 class StoredSteps:
     """The last stored step of each graph of a run, by the graph's checkpoint namespace.
 
-    LangGraph stores a checkpoint while the next step works. Where the database is out, a run would go on for many steps
+    LangGraph stores a checkpoint while the next step works. If the database is out, a run would go on for many steps
     whose checkpoints are not stored, and its next attempt would repeat them all. So a step waits for the checkpoint
     before the last: an attempt repeats the step at work and at most one before it, whose checkpoint was on its way.
     """

@@ -17,7 +17,7 @@ _MESSAGE = "The request's Host header is not a host name or address with an opti
 
 
 def checked_host(app: ASGIApp, trust_forwarded: bool = False) -> ASGIApp:
-    """Return the app behind a check of `Host` (and `X-Forwarded-Host`, where it is trusted): 400 for a bad one."""
+    """Return the app behind a check of `Host` (and `X-Forwarded-Host`, if it is trusted): 400 for a bad one."""
 
     async def checked(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and not _is_valid(scope, trust_forwarded):

@@ -16,7 +16,7 @@ from feedback import FeedbackError
 
 
 def app_of_environment() -> ASGIApp:
-    """Return the app. Errors: `SystemExit` with the reason where a setting is wrong."""
+    """Return the app. Errors: `SystemExit` with the reason if a setting is wrong."""
     try:
         config = load_config()
         export_env(config)

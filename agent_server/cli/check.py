@@ -31,7 +31,7 @@ from agent_server.config.user_code import load_variable
 def check(**given: Any) -> None:
     """Validate langgraph.json, and import the graphs and all else that it names.
 
-    No server starts and no data is touched. The exit status is 1 where something is wrong, so CI can run it.
+    No server starts and no data is touched. The exit status is 1 if anything is wrong, so CI can run it.
     """
     export_options(given)
     problems = list(_problems(Path(os.environ["AGENT_SERVER_CONFIG"]), verbose=bool(given.get("verbose"))))

@@ -22,8 +22,8 @@ from agent_server.config import Config, ConfigError
 def dev(reload: bool, **given: Any) -> None:
     """Serve on this machine while you write your agent.
 
-    Logs are readable, and a change of a Python file, of langgraph.json or of its .env restarts the server. Where the
-    default port is taken, the next free one is used.
+    Logs are readable, and a change of a Python file, of langgraph.json or of its .env restarts the server. If the
+    default port is in use, it takes the next free one.
     """
     run_dev(given, reload)
 

@@ -34,7 +34,7 @@ WORKER_PORT = 2025
 def serve(no_worker: bool | None, **given: Any) -> None:
     """Serve with production settings: JSON logs, no reload.
 
-    With --no-worker this process only answers requests; `agent-server worker` executes the runs, in other processes
+    With --no-worker this process only handles requests; `agent-server worker` executes the runs, in other processes
     that share DATABASE_URL (and REDIS_URL, for live streams).
     """
     _serve_production(given, "api" if no_worker else None, DEFAULT_PORT)

@@ -1,4 +1,4 @@
-"""Sends a message to an agent over A2A, prints its words as they come, and sends feedback on its answer.
+"""Send a message to an agent over A2A, print its streamed answer, and submit feedback on it.
 
 pip install 'a2a-sdk>=1.3'
 python examples/a2a_client.py http://127.0.0.1:2024 "Tell me a joke about databases."

@@ -1,7 +1,7 @@
 """A chat agent with message history that tells jokes about databases.
 
-It needs no key and no network: without `AGENT_MODEL` in the environment a canned model answers. With, for instance,
-`AGENT_MODEL=openai:gpt-4o-mini` (and `pip install langchain langchain-openai`, and a key) a real one does.
+It needs no API key and no network: without `AGENT_MODEL` in the environment a canned model answers. A real model
+answers with, for example, `AGENT_MODEL=openai:gpt-4o-mini`, `pip install langchain langchain-openai` and an API key.
 `AGENT_TOKEN_SECONDS` is the canned model's pause before each token.
 """
 
@@ -36,7 +36,7 @@ def words(text: str) -> set[str]:
 
 
 class CannedJokes(GenericFakeChatModel):
-    """Tells the joke that has a word of the question in it, or else the next one, token by token."""
+    """A model that streams a joke with a word of the question in it, or else the next joke."""
 
     messages: Iterator[AIMessage | str] = itertools.cycle(JOKES)
     token_seconds: float = 0.06
@@ -53,7 +53,7 @@ class CannedJokes(GenericFakeChatModel):
 
 
 def chat_model() -> BaseChatModel:
-    """The model that `AGENT_MODEL` names, or the canned one."""
+    """Return the model that `AGENT_MODEL` names, or the canned one."""
     name = os.environ.get("AGENT_MODEL")
     if not name:
         return CannedJokes(token_seconds=float(os.environ.get("AGENT_TOKEN_SECONDS", "0.06")))
@@ -72,7 +72,7 @@ model = chat_model()
 
 
 async def answer(state: MessagesState) -> dict[str, list[BaseMessage]]:
-    """The model's answer to the whole conversation; LangGraph adds it to the history."""
+    """Return the model's answer to the whole conversation; LangGraph adds it to the history."""
     return {"messages": [await model.ainvoke(state["messages"])]}
 
 

@@ -7,10 +7,10 @@ Then, with LangSmith's own client:
     from langsmith import Client
     client = Client(api_url="http://127.0.0.1:8000", api_key="any")
     token = client.create_presigned_feedback_token("018f0000-0000-7000-8000-000000000001", "user_score")
-    print(token.url)  # open it with ?score=1 behind it, or POST {"score": 1} to it
+    print(token.url)  # append ?score=1 and open it, or POST {"score": 1} to it
 
-Feedback is stored in `feedback.db` in the folder that FEEDBACK_DATA names (`.data` by default). The variables that set
-up feedback beside an agent server (AGENT_SERVER_FEEDBACK_EXPIRY, …) set it up here, too.
+Feedback is stored in `feedback.db` in the folder that FEEDBACK_DATA names (`.data` by default). The environment
+variables that configure feedback in an agent server (AGENT_SERVER_FEEDBACK_EXPIRY, …) work here, too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from feedback import FeedbackPlugin, FeedbackSettings
 
 @get("/", include_in_schema=False)
 async def home() -> dict[str, str]:
-    """Where to go from here."""
+    """Return the paths to visit next."""
     return {"mint": "POST /api/v1/feedback/tokens", "read": "GET /api/v1/feedback?run=<run id>", "docs": "/schema"}
 
 

@@ -1,12 +1,12 @@
-"""Measure a server of your own: runs a second, and how long clients wait.
+"""Measure the runs per second and the latencies of your own server.
 
     python examples/load.py --url http://127.0.0.1:2024 --assistant agent --clients 16 --seconds 10
     python examples/load.py --threads            # each run on a new thread, with its checkpoints
     python examples/load.py --input '{"text": "one two three"}' --assistant plain
 
-Each client starts a run, reads its events to the end, and starts the next. The load stops by itself. Measure from
-another machine than the server's, or the client takes part of the processor time. Your agent's own time is in the
-figures: an agent that calls a model mostly measures that model.
+Each client starts a run, reads its events to the end, and starts the next. The load stops by itself. Run it on
+another machine than the server's, or the client takes part of the processor time. The figures include your agent's
+time: with an agent that calls a model, they mostly measure that model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import httpx
 
 @dataclass
 class Figures:
-    """What the clients saw; times in seconds."""
+    """The measurements of the clients; times are in seconds."""
 
     first_event: list[float] = field(default_factory=list)
     whole_run: list[float] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Figures:
 
 
 async def run_once(client: httpx.AsyncClient, body: dict[str, Any], on_thread: bool, figures: Figures) -> None:
-    """Start a run, and read its events to the end."""
+    """Start a run and read its events to the end."""
     started_at, first_at = time.perf_counter(), 0.0
     path = "/runs/stream"
     if on_thread:
@@ -47,7 +47,7 @@ async def run_once(client: httpx.AsyncClient, body: dict[str, Any], on_thread: b
         async for line in response.aiter_lines():
             if line.startswith("event: "):
                 event = line.removeprefix("event: ")
-                if event != "metadata":  # the server's own, before the agent's first
+                if event != "metadata":  # the server's own event, before the agent's first
                     first_at = first_at or time.perf_counter()
                 if event == "error":
                     figures.failed("the run ended with an error")
@@ -57,7 +57,7 @@ async def run_once(client: httpx.AsyncClient, body: dict[str, Any], on_thread: b
 
 
 async def one_client(client: httpx.AsyncClient, given: argparse.Namespace, stop_at: float, figures: Figures) -> None:
-    """Do one run after the other until the time is over."""
+    """Start one run after the other until the time is over."""
     body = {"assistant_id": given.assistant, "input": given.input, "stream_mode": given.stream_mode}
     while time.perf_counter() < stop_at:
         try:
@@ -71,7 +71,7 @@ async def one_client(client: httpx.AsyncClient, given: argparse.Namespace, stop_
 
 
 async def measure(given: argparse.Namespace) -> tuple[Figures, float]:
-    """Return what the clients saw, and how long it took."""
+    """Return the clients' measurements and the total time in seconds."""
     figures = Figures()
     headers = {"x-api-key": given.api_key} if given.api_key else {}
     limits = httpx.Limits(max_connections=given.clients)

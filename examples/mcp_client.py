@@ -1,4 +1,4 @@
-"""Calls an agent as a tool over MCP, and sends feedback on its answer.
+"""Call an agent as a tool over MCP, and submit feedback on its answer.
 
     pip install 'mcp>=2.3'
     python examples/mcp_client.py http://127.0.0.1:2024 "Tell me a joke about databases."

@@ -1,6 +1,6 @@
-"""An agent without LangGraph: any async generator function is one.
+"""An agent without LangGraph: any async generator function can be an agent.
 
-What it yields is streamed at once: strings are the tokens of its answer, dicts its results. Try it with the input
+The server streams what it yields at once: strings are tokens of its answer, dicts are its results. Try the input
 `{"text": "the quick brown fox"}`.
 """
 

@@ -1,6 +1,6 @@
-"""The chat page of the example, served by `http.app` of langgraph.json in front of the agent server's own routes.
+"""The example's chat page: `http.app` in langgraph.json serves it in front of the agent server's own routes.
 
-It is files without a build step: `chat/` beside this one. Any ASGI app could stand here; this one is Litestar's.
+The page consists of the files in `chat/`, without a build step. Any ASGI app works here; this one uses Litestar.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ HEADERS = {
 
 @get(["/", "/chat/{name:str}"])
 async def chat(name: FromPath[str] = "index.html") -> Response[bytes]:
-    """The page, and what it loads."""
+    """Return the page or one of its files."""
     found = FILES.get(name)
     kind = KINDS.get(name.rpartition(".")[2], "text/plain")
     return Response(found or b"", status_code=404 if found is None else 200, media_type=kind, headers=HEADERS)

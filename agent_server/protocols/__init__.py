@@ -1,4 +1,4 @@
-"""Other systems' wire formats over the same runs, threads, streams, authentication and feedback.
+"""Wire formats of other systems, over the same runs, threads, streams, authentication and feedback.
 
 Each protocol is a package here that exports `HANDLERS`, keeps no state of its own, and can be switched off with
 `http.disable_<name>` in `langgraph.json`.
@@ -32,7 +32,7 @@ def protocol_handlers(disabled: Collection[RouteGroup] = ()) -> list[ControllerR
 
 
 def unrouted_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    """Return the response to a request that no route takes, in the shape of the API that its path belongs to."""
+    """Return the response to an unrouted request, in the shape of the API that its path belongs to."""
     path = request.scope["path"]
     if not path.startswith("/v1/"):
         return plain_response(request, error)

@@ -56,7 +56,7 @@ class RpcMessage(Struct, frozen=True):
 
 
 def rpc_message(body: Any, status: int = 200) -> RpcMessage:
-    """Return the message that a decoded body holds. Errors: `RpcError`, to be answered with the HTTP `status`."""
+    """Return the message in a decoded body. Errors: `RpcError` with the HTTP `status`."""
     if not isinstance(body, dict):
         raise RpcError(INVALID_REQUEST, "The body must be one JSON-RPC message, an object", status=status)
     if body.get("jsonrpc") != "2.0":
@@ -73,18 +73,18 @@ def rpc_message(body: Any, status: int = 200) -> RpcMessage:
 
 
 def rpc_id_of(body: Any) -> RpcId:
-    """Return the id of a message that may be malformed, for the error about it."""
+    """Return the id of a possibly malformed message, for its error."""
     rpc_id = body.get("id") if isinstance(body, dict) else None
     return rpc_id if isinstance(rpc_id, (str, int, float)) and not isinstance(rpc_id, bool) else None
 
 
 def success(rpc_id: RpcId, result: Any) -> JsonObject:
-    """Build the response of a request that succeeded."""
+    """Build the response to a successful request."""
     return {"jsonrpc": "2.0", "id": rpc_id, "result": result}
 
 
 def failure(rpc_id: RpcId, error: RpcError) -> JsonObject:
-    """Build the response of a request that failed."""
+    """Build the response to a failed request."""
     data = {} if error.data is None else {"data": error.data}
     return {"jsonrpc": "2.0", "id": rpc_id, "error": {"code": error.code, "message": str(error), **data}}
 
@@ -106,7 +106,7 @@ def _reported(code: int, message: str, status: int, headers: Mapping[str, str] |
 
 @dataclass
 class RpcOperation(Operation):
-    """An operation of OpenAPI that answers with a JSON-RPC message, or with events that each hold one."""
+    """An OpenAPI operation that returns a JSON-RPC message, or events with one each."""
 
     def __post_init__(self) -> None:
         message = OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT))
@@ -122,9 +122,9 @@ class RpcOperation(Operation):
 
 
 def rpc_exception_handlers(unreadable: int) -> ExceptionHandlersMap:
-    """Return handlers that report, as JSON-RPC errors, what goes wrong before or around a route's own code.
+    """Return handlers that report errors outside a route's own code as JSON-RPC errors.
 
-    A body that is no JSON has the HTTP status `unreadable`; other errors keep theirs.
+    A body that is not JSON gets the HTTP status `unreadable`; other errors keep theirs.
     """
 
     def refused(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[bytes]:

@@ -1,4 +1,4 @@
-"""What protocols that are spoken over JSON-RPC work with."""
+"""The services of the JSON-RPC protocols' handlers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agent_server.streams.run_streams import RunStreams
 
 
 class RequestServices(Struct):
-    """One HTTP request, and the services that answer it."""
+    """One HTTP request and the services that handle it."""
 
     http: Request[Any, Any, Any]
     config: Config
@@ -40,11 +40,11 @@ async def request_services(
     streams: NamedDependency[RunStreams],
     run_feedback: NamedDependency[RunFeedback],
 ) -> RequestServices:
-    """Gather the services of a request."""
+    """Return the services of a request."""
     return RequestServices(
         request, server_config, authenticator, assistants, assistant_graphs, runs, streams, run_feedback
     )
 
 
 SERVICES = {"services": request_services}
-"""The dependencies of handlers that have a parameter `services`."""
+"""The dependencies of handlers with a parameter `services`."""

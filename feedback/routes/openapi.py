@@ -67,8 +67,7 @@ class SubmitOperation(FeedbackOperation):
 
 
 def _form() -> Schema:
-    """Return the schema of a form, with text fields: a separate type, because generators choose the encoding by
-    type."""
+    """Return the schema of a form with text fields: a separate type, since generators choose the encoding by type."""
     text = Schema(type=OpenAPIType.STRING)
     names = ("score", "value", "comment", "correction", "metadata", "user_id", "id")
     return Schema(title="FeedbackForm", type=OpenAPIType.OBJECT, properties=dict.fromkeys(names, text))
@@ -97,8 +96,8 @@ class MultipartOperation(FeedbackOperation):
 
 
 class JsonUnions(OpenAPISchemaPlugin):
-    """Renders unions of JSON's plain types as one schema: with `oneOf`, 1 would match both integer and number and
-    fail."""
+    """Renders unions of JSON's plain types as one schema: with `oneOf`, 1 would be both integer and number: an
+    error."""
 
     def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
         """Return whether the field is a union with both `int` and `float`."""

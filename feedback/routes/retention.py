@@ -27,8 +27,7 @@ class ErasureRequest(Struct):
 
 
 class Retention(Struct):
-    """The days for which feedback of the feedback key is kept; null is forever. Without a key: all other feedback
-    keys."""
+    """The retention of a feedback key's feedback in days; null is forever. Without a key: all other feedback keys."""
 
     key: str | None = None
     days: int | None = None

@@ -38,8 +38,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def short_path(services_of: ServicesOf) -> Callable[..., ASGIApp]:
-    """Return a middleware that serves plain submissions. It is a function because Litestar deep-copies other
-    objects."""
+    """Return a middleware that serves plain submissions. A function, because Litestar deep-copies other objects."""
 
     def middleware(app: ASGIApp, **_: Any) -> ASGIApp:
         serves: dict[Any, bool] = {}

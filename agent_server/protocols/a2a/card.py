@@ -1,4 +1,4 @@
-"""The card of an assistant: who it is, where it is called, and what it can do. One card for both versions of A2A."""
+"""Agent cards: an assistant's identity, URL and capabilities. One card serves both versions of A2A."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _SCHEMES: JsonObject = {
     },
     "bearer": {"type": "http", "scheme": "bearer", "httpAuthSecurityScheme": {"scheme": "Bearer"}},
 }
-"""Each in the shapes of both versions, which have no member in common."""
+"""Each scheme in the shapes of both versions, which have no member in common."""
 
 
 def agent_card(
     assistant: Assistant, input_schema: JsonObject | None, base: str, needs_key: bool, feedback: Any | None
 ) -> JsonObject:
-    """Return the card; `feedback` are the configurations of the assistant's own feedback keys, where there is any."""
+    """Return the card; `feedback` has the configurations of the assistant's own feedback keys, if any."""
     url = f"{base}/a2a/{assistant.assistant_id}"
     description = assistant.description or f"{assistant.name} assistant"
     skill = {

@@ -1,4 +1,4 @@
-"""A run's log as the events of an A2A task: its status, the agent's words as they come, its artifact."""
+"""A run's log as events of an A2A task: status, streamed text, artifact."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Event = tuple[FrameId | None, JsonObject]
 
 
 async def working_events(streams: RunStreams, record: Record, after: FrameId) -> AsyncIterator[Event]:
-    """The events of a run after a position, until the run ends."""
+    """Yield the events of a run after a position, until the run ends."""
     has_begun = False
     while True:
         try:
@@ -35,7 +35,7 @@ async def working_events(streams: RunStreams, record: Record, after: FrameId) ->
                     for event in _words(record, one):
                         yield one.id, event
             return
-        except SlowSubscriber:  # the artifact has all words: go on with what is kept
+        except SlowSubscriber:  # the artifact has the whole text: continue with the retained events
             continue
 
 

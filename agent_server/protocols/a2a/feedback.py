@@ -1,4 +1,4 @@
-"""The extension for feedback: URLs in an artifact's metadata, and the method `SubmitFeedback`."""
+"""The feedback extension: URLs in an artifact's metadata, and the method `SubmitFeedback`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SubmitParams(Struct, rename="camel"):
     by: str = "user"
 
     def submission(self, record: Record) -> Submission:
-        """Return what is submitted on the run. Errors: `Invalid`."""
+        """Return the submission on the run. Errors: `Invalid`."""
         if self.by not in ("user", "agent"):
             raise Invalid('by must be "user" or "agent"')
         return Submission(
@@ -52,7 +52,7 @@ class SubmitParams(Struct, rename="camel"):
 
 
 def wanted_keys(request: A2aRequest) -> list[str] | None:
-    """Return the feedback keys that the request names; none for those of the assistant. Errors: `Invalid`."""
+    """Return the request's feedback keys; None means the assistant's. Errors: `Invalid`."""
     message = request.params.get("message")
     places = (message.get("metadata") if isinstance(message, dict) else None, request.params.get("metadata"))
     for metadata in places:
@@ -65,7 +65,7 @@ def wanted_keys(request: A2aRequest) -> list[str] | None:
 
 
 async def feedback_metadata(feedback: RunFeedback, record: Record, urls: dict[str, str] | None) -> JsonObject | None:
-    """Return what an artifact's metadata tells of feedback on the run."""
+    """Return the feedback entry of an artifact's metadata."""
     if not urls:
         return None
     keys = await feedback.configs_of_keys(list(urls), record.project)
@@ -74,7 +74,7 @@ async def feedback_metadata(feedback: RunFeedback, record: Record, urls: dict[st
 
 
 def extension(keys: Any) -> JsonObject:
-    """Return what the card says of the extension."""
+    """Return the extension's entry in the card."""
     return {
         "uri": FEEDBACK_URI,
         "description": "URLs that take feedback on an artifact without a login, and a method to submit it",

@@ -1,4 +1,4 @@
-"""The shapes of A2A 0.3, made from those of 1.0 and back: `kind` on every part and event, states in lower case."""
+"""Conversion between the shapes of A2A 0.3 and 1.0: 0.3 has `kind` on parts and events, and lower-case states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ListTasks`: which tasks a client asks for, a page of them."""
+"""`ListTasks`: its query and its pages."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _STATES = {
     "TASK_STATE_CANCELED": "interrupted",
     "TASK_STATE_FAILED": "error",
 }
-"""The status of runs that may be in a state; of states that are not here there are no tasks."""
+"""The run statuses of each state; no task is in any other state."""
 _ALL = ("", "TASK_STATE_UNSPECIFIED")
 
 
 class TaskQuery(Struct, frozen=True):
-    """Which tasks, and how much of each."""
+    """The filters, the page, and the requested details."""
 
     context_id: str | None
     state: str | None
@@ -43,7 +43,7 @@ class TaskQuery(Struct, frozen=True):
 
     @classmethod
     def of(cls, params: JsonObject) -> TaskQuery:
-        """Return what the parameters ask for. Errors: `RpcError`, `Invalid`."""
+        """Parse the parameters. Errors: `RpcError`, `Invalid`."""
         object_of({"params": params}, "params")
         state = text_of(params, "status")
         return cls(
@@ -58,7 +58,7 @@ class TaskQuery(Struct, frozen=True):
 
 
 async def listed_tasks(runs: Runs, rows: Sequence[TaskRow], query: TaskQuery) -> JsonObject:
-    """Return a page of tasks; `rows` are the runs that work on tasks, those that changed last first."""
+    """Return a page of tasks; `rows` are the tasks' runs, most recently changed first."""
     found = [row for row in _newest(rows) if _fits(row, query)]
     if query.state in ("TASK_STATE_COMPLETED", "TASK_STATE_INPUT_REQUIRED"):
         records = await _records(runs, found)
@@ -79,7 +79,7 @@ async def _records(runs: Runs, rows: Sequence[TaskRow]) -> dict[str, Record]:
 
 
 def _newest(rows: Sequence[TaskRow]) -> list[TaskRow]:
-    """Return of each task the run that was created last, in the order of `rows`."""
+    """Return each task's newest run, in the order of `rows`."""
     newest: dict[str, TaskRow] = {}
     for row in rows:
         task_id = msgspec.json.decode(row.metadata)[METADATA_KEY]["task_id"]

@@ -1,4 +1,4 @@
-"""The message of `SendMessage` and `SendStreamingMessage`, and how its sender wants to hear of the task."""
+"""The message of `SendMessage` and `SendStreamingMessage`, and its response options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_MESSAGES = 10_000
 
 
 class SentMessage(Struct, rename="camel"):
-    """A user's message, with what its sender wants to know of the task."""
+    """A user's message and its response options."""
 
     message_id: str
     parts: list[JsonObject]
@@ -26,7 +26,7 @@ class SentMessage(Struct, rename="camel"):
 
 
 def message_of(request: A2aRequest) -> SentMessage:
-    """Return the message that a request sends. Errors: `RpcError`, `Invalid`."""
+    """Return the message in a request. Errors: `RpcError`, `Invalid`."""
     message, configuration = object_of(request.params, "message"), object_of(request.params, "configuration")
     if not message:
         raise RpcError(INVALID_PARAMS, "params.message must be a message, an object")

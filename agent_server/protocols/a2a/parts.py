@@ -1,4 +1,4 @@
-"""Parts of A2A messages as chat messages of graphs, and back: text, files by content or address, data."""
+"""Conversion between A2A message parts and graphs' chat messages: text, files by content or URL, data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _USERS, _AGENTS = ("human", "user"), ("ai", "assistant", "agent")
 
 
 def checked_parts(parts: Any) -> list[JsonObject]:
-    """Return the parts of a message. Errors: `Invalid`."""
+    """Return the validated parts of a message. Errors: `Invalid`."""
     if not isinstance(parts, list) or not parts:
         raise Invalid("The message must have parts, a list of at least one")
     for part in parts:
@@ -26,9 +26,9 @@ def checked_parts(parts: Any) -> list[JsonObject]:
 
 
 def run_input(parts: list[JsonObject], message_id: str) -> JsonObject:
-    """Return a run's input for a user's parts: chat messages of texts and files, and the fields of data.
+    """Return a run's input for a user's parts: chat messages for texts and files, and fields for data.
 
-    Errors: `Invalid` where data is no object.
+    Errors: `Invalid` if data is not an object.
     """
     given: JsonObject = {}
     spoken = [part for part in parts if "data" not in part]
@@ -43,7 +43,7 @@ def run_input(parts: list[JsonObject], message_id: str) -> JsonObject:
 
 
 def resume_value(parts: list[JsonObject]) -> Any:
-    """Return what a user answers to an agent that waits: the `resume` of data, other data, or the text."""
+    """Return the user's reply to a waiting agent: the `resume` of data, other data, or the text."""
     for part in parts:
         if isinstance(part.get("data"), dict) and "resume" in part["data"]:
             return part["data"]["resume"]
@@ -58,7 +58,7 @@ def _content(parts: list[JsonObject]) -> Any:
 
 
 def _block(part: JsonObject) -> JsonObject:
-    """Return a part as LangChain's content block. An address is passed on, never read by this server."""
+    """Return a part as LangChain's content block. This server passes on URLs and never fetches them."""
     if "text" in part:
         return {"type": "text", "text": part["text"]}
     media_type = part.get("mediaType") or ""
@@ -73,7 +73,7 @@ def _block(part: JsonObject) -> JsonObject:
 
 
 def role_of(message: Any) -> str | None:
-    """Return the A2A role of a chat message; nothing for one that is neither the user's nor the agent's."""
+    """Return the A2A role of a chat message; None if it is neither the user's nor the agent's."""
     kind = str(message.get("type") or message.get("role")).removesuffix("MessageChunk").lower() if isinstance(
         message, dict
     ) else ""  # fmt: skip
@@ -125,7 +125,7 @@ def _part(block: Any) -> JsonObject | None:
 
 
 def response_parts(values: Any) -> list[JsonObject]:
-    """Return the agent's answer in its final values: its last message, or else all of them as data."""
+    """Return the agent's answer from its final values: its last message, or else all values as data."""
     messages = values.get("messages") if isinstance(values, dict) else None
     if isinstance(messages, list):
         for message in reversed(messages):

@@ -1,6 +1,6 @@
-"""Push notifications: the webhook of a run, sent as A2A wants it. What they carry is in the fragment of its URL.
+"""Push notifications: a run's webhook in A2A's shape. The fragment of its URL holds their settings.
 
-A fragment is never sent to a receiver, and an outbox keeps it with the URL; so there is no other place to keep secrets.
+A fragment is never sent to a receiver, and the outbox stores it with the URL, so secrets need no other storage.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Authentication(Struct, omit_defaults=True):
 
 
 class PushConfig(Struct, omit_defaults=True):
-    """Where a task's end is to be reported, and how the report proves where it comes from."""
+    """The URL that receives a task's end, and the credentials that the notification sends."""
 
     url: str
     id: str = ""
@@ -37,7 +37,7 @@ class PushConfig(Struct, omit_defaults=True):
 
 
 def webhook_of(config: Any) -> str | None:
-    """Return the webhook of a run for a request's push configuration, if it has one. Errors: `Invalid`."""
+    """Return the webhook URL for a request's push configuration, if it has one. Errors: `Invalid`."""
     if config is None:
         return None
     try:
@@ -58,7 +58,7 @@ def push_config_of(record: Record, task_id: TaskId) -> JsonObject | None:
 
 
 def task_notification(url: str, payload: str) -> tuple[bytes, dict[str, str]] | None:
-    """Return the body and the headers of a webhook that A2A asked for; nothing for any other."""
+    """Return the body and headers of an A2A webhook; None for other webhooks."""
     push = _kept(url)
     if push is None:
         return None
@@ -79,7 +79,7 @@ def _kept(url: str) -> PushConfig | None:
 
 
 def _ended(payload: str) -> Record:
-    """Return the run that the payload of a webhook tells of."""
+    """Return the run in a webhook's payload."""
     shown = msgspec.json.decode(payload, type=dict[str, Raw])
     if bytes(shown["status"]) == b'"rollback"':
         shown["status"] = Raw(b'"interrupted"')

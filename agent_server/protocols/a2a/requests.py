@@ -1,6 +1,6 @@
 """A2A requests: their versions, methods, errors and extensions.
 
-Source: https://a2a-protocol.org/latest/specification and the package `a2a-sdk` 1.3.0 at work.
+Sources: https://a2a-protocol.org/latest/specification and the behaviour of the package `a2a-sdk` 1.3.0.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ class A2aRequest(Struct, frozen=True):
 
     id: RpcId
     method: str
-    """By its name in version 1.0."""
+    """The method's name in version 1.0."""
     params: JsonObject
     is_legacy: bool
-    """Whether it is of version 0.3, and is answered in the shapes of that."""
+    """Whether request and response use the shapes of version 0.3."""
     extensions: tuple[str, ...] = ()
-    """The extensions that the client activates."""
+    """The URIs of the extensions that the client activates."""
 
     @property
     def wants_feedback(self) -> bool:
-        """Whether the client activates the extension for feedback."""
+        """Whether the client activates the feedback extension."""
         return FEEDBACK_URI in self.extensions
 
 
 class TaskId(Struct, frozen=True):
-    """The id of a task: the thread, and the first of the runs that work on the task."""
+    """The id of a task: its thread, and its first run."""
 
     thread_id: str
     run_id: str
@@ -70,7 +70,7 @@ class TaskId(Struct, frozen=True):
 
 
 def a2a_request(message: RpcMessage, headers: Mapping[str, str]) -> A2aRequest:
-    """Return the request. Errors: `RpcError` for a version of the protocol that this server does not speak."""
+    """Return the request. Errors: `RpcError` for an unsupported version of the protocol."""
     version = headers.get(VERSION_HEADER, "")
     if version and not version.startswith(tuple(VERSIONS)):
         supported = " and ".join(VERSIONS)
@@ -83,7 +83,7 @@ def a2a_request(message: RpcMessage, headers: Mapping[str, str]) -> A2aRequest:
 
 
 def task_id_of(value: Any, name: str = "id") -> TaskId:
-    """Return the task id that a request names. Errors: `RpcError`."""
+    """Parse a task id of a request. Errors: `RpcError`."""
     if not isinstance(value, str) or not value:
         raise RpcError(INVALID_PARAMS, f"{name} must be the id of a task, a string")
     thread_id, _, run_id = value.partition(":")
@@ -94,9 +94,9 @@ def task_id_of(value: Any, name: str = "id") -> TaskId:
 
 
 def thread_of_context(context_id: str, owner: str | None) -> str:
-    """Return the id of the thread of a context. A client may name a context as it likes; UUIDs are threads as they are.
+    """Return the thread id of a context. A client may use any context name; a UUID is the thread id itself.
 
-    The same name of two owners is two contexts.
+    The same name belongs to different contexts for different owners.
     """
     try:
         return str(UUID(context_id))
@@ -105,12 +105,12 @@ def thread_of_context(context_id: str, owner: str | None) -> str:
 
 
 def task_not_found(task_id: object) -> RpcError:
-    """Build the error about a task that does not exist."""
+    """Build the error for an unknown task."""
     return RpcError(TASK_NOT_FOUND, f"Task {str(task_id)!r:.120} not found")
 
 
 def text_of(params: Mapping[str, Any], name: str) -> str | None:
-    """Return a text of the parameters; nothing where it is missing or empty. Errors: `RpcError`."""
+    """Return a text parameter; None if it is missing or empty. Errors: `RpcError`."""
     value = params.get(name)
     if value is None or value == "":
         return None
@@ -120,7 +120,7 @@ def text_of(params: Mapping[str, Any], name: str) -> str | None:
 
 
 def whole_of(params: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
-    """Return a whole number of the parameters, if it is there. Errors: `RpcError`."""
+    """Return an integer parameter, or None. Errors: `RpcError`."""
     value = params.get(name)
     if value is None:
         return None
@@ -130,7 +130,7 @@ def whole_of(params: Mapping[str, Any], name: str, low: int, high: int) -> int |
 
 
 def object_of(params: Mapping[str, Any], name: str) -> JsonObject:
-    """Return an object of the parameters; empty where it is missing. Errors: `RpcError`."""
+    """Return an object parameter; empty if it is missing. Errors: `RpcError`."""
     value = params.get(name)
     if value is None:
         return {}

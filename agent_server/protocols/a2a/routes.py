@@ -1,4 +1,4 @@
-"""`/a2a/{assistant_id}` and the cards of assistants."""
+"""Routes: `/a2a/{assistant_id}` and the agent cards."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def post_a2a(
 
 
 async def _assistant(services: RequestServices, assistant_id: str) -> Assistant:
-    """Return the assistant of an id or of a graph's name, if the caller may see it. Errors: `NotFound`, `Invalid`."""
+    """Return the assistant with this id or graph name, if the caller may see it. Errors: `NotFound`, `Invalid`."""
     named = assistant_id if _is_id(assistant_id) else (await services.assistants.ref(assistant_id)).assistant_id
     await services.authenticator.authorize_as(services.http, "get_assistant", {}, {"assistant_id": named})
     return await services.assistants.get(named)
@@ -104,7 +104,7 @@ async def _card(services: RequestServices, assistant_id: str) -> ASGIApp:
     responses=_CARD,
 )
 async def assistant_card(assistant_id: FromPath[str], services: NamedDependency[RequestServices]) -> ASGIApp:
-    """The assistant's card, for clients of version 1.0 and 0.3."""
+    """Return the assistant's card, for clients of version 1.0 and 0.3."""
     return await _card(services, assistant_id)
 
 
@@ -122,7 +122,7 @@ async def root_card(
         str | None, QueryParameter(description="Whose card; it may be left out where the server has one graph only.")
     ] = None,
 ) -> ASGIApp:
-    """The card of an assistant, at the path where A2A clients look for a server's."""
+    """Return the card of an assistant, at the path where A2A clients look for a server's card."""
     graphs = sorted(services.assistants.graph_ids)
     if assistant_id is None and len(graphs) != 1:
         raise Invalid(f"This server has several agents: name one with ?assistant_id=, such as {', '.join(graphs[:20])}")

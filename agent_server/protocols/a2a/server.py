@@ -1,4 +1,4 @@
-"""The methods of A2A, over the runs, threads, streams and feedback of this server."""
+"""The methods of A2A, implemented with this server's runs, threads, streams and feedback."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ from agent_server.schema import JsonObject, RunCreate, canonical_id
 from agent_server.streams.run_streams import position
 
 _ELSEWHERE = (401, 403, 429, 503)
-"""The HTTP statuses of errors that are about the caller or the moment, and not about what a request says."""
+"""The HTTP statuses of errors that concern the caller or the server's load instead of the request's content."""
 
 
 class A2aServer:
-    """One assistant as an agent of A2A, for the client of one HTTP request."""
+    """Serves one assistant as an A2A agent, for one HTTP request."""
 
     def __init__(self, services: RequestServices, assistant: Assistant) -> None:
         self._services = services
@@ -98,11 +98,11 @@ class A2aServer:
         return agent_card(assistant, schemas.get("input_schema"), base, needs_key, feedback)
 
     async def extended_card(self, _: A2aRequest) -> JsonObject:
-        """Answer `GetExtendedAgentCard`: the card, which every caller gets whole."""
+        """Handle `GetExtendedAgentCard`: return the card, which is the same for every caller."""
         return await self.card()
 
     async def send(self, request: A2aRequest) -> JsonObject | ASGIApp:
-        """Answer `SendMessage`: the task at its end, or at its beginning where the client does not wait."""
+        """Handle `SendMessage`: return the task at its end, or at its start if the client does not wait."""
         message = message_of(request)
         record = await self._started(request, message, ["values"])
         if not message.is_waited_for:
@@ -111,13 +111,13 @@ class A2aServer:
         return json_response(answer, _activated(request))  # type: ignore[return-value]
 
     async def stream(self, request: A2aRequest) -> ASGIApp:
-        """Answer `SendStreamingMessage`: the task's events."""
+        """Handle `SendStreamingMessage`: stream the task's events."""
         message = message_of(request)
         record = await self._started(request, message, STREAM_MODES)
         return self._streamed(request, record, START, message.history_length)
 
     async def subscribe(self, request: A2aRequest) -> ASGIApp:
-        """Answer `SubscribeToTask`: the events of a task at work, from `Last-Event-ID` on, if that is sent."""
+        """Handle `SubscribeToTask`: stream the events of a working task, after `Last-Event-ID` if it is sent."""
         record = await self._latest(task_id_of(request.params.get("id")))
         if is_final(record):
             raise RpcError(UNSUPPORTED_OPERATION, "The task has ended; GetTask returns it")
@@ -125,12 +125,12 @@ class A2aServer:
         return self._streamed(request, record, position(last), None)
 
     async def get(self, request: A2aRequest) -> JsonObject:
-        """Answer `GetTask`."""
+        """Handle `GetTask`."""
         length = whole_of(request.params, "historyLength", 0, MOST_MESSAGES)
         return await self._shown(request, await self._latest(task_id_of(request.params.get("id"))), length)
 
     async def cancel(self, request: A2aRequest) -> JsonObject:
-        """Answer `CancelTask`: the task once its run has stopped."""
+        """Handle `CancelTask`: return the task once its run has stopped."""
         task_id = task_id_of(request.params.get("id"))
         record = await self._latest(task_id, "cancel_run")
         if record.run.status in FINAL:
@@ -143,7 +143,7 @@ class A2aServer:
         return task_of(await self._services.runs.get(record.run.run_id))
 
     async def list_tasks(self, request: A2aRequest) -> JsonObject:
-        """Answer `ListTasks`: the assistant's tasks, those that changed last first."""
+        """Handle `ListTasks`: return the assistant's tasks, most recently changed first."""
         services, body = self._services, {"limit": 100}
         await services.authenticator.authorize_as(services.http, "search_threads", body, {})
         query = TaskQuery.of(request.params)
@@ -152,7 +152,7 @@ class A2aServer:
         return await listed_tasks(services.runs, rows, query)
 
     async def get_push(self, request: A2aRequest) -> JsonObject:
-        """Answer `GetTaskPushNotificationConfig`."""
+        """Handle `GetTaskPushNotificationConfig`."""
         task_id = task_id_of(request.params.get("taskId") or request.params.get("id"), "taskId")
         config = push_config_of(await self._latest(task_id), task_id)
         if config is None:
@@ -160,13 +160,13 @@ class A2aServer:
         return config
 
     async def list_push(self, request: A2aRequest) -> JsonObject:
-        """Answer `ListTaskPushNotificationConfigs`."""
+        """Handle `ListTaskPushNotificationConfigs`."""
         task_id = task_id_of(request.params.get("taskId") or request.params.get("id"), "taskId")
         config = push_config_of(await self._latest(task_id), task_id)
         return {"configs": [config] if config else [], "nextPageToken": ""}
 
     async def change_push(self, _: A2aRequest) -> JsonObject:
-        """Refuse to change the push notifications of a task that has begun."""
+        """Reject changes to the push notifications of a task that has started."""
         raise RpcError(
             PUSH_NOT_SUPPORTED,
             "Push notifications are configured with the task: send configuration.taskPushNotificationConfig with "
@@ -174,7 +174,7 @@ class A2aServer:
         )
 
     async def submit_feedback(self, request: A2aRequest) -> JsonObject:
-        """Answer `SubmitFeedback`: what was kept."""
+        """Handle `SubmitFeedback`: return the stored feedback."""
         try:
             params = msgspec.convert(request.params, SubmitParams)
         except msgspec.ValidationError as error:
@@ -189,7 +189,7 @@ class A2aServer:
         return dict(msgspec.json.decode(encode(kept)))
 
     async def _run_of_artifact(self, artifact_id: str, record: Record) -> Record:
-        """Return the run of the task that made an artifact, whose id begins with the run's."""
+        """Return the task's run that made an artifact; the artifact's id begins with the run's."""
         run_id = artifact_id.rpartition("-")[0]
         if run_id == record.run.run_id:
             return record
@@ -202,7 +202,7 @@ class A2aServer:
         return made_by
 
     async def _started(self, request: A2aRequest, message: SentMessage, modes: list[str]) -> Record:
-        """Return the new run for a message: a task's first, or one that resumes the task that waits for the message."""
+        """Start the run for a message, which begins a task or resumes the one that waits for the message."""
         services = self._services
         waiting = await self._waiting(message)
         context_id: str | None
@@ -232,7 +232,7 @@ class A2aServer:
         return await services.runs.get(run.run_id)
 
     async def _waiting(self, message: SentMessage) -> Record | None:
-        """Return the run that waits for the message, if one does. Errors: `RpcError` for a task that takes none."""
+        """Return the run that waits for the message, or None. Errors: `RpcError` for a task that accepts no message."""
         if message.task_id is None:
             return None if message.context_id is None else await self._waiting_in(self._thread_of(message.context_id))
         task_id = task_id_of(message.task_id, "message.taskId")
@@ -253,7 +253,7 @@ class A2aServer:
         return thread_of_context(context_id, caller.identity if caller else None)
 
     async def _waiting_in(self, thread_id: str) -> Record | None:
-        """Return the last run of a thread, if it waits for its user."""
+        """Return the thread's last run if it waits for its user."""
         services = self._services
         try:
             runs = await services.runs.of_thread(thread_id, 1, 0, None)
@@ -278,7 +278,7 @@ class A2aServer:
             )
 
     async def _latest(self, task_id: TaskId, handler: str = "get_run") -> Record:
-        """Return the run that works on the task now, or did last. Errors: `RpcError` where there is no such task."""
+        """Return the task's current or last run. Errors: `RpcError` for an unknown task."""
         services = self._services
         path = {"thread_id": task_id.thread_id, "run_id": task_id.run_id}
         try:
@@ -292,7 +292,7 @@ class A2aServer:
         return record
 
     async def _shown(self, request: A2aRequest, record: Record, history_length: int | None) -> JsonObject:
-        """Return the task, with URLs for feedback where the client wants them and the run has ended."""
+        """Return the task, with feedback URLs if the client wants them and the run has ended."""
         if not request.wants_feedback or record.run.status not in FINAL:
             return task_of(record, history_length)
         record, urls = await self._services.streams.outcome(record.run.run_id)
@@ -354,7 +354,7 @@ def _reply(request: A2aRequest, result: JsonObject) -> JsonObject:
 
 
 def _activated(request: A2aRequest) -> dict[str, str]:
-    """Return the header that names the extensions that this response has activated."""
+    """Return the header with the extensions that this response activates."""
     return {EXTENSIONS_HEADER: FEEDBACK_URI} if request.wants_feedback else {}
 
 

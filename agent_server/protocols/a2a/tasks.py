@@ -1,4 +1,4 @@
-"""Runs as A2A tasks: state, artifacts and history. A task is a run, and the runs that resume it."""
+"""Runs as A2A tasks: state, artifacts and history. A task is a run and the runs that resume it."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ METADATA_KEY = "a2a"
 
 
 def task_metadata(task_id: TaskId, context_id: str | None = None) -> JsonObject:
-    """Return the metadata of a run that works on a task, with the client's own name of its context, if it has one."""
+    """Return the run metadata of a task, with the client's name of the context, if it has one."""
     named = {} if context_id is None else {"context_id": context_id}
     return {METADATA_KEY: {"task_id": str(task_id), **named}}
 
 
 def context_id_in(record: Record) -> str:
-    """Return the id of the task's context: the client's own name of it, or that of the thread."""
+    """Return the task's context id: the client's name of it, or the thread id."""
     own = msgspec.json.decode(record.run.metadata).get(METADATA_KEY)
     named = own.get("context_id") if isinstance(own, dict) else None
     return named if isinstance(named, str) else record.run.thread_id
 
 
 def task_id_in(record: Record) -> TaskId:
-    """Return the id of the task that a run works on; a run that another protocol started is a task of its own."""
+    """Return a run's task id; a run started through another protocol is a task of its own."""
     own = msgspec.json.decode(record.run.metadata).get(METADATA_KEY)
     named = own.get("task_id") if isinstance(own, dict) else None
     if isinstance(named, str) and ":" in named:
@@ -46,22 +46,22 @@ def task_id_in(record: Record) -> TaskId:
 
 
 def state_of(record: Record) -> str:
-    """Return the state of the task."""
+    """Return the task's state."""
     return "TASK_STATE_INPUT_REQUIRED" if waits(record) else _STATES[record.run.status]
 
 
 def is_final(record: Record) -> bool:
-    """Whether the run no longer works on its task, which may wait for the user."""
+    """Return whether the run has stopped working on its task, which may wait for the user."""
     return state_of(record) in FINAL_STATES
 
 
 def waits(record: Record) -> bool:
-    """Whether the agent has asked something that the run ended with."""
+    """Return whether the run ended with a question of the agent."""
     return record.run.status == "success" and b'"__interrupt__"' in (record.output or b"") and bool(_interrupts(record))
 
 
 def task_of(record: Record, history_length: int | None = None, feedback: JsonObject | None = None) -> JsonObject:
-    """Return the task, with its last `history_length` messages (none: all), and with URLs for feedback on it."""
+    """Return the task, with its last `history_length` messages (None: all) and its feedback URLs."""
     task_id = task_id_in(record)
     task: JsonObject = {"id": str(task_id), "contextId": context_id_in(record), "status": status_of(record)}
     if artifact := artifact_of(record, feedback):
@@ -74,7 +74,7 @@ def task_of(record: Record, history_length: int | None = None, feedback: JsonObj
 
 
 def status_of(record: Record) -> JsonObject:
-    """Return the status of the task, which says what went wrong where it failed."""
+    """Return the task's status, with the error message if it failed."""
     status: JsonObject = {"state": state_of(record), "timestamp": _timestamp(record.run.updated_at)}
     if record.error is not None:
         status["message"] = agent_message(record, f"{record.run.run_id}-error", [{"text": _error_text(record.error)}])
@@ -82,7 +82,7 @@ def status_of(record: Record) -> JsonObject:
 
 
 def artifact_of(record: Record, feedback: JsonObject | None = None) -> JsonObject | None:
-    """Return what the run has made: the agent's answer, or what it asks; nothing before its end."""
+    """Return the run's artifact: the agent's answer or question; None before its end."""
     if record.run.status != "success":
         return None
     if waits(record):
@@ -109,7 +109,7 @@ def agent_message(record: Record, message_id: str, parts: list[JsonObject]) -> J
 
 
 def place_of(record: Record) -> JsonObject:
-    """Return the ids of the task and of its context, as events and messages name them."""
+    """Return the task and context ids as the fields of events and messages."""
     return {"taskId": str(task_id_in(record)), "contextId": context_id_in(record)}
 
 
@@ -120,7 +120,7 @@ def _interrupts(record: Record) -> list[JsonObject]:
 
 
 def _history(record: Record) -> list[JsonObject]:
-    """Return the messages of the task's context, as the run left them; before its end, those that it was given."""
+    """Return the context's messages after the run; before its end, the run's input messages."""
     kept = record.output if record.output is not None else bytes(record.kwargs.input)
     values = msgspec.json.decode(kept)
     messages = values.get("messages") if isinstance(values, dict) else None

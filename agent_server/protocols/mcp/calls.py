@@ -1,4 +1,4 @@
-"""`tools/call`: what a call asks of a run, and the tool result that the run's end becomes."""
+"""`tools/call`: the conversion of a call to a run, and of the run's end to a tool result."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from agent_server.runs.records import Record
 from agent_server.schema import JsonObject
 
 REPORTING: list[str] = ["values", "updates", "custom"]
-"""The stream modes of a run whose progress its client wants to hear of."""
+"""The stream modes of a run whose client wants progress."""
 
 
 class Declined(Exception):
-    """The user did not answer what the agent asked."""
+    """The user declined the agent's question."""
 
 
 class Call(Struct):
@@ -31,24 +31,24 @@ class Call(Struct):
     body: JsonObject
     """The run's request, in the shape of `RunCreate`."""
     thread_id: str | None
-    """The thread to run on; none for a run that stands alone."""
+    """The thread to run on; None for a stateless run."""
 
 
 class _Thread(Struct):
-    """The `thread` of a request's `_meta`; without an id it stands for a new thread."""
+    """The `thread` of a request's `_meta`; without an id it requests a new thread."""
 
     thread_id: str | None = None
 
 
 class _State(Struct, forbid_unknown_fields=True):
-    """What this server hands to a client as `requestState`, to get it back with the user's input."""
+    """The content of `requestState`, which the client returns with the user's input."""
 
     thread_id: str
     interrupts: list[str]
 
 
 def call_of(request: McpRequest, assistant_id: str, arguments: JsonObject) -> Call:
-    """Return what the request asks for. Errors: `Invalid`, `Declined`."""
+    """Return the request's call. Errors: `Invalid`, `Declined`."""
     context = {} if request.params.get("context") is None else {"context": request.params["context"]}
     body: JsonObject = {
         "assistant_id": assistant_id,
@@ -76,7 +76,7 @@ def call_of(request: McpRequest, assistant_id: str, arguments: JsonObject) -> Ca
 
 
 def _thread_of(request: McpRequest) -> tuple[str | None, bool]:
-    """Return the thread that the request names, and whether it wants a new one."""
+    """Return the request's thread id, and whether it requests a new thread."""
     given = request.meta.get(THREAD_KEY)
     if given is None:
         return None, False
@@ -90,7 +90,7 @@ def _thread_of(request: McpRequest) -> tuple[str | None, bool]:
 
 
 def _answer_of(request: McpRequest) -> tuple[str, Any] | None:
-    """Return the thread that waits, and what its user answered, where the request brings that (2026-07-28)."""
+    """Return the waiting thread and its user's reply, if the request has one (2026-07-28)."""
     given = request.params.get("requestState")
     if not request.is_modern or given is None:
         return None
@@ -106,7 +106,7 @@ def _answer_of(request: McpRequest) -> tuple[str, Any] | None:
 
 
 def _content(name: str, response: Any) -> Any:
-    """Return what a user answered in a form. Errors: `Declined`, `Invalid`."""
+    """Return the user's input in a form. Errors: `Declined`, `Invalid`."""
     if not isinstance(response, dict) or response.get("action") not in ("accept", "decline", "cancel"):
         raise Invalid(f"inputResponses[{name!r}] must be an object with an action: accept, decline or cancel")
     if response["action"] != "accept":
@@ -116,7 +116,7 @@ def _content(name: str, response: Any) -> Any:
 
 
 def tool_result(record: Record) -> JsonObject:
-    """Return the result of a call whose run has ended, without `_meta`."""
+    """Return the tool result of an ended run, without `_meta`."""
     if record.error is not None:
         return error_result(_error_text(record.error))
     if record.run.status == "interrupted":
@@ -129,7 +129,7 @@ def tool_result(record: Record) -> JsonObject:
 
 
 def place_meta(record: Record) -> JsonObject:
-    """Return what a result's `_meta` tells of the run, and of its thread, where that stays."""
+    """Return the `_meta` entries for the run, and for its thread if it persists."""
     run = {"run_id": record.run.run_id, "status": record.run.status}
     if record.temporary:
         return {RUN_KEY: run}
@@ -137,7 +137,7 @@ def place_meta(record: Record) -> JsonObject:
 
 
 def interrupts_of(record: Record) -> list[JsonObject]:
-    """Return what the run waits for; nothing where it is over."""
+    """Return the interrupts that the run waits for; an empty list if it is over."""
     if record.run.status != "success" or b'"__interrupt__"' not in (record.output or b""):
         return []
     values = msgspec.json.decode(record.output or b"null")
@@ -146,7 +146,7 @@ def interrupts_of(record: Record) -> list[JsonObject]:
 
 
 def input_required(record: Record, interrupts: list[JsonObject]) -> JsonObject:
-    """Return the result of a run that waits for its user: a form for each interrupt (2026-07-28)."""
+    """Return the result of a run that waits for its user, with a form for each interrupt (2026-07-28)."""
     state = _State(record.run.thread_id, [one["id"] for one in interrupts])
     return {
         "resultType": "input_required",
@@ -163,7 +163,7 @@ _ANSWER: JsonObject = {
 
 
 def _elicitation(value: Any) -> JsonObject:
-    """Return the form for what an agent wants to know: its own `schema`, where it has one, or else one text."""
+    """Return the form for an agent's question: with the question's `schema`, or one text field."""
     schema = value.get("schema") if isinstance(value, Mapping) else None
     is_form = isinstance(schema, dict) and schema.get("type") == "object" and isinstance(schema.get("properties"), dict)
     params = {"mode": "form", "message": _question(value), "requestedSchema": schema if is_form else _ANSWER}
@@ -186,7 +186,7 @@ def _error_text(error: bytes) -> str:
 
 
 def error_result(text: str) -> JsonObject:
-    """Return the result of a tool that failed or refused, which a model may read and correct."""
+    """Return a tool's error result, which a model can read and correct."""
     return {"content": [_text(text)], "isError": True}
 
 

@@ -1,6 +1,6 @@
 """Feedback over MCP: the URLs in a result's `_meta`, the tool `submit_feedback`, and an app with buttons.
 
-An agent that reports on itself or on another is kept with the source `model`, apart from what users say.
+Feedback from agents has the source `model`, separate from users' feedback.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class SubmitArguments(Struct, forbid_unknown_fields=True):
     by: Literal["user", "agent"] = "agent"
 
     def submission(self, key: str) -> Submission:
-        """Return what is submitted; said again, it is recognized by its content."""
+        """Return the submission. Its idempotency key is a hash of its content, so that repeats change nothing."""
         said = msgspec.json.encode([self.run_id, self.token, key, self.score, self.value, self.comment, self.user_id])
         return Submission(
             key=key,
@@ -82,7 +82,7 @@ class SubmitArguments(Struct, forbid_unknown_fields=True):
         )
 
     def chosen_key(self, record: Record) -> str:
-        """Return the feedback key: the one that is named, or the run's only one. Errors: `Invalid`."""
+        """Return the given feedback key, or the run's only one. Errors: `Invalid`."""
         keys = record.kwargs.feedback_keys or []
         if self.key:
             return self.key
@@ -94,13 +94,13 @@ class SubmitArguments(Struct, forbid_unknown_fields=True):
 
 
 class _Wanted(Struct):
-    """What a request's `_meta` says of feedback."""
+    """The feedback entry of a request's `_meta`."""
 
     keys: FeedbackKeys | None = None
 
 
 def wanted_keys(request: McpRequest) -> list[str] | None:
-    """Return the feedback keys that the request names; none for those of the assistant. Errors: `Invalid`."""
+    """Return the request's feedback keys; None means the assistant's. Errors: `Invalid`."""
     try:
         return msgspec.convert(request.meta.get(FEEDBACK_KEY) or {}, _Wanted).keys
     except msgspec.ValidationError as error:
@@ -108,7 +108,7 @@ def wanted_keys(request: McpRequest) -> list[str] | None:
 
 
 async def feedback_meta(feedback: RunFeedback, record: Record, urls: dict[str, str] | None) -> JsonObject:
-    """Return what a result's `_meta` tells of feedback on the run: the URLs, their keys, and until when they work."""
+    """Return the feedback entry of a result's `_meta`: the URLs, their feedback keys and their expiry."""
     if not urls:
         return {}
     keys = await feedback.configs_of_keys(list(urls), record.project)
@@ -118,7 +118,7 @@ async def feedback_meta(feedback: RunFeedback, record: Record, urls: dict[str, s
 
 
 def feedback_hint(record: Record, urls: dict[str, str] | None) -> list[JsonObject]:
-    """Return a content block that tells a model how to submit feedback on the run."""
+    """Return a content block that explains to a model how to submit feedback on the run."""
     if not urls:
         return []
     keys = ", ".join(urls)

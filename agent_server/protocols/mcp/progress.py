@@ -1,6 +1,6 @@
-"""Progress of a run as MCP notifications, and the run's end as the response, in one stream of events.
+"""A run's progress as MCP notifications and its end as the response, in one event stream.
 
-The id of an event is the run's id and the position in the run's log, so that a client of the handshake era may resume.
+An event's id is the run's id and the position in its log, so that clients of the handshake era can resume.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _IN_AN_ATTEMPT = 1_000_000_000_000
 class Progress:
     """Turns the frames of a run into progress notifications.
 
-    Each step of the agent is one; a graph that writes `{"progress": …, "total": …, "message": …}` to its stream counts
-    for itself instead.
+    Each step of the agent counts one; a graph that writes `{"progress": …, "total": …, "message": …}` to its stream
+    reports its own progress instead.
     """
 
     def __init__(self, token: str | int) -> None:
@@ -34,7 +34,7 @@ class Progress:
         self._counts_itself = False
 
     def of(self, frame: Frame) -> JsonObject | None:
-        """Return the notification for a frame; nothing where there is nothing to report."""
+        """Return the notification for a frame; None if there is nothing to report."""
         name = frame.event.split("|")[0]
         if name not in ("updates", "custom"):
             return None
@@ -55,12 +55,12 @@ class Progress:
 
 
 def _place(frame_id: FrameId) -> int:
-    """Return a number that grows with the run's log, over all attempts."""
+    """Return a number that increases along the run's log, over all attempts."""
     return (frame_id.attempt - 1) * _IN_AN_ATTEMPT + frame_id.number
 
 
 def _own_report(data: Any) -> JsonObject | None:
-    """Return what a graph reports of its progress itself, if it does."""
+    """Return the progress that a graph itself reports, or None."""
     if not isinstance(data, dict) or not _is_number(data.get("progress")):
         return None
     report = {"progress": data["progress"]}
@@ -84,7 +84,7 @@ def _message(name: str, data: Any) -> str:
 async def progress_events(
     streams: RunStreams, record: Record, token: str | int, after: FrameId, has_ids: bool
 ) -> AsyncIterator[bytes]:
-    """The notifications of the run after a position, to its end."""
+    """Yield the run's notifications after a position, to its end."""
     progress = Progress(token)
     while True:
         try:
@@ -93,7 +93,7 @@ async def progress_events(
                 for event in _events(progress, record, frames, has_ids):
                     yield event
             return
-        except SlowSubscriber:  # what a reader missed of the progress does not matter: go on with what is kept
+        except SlowSubscriber:  # missed progress does not matter: continue with the retained events
             continue
 
 
@@ -110,12 +110,12 @@ def sse_message(message: JsonObject, message_id: str | None) -> bytes:
 
 
 def event_id(record: Record, place: FrameId | None = None) -> str:
-    """Return the id of the event at a place of the run's log; without one, that of the response."""
+    """Return the event id of a position in the run's log; without a position, that of the response."""
     return f"{record.run.run_id}/{place or FrameId(max(record.attempt, 1), LAST)}"
 
 
 def resumed_at(last_event_id: str) -> tuple[str, FrameId]:
-    """Return the run and the position that a `Last-Event-ID` names. Errors: `Invalid`."""
+    """Return the run id and the position in a `Last-Event-ID`. Errors: `Invalid`."""
     run_id, slash, place = last_event_id.partition("/")
     if not slash:
         raise Invalid("Last-Event-ID is not one of this server's; send the id of the last event that was received")

@@ -1,6 +1,6 @@
-"""MCP requests of both eras: with a handshake (2024-11-05 to 2025-11-25), and self-contained (2026-07-28).
+"""MCP requests of both eras: with a handshake (2024-11-05 to 2025-11-25) and self-contained (2026-07-28).
 
-Source: https://modelcontextprotocol.io/specification and the package `mcp` 2.3.0 at work.
+Sources: https://modelcontextprotocol.io/specification and the behaviour of the package `mcp` 2.3.0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN_VERSIONS = ("2026-07-28",)
 VERSIONS = (*HANDSHAKE_VERSIONS, *MODERN_VERSIONS)
 UNSAID_VERSION = "2025-03-26"
-"""The version that a request without the version header counts as, by the specification."""
+"""The version of a request without the version header, as specified."""
 
 HEADER_MISMATCH = -32020
 UNSUPPORTED_VERSION = -32022
@@ -30,7 +30,7 @@ VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
 SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo"
 OWN = "dev.agent-server"
-"""The prefix of this server's own keys in `_meta` and in the capabilities."""
+"""The prefix of this server's own entries in `_meta` and in the capabilities."""
 FEEDBACK_KEY, THREAD_KEY, RESUME_KEY, RUN_KEY = (f"{OWN}/{name}" for name in ("feedback", "thread", "resume", "run"))
 
 _HTTP_STATUS = {METHOD_NOT_FOUND: 404}
@@ -39,7 +39,7 @@ _BASE64 = re.compile(r"=\?base64\?(?P<payload>.*)\?=")
 
 
 class McpRequest(Struct, frozen=True):
-    """A JSON-RPC request of an MCP client, with what its headers and `_meta` add."""
+    """A JSON-RPC request of an MCP client, with the data of its headers and `_meta`."""
 
     id: RpcId
     method: str
@@ -47,32 +47,32 @@ class McpRequest(Struct, frozen=True):
     meta: JsonObject
     version: str
     capabilities: JsonObject
-    """What the client can do, where it says so with each request (2026-07-28)."""
+    """The client's capabilities, which each request of the version 2026-07-28 carries."""
     session_id: str | None = None
 
     @property
     def is_modern(self) -> bool:
-        """Whether the request stands for itself, without a handshake before it."""
+        """Whether the request is self-contained, without a preceding handshake."""
         return self.version in MODERN_VERSIONS
 
     @property
     def progress_token(self) -> str | int | None:
-        """The token that progress notifications must carry, where the client wants any."""
+        """The token for progress notifications, if the client wants any."""
         token = self.meta.get("progressToken")
         return token if isinstance(token, (str, int)) and not isinstance(token, bool) else None
 
     @property
     def can_be_asked(self) -> bool:
-        """Whether the client shows forms of an agent that waits for its user."""
+        """Whether the client can show the forms of a waiting agent."""
         return self.is_modern and isinstance(self.capabilities.get("elicitation"), dict)
 
     def error(self, code: int, message: str, data: Any = None) -> RpcError:
-        """Build an error with the HTTP status that the request's era has for it."""
+        """Build an error with the HTTP status of the request's era."""
         return RpcError(code, message, data, _HTTP_STATUS.get(code, 400) if self.is_modern else 200)
 
 
 def mcp_request(message: RpcMessage, headers: Mapping[str, str]) -> McpRequest:
-    """Return the request with its era. Errors: `RpcError`, also where its headers and its body disagree."""
+    """Return the request with its era. Errors: `RpcError`, also if its headers and body disagree."""
     given = message.params.get("_meta")
     if given is not None and not isinstance(given, dict):
         raise RpcError(INVALID_PARAMS, "params._meta must be an object", status=400)
@@ -109,7 +109,7 @@ def _check_header(headers: Mapping[str, str], name: str, expected: str) -> None:
 
 
 def _decoded(value: str | None) -> str | None:
-    """Return the text of a header, which is Base64 where it could not go as it is; nothing where it is malformed."""
+    """Return the text of a header, which may be in Base64; None if it is malformed."""
     if value is None or not (wrapped := _BASE64.fullmatch(value)):
         return value
     try:

@@ -1,4 +1,4 @@
-"""`/mcp`: the one endpoint of MCP's streamable HTTP transport."""
+"""`/mcp`: the endpoint of MCP's streamable HTTP transport."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ _ALLOWED = {"Allow": "POST, GET, DELETE"}
 async def post_mcp(
     data: JSONBody[Any], request: Request[Any, Any, Any], services: NamedDependency[RequestServices]
 ) -> ASGIApp:
-    """Handle one JSON-RPC message of the Model Context Protocol, of the versions 2024-11-05 to 2026-07-28.
+    """Handle one JSON-RPC message of the Model Context Protocol, versions 2024-11-05 to 2026-07-28.
 
-    `tools/list` lists the assistants as tools, `tools/call` runs one. A call with a progress token is answered with
-    server-sent events, where the client accepts them; everything else with JSON.
+    `tools/list` lists the assistants as tools, `tools/call` runs one. A call with a progress token returns
+    server-sent events if the client accepts them; everything else returns JSON.
     """
     try:
         return await _answered(data, request, services)
@@ -83,7 +83,7 @@ async def _answered(data: Any, request: Request[Any, Any, Any], services: Reques
     operation_class=RpcOperation,
 )
 async def get_mcp(request: Request[Any, Any, Any], services: NamedDependency[RequestServices]) -> ASGIApp:
-    """Resume the events of a call after `Last-Event-ID`; 405 without one: this server initiates no messages."""
+    """Resume a call's events after `Last-Event-ID`; 405 without it: this server initiates no messages."""
     last_event_id = request.headers.get("last-event-id")
     if last_event_id is None:
         unasked = RpcError(INVALID_REQUEST, "This server starts no messages: POST to it, or send Last-Event-ID")
@@ -105,7 +105,7 @@ async def get_mcp(request: Request[Any, Any, Any], services: NamedDependency[Req
     operation_class=RpcOperation,
 )
 async def delete_mcp(request: Request[Any, Any, Any]) -> ASGIApp:
-    """End a session; this server stores none, so only the id is checked; 404 without one."""
+    """End a session. The server stores none, so it only checks the id; 404 without one."""
     if request.headers.get(SESSION_HEADER):
         return rpc_response({})
     return failed_response(None, RpcError(INVALID_REQUEST, "No session is named: send Mcp-Session-Id", status=404))
@@ -116,7 +116,7 @@ def _accepted_response() -> ASGIApp:
 
 
 def _accepted(header: str) -> tuple[bool, bool]:
-    """Whether a client takes JSON, and whether it takes server-sent events. Without a header it takes JSON."""
+    """Return whether the client accepts JSON, and whether server-sent events. Without a header it accepts JSON."""
     kinds = {kind.split(";")[0].strip().lower() for kind in header.split(",")}
     anything = "*/*" in kinds
     return (

@@ -1,4 +1,4 @@
-"""JSON schemas of tools: those of graphs, short enough for a model, and loose enough for what graphs return."""
+"""JSON schemas of tools, derived from graphs': short enough for a model, loose enough for graphs' results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ANYTHING: JsonObject = {"type": "object"}
 
 
 def input_schema(schema: JsonObject | None) -> JsonObject:
-    """Return the schema of a tool's arguments; a list of chat messages becomes one text, the user's message."""
+    """Return the schema of a tool's arguments; one text (the user's message) replaces a list of chat messages."""
     if not schema:
         return _ANYTHING
     fields = {name: _input_field(name, field) for name, field in _fields(schema).items()}
@@ -27,10 +27,10 @@ def input_schema(schema: JsonObject | None) -> JsonObject:
 
 
 def output_schema(schema: JsonObject | None) -> JsonObject | None:
-    """Return the schema of a tool's result; nothing where the graph says nothing.
+    """Return the schema of a tool's result; None if the graph has none.
 
-    Graphs are not held to their types, while clients refuse a result that breaks its schema. So nothing is required,
-    and each field may be something else than what its schema describes (`anyOf` with `{}`).
+    Graphs' results are not validated, but clients reject a result that violates its schema. So no field is required,
+    and each may deviate from its schema (`anyOf` with `{}`).
     """
     if not schema or schema.get("type") != "object":
         return None
@@ -40,7 +40,7 @@ def output_schema(schema: JsonObject | None) -> JsonObject | None:
 
 
 def message_fields(schema: JsonObject | None) -> list[str]:
-    """Return the names of the fields that hold a list of chat messages."""
+    """Return the names of the fields with a list of chat messages."""
     return [name for name, field in _fields(schema or {}).items() if _holds_messages(field)]
 
 
@@ -73,7 +73,7 @@ def _output_field(field: Any) -> Any:
 
 
 def _tool_schema(schema: JsonObject, fields: JsonObject, of_messages: set[str]) -> JsonObject:
-    """Return the schema with these fields, and with the definitions that they still need."""
+    """Return the schema with these fields and only the definitions that they need."""
     made = {**schema, "type": "object", "properties": fields}
     if "$defs" in made and of_messages:
         unneeded = (*_MESSAGES, *_PARTS_OF_MESSAGES)

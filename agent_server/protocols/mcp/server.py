@@ -1,4 +1,4 @@
-"""The methods of MCP, over the assistants, runs, streams and feedback of this server."""
+"""The methods of MCP, implemented with this server's assistants, runs, streams and feedback."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ from agent_server.schema import JsonObject, RunCreate, RunsCancel
 SERVER_INFO = {"name": "agent-server", "title": "Agent server", "version": "0.1.0"}
 INSTRUCTIONS = "Each tool runs an agent, and returns its final state."
 CACHE_MS = 5_000
-"""How long clients may keep a list of tools."""
+"""The time in milliseconds for which clients may cache a list of tools."""
 _ELSEWHERE = (401, 403, 429, 503)
-"""The HTTP statuses of errors that are about the caller or the moment, and not about what a request says."""
+"""The HTTP statuses of errors that concern the caller or the server's load instead of the request's content."""
 
 
 Outcome = JsonObject | ASGIApp
 
 
 class McpServer:
-    """Answers the requests of one HTTP request's client."""
+    """Serves the MCP methods for one HTTP request."""
 
     def __init__(self, services: RequestServices, accepts_events: bool) -> None:
         self._services = services
@@ -96,7 +96,7 @@ class McpServer:
         return rpc_response(success(request.id, _stamped(request, outcome)), headers=session)
 
     async def initialize(self, request: McpRequest) -> JsonObject:
-        """Answer `initialize`: the version that both sides speak, and the capabilities."""
+        """Handle `initialize`: return the version that both sides support, and the capabilities."""
         asked = request.params.get("protocolVersion")
         version = asked if asked in HANDSHAKE_VERSIONS else HANDSHAKE_VERSIONS[-1]
         return {
@@ -107,7 +107,7 @@ class McpServer:
         }
 
     async def discover(self, _: McpRequest) -> JsonObject:
-        """Answer `server/discover`: the versions and the capabilities."""
+        """Handle `server/discover`: return the versions and the capabilities."""
         return {
             "supportedVersions": list(VERSIONS),
             "capabilities": self._capabilities(),
@@ -116,24 +116,24 @@ class McpServer:
         }
 
     async def ping(self, _: McpRequest) -> JsonObject:
-        """Answer `ping`."""
+        """Handle `ping`."""
         return {}
 
     async def list_tools(self, request: McpRequest) -> JsonObject:
-        """Answer `tools/list`: a page of the caller's tools."""
+        """Handle `tools/list`: return a page of the caller's tools."""
         tools, cursor = await (await self._tools()).page(request)
         return {"tools": tools, **({"nextCursor": cursor} if cursor else {}), **_cacheable()}
 
     async def list_resources(self, _: McpRequest) -> JsonObject:
-        """Answer `resources/list`: the app with the buttons."""
+        """Handle `resources/list`: return the app with the buttons."""
         return {"resources": [app_resource()], **_cacheable()}
 
     async def list_templates(self, _: McpRequest) -> JsonObject:
-        """Answer `resources/templates/list`: there are none."""
+        """Handle `resources/templates/list`: return an empty list."""
         return {"resourceTemplates": [], **_cacheable()}
 
     async def read_resource(self, request: McpRequest) -> JsonObject:
-        """Answer `resources/read`: the page of the app."""
+        """Handle `resources/read`: return the page of the app."""
         intake = self._services.feedback.intake
         if request.params.get("uri") != APP_URI or intake is None:
             raise NotFound(f"This server has no such resource; it has {APP_URI}")
@@ -141,7 +141,7 @@ class McpServer:
         return {"contents": [app_content(base, intake.buttons_path)], **_cacheable()}
 
     async def call_tool(self, request: McpRequest) -> Outcome:
-        """Answer `tools/call`: the end of a run, or what became of submitted feedback."""
+        """Handle `tools/call`: return the end of a run, or the result of a feedback submission."""
         name, arguments = request.params.get("name"), request.params.get("arguments")
         if not isinstance(name, str) or not isinstance(arguments, (dict, type(None))):
             raise request.error(INVALID_PARAMS, "tools/call needs a name, a string, and arguments, an object")
@@ -159,7 +159,7 @@ class McpServer:
         return self._followed(request, record, is_lasting=call.thread_id is not None)
 
     async def resume(self, last_event_id: str) -> ASGIApp:
-        """Go on with the stream of a call's events after the last one that was received."""
+        """Resume the stream of a call's events after the last received one."""
         run_id, after = resumed_at(last_event_id)
         await self._services.authenticator.authorize_as(
             self._services.http, "join_stateless_run_stream", {}, {"run_id": run_id}
@@ -172,7 +172,7 @@ class McpServer:
         return self._streamed(request, record, call["progress_token"], after, is_cancelled_with_it=False)
 
     async def cancel(self, request: McpRequest) -> None:
-        """Cancel the run of a request of the handshake era, which its session and its id name."""
+        """Cancel the run of a handshake-era request, identified by its session and id."""
         request_id = request.params.get("requestId")
         if request.session_id is None or not isinstance(request_id, (str, int)):
             return
@@ -186,7 +186,7 @@ class McpServer:
             which = RunsCancel(thread_id=run.thread_id, run_ids=[run.run_id])
             await services.runs.cancel_many(which, "interrupt", owned(services.http, "threads"))
         except NotFound:
-            return  # it has ended in the meantime
+            return  # the run has ended in the meantime
 
     def _capabilities(self) -> JsonObject:
         capabilities: JsonObject = {"tools": {"listChanged": False}}
@@ -214,10 +214,10 @@ class McpServer:
         return await services.runs.get(run.run_id)
 
     def _followed(self, request: McpRequest, record: Record, is_lasting: bool) -> ASGIApp:
-        """Return the response that comes when the run has ended, with its progress before, where that is wanted.
+        """Return a response that ends with the run, preceded by its progress if the client wants it.
 
-        A client of the handshake era cancels with a notification, since it may resume a stream of events; a later one,
-        or one whose result would be lost with its connection, by closing that.
+        A handshake-era client cancels with a notification, because it can resume an event stream. A later client, or
+        one whose result would be lost with its connection, cancels by closing the connection.
         """
         if self._accepts_events and request.progress_token is not None:
             return self._streamed(request, record, request.progress_token, START, request.is_modern)
@@ -266,7 +266,7 @@ class McpServer:
         return {**result, "content": [*result["content"], *hint], "_meta": meta}
 
     async def _submit(self, given: JsonObject) -> JsonObject:
-        """Keep feedback; what is wrong with it is the tool's result, which a model can read and correct."""
+        """Store feedback; an error becomes the tool's result, which a model can read and correct."""
         try:
             kept = await self._submitted(msgspec.convert(given, SubmitArguments))
         except msgspec.ValidationError as error:
@@ -308,7 +308,7 @@ _OF_FEEDBACK = ("resources/list", "resources/templates/list", "resources/read")
 
 
 def _is_served(request: McpRequest, has_feedback: bool) -> bool:
-    """Whether the method is one of the request's era, and the server has what it is about."""
+    """Return whether the request's era has the method and the server has the feature."""
     if request.method in _OF_FEEDBACK and not has_feedback:
         return False
     return not (request.is_modern and request.method in _OF_HANDSHAKE)
@@ -319,7 +319,7 @@ def _cacheable() -> JsonObject:
 
 
 def _stamped(request: McpRequest, result: JsonObject) -> JsonObject:
-    """Return the result with what the request's era wants in each, and without what it does not know."""
+    """Return the result with the fields that the request's era requires, without those that it lacks."""
     if not request.is_modern:
         return {name: value for name, value in result.items() if name not in ("ttlMs", "cacheScope")}
     meta = {SERVER_INFO_KEY: SERVER_INFO, **result.get("_meta", {})}

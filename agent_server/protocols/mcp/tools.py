@@ -1,4 +1,4 @@
-"""MCP tools: one for each assistant, under a name that is a valid tool name and no other tool's."""
+"""MCP tools: one for each assistant, with a valid and unique tool name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_\-.]")
 
 
 class Tools:
-    """The tools that one caller has."""
+    """The tools of one caller."""
 
     def __init__(
         self, assistants: Assistants, graphs: AssistantGraphs, owned: Condition | None, has_feedback: bool
@@ -36,7 +36,7 @@ class Tools:
         self._has_feedback = has_feedback
 
     async def page(self, request: McpRequest) -> tuple[list[JsonObject], str | None]:
-        """Return the tools from the request's cursor on, and the cursor of the next page, if there is one."""
+        """Return the tools from the request's cursor, and the next page's cursor, if there is one."""
         start = _start(request)
         named = list((await self._named()).items())
         tools = [await self._tool(name, assistant) for name, assistant in named[start : start + PAGE_SIZE]]
@@ -46,11 +46,11 @@ class Tools:
         return ([*tools, SUBMIT_TOOL] if self._has_feedback else tools), None
 
     async def find(self, name: str) -> Assistant | None:
-        """Return the assistant that is called by this name, if there is one."""
+        """Return the assistant with this tool name, if there is one."""
         return (await self._named()).get(name)
 
     async def arguments(self, assistant: Assistant, given: JsonObject) -> JsonObject:
-        """Return the run's input for a tool's arguments: a text in the place of chat messages is the user's."""
+        """Return the run's input for a tool's arguments: a text replaces chat messages and is the user's message."""
         texts = [name for name, value in given.items() if isinstance(value, str)]
         if not texts:
             return given
@@ -85,7 +85,7 @@ class Tools:
     async def _schemas(self, assistant: Assistant) -> dict[str, Any]:
         try:
             return await self._graphs.known_schemas(assistant.assistant_id, assistant.version)
-        except AgentServerError:  # its graph is gone: to call it is an error that says so
+        except AgentServerError:  # the graph no longer exists: a call returns an error that states this
             return {}
 
 
@@ -99,7 +99,7 @@ def _start(request: McpRequest) -> int:
 
 
 def _unique_names(assistants: Sequence[Assistant], taken: set[str]) -> dict[str, Assistant]:
-    """Return the assistants by tool name; of those that would have the same, all but the oldest get a suffix."""
+    """Return the assistants by tool name; on a conflict, all but the oldest get a suffix."""
     named: dict[str, Assistant] = {}
     for assistant in assistants:
         name, key = tool_name(assistant.name), assistant.assistant_id
@@ -111,6 +111,6 @@ def _unique_names(assistants: Sequence[Assistant], taken: set[str]) -> dict[str,
 
 
 def tool_name(name: str) -> str:
-    """Return the tool name of an assistant, made as the official server makes it (langgraph-api 0.16.7)."""
+    """Return the tool name of an assistant, built like the official server's (langgraph-api 0.16.7)."""
     plain = _NOT_IN_A_NAME.sub("", re.sub(r"\s+", "_", name.strip()))
     return plain[:_MOST_CHARACTERS] or "assistant"

@@ -1,4 +1,4 @@
-"""WorkflowAI's run endpoint: its unmodified SDKs run the agents of this server.
+"""WorkflowAI's run endpoint: its unmodified SDKs can run the agents of this server.
 
 The feedback endpoints of the same API (`/v1/feedback`, the lists) belong to the feedback module.
 """

@@ -1,4 +1,4 @@
-"""Errors in the shape that WorkflowAI's clients read."""
+"""Errors in WorkflowAI's shape."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CODES = {
 """The code of each status; WorkflowAI's clients know those for 400, 404, 422, 429 and 500."""
 RUN_FAILED = "agent_run_failed"
 RUN_FAILED_STATUS = 424
-"""Not a 5xx: the server works, and a client that tries again after those would run the agent again."""
+"""Not a 5xx: the server works, and clients that retry after a 5xx would run the agent again."""
 
 
 def error_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -45,7 +45,7 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = dict.fromkeys((AgentServerError, HTTP
 
 
 def problem_of_run(record: Record) -> Problem:
-    """Return why a run that has ended has no output: its agent raised an error, or it was cancelled."""
+    """Return the reason why an ended run has no output: its agent raised an error, or it was cancelled."""
     if record.error is None:
         return Problem(RUN_FAILED, "The run was cancelled before its end", RUN_FAILED_STATUS)
     error = msgspec.json.decode(record.error)

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of WorkflowAI's routes."""
+"""OpenAPI operations of WorkflowAI's routes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RUN_RESPONSES = {
 
 @dataclass
 class RunOperation(Operation):
-    """An operation that returns a run, or with `stream` its events."""
+    """An operation that returns a run, or its events with `stream`."""
 
     def __post_init__(self) -> None:
         run = (self.responses or {}).get("200")

@@ -1,4 +1,4 @@
-"""The output of a run as WorkflowAI streams it: in every event the whole output so far."""
+"""A run's output in WorkflowAI's stream format: each event has the whole output so far."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class PartialOutput:
         self.output: dict[str, Any] = {}
 
     def add(self, frames: Sequence[Frame]) -> bool:
-        """Take in the events of `frames`; return whether they changed the output."""
+        """Add the events of `frames`; return whether they changed the output."""
         changes = [self._take(frame.event, frame.data) for frame in frames]
         return any(changes)
 
     def _take(self, event: str, data: bytes) -> bool:
-        if event in ("values", "custom"):  # custom: the results of a plain function, from a graph it is not asked for
+        if event in ("values", "custom"):  # custom: only from plain functions
             self.output = task_output(msgspec.json.decode(frame_data(data)))
         elif event in ("messages/partial", "messages/complete"):
             self.output = with_messages(self.output, msgspec.json.decode(frame_data(data)))
@@ -36,14 +36,14 @@ class PartialOutput:
 
 
 def with_messages(output: dict[str, Any], news: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return `output` with the messages of `news`, each in the place of the one that has its id."""
+    """Return `output` with the messages of `news`, which replace those with the same ids."""
     messages = output.get("messages")
     by_id = {one.get("id"): one for one in messages if isinstance(one, dict)} if isinstance(messages, list) else {}
     return {**output, "messages": [*(by_id | {one.get("id"): one for one in news}).values()]}
 
 
 def task_output(values: Any) -> dict[str, Any]:
-    """Return an agent's values as an object, which WorkflowAI's outputs always are."""
+    """Return an agent's values as an object, the type of all WorkflowAI outputs."""
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -52,15 +52,15 @@ def task_output(values: Any) -> dict[str, Any]:
 
 
 def tool_call_requests(values: Any) -> list[ToolCallRequest]:
-    """Return the questions that a run waits with, as tool calls."""
+    """Return a waiting run's questions as tool calls."""
     waiting = values.get(INTERRUPT) if isinstance(values, dict) else None
     return [_tool_call(one) for one in waiting or ()]
 
 
 def _tool_call(interrupt: dict[str, Any]) -> ToolCallRequest:
-    """Return the tool call that an interrupt's value spells, or one of the tool `interrupt` with the value as input.
+    """Return the tool call in an interrupt's value, or a call of the tool `interrupt` with the value as input.
 
-    A value spells one with `name` and `args` (LangChain's tool calls) or `name` and `input` (WorkflowAI's).
+    A tool call has `name` and `args` (LangChain's) or `name` and `input` (WorkflowAI's).
     """
     value = interrupt["value"]
     if isinstance(value, dict) and isinstance(name := value.get("name"), str):

@@ -1,4 +1,4 @@
-"""WorkflowAI's requests as requests for runs of this server."""
+"""Conversion of WorkflowAI's requests to run requests of this server."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from agent_server.runs.records import Record
 from agent_server.schema import JsonObject
 
 CONVERSATIONS = UUID("6f9a0f5e-6f5b-4c1e-9e0e-1d1c7f0a4b52")
-"""The namespace of thread ids that are made from the names of conversations."""
+"""The namespace of thread ids derived from conversation names."""
 ENVIRONMENTS = ("dev", "staging", "production")
 OWN_TENANT = "_"
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
 def check_tenant(tenant: str, project: str | None) -> None:
-    """Return where the path names the tenant that the API key belongs to. Errors: `NotFound`."""
+    """Return if the path names the API key's tenant. Errors: `NotFound`."""
     if tenant not in (OWN_TENANT, project or "default"):
         raise NotFound(f"There is no tenant {tenant!r} for this API key; use `_`, which is the API key's own")
 
 
 def check_supported(request: RunRequest) -> None:
-    """Return where the server can do what the request asks. Errors: `BadRequest`."""
+    """Return if the server supports the request. Errors: `BadRequest`."""
     if request.private_fields:
         raise BadRequest(
             f"private_fields {request.private_fields!r}: this server stores the input and output of a run; leave "
@@ -35,9 +35,9 @@ def check_supported(request: RunRequest) -> None:
 
 
 def thread_of(conversation: str | None, owner: str) -> str | None:
-    """Return the id of a conversation's thread: the conversation itself where it is a UUID, or one made from its name.
+    """Return the thread id of a conversation: the conversation itself if it is a UUID, or an id derived from its name.
 
-    `owner` keeps conversations of the same name apart: the project and the user that the request is for.
+    `owner` (the request's project and user) separates conversations with the same name.
     """
     if conversation is None:
         return None
@@ -48,7 +48,7 @@ def thread_of(conversation: str | None, owner: str) -> str | None:
 
 
 def assistant_version(asked: RunBase) -> int | None:
-    """Return the version of the assistant to run, or nothing for the latest. Errors: `NotFound`."""
+    """Return the version of the assistant to run, or None for the latest. Errors: `NotFound`."""
     version = asked.version
     if isinstance(version, dict) or version in ENVIRONMENTS:
         return None
@@ -67,10 +67,10 @@ def run_body(asked: RunRequest, assistant_id: str, modes: list[str]) -> JsonObje
 
 
 def reply_body(asked: ReplyRequest, assistant_id: str, modes: list[str], waiting: list[str]) -> JsonObject:
-    """Return the body of the run that goes on with a conversation.
+    """Return the body of the run that continues a conversation.
 
-    Where the agent waits with the interrupts `waiting`, the reply answers them; otherwise it is a new message. Errors:
-    `BadRequest` where the reply says nothing, `Conflict` where nothing waits for its tool results.
+    If the agent waits with the interrupts `waiting`, the reply resumes them; otherwise it is a new message. Errors:
+    `BadRequest` if the reply is empty, `Conflict` if nothing waits for its tool results.
     """
     body = _body(asked, assistant_id, modes)
     if asked.tool_results:
@@ -107,7 +107,7 @@ def waiting_interrupts(record: Record) -> list[str]:
 
 
 def client_run_id(text: str | None) -> str | None:
-    """Return the id that the client gives its run. Errors: `Invalid` where that is no UUID."""
+    """Return the client's id for its run. Errors: `Invalid` if it is not a UUID."""
     if text is None:
         return None
     try:
@@ -117,5 +117,5 @@ def client_run_id(text: str | None) -> str | None:
 
 
 def stable_number(text: str) -> int:
-    """Return a positive number that stands for `text`, because the clients read some ids as numbers."""
+    """Return a positive number derived from `text`, because the clients read some ids as numbers."""
     return int.from_bytes(uuid5(CONVERSATIONS, text).bytes[:4]) >> 1

@@ -1,4 +1,4 @@
-"""The end of a run as WorkflowAI's clients read it."""
+"""A run's end in WorkflowAI's shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OURS = ("graph_id", "assistant_id")
 
 
 def run_response(record: Record, asked: Version, token: str | None) -> RunResponse | ErrorResponse:
-    """Return the response for a run that has ended: its output, or why it has none."""
+    """Return the response for an ended run: its output or its error."""
     values = msgspec.json.decode(record.output) if record.output else None
     if record.run.status != "success":
         output = task_output(values) if values else UNSET
@@ -39,14 +39,14 @@ def run_response(record: Record, asked: Version, token: str | None) -> RunRespon
 def last_chunk(response: RunResponse | ErrorResponse) -> RunResponse | ErrorResponse:
     """Return the response as the last event of a stream.
 
-    An error has no `id` there: the Python SDK takes every event with an `id` for output, and reads an error only from
-    one that it cannot read as output.
+    An error has no `id` in a stream: the Python SDK reads every event with an `id` as output, and reads an error only
+    from an event that is not valid output.
     """
     return ErrorResponse(response.error) if isinstance(response, ErrorResponse) else response
 
 
 def _duration(record: Record) -> float:
-    """Return the seconds from the request to the end. The Python SDK takes a run without them for unfinished."""
+    """Return the seconds from the request to the end. The Python SDK treats a run without them as unfinished."""
     began = datetime.fromisoformat(record.run.created_at).timestamp()
     return max(0.0, round(record.changed_at / 1_000_000 - began, 6))
 

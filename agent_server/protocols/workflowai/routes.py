@@ -1,4 +1,4 @@
-"""`/v1/{tenant}/agents/…`: agents are registered, run and replied to as WorkflowAI's SDKs do it."""
+"""`/v1/{tenant}/agents/…`: the routes on which WorkflowAI's SDKs register, run and reply to agents."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def register_workflowai_agent(
     request: Request[Any, Any, Any],
     workflowai: NamedDependency[WorkflowAIRuns],
 ) -> RegisteredAgent:
-    """Look up the agent that an SDK is about to run."""
+    """Look up the agent that an SDK will run."""
     return await workflowai.register(request, tenant, data)
 
 
@@ -66,7 +66,7 @@ async def run_workflowai_agent(
     request: Request[Any, Any, Any],
     workflowai: NamedDependency[WorkflowAIRuns],
 ) -> ASGIApp:
-    """Run an agent and return its output, or with `stream` send the output so far in each event."""
+    """Run an agent and return its output; with `stream`, send the output so far in each event."""
     return await workflowai.response(await workflowai.run(request, tenant, agent_id, data))
 
 
@@ -87,7 +87,7 @@ async def reply_to_workflowai_run(
     request: Request[Any, Any, Any],
     workflowai: NamedDependency[WorkflowAIRuns],
 ) -> ASGIApp:
-    """Continue the conversation of a run with a message, or with the results of the tool calls it asked for."""
+    """Continue the conversation of a run with a message, or with the results of its tool calls."""
     return await workflowai.response(await workflowai.reply(request, tenant, agent_id, run_id, data))
 
 

@@ -1,7 +1,7 @@
 """WorkflowAI's request and response bodies.
 
-Looked up in the Python SDK (`workflowai` 0.6.10) and the JavaScript SDK (`@workflowai/workflowai` 1.6.8). Their
-responses leave fields out instead of sending null.
+Sources: the Python SDK (`workflowai` 0.6.10) and the JavaScript SDK (`@workflowai/workflowai` 1.6.8). Responses omit
+fields instead of sending null.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from agent_server.schema import JsonObject
 
 Version = int | str | JsonObject
-"""An assistant's version, an environment such as `production`, or properties such as a model and instructions."""
+"""A version number, an environment such as `production`, or properties such as a model and instructions."""
 
 
 class AgentCreate(Struct):
@@ -25,7 +25,7 @@ class AgentCreate(Struct):
 
 
 class RegisteredAgent(Struct):
-    """An agent that this server has. Its schema number is always 1, because assistants have one input."""
+    """An agent of this server. Its schema number is always 1, because assistants have one input."""
 
     id: str
     schema_id: int
@@ -54,7 +54,7 @@ class RunRequest(RunBase, kw_only=True):
 
 
 class ToolResult(Struct):
-    """The result of one tool call that the agent asked for."""
+    """The result of one tool call of the agent."""
 
     id: str
     output: Any = None
@@ -62,21 +62,21 @@ class ToolResult(Struct):
 
 
 class ReplyRequest(RunBase):
-    """The body that continues the conversation of a run: a message, or results of the tool calls it asked for."""
+    """The body that continues the conversation of a run: a message, or results of its tool calls."""
 
     user_message: str | None = None
     tool_results: Annotated[list[ToolResult], Meta(max_length=1000)] | None = None
 
 
 class VersionUsed(Struct):
-    """The assistant's version that ran, and the properties that the request asked for."""
+    """The version of the assistant that ran, and the requested properties."""
 
     id: str
     properties: JsonObject
 
 
 class ToolCallRequest(Struct):
-    """A question of the agent (LangGraph's `interrupt`) as a tool call that the client answers with a reply."""
+    """A question of the agent (LangGraph's `interrupt`) as a tool call; the client sends its result in a reply."""
 
     id: str
     name: str
@@ -104,7 +104,7 @@ class RunChunk(Struct):
 
 
 class Problem(Struct, omit_defaults=True):
-    """What went wrong: a code for programs, a message for people, and the HTTP status again."""
+    """An error: a code for programs, a message for people, and the HTTP status again."""
 
     code: str
     message: str
@@ -113,7 +113,7 @@ class Problem(Struct, omit_defaults=True):
 
 
 class ErrorResponse(Struct, omit_defaults=True):
-    """The only shape in which WorkflowAI's clients read an error. A failed run has its id, output and token, too."""
+    """WorkflowAI's error body. A failed run also has its id, output and token."""
 
     error: Problem
     id: str | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""Runs of this server for WorkflowAI's clients: each request becomes a run, each run's end a response."""
+"""Starts runs for WorkflowAI's requests and turns their ends into responses."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ SCHEMA_ID = 1
 
 
 class Started(Struct):
-    """A run that was just created, and what its response needs."""
+    """A new run and the data for its response."""
 
     record: Record
     asked: RunBase
@@ -64,7 +64,7 @@ class Started(Struct):
 
 
 class WorkflowAIRuns:
-    """Starts runs for WorkflowAI's requests, and answers them."""
+    """Starts runs for WorkflowAI's requests and returns their responses."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class WorkflowAIRuns:
         self._feedback = feedback
 
     async def register(self, request: AnyRequest, tenant: str, asked: AgentCreate) -> RegisteredAgent:
-        """Return the agent that the SDK is about to run. Nothing is stored: its schemas are the graph's own.
+        """Return the agent that the SDK will run. Nothing is stored: the schemas are the graph's own.
 
         Errors: `NotFound`.
         """
@@ -110,7 +110,7 @@ class WorkflowAIRuns:
     async def reply(
         self, request: AnyRequest, tenant: str, agent_name: str, run_id: str, asked: ReplyRequest
     ) -> Started:
-        """Start the run that continues the conversation of the run `run_id`. Errors: as for `run`."""
+        """Start a run that continues the conversation of the run `run_id`. Errors: as for `run`."""
         check_tenant(tenant, project_in(request))
         agent = await self._agent(request, agent_name)
         record = await self._runs.get(run_id)
@@ -124,12 +124,12 @@ class WorkflowAIRuns:
         choice = RunChoice(None, assistant_version(asked))
         try:
             await self._authorize(request, body, record.run.thread_id)
-        except NotFound:  # the thread is another user's
+        except NotFound:  # the thread belongs to another user
             raise unknown from None
         return await self._start(request, asked, body, record.run.thread_id, choice)
 
     async def response(self, started: Started) -> ASGIApp:
-        """Return the live stream of the run, or wait for its end and return that."""
+        """Return the run's live stream, or its result once it has ended."""
         headers = {"X-Feedback-Token": started.token} if started.token else {}
         if started.asked.stream:
             stream = _OutputStream(started, self._streams)
@@ -148,14 +148,14 @@ class WorkflowAIRuns:
         agent = await self._agents.find(name, owned(request, "assistants"))
         try:
             await self._authenticator.authorize_as(request, "get_assistant", {}, {"assistant_id": agent.assistant_id})
-        except NotFound:  # in the words for one that does not exist
+        except NotFound:  # the same error as for an unknown agent
             raise NotFound(
                 f"Assistant with ID {agent.assistant_id} not found; POST /assistants/search lists those there are"
             ) from None
         return agent
 
     async def _authorize(self, request: AnyRequest, body: JsonObject, thread_id: str | None) -> None:
-        """Return where the application's rules, if any, allow the run, of which they may change `body`."""
+        """Return if the application's rules, if any, allow the run; they may change `body`."""
         path = {"thread_id": thread_id} if thread_id else {}
         await self._authenticator.authorize_as(request, "create_run", body, path)
 
@@ -175,7 +175,7 @@ class WorkflowAIRuns:
 
 
 class _OutputStream:
-    """The events of one run in WorkflowAI's form."""
+    """The events of one run in WorkflowAI's format."""
 
     def __init__(self, started: Started, streams: RunStreams) -> None:
         self._started = started
@@ -185,7 +185,7 @@ class _OutputStream:
         """The last event, repeated as a keep-alive: the Python SDK cannot read comments."""
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Yield the whole output so far whenever it changes, and last the end of the run."""
+        """Yield the whole output so far at each change, and finally the end of the run."""
         output = PartialOutput()
         async for frames in self._streams.frames(self._started.record, START):
             if output.add(frames):
@@ -197,12 +197,12 @@ class _OutputStream:
 
 
 def _event(data: Struct) -> bytes:
-    """Return one server-sent event as the Python SDK reads it: nothing but `data: `, and no CR."""
+    """Return one server-sent event that the Python SDK can read: only `data: `, without CR."""
     return b"data: %b\n\n" % encode(data)
 
 
 def _owner(request: AnyRequest) -> str:
-    """Return for whom a request is: conversations of others that have the same name are others."""
+    """Return the owner of a request's conversations, whose names are unique only for each owner."""
     caller = caller_in(request)
     return f"{project_in(request) or ''}\0{caller.identity if caller else ''}"
 

@@ -1,18 +1,18 @@
 /**
- * assistant-ui on this server: its runtime's model is an agent here, and its thumbs go to the run's feedback URLs.
+ * assistant-ui with this server: the runtime's model is an agent, and its thumbs submit to the run's feedback URLs.
  *
  *   const runtime = useLocalRuntime(agent(server), { adapters: { feedback } });
  *
- * assistant-ui shows thumbs (`ActionBarPrimitive.FeedbackPositive` and `FeedbackNegative`) wherever there is a feedback
- * adapter. Put feedback-client.js, feedback-adapters.js and their .d.ts, which the server has below /feedback/, into
- * `feedback/` beside this file.
+ * assistant-ui shows thumbs (`ActionBarPrimitive.FeedbackPositive` and `FeedbackNegative`) if there is a feedback
+ * adapter. Copy feedback-client.js, feedback-adapters.js and their .d.ts files, which the server serves below
+ * /feedback/, into `feedback/` beside this file.
  */
 
 import type { ChatModelAdapter, FeedbackAdapter, ThreadMessage } from "@assistant-ui/core";
 import { assistantUiFeedback } from "./feedback/feedback-adapters.js";
 import { streamRun, type FeedbackUrls } from "./feedback/feedback-client.js";
 
-/** An agent as assistant-ui's model. The URLs of a run are kept with the message that it made. */
+/** Returns an agent as assistant-ui's model. The run's feedback URLs are stored with its message. */
 export function agent(server: string, assistantId = "agent"): ChatModelAdapter {
   return {
     async *run({ messages, abortSignal }) {
@@ -39,7 +39,7 @@ function textIn(content: ThreadMessage["content"]): string {
   return content.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
-/** The vote goes to the message's URLs; assistant-ui itself remembers it in `metadata.submittedFeedback`. */
+/** Submits votes to the message's URLs; assistant-ui itself stores them in `metadata.submittedFeedback`. */
 export const feedback: FeedbackAdapter = assistantUiFeedback<ThreadMessage>({
   urlsOf: (message) => message.metadata.custom.feedback as FeedbackUrls | undefined,
 });

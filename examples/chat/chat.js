@@ -1,4 +1,4 @@
-/** The page: conversations on the left, the one that is open in the middle, what people said on the right. */
+/** The page: the conversations on the left, the open one in the middle, the feedback on the right. */
 
 import { Conversation } from "./conversation.js";
 import { element } from "./element.js";
@@ -7,7 +7,7 @@ import { begin, conversations, isAboutKey, key, remove } from "./server.js";
 import { watchVotes } from "./votes.js";
 
 const LISTED = 50; // conversations
-const NEAR = 120; // pixels from the end at which the page keeps to the end
+const NEAR = 120; // pixels from the end within which the page keeps scrolling to the end
 const part = (id) => document.getElementById(id);
 const look = watchVotes(part("votes"), part("tally"));
 let current;
@@ -25,7 +25,7 @@ function notice(words = "") {
   part("notice").hidden = !words;
 }
 
-/** Says what went wrong; asks for a key where that may help, and goes on asking. */
+/** Shows an error; asks for an API key, again if necessary, where one may help. */
 function failed(error) {
   if (isAboutKey(error) || !part("gate").hidden) showGate(error);
   else notice(error.message);
@@ -40,7 +40,7 @@ function toEnd() {
   part("scroll").scrollTop = part("scroll").scrollHeight;
 }
 
-/** Shows what the open conversation has and does; what could not be asked is in its box again. */
+/** Shows the open conversation and its state; a question that could not be sent returns to the input box. */
 function draw(conversation, turn, error) {
   if (conversation !== current) return;
   const hadFocus = [part("send"), part("stop")].includes(document.activeElement);
@@ -51,7 +51,7 @@ function draw(conversation, turn, error) {
   if (hadFocus) part("question").focus();
   if (turn?.text && current.working !== turn) part("said").textContent = `The agent says: ${turn.text}`;
   if (error && !turn.runId) part("question").value ||= turn.question.text;
-  if (error && (!turn.runId || isAboutKey(error))) failed(error); // of other troubles the turn tells itself
+  if (error && (!turn.runId || isAboutKey(error))) failed(error); // the turn shows other errors itself
 }
 
 async function open(id) {
@@ -73,7 +73,7 @@ async function restore(conversation) {
     await conversation.restore();
   } catch (error) {
     if (conversation !== current) return;
-    if (![404, 422].includes(error.status)) return failed(error); // 422: what the address has is no id
+    if (![404, 422].includes(error.status)) return failed(error); // 422: the address has no valid id
     await open(undefined);
     return notice("This conversation is not there any more.");
   }
@@ -81,7 +81,7 @@ async function restore(conversation) {
   toEnd();
 }
 
-/** Shows earlier turns; those that were in view stay where they are. */
+/** Shows earlier turns without moving the visible ones. */
 async function showOlder() {
   const conversation = current;
   const toBottom = part("scroll").scrollHeight - part("scroll").scrollTop;
@@ -143,7 +143,7 @@ async function discard(id) {
   part("question").focus();
 }
 
-/** Asks in the open conversation, or in a new one. */
+/** Sends the question to the open conversation, or to a new one. */
 async function send(question) {
   await restoring;
   const conversation = current;

@@ -1,4 +1,4 @@
-/** One conversation: its turns, the newest of them at once, those before them when asked for. */
+/** One conversation: loads its newest turns at once and earlier ones on request. */
 
 import { newId } from "/feedback/feedback-client.js";
 import { element } from "./element.js";
@@ -10,32 +10,32 @@ const PAGE = 20; // turns
 const WORKING = new Set(["pending", "running"]);
 
 export class Conversation {
-  /** A list with nothing in it but this conversation's turns, whatever else the page shows meanwhile. */
+  /** The list element with only this conversation's turns, also while the page shows another one. */
   element = element("ol", { className: "turns" });
-  /** Whether there are turns before those that are shown. */
+  /** Whether there are earlier turns than those shown. */
   hasOlder = false;
-  /** The turn that is being answered, if there is one. */
+  /** The turn whose run is active, if there is one. */
   working = undefined;
   #turns = [];
   #answers = new Map();
   #paging;
-  #offset = 0; // runs that are newer than those that have not been read yet
+  #offset = 0; // the number of newer runs than those not read yet
 
-  /** `onVote` is told of every vote that was kept, `onChange` of a turn whose work began or ended, and why it failed. */
+  /** Calls `onVote` for each stored vote, and `onChange` when a turn starts or ends, with its error. */
   constructor(id, onVote, onChange) {
     this.id = id;
     this.onVote = onVote;
     this.onChange = onChange;
   }
 
-  /** Shows its newest turns. The messages are read after the runs, so that what has ended has its answer there. */
+  /** Shows the newest turns. Messages are read after the runs, so that they include the answers of ended runs. */
   async restore() {
     const runs = await runsOf(this.id, PAGE + 1);
     this.#answers = answersIn(await messagesOf(this.id));
     this.#show(runs);
   }
 
-  /** Shows some of the turns before those that are shown; resolves to how many. Asked again meanwhile, it is the same. */
+  /** Shows a page of earlier turns; resolves to their number. Concurrent calls share one request. */
   older() {
     this.#paging ??= this.#readOlder().finally(() => (this.#paging = undefined));
     return this.#paging;
@@ -47,7 +47,7 @@ export class Conversation {
     return this.#turns.length - before;
   }
 
-  /** Asks the agent, to the answer's end; what could not be asked is not shown any more. */
+  /** Sends a question and resolves at the answer's end; removes a question that could not be sent. */
   async ask(text) {
     const turn = new Turn(this.id, { id: newId(), text }, this.onVote);
     this.#turns.push(turn);
@@ -60,12 +60,12 @@ export class Conversation {
     this.#offset -= 1;
   }
 
-  /** Reads no more; what is at work goes on. */
+  /** Stops reading; active runs continue. */
   leave() {
     for (const turn of this.#turns) turn.leave();
   }
 
-  /** Puts runs, the newest first, before what is shown; without those that came between, and moved the pages. */
+  /** Inserts runs, newest first, before the shown turns; skips duplicates that new runs shifted onto this page. */
   #show(runs) {
     this.hasOlder = runs.length > PAGE;
     const page = runs.slice(0, PAGE);

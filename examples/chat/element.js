@@ -1,6 +1,6 @@
-/** Elements made without markup from strings. */
+/** Builds elements without parsing markup. */
 
-/** An element with properties set and children put into it; strings become text. */
+/** Returns an element with these properties and children; strings become text. */
 export function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);

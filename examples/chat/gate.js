@@ -1,10 +1,10 @@
-/** The gate: asks for an API key where the server wants one, and says what is wrong with the one that it was given. */
+/** The form for the API key, shown if the server requires one, with the reason for a rejected one. */
 
 import { isAboutKey, key, useKey } from "./server.js";
 
 const part = (id) => document.getElementById(id);
 
-/** Asks for a key; `failure` is why. */
+/** Asks for an API key; `failure` is the reason. */
 export function showGate(failure) {
   const isFirst = isAboutKey(failure) && !key();
   part("gate-wrong").textContent = isFirst ? "" : wrong(failure);
@@ -15,14 +15,14 @@ export function showGate(failure) {
   part("key").focus();
 }
 
-/** Shows the conversation again. */
+/** Hides the form and shows the conversation. */
 export function hideGate() {
   if (part("gate").hidden) return;
   part("gate").hidden = true;
   part("form").hidden = part("turns").hidden = false;
 }
 
-/** Calls `entered` whenever there is another key, or none any more. */
+/** Calls `entered` when the API key changes or is removed. */
 export function watchGate(entered) {
   part("gate").addEventListener("submit", (event) => {
     event.preventDefault();

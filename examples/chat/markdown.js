@@ -1,8 +1,8 @@
-/** The little Markdown that answers use, as elements: paragraphs, lists, code, emphasis. All else stays text. */
+/** Renders a subset of Markdown as elements: paragraphs, lists, code, emphasis. Everything else stays text. */
 
 import { element } from "./element.js";
 
-/** The blocks of a text; whatever is in it, none of it becomes markup. */
+/** Returns the blocks of a text as elements; no part of the text is parsed as HTML. */
 export function markdown(text) {
   return text
     .split(/^```[^\n]*\n([\s\S]*?)(?:^```[ \t]*$|$(?![\s\S]))/m)

@@ -1,12 +1,12 @@
-/** What the messages of a conversation say. */
+/** Reads the messages of a conversation. */
 
-/** The text of a message; models say it as one string, or as blocks with other things between them. */
+/** Returns the text of a message, whose content is a string or a list of blocks of several types. */
 export function textOf({ content }) {
   if (!Array.isArray(content)) return String(content ?? "");
   return content.map((block) => (typeof block === "string" ? block : block.text ?? "")).join("");
 }
 
-/** The answer to each question, by the question's id: the last message of the agent before the next question. */
+/** Returns the answers by question id: the agent's last message before the next question. */
 export function answersIn(messages) {
   const answers = new Map();
   let asked;

@@ -1,9 +1,9 @@
-/** What the page asks of the agent server, each in one request; with the API key, which is kept for this tab only. */
+/** The page's requests to the agent server, with the API key, which is stored for this tab only. */
 
 const APP = { app: "chat-example" };
 const SHELF = "agent-api-key";
 
-/** What the server did not do, and why. `status` is 0 where it could not be reached. */
+/** A failed request and its reason. `status` is 0 if the server is unreachable. */
 export class Refusal extends Error {
   constructor(status, message) {
     super(message);
@@ -11,22 +11,22 @@ export class Refusal extends Error {
   }
 }
 
-/** Whether another API key might help. */
+/** Whether a different API key might help. */
 export const isAboutKey = ({ status }) => status === 401 || status === 403;
 
 /** The API key in use, if there is one. */
 export const key = () => sessionStorage.getItem(SHELF);
 
-/** Use this key from now on, or none. */
+/** Sets the API key, or removes it. */
 export function useKey(text) {
   if (text) sessionStorage.setItem(SHELF, text);
   else sessionStorage.removeItem(SHELF);
 }
 
-/** The headers that show the key. */
+/** Returns the headers with the API key. */
 export const keyHeaders = () => (key() ? { "x-api-key": key() } : {});
 
-/** The JSON that the server answers with; a `Refusal` in the server's words where it refuses, or cannot be reached. */
+/** Resolves to the JSON response. Errors: `Refusal` with the server's message, or if the server is unreachable. */
 export async function ask(method, path, body) {
   let answer;
   try {
@@ -49,41 +49,41 @@ function detailOf(text) {
   }
 }
 
-/** The page's conversations, the one that something happened in last first. */
+/** Returns the page's conversations, most recently active first. */
 export function conversations(limit) {
   const select = ["thread_id", "metadata", "status"];
   return ask("POST", "/threads/search", { metadata: APP, sort_by: "updated_at", sort_order: "desc", limit, select });
 }
 
-/** A new conversation. */
+/** Creates a conversation. */
 export function begin(title) {
   return ask("POST", "/threads", { metadata: { ...APP, title } });
 }
 
-/** Runs of a conversation, the newest first. */
+/** Returns a conversation's runs, newest first. */
 export function runsOf(threadId, limit, offset = 0) {
   const select = ["run_id", "status", "kwargs", "metadata"].map((field) => `&select=${field}`).join("");
   return ask("GET", `/threads/${threadId}/runs?limit=${limit}&offset=${offset}${select}`);
 }
 
-/** All messages of a conversation. */
+/** Returns all messages of a conversation. */
 export async function messagesOf(threadId) {
   const state = await ask("GET", `/threads/${threadId}/state`);
   return state.values?.messages ?? [];
 }
 
-/** The run that answers this question, if the server has begun one. */
+/** Returns the run of this question, if the server has started one. */
 export async function runFor(threadId, questionId) {
   const runs = await runsOf(threadId, 5);
   return runs.find(({ metadata }) => metadata?.question === questionId)?.run_id;
 }
 
-/** Ends a run; what it has said so far stays on the page. */
+/** Cancels a run; its text so far stays on the page. */
 export function cancel(threadId, runId) {
   return ask("POST", `/threads/${threadId}/runs/${runId}/cancel?action=interrupt`);
 }
 
-/** Deletes a conversation, and ends whatever works on it. */
+/** Deletes a conversation and cancels its runs. */
 export async function remove(threadId) {
   const runs = await runsOf(threadId, 100);
   const working = runs.filter(({ status }) => status === "pending" || status === "running");

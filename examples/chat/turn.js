@@ -1,4 +1,4 @@
-/** One question and its answer: streamed, stopped, failed, or as it was kept; and the thumbs below it. */
+/** One question with its answer (streaming, stopped, failed or stored) and its thumbs. */
 
 import { joinRun, readRunFeedback, streamRun } from "/feedback/feedback-client.js";
 import { element } from "./element.js";
@@ -18,14 +18,14 @@ const WORDS = {
 
 export class Turn {
   #text = "";
-  #speaking; // the id of the message that the text is of
+  #speaking; // the id of the text's message
   #answer = element("div", { className: "answer" });
   #state = element("p", { className: "state", hidden: true });
   #buttons;
   #reading = new AbortController();
   #isStopped = false;
 
-  /** `question` has a `text` and an `id`; `onVote` is told of every vote that was kept. */
+  /** `question` has a `text` and an `id`; `onVote` is called for each stored vote. */
   constructor(threadId, question, onVote) {
     this.threadId = threadId;
     this.question = question;
@@ -39,7 +39,7 @@ export class Turn {
     return this.#text;
   }
 
-  /** Asks the agent; resolves at the answer's end. An `Error` where it could not be asked or heard to its end. */
+  /** Sends the question; resolves at the answer's end. Errors: `Error` if sending or streaming fails. */
   async ask() {
     const { id, text } = this.question;
     await this.#follow(this.#once(streamRun({
@@ -52,11 +52,10 @@ export class Turn {
     })));
   }
 
-  /**
-   * The parts of the one run that answers the question, even if the connection was lost before the page heard of it.
-   *
-   * Browsers send a request again, on their own, when a connection that they had before ends without a byte. The server
-   * may have begun a run by then, and would queue another behind it; so it is told to refuse, and the run is looked for.
+  /** Yields the parts of the question's run, even if the connection was lost before the page received the run's id.
+   * Browsers repeat a request on their own if a reused connection closes before the first byte of the response. The
+   * server may have started a run by then and would queue a second one; so the request asks it to reject that, and
+   * this method looks up the first run.
    */
   async *#once(parts) {
     try {
@@ -69,13 +68,13 @@ export class Turn {
     }
   }
 
-  /** Goes on reading a run that was begun before. */
+  /** Resumes reading a run that started earlier. */
   async join(runId) {
     this.runId = runId;
     await this.#follow(joinRun({ ...this.#connection(), runId }));
   }
 
-  /** Shows an answer that was kept, if there is one, with how its run ended. */
+  /** Shows the stored answer, if there is one, and how its run ended. */
   async show(runId, message, status) {
     this.runId = runId;
     if (message) this.#hear(message);
@@ -84,14 +83,14 @@ export class Turn {
     await this.#bindAfresh();
   }
 
-  /** Ends the run; one that is not known yet, as soon as it is. */
+  /** Cancels the run, as soon as its id is known. */
   async stop() {
     this.#isStopped = true;
     if (this.runId) await cancel(this.threadId, this.runId);
     this.#say(WORDS.interrupted);
   }
 
-  /** Reads no more; the run goes on. */
+  /** Stops reading; the run continues. */
   leave() {
     this.#reading.abort(new Error("left"));
   }
@@ -120,7 +119,7 @@ export class Turn {
     if (event === "metadata") {
       this.runId = data.run_id;
       if (this.#isStopped) cancel(this.threadId, this.runId).catch((error) => this.#say(error.message, true));
-      if (data.attempt > 1) this.#write(""); // another process took the run up, and begins its answer anew
+      if (data.attempt > 1) this.#write(""); // another process took over the run and restarts its answer
     } else if (event === "messages") {
       if (data[0].type === "AIMessageChunk") this.#hear(data[0], data[0].id === this.#speaking ? this.#text : "");
     } else if (event === "values") {
@@ -149,7 +148,7 @@ export class Turn {
     this.#buttons.setAttribute("src", url);
   }
 
-  /** Puts the thumbs where they are to be; without a URL there is nothing to press, and nothing moves once there is. */
+  /** Places the thumbs. They reserve their space while there is no URL, so that nothing moves later. */
   #placeButtons() {
     if (this.#buttons) return;
     const buttons = element("feedback-buttons");
@@ -163,13 +162,13 @@ export class Turn {
     this.element.append(buttons);
   }
 
-  /** Shows a message, or the part of it that comes after `before`. Tokens never go behind those of another message. */
+  /** Shows a message, or appends its part after `before`. Tokens are never appended to another message's. */
   #hear(message, before = "") {
     this.#speaking = message.id;
     this.#write(before + textOf(message));
   }
 
-  /** Shows a text. Blocks that are there already stay, with whatever somebody has selected in them. */
+  /** Shows a text. Unchanged blocks keep their elements, so that text selections survive. */
   #write(text) {
     this.#text = text;
     const blocks = markdown(text);

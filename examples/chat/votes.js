@@ -1,11 +1,11 @@
-/** What people said, the newest first, as the server has it. */
+/** The list of the server's feedback, newest first. */
 
 import { element } from "./element.js";
 import { ask, isAboutKey } from "./server.js";
 
 const LOOK_SECONDS = 4;
 
-/** Keeps `list` and `tally` as the server has them; the function that it gives looks at once. */
+/** Keeps `list` and `tally` in sync with the server; returns a function that refreshes at once. */
 export function watchVotes(list, tally) {
   const known = new Set();
   let isFirst = true;
@@ -16,7 +16,7 @@ export function watchVotes(list, tally) {
       show(await ask("GET", "/feedback?limit=100&key=user_score"));
       isRefused = false;
     } catch (error) {
-      if (!isAboutKey(error)) return; // it is away for a moment: what was seen of it stays
+      if (!isAboutKey(error)) return; // the server is unreachable for a moment: keep what is shown
       isRefused = true;
       tally.textContent = "What people said is shown to those whose API key has the scope feedback-read.";
       list.replaceChildren();

@@ -6,21 +6,20 @@
  *   const { agent } = useAgent();
  *   const thumbs = useMemo(() => thumbsOf(agent), [agent]);
  *   <CopilotChat {...thumbs} />
- *
- * CopilotKit's runtime reaches this server through `LangGraphAgent` of `@ag-ui/langgraph`, which passes `feedbackKeys` on.
- * The URLs come back as the custom event `feedback` at the end of each run. Put feedback-adapters.js and its .d.ts, which
- * the server has below /feedback/, into `feedback/` beside this file.
+ * CopilotKit's runtime reaches this server through `LangGraphAgent` of `@ag-ui/langgraph`, which forwards
+ * `feedbackKeys`. The URLs arrive as the custom event `feedback` at the end of each run. Copy feedback-adapters.js and
+ * its .d.ts, which the server serves below /feedback/, into `feedback/` beside this file.
  */
 
 import { copilotKitFeedback } from "./feedback/feedback-adapters.js";
 
-/** What this needs of messages (`Message` in `@ag-ui/core` 1.0.0 has more). */
+/** The used part of `Message` in `@ag-ui/core` 1.0.0. */
 interface Message {
   id: string;
   role?: string;
 }
 
-/** What this needs of an agent (`AbstractAgent` in `@ag-ui/client` 1.0.0 has more). */
+/** The used part of `AbstractAgent` in `@ag-ui/client` 1.0.0. */
 interface Agent {
   subscribe(subscriber: {
     onCustomEvent(given: { event: { name: string; value?: unknown } }): void;

@@ -1,7 +1,5 @@
-/**
- * A question, the agent's answer as it comes, and thumbs below it: React, and nothing else.
- *
- * Fetch the modules and their types once, into `feedback/` beside this file (they depend on nothing):
+/** A question, the agent's streamed answer, and thumbs below it, with React only.
+ * Fetch the modules and their types once, into `feedback/` beside this file (they have no dependencies):
  *
  *   for f in feedback-client.js feedback-client.d.ts feedback-buttons.js feedback-buttons.d.ts feedback-react.d.ts; do
  *     curl --create-dirs -o feedback/$f http://127.0.0.1:2024/feedback/$f; done

@@ -1,15 +1,13 @@
-/**
- * The thumbs of chat frameworks, bound to presigned feedback URLs: assistant-ui and CopilotKit.
+/** Binds the thumbs of chat frameworks (assistant-ui, CopilotKit) to presigned feedback URLs.
  *
  *   const adapters = { feedback: assistantUiFeedback({ urlsOf: (message) => message.metadata.custom.feedback }) };
  *   <CopilotChat {...copilotKitFeedback({ urlsOf: (message) => urlsByMessage.get(message.id) })} />
- *
- * `urlsOf` gives what the run's `feedback` event gave. The types stand in feedback-adapters.d.ts.
+ * `urlsOf` returns the data of the run's `feedback` event. The types are in feedback-adapters.d.ts.
  */
 
 import { browserSubject, readFeedback, retractFeedback, submitFeedback } from "./feedback-client.js";
 
-/** The `feedback` adapter of an assistant-ui runtime. */
+/** Returns the `feedback` adapter of an assistant-ui runtime. */
 export function assistantUiFeedback(options) {
   const vote = voter(options);
   return {
@@ -19,7 +17,7 @@ export function assistantUiFeedback(options) {
   };
 }
 
-/** The properties `onThumbsUp` and `onThumbsDown` of CopilotKit's chat components. */
+/** Returns the properties `onThumbsUp` and `onThumbsDown` of CopilotKit's chat components. */
 export function copilotKitFeedback(options) {
   const vote = voter(options);
   return {
@@ -28,7 +26,7 @@ export function copilotKitFeedback(options) {
   };
 }
 
-/** Sends votes, those about one message one after the other, so that the last one counts. */
+/** Sends votes, sequentially for each message, so that the last one counts. */
 function voter({ urlsOf, positiveKey = "user_liked", negativeKey = "user_disliked", userId, onError = console.error }) {
   const underWay = new Map();
   return (message, type, comment) => {
@@ -47,7 +45,7 @@ function voter({ urlsOf, positiveKey = "user_liked", negativeKey = "user_dislike
     const others = new Set([positiveKey, negativeKey].filter((key) => key !== chosen && urls[key]));
     for (const key of others) {
       const { answer } = await readFeedback(urls[key], whose);
-      if (answer) await retractFeedback(urls[key], whose); // first: never does somebody say both
+      if (answer) await retractFeedback(urls[key], whose); // first: both thumbs are never stored at once
     }
     const score = type === "negative" && negativeKey === positiveKey ? 0 : 1;
     if (chosen) await submitFeedback(urls[chosen], { score, comment }, whose);

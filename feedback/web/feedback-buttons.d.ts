@@ -2,7 +2,7 @@
 
 import type { Answer, FeedbackError, Kept } from "./feedback-client.js";
 
-/** What is pressed: a thumb, a number of stars, a category or, where the key takes several, their list. */
+/** The selection: a thumb, a number of stars, a category or, if the feedback key allows several, a list of them. */
 export type Choice = "positive" | "negative" | number | string | string[];
 
 export interface ShownAnswer {
@@ -11,35 +11,35 @@ export interface ShownAnswer {
   reasons: string[];
 }
 
-/** The attributes, as they are written in HTML and in JSX. */
+/** The attributes in HTML and JSX. */
 export interface FeedbackButtonsAttributes {
-  /** The URL that every answer goes to: thumbs as score 1 and 0, stars as score 1 to 5, a category as value. */
+  /** The URL of all submissions: thumbs as score 1 and 0, stars as score 1 to 5, a category as value. */
   src?: string;
-  /** The URLs of thumbs with a key each: the one that is pressed gets score 1, and the other's answer is taken back. */
+  /** The URLs of thumbs with a feedback key each: the pressed one gets score 1, the other's feedback is retracted. */
   "positive-src"?: string;
   "negative-src"?: string;
-  /** In place of `src`: the token of a run (`X-Feedback-Token`, WorkflowAI's `feedback_token`), which takes thumbs. */
+  /** Instead of `src`: a run's token (`X-Feedback-Token`, WorkflowAI's `feedback_token`), which accepts thumbs. */
   "feedback-token"?: string;
-  /** The address of the feedback server that the token is for; if left out, the one that served the element. */
+  /** The URL of the token's feedback server; default: the server of this file. */
   server?: string;
-  /** `thumbs` if left out. */
+  /** Default: `thumbs`. */
   type?: "thumbs" | "stars" | "categories";
-  /** What to choose from: separated by commas, or a JSON array. If left out, what the URL's key takes. */
+  /** The choices: comma-separated, or a JSON array. Default: the categories of the URL's feedback key. */
   categories?: string;
-  /** When to ask for a comment: `negative` (a thumb down, two stars or fewer) if left out. */
+  /** When to ask for a comment. Default: `negative` (a thumb down, two stars or fewer). */
   comment?: "never" | "negative" | "always";
-  /** Reasons to choose from after a negative answer: separated by commas, or a JSON array. Kept as `metadata.reasons`. */
+  /** The reasons offered after negative feedback: comma-separated, or a JSON array. Stored as `metadata.reasons`. */
   reasons?: string;
-  /** Who answers; if left out, a name made up for this browser. */
+  /** The subject; default: a generated id for this browser. */
   "user-id"?: string;
-  /** What the group is called for screen readers, and its thumbs. */
+  /** The screen reader labels of the group and its thumbs. */
   label?: string;
   "positive-label"?: string;
   "negative-label"?: string;
   disabled?: boolean;
 }
 
-/** The words that are shown or spoken. */
+/** The texts that are shown or read aloud. */
 export interface Texts {
   label: string;
   positive: string;
@@ -56,18 +56,17 @@ export interface Texts {
   failed: string;
 }
 
-/** Before anything is sent. A listener may change `answer`, or prevent the sending with `preventDefault()`. */
+/** Fires before each request. A listener may change `answer`, or cancel the request with `preventDefault()`. */
 export type FeedbackSubmitEvent = CustomEvent<
   { action: "submit"; src: string; answer: Answer } | { action: "retract"; src: string; answer?: undefined }
 >;
 
-/** Once the server has kept it, or taken it back. */
+/** Fires after the server has stored or retracted the feedback. */
 export type FeedbackSuccessEvent = CustomEvent<{ action: "submit" | "retract"; answer?: Answer; result: Kept }>;
 
-/**
- * Where something failed; the buttons show what the server has.
+/** Fires on an error; the buttons then show the server's state.
  *
- * `error.code` is `token_expired` where the URL is too old: bind the element to fresh ones (`readRunFeedback`).
+ * `error.code` is `token_expired` for an expired URL: bind the element to fresh ones (`readRunFeedback`).
  */
 export type FeedbackErrorEvent = CustomEvent<{ action: "submit" | "retract" | "restore"; answer?: Answer; error: FeedbackError }>;
 
@@ -96,9 +95,9 @@ export class FeedbackButtons extends HTMLElement {
   set categories(categories: string | readonly string[] | null | undefined);
   get texts(): Texts;
   set texts(texts: Partial<Texts>);
-  /** The answer as it is shown; null where there is none. */
+  /** The shown feedback; null if there is none. */
   readonly answer: ShownAnswer | null;
-  /** Reads the earlier answer from the server again. Errors: `FeedbackError`. */
+  /** Reloads the feedback from the server. Errors: `FeedbackError`. */
   restore(): Promise<void>;
   addEventListener<K extends keyof FeedbackButtonsEventMap>(
     type: K,

@@ -3,12 +3,10 @@
  *
  *   <script type="module" src="https://agents.example/feedback/feedback-buttons.js"></script>
  *   <feedback-buttons positive-src="…" negative-src="…" reasons="Wrong, Too long"></feedback-buttons>
- *
- * What is pressed shows at once and is sent behind it; what could not be sent is shown as it was before. Pressed again,
- * an answer is taken back. The answer of this browser, or of `user-id`, is there again after a reload. Attributes,
- * events, parts and slots: README, "Buttons", and the types in feedback-buttons.d.ts.
- *
- * No inline style, no markup from strings: it lives with `default-src 'none'` and with Trusted Types.
+ * A press shows at once and is sent in the background; a failed request restores the previous state. A second press
+ * retracts the feedback. The feedback of this browser, or of `user-id`, reappears after a reload. Attributes, events,
+ * parts and slots: README, "Buttons", and the types in feedback-buttons.d.ts.
+ * It has no inline style and no markup from strings: it works with `default-src 'none'` and Trusted Types.
  */
 
 import { browserSubject } from "./feedback-client.js";
@@ -36,7 +34,7 @@ const ATTRIBUTES = {
 };
 const LISTS = new Set(["reasons", "categories"]);
 const BINDING = new Set(["src", "positive-src", "negative-src", "user-id", "type", "feedback-token", "server"]);
-const MAX_COMMENT = 4000; // characters; in any script they fit what the server takes
+const MAX_COMMENT = 4000; // characters; within the server's limit in bytes for any script
 const THUMB =
   "M7 10v11H4a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1zm0 0 4-7.2c1.5 0 2.6 1.1 2.6 2.6V9h5.3a2 2 0 0 1 2 2.3l-1.3 8a2 2 0 0 1-2 1.7H7";
 const STAR = "m12 3 2.8 5.8 6.2.9-4.5 4.4 1.1 6.2L12 17.3l-5.6 3 1.1-6.2L3 9.7l6.2-.9z";
@@ -75,19 +73,19 @@ label { display: grid; gap: .25rem }
 `;
 let sheet;
 
-/** The element's constructor; the name `feedback-buttons` is defined below, unless something has it already. */
-export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a server that renders pages has none
+/** The element's class; defined below as `feedback-buttons`, unless that name is already taken. */
+export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // undefined in server-side rendering
   static observedAttributes = [...Object.values(ATTRIBUTES), "disabled"];
 
   #texts = TEXTS;
-  #kept = null; // what the server has, as far as is known: { choice, comment, reasons, src }
-  #shown = null; // what is shown, which the server is to have
-  #config = null; // of the one `src`, where the server told it
-  #restoring; // the reading of the earlier answer, once it has begun
+  #kept = null; // the known state of the server: { choice, comment, reasons, src }
+  #shown = null; // the shown state, to which the server is brought
+  #config = null; // the configuration of the `src`'s feedback key, if the server sent it
+  #restoring; // the promise of the stored feedback, once requested
   #working = false;
-  #binding = 0; // grows when the element is bound to other URLs: what was under way for the old ones is let go
+  #binding = 0; // increases when the element gets other URLs: pending work for the old ones is dropped
   #isOpen = false;
-  #built = ""; // the form of what was built last
+  #built = ""; // the fingerprint of the last build
   #draft = [];
   #scheduled = false;
   #seen;
@@ -122,12 +120,12 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     this.#schedule();
   }
 
-  /** The answer as it is shown: `{ choice, comment, reasons }`, or null. */
+  /** The shown feedback: `{ choice, comment, reasons }`, or null. */
   get answer() {
     return this.#shown && { choice: this.#shown.choice, comment: this.#shown.comment, reasons: [...this.#shown.reasons] };
   }
 
-  /** Words in another language, by name; those left out stay English. */
+  /** Texts in another language, by name; omitted ones stay English. */
   get texts() {
     return this.#texts;
   }
@@ -144,18 +142,18 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     this.toggleAttribute("disabled", Boolean(is));
   }
 
-  /** Reads the earlier answer from the server again. */
+  /** Reloads the feedback from the server. */
   async restore() {
     this.#restoring = this.#read(this.#binding);
     await this.#restoring;
   }
 
-  // What it is bound to
+  // Binding
 
   get #kind() {
-    return ["stars", "categories"].includes(this.type) && this.src ? this.type : "thumbs"; // a run's token takes thumbs
+    return ["stars", "categories"].includes(this.type) && this.src ? this.type : "thumbs"; // a run's token: thumbs only
   }
-  /** The one URL for all choices: a presigned one, or the source of a run's token. */
+  /** The URL for all choices: a presigned one, or the source of a run's token. */
   get #src() {
     return this.src || (this.feedbackToken && tokenSource(this.feedbackToken, this.server || undefined));
   }
@@ -169,7 +167,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
   get #isSeveral() {
     return this.#kind === "categories" && Boolean(this.#config?.allows_multiple_categories);
   }
-  /** What there is to press: nothing without a URL to send it to. */
+  /** The choices; none without a URL. */
   get #choices() {
     if (this.#kind === "thumbs") return ["positive", "negative"].filter((choice) => this.#sourceOf(choice));
     if (!this.#src) return [];
@@ -178,7 +176,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     return (this.#config?.categories ?? []).map(nameOf);
   }
 
-  /** The URL that a choice goes to. */
+  /** The URL of a choice. */
   #sourceOf(choice) {
     if (this.#kind !== "thumbs") return this.#src;
     return (choice === "positive" ? this.positiveSrc : this.negativeSrc) || this.#src;
@@ -195,13 +193,13 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     this.#watch();
   }
 
-  /** Reads the earlier answer once the element comes near to where it is seen: a long chat asks for what is looked at. */
+  /** Loads the stored feedback when the element nears the viewport, so that a long chat loads only the visible part. */
   #watch() {
     this.#seen?.disconnect();
     this.#seen = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting) || this.#sources.length === 0) return;
       this.#seen.disconnect();
-      this.#restored().catch(() => {}); // told by an event; what is pressed later tries again
+      this.#restored().catch(() => {}); // reported by an event; the next press tries again
     }, { rootMargin: "50%" });
     if (this.isConnected) this.#seen.observe(this);
   }
@@ -233,7 +231,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     }
   }
 
-  /** An answer that the server has, as the choice that it was; null where it is none of these choices. */
+  /** Returns the choice of the server's feedback; null if it is none of the choices. */
   #understood({ src, answer }) {
     const choice = this.#choiceOf(src, answer);
     if (choice === null) return null;
@@ -254,12 +252,12 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     return this.#isSeveral ? named : named[0];
   }
 
-  /** A category as it is sent: by its label, or by its number where it has none. */
+  /** Returns a category's value in submissions: its label, or its number if it has none. */
   #categoryOf(choice) {
     return this.#config?.categories?.find((one) => !one.label && nameOf(one) === choice)?.value ?? choice;
   }
 
-  /** What goes over the wire for what is shown. */
+  /** Returns the submission of the shown state. */
   #answerOf({ choice, comment, reasons }) {
     const answer = { comment: comment || undefined, metadata: reasons.length > 0 ? { reasons } : undefined };
     if (this.#kind === "stars") return { score: choice, ...answer };
@@ -270,7 +268,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     return { score: choice === "negative" && !this.negativeSrc ? 0 : 1, ...answer };
   }
 
-  // What is pressed
+  // Input
 
   #press(choice) {
     if (this.disabled || this.#sources.length === 0) return;
@@ -294,7 +292,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     return now.length > 0 ? now : null;
   }
 
-  /** Answers with the same side may share a comment; one that was about a thumb-down is not kept for a thumb-up. */
+  /** Choices of the same side share a comment; a comment on a thumb-down is dropped for a thumb-up. */
   #sideOf(choice) {
     if (this.#kind === "categories") return this.#isSeveral ? "several" : choice;
     return this.#isNegative(choice) ? "negative" : "positive";
@@ -312,7 +310,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     return this.#takesComment(choice) || this.#takesReasons(choice);
   }
 
-  /** Shows what is wanted and sends it, unless a listener to `feedback-submit` has prevented that. */
+  /** Shows and sends the wanted state, unless a listener to `feedback-submit` prevents it. */
   #want(wanted, isComment = false) {
     const detail = wanted ? { action: "submit", src: wanted.src, answer: this.#answerOf(wanted) } : { action: "retract", src: this.#shown.src };
     if (!this.#tell("feedback-submit", detail, true)) return false;
@@ -324,7 +322,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     return true;
   }
 
-  /** Brings the server to what is shown, one request after the other; shows what it has where that fails. */
+  /** Brings the server to the shown state, one request after the other; on an error it shows the server's state. */
   async #bring() {
     if (this.#working) return;
     this.#working = true;
@@ -340,7 +338,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     }
     this.#working = false;
     this.#schedule();
-    if (this.#kept !== this.#shown) this.#bring(); // for the URLs that it was bound to meanwhile
+    if (this.#kept !== this.#shown) this.#bring(); // for URLs that were set in the meantime
   }
 
   async #step(wanted, binding) {
@@ -349,14 +347,14 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     const before = this.#kept;
     let result = { id: null, status: "unchanged" };
     if (before && before.src !== wanted?.src) {
-      result = await retractFeedback(before.src, options); // first: never does somebody say both
+      result = await retractFeedback(before.src, options); // first: both thumbs are never stored at once
       if (binding !== this.#binding) return;
       this.#kept = null;
     }
     if (wanted) result = await submitFeedback(wanted.src, wanted.answer, options);
     if (binding !== this.#binding) return;
     this.#kept = wanted;
-    if (this.#shown !== wanted) return; // somebody has thought better of it meanwhile
+    if (this.#shown !== wanted) return; // the user has changed the selection in the meantime
     this.#say(wanted ? (wanted.isComment ? this.#texts.commented : this.#texts.thanks) : this.#texts.retracted);
     this.#tell("feedback-success", { action: wanted ? "submit" : "retract", answer: wanted?.answer, result });
   }
@@ -365,12 +363,12 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     const failed = this.#shown;
     this.#shown = this.#kept;
     this.#isOpen = this.#isOpen && this.#shown !== null && this.#asks(this.#shown.choice);
-    if (failed?.isComment && this.#shown) this.#isOpen = true; // with what was written still in it
+    if (failed?.isComment && this.#shown) this.#isOpen = true; // with the written text still in it
     this.#say(`${this.#texts.failed} ${error.message}`, true);
     this.#tell("feedback-error", { action: failed ? "submit" : "retract", answer: failed?.answer, error });
   }
 
-  // The comment
+  // Comment
 
   #drafted() {
     const { choice } = this.#shown;
@@ -389,7 +387,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     this.#parts.form.querySelector(":is(textarea, button):not([hidden] *)").focus();
   }
 
-  /** Closes the comment; the focus goes back to what was chosen. */
+  /** Closes the comment; the focus returns to the choice. */
   #close() {
     this.#isOpen = false;
     const isInside = this.#parts.form.contains(this.shadowRoot.activeElement);
@@ -406,7 +404,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     }
   }
 
-  /** Hands to the browser what was written and not sent, or pressed and not yet kept. */
+  /** Hands unsent comments and unstored choices to the browser, which sends them as the page closes. */
   #onLeaving = () => {
     if (this.disabled) return;
     if (!this.#shown) {
@@ -424,7 +422,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     if (event.persisted) this.restore().catch(() => {});
   };
 
-  // What is seen
+  // Rendering
 
   #frame(root) {
     const parts = this.#parts;
@@ -477,7 +475,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     for (const one of this.shadowRoot.querySelectorAll("button:not(.close), textarea")) one.disabled = disabled;
   }
 
-  /** Builds the buttons anew where there are others to press or other words for them. */
+  /** Rebuilds the buttons if the choices or their texts have changed. */
   #build() {
     const form = JSON.stringify([this.#kind, this.#choices, this.reasons, this.label, this.positiveLabel, this.negativeLabel]);
     if (form === this.#built) return;
@@ -515,7 +513,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // a
     return this.dispatchEvent(new CustomEvent(name, { detail, cancelable, bubbles: true, composed: true }));
   }
 
-  /** A property that was set before the element was defined is set again, so that its setter sees it. */
+  /** Sets properties again that were set before the element was defined, so that their setters run. */
   #upgrade(name) {
     if (!Object.hasOwn(this, name)) return;
     const value = this[name];
@@ -540,12 +538,12 @@ for (const [property, attribute] of Object.entries(ATTRIBUTES)) {
   });
 }
 
-/** A list as an attribute has it: separated by commas, or as JSON where its words have commas themselves. */
+/** Parses a list attribute: comma-separated, or a JSON array for items with commas. */
 function listed(text) {
   if (text.trim().startsWith("[")) {
     try {
       return JSON.parse(text).map(String);
-    } catch {} // taken as it is written
+    } catch {} // not JSON: parsed as comma-separated
   }
   return text.split(",").map((one) => one.trim()).filter(Boolean);
 }
@@ -569,7 +567,7 @@ function made(tag, attributes, ...children) {
   return element;
 }
 
-/** A button for `choice`, with its words in it where it has no other content. */
+/** Returns a button for `choice`, with its text if it has no other content. */
 function pressable(kind, choice, press, attributes = {}, content = String(choice)) {
   const button = made("button", { type: "button", class: kind, part: `button ${kind}`, ...attributes }, content);
   button.choice = choice;

@@ -1,44 +1,44 @@
-/** The core client: answers given through presigned URLs, and runs of an agent server streamed, in a browser or Node.js. */
+/** The core client: submits feedback to presigned URLs and streams runs of an agent server, in browsers and Node.js. */
 
-/** What somebody says of an answer: at least one of the fields. */
+/** A submission: at least one of the fields. */
 export interface Answer {
-  /** A number, or true or false; what the key takes is for the server to check. */
+  /** A number or Boolean; the server checks it against the feedback key. */
   score?: number | boolean | null;
-  /** A category, several as an array, or anything else that JSON has. */
+  /** A category, an array of categories, or any other JSON value. */
   value?: string | number | boolean | null | readonly (string | number)[] | Record<string, unknown>;
   comment?: string | null;
   correction?: string | Record<string, unknown> | null;
   metadata?: Record<string, unknown> | null;
 }
 
-/** Whose answer it is. A person has one answer for each run and key: a second one of the same `userId` replaces it. */
+/** The subject. A subject has one feedback for each run and feedback key: another one of the `userId` replaces it. */
 export interface Whose {
   userId?: string;
-  /** The answer's own id (a UUID), where there is no `userId`. Sent again with the same id, an answer changes nothing. */
+  /** The feedback's id (a UUID), if there is no `userId`. Repeating a submission with the same id changes nothing. */
   id?: string;
 }
 
 export interface RequestOptions {
   headers?: Record<string, string>;
   signal?: AbortSignal;
-  /** How often to try again after a failure that passes (no network, 408, 425, 429, 502, 503, 504); 3 if left out. */
+  /** The number of retries after a transient failure (no network, 408, 425, 429, 502, 503, 504); default: 3. */
   retries?: number;
-  /** How long one try may take; 15 if left out. */
+  /** The timeout of one attempt; default: 15. */
   timeoutSeconds?: number;
 }
 
 export interface SubmitOptions extends Whose, RequestOptions {
-  /** Repeated with the same key, a request changes nothing; made up if left out, and the same on every retry. */
+  /** A repeated request with the same Idempotency-Key changes nothing. Default: generated, and kept on retries. */
   idempotencyKey?: string;
 }
 
 export interface ReadOptions extends Whose, RequestOptions {}
 
-/** What became of an answer. */
+/** The result of a submission. */
 export interface Kept {
   id: string | null;
   status: "created" | "updated" | "unchanged" | "retracted";
-  /** Whether it can no more be changed or taken back through the URL. */
+  /** Whether the URL can no longer change or retract it. */
   is_final?: boolean;
 }
 
@@ -61,21 +61,20 @@ export interface FeedbackConfig {
   subject_policy?: "replace" | "append" | "first";
 }
 
-/** What a presigned URL is for. */
+/** The state of a presigned URL. */
 export interface TokenState {
   key: string;
   expires_at: string;
   feedback_config: FeedbackConfig | null;
-  /** What a second answer of the same user does. */
+  /** The effect of another submission by the same subject. */
   subject_policy: "replace" | "append" | "first";
   answer: OwnAnswer | null;
 }
 
-/**
- * The server said no, or could not be reached.
+/** The server rejected the request, or is unreachable.
  *
- * `status` is the HTTP status, 0 where no answer came; `code` the server's word for programs, such as `token_expired`;
- * `retryAfter` the seconds after which the server wants to be asked again. `message` is for people.
+ * `status` is the HTTP status, 0 without a response; `code` the server's error code, such as `token_expired`;
+ * `retryAfter` the seconds until the server accepts a retry. `message` is for people.
  */
 export class FeedbackError extends Error {
   constructor(message: string, told?: { status?: number; code?: string; retryAfter?: number; cause?: unknown });
@@ -84,22 +83,22 @@ export class FeedbackError extends Error {
   readonly retryAfter: number | undefined;
 }
 
-/** Keeps an answer through a presigned URL; resolves once it is on the server's disk. Errors: `FeedbackError`. */
+/** Submits feedback to a presigned URL; resolves once the server has stored it durably. Errors: `FeedbackError`. */
 export function submitFeedback(url: string | URL, answer: Answer, options?: SubmitOptions): Promise<Kept>;
 
-/** Hands an answer to the browser for when the page is being left; false where it would not take it. */
+/** Hands a submission to the browser, which sends it even if the page closes; false if the browser rejects it. */
 export function beaconFeedback(url: string | URL, answer: Answer, options?: Whose): boolean;
 
-/** What a presigned URL is for, and the answer of `userId`, or with `id`, if there is one. Errors: `FeedbackError`. */
+/** Returns a presigned URL's state, with the feedback of `userId` or `id`, if any. Errors: `FeedbackError`. */
 export function readFeedback(url: string | URL, options?: ReadOptions): Promise<TokenState>;
 
-/** Takes an answer back; that there is none is no error (`unchanged`). Errors: `FeedbackError`. */
+/** Retracts feedback; missing feedback is not an error (`unchanged`). Errors: `FeedbackError`. */
 export function retractFeedback(url: string | URL, options: ReadOptions): Promise<Kept>;
 
-/** A made-up name for whoever uses this browser, the same in every tab and after a reload. */
+/** Returns a generated subject id for this browser, the same in every tab and after a reload. */
 export function browserSubject(): string;
 
-/** A random UUID, also on pages without TLS. */
+/** Returns a random UUID, also on pages without TLS. */
 export function newId(): string;
 
 export type StreamMode =
@@ -108,40 +107,40 @@ export type StreamMode =
 /** Presigned URLs, by feedback key. */
 export type FeedbackUrls = Record<string, string>;
 
-/** One event of a run. `id` is what `lastEventId` takes. */
+/** One event of a run. Pass `id` as `lastEventId` to resume. */
 export type RunPart =
   | { event: "metadata"; data: { run_id: string; attempt: number; feedback_token?: string }; id?: string }
   | { event: "feedback"; data: FeedbackUrls; id?: string }
   | { event: "error"; data: { error: string; message: string }; id?: string }
-  /** Events before this one are no longer kept; what follows tells the state. */
+  /** Earlier events are no longer stored; the following events contain the state. */
   | { event: "gap"; data: { reason: string }; id?: string }
   | { event: StreamMode | `${StreamMode}|${string}` | `messages/${string}`; data: any; id?: string };
 
 export interface ConnectionOptions {
-  /** The agent server's address, with any prefix; that of the page if left out. */
+  /** The agent server's URL, with any prefix; default: the page's origin. */
   url?: string | URL;
   headers?: Record<string, string>;
   credentials?: RequestCredentials;
-  /** Stops reading, and rejects with the signal's reason; the run goes on unless it was started otherwise. */
+  /** Stops reading and rejects with the signal's reason; by default the run continues. */
   signal?: AbortSignal;
-  /** How often in a row to connect again before giving up; 10 if left out. An offline device's tries do not count. */
+  /** The maximum number of consecutive reconnections; default: 10. Attempts while offline do not count. */
   reconnects?: number;
-  /** After so long without even a heartbeat (the server sends one every 5 s) to connect again; 30 if left out. */
+  /** Reconnects after this time without a heartbeat (the server sends one every 5 s); default: 30. */
   silenceSeconds?: number;
-  /** Told when events begin to come, when their connection is lost, and when it is there again. */
+  /** Called when the connection opens, is lost, and is restored. */
   onConnection?: (state: "open" | "lost") => void;
 }
 
 export interface StreamRunOptions extends ConnectionOptions {
-  /** A run without a thread keeps nothing. */
+  /** A run without a thread stores nothing. */
   threadId?: string;
   assistantId: string;
   input?: unknown;
   command?: unknown;
-  /** `values` if left out. */
+  /** Default: `values`. */
   streamMode?: StreamMode | StreamMode[];
   feedbackKeys?: string[];
-  /** Further fields of the request, as on the wire: `{ if_not_exists: "create", multitask_strategy: "enqueue" }`. */
+  /** Further fields of the request body: `{ if_not_exists: "create", multitask_strategy: "enqueue" }`. */
   body?: Record<string, unknown>;
 }
 
@@ -151,33 +150,32 @@ export interface RunAddress {
 }
 
 export interface JoinRunOptions extends ConnectionOptions, RunAddress {
-  /** The id of the last event that came; all of them again if left out. */
+  /** The id of the last received event; default: start from the first event. */
   lastEventId?: string;
 }
 
 export interface RunFeedbackOptions extends RequestOptions, RunAddress {
   url?: string | URL;
   credentials?: RequestCredentials;
-  /** Other feedback keys than the run's own. */
+  /** Feedback keys instead of the run's own. */
   keys?: string[];
 }
 
 /**
  * Starts a run and yields its events to its end, across lost connections. Errors: `FeedbackError`.
- *
- * The request is sent once; but a browser sends it again, on its own, where a connection that it had before ends without
- * a byte of an answer. With `body: { multitask_strategy: "reject" }` the server refuses a second run on the thread then
- * (409), and the first is to be found among the thread's runs.
+ * The request is sent once, but a browser repeats it on its own if a reused connection closes before the first byte of
+ * the response. With `body: { multitask_strategy: "reject" }` the server then rejects a second run on the thread (409),
+ * and the first is in the list of the thread's runs.
  */
 export function streamRun(options: StreamRunOptions): AsyncGenerator<RunPart, void, undefined>;
 
-/** Yields the events of a run that was started before. Errors: `FeedbackError`. */
+/** Yields the events of an existing run. Errors: `FeedbackError`. */
 export function joinRun(options: JoinRunOptions): AsyncGenerator<RunPart, void, undefined>;
 
-/** The answers about a run so far, and fresh presigned URLs. Errors: `FeedbackError`. */
+/** Returns a run's feedback and fresh presigned URLs. Errors: `FeedbackError`. */
 export function readRunFeedback(options: RunFeedbackOptions): Promise<{ answers: Record<string, unknown>[]; urls: FeedbackUrls }>;
 
-/** Server-sent events from chunks of bytes, however these are cut. */
+/** Yields server-sent events from arbitrary chunks of bytes. */
 export function events(
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<{ event: string; data: string; id: string | undefined }, void, undefined>;

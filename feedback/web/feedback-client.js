@@ -1,23 +1,21 @@
-/**
- * Runs streamed and answers given, from a page: no dependency, no build step.
+/** Streams runs and submits feedback from a page, without dependencies or a build step.
  *
  *   import { streamRun, submitFeedback } from "https://agents.example/feedback/feedback-client.js";
  *
  *   for await (const part of streamRun({ url, threadId, assistantId: "agent", input, feedbackKeys: ["user_score"] })) {
  *     if (part.event === "feedback") await submitFeedback(part.data.user_score, { score: 1 });
  *   }
- *
- * The types, with what each option means, stand in feedback-client.d.ts.
+ * The types and all options are in feedback-client.d.ts.
  */
 
-const RETRIED = new Set([0, 408, 425, 429, 502, 503, 504]); // 0: no answer at all
-const LONGEST_PAUSE = 30; // seconds; who is told to come back later than this is told, and may
-const KEEPALIVE_BYTES = 60_000; // browsers let 64 KiB outlive their page
+const RETRIED = new Set([0, 408, 425, 429, 502, 503, 504]); // 0: no response
+const LONGEST_PAUSE = 30; // seconds; a longer `Retry-After` is an error, and the caller decides
+const KEEPALIVE_BYTES = 60_000; // browsers send at most 64 KiB after their page has closed
 const SUBJECT = "feedback-subject";
 const NO_EVENT = "An event of the stream is not JSON; is this the URL of an agent server?";
 let subjectOfPage;
 
-/** What the server said no with (`status`, `code`), or that it could not be reached (`status` 0). */
+/** The server's error (`status`, `code`), or an unreachable server (`status` 0). */
 export class FeedbackError extends Error {
   constructor(message, { status = 0, code = "unreachable", retryAfter, cause } = {}) {
     super(message, cause === undefined ? undefined : { cause });
@@ -28,7 +26,7 @@ export class FeedbackError extends Error {
   }
 }
 
-/** Keeps an answer through a presigned URL; resolves once it is on the server's disk. */
+/** Submits feedback to a presigned URL; resolves once the server has stored it durably. */
 export async function submitFeedback(url, answer, options = {}) {
   const body = bodyOf(answer, options);
   const headers = {
@@ -39,20 +37,20 @@ export async function submitFeedback(url, answer, options = {}) {
   return json(await persistently(url, { method: "POST", body, headers, keepalive: isSmall(body) }, options));
 }
 
-/** Hands an answer to the browser, which sends it even if the page is gone by then. False where it would not take it. */
+/** Hands a submission to the browser, which sends it even if the page closes. False if the browser rejects it. */
 export function beaconFeedback(url, answer, options = {}) {
   const body = bodyOf(answer, options);
-  // As plain text: a beacon of JSON would first have to ask the server, and the page may not live to hear the answer.
+  // Plain text needs no preflight; the page may close before the response to a JSON beacon's preflight.
   return navigator.sendBeacon(String(url), new Blob([body], { type: "text/plain;charset=UTF-8" }));
 }
 
-/** What a presigned URL is for, with the answer of `userId`, or with `id`, if there is one. */
+/** Returns a presigned URL's state, with the feedback of `userId` or `id`, if there is any. */
 export async function readFeedback(url, options = {}) {
   const asked = withQuery(url, { format: "json", ...whose(options) });
   return json(await persistently(asked, { method: "GET", headers: options.headers, cache: "no-store" }, options));
 }
 
-/** Takes back the answer of `userId`, or with `id`; there being none is no error (`unchanged`). */
+/** Retracts the feedback of `userId` or `id`; missing feedback is not an error (`unchanged`). */
 export async function retractFeedback(url, options = {}) {
   const gone = withQuery(url, whose(options));
   try {
@@ -63,13 +61,13 @@ export async function retractFeedback(url, options = {}) {
   }
 }
 
-/** A name for whoever uses this browser, made up and kept in its storage: the same in every tab and after a reload. */
+/** Returns a generated subject id from the browser's storage: the same in every tab and after a reload. */
 export function browserSubject() {
   try {
     subjectOfPage ??= localStorage.getItem(SUBJECT) ?? `anonymous-${newId()}`;
     localStorage.setItem(SUBJECT, subjectOfPage);
   } catch {
-    subjectOfPage ??= `anonymous-${newId()}`; // no storage here: the same for as long as the page lives
+    subjectOfPage ??= `anonymous-${newId()}`; // no storage: the same until the page closes
   }
   return subjectOfPage;
 }
@@ -84,7 +82,7 @@ export async function* streamRun(options) {
     command: options.command,
     stream_mode: options.streamMode ?? "values",
     feedback_keys: options.feedbackKeys,
-    stream_resumable: true, // what makes the official server number its events
+    stream_resumable: true, // makes the official server number its events
     ...options.body,
   });
   const headers = { "Content-Type": "application/json", ...options.headers };
@@ -92,7 +90,7 @@ export async function* streamRun(options) {
   yield* followed(base, `${base}${thread}/runs/stream`, first, options);
 }
 
-/** Yields the events of a run that was started before: from its first, or from the one after `lastEventId`. */
+/** Yields the events of an existing run, from the first or after `lastEventId`. */
 export async function* joinRun(options) {
   const base = baseOf(options.url);
   const address = `${base}${pathOfRun(options)}/stream`;
@@ -100,7 +98,7 @@ export async function* joinRun(options) {
   yield* followed(base, address, first, options, options.lastEventId);
 }
 
-/** The answers about a run so far, and fresh presigned URLs for its keys, or for `keys`. */
+/** Returns a run's feedback and fresh presigned URLs for its feedback keys, or for `keys`. */
 export async function readRunFeedback(options) {
   const address = new URL(`${baseOf(options.url)}${pathOfRun(options)}/feedback`);
   for (const key of options.keys ?? []) address.searchParams.append("keys", key);
@@ -108,11 +106,9 @@ export async function readRunFeedback(options) {
   return json(await persistently(address.href, asked, options));
 }
 
-/**
- * The events of one run over as many connections as it takes.
- *
- * The server ends a stream in good order only when the run has ended, so what breaks off is asked for again, after the
- * last event that came whole. A request that starts a run is never sent twice from here: it might start two.
+/** Yields the events of one run across reconnections.
+ * The server closes a stream cleanly only when the run has ended, so an interrupted stream is resumed after the last
+ * complete event. This function never repeats a request that starts a run: it might start two.
  */
 async function* followed(base, address, first, options, lastEventId) {
   const { signal, headers, reconnects = 10 } = options;
@@ -147,7 +143,7 @@ async function* followed(base, address, first, options, lastEventId) {
   }
 }
 
-/** One connection, which is given up when `signal` says so, or when the server has not even sent a heartbeat. */
+/** Reads one connection until `signal` aborts or the server's heartbeats stop. */
 function connected(signal, silenceSeconds) {
   const own = new AbortController();
   const stop = () => own.abort(signal.reason);
@@ -188,7 +184,7 @@ function connected(signal, silenceSeconds) {
   };
 }
 
-/** Server-sent events from chunks of bytes, however these are cut (HTML standard, section 9.2.6); none that is cut off. */
+/** Yields complete server-sent events from arbitrary chunks of bytes (HTML standard, section 9.2.6). */
 export async function* events(chunks) {
   let event = "", id, data = [];
   for await (const line of lines(chunks)) {
@@ -219,7 +215,7 @@ async function* lines(chunks) {
   }
 }
 
-/** The response to a request that may be sent again: after a failure that passes, up to `retries` times. */
+/** Returns the response to a repeatable request; retries transient failures up to `retries` times. */
 async function persistently(url, request, { signal, retries = 3, timeoutSeconds = 15 }) {
   for (let tries = 0; ; tries += 1) {
     const connection = connected(signal, timeoutSeconds);
@@ -257,7 +253,7 @@ async function failureOf(response) {
   let said = {};
   try {
     said = JSON.parse(text) ?? {};
-  } catch {} // a proxy's page
+  } catch {} // not JSON: a proxy's page
   const problem = said.error ?? {}; // WorkflowAI's shape
   const message = said.detail ?? problem.message;
   const detail = typeof message === "string" ? message : `The server answered with status ${response.status}`;
@@ -274,7 +270,7 @@ function secondsIn(retryAfter) {
   return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
 }
 
-/** Resolves after `seconds`; with `online`, as soon as the device is online again, and not before. */
+/** Resolves after `seconds`; with `online`, only once the device is online again. */
 function pause(seconds, signal, online = false) {
   return new Promise((resolve, reject) => {
     const timer = online && isOffline() ? undefined : setTimeout(() => done(resolve), seconds * 1000);
@@ -304,7 +300,7 @@ function parsed(text, status, otherwise) {
   }
 }
 
-/** Where the run's events are to be had again, if the response says so and it is this server. */
+/** Returns the URL of the run's events, if the response names one on this server. */
 function placeOf(base, response) {
   const location = response.headers.get("Location") ?? streamAt(response.headers.get("Content-Location"));
   if (!location) return undefined;
@@ -343,10 +339,10 @@ function withQuery(url, query) {
 }
 
 function isSmall(body) {
-  return body.length * 3 < KEEPALIVE_BYTES; // three bytes for one UTF-16 unit are the most that UTF-8 takes
+  return body.length * 3 < KEEPALIVE_BYTES; // UTF-8 takes at most three bytes for a UTF-16 unit
 }
 
-/** A random UUID, also on pages without TLS, where `crypto.randomUUID` is missing. */
+/** Returns a random UUID, also on pages without TLS, where `crypto.randomUUID` is missing. */
 export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;

@@ -8,17 +8,17 @@ import type { Answer, FeedbackConfig, Kept, OwnAnswer, ReadOptions, SubmitOption
  */
 export function tokenSource(token: string, server?: string): string;
 
-/** Stores feedback through a source or a presigned URL; a run's token takes a thumb (`score` 1 or 0) and a comment. */
+/** Submits feedback to a source or a presigned URL; a run's token accepts a thumb (`score` 1 or 0) and a comment. */
 export function submitFeedback(source: string | URL, answer: Answer, options?: SubmitOptions): Promise<Partial<Kept>>;
 
-/** Hands feedback to the browser, which sends it even when the page is closed. Returns false where it does not take it. */
+/** Hands feedback to the browser, which sends it even if the page closes. Returns false if the browser rejects it. */
 export function beaconFeedback(source: string | URL, answer: Answer, options?: SubmitOptions): boolean;
 
-/** Returns what the user has submitted. */
+/** Returns the user's feedback. */
 export function readFeedback(
   source: string | URL,
   options?: ReadOptions,
 ): Promise<{ feedback_config: FeedbackConfig | null; answer: Partial<OwnAnswer> | null }>;
 
-/** Takes back what the user has submitted; nothing to take back is no error. */
+/** Retracts the user's feedback; missing feedback is not an error. */
 export function retractFeedback(source: string | URL, options?: ReadOptions): Promise<Partial<Kept>>;

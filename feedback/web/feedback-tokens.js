@@ -3,9 +3,8 @@
  *
  *   const source = tokenSource(feedbackToken, "https://agents.example");
  *   await submitFeedback(source, { score: 1 }, { userId: "ada" });
- *
- * A source is a URL whose fragment holds the token, so that whatever takes a presigned URL takes a token, too. Presigned
- * URLs pass through unchanged. The types stand in feedback-tokens.d.ts.
+ * A source is a URL whose fragment holds the token, so that code for presigned URLs also works with tokens. Presigned
+ * URLs pass through unchanged. The types are in feedback-tokens.d.ts.
  */
 
 import * as presigned from "./feedback-client.js";
@@ -13,7 +12,7 @@ import * as presigned from "./feedback-client.js";
 const TOKEN = "#feedback_token=";
 const PATH = "v1/feedback";
 
-/** Returns the source of a run's token; `server` is where the feedback is served, by default where this file is from. */
+/** Returns the source of a run's token; `server` is the feedback server's URL; default: the server of this file. */
 export function tokenSource(token, server = new URL("..", import.meta.url).href) {
   const base = server.endsWith("/") ? server : `${server}/`;
   return `${new URL(PATH, base).href}${TOKEN}${encodeURIComponent(token)}`;
@@ -27,18 +26,18 @@ export async function submitFeedback(source, answer, options = {}) {
   return { id: kept.id, status: "created" };
 }
 
-/** Hands a thumb to the browser, which sends it even when the page is closed. Returns false where it does not take it. */
+/** Hands a thumb to the browser, which sends it even if the page closes. Returns false if the browser rejects it. */
 export function beaconFeedback(source, answer, options = {}) {
   const found = opened(source);
   if (!found) return presigned.beaconFeedback(source, answer, options);
   const body = JSON.stringify({ ...outcomeOf(found.token, answer), user_id: options.userId });
   fetch(found.address, {
     method: "POST", body, keepalive: true, credentials: "omit", headers: { "Content-Type": "application/json" },
-  }).catch(() => {}); // the page is gone; its user sees after the next load what was stored
+  }).catch(() => {}); // the page has closed; the next load shows the stored state
   return true;
 }
 
-/** Returns what the user has submitted, in the shape of `readFeedback` of presigned URLs. */
+/** Returns the user's feedback, in the shape of `readFeedback` of presigned URLs. */
 export async function readFeedback(source, options = {}) {
   const found = opened(source);
   if (!found) return presigned.readFeedback(source, options);
@@ -47,7 +46,7 @@ export async function readFeedback(source, options = {}) {
   return { feedback_config: null, answer: answer || null };
 }
 
-/** Takes back what the user has submitted; nothing to take back is no error. */
+/** Retracts the user's feedback; missing feedback is not an error. */
 export async function retractFeedback(source, options = {}) {
   const found = opened(source);
   if (!found) return presigned.retractFeedback(source, options);
@@ -66,13 +65,13 @@ function withToken({ address, token }) {
   return url.href;
 }
 
-/** An outcome has no list of reasons: they come first in its comment. */
+/** Puts the reasons before the comment: an outcome has no list of reasons. */
 function outcomeOf(token, { score, comment, metadata }) {
   const text = [metadata?.reasons?.join(", "), comment].filter(Boolean).join("\n");
   return { feedback_token: token, outcome: Number(score) > 0 ? "positive" : "negative", comment: text || undefined };
 }
 
-/** A run's token knows users, and no ids of feedback. */
+/** A run's token supports user ids, but no feedback ids. */
 function identityOf({ id, ...options }) {
   return options;
 }

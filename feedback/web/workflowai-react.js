@@ -1,10 +1,8 @@
-/**
- * WorkflowAI's React package (`@workflowai/react`, gone from npm) for this server. React is a peer: bring your own.
+/** WorkflowAI's React package (`@workflowai/react`, removed from npm) for this server. React is a peer dependency.
  *
  *   import { FeedbackButtons } from "./workflowai-react.js";
  *   <FeedbackButtons feedbackToken={token} userID="ada" className="thumbs" />
- *
- * The types stand in workflowai-react.d.ts.
+ * The types are in workflowai-react.d.ts.
  */
 
 import { createElement } from "react";
@@ -12,7 +10,7 @@ import "./feedback-buttons.js";
 import { FeedbackError } from "./feedback-client.js";
 import { readFeedback, submitFeedback, tokenSource } from "./feedback-tokens.js";
 
-/** Thumbs up and down for the run that the token belongs to. `server` is needed where a bundler moved this file. */
+/** Thumbs up and down for the run that the token belongs to. `server` is required if a bundler moves this file. */
 export function FeedbackButtons({ feedbackToken, userID, className, server, ...others }) {
   return createElement("feedback-buttons", {
     ...others, src: tokenSource(feedbackToken, server), "user-id": userID, class: className,

@@ -52,10 +52,12 @@ export class Turn {
     })));
   }
 
-  /** Yields the parts of the question's run, even if the connection was lost before the page received the run's id.
+  /**
+   * Yields the parts of the question's run, even if the connection was lost before the page received the run's id.
+   *
    * Browsers repeat a request on their own if a reused connection closes before the first byte of the response. The
-   * server may have started a run by then and would queue a second one; so the request asks it to reject that, and
-   * this method looks up the first run.
+   * server may have started a run by then and would queue another one; so the request asks it to
+   * reject a second run, and this method looks up the first.
    */
   async *#once(parts) {
     try {

@@ -6,6 +6,7 @@
  *   const { agent } = useAgent();
  *   const thumbs = useMemo(() => thumbsOf(agent), [agent]);
  *   <CopilotChat {...thumbs} />
+ *
  * CopilotKit's runtime reaches this server through `LangGraphAgent` of `@ag-ui/langgraph`, which forwards
  * `feedbackKeys`. The URLs arrive as the custom event `feedback` at the end of each run. Copy feedback-adapters.js and
  * its .d.ts, which the server serves below /feedback/, into `feedback/` beside this file.

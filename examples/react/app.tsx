@@ -1,4 +1,6 @@
-/** A question, the agent's streamed answer, and thumbs below it, with React only.
+/**
+ * A question, the agent's streamed answer, and thumbs below it, with React only.
+ *
  * Fetch the modules and their types once, into `feedback/` beside this file (they have no dependencies):
  *
  *   for f in feedback-client.js feedback-client.d.ts feedback-buttons.js feedback-buttons.d.ts feedback-react.d.ts; do

@@ -96,7 +96,7 @@ class MultipartOperation(FeedbackOperation):
 
 
 class JsonUnions(OpenAPISchemaPlugin):
-    """Renders unions of JSON's plain types as one schema: in `oneOf`, 1 would match integer and number, thus neither."""
+    """Renders unions of JSON's plain types as one schema: in `oneOf`, 1 would match both integer and number."""
 
     def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
         """Return whether the field is a union with both `int` and `float`."""

@@ -20,7 +20,8 @@ export function assistantUiFeedback<Message extends { id: string }>(
   options: VoteOptions<Message>,
 ): { submit: (feedback: { message: Message; type: "positive" | "negative"; comment?: string }) => void };
 
-/** The properties of `CopilotChat` and its variants (`CopilotChatProps` in `@copilotkit/react-ui` 1.74.0), and of
+/**
+ * The properties of `CopilotChat` and its variants (`CopilotChatProps` in `@copilotkit/react-ui` 1.74.0), and of
  * `CopilotChatAssistantMessage` in `@copilotkit/react-core/v2`, which does not pass `isActive`.
  */
 export function copilotKitFeedback<Message extends { id: string }>(

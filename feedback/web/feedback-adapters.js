@@ -1,7 +1,9 @@
-/** Binds the thumbs of chat frameworks (assistant-ui, CopilotKit) to presigned feedback URLs.
+/**
+ * Binds the thumbs of chat frameworks (assistant-ui, CopilotKit) to presigned feedback URLs.
  *
  *   const adapters = { feedback: assistantUiFeedback({ urlsOf: (message) => message.metadata.custom.feedback }) };
  *   <CopilotChat {...copilotKitFeedback({ urlsOf: (message) => urlsByMessage.get(message.id) })} />
+ *
  * `urlsOf` returns the data of the run's `feedback` event. The types are in feedback-adapters.d.ts.
  */
 

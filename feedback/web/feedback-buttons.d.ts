@@ -64,7 +64,8 @@ export type FeedbackSubmitEvent = CustomEvent<
 /** Fires after the server has stored or retracted the feedback. */
 export type FeedbackSuccessEvent = CustomEvent<{ action: "submit" | "retract"; answer?: Answer; result: Kept }>;
 
-/** Fires on an error; the buttons then show the server's state.
+/**
+ * Fires on an error; the buttons then show the server's state.
  *
  * `error.code` is `token_expired` for an expired URL: bind the element to fresh ones (`readRunFeedback`).
  */

@@ -3,9 +3,11 @@
  *
  *   <script type="module" src="https://agents.example/feedback/feedback-buttons.js"></script>
  *   <feedback-buttons positive-src="…" negative-src="…" reasons="Wrong, Too long"></feedback-buttons>
+ *
  * A press shows at once and is sent in the background; a failed request restores the previous state. A second press
  * retracts the feedback. The feedback of this browser, or of `user-id`, reappears after a reload. Attributes, events,
  * parts and slots: README, "Buttons", and the types in feedback-buttons.d.ts.
+ *
  * It has no inline style and no markup from strings: it works with `default-src 'none'` and Trusted Types.
  */
 

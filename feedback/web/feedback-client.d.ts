@@ -71,7 +71,8 @@ export interface TokenState {
   answer: OwnAnswer | null;
 }
 
-/** The server rejected the request, or is unreachable.
+/**
+ * The server rejected the request, or is unreachable.
  *
  * `status` is the HTTP status, 0 without a response; `code` the server's error code, such as `token_expired`;
  * `retryAfter` the seconds until the server accepts a retry. `message` is for people.
@@ -163,6 +164,7 @@ export interface RunFeedbackOptions extends RequestOptions, RunAddress {
 
 /**
  * Starts a run and yields its events to its end, across lost connections. Errors: `FeedbackError`.
+ *
  * The request is sent once, but a browser repeats it on its own if a reused connection closes before the first byte of
  * the response. With `body: { multitask_strategy: "reject" }` the server then rejects a second run on the thread (409),
  * and the first is in the list of the thread's runs.

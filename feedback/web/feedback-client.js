@@ -1,10 +1,12 @@
-/** Streams runs and submits feedback from a page, without dependencies or a build step.
+/**
+ * Streams runs and submits feedback from a page, without dependencies or a build step.
  *
  *   import { streamRun, submitFeedback } from "https://agents.example/feedback/feedback-client.js";
  *
  *   for await (const part of streamRun({ url, threadId, assistantId: "agent", input, feedbackKeys: ["user_score"] })) {
  *     if (part.event === "feedback") await submitFeedback(part.data.user_score, { score: 1 });
  *   }
+ *
  * The types and all options are in feedback-client.d.ts.
  */
 
@@ -106,7 +108,9 @@ export async function readRunFeedback(options) {
   return json(await persistently(address.href, asked, options));
 }
 
-/** Yields the events of one run across reconnections.
+/**
+ * Yields the events of one run across reconnections.
+ *
  * The server closes a stream cleanly only when the run has ended, so an interrupted stream is resumed after the last
  * complete event. This function never repeats a request that starts a run: it might start two.
  */

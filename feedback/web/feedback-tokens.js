@@ -3,6 +3,7 @@
  *
  *   const source = tokenSource(feedbackToken, "https://agents.example");
  *   await submitFeedback(source, { score: 1 }, { userId: "ada" });
+ *
  * A source is a URL whose fragment holds the token, so that code for presigned URLs also works with tokens. Presigned
  * URLs pass through unchanged. The types are in feedback-tokens.d.ts.
  */

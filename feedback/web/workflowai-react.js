@@ -1,7 +1,9 @@
-/** WorkflowAI's React package (`@workflowai/react`, removed from npm) for this server. React is a peer dependency.
+/**
+ * WorkflowAI's React package (`@workflowai/react`, removed from npm) for this server. React is a peer dependency.
  *
  *   import { FeedbackButtons } from "./workflowai-react.js";
  *   <FeedbackButtons feedbackToken={token} userID="ada" className="thumbs" />
+ *
  * The types are in workflowai-react.d.ts.
  */
 

@@ -1,4 +1,4 @@
-/** The address: what is shown, so that a link or a reload shows it again. */
+/** The page's state in its URL, so that a link or a reload shows it again. */
 
 import { h } from "./element.js";
 
@@ -9,13 +9,13 @@ export const FILTERS = ["days", "since", "until", ...LISTS, ...PLAIN];
 export const VIEWS = ["overview", "feedback", "versions", "settings"];
 export const DEFAULT_DAYS = "30";
 
-/** What the address names now. */
+/** The parameters of the current URL. */
 export const shown = () => new URLSearchParams(location.search);
 
 /** The part of the dashboard that is shown. */
 export const view = () => (VIEWS.includes(shown().get("view")) ? shown().get("view") : VIEWS[0]);
 
-/** The address with these changes; null and "" take one out. */
+/** The URL with these changes; null and "" remove a parameter. */
 export function addressWith(changes) {
   const query = shown();
   for (const [name, value] of Object.entries(changes)) {
@@ -25,13 +25,13 @@ export function addressWith(changes) {
   return `${location.pathname}${query.size ? `?${query}` : ""}`;
 }
 
-/** Put these changes into the address, as a step that the Back button undoes, or in place. */
+/** Apply these changes to the URL, as a new history entry or in place. */
 export function show(changes, { inPlace = false } = {}) {
   const url = addressWith(changes);
   if (url !== location.pathname + location.search) history[inPlace ? "replaceState" : "pushState"](null, "", url);
 }
 
-/** Show the dashboard as the changed address names it. */
+/** Apply the changes to the URL and show the dashboard accordingly. */
 export function go(changes) {
   show(changes);
   dispatchEvent(new Event("dashboard-go"));
@@ -51,10 +51,10 @@ export function linkTo(changes, properties, ...children) {
 /** The names of the filters that are set. */
 export const setFilters = () => FILTERS.filter((name) => shown().has(name));
 
-/** No filter at all, as changes of the address. */
+/** The changes of the URL that remove all filters. */
 export const noFilters = () => ({ ...Object.fromEntries(FILTERS.map((name) => [name, null])), cursor: null });
 
-/** The filters as the service takes them. `status`, which only lists and exports follow, is left to them. */
+/** The filters as query parameters of the API, without `status`, which only lists and exports use. */
 export function asked() {
   const [query, given] = [new URLSearchParams(), shown()];
   for (const name of [...LISTS, ...PLAIN]) if (given.get(name)) query.set(name, given.get(name));
@@ -64,7 +64,7 @@ export function asked() {
   return query;
 }
 
-/** From when to when (ISO 8601, midnights UTC; the end is not part of it); null where there is no end. */
+/** The start and the exclusive end of the period (ISO 8601, midnights UTC); null for an open end. */
 export function span() {
   const given = shown();
   if (given.has("since") || given.has("until")) return { since: midnight(given.get("since"), 0), until: midnight(given.get("until"), 1) };

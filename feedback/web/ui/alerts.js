@@ -1,4 +1,4 @@
-/** Alert rules: what each finds now, which fire, and those that the dashboard created, to change and delete. */
+/** Alert rules with their findings and states, and forms to create, change and delete them. */
 
 import { read, remove, send } from "./api.js";
 import { input, labelled, openForm, select } from "./dialog.js";

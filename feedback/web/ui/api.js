@@ -1,52 +1,52 @@
-/** The service's API, called with the API key, which is kept for this tab only. */
+/** Calls the service's API with the API key, which is stored for this tab only. */
 
 import { shown } from "./address.js";
 
 const BASE = new URL("../../api/v1/", import.meta.url);
 const SHELF = "feedback-api-key";
 
-/** A request that failed, and why. `status` is 0 where the service could not be reached. */
+/** A failed request and its reason. `status` is 0 if the service is unreachable. */
 export class Failure extends Error {
   constructor(status, message) {
     super(message);
     this.status = status;
   }
 
-  /** Whether another key might help. */
+  /** Whether a different API key might help. */
   get isAboutKey() {
     return this.status === 401 || this.status === 403;
   }
 }
 
-/** The key in use, if there is one. */
+/** The current API key, if there is one. */
 export const key = () => sessionStorage.getItem(SHELF);
 
-/** Use this key from now on, or none. */
+/** Set the API key, or remove it. */
 export function useKey(text) {
   if (text) sessionStorage.setItem(SHELF, text);
   else sessionStorage.removeItem(SHELF);
 }
 
-/** What `GET` of the path answers; `query` is a URLSearchParams. */
+/** `GET` the path and return the JSON; `query` is a URLSearchParams. */
 export async function read(path, query, signal) {
   return (await ask(address(path, query), { signal })).json();
 }
 
-/** What `PUT` of the path with this body answers. */
+/** `PUT` the body to the path and return the JSON. */
 export const put = (path, body) => send("PUT", path, body);
 
-/** What a request with this body answers. */
+/** Send a request with this body and return the JSON. */
 export async function send(method, path, body) {
   const headers = { "content-type": "application/json" };
   return (await ask(address(path), { method, body: JSON.stringify(body), headers })).json();
 }
 
-/** Delete what the path and query name. */
+/** `DELETE` the path with the query. */
 export async function remove(path, query) {
   await ask(address(path, query), { method: "DELETE" });
 }
 
-/** All that `GET` of the path answers, and the name of the file that it is. */
+/** `GET` the path and return the whole body and its file name. */
 export async function download(path, query) {
   const answer = await ask(address(path, query), {});
   const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "");

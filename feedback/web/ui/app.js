@@ -1,4 +1,4 @@
-/** The dashboard: reads what the address names, and draws it. */
+/** The dashboard: reads and draws the state in the URL. */
 
 import { FILTERS, asked, go, noFilters, show, shown, span, view } from "./address.js";
 import { key, read, useKey } from "./api.js";
@@ -25,7 +25,7 @@ const DAY = 86_400_000;
 const page = { known: null, guarded, clear, reload: load, open: (id) => openSheet(id, page), redrawList };
 let running = new AbortController();
 
-/** Read everything anew, and draw it; what an earlier call is still reading is dropped. */
+/** Reload and redraw everything; an earlier call in progress is dropped. */
 async function load() {
   running.abort();
   running = new AbortController();
@@ -50,7 +50,7 @@ async function load() {
   redraw();
 }
 
-/** Do it; ask for an API key where one is missing, and show what else went wrong. */
+/** Run the work; ask for an API key if one is missing, and show other errors. */
 async function guarded(work, signal) {
   try {
     await work();
@@ -66,7 +66,7 @@ async function guarded(work, signal) {
   }
 }
 
-/** Take away the places of what did not come: the notice says why, and how to try again. */
+/** Remove the placeholders of failed parts; the notice has the reason and a retry button. */
 function endWaiting() {
   for (const id of ["keys", "versions", "feedback", "settings"]) {
     at(id).removeAttribute("aria-busy");
@@ -74,7 +74,7 @@ function endWaiting() {
   }
 }
 
-/** Draw one part; its failure is shown in its place. */
+/** Draw one part, or its error in its place. */
 async function part(id, work) {
   const box = at(id);
   try {
@@ -107,7 +107,7 @@ function statisticsBy(dimensions, signal) {
   return read("feedback/statistics", query, signal);
 }
 
-/** How many days the charts span: as the filter says, or from the first month with feedback. */
+/** The number of days in the charts: the filter's, or from the first month with feedback. */
 async function daysShown(signal) {
   const { since, until } = span();
   const end = until ? Date.parse(until) : Date.now();

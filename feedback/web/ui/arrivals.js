@@ -1,4 +1,4 @@
-/** Arrivals: how much feedback came since the list was drawn, and a button that shows it. */
+/** The count of feedback that has arrived since the list was drawn, with a button that shows it. */
 
 import { asked, shown } from "./address.js";
 import { read } from "./api.js";
@@ -7,7 +7,7 @@ import { several } from "./format.js";
 
 const EVERY = 20_000;
 
-/** Look again and again, while the page is seen, until the signal ends it; `refresh` draws the list anew. */
+/** Poll while the page is visible, until the signal aborts; `refresh` redraws the list. */
 export function watchArrivals(box, refresh, signal) {
   const since = new Date().toISOString();
   box.replaceChildren();
@@ -19,7 +19,7 @@ export function watchArrivals(box, refresh, signal) {
       const { count } = await read("feedback/count", query, signal);
       if (count && !signal.aborted) announce(box, count, refresh);
     } catch {
-      // The next look may succeed; the list itself says what is wrong with the connection.
+      // The next poll may succeed; the list itself shows connection errors.
     }
   };
   const timer = setInterval(look, EVERY);

@@ -1,4 +1,4 @@
-/** Bars: how often each score, category or range of numbers was given. Each leads to the feedback that it counts. */
+/** Bar charts of scores, categories or ranges of numbers. Each bar links to its feedback. */
 
 import { linkTo } from "./address.js";
 import { h, s } from "./element.js";
@@ -48,7 +48,7 @@ function row(bucket, distribution, filters, total, most) {
   return h("li", null, linkTo({ ...filters, ...bounds(bucket, distribution), view: "feedback" }, { class: "bar-row", title: "Show this feedback" }, parts));
 }
 
-/** The score filter of a bar; the bars of numbers end before the next begins, so the last digit is taken off. */
+/** The score filter of a bar. Bars of numbers exclude their upper end, so the filter ends just below it. */
 function bounds({ low, high }, { buckets }) {
   const isLast = buckets.at(-1).high === high;
   return { min_score: low, max_score: low !== high && !isLast ? before(high) : high };

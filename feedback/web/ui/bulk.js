@@ -1,4 +1,4 @@
-/** Several pieces of feedback at once: selected rows get a review status or an assignee, or are added to a dataset. */
+/** Bulk actions on selected rows: set a review status or an assignee, or add them to a dataset. */
 
 import { put } from "./api.js";
 import { addToDataset } from "./datasets.js";

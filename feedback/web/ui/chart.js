@@ -1,4 +1,4 @@
-/** Charts: a key's figure over time, with its confidence interval. Drawn by uPlot; a table has the same figures. */
+/** Charts of a feedback key's figure over time, with its confidence interval. uPlot draws them. */
 
 import { axisOf, figureOf, isShare, shownFigure, shownInterval } from "./figures.js";
 import { period, several, shortDay } from "./format.js";
@@ -6,13 +6,13 @@ import { isUnfinished, withGaps } from "./series.js";
 import uPlot from "./uplot.js";
 
 const HEIGHT = 168;
-const WHISKERS = 14; // pixels between points, from which each has an interval of its own
+const WHISKERS = 14; // minimum pixels between points for separate intervals
 const HALF_DAY = 43_200;
 const drawn = new Set();
 
 /**
- * Draw the statistics of one key into the box. `pointed` is called with the period under the pointer, or with null;
- * `chosen` with the period that is clicked.
+ * Draw the statistics of one feedback key into the box. `pointed` is called with the period under the pointer, or with
+ * null; `chosen` with the clicked period.
  */
 export function draw(box, { total, series, size }, pointed, chosen) {
   const periods = withGaps(series, size);
@@ -25,7 +25,7 @@ export function draw(box, { total, series, size }, pointed, chosen) {
   new ResizeObserver(() => fit(chart)).observe(box);
 }
 
-/** Forget the charts that are no longer in the page, and draw the others in the current colours. */
+/** Drop charts that are no longer in the page, and redraw the others in the current colours. */
 export function redraw() {
   for (const chart of drawn) {
     if (!chart.box.isConnected) forget(chart);
@@ -53,7 +53,7 @@ function plot(chart) {
   if (chart.width) chart.plot = new uPlot(options(chart), data(chart), chart.box);
 }
 
-/** The periods, the interval's ends, the figure of finished periods, and that of the last two where one goes on. */
+/** The periods, the interval's ends, the figures of complete periods, and the last two if one is incomplete. */
 function data({ periods, size }) {
   const figures = periods.map((one) => figureOf(one));
   const last = periods.length - 1;
@@ -96,7 +96,7 @@ function line(colour, periods) {
   return { stroke: colour("line"), width: 2, spanGaps: false, points: { show: scarce, size: 6, fill: colour("line"), stroke: colour("line"), width: 0 } };
 }
 
-/** The period that goes on: a dashed line to a hollow point. */
+/** Draw the current period: a dashed line to a hollow point. */
 function unfinished(colour) {
   const last = (u, index) => (u.data[index].findLastIndex((one) => one !== null) < 0 ? [] : [u.data[index].findLastIndex((one) => one !== null)]);
   return { stroke: colour("line"), width: 2, dash: [4, 4], spanGaps: true, points: { show: true, size: 8, fill: colour("hollow"), stroke: colour("line"), width: 2, filter: last } };
@@ -106,7 +106,7 @@ function axis(colour) {
   return { stroke: colour("text"), font: "12px system-ui, sans-serif", grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false } };
 }
 
-/** Labels at days only, and each day once: within a few days uPlot would label hours. */
+/** Label each day once: for a few days uPlot would label hours. */
 function timeAxis(colour) {
   const DAYS = [1, 2, 3, 5, 7, 14, 30, 61, 91, 182, 365].map((days) => days * 86_400);
   const splits = (u, _, low, high, step) => {
@@ -123,7 +123,7 @@ function figureAxis(colour, total) {
   return { ...shown, splits: [0, 0.25, 0.5, 0.75, 1], values: (_, shares) => shares.map((one) => ((one * 4) % 2 ? "" : shownFigure(total, one))) };
 }
 
-/** The interval of each point as a line through it, where there is room. */
+/** Draw the interval of each point as a line through it, if there is room. */
 function whiskers(u, colour) {
   const [starts, highs, lows] = u.data;
   if (u.bbox.width / devicePixelRatio / starts.length < WHISKERS) return;
@@ -142,7 +142,7 @@ function upright(u, start, low, high) {
   u.ctx.stroke();
 }
 
-/** What a period says, in a line. */
+/** A period's figures in one line. */
 export function spoken(one, total, size) {
   const about = `${period(one.start, size)}${isUnfinished(one.start, size) ? " (until now)" : ""}: `;
   const figure = figureOf(one, total.kind);

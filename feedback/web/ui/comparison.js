@@ -1,4 +1,4 @@
-/** Comparison: whether one version of an assistant is better than another for a key, or not significantly different. */
+/** Comparison of two versions of an assistant for a feedback key: better, worse or not significantly different. */
 
 import { asked, show, shown } from "./address.js";
 import { read } from "./api.js";
@@ -8,7 +8,7 @@ import { points, several, signed } from "./format.js";
 import { failed } from "./notice.js";
 import { whisker } from "./whisker.js";
 
-/** Two versions to choose, and how their feedback differs. The choice is kept in the address. */
+/** The choice of two versions, which the URL stores, and the difference of their feedback. */
 export function drawComparison(box, statistics, known) {
   const chosen = choose(pairs(statistics));
   if (!chosen) {
@@ -20,7 +20,7 @@ export function drawComparison(box, statistics, known) {
   compare(verdict, chosen);
 }
 
-/** Assistant and key that have scores of two versions or more, those with the most first; models apart from people. */
+/** Pairs of assistant and feedback key with scores of several versions, most first; models separate from people. */
 function pairs(statistics) {
   const found = new Map();
   for (const one of statistics) {

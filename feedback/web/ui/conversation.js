@@ -1,4 +1,4 @@
-/** The conversation that a piece of feedback is about, as far as the service knows it. */
+/** The conversation of a feedback, as far as the service knows it. */
 
 import { read } from "./api.js";
 import { h } from "./element.js";
@@ -8,7 +8,7 @@ import { score } from "./score.js";
 
 const NAMES = { user: "User", assistant: "Assistant", system: "System", tool: "Tool" };
 
-/** Read and draw it. */
+/** Read and draw the conversation. */
 export async function drawConversation(box, piece) {
   box.setAttribute("aria-busy", "true");
   box.replaceChildren(h("p", { class: "meta" }, "Loading…"));
@@ -31,7 +31,7 @@ function message(one, piece) {
     one.tool_calls.map((call) => h("pre", { tabindex: "0" }, `${call.function?.name ?? "tool"}(${argumentsOf(call)})`)));
 }
 
-/** A piece of feedback below the reply that it is about. */
+/** A feedback below its reply. */
 function placed(given, isThis) {
   return h("li", { class: isThis ? "this" : null }, score(given), h("span", { class: "meta" }, `${given.key} · ${userOf(given.feedback_source.user_id)}`), given.comment && h("span", { class: "clamped", dir: "auto" }, given.comment));
 }

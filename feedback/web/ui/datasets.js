@@ -1,4 +1,4 @@
-/** Datasets: named collections of feedback, to filter by and to export. */
+/** Datasets: named collections of feedback for filters and exports. */
 
 import { put, read } from "./api.js";
 import { input, labelled, openForm } from "./dialog.js";

@@ -1,4 +1,4 @@
-/** Dialogs: a form in front of the page, which saves and closes, or says why it cannot. */
+/** Modal dialogs: a form that saves and closes, or shows the error. */
 
 import { at, h, say } from "./element.js";
 import { mayNot } from "./notice.js";

@@ -1,8 +1,8 @@
-/** Elements: made of names, properties and children. A string is always text, so no answer can become markup. */
+/** Builds elements from names, properties and children. A string is always text, so no feedback can become markup. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An HTML element. `on…` properties are listeners, `class` and the rest attributes; null and false leave one out. */
+/** An HTML element. `on…` properties are listeners, all others attributes; null and false omit one. */
 export function h(name, properties, ...children) {
   return filled(document.createElement(name), properties, children);
 }
@@ -29,7 +29,7 @@ export function at(id) {
   return document.getElementById(id);
 }
 
-/** Tell those who listen to the page rather than look at it. */
+/** Announce the text to screen readers. */
 export function say(text) {
   at("said").textContent = text;
 }

@@ -1,4 +1,4 @@
-/** Exports: what is shown, as a file. Fetched with the API key, which no address may carry, and offered as a download. */
+/** Exports of the shown feedback as a download. The fetch sends the API key, which must not be in a URL. */
 
 import { asked, shown } from "./address.js";
 import { download, read } from "./api.js";
@@ -55,7 +55,7 @@ async function save(format, label) {
   }
 }
 
-/** How many examples the file has, and why the rest of the feedback makes none. */
+/** The number of examples in the file, and the reasons for leaving out the rest. */
 function reportOn({ written, left_out }, label) {
   const reasons = Object.entries(left_out).sort(([, one], [, other]) => other - one);
   at("notice").replaceChildren(h("div", { class: "notice", role: "status" },

@@ -1,4 +1,4 @@
-/** Figures: what a statistic says, by the kind of its key. The service says which scores are positive; this only words it. */
+/** Texts for statistics by the feedback key's kind. The service decides which scores are positive. */
 
 import { count, number, percent, range, several, span } from "./format.js";
 
@@ -11,7 +11,7 @@ export const KINDS = {
   text: "Text",
 };
 
-/** Whether the key's ratings are stars. */
+/** Whether the feedback key's ratings are stars. */
 export const isStars = (one) => one.kind === "rating" && one.low === 1 && one.high === 5;
 
 /** Whether the figure is a share of scores, which lies between 0 and 1. */
@@ -31,7 +31,7 @@ export const shownFigure = (one, value) => (value === null || value === undefine
 /** The interval as text: 79–86%, or 3.9–4.4. */
 export const shownInterval = (one, interval) => (interval ? (isShare(one) ? range : span)(interval) : "–");
 
-/** What the figure is: “positive”, “dislikes”, “mean on a scale of 1 to 5”. */
+/** The figure's name: “positive”, “dislikes”, “mean on a scale of 1 to 5”. */
 export function nameOfFigure(one) {
   if (one.kind === "reversed_thumbs") return "dislikes";
   if (one.kind === "rating") return one.low === null ? "mean" : `mean on a scale of ${number(one.low)} to ${number(one.high)}`;
@@ -39,14 +39,14 @@ export function nameOfFigure(one) {
   return one.kind === "category" ? "in good categories" : "positive";
 }
 
-/** What the figures say in a line: “412 scores, lower is better, 12 without a score”. */
+/** The figures in one line: “412 scores, lower is better, 12 without a score”. */
 export function aboutScores(one) {
   const silent = one.answers - one.scores;
   const better = one.kind === "rating" || one.kind === "number" ? one.is_lower_score_better && "lower is better" : null;
   return [several(one.scores, "score"), better, silent > 0 && `${count(silent)} without a score`].filter(Boolean).join(" · ");
 }
 
-/** The ends of the axis that the figure is drawn on; null where the data says. */
+/** The ends of the figure's axis; null to use the data's. */
 export function axisOf(one) {
   if (isShare(one)) return [0, 1];
   return one.kind === "rating" && one.low !== null ? [one.low, one.high] : null;

@@ -1,4 +1,4 @@
-/** Filters: the form above everything. What it says is kept in the address. */
+/** The filter form at the top of the page. The URL stores its values. */
 
 import { DEFAULT_DAYS, noFilters, setFilters, show, shown } from "./address.js";
 import { h } from "./element.js";
@@ -14,7 +14,7 @@ const NAMES = {
 };
 const PATIENCE = 350;
 
-/** Fill the form; `changed` is called when it says something else. `known` has the keys, assistants and versions. */
+/** Fill the form; `changed` is called on changes. `known` has the feedback keys, assistants and versions. */
 export function drawFilters(form, known, changed) {
   const had = document.activeElement?.form === form ? document.activeElement.name : null;
   const wasOpen = form.querySelector("details")?.open ?? matchMedia("(min-width: 48rem)").matches;
@@ -86,7 +86,7 @@ function words(given) {
   return field("Text", "text", h("span", { class: "search" }, icon("search"), input), "wide");
 }
 
-/** The filters that a closed part of the form hides, each with a button that removes it; and one that removes all. */
+/** The filters in a collapsed part of the form, with buttons that remove one or all of them. */
 function chips(changed, set) {
   if (!set) return "";
   const remove = (name) => () => {
@@ -108,7 +108,7 @@ function worded(name) {
   return name.startsWith("has_") ? WITH.find(([one]) => one === value)?.[1].toLowerCase() ?? value : value;
 }
 
-/** A choice or a finished text: a step of its own. */
+/** A selection or a finished text: a new history entry. */
 function take(form, control, changed) {
   clearTimeout(form.waiting);
   if (control.name === "days") return takeSpan(control.value, changed);
@@ -120,7 +120,7 @@ function take(form, control, changed) {
   changed();
 }
 
-/** What is being typed: once the typing rests. */
+/** Text being typed: applied after a pause. */
 function takeSoon(form, control, changed) {
   if (control.type !== "search" && control.type !== "number") return;
   clearTimeout(form.waiting);

@@ -1,4 +1,4 @@
-/** Formats: numbers, shares and times in the reader's locale. Days are UTC, as the service counts them; instants are local. */
+/** Formats numbers, shares and times in the reader's locale. Days are UTC, as in the service; instants are local. */
 
 const LOCALES = [...navigator.languages];
 const WHOLE = new Intl.NumberFormat(LOCALES);
@@ -51,7 +51,7 @@ export function span(interval) {
   return low === high ? low : SHORT.formatRange(interval.low, interval.high);
 }
 
-/** “1 score”, “2 scores”; `plural` where an s does not make it. */
+/** “1 score”, “2 scores”; `plural` for irregular plurals. */
 export const several = (n, noun, plural = `${noun}s`) => `${count(n)} ${PLURAL.select(n) === "one" ? noun : plural}`;
 
 /** The period that begins at this second: 12 Nov, week of 9 Nov, Nov 2026. */
@@ -64,7 +64,7 @@ export function period(second, size) {
 /** 12 Nov */
 export const shortDay = (second) => DAY.format(new Date(second * 1000));
 
-/** When: how long ago within a week, else the day. */
+/** A time: relative within a week, else the day. */
 export function when(text) {
   const past = new Date(text) - Date.now();
   if (past < -7 * STEPS[0][1]) return LOCAL_DAY.format(new Date(text));
@@ -75,7 +75,7 @@ export function when(text) {
 /** 23 Nov 2026, 14:05, in the reader's zone */
 export const moment = (text) => MOMENT.format(new Date(text));
 
-/** 23 Nov 2026, 14:05:09 CET: with the zone, for who hovers. */
+/** 23 Nov 2026, 14:05:09 CET: with the zone, for tooltips. */
 export const exact = (text) => EXACT.format(new Date(text));
 
 /** The reader's time zone, such as Europe/Berlin. */

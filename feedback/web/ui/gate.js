@@ -1,10 +1,10 @@
-/** The form that asks for the API key, and says what is wrong with the one that was given. */
+/** The form for the API key, with the reason for a rejected one. */
 
 import { key, useKey } from "./api.js";
 import { at, h } from "./element.js";
 import { icon } from "./icons.js";
 
-/** Ask for a key; `opened` is called with it in use. `failure` is why. */
+/** Ask for an API key; `opened` is called once it is set. `failure` is the reason. */
 export function askForKey(failure, opened) {
   const problem = key() ? wrong(failure) : null;
   const input = h("input", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true, "aria-describedby": problem ? "key-wrong" : "key-about" });

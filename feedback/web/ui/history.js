@@ -1,4 +1,4 @@
-/** Earlier versions of a piece of feedback. */
+/** Earlier versions of a feedback. */
 
 import { read } from "./api.js";
 import { h } from "./element.js";
@@ -6,7 +6,7 @@ import { exact, moment } from "./format.js";
 import { failed } from "./notice.js";
 import { score, valueOf } from "./score.js";
 
-/** Read and draw it; `box` stays hidden where there is nothing. */
+/** Read and draw the versions; `box` stays hidden without any. */
 export async function drawHistory(box, piece) {
   box.hidden = true;
   if (piece.modified_at === piece.created_at) return;

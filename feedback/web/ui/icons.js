@@ -1,4 +1,4 @@
-/** Icons: drawn lines, never read aloud. */
+/** Line icons, hidden from screen readers. */
 
 import { s } from "./element.js";
 

@@ -1,4 +1,4 @@
-/** Keys: a card for each key and source, with the figures of its kind, over time and as a distribution. */
+/** A card for each feedback key and source, with its figures over time and its distribution. */
 
 import { go, linkTo } from "./address.js";
 import { read } from "./api.js";
@@ -12,12 +12,12 @@ import { after, isUnfinished, seriesOf } from "./series.js";
 
 const FIRST = 6;
 const TOP = 4;
-const FEWEST = 2; // points that make a chart
+const FEWEST = 2; // minimum points of a chart
 const SOURCES = { api: "API", app: "app", model: "model" };
 
 /**
  * Draw the cards, those with the most feedback first. `totals` are the statistics by source, `periods` those by source
- * and `size`; `filters` is the query of the current filters, `extras` brings response rates and reasons.
+ * and `size`; `filters` is the current filters' query, `extras` loads response rates and reasons.
  */
 export function drawKeys(box, { totals, periods, size, filters, extras }) {
   const byCard = Map.groupBy(periods, nameOf);
@@ -54,7 +54,7 @@ function card(one) {
     headline(one), extras, charted(one), distribution, h("details", { class: "table" }, h("summary", null, "Figures as a table"), table(one)));
 }
 
-/** Response rate and top reasons, once they are there; a card is complete without them. */
+/** Add response rate and top reasons once they are loaded; a card is complete without them. */
 async function drawExtras(box, one) {
   const { total } = one;
   const [rates, reasons] = await one.loaded.catch(() => [[], []]);

@@ -1,4 +1,4 @@
-/** Feedback keys: each with its kind and configuration, to create, change and delete. */
+/** Feedback keys with their kinds and configurations, and forms to create, change and delete them. */
 
 import { read, remove, send } from "./api.js";
 import { input, labelled, openForm, select } from "./dialog.js";
@@ -13,7 +13,7 @@ const DIRECTIONS = [["higher", "Higher is better"], ["lower", "Lower is better"]
 const POLICIES = [["replace", "Replaces the first"], ["append", "Is added"], ["first", "Is refused; the first stands"]];
 const GOOD = { "+": true, "-": false };
 
-/** The table of the keys, and a button for a new one. */
+/** The table of the feedback keys, and a button for a new one. */
 export async function keySettings(box, { page, again, signal }) {
   const configs = await read(CONFIGS, new URLSearchParams({ limit: "100" }), signal);
   const configured = new Map(configs.map((one) => [one.feedback_key, one]));

@@ -1,13 +1,13 @@
-/** What there is to choose from: keys with their kinds, assistants with their names, and the versions of each. */
+/** The filter choices: feedback keys with their kinds, and assistants with their names and versions. */
 
 import { read } from "./api.js";
 
 let keys = new Map();
 
-/** What is known of the key: `kind`, `low`, `high`, `title`, `has_direction`. */
+/** The feedback key's `kind`, `low`, `high`, `title` and `has_direction`. */
 export const keyNamed = (key) => keys.get(key);
 
-/** Everything that has feedback, whatever the filters are. */
+/** All choices with feedback, independent of the filters. */
 export async function readKnown(signal) {
   const [choices, projects] = await Promise.all([read("feedback/choices", "", signal), read("feedback/projects", "", signal)]);
   const { assistants, sources } = choices;
@@ -27,7 +27,7 @@ export async function readKnown(signal) {
 
 const unique = (all) => [...new Set(all)];
 
-/** The name of each; those that share one, or have none, are told apart by the start of their id. */
+/** The assistants' names; shared or missing names are distinguished by the start of the id. */
 function labelled(assistants) {
   const named = (one) => one.name ?? one.assistant_id;
   const label = (one) => {

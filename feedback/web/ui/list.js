@@ -1,4 +1,4 @@
-/** The list: a row for each run and user, the newest first, a page at a time, however many there are. */
+/** The list: a row for each run and user, newest first, a page at a time. */
 
 import { asked, go, shown } from "./address.js";
 import { read } from "./api.js";
@@ -10,9 +10,9 @@ import { score, reasonsOf, valueOf } from "./score.js";
 import { drawStatuses } from "./statuses.js";
 
 const PAGE = "25";
-const SHORT = 12; // characters of a user that are shown
+const SHORT = 12; // shown characters of a user id
 
-/** Read and draw the page that the address names; `page` has `known`, `open(id)`, `clear()` and `guarded(work)`. */
+/** Read and draw the page in the URL; `page` has `known`, `open(id)`, `clear()` and `guarded(work)`. */
 export async function drawList(box, page, signal) {
   box.setAttribute("aria-busy", "true");
   const query = asked();
@@ -75,7 +75,7 @@ function row(one, page) {
     h("div", { class: "state" }, pill(stateOf(one.feedback)), newest.review_assignee && h("span", { class: "meta" }, newest.review_assignee)));
 }
 
-/** What a piece says in words: its comment, its reasons, or its value. */
+/** The text of a feedback: its comment, its reasons, or its value. */
 function said(piece) {
   const text = piece.comment ?? (reasonsOf(piece).join(", ") || valueOf(piece));
   return text === null || text === "" ? h("span", { class: "silent" }, "No comment") : text;
@@ -95,22 +95,22 @@ function about(one, newest, page) {
     one.feedback.some((piece) => piece.review_note) && " · with a note");
 }
 
-/** The assistant and version of a piece of feedback. */
+/** The assistant and version of a feedback. */
 export const placeOf = (piece, known) => `${piece.assistant_name ?? known.nameOf(piece.assistant_id)}${piece.assistant_version === null ? "" : ` v${piece.assistant_version}`}`;
 
-/** The user in short; the whole id is in the details. */
+/** The shortened user id; the details have the whole one. */
 export function userOf(subject, whole = false) {
   if (subject === null) return "anonymous";
   return whole || subject.length <= 2 * SHORT ? subject : `${subject.slice(0, SHORT)}…`;
 }
 
-/** The row's status: new as long as one of its pieces is. */
+/** The row's status: new while any of its feedback is. */
 function stateOf(pieces) {
   const states = new Set(pieces.map((piece) => piece.review_status));
   return ["new", "seen", "done"].find((state) => states.has(state));
 }
 
-/** Put the focus on the listed piece, or on the list's title where it is not listed any more. */
+/** Focus the listed feedback, or the list's title if it is no longer listed. */
 export function focusItem(id) {
   (document.querySelector(`[data-item="${CSS.escape(id)}"]`) ?? document.querySelector(`[data-ids~="${CSS.escape(id)}"] .opener`) ?? at("feedback-title")).focus();
 }

@@ -9,7 +9,7 @@ import { exact, when } from "./format.js";
 const DEFAULT = "default";
 const THEIRS = ["key", "assistant", "version", "status", "item", "cursor"];
 
-/** The choice of a project, where there are several; `changed` is called when another is chosen. */
+/** The selection of a project, if there are several; `changed` is called when it changes. */
 export function projectMenu(projects, changed) {
   if (projects.length < 2) return "";
   const now = shown().get("project") ?? DEFAULT;

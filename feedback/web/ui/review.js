@@ -1,4 +1,4 @@
-/** The review of a piece of feedback: its status, which is saved when it is chosen, and a note; with their history. */
+/** The review of a feedback: its status, which is saved on selection, and a note, with their history. */
 
 import { put, read } from "./api.js";
 import { addToDataset } from "./datasets.js";
@@ -8,7 +8,7 @@ import { failed, mayNot } from "./notice.js";
 
 export const STATUSES = [["new", "New"], ["seen", "Seen"], ["done", "Done"]];
 
-/** Read and draw it; `changed(review)` is called when it was saved. */
+/** Read and draw the review; `changed(review)` is called after saving. */
 export async function drawReview(box, piece, changed) {
   box.replaceChildren(h("p", { class: "meta" }, "Loading…"));
   try {

@@ -1,4 +1,4 @@
-/** Scores: a piece's score as people read it, by the kind of its key. The service says which scores are positive. */
+/** Readable scores, by the feedback key's kind. The service decides which scores are positive. */
 
 import { h } from "./element.js";
 import { number } from "./format.js";
@@ -7,7 +7,7 @@ import { keyNamed } from "./known.js";
 
 const THUMBS = { true: ["up", "Thumbs up"], false: ["down", "Thumbs down"] };
 
-/** The score of a piece of feedback, or its value, or a sign of words alone. */
+/** The score of a feedback, or its value, or an icon for a comment alone. */
 export function score(piece) {
   if (piece.score === null && piece.value === null) return h("span", { class: "score" }, icon("words"), h("span", { class: "unseen" }, "No score"));
   const mood = typeof piece.is_positive === "boolean" ? (piece.is_positive ? "good" : "bad") : "";
@@ -36,7 +36,7 @@ export function valueOf(piece) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** The reasons that the submission lists. */
+/** The reasons in the submission. */
 export function reasonsOf(piece) {
   const reasons = piece.feedback_source.metadata?.reasons;
   return Array.isArray(reasons) ? reasons.filter((reason) => typeof reason === "string") : [];

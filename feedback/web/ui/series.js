@@ -1,19 +1,19 @@
-/** Series: a key's figures period by period, with the periods in which there was no feedback. */
+/** Time series of a feedback key's figures, including periods without feedback. */
 
 const DAY = 86_400;
 
-/** The size of a period for so many days. */
+/** The size of a period for this number of days. */
 export function sizeFor(days) {
   if (days <= 62) return "day";
   return days <= 400 ? "week" : "month";
 }
 
-/** The statistics of one key in the order of time: each with the second at which its period begins. */
+/** The statistics of one feedback key in the order of time, each with the second at which its period begins. */
 export function seriesOf(statistics, size) {
   return statistics.map((one) => ({ ...one, start: Date.parse(one[size]) / 1000 })).sort((a, b) => a.start - b.start);
 }
 
-/** All periods from the first to the last, those without feedback too. */
+/** All periods from the first to the last, including those without feedback. */
 export function withGaps(series, size) {
   const found = new Map(series.map((one) => [one.start, one]));
   const filled = [];
@@ -24,7 +24,7 @@ export function withGaps(series, size) {
   return filled;
 }
 
-/** Whether the period that begins at this second goes on. */
+/** Whether the period that begins at this second is still incomplete. */
 export const isUnfinished = (start, size) => after(start, size) * 1000 > Date.now();
 
 /** The second at which the next period begins. */

@@ -14,7 +14,7 @@ const PARTS = [
   ["Projects", "Teams or products whose feedback is kept apart.", projectSettings],
 ];
 
-/** Read and draw all parts; one that fails says so in its place. */
+/** Read and draw all parts; a failed part shows its error in its place. */
 export async function drawSettings(box, page, signal) {
   const parts = PARTS.map(([title, about, draw]) => {
     const content = h("div", { class: "setting" });

@@ -1,4 +1,4 @@
-/** The sheet of one piece of feedback: all of it, the conversation, and its review; with ways to the next and previous. */
+/** The details of one feedback: its fields, conversation and review, with links to the next and previous. */
 
 import { linkTo, show } from "./address.js";
 import { read } from "./api.js";
@@ -12,13 +12,13 @@ import { failed } from "./notice.js";
 import { drawReview } from "./review.js";
 import { reasonsOf, score, valueOf } from "./score.js";
 
-/** Open the piece with this id, which `page.items` lists. */
+/** Open the feedback with this id, which `page.items` lists. */
 export function openSheet(id, page) {
   const piece = page.items?.find((one) => one.id === id);
   if (piece) fill(piece, page);
 }
 
-/** Open the piece that the address names, if there is one. */
+/** Open the feedback in the URL, if there is one. */
 export async function openNamed(id, page) {
   try {
     const found = await read("feedback/search", new URLSearchParams({ id }));
@@ -62,7 +62,7 @@ function fill(piece, page) {
   drawHistory(before, piece);
 }
 
-/** The keys j and k show the next and the previous piece, unless something is being written. */
+/** The keys j and k show the next and the previous feedback, unless the user is typing. */
 function move(event, piece, page) {
   if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest("textarea, input:not([type=radio], [type=checkbox]), select")) return;
   const to = { j: 1, k: -1 }[event.key];

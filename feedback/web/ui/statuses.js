@@ -1,4 +1,4 @@
-/** Statuses: how much feedback is new, seen and done, and a choice of which to list. */
+/** The counts of new, seen and done feedback, and the selection of the listed statuses. */
 
 import { asked, go, shown } from "./address.js";
 import { read } from "./api.js";
@@ -7,7 +7,7 @@ import { count } from "./format.js";
 
 const STATUSES = [["", "All"], ["new", "New"], ["seen", "Seen"], ["done", "Done"]];
 
-/** Draw the choice with its counts. */
+/** Draw the selection with its counts. */
 export async function drawStatuses(box, signal) {
   const query = asked();
   query.append("by", "status");

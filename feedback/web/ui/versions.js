@@ -34,7 +34,7 @@ function table(statistics, known) {
       [...groups.values()].map((group) => h("tbody", null, title(group[0], known, isApart(group[0], statistics)), group.map((one) => row(one, group))))));
 }
 
-/** Whether the key has feedback of several sources for this assistant. */
+/** Whether the feedback key has feedback of several sources for this assistant. */
 const isApart = (one, all) => all.some((other) => other.assistant_id === one.assistant_id && other.key === one.key && other.source !== one.source);
 
 function title(one, known, apart) {
@@ -51,7 +51,7 @@ function row(one, group) {
     h("td", { class: "drawn" }, figure?.interval && whisker(figure.interval, figure.value, axisOf(one) ?? endsOf(group))));
 }
 
-/** The ends of an axis that has all intervals of the group. */
+/** The ends of an axis that contains all intervals of the group. */
 function endsOf(group) {
   const intervals = group.map((one) => figureOf(one)?.interval).filter(Boolean);
   const [low, high] = [Math.min(...intervals.map((one) => one.low)), Math.max(...intervals.map((one) => one.high))];

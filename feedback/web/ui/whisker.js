@@ -1,4 +1,4 @@
-/** Whiskers: a share with its interval, drawn on a line from 0 to 1, or around 0. Never read aloud: the figures stand beside. */
+/** Whiskers: a share with its interval on a line from 0 to 1, or around 0. Hidden from screen readers. */
 
 import { s } from "./element.js";
 

@@ -39,6 +39,6 @@ async def check_is_closed(config: Config) -> None:
         if await ApiKeyCache(ApiKeys(database)).are_set():
             return
     raise Invalid(
-        f"{config.host} is not a loopback address, and there are no API keys: whoever reaches this server could run "
-        f"agents and read feedback. Listen on 127.0.0.1; or {HOW_TO_OPEN}"
+        f"{config.host} is not a loopback address, and there are no API keys: every client that reaches this server "
+        f"could run agents and read feedback. Listen on 127.0.0.1; or {HOW_TO_OPEN}"
     )

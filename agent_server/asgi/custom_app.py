@@ -74,8 +74,8 @@ class HttpApp(InitPlugin):
             raise ConfigError(f"http.app: {self._path} is {self._theirs!r:.100}, which is no ASGI app")
         if self._guard is not None and not _is_starlette(self._theirs):
             raise ConfigError(
-                f"http.enable_custom_route_auth needs an app of Starlette or FastAPI, whose routes can be told from "
-                f"ours; {self._path} is a {type(self._theirs).__name__}. Check who calls in the app itself"
+                f"http.enable_custom_route_auth needs an app of Starlette or FastAPI, whose routes it can tell "
+                f"from its own; {self._path} is a {type(self._theirs).__name__}. Authenticate in the app itself"
             )
         async with lifespan_of(self._theirs, "http.app") as self._state:
             with _as_last_route(self._theirs, self._ours, self._guard):

@@ -24,7 +24,7 @@ export function watchVotes(list, tally) {
   }
   function show(answers) {
     const up = answers.filter((one) => one.score > 0.5).length;
-    tally.textContent = answers.length ? `${up} up, ${answers.length - up} down` : "Nobody has said anything yet. A thumb below an answer shows up here.";
+    tally.textContent = answers.length ? `${up} up, ${answers.length - up} down` : "No feedback yet. A thumb below an answer appears here.";
     list.replaceChildren(...answers.slice(0, 12).map((one) => vote(one, !isFirst && !known.has(one.id))));
     for (const one of answers) known.add(one.id);
     isFirst = false;

@@ -48,7 +48,7 @@ def test_vote_goes_from_the_token_stream_to_the_store_and_back_after_a_reload(
 
         thumb(page, "Bad answer").click()  # and taken back
         eventually(lambda: not kept(server))
-        expect(page.locator("#tally")).to_contain_text("Nobody has said anything yet")
+        expect(page.locator("#tally")).to_contain_text("No feedback yet")
 
 
 def test_vote_goes_from_the_token_stream_to_the_dashboard(server: ServerProcess, visit: Visit) -> None:

@@ -82,7 +82,7 @@ def test_vote_is_listed_with_question_and_reply(tmp_path: Path, visit: Visit) ->
             expect(sheet.locator("blockquote")).to_have_text(WORDS)
             expect(sheet.locator(".message.judged .text")).to_contain_text("<i>hey</i> <i>hey</i>")
             expect(sheet.locator(".message.user .text")).to_contain_text("<i>hey</i>")
-            assert page.locator("img, .told b, dialog i").count() == 0
+            assert page.locator("img, .story b, dialog i").count() == 0
 
 
 def test_figures_follow_the_kind_of_the_key(server: str, visit: Visit) -> None:
@@ -205,7 +205,7 @@ def test_twenty_thousand_pieces_fit_every_screen(tmp_path: Path, visit: Visit) -
         page.get_by_role("link", name="Feedback", exact=True).click()
         expect(page.locator(".row-of-run")).to_have_count(25)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert page.locator(".told b, .told i").count() == 0
+        assert page.locator(".story b, .story i").count() == 0
         arabic = page.locator(".opener .clamped", has_text="مرحبا").first
         assert arabic.evaluate("one => getComputedStyle(one).direction") == "rtl"
         long = page.locator(".opener .clamped", has_text="Donaudampfschiff").first

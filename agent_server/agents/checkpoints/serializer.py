@@ -15,8 +15,8 @@ def serializer(settings: Serde) -> JsonPlusSerializer:
     if settings.pickle_fallback:
         log.warning(
             "checkpoints_may_be_pickled",
-            meaning="checkpointer.serde.pickle_fallback is on: whoever can write to the database of the checkpoints "
-            "can run code in this server",
+            meaning="checkpointer.serde.pickle_fallback is on: every program that can write to the "
+            "checkpoint database can execute code in this server",
         )
     if settings == Serde(pickle_fallback=settings.pickle_fallback):
         return JsonPlusSerializer(pickle_fallback=settings.pickle_fallback)  # with LangGraph's own defaults

@@ -66,7 +66,7 @@ function row(one, page) {
   const opener = h("button", { type: "button", class: "opener", "data-item": newest.id, onclick: () => page.open(newest.id) }, h("span", { class: "clamped", dir: "auto" }, said(words)));
   return h("li", { class: "row-of-run", "data-ids": one.feedback.map((piece) => piece.id).join(" ") },
     h("label", { class: "pick" }, h("input", { type: "checkbox", class: "picked", "aria-label": `Select the feedback of ${userOf(one.subject, true)}, ${when(one.created_at)}` })),
-    h("div", { class: "told" },
+    h("div", { class: "story" },
       h("p", { class: "chips" }, one.feedback.map((piece) => chip(piece, page)), one.omitted > 0 && h("span", { class: "meta" }, `and ${several(one.omitted, "more piece", "more pieces")}`)),
       h("p", { class: "comment" }, opener),
       one.question && h("p", { class: "quoted" }, h("span", { class: "who" }, "Question "), h("span", { class: "clamped", dir: "auto" }, one.question)),

@@ -177,7 +177,7 @@ async def test_update_of_a_subgraph_leaves_the_values_of_the_thread(api: Api) ->
         ({"values": [{"x": 1}], "as_node": "ask"}, 400, "Expected dict, got [{'x': 1}]"),
         ({"values": {"log": 5}, "as_node": "ask"}, 400, "The graph does not take these values: TypeError"),
         ({"values": "text"}, 422, "values: Expected"),
-        ({"values": {}, "command": {"goto": {"x": 1}}}, 422, "command.goto must be the name of a node"),
+        ({"values": {}, "command": {"goto": {"x": 1}}}, 422, "command.goto has {'x': 1}; it must be"),
         ({"values": {}, "checkpoint": {"checkpoint_ns": "no:such"}}, 400, "Subgraph no not found"),
         ({"values": {}, "checkpoint": {"checkpoint_id": "abc"}}, 422, "Invalid checkpoint ID"),
     ],

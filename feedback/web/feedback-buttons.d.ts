@@ -54,6 +54,7 @@ export interface Texts {
   commented: string;
   retracted: string;
   failed: string;
+  expired: string;
 }
 
 /** Fires before each request. A listener may change `answer`, or cancel the request with `preventDefault()`. */

@@ -25,9 +25,10 @@ const TEXTS = {
   close: "Close",
   open: "Add a comment",
   thanks: "Thank you.",
-  commented: "Thank you. Your comment was kept.",
-  retracted: "Your answer was taken back.",
-  failed: "That was not kept.",
+  commented: "Thank you. Your comment is saved.",
+  retracted: "Your feedback was removed.",
+  failed: "That was not saved.",
+  expired: "This feedback link has expired. Thanks anyway!",
 };
 const ATTRIBUTES = {
   src: "src", positiveSrc: "positive-src", negativeSrc: "negative-src", type: "type", comment: "comment",
@@ -186,6 +187,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
 
   #bind() {
     this.#binding += 1;
+    this.#parts.row.hidden = false;
     this.#kept = this.#shown = this.#config = null;
     this.#restoring = undefined;
     this.#isOpen = false;
@@ -228,6 +230,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     } catch (error) {
       if (binding !== this.#binding) return;
       this.#restoring = undefined;
+      if (isExpired(error)) this.#expire();
       this.#tell("feedback-error", { action: "restore", error });
       throw error;
     }
@@ -366,8 +369,17 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     this.#shown = this.#kept;
     this.#isOpen = this.#isOpen && this.#shown !== null && this.#asks(this.#shown.choice);
     if (failed?.isComment && this.#shown) this.#isOpen = true; // with the written text still in it
-    this.#say(`${this.#texts.failed} ${error.message}`, true);
+    if (isExpired(error)) this.#expire();
+    else this.#say(`${this.#texts.failed} ${error.message}`, true);
     this.#tell("feedback-error", { action: failed ? "submit" : "retract", answer: failed?.answer, error });
+  }
+
+  /** Shows that the URL accepts no feedback any more, in place of buttons that could only fail. */
+  #expire() {
+    this.#isOpen = false;
+    this.#parts.row.hidden = true;
+    this.#say(this.#texts.expired);
+    this.#schedule();
   }
 
   // Comment
@@ -593,3 +605,8 @@ function styled() {
 }
 
 if (globalThis.customElements && !customElements.get("feedback-buttons")) customElements.define("feedback-buttons", FeedbackButtons);
+
+/** Whether the server has answered that a URL has expired, was revoked or has no uses left. */
+function isExpired(error) {
+  return error.status === 410;
+}

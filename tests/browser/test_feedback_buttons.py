@@ -102,7 +102,7 @@ def test_mind_is_changed_and_the_vote_taken_back(feedback_server: str, shown: Sh
         press(page, "Bad answer")
         check_pressed(page, "Bad answer")
         assert kept(feedback_server) == {"user_disliked": (1, None)}
-        press(page, "Bad answer", "Your answer was taken back.")
+        press(page, "Bad answer", "Your feedback was removed.")
         check_pressed(page)
         assert kept(feedback_server) == {}
         press(page, "Good answer")
@@ -127,7 +127,7 @@ def test_comment_and_reasons_belong_to_their_vote(feedback_server: str, shown: S
         expect(button(page, "Bad answer")).to_be_focused()
         button(page, "Too long, really").click()
         page.get_by_label("Anything to add?").fill(" <b>missed</b> the point\n")
-        press(page, "Send", "Thank you. Your comment was kept.")
+        press(page, "Send", "Thank you. Your comment is saved.")
         expect(page.get_by_label("Anything to add?")).to_be_hidden()
         expect(button(page, "Bad answer")).to_be_focused()
         [row] = answers(feedback_server)
@@ -173,7 +173,7 @@ def test_keyboard_alone_suffices(feedback_server: str, shown: Shown) -> None:
             page.keyboard.press("Tab")
         page.keyboard.type("by keys")
         page.keyboard.press("Control+Enter")
-        expect(page.get_by_role("status")).to_have_text("Thank you. Your comment was kept.")
+        expect(page.get_by_role("status")).to_have_text("Thank you. Your comment is saved.")
         expect(button(page, "Bad answer")).to_be_focused()
         assert kept(feedback_server) == {"user_score": (0, "by keys")}
 
@@ -197,7 +197,7 @@ def test_earlier_answer_is_there_again_after_a_reload(feedback_server: str, show
         press(page, "Bad answer")
         button(page, "Wrong").click()
         page.get_by_label("Anything to add?").fill("why?")
-        press(page, "Send", "Thank you. Your comment was kept.")
+        press(page, "Send", "Thank you. Your comment is saved.")
         page.reload()
         check_pressed(page, "Bad answer")
         expect(page.get_by_label("Anything to add?")).to_be_hidden()
@@ -243,7 +243,7 @@ def test_offline_vote_is_rolled_back_and_said_so(feedback_server: str, shown: Sh
         press(page, "Good answer")
         page.context.set_offline(True)
         button(page, "Bad answer").click()
-        expect(page.get_by_role("status")).to_contain_text("That was not kept.")
+        expect(page.get_by_role("status")).to_contain_text("That was not saved.")
         expect(page.get_by_role("status")).to_contain_text("online")
         check_pressed(page, "Good answer")
         expect(button(page, "Bad answer")).to_be_focused()
@@ -259,10 +259,10 @@ def test_comment_that_was_not_kept_is_still_in_its_box(feedback_server: str, sho
         page.context.set_offline(True)
         page.get_by_label("Anything to add?").fill("long thoughts")
         button(page, "Send").click()
-        expect(page.get_by_role("status")).to_contain_text("That was not kept.")
+        expect(page.get_by_role("status")).to_contain_text("That was not saved.")
         expect(page.get_by_label("Anything to add?")).to_have_value("long thoughts")
         page.context.set_offline(False)
-        press(page, "Send", "Thank you. Your comment was kept.")
+        press(page, "Send", "Thank you. Your comment is saved.")
         assert kept(feedback_server) == {"user_score": (0, "long thoughts")}
 
 
@@ -321,12 +321,12 @@ def test_stars_are_one_to_five(feedback_server: str, shown: Shown) -> None:
         expect(page.get_by_label("Anything to add?")).to_be_hidden()
         press(page, "2 stars")
         page.get_by_label("Anything to add?").fill("meh")
-        press(page, "Send", "Thank you. Your comment was kept.")
+        press(page, "Send", "Thank you. Your comment is saved.")
         press(page, "1 star")
         assert kept(feedback_server) == {"user_score": (1, "meh")}
         page.reload()
         check_pressed(page, "1 star")
-        press(page, "1 star", "Your answer was taken back.")
+        press(page, "1 star", "Your feedback was removed.")
         assert kept(feedback_server) == {}
 
 
@@ -351,7 +351,7 @@ def test_categories_are_otherwise_those_of_the_key_and_may_be_several(feedback_s
         page.reload()
         check_pressed(page, "Did not help")
         assert [row["value"] for row in answers(feedback_server)] == ["Did not help"]
-        press(page, "Did not help", "Your answer was taken back.")
+        press(page, "Did not help", "Your feedback was removed.")
 
 
 def test_comment_that_was_typed_is_sent_when_the_page_is_left(feedback_server: str, shown: Shown) -> None:
@@ -388,13 +388,26 @@ def test_fresh_url_for_the_same_run_keeps_the_answer_and_another_runs_has_none(
         assert element.evaluate("(one) => one.answer") == {"choice": "negative", "comment": "", "reasons": []}
 
 
-def test_url_that_is_dead_says_so(feedback_server: str, shown: Shown) -> None:
+def test_expired_url_shows_no_buttons(feedback_server: str, shown: Shown) -> None:
     url = mint(feedback_server)
     httpx.post(f"{url}/revoke").raise_for_status()
     with shown(buttons(src=url), complaints=OFFLINE) as page:
+        expect(page.get_by_role("status")).to_have_text("This feedback link has expired. Thanks anyway!")
+        expect(button(page, "Good answer")).to_be_hidden()
+        assert page.evaluate("heard.at(-1)") == ["feedback-error", "restore", None, 410]
+        page.locator("feedback-buttons").evaluate("(one, url) => { one.src = url }", mint(feedback_server))
+        expect(button(page, "Good answer")).to_be_visible()
+
+
+def test_url_that_expires_says_so(feedback_server: str, shown: Shown) -> None:
+    url = mint(feedback_server)
+    with shown(buttons(src=url), complaints=OFFLINE) as page:
+        expect(button(page, "Good answer")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        httpx.post(f"{url}/revoke").raise_for_status()
         button(page, "Good answer").click()
-        expect(page.get_by_role("status")).to_contain_text("taken back; ask for a new one")
-        check_pressed(page)
+        expect(page.get_by_role("status")).to_have_text("This feedback link has expired. Thanks anyway!")
+        expect(button(page, "Good answer")).to_be_hidden()
         assert page.evaluate("heard.at(-1)") == ["feedback-error", "submit", 1, 410]
 
 

@@ -103,11 +103,11 @@ def test_react_page_asks_shows_the_answer_and_keeps_the_vote(
         page.get_by_label("Anything to add?").fill("Old one.")
         check_accessible(page)
         page.get_by_role("button", name="Send").click()
-        expect(page.get_by_role("status")).to_have_text("Thank you. Your comment was kept.")
+        expect(page.get_by_role("status")).to_have_text("Thank you. Your comment is saved.")
         assert len(page.get_by_role("region", name="Answer").inner_text()) > 20
         assert answers(example) == {"user_disliked": (1, "Old one.")}
         page.get_by_role("button", name="Bad answer").click()
-        expect(page.get_by_role("status")).to_have_text("Your answer was taken back.")
+        expect(page.get_by_role("status")).to_have_text("Your feedback was removed.")
         page.get_by_role("button", name="Ask").click()
         expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "false")
 

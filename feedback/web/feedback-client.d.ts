@@ -78,7 +78,7 @@ export interface TokenState {
  * `retryAfter` the seconds until the server accepts a retry. `message` is for people.
  */
 export class FeedbackError extends Error {
-  constructor(message: string, told?: { status?: number; code?: string; retryAfter?: number; cause?: unknown });
+  constructor(message: string, response?: { status?: number; code?: string; retryAfter?: number; cause?: unknown });
   readonly status: number;
   readonly code: string;
   readonly retryAfter: number | undefined;

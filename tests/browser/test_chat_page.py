@@ -60,6 +60,7 @@ def test_vote_goes_from_the_token_stream_to_the_dashboard(server: ServerProcess,
         expect(page.locator("#votes")).to_contain_text("Too obvious")
         page.get_by_role("link", name="Open the dashboard").click()
         expect(page.get_by_role("heading", name="user_score")).to_be_visible()
+        page.get_by_role("link", name="Feedback", exact=True).click()
         page.get_by_role("button", name="Too obvious").click()
         expect(page.get_by_role("dialog").locator(".message.user")).to_contain_text(ASK)
         expect(page.get_by_role("dialog").locator(".message.judged")).to_contain_text(JOKE)

@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 import anyio
 import structlog
 
+from agent_server.runs.agent_exits import agent_context
+
 log = structlog.get_logger("agent_server")
 
 T = TypeVar("T")
@@ -26,7 +28,7 @@ class AgentTask(Generic[T]):
     def __init__(self, work: Coroutine[Any, Any, T], stop_seconds: float) -> None:
         self._stop_seconds = stop_seconds
         self._cancelled = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(work)
+        self._task = asyncio.create_task(work, context=agent_context())
 
     def cancel(self) -> None:
         """Cancel the work; further calls have no effect."""

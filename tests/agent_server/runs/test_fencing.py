@@ -84,7 +84,7 @@ async def test_stale_worker_writes_no_checkpoint(database_url: str, tmp_path: Pa
     ) as backend:
         run = await backend.run(await backend.thread(), input={"done": ["given"]}, durability=durability)
         with capture_logs() as logs:
-            async with backend.worker(lease_seconds=0.9) as worker:
+            async with backend.worker(lease_seconds=9) as worker:
                 await frozen.at_work.wait()
                 worker.at_work[run.run_id].lease.until = 0  # it was frozen for longer than its lease
                 await backend.database.write(lambda c: c.execute("UPDATE runs SET lease_until = 0"))
@@ -133,7 +133,7 @@ async def test_late_write_changes_nothing(database_url: str, tmp_path: Path, los
         open_checkpointer(config_of(database_url, tmp_path)) as saver,
     ):
         run = await backend.run(await backend.thread())
-        claim = await backend.claim_one(lease_seconds=0.05 if lost == "claimed" else 30)
+        claim = await backend.claim_one(lease_seconds=1.5 if lost == "claimed" else 30)
         lease, writer = lease_of(claim, backend.runs), Writer(saver, run.thread_id)
         with writing_under(lease):
             await writer.put(1)

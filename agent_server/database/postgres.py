@@ -97,9 +97,11 @@ def _told(error: psycopg.Error) -> Exception:
 
 
 def _is_standby(error: psycopg.Error) -> bool:
-    """Return whether the server is read-only: a standby that a failover has not promoted yet."""
-    is_refused = isinstance(error, errors.FeatureNotSupported) and "during recovery" in str(error)
-    return is_refused or isinstance(error, errors.ReadOnlySqlTransaction)
+    """Return whether the server is a standby that a failover has not promoted yet.
+
+    A standby rejects `BEGIN … READ WRITE`. A write in a read-only transaction of ours is a programming error instead.
+    """
+    return isinstance(error, errors.FeatureNotSupported) and "during recovery" in str(error)
 
 
 def _first(cursor: Cursor) -> Row | None:

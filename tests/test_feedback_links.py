@@ -52,4 +52,4 @@ async def test_environment_says_where_pages_may_lead_on_to(tmp_path: Path) -> No
 )
 def test_wrong_setting_is_refused_at_start(variable: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"AGENT_SERVER_FEEDBACK_{variable}"):
-        Config.load(None, {f"AGENT_SERVER_FEEDBACK_{variable}": value})
+        build(Config.load(None, {f"AGENT_SERVER_FEEDBACK_{variable}": value}))

@@ -118,7 +118,8 @@ def test_alerts_and_undelivered_messages_are_on_the_command_line(
 
     asyncio.run(fill())
     head, *lines = command("alerts").splitlines()
-    assert head.split() == ["alert", "state", "since", "scores", "share", "difference", "from", "to"]
+    columns = ["alert", "assistant", "state", "since", "scores", "figure", "difference", "from", "to", "note"]
+    assert head.split() == columns
     assert [("fires" in line, line.startswith(rule)) for line in lines] == [(True, True), (False, False)]
     [fires, quiet] = msgspec.json.decode(command("alerts", "--json"))
     assert (fires["id"], fires["firing"], fires["finding"]["scores"]) == (rule, True, 20)

@@ -115,7 +115,7 @@ async def deliver(webhooks: Webhooks) -> int:
 
 async def test_answer_is_an_event_in_the_trace_of_its_run(database_url: str, collector: Collector) -> None:
     async with telling(database_url, FACTS) as (service, webhooks):
-        url = (await service.urls_for_run(RUN, ["helpful"], "http://h"))["helpful"]
+        url = (await service.urls_for_run(FACTS, ["helpful"], "http://h"))["helpful"]
         service.runs.lookup = None  # the run is gone when it is answered
         submission = FeedbackSubmission(score=0.5, comment="private", user_id="ada")
         kept = await service.store.submit(await service.tokens.open(url.rpartition("/")[2]), submission)

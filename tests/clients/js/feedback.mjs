@@ -27,7 +27,7 @@ const posted = await fetch(urls.user_liked, {
   headers: { "Content-Type": "application/json" },
   body: JSON.stringify({ score: 1, comment: "from a browser" }),
 });
-const got = await fetch(`${urls.user_disliked}?score=0&comment=by%20GET`);
+const got = await fetch(`${urls.user_disliked}?score=0&comment=by%20GET`, { headers: { Accept: "application/json" } });
 
 const token = await langsmith.createPresignedFeedbackToken(runId, "stars", {
   feedbackConfig: { type: "continuous", min: 1, max: 5 },

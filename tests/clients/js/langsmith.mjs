@@ -26,7 +26,7 @@ const named = await client.createPresignedFeedbackToken("chat 7", "stars");
 const listed = await all(client.listPresignedFeedbackTokens(runId));
 const answers = [
   await post(tokens[0].url, { score: 4, comment: "hi" }),
-  await fetch(`${tokens[1].url}?score=5&comment=by%20GET`),
+  await fetch(`${tokens[1].url}?score=5&comment=by%20GET`, { headers: { Accept: "application/json" } }),
   await post(tokens[2].url, { score: 6 }),
   await post(named.url, { score: 1 }),
 ];

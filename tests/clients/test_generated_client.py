@@ -56,34 +56,34 @@ def test_every_operation_is_generated(generated: ModuleType) -> None:
 
 
 def test_generated_client_runs_and_submits_feedback(generated: ModuleType, graphs: ServerProcess) -> None:
-    client = generated.Client(base_url=graphs.url)
-    thread = call("threads.threads_create_thread")(client=client, body=model("ThreadCreate")())
-    config = model("RunConfig")(recursion_limit=9)
-    body = model("RunCreate")("steps", input_={"total": 1}, feedback_keys=["stars"], config=config)
-    assert body.multitask_strategy.value == "enqueue"
-    assert body.durability.value == "async"
-    assert body.to_dict()["if_not_exists"] == "reject"
-    run = call("runs.threads_thread_id_runs_create_run")(thread.thread_id, client=client, body=body)
-    assert (run.assistant_id, run.multitask_strategy.value) == (run.assistant_id, "enqueue")
-    joined = httpx.get(f"{graphs.url}/threads/{thread.thread_id}/runs/{run.run_id}/join").json()
-    token = urlsplit(joined["__feedback__"]["stars"]).path.rsplit("/", 1)[1]
-    submit = call("presigned_feedback.api_v1_feedback_tokens_submit")
-    kept = submit(token, client=client, body=model("FeedbackSubmission")(score=5, comment="good"))
-    assert kept.status == "created"
-    [read] = call("feedback.api_v1_feedback_list_feedback")(client=client, run=[run.run_id])
-    assert (read.key, read.score, read.comment) == ("stars", 5, "good")
+    with generated.Client(base_url=graphs.url) as client:
+        thread = call("threads.threads_create_thread")(client=client, body=model("ThreadCreate")())
+        config = model("RunConfig")(recursion_limit=9)
+        body = model("RunCreate")("steps", input_={"total": 1}, feedback_keys=["stars"], config=config)
+        assert body.multitask_strategy.value == "enqueue"
+        assert body.durability.value == "async"
+        assert body.to_dict()["if_not_exists"] == "reject"
+        run = call("runs.threads_thread_id_runs_create_run")(thread.thread_id, client=client, body=body)
+        assert (run.assistant_id, run.multitask_strategy.value) == (run.assistant_id, "enqueue")
+        joined = httpx.get(f"{graphs.url}/threads/{thread.thread_id}/runs/{run.run_id}/join").json()
+        token = urlsplit(joined["__feedback__"]["stars"]).path.rsplit("/", 1)[1]
+        submit = call("presigned_feedback.api_v1_feedback_tokens_submit")
+        kept = submit(token, client=client, body=model("FeedbackSubmission")(score=5, comment="good"))
+        assert kept.status == "created"
+        [read] = call("feedback.api_v1_feedback_list_feedback")(client=client, run=[run.run_id])
+        assert (read.key, read.score, read.comment) == ("stars", 5, "good")
 
 
 def test_generated_client_reads_shapes_and_errors(generated: ModuleType, graphs: ServerProcess) -> None:
-    client = generated.Client(base_url=graphs.url)
-    thread = call("threads.threads_create_thread")(client=client, body=model("ThreadCreate")())
-    asked = {"assistant_id": "asking", "input": {"question": "why?"}}
-    waited = httpx.post(f"{graphs.url}/threads/{thread.thread_id}/runs/wait", json=asked)
-    assert waited.status_code == 200
-    state = call("threads.threads_thread_id_state_get_state")(thread.thread_id, client=client)
-    [task] = state.tasks
-    assert (task.name, task.interrupts[0].value) == ("ask", {"question": "why?"})
-    missing = call("assistants.assistants_assistant_id_get_assistant")(
-        "00000000-0000-4000-8000-000000000000", client=client
-    )
-    assert "not found" in missing.detail
+    with generated.Client(base_url=graphs.url) as client:
+        thread = call("threads.threads_create_thread")(client=client, body=model("ThreadCreate")())
+        asked = {"assistant_id": "asking", "input": {"question": "why?"}}
+        waited = httpx.post(f"{graphs.url}/threads/{thread.thread_id}/runs/wait", json=asked)
+        assert waited.status_code == 200
+        state = call("threads.threads_thread_id_state_get_state")(thread.thread_id, client=client)
+        [task] = state.tasks
+        assert (task.name, task.interrupts[0].value) == ("ask", {"question": "why?"})
+        missing = call("assistants.assistants_assistant_id_get_assistant")(
+            "00000000-0000-4000-8000-000000000000", client=client
+        )
+        assert "not found" in missing.detail

@@ -46,7 +46,7 @@ demo: $(DEMO_READY) ## Serve the example agents on http://127.0.0.1:2024
 test: lint types $(JS_READY) $(OTHERS_READY) chromium redis ## Run every check and every test
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-check: lint types ## Run lint, types and the fast tests, in about a minute
+check: lint types ## Run lint, types and the fast half of the tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -k "not postgres and not redis" $(FAST) $(ARGS)
 
 test-long: $(JS_READY) $(OTHERS_READY) chromium redis ## Run the long tests: storms of faults, large random searches

@@ -21,6 +21,7 @@ from agent_server.access.key_auth import ApiKeyAuth
 from agent_server.access.key_cache import ApiKeyCache
 from agent_server.access.page_origins import PageOrigins
 from agent_server.agents import Agent, RequestContext, named_in, open_agents, set_request_context
+from agent_server.agents.stores.items import Store
 from agent_server.asgi.custom_app import HttpApp
 from agent_server.asgi.host_check import checked_host
 from agent_server.asgi.mount_prefix import below
@@ -31,8 +32,6 @@ from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.assistants.slugs import AssistantSlugs
 from agent_server.broker import open_broker
 from agent_server.config import Config
-from agent_server.crons.clock import CronClock
-from agent_server.crons.crons import Crons
 from agent_server.database import open_database
 from agent_server.database.data_dir import hold_data_dir
 from agent_server.database.file_check import FileCheck
@@ -52,6 +51,8 @@ from agent_server.routes.openapi import openapi_config
 from agent_server.routes.request_body import read_json
 from agent_server.routes.request_metrics import counting_custom_routes, watching
 from agent_server.runs.attempt import AttemptContext
+from agent_server.runs.crons.clock import CronClock
+from agent_server.runs.crons.crons import Crons
 from agent_server.runs.feedback import FeedbackUrls, RunFeedback
 from agent_server.runs.listing import RunFilter, newest_runs
 from agent_server.runs.queue import Runs
@@ -59,7 +60,6 @@ from agent_server.runs.records import Record
 from agent_server.runs.server_metrics import MetricsText, ServerMetrics
 from agent_server.runs.webhook_sender import WebhookSender
 from agent_server.runs.worker import Worker
-from agent_server.store.store import Store
 from agent_server.streams.commands import Commands
 from agent_server.streams.deletion import Deletion
 from agent_server.streams.event_streams import EventStreams

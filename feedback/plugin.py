@@ -27,7 +27,6 @@ from feedback.rate_limits import RateLimiter
 from feedback.records.erasure import Erasure, keep_sweeping
 from feedback.records.plain import SubmissionCache
 from feedback.records.purge import keep_purging
-from feedback.redaction import RedactTokens
 from feedback.reports.alert_rules import AlertRule, alert_rules
 from feedback.reports.alerts import Alerts
 from feedback.reports.stats import Statistics
@@ -55,6 +54,7 @@ from feedback.schema import Feedback
 from feedback.services import ProjectServices, ServiceContext
 from feedback.settings import FeedbackSettings
 from feedback.tokens.keyring import KeyRing
+from feedback.tokens.redaction import RedactTokens
 
 ACCESS_LOG = "uvicorn.access"
 

@@ -25,7 +25,7 @@ DOCUMENTS = [
     OPERATIONS,
     ROOT / "agent_server" / "protocols" / "README.md",
     FEEDBACK,
-    ROOT / "feedback" / "INTEGRATIONS.md",
+    ROOT / "feedback" / "integrations" / "README.md",
     TESTS,
     ROOT / "examples" / "README.md",
     ROOT / "CONTRIBUTING.md",

@@ -10,7 +10,7 @@ from typing import cast
 import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from agent_server.json_codec import encode
+from agent_server.asgi.json_codec import encode
 from agent_server.schema import StreamPart
 
 HEARTBEAT_SECONDS = 5

@@ -19,8 +19,8 @@ from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
 
 from agent_server.asgi.error_response import headers_of
+from agent_server.asgi.json_codec import encode
 from agent_server.errors import AgentServerError, Invalid
-from agent_server.json_codec import encode
 from agent_server.schema import JsonObject
 
 log = structlog.get_logger("agent_server")

@@ -9,13 +9,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from agent_server.config import Config
-from agent_server.crons.crons import Crons
-from agent_server.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
 from agent_server.routes.authentication import project_in
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
 from agent_server.routes.json_responses import answers, any_fields_of, page_answer
 from agent_server.routes.openapi import PageOperation
+from agent_server.runs.crons.crons import Crons
+from agent_server.runs.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
 
 _PAGE = answers(list[any_fields_of(Cron)], "The crons, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 

@@ -20,17 +20,17 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath
 
 from agent_server.agents import RequestContext, set_request_context
+from agent_server.asgi.json_codec import check_body, encode
 from agent_server.asgi.sse import FAREWELL_SECONDS, SEND_TIMEOUT_SECONDS, frame_data
 from agent_server.broker import SlowSubscriber
 from agent_server.config import Config
 from agent_server.errors import AgentServerError, Forbidden, Invalid, NotFound
-from agent_server.events.event import seq_of
-from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest, Meant
-from agent_server.json_codec import check_body, encode
 from agent_server.routes.authentication import RequestAuthenticator
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.cors import MAY_CROSS
 from agent_server.routes.event_streaming import sender_of
+from agent_server.runs.events.event import seq_of
+from agent_server.runs.events.schema import CommandDone, CommandRefused, EventStreamRequest, Meant
 from agent_server.streams.commands import Command, Commands, Refusal, converted, parsed
 from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.run_streams import RunStreams

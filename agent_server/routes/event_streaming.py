@@ -10,13 +10,13 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 
+from agent_server.asgi.json_codec import encode
 from agent_server.asgi.sse import stream_response
 from agent_server.config import Config
-from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest
-from agent_server.json_codec import encode
 from agent_server.routes.authorization import owned
 from agent_server.routes.run_requests import run_origin, trace_of
 from agent_server.routes.run_responses import STREAM, cut_where_slow
+from agent_server.runs.events.schema import CommandDone, CommandRefused, EventStreamRequest
 from agent_server.runs.feedback import RunFeedback
 from agent_server.streams.commands import Commands, Sender, parsed
 from agent_server.streams.event_streams import EventStreams

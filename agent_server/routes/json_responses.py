@@ -10,8 +10,8 @@ from litestar import MediaType, Response
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import UNSET, Struct, UnsetType
 
+from agent_server.asgi.json_codec import encode
 from agent_server.database.search import Found
-from agent_server.json_codec import encode
 
 
 def json_answer(content: Any, headers: Mapping[str, str] | None = None, status_code: int = 200) -> Response[bytes]:

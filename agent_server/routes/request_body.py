@@ -11,8 +11,8 @@ from litestar import Request
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from msgspec import Struct
 
+from agent_server.asgi.json_codec import decode_body
 from agent_server.errors import Invalid, TooLarge
-from agent_server.json_codec import decode_body
 
 LARGE = 256 * 1024
 """Bodies from this many bytes on are decoded in a thread: hundreds of milliseconds would stall all streams."""

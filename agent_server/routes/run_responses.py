@@ -13,10 +13,10 @@ from sse_starlette import EventSourceResponse
 from sse_starlette.sse import SendTimeoutError
 
 from agent_server.asgi.error_response import refuse
+from agent_server.asgi.json_codec import encode
 from agent_server.asgi.sse import json_response, stream_response
 from agent_server.broker import SlowSubscriber
 from agent_server.errors import Conflict, NotFound
-from agent_server.json_codec import encode
 from agent_server.runs.queue import Runs
 from agent_server.schema import Run
 

@@ -8,9 +8,9 @@ from litestar import delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
+from agent_server.agents.stores.items import Store
+from agent_server.agents.stores.schema import Item, ItemDelete, ItemPut, Items, ItemSearch, Namespaces, NamespaceSearch
 from agent_server.errors import Invalid
-from agent_server.store.schema import Item, ItemDelete, ItemPut, Items, ItemSearch, Namespaces, NamespaceSearch
-from agent_server.store.store import Store
 
 
 @put("/store/items", tags=["store"], status_code=204)

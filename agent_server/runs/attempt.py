@@ -19,9 +19,9 @@ import structlog
 from msgspec import Raw, Struct, field
 
 from agent_server.agents import Agent, Lease, Outcome, is_stateful, set_lease, writing_under
+from agent_server.asgi.json_codec import encode
 from agent_server.broker import Broker
 from agent_server.errors import LeaseLost, Unavailable
-from agent_server.json_codec import encode
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.agent_task import AgentTask
 from agent_server.runs.feedback import FeedbackUrls, feedback_parts, feedback_token

@@ -7,8 +7,8 @@ import msgspec
 
 from agent_server.asgi.sse import frame
 from agent_server.broker import Broker, Frame, FrameId
-from agent_server.events.event import TURN, Event, event_frame
-from agent_server.events.translation import CANCELLED, ROLLED_BACK, Translation
+from agent_server.runs.events.event import TURN, Event, event_frame
+from agent_server.runs.events.translation import CANCELLED, ROLLED_BACK, Translation
 from agent_server.runs.records import Claim, Ending
 from agent_server.schema import StreamPart
 

@@ -11,8 +11,8 @@ from msgspec import Struct
 from agent_server.access.ownership import Condition
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, Forbidden, NotFound, Unavailable
-from agent_server.events.event import TURN
-from agent_server.events.schema import (
+from agent_server.runs.events.event import TURN
+from agent_server.runs.events.schema import (
     MAX_SEQ,
     CommandDone,
     CommandRefused,

@@ -20,9 +20,9 @@ from agent_server.asgi.sse import frame_data
 from agent_server.broker import START, Broker, Frame, FrameId, LogLost
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import NotFound
-from agent_server.events.event import GAP, TURN, Event, address, event_frame, seq_of
-from agent_server.events.schema import EventStreamRequest
-from agent_server.events.translation import INTERRUPT, ROLLED_BACK, Translation
+from agent_server.runs.events.event import GAP, TURN, Event, address, event_frame, seq_of
+from agent_server.runs.events.schema import EventStreamRequest
+from agent_server.runs.events.translation import INTERRUPT, ROLLED_BACK, Translation
 from agent_server.runs.queue import FINAL, Runs
 from agent_server.runs.records import Ending, Record, record_of
 from agent_server.runs.run_log import last_events

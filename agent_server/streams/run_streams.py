@@ -14,11 +14,11 @@ import msgspec
 import structlog
 from msgspec import Raw
 
+from agent_server.asgi.json_codec import encode
 from agent_server.asgi.sse import frame, frame_data
 from agent_server.broker import START, Broker, Frame, FrameId, LogLost, SlowSubscriber
 from agent_server.errors import Invalid, NotFound
-from agent_server.events.event import as_classic
-from agent_server.json_codec import encode
+from agent_server.runs.events.event import as_classic
 from agent_server.runs.feedback import FeedbackUrls, feedback_parts
 from agent_server.runs.queue import FINAL, Runs
 from agent_server.runs.records import Record

@@ -16,9 +16,9 @@ from uuid_utils import uuid7
 from agent_server.access.ownership import Condition
 from agent_server.agents import Agent, GraphSetup, HistoryQuery, StatefulAgent, check_command, is_stateful
 from agent_server.agents.checkpoints.thread_bytes import Amount, ThreadBytes
+from agent_server.asgi.json_codec import encode
 from agent_server.broker import Broker
 from agent_server.errors import BadRequest, Conflict, Invalid, NotFound
-from agent_server.json_codec import encode
 from agent_server.schema import StateUpdate, canonical_id
 from agent_server.threads.schema import (
     Before,

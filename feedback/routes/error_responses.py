@@ -10,10 +10,10 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap, Scope
 
 from feedback.errors import TooMany
-from feedback.redaction import redact
 from feedback.routes.decoding import choices_at
 from feedback.routes.headers import TOKEN_HEADERS
 from feedback.routes.pages import failure
+from feedback.tokens.redaction import redact
 
 logger = logging.getLogger("feedback")
 

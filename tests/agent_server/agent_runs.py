@@ -9,7 +9,7 @@ from uuid import uuid4
 from msgspec import Raw, structs
 
 from agent_server.agents import Agent, AgentRun, Outcome
-from agent_server.json_codec import encode
+from agent_server.asgi.json_codec import encode
 from agent_server.schema import RunKwargs
 
 ASSISTANT_ID = "eb6db400-e3c8-5d06-a834-015cb89efe69"

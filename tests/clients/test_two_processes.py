@@ -21,7 +21,7 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.schema import StreamPart
 
-from agent_server.events.event import TURN
+from agent_server.runs.events.event import TURN
 from tests.agent_server.backend import until
 from tests.clients.conftest import StartServer
 from tests.clients.server_process import ServerProcess

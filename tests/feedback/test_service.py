@@ -20,7 +20,7 @@ from litestar.testing import AsyncTestClient
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, FeedbackSettings
-from feedback.redaction import RedactTokens, redact
+from feedback.tokens.redaction import RedactTokens, redact
 from tests.feedback.conftest import RUN
 
 App = AsyncTestClient[Litestar]

@@ -15,9 +15,9 @@ from agent_server.agents.langgraph.command import command_of
 from agent_server.agents.langgraph.snapshots import Graph, raw_snapshot_at, snapshot_at, snapshots
 from agent_server.agents.langgraph.thread_state import thread_state
 from agent_server.agents.protocol import HistoryQuery
+from agent_server.asgi.json_codec import encode
 from agent_server.database.containment import json_contains
 from agent_server.errors import AgentServerError, BadRequest, NotFound
-from agent_server.json_codec import encode
 from agent_server.schema import StateUpdate
 
 PAGE = 100

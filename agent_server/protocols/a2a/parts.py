@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent_server.asgi.json_codec import encode
 from agent_server.errors import Invalid
-from agent_server.json_codec import encode
 from agent_server.schema import JsonObject
 
 _CONTENT = ("text", "raw", "url", "data")

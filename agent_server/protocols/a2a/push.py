@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from agent_server.asgi.json_codec import encode
 from agent_server.errors import Invalid
-from agent_server.json_codec import encode
 from agent_server.protocols.a2a.requests import TaskId
 from agent_server.protocols.a2a.tasks import task_of
 from agent_server.runs.records import Record

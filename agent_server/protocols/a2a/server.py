@@ -8,12 +8,12 @@ import msgspec
 from litestar.types import ASGIApp
 from uuid_utils import uuid7
 
+from agent_server.asgi.json_codec import encode
 from agent_server.asgi.sse import json_response, stream_response
 from agent_server.assistants.default_keys import default_keys
 from agent_server.assistants.schema import Assistant
 from agent_server.broker import START, FrameId
 from agent_server.errors import AgentServerError, Conflict, Invalid, NotFound
-from agent_server.json_codec import encode
 from agent_server.protocols.a2a.card import agent_card
 from agent_server.protocols.a2a.events import STREAM_MODES, last_events, working_events
 from agent_server.protocols.a2a.feedback import SubmitParams, feedback_metadata, wanted_keys

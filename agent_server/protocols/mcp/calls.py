@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from agent_server.asgi.json_codec import encode
 from agent_server.errors import Invalid
-from agent_server.json_codec import encode
 from agent_server.protocols.mcp.feedback import wanted_keys
 from agent_server.protocols.mcp.requests import RESUME_KEY, RUN_KEY, THREAD_KEY, McpRequest
 from agent_server.runs.records import Record

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from agent_server.asgi.json_codec import encode
 from agent_server.asgi.sse import frame_data
 from agent_server.broker import Frame, FrameId, SlowSubscriber
 from agent_server.errors import Invalid
-from agent_server.json_codec import encode
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject
 from agent_server.streams.run_streams import LAST, RunStreams, position

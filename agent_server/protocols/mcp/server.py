@@ -9,10 +9,10 @@ import msgspec
 from litestar.types import ASGIApp
 from uuid_utils import uuid4
 
+from agent_server.asgi.json_codec import encode
 from agent_server.asgi.sse import json_response, stream_response
 from agent_server.broker import START, FrameId
 from agent_server.errors import AgentServerError, NotFound
-from agent_server.json_codec import encode
 from agent_server.protocols.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,

@@ -9,8 +9,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
+from agent_server.asgi.json_codec import encode
 from agent_server.errors import AgentServerError
-from agent_server.json_codec import encode
 from agent_server.protocols.workflowai.schema import ErrorResponse, Problem
 from agent_server.routes.error_handler import plain_response
 from agent_server.runs.records import Record

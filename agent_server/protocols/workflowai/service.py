@@ -11,12 +11,12 @@ from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp
 from msgspec import Struct
 
+from agent_server.asgi.json_codec import encode
 from agent_server.asgi.sse import stream_response
 from agent_server.assistants.assistants import AssistantRef
 from agent_server.broker import START
 from agent_server.config import Config
 from agent_server.errors import NotFound
-from agent_server.json_codec import encode
 from agent_server.protocols.workflowai.agents import AgentFinder
 from agent_server.protocols.workflowai.errors import RUN_FAILED_STATUS
 from agent_server.protocols.workflowai.output import PartialOutput

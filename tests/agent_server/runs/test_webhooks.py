@@ -16,10 +16,10 @@ from anyio.abc import SocketAttribute, SocketStream
 
 from agent_server.config import Config, ConfigError
 from agent_server.config.webhooks import WebhookPolicy
-from agent_server.crons.clock import CronClock
-from agent_server.crons.crons import Crons
-from agent_server.crons.schema import CronCreate
 from agent_server.errors import Conflict, Invalid, NotFound
+from agent_server.runs.crons.clock import CronClock
+from agent_server.runs.crons.crons import Crons
+from agent_server.runs.crons.schema import CronCreate
 from agent_server.runs.webhook_sender import WebhookSender
 from tests.agent_server.api import serving
 from tests.agent_server.backend import Backend, open_backend, until

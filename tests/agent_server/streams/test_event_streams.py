@@ -15,8 +15,8 @@ from agent_server.access.ownership import Condition
 from agent_server.asgi.sse import frame_data
 from agent_server.broker import SlowSubscriber
 from agent_server.errors import NotFound
-from agent_server.events.event import TURN
-from agent_server.events.schema import CommandDone, CommandRefused, EventStreamRequest
+from agent_server.runs.events.event import TURN
+from agent_server.runs.events.schema import CommandDone, CommandRefused, EventStreamRequest
 from agent_server.runs.records import RunOrigin
 from agent_server.runs.run_log import RunLog
 from agent_server.schema import CancelAction, StreamPart

@@ -1,5 +1,5 @@
 """Crons: runs that start on a schedule."""
 
-from agent_server.crons.crons import Crons
+from agent_server.runs.crons.crons import Crons
 
 __all__ = ["Crons"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from agent_server.events.event import Event
-from agent_server.events.messages import MessageEvents
+from agent_server.runs.events.event import Event
+from agent_server.runs.events.messages import MessageEvents
 from agent_server.schema import StreamPart
 
 End = Literal["completed", "interrupted", "failed"]

@@ -17,11 +17,11 @@ from agent_server.access.caller import Caller, kept
 from agent_server.access.ownership import Condition
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE, Assistants
 from agent_server.config.webhooks import WebhookPolicy
-from agent_server.crons.schedule import micros, next_date
-from agent_server.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
 from agent_server.database import Connection, Database, Row
 from agent_server.database.search import Found, Page, Search, found
 from agent_server.errors import BadRequest, Invalid, NotFound
+from agent_server.runs.crons.schedule import micros, next_date
+from agent_server.runs.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
 from agent_server.runs.records import run_kwargs
 from agent_server.schema import JsonObject, RunCreate, canonical_id, timestamp
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
-from agent_server.agents import open_store
 from agent_server.agents.stores.filters import OPERATORS, has_operators
+from agent_server.agents.stores.opening import open_store
+from agent_server.agents.stores.schema import FoundItem, Item, ItemPut, ItemSearch, NamespaceSearch
 from agent_server.config import Config
 from agent_server.errors import Invalid, NotFound
 from agent_server.schema import JsonObject
-from agent_server.store.schema import FoundItem, Item, ItemPut, ItemSearch, NamespaceSearch
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore

@@ -21,11 +21,11 @@ from litestar.testing import AsyncTestClient
 from typing_extensions import TypedDict
 
 from agent_server.agents import open_store
+from agent_server.agents.stores.items import Store
+from agent_server.agents.stores.schema import ItemSearch
 from agent_server.app import create_app
 from agent_server.config import Config, ConfigError, StoreTtl
 from agent_server.errors import NotFound
-from agent_server.store.schema import ItemSearch
-from agent_server.store.store import Store
 from tests.agent_server.backend import until
 
 Client = AsyncTestClient[Litestar]

@@ -13,10 +13,10 @@ import anyio
 import msgspec
 import structlog
 
-from agent_server.crons.schedule import next_date
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, BadRequest, Invalid, NotFound, ThreadBusy
 from agent_server.observability.metrics import Metrics
+from agent_server.runs.crons.schedule import next_date
 from agent_server.runs.queue import Begun, Runs
 from agent_server.runs.records import RunOrigin
 from agent_server.schema import RunCreate

@@ -23,8 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 
+from agent_server.asgi.json_codec import MAX_DEPTH, check_body, encode
 from agent_server.errors import Invalid, TooLarge
-from agent_server.json_codec import MAX_DEPTH, check_body, encode
 
 LIMIT = 4 * 1024 * 1024
 

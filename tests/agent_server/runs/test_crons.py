@@ -17,11 +17,11 @@ from litestar.testing import AsyncTestClient
 
 from agent_server.app import create_app
 from agent_server.config import Config
-from agent_server.crons.clock import CronClock
-from agent_server.crons.crons import Crons
-from agent_server.crons.schedule import micros, next_date
-from agent_server.crons.schema import Cron, CronCreate, CronPatch
 from agent_server.errors import Invalid
+from agent_server.runs.crons.clock import CronClock
+from agent_server.runs.crons.crons import Crons
+from agent_server.runs.crons.schedule import micros, next_date
+from agent_server.runs.crons.schema import Cron, CronCreate, CronPatch
 from agent_server.schema import timestamp
 from tests.agent_server.backend import BASE_URL, Backend, open_backend, unknown_id, until
 

@@ -3,7 +3,7 @@
  *
  * Fetch the modules and their types once, into `feedback/` beside this file (they have no dependencies):
  *
- *   for f in feedback-client.js feedback-client.d.ts feedback-buttons.js feedback-buttons.d.ts feedback-react.d.ts; do
+ *   for f in feedback-{client,tokens,buttons{,-choices,-state,-style,-texts,-view}}.js feedback-{client,buttons,react}.d.ts; do
  *     curl --create-dirs -o feedback/$f http://127.0.0.1:2024/feedback/$f; done
  *   npm install react react-dom && npx esbuild app.tsx --bundle --format=esm --jsx=automatic --outfile=app.js
  *

@@ -126,7 +126,9 @@ class AgentServerPlugin(InitPlugin):
         self._thread_streams = ThreadStreams(
             self._database, self._threads, self._runs, self._streams, self._broker, self._thread_states
         )
-        self._event_streams = EventStreams(self._database, self._threads, self._runs, self._broker, self._run_end_watch)
+        self._event_streams = EventStreams(
+            self._database, self._threads, self._runs, self._broker, self._run_end_watch, self._thread_streams.idle
+        )
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
         self._info = dict(info or {})
         self._health_checks: dict[str, Check] = {"runs": self._database.check, **(health or {})}

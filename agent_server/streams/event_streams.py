@@ -27,6 +27,7 @@ from agent_server.runs.queue import FINAL, Runs
 from agent_server.runs.records import Ending, Record, record_of
 from agent_server.runs.run_log import last_events
 from agent_server.schema import StreamPart, ThreadStatus, canonical_id
+from agent_server.streams.idle_threads import IdleThreads
 from agent_server.streams.run_end_watch import RunEndWatch
 from agent_server.streams.run_streams import chunks
 from agent_server.threads.state_updates import thread_channel
@@ -34,8 +35,6 @@ from agent_server.threads.threads import Threads
 
 log = structlog.get_logger("agent_server")
 
-LOOK_SECONDS = 1.0
-"""How often a stream polls for the next turn, in seconds."""
 HISTORY_SECONDS = 5.0
 """After this time, a run's start and end are sent only to clients that resume after a number."""
 LAST = TURN - 1
@@ -55,13 +54,20 @@ class EventStreams:
     """The events of threads, by thread id."""
 
     def __init__(
-        self, database: Database, threads: Threads, runs: Runs, broker: Broker, run_end_watch: RunEndWatch | None = None
+        self,
+        database: Database,
+        threads: Threads,
+        runs: Runs,
+        broker: Broker,
+        run_end_watch: RunEndWatch | None = None,
+        idle: IdleThreads | None = None,
     ) -> None:
         self._database = database
         self._threads = threads
         self._runs = runs
         self._broker = broker
         self._run_end_watch = run_end_watch
+        self._idle = idle or IdleThreads(database)
 
     async def follow(
         self, thread_id: str, request: EventStreamRequest, owned: Condition | None = None
@@ -87,9 +93,9 @@ class EventStreams:
     async def _follow_once_there(
         self, thread_id: str, request: EventStreamRequest, owned: Condition | None
     ) -> AsyncIterator[Sequence[Frame]]:
-        async with self._broker.listen(thread_channel(thread_id)) as bell:
+        async with self._broker.listen(thread_channel(thread_id)) as notifications:
             while not await self._threads.exists(thread_id):
-                await bell.wait(LOOK_SECONDS)
+                await self._idle.wait_for_creation(thread_id, notifications)
         if owned is None or await self._threads.is_owned(thread_id, owned):
             async for frames in self._follow(thread_id, request):
                 yield frames
@@ -97,10 +103,10 @@ class EventStreams:
     async def _follow(self, thread_id: str, request: EventStreamRequest) -> AsyncIterator[Sequence[Frame]]:
         place = None if request.since is None else Place(*divmod(request.since, TURN))
         turn = -1 if place is None else place.turn - 1
-        async with self._broker.listen(thread_channel(thread_id)) as bell:
+        async with self._broker.listen(thread_channel(thread_id)) as notifications:
             while (row := await self._next(thread_id, turn)) is not None or await self._threads.exists(thread_id):
                 if row is None:
-                    await bell.wait(LOOK_SECONDS)
+                    await self._idle.wait(thread_id, notifications)
                     continue
                 record = record_of(row)
                 without_root = place is None and _is_history(record, row["now"])

@@ -1,13 +1,14 @@
 """Poll the database once for all waiting thread streams, and wake those with pending news.
 
 The thread's channel wakes a stream. Polling covers what sends no notification: runs whose start time has come, and
-changes by other processes without a common broker. Without this, each stream would poll once a second.
+changes by other processes without a common broker. Without this, each stream would poll once a second. Streams of
+threads that do not exist yet wait for their creation in the same way.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -25,26 +26,26 @@ _OVERLAP = 2_000_000
 _PATIENCE = 3600.0
 
 
+Waits = defaultdict[str, set[anyio.CancelScope]]
+
+
 class IdleThreads:
     """The waiting streams, by thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waits: defaultdict[str, set[anyio.CancelScope]] = defaultdict(set)
+        self._for_news: Waits = defaultdict(set)
+        self._for_creation: Waits = defaultdict(set)
         self._looking: anyio.CancelScope | None = None
         self._since = 0
 
-    async def wait(self, thread_id: str, bell: Subscription) -> None:
+    async def wait(self, thread_id: str, notifications: Subscription) -> None:
         """Return when the thread may have news: on a notification, or when a poll finds some."""
-        if self._looking is None:  # `serve` is not running
-            await bell.wait(LOOK_SECONDS)
-            return
-        with anyio.CancelScope() as scope:
-            self._waits[thread_id].add(scope)
-            try:
-                await bell.wait(_PATIENCE)
-            finally:
-                self._forget(thread_id, scope)
+        await self._wait(self._for_news, thread_id, notifications)
+
+    async def wait_for_creation(self, thread_id: str, notifications: Subscription) -> None:
+        """Return when the thread may exist: on a notification, or when a poll finds it."""
+        await self._wait(self._for_creation, thread_id, notifications)
 
     async def serve(self) -> None:
         """Poll every second until `stop` is called."""
@@ -62,19 +63,47 @@ class IdleThreads:
 
     async def look(self) -> None:
         """Poll once, and wake the streams of all threads that may have news."""
-        waiting, since = list(self._waits), self._since
-        for at in range(0, len(waiting), AT_ONCE):
-            some = waiting[at : at + AT_ONCE]
+        since = self._since
+        for some in _parts(list(self._for_news)):
             now, news = await self._database.read(lambda c, some=some: _with_news(c, some, since))  # type: ignore[misc]
             self._since = now - _OVERLAP
-            for thread_id in news:
-                for scope in list(self._waits.get(thread_id, ())):
-                    scope.cancel()
+            _wake(self._for_news, news)
+        for some in _parts(list(self._for_creation)):
+            _wake(self._for_creation, await self._database.read(lambda c, some=some: _existing(c, some)))  # type: ignore[misc]
 
-    def _forget(self, thread_id: str, scope: anyio.CancelScope) -> None:
-        self._waits[thread_id].discard(scope)
-        if not self._waits[thread_id]:
-            del self._waits[thread_id]
+    async def _wait(self, waits: Waits, thread_id: str, notifications: Subscription) -> None:
+        if self._looking is None:  # `serve` is not running
+            await notifications.wait(LOOK_SECONDS)
+            return
+        with anyio.CancelScope() as scope:
+            waits[thread_id].add(scope)
+            try:
+                await notifications.wait(_PATIENCE)
+            finally:
+                _forget(waits, thread_id, scope)
+
+
+def _parts(thread_ids: list[str]) -> Iterable[list[str]]:
+    return (thread_ids[at : at + AT_ONCE] for at in range(0, len(thread_ids), AT_ONCE))
+
+
+def _wake(waits: Waits, thread_ids: Iterable[str]) -> None:
+    for thread_id in thread_ids:
+        for scope in list(waits.get(thread_id, ())):
+            scope.cancel()
+
+
+def _forget(waits: Waits, thread_id: str, scope: anyio.CancelScope) -> None:
+    waits[thread_id].discard(scope)
+    if not waits[thread_id]:
+        del waits[thread_id]
+
+
+def _existing(connection: Connection, thread_ids: Sequence[str]) -> set[str]:
+    named = {f"id_{number}": thread_id for number, thread_id in enumerate(thread_ids)}
+    ids = ", ".join(f":{name}" for name in named)
+    rows = connection.all(f"SELECT thread_id FROM threads WHERE thread_id IN ({ids})", **named)
+    return {row["thread_id"] for row in rows}
 
 
 def _with_news(connection: Connection, thread_ids: Sequence[str], since: int) -> tuple[int, set[str]]:
@@ -89,6 +118,5 @@ def _with_news(connection: Connection, thread_ids: Sequence[str], since: int) ->
         since=since,
         **named,
     )
-    there = connection.all(f"SELECT thread_id FROM threads WHERE thread_id IN ({ids})", **named)
-    gone = set(thread_ids) - {row["thread_id"] for row in there}
+    gone = set(thread_ids) - _existing(connection, thread_ids)
     return int(now), {row["thread_id"] for row in changed} | gone

@@ -1,4 +1,4 @@
-"""Thread streams that wait share one look at the database, and are woken by what rings no channel."""
+"""Thread and event streams that wait share one poll of the database, which also finds what sends no notification."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 import anyio
 import pytest
 
+from agent_server.runs.events.schema import EventStreamRequest
+from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.idle_threads import AT_ONCE, IdleThreads
-from tests.agent_server.backend import Backend, open_backend, unknown_id
+from agent_server.threads.schema import ThreadCreate
+from tests.agent_server.backend import Backend, open_backend, unknown_id, until
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ async def woken(backend: Backend, idle: IdleThreads, thread_ids: list[str], chan
         await anyio.wait_all_tasks_blocked()
         found.clear()
         for thread_id in thread_ids:  # the first look reaches back before the threads were made
-            if not idle._waits.get(thread_id):
+            if not idle._for_news.get(thread_id):
                 group.start_soon(wait, thread_id)
         await change()
         await anyio.wait_all_tasks_blocked()
@@ -79,10 +82,61 @@ async def test_many_streams_cost_one_read(backend: Backend) -> None:
     thread_id = await backend.thread()
     Counted.reads = 0
     for _ in range(100):
-        idle._waits[thread_id].add(anyio.CancelScope())
+        idle._for_news[thread_id].add(anyio.CancelScope())
     await idle.look()
     assert Counted.reads == 1
     for _ in range(AT_ONCE):
-        idle._waits[unknown_id()].add(anyio.CancelScope())
+        idle._for_news[unknown_id()].add(anyio.CancelScope())
     await idle.look()
     assert Counted.reads == 3
+
+
+async def test_idle_event_streams_share_polls(backend: Backend) -> None:
+    idle, streams = event_streams(backend)
+    there, missing = [await backend.thread() for _ in range(20)], [unknown_id() for _ in range(20)]
+    ended: list[str] = []
+
+    async def follow(thread_id: str) -> None:
+        async for _ in await streams.follow(thread_id, EventStreamRequest(channels=["lifecycle"])):
+            pass
+        ended.append(thread_id)
+
+    async with anyio.create_task_group() as group:
+        for thread_id in (*there, *missing):
+            group.start_soon(follow, thread_id)
+        await until(lambda: len(idle._for_news) == len(idle._for_creation) == 20)
+        await idle.look()
+        Counted.reads = 0
+        await idle.look()
+        assert Counted.reads == 2
+        await backend.database.write(lambda c: c.execute("DELETE FROM threads WHERE thread_id = :id", id=there[0]))
+        await idle.look()
+        await until(lambda: ended == there[:1])
+        group.cancel_scope.cancel()
+
+
+async def test_created_thread_wakes_its_event_stream(backend: Backend) -> None:
+    idle, _ = event_streams(backend)
+    first, second = unknown_id(), unknown_id()
+    woken: list[str] = []
+
+    async def wait(thread_id: str) -> None:
+        async with backend.broker.listen("no channel of this thread") as notifications:
+            await idle.wait_for_creation(thread_id, notifications)
+        woken.append(thread_id)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait, first)
+        group.start_soon(wait, second)
+        await anyio.wait_all_tasks_blocked()
+        await idle.look()
+        await backend.threads.create(ThreadCreate(thread_id=first))
+        await idle.look()
+        await anyio.wait_all_tasks_blocked()
+        assert woken == [first]
+        group.cancel_scope.cancel()
+
+
+def event_streams(backend: Backend) -> tuple[Counted, EventStreams]:
+    idle = Counted(backend)
+    return idle, EventStreams(backend.database, backend.threads, backend.runs, backend.broker, idle=idle)

@@ -6,6 +6,7 @@ States and transitions
     from      | by        | to           | when
     --------- | --------- | ------------ | -----------------------------------------------------------------
     (none)    | create    | pending      | a client asked for it; acknowledged once this is durable
+    (none)    | create    | running      | the same, where this process has a free worker and the thread is free
     pending   | claim     | running      | a worker takes it: the oldest that may start, on a thread that runs none
     pending   | cancel    | interrupted  | a client, or a newer run with the strategy `interrupt`
     pending   | cancel    | (deleted)    | the same with `rollback`
@@ -35,8 +36,10 @@ Rules
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
 
+import anyio
 from msgspec import structs
 from uuid_utils import uuid7
 
@@ -45,10 +48,22 @@ from agent_server.agents import boot_seconds
 from agent_server.assistants.assistants import Assistants
 from agent_server.broker import Broker
 from agent_server.config.webhooks import WebhookPolicy
-from agent_server.database import Connection, Database
+from agent_server.database import Connection, Database, Row
 from agent_server.errors import Conflict, LeaseLost, NotFound
 from agent_server.observability.metrics import Metrics
-from agent_server.runs.records import LATEST, Claim, Ending, Record, RunChoice, RunOrigin, claim_of, record_of
+from agent_server.runs.creation import NewRun, insert_on_thread, insert_with_thread
+from agent_server.runs.records import (
+    LATEST,
+    Claim,
+    Ending,
+    NewLease,
+    Record,
+    RunChoice,
+    RunOrigin,
+    claim_of,
+    record_of,
+    run_of,
+)
 from agent_server.runs.selection import TaskRow, active_run_with, chosen_runs, run_with, runs_of_thread, task_rows
 from agent_server.runs.transitions import (
     HELD,
@@ -58,7 +73,6 @@ from agent_server.runs.transitions import (
     claim_next,
     drop_temporary,
     held,
-    insert_pending,
     make_way,
     mend_times,
     take_thread_if_there,
@@ -78,6 +92,21 @@ CANCELS = "cancels"
 FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "timeout"})
 
 Begun = tuple[Run, Cancelled]
+Inserted = tuple[Row, Cancelled]
+
+
+class RunStarter(Protocol):
+    """A worker that starts runs that its own process creates, without their way through the queue."""
+
+    lease_seconds: float
+
+    def reserve(self) -> bool:
+        """Reserve a slot for one run; return False where none is free, or runs may be waiting in the queue."""
+
+    def start(self, claim: Claim | None) -> bool:
+        """Start the claimed run in a reserved slot and return whether that worked; without a claim, free the slot."""
+
+
 RECORD = """SELECT runs.*,
     (SELECT name FROM assistants WHERE assistants.assistant_id = runs.assistant_id) AS assistant_name
 FROM runs"""
@@ -101,6 +130,8 @@ class Runs:
         self._webhooks = webhooks or WebhookPolicy()
         self._metrics = metrics or Metrics()
         self._thread_ttl = thread_ttl
+        self.starter: RunStarter | None = None
+        """This process's worker, which takes new runs while it has nothing else to claim."""
 
     # Clients' operations
     async def create(
@@ -116,11 +147,46 @@ class Runs:
         Errors: `NotFound` for an unknown thread or assistant, `Invalid` for a malformed id, `BadRequest` for `context`
         beside `config.configurable`, `ThreadBusy` where the strategy is `reject` and the thread has another active run.
         """
-        run, overtaken = await self._database.write(
-            lambda connection: self.insert(connection, body, thread_id, origin, owned, choice)
-        )
-        await self.announce(overtaken, run.thread_id)
+
+        def work(choice: RunChoice) -> Callable[[Connection], Inserted]:
+            return lambda connection: self._insert(connection, body, thread_id, origin, owned, choice)
+
+        starter = self.starter
+        if starter is not None and not body.after_seconds and starter.reserve():
+            row, overtaken = await self._create_running(starter, choice, work)
+        else:
+            row, overtaken = await self._database.write(work(choice))
+        await self._announce_created(row, overtaken)
+        run = run_of(row)
+        run.status = "pending"  # as it was created
         return run
+
+    async def _create_running(
+        self, starter: RunStarter, choice: RunChoice, work: Callable[[RunChoice], Callable[[Connection], Inserted]]
+    ) -> Inserted:
+        """Create a run that the worker starts in its reserved slot, or a pending one where its thread is not free."""
+        lease = NewLease(secrets.token_hex(16), starter.lease_seconds)
+        until = boot_seconds() + lease.seconds
+        claim = None
+        try:
+            with anyio.CancelScope(shield=True):  # a claim without an attempt blocks its run until the lease expires
+                try:
+                    row, overtaken = await self._database.write(work(structs.replace(choice, lease=lease)))
+                except Conflict:  # another process runs the thread, or the run's id is taken, which shows again
+                    row, overtaken = await self._database.write(work(choice))
+            if row["status"] == "running":
+                claim = claim_of(row, lease.token, lease.seconds, until)
+        finally:
+            started = starter.start(claim)
+        if claim is not None and not started:  # the worker has been stopped meanwhile
+            await self.release(claim)
+        return row, overtaken
+
+    async def _announce_created(self, row: Row, overtaken: Cancelled) -> None:
+        if row["status"] == "pending":
+            await self._broker.notify(QUEUE)
+        await self._broker.notify(thread_channel(row["thread_id"]))
+        await self._tell(overtaken)
 
     async def create_many(self, bodies: Sequence[RunCreate], origin: RunOrigin) -> list[Run]:
         """Create pending runs, each on a temporary thread: all or none. Errors as for `create`."""
@@ -139,24 +205,38 @@ class Runs:
     ) -> Begun:
         """Insert a run as `create` does, inside a transaction; `announce` the cancelled runs once it is durable.
 
-        A thread that does not meet `owned` counts as missing. A thread created for the run gets the run's metadata, by
-        which an application finds it and its owner.
+        A thread that does not meet `owned` counts as missing.
         """
+        row, overtaken = self._insert(connection, body, thread_id, origin, owned, choice)
+        return run_of(row), overtaken
+
+    def _insert(
+        self,
+        connection: Connection,
+        body: RunCreate,
+        thread_id: str | None,
+        origin: RunOrigin,
+        owned: Condition | None,
+        choice: RunChoice,
+    ) -> Inserted:
         on_thread = canonical_id(thread_id, "thread") if thread_id else str(uuid7())
         temporary = thread_id is None and body.on_completion != "keep"
+        ttl = None if temporary else self._thread_ttl
         assistant = self._assistants.resolve(connection, body.assistant_id, choice.assistant_version)
         if self._webhooks.disabled:
             body = structs.replace(body, webhook=None)
         if body.webhook is not None:
             self._webhooks.check(body.webhook)
-        if thread_id is None or body.if_not_exists == "create":
-            ttl = None if temporary else self._thread_ttl
-            insert_thread(connection, on_thread, body.metadata or {}, temporary, ttl)
-        touch_thread(connection, on_thread)
-        if owned is not None and thread_id and not owned.is_met(connection, "threads", "thread_id", on_thread):
+        new = NewRun(body, assistant, on_thread, temporary, origin, choice)
+        if thread_id is None:
+            return insert_with_thread(connection, new, ttl), {}
+        if body.if_not_exists == "create":
+            insert_thread(connection, on_thread, body.metadata or {}, ttl=ttl)
+        thread = touch_thread(connection, on_thread)
+        if owned is not None and not owned.is_met(connection, "threads", "thread_id", on_thread):
             raise NotFound(f"Thread with ID {on_thread} not found")
         overtaken = make_way(connection, on_thread, body)
-        return insert_pending(connection, body, assistant, on_thread, temporary, origin, choice.run_id), overtaken
+        return insert_on_thread(connection, new, thread), overtaken
 
     async def announce(self, overtaken: Cancelled, thread_id: str | None = None) -> None:
         """Notify workers and streams of a new run (on this thread), and of the runs that it cancelled."""

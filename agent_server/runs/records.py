@@ -80,13 +80,22 @@ class Claim(Struct):
         return _reference(run.run_id, run.thread_id, run.assistant_id, self.assistant_version, run.metadata)
 
 
+class NewLease(Struct, frozen=True):
+    """A lease under which a run begins."""
+
+    token: str
+    seconds: float
+
+
 class RunChoice(Struct, frozen=True):
-    """Options of a new run that protocols have and `RunCreate` lacks."""
+    """Options of a new run that `RunCreate` lacks."""
 
     run_id: str | None = None
     """The run id that the client chose."""
     assistant_version: int | None = None
     """An earlier version of the assistant, instead of the latest."""
+    lease: NewLease | None = None
+    """Where given, the run is claimed with it at once, if its thread is free."""
 
 
 LATEST = RunChoice()

@@ -1,19 +1,14 @@
-"""The statements that create, claim and cancel runs, inside the transactions of `queue.py`."""
+"""The statements that claim, cancel and end runs, inside the transactions of `queue.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-import msgspec
-from uuid_utils import uuid7
-
-from agent_server.assistants.assistants import AssistantRef
 from agent_server.database import Connection, Row
-from agent_server.errors import Conflict, ThreadBusy
-from agent_server.runs.records import RUN_COLUMNS, Claim, Ending, RunOrigin, run_kwargs, run_of
+from agent_server.errors import ThreadBusy
+from agent_server.runs.records import RUN_COLUMNS, Claim, Ending
 from agent_server.runs.webhook_outbox import mend_webhook_times, put_webhook_unstarted
-from agent_server.schema import CancelAction, Run, RunCreate, ThreadStatus
-from agent_server.threads.threads import add_run_config, merge_metadata
+from agent_server.schema import CancelAction, RunCreate, ThreadStatus
 
 
 def take_thread_if_there(connection: Connection, thread_id: str) -> None:
@@ -193,50 +188,3 @@ def cancel_on_thread(connection: Connection, thread_id: str, run_ids: Sequence[s
     if cancelled and not (all(cancelled.values()) and drop_temporary(connection, thread_id)):
         settle_thread_without_run(connection, thread_id)
     return cancelled
-
-
-def insert_pending(
-    connection: Connection,
-    body: RunCreate,
-    assistant: AssistantRef,
-    thread_id: str,
-    temporary: bool,
-    origin: RunOrigin,
-    run_id: str | None = None,
-) -> Run:
-    """Insert a pending run with the id `run_id` or a new one. The caller holds the lock on its thread's row.
-
-    Errors: `Conflict` where a run with this id exists.
-    """
-    kwargs = run_kwargs(body, assistant, temporary, origin.headers)
-    metadata = {**(body.metadata or {}), "graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
-    row = connection.one(
-        f"""INSERT INTO runs (run_id, thread_id, assistant_id, assistant_version, graph_id, status, metadata, kwargs,
-            multitask_strategy, temporary, base_url, caller, project,
-            start_at, created_at, updated_at, attempt, rescues)
-        VALUES (:run_id, :thread_id, :assistant_id, :version, :graph_id, 'pending', :metadata, :kwargs,
-            :strategy, :temporary, :base_url, :caller, :project,
-            now_us() + :after, now_us(), now_us(), 0, 0)
-        ON CONFLICT (run_id) DO NOTHING RETURNING {RUN_COLUMNS}""",
-        run_id=run_id or str(uuid7()),
-        thread_id=thread_id,
-        assistant_id=assistant.assistant_id,
-        version=assistant.version,
-        graph_id=assistant.graph_id,
-        metadata=msgspec.json.encode(metadata).decode(),
-        kwargs=msgspec.json.encode(kwargs).decode(),
-        strategy=body.multitask_strategy or "enqueue",
-        temporary=int(temporary),
-        base_url=origin.base_url,
-        caller=origin.caller,
-        project=origin.project,
-        after=int((body.after_seconds or 0) * 1_000_000),
-    )
-    if row is None:
-        raise Conflict(f"Run {run_id} already exists; leave its id out to get a new one")
-    merge_metadata(connection, thread_id, {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id})
-    if not temporary:
-        add_run_config(connection, thread_id, assistant.config, body.config or {})
-    if not body.after_seconds:
-        connection.execute("UPDATE threads SET status = 'busy' WHERE thread_id = :id", id=thread_id)
-    return run_of(row)

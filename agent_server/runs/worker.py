@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from contextvars import Context, copy_context
 
 import anyio
 import structlog
@@ -32,7 +33,7 @@ class Worker:
     ) -> None:
         self._agents = agents
         self._context = context
-        self._lease_seconds = lease_seconds
+        self.lease_seconds = lease_seconds
         self.jobs = jobs
         self.at_work: dict[str, Attempt] = {}
         """The active attempts, by run id."""
@@ -44,6 +45,12 @@ class Worker:
         """How long active runs may continue after the worker has stopped claiming runs."""
         self._idle = anyio.Event()
         self._drained = anyio.Event()
+        self._slots = anyio.Semaphore(jobs)
+        self._attempts: TaskGroup | None = None
+        """Where attempts run, while this worker takes runs."""
+        self._context_of_attempts = Context()
+        self._finds_nothing = False
+        """Whether the worker waits for notifications because the queue had no run for it."""
 
     @property
     def busy(self) -> int:
@@ -52,12 +59,13 @@ class Worker:
 
     async def serve(self) -> None:
         """Work until `stop` is called; then return the active runs to the queue."""
+        self._context_of_attempts = copy_context()
         async with anyio.create_task_group() as beside:
             # Runs until all attempts have ended: while stopped agents clean up, their leases must not expire.
             beside.start_soon(self._renew_and_cancel)
-            async with anyio.create_task_group() as attempts:
+            async with anyio.create_task_group() as self._attempts:
                 with anyio.CancelScope() as self._taking:
-                    await self._take_runs(attempts, anyio.Semaphore(self.jobs))
+                    await self._take_runs()
                 await self._let_attempts_end()
                 for attempt in self.at_work.values():
                     attempt.stop("shutdown")
@@ -86,22 +94,56 @@ class Worker:
                 await self._idle.wait()
         self._drained.set()
 
-    async def _take_runs(self, attempts: TaskGroup, slots: anyio.Semaphore) -> None:
-        async with self._context.broker.listen(QUEUE) as bell:
-            while True:
-                async with slots:
-                    pass  # at least one slot is free now
-                free = min(slots.value, CLAIM_AT_ONCE)
-                await self._abandon_broken()
-                claims = await self._next(free)
-                for claim in claims:
-                    slots.acquire_nowait()
-                    attempts.start_soon(self._work_on, self._begin(claim), slots)
-                if len(claims) < free:
-                    await bell.wait(LOOK_SECONDS)
+    async def _take_runs(self) -> None:
+        runs = self._context.runs
+        async with self._context.broker.listen(QUEUE) as queue:
+            runs.starter = self
+            try:
+                while True:
+                    async with self._slots:
+                        pass  # at least one slot is free now
+                    free = min(self._slots.value, CLAIM_AT_ONCE)
+                    await self._abandon_broken()
+                    claims = await self._next(free)
+                    for claim in claims:
+                        self._slots.acquire_nowait()
+                        self._begin(claim)
+                    if len(claims) < free:
+                        self._finds_nothing = True
+                        await queue.wait(LOOK_SECONDS)
+                        self._finds_nothing = False
+            finally:
+                runs.starter = None
+                self._finds_nothing = False
 
-    def _begin(self, claim: Claim) -> Attempt:
-        """Return the attempt at this claim, registered for `stop` and the next claim before it begins."""
+    def reserve(self) -> bool:
+        """Reserve a slot for a run that this process is about to create; return whether one is free.
+
+        While runs may be waiting in the queue, none is: they come first.
+        """
+        is_free = self._finds_nothing and self._slots.value > 0
+        if is_free:
+            self._slots.acquire_nowait()
+        return is_free
+
+    def start(self, claim: Claim | None) -> bool:
+        """Start the claimed run in a slot that was reserved; free the slot where the worker stops, or without a claim.
+
+        Return whether the run was started.
+        """
+        if claim is not None and self._context.runs.starter is self:
+            # in the worker's context, as if claimed from the queue, not in that of the request
+            self._context_of_attempts.run(self._begin, claim)
+            return True
+        self._slots.release()
+        return False
+
+    def _begin(self, claim: Claim) -> None:
+        """Start an attempt at this claim, registered for `stop` and the next claim before it begins."""
+        assert self._attempts is not None
+        self._attempts.start_soon(self._work_on, self._registered(claim))
+
+    def _registered(self, claim: Claim) -> Attempt:
         if claim.waited is not None:
             self._context.metrics.run_waited(claim.waited)
         agent = self._agents.get(claim.run.graph_id) or _NoAgent()
@@ -113,13 +155,13 @@ class Worker:
         at_work = self.at_work if await self._clock.look() else None
         try:
             with anyio.CancelScope(shield=True):  # a claim without an attempt blocks its run until the lease expires
-                claims = await self._context.runs.claim(at_most, self._lease_seconds, at_work)
+                claims = await self._context.runs.claim(at_most, self.lease_seconds, at_work)
         except AgentServerError as error:
             log.error("queue_unreachable", error=str(error))
             await anyio.sleep(LOOK_SECONDS)
         return claims
 
-    async def _work_on(self, attempt: Attempt, slots: anyio.Semaphore) -> None:
+    async def _work_on(self, attempt: Attempt) -> None:
         run = attempt.run
         with structlog.contextvars.bound_contextvars(
             run_id=run.run_id, thread_id=run.thread_id, graph_id=run.graph_id, attempt=run.attempt
@@ -130,11 +172,11 @@ class Worker:
                 log.exception("attempt_broke_off")
             finally:
                 if not attempt.has_written_end:
-                    self._broken[run.run_id] = (boot_seconds() + self._lease_seconds, attempt.claim)
+                    self._broken[run.run_id] = (boot_seconds() + self.lease_seconds, attempt.claim)
                 self.at_work.pop(run.run_id, None)
                 if not self.at_work:
                     self._idle.set()
-                slots.release()
+                self._slots.release()
 
     async def _abandon_broken(self) -> None:
         """End the leases of failed attempts after one lease duration: the runs may be claimed again.
@@ -152,7 +194,7 @@ class Worker:
         """Renew the leases of active runs, and stop cancelled runs as soon as a notification arrives."""
         async with self._context.broker.listen(CANCELS) as bell:
             while True:
-                renew_at = anyio.current_time() + self._lease_seconds / 3
+                renew_at = anyio.current_time() + self.lease_seconds / 3
                 while await bell.wait(max(0.0, renew_at - anyio.current_time())):
                     await self._stop_cancelled()
                     if anyio.current_time() >= renew_at:
@@ -168,7 +210,7 @@ class Worker:
 
     async def _renew_leases(self) -> None:
         attempts = list(self.at_work.values())
-        until = boot_seconds() + self._lease_seconds
+        until = boot_seconds() + self.lease_seconds
         kept = await self._renew(attempts) if attempts else {}
         for attempt in attempts:
             if attempt.run.run_id not in kept:
@@ -185,10 +227,10 @@ class Worker:
         the runs, so their agents must stop.
         """
         claims = [attempt.claim for attempt in attempts]
-        give_up_at = anyio.current_time() + self._lease_seconds / 3
+        give_up_at = anyio.current_time() + self.lease_seconds / 3
         while anyio.current_time() < give_up_at:
             try:
-                return await self._context.runs.renew(claims, self._lease_seconds)
+                return await self._context.runs.renew(claims, self.lease_seconds)
             except AgentServerError as error:
                 log.error("leases_not_renewed", error=str(error))
                 await anyio.sleep(LOOK_SECONDS)

@@ -16,7 +16,7 @@ from agent_server.database import Connection, Database, Row
 from agent_server.database.search import Found, Page, Search, found
 from agent_server.errors import Conflict, NotFound, ThreadBusy
 from agent_server.schema import JsonObject, ThreadStatus, canonical_id
-from agent_server.threads.graph_setup import is_last_run, keep_setup, merged_config, setup_of
+from agent_server.threads.graph_setup import is_last_run, keep_setup, setup_of
 from agent_server.threads.records import THREAD_COLUMNS, check_paths, thread_of, ttl_of, with_extracts
 from agent_server.threads.schema import (
     PruneStrategy,
@@ -112,7 +112,7 @@ class Threads:
             touch_thread(connection, key)
             merge_metadata(connection, key, body.metadata or {})
             if body.ttl:
-                _set_ttl(connection, key, body.ttl)
+                set_ttl(connection, key, body.ttl)
             return thread_of(_existing(connection, key))
 
         return await self._database.write(work)
@@ -184,7 +184,7 @@ class Threads:
             config = keep_setup(connection, _existing(connection, thread_id))
             _write_config(connection, copy_id, config)
             if self._default_ttl:
-                _set_ttl(connection, copy_id, self._default_ttl)
+                set_ttl(connection, copy_id, self._default_ttl)
             if end is not None:
                 connection.execute(
                     """UPDATE threads SET status = :status, state = :state, interrupts = :interrupts, error = 'null'
@@ -250,25 +250,23 @@ def insert_thread(
         temporary=int(temporary),
     )
     if inserted and ttl:
-        _set_ttl(connection, thread_id, ttl)
+        set_ttl(connection, thread_id, ttl)
     return inserted == 1
 
 
-def touch_thread(connection: Connection, thread_id: str) -> None:
+def touch_thread(connection: Connection, thread_id: str) -> Row:
     """Lock the thread's row for the rest of the transaction, so that no other process decides about it meanwhile.
 
-    Errors: `NotFound` for an unknown thread.
+    Returns its status, metadata, config and turns. Errors: `NotFound` for an unknown thread.
     """
-    if not connection.execute("UPDATE threads SET updated_at = now_us() WHERE thread_id = :id", id=thread_id):
+    row = connection.one(_TOUCH, id=thread_id)
+    if row is None:
         raise NotFound(f"Thread with ID {thread_id} not found")
+    return row
 
 
-def add_run_config(connection: Connection, thread_id: str, assistant: JsonObject, given: JsonObject) -> None:
-    """Merge the configs of a run and its assistant into that of a thread whose row is locked."""
-    if row := connection.one("SELECT config FROM threads WHERE thread_id = :id", id=thread_id):
-        kept = msgspec.json.decode(row["config"])
-        if (merged := merged_config(kept, assistant, given)) != kept:
-            _write_config(connection, thread_id, merged)
+_TOUCH = """UPDATE threads SET updated_at = now_us() WHERE thread_id = :id
+    RETURNING status, metadata, config, turns"""
 
 
 def keep_run_config(connection: Connection, thread_id: str, run_id: str) -> None:
@@ -309,7 +307,8 @@ def _search(query: ThreadFilter, owned: Condition | None) -> Search:
     return search
 
 
-def _set_ttl(connection: Connection, thread_id: str, ttl: Ttl) -> None:
+def set_ttl(connection: Connection, thread_id: str, ttl: Ttl) -> None:
+    """Set the thread's TTL, which begins now."""
     connection.execute(
         """UPDATE threads SET ttl_strategy = :strategy, ttl_minutes = :minutes, expires_at = now_us() + :micros
         WHERE thread_id = :id""",

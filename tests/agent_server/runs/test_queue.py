@@ -15,6 +15,7 @@ from agent_server.runs.queue import CANCELS, QUEUE
 from agent_server.runs.records import Claim, Ending
 from agent_server.schema import RunStatus
 from tests.agent_server.backend import Backend, open_backend, unknown_id
+from tests.agent_server.runs.test_creation import Starter
 
 SUCCESS = Ending("success", "idle", b'{"n":1}', output=b'{"n":1}')
 
@@ -78,6 +79,11 @@ async def test_state_table_names_just_the_transitions_that_happen(backend: Backe
     run = await backend.run(None)
     happened: set[Transition] = {("(none)", "create", str(await backend.status(run.run_id)))}
     await backend.runs.finish(await backend.claim_one(), SUCCESS)
+    backend.runs.starter = Starter()
+    run = await backend.run(None)
+    backend.runs.starter = None
+    happened.add(("(none)", "create", str(await backend.status(run.run_id))))
+    await backend.database.write(lambda c: c.execute("DELETE FROM runs"))
     for prepare in STATES:
         for by, act in VERBS:
             claim = await prepare(backend)

@@ -1,0 +1,157 @@
+"""Runs that the process which creates them claims at once, over both databases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from agent_server.errors import LeaseLost, NotFound
+from agent_server.runs.records import Claim, Ending
+from tests.agent_server.backend import Backend, open_backend, unknown_id, until
+
+SUCCESS = Ending("success", "idle", b'{"n":1}', output=b'{"n":1}')
+
+
+class Starter:
+    """A worker without work: it keeps the claims that it gets."""
+
+    lease_seconds = 30.0
+
+    def __init__(self) -> None:
+        self.has_room = True
+        self.reserved = 0
+        self.claims: list[Claim] = []
+        self.starts = True
+
+    def reserve(self) -> bool:
+        self.reserved += self.has_room
+        return self.has_room
+
+    def start(self, claim: Claim | None) -> bool:
+        self.reserved -= 1
+        if claim is not None and self.starts:
+            self.claims.append(claim)
+        return claim is not None and self.starts
+
+
+@pytest.fixture
+def starter(backend: Backend) -> Starter:
+    starter = Starter()
+    backend.runs.starter = starter
+    return starter
+
+
+async def _no_thread(_: Backend, __: Starter) -> str | None:
+    return None
+
+
+async def _free_thread(backend: Backend, _: Starter) -> str | None:
+    return await backend.thread()
+
+
+async def _used_thread(backend: Backend, starter: Starter) -> str | None:
+    thread_id = await backend.thread()
+    await backend.run(thread_id)
+    await backend.runs.finish(starter.claims.pop(), SUCCESS)
+    return thread_id
+
+
+async def _thread_with_running_run(backend: Backend, starter: Starter) -> str | None:
+    thread_id = await backend.thread()
+    await backend.run(thread_id)
+    starter.claims.pop()
+    return thread_id
+
+
+async def _thread_with_pending_run(backend: Backend, starter: Starter) -> str | None:
+    thread_id = await backend.thread()
+    starter.has_room = False
+    await backend.run(thread_id)
+    starter.has_room = True
+    return thread_id
+
+
+@pytest.mark.parametrize(
+    ("place", "status"),
+    [
+        (_no_thread, "running"),
+        (_free_thread, "running"),
+        (_used_thread, "running"),
+        (_thread_with_running_run, "pending"),
+        (_thread_with_pending_run, "pending"),
+    ],
+    ids=["no-thread", "free", "used", "running", "pending"],
+)
+async def test_run_begins_at_once_on_free_thread(
+    backend: Backend, starter: Starter, place: Callable[[Backend, Starter], Awaitable[str | None]], status: str
+) -> None:
+    thread_id = await place(backend, starter)
+    run = await backend.run(thread_id, input={"n": 1})
+    assert (run.status, await backend.status(run.run_id)) == ("pending", status)  # clients see it as it was created
+    assert [claim.run.run_id for claim in starter.claims] == ([run.run_id] if status == "running" else [])
+    assert starter.reserved == 0
+
+
+async def test_claim_at_creation_equals_that_from_queue(backend: Backend, starter: Starter) -> None:
+    threads = [await backend.thread() for _ in range(2)]
+    await backend.run(threads[0], input={"n": 1}, metadata={"a": 1})
+    starter.has_room = False
+    await backend.run(threads[1], input={"n": 1}, metadata={"a": 1})
+    at_once, queued = starter.claims[0], await backend.claim_one()
+    for claim in (at_once, queued):
+        claim.run.run_id = claim.run.thread_id = claim.lease_token = ""
+        claim.leased_until = 0.0
+        claim.waited = None
+    assert at_once == queued
+    rows = [await backend.database.read(lambda c, t=t: c.one(_THREAD, id=t)) for t in threads]  # type: ignore[misc]
+    assert rows[0] == rows[1]
+
+
+_THREAD = "SELECT status, metadata, config, turns FROM threads WHERE thread_id = :id"
+
+
+async def test_lease_of_run_begun_at_once_fences(backend: Backend, starter: Starter) -> None:
+    run = await backend.run(None)
+    [claim] = starter.claims
+    assert await backend.runs.claim(9, 30) == []
+    await backend.runs.expire_leases()
+    assert [one.run.run_id for one in await backend.runs.claim(9, 30)] == [run.run_id]
+    with pytest.raises(LeaseLost):
+        await backend.runs.finish(claim, SUCCESS)
+
+
+async def test_delayed_run_goes_through_the_queue(backend: Backend, starter: Starter) -> None:
+    run = await backend.run(None, after_seconds=60)
+    assert await backend.status(run.run_id) == "pending"
+    assert starter.claims == []
+
+
+async def test_refused_run_frees_its_slot(backend: Backend, starter: Starter) -> None:
+    with pytest.raises(NotFound):
+        await backend.run(unknown_id())
+    assert (starter.reserved, starter.claims) == (0, [])
+
+
+async def test_run_of_stopping_worker_returns_to_queue(backend: Backend, starter: Starter) -> None:
+    starter.starts = False
+    run = await backend.run(await backend.thread())
+    assert await backend.status(run.run_id) == "pending"
+    assert (await backend.claim_one()).run.run_id == run.run_id
+
+
+async def _quick(_: object) -> AsyncIterator[dict[str, int]]:
+    yield {"n": 1}
+
+
+async def test_real_worker_starts_runs_without_the_queue(database_url: str) -> None:
+    async with open_backend(database_url, {"agent": _quick}) as backend, backend.worker(jobs=2) as worker:
+        await until(lambda: worker._finds_nothing)
+        for _ in range(5):  # more than there are slots: each is freed
+            run = await backend.run(None)
+            assert await backend.events(run.run_id)
+            assert await backend.runs.get(run.run_id)
+        row = await backend.row(run.run_id)
+        assert row is not None
+        assert (row["status"], row["attempt"], row["turn"]) == ("success", 1, 0)
+    assert backend.runs.starter is None

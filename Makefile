@@ -33,7 +33,7 @@ define system_part
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-long lint types bench npm-pack constraints clean chromium redis
+.PHONY: help demo check test test-long lint types bench vendor npm-pack constraints clean chromium redis
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ types: $(TEST_READY) ## Check types
 
 bench: $(TEST_READY) ## Measure speed, each figure beside its lower bound
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+vendor: ## Copy third-party browser files, by the versions and hashes in .ci/vendor.toml
+	@$(PYTHON) .ci/vendor.py
 
 npm-pack: ## Pack the browser files as an npm package, in dist/
 	@$(PYTHON) .ci/npm_pack.py dist

@@ -38,7 +38,7 @@ from feedback.routes.dashboard import dashboard_router
 from feedback.routes.error_responses import FAILURES
 from feedback.routes.evalguard import evalguard_router
 from feedback.routes.langsmith import INFO, langsmith_routers
-from feedback.routes.openapi import JsonUnions
+from feedback.routes.openapi import TAGS, JsonUnions
 from feedback.routes.origins import narrowing
 from feedback.routes.projects import projects_router
 from feedback.routes.request_metrics import metrics_router, watching
@@ -151,6 +151,8 @@ class FeedbackPlugin(InitPlugin):
         app_config.route_handlers[before:] = [watched]
         explain_unserved(app_config.exception_handlers)
         app_config.plugins.append(JsonUnions())
+        if app_config.openapi_config is not None:
+            app_config.openapi_config.tags = [*(app_config.openapi_config.tags or ()), *TAGS]
         app_config.lifespan.append(self._lifespan)
         return app_config
 

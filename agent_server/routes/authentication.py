@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Request, WebSocket
 from litestar.connection import ASGIConnection
+from litestar.openapi.spec import SecurityRequirement
 from litestar.types import ASGIApp, Receive, Send
 
 from agent_server.access.key_auth import ApiKeyAuth
@@ -17,6 +18,8 @@ from agent_server.routes.authorization import Authorization, caller_in, params_o
 
 OPEN = {"access": "open"}
 """The `opt` of handlers that need no authentication."""
+NO_KEY: list[SecurityRequirement] = [{}]
+"""The `security` in the OpenAPI document of handlers that need no authentication."""
 ANY_KEY = {"access": "any key"}
 """The `opt` of handlers that accept any API key, whatever its scopes, except keys of a project."""
 AUTHORIZED_IN_HANDLER = {"authorized_in_handler": True}

@@ -9,7 +9,7 @@ from typing import Any
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import OpenAPI
 
-from agent_server.routes.openapi_shapes import DEFAULTS, FIELDS, SHAPES, Schema
+from agent_server.routes.openapi_shapes import DEFAULTS, EXAMPLES, FIELDS, SHAPES, SUMMARIES, Schema
 
 
 @dataclass
@@ -43,7 +43,35 @@ def refined(document: dict[str, Any]) -> dict[str, Any]:
             properties[field] = _with_default(properties[field], value)
     schemas |= deepcopy(dict(SHAPES))
     _add_items(document)
+    _add_tags(document)
+    for operation in _operations(document):
+        operation["summary"] = SUMMARIES.get(operation["summary"], operation["summary"])
+        _add_example(operation, schemas)
     return document
+
+
+def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for item in document.get("paths", {}).values() for operation in item.values()]
+
+
+def _add_tags(document: dict[str, Any]) -> None:
+    """List the tags that operations have and the configuration does not: after the others, in alphabetical order."""
+    tags = document.setdefault("tags", [])
+    known = {tag["name"] for tag in tags}
+    used = {tag for operation in _operations(document) for tag in operation.get("tags", [])}
+    document["tags"] = [tag for tag in tags if tag["name"] in used] + [{"name": name} for name in sorted(used - known)]
+
+
+def _add_example(operation: dict[str, Any], schemas: dict[str, Schema]) -> None:
+    """Add a body that the operation accepts; a viewer's own would fill every optional field with a placeholder."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if content is None or "example" in content:
+        return
+    name = content["schema"].get("$ref", "").rpartition("/")[2]
+    if name in EXAMPLES:
+        content["example"] = deepcopy(EXAMPLES[name])
+    elif name in schemas and not schemas[name].get("required"):
+        content["example"] = {}
 
 
 def _with_default(schema: Schema, value: Any) -> Schema:

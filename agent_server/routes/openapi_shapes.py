@@ -38,6 +38,33 @@ def _object(title: str, description: str, **properties: Schema) -> Schema:
     }
 
 
+EXAMPLES: Mapping[str, Any] = {
+    "RunCreate": {"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": "Hello"}]}},
+    "AssistantCreate": {"graph_id": "agent", "name": "My assistant"},
+    "ItemPut": {"namespace": ["memories"], "key": "colour", "value": {"favourite": "blue"}},
+    "FeedbackCreate": {"key": "user_score", "score": 1, "comment": "Made me laugh."},
+}
+"""Request bodies by schema, for viewers of the document."""
+
+SUMMARIES: Mapping[str, str] = {
+    "GetMcp": "Resume the events of an MCP call",
+    "PostMcp": "Send an MCP message",
+    "DeleteMcp": "End an MCP session",
+    "PostA2A": "Send an A2A request",
+    "RegisterWorkflowaiAgent": "Look up an agent",
+    "RunWorkflowaiAgent": "Run an agent",
+    "ReplyToWorkflowaiRun": "Reply to a run",
+    "Wait run": "Run and wait",
+    "Wait stateless run": "Run and wait without a thread",
+    "Get state at": "Get state at a checkpoint",
+    "Post state at": "Get state at a checkpoint by its configuration",
+    "Post a2a": "Send an A2A request",
+    "Run feedback of": "Get a stateless run's feedback",
+    "Run feedback on thread": "Get a run's feedback",
+    "Thread command": "Send a command",
+}
+"""One-line summaries in place of those that Litestar derives from the names of handlers."""
+
 SHAPES: Mapping[str, Schema] = {
     "ErrorDetail": {
         "type": "object",

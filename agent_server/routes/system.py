@@ -9,15 +9,15 @@ from typing import Annotated, Any, Literal
 from litestar import Request, Response, get, route
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import QueryParameter
+from litestar.params import QueryParameter, SkipValidation
 
 from agent_server.config import Config
 from agent_server.errors import Unavailable
 from agent_server.observability.metrics import CONTENT_TYPE
-from agent_server.routes.authentication import ANY_KEY, OPEN
+from agent_server.routes.authentication import ANY_KEY, NO_KEY, OPEN, RequestAuthenticator
 from agent_server.routes.health import HealthChecks
 from agent_server.routes.json_responses import json_answer
-from agent_server.routes.openapi import TextOrJsonOperation
+from agent_server.routes.openapi import SECURITY_SCHEMES, TextOrJsonOperation
 from agent_server.runs.server_metrics import ServerMetrics
 
 OFFICIAL_VERSION = "0.16.7"
@@ -28,7 +28,7 @@ _METRICS = {
 }
 
 
-@route(["/ok", "/"], http_method=["GET", "HEAD"], tags=["system"], opt=OPEN)
+@route(["/ok", "/"], http_method=["GET", "HEAD"], tags=["system"], summary="Check health", opt=OPEN, security=NO_KEY)
 async def ok(
     health_checks: NamedDependency[HealthChecks],
     server_metrics: NamedDependency[ServerMetrics],
@@ -47,7 +47,7 @@ async def ok(
     return Response({"ok": False, "services": problems, "detail": detail}, status_code=503)
 
 
-@get("/info", tags=["system"], opt=OPEN)
+@get("/info", tags=["system"], summary="Get versions and features", opt=OPEN, security=NO_KEY)
 async def info(info_extra: NamedDependency[dict[str, Any]]) -> dict[str, Any]:
     """Return version and features, in the official server's fields."""
     return {
@@ -67,7 +67,14 @@ async def info(info_extra: NamedDependency[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-@get("/metrics", tags=["system"], responses=_METRICS, operation_class=TextOrJsonOperation, opt=ANY_KEY)
+@get(
+    "/metrics",
+    tags=["system"],
+    summary="Get metrics",
+    responses=_METRICS,
+    operation_class=TextOrJsonOperation,
+    opt=ANY_KEY,
+)
 async def metrics(
     server_metrics: NamedDependency[ServerMetrics],
     format: Annotated[
@@ -80,15 +87,25 @@ async def metrics(
     return Response((await server_metrics.text()).encode(), media_type=CONTENT_TYPE)
 
 
-@get("/openapi.json", include_in_schema=False, sync_to_thread=False, opt=OPEN)
-def openapi(request: Request[Any, Any, Any], server_config: NamedDependency[Config]) -> dict[str, Any]:
-    """Return the OpenAPI document, with the additions of the application's `auth`; `/docs` shows it."""
+@get("/openapi.json", include_in_schema=False, opt=OPEN)
+async def openapi(
+    request: Request[Any, Any, Any],
+    server_config: NamedDependency[Config],
+    authenticator: NamedDependency[SkipValidation[RequestAuthenticator]],
+) -> dict[str, Any]:
+    """Return the OpenAPI document with its authentication: the application's own, or API keys; `/docs` shows it."""
     document = request.app.openapi_schema.to_schema()
-    said = server_config.auth.openapi if server_config.auth else {}
-    if schemes := said.get("securitySchemes"):
-        components = document.get("components") or {}
-        document = {**document, "components": {**components, "securitySchemes": schemes}}
-    return {**document, **({"security": said["security"]} if "security" in said else {})}
+    security: dict[str, Any] = {
+        "securitySchemes": SECURITY_SCHEMES,
+        "security": [{name: []} for name in SECURITY_SCHEMES],
+    }
+    if server_config.auth:
+        security = dict(server_config.auth.openapi)
+    elif not await authenticator.needs_key():
+        security["security"].append({})
+    if schemes := security.get("securitySchemes"):
+        document = {**document, "components": {**document["components"], "securitySchemes": schemes}}
+    return {**document, **({"security": security["security"]} if "security" in security else {})}
 
 
 def _version(package: str) -> str | None:

@@ -37,12 +37,14 @@ ASSETS = (
 """The files of `feedback/web` that are served at `/feedback/<name>`."""
 
 MEDIA_TYPES = {
-    "js": "text/javascript; charset=utf-8",
-    "css": "text/css; charset=utf-8",
-    "html": "text/html; charset=utf-8",
+    "js": "text/javascript",
+    "css": "text/css",
+    "html": "text/html",
     "svg": "image/svg+xml",
-    "ts": "text/plain; charset=utf-8",
+    "ts": "text/plain",
+    "txt": "text/plain",
 }
+"""By suffix; Litestar adds the character set to text."""
 ASSET_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Cache-Control": "no-cache",

@@ -15,6 +15,8 @@ from litestar.response import Redirect
 from feedback.routes.assets import asset_route
 
 FOLDER = files("feedback") / "web" / "ui"
+VENDOR = "vendor/uplot-1.6.32"
+VENDOR_FILES = ("uPlot.iife.min.js", "uPlot.min.css")
 SHELL = "shell.html"
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
@@ -43,4 +45,6 @@ def dashboard_router() -> Router:
 
     names = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith((".js", ".css", ".svg")))
     own = [asset_route(f"/feedback/ui/{name}", f"ui/{name}") for name in names]
-    return Router("/", route_handlers=[dashboard, asset_route("/feedback/ui/theme.css", "theme.css"), *own])
+    vendored = [asset_route(f"/feedback/ui/vendor/{name}", f"{VENDOR}/{name}") for name in VENDOR_FILES]
+    theme = asset_route("/feedback/ui/theme.css", "theme.css")
+    return Router("/", route_handlers=[dashboard, theme, *own, *vendored])

@@ -22,7 +22,7 @@ from feedback.routes.authentication import ServicesDependency, ServicesOf, beare
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
-from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.routes.openapi import NO_KEY, FeedbackOperation, failures
 from feedback.routes.rate_limiting import admit_minting, open_and_admit
 from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
 from feedback.schema import Kept
@@ -84,6 +84,7 @@ async def ask_spend_cors(request: Request[Any, Any, Any]) -> Response[None]:
     tags=TAGS,
     request_max_body_size=MAX_BODY,
     opt={"feedback_token_route": True},
+    security=NO_KEY,
     summary="Submit feedback with a one-time token",
     operation_class=FeedbackOperation,
     responses=failures(400, 404, 409, 410, 413, 429, shape=EvalGuardFailure),

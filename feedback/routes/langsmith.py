@@ -20,7 +20,7 @@ from feedback.routes.langsmith_datasets import HANDLERS as DATASET_ROUTES
 from feedback.routes.langsmith_queues import HANDLERS as QUEUE_ROUTES
 from feedback.routes.langsmith_runs import HANDLERS as RUN_ROUTES
 from feedback.routes.multipart import take_multipart
-from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.routes.openapi import NO_KEY, FeedbackOperation, failures
 from feedback.routes.revocation import REVOKING_ROUTES
 from feedback.routes.tokens import IDEMPOTENCY, TOKEN_ROUTES, clean_idempotency
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch
@@ -135,8 +135,9 @@ async def delete_feedback(feedback_id: FromPath[str], services: ServicesDependen
 
 @get(
     "/info",
-    tags=["System"],
+    tags=["system"],
     opt={"feedback_open": True},
+    security=NO_KEY,
     operation_id="FeedbackInfo",
     summary="Capabilities for LangSmith's clients",
 )

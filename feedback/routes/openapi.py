@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar.openapi import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
+from litestar.openapi.spec import (
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    Operation,
+    RequestBody,
+    Schema,
+    SecurityRequirement,
+    Tag,
+)
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
@@ -17,6 +25,27 @@ from feedback.reports.export import CSV_TYPE, JSONL_TYPE
 MULTIPART = "multipart/form-data"
 FORM = "application/x-www-form-urlencoded"
 _JSON_TYPES = {bool: OpenAPIType.BOOLEAN, int: OpenAPIType.NUMBER, float: OpenAPIType.NUMBER, str: OpenAPIType.STRING}
+
+
+NO_KEY: list[SecurityRequirement] = [{}]
+"""The `security` of operations that need no API key: a token authenticates them, or they are public."""
+TAGS = (
+    Tag("Presigned feedback", "Submit feedback through presigned URLs; mint and revoke them."),
+    Tag("Feedback", "Record, list and change feedback, as LangSmith's clients do."),
+    Tag("Reading feedback", "Search, count, compare and export feedback."),
+    Tag("Reviewing feedback", "Review feedback with its conversation, and collect it in datasets."),
+    Tag("Feedback configs", "Configure feedback keys: kind, range, categories, question."),
+    Tag("Alerts", "Rules that watch the figures of a feedback key."),
+    Tag("Projects", "Teams or products with their own feedback."),
+    Tag("API keys", "List API keys."),
+    Tag("Keeping feedback", "Erase feedback for good, at once or after a time."),
+    Tag("LangSmith runs", "Runs and projects, as LangSmith's clients read them."),
+    Tag("LangSmith datasets", "Datasets and examples, as LangSmith's clients write them."),
+    Tag("LangSmith annotation queues", "Runs that wait for a person's review, as LangSmith's clients manage them."),
+    Tag("WorkflowAI", "Agents, runs and feedback, as WorkflowAI's clients use them."),
+    Tag("EvalGuard", "One-time tokens, annotations and calibration, as EvalGuard's clients use them."),
+)
+"""The groups of the feedback routes, in the order in which a viewer of the OpenAPI document shows them."""
 
 
 class Failure(Struct):

@@ -52,7 +52,7 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
 def metrics_router(text: Callable[[], Awaitable[str]]) -> Router:
     """Return `GET /metrics`, for a service without an agent server."""
 
-    @get("/metrics", tags=["System"], summary="What the service does, for Prometheus", operation_id="FeedbackMetrics",
+    @get("/metrics", tags=["system"], summary="Get metrics", operation_id="FeedbackMetrics",
          operation_class=FeedbackOperation, opt={"feedback_unbound": True})  # fmt: skip
     async def show_metrics() -> Response[str]:
         """Return this process's metrics in the Prometheus text format."""

@@ -15,7 +15,7 @@ from feedback.pages.link_scanners import gets_page, wants_page
 from feedback.routes.authentication import ServicesDependency
 from feedback.routes.decoding import submission_of
 from feedback.routes.headers import TOKEN_HEADERS, base_url, preflight
-from feedback.routes.openapi import FeedbackOperation, SubmitOperation, failures
+from feedback.routes.openapi import NO_KEY, FeedbackOperation, SubmitOperation, failures
 from feedback.routes.pages import ask, may_follow, take_form, thanks
 from feedback.routes.presigned_token import pointer_of
 from feedback.routes.rate_limiting import admit_answer, admit_minting
@@ -113,6 +113,7 @@ async def list_tokens(
     tags=TAGS,
     request_max_body_size=MAX_BODY,
     opt={"feedback_token_route": True, "feedback_takes_forms": True, "feedback_short_path": True},
+    security=NO_KEY,
     summary="Submit feedback through a presigned URL",
     operation_class=SubmitOperation,
     responses=failures(404, 409, 410, 413, 422),
@@ -156,6 +157,7 @@ def clean_idempotency(key: str | None) -> str | None:
     "/feedback/tokens/{token:str}",
     tags=TAGS,
     opt={"feedback_token_route": True},
+    security=NO_KEY,
     summary="Submit feedback by GET, or get the page",
     operation_class=FeedbackOperation,
     responses=failures(404, 409, 410, 422),

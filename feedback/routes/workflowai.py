@@ -18,7 +18,7 @@ from feedback.routes.authentication import ServicesDependency
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import told
 from feedback.routes.headers import TOKEN_HEADERS, preflight
-from feedback.routes.openapi import FeedbackOperation, failures
+from feedback.routes.openapi import NO_KEY, FeedbackOperation, failures
 from feedback.routes.rate_limiting import hold_sealed, open_and_admit
 from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
 from feedback.validation import MAX_BODY
@@ -55,6 +55,7 @@ async def ask_outcome_cors(request: Request[Any, Any, Any]) -> Response[None]:
     tags=TAGS,
     request_max_body_size=MAX_BODY,
     opt={"feedback_token_route": True},
+    security=NO_KEY,
     summary="Submit feedback of a run",
     operation_id="SubmitOutcome",
     operation_class=FeedbackOperation,
@@ -76,6 +77,7 @@ async def submit_outcome(
     "/feedback",
     tags=TAGS,
     opt={"feedback_token_route": True},
+    security=NO_KEY,
     summary="Read your own feedback of a run",
     operation_id="ReadOwnOutcome",
     operation_class=FeedbackOperation,
@@ -99,6 +101,7 @@ async def read_outcome(
     status_code=200,
     tags=TAGS,
     opt={"feedback_token_route": True},
+    security=NO_KEY,
     summary="Retract your own feedback of a run",
     operation_id="RetractOwnOutcome",
     operation_class=FeedbackOperation,

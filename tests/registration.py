@@ -1,0 +1,79 @@
+"""A cache for what Litestar derives from the functions of route handlers.
+
+For each app, Litestar parses the signatures of all handlers anew. That is most of the time that an app takes to start,
+and the tests start thousands of apps with the same handlers. Each result depends on its key alone, and on nothing of
+the app.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import pytest
+from litestar._kwargs import KwargsModel
+from litestar._signature import SignatureModel
+from litestar.utils.signature import ParsedSignature
+
+
+def cache_registration() -> Callable[[], None]:
+    """Make Litestar derive each thing once for a test process, and return what undoes that."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(ParsedSignature, "from_fn", classmethod(_caching(ParsedSignature.from_fn, _key_of_parsing)))
+    patch.setattr(SignatureModel, "create", classmethod(_caching(SignatureModel.create, _key_of_model)))
+    create = KwargsModel.create_for_signature_model
+    patch.setattr(KwargsModel, "create_for_signature_model", classmethod(_caching(create, _key_of_kwargs)))
+    return patch.undo
+
+
+def _caching(derive: Callable[..., Any], key_of: Callable[..., object]) -> Callable[..., Any]:
+    """Return `derive` with a cache; `key_of` returns None for arguments whose result must not be shared."""
+    results: dict[object, tuple[Any, object]] = {}
+
+    def cached(_cls: type, *positional: Any, **named: Any) -> Any:
+        if (key := key_of(*positional, **named)) is None:
+            return derive(*positional, **named)
+        if key not in results:
+            # The arguments are kept too: a key names some of them by id, which must not be used again.
+            results[key] = derive(*positional, **named), (positional, named)
+        return results[key][0]
+
+    return cached
+
+
+def _key_of_parsing(fn: Any, signature_namespace: dict[str, Any]) -> object:
+    return _signature_of(fn), _by_id(signature_namespace)
+
+
+def _signature_of(fn: Any) -> object:
+    """Return what two functions have in common if their signatures are the same, as those of one `def` usually are."""
+    if not isinstance(fn, FunctionType) or hasattr(fn, "__wrapped__"):
+        return fn
+    defaults = tuple(map(id, fn.__defaults__ or ())), _by_id(fn.__kwdefaults__ or {})
+    annotations = tuple((name, one if isinstance(one, str) else id(one)) for name, one in fn.__annotations__.items())
+    return fn.__code__, fn.__module__, annotations, defaults
+
+
+def _by_id(values: dict[str, Any]) -> frozenset[tuple[str, int]]:
+    return frozenset((name, id(value)) for name, value in values.items())
+
+
+def _key_of_model(
+    dependency_name_set: set[str], fn: Any, parsed_signature: ParsedSignature, type_decoders: Any, data_dto: Any = None
+) -> object:
+    names = getattr(fn, "__name__", None), getattr(fn, "__module__", None), frozenset(dependency_name_set)
+    return names, id(parsed_signature), tuple(type_decoders or ()), data_dto
+
+
+def _key_of_kwargs(
+    signature_model: type[SignatureModel],
+    parsed_signature: ParsedSignature,
+    dependencies: dict[str, Any],
+    path_parameters: set[str],
+    layered_parameters: dict[str, Any],
+    **_: object,
+) -> object:
+    if layered_parameters or not dependencies.keys().isdisjoint(signature_model._fields):
+        return None  # a dependency belongs to its app
+    return signature_model, id(parsed_signature), frozenset(path_parameters)

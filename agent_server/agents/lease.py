@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import structlog
 
+from agent_server.agents.deferred_writes import DeferredWrites
 from agent_server.agents.stored_steps import StoredSteps
 from agent_server.errors import AgentServerError, LeaseLost, Unavailable
 
@@ -54,6 +55,8 @@ class Lease:
         self.token = token
         self.until = until
         self.steps = StoredSteps()
+        self.deferred: DeferredWrites | None = None
+        """Writes that share commits, where the run's durability permits that."""
         self._renew = renew
         self._lost = lost
         self._progressed = progressed
@@ -67,8 +70,19 @@ class Lease:
         self._closed = True
         self.steps.release()
 
+    def defer_writes(self) -> None:
+        """Let writes return before they are durable; `settle` waits for them."""
+        self.deferred = self.deferred or DeferredWrites(failed=self.steps.release)
+
+    async def settle(self) -> None:
+        """Wait until the deferred writes are durable. Errors: why one was not stored, such as `LeaseLost`."""
+        if self.deferred is not None:
+            await self.deferred.settle()
+
     async def drain(self) -> None:
-        """Wait for the writes that began before the lease was closed."""
+        """Wait for the writes that began before: each is durable, or refused."""
+        if self.deferred is not None:
+            await self.deferred.drain()
         await self._idle.wait()
 
     def check_open(self) -> None:

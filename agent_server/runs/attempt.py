@@ -129,6 +129,7 @@ class Attempt:
             return None
         self._task = AgentTask(self._agent_ending(), self._context.stop_seconds)
         if await self._task.end():
+            await self.lease.drain()
             return self._task.result()
         self.lease.close()
         await self.lease.drain()
@@ -162,6 +163,7 @@ class Attempt:
                     self._count_first_event()
                     self.lease.check_open()
                     await self._log.publish(part)
+        await self.lease.settle()
         return outcome
 
     async def _end(self, ending: Ending | None) -> None:

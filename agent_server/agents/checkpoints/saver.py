@@ -41,5 +41,17 @@ async def put_in_order(namespace: str, metadata: CheckpointMetadata, put: Callab
         await put()
         return
     lease.steps.begin(namespace, step)
-    await under_lease(put, is_progress=metadata.get("source") == "loop")
+    await under_lease(put, is_progress=is_progress(metadata))
     lease.steps.end(namespace, step)
+
+
+def is_progress(metadata: CheckpointMetadata) -> bool:
+    """Return whether the checkpoint holds the result of a step."""
+    return metadata.get("source") == "loop"
+
+
+async def settle_writes() -> None:
+    """Wait until the deferred writes of the current attempt are durable, so that it reads what it wrote."""
+    lease = current_lease()
+    if lease is not None:
+        await lease.settle()

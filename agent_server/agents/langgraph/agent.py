@@ -78,6 +78,8 @@ class LangGraphAgent:
                 config["configurable"].pop("checkpoint_id", None)
             if lease := current_lease():
                 config["callbacks"] = [StepGate(lease)]
+                if run.kwargs.durability == "async":
+                    lease.defer_writes()
             parts = _Parts(run)
             async with aclosing(_chunks(graph, given, config, run)) as chunks:
                 async for chunk in chunks:

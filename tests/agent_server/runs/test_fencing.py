@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sqlite3
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from typing_extensions import TypedDict
 from agent_server.agents import Lease, boot_seconds, writing_under
 from agent_server.agents.checkpoints.opening import open_checkpointer
 from agent_server.agents.checkpoints.saver import Checkpointer
+from agent_server.agents.checkpoints.sqlite import SqliteCheckpoints
 from agent_server.config import Config
 from agent_server.errors import LeaseLost, Unavailable
 from agent_server.runs.queue import Runs
@@ -126,8 +128,9 @@ class Writer:
         return [one async for one in self._saver.alist(thread)]
 
 
+@pytest.mark.parametrize("deferred", [False, True], ids=["at-once", "deferred"])
 @pytest.mark.parametrize("lost", ["claimed", "finished", "closed", "released"])
-async def test_late_write_changes_nothing(database_url: str, tmp_path: Path, lost: str) -> None:
+async def test_late_write_changes_nothing(database_url: str, tmp_path: Path, lost: str, deferred: bool) -> None:
     async with (
         open_backend(database_url) as backend,
         open_checkpointer(config_of(database_url, tmp_path)) as saver,
@@ -135,13 +138,16 @@ async def test_late_write_changes_nothing(database_url: str, tmp_path: Path, los
         run = await backend.run(await backend.thread())
         claim = await backend.claim_one(lease_seconds=1.5 if lost == "claimed" else 30)
         lease, writer = lease_of(claim, backend.runs), Writer(saver, run.thread_id)
+        if deferred:
+            lease.defer_writes()
         with writing_under(lease):
             await writer.put(1)
             await writer.put_writes()
+            await lease.settle()
         kept = await writer.kept()
         if lost == "claimed":
             await until(lambda: boot_seconds() > claim.leased_until)
-            assert await backend.runs.claim(1, 30)
+            await until(lambda: backend.runs.claim(1, 30))
         elif lost == "closed":
             lease.close()
         else:
@@ -151,11 +157,43 @@ async def test_late_write_changes_nothing(database_url: str, tmp_path: Path, los
             lease.until = 0
         with writing_under(lease):
             for write in (writer.put(2), writer.put_writes(), saver.forget_run(run.thread_id, run.run_id)):
-                with pytest.raises(LeaseLost):
+                with pytest.raises(LeaseLost):  # noqa: PT012  a deferred write fails at the latest when it is awaited
                     await write
+                    await lease.settle()
         assert await writer.kept() == kept
         await writer.put(3)  # what is no attempt's needs no lease: a client that updates the state
         assert len(await writer.kept()) == 2
+
+
+async def test_deferred_writes_share_commits_in_order(sqlite_url: str, tmp_path: Path) -> None:
+    async with open_backend(sqlite_url) as backend, open_checkpointer(config_of(sqlite_url, tmp_path)) as saver:
+        assert isinstance(saver, SqliteCheckpoints)
+        run = await backend.run(await backend.thread())
+        lease = lease_of(await backend.claim_one(), backend.runs)
+        writer, before = Writer(saver, run.thread_id), saver.database.commits
+        lease.defer_writes()
+        with writing_under(lease):
+            for number in range(1, 6):
+                await writer.put(number)
+                await writer.put_writes()
+            assert [one.checkpoint["channel_values"]["n"] for one in await writer.kept()] == [[5], [4], [3], [2], [1]]
+        assert saver.database.commits - before == 1
+
+
+async def test_failed_deferred_write_fails_those_after_it(sqlite_url: str, tmp_path: Path) -> None:
+    async with open_backend(sqlite_url) as backend, open_checkpointer(config_of(sqlite_url, tmp_path)) as saver:
+        assert isinstance(saver, SqliteCheckpoints)
+        run = await backend.run(await backend.thread())
+        lease, writer = lease_of(await backend.claim_one(), backend.runs), Writer(saver, run.thread_id)
+        lease.defer_writes()
+        await saver.database.write(lambda c: c.execute("ALTER TABLE checkpoints RENAME TO elsewhere"))
+        with writing_under(lease):
+            await writer.put(1)
+            await lease.drain()
+            for later in (writer.put(2), writer.put_writes(), lease.settle()):
+                with pytest.raises(sqlite3.OperationalError, match="no such table"):
+                    await later
+            await lease.steps.wait("", 9)  # no step waits for a checkpoint that will never be stored
 
 
 async def test_lease_that_was_not_lost_is_confirmed(sqlite_url: str, tmp_path: Path) -> None:
@@ -221,18 +259,19 @@ async def test_run_goes_one_step_ahead_of_its_checkpoints(database_url: str, tmp
         steps.clear()
         async with open_backend(database_url, {"agent": agent}, config=config_of(database_url, tmp_path)) as backend:
             saver = backend.agents["agent"]._checkpointer  # type: ignore[attr-defined]
-            back = anyio.Event()
+            gone, back = anyio.Event(), anyio.Event()
             write = saver._write
 
-            async def out(*given: Any, back: anyio.Event = back, write: Any = write) -> None:
+            async def out(*given: Any, gone: Any = gone, back: Any = back, write: Any = write) -> None:
                 if not back.is_set() and len(steps) >= 3:
+                    gone.set()
                     raise Unavailable("the database does not respond")
                 await write(*given)
 
             saver._write = out
             async with backend.worker():
                 run = await backend.run(await backend.thread(), input={"done": []}, stream_mode=mode)
-                await until(lambda: len(steps) >= 4)
+                await gone.wait()
                 await anyio.sleep(0.3)
                 assert len(steps) <= 5
                 back.set()

@@ -86,6 +86,7 @@ class FeedbackPlugin(InitPlugin):
         """
         self.settings = settings
         self.runs = KnownRuns(run_lookup, runs_lookup)
+        self.runs.metadata_names = settings.run_metadata
         self.database = database
         self.ring = KeyRing(database, settings.secret)
         self.metrics = Metrics()

@@ -6,6 +6,7 @@ Callables of the app provide them; alone, the service works without.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import time
@@ -112,6 +113,9 @@ AssistantLookup = Callable[[str], Awaitable[Sequence[str]]]
 """Returns the ids of the assistants that have this name or slug."""
 
 NOWHERE = RunPlace()
+NOTHING: Mapping[str, str] = MappingProxyType({})
+MAX_METADATA = 200
+"""The longest value of metadata that is stored with feedback, in characters."""
 
 
 class KnownRuns:
@@ -123,7 +127,9 @@ class KnownRuns:
         self.lookup_many = lookup_many
         self.lookup_assistants: AssistantLookup | None = None
         self.list_runs: RunList | None = None
-        self._places: OrderedDict[str, tuple[float, str, RunPlace]] = OrderedDict()
+        self.metadata_names: tuple[str, ...] = ()
+        """The names of the runs' metadata that is stored with feedback."""
+        self._places: OrderedDict[str, tuple[float, str, RunPlace, Mapping[str, str]]] = OrderedDict()
 
     @property
     def are_known(self) -> bool:
@@ -181,22 +187,29 @@ class KnownRuns:
 
     async def place(self, run_id: str | None, project: str) -> RunPlace:
         """Return what feedback on the project's run is stored with; cached for a minute (an unknown run: briefly)."""
+        return (await self._known(run_id, project))[0]
+
+    async def metadata(self, run_id: str | None, project: str) -> Mapping[str, str]:
+        """Return the run's declared metadata as text, cached with its place; nothing if no names are declared."""
+        return (await self._known(run_id, project))[1] if self.metadata_names else NOTHING
+
+    async def _known(self, run_id: str | None, project: str) -> tuple[RunPlace, Mapping[str, str]]:
         if self.lookup is None or run_id is None:
-            return NOWHERE
+            return NOWHERE, NOTHING
         now = time.monotonic()
         if (found := self._places.get(run_id)) and found[0] > now:
-            return found[2] if found[1] == project else NOWHERE
+            return found[2:] if found[1] == project else (NOWHERE, NOTHING)
         facts, has_responded = await self._asked(run_id)
         if facts is None:
             if has_responded:
-                self._remember(run_id, now + UNKNOWN_SECONDS, project, NOWHERE)
-            return NOWHERE
-        place = place_of(facts)
-        self._remember(run_id, now + REMEMBERED_SECONDS, facts.project, place)
-        return place if facts.project == project else NOWHERE
+                self._remember(run_id, now + UNKNOWN_SECONDS, project, NOWHERE, NOTHING)
+            return NOWHERE, NOTHING
+        place, metadata = place_of(facts), declared(facts.metadata, self.metadata_names)
+        self._remember(run_id, now + REMEMBERED_SECONDS, facts.project, place, metadata)
+        return (place, metadata) if facts.project == project else (NOWHERE, NOTHING)
 
-    def _remember(self, run_id: str, until: float, project: str, place: RunPlace) -> None:
-        self._places[run_id] = (until, project, place)
+    def _remember(self, run_id: str, until: float, project: str, place: RunPlace, metadata: Mapping[str, str]) -> None:
+        self._places[run_id] = (until, project, place, metadata)
         self._places.move_to_end(run_id)
         while len(self._places) > REMEMBERED_RUNS:
             self._places.popitem(last=False)
@@ -240,6 +253,18 @@ class ProjectRuns:
 def place_of(run: RunReference) -> RunPlace:
     """Return what feedback on the run is stored with."""
     return RunPlace(run.thread_id, run.assistant_id, run.assistant_version, trace_parent(run.trace_parent))
+
+
+def declared(metadata: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Return the metadata with these names as text; lists, objects, nulls and long or empty texts are left out."""
+    found = {name: _text(metadata.get(name)) for name in names}
+    return {name: text for name, text in found.items() if text and len(text) <= MAX_METADATA and "\0" not in text}
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, (bool, int, float)) else None
 
 
 def trace_parent(text: str | None) -> str | None:

@@ -16,6 +16,7 @@ from feedback.validation import origin_of
 
 LinkMode = Literal["confirm", "auto", "direct"]
 LINK_MODES: tuple[str, ...] = get_args(LinkMode)
+MAX_METADATA_NAMES = 8
 
 
 class Links(Struct, frozen=True):
@@ -74,6 +75,8 @@ class FeedbackSettings(Struct, frozen=True, kw_only=True):
     webhook_secret: str | None = None
     alerts: str = ""
     """Rules such as `thumbs below 0.7 in 24h of 20`, separated by commas."""
+    run_metadata: tuple[str, ...] = ()
+    """Names of the runs' metadata that is stored with feedback, to filter by it; at most eight."""
     otel: bool = False
     """Whether to export all feedback to OpenTelemetry; `otel_comments` includes comments."""
     otel_comments: bool = False
@@ -123,6 +126,16 @@ def _read(name: str, read: Callable[[str], Any], value: str) -> Any:
 
 
 FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def _metadata_names(value: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(_list(value)))
+    if len(names) > MAX_METADATA_NAMES:
+        raise ValueError(f"{value!r}; it must list at most {MAX_METADATA_NAMES} names")
+    for name in names:
+        if ":" in name or len(name) > 100 or not name.isprintable():
+            raise ValueError(f"{value!r}; a name has at most 100 characters, and no colon")
+    return names
 
 
 def _flag(value: str) -> bool:
@@ -244,6 +257,12 @@ VARIABLES: Mapping[str, Variable] = {
         "",
         "alert rules, sent to the webhooks as `feedback.alert`, separated by commas: `thumbs below 0.7 in 24h of 20`, "
         "`stars mean below 3.5`, `latency mean above 800`, `thumbs worse in 7d of 20`",
+    ),
+    "AGENT_SERVER_FEEDBACK_RUN_METADATA": (
+        "run_metadata",
+        _metadata_names,
+        "",
+        "names of run metadata to filter feedback by, separated by commas, such as `tenant,plan`; at most eight",
     ),
     "AGENT_SERVER_FEEDBACK_OTEL": (
         "otel",

@@ -37,6 +37,7 @@ QUERY_OPTIONS = (
     click.option("--reason", multiple=True, help="Feedback with this reason."),
     click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Feedback with this review status."),
     click.option("--assignee", multiple=True, help="Feedback that this person is to review."),
+    click.option("--metadata", multiple=True, help="Feedback on runs with this metadata, such as plan:pro."),
     click.option("--dataset", multiple=True, help="Feedback in this dataset."),
 )
 

@@ -18,7 +18,8 @@ from feedback.configs.feedback_config import Score
 from feedback.database import Connection
 from feedback.errors import Invalid, TokenUsed
 from feedback.metrics import Metrics
-from feedback.projects.scoped_database import DEFAULT, ProjectDatabase, whole
+from feedback.projects.scoped_database import DEFAULT, ProjectDatabase, of_project, whole
+from feedback.records.run_metadata import keep_metadata
 from feedback.records.store import keep_answer
 from feedback.rows import idempotency_of
 from feedback.runs import KnownRuns
@@ -136,11 +137,13 @@ class OneTimeTokens:
         """
         answer, opened = sent.submission(), opened or await self._tokens.open(sent.token)
         place = structs.asdict(await self._runs.place(opened.body.run_id, opened.body.project))
+        metadata = await self._runs.metadata(opened.body.run_id, opened.body.project)
         body, repeat = opened.body, idempotency_of(f"spend {opened.body.nonce}", idempotency_key)
         row = {"nonce": body.nonce, "feedback_id": answer.id, "idempotency": repeat, "expires_at": body.expires_at}
 
         def work(db: Connection) -> Kept:
             grant = claim_sealed(db, opened)
+            keep_metadata(of_project(db, grant.project), grant.run_id, metadata)
             db.execute(FORGET_SPENT)
             if db.execute(SPEND, **row):
                 return keep_answer(db, grant, answer, None, place)

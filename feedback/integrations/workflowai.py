@@ -21,6 +21,7 @@ from feedback.errors import NotFound
 from feedback.metrics import Metrics
 from feedback.projects.scoped_database import ProjectDatabase, of_project
 from feedback.records.by_subject import check_retractable, latest_answer
+from feedback.records.run_metadata import keep_metadata
 from feedback.records.store import BY_ID, drop, keep_answer
 from feedback.rows import json_value
 from feedback.runs import KnownRuns
@@ -134,9 +135,11 @@ class WorkflowAIFeedback:
         """
         submission, opened = sent.submission(), opened or await self._tokens.open(sent.feedback_token)
         place = structs.asdict(await self._runs.place(opened.body.run_id, opened.body.project))
+        metadata = await self._runs.metadata(opened.body.run_id, opened.body.project)
 
         def work(db: Connection) -> Kept:
             grant = claim_sealed(db, opened)
+            keep_metadata(of_project(db, grant.project), grant.run_id, metadata)
             replaces = config_of_url(of_project(db, grant.project), grant.key, None).subject_policy in (None, "replace")
             own_id = _anonymous_id(opened.body) if replaces and not submission.user_id else None
             own = structs.replace(submission, id=own_id)

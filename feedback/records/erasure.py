@@ -24,6 +24,7 @@ from feedback.delivery.outbox import put_erased
 from feedback.errors import Invalid
 from feedback.projects.projects import denial_of_project
 from feedback.projects.scoped_database import DEFAULT, ProjectConnection, ProjectDatabase, whole
+from feedback.records.run_metadata import forget_metadata
 from feedback.validation import check_name, run_name
 
 logger = logging.getLogger("feedback")
@@ -211,7 +212,7 @@ async def keep_sweeping(everyone: Callable[[], Awaitable[Iterable[Erasure]]], ev
 
 def _drop_answers(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Erased:
     where = condition.format("feedback")
-    rows = db.all(f"SELECT id FROM feedback WHERE project = :project AND {where} LIMIT {AT_ONCE}", **parameters)
+    rows = db.all(f"SELECT id, run_id FROM feedback WHERE project = :project AND {where} LIMIT {AT_ONCE}", **parameters)
     if not rows:
         return Erased()
     chosen, names = listed("id", (row["id"] for row in rows))
@@ -220,13 +221,14 @@ def _drop_answers(db: Connection, condition: str, parameters: Mapping[str, Any])
         everywhere.execute(f"DELETE FROM {table} WHERE feedback_id IN {chosen}", **names)
     history = everywhere.execute(f"DELETE FROM feedback_history WHERE id IN {chosen}", **names)
     erased = Erased(everywhere.execute(f"DELETE FROM feedback WHERE id IN {chosen}", **names), history)
+    forget_metadata(db, (row["run_id"] for row in rows))
     put_erased(everywhere, list(names.values()))
     return erased
 
 
 def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Erased:
     where = condition.format("feedback_history")
-    sql = f"SELECT sequence, id FROM feedback_history WHERE project = :project AND {where} LIMIT {AT_ONCE}"
+    sql = f"SELECT sequence, id, run_id FROM feedback_history WHERE project = :project AND {where} LIMIT {AT_ONCE}"
     rows = db.all(sql, **parameters)
     if not rows:
         return Erased()
@@ -238,6 +240,7 @@ def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any])
             f"AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.id = {table}.feedback_id)",
             **deleted,
         )
+    forget_metadata(db, (row["run_id"] for row in rows))
     sequences, versions = listed("at", (row["sequence"] for row in rows))
     everywhere.execute(TOLD.format(sequences), **versions)
     sql = f"SELECT id FROM feedback WHERE id IN {chosen}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from feedback.configs.kinds import KindName
 from feedback.database import Connection, Row
@@ -109,6 +109,8 @@ class ReviewedFeedback(Feedback):
     reviewed_at: str | None = None
     review_assignee: str | None = None
     reviewer: str | None = None
+    run_metadata: dict[str, str] = field(default_factory=dict)
+    """The declared metadata of the run."""
 
 
 CURRENT = """SELECT id, review_status, review_note, reviewed_at, review_assignee, reviewer FROM feedback

@@ -29,6 +29,7 @@ from feedback.projects.scoped_database import ProjectDatabase, of_project
 from feedback.records.by_subject import SELECT, answer_stands, check_retractable, first_answer, replaceable_answer
 from feedback.records.list_filter import FeedbackSearch
 from feedback.records.plain import Known, Read, SubmissionCache, insert_plain, plain_row, read_for_plain
+from feedback.records.run_metadata import keep_metadata
 from feedback.rows import (
     ABOUT,
     COLUMNS,
@@ -41,7 +42,7 @@ from feedback.rows import (
     feedback_of,
     patched,
 )
-from feedback.runs import NOWHERE, KnownRuns, RunPlace
+from feedback.runs import NOTHING, NOWHERE, KnownRuns, RunPlace
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSubmission, Kept
 from feedback.tokens.presigned import Grant, Pointer, claim, config_of_grant, give_back, is_used_up, use
 from feedback.validation import parse_id
@@ -103,11 +104,13 @@ class FeedbackStore:
         row = plain_row(grant, place, self._cache.config(known), submission, self._cache.epoch)
         if row is None:
             return None
+        metadata = await self._runs.metadata(grant.run_id, grant.project)
 
         def work(db: Connection) -> bool:
             if not insert_plain(db, row):
                 return False
             use(db, grant)
+            keep_metadata(of_project(db, grant.project), grant.run_id, metadata)
             if has_webhooks:
                 put(of_project(db, grant.project), "feedback.created", row["id"])
             return True
@@ -122,18 +125,23 @@ class FeedbackStore:
     ) -> Kept:
         """Store the submission in one transaction that reads all it depends on, and cache what it read."""
 
+        metadata = NOTHING
+
         def work(db: Connection, asked: RunPlace | None = None) -> tuple[Read, Kept | None]:
             read = read_for_plain(db, pointer)
             grant = read.grant
             place = grant if grant.assistant_id else asked
-            if place is None and self._runs.are_known:
+            if asked is None and self._runs.are_known and (place is None or self._runs.metadata_names):
                 return read, None  # a transaction must not wait for the lookup of the run
             row = answer_row(grant, read.config, submission, idempotency_key) | columns_of(place or NOWHERE)
-            return read, _keep_row(of_project(db, grant.project), grant, read.config, row, may_change)
+            own = of_project(db, grant.project)
+            keep_metadata(own, grant.run_id, metadata)
+            return read, _keep_row(own, grant, read.config, row, may_change)
 
         read, kept = await self._database.whole.write(work)
         if kept is None:
             asked = await self._runs.place(read.grant.run_id, read.grant.project)
+            metadata = await self._runs.metadata(read.grant.run_id, read.grant.project)
             read, kept = await self._database.whole.write(lambda db: work(db, asked))
         assert kept is not None
         self._cache.remember(pointer, read)
@@ -144,12 +152,14 @@ class FeedbackStore:
         """Store feedback that a program recorded; if its id exists, update that feedback."""
         answer = created_row(feedback, idempotency_key)
         answer |= structs.asdict(await self._runs.place(answer["run_id"], self._database.project))
+        metadata = await self._runs.metadata(answer["run_id"], self._database.project)
         if own := feedback.feedback_config or feedback.feedback_config_js:
             own.validate()
 
         def work(db: Connection) -> tuple[Kept, Row | None]:
             config = config_of_key(db, feedback.key, own)
             kept = _keep(db, answer | checked(feedback, config), config.subject_policy, feedback.id is not None)
+            keep_metadata(db, answer["run_id"], metadata)
             return kept, db.one(BY_ID, id=kept.id)
 
         kept, row = await self._database.write(work)

@@ -8,6 +8,7 @@ from feedback.configs.kind_lookup import kinds
 from feedback.configs.kinds import KeyKind, KindName
 from feedback.database import Connection, Row
 from feedback.projects.scoped_database import ProjectDatabase
+from feedback.records.run_metadata import MetadataChoice, metadata_choices
 from feedback.reports.assistants import Assistants
 
 MAX_PLACES = 2000
@@ -48,6 +49,7 @@ class Choices(Struct):
     keys: list[KeyChoice]
     sources: list[str]
     assistants: list[AssistantChoice]
+    metadata: list[MetadataChoice]
 
 
 class ChoicesReader:
@@ -60,10 +62,10 @@ class ChoicesReader:
     async def all(self) -> Choices:
         """Return the feedback keys and assistants, both ordered by name, and the sources."""
 
-        def work(db: Connection) -> tuple[dict[str, KeyKind], list[Row], list[Row]]:
-            return kinds(db), db.all(SOURCES), _places(db)
+        def work(db: Connection) -> tuple[dict[str, KeyKind], list[Row], list[Row], list[MetadataChoice]]:
+            return kinds(db), db.all(SOURCES), _places(db), metadata_choices(db)
 
-        found, sources, places = await self._database.read(work)
+        found, sources, places, metadata = await self._database.read(work)
         versions: dict[str, list[int]] = {}
         for row in places:
             versions.setdefault(row["assistant_id"], []).append(row["assistant_version"])
@@ -77,6 +79,7 @@ class ChoicesReader:
             ],
             [row["source"] for row in sources],
             sorted(assistants, key=lambda one: (one.name or one.assistant_id, one.assistant_id)),
+            metadata,
         )
 
 

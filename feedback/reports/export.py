@@ -36,7 +36,7 @@ CSV_TYPE, JSONL_TYPE = "text/csv", "application/jsonl"
 CSV_COLUMNS = (
     "id", "created_at", "modified_at", "run_id", "thread_id", "assistant_id", "assistant_version", "key", "score",
     "value", "comment", "correction", "source", "subject", "metadata", "review_status", "review_note",
-    "assistant_name", "kind", "is_positive", "reasons",
+    "assistant_name", "kind", "is_positive", "reasons", "run_metadata",
 )  # fmt: skip
 MAX_REASONS = 100
 """The maximum number of distinct reasons for leaving feedback out."""
@@ -168,6 +168,7 @@ def _cells(feedback: ReviewedFeedback) -> list[str]:
     columns["run_id"] = feedback.run_id or feedback.run_name
     columns["source"], columns["subject"] = source.type, source.user_id
     columns["metadata"] = source.metadata or None
+    columns["run_metadata"] = feedback.run_metadata or None
     columns["reasons"] = "; ".join(reasons_of(source.metadata)) or None
     return [_cell(value) for value in columns.values()]
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from feedback.database import containing, listed
 from feedback.errors import Invalid
 from feedback.records.reviews import STATUSES, ReviewStatus
+from feedback.records.run_metadata import metadata_sql
 from feedback.validation import check_name, check_number, check_text, parse_id, parse_time, run_name, to_micros
 
 MAX_NAMES = 1000
@@ -27,7 +28,8 @@ class FeedbackQuery(Struct, kw_only=True):
     """Filters on feedback: a list matches any of its items; an omitted filter matches everything.
 
     `since` is inclusive and `until` exclusive, so that consecutive days count each feedback once. `text` searches
-    comment, value and correction, case-insensitively (of ASCII letters at least).
+    comment, value and correction, case-insensitively (of ASCII letters at least). `metadata` lists `name:value` of the
+    run's metadata: values of one name are alternatives, and each name must match.
     """
 
     run: list[str] | None = None
@@ -50,12 +52,13 @@ class FeedbackQuery(Struct, kw_only=True):
     reason: list[str] | None = None
     dataset: list[str] | None = None
     assignee: list[str] | None = None
+    metadata: list[str] | None = None
 
     @property
     def asks_for_days(self) -> bool:
         """Whether the daily counts can serve the query: whole UTC days, and only filters that the counts have."""
         others = (self.run, self.thread, self.subject, self.text, self.has_correction, self.id, self.reason,
-                  self.dataset, self.assignee)  # fmt: skip
+                  self.dataset, self.assignee, self.metadata)  # fmt: skip
         ends = [to_micros(parse_time("time", end)) for end in (self.since, self.until) if end is not None]
         return all(one in (None, [], "") for one in others) and all(end % DAY == 0 for end in ends)
 
@@ -77,6 +80,8 @@ class FeedbackQuery(Struct, kw_only=True):
         present = {"comment": self.has_comment, "score": self.has_score, "correction": self.has_correction}
         clauses += [f"{column} IS {'NOT ' if is_there else ''}NULL" for column, is_there in present.items()
                     if is_there is not None]  # fmt: skip
+        of_run, more = metadata_sql(self.metadata or ())
+        clauses, parameters = clauses + of_run, parameters | more
         if self.status:
             clauses.append(_statuses(self.status, bool(self.text)))
         return " AND ".join(clauses), parameters

@@ -19,6 +19,7 @@ from feedback.database import Connection, Row
 from feedback.errors import Invalid
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.reviews import ReviewedFeedback
+from feedback.records.run_metadata import metadata_of
 from feedback.reports.assistants import Assistants
 from feedback.reports.query import DAY, EVER, FeedbackQuery
 from feedback.rows import COLUMNS, feedback_of
@@ -30,6 +31,7 @@ REVIEW = ("review_status", "review_note", "reviewed_at", "review_assignee", "rev
 SELECT = f"SELECT {', '.join((*COLUMNS, *REVIEW))} FROM feedback"
 NEWEST = "SELECT MAX(created_at) AS at FROM feedback WHERE project = :project"
 Kinds = dict[str, KeyKind]
+RunsMetadata = dict[str, dict[str, str]]
 
 
 class FeedbackPage(Struct):
@@ -54,22 +56,25 @@ class FeedbackReader:
             where += " AND (created_at, id) < (:cursor_at, :cursor_id)"
             parameters["cursor_at"], parameters["cursor_id"] = open_cursor(cursor)
 
-        def work(db: Connection) -> tuple[list[Row], Kinds]:
+        def work(db: Connection) -> tuple[list[Row], Kinds, RunsMetadata]:
             window, ends = day_window(db, query)
             sql = f"{SELECT} WHERE {where}{window} ORDER BY created_at DESC, id DESC LIMIT :limit"
             rows = db.all(sql, **parameters, **ends, limit=limit + 1)
-            return rows, kinds_of(db, rows, {})
+            return rows, kinds_of(db, rows, {}), metadata_of(db, (row["run_id"] for row in rows))
 
-        rows, found = await self._database.read(work)
+        rows, found, metadata = await self._database.read(work)
         following = cursor_of(rows[limit - 1]) if len(rows) > limit else None
-        return FeedbackPage(await self.named(rows[:limit], found), following)
+        return FeedbackPage(await self.named(rows[:limit], found, metadata), following)
 
-    async def named(self, rows: Sequence[Row], found: Mapping[str, KeyKind]) -> list[ReviewedFeedback]:
-        """Return the rows' feedback with the kinds of its feedback keys and the names of its assistants."""
+    async def named(
+        self, rows: Sequence[Row], found: Mapping[str, KeyKind], metadata: RunsMetadata | None = None
+    ) -> list[ReviewedFeedback]:
+        """Return the rows' feedback with the kinds of its keys, the names of its assistants, and its runs' metadata."""
         names = await self._assistants.names(row["assistant_id"] for row in rows)
         feedback = [_reviewed(row, found) for row in rows]
         for one in feedback:
             one.assistant_name = names.get(one.assistant_id or "")
+            one.run_metadata = (metadata or {}).get(one.run_id or one.run_name or "", {})
         return feedback
 
     async def pages(
@@ -87,14 +92,15 @@ class FeedbackReader:
         last = await self._database.read(lambda db: db.one(NEWEST))
         parameters["end"] = last["at"] if last and last["at"] is not None else at[0]
 
-        def work(db: Connection) -> list[Row]:
+        def work(db: Connection) -> tuple[list[Row], RunsMetadata]:
             rows = db.all(sql, **parameters, after_at=at[0], after_id=at[1], limit=size)
             known.update(kinds_of(db, rows, known))
-            return rows
+            return rows, metadata_of(db, (row["run_id"] for row in rows))
 
         while True:
-            if rows := await self._database.read(work):
-                yield await self.named(rows, known)
+            rows, metadata = await self._database.read(work)
+            if rows:
+                yield await self.named(rows, known, metadata)
                 at = (rows[-1]["created_at"], rows[-1]["id"])
             if len(rows) < size:
                 return

@@ -10,9 +10,20 @@ from msgspec import Struct
 from feedback.database import Connection, Row, listed
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.reviews import ReviewedFeedback
+from feedback.records.run_metadata import metadata_of
 from feedback.reports.chat_messages import Message, conversation, messages_of
 from feedback.reports.query import FeedbackQuery
-from feedback.reports.reader import REVIEW, SELECT, FeedbackReader, Kinds, cursor_of, day_window, kinds_of, open_cursor
+from feedback.reports.reader import (
+    REVIEW,
+    SELECT,
+    FeedbackReader,
+    Kinds,
+    RunsMetadata,
+    cursor_of,
+    day_window,
+    kinds_of,
+    open_cursor,
+)
 from feedback.rows import COLUMNS
 from feedback.runs import ProjectRuns, RunFacts
 
@@ -56,6 +67,14 @@ class RunFeedbackPage(Struct):
     next_cursor: str | None
 
 
+class Named(Struct):
+    """What a page of rows refers to: kinds of feedback keys, and metadata and facts of runs."""
+
+    kinds: Kinds
+    metadata: RunsMetadata
+    facts: Mapping[str, RunFacts]
+
+
 class RunFeedbackReader:
     """Searches the feedback of one project by run and user."""
 
@@ -72,29 +91,28 @@ class RunFeedbackReader:
             where += " AND (created_at, id) < (:cursor_at, :cursor_id)"
             parameters["cursor_at"], parameters["cursor_id"] = open_cursor(cursor)
 
-        def work(db: Connection) -> tuple[list[Row], list[Row], Kinds]:
+        def work(db: Connection) -> tuple[list[Row], list[Row], Kinds, RunsMetadata]:
             window, ends = day_window(db, query)
             sql = f"{SELECT} WHERE {where}{window} AND {newest} ORDER BY created_at DESC, id DESC LIMIT :limit"
             heads = db.all(sql, **parameters, **ends, limit=limit + 1)
             others = _of_runs(db, heads[:limit])
-            return heads, others, kinds_of(db, [*heads, *others], {})
+            metadata = metadata_of(db, (head["run_id"] for head in heads))
+            return heads, others, kinds_of(db, [*heads, *others], {}), metadata
 
-        heads, others, found = await self._database.read(work)
+        heads, others, found, metadata = await self._database.read(work)
         following = cursor_of(heads[limit - 1]) if len(heads) > limit else None
         facts = await self._runs.facts_of(head["run_id"] for head in heads[:limit]) if self._runs.are_known else {}
-        return RunFeedbackPage(await self._rows(heads[:limit], others, found, facts), following)
+        return RunFeedbackPage(await self._rows(heads[:limit], others, Named(found, metadata, facts)), following)
 
-    async def _rows(
-        self, heads: Sequence[Row], others: Sequence[Row], found: Kinds, facts: Mapping[str, RunFacts]
-    ) -> list[RunFeedback]:
+    async def _rows(self, heads: Sequence[Row], others: Sequence[Row], known: Named) -> list[RunFeedback]:
         by_place: dict[Any, list[Row]] = {}
         for row in others:
             by_place.setdefault((row["run_id"], row["subject"]), []).append(row)
         rows: list[RunFeedback] = []
         for head in heads:
             own = by_place.get((head["run_id"], head["subject"])) or [head]
-            pieces = await self._reader.named(own, found)
-            question, reply = _story(facts.get(head["run_id"] or ""))
+            pieces = await self._reader.named(own, known.kinds, known.metadata)
+            question, reply = _story(known.facts.get(head["run_id"] or ""))
             omitted = own[0].get("pieces", 1) - len(own)
             rows.append(
                 RunFeedback(head["run_id"], head["subject"], pieces[0].created_at, question, reply, pieces, omitted)

@@ -55,13 +55,16 @@ def feedback_query(
     reason: Annotated[Names, QueryParameter(required=False, description="Reasons that were chosen")] = None,
     dataset: Annotated[Names, QueryParameter(required=False, description="Datasets")] = None,
     assignee: Annotated[Names, QueryParameter(required=False, description="Who is to review it")] = None,
+    metadata: Annotated[
+        Names, QueryParameter(required=False, description="Declared metadata of the run, such as `plan:pro`")
+    ] = None,
 ) -> FeedbackQuery:
     """Return the filters in the query string."""
     return FeedbackQuery(
         run=run, thread=thread, assistant=assistant, version=version, key=key, subject=subject,
         source=feedback_source, since=since, until=until, min_score=min_score, max_score=max_score, text=text,
         has_comment=has_comment, has_score=has_score, has_correction=has_correction, status=status, id=id,
-        reason=reason, dataset=dataset, assignee=assignee,
+        reason=reason, dataset=dataset, assignee=assignee, metadata=metadata,
     )  # fmt: skip
 
 

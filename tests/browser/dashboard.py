@@ -84,7 +84,11 @@ def whole_server(folder: Path) -> Iterator[str]:
     """The address of an agent server with feedback beside it; its agent is `twice`."""
     (folder / "agent.py").write_text(AGENT)
     (folder / "langgraph.json").write_text(json.dumps({"graphs": {"twice": "./agent.py:twice"}}))
-    environ = {"AGENT_SERVER_DATA_DIR": str(folder), "AGENT_SERVER_ALLOW_ANYONE": "true"}
+    environ = {
+        "AGENT_SERVER_DATA_DIR": str(folder),
+        "AGENT_SERVER_ALLOW_ANYONE": "true",
+        "AGENT_SERVER_FEEDBACK_RUN_METADATA": "plan",
+    }
     with serving(build(Config.load(folder / "langgraph.json", environ))) as url:
         yield url
 

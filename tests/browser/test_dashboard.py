@@ -65,6 +65,7 @@ def test_vote_is_listed_with_question_and_reply(tmp_path: Path, visit: Visit) ->
         assistant = httpx.post(f"{url}/assistants", json=bot).json()["assistant_id"]
         thread = httpx.post(f"{url}/threads", json={}).json()["thread_id"]
         asked = {"assistant_id": assistant, "input": {"text": "<i>hey</i>"}, "feedback_keys": ["user_liked"]}
+        asked["metadata"] = {"plan": "pro", "ticket": "not declared"}
         ran = httpx.post(f"{url}/threads/{thread}/runs/wait", json=asked).json()
         body = {"score": 1, "comment": WORDS, "user_id": "ada"}
         assert httpx.post(ran["__feedback__"]["user_liked"], json=body).status_code == 200
@@ -83,6 +84,12 @@ def test_vote_is_listed_with_question_and_reply(tmp_path: Path, visit: Visit) ->
             expect(sheet.locator(".message.judged .text")).to_contain_text("<i>hey</i> <i>hey</i>")
             expect(sheet.locator(".message.user .text")).to_contain_text("<i>hey</i>")
             assert page.locator("img, .story b, dialog i").count() == 0
+            expect(sheet).not_to_contain_text("not declared")
+            sheet.get_by_role("link", name="pro", exact=True).click()
+            expect(page).to_have_url(re.compile("metadata=plan%3Apro"))
+            expect(page.get_by_role("button", name="Remove the filter Run metadata")).to_be_visible()
+            expect(page.get_by_label("Run metadata", exact=True)).to_have_value("plan:pro")
+            expect(page.locator(".row-of-run")).to_have_count(1)
 
 
 def test_figures_follow_the_kind_of_the_key(server: str, visit: Visit) -> None:

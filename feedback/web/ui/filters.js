@@ -7,10 +7,10 @@ import { icon } from "./icons.js";
 const SPANS = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "1 year"], ["all", "All time"], ["own", "Custom range"]];
 const WITH = [["", "Any"], ["true", "With"], ["false", "Without"]];
 const SOURCES = { api: "API", app: "App", model: "Model" };
-const MORE = ["has_comment", "has_correction", "min_score", "max_score", "subject", "thread", "run", "reason", "assignee", "dataset"];
+const MORE = ["has_comment", "has_correction", "min_score", "max_score", "subject", "thread", "run", "reason", "assignee", "dataset", "metadata"];
 const NAMES = {
   has_comment: "Comment", has_correction: "Correction", min_score: "Score from", max_score: "Score to", subject: "User", thread: "Thread", run: "Run",
-  reason: "Reason", assignee: "Assignee", dataset: "Dataset", since: "From", until: "To",
+  reason: "Reason", assignee: "Assignee", dataset: "Dataset", metadata: "Run metadata", since: "From", until: "To",
 };
 const PATIENCE = 350;
 
@@ -23,7 +23,7 @@ export function drawFilters(form, known, changed) {
   const set = setFilters().length;
   form.replaceChildren(
     h("details", { open: wasOpen }, h("summary", null, icon("filter"), set ? `Filters (${set} set)` : "Filters"),
-      h("div", { class: "fields" }, fields(known), h("details", { class: "more", open: wasMore }, h("summary", null, more.length ? `More filters (${more.length})` : "More filters"), h("div", { class: "fields" }, moreFields())))),
+      h("div", { class: "fields" }, fields(known), h("details", { class: "more", open: wasMore }, h("summary", null, more.length ? `More filters (${more.length})` : "More filters"), h("div", { class: "fields" }, moreFields(known))))),
     chips(changed, set),
   );
   form.onsubmit = (event) => event.preventDefault();
@@ -46,13 +46,14 @@ function fields(known) {
   ];
 }
 
-function moreFields() {
+function moreFields(known) {
   const given = shown();
   return [
     choice("Comment", "has_comment", WITH, given.get("has_comment") ?? ""),
     choice("Correction", "has_correction", WITH, given.get("has_correction") ?? ""),
     scores(given),
     ["subject", "thread", "run", "reason", "assignee", "dataset"].map((name) => text(NAMES[name], name, given)),
+    (known.metadata.length > 0 || given.has("metadata")) && choice(NAMES.metadata, "metadata", [["", "All"], ...known.metadata], given.get("metadata") ?? ""),
   ];
 }
 

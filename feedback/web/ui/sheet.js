@@ -111,6 +111,7 @@ function details(piece, known) {
     ["Feedback", piece.id], ["Run", filter("run", piece.run_id ?? piece.run_name)], ["Thread", filter("thread", piece.thread_id)],
     ["Assistant", piece.assistant_id && `${piece.assistant_name ?? known.nameOf(piece.assistant_id)} (${piece.assistant_id})`],
     ["User", filter("subject", piece.feedback_source.user_id) ?? "anonymous"], ["Source", piece.feedback_source.type],
+    ...Object.entries(piece.run_metadata ?? {}).map(([name, value]) => [name, linkTo({ metadata: `${name}:${value}`, view: "feedback", days: "all" }, { title: "Show all its feedback" }, value)]),
     ["Created", exact(piece.created_at)], ["Changed", piece.modified_at !== piece.created_at && exact(piece.modified_at)],
   ].filter(([, text]) => text);
   const metadata = { ...piece.feedback_source.metadata };

@@ -98,7 +98,7 @@ async def test_reasons_are_counted_filtered_and_follow_changes(client: App) -> N
     await client.delete(f"/feedback/{found[0]['id']}")
     assert await counted() == {"Wrong": 1, "é" * 200: 1}
     text = (await client.get("/api/v1/feedback/export", params={"format": "csv", "reason": "Wrong"})).text
-    assert ",Wrong\r\n" in text
+    assert ",Wrong,\r\n" in text
 
 
 async def test_response_rate_is_of_minted_urls(client: App) -> None:

@@ -39,7 +39,7 @@ from agent_server.errors import Invalid, NotFound
 from agent_server.observability.event_loop import watched_loop
 from agent_server.observability.metrics import Metrics
 from agent_server.protocols import UNROUTED, protocol_handlers, task_notification
-from agent_server.protocols.workflowai.agents import AgentFinder
+from agent_server.protocols.agents import AgentFinder
 from agent_server.protocols.workflowai.service import WorkflowAIRuns
 from agent_server.routes import route_handlers
 from agent_server.routes.authentication import RequestAuthenticator, hiding_routes
@@ -206,6 +206,7 @@ class AgentServerPlugin(InitPlugin):
 
     def _services(self) -> list[tuple[str, object]]:
         graphs = AssistantGraphs(self._assistants, self._agents)
+        finder = AgentFinder(self.authenticator, self._assistants, self.slugs, graphs)
         return [
             ("server_config", self._config),  # Litestar would take a wrong body field `config` for this dependency
             ("assistants", self._assistants),
@@ -221,6 +222,7 @@ class AgentServerPlugin(InitPlugin):
             ("thread_streams", self._thread_streams),
             ("event_streams", self._event_streams),
             ("authenticator", self.authenticator),
+            ("agent_finder", finder),
             ("commands", Commands(self._database, self._runs)),
             ("info_extra", self._info),
             ("server_metrics", self._server_metrics),
@@ -229,7 +231,7 @@ class AgentServerPlugin(InitPlugin):
                 WorkflowAIRuns(
                     self._config,
                     self.authenticator,
-                    AgentFinder(self._assistants, self.slugs, graphs),
+                    finder,
                     self._runs,
                     self._streams,
                     self._run_feedback,

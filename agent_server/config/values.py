@@ -79,7 +79,7 @@ class Serde:
     json_types: AllowedTypes = None
 
 
-RouteGroup = Literal["assistants", "threads", "runs", "store", "meta", "mcp", "a2a", "workflowai"]
+RouteGroup = Literal["assistants", "threads", "runs", "store", "meta", "mcp", "a2a", "openai", "workflowai"]
 
 
 @dataclass(frozen=True)

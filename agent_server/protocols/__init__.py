@@ -15,15 +15,24 @@ from agent_server.config import RouteGroup
 from agent_server.protocols.a2a import HANDLERS as A2A
 from agent_server.protocols.a2a import task_notification
 from agent_server.protocols.mcp import HANDLERS as MCP
+from agent_server.protocols.openai import HANDLERS as OPENAI
+from agent_server.protocols.openai import error_response as openai_error
 from agent_server.protocols.workflowai import HANDLERS as WORKFLOWAI
-from agent_server.protocols.workflowai import error_response
+from agent_server.protocols.workflowai import error_response as workflowai_error
 from agent_server.routes.error_handler import plain_response
 
 _PROTOCOLS: dict[RouteGroup, list[ControllerRouterHandler]] = {
     "a2a": [*A2A],
     "mcp": [*MCP],
+    "openai": [*OPENAI],
     "workflowai": [*WORKFLOWAI],
 }
+
+_OPENAI_RESOURCES = frozenset(
+    {"models", "chat", "completions", "responses", "conversations", "embeddings", "files", "images", "audio"}
+    | {"moderations", "batches", "assistants", "threads", "vector_stores", "realtime"}
+)
+"""What follows `/v1/` in the paths of OpenAI's API; WorkflowAI's have the tenant there."""
 
 
 def protocol_handlers(disabled: Collection[RouteGroup] = ()) -> list[ControllerRouterHandler]:
@@ -38,7 +47,8 @@ def unrouted_error(request: Request[Any, Any, Any], error: HTTPException) -> Res
         return plain_response(request, error)
     if error.status_code == 404:
         error.detail = f"{request.method} {path[:200]} is not served here"
-    return error_response(request, error)
+    shaped = openai_error if path.split("/")[2] in _OPENAI_RESOURCES else workflowai_error
+    return shaped(request, error)
 
 
 UNROUTED: ExceptionHandlersMap = {HTTPException: unrouted_error}

@@ -1,4 +1,4 @@
-"""The services of the JSON-RPC protocols' handlers."""
+"""The services of the protocols' handlers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from msgspec import Struct
 from agent_server.assistants.assistants import Assistants
 from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.config import Config
+from agent_server.protocols.agents import AgentFinder
 from agent_server.routes.authentication import RequestAuthenticator
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.queue import Runs
@@ -23,6 +24,7 @@ class RequestServices(Struct):
     http: Request[Any, Any, Any]
     config: Config
     authenticator: RequestAuthenticator
+    agents: AgentFinder
     assistants: Assistants
     graphs: AssistantGraphs
     runs: Runs
@@ -34,6 +36,7 @@ async def request_services(
     request: Request[Any, Any, Any],
     server_config: NamedDependency[Config],
     authenticator: NamedDependency[RequestAuthenticator],
+    agent_finder: NamedDependency[AgentFinder],
     assistants: NamedDependency[Assistants],
     assistant_graphs: NamedDependency[AssistantGraphs],
     runs: NamedDependency[Runs],
@@ -42,7 +45,7 @@ async def request_services(
 ) -> RequestServices:
     """Return the services of a request."""
     return RequestServices(
-        request, server_config, authenticator, assistants, assistant_graphs, runs, streams, run_feedback
+        request, server_config, authenticator, agent_finder, assistants, assistant_graphs, runs, streams, run_feedback
     )
 
 

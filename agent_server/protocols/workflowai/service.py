@@ -13,11 +13,10 @@ from msgspec import Struct
 
 from agent_server.asgi.json_codec import encode
 from agent_server.asgi.sse import stream_response
-from agent_server.assistants.assistants import AssistantRef
 from agent_server.broker import START
 from agent_server.config import Config
 from agent_server.errors import NotFound
-from agent_server.protocols.workflowai.agents import AgentFinder
+from agent_server.protocols.agents import AgentFinder
 from agent_server.protocols.workflowai.errors import RUN_FAILED_STATUS
 from agent_server.protocols.workflowai.output import PartialOutput
 from agent_server.protocols.workflowai.requests import (
@@ -42,7 +41,7 @@ from agent_server.protocols.workflowai.schema import (
     RunRequest,
 )
 from agent_server.routes.authentication import RequestAuthenticator, project_in
-from agent_server.routes.authorization import caller_in, owned
+from agent_server.routes.authorization import caller_in
 from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import cut_where_slow
 from agent_server.runs.feedback import RunFeedback
@@ -89,7 +88,7 @@ class WorkflowAIRuns:
         """
         project = project_in(request)
         check_tenant(tenant, project)
-        agent = await self._agent(request, asked.id)
+        agent = await self._agents.find(request, asked.id)
         return RegisteredAgent(
             asked.id, SCHEMA_ID, stable_number(agent.assistant_id), stable_number(project or "default")
         )
@@ -98,7 +97,7 @@ class WorkflowAIRuns:
         """Start the run that `asked` describes. Errors: `NotFound`, `BadRequest`, `Invalid`, `Conflict`."""
         check_tenant(tenant, project_in(request))
         check_supported(asked)
-        agent = await self._agent(request, agent_name)
+        agent = await self._agents.find(request, agent_name)
         thread_id = thread_of(asked.conversation_id, _owner(request))
         body = run_body(asked, agent.assistant_id, self._agents.stream_modes(agent.graph_id, bool(asked.stream)))
         if thread_id:
@@ -112,7 +111,7 @@ class WorkflowAIRuns:
     ) -> Started:
         """Start a run that continues the conversation of the run `run_id`. Errors: as for `run`."""
         check_tenant(tenant, project_in(request))
-        agent = await self._agent(request, agent_name)
+        agent = await self._agents.find(request, agent_name)
         record = await self._runs.get(run_id)
         unknown = NotFound(f"Run with ID {record.run.run_id} not found")
         if record.run.assistant_id != agent.assistant_id or _is_of_other_project(request, record):
@@ -139,20 +138,6 @@ class WorkflowAIRuns:
         ended = run_response(await self._streams.last_known(started.record), started.asked.version, started.token)
         status = RUN_FAILED_STATUS if isinstance(ended, ErrorResponse) else 200
         return ASGIResponse(body=encode(ended), status_code=status, headers=headers, media_type="application/json")
-
-    async def _agent(self, request: AnyRequest, name: str) -> AssistantRef:
-        if self._agents.is_graph(name):
-            return await self._agents.find(name, None)
-        if not self._agents.is_id(name):
-            await self._authenticator.authorize_as(request, "search_assistants", {}, {})
-        agent = await self._agents.find(name, owned(request, "assistants"))
-        try:
-            await self._authenticator.authorize_as(request, "get_assistant", {}, {"assistant_id": agent.assistant_id})
-        except NotFound:  # the same error as for an unknown agent
-            raise NotFound(
-                f"Assistant with ID {agent.assistant_id} not found; POST /assistants/search lists those there are"
-            ) from None
-        return agent
 
     async def _authorize(self, request: AnyRequest, body: JsonObject, thread_id: str | None) -> None:
         """Return if the application's rules, if any, allow the run; they may change `body`."""

@@ -41,11 +41,12 @@ def response_at_end(started: StartedRun, show: Show) -> ASGIApp:
     return _ResponseAtEnd(make, services.runs, started.record.run)
 
 
-def response_with_events(started: StartedRun, events: AsyncIterator[bytes]) -> ASGIApp:
-    """Return a response of server-sent events."""
+def response_with_events(started: StartedRun, events: AsyncIterator[bytes], is_cancelled: bool = True) -> ASGIApp:
+    """Return a response of server-sent events; with `is_cancelled`, a client that leaves cancels the run."""
     services = started.services
     response = stream_response(events, started.headers(), services.streams.closing)
-    cancel_when_closed(response, services.runs, started.record.run)
+    if is_cancelled:
+        cancel_when_closed(response, services.runs, started.record.run)
     return cut_where_slow(response, started.record.run.thread_id)
 
 

@@ -42,7 +42,6 @@ def answer_row(
     return {
         **dict.fromkeys(ABOUT),
         **submission_columns(grant, config, submission),
-        "extra": None,
         "idempotency": idempotency_of(grant.scope, idempotency_key),
         "created_at": None,
     }
@@ -60,6 +59,7 @@ def submission_columns(grant: Grant, config: FeedbackConfig, submission: Feedbac
         "comment": submission.comment,
         "correction": json_text(submission.correction),
         "metadata": json_text(submission.metadata),
+        "extra": None if submission.scale is None else json_text({"scale": submission.scale}),
         "source": "api",
         "grant_id": grant.id,
         "grant_key": grant.place,

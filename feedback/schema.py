@@ -154,7 +154,8 @@ class FeedbackSubmission(Struct):
     """A submission through a presigned URL. Every field is optional; `user_id` names the subject.
 
     A second submission of the same `user_id` replaces the first, unless the feedback key has another `subject_policy`.
-    `id` is the feedback's id, chosen by the client: sent again it changes nothing.
+    `id` is the feedback's id, chosen by the client: sent again it changes nothing. `scale` is the ends of the score's
+    scale, such as `[1, 5]`, by which a feedback key without a configuration is counted.
     """
 
     score: Score = None
@@ -165,11 +166,14 @@ class FeedbackSubmission(Struct):
     user_id: str | None = None
     id: str | None = None
     extend_trace_retention: bool | None = None
+    scale: list[Number] | None = None
 
     def validate(self) -> None:
         """Reject what a store could not return unchanged. Errors: `Invalid`, `TooLarge`."""
         _check_answer(self)
         check_json("metadata", self.metadata)
+        if self.scale is not None:
+            _check_scale(self.scale, self.score)
         if self.user_id is not None:
             check_name("user_id", self.user_id)
         if self.id is not None:
@@ -235,6 +239,15 @@ class FeedbackPatch(Struct):
     def validate(self) -> None:
         """Reject what a store could not return unchanged. Errors: `Invalid`, `TooLarge`."""
         _check_answer(self)
+
+
+def _check_scale(scale: list[Number], score: Score) -> None:
+    for end in scale:
+        check_number("scale", end)
+    if len(scale) != 2 or scale[0] >= scale[1]:
+        raise Invalid("`scale` is not the two ends of a scale; send the lower and the higher one, such as [1, 5]")
+    if score is not None and not scale[0] <= score <= scale[1]:
+        raise Invalid(f"`score` is {score:g}, which is not on its `scale` from {scale[0]:g} to {scale[1]:g}")
 
 
 def _check_answer(answer: FeedbackSubmission | FeedbackCreate | FeedbackPatch) -> None:

@@ -18,7 +18,7 @@ def test_every_attribute_is_documented_and_typed() -> None:
     typed = TYPES.split("interface FeedbackButtonsAttributes {", 1)[1].split("\n}", 1)[0]
     declared = set(re.findall(r'^  "?([a-z-]+)"?\?:', typed, re.MULTILINE))
     listed = ELEMENT.split("const ATTRIBUTES", 1)[1].split("};", 1)[0]
-    observed = set(re.findall(r': "([a-z-]+)"', listed)) | {"disabled"}
+    observed = set(re.findall(r': "([a-z-]+)"', listed)) | {"disabled", "lang"}
     assert documented == declared == observed
 
 

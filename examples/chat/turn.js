@@ -136,12 +136,15 @@ export class Turn {
 
   async #bindAfresh() {
     try {
-      const { threadId, runId } = this;
-      const { urls } = await readRunFeedback({ threadId, runId, keys: KEYS, headers: keyHeaders() });
-      this.#bind(urls.user_score);
+      this.#bind(await this.#freshUrl());
     } catch {
-      this.#say("The thumbs of this answer could not be had. Reload the page to try again.");
+      this.#say("The thumbs of this answer could not be loaded. Reload the page to try again.");
     }
+  }
+
+  async #freshUrl() {
+    const { threadId, runId } = this;
+    return (await readRunFeedback({ threadId, runId, keys: KEYS, headers: keyHeaders() })).urls.user_score;
   }
 
   #bind(url) {
@@ -157,9 +160,7 @@ export class Turn {
     buttons.setAttribute("reasons", REASONS);
     buttons.addEventListener("feedback-success", () => this.onVote());
     buttons.addEventListener("click", () => requestAnimationFrame(() => buttons.scrollIntoView({ block: "nearest" })));
-    buttons.addEventListener("feedback-error", ({ detail }) => {
-      if (detail.error.code === "token_expired") this.#bindAfresh();
-    });
+    buttons.refresh = () => this.#freshUrl();
     this.#buttons = buttons;
     this.element.append(buttons);
   }

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from feedback.configs.feedback_config import FeedbackConfig
+from feedback.configs.feedback_config import FeedbackConfig, Number
 from feedback.configs.kinds import NEGATIVE, KeyKind, Range, SeenScores, kind_of
-from feedback.database import Connection
+from feedback.database import Connection, Row
 from feedback.projects.scoped_database import whole
 
 MOST_SEEN = 12
@@ -33,9 +34,17 @@ SEEN = """, seen (key, number, step) AS (
 SELECT key, number, step FROM seen
 UNION ALL SELECT named.key, (SELECT MAX(d.number) FROM feedback_day d
     WHERE d.project = :project AND d.key = named.key), 0 FROM named WHERE named.key IS NOT NULL"""
-MINTED = """SELECT grant_id, grant_key FROM feedback
+NEWEST = """SELECT grant_id, grant_key, extra FROM feedback
 WHERE project = :project AND key = :key ORDER BY created_at DESC, id DESC LIMIT 20"""
 CONFIGS_OF_GRANT = "SELECT configs FROM feedback_grant WHERE id = :id"
+
+
+class _Extra(Struct):
+    """What a submission's `extra` has of its scale."""
+
+    scale: tuple[Number, Number]
+
+
 UNKNOWN = KeyKind("text", "there is no feedback for the key", is_inferred=True)
 
 
@@ -50,7 +59,7 @@ def kinds(db: Connection, keys: Sequence[str] | None = None) -> dict[str, KeyKin
     found: dict[str, KeyKind] = {}
     for key in names:
         scores = seen.get(key, SeenScores())
-        config, is_lower = configs.get(key) or (_minted(db, key) if scores.lowest else None, key in NEGATIVE)
+        config, is_lower = configs.get(key) or (_sent(db, key) if scores.lowest else None, key in NEGATIVE)
         found[key] = kind_of(key, config, is_lower, scores)
     return found
 
@@ -77,16 +86,30 @@ def _seen(db: Connection, keys: Sequence[str] | None) -> dict[str, SeenScores]:
     }
 
 
-def _minted(db: Connection, key: str) -> FeedbackConfig | None:
-    """Return the configuration of the presigned URL that the newest feedback came through, if it has one."""
-    for row in db.all(MINTED, key=key):
-        if row["grant_id"] is not None and row["grant_key"] is not None:
-            grant = whole(db).one(CONFIGS_OF_GRANT, id=row["grant_id"])
-            if grant is None or not grant["configs"]:
-                continue
-            configs = msgspec.json.decode(grant["configs"], type=list[FeedbackConfig | None])
-            return configs[row["grant_key"]]
-    return None
+def _sent(db: Connection, key: str) -> FeedbackConfig | None:
+    """Return the configuration that the newest feedback came with: that of its presigned URL, or else its scale."""
+    rows = [row for row in db.all(NEWEST, key=key) if row["grant_id"] is not None and row["grant_key"] is not None]
+    return next((config for row in rows if (config := _minted(db, row))), None) or _scaled(rows)
+
+
+def _minted(db: Connection, row: Row) -> FeedbackConfig | None:
+    grant = whole(db).one(CONFIGS_OF_GRANT, id=row["grant_id"])
+    if grant is None or not grant["configs"]:
+        return None
+    return msgspec.json.decode(grant["configs"], type=list[FeedbackConfig | None])[row["grant_key"]]
+
+
+def _scaled(rows: Sequence[Row]) -> FeedbackConfig | None:
+    """Return the range that most of the rows were sent with: a single submission cannot change a key's kind."""
+    scales = Counter(row["extra"] for row in rows)
+    extra, count = next(iter(scales.most_common(1)), (None, 0))
+    if extra is None or count * 2 <= len(rows):
+        return None
+    try:
+        low, high = msgspec.json.decode(extra, type=_Extra).scale
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return FeedbackConfig("continuous", low, high)
 
 
 def mood_sql(found: Mapping[str, KeyKind]) -> tuple[str, dict[str, Any]]:

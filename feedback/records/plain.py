@@ -38,8 +38,8 @@ _TYPES = {
 }
 _COLUMNS = (
     "id", "project", "run_id", "trace_id", "key", "subject", "number", "score", "value", "comment", "correction",
-    "metadata", "source", "thread_id", "assistant_id", "assistant_version", "trace_parent", "grant_id", "grant_key",
-    "adds_up",
+    "metadata", "extra", "source", "thread_id", "assistant_id", "assistant_version", "trace_parent", "grant_id",
+    "grant_key", "adds_up",
 )  # fmt: skip
 INSERT = f"""INSERT INTO feedback ({", ".join(_COLUMNS)}, created_at, modified_at)
 SELECT {", ".join(f"CAST(:{name} AS {_TYPES.get(name, 'TEXT')})" for name in _COLUMNS)}, now_us(), now_us()

@@ -189,6 +189,7 @@ def submission_from(fields: Mapping[str, str]) -> FeedbackSubmission:
         value=_typed(given["value"]) if "value" in given else None,
         correction=_object(given["correction"]) if "correction" in given else None,
         metadata=_metadata(given["metadata"]) if "metadata" in given else None,
+        scale=_scale(given["scale"]) if "scale" in given else None,
         comment=given.get("comment"),
         user_id=given.get("user_id"),
         id=given.get("id"),
@@ -208,6 +209,14 @@ def _score(text: str) -> bool | int | float:
     if isinstance(score := _typed(text), str):
         raise Invalid(f"`score` is {text[:60]!r}; send a number, or true or false")
     return score
+
+
+def _scale(text: str) -> list[int | float]:
+    ends = [_typed(end.strip()) for end in text.split(",")]
+    numbers = [end for end in ends if isinstance(end, (int, float)) and not isinstance(end, bool)]
+    if len(numbers) != len(ends):
+        raise Invalid(f"`scale` is {text[:60]!r}; send the ends of the scale, such as 1,5")
+    return numbers
 
 
 def _object(text: str) -> dict[str, Any] | str:

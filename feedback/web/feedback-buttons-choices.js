@@ -2,6 +2,10 @@
 
 import { tokenSource } from "./feedback-tokens.js";
 
+// The scale goes along with the score, so that the server knows 1 of 5 stars from a thumb up.
+const STARS = [1, 5];
+const THUMBS = [0, 1];
+
 export class Choices {
   /** The configuration of the `src`'s feedback key, if the server sent it. */
   config = null;
@@ -77,12 +81,12 @@ export class Choices {
   /** Returns the submission of a choice with its comment and reasons. */
   submissionOf({ choice, comment, reasons }) {
     const rest = { comment: comment || undefined, metadata: reasons.length > 0 ? { reasons } : undefined };
-    if (this.kind === "stars") return { score: choice, ...rest };
+    if (this.kind === "stars") return { score: choice, scale: STARS, ...rest };
     if (this.kind === "categories") {
       const value = Array.isArray(choice) ? choice.map((one) => this.#valueOf(one)) : this.#valueOf(choice);
       return { value, ...rest };
     }
-    return { score: choice === "negative" && !this.#bound.negativeSrc ? 0 : 1, ...rest };
+    return { score: choice === "negative" && !this.#bound.negativeSrc ? 0 : 1, scale: THUMBS, ...rest };
   }
 
   /** Returns a category's value in submissions: its label, or its number if it has none. */

@@ -127,8 +127,3 @@ export class FeedbackState {
     if (this.kept) retractFeedback(this.kept.src, { userId: this.#subject() }).catch(() => {});
   }
 }
-
-/** Whether the server has answered that a URL has expired, was revoked or has no uses left. */
-export function isExpired(error) {
-  return error.status === 410;
-}

@@ -18,23 +18,24 @@ button { display: inline-flex; align-items: center; justify-content: center; gap
 button:disabled { cursor: default; opacity: .55 }
 button:not(:disabled):hover { border-color: var(--_line) }
 button:focus-visible, textarea:focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px }
-[aria-pressed="true"]:not(.star) { background: var(--_accent); color: var(--_on-accent) }
-[aria-pressed="true"].star { border-color: var(--_star) }
+[aria-pressed="true"] { background: var(--_accent); color: var(--_on-accent) }
+[aria-checked="true"] { border-color: var(--_star) }
 .filled { color: var(--_star) }
 svg { width: 1.25em; height: 1.25em; fill: none; stroke: currentColor; stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round }
 .negative svg { transform: rotate(180deg) }
 .filled svg, .thumb[aria-pressed="true"] svg { fill: currentColor }
-.category, .reason, .send, .close { padding: .25rem .75rem; border-color: var(--_line) }
+.category, .reason, .send, .close { padding: .25rem .75rem; border-color: var(--_line); overflow-wrap: anywhere }
 .reason[aria-pressed="true"]::before, .category[aria-pressed="true"]::before { content: "\\2713"; content: "\\2713" / "" }
 .send { background: var(--_accent); color: var(--_on-accent); border-color: transparent }
 form { display: grid; gap: .5rem; margin: .5rem 0 0; max-width: 28rem }
 textarea { box-sizing: border-box; width: 100%; min-height: 4.5rem; padding: .5rem; border: 1px solid var(--_line); background: transparent; resize: vertical; display: block }
 label { display: grid; gap: .25rem }
 .status { margin: .25rem 0 0; min-height: 1.2em; font-size: .9em }
+@media (pointer: coarse) { :host { --_size: max(44px, var(--feedback-size, 2rem)); --_gap: var(--feedback-gap, .5rem) } }
 @media (prefers-reduced-motion: no-preference) { button { transition: background-color .12s, border-color .12s } }
 @media (forced-colors: active) {
   button { border-color: ButtonBorder } .filled { color: Highlight }
-  [aria-pressed="true"] { forced-color-adjust: none; background: Highlight; color: HighlightText; border-color: Highlight } }
+  [aria-pressed="true"], [aria-checked="true"] { forced-color-adjust: none; background: Highlight; color: HighlightText; border-color: Highlight } }
 `;
 let sheet;
 

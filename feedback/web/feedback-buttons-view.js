@@ -33,15 +33,18 @@ export class View {
       this.#act.send();
     });
     this.status = made("p", { class: "status", part: "status", role: "status" });
+    this.choices.addEventListener("keydown", (event) => this.#onArrow(event));
     this.#root.append(this.row, this.form, this.status);
   }
 
   /** Builds the buttons. `labels` maps choices to their names; `label` is the group's. */
   build({ kind, all, labels, reasons, label, texts }) {
-    this.row.setAttribute("aria-label", label);
+    const isRadio = kind === "stars";
+    name(this.row, isRadio ? null : "group", label);
+    name(this.choices, isRadio ? "radiogroup" : null, label);
     this.reasons.setAttribute("aria-label", texts.reasons);
     this.caption.textContent = texts.comment;
-    for (const name of ["more", "send", "close"]) this[name].textContent = texts[name === "more" ? "open" : name];
+    for (const one of ["send", "close"]) this[one].textContent = texts[one];
     this.choices.replaceChildren(...all.map((choice) => this.#choiceButton(kind, choice, labels(choice))));
     this.reasons.replaceChildren(...reasons.map((one) => pressable("reason", one, () => this.#act.reason(one))));
   }
@@ -50,25 +53,45 @@ export class View {
     const press = () => this.#act.press(choice);
     if (kind === "categories") return pressable("category", choice, press);
     const names = { "aria-label": label, title: label };
-    if (kind === "stars") return pressable("star", choice, press, names, star());
+    if (kind === "stars") return pressable("star", choice, press, { ...names, role: "radio" }, star());
     return pressable(`thumb ${choice}`, choice, press, names, made("slot", { name: choice }, thumb()));
   }
 
-  /** Shows the state. `chosen` and `reasons` are the pressed ones; `asks` says what there is to ask after the choice. */
-  update({ chosen, reasons, asks, isOpen, disabled }) {
+  /** Moves the selection in a group of radio buttons, as the keyboard does in native ones. */
+  #onArrow(event) {
+    const radios = [...this.choices.querySelectorAll('[role="radio"]')];
+    const at = radios.indexOf(event.target);
+    if (at < 0 || event.target.disabled || event.ctrlKey || event.metaKey || event.altKey) return;
+    const forward = getComputedStyle(this.choices).direction === "rtl" ? -1 : 1;
+    const steps = { ArrowRight: forward, ArrowLeft: -forward, ArrowDown: 1, ArrowUp: -1, Home: -at, End: -at - 1 };
+    if (!Object.hasOwn(steps, event.key)) return;
+    event.preventDefault();
+    const next = radios.at((at + steps[event.key]) % radios.length);
+    if (next === event.target) return;
+    next.focus();
+    this.#act.press(next.choice);
+  }
+
+  /**
+   * Shows the state. `chosen` and `reasons` are the pressed ones; `asks` says what there is to ask after the choice;
+   * `more` is the text of the button that opens the comment.
+   */
+  update({ chosen, reasons, asks, more, isOpen, disabled }) {
     mark(this.choices, chosen);
     mark(this.reasons, reasons);
     for (const one of this.choices.querySelectorAll(".star")) one.classList.toggle("filled", one.choice <= chosen[0]);
     this.more.hidden = !asks.any;
+    this.more.textContent = more;
     this.more.setAttribute("aria-expanded", String(isOpen));
     this.form.hidden = !isOpen;
     this.reasons.hidden = !asks.reasons;
-    this.label.hidden = !asks.comment;
+    this.label.hidden = this.send.hidden = !asks.comment;
     for (const one of this.#root.querySelectorAll("button:not(.close), textarea")) one.disabled = disabled;
   }
 
-  say(text, isFailure = false) {
-    this.status.textContent = text;
+  /** Shows a text in the status line; a text that is shown already is not announced again. */
+  say(text, isFailure) {
+    if (this.status.textContent !== text) this.status.textContent = text;
     this.status.setAttribute("part", isFailure ? "status failure" : "status");
   }
 
@@ -81,12 +104,27 @@ export class View {
   }
 
   focusChoice() {
-    this.row.querySelector('[aria-pressed="true"]')?.focus();
+    this.choices.querySelector('[aria-pressed="true"], [aria-checked="true"]')?.focus();
   }
 }
 
+/** Marks the pressed buttons of a group. Of radio buttons, one takes part in the order of the Tab key. */
 function mark(group, pressed) {
-  for (const button of group.children) button.setAttribute("aria-pressed", String(pressed.includes(button.choice)));
+  const buttons = [...group.children];
+  const reached = buttons.find(({ choice }) => pressed.includes(choice)) ?? buttons[0];
+  for (const button of buttons) {
+    const isRadio = button.getAttribute("role") === "radio";
+    button.setAttribute(isRadio ? "aria-checked" : "aria-pressed", String(pressed.includes(button.choice)));
+    if (isRadio) button.tabIndex = button === reached ? 0 : -1;
+  }
+}
+
+/** Gives an element a role and a label, or takes both away. */
+function name(element, role, label) {
+  for (const [attribute, value] of [["role", role], ["aria-label", role && label]]) {
+    if (value === null) element.removeAttribute(attribute);
+    else element.setAttribute(attribute, value);
+  }
 }
 
 function made(tag, attributes, ...children) {

@@ -32,6 +32,8 @@ export interface FeedbackButtonsAttributes {
   reasons?: string;
   /** The subject; default: a generated id for this browser. */
   "user-id"?: string;
+  /** The language of the texts: `en`, `de`, `fr`, `es`, `ja`. Default: the closest ancestor's; others get English. */
+  lang?: string;
   /** The screen reader labels of the group and its thumbs. */
   label?: string;
   "positive-label"?: string;
@@ -39,7 +41,7 @@ export interface FeedbackButtonsAttributes {
   disabled?: boolean;
 }
 
-/** The texts that are shown or read aloud. */
+/** The texts that are shown or read aloud, in the language of the closest `lang` unless they are set. */
 export interface Texts {
   label: string;
   positive: string;
@@ -50,11 +52,21 @@ export interface Texts {
   send: string;
   close: string;
   open: string;
+  edit: string;
+  resume: string;
+  draft: string;
   thanks: string;
   commented: string;
   retracted: string;
-  failed: string;
   expired: string;
+  failed: string;
+  /** What explains a failure: no connection, too many submissions, a final first feedback, an unknown URL, … */
+  offline: string;
+  busy: string;
+  final: string;
+  unknown: string;
+  refused: string;
+  broken: string;
 }
 
 /** Fires before each request. A listener may change `answer`, or cancel the request with `preventDefault()`. */
@@ -68,7 +80,7 @@ export type FeedbackSuccessEvent = CustomEvent<{ action: "submit" | "retract"; a
 /**
  * Fires on an error; the buttons then show the server's state.
  *
- * `error.code` is `token_expired` for an expired URL: bind the element to fresh ones (`readRunFeedback`).
+ * `error.code` is `token_expired` for an expired URL for which `refresh` has no fresh one.
  */
 export type FeedbackErrorEvent = CustomEvent<{ action: "submit" | "retract" | "restore"; answer?: Answer; error: FeedbackError }>;
 
@@ -99,6 +111,11 @@ export class FeedbackButtons extends HTMLElement {
   set texts(texts: Partial<Texts>);
   /** The shown feedback; null if there is none. */
   readonly answer: ShownAnswer | null;
+  /**
+   * Returns a fresh URL, or fresh URLs, once the present ones have expired. The element then sends what the expired URL
+   * did not take. Without it, the element shows that the link has expired.
+   */
+  refresh?: () => Promise<string | { src?: string; positiveSrc?: string; negativeSrc?: string }>;
   /** Reloads the feedback from the server. Errors: `FeedbackError`. */
   restore(): Promise<void>;
   addEventListener<K extends keyof FeedbackButtonsEventMap>(

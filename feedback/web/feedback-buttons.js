@@ -13,8 +13,8 @@
  */
 
 import { Choices, toggled } from "./feedback-buttons-choices.js";
-import { FeedbackState, isExpired } from "./feedback-buttons-state.js";
-import { TEXTS } from "./feedback-buttons-texts.js";
+import { FeedbackState } from "./feedback-buttons-state.js";
+import { languageOf, reasonOf, textsIn } from "./feedback-buttons-texts.js";
 import { View } from "./feedback-buttons-view.js";
 import { browserSubject } from "./feedback-client.js";
 
@@ -28,9 +28,9 @@ const BINDING = new Set(["src", "positive-src", "negative-src", "user-id", "type
 
 /** The element's class; defined below as `feedback-buttons`, unless that name is already taken. */
 export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // undefined in server-side rendering
-  static observedAttributes = [...Object.values(ATTRIBUTES), "disabled"];
+  static observedAttributes = [...Object.values(ATTRIBUTES), "disabled", "lang"];
 
-  #texts = TEXTS;
+  #ownTexts = {};
   #choices = new Choices(this);
   #state = new FeedbackState(this.#choices, () => this.userId || browserSubject(), {
     loaded: () => this.#onLoaded(),
@@ -40,10 +40,13 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
   });
   #view;
   #isOpen = false;
-  #draft = []; // the reasons that are pressed
+  #drafts = new Map(); // comments that were typed and not sent, by the side of their choice
+  #said = []; // the names of the texts in the status line
+  #renewal = null; // of an expired URL: { action, wanted, isAsking }
   #built = ""; // the fingerprint of the last build
   #isScheduled = false;
   #seen;
+  #language = globalThis.MutationObserver && new MutationObserver(() => this.#schedule());
 
   constructor() {
     super();
@@ -51,7 +54,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     root.addEventListener("keydown", (event) => this.#onKey(event));
     this.#view = new View(root, {
       press: (choice) => this.#press(choice),
-      reason: (reason) => this.#toggleReason(reason),
+      reason: (reason) => this.#pressReason(reason),
       more: () => (this.#isOpen ? this.#close() : this.#open()),
       close: () => this.#close(),
       send: () => this.#sendComment(),
@@ -60,6 +63,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
 
   connectedCallback() {
     for (const name of [...Object.keys(ATTRIBUTES), "disabled", "texts"]) this.#upgrade(name);
+    this.#language.observe(document.documentElement, { attributeFilter: ["lang"] });
     addEventListener("pagehide", this.#onLeaving);
     addEventListener("pageshow", this.#onReturning);
     this.#watch();
@@ -70,6 +74,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     removeEventListener("pagehide", this.#onLeaving);
     removeEventListener("pageshow", this.#onReturning);
     this.#seen?.disconnect();
+    this.#language.disconnect();
   }
 
   attributeChangedCallback(name, before, after) {
@@ -84,13 +89,12 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     return shown && { choice: shown.choice, comment: shown.comment, reasons: [...shown.reasons] };
   }
 
-  /** Texts in another language, by name; omitted ones stay English. */
+  /** The texts by name: those of the closest `lang`, English for others; those that were set replace single ones. */
   get texts() {
-    return this.#texts;
+    return { ...textsIn(languageOf(this)), ...this.#ownTexts };
   }
   set texts(texts) {
-    this.#texts = { ...TEXTS, ...texts };
-    this.#built = "";
+    this.#ownTexts = { ...texts };
     this.#schedule();
   }
 
@@ -111,10 +115,10 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
   #bind() {
     this.#state.bind();
     this.#isOpen = false;
-    this.#draft = [];
+    this.#drafts.clear();
     this.#view.row.hidden = false;
     this.#view.text.value = "";
-    this.#view.say("");
+    this.#say();
     this.#watch();
   }
 
@@ -132,35 +136,62 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
   // Reports of the state
 
   #onLoaded() {
-    const { shown } = this.#state;
-    this.#draft = [...(shown?.reasons ?? [])];
-    this.#view.text.value ||= shown?.comment ?? "";
+    this.#renewal = null;
+    this.#view.text.value ||= this.#state.shown?.comment ?? "";
     this.#schedule();
   }
 
   #onStored(wanted, result) {
-    const texts = this.#texts;
-    this.#view.say(wanted ? (wanted.isComment ? texts.commented : texts.thanks) : texts.retracted);
+    this.#say(wanted ? (wanted.isComment && wanted.comment ? "commented" : "thanks") : "retracted");
     this.#tell("feedback-success", { action: wanted ? "submit" : "retract", answer: wanted?.answer, result });
   }
 
   #onFailed(action, wanted, error) {
+    if (error.status === 410 && this.refresh && this.#isRenewed(action, wanted, error)) return;
     if (action !== "restore") {
       const { shown } = this.#state;
+      if (this.#sideOf(shown) !== this.#sideOf(wanted)) this.#fill();
       this.#isOpen = this.#isOpen && shown !== null && this.#choices.asks(shown.choice);
       if (wanted?.isComment && shown) this.#isOpen = true; // with the written text still in it
-      this.#view.say(`${this.#texts.failed} ${error.message}`, true);
+      this.#say("failed", reasonOf(error));
     }
-    if (isExpired(error)) this.#expire();
+    if (error.status === 410) this.#expire();
     this.#tell("feedback-error", { action, answer: wanted?.answer, error });
     this.#schedule();
+  }
+
+  /** Whether `refresh` is asked for a fresh URL; not a second time if the fresh one has expired, too. */
+  #isRenewed(action, wanted, error) {
+    if (!this.#renewal) {
+      this.#renewal = { action, wanted, isAsking: true };
+      this.#renew(error);
+    } else if (action !== "restore") {
+      Object.assign(this.#renewal, { action, wanted });
+    }
+    return this.#renewal.isAsking;
+  }
+
+  /** Binds the element to what `refresh` returns, and sends again what the expired URL did not take. */
+  async #renew(error) {
+    const renewal = this.#renewal;
+    const fresh = await Promise.resolve().then(() => this.refresh()).catch(() => undefined);
+    renewal.isAsking = false;
+    const { action, wanted } = renewal;
+    if (!fresh) return this.#onFailed(action, wanted, error);
+    const typed = this.#view.text.value;
+    Object.assign(this, typeof fresh === "string" ? { src: fresh } : fresh);
+    if (wanted) this.#want({ ...wanted, src: this.#choices.sourceOf(wanted.choice) }, wanted.isComment);
+    this.#view.text.value = typed;
+    if (action !== "retract") return;
+    await this.#state.restored().catch(() => {}); // reported by an event
+    if (this.#state.shown) this.#want(null);
   }
 
   /** Shows that the URL accepts no feedback any more, in place of buttons that could only fail. */
   #expire() {
     this.#isOpen = false;
     this.#view.row.hidden = true;
-    this.#view.say(this.#texts.expired);
+    this.#say("expired");
     this.#schedule();
   }
 
@@ -170,21 +201,20 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     if (this.disabled || this.#choices.sources.length === 0) return;
     const { shown } = this.#state;
     const chosen = this.#choices.after(shown?.choice, choice);
-    if (chosen === null) return this.#want(null);
-    const keeps = shown && this.#choices.sideOf(shown.choice) === this.#choices.sideOf(chosen);
+    const keeps = shown && chosen !== null && this.#sideOf(shown) === this.#choices.sideOf(chosen);
     const { comment, reasons } = keeps ? shown : { comment: "", reasons: [] };
-    if (!keeps) {
-      this.#view.text.value = "";
-      this.#draft = [];
-    }
-    const isTaken = this.#want({ choice: chosen, comment, reasons, src: this.#choices.sourceOf(chosen) });
-    if (isTaken) this.#isOpen = this.#choices.asks(chosen) && !comment;
+    const wanted = chosen === null ? null : { choice: chosen, comment, reasons, src: this.#choices.sourceOf(chosen) };
+    if (!keeps) this.#setDraftAside();
+    if (!this.#want(wanted)) return;
+    if (!keeps) this.#fill();
+    if (wanted) this.#isOpen = this.#choices.asks(chosen) && !comment;
     this.#schedule();
   }
 
-  #toggleReason(reason) {
-    this.#draft = toggled(this.#draft, reason);
-    this.#update();
+  /** Sends the reasons as they are pressed; what is typed in the comment stays until it is sent. */
+  #pressReason(reason) {
+    const { shown } = this.#state;
+    if (shown && !this.disabled) this.#want({ ...shown, reasons: toggled(shown.reasons, reason) });
   }
 
   /** Shows and sends the wanted feedback, unless a listener to `feedback-submit` prevents it. */
@@ -193,18 +223,39 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     const detail = wanted ? { action: "submit", src: wanted.src, answer } : { action: "retract", src: this.#state.shown.src };
     if (!this.#tell("feedback-submit", detail, true)) return false;
     if (!wanted) this.#isOpen = false;
-    this.#view.say("");
-    this.#schedule();
+    this.#say();
     this.#state.want(wanted && { ...wanted, answer: detail.answer, isComment });
     return true;
   }
 
   // Comment
 
+  #sideOf(feedback) {
+    return feedback && this.#choices.sideOf(feedback.choice);
+  }
+
+  /** Whether there is a typed comment that was not sent. */
+  get #hasDraft() {
+    const { shown } = this.#state;
+    return Boolean(shown) && this.#choices.takesComment(shown.choice) && this.#view.text.value.trim() !== shown.comment;
+  }
+
+  /** Keeps a draft for the case that its choice is pressed again. */
+  #setDraftAside() {
+    if (this.#hasDraft) this.#drafts.set(this.#sideOf(this.#state.shown), this.#view.text.value);
+  }
+
+  /** Puts the draft of the shown choice into the box, or else its stored comment. */
+  #fill() {
+    const { shown } = this.#state;
+    const side = this.#sideOf(shown);
+    this.#view.text.value = this.#drafts.get(side) ?? shown?.comment ?? "";
+    this.#drafts.delete(side);
+  }
+
   #drafted() {
     const { shown } = this.#state;
-    const comment = this.#choices.takesComment(shown.choice) ? this.#view.text.value.trim() : shown.comment;
-    return { ...shown, comment, reasons: this.#choices.takesReasons(shown.choice) ? this.#draft : [] };
+    return this.#choices.takesComment(shown.choice) ? { ...shown, comment: this.#view.text.value.trim() } : shown;
   }
 
   #sendComment() {
@@ -218,9 +269,10 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     this.#view.focusForm();
   }
 
-  /** Closes the comment; the focus returns to the choice. */
+  /** Closes the comment; a draft stays in it, and the status line says so. The focus returns to the choice. */
   #close() {
     this.#isOpen = false;
+    if (this.#hasDraft) this.#say("draft");
     const isInside = this.#view.hasFocusInForm;
     this.#update();
     if (isInside) this.#view.focusChoice();
@@ -263,26 +315,35 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
   }
 
   #update() {
-    this.#build();
+    const { texts } = this;
+    this.#build(texts);
     const { shown } = this.#state;
     const [choices, choice] = [this.#choices, shown?.choice];
     const any = shown !== null && choices.asks(choice);
     const asks = { any, comment: any && choices.takesComment(choice), reasons: any && choices.takesReasons(choice) };
     const chosen = shown ? [choice].flat() : [];
-    this.#view.update({ chosen, reasons: this.#draft, asks, isOpen: any && this.#isOpen, disabled: this.disabled });
+    const more = texts[this.#hasDraft ? "resume" : shown?.comment ? "edit" : "open"];
+    const { disabled } = this;
+    this.#view.update({ chosen, reasons: shown?.reasons ?? [], asks, more, isOpen: any && this.#isOpen, disabled });
+    this.#view.say(this.#said.map((name) => texts[name]).join(" "), this.#said[0] === "failed");
   }
 
   /** Rebuilds the buttons if the choices or their texts have changed. */
-  #build() {
+  #build(texts) {
     const { kind, all } = this.#choices;
     const { reasons, positiveLabel, negativeLabel } = this;
-    const form = JSON.stringify([kind, all, reasons, this.label, positiveLabel, negativeLabel]);
+    const form = JSON.stringify([kind, all, reasons, this.label, positiveLabel, negativeLabel, texts]);
     if (form === this.#built) return;
     this.#built = form;
-    const texts = this.#texts;
     const own = { positive: positiveLabel, negative: negativeLabel };
     const labels = (choice) => own[choice] || texts[choice] || texts.stars[choice - 1];
     this.#view.build({ kind, all, labels, reasons, label: this.label || texts.label, texts });
+  }
+
+  /** Shows texts in the status line, by name: in the language of the moment, also when that changes. */
+  #say(...names) {
+    this.#said = names;
+    this.#schedule();
   }
 
   #tell(name, detail, cancelable = false) {

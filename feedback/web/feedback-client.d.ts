@@ -4,6 +4,8 @@
 export interface Answer {
   /** A number or Boolean; the server checks it against the feedback key. */
   score?: number | boolean | null;
+  /** The ends of the score's scale, such as [1, 5], by which a feedback key without a configuration is counted. */
+  scale?: readonly [number, number];
   /** A category, an array of categories, or any other JSON value. */
   value?: string | number | boolean | null | readonly (string | number)[] | Record<string, unknown>;
   comment?: string | null;

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin
+from tests.browser.buttons import EVENTS, Shown
 from tests.browser.site import Site, site_served
 from tests.feedback.conftest import serving
 
@@ -103,3 +104,18 @@ def eventually(found: Callable[[], Any]) -> Any:
         assert time.monotonic() < deadline, "nothing came"
         time.sleep(0.05)
     return it
+
+
+@pytest.fixture
+def shown(visit: Visit, site: Site, feedback_server: str) -> Shown:
+    """Opens a page of another origin with this body; it listens to the buttons' events, and `script` runs first."""
+
+    @contextmanager
+    def showing(body: str, script: str = "", **options: Any) -> Iterator[Page]:
+        module = f"{EVENTS}\n{script}\nawait import('{feedback_server}/feedback/feedback-buttons.js');"
+        url = site.page(body, script=module + "document.body.id = 'ready'", trusted=feedback_server)
+        with visit(url, script=True, **options) as page:
+            page.locator("#ready").wait_for()
+            yield page
+
+    return showing

@@ -1,0 +1,80 @@
+"""What the tests of <feedback-buttons> share: pages with the element, presigned URLs, and what the server has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from html import escape
+from typing import Any
+
+import httpx
+from playwright.sync_api import Locator, Page, expect
+
+from tests.feedback.conftest import RUN
+
+OFFLINE = ("net::ERR", "Failed to load resource", "/feedback/tokens/")
+"""What the browser says of requests that a test has made fail."""
+EVENTS = """
+window.heard = [];
+for (const name of ["feedback-submit", "feedback-success", "feedback-error"]) {
+  document.addEventListener(name, (event) => {
+    const { action, answer, result, error } = event.detail;
+    heard.push([name, action, answer?.score ?? answer?.value ?? null, result?.status ?? error?.status ?? null]);
+    if (window.prevents) event.preventDefault();
+  });
+}
+"""
+Shown = Callable[..., AbstractContextManager[Page]]
+
+
+def mint(server: str, key: str = "user_score", config: Any = None, run: str = RUN) -> str:
+    body = {"run_id": run, "feedback_key": key, "feedback_config": config}
+    return str(httpx.post(f"{server}/feedback/tokens", json=body).json()["url"])
+
+
+def buttons(**attributes: str) -> str:
+    """The element as HTML."""
+    written = " ".join(f'{name.replace("_", "-")}="{escape(value)}"' for name, value in attributes.items())
+    return f"<feedback-buttons {written}></feedback-buttons>"
+
+
+def thumbs(server: str, run: str = RUN, **attributes: str) -> str:
+    """Thumbs with a key each."""
+    keys = {"positive_src": "user_liked", "negative_src": "user_disliked"}
+    urls = {name: mint(server, key, run=run) for name, key in keys.items()}
+    return buttons(**urls, **attributes)
+
+
+def answers(server: str, run: str = RUN) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = httpx.get(f"{server}/feedback", params={"run": run}).json()
+    return rows
+
+
+def kept(server: str, run: str = RUN) -> dict[str, tuple[Any, Any]]:
+    """Score and comment of each key; the comparison fails if a user has two pieces of feedback for one."""
+    rows = answers(server, run)
+    assert len({row["key"] for row in rows}) == len(rows)
+    return {row["key"]: (row["score"], row["comment"]) for row in rows}
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def choice(page: Page, name: str) -> Locator:
+    """A button, or one of the stars, which are radio buttons."""
+    return page.get_by_role("radio" if "star" in name else "button", name=name, exact=True)
+
+
+def press(page: Page, name: str, said: str = "Thank you.") -> None:
+    """Press a button, and wait for what is said once the server has kept it."""
+    choice(page, name).click()
+    expect(page.get_by_role("status")).to_have_text(said)
+
+
+def check_pressed(page: Page, *names: str) -> None:
+    """Of the choices, just these are pressed."""
+    pressed = page.locator('[part="group"] :is([aria-pressed="true"], [aria-checked="true"])')
+    expect(pressed).to_have_count(len(names))
+    for name in names:
+        expect(choice(page, name)).to_have_attribute(f"aria-{'checked' if 'star' in name else 'pressed'}", "true")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from statistics import median, quantiles
 from time import perf_counter
@@ -32,6 +33,7 @@ A2A_CALL = {
     "method": "SendMessage",
     "params": {"message": {"role": "ROLE_USER", "messageId": "1", "parts": [{"data": TINY_INPUT}]}},
 }
+CHAT_CALL = {"model": "tiny", "messages": [{"role": "user", "content": json.dumps(TINY_INPUT)}]}
 ANSWER = {"score": 1, "comment": "That one made me laugh."}
 CLIENTS = 32
 URLS_A_REQUEST = 100
@@ -63,6 +65,7 @@ def all_sides(amounts: Amounts, server: Server, nothing: Server, floors: InProce
         _calls("wait", server, amounts.runs, "/runs/wait", TINY_RUN),
         _calls("mcp", server, amounts.runs, "/mcp", MCP_CALL),
         _calls("a2a", server, amounts.runs, "/a2a/tiny", A2A_CALL),
+        _completions(server, amounts.runs),
         _concurrent("stateless32", server, amounts.runs_a_client, _stateless_run),
         _concurrent("thread32", server, amounts.runs_a_client, _thread_run),
         _floor("tokens", floors, amounts.streams),
@@ -127,6 +130,23 @@ def _calls(name: str, server: Server, times: int, path: str, body: object) -> Si
         cpu = server.cpu() - cpu
         connection.close()
         return {f"{name} call cpu": cpu * 1000 / times}
+
+    return side
+
+
+def _completions(server: Server, times: int) -> Side:
+    """Chat completions of OpenAI's API, one after the other; they have a length, unlike the calls before."""
+
+    async def side() -> Figures:
+        connection = await Connection.open(server.port)
+        cpu = server.cpu()
+        for _ in range(times):
+            seen = await connection.post("/v1/chat/completions", CHAT_CALL)
+            if json.loads(seen["choices"][0]["message"]["content"])["x"] != 2:
+                raise RuntimeError(f"a measured completion went wrong: {seen!r}")
+        cpu = server.cpu() - cpu
+        connection.close()
+        return {"openai call cpu": cpu * 1000 / times}
 
     return side
 

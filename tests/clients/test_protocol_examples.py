@@ -1,4 +1,4 @@
-"""The examples of MCP and A2A run against the server of the example agents."""
+"""The examples of MCP, A2A and OpenAI's API run against the server of the example agents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.clients.server_process import ROOT, ServerProcess
 
 
-@pytest.mark.parametrize("example_file", ["mcp_client.py", "a2a_client.py"])
+@pytest.mark.parametrize("example_file", ["mcp_client.py", "a2a_client.py", "openai_client.py"])
 async def test_example_asks_and_rates(example: ServerProcess, example_file: str) -> None:
     pipe, script = asyncio.subprocess.PIPE, ROOT / "examples" / example_file
     question = "Tell me a joke about databases."

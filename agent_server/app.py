@@ -265,8 +265,8 @@ class AgentServerPlugin(InitPlugin):
             async with anyio.create_task_group() as group:
                 self._streams.closing = anyio.Event()
                 warn_of_missing_public_url(self._config)
-                for said in self._config.unheeded:
-                    log.warning("setting_without_effect", said=said)
+                for sentence in self._config.unheeded:
+                    log.warning("setting_without_effect", sentence=sentence)
                 sweeping = anyio.CancelScope()
                 if self._config.role != "api":
                     group.start_soon(self._worker.serve)

@@ -71,10 +71,10 @@ class Conflict(FeedbackError):
     code = "conflict"
 
 
-class AnswerStands(Conflict):
+class FeedbackIsFinal(Conflict):
     """The subject has submitted feedback, and the first submission for this feedback key is final."""
 
-    code = "answer_stands"
+    code = "feedback_is_final"
 
 
 class UnsupportedMediaType(FeedbackError):

@@ -29,61 +29,68 @@ class Metrics:
         self._counters: dict[tuple[str, str], Counter] = {}
         self._histograms: dict[str, Histogram] = {}
         here = self._registry
-        self._minted = Counter("feedback_tokens_minted", "Tokens that were minted", ["family"], registry=here)
-        self._answers = Counter(
-            "feedback_answers", "What became of answers, by feedback key", ["key", "status"], registry=here
+        self._minted = Counter("feedback_tokens_minted", "Tokens minted, by family", ["family"], registry=here)
+        self._submissions = Counter(
+            "feedback_answers", "Submissions by feedback key and result", ["key", "status"], registry=here
         )
-        self._refused = Counter("feedback_refusals", "Requests that were refused", ["status", "code"], registry=here)
+        self._refused = Counter("feedback_refusals", "Refused requests", ["status", "code"], registry=here)
         self._seconds = Histogram(
-            "feedback_request_seconds", "How long requests took", ["operation"], registry=here, buckets=BUCKETS
+            "feedback_request_seconds",
+            "Seconds until the response",
+            ["operation"],
+            registry=here,
+            buckets=BUCKETS,
         )
         self._sent = Counter(
             "feedback_deliveries",
-            "Attempts to deliver a message about an answer, by what came of them",
+            "Attempts to deliver a message about feedback, by result",
             ["to", "result"],
             registry=here,
         )
         self._outbox = Gauge(
-            "feedback_outbox_messages", "Messages that are not delivered yet", ["state"], registry=here
+            "feedback_outbox_messages",
+            "Messages that are not delivered yet, by state, by state, by state",
+            ["state"],
+            registry=here,
         )
-        self._firing = Gauge("feedback_alerts_firing", "Alerts that fire now, by rule", ["rule"], registry=here)
-        self._oldest = Gauge("feedback_outbox_oldest_seconds", "Age of the oldest message that waits", registry=here)
+        self._firing = Gauge("feedback_alerts_firing", "Alerts that fire, by rule", ["rule"], registry=here)
+        self._oldest = Gauge("feedback_outbox_oldest_seconds", "Age of the oldest waiting message", registry=here)
 
-    def minted(self, family: str, count: int) -> None:
+    def count_minted(self, family: str, count: int) -> None:
         """Count minted tokens of a family (`presigned`, `workflowai`, `evalguard`)."""
         self._minted.labels(family).inc(count)
 
-    def answered(self, key: str, status: str) -> None:
+    def count_submission(self, key: str, status: str) -> None:
         """Count a submission for the feedback key: `created`, `updated`, `unchanged`, `retracted` or `deleted`."""
         if key not in self._keys:
             if len(self._keys) >= MAX_KEYS:
                 key = OTHERS
             self._keys.add(key)
         if (counter := self._counters.get((key, status))) is None:  # `labels` validates them on each call
-            self._counters[key, status] = counter = self._answers.labels(key, status)
+            self._counters[key, status] = counter = self._submissions.labels(key, status)
         counter.inc()
 
-    def refused(self, status: int, code: str) -> None:
+    def count_refusal(self, status: int, code: str) -> None:
         """Count an error response with this status and code."""
         self._refused.labels(str(status), code).inc()
 
-    def took(self, operation: str, seconds: float) -> None:
+    def observe_request(self, operation: str, seconds: float) -> None:
         """Record the seconds that a request to this operation took."""
         if (histogram := self._histograms.get(operation)) is None:
             self._histograms[operation] = histogram = self._seconds.labels(operation)
         histogram.observe(seconds)
 
-    def delivered(self, to: str, result: str) -> None:
+    def count_delivery(self, to: str, result: str) -> None:
         """Count a delivery attempt to `webhook` or `opentelemetry`: `taken`, `refused` for now, or `given_up`."""
         self._sent.labels(to, result).inc()
 
-    def found(self, waiting: int, given_up: int, oldest_seconds: float) -> None:
+    def set_outbox(self, waiting: int, given_up: int, oldest_seconds: float) -> None:
         """Set the number of messages in the outbox, and the age of the oldest that waits."""
         self._outbox.labels("waiting").set(waiting)
         self._outbox.labels("given_up").set(given_up)
         self._oldest.set(oldest_seconds)
 
-    def alerts(self, firing: Mapping[str, int]) -> None:
+    def set_alerts(self, firing: Mapping[str, int]) -> None:
         """Set how many alerts of each rule fire now."""
         for rule, count in firing.items():
             self._firing.labels(rule).set(count)

@@ -49,7 +49,7 @@ from feedback.routes.short_path import short_path
 from feedback.routes.unserved import explain_unserved
 from feedback.routes.workflowai import workflowai_router
 from feedback.run_urls import ProtocolSubmission, RunUrls, Submitted
-from feedback.runs import KnownRuns, RunLookup, RunReference, RunsLookup
+from feedback.runs import RunLookup, RunLookups, RunReference, RunsLookup
 from feedback.schema import Feedback
 from feedback.services import ProjectServices, ServiceContext
 from feedback.settings import FeedbackSettings
@@ -85,7 +85,7 @@ class FeedbackPlugin(InitPlugin):
         Errors: `ValueError`; `ImportError` if the settings enable OpenTelemetry and it is not installed.
         """
         self.settings = settings
-        self.runs = KnownRuns(run_lookup, runs_lookup)
+        self.runs = RunLookups(run_lookup, runs_lookup)
         self.runs.metadata_names = settings.run_metadata
         self.database = database
         self.ring = KeyRing(database, settings.secret)
@@ -223,9 +223,9 @@ class FeedbackPlugin(InitPlugin):
         """Make a token for a run of the project, as `RunUrls.token_for_run` does."""
         return self.of_project(project).token_for_run(run_id)
 
-    async def answers_for_run(self, run_id: str, project: str | None = None) -> list[Feedback]:
-        """Return the project's feedback on the run, as `RunUrls.answers_for_run` does."""
-        return await self.of_project(project).answers_for_run(run_id)
+    async def feedback_for_run(self, run_id: str, project: str | None = None) -> list[Feedback]:
+        """Return the project's feedback on the run, as `RunUrls.feedback_for_run` does."""
+        return await self.of_project(project).feedback_for_run(run_id)
 
     async def configs_of_keys(self, keys: Sequence[str], project: str | None = None) -> dict[str, FeedbackConfig]:
         """Return the project's configurations of the feedback keys, as `RunUrls.configs_of_keys` does."""
@@ -244,8 +244,8 @@ class FeedbackPlugin(InitPlugin):
     async def metrics_text(self) -> str:
         """Return this process's metrics and the database's gauges in the Prometheus text format (0.0.4)."""
         backlog = await self.webhooks.backlog()
-        self.metrics.found(backlog.waiting, backlog.given_up, backlog.oldest_seconds)
-        self.metrics.alerts({str(rule): 0 for rule in self.alerts.rules} | await self.alerts.firing())
+        self.metrics.set_outbox(backlog.waiting, backlog.given_up, backlog.oldest_seconds)
+        self.metrics.set_alerts({str(rule): 0 for rule in self.alerts.rules} | await self.alerts.firing())
         return self.metrics.text()
 
 

@@ -35,7 +35,7 @@ PLACE = ("thread_id", "assistant_id", "assistant_version", "trace_parent")
 COLUMNS = ("id", "project", *ABOUT, *SAID, *PLACE, "grant_id", "grant_key", "idempotency", "created_at", "modified_at")
 
 
-def answer_row(
+def submission_row(
     grant: Grant, config: FeedbackConfig, submission: FeedbackSubmission, idempotency_key: str | None
 ) -> dict[str, Any]:
     """Return the row of a submission through a token. `Rejected` if the configuration does not allow it."""
@@ -50,7 +50,7 @@ def answer_row(
 def submission_columns(grant: Grant, config: FeedbackConfig, submission: FeedbackSubmission) -> dict[str, Any]:
     """Return the columns that a submission through a token fills. Errors: `Rejected`."""
     return {
-        **_said(*config.check(submission.score, submission.value)),
+        **_value_columns(*config.check(submission.score, submission.value)),
         "id": submission.id or str(uuid_utils.uuid7()),
         "run_id": grant.run_id,
         "trace_id": grant.run_id if is_id(grant.run_id) else None,
@@ -102,7 +102,7 @@ def created_row(feedback: FeedbackCreate, idempotency_key: str | None) -> dict[s
 
 def checked(feedback: FeedbackCreate, config: FeedbackConfig) -> dict[str, Any]:
     """Return the columns of score and value. `Rejected` if the configuration does not allow them."""
-    return _said(*config.check(feedback.score, feedback.value))
+    return _value_columns(*config.check(feedback.score, feedback.value))
 
 
 def patched(row: Row, patch: FeedbackPatch, config: FeedbackConfig) -> dict[str, Any]:
@@ -115,11 +115,11 @@ def patched(row: Row, patch: FeedbackPatch, config: FeedbackConfig) -> dict[str,
     if patch.score is not UNSET or patch.value is not UNSET:
         score = json_value(row["score"]) if patch.score is UNSET else patch.score
         value = json_value(row["value"]) if patch.value is UNSET else patch.value
-        changes |= _said(*config.check(score, value))
+        changes |= _value_columns(*config.check(score, value))
     return changes
 
 
-def _said(score: Score, value: Value) -> dict[str, Any]:
+def _value_columns(score: Score, value: Value) -> dict[str, Any]:
     number = None if score is None else float(score)
     return {"number": number, "score": json_text(score), "value": json_text(value)}
 

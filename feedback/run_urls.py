@@ -73,7 +73,7 @@ class RunUrls:
         """
         return self._services.workflowai_feedback.token(run_id, self._services.settings.run_token_expiry)
 
-    async def answers_for_run(self, run_id: str) -> list[Feedback]:
+    async def feedback_for_run(self, run_id: str) -> list[Feedback]:
         """Return all feedback on the run, newest first."""
         found: list[Feedback] = []
         while True:
@@ -99,7 +99,7 @@ class RunUrls:
             key=submission.key,
             run_id=run_id,
             feedback_source=FeedbackSource(source, user_id=submission.user_id),
-            **_answer_of(submission),
+            **_checked_content(submission),
         )
         create.validate()
         kept = await self._services.store.create(create, submission.idempotency_key)
@@ -112,9 +112,9 @@ class RunUrls:
         """
         pointer = await self._services.tokens.open(token)
         if not submission.is_agents:
-            answer = FeedbackSubmission(user_id=submission.user_id, **_answer_of(submission))
-            answer.validate()
-            kept = await self._services.store.submit(pointer, answer, submission.idempotency_key)
+            feedback = FeedbackSubmission(user_id=submission.user_id, **_checked_content(submission))
+            feedback.validate()
+            kept = await self._services.store.submit(pointer, feedback, submission.idempotency_key)
             return Submitted(kept.id, "api")
         grant = await self._services.store.open(pointer)
         if grant.project != self._services.project:
@@ -123,11 +123,11 @@ class RunUrls:
         return await self.submit(grant.run_id, submission)
 
 
-def _answer_of(submission: ProtocolSubmission) -> dict[str, Any]:
+def _checked_content(submission: ProtocolSubmission) -> dict[str, Any]:
     """Return the content of the submission, with its types checked. Errors: `Invalid`."""
-    said = {name: getattr(submission, name) for name in ("score", "value", "comment", "correction")}
+    content = {name: getattr(submission, name) for name in ("score", "value", "comment", "correction")}
     try:
-        answer = msgspec.convert(said, FeedbackSubmission)
+        feedback = msgspec.convert(content, FeedbackSubmission)
     except msgspec.ValidationError as error:
         raise Invalid(str(error)) from None
-    return {name: getattr(answer, name) for name in said}
+    return {name: getattr(feedback, name) for name in content}

@@ -118,7 +118,7 @@ MAX_METADATA = 200
 """The longest value of metadata that is stored with feedback, in characters."""
 
 
-class KnownRuns:
+class RunLookups:
     """Look up runs. A lookup that fails or is slow costs only the data that it would have returned."""
 
     def __init__(self, lookup: RunLookup | None, lookup_many: RunsLookup | None = None) -> None:
@@ -156,9 +156,9 @@ class KnownRuns:
 
     async def facts(self, run_id: str | None) -> RunFacts | None:
         """Return the run's current facts; None if it is unknown, or the lookup fails or is too slow."""
-        return (await self._asked(run_id))[0]
+        return (await self._look_up(run_id))[0]
 
-    async def _asked(self, run_id: str | None) -> tuple[RunFacts | None, bool]:
+    async def _look_up(self, run_id: str | None) -> tuple[RunFacts | None, bool]:
         """Return what the lookup found, and whether it responded."""
         if self.lookup is None or run_id is None:
             return None, True
@@ -178,11 +178,11 @@ class KnownRuns:
                 logger.warning("%d runs are not known at once now: %r", len(wanted), error)
         turns = asyncio.Semaphore(AT_ONCE)
 
-        async def ask(run_id: str) -> RunFacts | None:
+        async def look_up(run_id: str) -> RunFacts | None:
             async with turns:
                 return await self.facts(run_id)
 
-        found = await asyncio.gather(*map(ask, wanted))
+        found = await asyncio.gather(*map(look_up, wanted))
         return {run_id: facts for run_id, facts in zip(wanted, found, strict=True) if facts is not None}
 
     async def place(self, run_id: str | None, project: str) -> RunPlace:
@@ -199,7 +199,7 @@ class KnownRuns:
         now = time.monotonic()
         if (found := self._places.get(run_id)) and found[0] > now:
             return found[2:] if found[1] == project else (NOWHERE, NOTHING)
-        facts, has_responded = await self._asked(run_id)
+        facts, has_responded = await self._look_up(run_id)
         if facts is None:
             if has_responded:
                 self._remember(run_id, now + UNKNOWN_SECONDS, project, NOWHERE, NOTHING)
@@ -218,7 +218,7 @@ class KnownRuns:
 class ProjectRuns:
     """The runs of one project; runs of other projects are unknown."""
 
-    def __init__(self, every: KnownRuns, project: str) -> None:
+    def __init__(self, every: RunLookups, project: str) -> None:
         self._every = every
         self._project = project
 
@@ -228,25 +228,25 @@ class ProjectRuns:
         return self._every.are_known
 
     async def facts(self, run_id: str | None) -> RunFacts | None:
-        """As `KnownRuns.facts`."""
+        """As `RunLookups.facts`."""
         found = await self._every.facts(run_id)
         return found if found is not None and found.project == self._project else None
 
     async def facts_of(self, run_ids: Iterable[str | None]) -> Mapping[str, RunFacts]:
-        """As `KnownRuns.facts_of`."""
+        """As `RunLookups.facts_of`."""
         found = await self._every.facts_of(run_ids)
         return {run_id: facts for run_id, facts in found.items() if facts.project == self._project}
 
     async def listed(self, which: RunSelection) -> Sequence[RunFacts]:
-        """As `KnownRuns.listed`."""
+        """As `RunLookups.listed`."""
         return await self._every.listed(structs.replace(which, project=self._project))
 
     async def assistants_named(self, name: str) -> Sequence[str]:
-        """As `KnownRuns.assistants_named`."""
+        """As `RunLookups.assistants_named`."""
         return await self._every.assistants_named(name)
 
     async def place(self, run_id: str | None) -> RunPlace:
-        """As `KnownRuns.place`."""
+        """As `RunLookups.place`."""
         return await self._every.place(run_id, self._project)
 
 

@@ -45,7 +45,7 @@ __all__ = [
     "FeedbackPatch",
     "FeedbackSource",
     "FeedbackSubmission",
-    "Kept",
+    "SubmissionResult",
     "TokenState",
 ]
 
@@ -123,7 +123,7 @@ class FeedbackIngestToken(Struct):
     """Whether the URL was revoked."""
 
 
-class OwnAnswer(Struct):
+class OwnFeedback(Struct):
     """The subject's current feedback, read back through the URL."""
 
     id: str
@@ -147,7 +147,7 @@ class TokenState(Struct):
     expires_at: str
     feedback_config: FeedbackConfig | None
     subject_policy: SubjectPolicy
-    answer: OwnAnswer | None = None
+    answer: OwnFeedback | None = None
 
 
 class FeedbackSubmission(Struct):
@@ -170,7 +170,7 @@ class FeedbackSubmission(Struct):
 
     def validate(self) -> None:
         """Reject what a store could not return unchanged. Errors: `Invalid`, `TooLarge`."""
-        _check_answer(self)
+        _check_submission(self)
         check_json("metadata", self.metadata)
         if self.scale is not None:
             _check_scale(self.scale, self.score)
@@ -212,7 +212,7 @@ class FeedbackCreate(Struct):
     def validate(self) -> None:
         """Reject what a store could not return unchanged; normalize ids and times. Errors: `Invalid`, `TooLarge`."""
         check_name("key", self.key, 180)
-        _check_answer(self)
+        _check_submission(self)
         check_json("extra", self.extra)
         for name in ("id", "feedback_group_id", "comparative_experiment_id"):
             if (text := getattr(self, name)) is not None:
@@ -238,7 +238,7 @@ class FeedbackPatch(Struct):
 
     def validate(self) -> None:
         """Reject what a store could not return unchanged. Errors: `Invalid`, `TooLarge`."""
-        _check_answer(self)
+        _check_submission(self)
 
 
 def _check_scale(scale: list[Number], score: Score) -> None:
@@ -250,16 +250,16 @@ def _check_scale(scale: list[Number], score: Score) -> None:
         raise Invalid(f"`score` is {score:g}, which is not on its `scale` from {scale[0]:g} to {scale[1]:g}")
 
 
-def _check_answer(answer: FeedbackSubmission | FeedbackCreate | FeedbackPatch) -> None:
-    if isinstance(answer.score, (int, float)):
-        check_number("score", answer.score)
-    if isinstance(answer.comment, str):
-        check_text("comment", answer.comment, MAX_COMMENT)
-    check_json("value", answer.value)
-    if isinstance(answer.correction, str):
-        check_text("correction", answer.correction, MAX_BODY)
+def _check_submission(submission: FeedbackSubmission | FeedbackCreate | FeedbackPatch) -> None:
+    if isinstance(submission.score, (int, float)):
+        check_number("score", submission.score)
+    if isinstance(submission.comment, str):
+        check_text("comment", submission.comment, MAX_COMMENT)
+    check_json("value", submission.value)
+    if isinstance(submission.correction, str):
+        check_text("correction", submission.correction, MAX_BODY)
     else:
-        check_json("correction", answer.correction)
+        check_json("correction", submission.correction)
 
 
 class Feedback(Struct):
@@ -293,7 +293,7 @@ class Feedback(Struct):
     project: str = DEFAULT
 
 
-class Kept(Struct, omit_defaults=True):
+class SubmissionResult(Struct, omit_defaults=True):
     """The result of a submission: feedback that was created, updated, unchanged or retracted.
 
     `is_final`: the URL can no longer change or retract it.

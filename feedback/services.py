@@ -25,7 +25,7 @@ from feedback.rate_limits import RateLimiter
 from feedback.records.datasets import Datasets
 from feedback.records.erasure import Erasure
 from feedback.records.history import Histories
-from feedback.records.own import OwnAnswers
+from feedback.records.own import OwnFeedbackReader
 from feedback.records.plain import SubmissionCache
 from feedback.records.reviews import Reviews
 from feedback.records.store import FeedbackStore
@@ -40,7 +40,7 @@ from feedback.reports.response_rates import ResponseRates
 from feedback.reports.run_feedback import RunFeedbackReader
 from feedback.reports.stats import Statistics
 from feedback.reports.stored_rules import StoredAlertRules
-from feedback.runs import KnownRuns
+from feedback.runs import RunLookups
 from feedback.settings import FeedbackSettings
 from feedback.tokens.keyring import KeyRing
 from feedback.tokens.presigned import Tokens
@@ -53,7 +53,7 @@ class ServiceContext(Struct, frozen=True):
 
     database: Database
     ring: KeyRing
-    runs: KnownRuns
+    runs: RunLookups
     metrics: Metrics
     settings: FeedbackSettings
     rate_limiter: RateLimiter
@@ -93,7 +93,7 @@ class ProjectServices:
         self.one_time = OneTimeTokens(mine, evalguard, shared.runs, metrics)
         self.annotations = Annotations(mine, self.store)
         self.scorers = Scorers(mine)
-        self.own_answers = OwnAnswers(shared.database, metrics)
+        self.own_feedback = OwnFeedbackReader(shared.database, metrics)
         own_id = project_id(project)
         self.langsmith_runs = LangSmithRuns(mine, runs, own_id)
         self.langsmith_sessions = Sessions(project, shared.projects, self.assistants, runs, self.langsmith_runs)

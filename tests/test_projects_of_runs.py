@@ -16,7 +16,7 @@ from litestar.testing import AsyncTestClient
 
 from agent_server.composition import build, feedback_without_server
 from agent_server.config import Config, Graph
-from agent_server.config.api_keys import given_keys
+from agent_server.config.api_keys import configured_keys
 from agent_server.config.auth import AuthSettings
 from agent_server.database import open_database
 from feedback.records.erasure import Erasure
@@ -49,7 +49,7 @@ def config_of(database_url: str, folder: Path, **settings: Any) -> Config:
     postgres = database_url if database_url.startswith("postgres") else None
     graphs = {"agent": Graph("./agent.py:agent")}
     return Config(
-        folder, data_dir=folder, database_url=postgres, graphs=graphs, api_keys=given_keys(KEYS), **settings
+        folder, data_dir=folder, database_url=postgres, graphs=graphs, api_keys=configured_keys(KEYS), **settings
     )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ async def test_feedback_of_another_projects_run_is_not_shown_nor_what_was_said_i
     [run] = (await send(app, "GET", f"/threads/{thread}/runs", key=SHOP)).json()
     for path in (f"/threads/{thread}/runs/{run['run_id']}/feedback", f"/runs/{run['run_id']}/feedback"):
         assert (await send(app, "GET", path, key=BLOG)).status_code == 404
-        assert len((await send(app, "GET", path, key=SHOP)).json()["answers"]) == 1
+        assert len((await send(app, "GET", path, key=SHOP)).json()["feedback"]) == 1
     said = {}
     for key in (SHOP, BLOG):
         kept = (await send(app, "POST", "/feedback", {"key": "k", "run_id": run["run_id"], "score": 1}, key)).json()

@@ -29,7 +29,7 @@ class ApiKey(Struct):
     revoked_at: str | None
 
 
-class KeptKey(Struct, frozen=True):
+class StoredKey(Struct, frozen=True):
     """The stored data that a request's key is checked against."""
 
     hash: str
@@ -66,20 +66,20 @@ class ApiKeys:
                 lasts=-1 if expires_in is None else int(expires_in.total_seconds() * 1_000_000),
             )
             assert row is not None
-            return _shown(row)
+            return _public(row)
 
         return key, await self._database.write(work)
 
     async def listed(self) -> list[ApiKey]:
         """Return all keys ever created, newest first."""
         rows = await self._database.read(lambda c: c.all("SELECT * FROM api_keys ORDER BY created_at DESC, key_id"))
-        return [_shown(row) for row in rows]
+        return [_public(row) for row in rows]
 
-    async def kept(self) -> list[KeptKey]:
+    async def stored_keys(self) -> list[StoredKey]:
         """Return all keys ever created, for checking requests."""
         rows = await self._database.read(lambda c: c.all("SELECT * FROM api_keys"))
         return [
-            KeptKey(
+            StoredKey(
                 row["hash"],
                 scopes_of(row["scopes"].split("+")),
                 row["project"],
@@ -107,12 +107,12 @@ class ApiKeys:
                 id=found[0]["key_id"],
             )
             assert row is not None
-            return _shown(row)
+            return _public(row)
 
         return await self._database.write(work)
 
 
-def _shown(row: Row) -> ApiKey:
+def _public(row: Row) -> ApiKey:
     return ApiKey(
         key_id=row["key_id"],
         name=row["name"],

@@ -56,7 +56,7 @@ class AuthObject:
         """
         wanted = {name: value for name, value in given.items() if self._wanted is None or name in self._wanted}
         try:
-            return caller_of(await _called(self._authenticate, wanted))
+            return caller_of(await _call(self._authenticate, wanted))
         except AssertionError as error:
             raise Unauthorized(str(error) or "Unauthorized") from error
         except Exception as error:
@@ -74,17 +74,17 @@ class AuthObject:
         named: dict[str, Any] = {"resource": resource, "action": action}
         context = AuthContext(permissions=caller.permissions, user=caller.user, **named)
         try:
-            said = await handler(ctx=context, value=value)
+            result = await handler(ctx=context, value=value)
         except AssertionError as error:
             raise Forbidden(str(error) or "Forbidden") from error
         except Exception as error:
             raise _refusal(error) from error
-        if said is False:
+        if result is False:
             raise Forbidden("Forbidden: the application's rules do not allow this")
-        if said is None or said is True:
+        if result is None or result is True:
             return None
-        Condition(said)  # refuse a wrong filter here, not inside a transaction
-        return cast(Filter, said)
+        Condition(result)  # refuse a wrong filter here, not inside a transaction
+        return cast(Filter, result)
 
     def _handler(self, resource: str, action: str) -> Any:
         """Return the most specific handler."""
@@ -104,11 +104,11 @@ def load_auth(config: Config) -> AuthObject | None:
     return AuthObject(loaded)
 
 
-async def _called(handler: Any, wanted: Mapping[str, Any]) -> Any:
+async def _call(handler: Any, wanted: Mapping[str, Any]) -> Any:
     if inspect.iscoroutinefunction(handler):
         return await handler(**wanted)
-    said = await run_sync(lambda: handler(**wanted))
-    return await said if inspect.isawaitable(said) else said
+    result = await run_sync(lambda: handler(**wanted))
+    return await result if inspect.isawaitable(result) else result
 
 
 def _check_parameters(handler: Any) -> None:

@@ -70,7 +70,7 @@ def _run(opened: AbstractAsyncContextManager[ApiKeys], work: Work) -> None:
     "scopes",
     multiple=True,
     type=click.Choice(SCOPES),
-    help=f"What the key may do; may be said several times. [default: {', '.join(s for s in SCOPES if s in USUAL)}]",
+    help=f"What the key may do; may be given several times. [default: {', '.join(s for s in SCOPES if s in USUAL)}]",
 )
 @click.option("--project", help="Whose feedback it is for, alone.  [default: every project's that a request names]")
 @click.option("--days", type=click.IntRange(1, 36500), help="For how long it is good.  [default: until it is revoked]")

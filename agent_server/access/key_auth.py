@@ -15,14 +15,14 @@ from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 
-from agent_server.access.api_keys import KeptKey
+from agent_server.access.api_keys import StoredKey
 from agent_server.access.failed_key_limiter import FailedKeyLimiter
 from agent_server.access.key_cache import ApiKeyCache
 from agent_server.access.page_origins import PageOrigins
 from agent_server.asgi.forwarded import client_address
 from agent_server.config import Config
 from agent_server.config.addresses import is_loopback
-from agent_server.config.api_keys import GivenKey, Scope, allows
+from agent_server.config.api_keys import ConfiguredKey, Scope, allows
 from agent_server.errors import Forbidden, Unauthorized
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -54,7 +54,7 @@ class ApiKeyAuth:
         """Return whether any API key exists."""
         return await self._keys.are_set()
 
-    async def check(self, connection: Connection, scope: Scope | None = "run") -> GivenKey | KeptKey | None:
+    async def check(self, connection: Connection, scope: Scope | None = "run") -> ConfiguredKey | StoredKey | None:
         """Return the request's API key if it allows `scope` (None: any key does); None if no key is needed.
 
         Errors: `Unauthorized` without a known key (`TooMany` after many unknown ones); `Forbidden` if the key does not
@@ -68,7 +68,7 @@ class ApiKeyAuth:
         key = sent_key(headers.get("x-api-key"), headers.get("authorization"))
         if not key:
             raise Unauthorized("This needs an API key: send it as `x-api-key: <key>` or `Authorization: Bearer <key>`")
-        known = await self._keys.found(key)
+        known = await self._keys.find(key)
         if known is None:
             raise self._wrong_keys.refusal(client_address(connection.scope, self._trust_forwarded))
         if scope is not None and not allows(known.scopes, scope):
@@ -81,12 +81,12 @@ class ApiKeyAuth:
         server = connection.scope.get("server")
         if server is None or not is_loopback(server[0]):
             raise Unauthorized(
-                f"This server has no API keys, so it answers only on a loopback address; to change that, {HOW_TO_OPEN}"
+                f"This server has no API keys, so it serves only a loopback address; to change that, {HOW_TO_OPEN}"
             )
         host = connection.headers.get("host")
         if host and not is_loopback(name := host_name(host)) and name != self._public_host:
             raise Forbidden(
-                "This server has no API keys, so it answers only to requests for localhost, and this one's Host header "
+                "This server has no API keys, so it accepts only requests for localhost, and this one's Host header "
                 f"names another; to change that, {HOW_TO_OPEN}"
             )
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection
 
 import anyio
 
-from agent_server.access.api_keys import ApiKeys, KeptKey
-from agent_server.config.api_keys import GivenKey, hash_of
+from agent_server.access.api_keys import ApiKeys, StoredKey
+from agent_server.config.api_keys import ConfiguredKey, hash_of
 
 FRESH_SECONDS = 2.0
 
@@ -22,11 +22,11 @@ class ApiKeyCache:
     """The keys of the database and of the environment."""
 
     def __init__(
-        self, api_keys: ApiKeys, given: Collection[GivenKey] = (), clock: Callable[[], float] = time.monotonic
+        self, api_keys: ApiKeys, given: Collection[ConfiguredKey] = (), clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._api_keys = api_keys
-        self._given = {key.hash: key for key in given}
-        self._kept: dict[str, KeptKey] = {}
+        self._configured = {key.hash: key for key in given}
+        self._stored: dict[str, StoredKey] = {}
         self._read_at: float | None = None
         self._clock = clock
         self._reading = anyio.Lock()
@@ -34,15 +34,15 @@ class ApiKeyCache:
     async def are_set(self) -> bool:
         """Return whether a key exists, or once did in the database: revoking the last key does not open the server."""
         await self._renew()
-        return bool(self._given or self._kept)
+        return bool(self._configured or self._stored)
 
-    async def found(self, key: str) -> GivenKey | KeptKey | None:
+    async def find(self, key: str) -> ConfiguredKey | StoredKey | None:
         """Return the key's record; None if it is unknown, revoked or expired."""
         await self._renew()
         hashed = hash_of(key)
-        if (given := self._given.get(hashed)) is not None:
+        if (given := self._configured.get(hashed)) is not None:
             return given
-        kept = self._kept.get(hashed)
+        kept = self._stored.get(hashed)
         if kept is None or kept.is_revoked or (kept.expires_at is not None and kept.expires_at <= time.time() * 1e6):
             return None
         return kept
@@ -53,7 +53,7 @@ class ApiKeyCache:
         async with self._reading:
             if not self._is_fresh():
                 began = self._clock()
-                self._kept = {key.hash: key for key in await self._api_keys.kept()}
+                self._stored = {key.hash: key for key in await self._api_keys.stored_keys()}
                 self._read_at = began
 
     def _is_fresh(self) -> bool:

@@ -60,17 +60,17 @@ class _Loader:
             return value
         if not callable(value):
             raise ConfigError(f"graph {graph_id!r} is {value!r:.100}, which is neither a graph nor an agent")
-        asked = [_asked_for(parameter) for parameter in inspect.signature(value).parameters.values()]
-        if not asked:
-            return await self.agent(graph_id, await self._made(graph_id, value))
-        if len(asked) != len(set(asked)):
+        arguments = [_factory_argument(parameter) for parameter in inspect.signature(value).parameters.values()]
+        if not arguments:
+            return await self.agent(graph_id, await self._open_factory(graph_id, value))
+        if len(arguments) != len(set(arguments)):
             raise ConfigError(
-                f"graph {graph_id!r}: its factory takes {len(asked)} parameters; it may take nothing, `config`, "
+                f"graph {graph_id!r}: its factory takes {len(arguments)} parameters; it may take nothing, `config`, "
                 "`runtime`, or both"
             )
-        return (await self._langgraph(graph_id))(_per_run(value, asked))
+        return (await self._langgraph(graph_id))(_per_run(value, arguments))
 
-    async def _made(self, graph_id: str, factory: Callable[[], Any]) -> Any:
+    async def _open_factory(self, graph_id: str, factory: Callable[[], Any]) -> Any:
         try:
             return await self._stack.enter_async_context(opened(factory()))
         except Exception as error:
@@ -104,18 +104,18 @@ def _is_of_langgraph(value: object) -> bool:
     return any(one.__module__.partition(".")[0] == "langgraph" for one in type(value).__mro__)
 
 
-def _asked_for(parameter: inspect.Parameter) -> Literal["config", "runtime"]:
+def _factory_argument(parameter: inspect.Parameter) -> Literal["config", "runtime"]:
     """Return the meaning of a factory's parameter, by its name or type, as the official server does."""
     named = parameter.name == "runtime" or "Runtime" in str(parameter.annotation)
     return "runtime" if named else "config"
 
 
 def _per_run(
-    factory: Callable[..., Any], asked: Sequence[str]
+    factory: Callable[..., Any], arguments: Sequence[str]
 ) -> Callable[[Any, Any], AbstractAsyncContextManager[Graph]]:
     @asynccontextmanager
     async def graph(config: Any, runtime: Any) -> AsyncIterator[Graph]:
-        async with opened(factory(*[runtime if one == "runtime" else config for one in asked])) as made:
+        async with opened(factory(*[runtime if one == "runtime" else config for one in arguments])) as made:
             if not _is_of_langgraph(made):
                 raise TypeError(f"the graph's factory made a {type(made).__name__}, not a LangGraph graph")
             yield made.compile() if hasattr(made, "compile") else made

@@ -28,7 +28,7 @@ NO_ROUTE = (404, 405)
 
 Guard = Callable[[Any], Awaitable[None]]
 """Checks that the request of an ASGI scope is authenticated. Errors: `AgentServerError`."""
-ANSWERED_BY_US = "agent_server_answered"
+RESPONDED_BY_SERVER = "agent_server_responded"
 """The key in a request's state of a list that becomes non-empty once one of our routes responds."""
 
 
@@ -44,7 +44,7 @@ class HttpApp(InitPlugin):
         self._config = config
         self._path = path
         self._guard = guard
-        self._theirs: Any = None
+        self._user_app: Any = None
         self._ours: Any = None
         self._state: dict[str, Any] = {}
 
@@ -55,40 +55,40 @@ class HttpApp(InitPlugin):
 
     def before(self, ours: ASGIApp) -> ASGIApp:
         """Return both as one app, usable once the server has started."""
-        self._ours = _noting_answers(ours)
+        self._ours = _record_responses(ours)
 
         async def both(scope: Scope, receive: Receive, send: Send) -> None:
-            scope.setdefault("state", {}).setdefault(ANSWERED_BY_US, [])
-            for_theirs = _copied(scope, self._state)
-            if _is_starlette(self._theirs):
-                await _answered(self._theirs, for_theirs, receive, send)
+            scope.setdefault("state", {}).setdefault(RESPONDED_BY_SERVER, [])
+            scope_below = _copied(scope, self._state)
+            if _is_starlette(self._user_app):
+                await _call_guarded(self._user_app, scope_below, receive, send)
             else:
-                await _first_theirs(self._theirs, self._ours, for_theirs, receive, send)
+                await _respond_user_app_first(self._user_app, self._ours, scope_below, receive, send)
 
         return both
 
     @asynccontextmanager
     async def _opened(self, _server: Litestar) -> AsyncIterator[None]:
-        self._theirs = load_variable("http.app", self._path, self._config)
-        if not callable(self._theirs):
-            raise ConfigError(f"http.app: {self._path} is {self._theirs!r:.100}, which is no ASGI app")
-        if self._guard is not None and not _is_starlette(self._theirs):
+        self._user_app = load_variable("http.app", self._path, self._config)
+        if not callable(self._user_app):
+            raise ConfigError(f"http.app: {self._path} is {self._user_app!r:.100}, which is no ASGI app")
+        if self._guard is not None and not _is_starlette(self._user_app):
             raise ConfigError(
                 f"http.enable_custom_route_auth needs an app of Starlette or FastAPI, whose routes it can tell "
-                f"from its own; {self._path} is a {type(self._theirs).__name__}. Authenticate in the app itself"
+                f"from its own; {self._path} is a {type(self._user_app).__name__}. Authenticate in the app itself"
             )
-        async with lifespan_of(self._theirs, "http.app") as self._state:
-            with _as_last_route(self._theirs, self._ours, self._guard):
+        async with lifespan_of(self._user_app, "http.app") as self._state:
+            with _as_last_route(self._user_app, self._ours, self._guard):
                 yield
 
 
-def _noting_answers(ours: ASGIApp) -> ASGIApp:
+def _record_responses(ours: ASGIApp) -> ASGIApp:
     """Return our app; it records in the request's state that a route of ours responds."""
 
     async def noting(scope: Any, receive: Any, send: Any) -> None:
         async def sending(message: Any) -> None:
             if message["type"] == "http.response.start" and "route_handler" in scope:  # set if Litestar found a route
-                scope["state"][ANSWERED_BY_US].append(True)
+                scope["state"][RESPONDED_BY_SERVER].append(True)
             await send(message)
 
         await ours(scope, receive, sending if scope["type"] == "http" else send)
@@ -107,8 +107,8 @@ def _copied(scope: Any, state: dict[str, Any] | None = None) -> Any:
 
 
 @contextmanager
-def _as_last_route(theirs: Any, ours: ASGIApp, guard: Guard | None) -> Iterator[None]:
-    if not _is_starlette(theirs):
+def _as_last_route(user_app: Any, ours: ASGIApp, guard: Guard | None) -> Iterator[None]:
+    if not _is_starlette(user_app):
         yield
         return
     from starlette.routing import Mount  # imported here: only a Starlette app needs it
@@ -117,15 +117,15 @@ def _as_last_route(theirs: Any, ours: ASGIApp, guard: Guard | None) -> Iterator[
         await ours(_copied(scope), receive, send)
 
     last = Mount("", app=unchanged)
-    theirs.router.routes.append(last)
-    unguarded = theirs.router.middleware_stack
+    user_app.router.routes.append(last)
+    unguarded = user_app.router.middleware_stack
     if guard is not None:
-        theirs.router.middleware_stack = _guarded(unguarded, theirs.router.routes, last, guard)
+        user_app.router.middleware_stack = _guarded(unguarded, user_app.router.routes, last, guard)
     try:
         yield
     finally:
-        theirs.router.routes.remove(last)
-        theirs.router.middleware_stack = unguarded
+        user_app.router.routes.remove(last)
+        user_app.router.middleware_stack = unguarded
 
 
 def _guarded(routing: Any, routes: Sequence[Any], ours: Any, guard: Guard) -> ASGIApp:
@@ -139,21 +139,21 @@ def _guarded(routing: Any, routes: Sequence[Any], ours: Any, guard: Guard) -> AS
                 if found is not ours:
                     await guard(scope)
             except AgentServerError as error:
-                await _refused(scope, send, error)
+                await _refuse(scope, send, error)
                 return
         await routing(scope, receive, send)
 
     return asking
 
 
-async def _refused(scope: Any, send: Any, error: AgentServerError) -> None:
+async def _refuse(scope: Any, send: Any, error: AgentServerError) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:100]})
     else:
         await refuse(send, error.status_code, str(error), headers_of(error))
 
 
-async def _answered(app: Any, scope: Any, receive: Any, send: Any) -> None:
+async def _call_guarded(app: Any, scope: Any, receive: Any, send: Any) -> None:
     """Call the app; if it fails before it responds, respond with a 500 and log the details."""
     begun = False
 
@@ -174,7 +174,7 @@ async def _answered(app: Any, scope: Any, receive: Any, send: Any) -> None:
         await refuse(noting, 500, "Internal Server Error. The server's log has the details")
 
 
-async def _first_theirs(theirs: Any, ours: Any, scope: Any, receive: Any, send: Any) -> None:
+async def _respond_user_app_first(user_app: Any, ours: Any, scope: Any, receive: Any, send: Any) -> None:
     """Send the user's app's response, or ours if it has no route; if neither has one, send the user's 404."""
     read: list[Message] = []
     held: list[Any] = []
@@ -187,7 +187,7 @@ async def _first_theirs(theirs: Any, ours: Any, scope: Any, receive: Any, send: 
     async def holding(message: Any) -> None:
         nonlocal is_open
         is_open = is_open or message["type"] == "websocket.accept"
-        if held or _says_no(message, is_open):
+        if held or _is_refusal(message, is_open):
             held.append(message)
         else:
             await send(message)
@@ -197,29 +197,29 @@ async def _first_theirs(theirs: Any, ours: Any, scope: Any, receive: Any, send: 
 
     try:
         await (
-            theirs(_copied(scope), reading, holding)
+            user_app(_copied(scope), reading, holding)
             if is_socket
-            else _answered(theirs, _copied(scope), reading, holding)
+            else _call_guarded(user_app, _copied(scope), reading, holding)
         )
     except Exception:
         if not is_socket or is_open:
             raise
         held.append(_CLOSED)  # an app without WebSocket support raises
     if held:
-        await _then_ours(ours, _copied(scope), again, send, held)
+        await _respond_server_second(ours, _copied(scope), again, send, held)
 
 
 _CLOSED = {"type": "websocket.close", "code": 1000}
 
 
-def _says_no(message: Any, is_open: bool) -> bool:
+def _is_refusal(message: Any, is_open: bool) -> bool:
     """Return whether the message means that the app has no such route: 404, 405, or a refused WebSocket."""
     if message["type"] == "http.response.start":
         return message["status"] in NO_ROUTE
     return not is_open and message["type"].startswith(("websocket.close", "websocket.http.response"))
 
 
-async def _then_ours(ours: Any, scope: Any, receive: Any, send: Any, theirs: list[Any]) -> None:
+async def _respond_server_second(ours: Any, scope: Any, receive: Any, send: Any, held: list[Any]) -> None:
     is_nowhere = False
 
     async def choosing(message: Any) -> None:
@@ -230,5 +230,5 @@ async def _then_ours(ours: Any, scope: Any, receive: Any, send: Any, theirs: lis
             await send(message)
 
     await ours(scope, receive, choosing)
-    for message in theirs if is_nowhere else ():
+    for message in held if is_nowhere else ():
         await send(message)

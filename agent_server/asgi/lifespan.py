@@ -81,7 +81,7 @@ class _Life:
         if message["type"] == "lifespan.startup.failed":
             self.failure = str(message.get("message", ""))
         elif message["type"] == "lifespan.shutdown.failed":
-            log.error("app_did_not_stop", app=self._name, said=str(message.get("message", "")))
+            log.error("app_did_not_stop", app=self._name, message=str(message.get("message", "")))
         if message["type"].startswith("lifespan.startup"):
             self.started.set()
         else:

@@ -70,13 +70,13 @@ def stream_response(
     )
 
 
-def json_response(answer: AsyncIterator[bytes], headers: Mapping[str, str]) -> EventSourceResponse:
+def json_response(chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> EventSourceResponse:
     """Return a delayed JSON document as a response; until then a newline every five seconds keeps proxies waiting.
 
     A shutdown cuts it, like a stream.
     """
     return EventSourceResponse(
-        answer,
+        chunks,
         headers=headers,
         media_type="application/json",
         ping=HEARTBEAT_SECONDS,

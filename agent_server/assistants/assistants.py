@@ -105,7 +105,7 @@ class Assistants:
             self._check_graph(body.graph_id)
 
         def work(connection: Connection) -> Assistant:
-            _take(connection, key)
+            _lock(connection, key)
             row = _existing(connection, key)
             old = Configuration(msgspec.json.decode(row["config"]), msgspec.json.decode(row["context"]))
             new = patched_configuration(old, body.config, body.context)
@@ -123,7 +123,7 @@ class Assistants:
                 context=_json(new.context),
                 metadata=_json(msgspec.json.decode(row["metadata"]) | (body.metadata or {})),
             )
-            _keep_version(connection, key)
+            _store_version(connection, key)
             return assistant_of(_existing(connection, key))
 
         return await self._database.write(work)
@@ -133,7 +133,7 @@ class Assistants:
         key = canonical_id(assistant_id, "assistant")
 
         def work(connection: Connection) -> None:
-            _take(connection, key)
+            _lock(connection, key)
             connection.execute("DELETE FROM assistant_versions WHERE assistant_id = :id", id=key)
             connection.execute("DELETE FROM assistants WHERE assistant_id = :id", id=key)
 
@@ -170,7 +170,7 @@ class Assistants:
         key = canonical_id(assistant_id, "assistant")
 
         def work(connection: Connection) -> Assistant:
-            _take(connection, key)
+            _lock(connection, key)
             changed = connection.execute(
                 """UPDATE assistants SET version = kept.version, graph_id = kept.graph_id, name = kept.name,
                     description = kept.description, config = kept.config, context = kept.context,
@@ -283,7 +283,7 @@ def _insert(
         metadata=_json(metadata),
     )
     if inserted:
-        _keep_version(connection, assistant_id)
+        _store_version(connection, assistant_id)
     return inserted == 1
 
 
@@ -303,7 +303,7 @@ def _configure_first_version(connection: Connection, assistant_id: str, configur
         )
 
 
-def _keep_version(connection: Connection, assistant_id: str) -> None:
+def _store_version(connection: Connection, assistant_id: str) -> None:
     connection.execute(
         f"""INSERT INTO assistant_versions ({_VERSION_COLUMNS})
         SELECT assistant_id, version, graph_id, config, context, metadata, name, description, updated_at
@@ -312,7 +312,7 @@ def _keep_version(connection: Connection, assistant_id: str) -> None:
     )
 
 
-def _take(connection: Connection, assistant_id: str) -> None:
+def _lock(connection: Connection, assistant_id: str) -> None:
     """Lock the assistant's row for the rest of the transaction. Errors: `NotFound`."""
     if not connection.execute("UPDATE assistants SET updated_at = now_us() WHERE assistant_id = :id", id=assistant_id):
         raise _not_found(assistant_id)

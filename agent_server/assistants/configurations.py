@@ -1,7 +1,7 @@
 """A configuration: `config` and `context`, which mirror each other.
 
 `context` is LangGraph's newer name for `config.configurable`. Clients may send either; the server stores and returns
-both, so that old and new graphs and clients find theirs.
+both, so that old and new graphs and clients find their settings.
 """
 
 from __future__ import annotations

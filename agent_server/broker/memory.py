@@ -71,7 +71,7 @@ class MemoryBroker:
         log = self._log(run_id)
         self._total += log.append(frames, self._max_bytes)
         if self._total > self._max_total_bytes:
-            self._make_room()
+            self._free_space()
 
     def subscribe(self, run_id: str, after: FrameId = START) -> AsyncIterator[list[Frame]]:
         # The log is looked up now, not at the first iteration, so that an earlier result of `holds` stays true.
@@ -135,7 +135,7 @@ class MemoryBroker:
             log = self._logs[run_id] = _Log()
         return log
 
-    def _make_room(self) -> None:
+    def _free_space(self) -> None:
         while self._total > self._max_total_bytes and self._closed:
             self._drop(next(iter(self._closed)))
         while self._total > self._max_total_bytes:

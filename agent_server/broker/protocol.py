@@ -69,7 +69,7 @@ class Broker(Protocol):
     async def __aexit__(self, *exc_info: object) -> None: ...
 
     async def check(self) -> None:
-        """Return where the broker's server answers. Errors: `Unavailable`."""
+        """Return where the broker's server listens. Errors: `Unavailable`."""
 
     async def publish(self, run_id: str, frames: Sequence[Frame]) -> None:
         """Append to the run's log. Never waits for a subscriber.

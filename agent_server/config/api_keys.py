@@ -28,7 +28,7 @@ SHORTEST = 16
 HASHED = "sha256:"
 
 
-class GivenKey(Struct, frozen=True):
+class ConfiguredKey(Struct, frozen=True):
     """A key from the environment, stored as a hash."""
 
     hash: str
@@ -76,18 +76,18 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def given_keys(text: str) -> tuple[GivenKey, ...]:
+def configured_keys(text: str) -> tuple[ConfiguredKey, ...]:
     """Return the keys in `key,key:scope+scope,sha256:<hash>:scope@project`. Errors: `ValueError`, which omits it."""
     keys = []
     for number, entry in enumerate((one for one in text.split(",") if one.strip()), 1):
         try:
-            keys.append(_given_key(entry.strip()))
+            keys.append(_parse_key(entry.strip()))
         except ValueError as error:
             raise ValueError(f"entry {number} {error}") from None
     return tuple(keys)
 
 
-def _given_key(entry: str) -> GivenKey:
+def _parse_key(entry: str) -> ConfiguredKey:
     hashed = entry.startswith(HASHED)
     key, _, may = entry.removeprefix(HASHED).partition(":")
     names, at, named = may.partition("@")
@@ -96,7 +96,7 @@ def _given_key(entry: str) -> GivenKey:
     if not hashed:
         if len(key) < SHORTEST:
             raise ValueError(f"is shorter than {SHORTEST} characters; `agent-server keys create` makes a good one")
-        return GivenKey(hash_of(key), scopes, project)
+        return ConfiguredKey(hash_of(key), scopes, project)
     if len(key) != 64 or set(key) - set("0123456789abcdef"):
         raise ValueError("is no SHA-256 in 64 lower-case hexadecimal digits")
-    return GivenKey(key, scopes, project)
+    return ConfiguredKey(key, scopes, project)

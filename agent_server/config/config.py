@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from agent_server.config.api_keys import GivenKey
+from agent_server.config.api_keys import ConfiguredKey
 from agent_server.config.auth import AuthSettings
 from agent_server.config.file import from_file
 from agent_server.config.values import (
@@ -85,7 +85,7 @@ class Config:
     """How long a run's events can be read after its end."""
     auth: AuthSettings | None = None
     """The location of the application's own rules, if it has some."""
-    api_keys: tuple[GivenKey, ...] = field(default=(), repr=False)
+    api_keys: tuple[ConfiguredKey, ...] = field(default=(), repr=False)
     """API keys beside those of the database."""
     allow_anyone: bool = False
     """Accept unauthenticated requests from any address while no API key exists."""

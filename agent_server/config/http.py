@@ -74,8 +74,8 @@ def _pattern(value: Any, where: str) -> str:
 def _read(given: dict[str, Any], readers: Mapping[str, tuple[str, Callable[[Any, str], Any]]], where: str) -> Any:
     if unknown := sorted(given.keys() - readers - {"allow_origins"}):
         raise ConfigError(f"{where} has {unknown[0]!r}; it may have allow_origins, {', '.join(readers)}")
-    said = {name: value for name, value in given.items() if value is not None}
-    return {field: read(said[name], f"{where}.{name}") for name, (field, read) in readers.items() if name in said}
+    present = {name: value for name, value in given.items() if value is not None}
+    return {field: read(present[name], f"{where}.{name}") for name, (field, read) in readers.items() if name in present}
 
 
 _CORS: Mapping[str, tuple[str, Callable[[Any, str], Any]]] = {

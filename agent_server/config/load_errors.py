@@ -53,15 +53,15 @@ def trace_of(error: BaseException) -> str:
 def _place(error: BaseException, config: Config) -> str | None:
     """Return the file and line where the user's code failed, relative to the configuration's directory."""
     if isinstance(error, SyntaxError) and error.filename:
-        return _shown(error.filename, error.lineno, config)
+        return _format_place(error.filename, error.lineno, config)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
     own = [frame for frame in frames if _is_users(frame.filename, config)]
     for frame in reversed(own):
-        return _shown(frame.filename, frame.lineno, config)
+        return _format_place(frame.filename, frame.lineno, config)
     return None
 
 
-def _shown(file: str, line: int | None, config: Config) -> str:
+def _format_place(file: str, line: int | None, config: Config) -> str:
     path = Path(file)
     shown = path.relative_to(config.directory) if path.is_relative_to(config.directory) else path
     return f"{shown}:{line}" if line else str(shown)

@@ -30,8 +30,8 @@ def thread_ttl(checkpointer: Any, where: str) -> ThreadTtlDefaults:
 def _read(given: dict[str, Any], readers: Mapping[str, Callable[[Any, str], Any]], where: str) -> dict[str, Any]:
     if unknown := sorted(given.keys() - readers):
         raise ConfigError(f"{where} has {unknown[0]!r}; it may have {', '.join(readers)}")
-    said = {name: value for name, value in given.items() if value is not None}
-    return {name: read(said[name], f"{where}.{name}") for name, read in readers.items() if name in said}
+    present = {name: value for name, value in given.items() if value is not None}
+    return {name: read(present[name], f"{where}.{name}") for name, read in readers.items() if name in present}
 
 
 def _strategy(value: Any, where: str) -> str:

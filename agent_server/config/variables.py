@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from agent_server.config.api_keys import GivenKey, given_keys
+from agent_server.config.api_keys import ConfiguredKey, configured_keys
 from agent_server.config.values import ConfigError, RouteGroup
 
 
@@ -15,9 +15,9 @@ def _text(value: str, _name: str) -> str:
     return value
 
 
-def _keys(value: str, name: str) -> tuple[GivenKey, ...]:
+def _keys(value: str, name: str) -> tuple[ConfiguredKey, ...]:
     try:
-        return given_keys(value)
+        return configured_keys(value)
     except ValueError as error:
         raise ConfigError(f"{name}: {error}") from None
 
@@ -138,7 +138,7 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     "AGENT_SERVER_ROLE": (
         "role",
         _one_of("all", "api", "worker"),
-        "what the process does: `api` answers requests (`serve --no-worker`), `worker` executes runs "
+        "what the process does: `api` serves requests (`serve --no-worker`), `worker` executes runs "
         "(`agent-server worker`), `all` does both",
     ),
     "AGENT_SERVER_DRAIN_SECONDS": (

@@ -53,4 +53,4 @@ def check_file(path: str) -> None:
             raw.execute("BEGIN IMMEDIATE")
             raw.execute("ROLLBACK")
     except sqlite3.Error as error:
-        raise Unavailable(f"the database does not answer: {error}") from error
+        raise Unavailable(f"the database does not respond: {error}") from error

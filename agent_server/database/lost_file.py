@@ -23,7 +23,7 @@ def warn_of_lost_feedback(data_dir: Path) -> bool:
         "feedback_database_is_missing",
         file=str(file),
         meaning="the server has runs, but its feedback and signing keys are gone: every feedback URL that was "
-        "delivered answers 404 from now on. Unless you want this, stop the server and restore feedback.db from backup",
+        "delivered returns 404 from now on. Unless you want this, stop the server and restore feedback.db from backup",
     )
     return True
 

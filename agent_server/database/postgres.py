@@ -85,14 +85,14 @@ class _Collided(Unavailable):
     """Two transactions conflicted, and PostgreSQL rolled this one back; it can be retried."""
 
 
-def _told(error: psycopg.Error) -> Exception:
+def _convert_error(error: psycopg.Error) -> Exception:
     """Convert the driver's error to this package's; return a programming error unchanged."""
     if isinstance(error, errors.UniqueViolation):
         return Conflict(f"such a row exists already (unique index {error.diag.constraint_name})")
     if isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected)):
         return _Collided("the database is busy with the same rows; send the request again")
     if isinstance(error, psycopg.OperationalError) or _is_standby(error):
-        return Unavailable(f"the database does not answer: {error}")
+        return Unavailable(f"the database does not respond: {error}")
     return error
 
 
@@ -166,7 +166,7 @@ class PostgresConnection:
                 return take(self.raw.execute(sql.encode()))  # unchanged: psycopg then ignores `%`
             return take(self.raw.execute(_translated(sql), parameters))
         except psycopg.Error as error:
-            self.failed = _told(error)
+            self.failed = _convert_error(error)
             if self.failed is error:
                 raise
             raise self.failed from error
@@ -269,7 +269,7 @@ class PostgresDatabase:
             self._pool.wait(self._patience)
         except psycopg.OperationalError:
             self._pool.close()
-            raise Unavailable(f"{self._where} does not answer within {self._patience:g} s: {self._reason()}") from None
+            raise Unavailable(f"{self._where} does not respond within {self._patience:g} s: {self._reason()}") from None
 
     def _reason(self) -> str:
         """Return why there is no connection; the pool only logs it."""
@@ -339,4 +339,4 @@ class PostgresDatabase:
         try:
             return self._pool.getconn()
         except psycopg.OperationalError as error:
-            raise Unavailable(f"the database does not answer: {error}{_POOL_LOG.reason()}") from error
+            raise Unavailable(f"the database does not respond: {error}{_POOL_LOG.reason()}") from error

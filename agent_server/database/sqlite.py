@@ -135,11 +135,11 @@ class SqliteDatabase:
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         self._check_open()
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, answer))
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, result))
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all())
-        return await answer
+        return await result
 
     async def check(self) -> None:
         await FileCheck(Path(self._path), self._watch, self._outages).run()
@@ -172,10 +172,10 @@ class SqliteDatabase:
         except Exception as failure:
             self._outages.note(failure)
             outcomes = [(None, failure)] * len(units)
-        for (_, answer), (value, error) in zip(units, outcomes, strict=True):
-            if answer.done():
+        for (_, result), (value, error) in zip(units, outcomes, strict=True):
+            if result.done():
                 continue
             if error is None:
-                answer.set_result(value)
+                result.set_result(value)
             else:
-                answer.set_exception(error)
+                result.set_exception(error)

@@ -47,13 +47,13 @@ _TAKEN = frozenset(
 )
 
 
-def _told(error: sqlite3.Error) -> Exception:
+def _convert_error(error: sqlite3.Error) -> Exception:
     """Convert the driver's error to this package's; return a programming error unchanged."""
     code = getattr(error, "sqlite_errorcode", 0)  # errors of the sqlite3 module itself have none
     if code in _TAKEN:
         return Conflict(f"such a row exists already ({error})")
     if code & 0xFF in _UNAVAILABLE:
-        return Unavailable(f"the database does not answer: {error}")
+        return Unavailable(f"the database does not respond: {error}")
     return error
 
 
@@ -100,7 +100,7 @@ class SqliteConnection:
             taken = take(cursor)
             cursor.close()  # a statement with unread rows would block the commit
         except sqlite3.Error as error:
-            self.failed = _told(error)
+            self.failed = _convert_error(error)
             if self.failed is error:
                 raise
             raise self.failed from error

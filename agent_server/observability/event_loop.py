@@ -60,17 +60,17 @@ class _Watch:
             except RuntimeError:  # the loop is closed
                 return
             if not alive.wait(self._seconds):
-                self._tell(alive, asked_at)
+                self._warn(alive, asked_at)
 
-    def _tell(self, alive: threading.Event, asked_at: float) -> None:
+    def _warn(self, alive: threading.Event, asked_at: float) -> None:
         """Inspect the stack until the code is known or the loop continues; wait for that, and log a warning."""
-        culprit, told = self._look(asked_at), False
+        culprit, warned = self._look(asked_at), False
         while not alive.wait(self._seconds):
             if self.stopped.is_set():
                 return
             culprit = culprit or self._look(time.monotonic())
-            if culprit and not told and time.monotonic() - culprit.since > PATIENCE_SECONDS:
-                told = True
+            if culprit and not warned and time.monotonic() - culprit.since > PATIENCE_SECONDS:
+                warned = True
                 culprit.warn(over=False)
         if culprit:
             culprit.warn(over=True)

@@ -35,62 +35,69 @@ class Metrics:
     def __init__(self) -> None:
         here = self._registry = CollectorRegistry()
         ProcessCollector(registry=here)
-        self._ended = Counter("agent_server_runs_ended", "Runs that ended here, by status", ["status"], registry=here)
+        self._ended = Counter(
+            "agent_server_runs_ended", "Runs that ended in this process, by status", ["status"], registry=here
+        )
         self._waited = Histogram(
-            "agent_server_queue_seconds", "How long runs waited for a worker", registry=here, buckets=QUICK
+            "agent_server_queue_seconds", "Seconds that runs waited for a worker", registry=here, buckets=QUICK
         )
         self._first_event = Histogram(
             "agent_server_first_event_seconds",
-            "From a run's time to start to the first event of its agent",
+            "Seconds from a run's start time to the first event of its agent",
             ["graph_id"],
             registry=here,
             buckets=QUICK,
         )
         self._worked = Histogram(
-            "agent_server_run_seconds", "How long agents worked on runs", ["graph_id"], registry=here, buckets=LONG
+            "agent_server_run_seconds", "Seconds that attempts at runs took", ["graph_id"], registry=here, buckets=LONG
         )
-        self._streams = Gauge("agent_server_open_streams", "Event streams that are open here", registry=here)
-        self._crons = Counter("agent_server_cron_firings", "Crons that were due", ["result"], registry=here)
+        self._streams = Gauge("agent_server_open_streams", "Open event streams", registry=here)
+        self._crons = Counter(
+            "agent_server_cron_firings",
+            "Crons that were due, by result, by result, by result",
+            ["result"],
+            registry=here,
+        )
         self._webhooks = Counter(
-            "agent_server_webhook_deliveries", "Attempts to tell of a run's end", ["result"], registry=here
+            "agent_server_webhook_deliveries", "Attempts to deliver webhooks, by result", ["result"], registry=here
         )
         self._requests = Counter(
-            "lg_api_http_requests", "Requests that were answered", ["method", "path", "status"], registry=here
+            "lg_api_http_requests", "Responses, by method, path and status", ["method", "path", "status"], registry=here
         )
         self._latency = Histogram(
             "lg_api_http_requests_latency_seconds",
-            "How long requests waited for the first of their answer",
+            "Seconds from a request to the first byte of its response",
             ["method", "path"],
             registry=here,
             buckets=QUICK,
         )
-        self._found: dict[str, Gauge] = {}
+        self._gauges: dict[str, Gauge] = {}
 
-    def run_waited(self, seconds: float) -> None:
+    def observe_wait(self, seconds: float) -> None:
         """Record how many seconds after its start time a run's first attempt began."""
         self._waited.observe(seconds)
 
-    def run_spoke(self, graph_id: str, seconds: float) -> None:
+    def observe_first_event(self, graph_id: str, seconds: float) -> None:
         """Record how many seconds after its start time a run's agent sent its first event."""
         self._first_event.labels(graph_id).observe(seconds)
 
-    def run_worked(self, graph_id: str, seconds: float) -> None:
+    def observe_attempt(self, graph_id: str, seconds: float) -> None:
         """Record how many seconds an attempt at a run took."""
         self._worked.labels(graph_id).observe(seconds)
 
-    def run_ended(self, status: str) -> None:
+    def count_ended_run(self, status: str) -> None:
         """Record that a run ended with this status, or was rolled back (`rollback`)."""
         self._ended.labels(status).inc()
 
-    def cron_was_due(self, result: str) -> None:
+    def count_cron(self, result: str) -> None:
         """Record that a cron `fired`, was `skipped` (its thread was busy), or `disabled` (its run is impossible)."""
         self._crons.labels(result).inc()
 
-    def webhook_sent(self, result: str) -> None:
+    def count_webhook(self, result: str) -> None:
         """Record that a webhook was `taken`, `refused` for now, or `given_up`."""
         self._webhooks.labels(result).inc()
 
-    def answered(self, method: str, path: str, status: int, seconds: float) -> None:
+    def count_response(self, method: str, path: str, status: int, seconds: float) -> None:
         """Record the status of a response, and how many seconds it took to begin."""
         self._requests.labels(method, path, str(status)).inc()
         self._latency.labels(method, path).observe(seconds)
@@ -104,11 +111,11 @@ class Metrics:
         finally:
             self._streams.dec()
 
-    def found(self, name: str, meaning: str, value: float) -> None:
+    def set_gauge(self, name: str, meaning: str, value: float) -> None:
         """Set the values read outside of this process, for the next `text`."""
-        gauge = self._found.get(name)
+        gauge = self._gauges.get(name)
         if gauge is None:
-            gauge = self._found[name] = Gauge(name, meaning, registry=self._registry)
+            gauge = self._gauges[name] = Gauge(name, meaning, registry=self._registry)
         gauge.set(value)
 
     def requests(self) -> list[Requests]:

@@ -25,16 +25,16 @@ from agent_server.assistants.schema import (
 )
 from agent_server.errors import Invalid
 from agent_server.routes.authorization import owned
-from agent_server.routes.json_responses import answers, any_fields_of, json_answer, page_answer
+from agent_server.routes.json_responses import any_fields_of, describe_response, respond_json, respond_page
 from agent_server.routes.openapi import PageOperation
 from agent_server.streams.deletion import Deletion
 
 Recurse = Annotated[bool, QueryParameter(description="Whether to go on into the subgraphs of subgraphs.")]
 
-_PAGE = answers(list[any_fields_of(Assistant)], "The assistants, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
-_DRAWN = answers(DrawnGraph, "The nodes and edges.")
-_SCHEMAS = answers(GraphSchema, "The schemas.")
-_SUBGRAPHS = answers(dict[str, SubgraphSchema], "The schemas of the subgraphs, by namespace.")
+_PAGE = describe_response(list[any_fields_of(Assistant)], "The assistants, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
+_DRAWN = describe_response(DrawnGraph, "The nodes and edges.")
+_SCHEMAS = describe_response(GraphSchema, "The schemas.")
+_SUBGRAPHS = describe_response(dict[str, SubgraphSchema], "The schemas of the subgraphs, by namespace.")
 
 
 @post("/assistants", tags=["assistants"], status_code=200)
@@ -50,7 +50,7 @@ async def search_assistants(
     data: JSONBody[AssistantSearch], request: Request[Any, Any, Any], assistants: NamedDependency[Assistants]
 ) -> Response[bytes]:
     """Return the assistants that match, newest first by default."""
-    return page_answer(await assistants.search(data, owned(request, "assistants")), data.select)
+    return respond_page(await assistants.search(data, owned(request, "assistants")), data.select)
 
 
 @post("/assistants/count", tags=["assistants"], status_code=200)
@@ -119,7 +119,7 @@ async def get_graph(
     ] = "false",
 ) -> Response[bytes]:
     """Return the nodes and edges of the assistant's graph."""
-    return json_answer(await assistant_graphs.graph(assistant_id, _xray(xray)))
+    return respond_json(await assistant_graphs.graph(assistant_id, _xray(xray)))
 
 
 @get("/assistants/{assistant_id:str}/schemas", tags=["assistants"], responses=_SCHEMAS)
@@ -127,7 +127,7 @@ async def get_schemas(
     assistant_id: FromPath[str], assistant_graphs: NamedDependency[AssistantGraphs]
 ) -> Response[bytes]:
     """Return the JSON schemas of the graph's input, output, state, configuration and context."""
-    return json_answer(await assistant_graphs.schemas(assistant_id))
+    return respond_json(await assistant_graphs.schemas(assistant_id))
 
 
 @get("/assistants/{assistant_id:str}/subgraphs", tags=["assistants"], responses=_SUBGRAPHS)
@@ -135,7 +135,7 @@ async def get_subgraphs(
     assistant_id: FromPath[str], assistant_graphs: NamedDependency[AssistantGraphs], recurse: Recurse = False
 ) -> Response[bytes]:
     """Return the schemas of the graph's subgraphs, by namespace."""
-    return json_answer(await assistant_graphs.subgraphs(assistant_id, None, recurse))
+    return respond_json(await assistant_graphs.subgraphs(assistant_id, None, recurse))
 
 
 @get("/assistants/{assistant_id:str}/subgraphs/{namespace:str}", tags=["assistants"], responses=_SUBGRAPHS)
@@ -146,7 +146,7 @@ async def get_subgraph(
     recurse: Recurse = False,
 ) -> Response[bytes]:
     """Return the schemas of the subgraph with this namespace, such as `node` or, with `recurse`, `node|inner`."""
-    return json_answer(await assistant_graphs.subgraphs(assistant_id, namespace, recurse))
+    return respond_json(await assistant_graphs.subgraphs(assistant_id, namespace, recurse))
 
 
 def _xray(text: str) -> int | bool:

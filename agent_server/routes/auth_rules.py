@@ -176,13 +176,13 @@ def write_back(question: Question, value: Body, body: Body) -> None:
 
 
 def _write_back_run(kwargs: Body, body: Body) -> None:
-    said = body.get("config")
-    said_both = body.get("context") and isinstance(said, dict) and said.get("configurable")
+    config = body.get("config")
+    has_both = body.get("context") and isinstance(config, dict) and config.get("configurable")
     body |= {name: given for name, given in kwargs.items() if given is not None}
     if not isinstance(config := body.get("config"), dict):
         return
     configurable = config.get("configurable")
-    if configurable and isinstance(body.get("context"), dict) and not said_both:  # a run takes only one of the two
+    if configurable and isinstance(body.get("context"), dict) and not has_both:  # a run takes only one of the two
         body["context"] = {**body["context"], **config.pop("configurable")}
     elif not configurable:
         config.pop("configurable", None)

@@ -46,7 +46,7 @@ class Authorization:
 
     async def caller(self, scope: Any, body: bytes = b"") -> Caller:
         """Return the user who sends the request of this scope and `body`. Errors: as for `AuthObject.caller`."""
-        return await self._rules.caller(_given(scope, body))
+        return await self._rules.caller(_handler_arguments(scope, body))
 
     async def authorize(self, request: AnyRequest) -> None:
         """Check that the caller may do what the request asks for. Errors: `Forbidden`, `NotFound`, `Conflict`."""
@@ -88,7 +88,7 @@ class Authorization:
         elif question.target == "listed":
             request.scope["state"].setdefault(OWNED, {})[question.resource] = given
         elif question.target == "threads" and given:
-            body["thread_ids"] = await self._mine(body.get("thread_ids"), given)
+            body["thread_ids"] = await self._filter_owned(body.get("thread_ids"), given)
         elif given and question.target != "nothing":
             if question.target.startswith(("new ", "awaited ")):  # the handler checks again, once it exists
                 request.scope["state"].setdefault(OWNED, {})[question.resource] = given
@@ -105,7 +105,7 @@ class Authorization:
         """
         noun = question.target.removeprefix("new ")
         key = canonical_id(str(body[f"{noun}_id"]), noun)
-        if await self._database.read(lambda c: _is_mine(c, noun, key, {})) is None:
+        if await self._database.read(lambda c: _is_owned(c, noun, key, {})) is None:
             return given
         to_read = await self._rules.ask(caller, question.resource, "read", {f"{noun}_id": UUID(key)})
         return {"$and": [given, to_read]} if given and to_read else given or to_read
@@ -116,7 +116,7 @@ class Authorization:
         if named is None:
             return
         key = canonical_id(str(named), noun)
-        is_mine = await self._database.read(lambda c: _is_mine(c, noun, key, given))
+        is_mine = await self._database.read(lambda c: _is_owned(c, noun, key, given))
         if is_mine or (is_mine is None and _may_be_missing(question, body)):
             return
         if question.target.startswith("new ") and question.action == "create":
@@ -134,11 +134,11 @@ class Authorization:
         if given and not await self._database.read(lambda c: _is_for_runs(c, key, given)):
             raise NotFound(f"Assistant with ID {key} not found; POST /assistants/search lists those there are")
 
-    async def _mine(self, thread_ids: Any, given: Filter) -> list[str]:
+    async def _filter_owned(self, thread_ids: Any, given: Filter) -> list[str]:
         if not isinstance(thread_ids, list):
             return []
         keys = [canonical_id(str(one), "thread") for one in thread_ids]
-        return await self._database.read(lambda c: [key for key in keys if _is_mine(c, "thread", key, given)])
+        return await self._database.read(lambda c: [key for key in keys if _is_owned(c, "thread", key, given)])
 
 
 def caller_in(request: AnyRequest | Socket) -> Caller | None:
@@ -164,7 +164,7 @@ _SELECT = {
 }
 
 
-def _is_mine(connection: Connection, noun: str, key: str, given: Filter) -> bool | None:
+def _is_owned(connection: Connection, noun: str, key: str, given: Filter) -> bool | None:
     """Return whether the resource matches the filter; None if it does not exist."""
     statement, column = _SELECT[noun]
     condition = Condition(given, column)
@@ -176,7 +176,7 @@ def _is_for_runs(connection: Connection, key: str, given: Filter) -> bool:
     row = connection.one("SELECT graph_id FROM assistants WHERE assistant_id = :id", id=key)
     if row is None or key == str(uuid5(SYSTEM_NAMESPACE, row["graph_id"])):
         return True  # the handler reports what does not exist
-    return bool(_is_mine(connection, "assistant", key, given))
+    return bool(_is_owned(connection, "assistant", key, given))
 
 
 def _may_be_missing(question: Question, body: Body) -> bool:
@@ -232,7 +232,7 @@ def _rewrite_query(request: AnyRequest, body: Body) -> None:
     request.scope["query_string"] = urlencode(query, doseq=True).encode()
 
 
-def _given(asked: Any, body: bytes) -> dict[str, Any]:
+def _handler_arguments(asgi_scope: Any, body: bytes) -> dict[str, Any]:
     """Return the arguments that `@auth.authenticate` may ask for, by name."""
     from starlette.requests import HTTPConnection  # as the official server passes it
     from starlette.requests import Request as StarletteRequest
@@ -240,7 +240,7 @@ def _given(asked: Any, body: bytes) -> dict[str, Any]:
     async def receive() -> Any:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    scope: Any = {**asked, "state": {}}
+    scope: Any = {**asgi_scope, "state": {}}
     starlette = StarletteRequest(scope, receive) if scope["type"] == "http" else HTTPConnection(scope)
     return {
         "request": starlette,

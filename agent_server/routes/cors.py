@@ -14,7 +14,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_server.access.page_origins import PageOrigins
-from agent_server.asgi.custom_app import ANSWERED_BY_US
+from agent_server.asgi.custom_app import RESPONDED_BY_SERVER
 from agent_server.config import CorsRules
 from agent_server.errors import Unavailable
 
@@ -73,7 +73,7 @@ class Cors:
         """Wrap an app of the user's; add the headers where its routes do not set them themselves.
 
         The app is called first: it may respond to preflights, and our routes behind it do so for their own paths.
-        `ANSWERED_BY_US` in the scope's state records that a response is ours.
+        `RESPONDED_BY_SERVER` in the scope's state records that a response is ours.
         """
 
         async def with_headers(scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +82,7 @@ class Cors:
                 await app(scope, receive, send)
                 return
             needs_key = await self._is_key_needed()
-            ours: list[bool] = scope.setdefault("state", {}).setdefault(ANSWERED_BY_US, [])
+            ours: list[bool] = scope.setdefault("state", {}).setdefault(RESPONDED_BY_SERVER, [])
             is_answered = False
 
             async def sending(message: Message) -> None:
@@ -128,15 +128,15 @@ class Cors:
             headers.add(name, value)
 
     async def _preflight(self, origin: str, headers: Headers, needs_key: bool, send: Send) -> None:
-        asked = headers.get("access-control-request-headers", "")
+        requested = headers.get("access-control-request-headers", "")
         method = headers.get("access-control-request-method", "")
         fields = self._may(origin, needs_key)
-        names = [name.strip().lower() for name in asked.split(",") if name.strip()]
+        names = [name.strip().lower() for name in requested.split(",") if name.strip()]
         problem = self._problem(self._origins.allow(origin, needs_key), method, names)
         if problem is None:
             fields += [("Access-Control-Allow-Methods", ", ".join(self._methods))]
             fields += [("Access-Control-Max-Age", str(self._rules.max_age))]
-            fields += [("Access-Control-Allow-Headers", asked)] if asked else []
+            fields += [("Access-Control-Allow-Headers", requested)] if requested else []
             fields += [("Access-Control-Allow-Private-Network", "true")]  # a page may call a private network
         else:
             length = str(len(problem.encode()))

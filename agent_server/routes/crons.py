@@ -12,12 +12,12 @@ from agent_server.config import Config
 from agent_server.routes.authentication import project_in
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
-from agent_server.routes.json_responses import answers, any_fields_of, page_answer
+from agent_server.routes.json_responses import any_fields_of, describe_response, respond_page
 from agent_server.routes.openapi import PageOperation
 from agent_server.runs.crons.crons import Crons
 from agent_server.runs.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
 
-_PAGE = answers(list[any_fields_of(Cron)], "The crons, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
+_PAGE = describe_response(list[any_fields_of(Cron)], "The crons, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 
 
 @post("/threads/{thread_id:str}/runs/crons", tags=["crons"], status_code=200)
@@ -50,7 +50,7 @@ async def search_crons(
     data: JSONBody[CronSearch], request: Request[Any, Any, Any], crons: NamedDependency[Crons]
 ) -> Response[bytes]:
     """Return the crons that match, newest first by default."""
-    return page_answer(await crons.search(data, owned(request, "crons")), data.select)
+    return respond_page(await crons.search(data, owned(request, "crons")), data.select)
 
 
 @post("/runs/crons/count", tags=["crons"], status_code=200)

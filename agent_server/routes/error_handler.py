@@ -15,28 +15,28 @@ from agent_server.errors import AgentServerError
 log = structlog.get_logger("agent_server")
 
 
-def _answer(status: int, detail: str, headers: dict[str, str] | None = None) -> Response[dict[str, str]]:
+def _respond(status: int, detail: str, headers: dict[str, str] | None = None) -> Response[dict[str, str]]:
     return Response({"detail": detail}, status_code=status, media_type=MediaType.JSON, headers=headers)
 
 
-def _ours(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[dict[str, str]]:
-    return _answer(error.status_code, str(error), headers_of(error))
+def _respond_to_error(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[dict[str, str]]:
+    return _respond(error.status_code, str(error), headers_of(error))
 
 
 def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, str]]:
     """Convert Litestar's own errors. An unreadable body or one of the wrong shape is 422, as on the official server."""
     if isinstance(error, ValidationException):
-        return _answer(422, _explain(request, error))
+        return _respond(422, _explain(request, error))
     if error.status_code == 400:
-        return _answer(422, f"Invalid JSON in request body: {error.detail}")
-    return _answer(error.status_code, error.detail, error.headers)
+        return _respond(422, f"Invalid JSON in request body: {error.detail}")
+    return _respond(error.status_code, error.detail, error.headers)
 
 
 def _explain(request: Request[Any, Any, Any], error: ValidationException) -> str:
     """Describe which fields are wrong and why, one sentence each."""
     problems = error.extra if isinstance(error.extra, list) else []
-    told = [_problem(request, problem) for problem in problems if isinstance(problem, dict)]
-    return "; ".join(told) or error.detail
+    problems_described = [_problem(request, problem) for problem in problems if isinstance(problem, dict)]
+    return "; ".join(problems_described) or error.detail
 
 
 def _problem(request: Request[Any, Any, Any], problem: dict[str, Any]) -> str:
@@ -62,18 +62,18 @@ def _literals(annotation: Any) -> list[str]:
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
     log.error("request_failed", method=request.method, route=request.scope.get("path_template"), exc_info=error)
-    return _answer(500, "Internal Server Error. The server's log has the details")
+    return _respond(500, "Internal Server Error. The server's log has the details")
 
 
 def plain_response(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
     """Return the response for any error, for protocols that put its message into another shape."""
     if isinstance(error, AgentServerError):
-        return _ours(request, error)
+        return _respond_to_error(request, error)
     return _framework(request, error) if isinstance(error, HTTPException) else _unexpected(request, error)
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
-    AgentServerError: _ours,
+    AgentServerError: _respond_to_error,
     HTTPException: _framework,
     Exception: _unexpected,
 }

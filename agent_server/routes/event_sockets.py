@@ -104,7 +104,7 @@ class _Session:
             while True:
                 text = await self._socket.receive_data("text")
                 await self._let_in()  # again for every command: the key may have been revoked meanwhile
-                await self._send(encode(await self._answer(text, group)))
+                await self._send(encode(await self._execute(text, group)))
 
     async def _let_in(self) -> None:
         await self._authenticator.let_in(self._socket)
@@ -118,7 +118,7 @@ class _Session:
         await anyio.sleep(FAREWELL_SECONDS)
         raise _Stopped(RESTARTS, "the server stops")
 
-    async def _answer(self, text: str | bytes, group: TaskGroup) -> CommandDone | CommandRefused:
+    async def _execute(self, text: str | bytes, group: TaskGroup) -> CommandDone | CommandRefused:
         body = text.encode("utf-8", "replace") if isinstance(text, str) else text
         try:
             check_body(body or b"null", self._config.max_body_bytes)
@@ -142,7 +142,7 @@ class _Session:
         if command.method == "subscription.unsubscribe":
             return self._unsubscribe(command)
         await self._authenticator.authorize_command(self._socket, command.method, command.params)
-        return await self._commands.answer(sender_of(self._socket, self._config, self._thread_id), command)
+        return await self._commands.execute(sender_of(self._socket, self._config, self._thread_id), command)
 
     async def _subscribe(self, command: Command, group: TaskGroup) -> CommandDone:
         request = converted(command.params, EventStreamRequest)

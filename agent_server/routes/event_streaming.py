@@ -48,10 +48,10 @@ async def thread_command(
         command.detail = command.message
         return Response(encode(command), status_code=400, media_type="application/json")
     sender = sender_of(request, server_config, thread_id)
-    answer = await commands.answer(sender, command)
-    run_id = answer.result.get("run_id") if isinstance(answer, CommandDone) else None
+    reply = await commands.execute(sender, command)
+    run_id = reply.result.get("run_id") if isinstance(reply, CommandDone) else None
     headers = run_feedback.headers(run_id, sender.origin.project) if run_id else {}
-    return Response(encode(answer), headers=headers, media_type="application/json")
+    return Response(encode(reply), headers=headers, media_type="application/json")
 
 
 @post("/threads/{thread_id:str}/stream/events", tags=["threads"], status_code=200, responses=STREAM)

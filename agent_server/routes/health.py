@@ -27,7 +27,7 @@ class HealthChecks:
                 with anyio.fail_after(CHECK_SECONDS):
                     await check()
             except TimeoutError:
-                found[name] = f"it does not answer within {CHECK_SECONDS:g} s"
+                found[name] = f"it does not respond within {CHECK_SECONDS:g} s"
             except Exception as error:
                 found[name] = str(error) or type(error).__name__
 

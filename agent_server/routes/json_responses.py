@@ -14,17 +14,17 @@ from agent_server.asgi.json_codec import encode
 from agent_server.database.search import Found
 
 
-def json_answer(content: Any, headers: Mapping[str, str] | None = None, status_code: int = 200) -> Response[bytes]:
+def respond_json(content: Any, headers: Mapping[str, str] | None = None, status_code: int = 200) -> Response[bytes]:
     """Return `content`, anything that `encode` takes, as a response."""
     return Response(encode(content), headers=headers, status_code=status_code, media_type=MediaType.JSON)
 
 
-def page_answer(found: Found[Any], select: Sequence[str] | None) -> Response[bytes]:
+def respond_page(found: Found[Any], select: Sequence[str] | None) -> Response[bytes]:
     """Return a page of structs, with only the fields in `select` if given."""
     headers = {"x-pagination-total": str(found.total)}
     if found.next_offset is not None:
         headers["x-pagination-next"] = str(found.next_offset)
-    return json_answer([selected(item, select) for item in found.items], headers)
+    return respond_json([selected(item, select) for item in found.items], headers)
 
 
 def selected(item: Struct, select: Sequence[str] | None) -> Any:
@@ -32,8 +32,8 @@ def selected(item: Struct, select: Sequence[str] | None) -> Any:
     return item if select is None else {name: getattr(item, name) for name in select}
 
 
-def answers(shape: Any, description: str) -> dict[int, ResponseSpec]:
-    """Return the OpenAPI description of a `json_answer` of this shape."""
+def describe_response(shape: Any, description: str) -> dict[int, ResponseSpec]:
+    """Return the OpenAPI description of a `respond_json` of this shape."""
     return {200: ResponseSpec(shape, generate_examples=False, description=description)}
 
 

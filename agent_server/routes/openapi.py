@@ -28,7 +28,7 @@ class AgentServerOperation(Operation):
 
     def __post_init__(self) -> None:
         self.summary = _sentence(self.summary)
-        given = {status: answer for status, answer in (self.responses or {}).items() if status != "400"}
+        given = {status: response for status, response in (self.responses or {}).items() if status != "400"}
         self.responses = {**_failures(), **given}
 
 
@@ -43,9 +43,9 @@ class TextOrJsonOperation(AgentServerOperation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        answer = (self.responses or {})["200"]
-        if isinstance(answer, OpenAPIResponse) and answer.content is not None:
-            answer.content["application/json"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT))
+        response = (self.responses or {})["200"]
+        if isinstance(response, OpenAPIResponse) and response.content is not None:
+            response.content["application/json"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT))
 
 
 @dataclass
@@ -78,7 +78,7 @@ _MEANINGS = {
     413: "The body is too large.",
     422: "The request is wrong.",
     429: "The address has sent too many wrong API keys; `Retry-After` says when to try again.",
-    503: "A store does not answer; the same request may succeed later.",
+    503: "A store does not respond; the same request may succeed later.",
 }
 
 

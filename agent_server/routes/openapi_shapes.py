@@ -75,7 +75,7 @@ SHAPES: Mapping[str, Schema] = {
     },
     "Command": _object(
         "Command",
-        "What a run begins with in place of an input: answers to interrupts, an update of the state, the next nodes.",
+        "What a run begins with in place of an input: responses to interrupts, an update of the state, the next nodes.",
         resume=ANY,
         update={"oneOf": [OBJECT, _list_of(ANY), {"type": "null"}]},
         goto={"oneOf": [TEXT, _ref("Send"), _list_of({"oneOf": [TEXT, _ref("Send")]}), {"type": "null"}]},
@@ -102,7 +102,7 @@ SHAPES: Mapping[str, Schema] = {
         checkpoint_id=TEXT,
         checkpoint_map=_or_null(OBJECT),
     ),
-    "Interrupt": _object("Interrupt", "What an agent waits with, and the id to answer it by.", id=TEXT, value=ANY),
+    "Interrupt": _object("Interrupt", "What an agent waits with, and the id to respond to it by.", id=TEXT, value=ANY),
     "ThreadTask": _object(
         "ThreadTask",
         "A node that runs next, or has failed or stopped to wait.",

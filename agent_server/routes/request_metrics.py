@@ -9,7 +9,7 @@ from typing import Any
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent_server.asgi.custom_app import ANSWERED_BY_US
+from agent_server.asgi.custom_app import RESPONDED_BY_SERVER
 from agent_server.asgi.request_body import CLIENT_LEFT
 from agent_server.observability.metrics import Metrics
 
@@ -34,7 +34,7 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
                         open_while_answered.enter_context(metrics.open_stream())
                     if message["type"] == "http.response.start":
                         path, took = scope["path_template"], time.perf_counter() - began
-                        metrics.answered(scope["method"], path, message["status"], took)  # type: ignore[typeddict-item]  # HTTP only
+                        metrics.count_response(scope["method"], path, message["status"], took)  # type: ignore[typeddict-item]  # HTTP only
                         if is_stream(message):
                             open_while_answered.enter_context(metrics.open_stream())
                     await send(message)
@@ -53,10 +53,10 @@ def counting_custom_routes(metrics: Metrics, app: ASGIApp) -> ASGIApp:
         began = time.perf_counter()
 
         async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start" and not scope["state"].get(ANSWERED_BY_US):
+            if message["type"] == "http.response.start" and not scope["state"].get(RESPONDED_BY_SERVER):
                 status = 499 if scope["state"].get(CLIENT_LEFT) else message["status"]
                 method = str(scope.get("method"))
-                metrics.answered(method, CUSTOM_ROUTE, status, time.perf_counter() - began)
+                metrics.count_response(method, CUSTOM_ROUTE, status, time.perf_counter() - began)
             await send(message)
 
         await app(scope, receive, sending)

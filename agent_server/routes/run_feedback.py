@@ -12,13 +12,15 @@ from agent_server.config import Config
 from agent_server.errors import NotFound
 from agent_server.routes.authentication import project_in
 from agent_server.routes.base_url import base_url
-from agent_server.routes.json_responses import answers, json_answer
-from agent_server.runs.feedback import RunAnswers, RunFeedback
+from agent_server.routes.json_responses import describe_response, respond_json
+from agent_server.runs.feedback import RunFeedback, RunFeedbackResponse
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
 from agent_server.schema import FeedbackKey
 
-_ANSWERS = answers(RunAnswers, "What was answered so far, the newest first, and a fresh URL for each key.")
+_ANSWERS = describe_response(
+    RunFeedbackResponse, "The run's feedback, newest first, and a fresh URL for each feedback key."
+)
 Keys = Annotated[
     list[FeedbackKey] | None,
     QueryParameter(max_items=100, description="The keys to make URLs for; left out, those of the run."),
@@ -37,7 +39,7 @@ async def run_feedback_on_thread(
 ) -> Response[bytes]:
     """Return the run's feedback and fresh presigned URLs."""
     record = _own(request, await runs.get(run_id, thread_id))
-    return json_answer(await run_feedback.of(record, keys, base_url(request, server_config)))
+    return respond_json(await run_feedback.of(record, keys, base_url(request, server_config)))
 
 
 @get("/runs/{run_id:str}/feedback", tags=["stateless runs"], responses=_ANSWERS)
@@ -51,7 +53,7 @@ async def run_feedback_of(
 ) -> Response[bytes]:
     """Return the run's feedback and fresh presigned URLs."""
     record = _own(request, await runs.get(run_id))
-    return json_answer(await run_feedback.of(record, keys, base_url(request, server_config)))
+    return respond_json(await run_feedback.of(record, keys, base_url(request, server_config)))
 
 
 def _own(request: Request[Any, Any, Any], record: Record) -> Record:

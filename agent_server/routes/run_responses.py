@@ -73,10 +73,10 @@ def cut_where_slow(response: EventSourceResponse, thread_id: str) -> ASGIApp:
 
 
 def joined(
-    answer: AsyncIterator[bytes], headers: Mapping[str, str], runs: Runs, run: Run, cancel_on_disconnect: bool
+    chunks: AsyncIterator[bytes], headers: Mapping[str, str], runs: Runs, run: Run, cancel_on_disconnect: bool
 ) -> ASGIApp:
     """Return a response of one JSON document, sent once the run has ended."""
-    response = json_response(answer, headers)
+    response = json_response(chunks, headers)
     if cancel_on_disconnect:
         response.client_close_handler_callable = _canceller(runs, run)
     return response  # type: ignore[return-value]
@@ -87,18 +87,18 @@ def cancel_when_closed(response: EventSourceResponse, runs: Runs, run: Run) -> N
     response.client_close_handler_callable = _canceller(runs, run)
 
 
-def or_not_found(answer: AsyncIterator[bytes], respond: Callable[[AsyncIterator[bytes]], ASGIApp]) -> ASGIApp:
+def or_not_found(chunks: AsyncIterator[bytes], respond: Callable[[AsyncIterator[bytes]], ASGIApp]) -> ASGIApp:
     """Return the response to a join; it ends with a 404 if the run is deleted meanwhile.
 
     The response therefore starts with the first chunk. Once a newline has been sent to keep the connection open, the
     status is sent, and the body is `{"__error__": …}`.
     """
-    return _JoinResponse(answer, respond)
+    return _JoinResponse(chunks, respond)
 
 
 class _JoinResponse:
-    def __init__(self, answer: AsyncIterator[bytes], respond: Callable[[AsyncIterator[bytes]], ASGIApp]) -> None:
-        self._answer = answer
+    def __init__(self, chunks: AsyncIterator[bytes], respond: Callable[[AsyncIterator[bytes]], ASGIApp]) -> None:
+        self._chunks_to_send = chunks
         self._respond = respond
         self._not_found: NotFound | None = None
         self._start: Message | None = None
@@ -118,7 +118,7 @@ class _JoinResponse:
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         try:
-            async for chunk in self._answer:
+            async for chunk in self._chunks_to_send:
                 yield chunk
         except NotFound as error:
             self._not_found = error

@@ -14,7 +14,7 @@ from litestar.types import ASGIApp
 from agent_server.config import Config
 from agent_server.errors import Invalid
 from agent_server.routes.authentication import project_in
-from agent_server.routes.json_responses import answers, any_fields_of, json_answer, selected
+from agent_server.routes.json_responses import any_fields_of, describe_response, respond_json, selected
 from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, or_not_found, streamed
 from agent_server.runs.feedback import RunFeedback
@@ -23,10 +23,10 @@ from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatu
 from agent_server.streams.deletion import Deletion
 from agent_server.streams.run_streams import RunStreams, modes_in
 
-_RUNS = answers(list[any_fields_of(Run)], "The runs, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
+_RUNS = describe_response(list[any_fields_of(Run)], "The runs, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 
 _CANCELLED = {
-    **answers(dict[str, Any], "An empty object: the run has stopped."),
+    **describe_response(dict[str, Any], "An empty object: the run has stopped."),
     202: ResponseSpec(None, generate_examples=False, description="The run is going to stop."),
 }
 
@@ -91,7 +91,7 @@ async def wait_run(
     """Start a run and return its final values."""
     run = await created_run(request, runs, server_config, data, thread_id)
     return joined(
-        streams.answer(run.run_id),
+        streams.final_values(run.run_id),
         locations(run, "join") | run_feedback.headers(run.run_id, project_in(request)),
         runs,
         run,
@@ -113,7 +113,7 @@ async def list_runs(
     """Return the thread's runs, newest first, with the fields in `select` if given."""
     fields = _fields(select)
     found = await runs.of_thread(thread_id, limit, offset, status)
-    return json_answer([selected(run, fields) for run in found])
+    return respond_json([selected(run, fields) for run in found])
 
 
 def _fields(select: Sequence[str] | None) -> list[str] | None:
@@ -151,8 +151,8 @@ async def join_run(
     record = await runs.get(run_id, thread_id)
     run = record.run
     headers = locations(run, "join")
-    answer = streams.answer(run.run_id, must_exist=True)
-    return or_not_found(answer, lambda chunks: joined(chunks, headers, runs, run, cancel_on_disconnect))
+    chunks = streams.final_values(run.run_id, must_exist=True)
+    return or_not_found(chunks, lambda chunks: joined(chunks, headers, runs, run, cancel_on_disconnect))
 
 
 @get("/threads/{thread_id:str}/runs/{run_id:str}/stream", tags=["runs"], responses=STREAM)
@@ -178,7 +178,7 @@ async def cancel_run(
     run_id: FromPath[str],
     runs: NamedDependency[Runs],
     streams: NamedDependency[RunStreams],
-    wait: Annotated[bool, QueryParameter(description="Whether to answer only once the run has stopped.")] = False,
+    wait: Annotated[bool, QueryParameter(description="Whether to respond only once the run has stopped.")] = False,
     action: FromQuery[CancelAction] = "interrupt",
 ) -> Response[bytes]:
     """Cancel a run: `interrupt` keeps its checkpoints, `rollback` deletes the run and its checkpoints."""

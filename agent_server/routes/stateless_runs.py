@@ -96,7 +96,7 @@ async def wait_stateless_run(
     """Start a run on its own thread and return its final values."""
     run = await created_run(request, runs, server_config, data)
     headers = locations(run, "join", stateless=True) | run_feedback.headers(run.run_id, project_in(request))
-    return joined(streams.answer(run.run_id), headers, runs, run, data.on_disconnect == "cancel")
+    return joined(streams.final_values(run.run_id), headers, runs, run, data.on_disconnect == "cancel")
 
 
 @get("/runs/{run_id:str}/join", tags=["stateless runs"], responses=JSON_ANSWER)
@@ -109,8 +109,8 @@ async def join_stateless_run(
     """Wait for the end of the run and return its final values."""
     run = (await runs.get(run_id)).run
     headers = locations(run, "join", stateless=True)
-    answer = streams.answer(run.run_id, must_exist=True)
-    return or_not_found(answer, lambda chunks: joined(chunks, headers, runs, run, cancel_on_disconnect))
+    chunks = streams.final_values(run.run_id, must_exist=True)
+    return or_not_found(chunks, lambda chunks: joined(chunks, headers, runs, run, cancel_on_disconnect))
 
 
 @get("/runs/{run_id:str}/stream", tags=["stateless runs"], responses=STREAM)

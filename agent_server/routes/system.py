@@ -16,7 +16,7 @@ from agent_server.errors import Unavailable
 from agent_server.observability.metrics import CONTENT_TYPE
 from agent_server.routes.authentication import ANY_KEY, NO_KEY, OPEN, RequestAuthenticator
 from agent_server.routes.health import HealthChecks
-from agent_server.routes.json_responses import json_answer
+from agent_server.routes.json_responses import respond_json
 from agent_server.routes.openapi import SECURITY_SCHEMES, TextOrJsonOperation
 from agent_server.runs.server_metrics import ServerMetrics
 
@@ -83,7 +83,7 @@ async def metrics(
 ) -> Response[bytes]:
     """Return metrics of queue, runs, requests and databases, in the Prometheus text format or as JSON."""
     if format == "json":
-        return json_answer(await server_metrics.document())
+        return respond_json(await server_metrics.document())
     return Response((await server_metrics.text()).encode(), media_type=CONTENT_TYPE)
 
 

@@ -11,7 +11,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from agent_server.errors import Invalid
 from agent_server.routes.authorization import owned
-from agent_server.routes.json_responses import answers, any_fields_of, json_answer, page_answer
+from agent_server.routes.json_responses import any_fields_of, describe_response, respond_json, respond_page
 from agent_server.routes.openapi import PageOperation
 from agent_server.streams.deletion import Deletion
 from agent_server.threads.schema import (
@@ -27,9 +27,9 @@ from agent_server.threads.schema import (
 from agent_server.threads.states import ThreadStates
 from agent_server.threads.threads import Threads
 
-_PAGE = answers(list[any_fields_of(Thread)], "The threads, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
+_PAGE = describe_response(list[any_fields_of(Thread)], "The threads, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 _PATCHED = {
-    **answers(Thread, "The thread."),
+    **describe_response(Thread, "The thread."),
     204: ResponseSpec(None, generate_examples=False, description="The same, with the header `Prefer: return=minimal`."),
 }
 
@@ -48,7 +48,7 @@ async def search_threads(
 ) -> Response[bytes]:
     """Return the threads that match, newest first by default."""
     select = [*data.select, *(["extracted"] if data.extract else [])] if data.select else None
-    return page_answer(await threads.search(data, owned(request, "threads")), select)
+    return respond_page(await threads.search(data, owned(request, "threads")), select)
 
 
 @post("/threads/count", tags=["threads"], status_code=200)
@@ -84,14 +84,14 @@ async def patch_thread(
     data: JSONBody[ThreadPatch],
     threads: NamedDependency[Threads],
     prefer: Annotated[
-        str | None, HeaderParameter(name="Prefer", description="`return=minimal`: answer without the thread.")
+        str | None, HeaderParameter(name="Prefer", description="`return=minimal`: respond without the thread.")
     ] = None,
 ) -> Response[bytes]:
     """Merge metadata into the thread's, and set its time to live."""
     thread = await threads.patch(thread_id, data)
     if prefer is not None and "return=minimal" in prefer.replace(" ", ""):
         return Response(b"", status_code=204, headers={"Preference-Applied": "return=minimal"})
-    return json_answer(thread)
+    return respond_json(thread)
 
 
 @delete("/threads/{thread_id:str}", tags=["threads"], status_code=204)
@@ -106,10 +106,10 @@ async def copy_thread(thread_id: FromPath[str], thread_states: NamedDependency[T
     return await thread_states.copy(thread_id)
 
 
-@get("/threads/{thread_id:str}/storage", tags=["threads"], responses=answers(ThreadStorage, "The bytes."))
+@get("/threads/{thread_id:str}/storage", tags=["threads"], responses=describe_response(ThreadStorage, "The bytes."))
 async def get_storage(thread_id: FromPath[str], thread_states: NamedDependency[ThreadStates]) -> Response[bytes]:
     """Return how many bytes the thread's checkpoints take."""
-    return json_answer(await thread_states.storage(thread_id))
+    return respond_json(await thread_states.storage(thread_id))
 
 
 HANDLERS = [

@@ -112,7 +112,7 @@ class Attempt:
         except* LeaseLost:
             log.warning("lease_lost")
         finally:
-            self._context.metrics.run_worked(self.run.graph_id, time.perf_counter() - self._began)
+            self._context.metrics.observe_attempt(self.run.graph_id, time.perf_counter() - self._began)
 
     async def _publish_metadata(self) -> None:
         token = feedback_token(self._context.feedback, self.run.run_id, self.claim.project)
@@ -198,8 +198,8 @@ class Attempt:
                     raise
                 await anyio.sleep(1)
         self.has_written_end = True
-        self._context.metrics.run_ended(ending.status)
-        await self._log.tell_end(ending)
+        self._context.metrics.count_ended_run(ending.status)
+        await self._log.write_end(ending)
         await self._context.broker.close(self.run.run_id)
         log.info("run_finished", status=ending.status)
 
@@ -221,8 +221,8 @@ class Attempt:
                 await self._agent.forget_run(self.run.thread_id, self.run.run_id)
         await self._context.runs.discard(self.claim, await self._values_now())
         self.has_written_end = True
-        self._context.metrics.run_ended("rollback")
-        await self._log.tell_rollback()
+        self._context.metrics.count_ended_run("rollback")
+        await self._log.write_rollback()
         await self._context.broker.close(self.run.run_id)
 
     async def _values_now(self) -> bytes | None:
@@ -245,7 +245,7 @@ class Attempt:
         if not self._has_published and self.claim.waited is not None:
             seconds = self.claim.waited + time.perf_counter() - self._began
             self._has_published = True
-            self._context.metrics.run_spoke(self.run.graph_id, seconds)
+            self._context.metrics.observe_first_event(self.run.graph_id, seconds)
 
     async def _publish_feedback(self) -> None:
         if not self.run.kwargs.feedback_keys or self._context.feedback is None:

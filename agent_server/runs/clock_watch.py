@@ -12,7 +12,7 @@ log = structlog.get_logger("agent_server")
 
 LOOK_SECONDS = 1.0
 TOLERANCE_SECONDS = 0.5
-"""Smaller steps are harmless, and cannot be told from a slow response."""
+"""Smaller steps are harmless, and cannot be distinguished from a slow response."""
 
 
 class ClockWatch:

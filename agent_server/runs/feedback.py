@@ -35,7 +35,7 @@ class FeedbackUrls(Protocol):
     def token_for_run(self, run_id: str, project: str | None) -> str | None:
         """Return an opaque token that authorizes feedback on the run; None where tokens are unavailable."""
 
-    async def answers_for_run(self, run_id: str, project: str | None) -> Sequence[Any]:
+    async def feedback_for_run(self, run_id: str, project: str | None) -> Sequence[Any]:
         """Return the feedback on the run, newest first, in any shape that `encode` takes."""
 
 
@@ -52,8 +52,10 @@ def feedback_parts(
     if custom_event:
         parts.insert(0, StreamPart("custom", {"feedback": urls}))
     if "events" in modes:
-        told = {"run_id": run_id, "parent_ids": [], "tags": [], "metadata": {"run_id": run_id}}
-        parts.insert(0, StreamPart("events", {"event": "on_custom_event", "name": "feedback", "data": urls, **told}))
+        event_fields = {"run_id": run_id, "parent_ids": [], "tags": [], "metadata": {"run_id": run_id}}
+        parts.insert(
+            0, StreamPart("events", {"event": "on_custom_event", "name": "feedback", "data": urls, **event_fields})
+        )
     return parts
 
 
@@ -107,10 +109,10 @@ def feedback_token(feedback: FeedbackUrls | None, run_id: str, project: str | No
         return None
 
 
-class RunAnswers(Struct):
+class RunFeedbackResponse(Struct):
     """The feedback on a run, newest first, and a URL for each key."""
 
-    answers: Sequence[Any]
+    feedback: Sequence[Any]
     urls: dict[str, str]
 
 
@@ -130,19 +132,19 @@ class RunFeedback:
         """Return a feedback token for the run, where tokens are available."""
         return feedback_token(self._feedback, run_id, project)
 
-    async def of(self, record: Record, keys: Sequence[str] | None, base_url: str) -> RunAnswers:
+    async def of(self, record: Record, keys: Sequence[str] | None, base_url: str) -> RunFeedbackResponse:
         """Return the feedback on the run, and fresh URLs for `keys` (by default those that it was created with).
 
         Errors: `Unavailable` where the feedback module does not respond in time.
         """
         feedback = self._feedback
         if feedback is None:
-            return RunAnswers([], {})
+            return RunFeedbackResponse([], {})
         wanted = list(dict.fromkeys(keys if keys is not None else record.kwargs.feedback_keys or ()))
         run_id = record.run.run_id
         try:
             with anyio.fail_after(self._timeout):
-                answers = await feedback.answers_for_run(run_id, record.project)
+                stored = await feedback.feedback_for_run(run_id, record.project)
                 urls = {}
                 if wanted:
                     urls = await feedback.urls_for_run(record.reference, wanted, base_url, record.project)
@@ -151,7 +153,7 @@ class RunFeedback:
         except Exception as error:
             log.warning("feedback_not_read", run_id=run_id, error=type(error).__name__)
             raise Unavailable("The feedback of this run cannot be read now; ask again in a moment") from None
-        return RunAnswers(answers, urls)
+        return RunFeedbackResponse(stored, urls)
 
     @property
     def intake(self) -> FeedbackIntake | None:
@@ -181,15 +183,17 @@ class RunFeedback:
         time."""
         if (intake := self.intake) is None:
             raise NotFound("This server takes no feedback")
-        return await self._kept(intake.submit(record.run.run_id, submission, record.project))
+        return await self._submit_within_timeout(intake.submit(record.run.run_id, submission, record.project))
 
     async def submit_by_token(self, token: str, submission: Submission, project: str | None) -> Any:
         """Store feedback as `submit` does, with the token of a presigned URL, or the URL itself."""
         if (intake := self.intake) is None:
             raise NotFound("This server takes no feedback")
-        return await self._kept(intake.submit_by_token(token.rstrip("/").rpartition("/")[2], submission, project))
+        return await self._submit_within_timeout(
+            intake.submit_by_token(token.rstrip("/").rpartition("/")[2], submission, project)
+        )
 
-    async def _kept(self, submitting: Awaitable[Any]) -> Any:
+    async def _submit_within_timeout(self, submitting: Awaitable[Any]) -> Any:
         try:
             with anyio.fail_after(self._timeout):
                 return await submitting

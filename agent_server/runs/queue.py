@@ -73,16 +73,16 @@ from agent_server.runs.transitions import (
     claim_next,
     drop_temporary,
     held,
+    lock_thread_if_there,
     make_way,
     mend_times,
-    take_thread_if_there,
     write_thread_state,
 )
 from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
 from agent_server.schema import CancelAction, JsonObject, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads.schema import Ttl
 from agent_server.threads.state_updates import thread_channel
-from agent_server.threads.threads import insert_thread, keep_run_config, touch_thread
+from agent_server.threads.threads import insert_thread, save_run_config, touch_thread
 
 QUEUE = "runs"
 """The channel that signals that a run may be claimed."""
@@ -186,7 +186,7 @@ class Runs:
         if row["status"] == "pending":
             await self._broker.notify(QUEUE)
         await self._broker.notify(thread_channel(row["thread_id"]))
-        await self._tell(overtaken)
+        await self._notify_cancelled(overtaken)
 
     async def create_many(self, bodies: Sequence[RunCreate], origin: RunOrigin) -> list[Run]:
         """Create pending runs, each on a temporary thread: all or none. Errors as for `create`."""
@@ -243,7 +243,7 @@ class Runs:
         await self._broker.notify(QUEUE)
         if thread_id is not None:
             await self._broker.notify(thread_channel(thread_id))
-        await self._tell(overtaken)
+        await self._notify_cancelled(overtaken)
 
     async def get(self, run_id: str, thread_id: str | None = None) -> Record:
         """Return the run (on this thread, where given). Errors: `NotFound`."""
@@ -294,7 +294,7 @@ class Runs:
                 raise Conflict(f"Run {key} has already ended; only a pending or a running run can be cancelled")
             return cancelled
 
-        await self._tell(await self._database.write(work))
+        await self._notify_cancelled(await self._database.write(work))
 
     async def cancel_many(self, which: RunsCancel, action: CancelAction, owned: Condition | None = None) -> list[str]:
         """Cancel all runs that match `which`, in one transaction. Return the ids of those that a worker must stop.
@@ -312,14 +312,14 @@ class Runs:
             return cancelled
 
         cancelled = await self._database.write(work)
-        await self._tell(cancelled)
+        await self._notify_cancelled(cancelled)
         return [run_id for run_id, ended in cancelled.items() if not ended]
 
-    async def _tell(self, cancelled: Cancelled) -> None:
+    async def _notify_cancelled(self, cancelled: Cancelled) -> None:
         """Notify the workers of running runs to stop, and close the streams of runs that had not started."""
         for run_id, ended in cancelled.items():
             if ended:
-                self._metrics.run_ended("interrupted")
+                self._metrics.count_ended_run("interrupted")
                 await self._broker.notify(WEBHOOKS)
                 await self._broker.close(run_id)
         if not all(cancelled.values()):
@@ -331,8 +331,8 @@ class Runs:
         key = record.run.run_id
 
         def work(connection: Connection) -> None:
-            take_thread_if_there(connection, record.run.thread_id)
-            keep_run_config(connection, record.run.thread_id, key)
+            lock_thread_if_there(connection, record.run.thread_id)
+            save_run_config(connection, record.run.thread_id, key)
             if not connection.execute(
                 "DELETE FROM runs WHERE run_id = :id AND status NOT IN ('pending', 'running')", id=key
             ):
@@ -409,7 +409,7 @@ class Runs:
 
         def work(connection: Connection) -> bool:
             run = claim.run
-            take_thread_if_there(connection, run.thread_id)
+            lock_thread_if_there(connection, run.thread_id)
             put_webhook(connection, claim, ending)
             changed = connection.execute(
                 f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
@@ -448,7 +448,7 @@ class Runs:
         """
 
         def work(connection: Connection) -> None:
-            take_thread_if_there(connection, claim.run.thread_id)
+            lock_thread_if_there(connection, claim.run.thread_id)
             put_webhook(connection, claim, Ending("interrupted", "idle", values), "rollback")
             if not connection.execute(f"DELETE FROM runs WHERE {HELD}", **held(claim)):
                 raise LeaseLost(f"Run {claim.run.run_id} has another worker")

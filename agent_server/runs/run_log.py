@@ -44,11 +44,11 @@ class RunLog:
         last = self._last_events(ending)
         return self.published + len(last) - 1 if last else None
 
-    async def tell_end(self, ending: Ending) -> None:
+    async def write_end(self, ending: Ending) -> None:
         """Write the run's ending; call this once the ending is durable."""
         await self._write([self._frame(event) for event in self._last_events(ending)])
 
-    async def tell_rollback(self) -> None:
+    async def write_rollback(self) -> None:
         """Write that the run was rolled back."""
         if self._translation is not None:
             await self._write([self._frame(event) for event in self._translation.ended("failed", ROLLED_BACK)])
@@ -80,5 +80,5 @@ def last_events(translation: Translation, ending: Ending) -> list[Event]:
 
 
 def _reason(error: bytes) -> str:
-    told = msgspec.json.decode(error)
-    return str(told.get("message") or told.get("error")) if isinstance(told, dict) else "The run failed"
+    fields = msgspec.json.decode(error)
+    return str(fields.get("message") or fields.get("error")) if isinstance(fields, dict) else "The run failed"

@@ -91,7 +91,7 @@ class ServerMetrics:
         """Return all metrics in the Prometheus text format. Failing sources are logged and left out."""
         queue_stats = await self._database.read(read_queue_stats)
         for name, meaning, value in self._gauges(queue_stats):
-            self._metrics.found(name, meaning, value)
+            self._metrics.set_gauge(name, meaning, value)
         return "".join([self._metrics.text(), *[await _text_of(other) for other in self._others]])
 
     async def document(self) -> dict[str, Any]:

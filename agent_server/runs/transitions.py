@@ -11,7 +11,7 @@ from agent_server.runs.webhook_outbox import mend_webhook_times, put_webhook_uns
 from agent_server.schema import CancelAction, RunCreate, ThreadStatus
 
 
-def take_thread_if_there(connection: Connection, thread_id: str) -> None:
+def lock_thread_if_there(connection: Connection, thread_id: str) -> None:
     """Lock the thread's row for the rest of the transaction. A missing row is no error."""
     connection.execute("UPDATE threads SET updated_at = now_us() WHERE thread_id = :id", id=thread_id)
 
@@ -85,7 +85,7 @@ _THIS_EXPIRED = """
     SELECT next.run_id FROM runs AS next JOIN threads ON threads.thread_id = next.thread_id
     WHERE next.status = 'running' AND next.lease_until < now_us() AND next.run_id = :run_id"""
 
-_TAKE = """
+_CLAIM = """
     UPDATE runs SET status = 'running', lease_token = :token, lease_until = now_us() + :lease, attempt = attempt + 1,
         rescues = rescues + :rescue, updated_at = now_us(),
         turn = (SELECT turns FROM threads WHERE threads.thread_id = runs.thread_id)
@@ -99,7 +99,7 @@ def claim_next(connection: Connection, token: str, lease: int, at_work: Collecti
     their worker is alive. None claims no run whose lease has expired.
     """
     row = None if at_work is None else _claim_expired(connection, token, lease, at_work)
-    row = row or _take(connection, _NEXT_PENDING, token=token, lease=lease, rescue=0)
+    row = row or _claim(connection, _NEXT_PENDING, token=token, lease=lease, rescue=0)
     if row is not None:
         taken = "UPDATE threads SET status = 'busy', turns = turns + 1 WHERE thread_id = :id"
         connection.execute(taken, id=row["thread_id"])
@@ -110,14 +110,14 @@ def _claim_expired(connection: Connection, token: str, lease: int, at_work: Coll
     for expired in connection.all(_EXPIRED, limit=len(at_work) + 1):
         run_id = expired["run_id"]
         if run_id not in at_work and (
-            row := _take(connection, _THIS_EXPIRED, token=token, lease=lease, rescue=1, run_id=run_id)
+            row := _claim(connection, _THIS_EXPIRED, token=token, lease=lease, rescue=1, run_id=run_id)
         ):
             return row
     return None
 
 
-def _take(connection: Connection, select: str, **parameters: object) -> Row | None:
-    return connection.one(_TAKE.format(next=select, skip_locked=connection.skip_locked), **parameters)
+def _claim(connection: Connection, select: str, **parameters: object) -> Row | None:
+    return connection.one(_CLAIM.format(next=select, skip_locked=connection.skip_locked), **parameters)
 
 
 def mend_times(connection: Connection, lease: int) -> None:
@@ -183,7 +183,7 @@ def _cancel(connection: Connection, run_ids: Sequence[str], action: CancelAction
 
 def cancel_on_thread(connection: Connection, thread_id: str, run_ids: Sequence[str], action: CancelAction) -> Cancelled:
     """Cancel the active ones of the runs, and write the resulting status of the thread."""
-    take_thread_if_there(connection, thread_id)
+    lock_thread_if_there(connection, thread_id)
     cancelled = _cancel(connection, run_ids, action)
     if cancelled and not (all(cancelled.values()) and drop_temporary(connection, thread_id)):
         settle_thread_without_run(connection, thread_id)

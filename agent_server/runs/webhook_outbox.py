@@ -66,7 +66,7 @@ def _put(connection: Connection, row: Row, url: str, payload: dict[str, Any]) ->
 def _payload(row: Row, ending: Ending, status: str, started_at: str | None) -> dict[str, Any]:
     """Return the official server's payload (as of 0.16.7): the run, its values or error, and its start and end."""
     run = run_of(row)
-    run.status = status  # type: ignore[assignment]  # `rollback` is only told here
+    run.status = status  # type: ignore[assignment]  # `rollback` occurs only here
     failed = ending.error != b"null"
     return {
         **msgspec.structs.asdict(run),
@@ -77,7 +77,7 @@ def _payload(row: Row, ending: Ending, status: str, started_at: str | None) -> d
     }
 
 
-def take_webhook(connection: Connection) -> Webhook | None:
+def claim_webhook(connection: Connection) -> Webhook | None:
     """Take the next due webhook, which this process owns until its lease ends; None where none is due."""
     row = connection.one(
         f"""UPDATE webhooks SET attempts = attempts + 1, due_at = now_us() + :lease WHERE run_id = (

@@ -26,10 +26,10 @@ from agent_server.runs.webhook_outbox import (
     LONGEST_WAIT_SECONDS,
     WEBHOOKS,
     Webhook,
+    claim_webhook,
     drop_webhook,
     is_due,
     put_off_webhook,
-    take_webhook,
 )
 
 log = structlog.get_logger("agent_server")
@@ -74,26 +74,26 @@ class WebhookSender:
         """
         self._app = app
         slots = anyio.Semaphore(AT_ONCE)
-        async with self._broker.listen(WEBHOOKS) as bell, httpx.AsyncClient(trust_env=False) as client:
+        async with self._broker.listen(WEBHOOKS) as subscription, httpx.AsyncClient(trust_env=False) as client:
             with anyio.CancelScope() as self._serving:
                 async with anyio.create_task_group() as sending:
                     while True:
                         await slots.acquire()
-                        if webhook := await self._take():
+                        if webhook := await self._claim():
                             sending.start_soon(self._work_on, client, webhook, slots)
                         else:
                             slots.release()
-                            await bell.wait(LOOK_SECONDS)
+                            await subscription.wait(LOOK_SECONDS)
 
     def stop(self) -> None:
         """Stop sending."""
         if self._serving is not None:
             self._serving.cancel()
 
-    async def _take(self) -> Webhook | None:
+    async def _claim(self) -> Webhook | None:
         try:
             if await self._database.read(is_due):  # a read, unlike a write, blocks no other writer
-                return await self._database.write(take_webhook)
+                return await self._database.write(claim_webhook)
         except AgentServerError as error:
             log.error("webhooks_unreachable", error=str(error))
         return None
@@ -102,7 +102,7 @@ class WebhookSender:
         try:
             problem = await self._problem(client, webhook)
             if problem is None:
-                self._metrics.webhook_sent("taken")
+                self._metrics.count_webhook("taken")
                 await self._database.write(lambda c: drop_webhook(c, webhook))
             else:
                 await self._put_off(webhook, problem)
@@ -113,7 +113,7 @@ class WebhookSender:
 
     async def _put_off(self, webhook: Webhook, problem: str) -> None:
         given_up = webhook.attempts >= MAX_ATTEMPTS
-        self._metrics.webhook_sent("given_up" if given_up else "refused")
+        self._metrics.count_webhook("given_up" if given_up else "refused")
         if given_up:
             log.error("webhook_given_up", run_id=webhook.run_id, attempts=webhook.attempts, problem=problem)
             await self._database.write(lambda c: drop_webhook(c, webhook))
@@ -127,10 +127,10 @@ class WebhookSender:
         try:
             with anyio.fail_after(SEND_SECONDS):
                 self._policy.check(webhook.url)  # the settings may have changed since the run was created
-                answer = await self._sent(client, webhook)
+                response = await self._sent(client, webhook)
         except (OSError, httpx.HTTPError, httpx.InvalidURL, Invalid, UnicodeError) as error:
             return str(error) if isinstance(error, Invalid) else type(error).__name__
-        return None if answer.is_success else f"status {answer.status_code}"
+        return None if response.is_success else f"status {response.status_code}"
 
     async def _sent(self, client: httpx.AsyncClient, webhook: Webhook) -> httpx.Response:
         """Send the webhook. Return the response without its body, which is never read, whatever its length."""
@@ -148,9 +148,9 @@ class WebhookSender:
             headers={**headers, "Host": url.netloc.decode()},
             extensions={"sni_hostname": url.host},
         )
-        answer = await client.send(request, stream=True)
-        await answer.aclose()
-        return answer
+        response = await client.send(request, stream=True)
+        await response.aclose()
+        return response
 
     async def _address(self, url: httpx.URL) -> str:
         """Return an address of the host, after checking that the policy allows all of its addresses."""

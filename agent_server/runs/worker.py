@@ -65,7 +65,7 @@ class Worker:
             beside.start_soon(self._renew_and_cancel)
             async with anyio.create_task_group() as self._attempts:
                 with anyio.CancelScope() as self._taking:
-                    await self._take_runs()
+                    await self._claim_runs()
                 await self._let_attempts_end()
                 for attempt in self.at_work.values():
                     attempt.stop("shutdown")
@@ -94,7 +94,7 @@ class Worker:
                 await self._idle.wait()
         self._drained.set()
 
-    async def _take_runs(self) -> None:
+    async def _claim_runs(self) -> None:
         runs = self._context.runs
         async with self._context.broker.listen(QUEUE) as queue:
             runs.starter = self
@@ -145,7 +145,7 @@ class Worker:
 
     def _registered(self, claim: Claim) -> Attempt:
         if claim.waited is not None:
-            self._context.metrics.run_waited(claim.waited)
+            self._context.metrics.observe_wait(claim.waited)
         agent = self._agents.get(claim.run.graph_id) or _NoAgent()
         attempt = self.at_work[claim.run.run_id] = Attempt(claim, agent, self._context)
         return attempt
@@ -192,10 +192,10 @@ class Worker:
 
     async def _renew_and_cancel(self) -> None:
         """Renew the leases of active runs, and stop cancelled runs as soon as a notification arrives."""
-        async with self._context.broker.listen(CANCELS) as bell:
+        async with self._context.broker.listen(CANCELS) as subscription:
             while True:
                 renew_at = anyio.current_time() + self.lease_seconds / 3
-                while await bell.wait(max(0.0, renew_at - anyio.current_time())):
+                while await subscription.wait(max(0.0, renew_at - anyio.current_time())):
                     await self._stop_cancelled()
                     if anyio.current_time() >= renew_at:
                         break

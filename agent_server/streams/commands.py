@@ -67,7 +67,7 @@ class Commands:
             "agent.getTree": self._agent_get_tree,
         }
 
-    async def answer(self, sender: Sender, command: Command) -> CommandDone | CommandRefused:
+    async def execute(self, sender: Sender, command: Command) -> CommandDone | CommandRefused:
         """Execute the command and return its response. Errors: `Unavailable` where the database does not respond."""
         try:
             known = self._known.get(command.method)
@@ -92,26 +92,26 @@ class Commands:
         thread_id = canonical_id(sender.thread_id, "thread")
 
         def work(connection: Connection) -> tuple[Begun, int]:
-            asked = body
+            create = body
             if body.input is not None and body.command is None and _waits(connection, thread_id):
-                asked = msgspec.structs.replace(body, input=None, command={"resume": body.input})
-            return self._begin(connection, asked, sender)
+                create = msgspec.structs.replace(body, input=None, command={"resume": body.input})
+            return self._begin(connection, create, sender)
 
         return await self._begun(await self._database.write(work))
 
     async def _input_respond(self, sender: Sender, params: Params) -> tuple[dict[str, Any], int]:
         given = converted(params, InputRespond)
-        answers = given.answers()
-        if not answers:
+        responses = given.responses_by_interrupt()
+        if not responses:
             raise Refusal("invalid_argument", "input.respond requires an interrupt_id.")
         thread_id = canonical_id(sender.thread_id, "thread")
         goto = {} if given.goto is None else {"goto": given.goto}
-        command = {"resume": answers, **({} if given.update is None else {"update": given.update}), **goto}
+        command = {"resume": responses, **({} if given.update is None else {"update": given.update}), **goto}
 
         def work(connection: Connection) -> tuple[Begun, int]:
             row = _taken(connection, thread_id)
             pending = _interrupt_ids(row)
-            if unknown := [one for one in answers if one not in pending]:
+            if unknown := [one for one in responses if one not in pending]:
                 raise Refusal("no_such_interrupt", f"Unknown or already-consumed interrupt: {', '.join(unknown)}")
             last_run = _last_run(connection, thread_id)
             keys = given.feedback_keys
@@ -214,7 +214,7 @@ def _last_run(connection: Connection, thread_id: str) -> Row:
         id=thread_id,
     )
     if row is None:
-        raise Refusal("no_such_run", "No run of this thread has asked for anything: start one with run.start.")
+        raise Refusal("no_such_run", "No run of this thread asks for input: start one with run.start.")
     return row
 
 

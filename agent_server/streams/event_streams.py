@@ -111,7 +111,7 @@ class EventStreams:
                 record = record_of(row)
                 without_root = place is None and _is_history(record, row["now"])
                 async for frames in self._of_run(record, place):
-                    if wanted := [one for one in frames if _is_wanted(one, request, without_root)]:
+                    if wanted := [one for one in frames if _is_requested(one, request, without_root)]:
                         yield wanted
                 turn = await self._turn_after(record, turn)
 
@@ -161,11 +161,11 @@ class EventStreams:
         """Return events from the run's row: a gap, its values, its ending."""
         translation = Translation(record.graph_id)
         now = await self._record(record.run.run_id)
-        told = [Event(GAP, (), {"reason": "the run has ended and its events are no longer kept"})]
+        events = [Event(GAP, (), {"reason": "the run has ended and its events are no longer kept"})]
         if now is not None and now.output is not None:
-            told += translation.of(StreamPart("values", msgspec.json.decode(now.output)))
-        told += _last(now, translation)
-        return _numbered(told, now or record)
+            events += translation.of(StreamPart("values", msgspec.json.decode(now.output)))
+        events += _last(now, translation)
+        return _numbered(events, now or record)
 
     def _log(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         frames = self._broker.subscribe(run_id, after)
@@ -215,7 +215,7 @@ def _is_history(record: Record, now: int) -> bool:
     return record.run.status in FINAL and now - record.changed_at > HISTORY_SECONDS * 1_000_000 and not _waits(record)
 
 
-def _is_wanted(one: Frame, request: EventStreamRequest, without_root: bool) -> bool:
+def _is_requested(one: Frame, request: EventStreamRequest, without_root: bool) -> bool:
     found = address(one.event)
     if found is None or (without_root and found == ("lifecycle", ())):
         return False

@@ -85,16 +85,16 @@ class RunStreams:
             async for frames in self._to_end(run_id, after):
                 yield frames
 
-    async def answer(self, run_id: str, must_exist: bool = False) -> AsyncIterator[bytes]:
+    async def final_values(self, run_id: str, must_exist: bool = False) -> AsyncIterator[bytes]:
         """Yield the run's final values as JSON, with `__feedback__`, `__interrupt__` or `__error__`, in one chunk, once
         the run has ended.
 
         Errors: `NotFound`; with `must_exist` also for a run that is deleted meanwhile.
         """
-        yield _answer(*await self.outcome(run_id, must_exist))
+        yield _encode_values(*await self.outcome(run_id, must_exist))
 
     async def outcome(self, run_id: str, must_exist: bool = False) -> tuple[Record, dict[str, str] | None]:
-        """Wait for the run's end; return the run and its feedback URLs. Errors: as `answer`."""
+        """Wait for the run's end; return the run and its feedback URLs. Errors: as `final_values`."""
         record = await self._runs.get(run_id)
         try:
             if record.run.status in FINAL and not await self._broker.holds(run_id):
@@ -255,7 +255,7 @@ def chunks(frames: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(ready)
 
 
-def _answer(record: Record, urls: dict[str, str] | None) -> bytes:
+def _encode_values(record: Record, urls: dict[str, str] | None) -> bytes:
     extra: dict[str, object] = {}
     if record.error is not None:
         extra["__error__"] = Raw(record.error)

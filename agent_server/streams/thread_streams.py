@@ -23,7 +23,7 @@ from agent_server.runs.records import Record
 from agent_server.schema import StreamPart, canonical_id
 from agent_server.streams.idle_threads import IdleThreads
 from agent_server.streams.run_streams import LAST, RunStreams, chunks
-from agent_server.streams.thread_news import News, NewsKind, ThreadNews
+from agent_server.streams.thread_updates import ThreadUpdate, ThreadUpdates, UpdateKind
 from agent_server.threads.schema import Checkpoint
 from agent_server.threads.state_updates import thread_channel
 from agent_server.threads.states import ThreadStates
@@ -76,27 +76,27 @@ class ThreadStreams:
     async def _follow(
         self, thread_id: str, place: Place | Literal["start"] | None, modes: Sequence[ThreadStreamMode]
     ) -> AsyncIterator[bytes]:
-        async with self._broker.listen(thread_channel(thread_id)) as bell:
-            news = ThreadNews(thread_id, await self._since(place, thread_id), _heard(place), _kinds(modes))
+        async with self._broker.listen(thread_channel(thread_id)) as subscription:
+            news = ThreadUpdates(thread_id, await self._since(place, thread_id), _received_before(place), _kinds(modes))
             if isinstance(place, Place):
                 async for chunk in self._run(place.run_id, thread_id, place.after, modes):
                     yield chunk
             while not news.thread_gone:
                 one = await self._next(news)
                 if one is None:
-                    await self.idle.wait(thread_id, bell)
+                    await self.idle.wait(thread_id, subscription)
                 elif one.checkpoint is not None:
                     async for chunk in self._state_update(thread_id, one.id, one.checkpoint):
                         yield chunk
-                elif place != "start" or await self._is_kept(one.id):
+                elif place != "start" or await self._has_log(one.id):
                     async for chunk in self._run(one.id, thread_id, START, modes):
                         yield chunk
 
-    async def _next(self, news: ThreadNews) -> News | None:
+    async def _next(self, news: ThreadUpdates) -> ThreadUpdate | None:
         """Return the reader's next news, and mark it as received."""
         one = await self._database.read(news.next)
         if one is not None:
-            news.hear(one.id)
+            news.mark_received(one.id)
         return one
 
     async def _state_update(self, thread_id: str, update_id: str, checkpoint: str) -> AsyncIterator[bytes]:
@@ -109,7 +109,7 @@ class ThreadStreams:
     async def _now(self) -> int:
         return int(await self._database.read(lambda c: cast(Row, c.one("SELECT now_us() AS now"))["now"]))
 
-    async def _is_kept(self, run_id: str) -> bool:
+    async def _has_log(self, run_id: str) -> bool:
         record = await self._record(run_id)
         return record is not None and (record.run.status not in FINAL or await self._broker.holds(run_id))
 
@@ -135,7 +135,7 @@ class ThreadStreams:
         if record is None or after.number >= LAST:
             return
         async for frames in self._streams.frames(record, after):
-            for chunk in chunks(_renamed(run_id, one) for one in frames if _wanted(one, modes)):
+            for chunk in chunks(_renamed(run_id, one) for one in frames if _includes(one, modes)):
                 yield chunk
         if modes != ["state_update"]:
             done = StreamPart("metadata", {"status": "run_done", "run_id": run_id})
@@ -164,17 +164,17 @@ def _place(last_event_id: str | None) -> Place | Literal["start"] | None:
         ) from None
 
 
-def _heard(place: Place | Literal["start"] | None) -> set[str]:
+def _received_before(place: Place | Literal["start"] | None) -> set[str]:
     return {place.run_id} if isinstance(place, Place) else set()
 
 
-def _kinds(modes: Sequence[ThreadStreamMode]) -> list[NewsKind]:
+def _kinds(modes: Sequence[ThreadStreamMode]) -> list[UpdateKind]:
     """Return the kinds of news for the modes: a reader of state updates only need not wait for runs."""
-    runs: list[NewsKind] = ["runs"] if set(modes) - {"state_update"} else []
+    runs: list[UpdateKind] = ["runs"] if set(modes) - {"state_update"} else []
     return [*runs, "state updates"] if "state_update" in modes else runs
 
 
-def _wanted(one: Frame, modes: Sequence[ThreadStreamMode]) -> bool:
+def _includes(one: Frame, modes: Sequence[ThreadStreamMode]) -> bool:
     return "run_modes" in modes or ("lifecycle" in modes and one.event == "metadata")
 
 

@@ -55,7 +55,7 @@ def is_last_run(connection: Connection, thread_id: str, run_id: str) -> bool:
     return last is not None and last["run_id"] == run_id
 
 
-def keep_setup(connection: Connection, thread: Row) -> JsonObject:
+def merge_setup(connection: Connection, thread: Row) -> JsonObject:
     """Return the thread's config merged with its graph setup, for a thread that loses its runs."""
     setup, kept = setup_of(connection, thread), msgspec.json.decode(thread["config"])
     configurable = {**(setup.context or {}), **(setup.config.get("configurable") or {})}

@@ -1,6 +1,6 @@
 """Notifications for clients that stream a thread: a channel, and rows of state updates from outside, kept for an hour.
 
-Runs have rows of their own (`streams/thread_news.py`).
+Runs have rows of their own (`streams/thread_updates.py`).
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ class ThreadStates:
         """Return the bytes that the thread takes in storage, as the official server's `ThreadStorage`."""
         thread = await self._threads.get(thread_id)
         agent = self._agent_of(thread.metadata)
-        kept = await agent.storage(thread.thread_id) if agent else _NOTHING.shown()
+        kept = await agent.storage(thread.thread_id) if agent else _NOTHING.sections()
         return {"thread_id": thread.thread_id, **kept}
 
     async def _prune(self, thread_id: str, strategy: PruneStrategy) -> bool:

@@ -16,7 +16,7 @@ from agent_server.database import Connection, Database, Row
 from agent_server.database.search import Found, Page, Search, found
 from agent_server.errors import Conflict, NotFound, ThreadBusy
 from agent_server.schema import JsonObject, ThreadStatus, canonical_id
-from agent_server.threads.graph_setup import is_last_run, keep_setup, setup_of
+from agent_server.threads.graph_setup import is_last_run, merge_setup, setup_of
 from agent_server.threads.records import THREAD_COLUMNS, check_paths, thread_of, ttl_of, with_extracts
 from agent_server.threads.schema import (
     PruneStrategy,
@@ -181,7 +181,7 @@ class Threads:
                 id=thread_id,
                 copy=copy_id,
             )
-            config = keep_setup(connection, _existing(connection, thread_id))
+            config = merge_setup(connection, _existing(connection, thread_id))
             _write_config(connection, copy_id, config)
             if self._default_ttl:
                 set_ttl(connection, copy_id, self._default_ttl)
@@ -269,11 +269,11 @@ _TOUCH = """UPDATE threads SET updated_at = now_us() WHERE thread_id = :id
     RETURNING status, metadata, config, turns"""
 
 
-def keep_run_config(connection: Connection, thread_id: str, run_id: str) -> None:
+def save_run_config(connection: Connection, thread_id: str, run_id: str) -> None:
     """Before a run is deleted, save its graph setup in the thread's config if the thread's graph uses it."""
     row = connection.one(f"SELECT {THREAD_COLUMNS} FROM threads WHERE thread_id = :id", id=thread_id)
     if row and is_last_run(connection, thread_id, run_id):
-        _write_config(connection, thread_id, keep_setup(connection, row))
+        _write_config(connection, thread_id, merge_setup(connection, row))
 
 
 def _write_config(connection: Connection, thread_id: str, config: JsonObject) -> None:

@@ -37,7 +37,7 @@ export async function ask(method, path, body) {
   }
   const text = await answer.text();
   if (answer.ok) return text ? JSON.parse(text) : null;
-  throw new Refusal(answer.status, detailOf(text) ?? `The server answered with status ${answer.status}.`);
+  throw new Refusal(answer.status, detailOf(text) ?? `The server responded with status ${answer.status}.`);
 }
 
 function detailOf(text) {

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from feedback.cli.options import PROJECT_OPTION, Do, query_of, querying, services_of
+from feedback.cli.options import PROJECT_OPTION, Do, find_services, query_of, querying
 from feedback.cli.output import JSON_OPTION, done, echo_json, printable, progress, table
 from feedback.plugin import FeedbackPlugin
 from feedback.records.erasure import Erased
@@ -22,11 +22,11 @@ HEAD = ("time", "key", "score", "value", "who", "assistant", "run", "comment")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
 @JSON_OPTION
 @click.pass_obj
-def list_answers(do: Do, /, limit: int, as_json: bool, project: str, **given: Any) -> None:
+def list_feedback_records(do: Do, /, limit: int, as_json: bool, project: str, **given: Any) -> None:
     """List feedback, newest first."""
 
     async def work(service: FeedbackPlugin) -> None:
-        reader = (await services_of(service, project)).reader
+        reader = (await find_services(service, project)).reader
         found: list[ReviewedFeedback] = []
         cursor = None
         while len(found) < limit:
@@ -68,14 +68,14 @@ def export(do: Do, /, form: Format, output: BinaryIO, project: str, **given: Any
     """Write all feedback that fits: a table, lines of JSON, or a training set (kto, dpo, sft) as TRL takes it."""
     last = ExportReport()
 
-    def tell(report: ExportReport) -> None:
+    def show_progress(report: ExportReport) -> None:
         nonlocal last
         last = report
         progress(f"{report.read:,} pieces of feedback read, {report.written:,} written")
 
     async def work(service: FeedbackPlugin) -> None:
-        exports = (await services_of(service, project)).exports
-        async for part in exports.stream(query_of(given), form, tell):
+        exports = (await find_services(service, project)).exports
+        async for part in exports.stream(query_of(given), form, show_progress):
             output.write(part)
         output.flush()
 
@@ -86,9 +86,9 @@ def export(do: Do, /, form: Format, output: BinaryIO, project: str, **given: Any
 
 
 @click.command()
-@click.option("--subject", help="All that this person (user_id) answered.")
-@click.option("--run", "run_id", help="All answers about this run; its URLs take no more.")
-@click.option("--thread", help="All answers about this thread's runs; their URLs take no more.")
+@click.option("--subject", help="All feedback of this person (user_id).")
+@click.option("--run", "run_id", help="All feedback on this run; its URLs accept no more.")
+@click.option("--thread", help="All feedback on this thread's runs; their URLs accept no more.")
 @PROJECT_OPTION
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @JSON_OPTION
@@ -110,11 +110,11 @@ def erase(
     [(kind, name)] = named.items()
     if not yes:
         click.confirm(
-            f"Erase all answers of {kind} {printable(name)} in {printable(project)}, for good?", abort=True, err=True
+            f"Erase all feedback of {kind} {printable(name)} in {printable(project)}, for good?", abort=True, err=True
         )
 
     async def work(service: FeedbackPlugin) -> None:
-        erasure = (await services_of(service, project)).erasure
+        erasure = (await find_services(service, project)).erasure
         ways = {"subject": erasure.of_subject, "run": erasure.of_run, "thread": erasure.of_thread}
         erased = await ways[kind](name, lambda so_far: progress(_erased(so_far)))
         done(_erased(erased))
@@ -125,4 +125,5 @@ def erase(
 
 
 def _erased(erased: Erased) -> str:
-    return f"{erased.answers:,} answers, {erased.history:,} earlier ones and {erased.grants:,} grants of URLs erased"
+    count = f"{erased.feedback:,} pieces of feedback, {erased.history:,} earlier versions"
+    return f"{count} and {erased.grants:,} grants of URLs erased"

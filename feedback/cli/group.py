@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from feedback.cli.alerts import alerts
-from feedback.cli.answers import erase, export, list_answers
+from feedback.cli.answers import erase, export, list_feedback_records
 from feedback.cli.history import history
 from feedback.cli.keys import keys
 from feedback.cli.options import Work
@@ -34,7 +34,7 @@ def feedback_commands(open_service: Open) -> click.Group:
         """Read, count, export and erase feedback, also while a server runs."""
         context.obj = lambda work: _run(open_service(config, data_dir), work)
 
-    for command in (list_answers, history, stats, export, erase, keys, alerts, outbox, projects):
+    for command in (list_feedback_records, history, stats, export, erase, keys, alerts, outbox, projects):
         group.add_command(command)
     return group
 

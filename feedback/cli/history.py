@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from feedback.cli.options import PROJECT_OPTION, Do, services_of
+from feedback.cli.options import PROJECT_OPTION, Do, find_services
 from feedback.cli.output import JSON_OPTION, echo_json, table
 from feedback.plugin import FeedbackPlugin
 from feedback.records.history import FeedbackHistory, FeedbackVersion
@@ -25,7 +25,7 @@ def history(do: Do, /, feedback_id: str, project: str, as_json: bool) -> None:
     """Show the current and all earlier versions of a feedback, newest first."""
 
     async def work(service: FeedbackPlugin) -> None:
-        histories = (await services_of(service, project)).histories
+        histories = (await find_services(service, project)).histories
         found = await histories.page(feedback_id)
         while found.next_cursor is not None:
             more = await histories.page(feedback_id, cursor=found.next_cursor)
@@ -39,15 +39,15 @@ def history(do: Do, /, feedback_id: str, project: str, as_json: bool) -> None:
     do(work)
 
 
-def _cells(answer: Feedback | FeedbackVersion, until: str, what: str) -> tuple[Any, ...]:
-    correction = answer.correction
+def _cells(piece: Feedback | FeedbackVersion, until: str, what: str) -> tuple[Any, ...]:
+    correction = piece.correction
     return (
-        answer.modified_at[:19],
+        piece.modified_at[:19],
         until,
         what,
-        answer.score,
-        answer.value,
-        answer.feedback_source.user_id or answer.feedback_source.type,
-        answer.comment,
+        piece.score,
+        piece.value,
+        piece.feedback_source.user_id or piece.feedback_source.type,
+        piece.comment,
         correction if isinstance(correction, str) or correction is None else msgspec.json.encode(correction).decode(),
     )

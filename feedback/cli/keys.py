@@ -66,7 +66,7 @@ def retire_key(do: Do, /, number: int, yes: bool) -> None:
 
     async def work(service: FeedbackPlugin) -> None:
         await service.ring.retire(number)
-        click.echo(f"Key {number} is retired. What it sealed takes no more answers.")
+        click.echo(f"Key {number} is retired. Tokens that it sealed accept no more submissions.")
 
     do(work)
 

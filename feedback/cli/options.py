@@ -49,7 +49,7 @@ def querying(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-async def services_of(service: FeedbackPlugin, project: str) -> ProjectServices:
+async def find_services(service: FeedbackPlugin, project: str) -> ProjectServices:
     """Return the services of the project. Errors: `NotFound`."""
     return service.of((await service.projects.get(project)).name)
 

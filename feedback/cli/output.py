@@ -20,7 +20,7 @@ def echo_json(value: Any) -> None:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = "No feedback fits.") -> None:
     """Print columns side by side, without characters that move the cursor or colour the screen; or `nothing`."""
-    cells = [list(head), *([printable(_shown(value)) for value in row] for row in rows)]
+    cells = [list(head), *([printable(_format_cell(value)) for value in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -28,7 +28,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = "No
         click.echo(nothing, err=True)
 
 
-def _shown(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

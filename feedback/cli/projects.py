@@ -16,9 +16,9 @@ ORIGINS = click.option(
     "--origin",
     "origins",
     multiple=True,
-    help="A web origin whose pages may answer (https://shop.example); may be said several times.",
+    help="A web origin whose pages may submit feedback (https://shop.example); may be given several times.",
 )
-RATE = click.option("--rate", help="Answers and mintings in so many seconds, such as 300/60; off takes any number.")
+RATE = click.option("--rate", help="Submissions and mintings in so many seconds, such as 300/60; off sets no limit.")
 
 
 @click.group()
@@ -56,7 +56,7 @@ def list_projects(do: Do, /, as_json: bool) -> None:
 @projects.command("update")
 @click.argument("name")
 @ORIGINS
-@click.option("--any-origin", is_flag=True, help="Pages of every origin may answer.")
+@click.option("--any-origin", is_flag=True, help="Pages of every origin may submit feedback.")
 @RATE
 @JSON_OPTION
 @click.pass_obj
@@ -80,13 +80,13 @@ def update_project(
 
 @projects.command("delete")
 @click.argument("name")
-@click.option("--erase", is_flag=True, help="With all its answers and URLs.")
+@click.option("--erase", is_flag=True, help="With all its feedback and URLs.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def delete_project(do: Do, /, name: str, erase: bool, yes: bool) -> None:
     """Delete the project NAME, which must be empty unless its feedback is erased with it."""
     if not yes:
-        what = "with all its answers, for good" if erase else "with its configurations"
+        what = "with all its feedback, for good" if erase else "with its configurations"
         click.confirm(f"Remove the project {printable(name)}, {what}?", abort=True, err=True)
 
     async def work(service: FeedbackPlugin) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from feedback.cli.options import Do, query_of, querying, services_of
+from feedback.cli.options import Do, find_services, query_of, querying
 from feedback.cli.output import JSON_OPTION, echo_json, number, percent, table
 from feedback.plugin import FeedbackPlugin
 from feedback.reports.comparison import Comparison, Sample
@@ -36,7 +36,7 @@ def stats(
     """Count feedback: the figures of each key's kind, with their confidence intervals (95 %)."""
 
     async def work(service: FeedbackPlugin) -> None:
-        statistics = (await services_of(service, project)).statistics
+        statistics = (await find_services(service, project)).statistics
         if compare is not None:
             compared = await compare_versions(statistics, query_of(given), *compare, enough)
             return echo_json(compared) if as_json else _show_comparison(compared)
@@ -56,7 +56,7 @@ def _show_statistics(found: Sequence[Statistic], by: Sequence[Dimension]) -> Non
     names = [name for name in FIELDS if name in by]
     head = (*names, "key", "kind", "feedback", "scores", "figure", "from", "to", "")
     table(head, [
-        (*(_dimension(one, name) for name in names), one.key, _kind(one), one.answers, one.scores, *_figure(one),
+        (*(_dimension(one, name) for name in names), one.key, _kind(one), one.count, one.scores, *_figure(one),
          "" if one.is_enough else "few") for one in found
     ])  # fmt: skip
 

@@ -123,10 +123,10 @@ class FeedbackConfig(Struct, omit_defaults=True):
             name: getattr(earlier, name) if (mine := getattr(self, name)) is None else mine or None
             for name in DESCRIPTION
         }
-        kept["kind"] = kept["kind"] if self.kind or self._takes_kind(kept["kind"]) else None
+        kept["kind"] = kept["kind"] if self.kind or self._accepts_kind(kept["kind"]) else None
         return structs.replace(self, **kept)
 
-    def _takes_kind(self, kind: ConfigKind | None) -> bool:
+    def _accepts_kind(self, kind: ConfigKind | None) -> bool:
         try:
             structs.replace(self, kind=kind, direction=None)._check_kind()
         except Invalid:
@@ -154,7 +154,7 @@ class FeedbackConfig(Struct, omit_defaults=True):
                 raise Rejected(f"This key takes a number: send `score` {self._range()}")
             score, value = value, None
         if (self.min is not None and score < self.min) or (self.max is not None and score > self.max):
-            raise Rejected(f"`score` is {_shown(score)}; this key takes a number {self._range()}")
+            raise Rejected(f"`score` is {_format_value(score)}; this key takes a number {self._range()}")
         return score, _not_array(value)
 
     def _range(self) -> str:
@@ -191,13 +191,13 @@ class FeedbackConfig(Struct, omit_defaults=True):
             return only.value, only.label
         return None, {"labels": [category.label for category in chosen.values()], "values": list(chosen)}
 
-    def _find(self, field: str, answer: object) -> FeedbackCategory:
+    def _find(self, field: str, given: object) -> FeedbackCategory:
         for category in self.categories or []:
-            if isinstance(answer, str) and answer == category.label:
+            if isinstance(given, str) and given == category.label:
                 return category
-            if isinstance(answer, (bool, int, float)) and answer == category.value:
+            if isinstance(given, (bool, int, float)) and given == category.value:
                 return category
-        raise Rejected(f"`{field}` is {_shown(answer)}; {self._choices()}")
+        raise Rejected(f"`{field}` is {_format_value(given)}; {self._choices()}")
 
     def _choices(self) -> str:
         return "this key takes one of " + ", ".join(str(category) for category in self.categories or [])
@@ -223,10 +223,10 @@ def _not_array(value: Value) -> Value:
     return value
 
 
-def _shown(answer: object) -> str:
-    if isinstance(answer, bool):
-        return "true" if answer else "false"
-    return repr(answer[:60]) if isinstance(answer, str) else str(answer)[:60]
+def _format_value(given: object) -> str:
+    if isinstance(given, bool):
+        return "true" if given else "false"
+    return repr(given[:60]) if isinstance(given, str) else str(given)[:60]
 
 
 FREE = FeedbackConfig(type="freeform")

@@ -100,7 +100,7 @@ class KeyConfigs:
 
         def work(db: Connection) -> Row:
             db.execute(TAKE, key=patch.feedback_key)
-            row = _chosen(db.all(OF_KEY, key=patch.feedback_key), patch)
+            row = _choose(db.all(OF_KEY, key=patch.feedback_key), patch)
             config = patch.changed(_config(row))
             if config != _config(row):
                 db.execute(CHANGE, id=row["id"], config=_text(config))
@@ -188,7 +188,7 @@ def _same(rows: list[Row], wanted: FeedbackConfigCreate) -> Row | None:
 
 def _check_shared(row: Row, wanted: FeedbackConfigCreate) -> None:
     for name in ("is_lower_score_better", "subject_policy"):
-        if (asked := getattr(wanted, name)) is not None and asked != row[name]:
+        if (requested := getattr(wanted, name)) is not None and requested != row[name]:
             raise ConfigExists(f"Feedback config already exists, and its `{name}` is another; update it")
 
 
@@ -213,7 +213,7 @@ def _row(name: str, rows: list[Row], wanted: FeedbackConfigCreate) -> dict[str, 
     }
 
 
-def _chosen(rows: list[Row], patch: FeedbackConfigPatch) -> Row:
+def _choose(rows: list[Row], patch: FeedbackConfigPatch) -> Row:
     for row in rows:
         if patch.id is None or row["id"] == patch.id:
             return row

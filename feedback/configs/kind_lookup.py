@@ -54,7 +54,7 @@ def kinds(db: Connection, keys: Sequence[str] | None = None) -> dict[str, KeyKin
         row["key"]: (msgspec.json.decode(row["config"], type=FeedbackConfig), bool(row["is_lower_score_better"]))
         for row in db.all(CONFIGS)
     }
-    seen = _seen(db, keys)
+    seen = _read_scores(db, keys)
     names = seen.keys() | configs.keys() if keys is None else dict.fromkeys(keys)
     found: dict[str, KeyKind] = {}
     for key in names:
@@ -64,7 +64,7 @@ def kinds(db: Connection, keys: Sequence[str] | None = None) -> dict[str, KeyKin
     return found
 
 
-def _seen(db: Connection, keys: Sequence[str] | None) -> dict[str, SeenScores]:
+def _read_scores(db: Connection, keys: Sequence[str] | None) -> dict[str, SeenScores]:
     names: dict[str, Any] = {f"seen_{at}": key for at, key in enumerate(dict.fromkeys(keys or ()))}
     listed = ", ".join(f"(CAST(:{name} AS TEXT))" for name in names)
     if keys is not None and not names:

@@ -78,38 +78,38 @@ class Evaluations:
             raise
         return None if result is LogRecordExportResult.SUCCESS else "the collector did not take it"
 
-    def _record(self, answer: dict[str, Any]) -> ReadableLogRecord:
-        since = datetime.fromisoformat(answer["modified_at"]) - EPOCH
+    def _record(self, feedback: dict[str, Any]) -> ReadableLogRecord:
+        since = datetime.fromisoformat(feedback["modified_at"]) - EPOCH
         record = LogRecord(
             timestamp=(since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000,
-            context=_context(answer["trace_parent"]),
+            context=_context(feedback["trace_parent"]),
             severity_number=SeverityNumber.INFO,
             event_name=EVENT,
-            attributes=attributes(answer, self._with_comments),
+            attributes=attributes(feedback, self._with_comments),
         )
         return ReadableLogRecord(record, self._resource, self._scope)
 
 
-def attributes(answer: dict[str, Any], with_comments: bool) -> dict[str, Attribute]:
+def attributes(feedback: dict[str, Any], with_comments: bool) -> dict[str, Attribute]:
     """Return the event's attributes for feedback in the wire's shape; absent fields are left out.
 
     A text in `value` is a label if there is a score beside it, as for categories; otherwise it is free text.
     """
-    score, value = answer["score"], answer["value"]
-    said: dict[str, Attribute | None] = {
-        "gen_ai.evaluation.name": answer["key"],
+    score, value = feedback["score"], feedback["value"]
+    named: dict[str, Attribute | None] = {
+        "gen_ai.evaluation.name": feedback["key"],
         "gen_ai.evaluation.score.value": None if score is None else float(score),
         "gen_ai.evaluation.score.label": value if isinstance(value, str) and score is not None else None,
-        "gen_ai.evaluation.explanation": answer["comment"] if with_comments else None,
-        "gen_ai.response.id": answer["run_id"] or answer["run_name"],
-        "gen_ai.conversation.id": answer["thread_id"],
-        "gen_ai.agent.id": answer["assistant_id"],
-        "gen_ai.agent.version": None if (version := answer["assistant_version"]) is None else str(version),
-        "agent_server.feedback.id": answer["id"],
-        "agent_server.feedback.source": answer["feedback_source"]["type"],
-        "agent_server.feedback.project": None if (project := answer.get("project")) == DEFAULT else project,
+        "gen_ai.evaluation.explanation": feedback["comment"] if with_comments else None,
+        "gen_ai.response.id": feedback["run_id"] or feedback["run_name"],
+        "gen_ai.conversation.id": feedback["thread_id"],
+        "gen_ai.agent.id": feedback["assistant_id"],
+        "gen_ai.agent.version": None if (version := feedback["assistant_version"]) is None else str(version),
+        "agent_server.feedback.id": feedback["id"],
+        "agent_server.feedback.source": feedback["feedback_source"]["type"],
+        "agent_server.feedback.project": None if (project := feedback.get("project")) == DEFAULT else project,
     }
-    return {name: text for name, text in said.items() if text is not None}
+    return {name: text for name, text in named.items() if text is not None}
 
 
 def _context(trace_parent: str | None) -> Context:

@@ -22,7 +22,7 @@ EVALUATIONS = "opentelemetry"
 """The target that receives created and updated feedback only: no event withdraws an evaluation."""
 EVALUATED = ("feedback.created", "feedback.updated")
 WEBHOOKS = "SELECT id, now_us() AS now FROM feedback_webhook WHERE disabled_at IS NULL"
-ANSWER = f"SELECT {', '.join(COLUMNS)} FROM feedback WHERE project = :project AND id = :id"
+FEEDBACK_ROW = f"SELECT {', '.join(COLUMNS)} FROM feedback WHERE project = :project AND id = :id"
 PUT = """INSERT INTO feedback_outbox
     (id, webhook, feedback_id, payload, created_at, due_at, attempts, leased_until)
 VALUES (:id, :webhook, :feedback_id, :payload, now_us(), now_us(), 0, 0)"""
@@ -51,7 +51,7 @@ def has_webhooks(db: Connection) -> bool:
 def put(db: Connection, event: Event, feedback_id: str) -> None:
     """Queue an event about the feedback for every webhook: after it was written, or before it is deleted."""
     webhooks = whole(db).all(WEBHOOKS)
-    row = db.one(ANSWER, id=feedback_id) if webhooks else None
+    row = db.one(FEEDBACK_ROW, id=feedback_id) if webhooks else None
     if row is not None:
         _put(whole(db), webhooks, event, feedback_id, feedback_of(row))
 
@@ -71,11 +71,11 @@ def put_alert(db: Connection, alert_id: str, data: object) -> None:
 
 
 def _put(db: Connection, webhooks: list[Row], event: Event, about: str, data: object) -> None:
-    told = [webhook for webhook in webhooks if webhook["id"] != EVALUATIONS or event in EVALUATED]
-    if not told:
+    receivers = [webhook for webhook in webhooks if webhook["id"] != EVALUATIONS or event in EVALUATED]
+    if not receivers:
         return
     message = f"msg_{uuid_utils.uuid7()}"
-    body = {"type": event, "timestamp": from_micros(told[0]["now"]), "data": data}
+    body = {"type": event, "timestamp": from_micros(receivers[0]["now"]), "data": data}
     payload = msgspec.json.encode(body).decode()
-    for webhook in told:
+    for webhook in receivers:
         db.execute(PUT, id=message, webhook=webhook["id"], feedback_id=about, payload=payload)

@@ -114,13 +114,13 @@ class Webhook(Struct, frozen=True):
         """Send the row's message. Return the error, or None if the endpoint accepted it."""
         body = row["payload"].encode()
         try:
-            answer = await asyncio.wait_for(
+            response = await asyncio.wait_for(
                 client.post(self.url, content=body, headers=self.headers(row["id"], int(time.time()), body)),
                 2 * TIMEOUT,
             )
         except (httpx.HTTPError, TimeoutError) as error:
             return type(error).__name__
-        return None if answer.is_success else str(answer.status_code)
+        return None if response.is_success else str(response.status_code)
 
 
 class Backlog(Struct):
@@ -220,14 +220,14 @@ class Webhooks:
         error = "the endpoint is configured no more" if endpoint is None else await endpoint.send(client, row)
         to = EVALUATIONS if row["webhook"] == EVALUATIONS else "webhook"
         if error is None:
-            self._metrics.delivered(to, "taken")
+            self._metrics.count_delivery(to, "taken")
             await self._database.write(lambda db: db.execute(TAKEN, **named))
         elif endpoint is None or error == "410" or row["attempts"] >= len(self.retries):
-            self._metrics.delivered(to, "given_up")
+            self._metrics.count_delivery(to, "given_up")
             logger.warning("webhook message %s was given up: %s", row["id"], error)
             await self._database.write(lambda db: _give_up(db, named, str(error)))
         else:
-            self._metrics.delivered(to, "refused")
+            self._metrics.count_delivery(to, "refused")
             wait = int(self.retries[row["attempts"]] * random.uniform(1, 1.2) * SECOND)
             await self._database.write(lambda db: db.execute(AGAIN, **named, wait=wait, error=error))
 

@@ -47,20 +47,20 @@ class Annotations:
         self._database = database
         self._store = store
 
-    async def create(self, asked: AnnotationCreate, idempotency_key: str | None) -> LogAnnotation:
+    async def create(self, request: AnnotationCreate, idempotency_key: str | None) -> LogAnnotation:
         """Store an annotation durably and return it. Errors: `Invalid`, `Rejected`."""
         feedback = FeedbackCreate(
             key=KEY,
-            run_id=check_name("logId", asked.logId),
-            value=check_name("label", asked.label),
-            score=asked.score,
-            comment=asked.notes,
+            run_id=check_name("logId", request.logId),
+            value=check_name("label", request.label),
+            score=request.score,
+            comment=request.notes,
             feedback_source=FeedbackSource("app"),
         )
         feedback.validate()
         kept = await self._store.create(feedback, idempotency_key)
         return LogAnnotation(
-            kept.id, self._database.project, asked.logId, asked.label, asked.score, asked.notes, kept.created_at
+            kept.id, self._database.project, request.logId, request.label, request.score, request.notes, kept.created_at
         )
 
     async def listed(self, log_id: str | None, limit: int, offset: int) -> list[LogAnnotation]:

@@ -20,10 +20,10 @@ from feedback.errors import Invalid, TokenUsed
 from feedback.metrics import Metrics
 from feedback.projects.scoped_database import DEFAULT, ProjectDatabase, of_project, whole
 from feedback.records.run_metadata import keep_metadata
-from feedback.records.store import keep_answer
+from feedback.records.store import store_submission
 from feedback.rows import idempotency_of
-from feedback.runs import KnownRuns
-from feedback.schema import FeedbackSubmission, Kept
+from feedback.runs import RunLookups
+from feedback.schema import FeedbackSubmission, SubmissionResult
 from feedback.tokens.sealed import Body, Opened, SealedTokens, claim_sealed
 from feedback.validation import EPOCH, MAX_KEY, check_name
 
@@ -63,7 +63,7 @@ class OneTimeToken(Struct):
     expires_at: str
 
 
-class OneTimeAnswer(Struct):
+class OneTimeSubmission(Struct):
     """The one submission that a token accepts: a score, a label, a comment, or several of them."""
 
     token: str
@@ -74,16 +74,16 @@ class OneTimeAnswer(Struct):
     def submission(self) -> FeedbackSubmission:
         """Return it as a submission with a new id. Errors: `Invalid`, `TooLarge`."""
         if self.score is None and self.label is None and self.comment is None:
-            raise Invalid("The body has no answer; send `score`, `label` or `comment`")
-        answer = FeedbackSubmission(self.score, self.label, self.comment, id=str(uuid_utils.uuid7()))
-        answer.validate()
-        return answer
+            raise Invalid("The body has no feedback; send `score`, `label` or `comment`")
+        submission = FeedbackSubmission(self.score, self.label, self.comment, id=str(uuid_utils.uuid7()))
+        submission.validate()
+        return submission
 
 
 class OneTimeTokens:
     """Mints the one-time tokens of one project, and spends those of all projects."""
 
-    def __init__(self, database: ProjectDatabase, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
+    def __init__(self, database: ProjectDatabase, tokens: SealedTokens, runs: RunLookups, metrics: Metrics) -> None:
         self._database = database
         self._tokens = tokens
         self._runs = runs
@@ -105,8 +105,8 @@ class OneTimeTokens:
         if name := idempotency_of(f"{self._scope} {api_key}", idempotency_key):
             body, ring_key = await self._remembered(name, wanted, body, ring_key)
             await self._tokens.learn(ring_key)
-        self._metrics.minted("evalguard", 1)
-        return OneTimeToken(self._tokens.seal(body, ring_key), _shown(body.expires_at))
+        self._metrics.count_minted("evalguard", 1)
+        return OneTimeToken(self._tokens.seal(body, ring_key), _format_time(body.expires_at))
 
     async def _remembered(self, name: str, wanted: OneTimeTokenCreate, body: Body, ring_key: int) -> tuple[Body, int]:
         """Return the token content and expiry of the first request with this Idempotency-Key."""
@@ -128,36 +128,36 @@ class OneTimeTokens:
         return await self._tokens.open(token)
 
     async def spend(
-        self, sent: OneTimeAnswer, idempotency_key: str | None = None, opened: Opened | None = None
-    ) -> Kept:
+        self, sent: OneTimeSubmission, idempotency_key: str | None = None, opened: Opened | None = None
+    ) -> SubmissionResult:
         """Store the feedback durably, as the only one of its token; `opened` is the token if the caller has opened it.
 
         A repeat with the same Idempotency-Key changes nothing. Errors: `TokenUnknown`, `TokenGone` (`TokenUsed`),
         `Invalid`, `Rejected`.
         """
-        answer, opened = sent.submission(), opened or await self._tokens.open(sent.token)
+        submission, opened = sent.submission(), opened or await self._tokens.open(sent.token)
         place = structs.asdict(await self._runs.place(opened.body.run_id, opened.body.project))
         metadata = await self._runs.metadata(opened.body.run_id, opened.body.project)
         body, repeat = opened.body, idempotency_of(f"spend {opened.body.nonce}", idempotency_key)
-        row = {"nonce": body.nonce, "feedback_id": answer.id, "idempotency": repeat, "expires_at": body.expires_at}
+        row = {"nonce": body.nonce, "feedback_id": submission.id, "idempotency": repeat, "expires_at": body.expires_at}
 
-        def work(db: Connection) -> Kept:
+        def work(db: Connection) -> SubmissionResult:
             grant = claim_sealed(db, opened)
             keep_metadata(of_project(db, grant.project), grant.run_id, metadata)
             db.execute(FORGET_SPENT)
             if db.execute(SPEND, **row):
-                return keep_answer(db, grant, answer, None, place)
+                return store_submission(db, grant, submission, None, place)
             first = db.one(SPENT, nonce=body.nonce)
             if first and repeat and first["idempotency"] == repeat:
-                return Kept(first["feedback_id"], "unchanged")
+                return SubmissionResult(first["feedback_id"], "unchanged")
             raise TokenUsed("This feedback token could be used once, and was; ask for a new one")
 
         kept = await self._database.whole.write(work)
-        self._metrics.answered(body.key, kept.status)
+        self._metrics.count_submission(body.key, kept.status)
         return kept
 
 
-def _shown(micros: int) -> str:
+def _format_time(micros: int) -> str:
     """Return a time with milliseconds and a `Z`, EvalGuard's format."""
     time: datetime = EPOCH + timedelta(microseconds=micros)
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03}Z"

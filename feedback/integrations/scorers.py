@@ -85,27 +85,27 @@ class Scorers:
     def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
-    async def calibrate(self, asked: Calibration) -> Calibrated:
+    async def calibrate(self, request: Calibration) -> Calibrated:
         """Return the agreement, and the best threshold if there are scores. Errors: `Invalid`."""
-        if len(asked.pairs or ()) + len(asked.scored or ()) > MAX_PAIRS:
+        if len(request.pairs or ()) + len(request.scored or ()) > MAX_PAIRS:
             raise Invalid(f"At most {MAX_PAIRS:,} pairs are compared at once")
-        scored = [(one.humanPass, _finite("machineScore", one.machineScore)) for one in asked.scored or ()]
-        pairs = [(one.human, one.machine) for one in asked.pairs or ()]
+        scored = [(one.humanPass, _finite("machineScore", one.machineScore)) for one in request.scored or ()]
+        pairs = [(one.human, one.machine) for one in request.pairs or ()]
         way = UP
         if not pairs and not scored:
-            scored, way = await self._stored(asked)
-        if asked.currentThreshold is not None:
-            way = structs.replace(way, middle=_finite("currentThreshold", asked.currentThreshold))
-        found = await asyncio.to_thread(_calibrated, pairs, scored, way, asked.currentThreshold is not None)
-        return structs.replace(found, scorerId=asked.scorerId)
+            scored, way = await self._stored(request)
+        if request.currentThreshold is not None:
+            way = structs.replace(way, middle=_finite("currentThreshold", request.currentThreshold))
+        found = await asyncio.to_thread(_calibrated, pairs, scored, way, request.currentThreshold is not None)
+        return structs.replace(found, scorerId=request.scorerId)
 
-    async def _stored(self, asked: Calibration) -> tuple[list[tuple[bool, float]], Direction]:
-        if not asked.scorerId:
+    async def _stored(self, request: Calibration) -> tuple[list[tuple[bool, float]], Direction]:
+        if not request.scorerId:
             raise Invalid(
                 "The body has neither pairs nor scored; send one of them, or the scorerId whose feedback counts"
             )
-        scorer = check_name("scorerId", asked.scorerId, MAX_KEY)
-        human = check_name("humanKey", asked.humanKey or scorer, MAX_KEY)
+        scorer = check_name("scorerId", request.scorerId, MAX_KEY)
+        human = check_name("humanKey", request.humanKey or scorer, MAX_KEY)
 
         def work(db: Connection) -> tuple[list[tuple[bool, float]], Direction]:
             known = kinds(db, [scorer, human])

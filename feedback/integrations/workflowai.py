@@ -20,12 +20,12 @@ from feedback.database import Connection, Row
 from feedback.errors import NotFound
 from feedback.metrics import Metrics
 from feedback.projects.scoped_database import ProjectDatabase, of_project
-from feedback.records.by_subject import check_retractable, latest_answer
+from feedback.records.by_subject import check_retractable, find_latest
 from feedback.records.run_metadata import keep_metadata
-from feedback.records.store import BY_ID, drop, keep_answer
+from feedback.records.store import BY_ID, drop, store_submission
 from feedback.rows import json_value
-from feedback.runs import KnownRuns
-from feedback.schema import FeedbackSubmission, Kept
+from feedback.runs import RunLookups
+from feedback.schema import FeedbackSubmission, SubmissionResult
 from feedback.tokens.sealed import Body, Opened, SealedTokens, claim_sealed
 from feedback.validation import MAX_COMMENT, check_name, check_text, from_micros, parse_id, run_name
 
@@ -110,7 +110,7 @@ class OutcomePage(Struct):
 class WorkflowAIFeedback:
     """Stores outcomes and mints run tokens for one project. Requests with a token use the token's project."""
 
-    def __init__(self, database: ProjectDatabase, tokens: SealedTokens, runs: KnownRuns, metrics: Metrics) -> None:
+    def __init__(self, database: ProjectDatabase, tokens: SealedTokens, runs: RunLookups, metrics: Metrics) -> None:
         self._database = database
         self._tokens = tokens
         self._runs = runs
@@ -119,7 +119,7 @@ class WorkflowAIFeedback:
     def token(self, run_id: str, lasting: timedelta) -> str:
         """Return a token for the run; it needs no row. Errors: `Invalid`."""
         token = self._tokens.seal(self._tokens.draft(self._database.project, run_id, KEY, lasting))
-        self._metrics.minted("workflowai", 1)
+        self._metrics.count_minted("workflowai", 1)
         return token
 
     async def open(self, token: str) -> Opened:
@@ -137,16 +137,16 @@ class WorkflowAIFeedback:
         place = structs.asdict(await self._runs.place(opened.body.run_id, opened.body.project))
         metadata = await self._runs.metadata(opened.body.run_id, opened.body.project)
 
-        def work(db: Connection) -> Kept:
+        def work(db: Connection) -> SubmissionResult:
             grant = claim_sealed(db, opened)
             keep_metadata(of_project(db, grant.project), grant.run_id, metadata)
             replaces = config_of_url(of_project(db, grant.project), grant.key, None).subject_policy in (None, "replace")
             own_id = _anonymous_id(opened.body) if replaces and not submission.user_id else None
             own = structs.replace(submission, id=own_id)
-            return keep_answer(db, grant, own, idempotency_key, place, may_change=own_id is not None)
+            return store_submission(db, grant, own, idempotency_key, place, may_change=own_id is not None)
 
         kept = await self._database.whole.write(work)
-        self._metrics.answered(opened.body.key, kept.status)
+        self._metrics.count_submission(opened.body.key, kept.status)
         return Outcome(kept.id, sent.outcome, submission.comment, submission.user_id)
 
     async def own(self, token: str | Opened, user_id: str | None) -> OwnOutcome:
@@ -158,7 +158,7 @@ class WorkflowAIFeedback:
     async def retract(self, token: str | Opened, user_id: str | None) -> OwnOutcome:
         """Move the user's outcome (or the anonymous one) to the history; a missing outcome is not an error.
 
-        Errors: `TokenUnknown`, `TokenGone`; `AnswerStands` if the feedback key's policy is `first`.
+        Errors: `TokenUnknown`, `TokenGone`; `FeedbackIsFinal` if the feedback key's policy is `first`.
         """
         opened = await self._tokens.open(token) if isinstance(token, str) else token
 
@@ -171,7 +171,7 @@ class WorkflowAIFeedback:
             return bool(drop(own, row["id"], "retracted"))
 
         if await self._database.whole.write(work):
-            self._metrics.answered(opened.body.key, "retracted")
+            self._metrics.count_submission(opened.body.key, "retracted")
         return OwnOutcome(None)
 
     async def page(self, agent: str, run_id: str | None, limit: int, offset: int) -> OutcomePage:
@@ -215,7 +215,7 @@ def _own(db: Connection, opened: Opened, user_id: str | None) -> Row | None:
     grant = claim_sealed(db, opened)
     own = of_project(db, grant.project)
     if user_id:
-        return latest_answer(own, grant, check_name("user_id", user_id))
+        return find_latest(own, grant, check_name("user_id", user_id))
     return own.one(BY_ID, id=_anonymous_id(opened.body))
 
 

@@ -53,20 +53,20 @@ def _numbers(config: FeedbackConfig, given: FeedbackSubmission) -> Choices:
         return Choices("thumbs", options=_options({1: "Good", 0: "Bad"}, given))
     if low is None or high is None or low != int(low) or high != int(high) or not 0 < high - low < MAX_STEPS:
         return Choices("number", low=low, high=high)
-    steps = {step: shown(step) for step in range(int(low), int(high) + 1)}
+    steps = {step: format_number(step) for step in range(int(low), int(high) + 1)}
     if _score(given) not in (None, *steps) and low <= _as_number(_score(given)) <= high:
         return Choices("number", low=low, high=high)
     return Choices("stars" if (low, high) == (1, 5) else "scale", options=_options(steps, given))
 
 
 def _labels(config: FeedbackConfig, given: FeedbackSubmission) -> Choices:
-    said = given.value if isinstance(given.value, list) else [given.value, given.score]
+    given_values = given.value if isinstance(given.value, list) else [given.value, given.score]
     several = config.allows_multiple_categories
     options = tuple(
         Option(
-            shown(category.value),
-            category.label or shown(category.value),
-            any(one is not None and one in (category.label, category.value) for one in said),
+            format_number(category.value),
+            category.label or format_number(category.value),
+            any(one is not None and one in (category.label, category.value) for one in given_values),
         )
         for category in config.categories or []
     )
@@ -74,18 +74,18 @@ def _labels(config: FeedbackConfig, given: FeedbackSubmission) -> Choices:
 
 
 def _options(labels: dict[int, str], given: FeedbackSubmission) -> tuple[Option, ...]:
-    return tuple(Option(shown(number), label, _score(given) == number) for number, label in labels.items())
+    return tuple(Option(format_number(number), label, _score(given) == number) for number, label in labels.items())
 
 
 def _score(given: FeedbackSubmission) -> object:
     return given.value if given.score is None else given.score
 
 
-def _as_number(answer: object) -> float:
-    return answer if isinstance(answer, (int, float)) else float("nan")
+def _as_number(given: object) -> float:
+    return given if isinstance(given, (int, float)) else float("nan")
 
 
-def shown(number: Number) -> str:
+def format_number(number: Number) -> str:
     """Return a number as JSON, a whole one without a decimal point."""
     whole = isinstance(number, float) and number.is_integer() and abs(number) < 2**53
     return msgspec.json.encode(int(number) if whole else number).decode()

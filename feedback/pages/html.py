@@ -18,8 +18,8 @@ import msgspec
 from msgspec import Struct
 
 from feedback.configs.feedback_config import FeedbackConfig
-from feedback.errors import AnswerStands
-from feedback.pages.choices import Choices, Option, choices_for, shown
+from feedback.errors import FeedbackIsFinal
+from feedback.pages.choices import Choices, Option, choices_for, format_number
 from feedback.schema import FeedbackSubmission
 
 _WEB = files("feedback") / "web"
@@ -50,13 +50,13 @@ _GONE: dict[int | str, str] = {
     404: "This link is not complete",
     410: "This link is no longer open",
     429: "One moment, please",
-    AnswerStands.code: "You have answered already",
+    FeedbackIsFinal.code: "You have given feedback already",
 }
 _ADVICE: dict[int | str, str] = {
-    AnswerStands.code: "Your first answer was kept, and it stands. Thank you for it.",
+    FeedbackIsFinal.code: "Your first feedback is stored and cannot be changed. Thank you for it.",
     404: "Perhaps it was cut on its way, as mail programs sometimes do. Try the link in the message once more.",
-    410: "It was made for a limited time, and takes no more answers. Thank you for having wanted to give one.",
-    429: "There were very many answers just now. Please wait a little, then try again.",
+    410: "It was made for a limited time, and accepts no more feedback. Thank you for trying to give some.",
+    429: "There was very much feedback just now. Please wait a little, then try again.",
 }
 
 
@@ -80,7 +80,7 @@ def question_page(question: Question, problem: str | None = None, title: str = Q
     parts = [f"<h1>{escape(title)}</h1>", _intro(question, choices, problem)]
     parts += [
         f'<form method="post" action="{escape(question.action)}">',
-        _kept(question, choices),
+        _hidden_fields(question, choices),
         _fields(question, choices),
     ]
     comment = escape(question.given.comment or "")
@@ -98,7 +98,7 @@ def thanks_page(action: str, feedback_id: str | None, redirect: str | None) -> s
     hidden = _hidden({"undo": feedback_id, "redirect": redirect})
     undo = f'<form method="post" action="{escape(action)}">{hidden}<button class="quiet">Undo</button></form>'
     undo = undo if feedback_id else ""
-    return _page("Thank you", f'{_TICK}<h1>Thank you</h1><p role="status">Your answer was kept.</p>{onward}{undo}')
+    return _page("Thank you", f'{_TICK}<h1>Thank you</h1><p role="status">Your feedback was stored.</p>{onward}{undo}')
 
 
 def failure_page(status: int, detail: str, code: str, again: str | None = None) -> str:
@@ -124,14 +124,15 @@ def _onward(redirect: str | None) -> str:
 def _intro(question: Question, choices: Choices, problem: str | None) -> str:
     if problem:
         return f'<p class="wrong" role="alert">{escape(problem)}</p>'
-    stands = question.given.user_id and question.config and question.config.subject_policy == "first"
-    said = _said(question.given) if choices.kind == "words" else ""
-    if said:
-        return f"<p>Your answer: <strong>{escape(said)}</strong>{'. It cannot be changed later.' if stands else ''}</p>"
-    return f"<p>It counts once you press Send{', and cannot be changed later' if stands else ''}.</p>"
+    is_final = question.given.user_id and question.config and question.config.subject_policy == "first"
+    rating = _describe_rating(question.given) if choices.kind == "words" else ""
+    if rating:
+        more = ". It cannot be changed later." if is_final else ""
+        return f"<p>Your feedback: <strong>{escape(rating)}</strong>{more}</p>"
+    return f"<p>It counts once you press Send{', and cannot be changed later' if is_final else ''}.</p>"
 
 
-def _said(given: FeedbackSubmission) -> str:
+def _describe_rating(given: FeedbackSubmission) -> str:
     return ", ".join(
         one if isinstance(one, str) else msgspec.json.encode(one).decode()
         for one in (given.score, given.value)
@@ -139,7 +140,7 @@ def _said(given: FeedbackSubmission) -> str:
     )
 
 
-def _kept(question: Question, choices: Choices) -> str:
+def _hidden_fields(question: Question, choices: Choices) -> str:
     """Return the hidden fields: the feedback's id, and everything from the link that the form does not show."""
     given = question.given
     along: dict[str, Any] = {"id": question.id, "user_id": given.user_id, "redirect": question.redirect}
@@ -181,12 +182,12 @@ def _option(choices: Choices, option: Option) -> str:
 
 def _number(label: str, choices: Choices, given: FeedbackSubmission) -> str:
     bounds = "".join(
-        f' {name}="{shown(bound)}"'
+        f' {name}="{format_number(bound)}"'
         for name, bound in (("min", choices.low), ("max", choices.high))
         if bound is not None
     )
     score = given.value if given.score is None else given.score
-    value = f' value="{shown(score * 1)}"' if isinstance(score, (int, float)) else ""
+    value = f' value="{format_number(score * 1)}"' if isinstance(score, (int, float)) else ""
     return (
         f'<label class="field" for="score">{label}</label>'
         f'<input class="number" id="score" name="score" type="number" step="any" inputmode="decimal"{bounds}{value}>'

@@ -51,8 +51,8 @@ _AHEAD = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 
 def is_prefetch(headers: Mapping[str, str]) -> bool:
     """Return whether a browser prefetches this page, which the user may never open."""
-    said = " ".join(headers.get(name, "") for name in _AHEAD).lower()
-    return "prefetch" in said or "preview" in said or "prerender" in said
+    purposes = " ".join(headers.get(name, "") for name in _AHEAD).lower()
+    return "prefetch" in purposes or "preview" in purposes or "prerender" in purposes
 
 
 def is_machine(headers: Mapping[str, str]) -> bool:

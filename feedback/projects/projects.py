@@ -37,7 +37,7 @@ VALUES (:name, :origins, :rate, now_us()) ON CONFLICT DO NOTHING"""
 CHANGE = "UPDATE feedback_project SET origins = :origins, rate = :rate WHERE name = :name"
 TAKE = "UPDATE feedback_project SET name = name WHERE name = :name"
 DELETE = "DELETE FROM feedback_project WHERE name = :name"
-HOLDS = """SELECT (SELECT COUNT(*) FROM feedback WHERE project = :name) AS answers,
+HOLDS = """SELECT (SELECT COUNT(*) FROM feedback WHERE project = :name) AS feedback,
     (SELECT COUNT(*) FROM feedback_history WHERE project = :name) AS history,
     (SELECT COUNT(*) FROM feedback_grant WHERE project = :name) AS grants"""
 BELONGINGS = (
@@ -113,7 +113,7 @@ class Projects:
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._known: KnownProjects | None = None
+        self._known_projects: KnownProjects | None = None
         self._read_at = 0.0
         self._changes = 0
         self._grants: OrderedDict[int, str] = OrderedDict()
@@ -125,7 +125,7 @@ class Projects:
         def work(db: Connection) -> Row:
             if not db.execute(INSERT, **row):
                 raise Conflict(f"There is a project {wanted.name!r} already")
-            return _found(db, wanted.name)
+            return _existing(db, wanted.name)
 
         return self._changed(await self._database.write(work))
 
@@ -135,39 +135,40 @@ class Projects:
 
     async def get(self, name: str) -> Project:
         """Return the project. Errors: `NotFound`."""
-        return _project(await self._database.read(lambda db: _found(db, name)))
+        return _project(await self._database.read(lambda db: _existing(db, name)))
 
     async def update(self, name: str, patch: ProjectPatch) -> Project:
         """Change the project, in all processes within seconds, and return it. Errors: `NotFound`, `Invalid`."""
 
         def work(db: Connection) -> Row:
             db.execute(TAKE, name=name)
-            now = _project(_found(db, name))
+            now = _project(_existing(db, name))
             origins = now.origins if patch.origins is UNSET else patch.origins
             db.execute(CHANGE, name=name, **_columns(origins, now.rate if patch.rate is UNSET else patch.rate))
-            return _found(db, name)
+            return _existing(db, name)
 
         return self._changed(await self._database.write(work))
 
-    async def delete(self, name: str, answers: Erasable | None = None) -> None:
+    async def delete(self, name: str, erasable: Erasable | None = None) -> None:
         """Delete the project with its configurations and rules; its sealed tokens accept no more submissions.
 
-        With `answers`, its feedback is erased first. Errors: `NotFound`; `Conflict` if it has feedback or URLs, and for
-        `default`.
+        With `erasable`, its feedback is erased first. Errors: `NotFound`; `Conflict` if it has feedback or URLs,
+        and for `default`.
         """
         if name == DEFAULT:
             raise Conflict("`default` has all that names no project; it stays")
         await self.get(name)
-        if answers is not None:
-            await answers.of_all()
+        if erasable is not None:
+            await erasable.of_all()
 
         def work(db: Connection) -> None:
-            _found(db, name)
+            _existing(db, name)
             holds = db.one(HOLDS, name=name) or {}
             if any(holds.values()):
                 raise Conflict(
-                    f"The project {name!r} holds {holds['answers']} answers, {holds['history']} earlier ones and "
-                    f"{holds['grants']} grants of URLs; erase them with it, or leave it"
+                    f"The project {name!r} holds {holds['feedback']} pieces of feedback, "
+                    f"{holds['history']} earlier versions and {holds['grants']} grants of URLs; "
+                    "erase them with it, or leave it"
                 )
             for table in BELONGINGS:
                 db.execute(f"DELETE FROM {table} WHERE project = :name", name=name)
@@ -179,27 +180,27 @@ class Projects:
 
     async def known(self) -> KnownProjects:
         """Return all projects and their rules, at most a few seconds old."""
-        while (known := self._known) is None or self._clock() - self._read_at >= FRESH_SECONDS:
+        while (known := self._known_projects) is None or self._clock() - self._read_at >= FRESH_SECONDS:
             began, changes = self._clock(), self._changes
-            found = _known(await self.listed())
+            found = _known_projects(await self.listed())
             if changes == self._changes:  # else the rows may be older than a change by this process
-                self._known, self._read_at = found, began
+                self._known_projects, self._read_at = found, began
         return known
 
-    async def chosen(self, bound: str | None, asked: str | None, tenant: str | None) -> str:
+    async def chosen(self, bound: str | None, requested: str | None, tenant: str | None) -> str:
         """Return the project of a request: that of its API key, or the requested one, or `default`.
 
-        `asked` is a name or id; `tenant` is the one that clients of other services send, and is ignored while `default`
-        is the only project. Errors: `Forbidden`, `NotFound`.
+        `requested` is a name or id; `tenant` is the one that clients of other services send, and is ignored while
+        `default` is the only project. Errors: `Forbidden`, `NotFound`.
         """
-        if bound is None and asked is None and tenant is None:
+        if bound is None and requested is None and tenant is None:
             return DEFAULT
         known = await self.known()
         if bound is None:
-            return _chosen(known, asked, tenant)
+            return _chosen(known, requested, tenant)
         if bound not in known.rules:
             raise Forbidden(f"The API key is of the project {bound!r}, which there is not, or not any more")
-        if any(one is not None and known.name_of(one) != bound for one in (asked, tenant)):
+        if any(one is not None and known.name_of(one) != bound for one in (requested, tenant)):
             raise Forbidden(f"The API key is of the project {bound!r}, and the request names another")
         return bound
 
@@ -221,7 +222,7 @@ class Projects:
 
     def _forget(self) -> None:
         """Read the projects again before their next use."""
-        self._known = None
+        self._known_projects = None
         self._changes += 1
 
 
@@ -244,13 +245,13 @@ def denial_of_project(name: str) -> str:
     return f"project {name}"
 
 
-def _chosen(known: KnownProjects, asked: str | None, tenant: str | None) -> str:
-    if tenant is not None and asked is None and len(known.rules) == 1:
+def _chosen(known: KnownProjects, requested: str | None, tenant: str | None) -> str:
+    if tenant is not None and requested is None and len(known.rules) == 1:
         return DEFAULT
-    found = {known.name_of(one) for one in (asked, tenant) if one is not None}
+    found = {known.name_of(one) for one in (requested, tenant) if one is not None}
     name = found.pop()
     if found or name is None:
-        named = next(one for one in (asked, tenant) if one is not None)
+        named = next(one for one in (requested, tenant) if one is not None)
         raise NotFound(
             f"There is no project {named[:80]!r}, by name or id; `agent-server feedback projects list` has all"
         )
@@ -271,7 +272,7 @@ def _columns(origins: list[str], rate: str | None) -> dict[str, Any]:
     return {"origins": msgspec.json.encode(kept).decode(), "rate": rate if limit else None}
 
 
-def _found(db: Connection, name: str) -> Row:
+def _existing(db: Connection, name: str) -> Row:
     if (row := db.one(ONE, name=name)) is None:
         raise NotFound(f"There is no project {name[:80]!r}")
     return row
@@ -282,7 +283,7 @@ def _project(row: Row) -> Project:
     return Project(row["name"], project_id(row["name"]), origins, row["rate"], from_micros(row["created_at"]))
 
 
-def _known(listed: list[Project]) -> KnownProjects:
+def _known_projects(listed: list[Project]) -> KnownProjects:
     rules = {one.name: Rules(frozenset(one.origins), rate_of(one.rate) if one.rate else None) for one in listed}
     names = {text: one.name for one in listed for text in (one.name, one.id)}
     return KnownProjects(

@@ -65,5 +65,5 @@ def whole(db: Connection) -> Connection:
 
 def _bound(sql: str) -> str:
     if ":project" not in sql:
-        raise LookupError(f"a statement of a project says nothing of `:project`: {sql[:200]}")
+        raise LookupError(f"a statement of a project lacks `:project`: {sql[:200]}")
     return sql

@@ -11,7 +11,7 @@ from typing import Any
 
 from feedback.configs.key_configs import config_of_url
 from feedback.database import Connection, Row
-from feedback.errors import AnswerStands
+from feedback.errors import FeedbackIsFinal
 from feedback.rows import COLUMNS
 from feedback.tokens.presigned import Grant
 from feedback.validation import from_micros
@@ -24,17 +24,17 @@ ALL = f"{SELECT} WHERE id IN ({_HALF} = 0 UNION ALL {_HALF} = 1)"
 FIRST = f"{ALL} ORDER BY created_at, id LIMIT 1"
 
 
-def replaceable_answer(db: Connection, answer: Mapping[str, Any]) -> Row | None:
+def find_replaceable(db: Connection, new_row: Mapping[str, Any]) -> Row | None:
     """Return the subject's feedback that another submission replaces."""
-    return db.one(REPLACEABLE, **_of(answer))
+    return db.one(REPLACEABLE, **_subject_parameters(new_row))
 
 
-def first_answer(db: Connection, answer: Mapping[str, Any]) -> Row | None:
+def find_first(db: Connection, new_row: Mapping[str, Any]) -> Row | None:
     """Return the subject's first feedback."""
-    return db.one(FIRST, **_of(answer))
+    return db.one(FIRST, **_subject_parameters(new_row))
 
 
-def latest_answer(db: Connection, grant: Grant, subject: str, through_url: bool = False) -> Row | None:
+def find_latest(db: Connection, grant: Grant, subject: str, through_url: bool = False) -> Row | None:
     """Return the subject's latest feedback on the grant's run and key; with `through_url`, only through a URL."""
     where = "WHERE grant_id IS NOT NULL " if through_url else ""
     sql = f"SELECT * FROM ({ALL}) AS own {where}ORDER BY created_at DESC, id DESC LIMIT 1"
@@ -42,16 +42,16 @@ def latest_answer(db: Connection, grant: Grant, subject: str, through_url: bool 
 
 
 def check_retractable(db: Connection, grant: Grant, row: Row) -> None:
-    """Reject a retraction under `first`, which would make it `replace` in two steps. Errors: `AnswerStands`."""
+    """Reject a retraction under `first`, which would make it `replace` in two steps. Errors: `FeedbackIsFinal`."""
     if row["subject"] is not None and config_of_url(db, grant.key, grant.config).subject_policy == "first":
-        raise AnswerStands("The first answer to this stands, and cannot be taken back through its URL")
+        raise FeedbackIsFinal("The first feedback is final; it cannot be retracted through its URL")
 
 
-def answer_stands(row: Row) -> AnswerStands:
+def feedback_is_final(row: Row) -> FeedbackIsFinal:
     """Return the 409 for a second submission under `first`."""
     at = from_micros(row["created_at"])
-    return AnswerStands(f"This was answered at {at}, and the first answer stands; this one was not kept")
+    return FeedbackIsFinal(f"This user submitted feedback at {at}, which is final; this submission was not stored")
 
 
-def _of(answer: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: answer[name] for name in ("run_id", "key", "subject")}
+def _subject_parameters(new_row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: new_row[name] for name in ("run_id", "key", "subject")}

@@ -73,13 +73,13 @@ WHERE rule.project = {0}.project AND rule.key = {0}.key)"""
 class Erased(Struct):
     """How much was erased: feedback, earlier versions of feedback, and grants of URLs."""
 
-    answers: int = 0
+    feedback: int = 0
     history: int = 0
     grants: int = 0
 
     def add(self, more: Erased) -> None:
         """Add to the counts of feedback and versions."""
-        self.answers += more.answers
+        self.feedback += more.feedback
         self.history += more.history
 
 
@@ -94,29 +94,29 @@ class Erasure:
         self._database = database
         self._denials_days = max(sealed_days, DENIALS_DAYS)
 
-    async def of_subject(self, subject: str, tell: Callable[[Erased], None] | None = None) -> Erased:
-        """Erase all feedback of this subject. `tell` receives the progress. Errors: `Invalid`."""
-        return await self._erase("subject = :name", {"name": check_name("subject", subject)}, tell=tell)
+    async def of_subject(self, subject: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
+        """Erase all feedback of this subject. `on_progress` receives the progress. Errors: `Invalid`."""
+        return await self._erase("subject = :name", {"name": check_name("subject", subject)}, on_progress=on_progress)
 
-    async def of_run(self, run_id: str, tell: Callable[[Erased], None] | None = None) -> Erased:
+    async def of_run(self, run_id: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
         """Erase all feedback on the run; its tokens accept no more submissions. Errors: `Invalid`."""
         name = {"name": run_name("run", run_id)}
         await self._database.write(lambda db: _deny(db, name["name"]))
-        return await self._erase("run_id = :name", name, with_grants=True, tell=tell)
+        return await self._erase("run_id = :name", name, with_grants=True, on_progress=on_progress)
 
-    async def of_thread(self, thread_id: str, tell: Callable[[Erased], None] | None = None) -> Erased:
+    async def of_thread(self, thread_id: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
         """Erase all feedback on the thread's runs; their tokens accept no more submissions. Errors: `Invalid`.
 
         Only runs that have feedback or URLs are known here; there is nothing to find others by.
         """
         name = {"name": check_name("thread", thread_id)}
-        return await self._erase("thread_id = :name", name, with_grants=True, tell=tell)
+        return await self._erase("thread_id = :name", name, with_grants=True, on_progress=on_progress)
 
-    async def of_all(self, tell: Callable[[Erased], None] | None = None) -> Erased:
+    async def of_all(self, on_progress: Callable[[Erased], None] | None = None) -> Erased:
         """Erase all feedback of the project; its URLs accept no more submissions."""
         denial = denial_of_project(self._database.project)
         grants = await self._database.write(lambda db: _close_all(db, denial))
-        erased = await self._erase("1 = 1", {}, tell=tell)
+        erased = await self._erase("1 = 1", {}, on_progress=on_progress)
         erased.grants = grants
         return erased
 
@@ -126,19 +126,19 @@ class Erasure:
         parameters: Mapping[str, Any],
         drops: Sequence[Drop] | None = None,
         with_grants: bool = False,
-        tell: Callable[[Erased], None] | None = None,
+        on_progress: Callable[[Erased], None] | None = None,
     ) -> Erased:
         """Erase what matches the condition: grants first, so that no submission arrives afterwards."""
         erased = Erased()
         if with_grants:
             erased.grants = await self._database.write(lambda db: _close(db, condition, parameters))
-        for drop in drops or (_drop_answers, _drop_history):
+        for drop in drops or (_drop_feedback, _drop_history):
             while True:
                 more = await self._database.write(partial(drop, condition=condition, parameters=parameters))
-                erased.answers += more.answers
+                erased.feedback += more.feedback
                 erased.history += more.history
-                if tell is not None:
-                    tell(erased)
+                if on_progress is not None:
+                    on_progress(erased)
                 if more == Erased():
                     break
         return erased
@@ -154,7 +154,7 @@ class Erasure:
         Errors: `Invalid`.
         """
         if days is not None and not 1 <= days <= MAX_DAYS:
-            raise Invalid(f"`days` is {days}; answers are kept for 1 to {MAX_DAYS} days, or with null for ever")
+            raise Invalid(f"`days` is {days}; feedback is stored for 1 to {MAX_DAYS} days, or with null for ever")
         name = check_name("key", key) if key else EVERY_OTHER_KEY
 
         def work(db: Connection) -> None:
@@ -173,7 +173,7 @@ class Erasure:
             swept.add(await self._expire(whose, parameters))
             swept.add(await self._erase(f"{EXPIRED} AND {whose}", parameters, [_drop_history]))
             swept.add(
-                await self._erase(f"{EXPIRED} AND created_at > modified_at AND {whose}", parameters, [_drop_answers])
+                await self._erase(f"{EXPIRED} AND created_at > modified_at AND {whose}", parameters, [_drop_feedback])
             )
         await self._database.whole.write(lambda db: db.execute(FORGET_DENIALS, age=self._denials_days * DAY))
         return swept
@@ -189,7 +189,7 @@ class Erasure:
             chosen, names = listed("old", (row["id"] for row in rows if row["is_expired"]))
             if names:
                 drop = partial(
-                    _drop_answers,
+                    _drop_feedback,
                     condition=f"{EXPIRED} AND id IN {chosen}",
                     parameters={"age": parameters["age"], **names},
                 )
@@ -204,13 +204,17 @@ async def keep_sweeping(everyone: Callable[[], Awaitable[Iterable[Erasure]]], ev
         try:
             for one in await everyone():
                 if (swept := await one.sweep()) != Erased():
-                    logger.info("%d answers and %d earlier ones were past their time", swept.answers, swept.history)
+                    logger.info(
+                        "%d pieces of feedback and %d earlier versions have expired and are deleted",
+                        swept.feedback,
+                        swept.history,
+                    )
         except Exception as error:  # the database may respond again later
-            logger.warning("answers past their time were not swept: %r", error)
+            logger.warning("expired feedback was not deleted: %r", error)
         await asyncio.sleep(every)
 
 
-def _drop_answers(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Erased:
+def _drop_feedback(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Erased:
     where = condition.format("feedback")
     rows = db.all(f"SELECT id, run_id FROM feedback WHERE project = :project AND {where} LIMIT {AT_ONCE}", **parameters)
     if not rows:

@@ -68,5 +68,5 @@ class Histories:
 
 
 def _version(row: Row) -> FeedbackVersion:
-    said = structs.asdict(feedback_of(row))
-    return FeedbackVersion(**said, replaced_at=from_micros(row["replaced_at"]), reason=row["reason"])
+    fields = structs.asdict(feedback_of(row))
+    return FeedbackVersion(**fields, replaced_at=from_micros(row["replaced_at"]), reason=row["reason"])

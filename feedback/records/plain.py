@@ -105,15 +105,15 @@ class SubmissionCache:
             own = read.config
         elif len(self._configs) < REMEMBERED_CONFIGS:
             self._configs[grant.project, grant.key] = read.config
-        self._keep(Known(grant, pointer.salt, pointer.ring_key, own))
+        self._remember_known(Known(grant, pointer.salt, pointer.ring_key, own))
 
     def remember_minted(self, minted: Minted) -> None:
         """Cache grants that this process has just minted."""
         if minted.epoch == self._epoch:
             for grant in minted.grants:
-                self._keep(Known(grant, minted.salt, minted.ring_key))
+                self._remember_known(Known(grant, minted.salt, minted.ring_key))
 
-    def _keep(self, known: Known) -> None:
+    def _remember_known(self, known: Known) -> None:
         self._grants[known.grant.id, known.grant.place] = known
         if len(self._grants) > REMEMBERED_GRANTS:
             self._grants.popitem(last=False)

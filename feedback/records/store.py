@@ -26,7 +26,7 @@ from feedback.delivery.outbox import put
 from feedback.errors import Conflict, NotFound
 from feedback.metrics import Metrics
 from feedback.projects.scoped_database import ProjectDatabase, of_project
-from feedback.records.by_subject import SELECT, answer_stands, check_retractable, first_answer, replaceable_answer
+from feedback.records.by_subject import SELECT, check_retractable, feedback_is_final, find_first, find_replaceable
 from feedback.records.list_filter import FeedbackSearch
 from feedback.records.plain import Known, Read, SubmissionCache, insert_plain, plain_row, read_for_plain
 from feedback.records.run_metadata import keep_metadata
@@ -35,15 +35,15 @@ from feedback.rows import (
     COLUMNS,
     PLACE,
     SAID,
-    answer_row,
     checked,
     columns_of,
     created_row,
     feedback_of,
     patched,
+    submission_row,
 )
-from feedback.runs import NOTHING, NOWHERE, KnownRuns, RunPlace
-from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSubmission, Kept
+from feedback.runs import NOTHING, NOWHERE, RunLookups, RunPlace
+from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSubmission, SubmissionResult
 from feedback.tokens.presigned import Grant, Pointer, claim, config_of_grant, give_back, is_used_up, use
 from feedback.validation import parse_id
 
@@ -70,7 +70,7 @@ class FeedbackStore:
     """The feedback of one project; a submission through a token is stored in the token's project."""
 
     def __init__(
-        self, database: ProjectDatabase, runs: KnownRuns, metrics: Metrics, cache: SubmissionCache | None = None
+        self, database: ProjectDatabase, runs: RunLookups, metrics: Metrics, cache: SubmissionCache | None = None
     ) -> None:
         self._database = database
         self._runs = runs
@@ -83,7 +83,7 @@ class FeedbackStore:
         submission: FeedbackSubmission,
         idempotency_key: str | None = None,
         may_change: bool = False,
-    ) -> Kept:
+    ) -> SubmissionResult:
         """Store feedback that came through a token; durable when this returns.
 
         With `may_change`, a submission with the `id` of stored feedback changes it: a user went back to the page.
@@ -97,7 +97,7 @@ class FeedbackStore:
             kept = await self._submit_stepwise(pointer, submission, idempotency_key, may_change)
         return kept
 
-    async def _submit_plain(self, known: Known, submission: FeedbackSubmission) -> Kept | None:
+    async def _submit_plain(self, known: Known, submission: FeedbackSubmission) -> SubmissionResult | None:
         """Store the submission in one statement; return None if it is not plain, or something has changed."""
         grant, has_webhooks = known.grant, self._cache.has_webhooks
         place = grant if grant.assistant_id else await self._runs.place(grant.run_id, grant.project)
@@ -117,55 +117,55 @@ class FeedbackStore:
 
         if not await self._database.whole.write(work):
             return None
-        self._metrics.answered(grant.key, "created")
-        return Kept(row["id"], "created")
+        self._metrics.count_submission(grant.key, "created")
+        return SubmissionResult(row["id"], "created")
 
     async def _submit_stepwise(
         self, pointer: Pointer, submission: FeedbackSubmission, idempotency_key: str | None, may_change: bool
-    ) -> Kept:
+    ) -> SubmissionResult:
         """Store the submission in one transaction that reads all it depends on, and cache what it read."""
 
         metadata = NOTHING
 
-        def work(db: Connection, asked: RunPlace | None = None) -> tuple[Read, Kept | None]:
+        def work(db: Connection, looked_up: RunPlace | None = None) -> tuple[Read, SubmissionResult | None]:
             read = read_for_plain(db, pointer)
             grant = read.grant
-            place = grant if grant.assistant_id else asked
-            if asked is None and self._runs.are_known and (place is None or self._runs.metadata_names):
+            place = grant if grant.assistant_id else looked_up
+            if looked_up is None and self._runs.are_known and (place is None or self._runs.metadata_names):
                 return read, None  # a transaction must not wait for the lookup of the run
-            row = answer_row(grant, read.config, submission, idempotency_key) | columns_of(place or NOWHERE)
+            row = submission_row(grant, read.config, submission, idempotency_key) | columns_of(place or NOWHERE)
             own = of_project(db, grant.project)
             keep_metadata(own, grant.run_id, metadata)
-            return read, _keep_row(own, grant, read.config, row, may_change)
+            return read, _store_row(own, grant, read.config, row, may_change)
 
         read, kept = await self._database.whole.write(work)
         if kept is None:
-            asked = await self._runs.place(read.grant.run_id, read.grant.project)
+            looked_up = await self._runs.place(read.grant.run_id, read.grant.project)
             metadata = await self._runs.metadata(read.grant.run_id, read.grant.project)
-            read, kept = await self._database.whole.write(lambda db: work(db, asked))
+            read, kept = await self._database.whole.write(lambda db: work(db, looked_up))
         assert kept is not None
         self._cache.remember(pointer, read)
-        self._metrics.answered(read.grant.key, kept.status)
+        self._metrics.count_submission(read.grant.key, kept.status)
         return kept
 
     async def create(self, feedback: FeedbackCreate, idempotency_key: str | None = None) -> Feedback:
         """Store feedback that a program recorded; if its id exists, update that feedback."""
-        answer = created_row(feedback, idempotency_key)
-        answer |= structs.asdict(await self._runs.place(answer["run_id"], self._database.project))
-        metadata = await self._runs.metadata(answer["run_id"], self._database.project)
+        new_row = created_row(feedback, idempotency_key)
+        new_row |= structs.asdict(await self._runs.place(new_row["run_id"], self._database.project))
+        metadata = await self._runs.metadata(new_row["run_id"], self._database.project)
         if own := feedback.feedback_config or feedback.feedback_config_js:
             own.validate()
 
-        def work(db: Connection) -> tuple[Kept, Row | None]:
+        def work(db: Connection) -> tuple[SubmissionResult, Row | None]:
             config = config_of_key(db, feedback.key, own)
-            kept = _keep(db, answer | checked(feedback, config), config.subject_policy, feedback.id is not None)
-            keep_metadata(db, answer["run_id"], metadata)
+            kept = _store(db, new_row | checked(feedback, config), config.subject_policy, feedback.id is not None)
+            keep_metadata(db, new_row["run_id"], metadata)
             return kept, db.one(BY_ID, id=kept.id)
 
         kept, row = await self._database.write(work)
         if row is None:
             raise Conflict("The feedback was deleted by another request at the same time; send it again")
-        self._metrics.answered(feedback.key, kept.status)
+        self._metrics.count_submission(feedback.key, kept.status)
         return feedback_of(row)
 
     async def get(self, feedback_id: str) -> Feedback:
@@ -188,7 +188,7 @@ class FeedbackStore:
         changed, row = await self._database.write(work)
         if row is None:
             raise _missing(feedback_id)
-        self._metrics.answered(row["key"], "updated" if changed else "unchanged")
+        self._metrics.count_submission(row["key"], "updated" if changed else "unchanged")
         return feedback_of(row)
 
     async def delete(self, feedback_id: str) -> None:
@@ -202,7 +202,7 @@ class FeedbackStore:
 
         if (row := await self._database.write(work)) is None:
             raise _missing(feedback_id)
-        self._metrics.answered(row["key"], "deleted")
+        self._metrics.count_submission(row["key"], "deleted")
 
     async def open(self, pointer: Pointer) -> Grant:
         """Return what the token allows now, with the feedback key's configuration by default. Errors: `TokenGone`."""
@@ -215,10 +215,10 @@ class FeedbackStore:
 
         return await self._database.whole.read(work)
 
-    async def take_back(self, pointer: Pointer, feedback_id: str) -> None:
+    async def retract(self, pointer: Pointer, feedback_id: str) -> None:
         """Move feedback that came through this token to the history; if it is gone already, do nothing.
 
-        Errors: `TokenGone`; `NotFound` if it came through another token; `AnswerStands`.
+        Errors: `TokenGone`; `NotFound` if it came through another token; `FeedbackIsFinal`.
         """
         name = parse_id("undo", feedback_id)
 
@@ -236,7 +236,7 @@ class FeedbackStore:
             return grant.key
 
         if (key := await self._database.whole.write(work)) is not None:
-            self._metrics.answered(key, "retracted")
+            self._metrics.count_submission(key, "retracted")
 
     async def search(self, wanted: FeedbackSearch) -> list[Feedback]:
         """Return the matching feedback, newest first."""
@@ -245,26 +245,28 @@ class FeedbackStore:
         return [feedback_of(row) for row in await self._database.read(lambda db: db.all(sql, **parameters))]
 
 
-def keep_answer(
+def store_submission(
     db: Connection,
     grant: Grant,
     submission: FeedbackSubmission,
     idempotency_key: str | None,
     place: Mapping[str, Any],
     may_change: bool = False,
-) -> Kept:
+) -> SubmissionResult:
     """Store a submission through a token, in the transaction that claimed its grant.
 
-    Errors: `Rejected`, `Conflict`, `AnswerStands`, and `TokenUsed` if the grant has no uses left.
+    Errors: `Rejected`, `Conflict`, `FeedbackIsFinal`, and `TokenUsed` if the grant has no uses left.
     """
     db = of_project(db, grant.project)
     config = config_of_url(db, grant.key, grant.config)
-    row = answer_row(grant, config, submission, idempotency_key) | dict(place)
-    return _keep_row(db, grant, config, row, may_change)
+    row = submission_row(grant, config, submission, idempotency_key) | dict(place)
+    return _store_row(db, grant, config, row, may_change)
 
 
-def _keep_row(db: Connection, grant: Grant, config: FeedbackConfig, row: dict[str, Any], may_change: bool) -> Kept:
-    kept = _keep(db, row, config.subject_policy, may_change)
+def _store_row(
+    db: Connection, grant: Grant, config: FeedbackConfig, row: dict[str, Any], may_change: bool
+) -> SubmissionResult:
+    kept = _store(db, row, config.subject_policy, may_change)
     if kept.status == "created":
         use(db, grant)
     kept.is_final = config.subject_policy == "first" and row["subject"] is not None
@@ -278,58 +280,62 @@ def _config_of(db: Connection, row: Row, patch: FeedbackPatch) -> FeedbackConfig
     )
 
 
-def _keep(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, update: bool = False) -> Kept:
+def _store(
+    db: Connection, new_row: dict[str, Any], policy: SubjectPolicy | None, update: bool = False
+) -> SubmissionResult:
     """Insert the feedback; or find what it repeats (unchanged), replaces (updated), or conflicts with."""
-    is_named = answer["subject"] is not None
-    row = {**answer, "adds_up": int(is_named and policy == "append")}
+    is_named = new_row["subject"] is not None
+    row = {**new_row, "adds_up": int(is_named and policy == "append")}
     for _ in range(3):
-        if answer["idempotency"] and (earlier := db.one(REPEATED, idempotency=answer["idempotency"])):
-            return Kept(earlier["id"], "unchanged")
-        stands = is_named and policy == "first" and first_answer(db, answer) is not None
+        if new_row["idempotency"] and (earlier := db.one(REPEATED, idempotency=new_row["idempotency"])):
+            return SubmissionResult(earlier["id"], "unchanged")
+        stands = is_named and policy == "first" and find_first(db, new_row) is not None
         if not stands and db.execute(INSERT, **row):
-            put(db, "feedback.created", answer["id"])
-            return Kept(answer["id"], "created")
-        if kept := _meet(db, answer, policy, update):
+            put(db, "feedback.created", new_row["id"])
+            return SubmissionResult(new_row["id"], "created")
+        if kept := _resolve_existing(db, new_row, policy, update):
             return kept
-    if db.one(ELSEWHERE, id=answer["id"]):
-        raise Conflict("`id` is the id of another answer; leave it out, or make a new one")
-    raise Conflict("The answer was being changed by another request all the while; send it again")
+    if db.one(ELSEWHERE, id=new_row["id"]):
+        raise Conflict("`id` is the id of other feedback; leave it out, or make a new one")
+    raise Conflict("Other requests kept changing this feedback; send the submission again")
 
 
-def _meet(db: Connection, answer: dict[str, Any], policy: SubjectPolicy | None, update: bool) -> Kept | None:
+def _resolve_existing(
+    db: Connection, new_row: dict[str, Any], policy: SubjectPolicy | None, update: bool
+) -> SubmissionResult | None:
     """Resolve a submission whose id exists, or whose subject has feedback; None if that has just been deleted."""
-    if row := db.one(BY_ID, id=answer["id"]):
-        is_final = policy == "first" and answer["subject"] is not None and answer["grant_id"] is not None
-        return _stand(row, answer) if update and is_final else _repeat(db, row, answer, update)
-    if answer["subject"] is None:
+    if row := db.one(BY_ID, id=new_row["id"]):
+        is_final = policy == "first" and new_row["subject"] is not None and new_row["grant_id"] is not None
+        return _check_final(row, new_row) if update and is_final else _repeat_submission(db, row, new_row, update)
+    if new_row["subject"] is None:
         return None
     if policy == "first":
-        return _stand(row, answer) if (row := first_answer(db, answer)) else None
-    row = replaceable_answer(db, answer)
-    return _supersede(db, row["id"], answer) if row else None
+        return _check_final(row, new_row) if (row := find_first(db, new_row)) else None
+    row = find_replaceable(db, new_row)
+    return _supersede(db, row["id"], new_row) if row else None
 
 
-def _repeat(db: Connection, row: Row, answer: dict[str, Any], update: bool) -> Kept | None:
+def _repeat_submission(db: Connection, row: Row, new_row: dict[str, Any], update: bool) -> SubmissionResult | None:
     """Resolve a submission whose id exists."""
-    is_programs = update and answer["grant_id"] is None
-    if not is_programs and (row["grant_id"], row["grant_key"]) != (answer["grant_id"], answer["grant_key"]):
-        raise Conflict("`id` is the id of another answer; leave it out, or make a new one")
-    return _supersede(db, row["id"], answer) if update else Kept(row["id"], "unchanged")
+    is_programs = update and new_row["grant_id"] is None
+    if not is_programs and (row["grant_id"], row["grant_key"]) != (new_row["grant_id"], new_row["grant_key"]):
+        raise Conflict("`id` is the id of other feedback; leave it out, or make a new one")
+    return _supersede(db, row["id"], new_row) if update else SubmissionResult(row["id"], "unchanged")
 
 
-def _stand(row: Row, answer: Mapping[str, Any]) -> Kept:
-    """Return the first feedback as unchanged if the submission is equal. Errors: `AnswerStands`."""
-    if not _says_the_same(row, answer):
-        raise answer_stands(row)
-    return Kept(row["id"], "unchanged")
+def _check_final(row: Row, new_row: Mapping[str, Any]) -> SubmissionResult:
+    """Return the first feedback as unchanged if the submission is equal. Errors: `FeedbackIsFinal`."""
+    if not _is_same(row, new_row):
+        raise feedback_is_final(row)
+    return SubmissionResult(row["id"], "unchanged")
 
 
-def _supersede(db: Connection, feedback_id: str, answer: dict[str, Any]) -> Kept | None:
+def _supersede(db: Connection, feedback_id: str, new_row: dict[str, Any]) -> SubmissionResult | None:
     """Replace the feedback with this id by the submission; None if that has just been deleted."""
     if not db.execute(TAKE, id=feedback_id) or (row := db.one(BY_ID, id=feedback_id)) is None:
         return None
-    changed = _replace(db, row, answer, "replaced")
-    return Kept(feedback_id, "updated" if changed else "unchanged")
+    changed = _replace(db, row, new_row, "replaced")
+    return SubmissionResult(feedback_id, "updated" if changed else "unchanged")
 
 
 def drop(db: Connection, feedback_id: str, reason: str) -> int:
@@ -339,22 +345,22 @@ def drop(db: Connection, feedback_id: str, reason: str) -> int:
     return db.execute(DELETE, id=feedback_id)
 
 
-def _replace(db: Connection, row: Row, answer: Mapping[str, Any], reason: str) -> bool:
+def _replace(db: Connection, row: Row, new_row: Mapping[str, Any], reason: str) -> bool:
     """Move the row to the history and replace it, unless the submission is equal; return whether it changed."""
-    if _says_the_same(row, answer):
+    if _is_same(row, new_row):
         return False
     db.execute(REMEMBER, id=row["id"], reason=reason)
-    db.execute(REPLACE, id=row["id"], **_named(answer, *REPLACED, *PLACE))
+    db.execute(REPLACE, id=row["id"], **_named(new_row, *REPLACED, *PLACE))
     put(db, "feedback.updated", row["id"])
     return True
 
 
-def _says_the_same(row: Row, answer: Mapping[str, Any]) -> bool:
-    return all(row[name] == answer[name] for name in (*ABOUT, *SAID))
+def _is_same(row: Row, new_row: Mapping[str, Any]) -> bool:
+    return all(row[name] == new_row[name] for name in (*ABOUT, *SAID))
 
 
-def _named(answer: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: answer[name] for name in names}
+def _named(new_row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: new_row[name] for name in names}
 
 
 def _missing(feedback_id: str) -> NotFound:

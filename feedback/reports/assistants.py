@@ -14,9 +14,9 @@ from feedback.database import Connection
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.runs import ProjectRuns
 
-KNOWN = """SELECT assistant_id, CAST(SUM(weight) AS BIGINT) AS answers FROM feedback_by_day
+KNOWN = """SELECT assistant_id, CAST(SUM(weight) AS BIGINT) AS count FROM feedback_by_day
 WHERE project = :project AND assistant_id IS NOT NULL
-GROUP BY assistant_id ORDER BY answers DESC, assistant_id LIMIT :limit"""
+GROUP BY assistant_id ORDER BY count DESC, assistant_id LIMIT :limit"""
 NEWEST_RUNS = """SELECT run_id FROM feedback
 WHERE project = :project AND assistant_id = :assistant_id AND run_id IS NOT NULL
 ORDER BY assistant_version DESC, created_at DESC, id DESC LIMIT :limit"""
@@ -25,12 +25,12 @@ RUNS_ASKED = 3
 REMEMBERED_SECONDS = 60.0
 
 
-class AnsweredAssistant(Struct):
+class RatedAssistant(Struct):
     """An assistant that has feedback; an unknown name is null."""
 
     assistant_id: str
     name: str | None
-    answers: int
+    count: int
 
 
 class Assistants:
@@ -41,11 +41,11 @@ class Assistants:
         self._runs = runs
         self._names: dict[str, tuple[float, str | None]] = {}
 
-    async def all(self) -> list[AnsweredAssistant]:
+    async def all(self) -> list[RatedAssistant]:
         """Return at most `MAX_ASSISTANTS` assistants, those with the most feedback first."""
         rows = await self._database.read(lambda db: db.all(KNOWN, limit=MAX_ASSISTANTS))
         names = await self.names([row["assistant_id"] for row in rows])
-        return [AnsweredAssistant(row["assistant_id"], names.get(row["assistant_id"]), row["answers"]) for row in rows]
+        return [RatedAssistant(row["assistant_id"], names.get(row["assistant_id"]), row["count"]) for row in rows]
 
     async def names(self, assistant_ids: Iterable[str | None]) -> dict[str, str]:
         """Return the known names of the assistants, by id."""

@@ -19,13 +19,14 @@ ANSWER_FIELDS = ("content", "text", "answer", "output", "response", "completion"
 
 def conversation(facts: RunFacts) -> tuple[list[Message], list[Message]] | None:
     """Return the run's prompt (with all earlier messages) and its answer; None without an answer."""
-    said = _messages(facts.output)
-    if said is None:
-        asked = messages_of(facts.input)
-        answered = _spoken("assistant", facts.output)
-        return (asked, answered) if asked and answered else None
-    turns = [at for at, message in enumerate(said) if message["role"] == "user"]
-    prompt, completion = (said[: turns[-1] + 1], said[turns[-1] + 1 :]) if turns else ([], said)
+    output_messages = _messages(facts.output)
+    if output_messages is None:
+        question = messages_of(facts.input)
+        reply = _spoken("assistant", facts.output)
+        return (question, reply) if question and reply else None
+    turns = [at for at, message in enumerate(output_messages) if message["role"] == "user"]
+    at = turns[-1] if turns else -1
+    prompt, completion = output_messages[: at + 1], output_messages[at + 1 :]
     prompt = prompt or messages_of(facts.input)
     return (prompt, completion) if prompt and any(one["role"] == "assistant" for one in completion) else None
 

@@ -14,7 +14,7 @@ from feedback.reports.query import FeedbackQuery
 from feedback.reports.stats import ENOUGH, Statistics, Sums
 
 Measure = Literal["share", "mean"]
-Verdict = Literal["better", "worse", "higher", "lower", "no difference shown", "too few answers", "no direction"]
+Verdict = Literal["better", "worse", "higher", "lower", "no difference shown", "too few scores", "no direction"]
 
 
 class Sample(Struct):
@@ -119,7 +119,7 @@ def _verdict(measure: Measure, kind: KeyKind, interval: Interval | None, is_enou
     if measure == "share" and not kind.has_direction:
         return "no direction"
     if not is_enough or interval is None:
-        return "too few answers"
+        return "too few scores"
     if interval.low <= 0 <= interval.high:
         return "no difference shown"
     is_higher = interval.low > 0

@@ -68,7 +68,7 @@ class Conversations:
         elif turns := conversation(facts):
             found.messages = await self._thread(found.run_id, found.thread_id, facts, turns)
         else:
-            found.messages = _shown(messages_of(facts.input), 0, 0)
+            found.messages = _public_messages(messages_of(facts.input), 0, 0)
             found.reason = UNANSWERED if found.messages else SILENT
         return found
 
@@ -82,11 +82,11 @@ class Conversations:
         whole = {run: [*both[0], *both[1]] for run, one in known.items() if (both := conversation(one))}
         own = [*turns[0], *turns[1]]
         longest = max((one for one in whole.values() if one[: len(own)] == own), key=len, default=own)
-        messages = _shown(longest, len(turns[0]), len(own))
+        messages = _public_messages(longest, len(turns[0]), len(own))
         for piece in reversed(pieces):
-            told = whole.get(_run_of(piece) or "", [])
-            if told and told == longest[: len(told)]:
-                messages[len(told) - 1].feedback.append(piece)
+            so_far = whole.get(_run_of(piece) or "", [])
+            if so_far and so_far == longest[: len(so_far)]:
+                messages[len(so_far) - 1].feedback.append(piece)
         return messages
 
 
@@ -94,7 +94,7 @@ def _run_of(piece: Feedback) -> str | None:
     return piece.run_id or piece.run_name
 
 
-def _shown(messages: list[Message], begin: int, end: int) -> list[ConversationMessage]:
+def _public_messages(messages: list[Message], begin: int, end: int) -> list[ConversationMessage]:
     """Return the messages; those from `begin` to before `end` belong to the requested run."""
     return [
         ConversationMessage(

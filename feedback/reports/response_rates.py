@@ -23,7 +23,7 @@ class ResponseRate(Struct):
 
     key: str
     minted: int
-    answered: int
+    with_feedback: int
     rate: float
     interval: Interval
 
@@ -47,14 +47,14 @@ class ResponseRates:
             for row in db.all(sql, first=first, **parameters):
                 for key in msgspec.json.decode(row["feedback_keys"], type=list[str]):
                     minted[key] += row["times"]
-            answered = _answered(db, grants, first, parameters)
+            with_feedback = _count_submitted(db, grants, first, parameters)
             keys = [key for key, _ in minted.most_common() if not query.key or key in query.key]
-            return [_rate(key, minted[key], answered.get(key, 0)) for key in keys]
+            return [_rate(key, minted[key], with_feedback.get(key, 0)) for key in keys]
 
         return await self._database.read(work)
 
 
-def _answered(db: Connection, grants: str, first: int, parameters: dict[str, object]) -> dict[str, int]:
+def _count_submitted(db: Connection, grants: str, first: int, parameters: dict[str, object]) -> dict[str, int]:
     """Return the number of these grants' URLs with feedback, by feedback key."""
     rows = db.all(
         f"""SELECT key, COUNT(*) AS times FROM (
@@ -83,6 +83,6 @@ def _first_since(db: Connection, since: object) -> int:
     return low
 
 
-def _rate(key: str, minted: int, answered: int) -> ResponseRate:
-    answered = min(answered, minted)
-    return ResponseRate(key, minted, answered, answered / minted, wilson(answered, minted))
+def _rate(key: str, minted: int, with_feedback: int) -> ResponseRate:
+    with_feedback = min(with_feedback, minted)
+    return ResponseRate(key, minted, with_feedback, with_feedback / minted, wilson(with_feedback, minted))

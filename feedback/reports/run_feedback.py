@@ -132,9 +132,9 @@ def _story(facts: RunFacts | None) -> tuple[str | None, str | None]:
     if facts is None:
         return None, None
     prompt, completion = conversation(facts) or (messages_of(facts.input), [])
-    asked = [message for message in prompt if message["role"] == "user"][-1:]
+    questions = [message for message in prompt if message["role"] == "user"][-1:]
     replied = [message for message in completion if message["role"] == "assistant" and message["content"]]
-    return _words(asked), _words(replied)
+    return _words(questions), _words(replied)
 
 
 def _words(messages: Sequence[Message]) -> str | None:

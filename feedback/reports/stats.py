@@ -72,7 +72,7 @@ class Statistic(Struct):
     assistant_id: str | None
     assistant_version: int | None
     day: str | None
-    answers: int
+    count: int
     scores: int
     mean: float | None
     mean_interval: Interval | None
@@ -97,7 +97,7 @@ class Statistic(Struct):
 class Sums(Struct):
     """The sums over the scores of one group."""
 
-    answers: int = 0
+    count: int = 0
     scores: int = 0
     summed: int = 0
     positives: int = 0
@@ -205,14 +205,14 @@ def _count(
     names = ", ".join(_NAMES[name] for name in columns)
     order = ", ".join(f"{_NAMES[name]}{' DESC' if name in ('day', 'version') else ''}" for name in columns[::-1])
     source, weight = ("feedback_by_day", "weight") if query.asks_for_days else ("feedback", "1 AS weight")
-    sql = f"""SELECT {names}, CAST(SUM(weight) AS BIGINT) AS answers,
+    sql = f"""SELECT {names}, CAST(SUM(weight) AS BIGINT) AS count,
         CAST(SUM(CASE WHEN number IS NOT NULL THEN weight ELSE 0 END) AS BIGINT) AS scores,
         CAST(SUM(CASE WHEN {_SUMMABLE} THEN weight ELSE 0 END) AS BIGINT) AS summed,
         SUM(CASE WHEN {_SUMMABLE} THEN number * weight ELSE 0 END) AS total,
         SUM(CASE WHEN {_SQUARABLE} THEN number * number * weight ELSE 0 END) AS squares,
         CAST(SUM(CASE WHEN mood = 1 THEN weight ELSE 0 END) AS BIGINT) AS positives,
         CAST(SUM(CASE WHEN mood = -1 THEN weight ELSE 0 END) AS BIGINT) AS negatives
-    FROM (SELECT {selected}, number, {mood} AS mood, {weight} FROM {source} WHERE {where}) AS answers
+    FROM (SELECT {selected}, number, {mood} AS mood, {weight} FROM {source} WHERE {where}) AS scored
     GROUP BY {names} ORDER BY {order} LIMIT :limit"""
     return db.all(sql, **parameters, **more, limit=limit + 1)
 
@@ -267,7 +267,7 @@ def statistic(group: Group, kind: KeyKind, enough: int, names: Mapping[str, str]
         day=group.place.get("day"),
         week=group.place.get("week"),
         month=group.place.get("month"),
-        answers=sums.answers,
+        count=sums.count,
         scores=scores,
         mean=moments.mean if has_mean else None,
         mean_interval=mean_interval(moments, kind.low, kind.high) if has_mean else None,

@@ -37,7 +37,7 @@ CHECKS_QUERY = "feedback_checks_query"
 """The `opt` of our own GET routes. Other services' clients may send parameters that we do not know."""
 
 
-def admission(api_keys: ApiKeys, services_of: ServicesOf) -> Callable[[AnyRequest], Awaitable[None]]:
+def admission(api_keys: ApiKeys, find_services: ServicesOf) -> Callable[[AnyRequest], Awaitable[None]]:
     """Return a hook that checks each request before its body is read. Wrong API keys count against their address.
 
     It is not a guard: Litestar copies the route's handler for each guard on every request.
@@ -50,16 +50,16 @@ def admission(api_keys: ApiKeys, services_of: ServicesOf) -> Callable[[AnyReques
         check_query(request.scope["query_string"])
         if (scope := needed_scope(request.method, opt)) is None:
             if "token" in request.path_params:
-                await hold_presigned(request, services_of(DEFAULT))
+                await hold_presigned(request, find_services(DEFAULT))
             return
-        state[ENTRY] = entry = await _checked(api_keys, services_of(DEFAULT).rate_limiter, request, scope)
+        state[ENTRY] = entry = await _checked(api_keys, find_services(DEFAULT).rate_limiter, request, scope)
         if entry.project is not None and opt.get("feedback_unbound"):
             raise Forbidden(f"The API key is of the project {entry.project!r}; this needs one that is of none")
         if not opt.get("feedback_takes_any_type"):
             check_content_type(request.headers)
         if opt.get(CHECKS_QUERY) and request.method in ("GET", "HEAD"):
             _check_parameters(request)
-        state[SERVICES] = await _services(request, entry, services_of)
+        state[SERVICES] = await _services(request, entry, find_services)
 
     return let_in
 
@@ -98,13 +98,13 @@ async def _checked(api_keys: ApiKeys, rate_limiter: RateLimiter, request: AnyReq
         raise
 
 
-async def _services(request: AnyRequest, entry: Entry, services_of: ServicesOf) -> ProjectServices:
-    asked = request.query_params.get("project") if b"project=" in request.scope["query_string"] else None
+async def _services(request: AnyRequest, entry: Entry, find_services: ServicesOf) -> ProjectServices:
+    requested = request.query_params.get("project") if b"project=" in request.scope["query_string"] else None
     tenant = request.path_params.get("tenant", OWN_TENANT)
     named = request.headers.get("x-tenant-id") if tenant == OWN_TENANT else tenant
-    if entry.project is None and not asked and not named:
-        return services_of(DEFAULT)
-    return services_of(await services_of(DEFAULT).projects.chosen(entry.project, asked or None, named or None))
+    if entry.project is None and not requested and not named:
+        return find_services(DEFAULT)
+    return find_services(await find_services(DEFAULT).projects.chosen(entry.project, requested or None, named or None))
 
 
 def needed_scope(method: str, opt: dict[str, Any]) -> Scope | None:
@@ -115,13 +115,13 @@ def needed_scope(method: str, opt: dict[str, Any]) -> Scope | None:
     return scope
 
 
-def services_dependency(services_of: ServicesOf) -> dict[str, Provide]:
+def services_dependency(find_services: ServicesOf) -> dict[str, Provide]:
     """Return the handlers' dependency `services`. It is the only one: for several that depend on each other Litestar
     starts a task group on every request (a fifth of a submission's CPU time).
     """
 
     def given(request: AnyRequest) -> Any:
-        return request.scope["state"].get(SERVICES) or services_of(DEFAULT)
+        return request.scope["state"].get(SERVICES) or find_services(DEFAULT)
 
     return {"services": Provide(given, sync_to_thread=False)}
 

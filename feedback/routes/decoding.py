@@ -174,11 +174,11 @@ def _text(body: bytes) -> str:
 
 def submission_of(fields: Sequence[tuple[str, str]]) -> FeedbackSubmission:
     """Return the submission in a form's fields, which may repeat, as `value` does for several ticked categories."""
-    answer = submission_from(dict(fields))
+    submission = submission_from(dict(fields))
     several = [_typed(text) for name, text in fields if name == "value" and text != ""]
     if len(several) > 1:
-        answer.value = several
-    return answer
+        submission.value = several
+    return submission
 
 
 def submission_from(fields: Mapping[str, str]) -> FeedbackSubmission:

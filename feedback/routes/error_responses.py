@@ -21,9 +21,9 @@ REFUSAL = "feedback_refusal"
 """The request state's entry for the error code."""
 
 
-def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Return the error response of the feedback routes; unexpected errors are logged and reveal no details."""
-    status, detail, code = _seen(request, error)
+    status, detail, code = _describe_and_log(request, error)
     on_token = bool(request.route_handler.opt.get("feedback_token_route"))
     page = failure(request, status, detail, code) if on_token else None
     headers = dict(TOKEN_HEADERS) if on_token else {}
@@ -46,29 +46,29 @@ def refusal(scope: Scope) -> str:
     return str(scope["state"].get(REFUSAL, "other"))
 
 
-def _seen(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str]:
+def _describe_and_log(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str]:
     """Return the error's status, message and code; log an unexpected error."""
-    status, detail, code = _told(request, error)
+    status, detail, code = _describe(request, error)
     request.scope["state"][REFUSAL] = code
     if status == 500:
         logger.error("%s %s failed", request.method, redact(request.scope["path"]), exc_info=error)
     return status, detail, code
 
 
-def _told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str]:
+def _describe(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str]:
     if isinstance(error, ValidationException):
         return 422, _problems(request, error), "invalid"
     if isinstance(error, HTTPException):
-        return _told_by_litestar(error)
+        return _describe_http_error(error)
     status = getattr(error, "status_code", None)
     if isinstance(status, int) and status != 500:
         return status, str(error), getattr(error, "code", None) or type(error).__name__.lower()
     return 500, "The feedback service failed on this request; its log says why", "internal"
 
 
-def _told_by_litestar(error: HTTPException) -> tuple[int, str, str]:
+def _describe_http_error(error: HTTPException) -> tuple[int, str, str]:
     if error.status_code == 413:
-        return 413, "The body is too large; an answer may have 64 KB, a comment in it 16 KB", "too_large"
+        return 413, "The body is too large; a submission may have 64 KB, a comment in it 16 KB", "too_large"
     if error.status_code == 500 and "disconnected" in error.detail:  # Litestar's error for a disconnected client
         return 499, "The client closed the connection before it had sent the whole request", "client_left"
     status = 422 if error.status_code == 400 else error.status_code
@@ -87,16 +87,16 @@ def _problem(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
     if (key, message) == ("data", "'data'"):
         return "The body is missing; send JSON"
     handler = request.route_handler
-    asked: list[Any] = [handler, *handler.resolve_dependencies().values()]
-    field = next((field for one in asked if (field := one.parsed_fn_signature.parameters.get(key))), None)
+    dependencies: list[Any] = [handler, *handler.resolve_dependencies().values()]
+    field = next((field for one in dependencies if (field := one.parsed_fn_signature.parameters.get(key))), None)
     if field is not None and message.startswith("Invalid enum value"):
         message += choices_at(field.annotation)
     return f"`{getattr(field and field.kwarg_definition, 'name', None) or key}`: {message}"
 
 
-def told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str, dict[str, str]]:
+def describe_error(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str, dict[str, str]]:
     """Return status, message, code and headers of an error, for APIs with their own error bodies."""
-    status, detail, code = _seen(request, error)
+    status, detail, code = _describe_and_log(request, error)
     headers = dict(TOKEN_HEADERS) if request.route_handler.opt.get("feedback_token_route") else {}
     if (seconds := getattr(error, "retry_after", None)) is not None:
         headers["Retry-After"] = str(seconds)
@@ -105,4 +105,4 @@ def told(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, s
     return status, detail, code, headers
 
 
-FAILURES: ExceptionHandlersMap = {Exception: answer_failure, HTTPException: answer_failure}
+FAILURES: ExceptionHandlersMap = {Exception: respond_to_error, HTTPException: respond_to_error}

@@ -16,16 +16,16 @@ from litestar.params import HeaderParameter, JSONBody, QueryParameter
 from msgspec import Struct
 
 from feedback.integrations.annotations import AnnotationCreate, LogAnnotation
-from feedback.integrations.evalguard import OneTimeAnswer, OneTimeToken, OneTimeTokenCreate
+from feedback.integrations.evalguard import OneTimeSubmission, OneTimeToken, OneTimeTokenCreate
 from feedback.integrations.scorers import Calibrated, Calibration
 from feedback.routes.authentication import ServicesDependency, ServicesOf, bearer, entry_of
 from feedback.routes.decoding import FeedbackRequest
-from feedback.routes.error_responses import told
+from feedback.routes.error_responses import describe_error
 from feedback.routes.headers import TOKEN_HEADERS, preflight
 from feedback.routes.openapi import NO_KEY, FeedbackOperation, failures
 from feedback.routes.rate_limiting import admit_minting, open_and_admit
 from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
-from feedback.schema import Kept
+from feedback.schema import SubmissionResult
 from feedback.services import ProjectServices
 from feedback.validation import MAX_BODY
 
@@ -73,7 +73,7 @@ async def mint_one_time(
 
 
 @route("/feedback/submit", http_method=["OPTIONS"], status_code=204, include_in_schema=False)
-async def ask_spend_cors(request: Request[Any, Any, Any]) -> Response[None]:
+async def allow_spend_cors(request: Request[Any, Any, Any]) -> Response[None]:
     """Allow every origin to spend a token."""
     return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
 
@@ -91,21 +91,21 @@ async def ask_spend_cors(request: Request[Any, Any, Any]) -> Response[None]:
 )
 async def spend_one_time(
     request: Request[Any, Any, Any],
-    data: JSONBody[OneTimeAnswer],
+    data: JSONBody[OneTimeSubmission],
     services: ServicesDependency,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
-) -> Response[Kept]:
+) -> Response[SubmissionResult]:
     """Store the feedback and spend the token."""
     opened = await open_and_admit(request, services, services.one_time.open, data.token)
     kept = await services.one_time.spend(data, clean_idempotency(idempotency_key), opened)
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
 
 
-def _project_routes(services_of: ServicesOf) -> list[HTTPRouteHandler]:
+def _project_routes(find_services: ServicesOf) -> list[HTTPRouteHandler]:
     async def in_project(request: Request[Any, Any, Any], here: ProjectServices, named: str | None) -> ProjectServices:
         if named is None:
             return here
-        return services_of(await here.projects.chosen(entry_of(request).project, None, named))
+        return find_services(await here.projects.chosen(entry_of(request).project, None, named))
 
     @post(
         "/annotations",
@@ -165,20 +165,20 @@ def _project_routes(services_of: ServicesOf) -> list[HTTPRouteHandler]:
     return [create_annotation, list_annotations, calibrate_scorer]
 
 
-def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Return the error in EvalGuard's shape."""
-    status, message, code, headers = told(request, error)
+    status, message, code, headers = describe_error(request, error)
     body = {"success": False, "error": {"code": code, "message": message, "requestId": uuid.uuid4().hex}}
     status = 400 if status == 422 else status
     return Response(body, status_code=status, headers=headers, media_type="application/json")
 
 
-def evalguard_router(dependencies: dict[str, Provide], services_of: ServicesOf) -> Router:
-    """Return EvalGuard's routes, below `/api/v1`. `services_of` returns the services of the project in a body."""
+def evalguard_router(dependencies: dict[str, Provide], find_services: ServicesOf) -> Router:
+    """Return EvalGuard's routes, below `/api/v1`. `find_services` returns the services of the project in a body."""
     return Router(
         "/api/v1",
-        route_handlers=[ask_spend_cors, mint_one_time, spend_one_time, *_project_routes(services_of)],
+        route_handlers=[allow_spend_cors, mint_one_time, spend_one_time, *_project_routes(find_services)],
         dependencies=dependencies,
-        exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
+        exception_handlers={Exception: respond_to_error, HTTPException: respond_to_error},
         request_class=FeedbackRequest,
     )

@@ -26,9 +26,11 @@ PREFLIGHT_HEADERS = {
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_.~/-]*")
 
 
-def preflight(asked: str | None) -> dict[str, str]:
+def preflight(requested: str | None) -> dict[str, str]:
     """Return the response headers of a preflight, which allow all requested headers."""
-    names = asked if asked and asked.isascii() and asked.isprintable() and len(asked) < 1000 else None
+    names = (
+        requested if requested and requested.isascii() and requested.isprintable() and len(requested) < 1000 else None
+    )
     return {**PREFLIGHT_HEADERS, **({"Access-Control-Allow-Headers": names} if names else {})}
 
 
@@ -49,6 +51,10 @@ def base_url(request: Request[Any, Any, Any], public_url: str | None, trust_forw
     if not _ADDRESS.fullmatch(f"{scheme}://{host}/{prefix}"):
         raise Invalid("The request's Host header is not one that a URL can be made of; configure a public URL")
     return f"{scheme}://{host}/{prefix.strip('/')}".rstrip("/")
+
+
+def _is_header(text: str) -> bool:
+    return text.isascii() and text.isprintable() and len(text) < 1000
 
 
 def _first(value: str | None) -> str:

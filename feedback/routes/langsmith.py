@@ -19,7 +19,7 @@ from feedback.routes.error_responses import FAILURES
 from feedback.routes.langsmith_datasets import HANDLERS as DATASET_ROUTES
 from feedback.routes.langsmith_queues import HANDLERS as QUEUE_ROUTES
 from feedback.routes.langsmith_runs import HANDLERS as RUN_ROUTES
-from feedback.routes.multipart import take_multipart
+from feedback.routes.multipart import submit_multipart
 from feedback.routes.openapi import NO_KEY, FeedbackOperation, failures
 from feedback.routes.revocation import REVOKING_ROUTES
 from feedback.routes.tokens import IDEMPOTENCY, TOKEN_ROUTES, clean_idempotency
@@ -72,14 +72,14 @@ async def list_feedback(
     key: Annotated[Names, QueryParameter(description="Feedback keys")] = None,
     feedback_source: Annotated[Names, QueryParameter(name="source", description="`api`, `app` or `model`")] = None,
     session: Annotated[Names, QueryParameter(description="Project ids")] = None,
-    user: Annotated[Names, QueryParameter(description="Who answered")] = None,
+    user: Annotated[Names, QueryParameter(description="Who submitted the feedback")] = None,
     has_comment: FromQuery[bool | None] = None,
     has_score: FromQuery[bool | None] = None,
     level: FromQuery[Literal["run", "session"] | None] = None,
     min_created_at: FromQuery[str | None] = None,
     max_created_at: FromQuery[str | None] = None,
     comparative_experiment_id: FromQuery[str | None] = None,
-    feedback_thread_id: Annotated[str | None, QueryParameter(description="The thread of the answers' runs")] = None,
+    feedback_thread_id: Annotated[str | None, QueryParameter(description="The thread of the feedback's runs")] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = MAX_LIMIT,
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[Feedback]:
@@ -147,7 +147,7 @@ async def info() -> dict[str, Any]:
 
 
 @post("/metadata/submit", status_code=204, opt={"feedback_open": True}, include_in_schema=False)
-async def take_metadata(request: Request[Any, Any, Any]) -> Response[None]:
+async def accept_metadata(request: Request[Any, Any, Any]) -> Response[None]:
     """Accept and discard the beacon that an Agent Server sends at its start.
 
     The Agent Server puts `/v1` before the path if its base URL does not end with it.
@@ -160,14 +160,14 @@ async def take_metadata(request: Request[Any, Any, Any]) -> Response[None]:
 FEEDBACK_ROUTES = [
     *TOKEN_ROUTES,
     *REVOKING_ROUTES,
-    take_multipart,
+    submit_multipart,
     *CONFIG_ROUTES,
     create_feedback,
     list_feedback,
     read_feedback,
     update_feedback,
     delete_feedback,
-    take_metadata,
+    accept_metadata,
 ]
 
 
@@ -179,7 +179,7 @@ def langsmith_routers(dependencies: dict[str, Provide], serve_root_info: bool) -
     every = [*FEEDBACK_ROUTES, info]
     at_root = every if serve_root_info else FEEDBACK_ROUTES
     versioned = [*every, *RUN_ROUTES, *DATASET_ROUTES, *QUEUE_ROUTES]
-    mounts = {"/api/v1": versioned, "/api": every, "/": at_root, "/v1": [take_metadata]}
+    mounts = {"/api/v1": versioned, "/api": every, "/": at_root, "/v1": [accept_metadata]}
     return [
         Router(
             path,

@@ -34,12 +34,12 @@ MAX_BATCH_BODY = 20_971_520
     responses=failures(409, 413, 422),
     description="LangSmith's clients send this if `/info` offers it: parts named `feedback.<id>`, each a JSON object.",
 )
-async def take_multipart(request: Request[Any, Any, Any], services: ServicesDependency) -> Response[dict[str, int]]:
+async def submit_multipart(request: Request[Any, Any, Any], services: ServicesDependency) -> Response[dict[str, int]]:
     """Store the feedback durably and return the number of records."""
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Invalid("The body is compressed; `/info` does not offer that, send it as it is")
-    answers = feedback_parts(request.headers.get("content-type", ""), await request.body())
-    kept = await asyncio.gather(*map(services.store.create, answers), return_exceptions=True)
+    submissions = feedback_parts(request.headers.get("content-type", ""), await request.body())
+    kept = await asyncio.gather(*map(services.store.create, submissions), return_exceptions=True)
     for ended in kept:
         if isinstance(ended, BaseException):
             raise ended
@@ -56,7 +56,7 @@ def _feedback(name: str, payload: bytes | None) -> FeedbackCreate:
         raise Invalid(f"The part {name[:80]!r} has no body; send the feedback as JSON")
     if len(payload) > MAX_BODY:
         raise TooLarge(f"The part {name[:80]!r} has {len(payload):,} bytes; at most {MAX_BODY:,} are taken")
-    answer: FeedbackCreate = decode(payload, FeedbackCreate)
-    answer.id = answer.id or name.removeprefix("feedback.")
-    answer.validate()
-    return answer
+    submission: FeedbackCreate = decode(payload, FeedbackCreate)
+    submission.id = submission.id or name.removeprefix("feedback.")
+    submission.validate()
+    return submission

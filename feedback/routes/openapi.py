@@ -64,7 +64,7 @@ _MEANINGS = {
     400: "The request is wrong; the text says what would be right",
     401: "The API key is missing or unknown",
     404: "It does not exist; of a presigned URL: it was not issued here",
-    409: "The id is taken by something else, or the subject's first answer stands",
+    409: "The id belongs to something else, or the subject's first feedback is final",
     410: "The presigned URL expired or was taken back",
     413: "The body is too large",
     422: "The request is wrong; the text says what would be right",
@@ -77,8 +77,8 @@ class FeedbackOperation(Operation):
     """An operation without Litestar's default 400, which these routes never return; declared ones stay."""
 
     def __post_init__(self) -> None:
-        answer = (self.responses or {}).get("400")
-        if isinstance(answer, OpenAPIResponse) and answer.description not in _MEANINGS.values():
+        response = (self.responses or {}).get("400")
+        if isinstance(response, OpenAPIResponse) and response.description not in _MEANINGS.values():
             (self.responses or {}).pop("400")
 
 
@@ -109,8 +109,8 @@ class ExportOperation(FeedbackOperation):
     def __post_init__(self) -> None:
         super().__post_init__()
         text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-        if isinstance(answer := (self.responses or {}).get("200"), OpenAPIResponse):
-            answer.content = dict.fromkeys((JSONL_TYPE, CSV_TYPE), text)
+        if isinstance(response := (self.responses or {}).get("200"), OpenAPIResponse):
+            response.content = dict.fromkeys((JSONL_TYPE, CSV_TYPE), text)
 
 
 @dataclass

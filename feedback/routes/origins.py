@@ -49,7 +49,8 @@ def hold(request: AnyRequest, known: KnownProjects, project: str) -> None:
     request.scope["state"][ALLOWED] = origin if is_listed else ""
     if not is_listed and request.method != "OPTIONS":
         raise Forbidden(
-            f"Pages of {origin[:200] or 'other sites'} may not answer here; the project lists those that may"
+            f"Pages of {origin[:200] or 'other sites'} may not submit feedback here; "
+            "the project lists the origins that may"
         )
 
 

@@ -10,13 +10,13 @@ import uuid_utils
 from litestar import Request, Response
 from msgspec import structs
 
-from feedback.errors import AnswerStands, FeedbackError, TokenUsed
+from feedback.errors import FeedbackError, FeedbackIsFinal, TokenUsed
 from feedback.pages.html import CONTENT_SECURITY_POLICY, Question, failure_page, question_page, thanks_page
 from feedback.pages.link_scanners import is_machine, is_prefetch, may_submit, wants_page
 from feedback.routes.decoding import submission_of
 from feedback.routes.headers import TOKEN_HEADERS
-from feedback.routes.rate_limiting import admit_answer
-from feedback.schema import FeedbackSubmission, Kept
+from feedback.routes.rate_limiting import admit_submission
+from feedback.schema import FeedbackSubmission, SubmissionResult
 from feedback.services import ProjectServices
 from feedback.settings import Links
 from feedback.tokens.presigned import Grant, Pointer
@@ -28,8 +28,8 @@ PAGE_HEADERS = {
     "Vary": "Accept, User-Agent",
     "X-Content-Type-Options": "nosniff",
 }
-NOTHING_SAID = "Please choose an answer or write something first."
-TAKEN_BACK = "Your answer was taken back"
+NOTHING_SAID = "Please choose a rating or write something first."
+TAKEN_BACK = "Your feedback was taken back"
 
 
 def may_follow(request: AnyRequest, links: Links, grant: Grant | None) -> bool:
@@ -37,7 +37,7 @@ def may_follow(request: AnyRequest, links: Links, grant: Grant | None) -> bool:
     return may_submit(request.headers, links.mode_of(grant.key) if grant is not None else links.mode)
 
 
-def ask(request: AnyRequest, services: ProjectServices, grant: Grant) -> Response[Any]:
+def show_question(request: AnyRequest, services: ProjectServices, grant: Grant) -> Response[Any]:
     """Build the page with the question, which preselects the feedback that the link names.
 
     Errors: `TokenUsed` if the URL accepts no more feedback, unless the link names a subject, who may have submitted
@@ -50,31 +50,33 @@ def ask(request: AnyRequest, services: ProjectServices, grant: Grant) -> Respons
     return _page(question_page(_question(request, grant, given, redirect)))
 
 
-async def take_form(
-    request: AnyRequest, pointer: Pointer, services: ProjectServices, answer: FeedbackSubmission
+async def submit_form(
+    request: AnyRequest, pointer: Pointer, services: ProjectServices, submission: FeedbackSubmission
 ) -> Response[Any]:
     """Handle the page's form: return the thanks, the page after an undo, or the question again."""
     fields = parse_qs((await request.body()).decode(errors="replace"))
     redirect = services.settings.links.allowed(_first(fields, "redirect"))
     if is_machine(request.headers) or is_prefetch(request.headers):
-        return _page(question_page(_question(request, await services.store.open(pointer), answer, redirect)))
+        return _page(question_page(_question(request, await services.store.open(pointer), submission, redirect)))
     if undo := _first(fields, "undo"):
-        await services.store.take_back(pointer, undo)
+        await services.store.retract(pointer, undo)
         anew = _question(request, await services.store.open(pointer), FeedbackSubmission(), redirect)
         return _page(question_page(anew, title=TAKEN_BACK))
-    if (answer.score, answer.value, answer.comment, answer.correction) == (None,) * 4:
-        question = _question(request, await services.store.open(pointer), answer, redirect)
+    if (submission.score, submission.value, submission.comment, submission.correction) == (None,) * 4:
+        question = _question(request, await services.store.open(pointer), submission, redirect)
         return _page(question_page(question, problem=NOTHING_SAID), 422)
-    answer.validate()
-    return thanks(request, await _keep(request, pointer, services, answer), redirect)
+    submission.validate()
+    return thanks(request, await _store(request, pointer, services, submission), redirect)
 
 
-async def _keep(request: AnyRequest, pointer: Pointer, services: ProjectServices, answer: FeedbackSubmission) -> Kept:
-    await admit_answer(request, services, pointer)
-    return await services.store.submit(pointer, answer, may_change=True)
+async def _store(
+    request: AnyRequest, pointer: Pointer, services: ProjectServices, submission: FeedbackSubmission
+) -> SubmissionResult:
+    await admit_submission(request, services, pointer)
+    return await services.store.submit(pointer, submission, may_change=True)
 
 
-def thanks(request: AnyRequest, kept: Kept, redirect: str | None) -> Response[Any]:
+def thanks(request: AnyRequest, kept: SubmissionResult, redirect: str | None) -> Response[Any]:
     """Build the page that says thanks, offers to undo feedback that is not final, and links to `redirect`."""
     return _page(thanks_page(_action(request), None if kept.is_final else kept.id, redirect))
 
@@ -83,7 +85,7 @@ def failure(request: AnyRequest, status: int, detail: str, code: str) -> Respons
     """Return the error as a page if the request accepts HTML."""
     if not wants_page(request.headers):
         return None
-    is_lasting = status in (404, 405, 410) or code == AnswerStands.code
+    is_lasting = status in (404, 405, 410) or code == FeedbackIsFinal.code
     again = _action(request) if request.path_params.get("token") and not is_lasting else None
     return _page(failure_page(status, detail, code, again), status)
 

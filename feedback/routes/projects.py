@@ -57,8 +57,8 @@ async def update_project(name: FromPath[str], data: JSONBody[ProjectPatch], serv
     return await services.projects.update(name, data)
 
 
-def projects_router(dependencies: dict[str, Provide], services_of: Callable[[str], ProjectServices]) -> Router:
-    """Return the routes of projects. `services_of` returns the services of the project to erase."""
+def projects_router(dependencies: dict[str, Provide], find_services: Callable[[str], ProjectServices]) -> Router:
+    """Return the routes of projects. `find_services` returns the services of the project to erase."""
 
     @delete(
         "/feedback/projects/{name:str}",
@@ -72,10 +72,10 @@ def projects_router(dependencies: dict[str, Provide], services_of: Callable[[str
     async def delete_project(
         name: FromPath[str],
         services: ServicesDependency,
-        erase: Annotated[bool, QueryParameter(description="With all its answers and URLs")] = False,
+        erase: Annotated[bool, QueryParameter(description="With all its feedback and URLs")] = False,
     ) -> None:
         """Delete the project. A project with feedback or URLs is a 409, unless the request erases them, too."""
-        await services.projects.delete(name, services_of(name).erasure if erase else None)
+        await services.projects.delete(name, find_services(name).erasure if erase else None)
 
     return Router(
         "/api/v1",

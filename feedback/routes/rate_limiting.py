@@ -28,7 +28,7 @@ async def admit_minting(request: AnyRequest, services: ProjectServices) -> None:
         _count(services, known, services.project)
 
 
-async def admit_answer(request: AnyRequest, services: ProjectServices, pointer: Pointer) -> None:
+async def admit_submission(request: AnyRequest, services: ProjectServices, pointer: Pointer) -> None:
     """Count a submission to a presigned URL for the address, the URL and its project. Errors: `TooMany`."""
     services.rate_limiter.admit(_peer(request), request.headers, (pointer.grant, pointer.place))
     known = await services.projects.known()

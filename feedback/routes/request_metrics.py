@@ -40,9 +40,9 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
             try:
                 await app(scope, receive, sending)
             finally:
-                metrics.took(name_of(scope["route_handler"]), time.perf_counter() - began)
+                metrics.observe_request(name_of(scope["route_handler"]), time.perf_counter() - began)
                 if status >= 400:
-                    metrics.refused(status, refusal(scope))
+                    metrics.count_refusal(status, refusal(scope))
 
         return watched
 

@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from feedback.records.datasets import Dataset, DatasetChange, DatasetItems
 from feedback.records.history import MAX_PAGE, FeedbackHistory
 from feedback.records.reviews import Review, ReviewsChanged, ReviewsUpdate, ReviewUpdate
-from feedback.reports.assistants import AnsweredAssistant
+from feedback.reports.assistants import RatedAssistant
 from feedback.reports.choices import Choices
 from feedback.reports.conversations import Conversation
 from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
@@ -94,7 +94,7 @@ async def read_history(
     operation_class=FeedbackOperation,
     opt=READS,
 )
-async def list_assistants(services: ServicesDependency) -> list[AnsweredAssistant]:
+async def list_assistants(services: ServicesDependency) -> list[RatedAssistant]:
     """Return the assistants and their known names, those with the most feedback first."""
     return await services.assistants.all()
 

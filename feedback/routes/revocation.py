@@ -12,7 +12,7 @@ from feedback.routes.authentication import ServicesDependency
 from feedback.routes.headers import TOKEN_HEADERS
 from feedback.routes.openapi import FeedbackOperation, failures
 from feedback.routes.tokens import TAGS
-from feedback.schema import Kept
+from feedback.schema import SubmissionResult
 from feedback.tokens.revocation import Revoked
 
 
@@ -28,11 +28,11 @@ from feedback.tokens.revocation import Revoked
 async def retract(
     token: FromPath[str],
     services: ServicesDependency,
-    user_id: Annotated[str | None, QueryParameter(description="Who answered")] = None,
-    id: Annotated[str | None, QueryParameter(description="The id that the answer was kept with")] = None,
-) -> Response[Kept]:
+    user_id: Annotated[str | None, QueryParameter(description="Who submitted the feedback")] = None,
+    id: Annotated[str | None, QueryParameter(description="The id that the feedback was stored with")] = None,
+) -> Response[SubmissionResult]:
     """Delete the subject's feedback; its history is kept."""
-    kept = await services.own_answers.retract(await services.tokens.open(token), user_id, id)
+    kept = await services.own_feedback.retract(await services.tokens.open(token), user_id, id)
     return Response(kept, status_code=200, headers=TOKEN_HEADERS, media_type="application/json")
 
 

@@ -22,8 +22,8 @@ from feedback.projects.scoped_database import DEFAULT
 from feedback.routes.authentication import FAILED, ServicesOf
 from feedback.routes.decoding import decode
 from feedback.routes.headers import TOKEN_HEADERS
-from feedback.routes.rate_limiting import admit_answer
-from feedback.schema import FeedbackSubmission, Kept
+from feedback.routes.rate_limiting import admit_submission
+from feedback.schema import FeedbackSubmission, SubmissionResult
 from feedback.services import ProjectServices
 from feedback.validation import MAX_BODY
 
@@ -37,7 +37,7 @@ _HEADERS = [
 _encode = msgspec.json.Encoder().encode
 
 
-def short_path(services_of: ServicesOf) -> Callable[..., ASGIApp]:
+def short_path(find_services: ServicesOf) -> Callable[..., ASGIApp]:
     """Return a middleware that serves plain submissions. A function, because Litestar deep-copies other objects."""
 
     def middleware(app: ASGIApp, **_: Any) -> ASGIApp:
@@ -49,7 +49,7 @@ def short_path(services_of: ServicesOf) -> Callable[..., ASGIApp]:
                 return
             messages: list[HTTPReceiveMessage] = []
             if (body := await _json_object(receive, messages)) is not None:
-                kept = await _kept(scope, services_of(DEFAULT), body)
+                kept = await _store(scope, find_services(DEFAULT), body)
                 if kept is not None:
                     await _respond(send, kept)
                     return
@@ -96,7 +96,7 @@ async def _json_object(receive: Receive, messages: list[HTTPReceiveMessage]) -> 
     return body if body[:1] == b"{" else None
 
 
-async def _kept(scope: HTTPScope, services: ProjectServices, body: bytes) -> Kept | None:
+async def _store(scope: HTTPScope, services: ProjectServices, body: bytes) -> SubmissionResult | None:
     """Store the submission; None if the handler must store it or raise an error."""
     known = await services.projects.known()
     if known.have_origins:
@@ -108,14 +108,14 @@ async def _kept(scope: HTTPScope, services: ProjectServices, body: bytes) -> Kep
     try:
         pointer = await services.tokens.open(scope["path_params"]["token"])
         submission.validate()
-        await admit_answer(Request(scope), services, pointer)
+        await admit_submission(Request(scope), services, pointer)
         return await services.store.submit(pointer, submission)
     except Exception as error:
         scope["state"][FAILED] = error
         return None
 
 
-async def _respond(send: Send, kept: Kept) -> None:
+async def _respond(send: Send, kept: SubmissionResult) -> None:
     body = _encode(kept)
     headers = [*_HEADERS, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -16,10 +16,16 @@ from feedback.routes.authentication import ServicesDependency
 from feedback.routes.decoding import submission_of
 from feedback.routes.headers import TOKEN_HEADERS, base_url, preflight
 from feedback.routes.openapi import NO_KEY, FeedbackOperation, SubmitOperation, failures
-from feedback.routes.pages import ask, may_follow, take_form, thanks
+from feedback.routes.pages import may_follow, show_question, submit_form, thanks
 from feedback.routes.presigned_token import pointer_of
-from feedback.routes.rate_limiting import admit_answer, admit_minting
-from feedback.schema import FeedbackIngestToken, FeedbackIngestTokenCreate, FeedbackSubmission, Kept, TokenState
+from feedback.routes.rate_limiting import admit_minting, admit_submission
+from feedback.schema import (
+    FeedbackIngestToken,
+    FeedbackIngestTokenCreate,
+    FeedbackSubmission,
+    SubmissionResult,
+    TokenState,
+)
 from feedback.services import ProjectServices
 from feedback.settings import TOKEN_PATH, FeedbackSettings
 from feedback.tokens.presigned import Grant, Order, Token
@@ -29,7 +35,7 @@ AnyRequest = Request[Any, Any, Any]
 
 MAX_BATCH = 1000
 TAGS = ["Presigned feedback"]
-ANSWERS = {"score", "value", "comment", "correction", "metadata"}
+CONTENT_FIELDS = {"score", "value", "comment", "correction", "metadata"}
 IDEMPOTENCY = "Sent again with the same key, a request changes nothing"
 
 
@@ -63,7 +69,7 @@ async def mint(
     if not 1 <= len(wanted) <= MAX_BATCH:
         raise Invalid(f"The array asks for {len(wanted)} URLs; ask for 1 to {MAX_BATCH} at once")
     base = base_url(request, settings.base_url, settings.trust_forwarded)
-    tokens = _shown(await services.tokens.mint(_orders(wanted, settings)), base)
+    tokens = _to_wire(await services.tokens.mint(_orders(wanted, settings)), base)
     return tokens if isinstance(data, list) else tokens[0]
 
 
@@ -81,7 +87,7 @@ def _orders(wanted: Sequence[FeedbackIngestTokenCreate], settings: FeedbackSetti
     return orders
 
 
-def _shown(tokens: Sequence[Token], base: str) -> list[FeedbackIngestToken]:
+def _to_wire(tokens: Sequence[Token], base: str) -> list[FeedbackIngestToken]:
     return [
         FeedbackIngestToken(token.token, f"{base}{TOKEN_PATH}{token.token}", token.expires_at, token.key, token.revoked)
         for token in tokens
@@ -104,7 +110,7 @@ async def list_tokens(
 ) -> list[FeedbackIngestToken]:
     """Return the run's presigned URLs, oldest first, including expired and revoked ones."""
     base = base_url(request, services.settings.base_url, services.settings.trust_forwarded)
-    return _shown(await services.tokens.issued(run_id, limit, offset), base)
+    return _to_wire(await services.tokens.issued(run_id, limit, offset), base)
 
 
 @post(
@@ -128,17 +134,17 @@ async def submit(
     services: ServicesDependency,
     data: JSONBody[FeedbackSubmission | None] = None,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
-) -> Response[Kept]:
+) -> Response[SubmissionResult]:
     """Store the feedback durably before responding."""
     pointer = await pointer_of(request, services)
     submission = data or FeedbackSubmission()
     if request.scope["query_string"]:
         submission = _merged(submission, submission_of(list(request.query_params.multi_items())))
     if wants_page(request.headers):
-        return await take_form(request, pointer, services, submission)
+        return await submit_form(request, pointer, services, submission)
     submission.validate()
-    await admit_answer(request, services, pointer)
-    return _answer(await services.store.submit(pointer, submission, clean_idempotency(idempotency_key)))
+    await admit_submission(request, services, pointer)
+    return _respond(await services.store.submit(pointer, submission, clean_idempotency(idempotency_key)))
 
 
 def _merged(body: FeedbackSubmission, query: FeedbackSubmission) -> FeedbackSubmission:
@@ -179,28 +185,28 @@ async def follow(
     comment: Annotated[str | None, _query("Text")] = None,
     correction: Annotated[str | None, _query("A JSON object, or text")] = None,
     metadata: Annotated[str | None, _query("A JSON object")] = None,
-    user_id: Annotated[str | None, _query("Who answers; replaces the same person's earlier answer")] = None,
-    id: Annotated[str | None, _query("The answer's id, chosen by the client")] = None,
-) -> Response[Kept | TokenState]:
+    user_id: Annotated[str | None, _query("Who submits; replaces the same person's earlier feedback")] = None,
+    id: Annotated[str | None, _query("The feedback's id, chosen by the client")] = None,
+) -> Response[SubmissionResult | TokenState]:
     """Store the submission in the query, or return the state of the URL."""
-    said = {"score": score, "value": value, "comment": comment, "correction": correction, "metadata": metadata}
-    given = {name: text for name, text in (said | {"user_id": user_id, "id": id}).items() if text}
+    content = {"score": score, "value": value, "comment": comment, "correction": correction, "metadata": metadata}
+    given = {name: text for name, text in (content | {"user_id": user_id, "id": id}).items() if text}
     pointer = await pointer_of(request, services)
-    has_answer, links = bool(ANSWERS & given.keys()), services.settings.links
-    grant = await services.store.open(pointer) if links.by_key or not has_answer else None
-    if not has_answer or not may_follow(request, links, grant):
+    has_content, links = bool(CONTENT_FIELDS & given.keys()), services.settings.links
+    grant = await services.store.open(pointer) if links.by_key or not has_content else None
+    if not has_content or not may_follow(request, links, grant):
         grant = grant or await services.store.open(pointer)
-        if gets_page(request.headers, has_answer) and request.query_params.get("format") != "json":
-            return ask(request, services, grant)
-        return _answer(await _state(grant, services, given))
+        if gets_page(request.headers, has_content) and request.query_params.get("format") != "json":
+            return show_question(request, services, grant)
+        return _respond(await _state(grant, services, given))
     submission = submission_of(list(request.query_params.multi_items()))
     submission.validate()
     key = clean_idempotency(request.headers.get("idempotency-key"))
-    await admit_answer(request, services, pointer)
+    await admit_submission(request, services, pointer)
     kept = await services.store.submit(pointer, submission, key)
     if wants_page(request.headers):
         return thanks(request, kept, services.settings.links.allowed(request.query_params.get("redirect")))
-    return _answer(kept)
+    return _respond(kept)
 
 
 @head("/feedback/tokens/{token:str}", opt={"feedback_token_route": True}, include_in_schema=False)
@@ -216,20 +222,20 @@ async def probe(token: FromPath[str], services: ServicesDependency) -> Response[
     status_code=204,
     include_in_schema=False,
 )
-async def ask_cors(request: AnyRequest) -> Response[None]:
+async def allow_cors(request: AnyRequest) -> Response[None]:
     """Allow every origin to submit to a presigned URL."""
     return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
 
 
 async def _state(grant: Grant, services: ProjectServices, given: Mapping[str, str]) -> TokenState:
-    answer = await services.own_answers.read(grant, given.get("user_id"), given.get("id"))
+    answer = await services.own_feedback.read(grant, given.get("user_id"), given.get("id"))
     policy = (grant.config and grant.config.subject_policy) or REPLACE
     return TokenState(grant.key, grant.expires_at, grant.config, policy, answer)
 
 
-def _answer(content: Any) -> Response[Any]:
+def _respond(content: Any) -> Response[Any]:
     return Response(content, status_code=200, headers=TOKEN_HEADERS, media_type="application/json")
 
 
-TOKEN_ROUTES = [ask_cors, mint, list_tokens, submit, follow, probe]
-"""`ask_cors` comes first: Litestar adds its own OPTIONS handler to a path that has none yet."""
+TOKEN_ROUTES = [allow_cors, mint, list_tokens, submit, follow, probe]
+"""`allow_cors` comes first: Litestar adds its own OPTIONS handler to a path that has none yet."""

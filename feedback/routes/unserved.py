@@ -28,8 +28,8 @@ def _explaining(otherwise: Any) -> Handler:
             detail = f"{request.method} {path[:200]} is not served here. Of LangSmith's API this server has {SERVED}"
             return Response({"detail": detail, "code": "not_served"}, status_code=error.status_code)
         if otherwise is not None:
-            answer: Response[Any] = otherwise(request, error)
-            return answer
+            response: Response[Any] = otherwise(request, error)
+            return response
         return create_exception_response(request, error)
 
     return explain

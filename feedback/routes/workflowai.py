@@ -16,7 +16,7 @@ from msgspec import Struct
 from feedback.integrations.workflowai import Outcome, OutcomeAnnotation, OutcomeCreate, OutcomePage, OwnOutcome
 from feedback.routes.authentication import ServicesDependency
 from feedback.routes.decoding import FeedbackRequest
-from feedback.routes.error_responses import told
+from feedback.routes.error_responses import describe_error
 from feedback.routes.headers import TOKEN_HEADERS, preflight
 from feedback.routes.openapi import NO_KEY, FeedbackOperation, failures
 from feedback.routes.rate_limiting import hold_sealed, open_and_admit
@@ -44,7 +44,7 @@ MAX_PAGE = 100
 
 
 @route("/feedback", http_method=["OPTIONS"], status_code=204, include_in_schema=False)
-async def ask_outcome_cors(request: Request[Any, Any, Any]) -> Response[None]:
+async def allow_outcome_cors(request: Request[Any, Any, Any]) -> Response[None]:
     """Allow every origin to send an outcome, because it needs a token."""
     return Response(None, status_code=204, headers=preflight(request.headers.get("access-control-request-headers")))
 
@@ -128,7 +128,7 @@ async def retract_outcome(
     responses=failures(422, shape=WorkflowAIFailure),
 )
 async def list_agent_outcomes(
-    tenant: FromPath[str],  # noqa: ARG001  its rooms are given already
+    tenant: FromPath[str],  # noqa: ARG001  the dependency `services` has read it
     agent_id: FromPath[str],
     services: ServicesDependency,
     run_id: FromQuery[str | None] = None,
@@ -147,7 +147,7 @@ async def list_agent_outcomes(
     responses=failures(422, shape=WorkflowAIFailure),
 )
 async def list_run_outcomes(
-    tenant: FromPath[str],  # noqa: ARG001  its rooms are given already
+    tenant: FromPath[str],  # noqa: ARG001  the dependency `services` has read it
     agent_id: FromPath[str],
     run_id: FromPath[str],
     services: ServicesDependency,
@@ -168,7 +168,7 @@ async def list_run_outcomes(
     responses=failures(404, 413, 422, shape=WorkflowAIFailure),
 )
 async def annotate_outcome(
-    tenant: FromPath[str],  # noqa: ARG001  its rooms are given already
+    tenant: FromPath[str],  # noqa: ARG001  the dependency `services` has read it
     agent_id: FromPath[str],
     feedback_id: FromPath[str],
     data: JSONBody[OutcomeAnnotation],
@@ -179,9 +179,9 @@ async def annotate_outcome(
     return Response(b"null", media_type="application/json")  # type: ignore[arg-type]  # a body that is encoded already
 
 
-def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Return the error in WorkflowAI's shape."""
-    status, message, code, headers = told(request, error)
+    status, message, code, headers = describe_error(request, error)
     if code == "token_unknown":
         status, message, code = 400, f"Invalid feedback token. {message}", "bad_request"
     body = {"error": {"message": message, "status_code": status, "code": code}}
@@ -193,7 +193,7 @@ def workflowai_router(dependencies: dict[str, Provide]) -> Router:
     return Router(
         "/v1",
         route_handlers=[
-            ask_outcome_cors,
+            allow_outcome_cors,
             submit_outcome,
             read_outcome,
             retract_outcome,
@@ -202,6 +202,6 @@ def workflowai_router(dependencies: dict[str, Provide]) -> Router:
             annotate_outcome,
         ],
         dependencies=dependencies,
-        exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
+        exception_handlers={Exception: respond_to_error, HTTPException: respond_to_error},
         request_class=FeedbackRequest,
     )

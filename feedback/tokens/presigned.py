@@ -113,7 +113,7 @@ class Grant(Struct):
     @property
     def expires_at(self) -> str:
         """Return the expiry as the wire shows it."""
-        return _shown(self.expires)
+        return _format_expiry(self.expires)
 
     @property
     def scope(self) -> str:
@@ -160,7 +160,7 @@ class Tokens:
             tokens += await self._seal_all(row, salt, order.keys, _micros(order.expires_at))
             if len(order.keys) <= REMEMBERED_KEYS:
                 self._remember(Minted(row["epoch"], salt, row["ring_key"], self._grants(order, row["id"])))
-        self._metrics.minted("presigned", len(tokens))
+        self._metrics.count_minted("presigned", len(tokens))
         return tokens
 
     def _grants(self, order: Order, grant_id: int) -> list[Grant]:
@@ -214,7 +214,7 @@ class Tokens:
 
     async def _seal_all(self, row: Row, salt: int, keys: Sequence[str], expires_at: int | None) -> list[Token]:
         ring_key, body = row["ring_key"], row["id"] << 24 | salt << 8
-        expiry = _shown(expires_at)
+        expiry = _format_expiry(expires_at)
         return [Token(await self._ring.seal(ring_key, body | place), key, expiry) for place, key in enumerate(keys)]
 
 
@@ -227,7 +227,7 @@ def claim(db: Connection, pointer: Pointer) -> Grant:
     if row["revoked_at"] is not None:
         raise TokenRevoked("This feedback URL was taken back; ask for a new one")
     if row["expires_at"] is not None and row["expires_at"] <= row["now"]:
-        raise TokenExpired(f"This feedback URL expired at {_shown(row['expires_at'])}; ask for a new one")
+        raise TokenExpired(f"This feedback URL expired at {_format_expiry(row['expires_at'])}; ask for a new one")
     config = _configs(row["configs"])[pointer.place] if row["configs"] else None
     return Grant(
         pointer.grant,
@@ -301,7 +301,7 @@ def _configs(text: str) -> list[FeedbackConfig | None]:
     return msgspec.json.decode(text, type=list[FeedbackConfig | None])
 
 
-def _shown(expires_at: int | None) -> str:
+def _format_expiry(expires_at: int | None) -> str:
     return "9999-12-31T23:59:59+00:00" if expires_at is None else from_micros(expires_at)
 
 

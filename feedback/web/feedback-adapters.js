@@ -46,8 +46,8 @@ function voter({ urlsOf, positiveKey = "user_liked", negativeKey = "user_dislike
     if (chosen && !urls[chosen]) throw new Error(`This message has no feedback URL for ${chosen}; name it among the run's feedback keys`);
     const others = new Set([positiveKey, negativeKey].filter((key) => key !== chosen && urls[key]));
     for (const key of others) {
-      const { answer } = await readFeedback(urls[key], whose);
-      if (answer) await retractFeedback(urls[key], whose); // first: both thumbs are never stored at once
+      const { feedback } = await readFeedback(urls[key], whose);
+      if (feedback) await retractFeedback(urls[key], whose); // first: both thumbs are never stored at once
     }
     const score = type === "negative" && negativeKey === positiveKey ? 0 : 1;
     if (chosen) await submitFeedback(urls[chosen], { score, comment }, whose);

@@ -1,7 +1,7 @@
 /** The core client: submits feedback to presigned URLs and streams runs of an agent server, in browsers and Node.js. */
 
 /** A submission: at least one of the fields. */
-export interface Answer {
+export interface Submission {
   /** A number or Boolean; the server checks it against the feedback key. */
   score?: number | boolean | null;
   /** The ends of the score's scale, such as [1, 5], by which a feedback key without a configuration is counted. */
@@ -37,14 +37,14 @@ export interface SubmitOptions extends Whose, RequestOptions {
 export interface ReadOptions extends Whose, RequestOptions {}
 
 /** The result of a submission. */
-export interface Kept {
+export interface SubmissionResult {
   id: string | null;
   status: "created" | "updated" | "unchanged" | "retracted";
   /** Whether the URL can no longer change or retract it. */
   is_final?: boolean;
 }
 
-export interface OwnAnswer {
+export interface OwnFeedback {
   id: string;
   score: number | boolean | null;
   value: string | number | boolean | Record<string, unknown> | null;
@@ -70,7 +70,7 @@ export interface TokenState {
   feedback_config: FeedbackConfig | null;
   /** The effect of another submission by the same subject. */
   subject_policy: "replace" | "append" | "first";
-  answer: OwnAnswer | null;
+  feedback: OwnFeedback | null;
 }
 
 /**
@@ -87,16 +87,16 @@ export class FeedbackError extends Error {
 }
 
 /** Submits feedback to a presigned URL; resolves once the server has stored it durably. Errors: `FeedbackError`. */
-export function submitFeedback(url: string | URL, answer: Answer, options?: SubmitOptions): Promise<Kept>;
+export function submitFeedback(url: string | URL, submission: Submission, options?: SubmitOptions): Promise<SubmissionResult>;
 
 /** Hands a submission to the browser, which sends it even if the page closes; false if the browser rejects it. */
-export function beaconFeedback(url: string | URL, answer: Answer, options?: Whose): boolean;
+export function beaconFeedback(url: string | URL, submission: Submission, options?: Whose): boolean;
 
 /** Returns a presigned URL's state, with the feedback of `userId` or `id`, if any. Errors: `FeedbackError`. */
 export function readFeedback(url: string | URL, options?: ReadOptions): Promise<TokenState>;
 
 /** Retracts feedback; missing feedback is not an error (`unchanged`). Errors: `FeedbackError`. */
-export function retractFeedback(url: string | URL, options: ReadOptions): Promise<Kept>;
+export function retractFeedback(url: string | URL, options: ReadOptions): Promise<SubmissionResult>;
 
 /** Returns a generated subject id for this browser, the same in every tab and after a reload. */
 export function browserSubject(): string;
@@ -177,7 +177,7 @@ export function streamRun(options: StreamRunOptions): AsyncGenerator<RunPart, vo
 export function joinRun(options: JoinRunOptions): AsyncGenerator<RunPart, void, undefined>;
 
 /** Returns a run's feedback and fresh presigned URLs. Errors: `FeedbackError`. */
-export function readRunFeedback(options: RunFeedbackOptions): Promise<{ answers: Record<string, unknown>[]; urls: FeedbackUrls }>;
+export function readRunFeedback(options: RunFeedbackOptions): Promise<{ feedback: Record<string, unknown>[]; urls: FeedbackUrls }>;
 
 /** Yields server-sent events from arbitrary chunks of bytes. */
 export function events(

@@ -29,8 +29,8 @@ export class FeedbackError extends Error {
 }
 
 /** Submits feedback to a presigned URL; resolves once the server has stored it durably. */
-export async function submitFeedback(url, answer, options = {}) {
-  const body = bodyOf(answer, options);
+export async function submitFeedback(url, submission, options = {}) {
+  const body = bodyOf(submission, options);
   const headers = {
     "Content-Type": "application/json",
     "Idempotency-Key": options.idempotencyKey ?? newId(),
@@ -40,8 +40,8 @@ export async function submitFeedback(url, answer, options = {}) {
 }
 
 /** Hands a submission to the browser, which sends it even if the page closes. False if the browser rejects it. */
-export function beaconFeedback(url, answer, options = {}) {
-  const body = bodyOf(answer, options);
+export function beaconFeedback(url, submission, options = {}) {
+  const body = bodyOf(submission, options);
   // Plain text needs no preflight; the page may close before the response to a JSON beacon's preflight.
   return navigator.sendBeacon(String(url), new Blob([body], { type: "text/plain;charset=UTF-8" }));
 }
@@ -260,7 +260,7 @@ async function failureOf(response) {
   } catch {} // not JSON: a proxy's page
   const problem = said.error ?? {}; // WorkflowAI's shape
   const message = said.detail ?? problem.message;
-  const detail = typeof message === "string" ? message : `The server answered with status ${response.status}`;
+  const detail = typeof message === "string" ? message : `The server responded with status ${response.status}`;
   return new FeedbackError(detail, {
     status: response.status,
     code: [said.code, problem.code].find((code) => typeof code === "string") ?? "error",
@@ -293,7 +293,7 @@ function pause(seconds, signal, online = false) {
 }
 
 function json({ status, text }) {
-  return parsed(text, status, "The server's answer is not JSON; is this the URL of a feedback server?");
+  return parsed(text, status, "The server's response is not JSON; is this the URL of a feedback server?");
 }
 
 function parsed(text, status, otherwise) {
@@ -328,8 +328,8 @@ function resuming(headers, lastEventId) {
   return lastEventId ? { ...headers, "Last-Event-ID": lastEventId } : { ...headers };
 }
 
-function bodyOf(answer, options) {
-  return JSON.stringify({ ...answer, ...whose(options) });
+function bodyOf(submission, options) {
+  return JSON.stringify({ ...submission, ...whose(options) });
 }
 
 function whose({ userId, id }) {

@@ -20,18 +20,18 @@ export function tokenSource(token, server = new URL("..", import.meta.url).href)
 }
 
 /** Stores a thumb, `score` 1 or 0, and a comment; one for each token and user. */
-export async function submitFeedback(source, answer, options = {}) {
+export async function submitFeedback(source, submission, options = {}) {
   const found = opened(source);
-  if (!found) return presigned.submitFeedback(source, answer, options);
-  const kept = await presigned.submitFeedback(found.address, outcomeOf(found.token, answer), identityOf(options));
+  if (!found) return presigned.submitFeedback(source, submission, options);
+  const kept = await presigned.submitFeedback(found.address, outcomeOf(found.token, submission), identityOf(options));
   return { id: kept.id, status: "created" };
 }
 
 /** Hands a thumb to the browser, which sends it even if the page closes. Returns false if the browser rejects it. */
-export function beaconFeedback(source, answer, options = {}) {
+export function beaconFeedback(source, submission, options = {}) {
   const found = opened(source);
-  if (!found) return presigned.beaconFeedback(source, answer, options);
-  const body = JSON.stringify({ ...outcomeOf(found.token, answer), user_id: options.userId });
+  if (!found) return presigned.beaconFeedback(source, submission, options);
+  const body = JSON.stringify({ ...outcomeOf(found.token, submission), user_id: options.userId });
   fetch(found.address, {
     method: "POST", body, keepalive: true, credentials: "omit", headers: { "Content-Type": "application/json" },
   }).catch(() => {}); // the page has closed; the next load shows the stored state
@@ -43,8 +43,8 @@ export async function readFeedback(source, options = {}) {
   const found = opened(source);
   if (!found) return presigned.readFeedback(source, options);
   const { outcome } = await presigned.readFeedback(withToken(found), identityOf(options));
-  const answer = outcome && { score: outcome === "positive" ? 1 : 0, value: outcome, comment: null, metadata: null, modified_at: "" };
-  return { feedback_config: null, answer: answer || null };
+  const own = outcome && { score: outcome === "positive" ? 1 : 0, value: outcome, comment: null, metadata: null, modified_at: "" };
+  return { feedback_config: null, feedback: own || null };
 }
 
 /** Retracts the user's feedback; missing feedback is not an error. */

@@ -30,6 +30,6 @@ export async function sendFeedback({ feedbackToken, outcome, comment, userID, se
 
 /** Returns the outcome of the user (or the anonymous one): `positive`, `negative`, or null. */
 export async function getFeedback({ feedbackToken, userID, server }) {
-  const { answer } = await readFeedback(tokenSource(feedbackToken, server), { userId: userID });
-  return answer && answer.value;
+  const { feedback } = await readFeedback(tokenSource(feedbackToken, server), { userId: userID });
+  return feedback && feedback.value;
 }

@@ -64,7 +64,7 @@ def test_keyboard_alone_suffices_and_focus_is_seen(feedback_server: str, visit: 
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Send")).to_be_focused()
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_have_text("Your answer was kept.")
+        expect(page.get_by_role("status")).to_have_text("Your feedback was stored.")
         assert kept(feedback_server) == [(0, "by keys")]
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")

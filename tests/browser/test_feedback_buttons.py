@@ -242,7 +242,7 @@ def test_page_may_prevent_what_is_pressed(feedback_server: str, shown: Shown) ->
 
 
 def test_page_may_add_to_what_is_sent(feedback_server: str, shown: Shown) -> None:
-    adding = "document.addEventListener('feedback-submit', (e) => { e.detail.answer.metadata = { page: 'a' } })"
+    adding = "document.addEventListener('feedback-submit', (e) => { e.detail.submission.metadata = { page: 'a' } })"
     with shown(buttons(src=mint(feedback_server)), adding) as page:
         press(page, "Good answer")
     assert answers(feedback_server)[0]["feedback_source"]["metadata"] == {"page": "a"}
@@ -320,7 +320,7 @@ def test_fresh_url_for_the_same_run_keeps_the_answer_and_another_runs_has_none(
         expect(page.get_by_label("Anything to add?")).to_be_hidden()
         element.evaluate("(one, url) => { one.src = url }", mint(feedback_server))
         check_pressed(page, "Bad answer")
-        assert element.evaluate("(one) => one.answer") == {"choice": "negative", "comment": "", "reasons": []}
+        assert element.evaluate("(one) => one.feedback") == {"choice": "negative", "comment": "", "reasons": []}
 
 
 def test_expired_url_shows_no_buttons(feedback_server: str, shown: Shown) -> None:

@@ -64,8 +64,8 @@ def test_answer_is_kept_changed_read_and_taken_back_from_a_page_elsewhere(feedba
         assert kept["status"] == "created"
         assert call(page, "submitFeedback", url, {"score": 0}, me) == {"id": kept["id"], "status": "updated"}
         state = call(page, "readFeedback", url, me)
-        assert (state["key"], state["answer"]["score"], state["answer"]["comment"]) == ("user_score", 0, None)
-        assert call(page, "readFeedback", url, {"userId": "somebody else"})["answer"] is None
+        assert (state["key"], state["feedback"]["score"], state["feedback"]["comment"]) == ("user_score", 0, None)
+        assert call(page, "readFeedback", url, {"userId": "somebody else"})["feedback"] is None
         assert call(page, "retractFeedback", url, me) == {"id": kept["id"], "status": "retracted"}
         assert call(page, "retractFeedback", url, me) == {"id": None, "status": "unchanged"}
     assert answers(feedback_server) == []
@@ -286,7 +286,7 @@ def test_run_is_joined_where_its_reader_left_it(agent_server: str, opened: Opene
         rest = streamed(page, "joinRun", **where, lastEventId=whole["parts"][2]["id"])
         assert rest["parts"] == whole["parts"][3:]
         fresh = call(page, "readRunFeedback", {**where, "keys": ["user_liked"]})
-        assert (list(fresh["urls"]), fresh["answers"]) == (["user_liked"], [])
+        assert (list(fresh["urls"]), fresh["feedback"]) == (["user_liked"], [])
 
 
 def test_run_that_cannot_start_is_tried_once(agent_server: str, opened: Opened) -> None:

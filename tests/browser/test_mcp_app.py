@@ -71,7 +71,7 @@ def test_thumb_in_an_mcp_host_is_kept(
         kept: list[Any] = []
 
         def is_kept() -> bool:
-            kept[:] = httpx.get(f"{server.url}/runs/{run_id}/feedback").json()["answers"]
+            kept[:] = httpx.get(f"{server.url}/runs/{run_id}/feedback").json()["feedback"]
             return bool(kept)
 
         eventually(is_kept)

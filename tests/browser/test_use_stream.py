@@ -178,5 +178,5 @@ def test_feedback_urls_come_as_a_custom_event_and_the_runs_answers_and_fresh_url
         assert page.evaluate(post, [url, {"score": 1}]) == 200
         path = f"{server.url}/threads/{run['thread_id']}/runs/{run['run_id']}/feedback"
         told = page.evaluate("url => fetch(url).then(answer => answer.json())", path)
-        assert [(one["key"], one["score"]) for one in told["answers"]] == [("user_liked", 1)]
+        assert [(one["key"], one["score"]) for one in told["feedback"]] == [("user_liked", 1)]
         assert page.evaluate(post, [told["urls"]["user_liked"], {"score": 0}]) == 200

@@ -272,7 +272,7 @@ async def test_urls_take_feedback_that_is_read_back(
     run_id = artifact.artifact_id.removesuffix("-response")
     async with httpx.AsyncClient(base_url=graphs.url) as http:
         assert (await http.post(told["urls"]["user_liked"], json={"score": 1})).status_code == 200
-        kept = (await http.get(f"/runs/{run_id}/feedback")).json()["answers"]
+        kept = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
     assert [(one["key"], one["score"]) for one in kept] == [("user_liked", 1)]
 
 
@@ -296,6 +296,6 @@ async def test_method_submits_feedback(connect: Connect, graphs: ServerProcess, 
         call = {"jsonrpc": "2.0", "id": 1, "method": "SubmitFeedback", "params": said}
         kept = (await http.post("/a2a/echoing", json=call)).json()["result"]
         run_id = task.artifacts[0].artifact_id.removesuffix("-response")
-        [one] = (await http.get(f"/runs/{run_id}/feedback")).json()["answers"]
+        [one] = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
     assert (one["id"], one["key"], one["score"], one["comment"]) == (kept["id"], "user_liked", 0, "No")
     assert one["feedback_source"]["type"] == kept["source"] == source

@@ -38,7 +38,7 @@ class Store:
     def token_for_run(self, _run_id: str, _project: str | None) -> str | None:
         return None
 
-    async def answers_for_run(self, _run_id: str, _project: str | None) -> Sequence[Any]:
+    async def feedback_for_run(self, _run_id: str, _project: str | None) -> Sequence[Any]:
         return []
 
 

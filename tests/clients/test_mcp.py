@@ -172,7 +172,7 @@ async def test_urls_take_feedback_that_is_read_back(connect: Connect, graphs: Se
         assert told.keys() == {"run_id", "urls", "keys", "expires_at"}
         async with httpx.AsyncClient(base_url=graphs.url) as http:
             assert (await http.post(told["urls"]["user_liked"], json={"score": 1})).status_code == 200
-            kept = (await http.get(f"/runs/{told['run_id']}/feedback")).json()["answers"]
+            kept = (await http.get(f"/runs/{told['run_id']}/feedback")).json()["feedback"]
         assert [(one["key"], one["score"]) for one in kept] == [("user_liked", 1)]
 
 
@@ -186,7 +186,7 @@ async def test_tool_submits_feedback_once(connect: Connect, graphs: ServerProces
         kept = [await mcp.call_tool("submit_feedback", said) for _ in range(2)]
         assert kept[0].structured_content == kept[1].structured_content
         async with httpx.AsyncClient(base_url=graphs.url) as http:
-            [one] = (await http.get(f"/runs/{run_id}/feedback")).json()["answers"]
+            [one] = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
         assert (one["key"], one["score"], one["comment"]) == ("user_liked", 0, "Not quite")
         assert one["feedback_source"]["type"] == source
 
@@ -198,7 +198,7 @@ async def test_tool_submits_feedback_by_token(graphs: ServerProcess, by: str, so
         url = called.meta[FEEDBACK]["urls"]["user_liked"]
         await mcp.call_tool("submit_feedback", {"token": url, "score": 1, "by": by})
     async with httpx.AsyncClient(base_url=graphs.url) as http:
-        [one] = (await http.get(f"/runs/{called.meta[FEEDBACK]['run_id']}/feedback")).json()["answers"]
+        [one] = (await http.get(f"/runs/{called.meta[FEEDBACK]['run_id']}/feedback")).json()["feedback"]
     assert (one["key"], one["feedback_source"]["type"]) == ("user_liked", source)
 
 

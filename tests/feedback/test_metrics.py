@@ -115,8 +115,8 @@ async def test_deliveries_and_what_waits_are_told(service: FeedbackPlugin, unuse
 def test_made_up_keys_do_not_make_ever_more_series() -> None:
     metrics = Metrics()
     for at in range(MAX_KEYS + 50):
-        metrics.answered(f"key {at}", "created")
-    metrics.answered("key 0", "created")
+        metrics.count_submission(f"key {at}", "created")
+    metrics.count_submission("key 0", "created")
     counted = read(metrics.text())
     assert counted["feedback_answers_total", OTHERS, "created"] == 50
     assert counted["feedback_answers_total", "key 0", "created"] == 2

@@ -10,7 +10,7 @@ from agent_server.database import open_database
 from feedback import FeedbackPlugin, RunFacts
 from feedback import runs as runs_module
 from feedback.runs import RunLookup
-from feedback.schema import FeedbackCreate, FeedbackSubmission, Kept
+from feedback.schema import FeedbackCreate, FeedbackSubmission, SubmissionResult
 from tests.feedback.conftest import RUN
 
 FACTS = RunFacts(RUN, "thread-1", "assistant-1", 3, {"q": 1}, {"a": 2})
@@ -28,7 +28,7 @@ class Agents:
         return self.facts if run_id == RUN else None
 
 
-async def answer(plugin: FeedbackPlugin, url: str, **said: object) -> Kept:
+async def answer(plugin: FeedbackPlugin, url: str, **said: object) -> SubmissionResult:
     pointer = await plugin.tokens.open(url.rpartition("/")[2])
     return await plugin.store.submit(pointer, FeedbackSubmission(score=1, **said))  # type: ignore[arg-type]
 
@@ -41,7 +41,7 @@ async def test_answers_carry_thread_assistant_and_version_of_their_run(database_
     async with plugin_with(database_url, Agents(FACTS).look_up).opened() as service:
         await answer(service, (await service.urls_for_run(RUN, ["k"], "http://here"))["k"])
         await service.store.create(FeedbackCreate("program", run_id=RUN, score=1))
-        for found in await service.answers_for_run(RUN):
+        for found in await service.feedback_for_run(RUN):
             assert (found.thread_id, found.assistant_id, found.assistant_version) == ("thread-1", "assistant-1", 3)
 
 
@@ -51,7 +51,7 @@ async def test_url_remembers_a_run_that_is_gone_when_it_is_answered(database_url
         url = (await service.urls_for_run(FACTS, ["k"], "http://here"))["k"]
         await answer(service, url)
         assert agents.asked == 0
-        [found] = await service.answers_for_run(RUN)
+        [found] = await service.feedback_for_run(RUN)
         assert (found.thread_id, found.assistant_version) == ("thread-1", 3)
 
 
@@ -68,7 +68,7 @@ async def test_lookup_that_fails_or_hangs_costs_no_answer(database_url: str, mon
     for key, lookup in (("failed", fails), ("hung", hangs)):
         async with plugin_with(database_url, lookup).opened() as service:
             await answer(service, (await service.urls_for_run(RUN, [key], "http://here"))[key])
-            assert {found.thread_id for found in await service.answers_for_run(RUN)} == {None}
+            assert {found.thread_id for found in await service.feedback_for_run(RUN)} == {None}
 
 
 async def test_answer_that_replaces_another_keeps_what_was_known_of_the_run(database_url: str) -> None:
@@ -79,7 +79,7 @@ async def test_answer_that_replaces_another_keeps_what_was_known_of_the_run(data
         await answer(service, url, user_id="ada")
     async with plugin_with(database_url, None).opened() as service:
         assert (await answer(service, url, user_id="ada", comment="still")).status == "updated"
-        [found] = await service.answers_for_run(RUN)
+        [found] = await service.feedback_for_run(RUN)
         assert (found.comment, found.thread_id) == ("still", "thread-1")
 
 

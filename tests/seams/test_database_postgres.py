@@ -23,7 +23,7 @@ from tests.seams.counters import Package
 async def test_postgres_that_is_not_there_is_unavailable_and_its_password_is_not_told(tmp_path: Path) -> None:
     for address in ("127.0.0.1:1/name", f"/name?host={tmp_path}"):
         database = PostgresDatabase(f"postgresql://user:s3cret@{address}", patience=0.3)
-        with pytest.raises(Unavailable, match=r"does not answer within 0\.3 s: .*conn") as caught:
+        with pytest.raises(Unavailable, match=r"does not respond within 0\.3 s: .*conn") as caught:
             async with database:
                 pass
         assert "s3cret" not in str(caught.value)

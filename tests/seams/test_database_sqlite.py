@@ -42,7 +42,7 @@ async def test_sqlite_file_that_another_process_holds_is_unavailable_for_all_who
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         outcomes = await asyncio.gather(*(database.write(add("a")) for _ in range(10)), return_exceptions=True)
-        assert [str(outcome) for outcome in outcomes] == ["the database does not answer: database is locked"] * 10
+        assert [str(outcome) for outcome in outcomes] == ["the database does not respond: database is locked"] * 10
         assert {type(outcome) for outcome in outcomes} == {Unavailable}
         assert await database.read(values) == {"a": 0, "b": 0}
         other.close()

@@ -102,7 +102,9 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
     ) -> RunnableConfig:
         configurable = config["configurable"]
         kind, data = self.serde.dumps_typed(checkpoint)
-        told = json.dumps(get_checkpoint_metadata(config, metadata), ensure_ascii=False).encode("utf-8", "ignore")
+        encoded_metadata = json.dumps(get_checkpoint_metadata(config, metadata), ensure_ascii=False).encode(
+            "utf-8", "ignore"
+        )
         row = {
             "thread": str(configurable["thread_id"]),
             "ns": configurable["checkpoint_ns"],
@@ -110,7 +112,7 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             "parent": configurable.get("checkpoint_id"),
             "type": kind,
             "checkpoint": data,
-            "metadata": told,
+            "metadata": encoded_metadata,
         }
         await self._put(row, metadata)
         return {

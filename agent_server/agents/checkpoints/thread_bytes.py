@@ -30,7 +30,7 @@ class ThreadBytes(Struct):
     channels: dict[str, ChannelBytes]
     pending_writes: Amount
 
-    def shown(self) -> dict[str, Any]:
+    def sections(self) -> dict[str, Any]:
         """Return the sections of the official server's `ThreadStorage`, without the thread's id."""
         channels = self.channels.values()
         values = Amount(sum(one.versions for one in channels), sum(one.bytes for one in channels))

@@ -132,7 +132,7 @@ class LangGraphAgent:
             raise Invalid(f"Thread {thread_id} cannot do without its past: {error}") from None
 
     async def storage(self, thread_id: str) -> dict[str, Any]:
-        return (await self._checkpointer.storage(thread_id)).shown()
+        return (await self._checkpointer.storage(thread_id)).sections()
 
     async def forget_run(self, thread_id: str, run_id: str) -> None:
         await self._checkpointer.forget_run(thread_id, run_id)
@@ -273,8 +273,10 @@ async def _chunks(graph: Graph, given: Any, config: RunnableConfig, run: AgentRu
 
 def _graph_modes(modes: list[Any]) -> list[str]:
     """Return the graph's modes for a run's modes. They always include values: the last are the run's outcome."""
-    asked = {"messages" if mode == "messages-tuple" else mode for mode in modes if mode not in ("events", "lifecycle")}
-    return sorted(asked | {"values"})
+    requested = {
+        "messages" if mode == "messages-tuple" else mode for mode in modes if mode not in ("events", "lifecycle")
+    }
+    return sorted(requested | {"values"})
 
 
 async def _left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_server.agents.langgraph.thread_state import checkpoint_of, shown_config
+from agent_server.agents.langgraph.thread_state import checkpoint_of, public_config
 
 
 def checkpoint_part(payload: dict[str, Any]) -> dict[str, Any]:
     """Return the data of a `checkpoints` event: the graph's payload without the run's user."""
     return {
         **payload,
-        "config": shown_config(payload["config"]),
-        "parent_config": shown_config(payload["parent_config"]),
+        "config": public_config(payload["config"]),
+        "parent_config": public_config(payload["parent_config"]),
     }
 
 

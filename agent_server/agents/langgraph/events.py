@@ -65,9 +65,11 @@ def _chunks_of(method: str, params: Mapping[str, Any]) -> list[Chunk]:
     if method == "checkpoints":
         return [(namespace, method, _checkpoint(data))]
     if method == "lifecycle":
-        told = {name: value for name, value in data.items() if name != "namespace"}
-        status = "interrupted" if told["event"] == "drained" else told["event"]  # the protocol has no "drained"
-        return [(tuple(data["namespace"]), "lifecycle", {**told, "event": status})]
+        lifecycle = {name: value for name, value in data.items() if name != "namespace"}
+        status = (
+            "interrupted" if lifecycle["event"] == "drained" else lifecycle["event"]
+        )  # the protocol has no "drained"
+        return [(tuple(data["namespace"]), "lifecycle", {**lifecycle, "event": status})]
     if method == "messages":
         # Messages that a node returned without streaming arrive whole: only the values contain them.
         return [] if isinstance(data[0], BaseMessage) else [(namespace, method, list(data))]

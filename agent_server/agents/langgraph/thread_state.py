@@ -29,16 +29,16 @@ def thread_state(snapshot: StateSnapshot) -> dict[str, Any]:
     }
 
 
-def shown_config(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def public_config(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the config of a checkpoint for clients: without the run's user."""
-    return None if config is None else {**config, "configurable": _shown(config.get("configurable", {}))}
+    return None if config is None else {**config, "configurable": _without_auth(config.get("configurable", {}))}
 
 
 def _metadata(snapshot: StateSnapshot) -> dict[str, Any]:
-    return {**_shown(snapshot.metadata or {}), "thread_id": snapshot.config["configurable"]["thread_id"]}
+    return {**_without_auth(snapshot.metadata or {}), "thread_id": snapshot.config["configurable"]["thread_id"]}
 
 
-def _shown(named: Mapping[str, Any]) -> dict[str, Any]:
+def _without_auth(named: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if not name.startswith("langgraph_auth_")}
 
 

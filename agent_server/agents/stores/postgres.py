@@ -39,7 +39,7 @@ class PostgresStore(AsyncPostgresStore):
         try:
             return await super().abatch(ops)
         except psycopg.OperationalError as error:
-            raise Unavailable(f"the store does not answer: {error}") from error
+            raise Unavailable(f"the store does not respond: {error}") from error
 
     def _prepare_batch_search_queries(self, search_ops: Sequence[tuple[int, SearchOp]]) -> Any:
         ops = [(index, op._replace(filter=with_operators(op.filter))) for index, op in search_ops]

@@ -69,7 +69,7 @@ class SqliteStore(AsyncSqliteStore):
         try:
             return await super().abatch(ops)
         except sqlite3.OperationalError as error:
-            raise Unavailable(f"the store does not answer: {error}") from error
+            raise Unavailable(f"the store does not respond: {error}") from error
 
     @asynccontextmanager
     async def _cursor(self, *, transaction: bool = True) -> AsyncIterator[aiosqlite.Cursor]:  # noqa: ARG002

@@ -79,7 +79,7 @@ class RedisBroker:
             ("streams", self._tails.serve),
             ("notifications", self._notifications.serve),
         ):
-            self._tasks.append(asyncio.create_task(self._keep_up(name, serve)))
+            self._tasks.append(asyncio.create_task(self._serve_through_outages(name, serve)))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -97,7 +97,7 @@ class RedisBroker:
             async with asyncio.timeout(SOCKET_SECONDS / 2):
                 await self._client.ping()
         except (RedisError, OSError, TimeoutError) as error:
-            raise Unavailable(f"Redis does not answer: {error or type(error).__name__}") from error
+            raise Unavailable(f"Redis does not respond: {error or type(error).__name__}") from error
 
     async def publish(self, run_id: str, frames: Sequence[Frame]) -> None:
         if not frames:
@@ -112,7 +112,7 @@ class RedisBroker:
         if fresh and not self._pipe.down:
             for command in self._ledger.add(run_id, fresh, _now()):
                 self._pipe.send(command)
-        await self._pipe.room()
+        await self._pipe.wait_for_space()
 
     def subscribe(self, run_id: str, after: FrameId = START) -> AsyncIterator[list[Frame]]:
         return self._read(run_id, after)
@@ -125,7 +125,7 @@ class RedisBroker:
 
     async def holds(self, run_id: str) -> bool:
         try:
-            return bool(await self._pipe.ask(("EXISTS", key(run_id))))
+            return bool(await self._pipe.request(("EXISTS", key(run_id))))
         except Silent:
             return False
 
@@ -155,7 +155,7 @@ class RedisBroker:
 
     async def _log(self, run_id: str, first: FrameId = END) -> Written:
         """Return what this process knows of the log, to write to it. The first attempt creates it; for any other
-        attempt, and for a close, another process may have written to it, so Redis is asked."""
+        attempt, and for a close, another process may have written to it, so Redis is queried."""
         if log := self._ledger.get(run_id):
             return log
         top = START if first.attempt == 1 else await self._top(run_id)
@@ -165,12 +165,12 @@ class RedisBroker:
 
     async def _top(self, run_id: str) -> FrameId:
         try:
-            newest = await self._pipe.ask(("XREVRANGE", key(run_id), "+", "-", "COUNT", 1))
+            newest = await self._pipe.request(("XREVRANGE", key(run_id), "+", "-", "COUNT", 1))
         except Silent:
             return START
         return frame_id(newest[0][0]) if newest else START
 
-    async def _keep_up(self, name: str, serve: Callable[[], Awaitable[None]]) -> None:
+    async def _serve_through_outages(self, name: str, serve: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await serve()

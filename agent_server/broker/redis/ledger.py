@@ -87,7 +87,7 @@ class Ledger:
         if cut is not None:
             yield _trim(run_id, cut)
         if self._total > self._max_total_bytes:
-            yield from self._make_room()
+            yield from self._free_space()
         self._forget(now)
 
     def close(self, run_id: str, now: float) -> Command:
@@ -98,7 +98,7 @@ class Ledger:
         self._forget(now)
         return ("PEXPIRE", key(run_id), max(1, int(self._keep * 1000)))
 
-    def _make_room(self) -> Iterator[Command]:
+    def _free_space(self) -> Iterator[Command]:
         while self._total > self._max_total_bytes and self._closed:
             run_id = next(iter(self._closed))
             self._drop(self._closed, run_id)

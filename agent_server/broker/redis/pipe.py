@@ -36,7 +36,7 @@ class Silent(Exception):
 class _Order(NamedTuple):
     command: Command
     size: int
-    answer: asyncio.Future[Any] | None
+    reply: asyncio.Future[Any] | None
 
 
 class Pipe:
@@ -57,15 +57,15 @@ class Pipe:
         if not self.down:
             self._put(command, None)
 
-    async def ask(self, command: Command) -> Any:
+    async def request(self, command: Command) -> Any:
         """Return the reply to a command. Errors: `Silent` if Redis does not respond."""
         if self.down:
             raise Silent
-        answer = asyncio.get_running_loop().create_future()
-        self._put(command, answer)
-        return await answer
+        reply = asyncio.get_running_loop().create_future()
+        self._put(command, reply)
+        return await reply
 
-    async def room(self) -> None:
+    async def wait_for_space(self) -> None:
         """Wait while too many bytes are under way."""
         while self._bytes > MAX_BYTES_UNDER_WAY and not self.down:
             self._moved.clear()
@@ -86,7 +86,7 @@ class Pipe:
 
     async def _trip(self) -> None:
         """Execute the waiting commands, up to the limits of one round trip."""
-        orders = self._take()
+        orders = self._next_batch()
         try:
             self._settle(orders, await self._carry_out(orders))
         except Exception as error:
@@ -94,18 +94,18 @@ class Pipe:
             if not isinstance(error, (RedisError, OSError)):
                 raise
 
-    def _put(self, command: Command, answer: asyncio.Future[Any] | None) -> None:
+    def _put(self, command: Command, reply: asyncio.Future[Any] | None) -> None:
         size = 64 + sum(len(part) for part in command if not isinstance(part, int))
-        self._orders.append(_Order(command, size, answer))
+        self._orders.append(_Order(command, size, reply))
         self._bytes += size
         self._ready.set()
 
-    def _take(self) -> list[_Order]:
+    def _next_batch(self) -> list[_Order]:
         orders: list[_Order] = []
         questions = 0
         while self._orders and len(orders) < MAX_COMMANDS and questions < MAX_QUESTIONS:
             orders.append(self._orders.popleft())
-            questions += orders[-1].answer is not None
+            questions += orders[-1].reply is not None
         if not self._orders:
             self._ready.clear()
         return orders
@@ -114,19 +114,19 @@ class Pipe:
         pipeline = self._client.pipeline(transaction=len(orders) > 1)
         for order in orders:
             pipeline.execute_command(*order.command)
-        answers: list[Any] = await pipeline.execute(raise_on_error=False)
-        return answers
+        replies: list[Any] = await pipeline.execute(raise_on_error=False)
+        return replies
 
-    def _settle(self, orders: list[_Order], answers: list[Any]) -> None:
+    def _settle(self, orders: list[_Order], replies: list[Any]) -> None:
         trouble: Exception | None = None
-        for order, answer in zip(orders, answers, strict=True):
-            if isinstance(answer, Exception) and STALE not in str(answer):
-                trouble = answer
-            if order.answer is not None and not order.answer.done():
-                if isinstance(answer, Exception):
-                    order.answer.set_exception(Silent())
+        for order, reply in zip(orders, replies, strict=True):
+            if isinstance(reply, Exception) and STALE not in str(reply):
+                trouble = reply
+            if order.reply is not None and not order.reply.done():
+                if isinstance(reply, Exception):
+                    order.reply.set_exception(Silent())
                 else:
-                    order.answer.set_result(answer)
+                    order.reply.set_result(reply)
         self._done(orders)
         if trouble is None:
             self._outage.end("commands")
@@ -140,8 +140,8 @@ class Pipe:
         self._orders.clear()
         self._ready.clear()
         for order in lost:
-            if order.answer is not None and not order.answer.done():
-                order.answer.set_exception(Silent())
+            if order.reply is not None and not order.reply.done():
+                order.reply.set_exception(Silent())
         self._done(lost)
 
     def _done(self, orders: list[_Order]) -> None:

@@ -194,7 +194,7 @@ class Tail:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _ask(self, cursor: FrameId) -> object:
-        return await self._pipe.ask(read(self._run_id, cursor))
+        return await self._pipe.request(read(self._run_id, cursor))
 
 
 def _cost(frames: Iterable[Frame]) -> Iterable[int]:

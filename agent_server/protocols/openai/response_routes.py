@@ -17,7 +17,7 @@ from agent_server.protocols.openai.responses import Responses
 from agent_server.protocols.openai.schema import ResponseRequest
 from agent_server.protocols.services import SERVICES, RequestServices
 from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER
-from agent_server.routes.json_responses import json_answer
+from agent_server.routes.json_responses import respond_json
 from agent_server.schema import JsonObject
 from agent_server.streams.deletion import Deletion
 
@@ -81,7 +81,7 @@ async def get_response(
 )
 async def cancel_response(response_id: FromPath[str], services: NamedDependency[RequestServices]) -> Response[bytes]:
     """Cancel the run of a response; return the response once the run has stopped."""
-    return json_answer(await Responses(services).cancel(response_id))
+    return respond_json(await Responses(services).cancel(response_id))
 
 
 @delete(
@@ -101,7 +101,7 @@ async def delete_response(
     """Delete a response with its run, which is cancelled first if it has not ended. Its thread stays."""
     run = (await Responses(services).deletable(response_id)).run
     await deletion.delete_run(run.run_id, run.thread_id)
-    return json_answer({"id": response_id, "object": "response", "deleted": True})
+    return respond_json({"id": response_id, "object": "response", "deleted": True})
 
 
 def _as_app(shown: ASGIApp | JsonObject) -> ASGIApp:

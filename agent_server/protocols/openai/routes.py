@@ -16,7 +16,7 @@ from agent_server.protocols.openai.openapi import RUN_FAILED, StreamedOperation,
 from agent_server.protocols.openai.schema import ChatRequest, Model, ModelList
 from agent_server.protocols.services import SERVICES, RequestServices
 from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER
-from agent_server.routes.json_responses import json_answer
+from agent_server.routes.json_responses import respond_json
 
 TAGS = ["OpenAI"]
 
@@ -31,7 +31,7 @@ TAGS = ["OpenAI"]
 )
 async def list_openai_models(services: NamedDependency[RequestServices]) -> Response[bytes]:
     """List the assistants as models."""
-    return json_answer(ModelList("list", await listed_models(services)))
+    return respond_json(ModelList("list", await listed_models(services)))
 
 
 @get(
@@ -45,7 +45,7 @@ async def list_openai_models(services: NamedDependency[RequestServices]) -> Resp
 async def get_openai_model(model_id: FromPath[str], services: NamedDependency[RequestServices]) -> Response[bytes]:
     """Return an assistant as a model: by the name of its graph, by the slug of its own name, or by its id."""
     found = await found_model(services, model_id)
-    return json_answer(model_of(await services.assistants.get(found.assistant_id), model_id))
+    return respond_json(model_of(await services.assistants.get(found.assistant_id), model_id))
 
 
 @post(

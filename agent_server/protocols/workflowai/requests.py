@@ -85,7 +85,7 @@ def reply_body(asked: ReplyRequest, assistant_id: str, modes: list[str], waiting
 def _results(asked: ReplyRequest, waiting: list[str]) -> JsonObject:
     results = asked.tool_results or []
     if unknown := [one.id for one in results if one.id not in waiting]:
-        raise Conflict(f"The agent does not wait for the tool calls {', '.join(unknown)}; they were answered already")
+        raise Conflict(f"The agent does not wait for the tool calls {', '.join(unknown)}; they have results already")
     return {one.id: one.output if one.error is None else {"error": one.error} for one in results}
 
 

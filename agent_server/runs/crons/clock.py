@@ -85,7 +85,7 @@ class CronClock:
             if begun is not None:
                 started += 1
                 run, overtaken = begun
-                self._metrics.cron_was_due("fired")
+                self._metrics.count_cron("fired")
                 log.info("cron_fired", run_id=run.run_id, thread_id=run.thread_id)
                 await self._runs.announce(overtaken, run.thread_id)
         return started
@@ -116,11 +116,11 @@ class CronClock:
         needs."""
         cron = refused.cron
         if isinstance(refused.reason, ThreadBusy):
-            self._metrics.cron_was_due("skipped")
+            self._metrics.count_cron("skipped")
             log.info("cron_skipped", cron_id=cron["cron_id"], reason=str(refused))
             await self._database.write(lambda c: _move_on(c, cron))
             return
-        self._metrics.cron_was_due("disabled")
+        self._metrics.count_cron("disabled")
         log.warning("cron_disabled", cron_id=cron["cron_id"], reason=str(refused))
         await self._database.write(
             lambda c: c.execute(

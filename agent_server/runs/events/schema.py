@@ -50,7 +50,8 @@ class EventStreamRequest(Struct):
         if len(prefix) > len(namespace) or (self.depth is not None and len(namespace) - len(prefix) > self.depth):
             return False
         return all(
-            asked in (segment, segment.partition(":")[0]) for asked, segment in zip(prefix, namespace, strict=False)
+            requested in (segment, segment.partition(":")[0])
+            for requested, segment in zip(prefix, namespace, strict=False)
         )
 
 
@@ -99,7 +100,7 @@ class InputRespond(Struct):
     metadata: dict[str, Any] | None = None
     feedback_keys: list[str] | None = None
 
-    def answers(self) -> dict[str, Any]:
+    def responses_by_interrupt(self) -> dict[str, Any]:
         """Return the responses by interrupt id."""
         if self.responses is not None:
             return {one.interrupt_id: one.response for one in self.responses}

@@ -53,8 +53,8 @@ class Translation:
         return [*requests, self._lifecycle(end, error)]
 
     def _lifecycle(self, status: str, error: str | None = None) -> Event:
-        told = {"error": error} if error is not None else {}
-        return Event("lifecycle", (), {"event": status, "graph_name": self._graph_id, **told})
+        failure = {"error": error} if error is not None else {}
+        return Event("lifecycle", (), {"event": status, "graph_name": self._graph_id, **failure})
 
     def _named(self, namespace: tuple[str, ...], data: dict[str, Any]) -> dict[str, Any]:
         """Return the data of a subgraph's event; its end gets the name from its start."""

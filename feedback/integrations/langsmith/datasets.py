@@ -96,20 +96,20 @@ class LangSmithDatasets:
         self._runs = runs
         self._project_id = project_id
 
-    async def create(self, asked: DatasetCreate) -> LangSmithDataset:
+    async def create(self, request: DatasetCreate) -> LangSmithDataset:
         """Create a dataset. Errors: `Conflict` if the name is taken, `Invalid`."""
-        if asked.data_type not in ("kv", "llm", "chat"):
-            raise Invalid(f"`data_type` is {asked.data_type!r}; send kv, llm or chat")
-        extra = asked.extra or {}
+        if request.data_type not in ("kv", "llm", "chat"):
+            raise Invalid(f"`data_type` is {request.data_type!r}; send kv, llm or chat")
+        extra = request.extra or {}
         body = {
-            "description": asked.description,
-            "data_type": asked.data_type,
-            "inputs_schema_definition": asked.inputs_schema_definition,
-            "outputs_schema_definition": asked.outputs_schema_definition,
-            "transformations": asked.transformations,
+            "description": request.description,
+            "data_type": request.data_type,
+            "inputs_schema_definition": request.inputs_schema_definition,
+            "outputs_schema_definition": request.outputs_schema_definition,
+            "transformations": request.transformations,
             "metadata": extra.get("metadata") or {},
         }
-        [made] = await self._datasets.create(NewResource(asked.id or _new_id(), body, asked.name))
+        [made] = await self._datasets.create(NewResource(request.id or _new_id(), body, request.name))
         return self._dataset(made, 0)
 
     async def get(self, dataset_id: str) -> LangSmithDataset:
@@ -126,11 +126,11 @@ class LangSmithDatasets:
         """Delete the dataset with its examples. Errors: `NotFound`, `Invalid`."""
         await self._datasets.delete(dataset_id)
 
-    async def add(self, asked: Sequence[ExampleCreate]) -> list[Example]:
+    async def add(self, request: Sequence[ExampleCreate]) -> list[Example]:
         """Create examples: all of them, or none. Errors: `NotFound`, `Conflict`, `Invalid`."""
-        for dataset_id in dict.fromkeys(one.dataset_id for one in asked):
+        for dataset_id in dict.fromkeys(one.dataset_id for one in request):
             await self._datasets.get(dataset_id)
-        made = await self._examples.create(*[await self._new_example(one) for one in asked])
+        made = await self._examples.create(*[await self._new_example(one) for one in request])
         return [_example(one) for one in made]
 
     async def example(self, example_id: str) -> Example:
@@ -160,10 +160,10 @@ class LangSmithDatasets:
         """Delete the example. Errors: `NotFound`, `Invalid`."""
         await self._examples.delete(example_id)
 
-    async def _new_example(self, asked: ExampleCreate) -> NewResource:
-        inputs, outputs = asked.inputs, asked.outputs
-        source = parse_id("source_run_id", asked.source_run_id) if asked.source_run_id else None
-        if asked.use_source_run_io:
+    async def _new_example(self, request: ExampleCreate) -> NewResource:
+        inputs, outputs = request.inputs, request.outputs
+        source = parse_id("source_run_id", request.source_run_id) if request.source_run_id else None
+        if request.use_source_run_io:
             facts = await self._runs.facts(source)
             if facts is None:
                 raise NotFound(f"There is no run with the id {source} to take inputs and outputs from")
@@ -171,11 +171,11 @@ class LangSmithDatasets:
         body = {
             "inputs": inputs or {},
             "outputs": outputs,
-            "metadata": _with_split(asked.metadata or {}, asked.split),
+            "metadata": _with_split(request.metadata or {}, request.split),
             "source_run_id": source,
         }
-        created = to_micros(parse_time("created_at", asked.created_at)) if asked.created_at else None
-        return NewResource(asked.id or _new_id(), body, None, parse_id("dataset_id", asked.dataset_id), created)
+        created = to_micros(parse_time("created_at", request.created_at)) if request.created_at else None
+        return NewResource(request.id or _new_id(), body, None, parse_id("dataset_id", request.dataset_id), created)
 
     def _dataset(self, found: Resource, examples: int) -> LangSmithDataset:
         return LangSmithDataset(

@@ -73,10 +73,10 @@ class Queues:
         self._runs = runs
         self._project_id = project_id
 
-    async def create(self, asked: QueueCreate) -> Queue:
+    async def create(self, request: QueueCreate) -> Queue:
         """Create a queue. Errors: `Conflict` if the name is taken, `Invalid`."""
-        body = {name: getattr(asked, name) for name in ("description", "rubric_instructions", "rubric_items")}
-        [made] = await self._queues.create(NewResource(asked.id or str(uuid_utils.uuid7()), body, asked.name))
+        body = {name: getattr(request, name) for name in ("description", "rubric_instructions", "rubric_items")}
+        [made] = await self._queues.create(NewResource(request.id or str(uuid_utils.uuid7()), body, request.name))
         return self._queue(made)
 
     async def get(self, queue_id: str) -> Queue:

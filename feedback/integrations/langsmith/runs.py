@@ -97,27 +97,27 @@ class LangSmithRuns:
             raise NotFound(f"There is no run with the id {key} here; runs of other servers are not kept")
         return _run(facts, (await self._feedback([key])).get(key, []))
 
-    async def query(self, asked: RunQuery) -> RunsPage:
+    async def query(self, request: RunQuery) -> RunsPage:
         """Return a page of the matching runs, newest first. Errors: `Invalid`."""
-        if asked.limit is not None and asked.limit < 1:
-            raise Invalid(f"`limit` is {asked.limit}; send 1 or more, or leave it out")
-        limit = min(asked.limit or BATCH, BATCH)
+        if request.limit is not None and request.limit < 1:
+            raise Invalid(f"`limit` is {request.limit}; send 1 or more, or leave it out")
+        limit = min(request.limit or BATCH, BATCH)
         found: list[LangSmithRun] = []
         last = None
-        async for facts, feedback in self._fitting(asked):
+        async for facts, feedback in self._fitting(request):
             if len(found) == limit:
                 return RunsPage(found, {"next": last})
             found.append(_run(facts, feedback))
             last = facts.run_id
         return RunsPage(found, {"next": None})
 
-    async def stats(self, asked: RunQuery) -> dict[str, Any]:
+    async def stats(self, request: RunQuery) -> dict[str, Any]:
         """Return counts, latencies and feedback of the matching runs. Errors: `Invalid`."""
         latencies: list[float] = []
         errors = count = 0
         newest = None
         feedback: list[Row] = []
-        async for facts, about in self._fitting(asked):
+        async for facts, about in self._fitting(request):
             count, newest = count + 1, newest or facts.started_at
             errors += facts.status == "error"
             feedback += about
@@ -134,16 +134,16 @@ class LangSmithRuns:
             **dict.fromkeys(("total_cost", "prompt_cost", "completion_cost"), None),
         }
 
-    async def _fitting(self, asked: RunQuery) -> AsyncIterator[tuple[RunFacts, list[Row]]]:
+    async def _fitting(self, request: RunQuery) -> AsyncIterator[tuple[RunFacts, list[Row]]]:
         if (
-            asked.reference_example
-            or asked.parent_run
-            or asked.is_root is False
-            or asked.run_type not in (None, "chain")
+            request.reference_example
+            or request.parent_run
+            or request.is_root is False
+            or request.run_type not in (None, "chain")
         ):
             return  # every run here is a root with the type `chain`, and none belongs to an example
-        tests, keys = _tests(asked)
-        selection = await self._selection(asked, keys)
+        tests, keys = _tests(request)
+        selection = await self._selection(request, keys)
         while True:
             batch = await self._runs.listed(selection)
             feedback = await self._feedback([facts.run_id for facts in batch])
@@ -155,24 +155,24 @@ class LangSmithRuns:
                 return
             selection = msgspec.structs.replace(selection, before=batch[-1].run_id)
 
-    async def _selection(self, asked: RunQuery, keys: Sequence[str]) -> RunSelection:
-        wanted = asked.id if asked.trace is None else [*(asked.id or ()), asked.trace]
+    async def _selection(self, request: RunQuery, keys: Sequence[str]) -> RunSelection:
+        wanted = request.id if request.trace is None else [*(request.id or ()), request.trace]
         if wanted is not None and len(wanted) > MAX_NAMED:
             raise Invalid(f"`id` lists {len(wanted)} runs; at most {MAX_NAMED} are taken at once")
         run_ids = None if wanted is None else tuple(parse_id("id", one) for one in wanted)
         if run_ids is None and keys:  # few runs have feedback with the feedback key: test only those
             rows = await self._database.read(lambda db: db.all(WITH_KEY, key=keys[0], limit=MAX_NAMED))
             run_ids = tuple(row["run_id"] for row in rows) if len(rows) < MAX_NAMED else None
-        sessions = [parse_id("session", one) for one in asked.session or ()]
+        sessions = [parse_id("session", one) for one in request.session or ()]
         everything = not sessions or self._project_id in sessions
-        before = parse_id("cursor", asked.cursor) if asked.cursor else None
+        before = parse_id("cursor", request.cursor) if request.cursor else None
         assistants = None if everything else tuple(sessions)
         return RunSelection(
             run_ids=run_ids,
             assistant_ids=assistants,
-            failed=asked.error,
-            since=_micros("start_time", asked.start_time),
-            until=_micros("end_time", asked.end_time),
+            failed=request.error,
+            since=_micros("start_time", request.start_time),
+            until=_micros("end_time", request.end_time),
             before=before,
             limit=BATCH,
         )
@@ -191,12 +191,12 @@ class LangSmithRuns:
         return grouped
 
 
-def _tests(asked: RunQuery) -> tuple[list[Predicate], list[str]]:
+def _tests(request: RunQuery) -> tuple[list[Predicate], list[str]]:
     """Return the predicates of all filters, and the feedback keys that they require."""
-    calls = [parse_filter(text) for text in (asked.filter, asked.trace_filter, asked.tree_filter) if text]
+    calls = [parse_filter(text) for text in (request.filter, request.trace_filter, request.tree_filter) if text]
     tests = [predicate(call) for call in calls]
-    if asked.query:
-        words = check_name("query", asked.query).casefold()
+    if request.query:
+        words = check_name("query", request.query).casefold()
         tests.append(lambda subject: words in msgspec.json.encode(subject.run["inputs"]).decode().casefold())
     return tests, [key for call in calls if (key := needed_key(call)) is not None]
 

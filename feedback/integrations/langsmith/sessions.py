@@ -67,8 +67,8 @@ class Sessions:
     async def listed(self) -> list[Session]:
         """Return the project and its assistants with feedback."""
         own = await self._own()
-        answered = [one for one in await self._assistants.all() if _is_uuid(one.assistant_id)]
-        return [own, *(Session(one.assistant_id, one.name or one.assistant_id, own.id) for one in answered)]
+        rated = [one for one in await self._assistants.all() if _is_uuid(one.assistant_id)]
+        return [own, *(Session(one.assistant_id, one.name or one.assistant_id, own.id) for one in rated)]
 
     async def with_stats(self, session: Session) -> Session:
         """Return the session with the statistics of its runs."""

@@ -48,9 +48,9 @@ export async function remove(path, query) {
 
 /** `GET` the path and return the whole body and its file name. */
 export async function download(path, query) {
-  const answer = await ask(address(path, query), {});
-  const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "");
-  return { blob: await received(answer), name: name?.[1] ?? "feedback.txt" };
+  const response = await ask(address(path, query), {});
+  const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "");
+  return { blob: await received(response), name: name?.[1] ?? "feedback.txt" };
 }
 
 function address(path, query) {
@@ -63,25 +63,25 @@ function address(path, query) {
 async function ask(url, options) {
   const headers = new Headers(options.headers);
   if (key()) headers.set("x-api-key", key());
-  let answer;
+  let response;
   try {
-    answer = await fetch(url, { ...options, headers, cache: "no-store", credentials: "same-origin" });
+    response = await fetch(url, { ...options, headers, cache: "no-store", credentials: "same-origin" });
   } catch (error) {
     throw options.signal?.aborted ? error : new Failure(0, "The server cannot be reached. Is it running, and are you online?");
   }
-  if (!answer.ok) throw await failure(answer);
-  return answer;
+  if (!response.ok) throw await failure(response);
+  return response;
 }
 
-async function failure(answer) {
-  const body = await answer.json().catch(() => null);
+async function failure(response) {
+  const body = await response.json().catch(() => null);
   const detail = typeof body?.detail === "string" ? body.detail : null;
-  return new Failure(answer.status, detail ?? `The server responded with ${answer.status} ${answer.statusText}`.trim());
+  return new Failure(response.status, detail ?? `The server responded with ${response.status} ${response.statusText}`.trim());
 }
 
-async function received(answer) {
+async function received(response) {
   try {
-    return await answer.blob();
+    return await response.blob();
   } catch {
     throw new Failure(0, "The download broke off. Try again, or narrow the filters.");
   }

@@ -20,7 +20,7 @@ export function draw(box, { total, series, size }, pointed, chosen) {
   drawn.add(chart);
   box.addEventListener("click", () => {
     const one = chart.periods[chart.plot?.cursor.idx];
-    if (one?.answers) chosen(one);
+    if (one?.count) chosen(one);
   });
   new ResizeObserver(() => fit(chart)).observe(box);
 }
@@ -146,7 +146,7 @@ function upright(u, start, low, high) {
 export function spoken(one, total, size) {
   const about = `${period(one.start, size)}${isUnfinished(one.start, size) ? " (until now)" : ""}: `;
   const figure = figureOf(one, total.kind);
-  if (!figure) return `${about}${one.answers ? several(one.answers, "piece", "pieces") + " of feedback" : "no feedback"}`;
+  if (!figure) return `${about}${one.count ? several(one.count, "piece", "pieces") + " of feedback" : "no feedback"}`;
   const interval = figure.interval ? ` (${shownInterval(total, figure.interval)})` : "";
   return `${about}${shownFigure(total, figure.value)} of ${several(one.scores, "score")}${interval}`;
 }

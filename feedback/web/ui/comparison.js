@@ -88,7 +88,7 @@ function sentence({ verdict, baseline, candidate, measure }) {
   if (verdict === "better" || verdict === "worse") return `${one} is ${verdict} than ${other}.`;
   if (verdict === "higher" || verdict === "lower") return `The ${measure} of ${one.toLowerCase()} is ${verdict} than that of ${other}.`;
   if (verdict === "no direction") return "No category of this key is marked as good or bad.";
-  return verdict === "too few answers" ? "Too few scores to compare." : "No significant difference.";
+  return verdict === "too few scores" ? "Too few scores to compare." : "No significant difference.";
 }
 
 function sample(one, found) {

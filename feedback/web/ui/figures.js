@@ -41,7 +41,7 @@ export function nameOfFigure(one) {
 
 /** The figures in one line: “412 scores, lower is better, 12 without a score”. */
 export function aboutScores(one) {
-  const silent = one.answers - one.scores;
+  const silent = one.count - one.scores;
   const better = one.kind === "rating" || one.kind === "number" ? one.is_lower_score_better && "lower is better" : null;
   return [several(one.scores, "score"), better, silent > 0 && `${count(silent)} without a score`].filter(Boolean).join(" · ");
 }

@@ -22,7 +22,7 @@ const SOURCES = { api: "API", app: "app", model: "model" };
 export function drawKeys(box, { totals, periods, size, filters, extras }) {
   const byCard = Map.groupBy(periods, nameOf);
   const sources = Map.groupBy(totals, (one) => one.key);
-  const all = totals.toSorted((a, b) => b.answers - a.answers).map((total) => ({
+  const all = totals.toSorted((a, b) => b.count - a.count).map((total) => ({
     total, size, filters,
     loaded: extras,
     series: seriesOf(byCard.get(nameOf(total)) ?? [], size),
@@ -60,7 +60,7 @@ async function drawExtras(box, one) {
   const [rates, reasons] = await one.loaded.catch(() => [[], []]);
   const rate = total.source === "model" ? null : rates.find((each) => each.key === total.key);
   const top = reasons.filter((each) => each.key === total.key).slice(0, TOP);
-  if (rate) box.append(h("p", { class: "meta" }, `Response rate ${percent(rate.rate)} (${range(rate.interval)}): feedback through ${count(rate.answered)} of ${several(rate.minted, "URL")} minted`));
+  if (rate) box.append(h("p", { class: "meta" }, `Response rate ${percent(rate.rate)} (${range(rate.interval)}): feedback through ${count(rate.with_feedback)} of ${several(rate.minted, "URL")} minted`));
   if (top.length) box.append(h("p", { class: "chips" }, h("span", { class: "meta" }, "Top reasons"), top.map((each) => linkTo({ ...mine(one), reason: each.reason, view: "feedback" }, { class: "reason", dir: "auto" }, `${each.reason} ${count(each.count)}`))));
 }
 
@@ -69,7 +69,7 @@ const mine = ({ total, isApart }) => ({ key: total.key, ...(isApart ? { source: 
 
 function headline({ total }) {
   const figure = figureOf(total);
-  if (!figure) return h("p", { class: "headline" }, h("strong", null, count(total.answers)), h("span", null, withoutFigure(total)));
+  if (!figure) return h("p", { class: "headline" }, h("strong", null, count(total.count)), h("span", null, withoutFigure(total)));
   return [
     h("p", { class: "headline" },
       h("strong", null, shownFigure(total, figure.value), isStars(total) && h("span", { class: "star", "aria-hidden": "true" }, " ★")),
@@ -79,7 +79,7 @@ function headline({ total }) {
 }
 
 function withoutFigure(total) {
-  const noun = total.answers === 1 ? "piece of feedback" : "pieces of feedback";
+  const noun = total.count === 1 ? "piece of feedback" : "pieces of feedback";
   if (total.kind === "text") return ` ${noun} without a score`;
   return total.scores || total.kind === "category" ? ` ${noun}; no category is marked as good or bad` : ` ${noun}`;
 }
@@ -87,7 +87,7 @@ function withoutFigure(total) {
 function charted(one) {
   const { total, series, size } = one;
   const drawable = series.filter((each) => figureOf(each, total.kind));
-  if (drawable.length < FEWEST) return drawable.length && total.answers ? h("p", { class: "meta few" }, onePeriod(drawable[0], size)) : null;
+  if (drawable.length < FEWEST) return drawable.length && total.count ? h("p", { class: "meta few" }, onePeriod(drawable[0], size)) : null;
   const readout = h("p", { class: "readout", "aria-hidden": "true" });
   const box = h("div", { class: "chart", role: "img", "aria-label": summary(total, drawable, size) });
   draw(box, one, (each) => {
@@ -139,7 +139,7 @@ function table(one) {
     const figure = figureOf(each, total.kind);
     return h("tr", null,
       h("th", { scope: "row" }, linkTo({ ...mine(one), ...days(each, size), view: "feedback" }, {}, period(each.start, size)), isUnfinished(each.start, size) && h("small", null, " until now")),
-      [count(each.answers), count(each.scores), shownFigure(total, figure?.value), figure ? shownInterval(total, figure.interval) : "–"].map((text) => h("td", null, text)));
+      [count(each.count), count(each.scores), shownFigure(total, figure?.value), figure ? shownInterval(total, figure.interval) : "–"].map((text) => h("td", null, text)));
   });
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Figures of ${total.key}` },
     h("table", null, h("caption", { class: "unseen" }, `${total.key} by ${size}`),

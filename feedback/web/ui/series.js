@@ -19,7 +19,7 @@ export function withGaps(series, size) {
   const filled = [];
   const last = series.at(-1)?.start ?? -1;
   for (let start = series[0]?.start ?? 0; start <= last; start = after(start, size)) {
-    filled.push(found.get(start) ?? { start, answers: 0, scores: 0 });
+    filled.push(found.get(start) ?? { start, count: 0, scores: 0 });
   }
   return filled;
 }

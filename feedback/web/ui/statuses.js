@@ -15,8 +15,8 @@ export async function drawStatuses(box, signal) {
   query.set("limit", "10000");
   const counts = { "": 0, new: 0, seen: 0, done: 0 };
   for (const one of await read("feedback/statistics", query, signal)) {
-    counts[one.review_status] += one.answers;
-    counts[""] += one.answers;
+    counts[one.review_status] += one.count;
+    counts[""] += one.count;
   }
   if (signal?.aborted) return;
   const had = box.contains(document.activeElement) ? document.activeElement.value : null;

@@ -14,7 +14,7 @@ from agent_server.access.key_auth import ApiKeyAuth
 from agent_server.access.key_cache import FRESH_SECONDS, ApiKeyCache
 from agent_server.access.page_origins import PageOrigins
 from agent_server.config import Config, ConfigError
-from agent_server.config.api_keys import USUAL, GivenKey, given_keys, hash_of
+from agent_server.config.api_keys import USUAL, ConfiguredKey, configured_keys, hash_of
 from agent_server.database import Database
 from agent_server.errors import Conflict, Forbidden, NotFound, TooMany, Unauthorized
 
@@ -120,7 +120,7 @@ async def test_key_to_revoke_is_named_by_id_or_by_a_name_of_its_own(keys: ApiKey
 
 async def test_keys_of_the_environment_count_beside_those_of_the_database(keys: ApiKeys) -> None:
     hashed = hash_of("another-key-of-sixteen")
-    known = ApiKeyCache(keys, given_keys(f"{LONG}, sha256:{hashed}:admin"))
+    known = ApiKeyCache(keys, configured_keys(f"{LONG}, sha256:{hashed}:admin"))
     found = [await known.found(key) for key in (LONG, "another-key-of-sixteen")]
     assert [one and one.scopes for one in found] == [USUAL, {"admin"}]
     assert await known.are_set()
@@ -128,7 +128,7 @@ async def test_keys_of_the_environment_count_beside_those_of_the_database(keys: 
 
 def test_configuration_does_not_show_the_keys() -> None:
     config = Config.load(None, {"AGENT_SERVER_API_KEYS": f"{LONG}:run+feedback-read"})
-    assert config.api_keys == (GivenKey(hash_of(LONG), frozenset({"run", "feedback-read"})),)
+    assert config.api_keys == (ConfiguredKey(hash_of(LONG), frozenset({"run", "feedback-read"})),)
     assert LONG not in repr(config)
     assert hash_of(LONG) not in repr(config)
 
@@ -136,7 +136,7 @@ def test_configuration_does_not_show_the_keys() -> None:
 async def test_key_belongs_to_a_project_by_command_and_by_environment(keys: ApiKeys) -> None:
     key, made = await keys.create("shop", {"feedback-mint"}, None, "shop")
     given = f"{LONG}:feedback-read+run@blog,{LONG}2:@blog,{LONG}@3"
-    known = ApiKeyCache(keys, given_keys(given))
+    known = ApiKeyCache(keys, configured_keys(given))
     found = [await known.found(one) for one in (key, LONG, f"{LONG}2", f"{LONG}@3")]
     assert [(one.scopes, one.project) for one in found if one] == [
         ({"feedback-mint"}, "shop"), ({"feedback-read", "run"}, "blog"), (USUAL, "blog"), (USUAL, None),
@@ -218,4 +218,4 @@ async def test_request_reads_the_database_once_in_a_while_only(keys: ApiKeys) ->
 
 def test_uuid_is_no_projects_name() -> None:
     with pytest.raises(ValueError, match="has no project's name"):
-        given_keys("a-key-of-some-length:run@018f0000-0000-7000-8000-000000000001")
+        configured_keys("a-key-of-some-length:run@018f0000-0000-7000-8000-000000000001")

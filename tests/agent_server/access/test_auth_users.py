@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from agent_server import routes
-from agent_server.config.api_keys import given_keys
+from agent_server.config.api_keys import configured_keys
 from agent_server.config.auth import AuthSettings
 from agent_server.database import open_database
 from agent_server.routes.auth_rules import ASKED
@@ -341,7 +341,7 @@ async def test_document_says_what_the_application_says_of_its_auth(sqlite_url: s
 
 async def test_metrics_are_for_users_and_for_who_has_an_api_key(sqlite_url: str, tmp_path: Path) -> None:
     key = "a-key-that-is-long-enough"
-    settings = {"auth": AuthSettings(RULES), "api_keys": given_keys(f"{key}:feedback-read")}
+    settings = {"auth": AuthSettings(RULES), "api_keys": configured_keys(f"{key}:feedback-read")}
     async with serving(sqlite_url, tmp_path, **settings) as api:
         asked = [await api.send("GET", "/metrics", **sent) for sent in ({"x-api-key": key}, ANNA, {})]
         elsewhere = await api.send("POST", "/threads/count", {}, **{"x-api-key": key})

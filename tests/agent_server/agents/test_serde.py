@@ -22,7 +22,7 @@ class Basket:
         self.items = ["tea"]
 
 
-class Kept(TypedDict, total=False):
+class SubmissionResult(TypedDict, total=False):
     what: str
     thing: Any
     seen: str
@@ -32,7 +32,7 @@ THINGS = {"basket": Basket(), "fraction": Fraction(1, 3), "range": range(3), "la
 
 
 def keeping() -> Any:
-    graph = StateGraph(Kept).add_node("put", lambda state: {"thing": THINGS[state["what"]]})
+    graph = StateGraph(SubmissionResult).add_node("put", lambda state: {"thing": THINGS[state["what"]]})
     graph.add_node("take", lambda state: {"seen": type(state["thing"]).__name__})
     return graph.add_edge(START, "put").add_edge("put", "take").compile()
 

@@ -92,7 +92,7 @@ async def test_locked_file_is_named(app: App, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "data" / "feedback.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         health = await app.get(HEALTH)
-        assert (health.status_code, "feedback: the database does not answer: database is locked") == (
+        assert (health.status_code, "feedback: the database does not respond: database is locked") == (
             503,
             health.json()["detail"],
         )

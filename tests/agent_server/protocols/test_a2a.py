@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from agent_server.config import Http
-from agent_server.config.api_keys import given_keys
+from agent_server.config.api_keys import configured_keys
 from agent_server.config.auth import AuthSettings
 from agent_server.protocols.a2a.parts import parts_of, response_parts, run_input
 from tests.agent_server.api import Api, serving
@@ -238,7 +238,7 @@ async def test_users_have_their_own_tasks(database_url: str, tmp_path: Path) -> 
 
 async def test_card_tells_of_the_keys_that_are_needed(sqlite_url: str, tmp_path: Path) -> None:
     key = {"x-api-key": "a-key-that-runs-agents"}
-    async with serving(sqlite_url, tmp_path, api_keys=given_keys("a-key-that-runs-agents:run")) as api:
+    async with serving(sqlite_url, tmp_path, api_keys=configured_keys("a-key-that-runs-agents:run")) as api:
         card = (await api.send("GET", "/a2a/doubling", **key)).json()
         refused: httpx.Response = await api.send("POST", "/a2a/doubling", {"jsonrpc": "2.0", "id": 1, "method": "x"})
     assert card["securitySchemes"].keys() == {"apiKey", "bearer"}

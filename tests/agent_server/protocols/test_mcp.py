@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from agent_server.config import Http
-from agent_server.config.api_keys import given_keys
+from agent_server.config.api_keys import configured_keys
 from agent_server.config.auth import AuthSettings
 from tests.agent_server.api import Api, serving
 
@@ -246,7 +246,7 @@ async def test_users_cannot_cancel_or_resume_others(sqlite_url: str, tmp_path: P
 
 
 async def test_key_needs_the_scope_run(sqlite_url: str, tmp_path: Path) -> None:
-    keys = given_keys("a-key-that-runs-agents:run,a-key-that-only-reads:feedback-read")
+    keys = configured_keys("a-key-that-runs-agents:run,a-key-that-only-reads:feedback-read")
     async with serving(sqlite_url, tmp_path, api_keys=keys) as api:
         answers = [
             await api.send("POST", "/mcp", message("ping"), **BOTH, **headers)

@@ -15,7 +15,7 @@ from tests.agent_server.backend import MintedUrls, names, parsed, unknown_id
 class Feedback(MintedUrls):
     """URLs that are numbered, and one answer that everybody gave."""
 
-    async def answers_for_run(self, run_id: str, _project: str | None) -> Sequence[Any]:
+    async def feedback_for_run(self, run_id: str, _project: str | None) -> Sequence[Any]:
         return [{"run_id": run_id, "key": "liked", "score": 1}]
 
 
@@ -27,7 +27,7 @@ class WithTokens(Feedback):
 
 
 class Silent(MintedUrls):
-    async def answers_for_run(self, _run_id: str, _project: str | None) -> Sequence[Any]:
+    async def feedback_for_run(self, _run_id: str, _project: str | None) -> Sequence[Any]:
         raise ConnectionError("nobody there")
 
 
@@ -53,7 +53,7 @@ async def test_feedback_of_a_run_is_its_answers_and_fresh_urls_for_its_keys(api:
     run_id = await run_of(api, thread_id, feedback_keys=["liked", "useful"])
     first = await api.get(f"/threads/{thread_id}/runs/{run_id}/feedback")
     again = await api.get(f"/runs/{run_id}/feedback")
-    assert first["answers"] == again["answers"] == [{"run_id": run_id, "key": "liked", "score": 1}]
+    assert first["feedback"] == again["feedback"] == [{"run_id": run_id, "key": "liked", "score": 1}]
     assert list(first["urls"]) == ["liked", "useful"]
     assert first["urls"] != again["urls"]
 
@@ -83,7 +83,7 @@ async def test_feedback_that_does_not_answer_is_503_and_a_server_without_has_non
         run_id = await run_of(api, await api.thread())
         assert (await api.refusal("GET", f"/runs/{run_id}/feedback"))[0] == 503
     async with serving(database_url, tmp_path) as api:
-        assert await api.get(f"/runs/{run_id}/feedback?keys=a") == {"answers": [], "urls": {}}
+        assert await api.get(f"/runs/{run_id}/feedback?keys=a") == {"feedback": [], "urls": {}}
 
 
 async def test_assistant_gives_its_feedback_keys_to_runs_that_name_none(api: Api) -> None:

@@ -53,7 +53,7 @@ class Told:
     commands: Commands
 
     async def command(self, thread_id: str, method: str, **params: Any) -> CommandDone | CommandRefused:
-        return await self.commands.answer(Sender(thread_id, RunOrigin(BASE_URL)), Command(1, method, params))
+        return await self.commands.execute(Sender(thread_id, RunOrigin(BASE_URL)), Command(1, method, params))
 
     async def begin(self, thread_id: str, given: Any, **params: Any) -> str:
         """The id of a run that was started."""

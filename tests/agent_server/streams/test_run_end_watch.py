@@ -75,7 +75,7 @@ async def test_answer_of_a_run_in_another_process_comes_with_its_end(database_ur
         answers: list[bytes] = []
 
         async def wait() -> None:
-            answers.extend([chunk async for chunk in streams.answer(run_id)])
+            answers.extend([chunk async for chunk in streams.final_values(run_id)])
             done.set()
 
         with anyio.fail_after(30):

@@ -42,7 +42,7 @@ async def _replay(
 
 
 async def _answer(backend: Backend, run_id: str) -> Any:
-    return json.loads(b"".join([chunk async for chunk in backend.streams.answer(run_id)]))
+    return json.loads(b"".join([chunk async for chunk in backend.streams.final_values(run_id)]))
 
 
 async def _forgotten(backend: Backend, **body: Any) -> str:

@@ -29,7 +29,7 @@ async def test_answer_of_a_run_that_outran_its_log_is_complete(sqlite_url: str) 
     async with open_backend(sqlite_url, {"agent": hasty}, max_bytes=2_000) as backend, backend.worker():
         run = await backend.run(None, input={"count": 2_000, "text": "x" * 100}, stream_mode="custom")
         with anyio.fail_after(30):
-            chunks = [chunk async for chunk in backend.streams.answer(run.run_id)]
+            chunks = [chunk async for chunk in backend.streams.final_values(run.run_id)]
             await backend.streams.until_end(await backend.runs.get(run.run_id))
         assert json.loads(b"".join(chunks))["n"] == 1_999
 

@@ -85,9 +85,9 @@ def test_history_shows_what_an_answer_says_and_said(data_dir: Path) -> None:
 def test_stats_count_and_compare(data_dir: Path) -> None:
     assert "user_score" in run(data_dir, "stats", "--by", "version").stdout
     [found] = json.loads(run(data_dir, "stats", "--key", "user_score", "--json").stdout)
-    assert (found["answers"], found["share"]) == (6, 1)
+    assert (found["count"], found["share"]) == (6, 1)
     compared = run(data_dir, "stats", "--key", "user_score", "--assistant", "a", "--compare", "1", "2")
-    assert compared.stdout.splitlines()[-1].endswith("too few answers")
+    assert compared.stdout.splitlines()[-1].endswith("too few scores")
 
 
 def test_export_writes_a_file_and_tells_how_many(data_dir: Path, tmp_path: Path) -> None:
@@ -109,8 +109,8 @@ def test_erase_asks_first_and_tells_what_is_gone(data_dir: Path) -> None:
     assert refused.exit_code == 1
     assert len(json.loads(run(data_dir, "list", "--json").stdout)) == 7
     erased = run(data_dir, "erase", "--subject", "user 1", "--yes", "--json")
-    assert json.loads(erased.stdout) == {"answers": 1, "history": 0, "grants": 0}
-    assert json.loads(run(data_dir, "erase", "--run", RUN, "--yes", "--json").stdout)["answers"] == 5
+    assert json.loads(erased.stdout) == {"feedback": 1, "history": 0, "grants": 0}
+    assert json.loads(run(data_dir, "erase", "--run", RUN, "--yes", "--json").stdout)["feedback"] == 5
 
 
 @pytest.mark.parametrize(
@@ -181,6 +181,6 @@ def test_every_command_is_about_the_project_that_it_names(data_dir: Path) -> Non
     assert len(run(data_dir, "export", *shop).stdout.splitlines()) == 1
     assert json.loads(run(data_dir, "history", *shop, answer["id"], "--json").stdout)["current"]["project"] == "shop"
     assert run(data_dir, "history", answer["id"]).exit_code == 1
-    assert json.loads(run(data_dir, "erase", "--subject", "ada", "--yes", "--json").stdout)["answers"] == 0
-    assert json.loads(run(data_dir, "erase", *shop, "--subject", "ada", "--yes", "--json").stdout)["answers"] == 1
+    assert json.loads(run(data_dir, "erase", "--subject", "ada", "--yes", "--json").stdout)["feedback"] == 0
+    assert json.loads(run(data_dir, "erase", *shop, "--subject", "ada", "--yes", "--json").stdout)["feedback"] == 1
     assert run(data_dir, "list", "--project", "nobody").exit_code == 1

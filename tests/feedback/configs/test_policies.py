@@ -14,8 +14,8 @@ from litestar.testing import AsyncTestClient
 from feedback import FeedbackConfig, FeedbackPlugin
 from feedback.configs.feedback_config import SubjectPolicy
 from feedback.configs.schema import FeedbackConfigCreate
-from feedback.errors import AnswerStands
-from feedback.integrations.evalguard import OneTimeAnswer, OneTimeTokenCreate
+from feedback.errors import FeedbackIsFinal
+from feedback.integrations.evalguard import OneTimeSubmission, OneTimeTokenCreate
 from feedback.integrations.workflowai import OutcomeCreate
 from feedback.schema import FeedbackSubmission
 from feedback.tokens.presigned import Order
@@ -61,9 +61,9 @@ async def test_latest_of_the_answers_that_add_up_is_read_and_taken_back_first(cl
         await client.post(token_url, json={"score": score, "user_id": "ada"})
     for left in (2, 1):
         state = (await client.get(token_url, params={"user_id": "ada"})).json()
-        assert (state["subject_policy"], state["answer"]["score"]) == ("append", left)
+        assert (state["subject_policy"], state["feedback"]["score"]) == ("append", left)
         assert (await client.delete(token_url, params={"user_id": "ada"})).json()["status"] == "retracted"
-    assert (await client.get(token_url, params={"user_id": "ada"})).json()["answer"] is None
+    assert (await client.get(token_url, params={"user_id": "ada"})).json()["feedback"] is None
 
 
 async def test_first_answer_stands_and_another_is_refused(client: App, token_url: str) -> None:
@@ -78,7 +78,7 @@ async def test_first_answer_stands_and_another_is_refused(client: App, token_url
         await client.delete(token_url, params={"user_id": "ada"}),
         await client.delete(token_url, params={"id": first["id"]}),
     ):
-        assert (refused.status_code, refused.json()["code"]) == (409, "answer_stands"), refused.text
+        assert (refused.status_code, refused.json()["code"]) == (409, "feedback_is_final"), refused.text
     assert (await client.post(token_url, json={"score": 0, "user_id": "bob"})).json()["status"] == "created"
     assert [(await client.post(token_url, json={"score": 5})).json()["status"] for _ in range(2)] == ["created"] * 2
     assert await scores(client) == [5, 5, 0, 1]
@@ -90,8 +90,8 @@ async def test_one_of_many_first_answers_is_kept(service: FeedbackPlugin) -> Non
     pointer = await service.tokens.open(url.rpartition("/")[2])
     answers = [service.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada")) for score in range(20)]
     ended = await asyncio.gather(*answers, return_exceptions=True)
-    assert sum(isinstance(one, AnswerStands) for one in ended) == 19
-    assert len(await service.answers_for_run(RUN)) == 1
+    assert sum(isinstance(one, FeedbackIsFinal) for one in ended) == 19
+    assert len(await service.feedback_for_run(RUN)) == 1
 
 
 async def test_urls_own_policy_goes_before_the_keys(service: FeedbackPlugin) -> None:
@@ -104,8 +104,8 @@ async def test_urls_own_policy_goes_before_the_keys(service: FeedbackPlugin) -> 
         for score in (1, 2):
             answer = service.store.submit(pointer, FeedbackSubmission(score=score, user_id=user))
             ended += await asyncio.gather(answer, return_exceptions=True)
-        said = ended[1].code if isinstance(ended[1], AnswerStands) else ended[1].status
-        assert said == ["updated", "created", "answer_stands", "answer_stands"][place]
+        said = ended[1].code if isinstance(ended[1], FeedbackIsFinal) else ended[1].status
+        assert said == ["updated", "created", "feedback_is_final", "feedback_is_final"][place]
 
 
 async def test_answers_stay_what_they_were_when_the_policy_changes(client: App, token_url: str) -> None:
@@ -152,7 +152,7 @@ async def test_outcome_that_comes_too_late_is_refused_in_workflowais_words(clien
     first, repeat = [(await client.post("/v1/feedback", json=body)).json() for _ in range(2)]
     assert first == repeat
     refused = await client.post("/v1/feedback", json={**body, "outcome": "negative"})
-    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "answer_stands")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "feedback_is_final")
     listed = (await client.get("/v1/_/agents/_/feedback")).json()
     assert [item["outcome"] for item in listed["items"]] == ["positive"]
 
@@ -161,7 +161,7 @@ async def test_one_time_answers_have_no_subject_and_add_up_under_every_policy(se
     await service.configs.create(FeedbackConfigCreate("trace", FeedbackConfig("freeform"), subject_policy="first"))
     for score in (0, 1):
         token = await service.one_time.mint(OneTimeTokenCreate("trace", RUN), "key")
-        assert (await service.one_time.spend(OneTimeAnswer(token.token, score=score))).status == "created"
+        assert (await service.one_time.spend(OneTimeSubmission(token.token, score=score))).status == "created"
 
 
 async def test_page_offers_no_undo_of_what_stands_and_says_so_the_second_time(client: App, token_url: str) -> None:
@@ -174,7 +174,11 @@ async def test_page_offers_no_undo_of_what_stands_and_says_so_the_second_time(cl
     assert "Thank you" in await press(client, token_url, asked), "the button pressed twice"
     again = await page(client, token_url + "?score=0&user_id=ada")
     late = await client.post(token_url, data=fields(again), headers=BROWSER)
-    assert (late.status_code, "You have answered already" in late.text, "Try again" in late.text) == (409, True, False)
+    assert (late.status_code, "You have given feedback already" in late.text, "Try again" in late.text) == (
+        409,
+        True,
+        False,
+    )
     [kept] = await stored(client)
     undone = await client.post(token_url, data={"undo": str(kept["id"])}, headers=BROWSER)
     assert (undone.status_code, await scores(client)) == (409, [1])

@@ -19,7 +19,7 @@ from litestar.testing import AsyncTestClient
 from agent_server.database import open_database
 from feedback import FeedbackPlugin
 from feedback.errors import TokenUsed
-from feedback.integrations.evalguard import OneTimeAnswer, OneTimeTokenCreate
+from feedback.integrations.evalguard import OneTimeSubmission, OneTimeTokenCreate
 from tests.feedback.conftest import RUN
 
 KEY = {"Authorization": "Bearer eg_key", "User-Agent": "evalguard-sdk-python/2.2.3"}
@@ -131,10 +131,10 @@ async def test_keys_close_everything_but_what_takes_answers(app: Any) -> None:
 
 async def test_token_is_spent_once_by_many_at_once(service: FeedbackPlugin) -> None:
     token = (await service.one_time.mint(OneTimeTokenCreate("trace", RUN), "k")).token
-    answers = [service.one_time.spend(OneTimeAnswer(token, score=number)) for number in range(20)]
+    answers = [service.one_time.spend(OneTimeSubmission(token, score=number)) for number in range(20)]
     ended = await asyncio.gather(*answers, return_exceptions=True)
     assert sum(isinstance(one, TokenUsed) for one in ended) == 19
-    assert len(await service.answers_for_run(RUN)) == 1
+    assert len(await service.feedback_for_run(RUN)) == 1
 
 
 async def _spend_all(url: str, tokens: list[str], barrier: Barrier, number: int) -> int:
@@ -143,7 +143,7 @@ async def _spend_all(url: str, tokens: list[str], barrier: Barrier, number: int)
         spent = 0
         for token in tokens:
             with contextlib.suppress(TokenUsed):
-                spent += (await service.one_time.spend(OneTimeAnswer(token, score=number))).status == "created"
+                spent += (await service.one_time.spend(OneTimeSubmission(token, score=number))).status == "created"
         return spent
 
 
@@ -166,4 +166,4 @@ async def test_token_is_spent_once_by_several_processes_at_once(database_url: st
         for racer in racers:
             await asyncio.to_thread(racer.join, 30)
         assert sum(spent) == 25
-        assert len(await service.answers_for_run(RUN)) == 25
+        assert len(await service.feedback_for_run(RUN)) == 25

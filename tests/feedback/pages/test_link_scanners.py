@@ -223,7 +223,7 @@ async def test_in_confirm_mode_no_link_votes(strict: App) -> None:
 async def test_key_has_a_mode_of_its_own(strict: App) -> None:
     quick, plain = await mint(strict, "quick"), await mint(strict, "plain")
     answer = await strict.get(quick + "?score=1", headers={"Accept": NAVIGATION, "User-Agent": CHROME})
-    assert "Your answer was kept." in answer.text
+    assert "Your feedback was stored." in answer.text
     await strict.get(plain + "?score=1", headers={"Accept": NAVIGATION, "User-Agent": CHROME})
     assert [row["key"] for row in await stored(strict)] == ["quick"]
     await strict.get(plain + "?score=1", headers={"Accept": "application/json"})

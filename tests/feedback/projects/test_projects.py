@@ -169,7 +169,7 @@ async def test_everybodys_answers_are_apart_though_run_key_and_person_are_the_sa
         here = {"params": {"project": name}}
         assert sorted(await comments(client, **here)) == [name, f"{name} too"]
         [counted] = (await client.get(f"{FEEDBACK}/statistics", **here)).json()
-        assert (counted["answers"], counted["positives"]) == (2, 1)
+        assert (counted["count"], counted["positives"]) == (2, 1)
         assert len((await client.get("/feedback/tokens", params={"run_id": RUN, "project": name})).json()) == 1
 
 
@@ -303,10 +303,10 @@ async def test_default_has_what_was_there_before_there_were_projects(
     service = FeedbackPlugin(database)
     await database.migrate("feedback")
     [counted] = await service.statistics.groups(FeedbackQuery())
-    assert (counted.answers, await service.erasure.rules()) == (3, {"k": 9})
+    assert (counted.count, await service.erasure.rules()) == (3, {"k": 9})
     assert {one.project for one in (await service.reader.page(FeedbackQuery())).feedback} == {"default"}
     assert [one.name for one in await service.projects.listed()] == ["default"]
-    assert (await service.erasure.of_run("r")).answers == 3
+    assert (await service.erasure.of_run("r")).feedback == 3
     assert await service.statistics.groups(FeedbackQuery()) == []
 
 

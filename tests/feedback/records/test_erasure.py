@@ -14,7 +14,7 @@ from litestar.testing import AsyncTestClient
 from agent_server.database import open_database
 from feedback import FeedbackPlugin
 from feedback.errors import TokenGone, TokenRevoked
-from feedback.integrations.evalguard import OneTimeAnswer, OneTimeTokenCreate
+from feedback.integrations.evalguard import OneTimeSubmission, OneTimeTokenCreate
 from feedback.integrations.workflowai import OutcomeCreate
 from feedback.records.erasure import AT_ONCE, Erased
 from feedback.reports.query import FeedbackQuery
@@ -83,7 +83,7 @@ async def test_erased_run_takes_no_more_answers(client: App, token_url: str, run
     await client.post(token_url, json={"score": 1})
     other = (await client.post("/feedback/tokens", json={"run_id": str(uuid.uuid4()), "feedback_key": "k"})).json()
     erased = await client.post("/api/v1/feedback/erasures", json={"run": run_id})
-    assert erased.json() == {"answers": 1, "history": 0, "grants": 1}
+    assert erased.json() == {"feedback": 1, "history": 0, "grants": 1}
     assert await stored(client) == []
     assert (await client.post(token_url, json={"score": 1})).status_code == 410
     assert (await client.post(other["url"], json={"score": 1})).status_code == 200
@@ -103,7 +103,7 @@ async def test_sealed_tokens_of_an_erased_run_take_no_more_answers(
     assert erased == Erased(1, 0, 0)
     for refused in (
         service.workflowai_feedback.submit(OutcomeCreate(old, "positive")),
-        service.one_time.spend(OneTimeAnswer(once.token, score=1)),
+        service.one_time.spend(OneTimeSubmission(once.token, score=1)),
     ):
         with pytest.raises(TokenRevoked):
             await refused
@@ -139,7 +139,7 @@ async def test_erased_thread_takes_its_answers_and_urls_along(service: FeedbackP
     await service.database.write(lambda db: db.execute("UPDATE feedback_grant SET thread_id = 't'"))
     await keep(service, [row(thread_id="t") for _ in range(AT_ONCE + 5)] + [row(thread_id="u")])
     told: list[int] = []
-    erased = await service.erasure.of_thread("t", lambda so_far: told.append(so_far.answers))
+    erased = await service.erasure.of_thread("t", lambda so_far: told.append(so_far.feedback))
     assert erased == Erased(AT_ONCE + 5, 0, 1)
     assert told[:2] == [AT_ONCE, AT_ONCE + 5]
     assert await service.reader.count(FeedbackQuery()) == 1
@@ -174,7 +174,7 @@ async def test_history_is_kept_no_longer_than_answers(service: FeedbackPlugin, r
     await service.database.write(lambda db: db.execute("UPDATE feedback_history SET modified_at = 1"))
     await service.erasure.keep_for("k", 1)
     assert await service.erasure.sweep() == Erased(0, 1, 0)
-    assert len(await service.answers_for_run(run_id)) == 1
+    assert len(await service.feedback_for_run(run_id)) == 1
 
 
 async def test_retention_is_set_and_shown_over_http(client: App) -> None:

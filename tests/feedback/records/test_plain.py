@@ -155,11 +155,11 @@ async def test_change_in_another_process_counts_at_once(
 ) -> None:
     token, pointer = await remembered(service)
     await change(other, token)
-    before = len(await service.answers_for_run(RUN))
+    before = len(await service.feedback_for_run(RUN))
     for _ in range(2):
         with pytest.raises(error):
             await service.store.submit(pointer, FeedbackSubmission(1))
-    assert len(await service.answers_for_run(RUN)) == before
+    assert len(await service.feedback_for_run(RUN)) == before
 
 
 async def test_policy_of_another_process_counts_at_once(service: FeedbackPlugin, other: FeedbackPlugin) -> None:
@@ -169,7 +169,7 @@ async def test_policy_of_another_process_counts_at_once(service: FeedbackPlugin,
     await other.configs.create(FeedbackConfigCreate("k", config, subject_policy="append"))
     for status in ("created", "created"):
         assert (await service.store.submit(pointer, FeedbackSubmission(0, user_id="ada"))).status == status
-    assert len(await service.answers_for_run(RUN)) == 4
+    assert len(await service.feedback_for_run(RUN)) == 4
 
 
 async def test_webhook_of_another_process_receives_plain_submissions(
@@ -200,7 +200,7 @@ async def test_plain_submissions_count_as_uses(service: FeedbackPlugin, other: F
     submissions = [one.store.submit(p, FeedbackSubmission(1)) for one, p in ((service, pointer), (other, there)) * 10]
     kept = await asyncio.gather(*submissions, return_exceptions=True)
     assert sum(isinstance(one, TokenUsed) for one in kept) == 13
-    assert len(await service.answers_for_run(RUN)) == 8
+    assert len(await service.feedback_for_run(RUN)) == 8
 
 
 async def test_repeats_and_replacements_are_as_before(service: FeedbackPlugin) -> None:

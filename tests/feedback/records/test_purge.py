@@ -8,7 +8,7 @@ import pytest
 
 from feedback import FeedbackPlugin
 from feedback.errors import TokenExpired, TokenGone
-from feedback.integrations.evalguard import OneTimeAnswer, OneTimeTokenCreate
+from feedback.integrations.evalguard import OneTimeSubmission, OneTimeTokenCreate
 from feedback.records import purge as purge_module
 from feedback.records.purge import purge
 from feedback.schema import FeedbackSubmission
@@ -64,7 +64,7 @@ async def test_purge_keeps_feedback_and_what_processes_remember(service: Feedbac
 async def test_purge_deletes_one_time_tokens(service: FeedbackPlugin) -> None:
     wanted = OneTimeTokenCreate("trace", "t", expires_in_seconds=3600)
     token = (await service.one_time.mint(wanted, "key", "again")).token
-    await service.one_time.spend(OneTimeAnswer(token, score=1))
+    await service.one_time.spend(OneTimeSubmission(token, score=1))
     assert await purge(service.database) == 0
     for table in ("feedback_spent", "feedback_minted"):
         sql = f"UPDATE {table} SET expires_at = now_us()"

@@ -182,5 +182,5 @@ async def test_assistants_are_named_by_their_newest_runs_that_are_still_known(se
     service.runs.lookup = look_up
     about_a = [row(run_id=name, assistant_id="a", assistant_version=1) for name in ("gone", "known")]
     await keep(service, [*about_a, row(assistant_id="b", assistant_version=1), row()])
-    found = [(one.assistant_id, one.name, one.answers) for one in await service.assistants.all()]
+    found = [(one.assistant_id, one.name, one.count) for one in await service.assistants.all()]
     assert found == [("a", "agent", 2), ("b", None, 1)]

@@ -12,7 +12,7 @@ from litestar.testing import AsyncTestClient
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, FeedbackSettings, RunFacts
-from feedback.integrations.evalguard import OneTimeAnswer, OneTimeTokenCreate
+from feedback.integrations.evalguard import OneTimeSubmission, OneTimeTokenCreate
 from feedback.integrations.workflowai import OutcomeCreate
 from feedback.records.run_metadata import MetadataChoice
 from feedback.reports.query import FeedbackQuery
@@ -63,7 +63,7 @@ async def by_run_token(service: FeedbackPlugin, run: str, user: str) -> None:
 
 async def by_one_time_token(service: FeedbackPlugin, run: str, _user: str) -> None:
     token = await service.one_time.mint(OneTimeTokenCreate("trace", run), "k")
-    await service.one_time.spend(OneTimeAnswer(token.token, score=1))
+    await service.one_time.spend(OneTimeSubmission(token.token, score=1))
 
 
 async def by_program(service: FeedbackPlugin, run: str, user: str) -> None:

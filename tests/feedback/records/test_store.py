@@ -59,7 +59,7 @@ async def test_replaced_updated_and_deleted_answers_are_in_the_history(service: 
     await service.store.create(created)
     await service.store.delete(kept.id)
     assert await history(service) == [(kept.id, "replaced", "1"), (kept.id, "replaced", "2"), (kept.id, "deleted", "3")]
-    assert await service.answers_for_run(run_id) == []
+    assert await service.feedback_for_run(run_id) == []
 
 
 async def test_concurrent_answers_of_one_user_leave_one_row_and_all_history(
@@ -70,7 +70,7 @@ async def test_concurrent_answers_of_one_user_leave_one_row_and_all_history(
     await asyncio.gather(
         *(service.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada")) for score in range(20))
     )
-    [left] = await service.answers_for_run(run_id)
+    [left] = await service.feedback_for_run(run_id)
     said = [score for _, _, score in await history(service)]
     assert sorted(map(int, [*filter(None, said), str(left.score)])) == list(range(20))
 
@@ -107,7 +107,7 @@ async def test_concurrent_repeats_keep_one_answer(service: FeedbackPlugin, run_i
     )
     assert len({answer.id for answer in kept}) == 1
     assert sorted(answer.status for answer in kept) == ["created", *["unchanged"] * 19]
-    assert len(await service.answers_for_run(run_id)) == 1
+    assert len(await service.feedback_for_run(run_id)) == 1
 
 
 async def test_same_id_in_the_body_changes_nothing(client: App, token_url: str) -> None:
@@ -178,4 +178,4 @@ async def test_answer_through_an_expired_token_is_not_kept(service: FeedbackPlug
     await service.database.write(lambda db: db.execute("UPDATE feedback_grant SET expires_at = 1"))
     with pytest.raises(TokenGone):
         await service.store.submit(pointer, FeedbackSubmission(score=1))
-    assert await service.answers_for_run(run_id) == []
+    assert await service.feedback_for_run(run_id) == []

@@ -24,7 +24,7 @@ COUNTED = "SELECT CAST(COALESCE(SUM(weight), 0) AS BIGINT) AS answers, COUNT(*) 
 async def counted(service: FeedbackPlugin, by: tuple[Dimension, ...] = (), **query: Any) -> list[tuple[Any, ...]]:
     """What the statistics say: answers, scores, positives and mean by what they are told apart by."""
     return [
-        (one.key, one.day, one.review_status, one.answers, one.scores, one.positives, one.mean)
+        (one.key, one.day, one.review_status, one.count, one.scores, one.positives, one.mean)
         for one in await service.statistics.groups(FeedbackQuery(**query), by)
     ]
 
@@ -76,7 +76,7 @@ async def test_changed_retracted_and_erased_answers_are_counted_as_they_are_now(
 ) -> None:
     async def now() -> list[tuple[Any, ...]]:
         found = (await client.get("/api/v1/feedback/statistics", params={"by": "status"})).json()
-        return [(one["review_status"], one["answers"], one["positives"]) for one in found]
+        return [(one["review_status"], one["count"], one["positives"]) for one in found]
 
     url = await mint(client)
     kept = (await client.post(url, json={"score": 1, "user_id": "ada"})).json()["id"]

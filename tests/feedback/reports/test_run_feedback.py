@@ -108,7 +108,7 @@ async def test_response_rate_is_of_minted_urls(client: App) -> None:
         await client.post(url, json={"score": 1})
     await client.post("/feedback", json={"key": "user_score", "score": 1})
     found = {one["key"]: one for one in (await client.get("/api/v1/feedback/response-rates")).json()}
-    assert {key: (one["minted"], one["answered"], one["rate"]) for key, one in found.items()} == {
+    assert {key: (one["minted"], one["with_feedback"], one["rate"]) for key, one in found.items()} == {
         "user_score": (4, 2, 0.5),
         "other": (1, 0, 0.0),
     }

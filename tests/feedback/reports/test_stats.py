@@ -92,7 +92,7 @@ async def test_answers_are_counted_by_key_assistant_version_and_day(service: Fee
         ],
     )
     found = await service.statistics.groups(FeedbackQuery(), ("assistant", "version", "day"), enough=3)
-    shown = [(s.day, s.assistant_version, s.key, s.answers, s.scores, s.positives, s.is_enough) for s in found]
+    shown = [(s.day, s.assistant_version, s.key, s.count, s.scores, s.positives, s.is_enough) for s in found]
     assert set(shown) == {
         ("2026-03-02", 1, "thumbs", 1, 1, 1, False),
         ("2026-03-01", 2, "thumbs", 1, 1, 1, False),
@@ -103,7 +103,7 @@ async def test_answers_are_counted_by_key_assistant_version_and_day(service: Fee
     [text] = [statistic for statistic in found if statistic.key == "text"]
     assert (text.mean, text.share, rounded(text.interval)) == (None, None, (0, 1))
     [all_thumbs] = await service.statistics.groups(FeedbackQuery(key=["thumbs"]))
-    assert (all_thumbs.answers, all_thumbs.mean, all_thumbs.share, all_thumbs.day) == (5, 0.8, 0.8, None)
+    assert (all_thumbs.count, all_thumbs.mean, all_thumbs.share, all_thumbs.day) == (5, 0.8, 0.8, None)
     assert all_thumbs.interval == wilson(4, 5)
 
 
@@ -111,14 +111,14 @@ async def test_models_never_enter_the_shares_of_people(service: FeedbackPlugin) 
     await keep(service, [row(1, source="app"), row(0, source="model"), row(0, source="model")])
     for query in (FeedbackQuery(), FeedbackQuery(since="2026-03-01T11:00:00Z")):  # from counts by day, and from rows
         [people] = await service.statistics.groups(query)
-        assert (people.answers, people.share) == (1, 1.0)
-        apart = {one.source: one.answers for one in await service.statistics.groups(query, ("source",))}
+        assert (people.count, people.share) == (1, 1.0)
+        apart = {one.source: one.count for one in await service.statistics.groups(query, ("source",))}
         assert apart == {"app": 1, "model": 2}
     [models] = await service.statistics.groups(FeedbackQuery(source=["model"]))
-    assert (models.answers, models.share) == (2, 0.0)
+    assert (models.count, models.share) == (2, 0.0)
     await keep(service, [row(1, key="faithfulness", source="model")])
     [judged] = await service.statistics.groups(FeedbackQuery(key=["faithfulness"]))
-    assert judged.answers == 1, "a key of models alone has no shares of people"
+    assert judged.count == 1, "a key of models alone has no shares of people"
 
 
 async def test_positive_follows_the_kind_of_the_key(service: FeedbackPlugin) -> None:
@@ -223,7 +223,7 @@ async def test_distribution_counts_each_step_label_and_bin(service: FeedbackPlug
 
 @pytest.mark.parametrize(
     ("good", "of", "verdict"),
-    [(55, 60, "better"), (5, 60, "worse"), (31, 60, "no difference shown"), (9, 9, "too few answers")],
+    [(55, 60, "better"), (5, 60, "worse"), (31, 60, "no difference shown"), (9, 9, "too few scores")],
 )
 async def test_versions_differ_where_the_interval_says_so(
     service: FeedbackPlugin, good: int, of: int, verdict: str
@@ -275,11 +275,11 @@ async def test_statistics_over_http(client: App) -> None:
     for score in (1, 1, 0):
         await client.post(url, json={"score": score})
     [found] = (await client.get("/api/v1/feedback/statistics", params={"by": ["day", "version"]})).json()
-    assert (found["key"], found["answers"], found["positives"], found["is_enough"]) == ("user_score", 3, 2, False)
+    assert (found["key"], found["count"], found["positives"], found["is_enough"]) == ("user_score", 3, 2, False)
     assert found["interval"]["low"] == pytest.approx(0.2077, abs=1e-4)
     query = {"key": "user_score", "assistant": "a", "baseline": 1, "candidate": 2}
     compared = (await client.get("/api/v1/feedback/comparison", params=query)).json()
-    assert (compared["verdict"], compared["difference"]) == ("too few answers", None)
+    assert (compared["verdict"], compared["difference"]) == ("too few scores", None)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from litestar.testing import AsyncTestClient
 
 from feedback import FeedbackPlugin
 from feedback.errors import TokenRevoked, TokenUsed
-from feedback.integrations.evalguard import OneTimeAnswer, OneTimeTokenCreate
+from feedback.integrations.evalguard import OneTimeSubmission, OneTimeTokenCreate
 from feedback.integrations.workflowai import OutcomeCreate
 from feedback.schema import FeedbackSubmission
 from feedback.tokens.presigned import Order
@@ -71,7 +71,7 @@ async def test_last_use_is_taken_once_by_many_at_once(service: FeedbackPlugin) -
     answers = [service.store.submit(pointer, FeedbackSubmission(score=number)) for number in range(20)]
     ended = await asyncio.gather(*answers, return_exceptions=True)
     assert sum(isinstance(one, TokenUsed) for one in ended) == 17
-    assert len(await service.answers_for_run(RUN)) == 3
+    assert len(await service.feedback_for_run(RUN)) == 3
 
 
 @pytest.mark.parametrize("uses", [0, -1, 10**10, "many"])
@@ -133,7 +133,7 @@ async def test_tokens_of_a_ring_key_are_revoked_in_every_family(service: Feedbac
         return await asyncio.gather(
             service.store.submit(pointer, FeedbackSubmission(score=1)),
             service.workflowai_feedback.submit(OutcomeCreate(outcome, "positive")),
-            service.one_time.spend(OneTimeAnswer(once, score=1)),
+            service.one_time.spend(OneTimeSubmission(once, score=1)),
             return_exceptions=True,
         )
 
@@ -166,16 +166,16 @@ async def test_ones_own_answer_is_read_back_by_user_or_id(client: App, token_url
     anonymous = (await client.post(token_url, json={"score": 0.5})).json()
     for query, score in (({"user_id": "ada"}, 1), ({"id": kept["id"]}, 1), ({"id": anonymous["id"]}, 0.5)):
         read = (await client.get(token_url, params={**query, "format": "json"})).json()
-        assert (read["key"], read["answer"]["score"]) == ("user_score", score)
+        assert (read["key"], read["feedback"]["score"]) == ("user_score", score)
     html = {"Accept": "text/html"}
-    assert (await client.get(token_url, params={"format": "json"}, headers=html)).json()["answer"] is None
+    assert (await client.get(token_url, params={"format": "json"}, headers=html)).json()["feedback"] is None
 
 
 async def test_ones_own_answer_is_read_back_with_its_metadata(client: App, token_url: str) -> None:
     for metadata in ({"reasons": ["Wrong", "Too long"]}, None):
         await client.post(token_url, json={"score": 0, "metadata": metadata, "user_id": "ada"})
         read = await client.get(token_url, params={"user_id": "ada", "format": "json"})
-        assert read.json()["answer"]["metadata"] == metadata
+        assert read.json()["feedback"]["metadata"] == metadata
 
 
 async def test_nobody_elses_answer_is_read_or_taken_back(client: App, token_url: str) -> None:
@@ -194,7 +194,7 @@ async def test_nobody_elses_answer_is_read_or_taken_back(client: App, token_url:
         (other_key, {"user_id": "ada"}),
         (f"/feedback/tokens/{other_run.json()['id']}", {"id": kept["id"]}),
     ):
-        assert (await client.get(url, params=query)).json()["answer"] is None
+        assert (await client.get(url, params=query)).json()["feedback"] is None
         assert (await client.delete(url, params=query)).status_code == (404 if query else 422)
     assert len(await stored(client)) == 2
 

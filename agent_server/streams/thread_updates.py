@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 
 from agent_server.database import Connection
 
-NewsKind = Literal["runs", "state updates"]
+UpdateKind = Literal["runs", "state updates"]
 
 
-class News(NamedTuple):
+class ThreadUpdate(NamedTuple):
     """A run, or a state update from outside."""
 
     id: str
@@ -18,38 +18,38 @@ class News(NamedTuple):
     """The checkpoint of a state update, as JSON; None for a run."""
 
 
-class ThreadNews:
+class ThreadUpdates:
     """The news that one reader of a thread has not received."""
 
     def __init__(
-        self, thread_id: str, since: int, heard: set[str] | None = None, kinds: Sequence[NewsKind] = ("runs",)
+        self, thread_id: str, since: int, received: set[str] | None = None, kinds: Sequence[UpdateKind] = ("runs",)
     ) -> None:
         self.thread_gone = False
         self._thread_id = thread_id
         self._since = since
-        self._heard = heard or set()
+        self._received = received or set()
         self._sql = f"{' UNION ALL '.join(_NEWS[kind] for kind in kinds)} {_IN_ORDER}"
 
-    def next(self, connection: Connection) -> News | None:
+    def next(self, connection: Connection) -> ThreadUpdate | None:
         """Return the next pending news, or None; `thread_gone` tells whether the thread was deleted.
 
         The order is: ended runs and state updates by time, the running run, the run that starts next.
         """
         self.thread_gone = not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id", id=self._thread_id)
         rows = connection.all(self._sql, id=self._thread_id, since=self._since)
-        self._heard &= {row["id"] for row in rows}
-        unheard = next((row for row in rows if row["id"] not in self._heard), None)
+        self._received &= {row["id"] for row in rows}
+        unheard = next((row for row in rows if row["id"] not in self._received), None)
         if unheard is None:  # so that the next query skips these rows
             self._since = max([self._since, *(row["at"] for row in rows if row["rank"] == 0)])
             return None
-        return News(unheard["id"], unheard["checkpoint"])
+        return ThreadUpdate(unheard["id"], unheard["checkpoint"])
 
-    def hear(self, news_id: str) -> None:
+    def mark_received(self, news_id: str) -> None:
         """Mark the news as received."""
-        self._heard.add(news_id)
+        self._received.add(news_id)
 
 
-_NEWS: dict[NewsKind, str] = {
+_NEWS: dict[UpdateKind, str] = {
     "runs": """
         SELECT run_id AS id, updated_at AS at, CASE status WHEN 'running' THEN 1 WHEN 'pending' THEN 2 ELSE 0 END
             AS rank, CASE WHEN status = 'pending' THEN start_at ELSE updated_at END AS place, NULL AS checkpoint

@@ -49,7 +49,7 @@ class Metrics:
         )
         self._outbox = Gauge(
             "feedback_outbox_messages",
-            "Messages that are not delivered yet, by state, by state, by state",
+            "Messages that are not delivered yet, by state",
             ["state"],
             registry=here,
         )

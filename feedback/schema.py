@@ -140,14 +140,14 @@ class TokenState(Struct):
     """What a presigned URL is for, and the subject's feedback if the request names it (`user_id`, or `id`).
 
     `feedback_config` is the URL's own, or that of its feedback key. `subject_policy` is what a second submission of the
-    same `user_id` does; under `append`, `answer` is the subject's latest feedback.
+    same `user_id` does; under `append`, `feedback` is the subject's latest feedback.
     """
 
     key: str
     expires_at: str
     feedback_config: FeedbackConfig | None
     subject_policy: SubjectPolicy
-    answer: OwnFeedback | None = None
+    feedback: OwnFeedback | None = None
 
 
 class FeedbackSubmission(Struct):

@@ -146,7 +146,7 @@ async def test_dialects_refuse_in_their_own_words(app: App, keys: dict[Scope, st
     assert (minted.status_code, minted.json()["success"]) == (403, False)
 
 
-async def test_nobody_from_elsewhere_comes_in_while_there_are_no_keys(app: App) -> None:
+async def test_remote_callers_are_refused_without_keys(app: App) -> None:
     for path in ("/threads/search", "/feedback/tokens"):
         refused = await app.post(path, json={})  # the test's client says that the server is at testserver.local
         assert refused.status_code == 401

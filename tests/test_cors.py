@@ -60,7 +60,7 @@ async def test_run_routes_are_open_to_the_configured_origins(app: App, path: str
 
 
 @pytest.mark.parametrize("path", RUN_ROUTES)
-async def test_run_routes_are_closed_to_others_where_origins_are_named(app: App, path: str) -> None:
+async def test_run_routes_refuse_unlisted_origins(app: App, path: str) -> None:
     asked = await preflight(app, path, OTHER)
     said = await app.post(path, json={}, headers={"Origin": OTHER})
     if is_open(app):
@@ -126,7 +126,7 @@ def asking(origin: str, method: str = "POST", headers: str = "x-mine, Content-Ty
 
 
 @pytest.mark.parametrize("origin", [GOOD, "https://a.team.example"])
-async def test_all_that_the_configuration_says_of_cors_is_answered(strict: App, origin: str) -> None:
+async def test_every_cors_setting_takes_effect(strict: App, origin: str) -> None:
     asked = await strict.options("/threads", headers=asking(origin))
     assert asked.status_code == 204
     assert asked.headers[ALLOWED] == origin
@@ -148,15 +148,13 @@ async def test_all_that_the_configuration_says_of_cors_is_answered(strict: App, 
         (asking(GOOD, headers="x-mine, x-other"), "may not send the header x-other"),
     ],
 )
-async def test_what_the_rules_of_cors_leave_out_is_refused_in_words(
-    strict: App, headers: dict[str, str], message: str
-) -> None:
+async def test_cors_refusal_explains_the_missing_rule(strict: App, headers: dict[str, str], message: str) -> None:
     asked = await strict.options("/threads", headers=headers)
     assert (asked.status_code, message in asked.text) == (400, True)
     assert "access-control-allow-methods" not in asked.headers
 
 
-async def test_credentials_are_for_an_origin_by_name_even_where_all_may_call(tmp_path: Path) -> None:
+async def test_credentials_need_a_named_origin(tmp_path: Path) -> None:
     rules = Http(cors=CorsRules(credentials=True))
     config = Config(tmp_path, data_dir=tmp_path, cors_origins=("*",), http=rules, allow_anyone=True)
     async with AsyncTestClient(build(config)) as app:

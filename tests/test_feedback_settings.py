@@ -68,7 +68,7 @@ async def test_environment_names_the_proxies_in_front(tmp_path: Path) -> None:
             assert (await client.post(await minted(client), json={"score": 1})).status_code == 200
 
 
-async def test_environment_says_of_single_keys_whose_links_are_answers(tmp_path: Path) -> None:
+async def test_environment_sets_link_modes_for_single_keys(tmp_path: Path) -> None:
     links = {"feedback_links": "confirm", "feedback_key_links": "nps=direct, odd=key=auto"}
     async with serving(tmp_path, **links) as client:
         kept = [
@@ -86,7 +86,7 @@ async def test_environment_tells_opentelemetry(tmp_path: Path, collector: Collec
     assert collector.said[0]["gen_ai.evaluation.explanation"] == "Nice."
 
 
-async def test_run_token_lasts_as_long_as_the_environment_says(tmp_path: Path) -> None:
+async def test_environment_sets_the_lifetime_of_run_tokens(tmp_path: Path) -> None:
     async with serving(tmp_path, feedback_run_token_expiry="1") as client:
         outcome = {"feedback_token": feedback_in(client).token_for_run(str(uuid.uuid4())), "outcome": "positive"}
         assert (await client.post("/v1/feedback", json=outcome)).status_code == 200
@@ -94,9 +94,7 @@ async def test_run_token_lasts_as_long_as_the_environment_says(tmp_path: Path) -
         assert (await client.post("/v1/feedback", json=outcome)).status_code == 410
 
 
-def test_alerts_and_undelivered_messages_are_on_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_command_line_shows_alerts_and_undelivered_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("AGENT_SERVER_", "DATABASE_URL"))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -152,7 +150,7 @@ def command(*arguments: str) -> str:
         ("ALERTS", "thumbs", "is no alert rule; write one such as"),
     ],
 )
-def test_wrong_setting_is_refused_at_start_with_what_is_right(variable: str, value: str, says: str) -> None:
+def test_wrong_setting_is_refused_with_the_right_form(variable: str, value: str, says: str) -> None:
     name = f"AGENT_SERVER_FEEDBACK_{variable}"
     with pytest.raises(ConfigError, match=f"{name}.*{says}"):
         build(Config.load(None, {name: value}))

@@ -86,7 +86,7 @@ async def answered(app: App, url: str) -> None:
     assert (await app.post(url.replace("http://server.test", ""), json={"score": 1})).status_code == 200
 
 
-async def test_run_of_a_projects_key_has_its_urls_token_and_answers_there(app: App) -> None:
+async def test_run_of_a_bound_key_stays_in_project(app: App) -> None:
     thread = (await send(app, "POST", "/threads", {"metadata": {}}, SHOP)).json()["thread_id"]
     streamed = await send(app, "POST", f"/threads/{thread}/runs/stream", BODY, SHOP)
     event = re.search(r"event: feedback\s+data: (\{.*\})", streamed.text)
@@ -104,7 +104,7 @@ async def test_run_of_a_projects_key_has_its_urls_token_and_answers_there(app: A
     assert len(await listed(app, OPERATOR, project="shop")) == 2
 
 
-async def test_every_way_to_make_a_run_is_the_keys_projects(app: App) -> None:
+async def test_every_created_run_gets_the_keys_project(app: App) -> None:
     waited = await send(app, "POST", "/runs/wait", BODY, SHOP)
     await answered(app, waited.json()["__feedback__"]["up"])
     batch = await send(app, "POST", "/runs/batch", [BODY, BODY], SHOP)
@@ -137,7 +137,7 @@ async def test_crons_runs_are_its_makers_projects(app: App, config: Config) -> N
     assert (len(await listed(app, SHOP)), await listed(app, OPERATOR)) == (1, [])
 
 
-async def test_feedback_of_another_projects_run_is_not_shown_nor_what_was_said_in_it(app: App) -> None:
+async def test_other_projects_run_feedback_and_input_are_hidden(app: App) -> None:
     thread = (await send(app, "POST", "/threads", {"metadata": {}}, SHOP)).json()["thread_id"]
     waited = (await send(app, "POST", f"/threads/{thread}/runs/wait", BODY, SHOP)).json()
     await answered(app, waited["__feedback__"]["up"])
@@ -153,12 +153,12 @@ async def test_feedback_of_another_projects_run_is_not_shown_nor_what_was_said_i
     assert said == {SHOP: (thread, True), BLOG: (None, False)}
 
 
-async def test_metrics_count_every_project_and_are_for_keys_of_none(app: App) -> None:
+async def test_metrics_cover_all_projects_for_unbound_keys(app: App) -> None:
     assert (await send(app, "GET", "/metrics", key=SHOP)).status_code == 403
     assert (await send(app, "GET", "/metrics")).status_code == 200
 
 
-async def test_project_of_an_applications_user_is_what_it_says_of_feedback(database_url: str, tmp_path: Path) -> None:
+async def test_users_project_comes_from_the_applications_handler(database_url: str, tmp_path: Path) -> None:
     (tmp_path / "rules.py").write_text(RULES)
     config = config_of(database_url, tmp_path, auth=AuthSettings("./rules.py:auth"))
     async with AsyncTestClient(build(config), base_url="http://server.test") as app:

@@ -15,6 +15,7 @@ from agent_server.composition import build
 from agent_server.config import Config
 
 ROOT = Path(__file__).parents[1]
+MOST_WORDS = 8
 UNCLEAR_WORDS = re.compile(r"\b(whoever|nobody|somebody|anybody|told|house|rooms)\b", re.IGNORECASE)
 """Words of a private dialect that this project once used; plain words replace them."""
 
@@ -71,3 +72,13 @@ def test_pages_have_plain_words() -> None:
     files = [file for folder in folders for file in folder.rglob("*") if file.suffix in (".html", ".js", ".ts", ".tsx")]
     lines = [(file.name, line.strip()) for file in files for line in file.read_text().splitlines()]
     assert [found for found in lines if UNCLEAR_WORDS.search(found[1])] == []
+
+
+def test_names_of_tests_have_at_most_eight_words() -> None:
+    names = [
+        (file.name, node.name)
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    ]
+    assert [(file, name) for file, name in names if len(name.removeprefix("test_").split("_")) > MOST_WORDS] == []

@@ -54,7 +54,7 @@ class Metrics:
         self._streams = Gauge("agent_server_open_streams", "Open event streams", registry=here)
         self._crons = Counter(
             "agent_server_cron_firings",
-            "Crons that were due, by result, by result, by result",
+            "Crons that were due, by result",
             ["result"],
             registry=here,
         )

@@ -55,7 +55,7 @@ def app(database_url: str, tmp_path: Path) -> Litestar:
     )
 
 
-async def test_run_streams_and_its_feedback_is_taken_beside_their_routes(app: Litestar) -> None:
+async def test_run_and_feedback_work_beside_app_routes(app: Litestar) -> None:
     async with served(app) as client:
         assert (await client.get("/theirs")).json() == {"of": "somebody else"}
         body = {"assistant_id": "agent", "input": 2, "feedback_keys": ["liked"]}
@@ -65,14 +65,14 @@ async def test_run_streams_and_its_feedback_is_taken_beside_their_routes(app: Li
         assert (await client.post(url, json={"score": 1})).status_code == 200
 
 
-async def test_their_own_errors_are_answered_by_their_own_handlers(app: Litestar) -> None:
+async def test_apps_errors_use_the_apps_handlers(app: Litestar) -> None:
     async with served(app) as client:
         assert (await client.get("/nope")).text == "their own 404"
         assert (await client.get("/theirs/broken")).text == "their own 500: RuntimeError"
         assert (await client.get("/theirs/not-found")).text == "their own 500: NotFound"
 
 
-async def test_the_servers_errors_are_answered_by_its_own_handlers(app: Litestar) -> None:
+async def test_servers_errors_use_the_servers_handlers(app: Litestar) -> None:
     async with served(app) as client:
         answer = await client.get("/threads/nope")
         assert (answer.status_code, list(answer.json())) == (422, ["detail"])
@@ -86,7 +86,7 @@ async def test_document_of_their_app_has_the_servers_routes(app: Litestar) -> No
     assert {"/theirs", "/runs/stream", "/threads/{thread_id}/runs"} <= set(paths)
 
 
-async def test_functions_and_compiled_graphs_are_served_side_by_side(database_url: str, tmp_path: Path) -> None:
+async def test_functions_and_compiled_graphs_are_served_together(database_url: str, tmp_path: Path) -> None:
     async def greet(given: Any) -> AsyncGenerator[str, None]:
         yield f"hello {given['name']}"
 
@@ -103,7 +103,7 @@ def upload() -> str:
     return "taken"
 
 
-async def test_their_routes_take_bodies_that_the_server_would_refuse(sqlite_url: str, tmp_path: Path) -> None:
+async def test_app_routes_accept_bodies_the_server_would_refuse(sqlite_url: str, tmp_path: Path) -> None:
     server = AgentServerPlugin(config_of(sqlite_url, tmp_path), agents={"agent": counting})
     app = Litestar([upload], plugins=[server])
     async with served(app) as client:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.timeout(180)
-async def test_a_quick_run_prints_every_figure_beside_its_floor() -> None:
+async def test_quick_run_prints_every_figure() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.benchmarks", "--quick", cwd=ROOT, stdout=PIPE, stderr=PIPE
     )

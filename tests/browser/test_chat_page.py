@@ -22,9 +22,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
         yield server
 
 
-def test_vote_goes_from_the_token_stream_to_the_store_and_back_after_a_reload(
-    server: ServerProcess, visit: Visit
-) -> None:
+def test_vote_survives_a_reload_by_its_token(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, width=1280, complaints=("Failed to load resource",)) as page:
         page.get_by_role("button", name="What do indexes never do?").click()
         streaming(page)
@@ -53,7 +51,7 @@ def test_vote_goes_from_the_token_stream_to_the_store_and_back_after_a_reload(
         expect(page.locator("#tally")).to_contain_text("No feedback yet")
 
 
-def test_vote_goes_from_the_token_stream_to_the_dashboard(server: ServerProcess, visit: Visit) -> None:
+def test_vote_reaches_the_dashboard(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, width=1280) as page:
         ask(page, ASK)
         thumb(page, "Bad answer").click()
@@ -106,7 +104,7 @@ def converse(server: ServerProcess, count: int) -> str:
     return thread
 
 
-def test_earlier_turns_come_by_keyboard_and_what_was_read_stays_in_view(tmp_path: Path, visit: Visit) -> None:
+def test_earlier_turns_load_by_keyboard_without_scrolling(tmp_path: Path, visit: Visit) -> None:
     with ServerProcess(EXAMPLE, tmp_path, AGENT_TOKEN_SECONDS="0") as server:
         thread = converse(server, 45)
         with visit(f"{server.url}/#thread={thread}", script=True, reduced_motion="reduce") as page:
@@ -221,7 +219,7 @@ ANSWERS = """async (messages) => {
 }"""
 
 
-def test_answers_are_those_that_the_agent_ended_with_in_words_or_blocks(example_page: Page) -> None:
+def test_shown_text_is_the_agents_final_answer(example_page: Page) -> None:
     blocks = ["It is ", {"type": "reasoning", "summary": []}, {"type": "text", "text": "late."}]
     messages = [
         {"type": "human", "id": "a", "content": "What time is it?"},

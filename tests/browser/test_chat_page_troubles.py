@@ -74,7 +74,7 @@ def test_lost_connections_lose_and_double_no_token(server: ServerProcess, visit:
     assert len(runs(server)) == 1
 
 
-def test_reload_in_the_middle_of_an_answer_goes_on_with_it(server: ServerProcess, visit: Visit) -> None:
+def test_reload_during_an_answer_continues_it(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, complaints=LOST) as page:
         ask(page, ASK)
         streaming(page)
@@ -84,7 +84,7 @@ def test_reload_in_the_middle_of_an_answer_goes_on_with_it(server: ServerProcess
         expect(page.locator(".turn")).to_have_count(1)
 
 
-def test_restart_of_the_server_in_the_middle_of_an_answer_is_survived(server: ServerProcess, visit: Visit) -> None:
+def test_server_restart_during_an_answer_is_survived(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, complaints=(*LOST, server.url)) as page:
         ask(page, ASK)
         streaming(page)
@@ -96,7 +96,7 @@ def test_restart_of_the_server_in_the_middle_of_an_answer_is_survived(server: Se
         assert [row["score"] for row in eventually(lambda: kept(server))] == [1]
 
 
-def test_answer_is_stopped_and_what_was_said_of_it_stays(server: ServerProcess, visit: Visit) -> None:
+def test_stopped_answer_keeps_its_text(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True) as page:
         ask(page, ASK)
         streaming(page)
@@ -107,7 +107,7 @@ def test_answer_is_stopped_and_what_was_said_of_it_stays(server: ServerProcess, 
         expect(page.locator(".state")).to_have_text("You stopped this answer.")
 
 
-def test_server_that_is_away_is_told_of_in_words(server: ServerProcess, visit: Visit) -> None:
+def test_missing_server_is_reported_in_words(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, complaints=(*LOST, server.url)) as page:
         ask(page, ASK)
         page.locator(THUMBS).wait_for()
@@ -122,9 +122,7 @@ def test_server_that_is_away_is_told_of_in_words(server: ServerProcess, visit: V
         expect(page.get_by_label("Your question")).to_have_value(ASK)
 
 
-def test_impatient_choices_show_a_conversation_once_and_the_browser_goes_back(
-    server: ServerProcess, visit: Visit
-) -> None:
+def test_rapid_choices_show_one_conversation_and_history_works(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, width=1280) as page:
         ask(page, ASK)
         page.locator(THUMBS).wait_for()
@@ -139,16 +137,14 @@ def test_impatient_choices_show_a_conversation_once_and_the_browser_goes_back(
 
 
 @pytest.mark.parametrize("name", ["018f0000-0000-7000-8000-000000000001", "nonsense"])
-def test_conversation_that_is_gone_is_told_of_and_a_new_one_begins(
-    server: ServerProcess, visit: Visit, name: str
-) -> None:
+def test_missing_conversation_is_reported_and_replaced(server: ServerProcess, visit: Visit, name: str) -> None:
     with visit(f"{server.url}/#thread={name}", script=True, complaints=("404", "422")) as page:
         expect(page.get_by_role("alert")).to_have_text("This conversation is not there any more.")
         ask(page, ASK)
         expect(page.locator(".answer")).to_have_text(JOKE)
 
 
-def test_server_with_keys_is_opened_by_one_that_is_kept_for_the_tab(tmp_path: Path, visit: Visit) -> None:
+def test_server_key_is_stored_for_the_tab(tmp_path: Path, visit: Visit) -> None:
     keys = "asks-and-no-more:run,reads-and-no-more:feedback-read,asks-and-reads-it:run+feedback-read"
     with (
         ServerProcess(EXAMPLE, tmp_path, AGENT_TOKEN_SECONDS="0", AGENT_SERVER_API_KEYS=keys) as server,

@@ -35,7 +35,7 @@ def kept(server: str) -> list[tuple[Any, Any]]:
     return [(row["score"], row["comment"]) for row in httpx.get(f"{server}/feedback", params={"run": RUN}).json()]
 
 
-def test_link_is_answered_thanked_for_and_undone_without_javascript(feedback_server: str, visit: Visit) -> None:
+def test_link_submits_and_undoes_without_javascript(feedback_server: str, visit: Visit) -> None:
     with visit(mint(feedback_server, STARS) + "?score=4") as page:
         expect(page.get_by_role("radio", name="4")).to_be_checked()
         assert kept(feedback_server) == []
@@ -81,7 +81,7 @@ def test_reload_of_the_thanks_is_no_second_answer(feedback_server: str, visit: V
     assert kept(feedback_server) == [(1, None)]
 
 
-def test_comment_with_markup_in_it_is_shown_as_text(feedback_server: str, visit: Visit) -> None:
+def test_comment_with_markup_is_shown_as_text(feedback_server: str, visit: Visit) -> None:
     evil = "</textarea><script>document.title='owned'</script><img src=x onerror=alert(1)>"
     with visit(str(httpx.URL(mint(feedback_server)).copy_merge_params({"comment": evil})), script=True) as page:
         expect(page.get_by_label("Anything to add?")).to_have_value(evil)

@@ -110,7 +110,7 @@ def test_keyboard_alone_suffices(feedback_server: str, shown: Shown) -> None:
         assert kept(feedback_server) == {"user_score": (0, "by keys")}
 
 
-def test_escape_in_the_comment_leads_back_to_the_vote_and_no_further(feedback_server: str, shown: Shown) -> None:
+def test_escape_in_the_comment_returns_to_the_vote(feedback_server: str, shown: Shown) -> None:
     with shown(
         buttons(src=mint(feedback_server)), "document.addEventListener('keydown', (e) => heard.push(e.key))"
     ) as page:
@@ -156,7 +156,7 @@ def test_answers_of_named_users_are_their_own(feedback_server: str, shown: Shown
     assert sorted(rows) == [("ada", 1), ("bob", 0)]
 
 
-def test_vote_before_the_earlier_one_was_read_replaces_it(feedback_server: str, shown: Shown) -> None:
+def test_vote_before_the_restore_replaces_the_earlier(feedback_server: str, shown: Shown) -> None:
     with shown(thumbs(feedback_server)) as page:
         press(page, "Good answer")
         held: list[Route] = []
@@ -186,7 +186,7 @@ def test_offline_vote_is_rolled_back_and_said_so(feedback_server: str, shown: Sh
         assert kept(feedback_server) == {"user_disliked": (1, None)}
 
 
-def test_comment_that_was_not_kept_is_still_in_its_box(feedback_server: str, shown: Shown) -> None:
+def test_failed_comment_stays_in_its_box(feedback_server: str, shown: Shown) -> None:
     with shown(buttons(src=mint(feedback_server)), complaints=OFFLINE) as page:
         press(page, "Bad answer")
         page.context.set_offline(True)
@@ -199,7 +199,7 @@ def test_comment_that_was_not_kept_is_still_in_its_box(feedback_server: str, sho
         assert kept(feedback_server) == {"user_score": (0, "long thoughts")}
 
 
-def test_vote_that_fails_between_two_urls_shows_what_the_server_has(feedback_server: str, shown: Shown) -> None:
+def test_failed_switch_between_urls_shows_the_stored_vote(feedback_server: str, shown: Shown) -> None:
     with shown(thumbs(feedback_server), complaints=OFFLINE) as page:
         press(page, "Good answer")
         page.route("**/feedback/tokens/*", refuse_posts)
@@ -275,7 +275,7 @@ def test_categories_are_those_of_the_page(feedback_server: str, shown: Shown) ->
         check_pressed(page, "Old")
 
 
-def test_categories_are_otherwise_those_of_the_key_and_may_be_several(feedback_server: str, shown: Shown) -> None:
+def test_categories_come_from_the_key_and_allow_several(feedback_server: str, shown: Shown) -> None:
     with shown(buttons(src=mint(feedback_server, config=LABELS), type="categories")) as page:
         press(page, "Solved my problem")
         press(page, "Did not help")
@@ -289,7 +289,7 @@ def test_categories_are_otherwise_those_of_the_key_and_may_be_several(feedback_s
         press(page, "Did not help", "Your feedback was removed.")
 
 
-def test_comment_that_was_typed_is_sent_when_the_page_is_left(feedback_server: str, shown: Shown) -> None:
+def test_typed_comment_is_sent_on_leaving_the_page(feedback_server: str, shown: Shown) -> None:
     with shown(thumbs(feedback_server, reasons="Wrong"), complaints=OFFLINE) as page:
         press(page, "Bad answer")
         button(page, "Wrong").click()
@@ -308,9 +308,7 @@ def test_vote_on_the_way_out_is_kept(feedback_server: str, shown: Shown) -> None
         assert eventually(lambda: kept(feedback_server)) == {"user_liked": (1, None)}
 
 
-def test_fresh_url_for_the_same_run_keeps_the_answer_and_another_runs_has_none(
-    feedback_server: str, shown: Shown
-) -> None:
+def test_fresh_url_of_the_same_run_keeps_feedback(feedback_server: str, shown: Shown) -> None:
     with shown(buttons(src=mint(feedback_server))) as page:
         element = page.locator("feedback-buttons")
         press(page, "Bad answer")

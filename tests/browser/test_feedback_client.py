@@ -57,7 +57,7 @@ def call(page: Page, name: str, *arguments: Any) -> Any:
     )
 
 
-def test_answer_is_kept_changed_read_and_taken_back_from_a_page_elsewhere(feedback_server: str, opened: Opened) -> None:
+def test_cross_origin_page_submits_changes_reads_and_retracts(feedback_server: str, opened: Opened) -> None:
     url, me = mint(feedback_server), {"userId": "Zoë & <friends>"}
     with opened(feedback_server) as page:
         kept = call(page, "submitFeedback", url, {"score": 1, "comment": "größer 🎉"}, me)
@@ -81,7 +81,7 @@ def test_refusals_say_what_was_wrong(feedback_server: str, opened: Opened) -> No
         assert (unknown["status"], unknown["code"]) == (404, "token_unknown")
 
 
-def test_answer_is_sent_again_with_the_same_key_until_it_is_kept(feedback_server: str, opened: Opened) -> None:
+def test_submission_is_retried_with_the_same_idempotency_key(feedback_server: str, opened: Opened) -> None:
     url, keys = mint(feedback_server), []
 
     def losing(route: Route) -> None:
@@ -162,7 +162,7 @@ PARSED = [
 ]
 
 
-def test_events_are_the_same_however_their_bytes_are_cut(feedback_server: str, opened: Opened) -> None:
+def test_events_are_parsed_whatever_the_chunks(feedback_server: str, opened: Opened) -> None:
     parse = """async ([text, whole]) => {
       const bytes = new TextEncoder().encode(text);
       async function* cut(size) {
@@ -299,7 +299,7 @@ def test_run_that_cannot_start_is_tried_once(agent_server: str, opened: Opened) 
         assert (seen["error"]["status"], seen["connection"]) == (0, [])
 
 
-def test_signal_ends_the_reading_with_its_reason_and_the_run_goes_on(agent_server: str, opened: Opened) -> None:
+def test_signal_ends_reading_and_the_run_continues(agent_server: str, opened: Opened) -> None:
     leave = """async (options) => {
       const stop = new AbortController();
       const seen = [];

@@ -91,7 +91,7 @@ def test_types_are_right_and_refuse_what_is_wrong(frontend: Frontend) -> None:
     assert frontend.wrong_types() == ""
 
 
-def test_react_page_asks_shows_the_answer_and_keeps_the_vote(
+def test_react_page_streams_and_stores_the_vote(
     frontend: Frontend, example: ServerProcess, visit: Visit, site: Site
 ) -> None:
     place = f'<div id="app" data-server="{example.url}"></div>'
@@ -133,7 +133,7 @@ document.body.id = "ready";
 """
 
 
-def test_assistant_uis_runtime_runs_the_agent_and_its_thumbs_reach_the_run(
+def test_assistant_ui_runs_the_agent_and_stores_thumbs(
     frontend: Frontend, example: ServerProcess, visit: Visit, site: Site
 ) -> None:
     script = frontend.bundle("assistant.js", ASSISTANT_UI.replace("SERVER", example.url))

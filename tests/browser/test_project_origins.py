@@ -57,9 +57,7 @@ def said(visit: Visit, site: Site, server: str, *tried: str, url: str) -> list[A
         return [opened.evaluate(one, url) for one in tried]
 
 
-def test_page_of_a_listed_site_answers_and_one_of_another_does_not(
-    feedback_server: str, site: Site, visit: Visit
-) -> None:
+def test_only_listed_sites_may_submit(feedback_server: str, site: Site, visit: Visit) -> None:
     url = url_of_shop(feedback_server, site)
     assert said(visit, site, feedback_server, ANSWER, url=url) == [200]
     with site_served() as other:
@@ -67,7 +65,7 @@ def test_page_of_a_listed_site_answers_and_one_of_another_does_not(
     assert answers(feedback_server) == 1
 
 
-def test_link_in_a_message_is_still_answered_on_our_own_page(feedback_server: str, site: Site, visit: Visit) -> None:
+def test_linked_page_submits_under_listed_origins(feedback_server: str, site: Site, visit: Visit) -> None:
     url = url_of_shop(feedback_server, site)
     with visit(f"{url}?score=1") as page:
         page.get_by_role("button", name="Send").click()

@@ -136,7 +136,7 @@ def test_interrupt_is_shown_and_resumed(opened: Opened) -> None:
         expect(page.locator("#interrupt")).to_have_text("null")
 
 
-def test_page_that_is_loaded_again_goes_on_with_the_run(server: ServerProcess, opened: Opened) -> None:
+def test_reloaded_page_rejoins_the_run(server: ServerProcess, opened: Opened) -> None:
     with opened("agent") as page:
         page.get_by_role("button", name="Ask").click()
         expect(page.locator("#answer")).not_to_be_empty()
@@ -161,9 +161,7 @@ def test_stop_ends_the_run_on_the_server(server: ServerProcess, opened: Opened) 
         eventually(lambda: run_of(server, page)["status"] == "interrupted")
 
 
-def test_feedback_urls_come_as_a_custom_event_and_the_runs_answers_and_fresh_urls_by_asking(
-    server: ServerProcess, opened: Opened
-) -> None:
+def test_custom_event_brings_urls_and_run_feedback_more(server: ServerProcess, opened: Opened) -> None:
     """The hook has no use for `feedbackKeys` nor for the `feedback` event: the assistant's keys and the mirror do."""
     asked = {"graph_id": "agent", "metadata": {"feedback_keys": ["user_liked"]}}
     assistant = httpx.post(f"{server.url}/assistants", json=asked).json()["assistant_id"]

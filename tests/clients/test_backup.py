@@ -24,9 +24,7 @@ from tests.clients.test_crash import (
 pytestmark = pytest.mark.timeout(150)
 
 
-def test_server_started_from_a_copy_has_all_that_was_acknowledged_before(
-    start_server: StartServer, tmp_path: Path
-) -> None:
+def test_restored_copy_has_all_acknowledged_data(start_server: StartServer, tmp_path: Path) -> None:
     server, copied = start_server(), tmp_path / "copied" / "data"
     known = Acknowledged()
     with http_client(server) as http, ThreadPoolExecutor(4) as pool:
@@ -64,9 +62,7 @@ def _state(server: ServerProcess, thread_id: str) -> list[int]:
         return done
 
 
-def test_copy_is_made_of_a_server_that_is_stopped_and_never_over_another(
-    start_server: StartServer, tmp_path: Path
-) -> None:
+def test_stopped_server_is_copied_and_targets_never_overwritten(start_server: StartServer, tmp_path: Path) -> None:
     server = start_server()
     with http_client(server) as http:
         run_and_get_urls(http)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(150)
 KEYS = ["user_liked", "user_disliked"]
 
 
-def test_answer_is_kept_when_the_server_dies_right_after_taking_it(start_server: StartServer) -> None:
+def test_acknowledged_feedback_survives_a_kill(start_server: StartServer) -> None:
     server = start_server()
     with http_client(server) as http:
         url = run_and_get_urls(http)["user_liked"]
@@ -35,7 +35,7 @@ def test_answer_is_kept_when_the_server_dies_right_after_taking_it(start_server:
     assert (kept["key"], kept["score"], kept["comment"]) == ("user_liked", 1, "kept?")
 
 
-def test_run_is_completed_when_the_server_dies_right_after_taking_it(start_server: StartServer) -> None:
+def test_acknowledged_run_survives_a_kill(start_server: StartServer) -> None:
     server = start_server()
     with http_client(server) as http:
         thread_id = http.post("/threads", json={}).json()["thread_id"]
@@ -106,7 +106,7 @@ def test_delivered_urls_still_take_answers(start_server: StartServer) -> None:
         assert len(http.get("/feedback", params={"limit": 100}).json()) == len(urls)
 
 
-def test_nothing_acknowledged_is_lost_or_doubled_when_the_server_dies_at_full_work(start_server: StartServer) -> None:
+def test_kill_under_load_loses_and_doubles_nothing(start_server: StartServer) -> None:
     server = start_server()
     known = Acknowledged()
     with ThreadPoolExecutor(8) as pool:

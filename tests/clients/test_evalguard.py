@@ -56,7 +56,7 @@ def test_token_is_minted_and_spent_once(url: str, base: str) -> None:
     assert (kept["key"], kept["score"], kept["value"], kept["comment"]) == ("trace", 1.0, "good", "Made me laugh.")
 
 
-def test_repeat_with_the_same_idempotency_key_is_one_token_and_one_answer(url: str) -> None:
+def test_repeated_idempotency_key_is_one_token_and_feedback(url: str) -> None:
     """The client sends each of its retries with the key of the first attempt."""
     first, again = call(f"{url}/api", (MINT, TRACE), (MINT, TRACE), **{"Idempotency-Key": "k"})
     assert first == again

@@ -80,7 +80,7 @@ async def test_commands_and_events_go_over_one_socket(graphs: ServerProcess) -> 
     assert second["type"] == "success"
 
 
-async def test_what_is_no_command_is_answered_and_the_socket_stays_open(graphs: ServerProcess) -> None:
+async def test_malformed_command_is_refused_and_the_socket_stays(graphs: ServerProcess) -> None:
     async with socket(graphs, str(uuid4())) as one:
         for sent in ("junk", "[]", '{"no": "id"}', '{"id": "a", "method": "x"}', "\\u0000"):
             await one.send(sent)
@@ -115,7 +115,7 @@ async def test_subscription_to_no_thread_id_is_refused(graphs: ServerProcess) ->
         ({"x-api-key": KEY, "Origin": "https://elsewhere.example"}, 4403),
     ],
 )
-async def test_who_may_not_come_in_is_told_by_the_close_code(
+async def test_unauthorized_socket_closes_with_the_reason(
     closed: ServerProcess, headers: dict[str, str], code: int
 ) -> None:
     async with socket(closed, str(uuid4()), **headers) as one:
@@ -123,9 +123,7 @@ async def test_who_may_not_come_in_is_told_by_the_close_code(
 
 
 @pytest.mark.parametrize("origin", [None, "https://page.example", "own"])
-async def test_who_has_the_key_comes_in_from_here_and_from_pages_that_may(
-    closed: ServerProcess, origin: str | None
-) -> None:
+async def test_key_opens_sockets_here_and_from_allowed_pages(closed: ServerProcess, origin: str | None) -> None:
     headers = {"x-api-key": KEY, **({"Origin": closed.url if origin == "own" else origin} if origin else {})}
     async with socket(closed, str(uuid4()), **headers) as one:
         assert (await ask(one, "run.start", assistant_id="steps", input={"total": 1}))["type"] == "success"
@@ -139,7 +137,7 @@ async def test_who_has_the_key_comes_in_from_here_and_from_pages_that_may(
     ],
     ids=["starlette", "litestar", "plain", "below a prefix"],
 )
-async def test_socket_opens_behind_an_app_of_the_users_and_below_a_prefix(
+async def test_socket_opens_below_a_prefix_and_custom_app(
     tmp_path: Path, servers: list[ServerProcess], http: dict[str, str], prefix: str
 ) -> None:
     config = tmp_path / "langgraph.json"
@@ -173,9 +171,7 @@ async def test_client_with_its_key_streams_over_a_socket(closed: ServerProcess) 
             assert (await thread.output)["done"] == [0, 1]
 
 
-async def test_feedback_urls_of_a_run_started_over_a_socket_lead_here(
-    graphs: ServerProcess, client: LangGraphClient
-) -> None:
+async def test_socket_started_run_has_feedback_urls_here(graphs: ServerProcess, client: LangGraphClient) -> None:
     async with socket(graphs, str(uuid4())) as one:
         await ask(one, "run.start", assistant_id="steps", input={"total": 1}, feedback_keys=["liked"])
         await ask(one, "subscription.subscribe", 2, channels=["custom:feedback", "lifecycle"])

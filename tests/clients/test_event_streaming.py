@@ -102,7 +102,7 @@ def test_interrupt_is_answered_by_the_sync_client(sync_client: SyncLangGraphClie
         assert thread.output["answer"] == "three"
 
 
-async def test_interrupt_is_found_and_answered_later_by_another_client(client: LangGraphClient) -> None:
+async def test_interrupt_is_answered_later_by_another_client(client: LangGraphClient) -> None:
     async with client.threads.stream(assistant_id="asking") as first:
         await first.run.start(input={"question": "?"})
         async for _ in first.values:
@@ -148,7 +148,7 @@ async def test_cancelled_run_ends_the_wait_for_its_output(client: LangGraphClien
                 await thread.output
 
 
-async def test_second_run_on_a_thread_streams_only_its_own(client: LangGraphClient) -> None:
+async def test_second_run_streams_only_its_own_events(client: LangGraphClient) -> None:
     """The official server replays the first run to it, whose end ends the client's projections (recorded, 0.16.7)."""
     thread_id = (await client.threads.create())["thread_id"]
     for turn in range(3):

@@ -28,7 +28,7 @@ KEYS = {"feedback_keys": ["user_liked"]}
 
 
 @pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS.keys())
-async def test_every_event_comes_once_over_a_connection_that_breaks(graphs: ServerProcess, cuts: list[bytes]) -> None:
+async def test_broken_connection_delivers_every_event_once(graphs: ServerProcess, cuts: list[bytes]) -> None:
     async with CuttingProxy(graphs.port, list(cuts)).listening() as proxy, get_client(url=proxy.url) as client:
         assistant = await client.assistants.create("steps", metadata=KEYS)
         async with asyncio.timeout(50), client.threads.stream(assistant_id=assistant["assistant_id"]) as thread:
@@ -42,7 +42,7 @@ async def test_every_event_comes_once_over_a_connection_that_breaks(graphs: Serv
     assert values["done"] == list(range(20))
 
 
-async def test_text_of_a_message_is_whole_over_a_connection_that_breaks(graphs: ServerProcess) -> None:
+async def test_broken_connection_delivers_the_whole_text(graphs: ServerProcess) -> None:
     cuts = [b'"text":"Let me "', b'"args":"{\\"num"', b'"text":"It"']
     async with (
         CuttingProxy(graphs.port, cuts).listening() as proxy,
@@ -70,7 +70,7 @@ async def test_sync_client_goes_on_behind_a_cut(graphs: ServerProcess) -> None:
 
 
 @pytest.mark.timeout(150)
-async def test_restart_of_the_server_cuts_the_stream_which_goes_on_at_the_next(start_server: StartServer) -> None:
+async def test_restarted_server_continues_the_stream(start_server: StartServer) -> None:
     server = await asyncio.to_thread(start_server)
     thread_id, seen, since = str(uuid4()), [], 0
     async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:

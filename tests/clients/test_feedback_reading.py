@@ -38,14 +38,14 @@ def test_answers_are_found_by_thread_and_assistant_version(example: ServerProces
     assert again == [answer]
 
 
-def test_answer_to_a_stateless_run_knows_its_assistant_though_the_run_is_gone(example: ServerProcess) -> None:
+def test_stateless_runs_feedback_keeps_its_assistant(example: ServerProcess) -> None:
     run = answered(example, None, {"score": 1})
     [answer] = found(example, "search", run=run).json()["feedback"]
     assert answer["assistant_id"]
     assert answer["assistant_version"] == 1
 
 
-def test_answer_belongs_to_the_trace_of_the_request_that_created_its_run(example: ServerProcess) -> None:
+def test_feedback_joins_the_trace_of_its_runs_request(example: ServerProcess) -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     body = {"assistant_id": "agent", "input": ASKED, "feedback_keys": ["liked"]}
     headers = {"traceparent": parent}

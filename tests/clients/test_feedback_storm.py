@@ -31,7 +31,7 @@ class Known:
 
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
-async def test_every_acknowledged_url_takes_an_answer_and_every_acknowledged_answer_is_there_once(
+async def test_storm_stores_every_acknowledged_submission_once(
     start_server: StartServer, request: pytest.FixtureRequest, database: str
 ) -> None:
     environ = {"DATABASE_URL": request.getfixturevalue("postgres_url")} if database == "postgres" else {}

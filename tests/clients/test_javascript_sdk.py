@@ -65,7 +65,7 @@ async def test_failed_run_gives_feedback_and_then_the_error(graphs: ServerProces
     assert events[-1]["data"] == {"error": "ValueError", "message": "boom é <1>"}
 
 
-async def test_background_run_is_joined_in_some_of_its_modes(graphs: ServerProcess) -> None:
+async def test_background_run_is_joined_in_selected_modes(graphs: ServerProcess) -> None:
     payload = {"input": {"total": 3, "pause": 0.02}, "streamMode": ["values", "updates", "tasks"]}
     asked = {"assistant": "steps", "thread": True, "payload": payload, "background": True}
     for modes, expected in ((["updates", "tasks"], {"updates", "tasks"}), (None, {"values", "updates", "tasks"})):
@@ -79,7 +79,7 @@ async def test_quiet_stream_is_not_troubled_by_heartbeats(graphs: ServerProcess)
 
 
 @pytest.mark.parametrize("thread", [True, False], ids=["on a thread", "stateless"])
-async def test_every_event_comes_once_over_a_connection_that_breaks(graphs: ServerProcess, thread: bool) -> None:
+async def test_broken_connection_delivers_every_event_once(graphs: ServerProcess, thread: bool) -> None:
     cuts = [b"id: 1-4\r\n", b'{"step":{"done":[8', b"event: feedback"]
     async with CuttingProxy(graphs.port, cuts).listening() as proxy:
         given = {"total": 12, "pause": 0.02}
@@ -90,7 +90,7 @@ async def test_every_event_comes_once_over_a_connection_that_breaks(graphs: Serv
 
 
 @pytest.mark.timeout(120)
-async def test_restart_of_the_server_never_looks_like_the_end_of_a_stream(start_server: StartServer) -> None:
+async def test_server_restart_never_ends_a_stream(start_server: StartServer) -> None:
     """This client gives up, loudly, if the server isn't back when it tries again; whoever joins then misses nothing."""
     server = await asyncio.to_thread(start_server)
     payload = {"input": {"total": 40, "pause": 0.1}, "streamMode": ["updates", "values"], "feedbackKeys": KEYS}

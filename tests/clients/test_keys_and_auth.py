@@ -45,7 +45,7 @@ def ruled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield server
 
 
-async def test_python_client_runs_with_its_key_and_is_refused_without(closed: ServerProcess) -> None:
+async def test_python_client_needs_its_key(closed: ServerProcess) -> None:
     for headers in ({"api_key": RUN}, {"api_key": None, "headers": {"Authorization": f"Bearer {RUN}"}}):
         async with get_client(url=closed.url, **headers) as client:  # type: ignore[arg-type]
             parts = [part async for part in client.runs.stream(None, "steps", input={"total": 1}, feedback_keys=[KEY])]
@@ -58,7 +58,7 @@ async def test_python_client_runs_with_its_key_and_is_refused_without(closed: Se
             await client.threads.create()
 
 
-async def test_javascript_client_runs_with_its_key_and_is_refused_without(closed: ServerProcess) -> None:
+async def test_javascript_client_needs_its_key(closed: ServerProcess) -> None:
     program = """
         import { Client } from "@langchain/langgraph-sdk";
         for (const apiKey of ["KEY", "wrong"]) {
@@ -70,7 +70,7 @@ async def test_javascript_client_runs_with_its_key_and_is_refused_without(closed
     assert printed.split() == ["idle", "401"]
 
 
-async def test_langsmith_client_needs_a_key_for_all_but_presigned_urls(closed: ServerProcess) -> None:
+async def test_langsmith_client_needs_a_key_except_for_urls(closed: ServerProcess) -> None:
     clients = {key: Client(api_url=closed.url, api_key=key, auto_batch_tracing=False) for key in (ALL, READ, "wrong")}
     run_id = "018f0000-0000-7000-8000-000000000001"
     token = clients[ALL].create_presigned_feedback_token(run_id, KEY)
@@ -116,7 +116,7 @@ async def test_python_client_sees_its_users_own_things_only(ruled: ServerProcess
             await nobody.threads.search()
 
 
-async def test_feedback_is_closed_without_a_key_where_there_are_rules(ruled: ServerProcess) -> None:
+async def test_rules_close_feedback_without_a_key(ruled: ServerProcess) -> None:
     async with get_client(url=ruled.url, api_key="token-anna") as anna:
         parts = [part async for part in anna.runs.stream(None, "steps", input={"total": 1}, feedback_keys=[KEY])]
     client = Client(api_url=ruled.url, api_key="token-anna", auto_batch_tracing=False)
@@ -126,7 +126,7 @@ async def test_feedback_is_closed_without_a_key_where_there_are_rules(ruled: Ser
     client.close()
 
 
-async def test_socket_of_event_streaming_reaches_what_is_the_callers_only(ruled: ServerProcess) -> None:
+async def test_event_socket_reaches_only_the_callers_threads(ruled: ServerProcess) -> None:
     anna, bob = {"Authorization": "Bearer token-anna"}, {"Authorization": "Bearer token-bob"}
     thread_id = str(uuid4())
     url = f"{ruled.url.replace('http', 'ws', 1)}/threads/{thread_id}/stream/events"

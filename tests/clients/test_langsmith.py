@@ -37,7 +37,7 @@ def run(agents: SyncLangGraphClient, agent: str) -> tuple[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("agent", ["steps", "asking", "failing"])
-def test_answer_to_a_runs_url_reads_back_with_run_key_and_source(
+def test_submission_reads_back_with_run_key_and_source(
     agents: SyncLangGraphClient, langsmith: Client, agent: str
 ) -> None:
     run_id, urls = run(agents, agent)

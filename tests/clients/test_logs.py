@@ -43,7 +43,7 @@ def test_no_token_is_in_any_log_line(start_server: StartServer, level: str, form
 
 
 @pytest.mark.timeout(120)
-def test_lines_of_a_run_name_the_run_and_its_thread(start_server: StartServer) -> None:
+def test_log_lines_name_run_and_thread(start_server: StartServer) -> None:
     server = start_server(AGENT_SERVER_LOG_FORMAT="json")
     with httpx.Client(base_url=server.url, timeout=30) as http:
         thread_id = http.post("/threads", json={}).json()["thread_id"]

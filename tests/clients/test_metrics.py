@@ -10,7 +10,7 @@ from langgraph_sdk.client import LangGraphClient
 from tests.clients.server_process import ServerProcess
 
 
-async def test_stream_is_counted_for_as_long_as_it_is_open(client: LangGraphClient, graphs: ServerProcess) -> None:
+async def test_open_stream_is_counted_until_its_end(client: LangGraphClient, graphs: ServerProcess) -> None:
     before = await open_streams(graphs)
     async for part in client.runs.stream(None, "tokens", input={"count": 3, "pause": 0.2}, stream_mode="custom"):
         if part.event == "custom":

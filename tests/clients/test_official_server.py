@@ -74,7 +74,7 @@ def wanted(run_id: str, key: str) -> dict[str, Any]:
     return {"run_id": run_id, "feedback_key": key, "feedback_config": None, **expiry}
 
 
-def test_recorded_requests_of_the_official_server_are_answered_as_it_needs(endpoint: str) -> None:
+def test_recorded_official_requests_get_sufficient_responses(endpoint: str) -> None:
     headers = {"x-api-key": "any", "Accept": "application/json", "User-Agent": "langsmith-py/0.15.0-httpx2"}
     run_id, keys = str(uuid_utils.uuid7()), ["b_key", "a_key", "b_key"]
     with httpx.Client(base_url=endpoint) as http:
@@ -91,7 +91,7 @@ def test_recorded_requests_of_the_official_server_are_answered_as_it_needs(endpo
     assert again.json() == made.json()
 
 
-def test_official_servers_run_streams_our_urls_and_ends_in_success(
+def test_official_servers_run_streams_our_urls(
     official: OfficialServer, agents: SyncLangGraphClient, endpoint: str
 ) -> None:
     thread_id = agents.threads.create()["thread_id"]

@@ -81,13 +81,13 @@ async def test_stateless_run_streams_with_feedback(example_client: LangGraphClie
     assert await example_client.runs.wait(None, "plain", input={"text": "a b"})
 
 
-async def test_every_event_has_an_id_and_the_ids_grow(client: LangGraphClient) -> None:
+async def test_event_ids_are_present_and_increase(client: LangGraphClient) -> None:
     parts = await events(client, None, "steps", input={"total": 3}, stream_mode=["updates", "values"])
     positions = [tuple(map(int, str(part.id).split("-"))) for part in parts]
     assert positions == sorted(set(positions))
 
 
-async def test_several_stream_modes_come_in_one_stream_and_feedback_comes_last(client: LangGraphClient) -> None:
+async def test_several_modes_share_a_stream_ending_with_feedback(client: LangGraphClient) -> None:
     thread_id = (await client.threads.create())["thread_id"]
     modes: list[Any] = ["values", "updates", "tasks", "checkpoints", "debug", "custom", "events", "messages-tuple"]
     parts = await events(
@@ -125,7 +125,7 @@ async def test_waiting_for_a_failed_run_raises_its_error(client: LangGraphClient
     assert run["status"] == "error"
 
 
-async def test_interrupt_gives_feedback_last_and_a_command_resumes_the_run(client: LangGraphClient) -> None:
+async def test_interrupted_run_sends_feedback_and_is_resumed(client: LangGraphClient) -> None:
     thread_id = (await client.threads.create())["thread_id"]
     parts = await events(
         client, thread_id, "asking", input={"question": "why?"}, stream_mode="updates", feedback_keys=KEYS
@@ -171,7 +171,7 @@ async def test_background_run_is_joined_streamed_listed_and_read(client: LangGra
     assert (state["values"]["done"], state["next"]) == ([0, 1, 2, 3], [])
 
 
-async def test_join_answers_with_that_runs_result_whatever_ran_later(client: LangGraphClient) -> None:
+async def test_join_returns_its_runs_own_result(client: LangGraphClient) -> None:
     thread_id = (await client.threads.create())["thread_id"]
     first = await client.runs.create(thread_id, "asking", input={"question": "first"})
     second = await client.runs.create(thread_id, "asking", input={"question": "second"})
@@ -179,7 +179,7 @@ async def test_join_answers_with_that_runs_result_whatever_ran_later(client: Lan
     assert (await client.runs.join(thread_id, first["run_id"]))["question"] == "first"
 
 
-async def test_stream_of_a_finished_run_is_replayed_with_its_feedback(client: LangGraphClient) -> None:
+async def test_finished_runs_stream_is_replayed_with_feedback(client: LangGraphClient) -> None:
     thread_id = (await client.threads.create())["thread_id"]
     parts = await events(client, thread_id, "steps", input={"total": 3}, stream_mode="updates", feedback_keys=KEYS)
     run_id = parts[0].data["run_id"]
@@ -188,7 +188,7 @@ async def test_stream_of_a_finished_run_is_replayed_with_its_feedback(client: La
     assert [part async for part in after] == parts[2:]
 
 
-async def test_cancel_stops_a_run_and_keeps_it_as_interrupted(client: LangGraphClient) -> None:
+async def test_cancel_interrupts_a_run(client: LangGraphClient) -> None:
     thread_id, run_id = await running(client)
     await client.runs.cancel(thread_id, run_id, wait=True)
     assert (await client.runs.get(thread_id, run_id))["status"] == "interrupted"
@@ -205,20 +205,20 @@ async def test_rollback_removes_the_run_and_what_it_did(client: LangGraphClient)
     assert (await client.threads.get(thread_id))["status"] == "idle"
 
 
-async def test_second_run_on_a_busy_thread_is_rejected_when_it_asks_for_that(client: LangGraphClient) -> None:
+async def test_busy_thread_rejects_a_run_on_request(client: LangGraphClient) -> None:
     thread_id, run_id = await running(client)
     with pytest.raises(ConflictError, match="already running a task"):
         await client.runs.create(thread_id, "steps", input={"total": 1}, multitask_strategy="reject")
     await client.runs.cancel(thread_id, run_id, wait=True)
 
 
-async def test_newer_run_interrupts_an_older_one_when_it_asks_for_that(client: LangGraphClient) -> None:
+async def test_newer_run_interrupts_an_older_on_request(client: LangGraphClient) -> None:
     thread_id, run_id = await running(client)
     await client.runs.wait(thread_id, "asking", input={"question": "?"}, multitask_strategy="interrupt")
     assert (await client.runs.get(thread_id, run_id))["status"] == "interrupted"
 
 
-async def test_run_is_cancelled_when_its_client_leaves_if_it_asks_for_that(client: LangGraphClient) -> None:
+async def test_run_is_cancelled_on_disconnect_on_request(client: LangGraphClient) -> None:
     thread_id = (await client.threads.create())["thread_id"]
     stream = client.runs.stream(thread_id, "sleeping", input={"seconds": 30}, on_disconnect="cancel")
     part = await anext(stream)

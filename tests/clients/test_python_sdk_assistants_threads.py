@@ -49,7 +49,7 @@ async def test_assistants_are_searched_counted_and_paged(client: LangGraphClient
     assert await client.assistants.count(name="no such") == 0
 
 
-async def test_taken_assistant_id_is_a_conflict_or_the_one_there_is(client: LangGraphClient) -> None:
+async def test_taken_assistant_id_conflicts_or_returns_the_existing(client: LangGraphClient) -> None:
     made = await client.assistants.create("asking")
     with pytest.raises(ConflictError):
         await client.assistants.create("asking", assistant_id=made["assistant_id"])
@@ -136,7 +136,7 @@ async def test_thread_starts_with_supersteps(client: LangGraphClient) -> None:
     assert (await client.threads.get_state(thread["thread_id"]))["next"] == ["ask"]
 
 
-async def test_stream_of_a_run_that_waits_ends_with_its_thread(client: LangGraphClient) -> None:
+async def test_waiting_runs_stream_ends_with_its_thread(client: LangGraphClient) -> None:
     thread_id = (await client.threads.create())["thread_id"]
     run = await client.runs.create(thread_id, "asking", input=QUESTION, after_seconds=600)
 
@@ -151,7 +151,7 @@ async def test_stream_of_a_run_that_waits_ends_with_its_thread(client: LangGraph
     following.exception()
 
 
-async def test_thread_stream_tells_the_python_client_of_changed_states(client: LangGraphClient) -> None:
+async def test_thread_stream_sends_state_updates_to_python(client: LangGraphClient) -> None:
     thread_id = (await client.threads.create())["thread_id"]
     await client.runs.wait(thread_id, "steps", input={"total": 1})
     parts: list[Any] = []

@@ -51,7 +51,7 @@ async def leave_after_first_event(stream: AsyncIterator[StreamPart]) -> str:
 
 
 @pytest.mark.parametrize("leaves", ["stream", "join_stream", "join", "wait"])
-async def test_run_is_cancelled_when_whoever_waits_for_it_leaves(client: LangGraphClient, leaves: str) -> None:
+async def test_waiting_client_may_cancel_on_disconnect(client: LangGraphClient, leaves: str) -> None:
     thread_id, runs = await thread(client), client.runs
     if leaves == "stream":
         run_id = await leave_after_first_event(
@@ -86,7 +86,7 @@ async def test_stateless_run_is_cancelled_when_its_client_leaves(client: LangGra
     assert len(found["done"]) < 1000
 
 
-async def test_thread_of_a_stateless_run_is_kept_if_it_asks_for_that(client: LangGraphClient) -> None:
+async def test_stateless_runs_thread_is_kept_on_request(client: LangGraphClient) -> None:
     kept = await client.runs.create(None, "steps", input={"total": 2, "done": []}, on_completion="keep")
     gone = await client.runs.create(None, "steps", input={"total": 2, "done": []})
     for run in (kept, gone):
@@ -96,7 +96,7 @@ async def test_thread_of_a_stateless_run_is_kept_if_it_asks_for_that(client: Lan
         await client.threads.get(gone["thread_id"])
 
 
-async def test_run_that_interrupts_another_goes_on_from_what_that_had_done(client: LangGraphClient) -> None:
+async def test_interrupting_run_continues_from_the_interrupted_state(client: LangGraphClient) -> None:
     thread_id = await thread(client)
     first = await client.runs.create(thread_id, "steps", input=LONG)
     before = await steps_done(client, thread_id, 3)
@@ -107,7 +107,7 @@ async def test_run_that_interrupts_another_goes_on_from_what_that_had_done(clien
     assert after == list(range(len(after)))
 
 
-async def test_run_that_rolls_another_back_finds_nothing_of_it(client: LangGraphClient) -> None:
+async def test_rolling_back_run_starts_from_the_earlier_state(client: LangGraphClient) -> None:
     thread_id = await thread(client)
     await client.runs.wait(thread_id, "steps", input={"total": 1, "done": []})
     first = await client.runs.create(thread_id, "steps", input=LONG)
@@ -137,7 +137,7 @@ async def test_delayed_run_waits_and_lets_others_pass(client: LangGraphClient) -
 
 @pytest.mark.parametrize(("when", "done"), [("interrupt_before", []), ("interrupt_after", [0])])
 @pytest.mark.parametrize("nodes", ["*", ["step"]])
-async def test_run_stops_at_a_breakpoint_and_goes_on_without_input(
+async def test_run_stops_at_a_breakpoint_and_resumes(
     client: LangGraphClient, when: str, done: list[int], nodes: Any
 ) -> None:
     thread_id = await thread(client)

@@ -13,7 +13,7 @@ from langgraph_sdk.errors import NotFoundError, UnprocessableEntityError
 from tests.agent_server.backend import until
 
 
-async def test_store_items_are_put_read_searched_listed_and_deleted(client: LangGraphClient) -> None:
+async def test_store_items_pass_through_all_operations(client: LangGraphClient) -> None:
     home = [f"users-{uuid4()}", "anna"]
     await client.store.put_item(home, key="color", value={"name": "blue", "rank": 10})
     await client.store.put_item(home, key="tone", value={"name": "low", "rank": 9}, ttl=60, index=False)

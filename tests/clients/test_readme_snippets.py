@@ -42,14 +42,14 @@ def urls_in(text: str, server: ServerProcess) -> list[str]:
     return re.findall(rf"{server.url}/api/v1/feedback/tokens/[0-9a-f-]{{36}}", text)
 
 
-def test_python_snippet_streams_a_run_and_prints_feedback_urls(example: ServerProcess) -> None:
+def test_python_snippet_streams_and_prints_feedback_urls(example: ServerProcess) -> None:
     for client in ("get_client", "get_sync_client"):
         printed = run([sys.executable, "-c", snippet("python", f"import {client}\n")], example)
         assert "'answer'" in printed
         assert len(urls_in(printed, example)) == 2
 
 
-def test_javascript_snippet_streams_a_run_and_prints_feedback_urls(example: ServerProcess) -> None:
+def test_javascript_snippet_streams_and_prints_feedback_urls(example: ServerProcess) -> None:
     printed = run(["node", "--input-type=module", "-e", snippet("javascript", "runs.stream(")], example, cwd=JS)
     assert len(urls_in(printed, example)) == 2
 

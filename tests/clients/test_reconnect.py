@@ -31,7 +31,7 @@ CUTS = {
 
 @pytest.mark.parametrize("thread", [True, False], ids=["on a thread", "stateless"])
 @pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS.keys())
-async def test_every_event_comes_once_over_a_connection_that_breaks(
+async def test_broken_connection_delivers_every_event_once(
     graphs: ServerProcess, cuts: list[bytes], thread: bool
 ) -> None:
     async with CuttingProxy(graphs.port, list(cuts)).listening() as proxy, get_client(url=proxy.url) as client:
@@ -55,7 +55,7 @@ async def test_every_event_comes_once_over_a_connection_that_breaks(
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("thread", [True, False], ids=["on a thread", "stateless"])
-async def test_stream_goes_on_over_a_restart_of_the_server(start_server: StartServer, thread: bool) -> None:
+async def test_stream_continues_over_a_server_restart(start_server: StartServer, thread: bool) -> None:
     server = await asyncio.to_thread(start_server)
     parts: list[StreamPart] = []
     async with get_client(url=server.url) as client:

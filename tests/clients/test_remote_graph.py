@@ -91,7 +91,7 @@ async def test_remote_graph_is_drawn(remote: Remote) -> None:
     assert "step" in (await remote("steps").aget_graph()).nodes
 
 
-async def test_remote_graph_tells_of_its_history_as_a_local_one_does(remote: Remote, client: LangGraphClient) -> None:
+async def test_remote_graph_has_the_history_of_a_local(remote: Remote, client: LangGraphClient) -> None:
     steps, config = remote("steps"), await on_thread(client)
     await steps.ainvoke({"total": 3, "done": []}, config)
     states = [one async for one in steps.aget_state_history(config)]
@@ -103,9 +103,7 @@ async def test_remote_graph_tells_of_its_history_as_a_local_one_does(remote: Rem
     assert at == older, "as of a local graph, whose config names a checkpoint"
 
 
-async def test_remote_graph_forks_from_a_state_and_is_drawn_with_its_subgraphs(
-    remote: Remote, client: LangGraphClient
-) -> None:
+async def test_remote_graph_forks_and_draws_subgraphs(remote: Remote, client: LangGraphClient) -> None:
     steps, config = remote("steps"), await on_thread(client)
     await steps.ainvoke({"total": 2, "done": []}, config)
     early = [one async for one in steps.aget_state_history(config)][-2]

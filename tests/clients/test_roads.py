@@ -36,7 +36,7 @@ async def test_all_stream_modes_come_in_one_stream(client: LangGraphClient, stat
     assert (seen[0], seen[-1]) == ("metadata", "feedback")
 
 
-async def test_events_of_subgraphs_come_where_they_are_asked_for(client: LangGraphClient) -> None:
+async def test_subgraph_events_come_on_request(client: LangGraphClient) -> None:
     for wanted in (True, False):
         thread_id = (await client.threads.create())["thread_id"]
         parts = [
@@ -51,7 +51,7 @@ async def test_events_of_subgraphs_come_where_they_are_asked_for(client: LangGra
         assert outer["inner"]["done"] == [0, 1]
 
 
-async def test_stateless_run_is_cancelled_when_whoever_joined_it_leaves(client: LangGraphClient) -> None:
+async def test_joining_client_may_cancel_on_disconnect(client: LangGraphClient) -> None:
     run = await client.runs.create(None, "steps", input=LONG, on_completion="keep")
     joined = client.runs.join_stream(run["thread_id"], run["run_id"], cancel_on_disconnect=True)
     await anext(joined)
@@ -64,7 +64,7 @@ async def test_stateless_run_is_cancelled_when_whoever_joined_it_leaves(client: 
 
 
 @pytest.mark.parametrize("stateless", [True, False])
-async def test_javascript_client_replays_an_ended_run_from_anywhere_with_its_feedback(
+async def test_javascript_client_replays_a_run_from_any_event(
     client: LangGraphClient, graphs: ServerProcess, stateless: bool
 ) -> None:
     thread_id = (await client.threads.create())["thread_id"]
@@ -94,7 +94,7 @@ async def test_durability_exit_keeps_one_checkpoint_of_a_run(client: LangGraphCl
     assert kept == {"exit": 1, "async": 5}
 
 
-def test_connection_that_was_idle_for_as_long_as_clients_keep_them_takes_the_next_request(
+def test_idle_connection_accepts_the_next_request(
     graphs: ServerProcess,
 ) -> None:
     statuses = []

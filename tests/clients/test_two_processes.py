@@ -78,9 +78,7 @@ async def _is_running(client: LangGraphClient, run: tuple[str, str]) -> bool:
     return (await client.runs.get(*run))["status"] == "running"
 
 
-async def test_runs_of_one_process_are_streamed_joined_cancelled_and_answered_at_the_other(
-    open_pair: OpenPair, own_redis: RedisProcess
-) -> None:
+async def test_second_process_streams_joins_cancels_and_stores(open_pair: OpenPair, own_redis: RedisProcess) -> None:
     async with open_pair(own_redis.url) as pair, asyncio.timeout(100):
         run_id, whole = await streamed_where_it_was_asked_for(pair)
         await replayed_at_either(pair, run_id, whole)
@@ -174,9 +172,7 @@ async def crons_fire_once(pair: Pair) -> None:
     assert len(set(seconds)) == len(seconds)
 
 
-async def test_stream_goes_on_at_one_process_when_the_other_dies_in_mid_run(
-    open_pair: OpenPair, own_redis: RedisProcess
-) -> None:
+async def test_stream_continues_when_the_other_process_dies(open_pair: OpenPair, own_redis: RedisProcess) -> None:
     parts: list[StreamPart] = []
     async with open_pair(own_redis.url) as pair, asyncio.timeout(100):
         thread = await pair.at_busy.threads.create()
@@ -192,9 +188,7 @@ async def test_stream_goes_on_at_one_process_when_the_other_dies_in_mid_run(
     assert parts[-1].event == "feedback"
 
 
-async def test_run_ends_well_though_redis_is_lost_in_the_middle_of_it(
-    open_pair: OpenPair, own_redis: RedisProcess
-) -> None:
+async def test_run_succeeds_though_redis_is_lost(open_pair: OpenPair, own_redis: RedisProcess) -> None:
     parts: list[StreamPart] = []
     async with open_pair(own_redis.url) as pair, asyncio.timeout(100):
         thread = await pair.at_busy.threads.create()
@@ -230,7 +224,7 @@ async def test_run_ends_well_though_redis_never_returns(open_pair: OpenPair, own
         assert (await pair.at_idle.runs.wait(None, "steps", input={"total": 2}))["done"] == [0, 1]
 
 
-async def test_without_redis_streams_elsewhere_wait_for_the_runs_end(open_pair: OpenPair) -> None:
+async def test_remote_streams_wait_for_the_end_without_redis(open_pair: OpenPair) -> None:
     async with open_pair() as pair, asyncio.timeout(100):
         given = {"total": 5, "pause": 0.1}
         stream = pair.at_busy.runs.stream(None, "steps", input=given, feedback_keys=KEYS)

@@ -94,7 +94,7 @@ def _refusal(server: ServerProcess) -> Any:
     return response.json() if response.status_code == 503 else None
 
 
-def test_run_that_outlasts_the_limit_goes_back_to_the_queue(tmp_path: Path) -> None:
+def test_run_beyond_the_drain_limit_is_released(tmp_path: Path) -> None:
     with ServerProcess(GRAPHS, tmp_path, AGENT_SERVER_DRAIN_SECONDS="0.5") as server:
         with streaming(server, seconds=600) as lines:
             server.terminate()

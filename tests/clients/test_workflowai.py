@@ -76,9 +76,7 @@ async def own(http: httpx.AsyncClient, run: dict[str, str], user_id: str) -> str
     return outcome
 
 
-async def test_outcomes_of_a_run_are_taken_changed_and_listed(
-    send: Send, http: httpx.AsyncClient, run: dict[str, str]
-) -> None:
+async def test_outcomes_are_stored_changed_and_listed(send: Send, http: httpx.AsyncClient, run: dict[str, str]) -> None:
     token = run["token"]
     ada = {"feedback_token": token, "user_id": "ada"}
     sent = await send(
@@ -100,16 +98,14 @@ async def test_outcomes_of_a_run_are_taken_changed_and_listed(
     assert [item["run_id"] for item in of_agent["items"]] == [run["id"]] * 3
 
 
-async def test_token_that_was_not_issued_here_is_an_error(send: Send, run: dict[str, str]) -> None:
+async def test_foreign_token_is_an_error(send: Send, run: dict[str, str]) -> None:
     flipped = run["token"][:-8] + ("A" if run["token"][-8] != "A" else "B") + run["token"][-7:]
     for wrong in ("eyJ0IjoxfQ==.c2ln", flipped, str(uuid.uuid4())):
         [ended] = await send([{"feedback_token": wrong, "outcome": "positive"}])
         assert "Invalid feedback token" in ended or ended == "Failed to send feedback"
 
 
-async def test_token_is_in_the_metadata_event_and_in_the_header_of_a_stream(
-    http: httpx.AsyncClient, send: Send
-) -> None:
+async def test_stream_has_its_token_in_event_and_header(http: httpx.AsyncClient, send: Send) -> None:
     body = {"assistant_id": "steps", "input": {"total": 1}}
     async with http.stream("POST", "/runs/stream", json=body) as stream:
         lines = [line async for line in stream.aiter_lines()]

@@ -153,7 +153,7 @@ async def test_conversation_id_names_a_thread(http: httpx.AsyncClient) -> None:
     assert len(state["values"]["messages"]) == 4
 
 
-async def test_failed_run_is_an_error_with_its_run_and_output(http: httpx.AsyncClient) -> None:
+async def test_failed_run_is_an_error_with_its_output(http: httpx.AsyncClient) -> None:
     with pytest.raises(InvalidGenerationError) as failure:
         await agent("broken", Text, Text).run(Text(text="way"))
     assert failure.value.code == "agent_run_failed"

@@ -32,7 +32,7 @@ async def metrics(client: App) -> dict[tuple[str, ...], float]:
     return read(answer.text)
 
 
-async def test_answers_are_counted_by_key_and_by_what_became_of_them(client: App) -> None:
+async def test_submissions_are_counted_by_key_and_result(client: App) -> None:
     url = await mint(client, "thumbs")
     for score in (1, 1, 0):
         await client.post(url, json={"score": score, "user_id": "ada"})
@@ -112,7 +112,7 @@ async def test_deliveries_and_what_waits_are_told(service: FeedbackPlugin, unuse
     assert [given_up["feedback_deliveries_total", result, "webhook"] for result in results] == [1, 1]
 
 
-def test_made_up_keys_do_not_make_ever_more_series() -> None:
+def test_made_up_keys_share_one_series() -> None:
     metrics = Metrics()
     for at in range(MAX_KEYS + 50):
         metrics.count_submission(f"key {at}", "created")
@@ -129,7 +129,7 @@ def test_two_services_in_one_process_count_apart() -> None:
     assert ("feedback_tokens_minted_total", "presigned") not in read(other.text())
 
 
-async def test_metrics_are_the_apps_own_where_it_says_so(sqlite_url: str) -> None:
+async def test_metrics_may_belong_to_the_app(sqlite_url: str) -> None:
     plugin: Any = FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(serve_metrics=False), api_keys=["secret"])
     async with AsyncTestClient(Litestar(plugins=[plugin])) as client:
         assert (await client.get("/metrics")).status_code == 404

@@ -37,7 +37,7 @@ async def asked_from(
         yield client
 
 
-async def test_token_takes_so_many_answers_then_says_when_to_come_again(sqlite_url: str) -> None:
+async def test_token_rate_limit_returns_retry_after(sqlite_url: str) -> None:
     async with asked_from(sqlite_url, "203.0.113.7", Limits(token=MINUTE)) as client:
         url, other = await mint(client), await mint(client, "other")
         statuses = [(await client.post(url, json={"score": 1})).status_code for _ in range(2)]
@@ -88,7 +88,7 @@ async def test_minting_with_an_api_key_is_not_limited(sqlite_url: str) -> None:
         assert [(await client.post(url, json={})).status_code for _ in range(2)] == [200, 429]
 
 
-async def test_wrong_api_keys_are_counted_by_address_and_keep_no_right_one_waiting(sqlite_url: str) -> None:
+async def test_wrong_keys_are_limited_and_right_ones_pass(sqlite_url: str) -> None:
     limits = Limits(address=MINUTE)
     async with asked_from(sqlite_url, "203.0.113.7", limits, api_keys=("secret-key",)) as client:
         wrong, right = {"x-api-key": "guess"}, {"x-api-key": "secret-key"}
@@ -121,7 +121,7 @@ async def test_this_machine_is_not_limited(sqlite_url: str) -> None:
             assert statuses == [200, 200, 200, 429], "the limit of one URL holds for everyone"
 
 
-async def test_visitor_behind_a_trusted_proxy_is_told_from_the_next(sqlite_url: str) -> None:
+async def test_visitors_behind_a_trusted_proxy_are_distinguished(sqlite_url: str) -> None:
     limits = Limits(address=RateLimit(2, 60))
     async with asked_from(sqlite_url, "10.0.0.1", limits, trust_forwarded=True) as client:
         url = await mint(client)
@@ -179,7 +179,7 @@ def test_forwarded_header_counts_only_where_it_is_trusted() -> None:
     assert admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=True), "203.0.113.7", *FORGED) == 5
 
 
-def test_only_the_nearest_hop_that_is_no_proxy_counts() -> None:
+def test_nearest_untrusted_hop_is_the_visitor() -> None:
     forged = [f"{one}, 203.0.113.7" for one in FORGED]
     assert admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=True), "10.0.0.1", *forged) == 3
     behind = [f"{one}, 203.0.113.7:4711, 172.16.0.9" for one in FORGED]
@@ -189,7 +189,7 @@ def test_only_the_nearest_hop_that_is_no_proxy_counts() -> None:
     assert admitted(RateLimiter(far, trust_forwarded=True), "10.0.0.1", *visitors) == 5
 
 
-def test_one_home_has_one_bucket_whatever_its_many_addresses() -> None:
+def test_one_home_network_shares_one_bucket() -> None:
     home = [f"2001:db8:1:2::{at}" for at in range(1, 6)]
     homes = [f"[2001:db8:1:{at}::1]:443" for at in range(1, 6)]
     assert admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=True), "10.0.0.1", *home) == 3
@@ -197,7 +197,7 @@ def test_one_home_has_one_bucket_whatever_its_many_addresses() -> None:
 
 
 @pytest.mark.parametrize("peer", [None, "", "testclient", "unix:", "::1", "127.0.0.9", "::ffff:127.0.0.1"])
-def test_address_that_says_nothing_about_a_visitor_is_let_in(peer: str | None) -> None:
+def test_unparsable_address_is_admitted(peer: str | None) -> None:
     rate_limiter = RateLimiter(Limits(address=MINUTE), trust_forwarded=False)
     for _ in range(5):
         rate_limiter.admit(peer, {})

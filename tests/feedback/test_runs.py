@@ -37,7 +37,7 @@ def plugin_with(url: str, lookup: RunLookup | None) -> FeedbackPlugin:
     return FeedbackPlugin(open_database(url), run_lookup=lookup)
 
 
-async def test_answers_carry_thread_assistant_and_version_of_their_run(database_url: str) -> None:
+async def test_feedback_carries_its_runs_thread_and_assistant(database_url: str) -> None:
     async with plugin_with(database_url, Agents(FACTS).look_up).opened() as service:
         await answer(service, (await service.urls_for_run(RUN, ["k"], "http://here"))["k"])
         await service.store.create(FeedbackCreate("program", run_id=RUN, score=1))
@@ -45,7 +45,7 @@ async def test_answers_carry_thread_assistant_and_version_of_their_run(database_
             assert (found.thread_id, found.assistant_id, found.assistant_version) == ("thread-1", "assistant-1", 3)
 
 
-async def test_url_remembers_a_run_that_is_gone_when_it_is_answered(database_url: str) -> None:
+async def test_url_remembers_the_place_of_a_deleted_run(database_url: str) -> None:
     agents = Agents(None)
     async with plugin_with(database_url, agents.look_up).opened() as service:
         url = (await service.urls_for_run(FACTS, ["k"], "http://here"))["k"]
@@ -71,7 +71,7 @@ async def test_lookup_that_fails_or_hangs_costs_no_answer(database_url: str, mon
             assert {found.thread_id for found in await service.feedback_for_run(RUN)} == {None}
 
 
-async def test_answer_that_replaces_another_keeps_what_was_known_of_the_run(database_url: str) -> None:
+async def test_replacing_submission_keeps_the_runs_place(database_url: str) -> None:
     agents = Agents(FACTS)
     async with plugin_with(database_url, None).opened() as service:
         url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]

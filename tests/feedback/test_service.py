@@ -51,7 +51,7 @@ def mint(port: int) -> str:
     return str(answer.raise_for_status().json()["url"])
 
 
-def test_example_keeps_answers_and_urls_when_it_is_killed(tmp_path: Path, unused_tcp_port: int) -> None:
+def test_example_keeps_feedback_when_it_is_killed(tmp_path: Path, unused_tcp_port: int) -> None:
     with example_running(tmp_path, unused_tcp_port) as process:
         urls = [mint(unused_tcp_port) for _ in range(5)]
         kept = httpx.post(urls[0], json={"score": 1, "comment": "helpful"}).raise_for_status().json()["id"]
@@ -64,7 +64,7 @@ def test_example_keeps_answers_and_urls_when_it_is_killed(tmp_path: Path, unused
             assert response.raise_for_status().json()["status"] == "created"
 
 
-def test_two_processes_that_start_at_once_take_each_others_urls(tmp_path: Path, unused_tcp_port_factory: Any) -> None:
+def test_concurrently_started_processes_share_urls(tmp_path: Path, unused_tcp_port_factory: Any) -> None:
     one, other = unused_tcp_port_factory(), unused_tcp_port_factory()
     with example_running(tmp_path, one), example_running(tmp_path, other):
         for mints, takes in ((one, other), (other, one)):
@@ -118,7 +118,7 @@ async def test_service_lives_inside_another_app(sqlite_url: str) -> None:
         assert minted.status_code == 200
 
 
-async def test_openapi_shows_the_canonical_routes_and_how_they_fail(client: App) -> None:
+async def test_openapi_has_canonical_routes_and_their_errors(client: App) -> None:
     document = (await client.get("/schema/openapi.json")).json()
     assert set(document["paths"]) == {
         "/api/v1/annotation-queues",

@@ -23,7 +23,7 @@ def test_nothing_given_is_the_defaults() -> None:
     assert FeedbackSettings.load(dict.fromkeys([*VARIABLES, *SHARED], "")) == FeedbackSettings()
 
 
-def test_defaults_in_the_table_are_those_of_the_code() -> None:
+def test_documented_defaults_match_the_code() -> None:
     given = {name: default for name, (_, _, default, _) in {**VARIABLES, **SHARED}.items()}
     assert FeedbackSettings.load(given) == FeedbackSettings()
 

@@ -53,7 +53,7 @@ async def test_all_ready_frames_come_in_one_chunk(broker: Broker) -> None:
     assert await anext(stream) == sent[800:]
 
 
-async def test_subscriber_of_a_run_without_frames_waits_for_the_first(broker: Broker) -> None:
+async def test_subscriber_waits_for_the_first_frame(broker: Broker) -> None:
     reader = await waiting_reader(broker)
     assert not reader.done()
     assert not await broker.holds(RUN)
@@ -63,7 +63,7 @@ async def test_subscriber_of_a_run_without_frames_waits_for_the_first(broker: Br
     assert await reader == frames([0])
 
 
-async def test_position_beyond_the_newest_frame_waits_for_later_ids(broker: Broker) -> None:
+async def test_position_beyond_the_newest_frame_waits(broker: Broker) -> None:
     await broker.publish(RUN, frames([0, 1]))
     reader = await waiting_reader(broker, after=FrameId(1, 5))
     await broker.publish(RUN, frames([2, 3, 4]))
@@ -72,14 +72,14 @@ async def test_position_beyond_the_newest_frame_waits_for_later_ids(broker: Brok
     assert await reader == frames([6, 7])
 
 
-async def test_position_of_an_earlier_attempt_goes_on_with_the_next_attempt(broker: Broker) -> None:
+async def test_earlier_attempts_position_continues_with_the_next(broker: Broker) -> None:
     await broker.publish(RUN, frames([0, 1], attempt=2))
     await broker.close(RUN)
     assert await read(broker, after=FrameId(1, 57)) == frames([0, 1], attempt=2)
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_subscribers_that_come_and_go_at_any_time_get_each_frame_once(broker: Broker, seed: int) -> None:
+async def test_changing_subscribers_get_each_frame_once(broker: Broker, seed: int) -> None:
     chance = random.Random(seed)
     runs = {f"run-{n}": frames(range(200)) + frames(range(200), attempt=2) for n in range(3)}
 
@@ -124,7 +124,7 @@ async def test_frames_of_a_stale_attempt_are_left_out(broker: Broker) -> None:
     assert await read(broker) == frames([0, 1]) + frames([0, 1], attempt=2)
 
 
-async def test_close_ends_every_subscriber_once_it_has_read_all(broker: Broker) -> None:
+async def test_close_ends_subscribers_after_the_last_frame(broker: Broker) -> None:
     readers = [await waiting_reader(broker) for _ in range(3)]
     await broker.publish(RUN, frames([0]))
     await broker.publish(RUN, frames([1]))
@@ -133,7 +133,7 @@ async def test_close_ends_every_subscriber_once_it_has_read_all(broker: Broker) 
         assert await reader == frames([0, 1])
 
 
-async def test_close_of_a_run_without_frames_ends_its_subscribers(broker: Broker) -> None:
+async def test_close_without_frames_ends_subscribers(broker: Broker) -> None:
     reader = await waiting_reader(broker)
     await broker.close(RUN)
     assert await reader == []
@@ -141,14 +141,14 @@ async def test_close_of_a_run_without_frames_ends_its_subscribers(broker: Broker
     assert await read(broker) == []
 
 
-async def test_position_beyond_the_end_of_a_closed_log_ends(broker: Broker) -> None:
+async def test_position_beyond_a_closed_log_ends(broker: Broker) -> None:
     reader = await waiting_reader(broker, after=FrameId(9, 9))
     await broker.publish(RUN, frames([0]))
     await broker.close(RUN)
     assert await reader == []
 
 
-async def test_late_subscriber_of_a_closed_log_reads_all_and_ends(broker: Broker) -> None:
+async def test_late_subscriber_reads_a_closed_log(broker: Broker) -> None:
     await broker.publish(RUN, frames([0, 1]))
     await broker.close(RUN)
     assert [await read(broker) for _ in range(3)] == [frames([0, 1])] * 3

@@ -15,7 +15,7 @@ from agent_server.schema import StreamPart
 from tests.seams.logs import PATIENCE, RUN, OpenBroker, alive, frames, gone, read
 
 
-async def test_slow_subscriber_is_dropped_and_resumes_with_an_explicit_gap(open_broker: OpenBroker) -> None:
+async def test_slow_subscriber_is_dropped_and_resumes_after_gap(open_broker: OpenBroker) -> None:
     broker = await open_broker(max_bytes=10_000)
     sent = frames(range(100), size=1000)
     await broker.publish(RUN, sent[:2])
@@ -30,7 +30,7 @@ async def test_slow_subscriber_is_dropped_and_resumes_with_an_explicit_gap(open_
     assert rest == sent[-len(rest) :]
 
 
-async def test_slow_subscriber_slows_neither_the_run_nor_the_others(open_broker: OpenBroker) -> None:
+async def test_slow_subscriber_delays_no_others(open_broker: OpenBroker) -> None:
     broker = await open_broker(max_bytes=10_000)
     sent = frames(range(100), size=1000)
     await broker.publish(RUN, sent[:1])
@@ -43,7 +43,7 @@ async def test_slow_subscriber_slows_neither_the_run_nor_the_others(open_broker:
         await anext(slow)
 
 
-async def test_position_that_is_no_longer_kept_gets_a_gap_first(open_broker: OpenBroker) -> None:
+async def test_trimmed_position_gets_a_gap_first(open_broker: OpenBroker) -> None:
     broker = await open_broker(max_bytes=10_000)
     sent = frames(range(100), size=1000)
     await broker.publish(RUN, sent)
@@ -81,7 +81,7 @@ async def test_log_keeps_no_more_than_its_bound(open_broker: OpenBroker) -> None
     assert kept == frames(range(1000 - len(kept), 1000), size=1000)
 
 
-async def test_all_logs_together_keep_no_more_than_their_bound(open_broker: OpenBroker) -> None:
+async def test_all_logs_together_stay_within_their_bound(open_broker: OpenBroker) -> None:
     broker = await open_broker(max_total_bytes=100_000)
     before = alive(Frame)
     for number in range(100):

@@ -34,7 +34,7 @@ def own_redis() -> Iterator[RedisProcess]:
         yield server
 
 
-async def test_frames_of_one_process_are_read_in_another_as_they_come(two: Two) -> None:
+async def test_frames_reach_another_process_as_they_come(two: Two) -> None:
     one, other = two
     reader = await waiting_reader(other)
     stream = other.subscribe(RUN)
@@ -46,7 +46,7 @@ async def test_frames_of_one_process_are_read_in_another_as_they_come(two: Two) 
     assert await read(other, after=frames([9])[0].id) == frames(range(10, 20))
 
 
-async def test_process_that_lost_its_lease_cannot_write_behind_the_next_attempt(two: Two) -> None:
+async def test_lost_lease_prevents_writes_after_the_next_attempt(two: Two) -> None:
     one, other = two
     await one.publish(RUN, frames([0, 1]))
     assert await read(other, count=2) == frames([0, 1])
@@ -71,7 +71,7 @@ async def test_log_is_closed_for_all_processes(two: Two) -> None:
     assert await read(other) == frames([0])
 
 
-async def test_next_attempt_in_another_process_says_what_was_cut_off_before_it(redis_url: str) -> None:
+async def test_remote_next_attempt_reports_the_cut(redis_url: str) -> None:
     async with RedisBroker(redis_url, max_bytes=10_000) as one, RedisBroker(redis_url, max_bytes=10_000) as other:
         await one.publish(RUN, frames(range(100), size=1000))
         assert (await read(one, count=2))[0].event == "gap"
@@ -203,7 +203,7 @@ async def test_publishing_does_not_wait_for_redis(own_redis: RedisProcess) -> No
         assert await reader == frames(range(100))
 
 
-async def test_start_goes_on_without_a_redis_and_finds_it_later(own_redis: RedisProcess) -> None:
+async def test_server_starts_without_redis_and_connects_later(own_redis: RedisProcess) -> None:
     own_redis.stop()
     with capture_logs() as logged:
         async with RedisBroker(own_redis.url) as broker:

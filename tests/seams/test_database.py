@@ -31,7 +31,7 @@ async def test_query_without_rows_gives_nothing(counters: Database) -> None:
     assert await counters.write(lambda c: c.execute("DELETE FROM counters WHERE name = 'zebra'")) == 0
 
 
-async def test_first_of_many_rows_does_not_hold_up_the_commit(counters: Database) -> None:
+async def test_reading_one_row_does_not_delay_the_commit(counters: Database) -> None:
     row = await counters.write(lambda c: c.one("UPDATE counters SET n = 9 RETURNING n"))
     assert row == {"n": 9}
     assert await counters.read(values) == {"a": 9, "b": 9}
@@ -70,7 +70,7 @@ async def test_unit_that_swallows_a_failed_statement_fails(counters: Database) -
     assert await counters.read(values) == {"a": 0, "b": 0}
 
 
-async def test_unit_may_turn_a_failed_statement_into_its_own_error(counters: Database) -> None:
+async def test_unit_may_convert_a_failed_statement(counters: Database) -> None:
     def work(c: Connection) -> None:
         try:
             insert("b")(c)
@@ -83,14 +83,14 @@ async def test_unit_may_turn_a_failed_statement_into_its_own_error(counters: Dat
 
 
 @pytest.mark.parametrize("verb", ["read", "write"])
-async def test_unit_that_runs_out_of_an_iterator_fails_like_any_other(counters: Database, verb: str) -> None:
+async def test_unit_raising_stop_iteration_fails_normally(counters: Database, verb: str) -> None:
     async with asyncio.timeout(20):
         with pytest.raises(RuntimeError, match="StopIteration"):
             await getattr(counters, verb)(lambda _: next(iter(())))
         assert await counters.write(add("a")) == 1
 
 
-async def test_written_rows_are_seen_at_once_by_another_connection(counters: Database, database_url: str) -> None:
+async def test_written_rows_are_visible_to_other_connections(counters: Database, database_url: str) -> None:
     async with open_database(database_url) as other:
         for number in range(1, 11):
             await counters.write(add("a"))
@@ -131,7 +131,7 @@ async def test_two_databases_on_one_url_count_together(counters: Database, datab
         assert await other.read(values) == {"a": 200, "b": 0}
 
 
-async def test_units_that_take_rows_in_opposite_orders_both_succeed(counters: Database) -> None:
+async def test_units_locking_in_opposite_orders_both_succeed(counters: Database) -> None:
     def both(*names: str) -> Callable[[Connection], None]:
         def work(c: Connection) -> None:
             for name in names:
@@ -153,7 +153,7 @@ async def test_row_that_exists_is_a_conflict(counters: Database) -> None:
         await counters.write(add("b"))
 
 
-async def test_mistake_in_the_program_is_not_told_as_anything_else(counters: Database) -> None:
+async def test_programming_error_is_raised_unchanged(counters: Database) -> None:
     with pytest.raises((sqlite3.OperationalError, psycopg.ProgrammingError), match="nonsense"):
         await counters.read(lambda c: c.one("SELECT nonsense FROM counters"))
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
@@ -222,9 +222,7 @@ asyncio.run(main())
 """
 
 
-async def test_rows_of_answered_writes_survive_the_killing_of_the_process(
-    counters: Database, database_url: str
-) -> None:
+async def test_acknowledged_rows_survive_a_kill(counters: Database, database_url: str) -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, database_url, stdout=PIPE)
     assert process.stdout is not None
     async with asyncio.timeout(40):

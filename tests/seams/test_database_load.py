@@ -9,7 +9,7 @@ import anyio
 from agent_server.database import Connection, Database
 
 
-async def test_work_that_holds_a_connection_is_seen_in_the_load(database: Database) -> None:
+async def test_held_connection_counts_in_the_load(database: Database) -> None:
     before = database.load()
     at_work, go_on = threading.Event(), threading.Event()
 

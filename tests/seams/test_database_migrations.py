@@ -41,7 +41,7 @@ async def test_many_openers_at_a_time_migrate_once(database_url: str, package: P
         assert await database.read(values) == {"a": 9, "b": 1}
 
 
-async def test_migration_that_fails_leaves_the_database_as_it_was(database: Database, package: Package) -> None:
+async def test_failed_migration_leaves_the_database_unchanged(database: Database, package: Package) -> None:
     name = package({"0001_counters.sql": COUNTERS, "0002_wrong.sql": "UPDATE counters SET n = 1;\nNONSENSE;\n"})
     with pytest.raises((sqlite3.OperationalError, psycopg.errors.SyntaxError), match="NONSENSE"):
         await database.migrate(name)

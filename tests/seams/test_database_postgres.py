@@ -20,7 +20,7 @@ from agent_server.errors import Unavailable
 from tests.seams.counters import Package
 
 
-async def test_postgres_that_is_not_there_is_unavailable_and_its_password_is_not_told(tmp_path: Path) -> None:
+async def test_missing_postgres_is_unavailable_without_its_password(tmp_path: Path) -> None:
     for address in ("127.0.0.1:1/name", f"/name?host={tmp_path}"):
         database = PostgresDatabase(f"postgresql://user:s3cret@{address}", patience=0.3)
         with pytest.raises(Unavailable, match=r"does not respond within 0\.3 s: .*conn") as caught:
@@ -29,7 +29,7 @@ async def test_postgres_that_is_not_there_is_unavailable_and_its_password_is_not
         assert "s3cret" not in str(caught.value)
 
 
-def test_postgres_url_that_is_none_is_refused_and_its_password_is_not_told() -> None:
+def test_invalid_postgres_url_is_refused_without_its_password() -> None:
     for password in ("s3cret/word", "pass@s3cret", "s3cret%word", "s3cret/@word"):
         with pytest.raises(ValueError, match="percent-encoded") as caught:
             open_database(f"postgresql://user:{password}@host/name")
@@ -55,7 +55,7 @@ async def test_postgres_that_vanishes_within_a_unit_is_unavailable(postgres_url:
         assert await database.read(lambda c: c.one("SELECT 1 AS x")) == {"x": 1}
 
 
-async def test_postgres_search_by_containment_and_by_time_can_use_an_index(postgres_url: str, package: Package) -> None:
+async def test_postgres_containment_and_time_searches_use_an_index(postgres_url: str, package: Package) -> None:
     script = """
         CREATE TABLE documents (body TEXT NOT NULL, at BIGINT NOT NULL);
         CREATE INDEX by_body ON documents USING gin ((body::jsonb) jsonb_path_ops);

@@ -74,7 +74,7 @@ async def test_json_containment_means_the_same_everywhere(counters: Database) ->
     assert await counters.read(work) == [expected for _, _, expected in CONTAINMENT]
 
 
-async def test_search_by_containment_finds_the_rows_and_leaves_out_null(counters: Database) -> None:
+async def test_containment_search_leaves_out_null(counters: Database) -> None:
     def work(c: Connection) -> list[str]:
         c.execute("CREATE TABLE documents (id TEXT PRIMARY KEY, body TEXT)")
         for key, body in [("one", {"user": {"id": 1}}), ("two", {"user": {"id": 2}, "tags": ["x"]}), ("none", None)]:
@@ -86,7 +86,7 @@ async def test_search_by_containment_finds_the_rows_and_leaves_out_null(counters
     assert await counters.write(work) == ["two"]
 
 
-async def test_colons_and_percent_signs_in_sql_are_left_alone(counters: Database) -> None:
+async def test_colons_and_percent_signs_stay_in_sql(counters: Database) -> None:
     sql = """
         SELECT ':name is 100% here, it''s :name' AS text, -- :name 5%
                CAST(:name AS TEXT) AS ":name %s", /* :name % */

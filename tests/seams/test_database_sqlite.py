@@ -32,7 +32,7 @@ async def test_sqlite_writers_at_a_time_share_commits(sqlite_url: str, package: 
         assert len(await database.read(values)) == 502
 
 
-async def test_sqlite_file_that_another_process_holds_is_unavailable_for_all_who_share_the_commit(
+async def test_sqlite_lock_fails_every_unit_of_the_commit(
     sqlite_url: str, package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent_server.database.sqlite_connection.BUSY_SECONDS", 0.05)
@@ -49,7 +49,7 @@ async def test_sqlite_file_that_another_process_holds_is_unavailable_for_all_who
         assert await database.write(add("a")) == 1
 
 
-async def test_sqlite_disk_that_is_full_takes_back_all_who_share_the_commit(sqlite_url: str, package: Package) -> None:
+async def test_sqlite_full_disk_rolls_back_every_unit(sqlite_url: str, package: Package) -> None:
     async with SqliteDatabase(sqlite_url.removeprefix("sqlite:///")) as database:
         await database.migrate(package({"0001_counters.sql": COUNTERS}))
         pages = await database.write(lambda c: c.one("PRAGMA page_count"))
@@ -63,7 +63,7 @@ async def test_sqlite_disk_that_is_full_takes_back_all_who_share_the_commit(sqli
         assert await database.write(add("a")) == 1
 
 
-async def test_sqlite_runs_units_in_the_threads_of_its_connections(sqlite_url: str) -> None:
+async def test_sqlite_runs_units_in_its_connections_threads(sqlite_url: str) -> None:
     """Guards the one use of aiosqlite's inside, `Connection._execute`."""
     async with SqliteDatabase(sqlite_url.removeprefix("sqlite:///")) as database:
         writers = {await database.write(lambda _: threading.get_ident()) for _ in range(5)}

@@ -57,7 +57,7 @@ def auth_of(keys: ApiKeyCache, **settings: Any) -> ApiKeyAuth:
     return ApiKeyAuth(keys, Config(Path.cwd(), **settings), PageOrigins())
 
 
-async def test_key_does_what_its_scopes_say_and_admin_does_all(keys: ApiKeys) -> None:
+async def test_scopes_limit_keys_and_admin_allows_all(keys: ApiKeys) -> None:
     key_auth = auth_of(ApiKeyCache(keys))
     run, _ = await keys.create("run", {"run"}, None)
     admin, _ = await keys.create("admin", {"admin"}, None)
@@ -76,7 +76,7 @@ async def test_without_a_known_key_nobody_comes_in(keys: ApiKeys, headers: dict[
     assert "as_wrong" not in str(refused.value)
 
 
-async def test_revoked_key_is_dead_after_seconds_and_leaves_the_server_closed(keys: ApiKeys) -> None:
+async def test_revoked_key_fails_and_leaves_the_server_closed(keys: ApiKeys) -> None:
     clock = Clock()
     key_auth = auth_of(ApiKeyCache(keys, clock=clock))
     key, made = await keys.create("web", {"run"}, None)
@@ -108,7 +108,7 @@ async def test_expired_key_opens_nothing(keys: ApiKeys, database: Database) -> N
     assert await ApiKeyCache(keys).found(key) is None
 
 
-async def test_key_to_revoke_is_named_by_id_or_by_a_name_of_its_own(keys: ApiKeys) -> None:
+async def test_key_is_revoked_by_id_or_unique_name(keys: ApiKeys) -> None:
     _, first = await keys.create("web", {"run"}, None)
     await keys.create("web", {"run"}, None)
     with pytest.raises(Conflict, match="say which by its id"):
@@ -118,7 +118,7 @@ async def test_key_to_revoke_is_named_by_id_or_by_a_name_of_its_own(keys: ApiKey
     assert (await keys.revoke(first.key_id)).revoked_at == (await keys.revoke(first.key_id)).revoked_at
 
 
-async def test_keys_of_the_environment_count_beside_those_of_the_database(keys: ApiKeys) -> None:
+async def test_configured_keys_count_beside_stored_ones(keys: ApiKeys) -> None:
     hashed = hash_of("another-key-of-sixteen")
     known = ApiKeyCache(keys, configured_keys(f"{LONG}, sha256:{hashed}:admin"))
     found = [await known.found(key) for key in (LONG, "another-key-of-sixteen")]
@@ -133,7 +133,7 @@ def test_configuration_does_not_show_the_keys() -> None:
     assert hash_of(LONG) not in repr(config)
 
 
-async def test_key_belongs_to_a_project_by_command_and_by_environment(keys: ApiKeys) -> None:
+async def test_key_is_bound_by_command_and_by_environment(keys: ApiKeys) -> None:
     key, made = await keys.create("shop", {"feedback-mint"}, None, "shop")
     given = f"{LONG}:feedback-read+run@blog,{LONG}2:@blog,{LONG}@3"
     known = ApiKeyCache(keys, configured_keys(given))
@@ -144,7 +144,7 @@ async def test_key_belongs_to_a_project_by_command_and_by_environment(keys: ApiK
     assert (made.project, [one.project for one in await keys.listed()]) == ("shop", ["shop"])
 
 
-async def test_key_that_writes_also_mints_and_one_that_mints_does_nothing_else(keys: ApiKeys) -> None:
+async def test_write_scope_includes_minting_but_not_the_reverse(keys: ApiKeys) -> None:
     key_auth = auth_of(ApiKeyCache(keys))
     writer, _ = await keys.create("writer", {"feedback-write"}, None)
     minter, _ = await keys.create("minter", {"feedback-mint"}, None)
@@ -164,7 +164,7 @@ async def test_key_that_writes_also_mints_and_one_that_mints_does_nothing_else(k
         ("sha256:12345678901234567890", "no SHA-256"),
     ],
 )
-def test_wrong_key_in_the_environment_is_told_without_quoting_it(text: str, said: str) -> None:
+def test_wrong_configured_key_is_reported_without_quoting_it(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said) as refused:
         Config.load(None, {"AGENT_SERVER_API_KEYS": text})
     assert not any(part in str(refused.value) for part in ("'short'", LONG, "secret-scope", "1234567890"))
@@ -193,12 +193,12 @@ async def test_without_keys_other_machines_do_not_come_in(keys: ApiKeys, server:
 
 
 @pytest.mark.parametrize("host", ["rebound.example", "127.0.0.1.rebound.example:2024", "localhost.example", "[::1"])
-async def test_without_keys_a_page_with_a_name_of_its_own_does_not_come_in(keys: ApiKeys, host: str) -> None:
+async def test_named_page_is_refused_without_keys(keys: ApiKeys, host: str) -> None:
     with pytest.raises(Forbidden, match="Host header"):
         await auth_of(ApiKeyCache(keys)).check(request(host=host))
 
 
-async def test_request_reads_the_database_once_in_a_while_only(keys: ApiKeys) -> None:
+async def test_key_cache_reads_the_database_rarely(keys: ApiKeys) -> None:
     reads = 0
 
     class Counted(ApiKeys):

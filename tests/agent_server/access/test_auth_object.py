@@ -49,7 +49,7 @@ class Depends:
 Depends.__module__ = "fastapi.params"
 
 
-async def test_authenticate_that_asks_for_what_nobody_gives_is_refused_at_the_start() -> None:
+async def test_unknown_parameter_of_authenticate_is_refused_at_start() -> None:
     async def required(authorization: str | None, database: Any) -> str:
         return f"{authorization} {database}"
 
@@ -66,7 +66,7 @@ async def test_authenticate_that_asks_for_what_nobody_gives_is_refused_at_the_st
     assert (await who(optional).caller({"request": 1, "path": "/"})).identity == "1 own ['path']"
 
 
-async def test_authenticate_that_is_not_async_runs_beside_the_loop() -> None:
+async def test_sync_authenticate_runs_beside_the_loop() -> None:
     def authenticate(method: str) -> Any:
         return SimpleNamespace(identity=threading.current_thread().name, permissions=[method], email="a@b.c")
 
@@ -94,7 +94,7 @@ async def test_refusal_has_the_applications_status_and_words(error: Exception, s
 
 
 @pytest.mark.parametrize("returned", [None, {}, {"identity": ""}, 5, {"name": "anna"}])
-async def test_user_without_an_identity_is_a_mistake_of_the_application(returned: Any) -> None:
+async def test_user_without_identity_is_an_application_error(returned: Any) -> None:
     async def authenticate() -> Any:
         return returned
 
@@ -236,12 +236,12 @@ def test_configuration_names_the_object_or_says_how(tmp_path: Path) -> None:
         load_auth(Config(tmp_path, auth=AuthSettings("./b.py:auth")))
 
 
-async def test_caller_is_kept_as_json_whatever_the_application_puts_in() -> None:
+async def test_caller_is_stored_as_json_whatever_its_type() -> None:
     caller: Caller = caller_of({"identity": "anna", "folder": Path("/x"), "roles": ["a"]})
     assert '"folder":"/x"' in caller.kept()
 
 
-async def test_thing_made_by_another_meanwhile_is_not_handed_over(backend: Backend) -> None:
+async def test_resource_created_concurrently_by_another_is_withheld(backend: Backend) -> None:
     mine = Condition({"owner": "bob"})
     thread_id, assistant_id = unknown_id(), unknown_id()
     await backend.threads.create(ThreadCreate(thread_id=thread_id, metadata={"owner": "anna"}))

@@ -56,7 +56,7 @@ def test_handlers_find_what_the_sdks_types_have(
     assert {name: value[name] for name in told} == told
 
 
-def test_run_is_told_with_its_assistants_id_and_its_defaults() -> None:
+def test_run_rules_see_assistant_id_and_defaults() -> None:
     value = value_of(ASKED["create_run"][0], {"assistant_id": "agent", "input": 1}, {"thread_id": KEY})
     assert value["assistant_id"] == uuid5(SYSTEM_NAMESPACE, "agent")
     assert (value["thread_id"], value["multitask_strategy"], value["if_not_exists"]) == (UUID(KEY), "enqueue", "reject")
@@ -88,7 +88,7 @@ async def run(ctx, value):
 """
 
 
-async def test_handlers_know_the_ids_of_what_is_made_and_add_to_a_runs_config(sqlite_url: str, tmp_path: Path) -> None:
+async def test_rules_see_new_ids_and_change_run_config(sqlite_url: str, tmp_path: Path) -> None:
     (tmp_path / "auth.py").write_text(AUTH)
     async with serving(sqlite_url, tmp_path, auth=AuthSettings("./auth.py:auth")) as api:
         thread = await api.post("/threads", {})

@@ -165,7 +165,7 @@ async def ask(api: Api, operation: str, ids: Ids, who: dict[str, str]) -> httpx.
     return await api.send(method, path, None if method == "GET" else body, **who)
 
 
-async def test_nothing_of_annas_is_there_for_bob_in_any_operation(api: Api, annas: Ids) -> None:
+async def test_bob_reaches_nothing_of_annas_by_any_operation(api: Api, annas: Ids) -> None:
     before, wrong = await snapshot(api, annas), []
     for operation in await operations(api):
         answer = await ask(api, operation, annas, BOB)
@@ -177,7 +177,7 @@ async def test_nothing_of_annas_is_there_for_bob_in_any_operation(api: Api, anna
     assert await snapshot(api, annas) == before
 
 
-async def test_what_is_not_there_and_what_is_annas_look_the_same_to_bob(api: Api, annas: Ids) -> None:
+async def test_missing_and_foreign_resources_look_the_same(api: Api, annas: Ids) -> None:
     gone = {name: annas[name] if name in SHARED else str(uuid4()) for name in annas}
     gone["agent_id"] = gone["assistant_id"]
     for operation in await operations(api):
@@ -221,7 +221,7 @@ async def test_bob_counts_and_cancels_his_own_only(api: Api, annas: Ids) -> None
     assert (await api.send("POST", "/threads/prune", pruned, **BOB)).json() == {"pruned_count": 1}
 
 
-async def test_deleting_an_assistant_with_its_threads_takes_the_callers_only(api: Api, annas: Ids) -> None:
+async def test_deleting_an_assistant_deletes_only_the_callers_threads(api: Api, annas: Ids) -> None:
     system = (await api.send("POST", "/assistants", {"graph_id": "doubling"}, **BOB)).json()["assistant_id"]
     his = (await api.send("POST", "/threads", {"metadata": {"assistant_id": system}}, **BOB)).json()["thread_id"]
     patch = {"metadata": {"assistant_id": system}}
@@ -262,7 +262,7 @@ async def test_nobody_comes_in_without_saying_who(api: Api) -> None:
     assert (await api.send("GET", "/ok")).status_code == 200
 
 
-async def test_graph_knows_for_whom_it_runs_and_clients_cannot_say_it(api: Api) -> None:
+async def test_graph_sees_the_user_and_clients_cannot(api: Api) -> None:
     forged = {"configurable": {"langgraph_auth_user_id": "anna", "langgraph_auth_user": {"identity": "anna"}}}
     asked = {"assistant_id": "showing", "input": {"x": 1}, "config": forged}
     created = await api.send("POST", "/runs", {**asked, "on_completion": "keep"}, **BOB)
@@ -277,7 +277,7 @@ async def test_graph_knows_for_whom_it_runs_and_clients_cannot_say_it(api: Api) 
     assert runs[0]["metadata"]["owner"] == "bob"
 
 
-async def test_store_is_divided_by_what_the_rules_make_of_the_namespace(api: Api, annas: Ids) -> None:
+async def test_rules_partition_the_store_by_namespace(api: Api, annas: Ids) -> None:
     assert annas
     assert (await api.send("GET", "/store/items?namespace=notes&key=k", **BOB)).json() is None
     item = {"namespace": ["notes"], "key": "k", "value": {"is": "bobs"}}
@@ -330,7 +330,7 @@ async def test_runs_of_a_cron_are_its_makers(database_url: str, tmp_path: Path) 
         assert (await api.send("POST", "/threads/count", {}, **BOB)).json() == 0
 
 
-async def test_document_says_what_the_application_says_of_its_auth(sqlite_url: str, tmp_path: Path) -> None:
+async def test_document_includes_the_applications_security_schemes(sqlite_url: str, tmp_path: Path) -> None:
     said = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}, "security": [{"token": []}]}
     async with serving(sqlite_url, tmp_path, auth=AuthSettings(RULES, said)) as api:
         document = (await api.send("GET", "/openapi.json")).json()
@@ -339,7 +339,7 @@ async def test_document_says_what_the_application_says_of_its_auth(sqlite_url: s
     assert "RunCreate" in document["components"]["schemas"]
 
 
-async def test_metrics_are_for_users_and_for_who_has_an_api_key(sqlite_url: str, tmp_path: Path) -> None:
+async def test_metrics_need_a_user_or_an_api_key(sqlite_url: str, tmp_path: Path) -> None:
     key = "a-key-that-is-long-enough"
     settings = {"auth": AuthSettings(RULES), "api_keys": configured_keys(f"{key}:feedback-read")}
     async with serving(sqlite_url, tmp_path, **settings) as api:

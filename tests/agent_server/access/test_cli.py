@@ -65,7 +65,7 @@ def test_key_is_made_shown_once_listed_and_revoked(folder: Path, where: str, req
     assert (unknown.returncode, "There is no key 'nobody'" in unknown.stderr) == (1, True)
 
 
-def test_key_that_is_made_and_revoked_while_a_server_runs_counts_there(folder: Path, tmp_path: Path) -> None:
+def test_key_changes_take_effect_while_serving(folder: Path, tmp_path: Path) -> None:
     with ServerProcess(folder / "langgraph.json", tmp_path / "server") as server:
         assert httpx.post(f"{server.url}/threads", json={}).status_code == 200
         key = said(folder, "keys", "--data-dir", str(server.data_dir), "create", "web")["key"]
@@ -85,7 +85,7 @@ def until(server: ServerProcess, headers: dict[str, str], status: int) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
-def test_server_does_not_start_on_a_network_without_keys(folder: Path, host: str) -> None:
+def test_network_server_refuses_to_start_without_keys(folder: Path, host: str) -> None:
     done = run(folder, "serve", "--port", "0", "--host", host)
     assert done.returncode == 1
     for way in ("agent-server keys create", "AGENT_SERVER_API_KEYS", "--allow-anyone", "127.0.0.1", "`auth`"):
@@ -100,7 +100,7 @@ def test_server_does_not_start_on_a_network_without_keys(folder: Path, host: str
         ({"AGENT_SERVER_ALLOW_ANYONE": "true"}, 200),
     ],
 )
-def test_server_starts_on_a_network_with_keys_or_where_anyone_may(
+def test_network_server_starts_with_keys_or_explicit_permission(
     folder: Path, tmp_path: Path, environ: dict[str, str], status: int
 ) -> None:
     with ServerProcess(

@@ -30,7 +30,7 @@ async def serving(folder: Path, app: str = APP, **settings: Any) -> AsyncIterato
         yield client
 
 
-async def test_routes_of_the_app_need_a_key_as_ours_do(tmp_path: Path) -> None:
+async def test_app_routes_need_a_key(tmp_path: Path) -> None:
     async with serving(tmp_path, api_keys=configured_keys(f"{KEY}:run")) as client:
         for path in ("/", "/things/x", "/threads", "/who"):
             refused = await client.get(path)
@@ -53,7 +53,7 @@ async def test_our_routes_stay_as_open_as_they_are(tmp_path: Path) -> None:
         assert (await client.get("/nowhere")).status_code == 404
 
 
-async def test_routes_find_the_user_whom_the_applications_rules_know(tmp_path: Path) -> None:
+async def test_app_routes_see_the_authenticated_user(tmp_path: Path) -> None:
     async with serving(tmp_path, auth=AuthSettings(RULES)) as client:
         assert (await client.get("/who", headers=ANNA)).json() == {"user": "anna", "permissions": ["agents:use"]}
         refused = await client.get("/who")
@@ -80,7 +80,7 @@ async def test_without_the_setting_the_app_asks_for_itself(tmp_path: Path) -> No
         assert (await client.get("/who")).json() == {"user": None, "permissions": None}
 
 
-async def test_app_whose_routes_cannot_be_told_from_ours_is_refused(tmp_path: Path) -> None:
+async def test_app_with_indistinguishable_routes_is_refused(tmp_path: Path) -> None:
     said = "enable_custom_route_auth needs an app of Starlette or FastAPI"
     with pytest.RaisesGroup(pytest.RaisesExc(ConfigError, match=said), flatten_subgroups=True, allow_unwrapped=True):
         async with serving(tmp_path, "tests.agent_server.web_apps:plain", api_keys=configured_keys(KEY)):

@@ -27,7 +27,7 @@ def statuses(wrong: FailedKeyLimiter, address: str, times: int) -> list[int]:
     return [wrong.refusal(address).status_code for _ in range(times)]
 
 
-def test_address_is_told_to_wait_after_so_many_and_then_has_them_back() -> None:
+def test_address_is_limited_then_admitted_again() -> None:
     wrong = FailedKeyLimiter(clock := Clock())
     assert statuses(wrong, "10.0.0.5", AT_ONCE + 2) == [401] * AT_ONCE + [429] * 2
     assert statuses(wrong, "10.0.0.6", 1) == [401]
@@ -62,7 +62,7 @@ async def api(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Api]:
         yield api
 
 
-async def test_right_key_comes_in_however_many_wrong_ones_its_address_has_sent(api: Api) -> None:
+async def test_right_key_is_admitted_after_many_wrong_ones(api: Api) -> None:
     wrong = [await api.send("POST", "/threads/count", {}, **{"x-api-key": f"as_{n}"}) for n in range(AT_ONCE + 5)]
     right = await api.send("POST", "/threads/count", {}, **{"x-api-key": KEY})
     nothing = await api.send("POST", "/threads/count", {})

@@ -68,19 +68,19 @@ def without_ids(value: Any) -> Any:
     return [without_ids(item) for item in value] if isinstance(value, list) else value
 
 
-async def test_values_are_the_state_after_the_input_and_after_every_step(agents: dict[str, Agent]) -> None:
+async def test_values_are_sent_after_input_and_every_step(agents: dict[str, Agent]) -> None:
     events, outcome = await play(agents["doubling"], agent_run("doubling", {"x": 1}, thread_id=str(uuid4())))
     assert events == [("values", {"x": 1, "log": []}), ("values", {"x": 2, "log": ["double"]})]
     assert outcome == Outcome({"x": 2, "log": ["double"]})
 
 
-async def test_values_are_the_outcome_though_only_updates_are_streamed(agents: dict[str, Agent]) -> None:
+async def test_outcome_is_complete_with_only_updates_streamed(agents: dict[str, Agent]) -> None:
     events, outcome = await play(agents["doubling"], agent_run("doubling", {"x": 1}, "updates", thread_id=str(uuid4())))
     assert events == [("updates", {"double": {"x": 2, "log": ["double"]}})]
     assert outcome.values == {"x": 2, "log": ["double"]}
 
 
-async def test_messages_in_values_have_the_keys_of_the_official_server_in_its_order(agents: dict[str, Agent]) -> None:
+async def test_message_fields_have_the_official_order(agents: dict[str, Agent]) -> None:
     events, _ = await play(agents["chat"], agent_run("chat", QUESTION))
     human, ai = events[-1][1]["messages"]
     assert list(human) == [*HUMAN, "id"]
@@ -133,7 +133,7 @@ async def test_messages_accumulate_a_streamed_message(agents: dict[str, Agent]) 
     ]
 
 
-async def test_messages_give_a_message_that_was_not_streamed_as_complete(agents: dict[str, Agent]) -> None:
+async def test_unstreamed_message_is_sent_as_complete(agents: dict[str, Agent]) -> None:
     events, _ = await play(agents["canned"], agent_run("canned", QUESTION, "messages"))
     assert [name for name, _ in events] == ["messages/metadata", "messages/complete"]
     assert list(events[0][1]) == ["m1"]
@@ -150,7 +150,7 @@ async def test_custom_is_whatever_the_graph_writes(agents: dict[str, Agent]) -> 
     ]
 
 
-async def test_tools_are_told_of_at_their_start_and_end(agents: dict[str, Agent]) -> None:
+async def test_tool_start_and_end_are_streamed(agents: dict[str, Agent]) -> None:
     events, _ = await play(agents["tooled"], agent_run("tooled", {"x": 2}, "tools", "lifecycle"))
     assert {name for name, _ in events} == {"tools"}
     assert [data["event"] for _, data in events] == ["tool-started", "tool-finished"]
@@ -166,7 +166,7 @@ async def test_tasks_are_told_at_their_start_and_end(agents: dict[str, Agent]) -
     assert end == {"id": start["id"], "name": "double", "error": None, "result": result, "interrupts": []}
 
 
-async def test_checkpoints_are_told_with_nothing_of_the_servers_own_in_them(agents: dict[str, Agent]) -> None:
+async def test_checkpoints_hide_the_servers_own_config(agents: dict[str, Agent]) -> None:
     run = agent_run("doubling", {"x": 1}, "checkpoints", thread_id=str(uuid4()))
     events, _ = await play(agents["doubling"], run)
     assert [data["metadata"] for _, data in events] == [
@@ -190,7 +190,7 @@ async def test_debug_wraps_tasks_and_checkpoints(agents: dict[str, Agent]) -> No
     assert set(first["checkpoint"]) == {"checkpoint_id", "thread_id", "checkpoint_ns"}
 
 
-async def test_debug_names_where_the_state_of_a_subgraph_is(agents: dict[str, Agent]) -> None:
+async def test_debug_names_the_subgraphs_checkpoint(agents: dict[str, Agent]) -> None:
     run = agent_run("nested", {"x": 1}, "debug", thread_id=str(uuid4()), subgraphs=True)
     events, _ = await play(agents["nested"], run)
     told = [(name, data["payload"]) for name, data in events if data["type"] == "checkpoint"]
@@ -233,7 +233,7 @@ async def test_events_of_hidden_runnables_are_left_out(tmp_path: Path) -> None:
     assert "secret" not in names
 
 
-async def test_events_are_those_of_astream_events_with_other_modes_between(agents: dict[str, Agent]) -> None:
+async def test_events_follow_astream_events_among_other_modes(agents: dict[str, Agent]) -> None:
     run = agent_run("writing", {"x": 1}, "events", "values", "custom")
     events, outcome = await play(agents["writing"], run)
     told = [(name, data["event"] if name == "events" else data) for name, data in events]
@@ -268,7 +268,7 @@ async def test_subgraph_events_carry_its_namespace_when_asked_for(agents: dict[s
     assert events[-1] == ("values", {"x": 2, "log": ["double"]})
 
 
-async def test_subgraph_messages_carry_a_namespace_in_messages_tuple_only(agents: dict[str, Agent]) -> None:
+async def test_only_messages_tuple_carries_subgraph_namespaces(agents: dict[str, Agent]) -> None:
     run = agent_run("nested_chat", QUESTION, "messages-tuple", "messages", subgraphs=True)
     events, _ = await play(agents["nested_chat"], run)
     names = [name.partition(":")[0] for name, _ in events]
@@ -309,7 +309,7 @@ async def test_interrupt_ends_a_stateless_run(agents: dict[str, Agent]) -> None:
     assert [pending["value"] for (pending,) in outcome.interrupts.values()] == [{"question": "how many?"}]
 
 
-async def test_breakpoints_stop_the_run_and_null_input_goes_on(agents: dict[str, Agent]) -> None:
+async def test_breakpoints_stop_the_run_and_null_input_resumes(agents: dict[str, Agent]) -> None:
     thread_id = str(uuid4())
     stopping = agent_run("failing", {"x": 1}, thread_id=thread_id, interrupt_before=["boom"])
     _, outcome = await play(agents["failing"], stopping)
@@ -318,13 +318,13 @@ async def test_breakpoints_stop_the_run_and_null_input_goes_on(agents: dict[str,
         await play(agents["failing"], agent_run("failing", None, thread_id=thread_id))
 
 
-async def test_breakpoint_after_the_last_node_leaves_the_run_done(agents: dict[str, Agent]) -> None:
+async def test_breakpoint_after_the_last_node_ends_the_run(agents: dict[str, Agent]) -> None:
     run = agent_run("doubling", {"x": 1}, thread_id=str(uuid4()), interrupt_after="*")
     _, outcome = await play(agents["doubling"], run)
     assert not outcome.interrupted
 
 
-async def test_failure_is_the_graphs_own_exception_after_its_events(agents: dict[str, Agent]) -> None:
+async def test_failure_follows_events_as_the_graphs_exception(agents: dict[str, Agent]) -> None:
     thread_id = str(uuid4())
     stream = agents["failing"].stream(agent_run("failing", {"x": 1}, thread_id=thread_id))
     parts = [await anext(stream), await anext(stream)]
@@ -476,14 +476,14 @@ async def test_second_attempt_goes_on_from_the_last_checkpoint(agents: dict[str,
     assert state["values"] == {"x": 2, "log": ["double"]}, "the first step was not done twice"
 
 
-async def test_second_attempt_starts_again_where_the_first_had_not_begun(agents: dict[str, Agent]) -> None:
+async def test_second_attempt_starts_a_run_never_begun(agents: dict[str, Agent]) -> None:
     thread_id = str(uuid4())
     await play(agents["doubling"], agent_run("doubling", {"x": 10}, thread_id=thread_id))
     _, outcome = await play(agents["doubling"], again(agent_run("doubling", {"x": 1}, thread_id=thread_id)))
     assert outcome.values == {"x": 2, "log": ["double", "double"]}
 
 
-async def test_second_attempt_at_a_finished_run_only_says_so(agents: dict[str, Agent]) -> None:
+async def test_second_attempt_at_a_finished_run_only_reports(agents: dict[str, Agent]) -> None:
     run = agent_run("doubling", {"x": 1}, thread_id=str(uuid4()))
     _, first = await play(agents["doubling"], run)
     events, second = await play(agents["doubling"], again(run))
@@ -491,7 +491,7 @@ async def test_second_attempt_at_a_finished_run_only_says_so(agents: dict[str, A
     assert second == first
 
 
-async def test_second_attempt_at_an_interrupted_run_waits_for_the_same(agents: dict[str, Agent]) -> None:
+async def test_second_attempt_at_an_interrupted_run_still_waits(agents: dict[str, Agent]) -> None:
     run = agent_run("asking", {"x": 1}, thread_id=str(uuid4()))
     _, first = await play(agents["asking"], run)
     events, second = await play(agents["asking"], again(run))
@@ -551,9 +551,7 @@ async def test_sqlite_keeps_checkpoints_over_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("steps_back", [1, 2], ids=["after the node", "after the input"])
-async def test_second_attempt_applies_what_the_crash_left_between_two_checkpoints(
-    agents: dict[str, Agent], steps_back: int
-) -> None:
+async def test_second_attempt_applies_writes_between_two_checkpoints(agents: dict[str, Agent], steps_back: int) -> None:
     """A node's writes are kept before the checkpoint that has them applied; a crash may come between the two."""
     thread_id = str(uuid4())
     agent = stateful(agents, "doubling")
@@ -582,7 +580,7 @@ async def test_goto_without_a_node_is_explained(agents: dict[str, Agent]) -> Non
         await play(agents["asking"], run)
 
 
-async def test_sync_nodes_and_their_sync_subgraphs_run_beside_the_loop(tmp_path: Path) -> None:
+async def test_sync_nodes_and_subgraphs_run_beside_the_loop(tmp_path: Path) -> None:
     def inner(state: State) -> State:
         return {"x": state["x"] + interrupt("how many?")}
 

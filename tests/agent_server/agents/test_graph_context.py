@@ -52,17 +52,17 @@ GIVEN = {"who": "Ada", "made": 1, "y": 1815, "other": True}
         (None, GIVEN),
     ],
 )
-def test_fields_of_the_schema_are_kept_and_all_where_it_has_none(schema: Any, kept: dict[str, Any]) -> None:
+def test_context_has_only_the_schemas_fields(schema: Any, kept: dict[str, Any]) -> None:
     assert context_of(schema, GIVEN) == kept
 
 
 @pytest.mark.parametrize("given", [None, {}, {"other": 1}])
-def test_class_makes_its_defaults_of_nothing_and_other_schemas_have_no_context(given: dict[str, Any] | None) -> None:
+def test_only_class_schemas_get_defaults_without_input(given: dict[str, Any] | None) -> None:
     assert context_of(Person, given) == context_of(Model, given) == {}
     assert context_of(Typed, given) is None
 
 
-async def test_graph_is_given_an_object_of_its_schema_whatever_was_sent(tmp_path: Any) -> None:
+async def test_graph_gets_an_object_of_its_schema(tmp_path: Any) -> None:
     seen: list[Any] = []
 
     async def look(_: State, runtime: Runtime[Person]) -> State:

@@ -48,7 +48,7 @@ async def test_graphs_and_their_factories_become_stateful_agents(tmp_path: Path,
         assert outcome.values["x"] == 4
 
 
-async def test_factory_with_a_parameter_makes_a_graph_for_every_run(tmp_path: Path) -> None:
+async def test_factory_with_a_parameter_runs_for_every_run(tmp_path: Path) -> None:
     seen = []
 
     @asynccontextmanager
@@ -66,7 +66,7 @@ async def test_factory_with_a_parameter_makes_a_graph_for_every_run(tmp_path: Pa
         assert (await agents["g"].state(run.thread_id, None, False))["values"]["x"] == 4
 
 
-async def test_factory_is_told_why_for_whom_and_with_which_store_its_graph_is_made(tmp_path: Path) -> None:
+async def test_factory_gets_purpose_user_and_store(tmp_path: Path) -> None:
     seen: list[Any] = []
     configs: list[Any] = []
 
@@ -109,7 +109,7 @@ async def test_factory_is_told_why_for_whom_and_with_which_store_its_graph_is_ma
     assert all(runtime.store is store for runtime in runtimes)
 
 
-async def test_async_generators_and_agents_are_taken_as_they_are(tmp_path: Path) -> None:
+async def test_generators_and_agents_are_served_unchanged(tmp_path: Path) -> None:
     agent = PlainAgent(talk)
     async with open_agents(config(tmp_path), {"function": talk, "agent": agent}) as agents:
         assert agents["agent"] is agent
@@ -118,7 +118,7 @@ async def test_async_generators_and_agents_are_taken_as_they_are(tmp_path: Path)
     assert not (tmp_path / "data").exists(), "no checkpoints are kept where nothing makes any"
 
 
-async def test_files_and_modules_are_imported_and_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_files_and_modules_are_imported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"module_{uuid4().hex}"
     (tmp_path / "lib").mkdir()
     code = "async def talk(_):\n    yield 'hello'\n\nother = talk\n"
@@ -186,7 +186,7 @@ except Exception as error:
 """
 
 
-def test_plain_agents_need_no_langgraph_and_graphs_say_that_they_do() -> None:
+def test_plain_agents_work_without_langgraph_and_graphs_explain() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_LANGGRAPH, str(EXAMPLES)], capture_output=True, text=True, timeout=50, check=True
     )

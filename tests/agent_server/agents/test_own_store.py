@@ -66,7 +66,7 @@ async def test_routes_and_graphs_use_the_applications_own_store(named: str, sqli
 @pytest.mark.parametrize(
     ("named", "said"), [("wrong", "made a dict, which is no BaseStore"), ("fails", "the cellar is locked")]
 )
-async def test_store_that_cannot_be_used_keeps_the_server_from_starting(named: str, said: str, tmp_path: Path) -> None:
+async def test_unusable_store_prevents_the_start(named: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "made.py").write_text(MADE)
     config: Config = config_of("sqlite:///", tmp_path, store_path=f"./made.py:{named}")
     with pytest.RaisesGroup(pytest.RaisesExc(ConfigError, match=said), flatten_subgroups=True, allow_unwrapped=True):

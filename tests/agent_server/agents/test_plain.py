@@ -84,7 +84,7 @@ async def test_values_are_the_inputs_messages_and_the_answer() -> None:
     assert outcome == Outcome(state)
 
 
-async def test_dicts_are_custom_events_and_the_last_is_the_outcome() -> None:
+async def test_dicts_are_custom_events_and_the_last_counts() -> None:
     events, outcome = await play(PlainAgent(count), agent_run("count", {"to": 2}, "custom", "values"))
     assert events == [("custom", {"n": 0}), ("custom", {"n": 1}), ("values", {"n": 1})]
     assert outcome == Outcome({"n": 1})

@@ -69,7 +69,7 @@ async def mine(ctx, value):
 """
 
 
-async def test_authenticate_is_given_the_request_as_starlette_has_it(sqlite_url: str, tmp_path: Path) -> None:
+async def test_authenticate_gets_starlettes_request(sqlite_url: str, tmp_path: Path) -> None:
     (tmp_path / "auth.py").write_text(AUTH)
     async with serving(sqlite_url, tmp_path, auth=AuthSettings("./auth.py:auth")) as api:
         made = await api.send("POST", "/threads", {"who": "ada", "metadata": {}}, cookie="shop=books")

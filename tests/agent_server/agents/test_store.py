@@ -109,7 +109,7 @@ def detail(response: Response, status: int = 422) -> str:
     return str(response.json()["detail"])
 
 
-async def test_an_item_is_read_back_as_it_was_put(client: Client) -> None:
+async def test_item_is_read_back_as_stored(client: Client) -> None:
     value = {"text": "blå", "list": [1, 2.5, None, True], "nested": {"a": {"b": "c"}}}
     await put(client, "color", value)
     item = await get(client, "color")
@@ -120,7 +120,7 @@ async def test_an_item_is_read_back_as_it_was_put(client: Client) -> None:
     assert several.json() == item
 
 
-async def test_an_item_that_is_put_again_keeps_its_birthday(client: Client) -> None:
+async def test_replaced_item_keeps_its_creation_time(client: Client) -> None:
     await put(client, "color", {"n": 1})
     first = await get(client, "color")
     await anyio.sleep(0.01)
@@ -130,7 +130,7 @@ async def test_an_item_that_is_put_again_keeps_its_birthday(client: Client) -> N
     assert second["updated_at"] > first["updated_at"]
 
 
-async def test_a_missing_item_is_null_and_may_be_deleted(client: Client) -> None:
+async def test_missing_item_is_null_and_deletable(client: Client) -> None:
     assert await get(client, "nothing") is None
     await put(client, "color", {})
     for _ in range(2):
@@ -173,7 +173,7 @@ async def test_a_question_that_is_not_complete_is_refused(client: Client) -> Non
     assert "dots" in detail(await client.post("/store/namespaces", json={"suffix": ["a.b"]}))
 
 
-async def test_a_search_of_nothing_in_particular_finds_all_the_last_changed_first(client: Client) -> None:
+async def test_empty_search_returns_everything_newest_first(client: Client) -> None:
     for number in range(12):
         await put(client, f"k{number:02}", {"n": number}, ["a", str(number % 2)])
         await anyio.sleep(0.003)
@@ -248,14 +248,14 @@ async def test_namespaces_are_listed_by_beginning_end_and_depth(client: Client) 
 
 
 @pytest.mark.parametrize("name", ["note", "made"])
-async def test_a_node_finds_what_a_client_put_and_the_other_way_round(client: Client, name: str) -> None:
+async def test_nodes_and_clients_share_the_store(client: Client, name: str) -> None:
     await put(client, "color", {"is": "blue"})
     response = await client.post("/runs/wait", json={"assistant_id": name, "input": {}})
     assert response.json() == {"found": {"is": "blue"}}
     assert (await get(client, "noted"))["value"] == {"by": "async"}
 
 
-async def test_a_sync_node_reaches_the_store_on_a_thread_too(client: Client) -> None:
+async def test_sync_node_reaches_the_store_in_a_thread(client: Client) -> None:
     thread_id = (await client.post("/threads", json={})).json()["thread_id"]
     response = await client.post(f"/threads/{thread_id}/runs/wait", json={"assistant_id": "sync", "input": {}})
     assert response.json() == {"found": ["noted"]}
@@ -266,7 +266,7 @@ SOON = 0.5 / 60
 """Half a second, in minutes."""
 
 
-async def test_an_item_is_gone_when_its_time_is_over(client: Client) -> None:
+async def test_expired_item_is_gone(client: Client) -> None:
     await put(client, "short", {"n": 1}, ttl=SOON)
     await put(client, "long", {"n": 2}, ttl=60)
     assert await keys(client) == ["long", "short"]
@@ -275,7 +275,7 @@ async def test_an_item_is_gone_when_its_time_is_over(client: Client) -> None:
     assert await get(client, "short") is None
 
 
-async def test_reading_lets_an_items_life_begin_anew_unless_the_reader_says_no(client: Client) -> None:
+async def test_read_renews_the_ttl_unless_told_otherwise(client: Client) -> None:
     for key in ("read", "seen"):
         await put(client, key, {}, ttl=4 / 60)
     await anyio.sleep(2)
@@ -315,7 +315,7 @@ async def test_a_batch_that_fails_leaves_nothing_behind(sqlite_url: str, tmp_pat
     raw.close()
 
 
-async def test_processes_that_start_together_set_the_tables_up_once(postgres_url: str, tmp_path: Path) -> None:
+async def test_concurrent_processes_create_the_tables_once(postgres_url: str, tmp_path: Path) -> None:
     async def start() -> None:
         async with open_store(config_of(postgres_url, tmp_path, StoreTtl())) as store:
             assert store is not None
@@ -329,7 +329,7 @@ async def test_processes_that_start_together_set_the_tables_up_once(postgres_url
         assert raw.execute("SELECT count(*) FROM store").fetchone() == (1,)
 
 
-async def test_a_server_without_langgraph_says_what_the_store_needs() -> None:
+async def test_store_without_langgraph_names_the_missing_package() -> None:
     with pytest.raises(NotFound, match=r"agent-server\[langgraph\]"):
         await Store().search(ItemSearch())
 

@@ -82,7 +82,7 @@ async def test_search_shows_what_means_the_same_first(database_url: str, tmp_pat
         assert {scored for _, scored in await found(api)} == {False}
 
 
-async def test_fields_of_the_index_or_of_the_item_are_what_it_is_found_by(database_url: str, tmp_path: Path) -> None:
+async def test_items_are_indexed_by_configured_or_own_fields(database_url: str, tmp_path: Path) -> None:
     async with indexed(database_url, tmp_path, fields=["title"]) as api:
         await put(api, "by-title", {"title": "dog", "text": "cat cat cat"})
         await put(api, "by-text", {"title": "dog", "text": "cat"}, index=["text"])
@@ -95,7 +95,7 @@ async def test_fields_of_the_index_or_of_the_item_are_what_it_is_found_by(databa
 @pytest.mark.parametrize(
     ("function", "problem"), [("short", "a list of 3 numbers for each text"), ("failing", "embedding function failed")]
 )
-async def test_embedding_that_goes_wrong_is_told_and_spoils_nothing_else(
+async def test_failing_embedding_is_reported_without_further_damage(
     database_url: str, tmp_path: Path, function: str, problem: str
 ) -> None:
     async with indexed(database_url, tmp_path, f"./embeds.py:{function}") as api:
@@ -108,7 +108,7 @@ async def test_embedding_that_goes_wrong_is_told_and_spoils_nothing_else(
         assert await found(api) == [("b", False)]
 
 
-def test_distance_is_that_of_the_angle_and_of_equal_dimensions_only() -> None:
+def test_cosine_distance_needs_equal_dimensions() -> None:
     def vector(*numbers: float) -> bytes:
         return array("f", numbers).tobytes()
 
@@ -131,7 +131,7 @@ def test_distance_is_that_of_the_angle_and_of_equal_dimensions_only() -> None:
         ({"metric": "cosine"}, "it may have dims, embed and fields"),
     ],
 )
-def test_setting_that_is_wrong_says_what_would_be_right(tmp_path: Path, index: Any, problem: str) -> None:
+def test_wrong_setting_is_refused_with_the_right_form(tmp_path: Path, index: Any, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         config_with(tmp_path, **{"embed": "./embeds.py:embed", **index})
 
@@ -145,9 +145,7 @@ def test_setting_that_is_wrong_says_what_would_be_right(tmp_path: Path, index: A
         ("./embeds.py:nothing", "a function from texts to vectors"),
     ],
 )
-async def test_embedding_that_is_not_there_keeps_the_server_from_starting(
-    tmp_path: Path, embed: str, problem: str
-) -> None:
+async def test_missing_embedding_prevents_the_start(tmp_path: Path, embed: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         async with open_store(config_with(tmp_path, embed)):
             pass

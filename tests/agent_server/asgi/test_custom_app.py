@@ -37,7 +37,7 @@ async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield client
 
 
-async def test_routes_of_the_app_win_and_the_rest_stays_ours(client: Client) -> None:
+async def test_app_routes_come_before_the_servers(client: Client) -> None:
     assert (await client.get("/")).json() == {"path": "/", "found": "at the start"}
     assert (await client.post("/echo", json={"a": 1})).json() == {"given": {"a": 1}}
     assert (await client.get("/ok")).json()["ok"] is True
@@ -53,7 +53,7 @@ async def test_runs_stream_through_the_app(client: Client) -> None:
     assert (await client.post("/runs/wait", json=RUN)).json()["__feedback__"]
 
 
-async def test_what_nobody_has_is_404_and_what_is_missing_is_told_by_whose_it_is(client: Client) -> None:
+async def test_not_found_comes_from_the_responsible_app(client: Client) -> None:
     nowhere = await client.get("/nowhere")
     assert nowhere.status_code == 404
     ours = await client.get("/threads/018f0000-0000-7000-8000-000000000001")
@@ -64,13 +64,13 @@ async def test_what_nobody_has_is_404_and_what_is_missing_is_told_by_whose_it_is
 
 
 @pytest.mark.parametrize("kind", ["starlette", "litestar"])
-async def test_answer_404_of_a_route_of_the_app_is_its_own(kind: str, tmp_path: Path) -> None:
+async def test_app_404_stays_its_own(kind: str, tmp_path: Path) -> None:
     async with serving(tmp_path, app=f"tests.agent_server.web_apps:{kind}") as client:
         assert (await client.get("/things/x")).json() == {"detail": "No thing x"}
         assert (await client.get("/info")).json()["path"] == "/info"  # shadows ours
 
 
-async def test_error_of_the_app_is_its_own_and_the_next_request_is_served(client: Client) -> None:
+async def test_app_error_does_not_affect_the_next_request(client: Client) -> None:
     client_app = client
     try:
         answer = await client_app.get("/broken")
@@ -106,7 +106,7 @@ async def test_middleware_of_a_starlette_app_sees_our_answers(tmp_path: Path) ->
         ("./missing.py:app", "there is no file"),
     ],
 )
-async def test_app_that_cannot_be_served_keeps_the_server_from_starting(path: str, said: str, tmp_path: Path) -> None:
+async def test_unservable_app_prevents_the_start(path: str, said: str, tmp_path: Path) -> None:
     web_apps.heard.clear()
     with pytest.RaisesGroup(
         pytest.RaisesExc(ConfigError, check=lambda e: said in str(e)), flatten_subgroups=True, allow_unwrapped=True
@@ -139,7 +139,7 @@ async def test_disabled_routes_are_not_there(group: Any, tmp_path: Path) -> None
             assert len(document.json()["paths"]) > 30
 
 
-async def test_disabling_runs_takes_those_of_threads_along_and_leaves_threads(tmp_path: Path) -> None:
+async def test_disabled_runs_disable_thread_runs_but_not_threads(tmp_path: Path) -> None:
     async with serving(tmp_path, disabled=frozenset({"runs"})) as client:
         thread = (await client.post("/threads", json={})).json()["thread_id"]
         for path in (f"/threads/{thread}/runs", "/runs", "/runs/stream", f"/threads/{thread}/runs/crons"):
@@ -148,7 +148,7 @@ async def test_disabling_runs_takes_those_of_threads_along_and_leaves_threads(tm
 
 
 @pytest.mark.parametrize("app", [None, "tests.agent_server.web_apps:starlette", "tests.agent_server.web_apps:litestar"])
-async def test_prefix_is_before_every_path_and_in_every_url(app: str | None, tmp_path: Path) -> None:
+async def test_prefix_precedes_every_path_and_url(app: str | None, tmp_path: Path) -> None:
     async with serving(tmp_path, app=app, mount_prefix="/agents") as client:
         assert (await client.get("/ok")).json()["ok"] is True
         assert (await client.get("/")).json()["ok"] is True

@@ -20,7 +20,7 @@ def collector_as_it_was() -> Iterator[None]:
     gc.set_threshold(*thresholds)
 
 
-async def test_what_is_there_after_the_start_is_left_out_of_collections() -> None:
+async def test_startup_objects_are_frozen_from_collection() -> None:
     assert gc.get_freeze_count() == 0
     async with AsyncTestClient(freezing_once_started(Litestar())) as client:
         assert gc.get_freeze_count() > 10_000

@@ -30,13 +30,13 @@ def test_frame_has_the_bytes_of_the_official_server() -> None:
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "\u2028\u2029\x85", "data: x\n\nevent: y", "\ud800", ""])
-def test_frame_is_one_event_whatever_text_is_in_it(text: str) -> None:
+def test_frame_stays_one_event_with_any_text(text: str) -> None:
     expected = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     raw = frame(StreamPart("custom", {"text": text}), "1-0")
     assert parsed(raw + raw) == [("custom", {"text": expected})] * 2
 
 
-def test_json_that_came_as_text_is_put_on_one_line() -> None:
+def test_multiline_json_is_sent_on_one_line() -> None:
     pretty = msgspec.Raw(b'{\r\n  "a": [\n    1,\r    "x\\ny"\n  ]\n}')
     raw = frame(StreamPart("values", {"input": pretty}), "1-0")
     assert parsed(raw) == [("values", {"input": {"a": [1, "x\ny"]}})]
@@ -79,7 +79,7 @@ async def chunks(*parts: bytes | float) -> AsyncIterator[bytes]:
             await asyncio.sleep(part)
 
 
-async def test_stream_is_sent_as_it_is_with_headers_that_keep_proxies_from_buffering() -> None:
+async def test_stream_headers_prevent_proxy_buffering() -> None:
     raw = frame(StreamPart("values", 1), "1-0"), frame(StreamPart("values", 2), "1-1")
     headers, body = await sent(stream_response(chunks(*raw), {"Location": "/runs/1/stream"}))
     assert body == b"".join(raw)
@@ -97,7 +97,7 @@ async def test_quiet_stream_has_a_heartbeat_that_clients_ignore(monkeypatch: pyt
     assert parsed(body) == [("values", 1), ("values", 2)]
 
 
-async def test_json_that_takes_its_time_is_preceded_by_newlines(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_json_is_preceded_by_newlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     headers, body = await sent(json_response(chunks(0.5, b'{"a":1}'), {"Location": "/runs/1"}))
     assert headers["content-type"].startswith("application/json")

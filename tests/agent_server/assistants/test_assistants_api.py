@@ -58,7 +58,7 @@ async def test_unknown_graph_is_named_with_those_there_are(api: Api) -> None:
     assert (await api.refusal("PATCH", f"/assistants/{system_id('asking')}", {"graph_id": "nope"}))[0] == 404
 
 
-async def test_taken_id_is_a_conflict_unless_the_client_does_not_mind(api: Api) -> None:
+async def test_taken_id_conflicts_unless_if_exists_allows_it(api: Api) -> None:
     made = await api.post("/assistants", {"graph_id": "asking", "name": "first"})
     again = {"graph_id": "doubling", "assistant_id": made["assistant_id"], "name": "second"}
     assert (await api.refusal("POST", "/assistants", again))[0] == 409
@@ -97,7 +97,7 @@ async def test_every_patch_makes_a_version_and_merges_metadata(api: Api) -> None
     assert [one["version"] for one in await api.post(f"{path}/versions", {"limit": 1, "offset": 1})] == [1]
 
 
-async def test_setting_the_latest_version_restores_config_and_context_together(api: Api) -> None:
+async def test_setting_the_latest_version_restores_config_and_context(api: Api) -> None:
     made = await api.post("/assistants", {"graph_id": "asking", "context": {"a": 1}})
     path = f"/assistants/{made['assistant_id']}"
     await api.patch(path, {"context": {"b": 2}, "name": "second"})
@@ -108,7 +108,7 @@ async def test_setting_the_latest_version_restores_config_and_context_together(a
     assert (await api.refusal("POST", f"{path}/latest", {"version": 9}))[0] == 404
 
 
-async def test_search_tells_a_true_total_and_the_next_page(api: Api) -> None:
+async def test_search_returns_total_and_next_page(api: Api) -> None:
     for number in range(5):
         await api.post("/assistants", {"graph_id": "asking", "name": f"100%_{number}", "metadata": {"n": number % 2}})
     query = {"name": "100%_", "limit": 2, "sort_by": "name", "sort_order": "asc", "select": ["name"]}
@@ -124,7 +124,7 @@ async def test_search_tells_a_true_total_and_the_next_page(api: Api) -> None:
     assert await api.post("/assistants/count", {"name": "100_%"}) == 0
 
 
-async def test_search_refuses_what_it_cannot_do_and_says_what_it_can(api: Api) -> None:
+async def test_search_refusal_names_the_supported_fields(api: Api) -> None:
     status, told = await api.refusal("POST", "/assistants/search", {"sort_by": "bogus"})
     assert (status, told.endswith("must be one of assistant_id, graph_id, name, created_at, updated_at")) == (422, True)
     for query in ({"limit": 0}, {"limit": 1001}, {"offset": -1}, {"offset": 10**30}, {"select": ["bogus"]}):
@@ -149,7 +149,7 @@ async def test_configurable_of_a_run_is_its_context(api: Api) -> None:
     assert (configurable["model"], context) == ("small", {"who": "me"})
 
 
-async def test_graph_runs_on_after_its_system_assistant_is_deleted(api: Api) -> None:
+async def test_graph_runs_after_its_system_assistant_is_deleted(api: Api) -> None:
     await api.delete(f"/assistants/{system_id('doubling')}")
     assert (await api.refusal("GET", f"/assistants/{system_id('doubling')}"))[0] == 404
     for name in ("doubling", system_id("doubling")):
@@ -166,7 +166,7 @@ async def test_assistant_is_deleted_with_its_threads_where_asked(api: Api) -> No
     assert (await api.get(f"/threads/{other}"))["values"]["x"] == 2
 
 
-async def test_graph_is_drawn_and_with_xray_its_subgraphs_too(api: Api) -> None:
+async def test_graph_is_drawn_with_subgraphs_under_xray(api: Api) -> None:
     nodes = [{"id": name, "type": "runnable", "data": {"name": name}} for name in ("__start__", "sub")]
     edges = [{"source": "__start__", "target": "sub"}, {"source": "sub", "target": "__end__"}]
     path = f"/assistants/{system_id('nested')}/graph"
@@ -196,7 +196,7 @@ async def test_subgraphs_are_found_by_namespace(api: Api) -> None:
     assert await api.get("/assistants/doubling/subgraphs") == {}
 
 
-async def test_agent_that_is_no_graph_is_drawn_as_one_node(api: Api) -> None:
+async def test_non_graph_agent_is_drawn_as_one_node(api: Api) -> None:
     assert [node["id"] for node in (await api.get("/assistants/echo/graph"))["nodes"]] == [
         "__start__",
         "echo",

@@ -11,7 +11,7 @@ from agent_server.broker.redis import RedisBroker
 from agent_server.config import Config, ConfigError
 
 
-def test_redis_url_asks_for_the_broker_of_several_processes() -> None:
+def test_redis_url_selects_the_redis_broker() -> None:
     config = Config.load(None, {"REDIS_URL": "rediss://user:hush@cache.example/2"})
     assert isinstance(open_broker(config.redis_url, 1), RedisBroker)
     assert isinstance(open_broker(Config.load(None, {}).redis_url, 1), MemoryBroker)

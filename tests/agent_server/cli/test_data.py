@@ -27,7 +27,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-def test_data_dir_is_taken_before_and_after_the_subcommand() -> None:
+def test_data_dir_option_works_on_both_sides() -> None:
     assert run("keys", "create", "one", "--data-dir", "here").exit_code == 0
     for arguments in (("keys", "--data-dir", "here", "list"), ("keys", "list", "--data-dir", "here")):
         assert [one["name"] for one in json.loads(run(*arguments, "--json").stdout)] == ["one"]

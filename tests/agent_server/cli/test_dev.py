@@ -47,7 +47,7 @@ def taken_port() -> Iterator[int]:
         yield 2024
 
 
-def test_next_port_is_used_where_the_default_is_taken(project: Path, taken_port: int) -> None:
+def test_taken_default_port_moves_to_the_next(project: Path, taken_port: int) -> None:
     with dev(project, "--no-reload") as server:
         port = int(server.url.rpartition(":")[2])
         assert taken_port < port < taken_port + 50
@@ -80,7 +80,7 @@ def test_command_of_the_banner_works(project: Path, code: str, target: str, answ
         assert "event: feedback" in done.stdout
 
 
-def test_failure_takes_two_lines_and_a_change_mends_it(project: Path) -> None:
+def test_startup_failure_takes_two_lines_until_fixed(project: Path) -> None:
     (project / "agent.py").write_text("import os\nos.environ['MY_MODEL_KEY']\n" + PLAIN)
     with dev(project, "--port", "0") as server:
         output = server.until("Waiting for a change")
@@ -107,7 +107,7 @@ def test_broken_configuration_file_waits_for_a_change(project: Path) -> None:
         server.until("Restarted. Agents: counter")
 
 
-def test_user_module_named_feedback_does_not_stop_the_server(project: Path) -> None:
+def test_user_module_named_feedback_does_not_break_start(project: Path) -> None:
     (project / "feedback.py").write_text("raise RuntimeError('the server imported me')\n")
     with dev(project, "--no-reload", "--port", "0") as server:
         assert re.match(r"http://127\.0\.0\.1:\d+$", server.url)

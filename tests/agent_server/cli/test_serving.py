@@ -65,7 +65,7 @@ def test_second_server_on_one_data_directory_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("running")
-def test_second_server_works_beside_the_first_with_a_directory_of_its_own(folder: Path) -> None:
+def test_second_server_works_with_its_own_directory(folder: Path) -> None:
     process = subprocess.Popen(
         _command("serve", "--port", "0", "--data-dir", "other"),
         cwd=folder,
@@ -97,14 +97,14 @@ def test_missing_configuration_file_is_named(folder: Path) -> None:
     )
 
 
-def test_configuration_that_is_wrong_says_what_would_be_right(folder: Path) -> None:
+def test_wrong_configuration_is_refused_with_the_right_form(folder: Path) -> None:
     (folder / "wrong.json").write_text('{"graphs": 5}')
     assert 'graphs is 5; it must be an object like {"agent": "./agent.py:graph"}' in _failure(
         folder, "serve", "--config", "wrong.json"
     )
 
 
-def test_setting_that_is_wrong_says_what_would_be_right(folder: Path) -> None:
+def test_wrong_setting_is_refused_with_the_right_form(folder: Path) -> None:
     assert "AGENT_SERVER_JOBS is 'x'; it must be a whole number" in _failure(folder, "serve", AGENT_SERVER_JOBS="x")
 
 
@@ -119,13 +119,13 @@ def test_data_directory_that_cannot_be_made_is_named(folder: Path) -> None:
     assert f"The data directory {folder}/agent.py/data cannot be used" in said
 
 
-def test_secret_that_is_too_short_says_how_long_it_must_be(folder: Path) -> None:
+def test_short_secret_is_refused_with_the_minimum(folder: Path) -> None:
     said = _failure(folder, "serve", "--port", "0", AGENT_SERVER_FEEDBACK_SECRET="hush")
     assert "make it at least 16" in said
     assert "hush" not in said
 
 
-def test_database_that_does_not_answer_is_named_without_its_password(folder: Path) -> None:
+def test_silent_database_is_reported_without_its_password(folder: Path) -> None:
     said = _failure(folder, "serve", "--port", "0", DATABASE_URL="postgresql://somebody:secret@127.0.0.1:1/x")
     assert "PostgreSQL at 127.0.0.1:1 does not answer" in said
     assert "secret" not in said

@@ -31,7 +31,7 @@ def write(tmp_path: Path) -> Any:
     return write_file
 
 
-def test_nothing_given_serves_from_a_directory_beside_the_working_one() -> None:
+def test_empty_environment_serves_from_a_subdirectory() -> None:
     config = Config.load(None, {})
     assert (config.host, config.port, config.jobs) == ("127.0.0.1", 2024, 100)
     assert config.data_dir == Path.cwd() / ".agent_server"
@@ -62,7 +62,7 @@ def test_env_may_be_the_path_of_a_file(write: Any, tmp_path: Path) -> None:
     assert config.env == {"A": "1", "B": "two # 2", "C": "three", "D": "4"}
 
 
-def test_environment_wins_over_the_file_and_empty_counts_as_unset(write: Any, tmp_path: Path) -> None:
+def test_environment_overrides_the_file_and_empty_is_unset(write: Any, tmp_path: Path) -> None:
     path = write({"http": {"cors": {"allow_origins": ["*"]}}})
     environ = {
         "AGENT_SERVER_DATA_DIR": str(tmp_path / "elsewhere"),
@@ -96,7 +96,7 @@ def test_environment_wins_over_the_file_and_empty_counts_as_unset(write: Any, tm
         ("AGENT_SERVER_PUBLIC_URL", "example.com", "http or https"),
     ],
 )
-def test_wrong_variable_is_named_with_its_value_and_what_would_be_right(name: str, value: str, right: str) -> None:
+def test_wrong_variable_is_reported_with_the_right_form(name: str, value: str, right: str) -> None:
     with pytest.raises(ConfigError, match=name) as caught:
         Config.load(None, {name: value})
     assert value[:8] in str(caught.value)
@@ -154,7 +154,7 @@ def test_wrong_file_is_explained(write: Any, document: Any, message: str) -> Non
     assert message in str(caught.value)
 
 
-def test_what_the_file_says_of_http_and_threads_is_read(write: Any) -> None:
+def test_file_sets_http_and_threads(write: Any) -> None:
     http = {
         "app": "./web.py:app",
         "mount_prefix": "/agents/",
@@ -211,7 +211,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         Config.load(tmp_path / "langgraph.json", {})
 
 
-def test_secret_is_not_in_what_is_printed_of_a_config() -> None:
+def test_printed_config_hides_the_secret() -> None:
     shown = repr(Config.load(None, {"AGENT_SERVER_FEEDBACK_SECRET": "hush", "DATABASE_URL": "postgres://u:hush@h/d"}))
     assert "hush" not in shown
 

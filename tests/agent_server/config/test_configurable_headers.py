@@ -28,7 +28,7 @@ def chosen(rules: HeaderRules, *names: str) -> set[str]:
     return set(rules.chosen([(name.encode(), b"1") for name in names]))
 
 
-def test_star_is_any_number_of_characters_and_nothing_else_is_a_pattern() -> None:
+def test_star_matches_any_characters_and_nothing_else_does() -> None:
     assert chosen(HeaderRules(("x-*-id", "a.c")), "x-user-id", "X--Id", "x-id", "x-user-id2", "abc", "a.c") == {
         "x-user-id", "x--id", "a.c",
     }  # fmt: skip
@@ -39,7 +39,7 @@ def test_what_is_excluded_is_so_whatever_includes_it() -> None:
     assert chosen(HeaderRules((), ("x-a",)), "x-a", "x-b") == set()
 
 
-def test_secrets_are_let_through_by_name_only_and_what_is_the_servers_own_never() -> None:
+def test_secret_headers_need_exact_names() -> None:
     secret = ["authorization", "cookie", "x-api-key"]
     assert chosen(HeaderRules(("*",)), *secret, "x-a") == {"x-a"}
     assert chosen(HeaderRules(("Authorization",)), *secret) == {"authorization"}
@@ -47,7 +47,7 @@ def test_secrets_are_let_through_by_name_only_and_what_is_the_servers_own_never(
 
 
 @pytest.mark.parametrize("path", ["/runs/wait", "/threads/{}/runs/wait"])
-async def test_run_finds_the_headers_in_its_config_over_what_its_body_says(api: Api, path: str) -> None:
+async def test_headers_override_the_bodys_configurable(api: Api, path: str) -> None:
     body = {**RUN, "config": {"configurable": {"x-my-team": "red", "own": 1}}}
     where = path.format(await api.thread())
     configurable = (await api.send("POST", where, body, **SENT)).json()["log"][0]

@@ -15,7 +15,7 @@ def test_directory_is_made_for_its_owner_only(tmp_path: Path) -> None:
         assert (tmp_path / "new").stat().st_mode & 0o077 == 0
 
 
-def test_second_holder_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
+def test_second_holder_is_refused_until_the_first_releases(tmp_path: Path) -> None:
     with hold_data_dir(tmp_path), pytest.raises(Unavailable, match="Another agent server"), hold_data_dir(tmp_path):
         pass
     with hold_data_dir(tmp_path):

@@ -63,7 +63,7 @@ def warnings_in(logs: Logs) -> Logs:
     return [one for one in logs if one["event"] == "event_loop_blocked"]
 
 
-async def test_node_that_holds_up_the_loop_is_named_with_its_graph_run_and_place(tmp_path: Path) -> None:
+async def test_blocking_node_is_reported_with_graph_run_place(tmp_path: Path) -> None:
     run_id, logs = await logs_of_run(tmp_path, "careless", 0.1)
     warning = warnings_in(logs)[0]
     assert (warning["graph_id"], warning["node"], warning["run_id"]) == ("careless", "holds_up", run_id)
@@ -73,7 +73,7 @@ async def test_node_that_holds_up_the_loop_is_named_with_its_graph_run_and_place
     assert "plain function" in warning["advice"]
 
 
-async def test_plain_agent_that_holds_up_the_loop_is_named(tmp_path: Path) -> None:
+async def test_blocking_plain_agent_is_reported(tmp_path: Path) -> None:
     run_id, logs = await logs_of_run(tmp_path, "plain", 0.1)
     warning = warnings_in(logs)[0]
     assert (warning["graph_id"], warning["run_id"]) == ("plain", run_id)
@@ -99,12 +99,12 @@ async def test_sync_node_holds_up_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 30.0])
-async def test_what_is_short_of_the_threshold_is_not_warned_of(tmp_path: Path, seconds: float) -> None:
+async def test_block_below_the_threshold_is_not_reported(tmp_path: Path, seconds: float) -> None:
     _, logs = await logs_of_run(tmp_path, "careless", seconds)
     assert warnings_in(logs) == []
 
 
-async def test_block_without_an_end_is_told_before_it_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_endless_block_is_reported_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent_server.observability.event_loop.PATIENCE_SECONDS", 0.1)
     with capture_logs() as logs, watched_loop(0.1, lambda _: {"graph_id": "endless"}):
         time.sleep(HELD_UP)  # noqa: ASYNC251

@@ -37,7 +37,7 @@ def _log(form: str) -> list[str]:
     return done.stderr.splitlines()
 
 
-def test_every_event_is_one_line_of_json_with_the_runs_ids() -> None:
+def test_each_log_event_is_one_json_line() -> None:
     ours, theirs, later = [json.loads(line) for line in _log("json")]
     for line in (ours, theirs):
         assert (line["run_id"], line["thread_id"]) == ("r-1", "t-1")

@@ -42,7 +42,7 @@ def parsed(text: str) -> dict[str, float]:
     return found
 
 
-async def test_ended_runs_are_counted_by_status_with_their_times(api: Api) -> None:
+async def test_ended_runs_are_counted_by_status_and_time(api: Api) -> None:
     await api.post("/runs/wait", {"assistant_id": "echo", "input": {}})
     await api.post("/runs/wait", {"assistant_id": "failing", "input": {"x": 1}})
     found = await samples(api)
@@ -54,7 +54,7 @@ async def test_ended_runs_are_counted_by_status_with_their_times(api: Api) -> No
     assert 0 < found["agent_server_first_event_seconds_sum{graph_id=echo}"] < 30
 
 
-async def test_queue_and_workers_are_told_as_they_are_now(api: Api) -> None:
+async def test_queue_and_worker_gauges_are_current(api: Api) -> None:
     thread_id = await api.thread()
     run = await api.post(f"/threads/{thread_id}/runs", {"assistant_id": "sleeping_agent"})
     await until(lambda: _runs_at_work(api, 1))
@@ -97,7 +97,7 @@ async def test_empty_queue_waits_for_nothing(api: Api) -> None:
     }
 
 
-async def test_requests_are_counted_by_their_route_and_never_by_what_they_name(api: Api) -> None:
+async def test_requests_are_counted_by_route_pattern(api: Api) -> None:
     thread_id = await api.thread()
     for name in (thread_id, thread_id, unknown_id()):
         await api.send("GET", f"/threads/{name}")
@@ -109,7 +109,7 @@ async def test_requests_are_counted_by_their_route_and_never_by_what_they_name(a
     assert {"method": "GET", "path": "/threads/{thread_id}", "status": 404, "count": 1} in told
 
 
-async def test_rollback_is_no_status_of_a_run_but_counted(api: Api) -> None:
+async def test_rollbacks_are_counted_separately(api: Api) -> None:
     thread_id = await api.thread()
     run = await api.post(f"/threads/{thread_id}/runs", {"assistant_id": "sleeping_agent"})
     await until(lambda: _runs_at_work(api, 1))

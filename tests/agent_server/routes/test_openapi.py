@@ -56,7 +56,7 @@ async def test_every_operation_says_what_it_does(sqlite_url: str, tmp_path: Path
     assert silent == []
 
 
-async def test_searches_document_the_headers_that_tell_of_other_pages(sqlite_url: str, tmp_path: Path) -> None:
+async def test_search_documents_its_pagination_headers(sqlite_url: str, tmp_path: Path) -> None:
     async with served(whole_app(config_of(sqlite_url, tmp_path))) as client:
         document = (await client.get("/openapi.json")).json()
     for path in ("/assistants/search", "/threads/search", "/runs/crons/search"):
@@ -167,7 +167,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_generated_requests_get_documented_answers_and_never_a_500(document: Any, mode: GenerationMode) -> None:
+def test_generated_requests_get_documented_responses_without_500(document: Any, mode: GenerationMode) -> None:
     failures = [
         failure
         for found in document.get_all_operations()

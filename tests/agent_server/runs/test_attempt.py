@@ -38,7 +38,7 @@ async def _end_of(database_url: str, agent: Any, **body: Any) -> tuple[list[tupl
         return events, dict(await backend.row(run_id) or {})
 
 
-async def test_feedback_is_the_last_event_of_a_run_that_succeeds(database_url: str) -> None:
+async def test_feedback_is_the_last_event_on_success(database_url: str) -> None:
     events, row = await _end_of(database_url, counting, input=2, stream_mode=["custom", "values"])
     assert names(events) == ["metadata", "custom", "custom", "values", "feedback"]
     assert set(events[-1][1]) == {"liked", "bad"}
@@ -53,7 +53,7 @@ async def test_failing_agent_is_told_after_its_feedback(database_url: str) -> No
     assert row["status"] == "error"
 
 
-async def test_failing_run_gets_no_feedback_where_that_is_turned_off(database_url: str) -> None:
+async def test_feedback_on_failure_can_be_disabled(database_url: str) -> None:
     minting = MintedUrls()
     async with (
         open_backend(database_url, {"agent": failing}, feedback=minting, feedback_on_error=False) as backend,
@@ -180,7 +180,7 @@ async def test_cancel_stops_the_agent(database_url: str, action: Any, left: str 
         assert await backend.thread_status(thread_id) == ("interrupted" if left else "idle")
 
 
-async def test_cancelled_run_makes_way_for_the_one_that_interrupts_it(database_url: str) -> None:
+async def test_interrupting_run_waits_for_the_cancelled_one(database_url: str) -> None:
     waiting = Waiting()
 
     async def agent(given: Any) -> Yields:
@@ -198,7 +198,7 @@ async def test_cancelled_run_makes_way_for_the_one_that_interrupts_it(database_u
         assert await backend.thread_status(thread_id) == "idle"
 
 
-async def test_wish_to_cancel_from_another_process_is_heard_with_the_leases_renewal(database_url: str) -> None:
+async def test_remote_cancel_is_noticed_at_lease_renewal(database_url: str) -> None:
     waiting = Waiting()
     async with (
         open_backend(database_url, {"agent": waiting.agent}) as backend,
@@ -212,7 +212,7 @@ async def test_wish_to_cancel_from_another_process_is_heard_with_the_leases_rene
         assert await backend.status(run_id) == "interrupted"
 
 
-async def test_agent_that_takes_its_time_to_stop_is_waited_for(database_url: str) -> None:
+async def test_slow_agent_may_finish_its_cleanup(database_url: str) -> None:
     cleaned = anyio.Event()
 
     async def agent(_given: Any) -> Yields:
@@ -246,7 +246,7 @@ async def _is(backend: Backend, run_id: str, status: str) -> bool:
     return await backend.status(run_id) == status
 
 
-async def test_result_that_is_no_json_is_written_as_near_as_json_can_be(database_url: str) -> None:
+async def test_result_without_json_form_is_approximated(database_url: str) -> None:
     async def agent(_given: Any) -> Yields:
         yield {"set": {1}, "text": "lone \ud800", "nan": float("nan"), "nul": "a\x00b"}
 

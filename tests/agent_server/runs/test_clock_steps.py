@@ -78,7 +78,7 @@ async def test_clock_step_starts_no_run_twice(database_url: str, set_clock: SetC
         assert await backend.status(queued.run_id) == "success"
 
 
-async def test_run_that_broke_off_before_a_step_back_is_resumed(database_url: str, set_clock: SetClock) -> None:
+async def test_run_broken_before_a_clock_step_is_resumed(database_url: str, set_clock: SetClock) -> None:
     nodes = Nodes()
     nodes.released.set()
     async with open_backend(database_url, {"agent": nodes.agent}) as backend:

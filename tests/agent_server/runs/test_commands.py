@@ -58,7 +58,7 @@ async def test_update_is_object_or_pairs(api: Api) -> None:
     assert await command(api, path, update=[["topic", "x"]], resume="yes") == {"topic": "x", "log": ["pay: yes"]}
 
 
-async def test_update_of_state_of_one_value_is_the_value(api: Api) -> None:
+async def test_update_of_single_value_state_is_the_value(api: Api) -> None:
     path = f"/threads/{await api.thread('listed', ['a'])}"
     body = {"assistant_id": "listed", "command": {"update": ["b"], "resume": "c"}}
     assert await api.post(f"{path}/runs/wait", body) == ["a", "b", "c"]

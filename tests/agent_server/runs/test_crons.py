@@ -91,7 +91,7 @@ async def test_a_cron_is_created_with_the_official_fields(client: Client) -> Non
     assert (await client.get(f"/runs/crons/{cron['cron_id']}")).json() == cron
 
 
-async def test_a_cron_of_a_thread_names_it_and_has_nothing_to_do_with_the_thread_at_the_end(client: Client) -> None:
+async def test_thread_cron_names_its_thread_and_keeps_it(client: Client) -> None:
     thread_id = (await client.post("/threads", json={})).json()["thread_id"]
     body = {"assistant_id": "agent", "schedule": HOURLY, "on_run_completed": "keep"}
     cron = (await client.post(f"/threads/{thread_id}/runs/crons", json=body)).json()
@@ -136,7 +136,7 @@ async def test_a_cron_on_an_unknown_thread_is_refused(client: Client) -> None:
     assert "must be a UUID" in detail(await client.post("/threads/no/runs/crons", json=body), 422)
 
 
-async def test_a_patch_merges_metadata_replaces_the_rest_and_clears_only_an_end_that_is_null(client: Client) -> None:
+async def test_patch_merges_metadata_and_replaces_the_rest(client: Client) -> None:
     body = {"assistant_id": "agent", "schedule": HOURLY, "metadata": {"a": 1}, "end_time": "2100-01-01T00:00:00Z"}
     cron = (await client.post("/runs/crons", json={**body, "input": {"x": 1}})).json()
     path = f"/runs/crons/{cron['cron_id']}"
@@ -160,7 +160,7 @@ async def test_a_patch_that_is_wrong_changes_nothing(client: Client) -> None:
     assert (await client.get(path)).json() == cron
 
 
-async def test_an_unknown_cron_is_told_from_a_malformed_id(client: Client) -> None:
+async def test_unknown_cron_differs_from_malformed_id(client: Client) -> None:
     for method in ("GET", "PATCH", "DELETE"):
         body = {"json": {"enabled": True}} if method == "PATCH" else {}
         assert "not found" in detail(await client.request(method, f"/runs/crons/{unknown_id()}", **body), 404)
@@ -196,7 +196,7 @@ async def test_search_and_count_take_the_same_filters(client: Client) -> None:
     assert [cron["cron_id"] for cron in enabled] == [ids[2]]
 
 
-async def test_search_shows_a_page_of_the_fields_that_are_asked_for_in_the_order_that_is(client: Client) -> None:
+async def test_search_returns_selected_fields_in_the_requested_order(client: Client) -> None:
     for hour in (3, 1, 2):
         await client.post("/runs/crons", json={"assistant_id": "agent", "schedule": f"0 {hour} 1 1 *"})
     query = {"sort_by": "next_run_date", "sort_order": "asc", "limit": 2, "select": ["schedule"]}
@@ -221,7 +221,7 @@ async def test_the_server_fires_a_cron_by_itself(client: Client) -> None:
 # The clock
 
 
-async def test_a_due_cron_fires_once_and_then_waits_for_its_next_date(clock: Clock) -> None:
+async def test_due_cron_fires_once_per_date(clock: Clock) -> None:
     cron = await clock.cron(input={"x": 1}, metadata={"a": 1})
     assert await clock.clock.fire_due() == 0
     await clock.make_due()
@@ -239,7 +239,7 @@ async def test_a_due_cron_fires_once_and_then_waits_for_its_next_date(clock: Clo
     assert (await clock.crons.get(cron.cron_id)).next_run_date == cron.next_run_date
 
 
-async def test_dates_that_were_missed_are_made_up_for_once(clock: Clock) -> None:
+async def test_missed_dates_fire_once(clock: Clock) -> None:
     await clock.cron(schedule="* * * * *")
     await clock.make_due(seconds_ago=3600)
     assert await clock.clock.fire_due() == 1
@@ -254,7 +254,7 @@ async def test_a_run_with_a_context_gets_no_configurable(clock: Clock) -> None:
     assert msgspec.json.decode(run["kwargs"])["context"] == {"a": 1}
 
 
-async def test_a_disabled_cron_does_not_fire_and_forgets_what_it_missed_when_enabled_again(clock: Clock) -> None:
+async def test_reenabled_cron_forgets_missed_dates(clock: Clock) -> None:
     cron = await clock.cron(enabled=False)
     await clock.make_due()
     assert await clock.clock.fire_due() == 0
@@ -276,7 +276,7 @@ async def test_a_cron_does_not_fire_after_its_end(clock: Clock) -> None:
     assert await clock.clock.fire_due() == 1
 
 
-async def test_a_cron_of_a_thread_runs_on_it_by_its_strategy(clock: Clock) -> None:
+async def test_thread_cron_runs_by_its_multitask_strategy(clock: Clock) -> None:
     thread_id = await clock.backend.thread()
     await clock.cron(thread_id, multitask_strategy="reject")
     for expected in (1, 0):  # the second time, the first run is still pending
@@ -285,7 +285,7 @@ async def test_a_cron_of_a_thread_runs_on_it_by_its_strategy(clock: Clock) -> No
     assert [run["thread_id"] for run in await clock.runs()] == [thread_id]
 
 
-async def test_a_cron_whose_thread_is_gone_is_disabled_and_holds_up_no_other(clock: Clock) -> None:
+async def test_cron_of_a_deleted_thread_is_disabled(clock: Clock) -> None:
     thread_id = await clock.backend.thread()
     lost = await clock.cron(thread_id)
     other = await clock.cron()
@@ -359,7 +359,7 @@ def test_a_time_without_a_zone_is_utc() -> None:
     assert micros(datetime(2026, 1, 1)) == micros(datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def test_a_schedule_is_not_looked_for_after_its_end() -> None:
+def test_schedule_is_not_evaluated_after_its_end() -> None:
     assert next_date(HOURLY, None, at("2026-01-01T00:30:00"), at("2026-01-01T00:59:59")) is None
     assert next_date(HOURLY, None, at("2026-01-01T00:30:00"), at("2026-01-01T01:00:00")) == at("2026-01-01T01:00:00")
     with pytest.raises(Invalid, match="five fields"):

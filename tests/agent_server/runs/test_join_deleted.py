@@ -45,7 +45,7 @@ async def test_deleted_run_ends_a_join_with_404() -> None:
     assert (start["status"], msgspec.json.decode(body["body"])) == (404, {"detail": "Run with ID x not found"})
 
 
-async def test_join_that_was_kept_open_ends_with_an_error() -> None:
+async def test_open_join_of_a_deleted_run_fails() -> None:
     messages = await sent(_deleted(b"\n"))
     assert [message.get("status") for message in messages] == [200, None, None]
     body = b"".join(message.get("body", b"") for message in messages)

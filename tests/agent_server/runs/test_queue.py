@@ -109,7 +109,7 @@ async def _end(backend: Backend, claim: Claim) -> None:
     await backend.database.write(lambda c: c.execute("DELETE FROM runs WHERE run_id = :id", id=claim.run.run_id))
 
 
-def test_every_status_of_the_state_table_is_one_of_the_wire() -> None:
+def test_every_status_in_the_table_is_on_wire() -> None:
     statuses = {state for source, _, to in table() for state in (source, to) if not state.startswith("(")}
     assert statuses <= set(get_args(RunStatus))
 
@@ -117,7 +117,7 @@ def test_every_status_of_the_state_table_is_one_of_the_wire() -> None:
 # Claims
 
 
-async def test_runs_are_claimed_in_the_order_in_which_they_were_created(backend: Backend) -> None:
+async def test_runs_are_claimed_in_order_of_creation(backend: Backend) -> None:
     created = [(await backend.run(None)).run_id for _ in range(5)]
     first = await backend.runs.claim(2, 30)
     second = await backend.runs.claim(10, 30)
@@ -125,7 +125,7 @@ async def test_runs_are_claimed_in_the_order_in_which_they_were_created(backend:
     assert await backend.runs.claim(10, 30) == []
 
 
-async def test_claim_makes_the_run_running_and_its_thread_busy(backend: Backend) -> None:
+async def test_claim_sets_run_running_and_thread_busy(backend: Backend) -> None:
     thread_id = await backend.thread()
     run = await backend.run(thread_id)
     claim = await backend.claim_one()
@@ -134,7 +134,7 @@ async def test_claim_makes_the_run_running_and_its_thread_busy(backend: Backend)
     assert (claim.run.attempt, claim.rescues, claim.cancel) == (1, 0, None)
 
 
-async def test_run_on_busy_thread_waits_and_those_of_other_threads_overtake_it(backend: Backend) -> None:
+async def test_runs_of_other_threads_overtake_a_busy_thread(backend: Backend) -> None:
     thread_id = await backend.thread()
     first, second, other = await backend.run(thread_id), await backend.run(thread_id), await backend.run(None)
     claims = await backend.runs.claim(3, 30)
@@ -143,7 +143,7 @@ async def test_run_on_busy_thread_waits_and_those_of_other_threads_overtake_it(b
     assert (await backend.claim_one()).run.run_id == second.run_id
 
 
-async def test_enqueued_runs_of_a_thread_come_in_order_one_at_a_time(backend: Backend) -> None:
+async def test_enqueued_runs_of_a_thread_start_in_order(backend: Backend) -> None:
     thread_id = await backend.thread()
     created = [(await backend.run(thread_id)).run_id for _ in range(4)]
     taken = []
@@ -176,7 +176,7 @@ async def test_delayed_run_waits_for_its_time(backend: Backend) -> None:
     assert (await backend.claim_one()).run.run_id == delayed.run_id
 
 
-async def test_workers_that_claim_at_once_never_run_two_runs_of_one_thread(database_url: str) -> None:
+async def test_concurrent_claims_run_one_run_per_thread(database_url: str) -> None:
     async with open_backend(database_url) as one, open_backend(database_url) as two:
         threads = [await one.thread() for _ in range(3)]
         created = {(await one.run(thread)).run_id for _ in range(10) for thread in threads}
@@ -206,7 +206,7 @@ async def _claims_at_once(one: Backend, two: Backend) -> list[Claim]:
     return claims
 
 
-async def test_runs_created_and_claimed_at_once_are_each_run_once(database_url: str) -> None:
+async def test_concurrent_creation_and_claims_run_each_run_once(database_url: str) -> None:
     async with open_backend(database_url) as one, open_backend(database_url) as two:
         thread_id = await one.thread()
         created: list[str] = []
@@ -235,7 +235,7 @@ async def test_runs_created_and_claimed_at_once_are_each_run_once(database_url: 
 # Leases
 
 
-async def test_expired_lease_is_claimed_again_as_the_next_attempt(backend: Backend) -> None:
+async def test_expired_lease_is_claimed_as_the_next_attempt(backend: Backend) -> None:
     run = await backend.run(await backend.thread())
     first = await backend.claim_one(lease_seconds=0)
     second = await backend.claim_one()
@@ -243,7 +243,7 @@ async def test_expired_lease_is_claimed_again_as_the_next_attempt(backend: Backe
     assert second.lease_token != first.lease_token
 
 
-async def test_what_a_worker_does_after_its_lease_was_taken_over_changes_nothing(backend: Backend) -> None:
+async def test_lost_lease_makes_every_write_fail(backend: Backend) -> None:
     thread_id = await backend.thread()
     run = await backend.run(thread_id)
     late = await backend.claim_one(lease_seconds=0)
@@ -306,7 +306,7 @@ async def test_abandoned_run_is_claimed_again(backend: Backend) -> None:
     assert await backend.runs.claim(1, 30) == []
 
 
-async def test_runs_start_in_order_after_the_clock_was_set_back(backend: Backend) -> None:
+async def test_runs_keep_order_after_a_clock_step_back(backend: Backend) -> None:
     runs = [(await backend.run(None)).run_id for _ in range(3)]
     delayed = (await backend.run(None, after_seconds=5)).run_id
     ahead = "UPDATE runs SET start_at = start_at + 3600000000, created_at = created_at + 3600000000"
@@ -321,7 +321,7 @@ async def test_runs_start_in_order_after_the_clock_was_set_back(backend: Backend
     assert await backend.row(delayed) == row
 
 
-async def test_webhooks_are_sent_after_the_clock_was_set_back(backend: Backend) -> None:
+async def test_webhooks_are_sent_after_a_clock_step_back(backend: Backend) -> None:
     webhooks = [("new", 0, 3600), ("failed", 1, 3600), ("waiting", 1, 300)]
     for run_id, attempts, seconds in webhooks:
         await backend.database.write(
@@ -354,7 +354,7 @@ async def test_all_leases_expire_when_the_process_is_alone(backend: Backend) -> 
 # Endings
 
 
-async def test_finish_writes_the_result_into_the_run_and_its_thread(backend: Backend) -> None:
+async def test_finish_stores_the_result_in_run_and_thread(backend: Backend) -> None:
     thread_id = await backend.thread()
     run = await backend.run(thread_id)
     await backend.runs.finish(await backend.claim_one(), SUCCESS)
@@ -364,7 +364,7 @@ async def test_finish_writes_the_result_into_the_run_and_its_thread(backend: Bac
     assert (thread.status, bytes(thread.values)) == ("idle", b'{"n":1}')
 
 
-async def test_failed_run_leaves_the_values_of_its_thread_and_its_error(backend: Backend) -> None:
+async def test_failed_run_leaves_thread_values_and_its_error(backend: Backend) -> None:
     thread_id = await backend.thread()
     await backend.run(thread_id)
     await backend.runs.finish(await backend.claim_one(), SUCCESS)
@@ -379,7 +379,7 @@ async def test_failed_run_leaves_the_values_of_its_thread_and_its_error(backend:
     assert (await backend.runs.get(run.run_id)).error == b'{"error":"E","message":"m"}'
 
 
-async def test_temporary_thread_goes_with_its_run_and_the_run_stays_readable(backend: Backend) -> None:
+async def test_temporary_thread_is_deleted_and_its_run_stays(backend: Backend) -> None:
     run = await backend.run(None)
     await backend.runs.finish(await backend.claim_one(), SUCCESS)
     assert (await backend.runs.get(run.run_id)).output == b'{"n":1}'
@@ -387,7 +387,7 @@ async def test_temporary_thread_goes_with_its_run_and_the_run_stays_readable(bac
         await backend.threads.get(run.thread_id)
 
 
-async def test_stateless_run_that_is_to_be_kept_leaves_its_thread(backend: Backend) -> None:
+async def test_stateless_run_may_keep_its_thread(backend: Backend) -> None:
     run = await backend.run(None, on_completion="keep")
     await backend.runs.finish(await backend.claim_one(), SUCCESS)
     assert bytes((await backend.threads.get(run.thread_id)).values) == b'{"n":1}'
@@ -416,7 +416,7 @@ async def test_cancelled_pending_run_ends_at_once(backend: Backend, action: Any,
 
 
 @pytest.mark.parametrize("action", ["interrupt", "rollback"])
-async def test_cancel_of_a_running_run_is_a_wish_that_its_worker_hears(backend: Backend, action: Any) -> None:
+async def test_cancel_of_a_running_run_notifies_its_worker(backend: Backend, action: Any) -> None:
     run = await backend.run(await backend.thread())
     claim = await backend.claim_one()
     async with backend.broker.listen(CANCELS) as bell:
@@ -434,7 +434,7 @@ async def test_wish_to_cancel_outlives_the_worker(backend: Backend) -> None:
     assert (await backend.claim_one()).cancel == "interrupt"
 
 
-async def test_discarded_run_leaves_its_thread_with_the_values_from_before(backend: Backend) -> None:
+async def test_discarded_run_leaves_the_earlier_thread_values(backend: Backend) -> None:
     thread_id = await backend.thread()
     run = await backend.run(thread_id)
     await backend.runs.discard(await backend.claim_one(), b'{"n":0}')
@@ -443,7 +443,7 @@ async def test_discarded_run_leaves_its_thread_with_the_values_from_before(backe
     assert (thread.status, bytes(thread.values)) == ("idle", b'{"n":0}')
 
 
-async def test_run_that_has_ended_can_be_deleted_but_not_cancelled(backend: Backend) -> None:
+async def test_ended_run_can_be_deleted_but_not_cancelled(backend: Backend) -> None:
     run = await backend.run(None)
     with pytest.raises(Conflict, match="has not ended yet; cancel it first"):
         await backend.runs.delete(run.run_id, None)
@@ -466,7 +466,7 @@ async def test_second_run_on_busy_thread_is_rejected(backend: Backend) -> None:
     assert len(await backend.runs.of_thread(thread_id, 10, 0, None)) == 1
 
 
-async def test_of_runs_that_reject_each_other_at_once_one_is_created(database_url: str) -> None:
+async def test_concurrent_rejecting_runs_create_one(database_url: str) -> None:
     async with open_backend(database_url) as one, open_backend(database_url) as two:
         thread_id = await one.thread()
         refused: list[ThreadBusy] = []
@@ -485,7 +485,7 @@ async def test_of_runs_that_reject_each_other_at_once_one_is_created(database_ur
         assert len(await one.runs.of_thread(thread_id, 10, 0, None)) == 1
 
 
-async def test_new_run_interrupts_the_waiting_and_the_running_one(backend: Backend) -> None:
+async def test_new_run_interrupts_waiting_and_running_runs(backend: Backend) -> None:
     thread_id = await backend.thread()
     running, waiting = await backend.run(thread_id), await backend.run(thread_id)
     claim = await backend.claim_one()
@@ -498,7 +498,7 @@ async def test_new_run_interrupts_the_waiting_and_the_running_one(backend: Backe
     assert (await backend.claim_one()).run.run_id == new.run_id
 
 
-async def test_new_run_rolls_back_the_waiting_and_the_running_one(backend: Backend) -> None:
+async def test_new_run_rolls_back_waiting_and_running_runs(backend: Backend) -> None:
     thread_id = await backend.thread()
     running, waiting = await backend.run(thread_id), await backend.run(thread_id)
     claim = await backend.claim_one()
@@ -519,7 +519,7 @@ async def test_created_run_rings_for_the_workers(backend: Backend) -> None:
         assert await bell.wait(0)
 
 
-async def test_run_on_unknown_thread_is_refused_unless_it_may_make_it(backend: Backend) -> None:
+async def test_run_on_unknown_thread_needs_if_not_exists(backend: Backend) -> None:
     thread_id = unknown_id()
     with pytest.raises(NotFound, match=thread_id):
         await backend.run(thread_id)
@@ -545,7 +545,7 @@ async def test_context_beside_configurable_is_refused(backend: Backend) -> None:
         await backend.run(None, context={"a": 1}, config={"configurable": {"b": 2}})
 
 
-async def test_runs_of_a_thread_are_listed_newest_first_by_page_and_status(backend: Backend) -> None:
+async def test_thread_runs_are_listed_by_page_and_status(backend: Backend) -> None:
     thread_id = await backend.thread()
     created = [(await backend.run(thread_id)).run_id for _ in range(3)]
     await backend.runs.finish(await backend.claim_one(), SUCCESS)
@@ -566,7 +566,7 @@ async def test_run_is_not_found_on_another_thread(backend: Backend) -> None:
         await backend.runs.get(run.run_id, other)
 
 
-async def test_runs_metadata_names_its_graph_and_so_does_its_threads(backend: Backend) -> None:
+async def test_run_and_thread_metadata_name_the_graph(backend: Backend) -> None:
     thread_id = await backend.thread()
     run = await backend.run(thread_id, metadata={"mine": 1})
     assert b'"mine":1' in bytes(run.metadata)

@@ -32,7 +32,7 @@ async def has_status(api: Api, thread_id: str, run_id: str, wanted: str) -> bool
     return await status(api, thread_id, run_id) == wanted
 
 
-async def test_batch_of_runs_is_answered_in_order_and_every_run_comes_to_its_end(api: Api) -> None:
+async def test_batch_responds_in_order_and_every_run_ends(api: Api) -> None:
     bodies = [{"assistant_id": "echo", "input": {"n": n}} for n in range(5)]
     runs = await api.post("/runs/batch", bodies)
     assert len({run["thread_id"] for run in runs}) == 5
@@ -49,7 +49,7 @@ async def test_batch_with_a_wrong_run_starts_none(api: Api) -> None:
     assert (await api.refusal("POST", "/runs/cancel", {"status": "all"}))[0] == 404
 
 
-async def test_runs_of_a_thread_are_cancelled_by_their_ids(api: Api) -> None:
+async def test_runs_of_a_thread_are_cancelled_by_id(api: Api) -> None:
     thread_id, other_id = await api.thread(), await api.thread()
     first, second, third = [await sleeper(api, thread_id) for _ in range(3)]
     other = await sleeper(api, other_id)
@@ -102,7 +102,7 @@ async def test_cancelled_with_rollback_runs_are_gone(api: Api) -> None:
         {"thread_id": "x", "run_ids": []},
     ],
 )
-async def test_cancel_that_does_not_say_which_runs_is_refused(api: Api, body: Any) -> None:
+async def test_cancel_without_selection_is_refused(api: Api, body: Any) -> None:
     assert (await api.refusal("POST", "/runs/cancel", body))[0] == 422
 
 

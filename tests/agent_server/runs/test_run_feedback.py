@@ -48,7 +48,7 @@ async def keys_of(api: Api, body: Any) -> list[str]:
     return list((await api.post("/runs/wait", {"input": {}, **body})).get("__feedback__", {}))
 
 
-async def test_feedback_of_a_run_is_its_answers_and_fresh_urls_for_its_keys(api: Api) -> None:
+async def test_run_feedback_has_records_and_fresh_urls(api: Api) -> None:
     thread_id = await api.thread()
     run_id = await run_of(api, thread_id, feedback_keys=["liked", "useful"])
     first = await api.get(f"/threads/{thread_id}/runs/{run_id}/feedback")
@@ -58,7 +58,7 @@ async def test_feedback_of_a_run_is_its_answers_and_fresh_urls_for_its_keys(api:
     assert first["urls"] != again["urls"]
 
 
-async def test_run_without_keys_gets_urls_for_the_keys_that_are_asked_for(api: Api) -> None:
+async def test_run_without_keys_gets_urls_for_requested_keys(api: Api) -> None:
     thread_id = await api.thread()
     run_id = await run_of(api, thread_id)
     path = f"/threads/{thread_id}/runs/{run_id}/feedback"
@@ -66,7 +66,7 @@ async def test_run_without_keys_gets_urls_for_the_keys_that_are_asked_for(api: A
     assert list((await api.get(f"{path}?keys=b&keys=a&keys=b"))["urls"]) == ["b", "a"]
 
 
-async def test_feedback_of_an_unknown_run_and_wrong_keys_are_refused(api: Api) -> None:
+async def test_unknown_run_and_wrong_keys_are_refused(api: Api) -> None:
     thread_id = await api.thread()
     run_id = await run_of(api, thread_id)
     assert (await api.refusal("GET", f"/threads/{thread_id}/runs/{unknown_id()}/feedback"))[0] == 404
@@ -76,9 +76,7 @@ async def test_feedback_of_an_unknown_run_and_wrong_keys_are_refused(api: Api) -
     assert (await api.refusal("GET", f"/runs/{run_id}/feedback?{'&'.join(f'keys={n}' for n in range(101))}"))[0] == 422
 
 
-async def test_feedback_that_does_not_answer_is_503_and_a_server_without_has_none(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_unresponsive_feedback_is_503_and_missing_feedback_empty(database_url: str, tmp_path: Path) -> None:
     async with serving(database_url, tmp_path, Silent()) as api:
         run_id = await run_of(api, await api.thread())
         assert (await api.refusal("GET", f"/runs/{run_id}/feedback"))[0] == 503
@@ -86,7 +84,7 @@ async def test_feedback_that_does_not_answer_is_503_and_a_server_without_has_non
         assert await api.get(f"/runs/{run_id}/feedback?keys=a") == {"feedback": [], "urls": {}}
 
 
-async def test_assistant_gives_its_feedback_keys_to_runs_that_name_none(api: Api) -> None:
+async def test_assistants_feedback_keys_are_its_runs_default(api: Api) -> None:
     body = {"graph_id": "echo", "metadata": {"feedback_keys": ["liked"]}}
     assistant_id = (await api.post("/assistants", body))["assistant_id"]
     assert await keys_of(api, {"assistant_id": assistant_id}) == ["liked"]
@@ -97,7 +95,7 @@ async def test_assistant_gives_its_feedback_keys_to_runs_that_name_none(api: Api
 
 
 @pytest.mark.parametrize("keys", ["liked", [1], [""], {"liked": 1}])
-async def test_assistant_with_feedback_keys_that_no_run_could_take_is_refused(api: Api, keys: Any) -> None:
+async def test_assistants_unusable_feedback_keys_are_refused(api: Api, keys: Any) -> None:
     status, message = await api.refusal(
         "POST", "/assistants", {"graph_id": "echo", "metadata": {"feedback_keys": keys}}
     )
@@ -109,7 +107,7 @@ async def test_assistant_with_feedback_keys_that_no_run_could_take_is_refused(ap
     assert (await api.refusal("PATCH", f"/assistants/{assistant_id}", patch))[0] == 422
 
 
-async def test_feedback_urls_come_as_a_custom_event_too_where_that_is_set(database_url: str, tmp_path: Path) -> None:
+async def test_feedback_urls_may_come_as_a_custom_event(database_url: str, tmp_path: Path) -> None:
     body = {"assistant_id": "echo", "input": {}, "feedback_keys": ["liked"]}
     async with serving(database_url, tmp_path, Feedback(), feedback_custom_event=True, keep_stream_seconds=0.01) as api:
         live = parsed((await api.send("POST", "/runs/stream", body)).content)
@@ -124,9 +122,7 @@ async def test_feedback_urls_come_as_a_custom_event_too_where_that_is_set(databa
         assert later[-2][1] == {"feedback": later[-1][1]}
 
 
-async def test_answer_that_creates_a_run_has_its_feedback_token_where_there_are_such(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_creating_response_carries_the_feedback_token(database_url: str, tmp_path: Path) -> None:
     feedback = WithTokens()
     async with serving(database_url, tmp_path, feedback) as api:
         thread_id = await api.thread()

@@ -275,7 +275,7 @@ async def test_leases_are_renewed_while_stopped_agents_clean_up(database_url: st
         assert (await backend.row(run.run_id) or {})["attempt"] == 2
 
 
-async def test_rollback_undoes_a_run_that_does_not_heed_it(database_url: str, tmp_path: Path) -> None:
+async def test_rollback_undoes_a_run_that_ignores_it(database_url: str, tmp_path: Path) -> None:
     begun = anyio.Event()
 
     async def heedless(_state: State) -> State:

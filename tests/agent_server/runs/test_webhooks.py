@@ -92,7 +92,7 @@ async def all_told(backend: Backend) -> bool:
     return not await left(backend)
 
 
-async def test_webhook_is_sent_the_run_and_its_values_at_its_end(database_url: str) -> None:
+async def test_webhook_receives_the_run_and_its_values(database_url: str) -> None:
     async with receiving() as receiver, at_work(database_url) as backend:
         run = await backend.run(None, input="hi", webhook=receiver.url, metadata={"a": 1})
         await until(lambda: receiver.bodies)
@@ -132,9 +132,7 @@ async def test_webhook_of_a_cancelled_run_says_how(database_url: str, action: An
 
 
 @pytest.mark.parametrize(("action", "status"), [("interrupt", "interrupted"), ("rollback", "rollback")])
-async def test_webhook_of_a_run_that_was_cancelled_before_it_started_is_sent_once(
-    database_url: str, action: Any, status: str
-) -> None:
+async def test_webhook_of_an_early_cancel_is_sent_once(database_url: str, action: Any, status: str) -> None:
     async with receiving() as receiver, at_work(database_url) as backend:
         delayed = await backend.run(await backend.thread(), input="hi", webhook=receiver.url, after_seconds=3600)
         await backend.runs.cancel(delayed.run_id, None, action)
@@ -147,7 +145,7 @@ async def test_webhook_of_a_run_that_was_cancelled_before_it_started_is_sent_onc
     assert (body["run_started_at"], bool(body["run_ended_at"])) == (None, True)
 
 
-async def test_webhook_of_a_run_that_a_newer_one_overtakes_is_sent(database_url: str) -> None:
+async def test_webhook_of_an_interrupted_run_is_sent(database_url: str) -> None:
     async with receiving() as receiver, at_work(database_url) as backend:
         thread_id = await backend.thread()
         overtaken = await backend.run(thread_id, input="hi", webhook=receiver.url, after_seconds=3600)
@@ -176,7 +174,7 @@ async def test_several_senders_tell_each_end_once(database_url: str) -> None:
     assert sorted(body["run_id"] for body in receiver.bodies) == sorted(runs)
 
 
-async def test_webhook_that_could_not_be_sent_waits_for_the_next_start(database_url: str) -> None:
+async def test_failed_webhook_waits_for_the_next_start(database_url: str) -> None:
     async with at_work(database_url, senders=0) as backend, receiving() as receiver:
         run = await backend.run(None, input="hi", webhook=receiver.url)
         await backend.events(run.run_id)
@@ -189,7 +187,7 @@ async def test_webhook_that_could_not_be_sent_waits_for_the_next_start(database_
             sender.stop()
 
 
-async def test_name_that_leads_into_the_own_network_is_not_called(database_url: str) -> None:
+async def test_name_resolving_into_the_private_network_is_blocked(database_url: str) -> None:
     closed = WebhookPolicy(require_https=False, disable_loopback=True)
     async with receiving() as receiver, open_backend(database_url, {"agent": agent}, webhooks=OPEN) as backend:
         async with backend.worker():
@@ -249,13 +247,13 @@ def test_policy_allows_what_it_is_told_to_allow() -> None:
             named.check(wrong)
 
 
-async def test_run_with_a_wrong_webhook_is_refused_over_http(sqlite_url: str, tmp_path: Path) -> None:
+async def test_wrong_webhook_of_a_run_is_refused(sqlite_url: str, tmp_path: Path) -> None:
     async with serving(sqlite_url, tmp_path) as api:
         body = {"assistant_id": "echo", "input": {}, "webhook": "https://127.0.0.1/x"}
         assert await api.refusal("POST", "/runs/wait", body) == (422, "Webhook host blocked: loopback IP range")
 
 
-async def test_wrong_webhook_of_a_cron_is_refused_when_it_is_named(database_url: str, tmp_path: Path) -> None:
+async def test_wrong_webhook_of_a_cron_is_refused(database_url: str, tmp_path: Path) -> None:
     async with serving(database_url, tmp_path) as api:
         wrong = {"webhook": "https://127.0.0.1/x"}
         refused = (422, "Webhook host blocked: loopback IP range")
@@ -266,7 +264,7 @@ async def test_wrong_webhook_of_a_cron_is_refused_when_it_is_named(database_url:
         assert (await api.get(f"/runs/crons/{cron_id}"))["payload"]["webhook"] == "https://example.com/x"
 
 
-async def test_cron_whose_webhook_is_forbidden_since_then_does_not_fire(database_url: str) -> None:
+async def test_cron_with_a_now_forbidden_webhook_is_disabled(database_url: str) -> None:
     async with open_backend(database_url, {"agent": agent}) as backend:
         crons = Crons(backend.database, backend.assistants, OPEN)
         body = CronCreate(assistant_id="agent", schedule="* * * * *", webhook="http://127.0.0.1:1/x")
@@ -277,7 +275,7 @@ async def test_cron_whose_webhook_is_forbidden_since_then_does_not_fire(database
         assert (await crons.get(cron.cron_id)).enabled is False
 
 
-def test_headers_are_filled_in_from_the_environment_variables_that_they_may_name(tmp_path: Path) -> None:
+def test_webhook_headers_expand_allowed_environment_variables(tmp_path: Path) -> None:
     file = tmp_path / "langgraph.json"
     headers = {
         "Authorization": "Bearer ${{ env.LG_WEBHOOK_TOKEN }}",
@@ -300,9 +298,7 @@ def test_headers_are_filled_in_from_the_environment_variables_that_they_may_name
         ({"env_prefix": 1}, "env_prefix must be a string"),
     ],
 )
-def test_template_that_cannot_be_filled_in_is_named_without_any_secret(
-    tmp_path: Path, webhooks: Any, problem: str
-) -> None:
+def test_unresolvable_template_is_reported_without_secrets(tmp_path: Path, webhooks: Any, problem: str) -> None:
     file = tmp_path / "langgraph.json"
     file.write_text(json.dumps({"webhooks": webhooks}))
     with pytest.raises(ConfigError, match=re.escape(problem)) as refused:

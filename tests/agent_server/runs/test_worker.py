@@ -38,7 +38,7 @@ def gate() -> Gate:
     return Gate()
 
 
-async def test_hundred_runs_work_at_once_and_the_rest_come_in_order(database_url: str, gate: Gate) -> None:
+async def test_hundred_runs_start_and_the_rest_follow(database_url: str, gate: Gate) -> None:
     async with open_backend(database_url, {"agent": gate.agent}) as backend:
         created = [(await backend.run(None, input=number)).run_id for number in range(104)]
         async with backend.worker():
@@ -60,7 +60,7 @@ async def test_one_job_takes_the_runs_one_after_another(database_url: str, gate:
         assert gate.started == gate.stopped == list(range(5))
 
 
-async def test_stopped_worker_gives_its_runs_back_and_the_next_one_takes_them_up(database_url: str, gate: Gate) -> None:
+async def test_stopped_worker_releases_runs_to_the_next(database_url: str, gate: Gate) -> None:
     async with open_backend(database_url, {"agent": gate.agent}) as backend:
         run = await backend.run(await backend.thread(), input="x", stream_mode="custom")
         async with backend.worker():
@@ -82,7 +82,7 @@ async def test_delayed_run_starts_without_being_rung_for(database_url: str, gate
         assert names(await backend.events(run.run_id)) == ["metadata", "values"]
 
 
-async def test_run_of_a_graph_that_is_gone_ends_with_an_error(backend: Backend) -> None:
+async def test_run_of_a_missing_graph_fails(backend: Backend) -> None:
     run = await backend.run(await backend.thread(), feedback_keys=["liked"])
     async with backend.worker():
         events = await backend.events(run.run_id)
@@ -92,7 +92,7 @@ async def test_run_of_a_graph_that_is_gone_ends_with_an_error(backend: Backend) 
     assert await backend.status(run.run_id) == "error"
 
 
-async def test_run_that_lost_its_server_too_often_ends_with_an_error(database_url: str, gate: Gate) -> None:
+async def test_run_that_lost_its_server_often_fails(database_url: str, gate: Gate) -> None:
     async with open_backend(database_url, {"agent": gate.agent}, feedback=MintedUrls()) as backend:
         run = await backend.run(await backend.thread(), feedback_keys=["liked"])
         for _ in range(backend.context.max_rescues):
@@ -105,7 +105,7 @@ async def test_run_that_lost_its_server_too_often_ends_with_an_error(database_ur
         assert await backend.status(run.run_id) == "error"
 
 
-async def test_crashed_workers_run_is_taken_up_when_its_lease_runs_out(database_url: str, gate: Gate) -> None:
+async def test_crashed_workers_run_is_resumed_after_its_lease(database_url: str, gate: Gate) -> None:
     gate.open.set()
     async with open_backend(database_url, {"agent": gate.agent}) as backend:
         run = await backend.run(await backend.thread(), input=1)
@@ -162,9 +162,7 @@ async def test_run_is_finished_when_the_database_comes_back(
         assert gate.started == [1]
 
 
-async def test_database_that_stays_away_does_not_keep_the_worker_from_stopping(
-    postgres_server: Any, postgres_url: str, gate: Gate
-) -> None:
+async def test_missing_database_does_not_prevent_the_stop(postgres_server: Any, postgres_url: str, gate: Gate) -> None:
     name = conninfo_to_dict(postgres_url)["dbname"]
     with psycopg.connect(postgres_server.get_uri(), autocommit=True) as admin:
         async with open_backend(postgres_url, {"agent": gate.agent}) as backend:

@@ -27,7 +27,7 @@ async def command(api: Api, thread_id: str, method: str, **params: Any) -> Any:
     return await api.post(f"/threads/{thread_id}/commands", {"id": 7, "method": method, "params": params})
 
 
-async def test_run_start_makes_the_thread_and_starts_the_run(api: Api) -> None:
+async def test_run_start_creates_the_thread_and_run(api: Api) -> None:
     thread_id = unknown_id()
     done = await command(api, thread_id, "run.start", assistant_id="doubling", input={"x": 2}, metadata={"a": 1})
     run_id = done["result"]["run_id"]

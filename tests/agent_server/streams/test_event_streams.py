@@ -131,7 +131,7 @@ def told(database_url: str) -> Open:
     return opened
 
 
-async def test_events_are_numbered_over_all_runs_of_a_thread(told: Open) -> None:
+async def test_events_are_numbered_across_a_threads_runs(told: Open) -> None:
     async with told() as here:
         thread_id = await here.backend.thread()
         for _ in range(2):
@@ -155,7 +155,7 @@ async def test_every_number_resumes_right_behind_it(told: Open) -> None:
         assert await here.events_now(thread_id, since=events[-1]["seq"]) == []
 
 
-async def test_reader_gets_the_runs_that_are_started_while_it_reads(told: Open) -> None:
+async def test_reader_gets_runs_started_while_reading(told: Open) -> None:
     async with told() as here:
         thread_id = await here.backend.thread()
         seen: list[Event] = []
@@ -210,7 +210,7 @@ def test_subscription_wants_what_the_clients_take(
 
 
 @pytest.mark.parametrize("name", ["progress", "a|b", "|", "é\n"])
-async def test_named_custom_events_have_a_channel_of_their_own(told: Open, name: str) -> None:
+async def test_named_custom_events_have_their_own_channel(told: Open, name: str) -> None:
     async def naming(_: Any) -> AsyncGenerator[dict[str, Any], None]:
         yield {"name": name, "payload": 1}
         yield {"name": "other", "payload": 2}
@@ -226,7 +226,7 @@ async def gone(backend: Backend, run_id: str) -> bool:
     return not await backend.broker.holds(run_id)
 
 
-async def test_what_is_no_longer_kept_is_told_as_a_gap_with_the_values_and_the_end(told: Open) -> None:
+async def test_dropped_events_become_a_gap_with_final_values(told: Open) -> None:
     async with told(doubling, keep=0.01) as here:
         thread_id = await here.backend.thread()
         run_id = await here.run(thread_id, {"x": 1})
@@ -241,7 +241,7 @@ async def test_what_is_no_longer_kept_is_told_as_a_gap_with_the_values_and_the_e
     assert seqs(events) == [TURN - 3, TURN - 2, TURN - 1]
 
 
-async def test_interrupt_is_told_even_where_the_log_is_gone(told: Open) -> None:
+async def test_interrupt_is_sent_without_a_log(told: Open) -> None:
     async with told(asking, keep=0.01) as here:
         thread_id = await here.backend.thread()
         run_id = await here.run(thread_id, {"x": 1})
@@ -251,7 +251,7 @@ async def test_interrupt_is_told_even_where_the_log_is_gone(told: Open) -> None:
     assert data_of(events, "input.requested")[0]["payload"] == {"question": "how many?"}
 
 
-async def test_log_that_let_go_of_its_beginning_tells_a_gap_first(told: Open) -> None:
+async def test_trimmed_log_starts_with_a_gap(told: Open) -> None:
     async with told(max_bytes=3000) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, 50)
@@ -353,7 +353,7 @@ async def test_who_hears_of_an_interrupt_may_answer_it(told: Open) -> None:
     assert data_of(events, "values")[-1] == {"x": 8, "log": ["ask", "double"]}
 
 
-async def test_input_of_a_run_on_a_thread_that_waits_is_the_answer(told: Open) -> None:
+async def test_input_on_a_waiting_thread_resumes_it(told: Open) -> None:
     async with told(asking) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, {"x": 1})
@@ -372,7 +372,7 @@ async def test_feedback_comes_before_the_end(told: Open) -> None:
     assert data_of(events, "custom") == [{"name": "feedback", "payload": urls}]
 
 
-async def test_run_that_answers_has_the_feedback_keys_of_the_one_that_asked(told: Open) -> None:
+async def test_resuming_run_inherits_the_feedback_keys(told: Open) -> None:
     async with told(asking, feedback=MintedUrls()) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, {"x": 1}, feedback_keys=KEYS)
@@ -382,7 +382,7 @@ async def test_run_that_answers_has_the_feedback_keys_of_the_one_that_asked(told
     assert [list(data["payload"]) for data in data_of(events, "custom")] == [KEYS, KEYS]
 
 
-async def test_text_of_a_plain_agent_comes_as_content_blocks(told: Open) -> None:
+async def test_plain_agents_text_comes_as_content_blocks(told: Open) -> None:
     async with told(speaking) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, ["Why ", "not"])
@@ -394,7 +394,7 @@ async def test_text_of_a_plain_agent_comes_as_content_blocks(told: Open) -> None
     assert said[-2]["content"]["text"] == "Why not"
 
 
-async def test_messages_of_a_model_come_as_it_writes_them(told: Open) -> None:
+async def test_model_messages_are_streamed_as_written(told: Open) -> None:
     async with told(chat) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, HI)
@@ -407,7 +407,7 @@ async def test_messages_of_a_model_come_as_it_writes_them(told: Open) -> None:
 
 
 @pytest.mark.parametrize("by_protocol", [True, False])
-async def test_message_that_no_model_streamed_is_a_value_only(told: Open, by_protocol: bool) -> None:
+async def test_unstreamed_message_appears_in_values_only(told: Open, by_protocol: bool) -> None:
     """As on the official server (recorded, 0.16.7)."""
     async with told(canned) as here:
         thread_id = await here.backend.thread()
@@ -486,7 +486,7 @@ async def test_older_routes_stream_a_run_of_the_protocol(told: Open) -> None:
     assert events[2][1] == {"x": 2, "log": ["double"]}
 
 
-async def test_attempt_after_a_crash_has_a_turn_of_its_own(database_url: str) -> None:
+async def test_attempt_after_a_crash_has_its_own_turn(database_url: str) -> None:
     async with open_backend(database_url, {"agent": doubling}) as backend:
         here = telling(backend)
         thread_id = await backend.thread()
@@ -504,7 +504,7 @@ async def test_attempt_after_a_crash_has_a_turn_of_its_own(database_url: str) ->
     assert resumed == events[1:]
 
 
-async def test_who_names_no_number_is_not_told_of_ends_long_past(told: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_subscription_without_position_omits_old_endings(told: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python client would take them for the end of the run that it has just started."""
     monkeypatch.setattr(event_streams, "HISTORY_SECONDS", 0.0)
     async with told(doubling) as here:

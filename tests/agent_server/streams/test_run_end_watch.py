@@ -48,7 +48,7 @@ async def look_until(watch: RunEndWatch, done: anyio.Event) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-async def test_stream_of_a_run_in_another_process_ends_from_its_row(database_url: str) -> None:
+async def test_remote_runs_stream_ends_from_its_row(database_url: str) -> None:
     async with two_houses(database_url) as (asked, _, watch, streams):
         run_id = (await asked.run(None, input=3, feedback_keys=["k"])).run_id
         events: list[tuple[str, Any]] = []
@@ -68,7 +68,7 @@ async def test_stream_of_a_run_in_another_process_ends_from_its_row(database_url
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-async def test_answer_of_a_run_in_another_process_comes_with_its_end(database_url: str) -> None:
+async def test_remote_runs_values_arrive_with_its_end(database_url: str) -> None:
     async with two_houses(database_url) as (asked, _, watch, streams):
         run_id = (await asked.run(None, input=3, feedback_keys=["k"])).run_id
         done = anyio.Event()
@@ -87,7 +87,7 @@ async def test_answer_of_a_run_in_another_process_comes_with_its_end(database_ur
         assert set(answer["__feedback__"]) == {"k"}
 
 
-async def test_watch_leaves_the_streams_of_runs_at_work_alone(database_url: str) -> None:
+async def test_watch_leaves_active_runs_streams_open(database_url: str) -> None:
     async with open_backend(database_url, feedback=MintedUrls()) as backend:
         watch = RunEndWatch(backend.database)
         streams = RunStreams(backend.runs, backend.broker, None, run_end_watch=watch)
@@ -101,7 +101,7 @@ async def test_watch_leaves_the_streams_of_runs_at_work_alone(database_url: str)
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-async def test_log_that_ends_a_moment_after_its_row_is_read_to_its_end(database_url: str) -> None:
+async def test_log_ending_after_its_row_is_read_completely(database_url: str) -> None:
     async with two_houses(database_url) as (asked, working, watch, _):
         run_id = await finished(working, input=3)
         last = Frame(FrameId(1, 0), "values", b"last")

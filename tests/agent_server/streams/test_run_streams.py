@@ -57,7 +57,7 @@ async def _dropped(backend: Backend, run_id: str) -> bool:
     return not await backend.broker.holds(run_id)
 
 
-async def test_replay_after_any_event_gives_all_that_follow_it(database_url: str) -> None:
+async def test_replay_returns_all_events_after_any_id(database_url: str) -> None:
     async with at_work(database_url) as backend:
         run_id = (await backend.run(await backend.thread(), input=3, stream_mode="custom", feedback_keys=["k"])).run_id
         await backend.events(run_id)
@@ -68,7 +68,7 @@ async def test_replay_after_any_event_gives_all_that_follow_it(database_url: str
             assert await _replay(backend, run_id, event_id) == whole[position + 1 :]
 
 
-async def test_last_event_id_that_is_none_is_refused_before_the_stream_starts(database_url: str) -> None:
+async def test_wrong_last_event_id_is_refused_before_streaming(database_url: str) -> None:
     async with at_work(database_url) as backend:
         record = await backend.runs.get((await backend.run(None, input=1)).run_id)
         for wrong in ("x", "1", "1-", "1-x", "-5", "1-2-3", "١-٢"):
@@ -102,7 +102,7 @@ async def test_stream_ends_only_after_the_row_is_final(database_url: str) -> Non
             assert await backend.status(run_id) in FINAL
 
 
-async def test_stream_shows_the_modes_asked_for_and_what_is_always_sent(database_url: str) -> None:
+async def test_stream_has_requested_modes_and_mandatory_events(database_url: str) -> None:
     async with at_work(database_url) as backend:
         modes = ["custom", "values", "updates"]
         run_id = (await backend.run(None, input=1, stream_mode=modes, feedback_keys=["k"])).run_id
@@ -112,7 +112,7 @@ async def test_stream_shows_the_modes_asked_for_and_what_is_always_sent(database
         assert names(await _replay(backend, run_id, modes=["messages"])) == ["metadata", "feedback"]
 
 
-async def test_message_events_count_as_the_mode_that_asked_for_them(database_url: str) -> None:
+async def test_message_events_match_the_requested_mode(database_url: str) -> None:
     async def talking(_given: Any) -> Yields:
         yield "hello"
 
@@ -153,7 +153,7 @@ async def test_forgotten_cancelled_run_has_no_feedback(database_url: str) -> Non
         assert await _answer(backend, run_id) is None
 
 
-async def test_answer_is_the_runs_own_and_not_that_of_a_later_run(database_url: str) -> None:
+async def test_wait_returns_its_own_runs_values(database_url: str) -> None:
     async with at_work(database_url, keep=0.01) as backend:
         thread_id = await backend.thread()
         first = (await backend.run(thread_id, input=1)).run_id
@@ -181,7 +181,7 @@ async def test_answer_of_a_failed_run_is_its_error(database_url: str, late: bool
         assert (await _answer(backend, run_id))["__error__"] == {"error": "ValueError", "message": "no such luck"}
 
 
-async def test_stream_of_a_run_that_has_not_started_waits_for_it(database_url: str) -> None:
+async def test_stream_of_a_pending_run_waits_for_it(database_url: str) -> None:
     async with open_backend(database_url, {"agent": counting}) as backend:
         run_id = (await backend.run(None, input=1)).run_id
         events: list[tuple[str, Any]] = []

@@ -25,7 +25,7 @@ async def hasty(given: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         yield {"n": number, "text": given["text"]}
 
 
-async def test_answer_of_a_run_that_outran_its_log_is_complete(sqlite_url: str) -> None:
+async def test_values_are_complete_though_the_log_was_trimmed(sqlite_url: str) -> None:
     async with open_backend(sqlite_url, {"agent": hasty}, max_bytes=2_000) as backend, backend.worker():
         run = await backend.run(None, input={"count": 2_000, "text": "x" * 100}, stream_mode="custom")
         with anyio.fail_after(30):
@@ -34,7 +34,7 @@ async def test_answer_of_a_run_that_outran_its_log_is_complete(sqlite_url: str) 
         assert json.loads(b"".join(chunks))["n"] == 1_999
 
 
-async def test_reader_gets_every_large_event_of_an_agent_that_never_waits(sqlite_url: str) -> None:
+async def test_reader_gets_every_large_event_of_busy_agents(sqlite_url: str) -> None:
     bound = 4 * len(LARGE)
     async with open_backend(sqlite_url, {"agent": hasty}, max_bytes=bound) as backend:
         run = await backend.run(None, input={"count": 50, "text": LARGE}, stream_mode="custom")
@@ -53,7 +53,7 @@ async def test_reader_gets_every_large_event_of_an_agent_that_never_waits(sqlite
         assert [data["n"] for name, data in seen if name == "custom"] == list(range(50))
 
 
-async def test_stream_hands_over_much_at_a_time_but_not_all_at_once(sqlite_url: str) -> None:
+async def test_stream_sends_large_but_bounded_chunks(sqlite_url: str) -> None:
     async with open_backend(sqlite_url) as backend:
         sizes = [CHUNK_BYTES // 3] * 7 + [CHUNK_BYTES * 2] + [10] * 1000
         frames = [Frame(FrameId(1, n), "values", b"%d" % (n % 10) * size) for n, size in enumerate(sizes)]
@@ -67,7 +67,7 @@ async def test_stream_hands_over_much_at_a_time_but_not_all_at_once(sqlite_url: 
 
 
 @pytest.mark.parametrize("error", [SlowSubscriber("behind"), SendTimeoutError()])
-async def test_connection_of_a_slow_client_is_cut_and_not_ended(error: Exception) -> None:
+async def test_slow_clients_connection_is_cut_not_ended(error: Exception) -> None:
     sent: list[dict[str, Any]] = []
 
     async def frames() -> AsyncIterator[bytes]:

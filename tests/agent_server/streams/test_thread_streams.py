@@ -65,7 +65,7 @@ async def ended(backend: Backend, thread_id: str, given: Any) -> str:
     return run_id
 
 
-async def test_thread_stream_has_the_runs_created_while_it_is_read_in_their_order(database_url: str) -> None:
+async def test_thread_stream_has_new_runs_in_order(database_url: str) -> None:
     async with at_work(database_url) as (backend, streams):
         thread_id = await backend.thread()
         await ended(backend, thread_id, 1)
@@ -97,7 +97,7 @@ async def test_thread_stream_goes_on_after_any_event(database_url: str) -> None:
             assert await read(streams, thread_id, sum(map(is_done, rest)), event[2]) == rest
 
 
-async def test_thread_stream_resumed_after_its_logs_are_gone_tells_how_the_runs_ended(database_url: str) -> None:
+async def test_resumed_thread_stream_reports_ends_without_logs(database_url: str) -> None:
     async with at_work(database_url, keep=0.01) as (backend, streams):
         thread_id = await backend.thread()
         first = await ended(backend, thread_id, 1)
@@ -111,7 +111,7 @@ async def test_thread_stream_resumed_after_its_logs_are_gone_tells_how_the_runs_
         assert [data for name, data, _ in events if name == "values"] == [{"n": 0}, {"n": 1}]
 
 
-async def test_lifecycle_of_a_thread_is_the_first_and_the_last_event_of_each_run(database_url: str) -> None:
+async def test_lifecycle_has_first_and_last_event_per_run(database_url: str) -> None:
     async with at_work(database_url) as (backend, streams):
         thread_id = await backend.thread()
         run_id = await ended(backend, thread_id, 5)
@@ -122,7 +122,7 @@ async def test_lifecycle_of_a_thread_is_the_first_and_the_last_event_of_each_run
         ]
 
 
-async def test_changes_of_the_state_are_told_in_their_place_among_the_runs(database_url: str, tmp_path: Path) -> None:
+async def test_state_updates_are_ordered_among_the_runs(database_url: str, tmp_path: Path) -> None:
     async with graph_at_work(database_url, tmp_path) as (backend, streams, states):
         thread_id = await backend.thread()
         run_id = await ended(backend, thread_id, {"x": 1})
@@ -141,9 +141,7 @@ async def test_changes_of_the_state_are_told_in_their_place_among_the_runs(datab
             assert await read(streams, thread_id, sum(map(is_done, rest)), event[2], modes) == rest
 
 
-async def test_listener_to_changes_of_the_state_only_hears_them_while_they_are_made(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_state_only_listener_gets_updates_live(database_url: str, tmp_path: Path) -> None:
     async with graph_at_work(database_url, tmp_path) as (backend, streams, states):
         thread_id = await backend.thread()
         await ended(backend, thread_id, {"x": 1})
@@ -183,7 +181,7 @@ async def test_thread_stream_ends_with_its_thread(database_url: str) -> None:
             assert [chunk async for chunk in stream] == []
 
 
-async def test_thread_stream_of_nothing_or_after_nonsense_is_refused(database_url: str, tmp_path: Path) -> None:
+async def test_thread_stream_refuses_unknown_modes_and_ids(database_url: str, tmp_path: Path) -> None:
     async with at_work(database_url) as (backend, streams):
         with pytest.raises(NotFound):
             await streams.follow(unknown_id(), None, ["run_modes"])

@@ -23,7 +23,7 @@ async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
         yield api
 
 
-async def test_state_of_a_thread_that_ran_nothing_is_empty(api: Api) -> None:
+async def test_state_of_an_unused_thread_is_empty(api: Api) -> None:
     state = await api.get(f"/threads/{await api.thread()}/state")
     assert state == {
         "values": {},
@@ -40,7 +40,7 @@ async def test_state_of_a_thread_that_ran_nothing_is_empty(api: Api) -> None:
     assert await api.get(f"/threads/{await api.thread(metadata={'graph_id': {}})}/history") == []
 
 
-async def test_state_tells_what_comes_next_and_what_it_waits_for(api: Api) -> None:
+async def test_state_has_next_nodes_and_interrupts(api: Api) -> None:
     thread_id = await api.thread("asking", {"x": 1})
     state = await api.get(f"/threads/{thread_id}/state")
     assert (state["values"], state["next"]) == ({"x": 1, "log": []}, ["ask"])
@@ -97,7 +97,7 @@ async def test_only_selected_fields_are_sent(api: Api) -> None:
     assert (status, told.startswith("select 'bogus' is no field of a state")) == (422, True)
 
 
-async def test_history_is_the_newest_first_and_ten_where_nobody_says_otherwise(api: Api) -> None:
+async def test_history_is_newest_first_and_ten_by_default(api: Api) -> None:
     thread_id = await api.thread("doubling", {"x": 1})
     for _ in range(3):
         await api.post(f"/threads/{thread_id}/runs/wait", {"assistant_id": "doubling", "input": {}})
@@ -113,7 +113,7 @@ async def test_history_is_the_newest_first_and_ten_where_nobody_says_otherwise(a
         assert (await api.refusal("POST", f"/threads/{thread_id}/history", {"limit": limit}))[0] == 422
 
 
-async def test_history_goes_on_before_a_checkpoint_in_every_shape_that_clients_name_it(api: Api) -> None:
+async def test_history_continues_before_a_checkpoint_of_any_form(api: Api) -> None:
     path = f"/threads/{await api.thread('doubling', {'x': 1})}/history"
     states = await api.get(path)
     at = states[0]["checkpoint"]
@@ -137,7 +137,7 @@ async def test_history_is_filtered_by_metadata(api: Api) -> None:
     assert len(await api.post(path, {"metadata": {"parents": {}}, "limit": 2})) == 2
 
 
-async def test_update_moves_the_thread_on_as_if_a_node_had(api: Api) -> None:
+async def test_update_advances_the_thread_like_a_node(api: Api) -> None:
     thread_id = await api.thread("asking", {"x": 1})
     made = await api.post(f"/threads/{thread_id}/state", {"values": {"x": 7}, "as_node": "ask"})
     assert made["checkpoint"] == made["configurable"]
@@ -161,7 +161,7 @@ async def test_update_forks_from_a_checkpoint(api: Api) -> None:
         assert state["parent_checkpoint"]["checkpoint_id"] == fork["checkpoint_id"]
 
 
-async def test_update_of_a_subgraph_leaves_the_values_of_the_thread(api: Api) -> None:
+async def test_subgraph_update_leaves_the_threads_values(api: Api) -> None:
     path = f"/threads/{await api.thread('nested_asking', {'x': 1})}"
     [task] = (await api.get(f"{path}/state"))["tasks"]
     await api.post(f"{path}/state", {"values": {"x": 5}, "checkpoint": task["checkpoint"]})
@@ -183,7 +183,7 @@ async def test_update_of_a_subgraph_leaves_the_values_of_the_thread(api: Api) ->
     ],
     ids=str,
 )
-async def test_update_that_cannot_be_is_refused_and_changes_nothing(
+async def test_impossible_update_is_refused_without_effect(
     api: Api, update: dict[str, Any], status: int, told: str
 ) -> None:
     path = f"/threads/{await api.thread('asking', {'x': 1})}"
@@ -205,14 +205,14 @@ async def test_update_needs_an_agent_that_keeps_state(api: Api) -> None:
         assert (refused, told in message) == (status, True)
 
 
-async def test_update_while_a_run_is_under_way_is_a_conflict(api: Api) -> None:
+async def test_update_during_a_run_is_a_conflict(api: Api) -> None:
     thread_id = await api.thread("doubling", {"x": 1})
     later = {"assistant_id": "doubling", "input": {"x": 1}, "after_seconds": 600}
     await api.post(f"/threads/{thread_id}/runs", later)
     assert (await api.refusal("POST", f"/threads/{thread_id}/state", {"values": {"x": 1}}))[0] == 409
 
 
-async def test_thread_is_created_with_the_state_that_its_supersteps_lead_to(api: Api) -> None:
+async def test_thread_is_created_from_supersteps(api: Api) -> None:
     made = await api.post("/threads", {"metadata": {"graph_id": "asking"}, "supersteps": STEPS})
     assert (made["status"], made["values"]) == ("interrupted", {"x": 3, "log": ["made up"]})
     assert (await api.get(f"/threads/{made['thread_id']}/state"))["next"] == ["double"]
@@ -242,7 +242,7 @@ async def test_agent_without_state_shows_its_last_values(api: Api) -> None:
     assert copy["values"] == {"echo": {"a": 1}}
 
 
-async def test_runs_of_two_graphs_on_a_thread_keep_their_own_metadata(api: Api) -> None:
+async def test_runs_of_two_graphs_keep_their_metadata(api: Api) -> None:
     thread_id = await api.thread("asking", {"x": 1})
     await api.post(f"/threads/{thread_id}/runs/wait", {"assistant_id": "doubling", "input": {"x": 1}})
     runs = await api.get(f"/threads/{thread_id}/runs")
@@ -252,7 +252,7 @@ async def test_runs_of_two_graphs_on_a_thread_keep_their_own_metadata(api: Api) 
     assert metadata == {"graph_id": "doubling", "assistant_id": runs[0]["assistant_id"]}
 
 
-async def test_messages_are_shown_as_the_official_server_shows_them(api: Api) -> None:
+async def test_messages_have_the_official_servers_shape(api: Api) -> None:
     thread_id = await api.thread("chat", {"messages": [{"role": "user", "content": "hi"}]})
     messages = (await api.get(f"/threads/{thread_id}/state"))["values"]["messages"]
     assert [(message["type"], message["content"]) for message in messages] == [("human", "hi"), ("ai", "Why not")]

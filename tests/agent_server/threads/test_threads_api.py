@@ -39,7 +39,7 @@ async def found(api: Api, **query: Any) -> list[str]:
     return [thread["thread_id"] for thread in threads]
 
 
-async def test_thread_is_created_once_unless_the_client_does_not_mind(api: Api) -> None:
+async def test_thread_creation_conflicts_unless_if_exists_allows_it(api: Api) -> None:
     thread_id = str(uuid4())
     made = await api.post("/threads", {"thread_id": thread_id, "metadata": {"a": 1}})
     assert (made["thread_id"], made["metadata"], made["status"], made["values"]) == (thread_id, {"a": 1}, "idle", None)
@@ -70,7 +70,7 @@ async def test_unknown_and_malformed_ids_are_refused_everywhere(api: Api) -> Non
         assert (await api.refusal(method, f"/threads/no-id{path}", body))[0] == 422
 
 
-async def test_patch_merges_metadata_and_answers_as_much_as_the_client_prefers(api: Api) -> None:
+async def test_patch_merges_metadata_and_honours_prefer(api: Api) -> None:
     path = f"/threads/{await api.thread(metadata={'a': 1, 'b': 1})}"
     assert (await api.patch(path, {"metadata": {"b": 2}}))["metadata"] == {"a": 1, "b": 2}
     answer = await api.send("PATCH", path, {"metadata": {"c": 3}}, Prefer="return=minimal")
@@ -78,7 +78,7 @@ async def test_patch_merges_metadata_and_answers_as_much_as_the_client_prefers(a
     assert (await api.get(path))["metadata"] == {"a": 1, "b": 2, "c": 3}
 
 
-async def test_threads_are_found_by_metadata_values_status_and_ids(api: Api) -> None:
+async def test_threads_are_found_by_metadata_status_and_ids(api: Api) -> None:
     fresh = await api.thread(metadata={"user": "ann"})
     done = await api.thread("doubling", {"x": 1}, metadata={"user": "ann"})
     waiting = await api.thread("asking", {"x": 1})
@@ -93,7 +93,7 @@ async def test_threads_are_found_by_metadata_values_status_and_ids(api: Api) -> 
     assert await api.post("/threads/count", {}) == 3
 
 
-async def test_search_tells_a_true_total_and_the_next_page(api: Api) -> None:
+async def test_search_returns_total_and_next_page(api: Api) -> None:
     threads = [await api.thread() for _ in range(5)]
     answer = await api.send("POST", "/threads/search", {"limit": 2, "offset": 1, "sort_by": "created_at"})
     assert [thread["thread_id"] for thread in answer.json()] == threads[3:1:-1]
@@ -136,7 +136,7 @@ async def test_search_refuses_what_it_cannot_do(api: Api, query: dict[str, Any])
     assert (await api.refusal("POST", "/threads/search", query))[0] == 422
 
 
-async def test_copy_has_the_state_the_status_and_the_interrupts(api: Api) -> None:
+async def test_copy_has_state_status_and_interrupts(api: Api) -> None:
     source = await api.thread("asking", {"x": 1}, metadata={"user": "ann"})
     original, copy = await api.get(f"/threads/{source}"), await api.post(f"/threads/{source}/copy", None)
     assert copy["thread_id"] != source
@@ -182,7 +182,7 @@ async def test_pruning_deletes_threads_or_their_past(api: Api) -> None:
     assert (await api.post(f"/threads/{kept}/runs/wait", given))["x"] == 10
 
 
-async def test_pruned_thread_still_waits_for_its_answer_in_a_subgraph(api: Api) -> None:
+async def test_pruned_thread_still_waits_in_its_subgraph(api: Api) -> None:
     thread_id = await api.thread("nested_asking", {"x": 1})
     await api.post("/threads/prune", {"thread_ids": [thread_id], "strategy": "keep_latest"})
     resume = {"assistant_id": "nested_asking", "command": {"resume": 10}}
@@ -209,7 +209,7 @@ async def test_storage_counts_what_the_thread_takes(api: Api) -> None:
     assert full["channel_values"]["bytes"] == sum(channel["bytes"] for channel in channels.values())
 
 
-async def test_ttl_is_shown_where_asked_and_counts_from_the_last_time_it_was_given(api: Api) -> None:
+async def test_ttl_is_shown_on_request_and_renewed(api: Api) -> None:
     path = f"/threads/{await api.thread(ttl={'ttl': 5})}"
     assert "ttl" not in await api.get(path)
     first = (await api.get(f"{path}?include=ttl"))["ttl"]
@@ -257,7 +257,7 @@ async def test_pruning_leaves_a_busy_thread_alone(api: Api) -> None:
     assert copy["status"] == "idle"
 
 
-async def test_thread_whose_creator_does_not_say_lives_for_as_long_as_configured(tmp_path: Path) -> None:
+async def test_thread_gets_the_configured_ttl_by_default(tmp_path: Path) -> None:
     config = Config(tmp_path, data_dir=tmp_path, thread_ttl=ThreadTtlDefaults(90, "keep_latest"), allow_anyone=True)
     async with served(whole_app(config)) as client:
 

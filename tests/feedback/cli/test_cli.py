@@ -98,7 +98,7 @@ def test_export_writes_a_file_and_tells_how_many(data_dir: Path, tmp_path: Path)
     assert len([json.loads(line) for line in lines]) == 7
 
 
-def test_training_set_without_its_runs_says_what_was_left_out(data_dir: Path) -> None:
+def test_training_export_reports_runs_that_it_left_out(data_dir: Path) -> None:
     result = run(data_dir, "export", "--format", "kto")
     assert result.stdout == ""
     assert "0 pieces of feedback written\n6 left out: the run is not known any more" in result.stderr
@@ -137,7 +137,7 @@ def test_place_without_feedback_is_told_and_not_made(data_dir: Path) -> None:
     assert not (data_dir / "nowhere").exists()
 
 
-def test_keys_rotate_beside_a_running_server_and_old_urls_live_on(data_dir: Path) -> None:
+def test_rotated_keys_keep_old_urls_valid(data_dir: Path) -> None:
     app = Litestar(plugins=[FeedbackPlugin(open_database(f"sqlite:///{data_dir / 'feedback.db'}"))])
     with serving(app) as address:
 
@@ -170,7 +170,7 @@ def test_projects_are_made_changed_listed_and_removed(data_dir: Path) -> None:
     assert (refused.exit_code, "lower-case letters" in refused.stderr) == (1, True)
 
 
-def test_every_command_is_about_the_project_that_it_names(data_dir: Path) -> None:
+def test_every_command_uses_the_named_project(data_dir: Path) -> None:
     run(data_dir, "projects", "create", "shop")
     answer = row(0, key="taste", subject="ada", project="shop", comment="of the shop")
     with_service(data_dir, lambda service: keep(service, [answer]))

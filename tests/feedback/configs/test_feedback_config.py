@@ -72,7 +72,7 @@ def test_answer_that_fits_is_kept_with_both_sides(
         (TEXT, None, [1], "`value` is an array"),
     ],
 )
-def test_answer_that_does_not_fit_is_rejected_with_what_would(
+def test_mismatched_score_is_rejected_with_the_allowed_values(
     config: FeedbackConfig, score: Score, value: Value, says: str
 ) -> None:
     with pytest.raises(Rejected) as refused:

@@ -71,7 +71,7 @@ def test_categories_are_added_and_removed(langsmith: Client) -> None:
         langsmith.add_feedback_categories("stars", [{"value": 2, "label": "c"}])
 
 
-def test_second_config_of_a_key_is_refused_unless_it_is_to_be_enforced(langsmith: Client) -> None:
+def test_second_config_is_refused_unless_it_is_enforced(langsmith: Client) -> None:
     first = langsmith.create_feedback_config("k", feedback_config=STARS, is_lower_score_better=True)
     with pytest.raises(LangSmithError, match="Feedback config already exists"):
         langsmith.create_feedback_config("k", feedback_config={"type": "freeform"})
@@ -89,7 +89,7 @@ def test_second_config_of_a_key_is_refused_unless_it_is_to_be_enforced(langsmith
     assert [config.id for config in langsmith.list_feedback_configs()] == [first.id]
 
 
-def test_configs_are_listed_in_pages_by_key_and_part_of_the_name(langsmith: Client) -> None:
+def test_configs_are_listed_in_pages_by_key(langsmith: Client) -> None:
     for number in range(103):
         langsmith.create_feedback_config(f"key_{number:03}", feedback_config=STARS)
     assert [config.feedback_key for config in langsmith.list_feedback_configs()] == [f"key_{n:03}" for n in range(103)]
@@ -107,7 +107,7 @@ def test_config_that_is_not_there_is_not_found(langsmith: Client) -> None:
     langsmith.delete_feedback_config("nothing")
 
 
-def test_feedback_that_a_program_records_is_held_to_the_keys_config(langsmith: Client) -> None:
+def test_programs_feedback_must_fit_the_keys_config(langsmith: Client) -> None:
     langsmith.create_feedback_config("stars", feedback_config=STARS)
     session = uuid.uuid4()
     with pytest.raises(LangSmithError, match="from 1 to 5"):
@@ -144,7 +144,7 @@ async def test_delete_wants_either_a_key_or_an_id(client: App) -> None:
         assert (await client.delete("/feedback-configs" + query)).status_code == 422
 
 
-async def test_config_of_the_key_is_enforced_at_the_door(client: App, token_url: str) -> None:
+async def test_config_of_the_key_is_enforced_at_submission(client: App, token_url: str) -> None:
     await client.post("/feedback-configs", json={"feedback_key": "user_score", "feedback_config": STARS})
     refused = await client.post(token_url, json={"score": 6})
     assert (refused.status_code, refused.json()["code"]) == (422, "rejected")
@@ -155,7 +155,7 @@ async def test_config_of_the_key_is_enforced_at_the_door(client: App, token_url:
     assert len(await stored(client)) == 2
 
 
-async def test_config_of_the_url_goes_before_the_keys_even_when_that_is_enforced(client: App) -> None:
+async def test_config_of_the_url_overrides_the_keys(client: App) -> None:
     body = {"feedback_key": "stars", "feedback_config": STARS, "is_enforced": True}
     await client.post("/feedback-configs", json=body)
     url = await mint(client, "stars", feedback_config={"type": "continuous", "min": 0, "max": 100})

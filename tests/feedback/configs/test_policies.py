@@ -37,7 +37,7 @@ async def scores(client: App, **query: object) -> list[object]:
     return [row["score"] for row in await stored(client, **query)]
 
 
-async def test_answers_of_one_subject_add_up_where_the_key_says_so(client: App, token_url: str) -> None:
+async def test_feedback_of_one_subject_adds_up_under_append(client: App, token_url: str) -> None:
     await set_policy(client, "append")
     kept = [(await client.post(token_url, json={"score": score, "user_id": "ada"})).json() for score in (1, 2, 2)]
     assert [one["status"] for one in kept] == ["created"] * 3
@@ -55,7 +55,7 @@ async def test_repeat_does_not_add_up(client: App, token_url: str) -> None:
     assert statuses == ["created", "unchanged"]
 
 
-async def test_latest_of_the_answers_that_add_up_is_read_and_taken_back_first(client: App, token_url: str) -> None:
+async def test_latest_appended_feedback_is_read_and_retracted_first(client: App, token_url: str) -> None:
     await set_policy(client, "append")
     for score in (1, 2):
         await client.post(token_url, json={"score": score, "user_id": "ada"})
@@ -108,7 +108,7 @@ async def test_urls_own_policy_goes_before_the_keys(service: FeedbackPlugin) -> 
         assert said == ["updated", "created", "feedback_is_final", "feedback_is_final"][place]
 
 
-async def test_answers_stay_what_they_were_when_the_policy_changes(client: App, token_url: str) -> None:
+async def test_policy_change_leaves_existing_feedback_unchanged(client: App, token_url: str) -> None:
     async def answer(score: int) -> int:
         return (await client.post(token_url, json={"score": score, "user_id": "ada"})).status_code
 
@@ -121,7 +121,7 @@ async def test_answers_stay_what_they_were_when_the_policy_changes(client: App, 
     assert (await client.post(token_url, json={"score": 1, "user_id": "ada"})).json()["status"] == "unchanged"
 
 
-async def test_what_programs_record_is_held_to_the_policy_too(client: App) -> None:
+async def test_programs_feedback_follows_the_policy(client: App) -> None:
     source = {"type": "app", "user_id": "ada"}
     for policy, statuses, left in (("append", [200, 200], [2, 1]), ("first", [200, 409], [1])):
         await set_policy(client, policy, policy)
@@ -136,7 +136,7 @@ async def test_what_programs_record_is_held_to_the_policy_too(client: App) -> No
     assert refused.status_code == 409
 
 
-async def test_outcomes_are_held_to_the_policy_of_their_key(service: FeedbackPlugin) -> None:
+async def test_outcomes_follow_the_policy_of_their_key(service: FeedbackPlugin) -> None:
     await service.configs.create(FeedbackConfigCreate("outcome", FeedbackConfig("freeform"), subject_policy="append"))
     token = service.token_for_run(RUN)
     for outcome in ("positive", "negative"):
@@ -145,7 +145,7 @@ async def test_outcomes_are_held_to_the_policy_of_their_key(service: FeedbackPlu
     assert (await service.workflowai_feedback.page("_", None, 10, 0)).count == 2
 
 
-async def test_outcome_that_comes_too_late_is_refused_in_workflowais_words(client: App) -> None:
+async def test_late_outcome_is_refused_in_workflowais_shape(client: App) -> None:
     await set_policy(client, "first", "outcome")
     service = next(plugin for plugin in client.app.plugins if isinstance(plugin, FeedbackPlugin))
     body = {"feedback_token": service.token_for_run(RUN), "outcome": "positive", "user_id": "ada"}
@@ -157,14 +157,14 @@ async def test_outcome_that_comes_too_late_is_refused_in_workflowais_words(clien
     assert [item["outcome"] for item in listed["items"]] == ["positive"]
 
 
-async def test_one_time_answers_have_no_subject_and_add_up_under_every_policy(service: FeedbackPlugin) -> None:
+async def test_one_time_submissions_add_up_under_every_policy(service: FeedbackPlugin) -> None:
     await service.configs.create(FeedbackConfigCreate("trace", FeedbackConfig("freeform"), subject_policy="first"))
     for score in (0, 1):
         token = await service.one_time.mint(OneTimeTokenCreate("trace", RUN), "key")
         assert (await service.one_time.spend(OneTimeSubmission(token.token, score=score))).status == "created"
 
 
-async def test_page_offers_no_undo_of_what_stands_and_says_so_the_second_time(client: App, token_url: str) -> None:
+async def test_page_offers_no_undo_of_final_feedback(client: App, token_url: str) -> None:
     await set_policy(client, "first")
     asked = await page(client, token_url + "?score=1&user_id=ada")
     assert "cannot be changed later" in asked
@@ -186,7 +186,7 @@ async def test_page_offers_no_undo_of_what_stands_and_says_so_the_second_time(cl
     assert "Undo" in anonymous, "nobody can tell whose it is, so none stands in the way of another"
 
 
-async def test_page_adds_up_and_undoes_the_one_it_gave(client: App, token_url: str) -> None:
+async def test_page_adds_feedback_and_undoes_only_its_own(client: App, token_url: str) -> None:
     await set_policy(client, "append")
     for score in (0, 1):
         thanks = await press(client, token_url, await page(client, f"{token_url}?score={score}&user_id=ada"))
@@ -206,7 +206,7 @@ def test_langsmiths_client_sets_the_policy_within_the_config(server: str) -> Non
     client.close()
 
 
-async def test_policy_is_the_keys_and_all_its_configs_share_it(client: App) -> None:
+async def test_all_configs_of_a_key_share_its_policy(client: App) -> None:
     await set_policy(client, "append", "k")
     enforced = {"feedback_key": "k", "feedback_config": {"type": "continuous", "min": 0, "max": 1}, "is_enforced": True}
     assert (await client.post("/feedback-configs", json=enforced)).json()["subject_policy"] == "append"
@@ -235,7 +235,7 @@ async def test_policy_that_is_none_or_another_is_refused(
     assert (refused.status_code, says in refused.json()["detail"]) == (status, True), refused.text
 
 
-async def test_answer_of_the_id_of_another_subjects_is_a_conflict(client: App) -> None:
+async def test_id_of_another_subjects_feedback_is_a_conflict(client: App) -> None:
     """Two answers of one subject cannot be made of those of two."""
     bodies = [
         {"id": str(uuid.uuid4()), "key": "k", "run_id": RUN, "score": 1, "feedback_source": {"user_id": user}}

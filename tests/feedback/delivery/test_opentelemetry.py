@@ -113,7 +113,7 @@ async def deliver(webhooks: Webhooks) -> int:
         return await webhooks.deliver(client)
 
 
-async def test_answer_is_an_event_in_the_trace_of_its_run(database_url: str, collector: Collector) -> None:
+async def test_feedback_is_an_event_in_its_runs_trace(database_url: str, collector: Collector) -> None:
     async with telling(database_url, FACTS) as (service, webhooks):
         url = (await service.urls_for_run(FACTS, ["helpful"], "http://h"))["helpful"]
         service.runs.lookup = None  # the run is gone when it is answered
@@ -137,7 +137,7 @@ async def test_answer_is_an_event_in_the_trace_of_its_run(database_url: str, col
     assert "ada" not in str(collector.came)
 
 
-async def test_change_is_another_event_and_a_deletion_is_none(database_url: str, collector: Collector) -> None:
+async def test_change_emits_another_event_and_deletion_none(database_url: str, collector: Collector) -> None:
     async with telling(database_url, None) as (service, webhooks):
         answer = await service.store.create(FeedbackCreate("k", run_id=RUN, score=1))
         await service.store.update(answer.id, FeedbackPatch(score=0))
@@ -181,9 +181,7 @@ async def test_event_waits_for_a_collector_that_is_away(database_url: str, colle
         assert (len(collector.came), await deliver(webhooks)) == (1, 0)
 
 
-async def test_service_that_stops_waits_for_no_collector_and_may_start_again(
-    service: FeedbackPlugin, collector: Collector
-) -> None:
+async def test_stopped_exporter_may_start_again(service: FeedbackPlugin, collector: Collector) -> None:
     evaluations, webhooks = Evaluations(), Webhooks(service.database, [Evaluations()])
     await webhooks.register()
     await service.store.create(FeedbackCreate("k", score=1))

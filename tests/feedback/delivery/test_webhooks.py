@@ -112,9 +112,7 @@ async def test_changes_are_told_signed_as_standard_webhooks_are(service: Feedbac
     assert await waiting(service) == []
 
 
-async def test_webhooks_are_told_what_was_erased_and_not_what_it_said(
-    service: FeedbackPlugin, receiver: Receiver
-) -> None:
+async def test_webhooks_receive_erasures_without_content(service: FeedbackPlugin, receiver: Receiver) -> None:
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     await webhooks.register()
     source = FeedbackSource(user_id="ada")
@@ -137,7 +135,7 @@ def test_signature_is_the_specifications_own_example() -> None:
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-async def test_failed_message_is_sent_again_later_with_the_same_id(service: FeedbackPlugin, receiver: Receiver) -> None:
+async def test_failed_message_is_retried_with_the_same_id(service: FeedbackPlugin, receiver: Receiver) -> None:
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     webhooks.retries = (0, 3600)
     await webhooks.register()
@@ -181,9 +179,7 @@ async def test_several_processes_deliver_each_message_once(database_url: str, re
     assert sorted(receiver.told) == [("feedback.created", score) for score in range(50)]
 
 
-async def test_message_of_a_process_that_died_is_delivered_by_another(
-    service: FeedbackPlugin, receiver: Receiver
-) -> None:
+async def test_message_of_a_dead_process_is_delivered(service: FeedbackPlugin, receiver: Receiver) -> None:
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     await webhooks.register()
     await service.store.create(FeedbackCreate("k", score=1))
@@ -223,12 +219,12 @@ async def test_running_service_tells_all_its_endpoints(database_url: str, receiv
         ("https://a/b", "whsec_" + base64.b64encode(b"short").decode(), "24 to 64"),
     ],
 )
-def test_webhook_that_cannot_work_is_refused_at_the_start(url: str, secret: str, told: str) -> None:
+def test_unusable_webhook_is_refused_at_start(url: str, secret: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Webhook(url, secret)
 
 
-async def test_messages_that_were_given_up_are_shown_sent_again_and_forgotten(
+async def test_undelivered_messages_are_shown_retried_and_forgotten(
     service: FeedbackPlugin, receiver: Receiver
 ) -> None:
     webhooks = Webhooks(service.database, [Webhook(receiver.url + "?secret=1", SECRET)])

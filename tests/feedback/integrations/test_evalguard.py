@@ -107,7 +107,7 @@ async def test_wrong_request_is_a_400_that_says_why(app: Any, wrong: dict[str, A
     assert next(iter(wrong)) in refused.json()["error"]["message"]
 
 
-async def test_answer_without_anything_in_it_is_refused_and_spends_nothing(app: Any) -> None:
+async def test_empty_submission_is_refused_and_spends_nothing(app: Any) -> None:
     token = (await mint(app)).json()["token"]
     assert (await spend(app, token)).status_code == 400
     assert (await spend(app, token, score="x")).status_code == 400
@@ -152,7 +152,7 @@ def _racer(url: str, tokens: list[str], barrier: Any, number: int, results: Any)
 
 
 @pytest.mark.timeout(180)
-async def test_token_is_spent_once_by_several_processes_at_once(database_url: str) -> None:
+async def test_concurrent_processes_spend_a_token_once(database_url: str) -> None:
     async with FeedbackPlugin(open_database(database_url)).opened() as service:
         tokens = [(await service.one_time.mint(OneTimeTokenCreate("trace", RUN), "k")).token for _ in range(25)]
         spawn = multiprocessing.get_context("spawn")

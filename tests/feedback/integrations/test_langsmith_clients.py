@@ -59,7 +59,7 @@ def test_scores_keep_their_type(langsmith: Client, run_id: str) -> None:
     }  # fmt: skip
 
 
-def test_batch_of_tokens_comes_in_order_and_is_listed(langsmith: Client, run_id: str) -> None:
+def test_batch_of_tokens_keeps_its_order(langsmith: Client, run_id: str) -> None:
     keys = ["thumbs_up", "thumbs_down", "stars"]
     expiration = datetime.datetime(2040, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
     tokens = list(langsmith.create_presigned_feedback_tokens(run_id, keys, expiration=expiration))
@@ -75,7 +75,7 @@ def test_batch_of_tokens_comes_in_order_and_is_listed(langsmith: Client, run_id:
     ]
 
 
-def test_more_tokens_than_one_page_are_all_listed_once(langsmith: Client, run_id: str) -> None:
+def test_token_pages_list_each_token_once(langsmith: Client, run_id: str) -> None:
     tokens = list(langsmith.create_presigned_feedback_tokens(run_id, [f"key {number}" for number in range(259)]))
     tokens += langsmith.create_presigned_feedback_tokens(run_id, ["last"])
     assert [token.id for token in langsmith.list_presigned_feedback_tokens(run_id)] == [token.id for token in tokens]
@@ -150,7 +150,7 @@ async def test_async_client_mints_answers_and_reads(api_url: str, run_id: str) -
         assert len([feedback async for feedback in langsmith.list_feedback(run_ids=[run_id])]) == 1
 
 
-async def test_async_client_sets_expiry_and_config_of_a_token(server: str, run_id: str) -> None:
+async def test_async_client_sets_expiry_and_config(server: str, run_id: str) -> None:
     config: Any = {"type": "categorical", "categories": [{"value": 1, "label": "yes"}, {"value": 0, "label": "no"}]}
     until = datetime.datetime(2040, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
     async with AsyncClient(api_url=server, api_key="any") as langsmith:

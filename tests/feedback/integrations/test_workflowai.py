@@ -42,7 +42,7 @@ async def send(app: httpx.AsyncClient, token: str, outcome: str = "positive", **
     return await app.post("/v1/feedback", json={"feedback_token": token, "outcome": outcome, **more})
 
 
-async def test_official_client_sends_an_outcome_and_changes_its_mind(plugin: FeedbackPlugin) -> None:
+async def test_official_client_sends_and_changes_an_outcome(plugin: FeedbackPlugin) -> None:
     with serving(Litestar(plugins=[plugin])) as url:
         client, token = WorkflowAI(api_key="any", url=url), plugin.token_for_run(RUN)
         await client.send_feedback(feedback_token=token, outcome="positive", comment="nice", user_id="ada")
@@ -60,16 +60,14 @@ async def test_official_client_sends_an_outcome_and_changes_its_mind(plugin: Fee
     ]
 
 
-async def test_answer_has_the_shape_that_the_official_server_gives(app: Any, plugin: FeedbackPlugin) -> None:
+async def test_response_has_the_official_servers_shape(app: Any, plugin: FeedbackPlugin) -> None:
     kept = await send(app, plugin.token_for_run(RUN), comment="c", user_id="u")
     assert kept.status_code == 200
     assert kept.json() == {"id": kept.json()["id"], "outcome": "positive", "comment": "c", "user_id": "u"}
     assert kept.headers["access-control-allow-origin"] == "*"
 
 
-async def test_second_outcome_of_a_user_overwrites_and_the_first_is_in_the_history(
-    app: Any, plugin: FeedbackPlugin
-) -> None:
+async def test_second_outcome_overwrites_and_the_first_is_history(app: Any, plugin: FeedbackPlugin) -> None:
     token = plugin.token_for_run(RUN)
     first, second = await send(app, token, user_id="ada"), await send(app, token, "negative", user_id="ada")
     assert first.json()["id"] == second.json()["id"]
@@ -138,14 +136,14 @@ async def test_agents_are_found_by_slug(app: Any, plugin: FeedbackPlugin) -> Non
         assert sent.status_code == (200 if expected else 404)
 
 
-async def test_repeat_with_the_same_idempotency_key_is_one_outcome(app: Any, plugin: FeedbackPlugin) -> None:
+async def test_repeated_idempotency_key_is_one_outcome(app: Any, plugin: FeedbackPlugin) -> None:
     body = {"feedback_token": plugin.token_for_run(RUN), "outcome": "positive"}
     made = [await app.post("/v1/feedback", json=body, headers={"Idempotency-Key": "k"}) for _ in range(2)]
     assert len({answer.json()["id"] for answer in made}) == 1
     assert (await app.get("/v1/_/agents/_/feedback")).json()["count"] == 1
 
 
-async def test_outcomes_are_listed_by_agent_and_run_and_annotated(app: Any, plugin: FeedbackPlugin) -> None:
+async def test_outcomes_are_listed_by_agent_and_run(app: Any, plugin: FeedbackPlugin) -> None:
     other = str(uuid.uuid4())
     kept = (await send(app, plugin.token_for_run(RUN), comment="hm", user_id="ada")).json()
     await send(app, plugin.token_for_run(other), "negative")
@@ -167,7 +165,7 @@ async def test_outcomes_are_listed_by_agent_and_run_and_annotated(app: Any, plug
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
 
 
-async def test_token_forged_as_workflowais_own_server_accepts_it_is_refused(app: Any) -> None:
+async def test_forged_workflowai_token_is_refused(app: Any) -> None:
     forged = base64.b64encode(b'{"t":7,"u":9,"r":"victim"}').decode() + ".AAAA"
     refused = await send(app, forged)
     error = refused.json()["error"]
@@ -215,7 +213,7 @@ async def test_token_costs_no_row_and_tells_nothing(app: Any, plugin: FeedbackPl
     assert (await app.get("/feedback/tokens", params={"run_id": RUN})).json() == []
 
 
-async def test_other_answers_for_the_key_outcome_are_no_outcomes(app: Any, plugin: FeedbackPlugin) -> None:
+async def test_other_feedback_under_outcome_is_no_outcome(app: Any, plugin: FeedbackPlugin) -> None:
     await send(app, plugin.token_for_run(RUN))
     for value in ("refunded", None, 1):
         await app.post("/feedback", json={"run_id": RUN, "key": "outcome", "value": value})

@@ -27,7 +27,7 @@ def app_of_agent_server(folder: Path) -> Litestar:
 
 
 @pytest.mark.parametrize("make", [app_with_key, app_of_agent_server])
-async def test_pages_of_every_origin_may_load_the_modules_without_a_key(make: object, tmp_path: Path) -> None:
+async def test_modules_load_from_every_origin_without_a_key(make: object, tmp_path: Path) -> None:
     async with AsyncTestClient(make(tmp_path)) as client:  # type: ignore[operator]
         for name in ASSETS:
             answer = await client.get(f"/feedback/{name}", headers={"Origin": "https://other.example"})
@@ -40,7 +40,7 @@ async def test_pages_of_every_origin_may_load_the_modules_without_a_key(make: ob
             )
 
 
-async def test_version_that_a_browser_has_is_not_sent_again(client: App) -> None:
+async def test_cached_version_is_not_sent_again(client: App) -> None:
     first = await client.get("/feedback/feedback-client.js")
     assert first.headers["cache-control"] == "no-cache"
     for tag in (first.headers["etag"], f'"old", W/{first.headers["etag"]}', "*"):
@@ -62,7 +62,7 @@ async def test_nothing_but_the_named_files_is_served(client: App) -> None:
         assert (await client.get(f"/feedback/{name}")).status_code in (404, 422), name
 
 
-async def test_feedback_with_an_id_is_still_read_beside_them(client: App) -> None:
+async def test_feedback_by_id_is_readable_beside_assets(client: App) -> None:
     kept = (await client.post("/feedback", json={"key": "k", "score": 1})).json()
     for prefix in ("", "/api", "/api/v1"):
         assert (await client.get(f"{prefix}/feedback/{kept['id']}")).json()["score"] == 1

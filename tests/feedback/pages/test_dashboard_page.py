@@ -20,7 +20,7 @@ def locked(tmp_path: Path) -> Litestar:
     return Litestar(plugins=[FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'f.db'}"), api_keys=["sesame"])])
 
 
-async def test_page_is_open_and_what_it_asks_for_is_not(locked: Litestar) -> None:
+async def test_page_is_public_but_its_data_is_not(locked: Litestar) -> None:
     async with AsyncTestClient(locked) as client:
         page = await client.get("/feedback/ui")
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
@@ -42,14 +42,14 @@ async def test_page_may_run_nothing_but_its_own_files(locked: Litestar) -> None:
     assert "http" not in page.text
 
 
-async def test_page_with_a_slash_leads_to_the_one_without(locked: Litestar) -> None:
+async def test_trailing_slash_redirects_to_the_page(locked: Litestar) -> None:
     async with AsyncTestClient(locked) as client:
         answer = await client.get("/feedback/ui/", follow_redirects=False)
         assert (answer.status_code, answer.headers["location"]) == (302, "../ui")
         assert (await client.get("/feedback/ui/")).status_code == 200
 
 
-async def test_page_does_not_take_the_place_of_an_answer(locked: Litestar) -> None:
+async def test_page_does_not_shadow_feedback_by_id(locked: Litestar) -> None:
     async with AsyncTestClient(locked) as client:
         answer = await client.get("/feedback/tokens/nothing", headers={"accept": "application/json"})
         assert answer.status_code == 404

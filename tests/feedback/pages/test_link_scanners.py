@@ -110,7 +110,7 @@ async def test_no_scanner_votes(client: App, token_url: str) -> None:
         assert await stored(client) == [], name
 
 
-async def test_named_scanner_that_submits_the_form_does_not_vote(client: App, token_url: str) -> None:
+async def test_named_scanner_submitting_the_form_stores_nothing(client: App, token_url: str) -> None:
     for name in NAMED:
         headers = {**headers_of(name), "Accept": NAVIGATION}
         answer = await client.post(token_url, data={"score": "1"}, headers=headers)
@@ -230,7 +230,7 @@ async def test_key_has_a_mode_of_its_own(strict: App) -> None:
     assert [row["key"] for row in await stored(strict)] == ["plain", "quick"]
 
 
-async def test_scanner_that_names_itself_does_not_vote_in_direct_mode_either(sqlite_url: str) -> None:
+async def test_named_scanner_stores_nothing_in_direct_mode(sqlite_url: str) -> None:
     async with serving(sqlite_url, Links(mode="direct")) as client:
         url = await mint(client)
         for name in NAMED:

@@ -95,7 +95,7 @@ async def test_several_values_are_several_categories_on_every_road(client: App) 
     )
 
 
-async def test_compressed_answer_is_refused_in_words_that_say_so(client: App, token_url: str) -> None:
+async def test_compressed_body_is_refused_with_a_reason(client: App, token_url: str) -> None:
     body, headers = gzip.compress(b'{"score": 1}'), {"content-encoding": "gzip", "content-type": "application/json"}
     refused = await client.post(token_url, content=body, headers=headers)
     assert (refused.status_code, "compressed (gzip)" in refused.json()["detail"]) == (422, True)
@@ -110,7 +110,7 @@ async def test_metadata_may_come_in_the_query(client: App, token_url: str) -> No
     assert (refused.status_code, "JSON object" in refused.json()["detail"]) == (422, True)
 
 
-async def test_link_says_what_its_key_takes_where_it_has_no_configuration_of_its_own(client: App) -> None:
+async def test_link_without_config_shows_existing_kinds(client: App) -> None:
     thumbs, stars = ({"type": "continuous", "min": low, "max": high} for low, high in ((0, 1), (1, 5)))
     url = await mint(client, "quality")
     assert (await client.get(url)).json()["feedback_config"] is None
@@ -120,7 +120,7 @@ async def test_link_says_what_its_key_takes_where_it_has_no_configuration_of_its
     assert (await client.get(own)).json()["feedback_config"] == thumbs
 
 
-async def test_link_without_an_answer_says_what_it_is_for_and_keeps_nothing(client: App) -> None:
+async def test_link_without_score_explains_and_stores_nothing(client: App) -> None:
     url = await mint(client, "stars", feedback_config={"type": "continuous", "min": 1, "max": 5})
     for query in ("", "?utm_source=mail", "?user_id=ada", "?score="):
         answer = await client.get(url + query)
@@ -175,7 +175,7 @@ async def test_administration_is_not_open_to_other_origins(client: App, token_ur
         assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_answers_are_not_cached_indexed_or_told_to_referrers(client: App, token_url: str) -> None:
+async def test_responses_are_not_cached_indexed_or_referred(client: App, token_url: str) -> None:
     for answer in (
         await client.get(token_url),
         await client.post(token_url, json={}),
@@ -219,7 +219,7 @@ async def test_url_follows_the_public_base_or_the_request(
         assert minted.json()["url"] == f"{base}/api/v1/feedback/tokens/{minted.json()['id']}"
 
 
-async def test_forwarded_host_that_no_url_can_be_made_of_is_refused(sqlite_url: str) -> None:
+async def test_unusable_forwarded_host_is_refused(sqlite_url: str) -> None:
     app = Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(trust_forwarded=True))])
     async with AsyncTestClient(app) as client:
         headers = {"X-Forwarded-Host": "a.example/?x=#"}

@@ -73,7 +73,7 @@ KINDS: list[tuple[Any, str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("config", "query", "shows", "kept"), KINDS)
-async def test_page_preselects_the_links_answer_and_its_button_gives_it(
+async def test_page_preselects_the_links_score(
     client: App, config: Any, query: str, shows: str, kept: dict[str, Any]
 ) -> None:
     url = await mint(client, **({"feedback_config": config} if config else {})) + "?" + query
@@ -110,7 +110,7 @@ async def test_form_that_is_sent_twice_is_one_answer(client: App, token_url: str
     assert len(await stored(client)) == 1
 
 
-async def test_changing_the_preselected_answer_forgets_all_of_the_links(client: App, token_url: str) -> None:
+async def test_changing_the_preselected_score_drops_the_links_fields(client: App, token_url: str) -> None:
     asked = await page(client, token_url + "?score=1&comment=great")
     assert f'action="./{token_url.rpartition("/")[2]}"' in asked
     await press(client, token_url, asked, score="0", comment="")
@@ -132,7 +132,7 @@ async def test_empty_form_is_asked_again(client: App, token_url: str) -> None:
     assert await stored(client) == []
 
 
-async def test_wrong_answer_in_a_link_is_left_for_the_person_to_mend(client: App) -> None:
+async def test_wrong_score_in_a_link_can_be_corrected(client: App) -> None:
     url = await mint(client, feedback_config=STARS)
     for query in ("?score=9", "?score=high", "?score=1&user_id=+", "?comment=%00", "?metadata=5"):
         assert "Send</button>" in await page(client, url + query)
@@ -140,7 +140,7 @@ async def test_wrong_answer_in_a_link_is_left_for_the_person_to_mend(client: App
     assert (answer.status_code, "from 1 to 5" in answer.text, "Try again" in answer.text) == (422, True, True)
 
 
-async def test_only_an_answer_of_this_url_is_taken_back(client: App, token_url: str) -> None:
+async def test_only_feedback_of_this_url_is_retracted(client: App, token_url: str) -> None:
     other = await mint(client, "other")
     given = (await client.post(other, json={"score": 1})).json()["id"]
     answer = await client.post(token_url, data={"undo": given}, headers=BROWSER)
@@ -162,7 +162,7 @@ async def test_nothing_that_comes_in_becomes_markup(client: App, field: str) -> 
             assert "<b x" not in answer.text
 
 
-async def test_page_is_closed_to_frames_scripts_caches_and_search_engines(client: App, token_url: str) -> None:
+async def test_page_forbids_frames_scripts_caches_and_indexing(client: App, token_url: str) -> None:
     thanked = await client.post(token_url, data={"score": "1"}, headers=BROWSER)
     gone = await client.get(f"/feedback/tokens/{uuid.uuid4()}", headers=BROWSER)
     for answer in (await client.get(token_url, headers=BROWSER), thanked, gone):
@@ -242,7 +242,7 @@ async def test_page_asks_what_the_keys_own_configuration_says(client: App) -> No
     assert "stars" in await page(client, await mint(client, "stars") + "?score=4")
 
 
-async def test_answer_taken_back_leaves_its_use_to_the_url(client: App) -> None:
+async def test_retraction_restores_a_use_of_the_url(client: App) -> None:
     url = await mint(client, max_uses=1)
     thanked = await press(client, url, await page(client, url + "?score=1"))
     used = await client.post(url, data={"score": "0"}, headers=BROWSER)
@@ -252,7 +252,7 @@ async def test_answer_taken_back_leaves_its_use_to_the_url(client: App) -> None:
     assert [row["score"] for row in await stored(client)] == [0]
 
 
-async def test_page_that_somebody_went_back_to_changes_the_answer(client: App, token_url: str) -> None:
+async def test_resubmitting_an_earlier_page_changes_the_feedback(client: App, token_url: str) -> None:
     asked = await page(client, token_url + "?score=1")
     for changes in ({}, {}, {"score": "0", "comment": "on second thoughts"}):
         assert "Thank you" in await press(client, token_url, asked, **changes)
@@ -264,7 +264,7 @@ async def test_page_that_somebody_went_back_to_changes_the_answer(client: App, t
     assert (await stored(client))[0]["score"] == 0
 
 
-async def test_page_of_a_link_that_is_used_up_asks_nothing(client: App) -> None:
+async def test_page_of_a_used_up_link_asks_nothing(client: App) -> None:
     url = await mint(client, max_uses=1)
     for _ in range(2):
         asked = await page(client, url + "?score=1")

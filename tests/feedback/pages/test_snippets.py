@@ -40,7 +40,7 @@ def links_of(row: Row) -> list[str]:
     return found
 
 
-def test_one_url_takes_both_thumbs_and_two_take_one_each() -> None:
+def test_thumbs_use_one_url_or_two() -> None:
     assert links_of(thumbs(URL)) == [URL + "?score=1", URL + "?score=0"]
     assert links_of(thumbs(URL, URL + "2")) == [URL + "?score=1", URL + "2?score=1"]
 
@@ -51,7 +51,7 @@ def test_stars_are_scores_from_one_on() -> None:
         stars(URL, 11)
 
 
-def test_links_carry_who_is_asked_and_where_to_go_on() -> None:
+def test_links_carry_user_and_redirect() -> None:
     [first, _] = links_of(thumbs(URL, user_id="ada & co", redirect="https://shop.example/?a=1"))
     assert first == URL + "?score=1&user_id=ada+%26+co&redirect=https%3A%2F%2Fshop.example%2F%3Fa%3D1"
     assert answering(URL + "?a=1", {"score": 1}) == URL + "?a=1&score=1"
@@ -75,7 +75,7 @@ def test_slack_blocks_keep_slacks_bounds() -> None:
     assert all(len(button["text"]["text"]) <= 75 and len(button["accessibility_label"]) <= 75 for button in elements)
 
 
-async def test_row_of_a_run_counts_for_people_and_not_for_scanners(client: App) -> None:
+async def test_row_of_links_counts_people_and_not_scanners(client: App) -> None:
     orders = [{"run_id": RUN, "feedback_key": key} for key in ("user_liked", "user_disliked")]
     liked, disliked = (await client.post("/feedback/tokens", json=orders)).json()
     [up, down] = links_of(thumbs(liked["url"], disliked["url"]))

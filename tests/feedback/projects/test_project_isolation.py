@@ -244,7 +244,7 @@ def test_every_operation_is_called_here(app: App) -> None:
     assert sorted(operations(app)) == sorted(CALLS)
 
 
-async def test_nothing_of_another_project_is_seen_changed_or_counted(app: App, rows: Database) -> None:
+async def test_other_projects_data_is_isolated(app: App, rows: Database) -> None:
     before = await _held(rows, "shop")
     assert all(before[table] for table in (*TABLES[:-1], *BY_ANSWER))
     wrong = []

@@ -113,7 +113,7 @@ async def test_project_with_answers_goes_only_with_them(client: App) -> None:
     assert await comments(client, params={"project": "shop"}) == []
 
 
-async def test_sealed_tokens_of_a_removed_project_take_no_more_answers(service: FeedbackPlugin) -> None:
+async def test_sealed_tokens_of_a_removed_project_are_refused(service: FeedbackPlugin) -> None:
     await service.projects.create(ProjectCreate("shop"))
     old, others = service.of_project("shop").token_for_run(RUN), service.token_for_run(RUN)
     await service.projects.delete("shop", service.of("shop").erasure)
@@ -142,7 +142,7 @@ async def test_request_names_its_project_by_name_or_id(client: App) -> None:
     assert contradiction.status_code == 404
 
 
-async def test_other_services_tenants_mean_default_until_there_are_projects(client: App) -> None:
+async def test_other_services_tenants_mean_default_without_projects(client: App) -> None:
     other = {"X-Tenant-Id": str(uuid.uuid4())}
     assert (await client.get("/feedback", headers=other)).status_code == 200
     assert (await client.get("/v1/acme/agents/_/feedback")).status_code == 200
@@ -153,7 +153,7 @@ async def test_other_services_tenants_mean_default_until_there_are_projects(clie
     assert (await client.get("/v1/shop/agents/_/feedback")).json() == {"items": [], "count": 0}
 
 
-async def test_everybodys_answers_are_apart_though_run_key_and_person_are_the_same(client: App) -> None:
+async def test_same_run_key_and_person_stay_apart(client: App) -> None:
     await make(client)
     urls = {name: await mint(client, name) for name in ("default", "shop")}
     for name, url in urls.items():
@@ -263,7 +263,7 @@ async def test_statement_that_forgets_the_project_is_refused(database: Database)
     assert await mine.read(lambda db: db.one("SELECT CAST(:project AS TEXT) AS x")) == {"x": "shop"}
 
 
-async def test_sealed_tokens_of_default_say_what_they_said_before(service: FeedbackPlugin) -> None:
+async def test_sealed_tokens_of_default_stay_unchanged(service: FeedbackPlugin) -> None:
     tokens = SealedTokens(service.ring, "workflowai")
     body = tokens.draft("default", RUN, "outcome", timedelta(hours=1))
     plain, of_shop = tokens.seal(body), tokens.seal(tokens.draft("shop", RUN, "outcome", timedelta(hours=1)))
@@ -273,9 +273,7 @@ async def test_sealed_tokens_of_default_say_what_they_said_before(service: Feedb
     assert ((await tokens.open(plain)).body, (await tokens.open(of_shop)).body.project) == (body, "shop")
 
 
-async def test_default_has_what_was_there_before_there_were_projects(
-    database: Database, package: Any, tmp_path: Path
-) -> None:
+async def test_default_owns_data_older_than_projects(database: Database, package: Any, tmp_path: Path) -> None:
     old = package({"0001_unused.sql": "SELECT 1;"})
     for dialect in ("sqlite", "postgres"):
         folder = tmp_path / old / "migrations" / dialect
@@ -325,7 +323,7 @@ async def test_projects_are_known_to_other_processes_within_seconds(database: Da
         await one.create(ProjectCreate("shop"))
 
 
-async def test_project_that_is_made_while_others_are_read_is_known_at_once(database: Database) -> None:
+async def test_new_project_is_known_at_once(database: Database) -> None:
     await database.migrate("feedback")
     has_read, go_on = asyncio.Event(), asyncio.Event()
 
@@ -355,9 +353,7 @@ async def test_project_that_is_made_while_others_are_read_is_known_at_once(datab
         (FeedbackQuery(), "feedback_created"),
     ],
 )
-async def test_sqlite_reads_what_is_asked_for_and_not_the_whole_project(
-    sqlite_url: str, query: FeedbackQuery, index: str
-) -> None:
+async def test_sqlite_reads_only_the_requested_rows(sqlite_url: str, query: FeedbackQuery, index: str) -> None:
     where, parameters = query.sql()
     sql = f"EXPLAIN QUERY PLAN SELECT * FROM feedback WHERE {where} ORDER BY created_at DESC, id DESC LIMIT 100"
     async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
@@ -380,7 +376,7 @@ async def keyed(database_url: str) -> AsyncIterator[App]:
         yield client
 
 
-async def test_key_of_a_project_works_in_it_without_naming_it(keyed: App) -> None:
+async def test_bound_key_works_without_naming_its_project(keyed: App) -> None:
     clerk = {"headers": {"x-api-key": "clerk"}}
     created = await keyed.post("/feedback", json={"key": "k", "comment": "mine"}, **clerk)  # type: ignore[arg-type]
     assert created.json()["project"] == "shop"
@@ -390,7 +386,7 @@ async def test_key_of_a_project_works_in_it_without_naming_it(keyed: App) -> Non
     assert [one["name"] for one in (await keyed.get(f"{FEEDBACK}/projects", **clerk)).json()] == ["shop"]  # type: ignore[arg-type]
 
 
-async def test_key_of_a_project_that_there_is_not_opens_nothing(keyed: App) -> None:
+async def test_key_of_an_unknown_project_is_refused(keyed: App) -> None:
     refused = await keyed.get("/feedback", headers={"x-api-key": "lost"})
     assert (refused.status_code, "'gone', which there is not" in refused.text) == (403, True)
 
@@ -429,7 +425,7 @@ async def ask(app: App, url: str, origin: str | None, method: str = "POST", **mo
     )
 
 
-async def test_pages_of_listed_origins_answer_and_others_do_not(client: App) -> None:
+async def test_only_listed_origins_may_submit(client: App) -> None:
     await make(client, origins=[SHOP])
     url = await mint(client, "shop")
     assert (await ask(client, url, SHOP)).headers[ALLOWED] == SHOP
@@ -444,7 +440,7 @@ async def test_pages_of_listed_origins_answer_and_others_do_not(client: App) -> 
     assert len((await client.get("/feedback", params={"project": "shop"})).json()) == 1
 
 
-async def test_links_programs_and_our_own_pages_are_no_other_site(client: App) -> None:
+async def test_links_programs_and_own_pages_pass_origin_rules(client: App) -> None:
     await make(client, origins=[SHOP])
     url = await mint(client, "shop")
     assert (await ask(client, url, None)).status_code == 200
@@ -472,7 +468,7 @@ async def test_links_programs_and_our_own_pages_are_no_other_site(client: App) -
     assert (await client.post(url, content=b"score=1", headers=framed)).status_code == 403
 
 
-async def test_sealed_tokens_hold_to_the_origins_of_their_project(database_url: str) -> None:
+async def test_sealed_tokens_follow_their_projects_origins(database_url: str) -> None:
     plugin = FeedbackPlugin(open_database(database_url))
     app = Litestar(plugins=[plugin])
     async with AsyncTestClient(app, base_url="http://feedback.test", raise_server_exceptions=False) as client:
@@ -493,7 +489,7 @@ async def test_sealed_tokens_hold_to_the_origins_of_their_project(database_url: 
         assert (await client.post(f"{FEEDBACK}/submit", json=spent, headers={"Origin": SHOP})).status_code == 200
 
 
-async def test_project_takes_so_many_then_says_when_to_come_again(client: App) -> None:
+async def test_project_rate_limit_returns_retry_after(client: App) -> None:
     await make(client, rate="3/6000")
     url = await mint(client, "shop")
     answers = [await client.post(url, json={"score": 1}) for _ in range(3)]
@@ -508,7 +504,7 @@ async def test_project_takes_so_many_then_says_when_to_come_again(client: App) -
     assert (await client.post(url, json={"score": 1})).status_code == 200
 
 
-async def test_nothing_is_looked_up_for_rules_that_no_project_has(service: FeedbackPlugin) -> None:
+async def test_absent_rules_cost_no_look_up(service: FeedbackPlugin) -> None:
     looks = 0
 
     class Counted(Projects):

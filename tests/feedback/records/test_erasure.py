@@ -32,7 +32,7 @@ async def everything(service: FeedbackPlugin) -> str:
     return repr(rows)
 
 
-async def test_erased_subject_is_in_no_table_and_no_export(service: FeedbackPlugin, run_id: str) -> None:
+async def test_erased_subject_is_in_no_table_or_export(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     pointer = await service.tokens.open(url.rpartition("/")[2])
     for who in ("ada", "bob"):
@@ -55,7 +55,7 @@ async def test_erased_subject_is_in_no_table_and_no_export(service: FeedbackPlug
     assert (await service.store.submit(pointer, FeedbackSubmission(score=1))).status == "created"
 
 
-async def test_nothing_is_told_of_what_an_erased_person_said_before_it_became_anothers(service: FeedbackPlugin) -> None:
+async def test_erasure_removes_queued_events_of_earlier_subjects(service: FeedbackPlugin) -> None:
     await service.database.write(
         lambda db: db.execute("INSERT INTO feedback_webhook (id, url) VALUES ('w', 'https://hooks.example')")
     )
@@ -90,9 +90,7 @@ async def test_erased_run_takes_no_more_answers(client: App, token_url: str, run
 
 
 @pytest.mark.parametrize("by", ["run", "thread"])
-async def test_sealed_tokens_of_an_erased_run_take_no_more_answers(
-    service: FeedbackPlugin, run_id: str, by: str
-) -> None:
+async def test_sealed_tokens_of_an_erased_run_are_refused(service: FeedbackPlugin, run_id: str, by: str) -> None:
     other = str(uuid.uuid4())
     wanted = OneTimeTokenCreate("trace", run_id)
     once = await service.one_time.mint(wanted, "api key", "idempotency key")
@@ -113,7 +111,7 @@ async def test_sealed_tokens_of_an_erased_run_take_no_more_answers(
     assert minted == [], "what was asked for with an Idempotency-Key names the run, too"
 
 
-async def test_denials_go_when_nothing_is_left_that_they_deny(service: FeedbackPlugin, run_id: str) -> None:
+async def test_denials_are_purged_with_what_they_deny(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"].rpartition("/")[2]
     kept = (await service.urls_for_run("another", ["k"], "http://here"))["k"].rpartition("/")[2]
     for token in (url, kept, service.token_for_run(run_id)):

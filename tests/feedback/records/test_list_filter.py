@@ -63,7 +63,7 @@ def test_list_is_filtered(langsmith: Client) -> None:
     assert listed == FILTERS
 
 
-def test_list_is_filtered_by_times_as_the_client_writes_them(langsmith: Client) -> None:
+def test_list_is_filtered_by_the_clients_times(langsmith: Client) -> None:
     newest, *_, oldest = langsmith.list_feedback()
     after, before = newest.created_at, oldest.created_at
     assert [one.key for one in langsmith.list_feedback(min_created_at=after)] == ["elsewhere"]

@@ -100,7 +100,7 @@ async def test_plain_submission_is_one_statement(service: FeedbackPlugin, submis
     assert after == before
 
 
-async def test_first_submission_through_a_fresh_url_is_one_statement(service: FeedbackPlugin) -> None:
+async def test_first_submission_through_a_url_is_one_statement(service: FeedbackPlugin) -> None:
     await remembered(service)
     pointer = await service.tokens.open(await minted(service))
     statements = counted(service.database)

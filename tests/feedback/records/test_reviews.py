@@ -25,7 +25,7 @@ async def answered(client: App, **answer: Any) -> str:
     return f"/api/v1/feedback/{kept.json()['id']}/review"
 
 
-async def test_review_is_kept_with_all_that_it_was_before(client: App) -> None:
+async def test_review_keeps_its_history(client: App) -> None:
     path = await answered(client)
     fresh = (await client.get(path)).json()
     assert (fresh["status"], fresh["note"], fresh["reviewed_at"], fresh["log"]) == ("new", None, None, [])
@@ -43,7 +43,7 @@ async def test_review_is_kept_with_all_that_it_was_before(client: App) -> None:
     }  # fmt: skip
 
 
-async def test_answer_that_changes_is_new_again_with_its_note(client: App) -> None:
+async def test_changed_feedback_is_new_again_with_its_note(client: App) -> None:
     url = await mint(client)
     kept = (await client.post(url, json={"score": 1, "user_id": "ada"})).json()["id"]
     path = f"/api/v1/feedback/{kept}/review"
@@ -76,7 +76,7 @@ async def test_search_and_export_follow_the_status(service: FeedbackPlugin) -> N
     assert lines[1].find(b",new,'=SUM(A1),") > 0
 
 
-async def test_erased_answers_leave_no_note_whether_retracted_before_or_not(service: FeedbackPlugin) -> None:
+async def test_erased_feedback_leaves_no_note(service: FeedbackPlugin) -> None:
     rows = [row(subject="ada", run_id=f"run {at}") for at in range(2)]
     await keep(service, rows)
     for one in rows:
@@ -126,7 +126,7 @@ EMPTY = RunFacts("empty", "t", "a", 3, None, None)
         (None, [], "about no run"),
     ],
 )
-async def test_conversation_of_an_answer_is_that_of_its_run(
+async def test_conversation_of_feedback_is_its_runs(
     service: FeedbackPlugin, run_id: str | None, expected: list[Any], reason: str | None
 ) -> None:
     async def look_up(name: str) -> RunFacts | None:
@@ -175,7 +175,7 @@ async def test_service_alone_says_that_it_knows_no_runs(client: App) -> None:
     assert (found["messages"], "without an agent server" in found["reason"]) == ([], True)
 
 
-async def test_assistants_are_named_by_their_newest_runs_that_are_still_known(service: FeedbackPlugin) -> None:
+async def test_assistants_take_names_from_their_newest_runs(service: FeedbackPlugin) -> None:
     async def look_up(name: str) -> RunFacts | None:
         return KNOWN if name == "known" else None
 

@@ -32,7 +32,7 @@ async def test_anonymous_answers_add_up(client: App, token_url: str) -> None:
     assert len(await stored(client)) == 2
 
 
-async def test_answer_of_the_same_user_replaces_the_earlier_one(client: App, token_url: str) -> None:
+async def test_submission_of_the_same_user_replaces_the_earlier(client: App, token_url: str) -> None:
     first = (await client.post(token_url, json={"score": 0, "user_id": "ada", "comment": "no"})).json()
     second = (await client.post(token_url, json={"score": 1, "user_id": "ada"})).json()
     assert (second["id"], second["status"]) == (first["id"], "updated")
@@ -50,7 +50,7 @@ async def test_same_answer_of_the_same_user_is_unchanged(client: App, token_url:
     assert (await client.post(token_url, json=answer)).json() == {"id": first["id"], "status": "unchanged"}
 
 
-async def test_replaced_updated_and_deleted_answers_are_in_the_history(service: FeedbackPlugin, run_id: str) -> None:
+async def test_replaced_updated_and_deleted_feedback_is_in_history(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     pointer = await service.tokens.open(url.rpartition("/")[2])
     for score in (1, 2):
@@ -62,9 +62,7 @@ async def test_replaced_updated_and_deleted_answers_are_in_the_history(service: 
     assert await service.feedback_for_run(run_id) == []
 
 
-async def test_concurrent_answers_of_one_user_leave_one_row_and_all_history(
-    service: FeedbackPlugin, run_id: str
-) -> None:
+async def test_concurrent_submissions_leave_one_row_and_full_history(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     pointer = await service.tokens.open(url.rpartition("/")[2])
     await asyncio.gather(
@@ -83,7 +81,7 @@ async def test_repeat_with_the_same_idempotency_key_changes_nothing(client: App,
     assert [row["score"] for row in await stored(client)] == [1]
 
 
-async def test_late_repeat_does_not_bring_back_a_replaced_answer(client: App, token_url: str) -> None:
+async def test_late_repeat_does_not_restore_replaced_feedback(client: App, token_url: str) -> None:
     first = {"json": {"score": 0, "user_id": "ada"}, "headers": {"Idempotency-Key": "first"}}
     await client.post(token_url, **first)  # type: ignore[arg-type]
     await client.post(token_url, json={"score": 1, "user_id": "ada"}, headers={"Idempotency-Key": "second"})
@@ -125,7 +123,7 @@ async def test_id_of_somebody_elses_answer_is_refused(client: App, token_url: st
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
 
 
-async def test_feedback_with_a_known_id_is_brought_up_to_date(client: App) -> None:
+async def test_feedback_with_a_known_id_is_updated(client: App) -> None:
     body = {"id": str(uuid.uuid4()), "key": "k", "run_id": str(uuid.uuid4()), "score": 1, "comment": "a"}
     assert (await client.post("/feedback", json=body)).json()["score"] == 1
     changed = (await client.post("/feedback", json={**body, "score": 2, "comment": None})).json()
@@ -133,7 +131,7 @@ async def test_feedback_with_a_known_id_is_brought_up_to_date(client: App) -> No
     assert len((await client.get("/feedback", params={"run": body["run_id"]})).json()) == 1
 
 
-async def test_camel_case_config_of_the_javascript_client_is_enforced(client: App) -> None:
+async def test_javascript_clients_camel_case_config_is_enforced(client: App) -> None:
     config = {"type": "categorical", "categories": [{"value": 1, "label": "yes"}, {"value": 0, "label": "no"}]}
     made = await client.post("/feedback", json={"key": "k", "run_id": None, "value": "yes", "feedbackConfig": config})
     assert (made.json()["score"], made.json()["value"]) == (1, "yes")
@@ -142,7 +140,7 @@ async def test_camel_case_config_of_the_javascript_client_is_enforced(client: Ap
     assert "one of 1 (yes), 0 (no)" in refused.json()["detail"]
 
 
-async def test_run_that_is_no_uuid_is_kept_by_its_name(client: App) -> None:
+async def test_run_without_uuid_is_stored_by_name(client: App) -> None:
     token = (await client.post("/feedback/tokens", json={"run_id": "chat 7", "feedback_key": "k"})).json()
     await client.post(f"/feedback/tokens/{token['id']}", json={"score": 1})
     [row] = (await client.get("/feedback", params={"run": "chat 7"})).json()

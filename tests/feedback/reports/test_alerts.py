@@ -57,7 +57,7 @@ async def test_low_mean_of_few_answers_does_not_fire(service: FeedbackPlugin) ->
     assert await changes(alerts) == [("thumbs below 0.7 in 24h of 1", True)], "20 answers are asked for by the other"
 
 
-async def test_alert_is_told_once_and_again_when_it_is_over(service: FeedbackPlugin, receiver: Receiver) -> None:
+async def test_alert_fires_once_and_again_after_recovery(service: FeedbackPlugin, receiver: Receiver) -> None:
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     await webhooks.register()
     alerts = alerts_of(service, RULE)
@@ -84,7 +84,7 @@ async def test_only_answers_of_the_window_count(service: FeedbackPlugin) -> None
     assert await changes(alerts) == []
 
 
-async def test_alert_is_over_when_there_is_nothing_left_to_look_at(service: FeedbackPlugin) -> None:
+async def test_alert_ends_without_data(service: FeedbackPlugin) -> None:
     alerts = alerts_of(service, RULE)
     await keep(service, scored(0, 20))
     await alerts.look()
@@ -132,7 +132,7 @@ async def test_mean_alerts_fire_beyond_their_bound(service: FeedbackPlugin) -> N
     assert (found.kind, found.reason, found.mean) == ("rating", None, pytest.approx(11 / 6))
 
 
-async def test_rating_of_a_newer_version_is_worse_by_its_mean(service: FeedbackPlugin) -> None:
+async def test_newer_versions_rating_is_worse_by_its_mean(service: FeedbackPlugin) -> None:
     await configure(service, "stars", {"type": "continuous", "min": 1, "max": 5})
     await configure(service, "steps", {"type": "continuous"})
     alerts = alerts_of(service, AlertRule("stars", hours=24, enough=5), AlertRule("steps", hours=24, enough=5))
@@ -144,9 +144,7 @@ async def test_rating_of_a_newer_version_is_worse_by_its_mean(service: FeedbackP
     assert await changes(alerts) == [("stars worse in 24h of 5 / a / version 2", True)], "steps have no good end"
 
 
-async def test_alert_survives_a_restart_and_several_processes_tell_it_once(
-    database_url: str, receiver: Receiver
-) -> None:
+async def test_alert_fires_once_across_processes_and_restarts(database_url: str, receiver: Receiver) -> None:
     async with FeedbackPlugin(open_database(database_url)).opened() as service, open_database(database_url) as other:
         webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
         await webhooks.register()
@@ -162,7 +160,7 @@ async def test_alert_survives_a_restart_and_several_processes_tell_it_once(
     assert len(receiver.came) == 1
 
 
-async def test_running_service_looks_on_its_own_and_says_what_fires(sqlite_url: str, receiver: Receiver) -> None:
+async def test_running_service_evaluates_alerts_and_logs_them(sqlite_url: str, receiver: Receiver) -> None:
     async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
         await keep(service, scored(0, 20))
     plugin = FeedbackPlugin(

@@ -29,7 +29,7 @@ async def counted(service: FeedbackPlugin, by: tuple[Dimension, ...] = (), **que
     ]
 
 
-async def test_counts_by_day_say_what_counting_every_answer_says(service: FeedbackPlugin) -> None:
+async def test_daily_counts_equal_individual_counts(service: FeedbackPlugin) -> None:
     await configure(service, "stars", {"type": "continuous", "min": 1, "max": 5})
     about = [{"assistant_id": "a", "assistant_version": 1}, {"assistant_id": "a", "assistant_version": 2}, {}]
     await keep(
@@ -65,13 +65,13 @@ async def test_whole_days_are_read_from_the_counts_alone(service: FeedbackPlugin
     assert [one[3] for one in await counted(service, ALL, key=["thumbs"], since="2026-03-01T00:00:00Z")] == [1_000_000]
 
 
-async def test_part_of_a_day_is_counted_answer_by_answer(service: FeedbackPlugin) -> None:
+async def test_part_of_a_day_is_counted_individually(service: FeedbackPlugin) -> None:
     await keep(service, [row(at=NOON + timedelta(hours=hours)) for hours in range(4)])
     [found] = await counted(service, since="2026-03-01T14:00:00Z")
     assert found[3] == 2
 
 
-async def test_changed_retracted_and_erased_answers_are_counted_as_they_are_now(
+async def test_changed_retracted_and_erased_feedback_is_counted_currently(
     client: AsyncTestClient[Litestar],
 ) -> None:
     async def now() -> list[tuple[Any, ...]]:
@@ -95,13 +95,13 @@ async def test_changed_retracted_and_erased_answers_are_counted_as_they_are_now(
     assert await stored(client) == []
 
 
-async def test_nothing_is_left_of_counts_when_all_answers_are_gone(service: FeedbackPlugin) -> None:
+async def test_no_counts_are_left_without_feedback(service: FeedbackPlugin) -> None:
     await keep(service, [row(at / 10, subject="ada", comment="x" if at % 2 else None) for at in range(20)])
     await service.erasure.of_subject("ada")
     assert await service.database.read(lambda db: db.one(COUNTED)) == {"answers": 0, "rows": 0}
 
 
-async def test_answers_that_come_and_go_at_once_are_all_counted(service: FeedbackPlugin) -> None:
+async def test_concurrent_changes_are_all_counted(service: FeedbackPlugin) -> None:
     rows = [[row(at % 2, comment=None if at % 3 else "x") for at in range(5)] for _ in range(12)]
     await asyncio.gather(*(keep(service, some) for some in rows))
     going = [one["id"] for some in rows for one in some[:2]]
@@ -118,9 +118,7 @@ async def test_answers_that_come_and_go_at_once_are_all_counted(service: Feedbac
     "query",
     [{"min_score": 9}, {"version": [7]}, {"has_comment": True}, {"has_score": False}, {"max_score": 0, "version": [3]}],
 )
-async def test_search_looks_only_where_counts_say_that_answers_are(
-    service: FeedbackPlugin, query: dict[str, Any]
-) -> None:
+async def test_search_reads_only_days_with_feedback(service: FeedbackPlugin, query: dict[str, Any]) -> None:
     wanted = row(9, assistant_version=7, comment="x")
     none = row(None, assistant_version=3, at=NOON - timedelta(days=30))
     zero = row(0, assistant_version=3, at=NOON - timedelta(days=9))

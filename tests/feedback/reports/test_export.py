@@ -99,7 +99,7 @@ async def test_export_takes_no_more_memory_for_more_answers(service: FeedbackPlu
     assert later_peak < peak * 1.5
 
 
-async def test_kto_has_scores_as_labels_in_the_keys_direction(knowing: FeedbackPlugin) -> None:
+async def test_kto_labels_follow_the_keys_direction(knowing: FeedbackPlugin) -> None:
     await configure(knowing, "disliked", {"type": "continuous", "min": 0, "max": 1}, lower=True)
     said = [(1, "thumbs"), (0, "thumbs"), (1, "disliked"), (None, "thumbs")]
     await keep(knowing, [row(score, key=key, run_id=CHAT, comment="c") for score, key in said])
@@ -129,7 +129,7 @@ async def test_sft_learns_the_correction(knowing: FeedbackPlugin) -> None:
     assert await examples(knowing, "sft") == [{"prompt": PROMPT, "completion": better}]
 
 
-async def test_runs_that_do_not_chat_are_put_in_words(knowing: FeedbackPlugin) -> None:
+async def test_non_chat_runs_are_described_in_words(knowing: FeedbackPlugin) -> None:
     await keep(knowing, [row(1, run_id=PLAIN)])
     [found] = await examples(knowing, "kto")
     assert found == {
@@ -139,7 +139,7 @@ async def test_runs_that_do_not_chat_are_put_in_words(knowing: FeedbackPlugin) -
     }
 
 
-async def test_tool_calls_are_kept_as_chat_templates_want_them(knowing: FeedbackPlugin, monkeypatch: Any) -> None:
+async def test_tool_calls_fit_chat_templates(knowing: FeedbackPlugin, monkeypatch: Any) -> None:
     calls = {"type": "ai", "content": "", "tool_calls": [{"name": "add", "args": {"a": 2}, "id": "1"}]}
     answer = {"type": "tool", "content": "4", "name": "add", "tool_call_id": "1"}
     monkeypatch.setitem(RUNS, CHAT, RunFacts(CHAT, output={"messages": [ASKED, calls, answer, TOLD]}))
@@ -150,7 +150,7 @@ async def test_tool_calls_are_kept_as_chat_templates_want_them(knowing: Feedback
     assert found["completion"][1] == {"role": "tool", "content": "4", "name": "add"}
 
 
-async def test_runs_that_are_gone_or_not_done_are_left_out(knowing: FeedbackPlugin) -> None:
+async def test_missing_and_unfinished_runs_are_left_out(knowing: FeedbackPlugin) -> None:
     await keep(knowing, [row(1, run_id=UNDONE), row(1), row(1, run_id=CHAT)])
     reports: list[ExportReport] = []
     parts = [part async for part in knowing.exports.stream(FeedbackQuery(), "kto", reports.append)]
@@ -178,7 +178,7 @@ async def test_kto_leaves_out_scores_without_a_direction(knowing: FeedbackPlugin
     assert "neither positive nor negative" in found["rated"][1]
 
 
-async def test_export_asks_about_a_batch_of_runs_at_once(database_url: str) -> None:
+async def test_export_looks_up_runs_in_batches(database_url: str) -> None:
     asked: list[Sequence[str]] = []
 
     async def look_up_many(run_ids: Sequence[str]) -> Mapping[str, RunFacts]:
@@ -196,7 +196,7 @@ async def test_export_asks_about_a_batch_of_runs_at_once(database_url: str) -> N
     assert all(len(set(batch)) == len(batch) for batch in asked), "a run with two answers is asked about once"
 
 
-async def test_batch_that_cannot_be_told_is_asked_about_run_by_run(database_url: str) -> None:
+async def test_failed_batch_is_looked_up_run_by_run(database_url: str) -> None:
     async def look_up_many(_: Sequence[str]) -> Mapping[str, RunFacts]:
         raise OSError("the runs' database is away")
 
@@ -222,5 +222,5 @@ async def test_export_over_http_is_a_file(client: App) -> None:
 
 
 @pytest.mark.parametrize("query", [{"format": "xml"}, {"format": "kto"}, {"since": "x"}])
-async def test_export_that_cannot_be_is_refused_before_it_begins(client: App, query: dict[str, str]) -> None:
+async def test_impossible_export_is_refused_before_it_begins(client: App, query: dict[str, str]) -> None:
     assert (await client.get("/api/v1/feedback/export", params=query)).status_code == 422

@@ -67,7 +67,7 @@ async def test_query_finds_what_fits_all_of_it(
     assert await found(three, **query) == expected
 
 
-async def test_pages_show_every_answer_once_though_others_come_in_between(service: FeedbackPlugin) -> None:
+async def test_pages_show_each_record_once_despite_insertions(service: FeedbackPlugin) -> None:
     await keep(service, [row(comment=str(at), at=NOON + timedelta(minutes=at // 3)) for at in range(10)])
     seen: list[str | None] = []
     cursor = None
@@ -80,7 +80,7 @@ async def test_pages_show_every_answer_once_though_others_come_in_between(servic
     assert sorted(map(str, seen)) == [str(at) for at in range(10)]
 
 
-async def test_all_pages_are_read_oldest_first_without_what_came_later(service: FeedbackPlugin) -> None:
+async def test_pages_oldest_first_omit_later_feedback(service: FeedbackPlugin) -> None:
     await keep(service, [row(comment=str(at), at=NOON + timedelta(minutes=at // 2)) for at in range(7)])
     sizes, seen = [], []
     async for page in service.reader.pages(FeedbackQuery(), 3):

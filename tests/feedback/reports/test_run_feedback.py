@@ -35,7 +35,7 @@ async def knowing(database_url: str) -> AsyncIterator[FeedbackPlugin]:
         yield plugin
 
 
-async def test_row_tells_the_story_of_a_run_and_user(knowing: FeedbackPlugin) -> None:
+async def test_row_summarizes_a_run_and_user(knowing: FeedbackPlugin) -> None:
     about = {"run_id": ONE, "assistant_id": "a", "assistant_version": 1}
     await keep(knowing, [
         row(1, **about, subject="ada"), row(5, **about, key="stars", subject="ada", at=NOON + timedelta(minutes=1)),
@@ -70,7 +70,7 @@ async def test_row_stands_where_its_newest_fitting_piece_does(knowing: FeedbackP
     assert seen == list(dict.fromkeys((one["run_id"], one["subject"]) for one in fitting))
 
 
-async def test_row_of_many_pieces_says_how_many_it_omits(knowing: FeedbackPlugin) -> None:
+async def test_row_counts_the_records_that_it_omits(knowing: FeedbackPlugin) -> None:
     await keep(knowing, [row(1, run_id=ONE, at=NOON + timedelta(seconds=at)) for at in range(MAX_OF_ROW + 5)])
     [found] = (await knowing.of("default").by_run.page(FeedbackQuery())).rows
     assert (len(found.feedback), found.omitted) == (MAX_OF_ROW, 5)

@@ -78,7 +78,7 @@ def test_no_answers_leave_everything_possible() -> None:
     assert rounded(newcombe(0, 0, 5, 5)) == (-1, 1)
 
 
-async def test_answers_are_counted_by_key_assistant_version_and_day(service: FeedbackPlugin) -> None:
+async def test_statistics_group_by_key_assistant_version_and_day(service: FeedbackPlugin) -> None:
     first = {"assistant_id": "a", "assistant_version": 1}
     await keep(
         service,
@@ -175,7 +175,7 @@ async def test_named_kind_and_direction_win(client: App) -> None:
     assert (found["has_direction"], found["negatives"]) == (True, 1)
 
 
-async def test_mean_has_an_interval_and_extreme_scores_do_no_harm(service: FeedbackPlugin) -> None:
+async def test_mean_has_an_interval_despite_extreme_scores(service: FeedbackPlugin) -> None:
     extreme = {"huge": [1e308, 1e308, -1e308], "tiny": [1e-300, 5e-324, 1e-200], "mixed": [1e200, 2, 4]}
     rows = [row(score, key=key) for key, scores in extreme.items() for score in scores]
     await keep(service, [*rows, *(row(score, key="rated") for score in (1, 2, 4, 5, 3))])
@@ -239,7 +239,7 @@ async def test_versions_differ_where_the_interval_says_so(
     assert found.interval == newcombe(30, 60, good, of)
 
 
-async def test_key_whose_name_says_so_is_better_when_lower_until_it_is_configured(client: App) -> None:
+async def test_keys_name_implies_direction_until_it_is_configured(client: App) -> None:
     for key, score in (("user_disliked", 1), ("user_disliked", 0), ("user_disliked", 1), ("user_liked", 1)):
         await client.post(await mint(client, key), json={"score": score})
 
@@ -264,7 +264,7 @@ async def test_lower_is_better_turns_the_verdict(service: FeedbackPlugin) -> Non
     assert (found.verdict, found.is_lower_score_better) == ("better", True)
 
 
-async def test_more_groups_than_asked_for_are_refused_rather_than_cut(service: FeedbackPlugin) -> None:
+async def test_too_many_groups_are_refused(service: FeedbackPlugin) -> None:
     await keep(service, [row(key=f"key {at}") for at in range(4)])
     with pytest.raises(Invalid, match="more than 3 groups"):
         await service.statistics.groups(FeedbackQuery(), limit=3)

@@ -22,7 +22,7 @@ def part(**more: Any) -> tuple[str, tuple[None, str, str]]:
 
 
 @pytest.mark.parametrize("prefix", ["", "/api", "/api/v1"])
-async def test_feedback_in_a_batch_is_kept_and_traces_are_passed_over(client: Any, prefix: str) -> None:
+async def test_batch_stores_feedback_and_skips_traces(client: Any, prefix: str) -> None:
     trace = (f"post.{uuid.uuid4()}", (None, "{}", "application/json"))
     answer = await client.post(f"{prefix}/runs/multipart", files=[part(), trace, part(score=0, comment="é\r\n--x")])
     assert (answer.status_code, answer.json()) == (202, {"feedback": 2})

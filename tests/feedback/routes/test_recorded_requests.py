@@ -76,7 +76,7 @@ async def test_recorded_requests_of_langsmiths_clients_are_answered(app: Any, ba
     assert await replay(app, base, JAVASCRIPT, "") == {}
 
 
-async def test_recorded_requests_of_workflowais_and_evalguards_clients_are_answered(
+async def test_recorded_workflowai_and_evalguard_requests_succeed(
     app: Any, plugin: FeedbackPlugin, run_id: str
 ) -> None:
     assert await replay(app, "", WORKFLOWAI, plugin.token_for_run(run_id)) == {}

@@ -21,7 +21,7 @@ from tests.feedback.conftest import RUN, mint, stored
 App = AsyncTestClient[Litestar]
 
 
-async def test_url_takes_as_many_answers_as_it_is_for(client: App) -> None:
+async def test_url_accepts_its_number_of_submissions(client: App) -> None:
     url = await mint(client, max_uses=2)
     statuses = [(await client.post(url, json={"score": score})).status_code for score in range(3)]
     assert statuses == [200, 200, 410]
@@ -46,7 +46,7 @@ async def test_repeat_is_no_other_use(client: App) -> None:
         assert answer.json()["status"] == status
 
 
-async def test_each_url_of_a_batch_counts_its_own_uses(client: App) -> None:
+async def test_each_url_of_a_batch_has_its_uses(client: App) -> None:
     wanted = [{"run_id": RUN, "feedback_key": key, "max_uses": 1} for key in "ab"]
     tokens = (await client.post("/feedback/tokens", json=wanted)).json()
     for token in tokens:
@@ -65,7 +65,7 @@ async def test_batch_may_be_for_several_runs(client: App) -> None:
         assert [(answer["key"], answer["score"]) for answer in listed] == [("b", number + 3), ("a", number)]
 
 
-async def test_last_use_is_taken_once_by_many_at_once(service: FeedbackPlugin) -> None:
+async def test_concurrent_submissions_share_the_last_use(service: FeedbackPlugin) -> None:
     [token] = await service.tokens.mint([Order(RUN, ["k"], [None], None, max_uses=3)])
     pointer = await service.tokens.open(token.token)
     answers = [service.store.submit(pointer, FeedbackSubmission(score=number)) for number in range(20)]
@@ -75,12 +75,12 @@ async def test_last_use_is_taken_once_by_many_at_once(service: FeedbackPlugin) -
 
 
 @pytest.mark.parametrize("uses", [0, -1, 10**10, "many"])
-async def test_number_of_uses_that_makes_no_sense_is_refused(client: App, uses: Any) -> None:
+async def test_invalid_number_of_uses_is_refused(client: App, uses: Any) -> None:
     refused = await client.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": "k", "max_uses": uses})
     assert (refused.status_code, "max_uses" in refused.json()["detail"]) == (422, True)
 
 
-async def test_url_that_never_expires_is_asked_for_by_that_word(client: App) -> None:
+async def test_expiry_never_makes_a_permanent_url(client: App) -> None:
     body = {"run_id": RUN, "feedback_key": "k", "expires_at": "never"}
     token = (await client.post("/feedback/tokens", json=body)).json()
     assert token["expires_at"] == "9999-12-31T23:59:59+00:00"
@@ -88,7 +88,7 @@ async def test_url_that_never_expires_is_asked_for_by_that_word(client: App) -> 
     assert (await client.get("/feedback/tokens", params={"run_id": RUN})).json() == [token]
 
 
-async def test_revoked_token_takes_no_more_answers_and_its_siblings_do(client: App) -> None:
+async def test_revoked_token_is_refused_and_its_siblings_work(client: App) -> None:
     wanted = [{"run_id": RUN, "feedback_key": key} for key in "ab"]
     one, other = [
         f"/feedback/tokens/{token['id']}" for token in (await client.post("/feedback/tokens", json=wanted)).json()
@@ -103,7 +103,7 @@ async def test_revoked_token_takes_no_more_answers_and_its_siblings_do(client: A
     assert (await client.post(f"/feedback/tokens/{uuid.uuid4()}/revoke")).status_code == 404
 
 
-async def test_url_that_was_taken_back_is_listed_as_such_by_whatever_it_was(client: App) -> None:
+async def test_revoked_url_is_listed_as_revoked(client: App) -> None:
     wanted = [{"run_id": RUN, "feedback_key": key} for key in "abc"]
     first = [token["id"] for token in (await client.post("/feedback/tokens", json=wanted)).json()]
     await client.post(f"/feedback/tokens/{first[1]}/revoke")
@@ -117,7 +117,7 @@ async def test_url_that_was_taken_back_is_listed_as_such_by_whatever_it_was(clie
     assert page == listed[2:4]
 
 
-async def test_tokens_of_a_run_are_revoked_and_later_ones_are_not(client: App) -> None:
+async def test_revocation_of_a_run_spares_later_tokens(client: App) -> None:
     urls = [await mint(client) for _ in range(2)]
     assert (await client.delete("/feedback/tokens", params={"run_id": RUN})).json() == {"revoked": 2}
     for url in urls:
@@ -127,7 +127,7 @@ async def test_tokens_of_a_run_are_revoked_and_later_ones_are_not(client: App) -
         assert (await client.delete("/feedback/tokens", params=query)).status_code == 422
 
 
-async def test_tokens_of_a_ring_key_are_revoked_in_every_family(service: FeedbackPlugin) -> None:
+async def test_revocation_of_a_signing_key_covers_all_families(service: FeedbackPlugin) -> None:
     async def answers(url: str, outcome: str, once: str) -> list[Any]:
         pointer = await service.tokens.open(url)
         return await asyncio.gather(
@@ -160,7 +160,7 @@ async def test_sealed_token_is_revoked(service: FeedbackPlugin, by: str) -> None
         assert (await service.workflowai_feedback.submit(OutcomeCreate(good, "positive"))).outcome == "positive"
 
 
-async def test_ones_own_answer_is_read_back_by_user_or_id(client: App, token_url: str) -> None:
+async def test_own_feedback_is_read_by_user_or_id(client: App, token_url: str) -> None:
     kept = (await client.post(token_url, json={"score": 0, "user_id": "ada"})).json()
     await client.post(token_url, json={"score": 1, "comment": "hm", "user_id": "ada"})
     anonymous = (await client.post(token_url, json={"score": 0.5})).json()
@@ -171,7 +171,7 @@ async def test_ones_own_answer_is_read_back_by_user_or_id(client: App, token_url
     assert (await client.get(token_url, params={"format": "json"}, headers=html)).json()["feedback"] is None
 
 
-async def test_ones_own_answer_is_read_back_with_its_metadata(client: App, token_url: str) -> None:
+async def test_own_feedback_includes_its_metadata(client: App, token_url: str) -> None:
     for metadata in ({"reasons": ["Wrong", "Too long"]}, None):
         await client.post(token_url, json={"score": 0, "metadata": metadata, "user_id": "ada"})
         read = await client.get(token_url, params={"user_id": "ada", "format": "json"})

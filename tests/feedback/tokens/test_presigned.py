@@ -47,7 +47,7 @@ def test_made_up_token_does_not_open(token: int) -> None:
 
 
 @given(BODIES)
-def test_token_of_another_key_or_secret_does_not_open(body: int) -> None:
+def test_token_of_another_key_or_secret_is_unknown(body: int) -> None:
     assert all(key.open(uuid.UUID(KEY.seal(body)).int) is None for key in OTHERS)
 
 
@@ -93,14 +93,14 @@ async def test_expired_token_is_gone(service: FeedbackPlugin, run_id: str) -> No
         await service.tokens.redeem(token)
 
 
-async def test_token_whose_grant_was_removed_is_gone_not_unknown(service: FeedbackPlugin, run_id: str) -> None:
+async def test_token_of_a_removed_grant_is_gone(service: FeedbackPlugin, run_id: str) -> None:
     token = await mint_one(service, run_id)
     await service.database.write(lambda db: db.execute("DELETE FROM feedback_grant"))
     with pytest.raises(TokenGone, match="removed"):
         await service.tokens.redeem(token)
 
 
-async def test_number_of_a_removed_grant_is_not_given_to_another(service: FeedbackPlugin, run_id: str) -> None:
+async def test_removed_grants_number_is_not_reused(service: FeedbackPlugin, run_id: str) -> None:
     token = await mint_one(service, run_id)
     await service.database.write(lambda db: db.execute("DELETE FROM feedback_grant"))
     await mint_one(service, str(uuid.uuid4()))
@@ -108,7 +108,7 @@ async def test_number_of_a_removed_grant_is_not_given_to_another(service: Feedba
         await service.tokens.redeem(token)
 
 
-async def test_token_of_a_restored_backup_does_not_reach_another_grant(service: FeedbackPlugin, run_id: str) -> None:
+async def test_restored_backups_token_reaches_no_other_grant(service: FeedbackPlugin, run_id: str) -> None:
     token = await mint_one(service, run_id)
     restored = "UPDATE feedback_grant SET salt = 65535 - salt, run_id = 'somebody else'"
     await service.database.write(lambda db: db.execute(restored))
@@ -189,7 +189,7 @@ async def test_services_that_start_at_once_share_one_ring(database_url: str, run
             await opening.__aexit__(None, None, None)
 
 
-async def test_urls_for_a_run_are_absolute_and_below_the_base(service: FeedbackPlugin, run_id: str) -> None:
+async def test_urls_for_a_run_are_absolute(service: FeedbackPlugin, run_id: str) -> None:
     urls = await service.urls_for_run(run_id, ["up", "down", "up"], "https://example.com/agents/")
     assert list(urls) == ["up", "down"]
     for url in urls.values():

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from feedback.cli.options import PROJECT_OPTION, Do, find_services, query_of, querying
+from feedback.cli.options import PROJECT_OPTION, Do, build_query, find_services, with_filters
 from feedback.cli.output import JSON_OPTION, done, echo_json, printable, progress, table
 from feedback.plugin import FeedbackPlugin
 from feedback.records.erasure import Erased
@@ -18,7 +18,7 @@ HEAD = ("time", "key", "score", "value", "who", "assistant", "run", "comment")
 
 
 @click.command("list")
-@querying
+@with_filters
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
 @JSON_OPTION
 @click.pass_obj
@@ -30,7 +30,7 @@ def list_feedback_records(do: Do, /, limit: int, as_json: bool, project: str, **
         found: list[ReviewedFeedback] = []
         cursor = None
         while len(found) < limit:
-            page = await reader.page(query_of(given), min(MAX_PAGE, limit - len(found)), cursor)
+            page = await reader.page(build_query(given), min(MAX_PAGE, limit - len(found)), cursor)
             found += page.feedback
             if (cursor := page.next_cursor) is None:
                 break
@@ -60,7 +60,7 @@ def _cells(feedback: ReviewedFeedback) -> tuple[Any, ...]:
 
 
 @click.command()
-@querying
+@with_filters
 @click.option("--format", "form", type=click.Choice(FORMATS), default="jsonl", help="What to write (default: jsonl).")
 @click.option("-o", "--output", type=click.File("wb", atomic=True), default="-", help="The file.")
 @click.pass_obj
@@ -75,7 +75,7 @@ def export(do: Do, /, form: Format, output: BinaryIO, project: str, **given: Any
 
     async def work(service: FeedbackPlugin) -> None:
         exports = (await find_services(service, project)).exports
-        async for part in exports.stream(query_of(given), form, show_progress):
+        async for part in exports.stream(build_query(given), form, show_progress):
             output.write(part)
         output.flush()
 

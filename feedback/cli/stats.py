@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from feedback.cli.options import Do, find_services, query_of, querying
+from feedback.cli.options import Do, build_query, find_services, with_filters
 from feedback.cli.output import JSON_OPTION, echo_json, number, percent, table
 from feedback.plugin import FeedbackPlugin
 from feedback.reports.comparison import Comparison, Sample
@@ -17,7 +17,7 @@ from feedback.reports.stats import DIMENSIONS, ENOUGH, MAX_GROUPS, Dimension, St
 
 
 @click.command()
-@querying
+@with_filters
 @click.option("--by", multiple=True, type=click.Choice(tuple(DIMENSIONS)), help="What to count apart besides keys.")
 @click.option("--enough", type=click.IntRange(1), default=ENOUGH, show_default=True, help="Scores for a verdict.")
 @click.option("--compare", type=(int, int), help="Compare two versions of one --assistant, for one --key.")
@@ -38,9 +38,9 @@ def stats(
     async def work(service: FeedbackPlugin) -> None:
         statistics = (await find_services(service, project)).statistics
         if compare is not None:
-            compared = await compare_versions(statistics, query_of(given), *compare, enough)
+            compared = await compare_versions(statistics, build_query(given), *compare, enough)
             return echo_json(compared) if as_json else _show_comparison(compared)
-        found = await statistics.groups(query_of(given), by, enough, MAX_GROUPS)
+        found = await statistics.groups(build_query(given), by, enough, MAX_GROUPS)
         return echo_json(found) if as_json else _show_statistics(found, by)
 
     do(work)

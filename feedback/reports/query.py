@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from feedback.database import containing, listed
 from feedback.errors import Invalid
@@ -29,30 +29,31 @@ class FeedbackQuery(Struct, kw_only=True):
 
     `since` is inclusive and `until` exclusive, so that consecutive days count each feedback once. `text` searches
     comment, value and correction, case-insensitively (of ASCII letters at least). `metadata` lists `name:value` of the
-    run's metadata: values of one name are alternatives, and each name must match.
+    run's metadata: values of one name are alternatives, and each name must match. The fields are also the query
+    parameters of the routes and the options of the commands, by `filters`.
     """
 
-    run: list[str] | None = None
-    thread: list[str] | None = None
-    assistant: list[str] | None = None
-    version: list[int] | None = None
-    key: list[str] | None = None
-    subject: list[str] | None = None
-    source: list[str] | None = None
-    since: str | None = None
-    until: str | None = None
-    min_score: float | None = None
-    max_score: float | None = None
-    text: str | None = None
-    has_comment: bool | None = None
-    has_score: bool | None = None
-    has_correction: bool | None = None
-    status: list[ReviewStatus] | None = None
-    id: list[str] | None = None
-    reason: list[str] | None = None
-    dataset: list[str] | None = None
-    assignee: list[str] | None = None
-    metadata: list[str] | None = None
+    run: Annotated[list[str] | None, Meta(description="Run ids")] = None
+    thread: Annotated[list[str] | None, Meta(description="Thread ids")] = None
+    assistant: Annotated[list[str] | None, Meta(description="Assistant ids")] = None
+    version: Annotated[list[int] | None, Meta(description="Assistant versions")] = None
+    key: Annotated[list[str] | None, Meta(description="Feedback keys")] = None
+    subject: Annotated[list[str] | None, Meta(description="Who gave the feedback (user_id)")] = None
+    source: Annotated[list[str] | None, Meta(description="Where it came from: api, app or model")] = None
+    since: Annotated[str | None, Meta(description="From this time on (ISO 8601)")] = None
+    until: Annotated[str | None, Meta(description="Before this time (ISO 8601)")] = None
+    min_score: Annotated[float | None, Meta(description="Lowest score")] = None
+    max_score: Annotated[float | None, Meta(description="Highest score")] = None
+    text: Annotated[str | None, Meta(description="Part of a comment, value or correction")] = None
+    has_comment: Annotated[bool | None, Meta(description="With a comment, or without")] = None
+    has_score: Annotated[bool | None, Meta(description="With a score, or without")] = None
+    has_correction: Annotated[bool | None, Meta(description="With a correction, or without")] = None
+    status: Annotated[list[ReviewStatus] | None, Meta(description="Review status")] = None
+    id: Annotated[list[str] | None, Meta(description="Feedback ids")] = None
+    reason: Annotated[list[str] | None, Meta(description="Reasons that were chosen")] = None
+    dataset: Annotated[list[str] | None, Meta(description="Datasets")] = None
+    assignee: Annotated[list[str] | None, Meta(description="Who is to review it")] = None
+    metadata: Annotated[list[str] | None, Meta(description="Declared metadata of the run, such as plan:pro")] = None
 
     @property
     def asks_for_days(self) -> bool:
@@ -116,6 +117,22 @@ class FeedbackQuery(Struct, kw_only=True):
             ("number <= :max_score", "max_score", _number("max_score", self.max_score)),
             (f"created_at > {EVER} AND ({wordy}) AND ({found})", "text", text and containing(text)),
         ]
+
+
+class Filter(NamedTuple):
+    """A field of `FeedbackQuery`: its name, type (without None) and description."""
+
+    name: str
+    type: Any
+    description: str
+
+
+def filters() -> list[Filter]:
+    """Return the filters of `FeedbackQuery`, in order."""
+    hints = get_type_hints(FeedbackQuery, include_extras=True)
+    return [
+        Filter(name, get_args(hint.__origin__)[0], hint.__metadata__[0].description) for name, hint in hints.items()
+    ]
 
 
 def _statuses(statuses: Sequence[ReviewStatus], with_text: bool) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from inspect import Parameter, Signature
+from typing import Annotated, Any
 
 from litestar import Router, get
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromQuery, QueryParameter, SkipValidation
+from litestar.params import QueryParameter, SkipValidation
 from litestar.response import Stream
 from msgspec import Struct
 
-from feedback.records.reviews import ReviewStatus
 from feedback.reports.comparison import Comparison, compare
 from feedback.reports.distribution import Distribution
 from feedback.reports.export import CSV_TYPE, JSONL_TYPE, ExportReport, Format
-from feedback.reports.query import FeedbackQuery
+from feedback.reports.query import FeedbackQuery, Filter, filters
 from feedback.reports.reader import MAX_PAGE, FeedbackPage
 from feedback.reports.reasons import ReasonCount
 from feedback.reports.response_rates import ResponseRate
@@ -26,94 +26,60 @@ from feedback.routes.openapi import ExportOperation, FeedbackOperation, failures
 
 TAGS = ["Reading feedback"]
 QueryHere = NamedDependency[SkipValidation[FeedbackQuery]]
-Names = list[str] | None
+Cursor = Annotated[str | None, QueryParameter(required=False, description="`next_cursor` of the page before")]
+Form = Annotated[Format, QueryParameter(name="format", required=False)]
 Enough = Annotated[int, QueryParameter(ge=1, le=1_000_000, description="Scores that a verdict needs")]
 
 
-def feedback_query(
-    run: Annotated[Names, QueryParameter(required=False, description="Run ids")] = None,
-    thread: Annotated[Names, QueryParameter(required=False, description="Thread ids")] = None,
-    assistant: Annotated[Names, QueryParameter(required=False, description="Assistant ids")] = None,
-    version: Annotated[list[int] | None, QueryParameter(required=False, description="Assistant versions")] = None,
-    key: Annotated[Names, QueryParameter(required=False, description="Feedback keys")] = None,
-    subject: Annotated[Names, QueryParameter(required=False, description="Who gave the feedback (`user_id`)")] = None,
-    feedback_source: Annotated[
-        Names, QueryParameter(name="source", required=False, description="`api`, `app` or `model`")
-    ] = None,
-    since: Annotated[str | None, QueryParameter(required=False, description="From this time on (ISO 8601)")] = None,
-    until: Annotated[str | None, QueryParameter(required=False, description="Before this time (ISO 8601)")] = None,
-    min_score: FromQuery[float | None] = None,
-    max_score: FromQuery[float | None] = None,
-    text: Annotated[
-        str | None, QueryParameter(required=False, description="Part of a comment, value or correction")
-    ] = None,
-    has_comment: FromQuery[bool | None] = None,
-    has_score: FromQuery[bool | None] = None,
-    has_correction: FromQuery[bool | None] = None,
-    status: Annotated[list[ReviewStatus] | None, QueryParameter(required=False, description="Review status")] = None,
-    id: Annotated[Names, QueryParameter(required=False, description="Feedback ids")] = None,
-    reason: Annotated[Names, QueryParameter(required=False, description="Reasons that were chosen")] = None,
-    dataset: Annotated[Names, QueryParameter(required=False, description="Datasets")] = None,
-    assignee: Annotated[Names, QueryParameter(required=False, description="Who is to review it")] = None,
-    metadata: Annotated[
-        Names, QueryParameter(required=False, description="Declared metadata of the run, such as `plan:pro`")
-    ] = None,
-) -> FeedbackQuery:
-    """Return the filters in the query string."""
-    return FeedbackQuery(
-        run=run, thread=thread, assistant=assistant, version=version, key=key, subject=subject,
-        source=feedback_source, since=since, until=until, min_score=min_score, max_score=max_score, text=text,
-        has_comment=has_comment, has_score=has_score, has_correction=has_correction, status=status, id=id,
-        reason=reason, dataset=dataset, assignee=assignee, metadata=metadata,
-    )  # fmt: skip
+def feedback_query(**chosen: Any) -> FeedbackQuery:
+    """Return the filters in the query string, whose parameters are the fields of `FeedbackQuery`."""
+    return FeedbackQuery(**chosen)
 
 
-@get(
-    "/feedback/search",
-    tags=TAGS,
-    summary="Search feedback",
-    operation_class=FeedbackOperation,
-    responses=failures(422),
-)
+def _query_parameter(one: Filter) -> Parameter:
+    parameter = QueryParameter(required=False, description=one.description)
+    return Parameter(one.name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[one.type | None, parameter])
+
+
+_PARAMETERS = [_query_parameter(one) for one in filters()]
+# Litestar reads a dependency's parameters from its signature and their types from its annotations.
+feedback_query.__signature__ = Signature(_PARAMETERS, return_annotation=FeedbackQuery)  # type: ignore[attr-defined]
+feedback_query.__annotations__ = {one.name: one.annotation for one in _PARAMETERS} | {"return": FeedbackQuery}
+
+
+def _read(path: str, summary: str, **more: Any) -> get:
+    """Declare a route that reads the feedback that matches the filters."""
+    options = {"operation_class": FeedbackOperation, **more}
+    return get(f"/feedback/{path}", tags=TAGS, summary=summary, responses=failures(422), **options)
+
+
+@_read("search", "Search feedback")
 async def search_feedback(
     feedback_query: QueryHere,
     services: ServicesDependency,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = 100,
-    cursor: Annotated[
-        str | None, QueryParameter(required=False, description="`next_cursor` of the page before")
-    ] = None,
+    cursor: Cursor = None,
 ) -> FeedbackPage:
     """Return a page of the feedback that matches all filters, newest first."""
     return await services.reader.page(feedback_query, limit, cursor)
 
 
-@get(
-    "/feedback/by-run",
-    tags=TAGS,
-    summary="Search feedback by run",
-    operation_class=FeedbackOperation,
-    responses=failures(422),
+@_read(
+    "by-run",
+    "Search feedback by run",
     description="A row for each run and user: all its feedback, with the question and the agent's reply.",
 )
 async def search_by_run(
     feedback_query: QueryHere,
     services: ServicesDependency,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_ROWS)] = 25,
-    cursor: Annotated[
-        str | None, QueryParameter(required=False, description="`next_cursor` of the page before")
-    ] = None,
+    cursor: Cursor = None,
 ) -> RunFeedbackPage:
     """Return a page of the runs and users with feedback that matches all filters, newest first."""
     return await services.by_run.page(feedback_query, limit, cursor)
 
 
-@get(
-    "/feedback/statistics",
-    tags=TAGS,
-    summary="Count feedback",
-    operation_class=FeedbackOperation,
-    responses=failures(422),
-)
+@_read("statistics", "Count feedback")
 async def count_feedback(
     feedback_query: QueryHere,
     services: ServicesDependency,
@@ -131,13 +97,7 @@ async def count_feedback(
     return await services.statistics.groups(feedback_query, by or (), enough, limit)
 
 
-@get(
-    "/feedback/comparison",
-    tags=TAGS,
-    summary="Compare two versions",
-    operation_class=FeedbackOperation,
-    responses=failures(422),
-)
+@_read("comparison", "Compare two versions")
 async def compare_versions(
     feedback_query: QueryHere,
     services: ServicesDependency,
@@ -149,18 +109,16 @@ async def compare_versions(
     return await compare(services.statistics, feedback_query, baseline, candidate, enough)
 
 
-@get(
-    "/feedback/export",
-    tags=TAGS,
-    summary="Export feedback",
+@_read(
+    "export",
+    "Export feedback",
     operation_class=ExportOperation,
-    responses=failures(422),
     description="`csv`, `jsonl`, or what TRL's trainers take: `kto` from scores, `dpo` and `sft` from corrections.",
 )
 async def export_feedback(
     feedback_query: QueryHere,
     services: ServicesDependency,
-    form: Annotated[Format, QueryParameter(name="format", required=False)] = "jsonl",
+    form: Form = "jsonl",
 ) -> Stream:
     """Stream all matching feedback, oldest first."""
     file = "csv" if form == "csv" else f"{form}.jsonl" if form != "jsonl" else "jsonl"
@@ -171,53 +129,35 @@ async def export_feedback(
     )
 
 
-@get(
-    "/feedback/export/report",
-    tags=TAGS,
-    summary="Preview an export",
-    operation_class=FeedbackOperation,
-    responses=failures(422),
+@_read(
+    "export/report",
+    "Preview an export",
     description="Reads what the export would read, so it takes as long.",
 )
 async def report_export(
     feedback_query: QueryHere,
     services: ServicesDependency,
-    form: Annotated[Format, QueryParameter(name="format", required=False)] = "jsonl",
+    form: Form = "jsonl",
 ) -> ExportReport:
     """Return the number of lines of an export, and the reasons for leaving out the rest."""
     return await services.exports.report(feedback_query, form)
 
 
-@get(
-    "/feedback/distribution",
-    tags=TAGS,
-    summary="Get distributions",
-    operation_class=FeedbackOperation,
-    responses=failures(422),
-)
+@_read("distribution", "Get distributions")
 async def read_distributions(feedback_query: QueryHere, services: ServicesDependency) -> list[Distribution]:
     """Return the count of each score, category or range of numbers for each `key`, with quartiles of numbers."""
     return await services.distributions.of(feedback_query)
 
 
-@get(
-    "/feedback/reasons",
-    tags=TAGS,
-    summary="Count reasons",
-    operation_class=FeedbackOperation,
-    responses=failures(422),
-)
+@_read("reasons", "Count reasons")
 async def count_reasons(feedback_query: QueryHere, services: ServicesDependency) -> list[ReasonCount]:
     """Return the count of each reason by feedback key, most frequent first."""
     return await services.reasons.counts(feedback_query)
 
 
-@get(
-    "/feedback/response-rates",
-    tags=TAGS,
-    summary="Get response rates",
-    operation_class=FeedbackOperation,
-    responses=failures(422),
+@_read(
+    "response-rates",
+    "Get response rates",
     description="Of presigned URLs that were minted from `since` on and before `until`, by `key`, `assistant` and "
     "`version`; other filters do not matter.",
 )
@@ -232,13 +172,7 @@ class FeedbackCount(Struct):
     count: int
 
 
-@get(
-    "/feedback/count",
-    tags=TAGS,
-    summary="Get the number of feedback",
-    operation_class=FeedbackOperation,
-    responses=failures(422),
-)
+@_read("count", "Get the number of feedback")
 async def count_fitting(feedback_query: QueryHere, services: ServicesDependency) -> FeedbackCount:
     """Return the number of feedback records that match all filters."""
     return FeedbackCount(await services.reader.count(feedback_query))

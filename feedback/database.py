@@ -43,7 +43,7 @@ class Database(Protocol):
     ) -> None: ...
 
     async def migrate(self, package: str) -> None:
-        """Apply the migrations of `package`: its `migrations/<dialect>/NNNN_*.sql`, in order, each once."""
+        """Apply the migrations of `package`: its `migrations/<dialect or common>/NNNN_*.sql`, in order."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Return the result of `work`, which reads committed rows and must not write."""

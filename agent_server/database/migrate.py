@@ -1,8 +1,9 @@
 """Migrations: numbered SQL files that create and change the tables of a package.
 
-They are in `<package>/migrations/<dialect>/NNNN_name.sql`. All that were not yet applied to a database run in one
-transaction, in the order of their numbers, and are recorded in the table `schema_migrations`; a failure leaves the
-database unchanged. A released file never changes: every later change is a new file.
+They are in `<package>/migrations/<dialect>/NNNN_name.sql`, or in `migrations/common` if they are the same for every
+dialect. All that were not yet applied to a database run in one transaction, in the order of their numbers, and are
+recorded in the table `schema_migrations`; a failure leaves the database unchanged. A released file never changes: every
+later change is a new file.
 """
 
 from __future__ import annotations
@@ -38,11 +39,14 @@ async def migrate(database: Database, package: str, prepare: Callable[[Connectio
 
 def _scripts(package: str, dialect: str) -> Mapping[int, list[str]]:
     """Return the statements of the package's files by file number, in order."""
-    folder = files(package) / "migrations" / dialect
-    found = sorted((file for file in folder.iterdir() if _FILE.fullmatch(file.name)), key=lambda file: file.name)
+    folders = [files(package) / "migrations" / name for name in (dialect, "common")]
+    entries = [file for folder in folders if folder.is_dir() for file in folder.iterdir()]
+    found = sorted((file for file in entries if _FILE.fullmatch(file.name)), key=lambda file: file.name)
     scripts = {int(file.name[:4]): _statements(file.read_text("utf-8"), dialect) for file in found}
     if not scripts or len(scripts) < len(found):
-        raise ValueError(f"{package} needs files migrations/{dialect}/NNNN_name.sql, each with a number of its own")
+        raise ValueError(
+            f"{package} needs files migrations/{dialect}/NNNN_name.sql (or migrations/common), each with a number of its own"
+        )
     return scripts
 
 

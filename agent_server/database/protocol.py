@@ -72,7 +72,7 @@ class Database(Protocol):
     ) -> None: ...
 
     async def migrate(self, package: str) -> None:
-        """Bring the tables of `package` up to date: apply its `migrations/<dialect>/NNNN_*.sql` in order, each once.
+        """Bring the tables of `package` up to date: apply its `migrations/<dialect or common>/NNNN_*.sql`.
 
         Errors: `Conflict` if a newer version of the package has migrated the database.
         """

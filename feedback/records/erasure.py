@@ -24,6 +24,7 @@ from feedback.delivery.outbox import put_erased
 from feedback.errors import Invalid
 from feedback.projects.projects import denial_of_project
 from feedback.projects.scoped_database import DEFAULT, ProjectConnection, ProjectDatabase, whole
+from feedback.records.purge import delete_url_denials
 from feedback.records.run_metadata import forget_metadata
 from feedback.validation import check_name, run_name
 
@@ -52,8 +53,7 @@ KEEP = "INSERT INTO feedback_retention (project, key, days) VALUES (:project, :k
 FORGET_DENIALS = (
     "DELETE FROM feedback_denial WHERE ring_key IS NULL AND id NOT LIKE 'url %' AND revoked_at < now_us() - :age"
 )
-FORGET_URLS = """DELETE FROM feedback_denial WHERE EXISTS (SELECT 1 FROM feedback_grant
-WHERE project = :project AND {0} AND feedback_denial.id LIKE 'url ' || CAST(feedback_grant.id AS TEXT) || ' %')"""
+FORGET_ALL_URLS = "DELETE FROM feedback_denial WHERE project = :project AND id LIKE 'url %'"
 BELONGINGS = ("feedback_annotation", "feedback_review", "feedback_outbox")
 TOLD = """DELETE FROM feedback_outbox WHERE EXISTS (SELECT 1 FROM feedback_history AS version
 WHERE version.sequence IN {0} AND version.id = feedback_outbox.feedback_id
@@ -257,6 +257,8 @@ def _close(db: Connection, condition: str, parameters: Mapping[str, Any]) -> int
     for row in db.all(RUNS.format(condition), **parameters):
         if row["run_id"] is not None:
             _deny(db, row["run_id"])
+    grants = "SELECT id, key_count FROM feedback_grant WHERE project = :project AND"
+    delete_url_denials(whole(db), db.all(f"{grants} {condition}", **parameters))
     return _drop_grants(db, condition, parameters)
 
 
@@ -264,6 +266,7 @@ def _close_all(db: Connection, denial: str) -> int:
     """Revoke all tokens that the project has issued until now; return how many grants were deleted."""
     db.execute(DENY, id=denial, run_id=None)
     db.execute(FORGET_ALL_MINTED)
+    db.execute(FORGET_ALL_URLS)
     return _drop_grants(db, "1 = 1", {})
 
 
@@ -281,6 +284,5 @@ def _denial(db: Connection, run_id: str) -> str:
 
 
 def _drop_grants(db: Connection, condition: str, parameters: Mapping[str, Any]) -> int:
-    db.execute(FORGET_URLS.format(condition), **parameters)
     db.execute(f"DELETE FROM feedback_use WHERE grant_id IN ({GRANTS} {condition})", **parameters)
     return db.execute(f"DELETE FROM feedback_grant WHERE project = :project AND {condition}", **parameters)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from feedback.database import Connection, Database, listed
+from feedback.database import Connection, Database, Row, listed
 from feedback.tokens.presigned import url_denials
 
 logger = logging.getLogger("feedback")
@@ -58,11 +58,16 @@ async def keep_purging(database: Database, every: float = PURGE_SECONDS) -> None
 def _purge_grants(db: Connection, age: int) -> int:
     rows = db.all(EXPIRED_GRANTS, age=age, limit=GRANTS_AT_ONCE)
     grants = [row["id"] for row in rows]
-    denials = [name for row in rows for name in url_denials(row["id"], row["key_count"])]
-    for at in range(0, len(denials), ROWS_AT_ONCE):
-        _delete(db, "feedback_denial", "id", denials[at : at + ROWS_AT_ONCE])
+    delete_url_denials(db, rows)
     _delete(db, "feedback_use", "grant_id", grants)
     return _delete(db, "feedback_grant", "id", grants)
+
+
+def delete_url_denials(db: Connection, grants: Iterable[Row]) -> None:
+    """Delete the denials of the URLs of these grants, of which `id` and `key_count` are read."""
+    denials = [name for grant in grants for name in url_denials(grant["id"], grant["key_count"])]
+    for at in range(0, len(denials), ROWS_AT_ONCE):
+        _delete(db, "feedback_denial", "id", denials[at : at + ROWS_AT_ONCE])
 
 
 def _delete(db: Connection, table: str, column: str, values: Sequence[object]) -> int:

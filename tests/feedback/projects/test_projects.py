@@ -274,11 +274,11 @@ async def test_sealed_tokens_of_default_stay_unchanged(service: FeedbackPlugin) 
 
 
 async def test_default_owns_data_older_than_projects(database: Database, package: Any, tmp_path: Path) -> None:
-    old = package({"0001_unused.sql": "SELECT 1;"})
-    for dialect in ("sqlite", "postgres"):
-        folder = tmp_path / old / "migrations" / dialect
-        (folder / "0001_unused.sql").unlink()
-        for file in (files("feedback") / "migrations" / dialect).iterdir():
+    old = package({})
+    for name in ("sqlite", "postgres", "common"):
+        folder = tmp_path / old / "migrations" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in (files("feedback") / "migrations" / name).iterdir():
             if file.name < "0007":
                 shutil.copy(str(file), folder / file.name)
     await database.migrate(old)

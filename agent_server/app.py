@@ -98,27 +98,40 @@ class AgentServerPlugin(InitPlugin):
         self._config = config
         self._given = agents
         self._agents: dict[str, Agent] = {}
-        self._metrics = counted = Metrics()
+        self._metrics = Metrics()
         self._database = open_database(config.url_of("runs"))
+        self._broker = open_broker(config.redis_url, config.keep_stream_seconds)
+        self._info = dict(info or {})
+        self._health_checks: dict[str, Check] = {"runs": self._database.check, **(health or {})}
+        if config.redis_url:
+            self._health_checks["redis"] = self._broker.check
+        self._build_access(config)
+        self._build_runs(config)
+        self._build_streams(config, feedback)
+        self._build_worker(config, feedback)
+        self._server_metrics = ServerMetrics(self._database, self._metrics, self._worker, metrics)
+        self._middleware: list[Middleware] = [watching(self._metrics), *([self.cors.middleware()] if cors else [])]
+
+    def _build_access(self, config: Config) -> None:
         self.api_keys = ApiKeys(self._database)
         keys = ApiKeyCache(self.api_keys, config.api_keys)
         origins = PageOrigins(config.cors_origins, config.http.cors.origin_pattern, config.public_url)
         self.key_auth = ApiKeyAuth(keys, config, origins)
         self.cors = Cors(origins, self.key_auth.needs_key, config.http.cors)
         self.authenticator = RequestAuthenticator(self.key_auth)
-        self._broker = open_broker(config.redis_url, config.keep_stream_seconds)
+
+    def _build_runs(self, config: Config) -> None:
+        ttl = ttl_of_new_threads(config.thread_ttl)
         self._assistants = Assistants(self._database, graph_configs=config.graph_configs)
         self.slugs = AssistantSlugs(self._database, self._assistants)
-        ttl = ttl_of_new_threads(config.thread_ttl)
         self._threads = Threads(self._database, ttl)
         self._thread_states = ThreadStates(self._threads, self._agents, self._broker)
-        self._runs = Runs(self._database, self._broker, self._assistants, config.webhooks, counted, ttl)
+        self._runs = Runs(self._database, self._broker, self._assistants, config.webhooks, self._metrics, ttl)
         self._store = Store()
         self._crons = Crons(self._database, self._assistants, config.webhooks)
-        self._webhook_sender = WebhookSender(
-            self._database, self._broker, config.webhooks, metrics=counted, translate=task_notification
-        )
-        self._cron_clock = CronClock(self._database, self._runs, counted, config.public_url)
+        self._cron_clock = CronClock(self._database, self._runs, self._metrics, config.public_url)
+
+    def _build_streams(self, config: Config, feedback: FeedbackUrls | None) -> None:
         self._run_end_watch = RunEndWatch(self._database) if config.database_url or config.redis_url else None
         self._streams = RunStreams(
             self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event, self._run_end_watch
@@ -130,14 +143,11 @@ class AgentServerPlugin(InitPlugin):
             self._database, self._threads, self._runs, self._broker, self._run_end_watch, self._thread_streams.idle
         )
         self._run_feedback = RunFeedback(feedback, config.mint_timeout)
-        self._info = dict(info or {})
-        self._health_checks: dict[str, Check] = {"runs": self._database.check, **(health or {})}
-        if config.redis_url:
-            self._health_checks["redis"] = self._broker.check
-        self._middleware: list[Middleware] = [
-            watching(counted),
-            *([self.cors.middleware()] if cors else []),
-        ]
+
+    def _build_worker(self, config: Config, feedback: FeedbackUrls | None) -> None:
+        self._webhook_sender = WebhookSender(
+            self._database, self._broker, config.webhooks, metrics=self._metrics, translate=task_notification
+        )
         context = AttemptContext(
             self._runs,
             self._broker,
@@ -145,13 +155,12 @@ class AgentServerPlugin(InitPlugin):
             config.feedback_on_error,
             config.mint_timeout,
             config.feedback_custom_event,
-            counted,
+            self._metrics,
             config.stop_seconds,
             config.max_rescues,
         )
         jobs = config.jobs if config.role != "api" else 0
         self._worker = Worker(self._agents, context, jobs, config.lease_seconds)
-        self._server_metrics = ServerMetrics(self._database, counted, self._worker, metrics)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add the routes and the lifespan."""

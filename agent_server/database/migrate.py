@@ -45,7 +45,8 @@ def _scripts(package: str, dialect: str) -> Mapping[int, list[str]]:
     scripts = {int(file.name[:4]): _statements(file.read_text("utf-8"), dialect) for file in found}
     if not scripts or len(scripts) < len(found):
         raise ValueError(
-            f"{package} needs files migrations/{dialect}/NNNN_name.sql (or migrations/common), each with a number of its own"
+            f"{package} needs files NNNN_name.sql in migrations/{dialect} or migrations/common, "
+            "each with a number of its own"
         )
     return scripts
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, get_args
 
-from litestar import Request, Response, delete, get, post
+from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
-from agent_server.config import Config
 from agent_server.errors import Invalid
-from agent_server.routes.authentication import project_in
 from agent_server.routes.json_responses import any_fields_of, describe_response, respond_json, selected
-from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, or_not_found, streamed
-from agent_server.runs.feedback import RunFeedback
+from agent_server.routes.run_starter import STARTER, RunStarter
 from agent_server.runs.queue import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
 from agent_server.streams.deletion import Deletion
@@ -41,62 +38,28 @@ CancelOnDisconnect = Annotated[
 ]
 
 
-@post("/threads/{thread_id:str}/runs", tags=["runs"], status_code=200)
+@post("/threads/{thread_id:str}/runs", tags=["runs"], status_code=200, dependencies=STARTER)
 async def create_run(
-    thread_id: FromPath[str],
-    data: JSONBody[RunCreate],
-    request: Request[Any, Any, Any],
-    runs: NamedDependency[Runs],
-    server_config: NamedDependency[Config],
-    run_feedback: NamedDependency[RunFeedback],
+    thread_id: FromPath[str], data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]
 ) -> Response[Run]:
     """Start a run in the background; it is durable when the response arrives."""
-    run = await created_run(request, runs, server_config, data, thread_id)
-    return Response(
-        run,
-        headers={"Content-Location": f"/threads/{run.thread_id}/runs/{run.run_id}"}
-        | run_feedback.headers(run.run_id, project_in(request)),
-    )
+    return await starter.respond(data, thread_id)
 
 
-@post("/threads/{thread_id:str}/runs/stream", tags=["runs"], status_code=200, responses=STREAM)
+@post("/threads/{thread_id:str}/runs/stream", tags=["runs"], status_code=200, responses=STREAM, dependencies=STARTER)
 async def stream_run(
-    thread_id: FromPath[str],
-    data: JSONBody[RunCreate],
-    request: Request[Any, Any, Any],
-    runs: NamedDependency[Runs],
-    streams: NamedDependency[RunStreams],
-    server_config: NamedDependency[Config],
-    run_feedback: NamedDependency[RunFeedback],
+    thread_id: FromPath[str], data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]
 ) -> ASGIApp:
     """Start a run and stream its events."""
-    run = await created_run(request, runs, server_config, data, thread_id)
-    frames, headers = (
-        streams.follow(run.run_id),
-        locations(run, "stream") | run_feedback.headers(run.run_id, project_in(request)),
-    )
-    return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
+    return await starter.stream(data, thread_id)
 
 
-@post("/threads/{thread_id:str}/runs/wait", tags=["runs"], status_code=200, responses=JSON_ANSWER)
+@post("/threads/{thread_id:str}/runs/wait", tags=["runs"], status_code=200, responses=JSON_ANSWER, dependencies=STARTER)
 async def wait_run(
-    thread_id: FromPath[str],
-    data: JSONBody[RunCreate],
-    request: Request[Any, Any, Any],
-    runs: NamedDependency[Runs],
-    streams: NamedDependency[RunStreams],
-    server_config: NamedDependency[Config],
-    run_feedback: NamedDependency[RunFeedback],
+    thread_id: FromPath[str], data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]
 ) -> ASGIApp:
     """Start a run and return its final values."""
-    run = await created_run(request, runs, server_config, data, thread_id)
-    return joined(
-        streams.final_values(run.run_id),
-        locations(run, "join") | run_feedback.headers(run.run_id, project_in(request)),
-        runs,
-        run,
-        data.on_disconnect == "cancel",
-    )
+    return await starter.wait(data, thread_id)
 
 
 @get("/threads/{thread_id:str}/runs", tags=["runs"], responses=_RUNS)

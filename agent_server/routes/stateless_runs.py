@@ -11,12 +11,11 @@ from litestar.types import ASGIApp
 
 from agent_server.config import Config
 from agent_server.errors import Invalid
-from agent_server.routes.authentication import project_in
 from agent_server.routes.authorization import owned
-from agent_server.routes.run_requests import check_resumes_nothing, created_run, run_origin, traced
+from agent_server.routes.run_requests import check_resumes_nothing, run_origin, traced
 from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, or_not_found, streamed
+from agent_server.routes.run_starter import STARTER, RunStarter
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
-from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.queue import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel
 from agent_server.streams.run_streams import RunStreams, modes_in
@@ -53,50 +52,22 @@ async def cancel_runs(
     await streams.until_end_soon(await runs.get_many(at_work[:1000]))
 
 
-@post("/runs", tags=["stateless runs"], status_code=200)
-async def create_stateless_run(
-    data: JSONBody[RunCreate],
-    request: Request[Any, Any, Any],
-    runs: NamedDependency[Runs],
-    server_config: NamedDependency[Config],
-    run_feedback: NamedDependency[RunFeedback],
-) -> Response[Run]:
+@post("/runs", tags=["stateless runs"], status_code=200, dependencies=STARTER)
+async def create_stateless_run(data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]) -> Response[Run]:
     """Start a run in the background, on its own thread."""
-    run = await created_run(request, runs, server_config, data)
-    return Response(
-        run, headers={"Content-Location": f"/runs/{run.run_id}"} | run_feedback.headers(run.run_id, project_in(request))
-    )
+    return await starter.respond(data)
 
 
-@post("/runs/stream", tags=["stateless runs"], status_code=200, responses=STREAM)
-async def stream_stateless_run(
-    data: JSONBody[RunCreate],
-    request: Request[Any, Any, Any],
-    runs: NamedDependency[Runs],
-    streams: NamedDependency[RunStreams],
-    server_config: NamedDependency[Config],
-    run_feedback: NamedDependency[RunFeedback],
-) -> ASGIApp:
+@post("/runs/stream", tags=["stateless runs"], status_code=200, responses=STREAM, dependencies=STARTER)
+async def stream_stateless_run(data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]) -> ASGIApp:
     """Start a run on its own thread and stream its events."""
-    run = await created_run(request, runs, server_config, data)
-    headers = locations(run, "stream", stateless=True) | run_feedback.headers(run.run_id, project_in(request))
-    frames = streams.follow(run.run_id)
-    return streamed(frames, headers, streams.closing, runs, run, data.on_disconnect == "cancel")
+    return await starter.stream(data)
 
 
-@post("/runs/wait", tags=["stateless runs"], status_code=200, responses=JSON_ANSWER)
-async def wait_stateless_run(
-    data: JSONBody[RunCreate],
-    request: Request[Any, Any, Any],
-    runs: NamedDependency[Runs],
-    streams: NamedDependency[RunStreams],
-    server_config: NamedDependency[Config],
-    run_feedback: NamedDependency[RunFeedback],
-) -> ASGIApp:
+@post("/runs/wait", tags=["stateless runs"], status_code=200, responses=JSON_ANSWER, dependencies=STARTER)
+async def wait_stateless_run(data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]) -> ASGIApp:
     """Start a run on its own thread and return its final values."""
-    run = await created_run(request, runs, server_config, data)
-    headers = locations(run, "join", stateless=True) | run_feedback.headers(run.run_id, project_in(request))
-    return joined(streams.final_values(run.run_id), headers, runs, run, data.on_disconnect == "cancel")
+    return await starter.wait(data)
 
 
 @get("/runs/{run_id:str}/join", tags=["stateless runs"], responses=JSON_ANSWER)

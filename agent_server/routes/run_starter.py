@@ -1,0 +1,70 @@
+"""RunStarter: create the run that a request describes, and respond in the background, by streaming or by waiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.types import ASGIApp
+from msgspec import Struct
+
+from agent_server.config import Config
+from agent_server.routes.authentication import project_in
+from agent_server.routes.run_requests import created_run
+from agent_server.routes.run_responses import joined, locations, streamed
+from agent_server.runs.feedback import RunFeedback
+from agent_server.runs.queue import Runs
+from agent_server.schema import Run, RunCreate
+from agent_server.streams.run_streams import RunStreams
+
+
+class RunStarter(Struct):
+    """A request and the services that start its run. Without a thread id the run gets a thread of its own."""
+
+    request: Request[Any, Any, Any]
+    config: Config
+    runs: Runs
+    streams: RunStreams
+    feedback: RunFeedback
+
+    async def respond(self, data: RunCreate, thread_id: str | None = None) -> Response[Run]:
+        """Start a run in the background; return it once it is durable."""
+        run = await self._create(data, thread_id)
+        headers = self._headers(run, "stream", thread_id)
+        del headers["Location"]
+        return Response(run, headers=headers)
+
+    async def stream(self, data: RunCreate, thread_id: str | None = None) -> ASGIApp:
+        """Start a run and return the response that streams its events."""
+        run = await self._create(data, thread_id)
+        frames, headers = self.streams.follow(run.run_id), self._headers(run, "stream", thread_id)
+        return streamed(frames, headers, self.streams.closing, self.runs, run, data.on_disconnect == "cancel")
+
+    async def wait(self, data: RunCreate, thread_id: str | None = None) -> ASGIApp:
+        """Start a run and return the response with its final values."""
+        run = await self._create(data, thread_id)
+        chunks, headers = self.streams.final_values(run.run_id), self._headers(run, "join", thread_id)
+        return joined(chunks, headers, self.runs, run, data.on_disconnect == "cancel")
+
+    async def _create(self, data: RunCreate, thread_id: str | None) -> Run:
+        return await created_run(self.request, self.runs, self.config, data, thread_id)
+
+    def _headers(self, run: Run, again: str, thread_id: str | None) -> dict[str, str]:
+        token = self.feedback.headers(run.run_id, project_in(self.request))
+        return locations(run, again, stateless=thread_id is None) | token
+
+
+async def run_starter(
+    request: Request[Any, Any, Any],
+    server_config: NamedDependency[Config],
+    runs: NamedDependency[Runs],
+    streams: NamedDependency[RunStreams],
+    run_feedback: NamedDependency[RunFeedback],
+) -> RunStarter:
+    """Return the starter of the request's run."""
+    return RunStarter(request, server_config, runs, streams, run_feedback)
+
+
+STARTER = {"starter": run_starter}
+"""The dependencies of handlers with a parameter `starter`."""

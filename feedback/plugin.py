@@ -134,7 +134,7 @@ class FeedbackPlugin(InitPlugin):
         app_config.route_handlers.extend(langsmith_routers(given, self.settings.serve_root_info))
         for router in (reading_router, reviewing_router, workflowai_router, keeping_router):
             app_config.route_handlers.append(router(given))
-        app_config.route_handlers.append(evalguard_router(given, self.of))
+        app_config.route_handlers.append(evalguard_router(given))
         app_config.route_handlers.append(projects_router(given, self.of))
         app_config.route_handlers.append(alerts_router(given, self.alerts))
         app_config.route_handlers.append(api_keys_router(given, self._list_api_keys))

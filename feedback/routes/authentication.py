@@ -29,7 +29,7 @@ AnyRequest = Request[Any, Any, Any]
 ServicesOf = Callable[[str], ProjectServices]
 ServicesDependency = NamedDependency[SkipValidation[ProjectServices]]
 OPEN = ("feedback_token_route", "feedback_open")
-ENTRY, SERVICES = "feedback_entry", "services"
+ENTRY, SERVICES, FIND_SERVICES = "feedback_entry", "services", "feedback_find_services"
 FAILED = "feedback_failed"
 """The request state's entry for the error that the handler raises."""
 OWN_TENANT = "_"
@@ -59,7 +59,7 @@ def admission(api_keys: ApiKeys, find_services: ServicesOf) -> Callable[[AnyRequ
             check_content_type(request.headers)
         if opt.get(CHECKS_QUERY) and request.method in ("GET", "HEAD"):
             _check_parameters(request)
-        state[SERVICES] = await _services(request, entry, find_services)
+        state[SERVICES], state[FIND_SERVICES] = await _services(request, entry, find_services), find_services
 
     return let_in
 
@@ -77,8 +77,8 @@ def _check_parameters(request: AnyRequest) -> None:
 @cache
 def _parameters_of(handler: Any) -> frozenset[str]:
     """Return the names of a route's query parameters, including `project`, which every route accepts."""
-    asked = [handler, *handler.resolve_dependencies().values()]
-    fields = [field for one in asked for field in one.parsed_fn_signature.parameters.items()]
+    sources = [handler, *handler.resolve_dependencies().values()]
+    fields = [field for one in sources for field in one.parsed_fn_signature.parameters.items()]
     names = (getattr(field.kwarg_definition, "name", None) or name for name, field in fields)
     return frozenset(names) - _NO_PARAMETERS - frozenset(handler.resolve_dependencies()) | {"project"}
 
@@ -124,6 +124,14 @@ def services_dependency(find_services: ServicesOf) -> dict[str, Provide]:
         return request.scope["state"].get(SERVICES) or find_services(DEFAULT)
 
     return {"services": Provide(given, sync_to_thread=False)}
+
+
+async def named_services(request: AnyRequest, services: ProjectServices, name: str | None) -> ProjectServices:
+    """Return the services of the project that the body names; without a name, the request's own."""
+    if name is None:
+        return services
+    find_services: ServicesOf = request.scope["state"][FIND_SERVICES]
+    return find_services(await services.projects.chosen(entry_of(request).project, None, name))
 
 
 def entry_of(request: AnyRequest) -> Entry:

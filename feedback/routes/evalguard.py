@@ -11,14 +11,13 @@ from typing import Annotated, Any
 from litestar import Request, Response, Router, get, post, route
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
 from litestar.params import HeaderParameter, JSONBody, QueryParameter
 from msgspec import Struct
 
 from feedback.integrations.annotations import AnnotationCreate, LogAnnotation
 from feedback.integrations.evalguard import OneTimeSubmission, OneTimeToken, OneTimeTokenCreate
 from feedback.integrations.scorers import Calibrated, Calibration
-from feedback.routes.authentication import ServicesDependency, ServicesOf, bearer, entry_of
+from feedback.routes.authentication import ServicesDependency, bearer, named_services
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import describe_error
 from feedback.routes.headers import TOKEN_HEADERS, preflight
@@ -26,7 +25,6 @@ from feedback.routes.openapi import NO_KEY, FeedbackOperation, failures
 from feedback.routes.rate_limiting import admit_minting, open_and_admit
 from feedback.routes.tokens import IDEMPOTENCY, clean_idempotency
 from feedback.schema import SubmissionResult
-from feedback.services import ProjectServices
 from feedback.validation import MAX_BODY
 
 TAGS = ["EvalGuard"]
@@ -101,68 +99,62 @@ async def spend_one_time(
     return Response(kept, headers=TOKEN_HEADERS, media_type="application/json")
 
 
-def _project_routes(find_services: ServicesOf) -> list[HTTPRouteHandler]:
-    async def in_project(request: Request[Any, Any, Any], here: ProjectServices, named: str | None) -> ProjectServices:
-        if named is None:
-            return here
-        return find_services(await here.projects.chosen(entry_of(request).project, None, named))
+@post(
+    "/annotations",
+    status_code=201,
+    tags=TAGS,
+    request_max_body_size=MAX_BODY,
+    summary="Annotate a run",
+    operation_class=FeedbackOperation,
+    responses=failures(400, 401, 404, 413, shape=EvalGuardFailure),
+)
+async def create_annotation(
+    request: Request[Any, Any, Any],
+    data: JSONBody[AnnotationCreate],
+    services: ServicesDependency,
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
+) -> LogAnnotation:
+    """Store a person's label of a run under the feedback key `annotation`."""
+    own = await named_services(request, services, data.projectId)
+    return await own.annotations.create(data, clean_idempotency(idempotency_key))
 
-    @post(
-        "/annotations",
-        status_code=201,
-        tags=TAGS,
-        request_max_body_size=MAX_BODY,
-        summary="Annotate a run",
-        operation_class=FeedbackOperation,
-        responses=failures(400, 401, 404, 413, shape=EvalGuardFailure),
-    )
-    async def create_annotation(
-        request: Request[Any, Any, Any],
-        data: JSONBody[AnnotationCreate],
-        services: ServicesDependency,
-        idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
-    ) -> LogAnnotation:
-        """Store a person's label of a run under the feedback key `annotation`."""
-        own = await in_project(request, services, data.projectId)
-        return await own.annotations.create(data, clean_idempotency(idempotency_key))
 
-    @get(
-        "/annotations",
-        tags=TAGS,
-        summary="List annotations",
-        operation_class=FeedbackOperation,
-        responses=failures(400, 401, 404, shape=EvalGuardFailure),
-    )
-    async def list_annotations(
-        request: Request[Any, Any, Any],
-        services: ServicesDependency,
-        project_id: Annotated[str | None, QueryParameter(name="projectId")] = None,
-        log_id: Annotated[str | None, QueryParameter(name="logId")] = None,
-        limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
-        offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
-    ) -> list[LogAnnotation]:
-        """List the annotations of the project, newest first."""
-        own = await in_project(request, services, project_id)
-        return await own.annotations.listed(log_id, limit, offset)
+@get(
+    "/annotations",
+    tags=TAGS,
+    summary="List annotations",
+    operation_class=FeedbackOperation,
+    responses=failures(400, 401, 404, shape=EvalGuardFailure),
+)
+async def list_annotations(
+    request: Request[Any, Any, Any],
+    services: ServicesDependency,
+    project_id: Annotated[str | None, QueryParameter(name="projectId")] = None,
+    log_id: Annotated[str | None, QueryParameter(name="logId")] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
+    offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
+) -> list[LogAnnotation]:
+    """List the annotations of the project, newest first."""
+    own = await named_services(request, services, project_id)
+    return await own.annotations.listed(log_id, limit, offset)
 
-    @post(
-        "/scorers/calibrate",
-        status_code=200,
-        tags=TAGS,
-        request_max_body_size=MAX_CALIBRATION,
-        opt={"feedback_scope": "feedback-read"},
-        summary="Calibrate a scorer",
-        operation_class=FeedbackOperation,
-        responses=failures(400, 401, 404, 413, shape=EvalGuardFailure),
-    )
-    async def calibrate_scorer(
-        request: Request[Any, Any, Any], data: JSONBody[Calibration], services: ServicesDependency
-    ) -> Calibrated:
-        """Compare a scorer's verdicts with people's: confusion table, Cohen's kappa and its interval, thresholds."""
-        own = await in_project(request, services, data.projectId)
-        return await own.scorers.calibrate(data)
 
-    return [create_annotation, list_annotations, calibrate_scorer]
+@post(
+    "/scorers/calibrate",
+    status_code=200,
+    tags=TAGS,
+    request_max_body_size=MAX_CALIBRATION,
+    opt={"feedback_scope": "feedback-read"},
+    summary="Calibrate a scorer",
+    operation_class=FeedbackOperation,
+    responses=failures(400, 401, 404, 413, shape=EvalGuardFailure),
+)
+async def calibrate_scorer(
+    request: Request[Any, Any, Any], data: JSONBody[Calibration], services: ServicesDependency
+) -> Calibrated:
+    """Compare a scorer's verdicts with people's: confusion table, Cohen's kappa and its interval, thresholds."""
+    own = await named_services(request, services, data.projectId)
+    return await own.scorers.calibrate(data)
 
 
 def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
@@ -173,11 +165,18 @@ def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Respo
     return Response(body, status_code=status, headers=headers, media_type="application/json")
 
 
-def evalguard_router(dependencies: dict[str, Provide], find_services: ServicesOf) -> Router:
-    """Return EvalGuard's routes, below `/api/v1`. `find_services` returns the services of the project in a body."""
+def evalguard_router(dependencies: dict[str, Provide]) -> Router:
+    """Return EvalGuard's routes, below `/api/v1`."""
     return Router(
         "/api/v1",
-        route_handlers=[allow_spend_cors, mint_one_time, spend_one_time, *_project_routes(find_services)],
+        route_handlers=[
+            allow_spend_cors,
+            mint_one_time,
+            spend_one_time,
+            create_annotation,
+            list_annotations,
+            calibrate_scorer,
+        ],
         dependencies=dependencies,
         exception_handlers={Exception: respond_to_error, HTTPException: respond_to_error},
         request_class=FeedbackRequest,

@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from email.parser import BytesParser
-from email.policy import HTTP
 from functools import cache
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,6 +19,11 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State
 from msgspec import inspect
+from multipart import (  # type: ignore[import-untyped]
+    MultipartError,
+    MultipartParser,
+    parse_options_header,
+)
 
 from feedback.errors import FeedbackError, Invalid
 from feedback.schema import FeedbackSubmission
@@ -28,19 +32,23 @@ from feedback.validation import check_text
 MULTIPART = "multipart/form-data"
 
 
-def parts_of(content_type: str, body: bytes) -> Iterator[tuple[str, bytes | None]]:
-    """Yield the name and content of each part; None for an empty part. Errors: `Invalid`."""
-    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
-    message = BytesParser(policy=HTTP).parsebytes(head + body)
-    if not message.is_multipart():
+MAX_PARTS = 100_000
+"""More than a body of the maximum size can have with feedback in each."""
+
+
+def parse_parts(content_type: str, body: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and content of each part. Errors: `Invalid`."""
+    kind, options = parse_options_header(content_type)
+    if kind != MULTIPART or not options.get("boundary"):
         raise Invalid("The body is not multipart/form-data with a boundary")
-    for part in message.iter_parts():
-        content = part.get_payload(decode=True)
-        yield str(part.get_param("name", "", header="content-disposition")), _bytes(content)
-
-
-def _bytes(content: object) -> bytes | None:
-    return content if isinstance(content, bytes) else None
+    memory = len(body) + 1
+    try:
+        for part in MultipartParser(
+            BytesIO(body), options["boundary"], part_limit=MAX_PARTS, spool_limit=memory, memory_limit=memory
+        ):
+            yield part.name, part.raw
+    except (MultipartError, ValueError) as error:
+        raise Invalid(f"The body is not readable as multipart/form-data: {error}") from None
 
 
 _STEP = re.compile(r"\[[^\]]*\]|\w+")
@@ -91,7 +99,7 @@ class FeedbackRequest(Request[Any, Any, State]):
     def _fields(self, body: bytes) -> list[tuple[str, str]]:
         kind = self.headers.get("content-type", "")
         if kind.startswith(MULTIPART):
-            return [(name, _text(content or b"")) for name, content in parts_of(kind, body)]
+            return [(name, _text(content)) for name, content in parse_parts(kind, body)]
         return parse_qsl(_text(body), keep_blank_values=True)
 
 

@@ -13,7 +13,7 @@ from litestar import Request, Response, post
 
 from feedback.errors import Invalid, TooLarge
 from feedback.routes.authentication import ServicesDependency
-from feedback.routes.decoding import decode, parts_of
+from feedback.routes.decoding import decode, parse_parts
 from feedback.routes.openapi import MultipartOperation, failures
 from feedback.schema import FeedbackCreate
 from feedback.validation import MAX_BODY
@@ -48,11 +48,13 @@ async def submit_multipart(request: Request[Any, Any, Any], services: ServicesDe
 
 def feedback_parts(content_type: str, body: bytes) -> list[FeedbackCreate]:
     """Return the validated feedback of a multipart body. Errors: `Invalid`, `TooLarge`."""
-    return [_feedback(name, content) for name, content in parts_of(content_type, body) if name.startswith("feedback.")]
+    return [
+        _feedback(name, content) for name, content in parse_parts(content_type, body) if name.startswith("feedback.")
+    ]
 
 
-def _feedback(name: str, payload: bytes | None) -> FeedbackCreate:
-    if payload is None:
+def _feedback(name: str, payload: bytes) -> FeedbackCreate:
+    if not payload:
         raise Invalid(f"The part {name[:80]!r} has no body; send the feedback as JSON")
     if len(payload) > MAX_BODY:
         raise TooLarge(f"The part {name[:80]!r} has {len(payload):,} bytes; at most {MAX_BODY:,} are taken")

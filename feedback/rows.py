@@ -17,7 +17,7 @@ from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSou
 from feedback.tokens.presigned import Grant
 from feedback.validation import from_micros, is_id, parse_time, run_name, to_micros
 
-SAID = ("number", "score", "value", "comment", "correction", "metadata", "extra", "source")
+CONTENT = ("number", "score", "value", "comment", "correction", "metadata", "extra", "source")
 """The columns of the feedback's content."""
 ABOUT = (
     "run_id",
@@ -32,7 +32,18 @@ ABOUT = (
 """The columns that identify what the feedback is about, and its subject."""
 PLACE = ("thread_id", "assistant_id", "assistant_version", "trace_parent")
 """The columns of the run's thread, assistant and trace."""
-COLUMNS = ("id", "project", *ABOUT, *SAID, *PLACE, "grant_id", "grant_key", "idempotency", "created_at", "modified_at")
+COLUMNS = (
+    "id",
+    "project",
+    *ABOUT,
+    *CONTENT,
+    *PLACE,
+    "grant_id",
+    "grant_key",
+    "idempotency",
+    "created_at",
+    "modified_at",
+)
 
 
 def submission_row(

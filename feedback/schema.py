@@ -14,9 +14,9 @@ from msgspec import UNSET, Struct, UnsetType, field
 from feedback.configs.feedback_config import (
     FeedbackCategory,
     FeedbackConfig,
-    KeptValue,
     Number,
     Score,
+    StoredValue,
     SubjectPolicy,
     Value,
 )
@@ -128,7 +128,7 @@ class OwnFeedback(Struct):
 
     id: str
     score: Score
-    value: KeptValue
+    value: StoredValue
     comment: str | None
     correction: dict[str, Any] | str | None
     metadata: dict[str, Any] | None
@@ -279,7 +279,7 @@ class Feedback(Struct):
     start_time: str | None
     key: str
     score: Score
-    value: KeptValue
+    value: StoredValue
     comment: str | None
     correction: dict[str, Any] | str | None
     feedback_source: FeedbackSource

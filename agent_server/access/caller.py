@@ -43,14 +43,14 @@ class Caller(Struct, frozen=True):
                 f"@auth.authenticate returned the feedback_project {named!r:.80}, no project's name"
             ) from None
 
-    def kept(self) -> str:
+    def as_json(self) -> str:
         """Return the caller as JSON, to be stored with runs and crons."""
         return msgspec.json.encode(self.user.dict(), enc_hook=str).decode()
 
 
-def kept(caller: Caller | None) -> str | None:
+def caller_json(caller: Caller | None) -> str | None:
     """Return the caller as JSON, if there is one."""
-    return None if caller is None else caller.kept()
+    return None if caller is None else caller.as_json()
 
 
 def caller_of(returned: Any) -> Caller:

@@ -23,8 +23,8 @@ class RequestContext(Struct, frozen=True):
     """The headers included by `http.configurable_headers` of `langgraph.json`."""
 
 
-_NOBODY = RequestContext()
-_request_context: ContextVar[RequestContext] = ContextVar("request_context", default=_NOBODY)
+_NO_CONTEXT = RequestContext()
+_request_context: ContextVar[RequestContext] = ContextVar("request_context", default=_NO_CONTEXT)
 
 
 def request_context() -> RequestContext:

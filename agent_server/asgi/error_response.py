@@ -20,5 +20,5 @@ async def refuse(send: Any, status: int, detail: str, headers: Mapping[str, str]
 
 def headers_of(error: AgentServerError) -> dict[str, str]:
     """Return the headers that the error sets on its response."""
-    asked_for = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
-    return asked_for | dict(getattr(error, "headers", None) or {})
+    challenge = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
+    return challenge | dict(getattr(error, "headers", None) or {})

@@ -47,7 +47,7 @@ class _Life:
         self.started = anyio.Event()
         self._app = app
         self._name = name
-        self._asked = 0
+        self._requests = 0
         self._stopping = anyio.Event()
         self._stopped = anyio.Event()
 
@@ -71,8 +71,8 @@ class _Life:
             log.warning("app_did_not_stop", app=self._name, seconds=STOP_SECONDS)
 
     async def _receive(self) -> dict[str, str]:
-        self._asked += 1
-        if self._asked == 1:
+        self._requests += 1
+        if self._requests == 1:
             return {"type": "lifespan.startup"}
         await self._stopping.wait()
         return {"type": "lifespan.shutdown"}

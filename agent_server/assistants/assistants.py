@@ -85,8 +85,8 @@ class Assistants:
         def work(connection: Connection) -> Assistant:
             name, metadata = body.name or "Untitled", body.metadata or {}
             inserted = _insert(connection, key, body.graph_id, name, body.description, configuration, metadata)
-            mine = owned is None or owned.is_met(connection, "assistants", "assistant_id", key)
-            if not inserted and (body.if_exists != "do_nothing" or not mine):
+            is_owned = owned is None or owned.is_met(connection, "assistants", "assistant_id", key)
+            if not inserted and (body.if_exists != "do_nothing" or not is_owned):
                 raise Conflict(f"Assistant {key} already exists; leave assistant_id out to get a new one")
             return assistant_of(_existing(connection, key))
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import structlog
 
-TELL_TOO_MUCH = {
+NOISY_LOGGERS = {
     "sse_starlette": logging.INFO,
     "aiosqlite": logging.INFO,
     "httpx": logging.WARNING,
@@ -41,7 +41,7 @@ def configure_logs(form: Literal["console", "json"], level: str) -> None:
         )
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
-    for name, least in TELL_TOO_MUCH.items():
+    for name, least in NOISY_LOGGERS.items():
         logging.getLogger(name).setLevel(max(least, logging.getLevelNamesMapping()[level.upper()]))
     root = logging.getLogger()
     root.handlers = [handler]

@@ -48,7 +48,7 @@ def _all(question: Question, *names: str) -> dict[str, tuple[Question, ...]]:
 
 _READ_THREAD = Question("threads", "read", "thread")
 
-ASKED: Mapping[str, tuple[Question, ...]] = {
+QUESTIONS: Mapping[str, tuple[Question, ...]] = {
     **_all(Question("assistants", "create", "new assistant"), "create_assistant"),
     **_all(Question("assistants", "search", "listed"), "search_assistants", "count_assistants"),
     **_all(

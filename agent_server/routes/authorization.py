@@ -22,7 +22,7 @@ from agent_server.access.ownership import Condition, Filter
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE
 from agent_server.database import Connection, Database
 from agent_server.errors import Conflict, Forbidden, Invalid, NotFound
-from agent_server.routes.auth_rules import ASKED, Body, Question, value_of, write_back
+from agent_server.routes.auth_rules import QUESTIONS, Body, Question, value_of, write_back
 from agent_server.schema import canonical_id
 
 AnyRequest = Request[Any, Any, Any]
@@ -51,7 +51,7 @@ class Authorization:
     async def authorize(self, request: AnyRequest) -> None:
         """Check that the caller may do what the request asks for. Errors: `Forbidden`, `NotFound`, `Conflict`."""
         name = request.route_handler.fn.__name__
-        if name not in ASKED:
+        if name not in QUESTIONS:
             raise Forbidden(f"The application's rules say nothing of this route ({name})")
         body = await _body(request, name)
         await self.hold(request, name, body)
@@ -68,7 +68,7 @@ class Authorization:
         """As `authorize`, for the handler with that name, this body and the request's `path`."""
         if path is None:
             path = {key: str(value) for key, value in request.path_params.items()}
-        for question in ASKED[name]:
+        for question in QUESTIONS[name]:
             if name == "delete_assistant" and question.resource == "threads" and not _deletes_threads(request):
                 continue
             for one in body if isinstance(body, list) else [body]:
@@ -116,8 +116,8 @@ class Authorization:
         if named is None:
             return
         key = canonical_id(str(named), noun)
-        is_mine = await self._database.read(lambda c: _is_owned(c, noun, key, given))
-        if is_mine or (is_mine is None and _may_be_missing(question, body)):
+        is_owned = await self._database.read(lambda c: _is_owned(c, noun, key, given))
+        if is_owned or (is_owned is None and _may_be_missing(question, body)):
             return
         if question.target.startswith("new ") and question.action == "create":
             raise Conflict(f"{noun.capitalize()} with ID {key} already exists; leave {noun}_id out to get a new one")

@@ -83,17 +83,17 @@ class Cors:
                 return
             needs_key = await self._is_key_needed()
             ours: list[bool] = scope.setdefault("state", {}).setdefault(RESPONDED_BY_SERVER, [])
-            is_answered = False
+            has_responded = False
 
             async def sending(message: Message) -> None:
-                nonlocal is_answered
+                nonlocal has_responded
                 if message["type"] == "http.response.start" and not ours and not _has_cors(message):
                     if is_preflight(scope):
-                        is_answered = True
+                        has_responded = True
                         await self._preflight(origin, headers, needs_key, send)
                     else:
                         self._mark(message, self._may(origin, needs_key))
-                if not is_answered:
+                if not has_responded:
                     await send(message)
 
             await app(scope, receive, sending)

@@ -22,12 +22,12 @@ from agent_server.streams.commands import Commands, Sender, parsed
 from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.run_streams import RunStreams
 
-_ANSWER = {
+_REPLY = {
     200: ResponseSpec(cast(Any, CommandDone | CommandRefused), generate_examples=False, description="What it came to.")
 }
 
 
-@post("/threads/{thread_id:str}/commands", tags=["threads"], status_code=200, responses=_ANSWER)
+@post("/threads/{thread_id:str}/commands", tags=["threads"], status_code=200, responses=_REPLY)
 async def thread_command(
     thread_id: FromPath[str],
     data: JSONBody[Any],

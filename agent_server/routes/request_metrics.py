@@ -27,16 +27,16 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
     def middleware(app: ASGIApp, **_: Any) -> ASGIApp:
         async def watched(scope: Scope, receive: Receive, send: Send) -> None:
             began = time.perf_counter()
-            with ExitStack() as open_while_answered:
+            with ExitStack() as until_response_ends:
 
                 async def sending(message: Message) -> None:
                     if message["type"] == "websocket.accept":
-                        open_while_answered.enter_context(metrics.open_stream())
+                        until_response_ends.enter_context(metrics.open_stream())
                     if message["type"] == "http.response.start":
                         path, took = scope["path_template"], time.perf_counter() - began
                         metrics.count_response(scope["method"], path, message["status"], took)  # type: ignore[typeddict-item]  # HTTP only
                         if is_stream(message):
-                            open_while_answered.enter_context(metrics.open_stream())
+                            until_response_ends.enter_context(metrics.open_stream())
                     await send(message)
 
                 await app(scope, receive, sending)

@@ -18,7 +18,7 @@ from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
 from agent_server.schema import FeedbackKey
 
-_ANSWERS = describe_response(
+_FEEDBACK = describe_response(
     RunFeedbackResponse, "The run's feedback, newest first, and a fresh URL for each feedback key."
 )
 Keys = Annotated[
@@ -27,7 +27,7 @@ Keys = Annotated[
 ]
 
 
-@get("/threads/{thread_id:str}/runs/{run_id:str}/feedback", tags=["runs"], responses=_ANSWERS)
+@get("/threads/{thread_id:str}/runs/{run_id:str}/feedback", tags=["runs"], responses=_FEEDBACK)
 async def run_feedback_on_thread(
     thread_id: FromPath[str],
     run_id: FromPath[str],
@@ -42,7 +42,7 @@ async def run_feedback_on_thread(
     return respond_json(await run_feedback.of(record, keys, base_url(request, server_config)))
 
 
-@get("/runs/{run_id:str}/feedback", tags=["stateless runs"], responses=_ANSWERS)
+@get("/runs/{run_id:str}/feedback", tags=["stateless runs"], responses=_FEEDBACK)
 async def run_feedback_of(
     run_id: FromPath[str],
     request: Request[Any, Any, Any],

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request, WebSocket
 from litestar.connection import ASGIConnection
 
-from agent_server.access.caller import kept
+from agent_server.access.caller import caller_json
 from agent_server.agents import request_context
 from agent_server.config import Config
 from agent_server.errors import BadRequest
@@ -64,7 +64,7 @@ async def created_run(
 def run_origin(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config) -> RunOrigin:
     """Return the origin of a run that the request creates."""
     return RunOrigin(
-        base_url(request, config), kept(caller_in(request)), request_context().headers, project_in(request)
+        base_url(request, config), caller_json(caller_in(request)), request_context().headers, project_in(request)
     )
 
 

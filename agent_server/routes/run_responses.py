@@ -23,7 +23,7 @@ from agent_server.schema import Run
 log = structlog.get_logger("agent_server")
 
 STREAM = {200: ResponseSpec(str, generate_examples=False, media_type="text/event-stream", description="The events.")}
-JSON_ANSWER = {
+FINAL_VALUES = {
     200: ResponseSpec(
         dict[str, Any],
         generate_examples=False,

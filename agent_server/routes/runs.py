@@ -13,7 +13,7 @@ from litestar.types import ASGIApp
 
 from agent_server.errors import Invalid
 from agent_server.routes.json_responses import any_fields_of, describe_response, respond_json, selected
-from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, or_not_found, streamed
+from agent_server.routes.run_responses import FINAL_VALUES, STREAM, joined, locations, or_not_found, streamed
 from agent_server.routes.run_starter import STARTER, RunStarter
 from agent_server.runs.queue import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
@@ -54,7 +54,9 @@ async def stream_run(
     return await starter.stream(data, thread_id)
 
 
-@post("/threads/{thread_id:str}/runs/wait", tags=["runs"], status_code=200, responses=JSON_ANSWER, dependencies=STARTER)
+@post(
+    "/threads/{thread_id:str}/runs/wait", tags=["runs"], status_code=200, responses=FINAL_VALUES, dependencies=STARTER
+)
 async def wait_run(
     thread_id: FromPath[str], data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]
 ) -> ASGIApp:
@@ -102,7 +104,7 @@ async def delete_run(thread_id: FromPath[str], run_id: FromPath[str], deletion: 
     await deletion.delete_run(run_id, thread_id)
 
 
-@get("/threads/{thread_id:str}/runs/{run_id:str}/join", tags=["runs"], responses=JSON_ANSWER)
+@get("/threads/{thread_id:str}/runs/{run_id:str}/join", tags=["runs"], responses=FINAL_VALUES)
 async def join_run(
     thread_id: FromPath[str],
     run_id: FromPath[str],

@@ -13,7 +13,7 @@ from agent_server.config import Config
 from agent_server.errors import Invalid
 from agent_server.routes.authorization import owned
 from agent_server.routes.run_requests import check_resumes_nothing, run_origin, traced
-from agent_server.routes.run_responses import JSON_ANSWER, STREAM, joined, locations, or_not_found, streamed
+from agent_server.routes.run_responses import FINAL_VALUES, STREAM, joined, locations, or_not_found, streamed
 from agent_server.routes.run_starter import STARTER, RunStarter
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
 from agent_server.runs.queue import Runs
@@ -64,13 +64,13 @@ async def stream_stateless_run(data: JSONBody[RunCreate], starter: NamedDependen
     return await starter.stream(data)
 
 
-@post("/runs/wait", tags=["stateless runs"], status_code=200, responses=JSON_ANSWER, dependencies=STARTER)
+@post("/runs/wait", tags=["stateless runs"], status_code=200, responses=FINAL_VALUES, dependencies=STARTER)
 async def wait_stateless_run(data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]) -> ASGIApp:
     """Start a run on its own thread and return its final values."""
     return await starter.wait(data)
 
 
-@get("/runs/{run_id:str}/join", tags=["stateless runs"], responses=JSON_ANSWER)
+@get("/runs/{run_id:str}/join", tags=["stateless runs"], responses=FINAL_VALUES)
 async def join_stateless_run(
     run_id: FromPath[str],
     runs: NamedDependency[Runs],

@@ -127,16 +127,16 @@ class EventStreams:
     async def _of_run(self, record: Record, place: Place | None) -> AsyncIterator[Sequence[Frame]]:
         """Yield the run's events after `place`."""
         since = -1 if place is None else place.turn * TURN + place.number
-        is_kept = record.run.status not in FINAL or await self._broker.holds(record.run.run_id)
-        if not is_kept and (place is None or _has_all(record, place)):
+        has_log = record.run.status not in FINAL or await self._broker.holds(record.run.run_id)
+        if not has_log and (place is None or _has_all(record, place)):
             return
         read = self._own_events(record, place) if record.kwargs.event_streaming else self._translated(record)
         try:
-            if not is_kept:
+            if not has_log:
                 raise LogLost("its log is no longer kept")
             async for frames in read:
-                if news := [one for one in frames if seq_of(one) > since]:
-                    yield news
+                if unsent := [one for one in frames if seq_of(one) > since]:
+                    yield unsent
         except LogLost as error:
             log.info("events_end_from_row", run_id=record.run.run_id, reason=str(error))
             yield [one for one in await self._from_row(record) if seq_of(one) > since]

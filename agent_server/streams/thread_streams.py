@@ -77,12 +77,14 @@ class ThreadStreams:
         self, thread_id: str, place: Place | Literal["start"] | None, modes: Sequence[ThreadStreamMode]
     ) -> AsyncIterator[bytes]:
         async with self._broker.listen(thread_channel(thread_id)) as subscription:
-            news = ThreadUpdates(thread_id, await self._since(place, thread_id), _received_before(place), _kinds(modes))
+            updates = ThreadUpdates(
+                thread_id, await self._since(place, thread_id), _received_before(place), _kinds(modes)
+            )
             if isinstance(place, Place):
                 async for chunk in self._run(place.run_id, thread_id, place.after, modes):
                     yield chunk
-            while not news.thread_gone:
-                one = await self._next(news)
+            while not updates.is_deleted:
+                one = await self._next(updates)
                 if one is None:
                     await self.idle.wait(thread_id, subscription)
                 elif one.checkpoint is not None:
@@ -92,11 +94,11 @@ class ThreadStreams:
                     async for chunk in self._run(one.id, thread_id, START, modes):
                         yield chunk
 
-    async def _next(self, news: ThreadUpdates) -> ThreadUpdate | None:
-        """Return the reader's next news, and mark it as received."""
-        one = await self._database.read(news.next)
+    async def _next(self, updates: ThreadUpdates) -> ThreadUpdate | None:
+        """Return the reader's next update, and mark it as received."""
+        one = await self._database.read(updates.next)
         if one is not None:
-            news.mark_received(one.id)
+            updates.mark_received(one.id)
         return one
 
     async def _state_update(self, thread_id: str, update_id: str, checkpoint: str) -> AsyncIterator[bytes]:
@@ -122,11 +124,11 @@ class ThreadStreams:
             return await self._time_of(place.run_id)
         return record.changed_at if record.run.status in FINAL else await self._now()
 
-    async def _time_of(self, news_id: str) -> int:
+    async def _time_of(self, update_id: str) -> int:
         """Return the time of a state update; for a run that a rollback deleted, that of its creation."""
         sql = "SELECT made_at FROM state_updates WHERE update_id = :id"
-        row = await self._database.read(lambda c: c.one(sql, id=news_id))
-        return int(row["made_at"]) if row else (UUID(news_id).int >> 80) * 1000
+        row = await self._database.read(lambda c: c.one(sql, id=update_id))
+        return int(row["made_at"]) if row else (UUID(update_id).int >> 80) * 1000
 
     async def _run(
         self, run_id: str, thread_id: str, after: FrameId, modes: Sequence[ThreadStreamMode]
@@ -169,7 +171,7 @@ def _received_before(place: Place | Literal["start"] | None) -> set[str]:
 
 
 def _kinds(modes: Sequence[ThreadStreamMode]) -> list[UpdateKind]:
-    """Return the kinds of news for the modes: a reader of state updates only need not wait for runs."""
+    """Return the kinds of updates for the modes: a reader of state updates only need not wait for runs."""
     runs: list[UpdateKind] = ["runs"] if set(modes) - {"state_update"} else []
     return [*runs, "state updates"] if "state_update" in modes else runs
 

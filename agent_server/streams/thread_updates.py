@@ -1,4 +1,4 @@
-"""Pending news of a thread for one reader: the runs and state updates that its stream has not sent yet."""
+"""Pending updates of a thread for one reader: the runs and state updates that its stream has not sent yet."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ class ThreadUpdate(NamedTuple):
 
 
 class ThreadUpdates:
-    """The news that one reader of a thread has not received."""
+    """The updates that one reader of a thread has not received."""
 
     def __init__(
         self, thread_id: str, since: int, received: set[str] | None = None, kinds: Sequence[UpdateKind] = ("runs",)
     ) -> None:
-        self.thread_gone = False
+        self.is_deleted = False
         self._thread_id = thread_id
         self._since = since
         self._received = received or set()
-        self._sql = f"{' UNION ALL '.join(_NEWS[kind] for kind in kinds)} {_IN_ORDER}"
+        self._sql = f"{' UNION ALL '.join(_UPDATES[kind] for kind in kinds)} {_IN_ORDER}"
 
     def next(self, connection: Connection) -> ThreadUpdate | None:
-        """Return the next pending news, or None; `thread_gone` tells whether the thread was deleted.
+        """Return the next pending update, or None; `is_deleted` is whether the thread was deleted.
 
         The order is: ended runs and state updates by time, the running run, the run that starts next.
         """
-        self.thread_gone = not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id", id=self._thread_id)
+        self.is_deleted = not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id", id=self._thread_id)
         rows = connection.all(self._sql, id=self._thread_id, since=self._since)
         self._received &= {row["id"] for row in rows}
-        unheard = next((row for row in rows if row["id"] not in self._received), None)
-        if unheard is None:  # so that the next query skips these rows
+        unsent = next((row for row in rows if row["id"] not in self._received), None)
+        if unsent is None:  # so that the next query skips these rows
             self._since = max([self._since, *(row["at"] for row in rows if row["rank"] == 0)])
             return None
-        return ThreadUpdate(unheard["id"], unheard["checkpoint"])
+        return ThreadUpdate(unsent["id"], unsent["checkpoint"])
 
-    def mark_received(self, news_id: str) -> None:
-        """Mark the news as received."""
-        self._received.add(news_id)
+    def mark_received(self, update_id: str) -> None:
+        """Mark the update as received."""
+        self._received.add(update_id)
 
 
-_NEWS: dict[UpdateKind, str] = {
+_UPDATES: dict[UpdateKind, str] = {
     "runs": """
         SELECT run_id AS id, updated_at AS at, CASE status WHEN 'running' THEN 1 WHEN 'pending' THEN 2 ELSE 0 END
             AS rank, CASE WHEN status = 'pending' THEN start_at ELSE updated_at END AS place, NULL AS checkpoint

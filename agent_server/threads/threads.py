@@ -67,8 +67,8 @@ class Threads:
         def work(connection: Connection) -> Thread:
             ttl = body.ttl or self._default_ttl
             inserted = insert_thread(connection, thread_id, body.metadata or {}, ttl=ttl)
-            mine = owned is None or owned.is_met(connection, "threads", "thread_id", thread_id)
-            if not inserted and (body.if_exists != "do_nothing" or not mine):
+            is_owned = owned is None or owned.is_met(connection, "threads", "thread_id", thread_id)
+            if not inserted and (body.if_exists != "do_nothing" or not is_owned):
                 raise Conflict(f"Thread with ID {thread_id} already exists; leave thread_id out to get a new one")
             return thread_of(_existing(connection, thread_id))
 

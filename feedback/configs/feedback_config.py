@@ -13,7 +13,7 @@ from feedback.validation import check_number, check_text
 Number = Union[int, float]  # noqa: UP007
 Score = Union[bool, int, float, None]  # noqa: UP007
 Value = Union[bool, int, float, str, dict[str, Any], list[Any], None]  # noqa: UP007
-KeptValue = Union[bool, int, float, str, dict[str, Any], None]  # noqa: UP007
+StoredValue = Union[bool, int, float, str, dict[str, Any], None]  # noqa: UP007
 
 SubjectPolicy = Literal["replace", "append", "first"]
 """Whether a second submission of a subject replaces the first, is stored as well, or is refused (the first stands)."""

@@ -68,15 +68,15 @@ def wants_page(headers: Mapping[str, str]) -> bool:
     return html > 0 and html >= quality.get("application/json", 0.0)
 
 
-def gets_page(headers: Mapping[str, str], has_answer: bool = False) -> bool:
+def gets_page(headers: Mapping[str, str], has_content: bool = False) -> bool:
     """Return whether to respond with a page: to clients that want one, and to machines, which show it to people.
 
     Also to every client whose link has feedback that was not submitted, except programs that ask for JSON.
     """
     if wants_page(headers):
         return True
-    is_program = accepts_json(headers) and not (has_answer and _is_browser(headers))
-    return (has_answer or is_machine(headers)) and not is_program
+    is_program = accepts_json(headers) and not (has_content and _is_browser(headers))
+    return (has_content or is_machine(headers)) and not is_program
 
 
 def accepts_json(headers: Mapping[str, str]) -> bool:

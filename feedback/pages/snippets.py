@@ -77,8 +77,8 @@ def thumbs(positive: str, negative: str | None = None, **more: str) -> Row:
     bad = (negative, 1) if negative else (positive, 0)
     return Row(
         (
-            Link("👍", "Good answer", answering(positive, {"score": 1, **more})),
-            Link("👎", "Bad answer", answering(bad[0], {"score": bad[1], **more})),
+            Link("👍", "Good answer", with_feedback(positive, {"score": 1, **more})),
+            Link("👎", "Bad answer", with_feedback(bad[0], {"score": bad[1], **more})),
         )
     )
 
@@ -89,16 +89,16 @@ def stars(url: str, most: int = 5, **more: str) -> Row:
         raise ValueError(f"{most} stars cannot be shown in a row; ask for 2 to 10")
     return Row(
         tuple(
-            Link(f"{score} ★", f"{score} of {most} stars", answering(url, {"score": score, **more}))
+            Link(f"{score} ★", f"{score} of {most} stars", with_feedback(url, {"score": score, **more}))
             for score in range(1, most + 1)
         )
     )
 
 
-def answering(url: str, answer: Mapping[str, object]) -> str:
+def with_feedback(url: str, submission: Mapping[str, object]) -> str:
     """Return the presigned URL with feedback in its query. `ValueError` if it is not an absolute web address."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError("This is no presigned URL; give the absolute address that the run's feedback event has")
-    query = "&".join(part for part in (parts.query, urlencode(dict(answer))) if part)
+    query = "&".join(part for part in (parts.query, urlencode(dict(submission))) if part)
     return urlunsplit(parts._replace(query=query))

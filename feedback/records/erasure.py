@@ -55,7 +55,7 @@ FORGET_DENIALS = (
 )
 FORGET_ALL_URLS = "DELETE FROM feedback_denial WHERE project = :project AND id LIKE 'url %'"
 BELONGINGS = ("feedback_annotation", "feedback_review", "feedback_outbox")
-TOLD = """DELETE FROM feedback_outbox WHERE EXISTS (SELECT 1 FROM feedback_history AS version
+QUEUED = """DELETE FROM feedback_outbox WHERE EXISTS (SELECT 1 FROM feedback_history AS version
 WHERE version.sequence IN {0} AND version.id = feedback_outbox.feedback_id
     AND feedback_outbox.created_at < version.replaced_at)"""
 """Messages about these versions, or older ones; newer messages may be about another subject's feedback."""
@@ -168,23 +168,23 @@ class Erasure:
         """Erase feedback older than its retention; its age counts from its last change."""
         rules, swept = await self.rules(), Erased()
         for key, days in rules.items():
-            whose = "key = :key" if key else UNRULED
+            keys = "key = :key" if key else UNRULED
             parameters = {"age": days * DAY, **({"key": key} if key else {})}
-            swept.add(await self._expire(whose, parameters))
-            swept.add(await self._erase(f"{EXPIRED} AND {whose}", parameters, [_drop_history]))
+            swept.add(await self._expire(keys, parameters))
+            swept.add(await self._erase(f"{EXPIRED} AND {keys}", parameters, [_drop_history]))
             swept.add(
-                await self._erase(f"{EXPIRED} AND created_at > modified_at AND {whose}", parameters, [_drop_feedback])
+                await self._erase(f"{EXPIRED} AND created_at > modified_at AND {keys}", parameters, [_drop_feedback])
             )
         await self._database.whole.write(lambda db: db.execute(FORGET_DENIALS, age=self._denials_days * DAY))
         return swept
 
-    async def _expire(self, whose: str, parameters: Mapping[str, Any]) -> Erased:
+    async def _expire(self, keys: str, parameters: Mapping[str, Any]) -> Erased:
         """Erase current feedback that has expired, in one pass over what was created long enough ago.
 
         The pass uses the time of creation, which has an index, and is seldom later than that of the last change.
         """
         swept, after = Erased(), {"at": EVER, "id": ""}
-        sql = OLD.format(whose.format("feedback"))
+        sql = OLD.format(keys.format("feedback"))
         while rows := await self._database.read(methodcaller("all", sql, **parameters, **after, limit=AT_ONCE)):
             chosen, names = listed("old", (row["id"] for row in rows if row["is_expired"]))
             if names:
@@ -246,7 +246,7 @@ def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any])
         )
     forget_metadata(db, (row["run_id"] for row in rows))
     sequences, versions = listed("at", (row["sequence"] for row in rows))
-    everywhere.execute(TOLD.format(sequences), **versions)
+    everywhere.execute(QUEUED.format(sequences), **versions)
     sql = f"SELECT id FROM feedback WHERE id IN {chosen}"
     put_erased(everywhere, sorted(set(deleted.values()) - {row["id"] for row in everywhere.all(sql, **deleted)}))
     return Erased(0, everywhere.execute(f"DELETE FROM feedback_history WHERE sequence IN {sequences}", **versions))

@@ -1,7 +1,7 @@
 """FeedbackStore: stores, changes and lists feedback.
 
 * The feedback key's policy says what a second submission of a subject (`user_id`) for the same run and key does.
-  `replace`: it replaces the first, and keeps its id. `append`: both are stored. `first`: the first stands; a second is
+  `replace`: it replaces the first, and keeps its id. `append`: both are stored. `first`: it is final; a second is
   rejected (409), unless it is equal: then it is `unchanged`, since its client may have lost the first response. Stored
   feedback keeps its policy when the feedback key's changes later.
 * Anonymous submissions are all stored: equal ones may be from two users.
@@ -33,8 +33,8 @@ from feedback.records.run_metadata import keep_metadata
 from feedback.rows import (
     ABOUT,
     COLUMNS,
+    CONTENT,
     PLACE,
-    SAID,
     checked,
     columns_of,
     created_row,
@@ -59,7 +59,7 @@ TAKE = "UPDATE feedback SET id = id WHERE project = :project AND id = :id"
 REMEMBER = f"""INSERT INTO feedback_history ({", ".join(COLUMNS)}, replaced_at, reason)
 SELECT {", ".join(COLUMNS)}, now_us(), CAST(:reason AS TEXT) FROM feedback
 WHERE project = :project AND id = :id"""
-REPLACED = (*ABOUT, *SAID, "grant_id", "grant_key", "idempotency")
+REPLACED = (*ABOUT, *CONTENT, "grant_id", "grant_key", "idempotency")
 REPLACE = f"""UPDATE feedback SET {", ".join(f"{name} = :{name}" for name in REPLACED)},
 {", ".join(f"{name} = COALESCE(:{name}, {name})" for name in PLACE)}, modified_at = now_us(), review_status = NULL
 WHERE project = :project AND id = :id"""
@@ -289,8 +289,8 @@ def _store(
     for _ in range(3):
         if new_row["idempotency"] and (earlier := db.one(REPEATED, idempotency=new_row["idempotency"])):
             return SubmissionResult(earlier["id"], "unchanged")
-        stands = is_named and policy == "first" and find_first(db, new_row) is not None
-        if not stands and db.execute(INSERT, **row):
+        is_final = is_named and policy == "first" and find_first(db, new_row) is not None
+        if not is_final and db.execute(INSERT, **row):
             put(db, "feedback.created", new_row["id"])
             return SubmissionResult(new_row["id"], "created")
         if kept := _resolve_existing(db, new_row, policy, update):
@@ -356,7 +356,7 @@ def _replace(db: Connection, row: Row, new_row: Mapping[str, Any], reason: str) 
 
 
 def _is_same(row: Row, new_row: Mapping[str, Any]) -> bool:
-    return all(row[name] == new_row[name] for name in (*ABOUT, *SAID))
+    return all(row[name] == new_row[name] for name in (*ABOUT, *CONTENT))
 
 
 def _named(new_row: Mapping[str, Any], *names: str) -> dict[str, Any]:

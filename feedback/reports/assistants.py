@@ -21,7 +21,7 @@ NEWEST_RUNS = """SELECT run_id FROM feedback
 WHERE project = :project AND assistant_id = :assistant_id AND run_id IS NOT NULL
 ORDER BY assistant_version DESC, created_at DESC, id DESC LIMIT :limit"""
 MAX_ASSISTANTS = 200
-RUNS_ASKED = 3
+MAX_RUNS = 3
 REMEMBERED_SECONDS = 60.0
 
 
@@ -67,4 +67,4 @@ class Assistants:
 
 
 def _runs(db: Connection, assistant_id: str) -> list[str]:
-    return [row["run_id"] for row in db.all(NEWEST_RUNS, assistant_id=assistant_id, limit=RUNS_ASKED)]
+    return [row["run_id"] for row in db.all(NEWEST_RUNS, assistant_id=assistant_id, limit=MAX_RUNS)]

@@ -70,11 +70,11 @@ class Exports:
         self._runs = runs
 
     def stream(
-        self, query: FeedbackQuery, form: Format, tell: Callable[[ExportReport], None] | None = None
+        self, query: FeedbackQuery, form: Format, on_page: Callable[[ExportReport], None] | None = None
     ) -> AsyncIterator[bytes]:
         """Return the matching feedback as lines, oldest first, a page at a time.
 
-        `tell` is called after each page with the report so far.
+        `on_page` is called after each page with the report so far.
         Errors, raised before the first page: `Invalid` for a wrong query, or if the service has no access to runs.
         """
         if form in TRAINING and not self._runs.are_known:
@@ -84,7 +84,7 @@ class Exports:
         if form == "kto":
             query.has_score = True
         query.sql()
-        return self._lines(query, form, tell or (lambda _report: None))
+        return self._lines(query, form, on_page or (lambda _report: None))
 
     async def report(self, query: FeedbackQuery, form: Format) -> ExportReport:
         """Return the report of an export without writing it. Errors: as for `stream`."""
@@ -99,7 +99,7 @@ class Exports:
         return last
 
     async def _lines(
-        self, query: FeedbackQuery, form: Format, tell: Callable[[ExportReport], None]
+        self, query: FeedbackQuery, form: Format, on_page: Callable[[ExportReport], None]
     ) -> AsyncIterator[bytes]:
         report, found = ExportReport(), Kinds()
         if form == "csv":
@@ -110,7 +110,7 @@ class Exports:
                 some = page[at : at + size]
                 lines = await self._of_page(some, form, found, report)
                 report.read, report.written = report.read + len(some), report.written + len(lines)
-                tell(report)
+                on_page(report)
                 if lines:
                     yield b"".join(lines)
 

@@ -28,8 +28,8 @@ PAGE_HEADERS = {
     "Vary": "Accept, User-Agent",
     "X-Content-Type-Options": "nosniff",
 }
-NOTHING_SAID = "Please choose a rating or write something first."
-TAKEN_BACK = "Your feedback was taken back"
+EMPTY_SUBMISSION = "Please choose a rating or write something first."
+RETRACTED = "Your feedback was taken back"
 
 
 def may_follow(request: AnyRequest, links: Links, grant: Grant | None) -> bool:
@@ -61,10 +61,10 @@ async def submit_form(
     if undo := _first(fields, "undo"):
         await services.store.retract(pointer, undo)
         anew = _question(request, await services.store.open(pointer), FeedbackSubmission(), redirect)
-        return _page(question_page(anew, title=TAKEN_BACK))
+        return _page(question_page(anew, title=RETRACTED))
     if (submission.score, submission.value, submission.comment, submission.correction) == (None,) * 4:
         question = _question(request, await services.store.open(pointer), submission, redirect)
-        return _page(question_page(question, problem=NOTHING_SAID), 422)
+        return _page(question_page(question, problem=EMPTY_SUBMISSION), 422)
     submission.validate()
     return thanks(request, await _store(request, pointer, services, submission), redirect)
 

@@ -228,9 +228,9 @@ async def allow_cors(request: AnyRequest) -> Response[None]:
 
 
 async def _state(grant: Grant, services: ProjectServices, given: Mapping[str, str]) -> TokenState:
-    answer = await services.own_feedback.read(grant, given.get("user_id"), given.get("id"))
+    own = await services.own_feedback.read(grant, given.get("user_id"), given.get("id"))
     policy = (grant.config and grant.config.subject_policy) or REPLACE
-    return TokenState(grant.key, grant.expires_at, grant.config, policy, answer)
+    return TokenState(grant.key, grant.expires_at, grant.config, policy, own)
 
 
 def _respond(content: Any) -> Response[Any]:

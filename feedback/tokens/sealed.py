@@ -121,8 +121,8 @@ def claim_sealed(db: Connection, opened: Opened, config: FeedbackConfig | None =
     if now is not None and body.expires_at <= now["now"]:
         raise TokenExpired(f"This feedback token expired at {from_micros(body.expires_at)}; ask for a new one")
     columns = {"issued_at": body.issued_at, "run_id": body.run_id, "denial": denial_of_sealed(opened)}
-    whose = {"project": body.project, "of_project": denial_of_project(body.project)}
-    if db.one(DENIED, ring_key=opened.ring_key, **columns, **whose):
+    project = {"project": body.project, "of_project": denial_of_project(body.project)}
+    if db.one(DENIED, ring_key=opened.ring_key, **columns, **project):
         raise TokenRevoked("This feedback token was taken back; ask for a new one")
     return Grant(None, None, body.project, body.run_id, body.key, config, body.expires_at)
 

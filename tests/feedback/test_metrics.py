@@ -125,7 +125,7 @@ def test_made_up_keys_share_one_series() -> None:
 
 def test_two_services_in_one_process_count_apart() -> None:
     one, other = Metrics(), Metrics()
-    one.minted("presigned", 1)
+    one.count_minted("presigned", 1)
     assert ("feedback_tokens_minted_total", "presigned") not in read(other.text())
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw
 from uuid_utils import uuid7
 
-from agent_server.access.caller import Caller, kept
+from agent_server.access.caller import Caller, caller_json
 from agent_server.access.ownership import Condition
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE, Assistants
 from agent_server.config.webhooks import WebhookPolicy
@@ -95,7 +95,7 @@ class Crons:
                 enabled=int(body.enabled is not False),
                 url=base_url,
                 user=caller.identity if caller else None,
-                caller=kept(caller),
+                caller=caller_json(caller),
                 project=project,
             )
             return _cron(cast(Row, row))

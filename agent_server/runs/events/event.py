@@ -47,9 +47,9 @@ def channel_of(event: Event) -> str:
 def event_frame(event: Event, seq: int, position: FrameId) -> Frame:
     """Return the event's frame with everything a client receives: encoded once for all readers."""
     params = {"namespace": event.namespace, "timestamp": int(time.time() * 1000), "data": event.data}
-    shown = {"type": "event", "event_id": str(seq), "seq": seq, "method": event.method, "params": params}
+    fields = {"type": "event", "event_id": str(seq), "seq": seq, "method": event.method, "params": params}
     name = "|".join([str(len(event.namespace)), *event.namespace, channel_of(event)])
-    return Frame(position, _IN_LOG + name, frame(StreamPart(event.method, shown), str(seq)))
+    return Frame(position, _IN_LOG + name, frame(StreamPart(event.method, fields), str(seq)))
 
 
 @lru_cache(maxsize=4096)
@@ -71,11 +71,11 @@ class _Params(msgspec.Struct):
     data: Raw
 
 
-class _Shown(msgspec.Struct):
+class _ProtocolEvent(msgspec.Struct):
     params: _Params
 
 
-_shown = msgspec.json.Decoder(_Shown)
+_decoder = msgspec.json.Decoder(_ProtocolEvent)
 CLASSIC = ("values", "updates", "custom", "tasks", "checkpoints", "tools")
 
 
@@ -89,5 +89,5 @@ def as_classic(one: Frame) -> Frame | None:
     if mode not in CLASSIC:
         return None
     name = "|".join([mode, *namespace])
-    data = _shown.decode(frame_data(one.data)).params.data
+    data = _decoder.decode(frame_data(one.data)).params.data
     return Frame(one.id, name, frame(StreamPart(name, data), str(one.id)))

@@ -187,7 +187,7 @@ async def test_without_keys_this_machine_comes_in(keys: ApiKeys, server: tuple[s
 
 @pytest.mark.parametrize("server", [("10.0.0.5", 2024), ("0.0.0.0", 2024), ("/run/socket", None), None])
 async def test_without_keys_other_machines_do_not_come_in(keys: ApiKeys, server: tuple[str, int | None] | None) -> None:
-    with pytest.raises(Unauthorized, match="answers only on a loopback address"):
+    with pytest.raises(Unauthorized, match="serves only a loopback address"):
         await auth_of(ApiKeyCache(keys)).check(request(server, host="localhost"))
     assert not await auth_of(ApiKeyCache(keys), allow_anyone=True).check(request(server, host="anything.example"))
 

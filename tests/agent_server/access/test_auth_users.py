@@ -21,7 +21,7 @@ from agent_server import routes
 from agent_server.config.api_keys import configured_keys
 from agent_server.config.auth import AuthSettings
 from agent_server.database import open_database
-from agent_server.routes.auth_rules import ASKED
+from agent_server.routes.auth_rules import QUESTIONS
 from agent_server.schema import StreamMode
 from tests.agent_server.api import Api, serving
 from tests.agent_server.backend import until
@@ -248,7 +248,7 @@ async def test_what_is_annas_answers_her(api: Api, annas: Ids) -> None:
 def test_every_handler_has_a_question_of_its_own() -> None:
     modules = [import_module(found.name) for found in iter_modules(routes.__path__, "agent_server.routes.")]
     handlers = [handler for module in modules for handler in getattr(module, "HANDLERS", [])]
-    assert {one.fn.__name__ for one in handlers if one.opt.get("access") is None} == set(ASKED)
+    assert {one.fn.__name__ for one in handlers if one.opt.get("access") is None} == set(QUESTIONS)
 
 
 async def test_nobody_comes_in_without_saying_who(api: Api) -> None:

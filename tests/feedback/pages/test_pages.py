@@ -66,9 +66,9 @@ KINDS: list[tuple[Any, str, str, dict[str, Any]]] = [
     (COLOURS, "score=2", "Blue", {"score": 2, "value": "Blue"}),
     (SEVERAL, "score=2", "checkbox", {"score": 2, "value": "Blue"}),
     ({"type": "freeform"}, "comment=so+%3Cso%3E", "so &lt;so&gt;", {"score": None, "comment": "so <so>"}),
-    ({"type": "freeform"}, "value=fine", "Your answer: <strong>fine", {"value": "fine"}),
+    ({"type": "freeform"}, "value=fine", "Your feedback: <strong>fine", {"value": "fine"}),
     (None, "score=1", "Yes", {"score": 1}),
-    (None, "score=7&value=x", "Your answer: <strong>7, x", {"score": 7, "value": "x"}),
+    (None, "score=7&value=x", "Your feedback: <strong>7, x", {"score": 7, "value": "x"}),
 ]
 
 
@@ -128,7 +128,7 @@ async def test_what_the_page_does_not_ask_goes_along(client: App, token_url: str
 
 async def test_empty_form_is_asked_again(client: App, token_url: str) -> None:
     answer = await client.post(token_url, data={"comment": ""}, headers=BROWSER)
-    assert (answer.status_code, "Please choose an answer" in answer.text) == (422, True)
+    assert (answer.status_code, "Please choose a rating" in answer.text) == (422, True)
     assert await stored(client) == []
 
 

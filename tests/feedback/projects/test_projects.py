@@ -106,7 +106,7 @@ async def test_project_with_answers_goes_only_with_them(client: App) -> None:
     url = await mint(client, "shop")
     assert (await client.post(url, json={"score": 1})).status_code == 200
     refused = await client.delete(f"{FEEDBACK}/projects/shop")
-    assert (refused.status_code, "holds 1 answers, 0 earlier ones and 1 grants" in refused.text) == (409, True)
+    assert (refused.status_code, "holds 1 pieces of feedback, 0 earlier versions and 1 grants" in refused.text) == (409, True)
     assert (await client.delete(f"{FEEDBACK}/projects/shop", params={"erase": True})).status_code == 204
     assert (await client.post(url, json={"score": 1})).status_code == 410
     await make(client)
@@ -178,7 +178,7 @@ async def test_id_of_another_projects_answer_is_taken(client: App) -> None:
     name = str(uuid.uuid4())
     assert (await client.post("/feedback", json={"key": "k", "id": name, "score": 1})).status_code == 200
     refused = await client.post("/feedback", json={"key": "k", "id": name, "score": 0}, params={"project": "shop"})
-    assert (refused.status_code, "the id of another answer" in refused.text) == (409, True)
+    assert (refused.status_code, "the id of other feedback" in refused.text) == (409, True)
     assert (await client.get(f"/feedback/{name}")).json()["score"] == 1
 
 
@@ -258,7 +258,7 @@ async def test_tokens_of_another_project_cannot_be_taken_back(service: FeedbackP
 
 async def test_statement_that_forgets_the_project_is_refused(database: Database) -> None:
     mine = ProjectDatabase(database, "shop")
-    with pytest.raises(LookupError, match="says nothing of `:project`"):
+    with pytest.raises(LookupError, match="lacks `:project`"):
         await mine.read(lambda db: db.all("SELECT 1 AS x"))
     assert await mine.read(lambda db: db.one("SELECT CAST(:project AS TEXT) AS x")) == {"x": "shop"}
 

@@ -95,7 +95,7 @@ def test_key_is_retired_on_the_command_line(tmp_path: Path) -> None:
         return done.output
 
     assert "Aborted" in keys("retire", "1", input="n\n")
-    assert "takes no more answers" in keys("retire", "1", "--yes")
+    assert "accept no more submissions" in keys("retire", "1", "--yes")
     listed = json.loads(keys("list", "--json"))
     assert [(one["number"], one["retired_at"] is not None, one["living_grants"]) for one in listed] == [
         (2, False, 0),

@@ -15,7 +15,7 @@ from litestar import Request, Response, Router, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
-WEB = files("agent_server") / "web"
+WEB = files("agent_server") / "routes" / "web"
 VIEWER = WEB / "vendor" / "swagger-ui-dist-5.35.0"
 PAGE = WEB / "docs"
 FILES = {

@@ -49,7 +49,7 @@ export class FeedbackState {
       const states = await Promise.all(sources.map(async (src) => ({ src, ...(await readFeedback(src, options)) })));
       if (binding !== this.#binding) return;
       this.#choices.config = states.find(({ src }) => src === shared)?.feedback_config ?? null;
-      const given = states.filter(({ answer }) => answer).sort((a, b) => (a.answer.modified_at < b.answer.modified_at ? 1 : -1));
+      const given = states.filter(({ feedback }) => feedback).sort((a, b) => (a.feedback.modified_at < b.feedback.modified_at ? 1 : -1));
       const found = given.length > 0 ? this.#understood(given[0]) : null;
       const isUntouched = this.shown === this.kept;
       this.kept = found;
@@ -64,10 +64,10 @@ export class FeedbackState {
   }
 
   /** Returns the server's feedback as ours; null if it is none of the choices. */
-  #understood({ src, answer }) {
-    const choice = this.#choices.choiceOf(src, answer);
+  #understood({ src, feedback }) {
+    const choice = this.#choices.choiceOf(src, feedback);
     if (choice === null) return null;
-    return { src, choice, comment: answer.comment ?? "", reasons: answer.metadata?.reasons ?? [] };
+    return { src, choice, comment: feedback.comment ?? "", reasons: feedback.metadata?.reasons ?? [] };
   }
 
   /** Shows `wanted`, and brings the server to it in the background. */
@@ -105,7 +105,7 @@ export class FeedbackState {
       if (binding !== this.#binding) return;
       this.kept = null;
     }
-    if (wanted) result = await submitFeedback(wanted.src, wanted.answer, options);
+    if (wanted) result = await submitFeedback(wanted.src, wanted.submission, options);
     if (binding !== this.#binding) return;
     this.kept = wanted;
     if (this.shown === wanted) this.#reports.stored(wanted, result); // else the user has changed the selection
@@ -118,8 +118,8 @@ export class FeedbackState {
   }
 
   /** Hands a submission to the browser, which sends it as the page closes. */
-  beacon(src, answer) {
-    beaconFeedback(src, answer, { userId: this.#subject() });
+  beacon(src, submission) {
+    beaconFeedback(src, submission, { userId: this.#subject() });
   }
 
   /** Retracts stored feedback that is no longer shown, as the page closes. */

@@ -1,11 +1,11 @@
 /** <feedback-buttons>: thumbs, stars or categories, bound to presigned feedback URLs. */
 
-import type { Answer, FeedbackError, Kept } from "./feedback-client.js";
+import type { Submission, FeedbackError, SubmissionResult } from "./feedback-client.js";
 
 /** The selection: a thumb, a number of stars, a category or, if the feedback key allows several, a list of them. */
 export type Choice = "positive" | "negative" | number | string | string[];
 
-export interface ShownAnswer {
+export interface ShownFeedback {
   choice: Choice;
   comment: string;
   reasons: string[];
@@ -69,20 +69,20 @@ export interface Texts {
   broken: string;
 }
 
-/** Fires before each request. A listener may change `answer`, or cancel the request with `preventDefault()`. */
+/** Fires before each request. A listener may change `submission`, or cancel the request with `preventDefault()`. */
 export type FeedbackSubmitEvent = CustomEvent<
-  { action: "submit"; src: string; answer: Answer } | { action: "retract"; src: string; answer?: undefined }
+  { action: "submit"; src: string; submission: Submission } | { action: "retract"; src: string; submission?: undefined }
 >;
 
 /** Fires after the server has stored or retracted the feedback. */
-export type FeedbackSuccessEvent = CustomEvent<{ action: "submit" | "retract"; answer?: Answer; result: Kept }>;
+export type FeedbackSuccessEvent = CustomEvent<{ action: "submit" | "retract"; submission?: Submission; result: SubmissionResult }>;
 
 /**
  * Fires on an error; the buttons then show the server's state.
  *
  * `error.code` is `token_expired` for an expired URL for which `refresh` has no fresh one.
  */
-export type FeedbackErrorEvent = CustomEvent<{ action: "submit" | "retract" | "restore"; answer?: Answer; error: FeedbackError }>;
+export type FeedbackErrorEvent = CustomEvent<{ action: "submit" | "retract" | "restore"; submission?: Submission; error: FeedbackError }>;
 
 export interface FeedbackButtonsEventMap {
   "feedback-submit": FeedbackSubmitEvent;
@@ -110,7 +110,7 @@ export class FeedbackButtons extends HTMLElement {
   get texts(): Texts;
   set texts(texts: Partial<Texts>);
   /** The shown feedback; null if there is none. */
-  readonly answer: ShownAnswer | null;
+  readonly feedback: ShownFeedback | null;
   /**
    * Returns a fresh URL, or fresh URLs, once the present ones have expired. The element then sends what the expired URL
    * did not take. Without it, the element shows that the link has expired.

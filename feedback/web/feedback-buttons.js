@@ -84,7 +84,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
   }
 
   /** The shown feedback: `{ choice, comment, reasons }`, or null. */
-  get answer() {
+  get feedback() {
     const { shown } = this.#state;
     return shown && { choice: shown.choice, comment: shown.comment, reasons: [...shown.reasons] };
   }
@@ -143,7 +143,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
 
   #onStored(wanted, result) {
     this.#say(wanted ? (wanted.isComment && wanted.comment ? "commented" : "thanks") : "retracted");
-    this.#tell("feedback-success", { action: wanted ? "submit" : "retract", answer: wanted?.answer, result });
+    this.#tell("feedback-success", { action: wanted ? "submit" : "retract", submission: wanted?.submission, result });
   }
 
   #onFailed(action, wanted, error) {
@@ -156,7 +156,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
       this.#say("failed", reasonOf(error));
     }
     if (error.status === 410) this.#expire();
-    this.#tell("feedback-error", { action, answer: wanted?.answer, error });
+    this.#tell("feedback-error", { action, submission: wanted?.submission, error });
     this.#schedule();
   }
 
@@ -219,12 +219,12 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
 
   /** Shows and sends the wanted feedback, unless a listener to `feedback-submit` prevents it. */
   #want(wanted, isComment = false) {
-    const answer = wanted && this.#choices.submissionOf(wanted);
-    const detail = wanted ? { action: "submit", src: wanted.src, answer } : { action: "retract", src: this.#state.shown.src };
+    const submission = wanted && this.#choices.submissionOf(wanted);
+    const detail = wanted ? { action: "submit", src: wanted.src, submission } : { action: "retract", src: this.#state.shown.src };
     if (!this.#tell("feedback-submit", detail, true)) return false;
     if (!wanted) this.#isOpen = false;
     this.#say();
-    this.#state.want(wanted && { ...wanted, answer: detail.answer, isComment });
+    this.#state.want(wanted && { ...wanted, submission: detail.submission, isComment });
     return true;
   }
 
@@ -295,8 +295,8 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     const last = this.#isOpen ? this.#drafted() : shown;
     const isSaid = (one) => JSON.stringify([one.choice, one.comment, one.reasons]);
     if (kept && isSaid(last) === isSaid(kept)) return;
-    const detail = { action: "submit", src: last.src, answer: this.#choices.submissionOf(last) };
-    if (this.#tell("feedback-submit", detail, true)) this.#state.beacon(last.src, detail.answer);
+    const detail = { action: "submit", src: last.src, submission: this.#choices.submissionOf(last) };
+    if (this.#tell("feedback-submit", detail, true)) this.#state.beacon(last.src, detail.submission);
   };
 
   #onReturning = (event) => {

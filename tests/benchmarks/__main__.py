@@ -1,57 +1,89 @@
-"""Figures of this machine, each beside its floor measured in the same run.
+"""Figures of this machine, each beside its lower bound or its alternative, measured in the same minutes.
 
-    python -m tests.benchmarks            about two minutes
-    python -m tests.benchmarks --quick    a few seconds: shows that it works, and nothing else
+    python -m tests.benchmarks                    about eight minutes
+    python -m tests.benchmarks --quick            within a minute: shows that it works; its figures mean little
+    python -m tests.benchmarks --only postgres    one part; `--help` lists them
 
-Servers are processes of their own, as users start them (SQLite, production settings); the client is in this process.
-What is measured and its floor take turns, round by round. Shown are the medians of the rounds.
+Servers are processes of their own, as users start them (production settings); the clients are in this process. What is
+compared takes turns, round by round. Shown are the medians of the rounds. A part that fails shows why, and the others
+go on.
 """
 
 from __future__ import annotations
 
 import argparse
+import platform
+import sys
 import tempfile
-from collections import defaultdict
+import time
+import traceback
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import uvloop
+from msgspec.structs import replace
 
+from tests.benchmarks.amounts import FULL, QUICK, Amounts
+from tests.benchmarks.beside_official import official_table
 from tests.benchmarks.processes import agent_server, in_process, machine, nothing_server
-from tests.benchmarks.sides import FULL, QUICK, Amounts, Side, all_sides
-from tests.benchmarks.table import LINES, submission_lines, table
+from tests.benchmarks.resting import idle_table, start_table
+from tests.benchmarks.scaled import databases_table, processes_table
+from tests.benchmarks.sides import all_sides
+from tests.benchmarks.stored import stored_table
+from tests.benchmarks.table import LINES, in_rounds, submission_lines, table
 
 
-async def _rounds(sides: list[Side], count: int) -> dict[str, list[float]]:
-    """The figures of `count` rounds, by name; one round before them warms up."""
-    samples: dict[str, list[float]] = defaultdict(list)
-    for number in range(count + 1):
-        for side in sides:
-            for name, value in (await side()).items():
-                if number:
-                    samples[name].append(value)
-    return samples
-
-
-async def _run(amounts: Amounts, rounds: int) -> None:
+async def _sqlite_table(amounts: Amounts) -> str:
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="agent-server-bench-")))
         server = await stack.enter_async_context(agent_server(directory))
         nothing = await stack.enter_async_context(nothing_server())
         floors = await stack.enter_async_context(in_process(directory))
-        samples = await _rounds(all_sides(amounts, server, nothing, floors), rounds)
-    print(", ".join(f"{name} {value}" for name, value in machine().items()) + f", {rounds} rounds\n")
-    print(table([*LINES, *submission_lines(amounts.submitters)], samples))
+        samples = await in_rounds(all_sides(amounts, server, nothing, floors), amounts.rounds)
+    return table([*LINES, *submission_lines(amounts.submitters)], samples)
+
+
+PARTS: dict[str, tuple[str, Callable[[Amounts], Awaitable[str]]]] = {
+    "sqlite": ("One process on SQLite, each figure beside its lower bound", _sqlite_table),
+    "official": ("Beside the official server", official_table),
+    "postgres": ("One process on each database", databases_table),
+    "processes": ("Several processes over PostgreSQL and Redis, 32 clients on new threads", processes_table),
+    "idle": ("Idle streams", idle_table),
+    "start": ("Start and idle memory", start_table),
+    "stored": ("Beside what is stored (SQLite)", stored_table),
+}
+
+
+async def _run(names: list[str], amounts: Amounts) -> int:
+    """Print the parts; return how many of them failed."""
+    about = {"date": time.strftime("%Y-%m-%d"), "machine": platform.machine(), **machine()}
+    print(", ".join(f"{name} {value}" for name, value in about.items()) + f", {amounts.rounds} rounds", flush=True)
+    failed = 0
+    for name in names:
+        title, measure = PARTS[name]
+        began = time.monotonic()
+        try:
+            shown = await measure(amounts)
+        except Exception as error:
+            failed += 1
+            shown = f"failed: {type(error).__name__}: {error}"
+            traceback.print_exc()
+        print(f"\n## {title} ({name}, {time.monotonic() - began:.0f} s)\n\n{shown}", flush=True)
+    return failed
 
 
 def main() -> None:
-    """Measure, and print the table."""
+    """Measure, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="a smoke test in a few seconds; its figures say nothing")
-    parser.add_argument("--rounds", type=int, default=7, help="how often all is measured (default: 7)")
+    parser.add_argument("--quick", action="store_true", help="within a minute; its figures mean little")
+    parser.add_argument("--rounds", type=int, help="how often the first part is measured (default: 5)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure these parts")
     asked = parser.parse_args()
-    amounts, rounds = (QUICK, 1) if asked.quick else (FULL, asked.rounds)
-    uvloop.run(_run(amounts, rounds))
+    amounts = QUICK if asked.quick else FULL
+    if asked.rounds:
+        amounts = replace(amounts, rounds=asked.rounds)
+    sys.exit(1 if uvloop.run(_run(asked.only, amounts)) else 0)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,15 @@ START_SECONDS = 60
 ANSWER_SECONDS = 300
 
 
+OFFICIAL = ROOT / ".venv-official" / "bin" / "langgraph"
+
+
 class Server:
     """A server process on a port of its own."""
 
     def __init__(self, process: Process, port: int) -> None:
         self.port = port
+        self.pid = process.pid
         self._clock = ~process.pid << 3 | 2  # clock_getcpuclockid(3) on Linux: all threads of a process, in nanoseconds
 
     def cpu(self) -> float:
@@ -32,15 +36,34 @@ class Server:
 
 
 @asynccontextmanager
-async def agent_server(directory: Path) -> AsyncIterator[Server]:
-    """`agent-server serve` on SQLite files in `directory`, with the measured graphs."""
-    config = directory / "langgraph.json"
-    graphs = {name: f"tests.benchmarks.graphs:{name}" for name in ("tiny", "chat")}
-    config.write_text(json.dumps({"dependencies": [], "graphs": graphs}))
+async def agent_server(
+    directory: Path, database_url: str | None = None, redis_url: str | None = None
+) -> AsyncIterator[Server]:
+    """`agent-server serve` with the measured graphs, on SQLite files in `directory` or on these databases."""
     port = _free_port()
-    where = ["--config", str(config), "--data-dir", str(directory / "data"), "--port", str(port)]
-    async with _running("agent_server", "serve", *where) as process:
+    where = ["--config", str(_config(directory)), "--data-dir", str(directory / "data"), "--port", str(port)]
+    urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    given = {name: url for name, url in urls.items() if url}
+    async with _running("agent_server", "serve", *where, environment=given) as process:
         yield await _listening(process, port)
+
+
+@asynccontextmanager
+async def official_server(directory: Path) -> AsyncIterator[Server]:
+    """The official server with the measured graphs, from an environment of its own; its state is in memory."""
+    port = _free_port()
+    options = ["--no-browser", "--no-reload", "--n-jobs-per-worker", "10"]
+    command = [str(OFFICIAL), "dev", "--config", str(_config(directory)), "--port", str(port), *options]
+    given = {"PYDANTIC_DISABLE_PLUGINS": "1", "LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1"}
+    async with _started(command, directory, given) as process:
+        yield await _listening(process, port)
+
+
+def _config(directory: Path) -> Path:
+    config = directory / "langgraph.json"
+    graphs = {name: f"{ROOT / 'tests/benchmarks/graphs.py'}:{name}" for name in ("tiny", "chat")}
+    config.write_text(json.dumps({"dependencies": ["."], "graphs": graphs}))
+    return config
 
 
 @asynccontextmanager
@@ -79,13 +102,26 @@ async def in_process(directory: Path) -> AsyncIterator[InProcess]:
 
 
 @asynccontextmanager
-async def _running(module: str, *arguments: str, stdin: int = DEVNULL, stdout: int = DEVNULL) -> AsyncIterator[Process]:
+async def _running(
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    stdin: int = DEVNULL,
+    stdout: int = DEVNULL,
+) -> AsyncIterator[Process]:
     """A Python process that runs a module; terminated when the block is left."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENT_SERVER_")}
-    environment["PYTHONPATH"] = str(ROOT)
-    environment["AGENT_SERVER_LOG_LEVEL"] = "info"
+    given = {"PYTHONPATH": str(ROOT), "AGENT_SERVER_LOG_LEVEL": "info", **(environment or {})}
+    async with _started([sys.executable, "-m", module, *arguments], ROOT, given, stdin, stdout) as process:
+        yield process
+
+
+@asynccontextmanager
+async def _started(
+    command: list[str], directory: Path, given: Mapping[str, str], stdin: int = DEVNULL, stdout: int = DEVNULL
+) -> AsyncIterator[Process]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments, env=environment, cwd=ROOT, stdin=stdin, stdout=stdout, stderr=_log()
+        *command, env={**kept, **given}, cwd=directory, stdin=stdin, stdout=stdout, stderr=_log()
     )
     try:
         yield process
@@ -93,6 +129,9 @@ async def _running(module: str, *arguments: str, stdin: int = DEVNULL, stdout: i
         if process.returncode is None:
             process.terminate()
         await process.wait()
+
+
+OURS = ("AGENT_SERVER_", "DATABASE_URL", "REDIS_URL")
 
 
 def _log() -> int | None:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from statistics import median, quantiles
 from time import perf_counter
 
-from msgspec import Struct
 from uuid_utils import uuid7
 
+from tests.benchmarks.amounts import Amounts
 from tests.benchmarks.graphs import CHAT_INPUT, TINY_INPUT, TOKENS
 from tests.benchmarks.in_process import KEYS
 from tests.benchmarks.processes import InProcess, Server
@@ -39,37 +39,22 @@ CLIENTS = 32
 URLS_A_REQUEST = 100
 
 
-class Amounts(Struct, frozen=True):
-    """How much a round does."""
-
-    runs: int
-    streams: int
-    runs_a_client: int
-    submit_seconds: float
-    submitters: tuple[int, ...]
-    mints: int
-
-
-FULL = Amounts(runs=60, streams=3, runs_a_client=8, submit_seconds=1.0, submitters=(32, 256), mints=150)
-QUICK = Amounts(runs=4, streams=1, runs_a_client=1, submit_seconds=0.1, submitters=(4,), mints=5)
-
-
 def all_sides(amounts: Amounts, server: Server, nothing: Server, floors: InProcess) -> list[Side]:
     """Every side, each floor next to what stands on it."""
     sides = [
         _floor("plain", floors, amounts.runs),
-        _sequential("stateless", server, amounts.runs, _stateless_run),
+        sequential("stateless", server, amounts.runs, stateless_run),
         _floor("memory", floors, amounts.runs),
-        _sequential("thread", server, amounts.runs, _thread_run),
+        sequential("thread", server, amounts.runs, thread_run),
         _floor("sqlite", floors, amounts.runs),
         _calls("wait", server, amounts.runs, "/runs/wait", TINY_RUN),
         _calls("mcp", server, amounts.runs, "/mcp", MCP_CALL),
         _calls("a2a", server, amounts.runs, "/a2a/tiny", A2A_CALL),
         _completions(server, amounts.runs),
-        _concurrent("stateless32", server, amounts.runs_a_client, _stateless_run),
-        _concurrent("thread32", server, amounts.runs_a_client, _thread_run),
+        concurrent("stateless32", server, amounts.runs_a_client, stateless_run),
+        concurrent("thread32", server, amounts.runs_a_client, thread_run),
         _floor("tokens", floors, amounts.streams),
-        _streams(server, amounts.streams),
+        streams("token", server, amounts.streams),
         _floor("insert", floors, amounts.mints),
         _floor("mint", floors, amounts.mints),
         _batches(server, amounts.mints // 5),
@@ -80,11 +65,12 @@ def all_sides(amounts: Amounts, server: Server, nothing: Server, floors: InProce
     return sides
 
 
-async def _stateless_run(connection: Connection) -> Streamed:
+async def stateless_run(connection: Connection) -> Streamed:
+    """A run without a thread."""
     return _whole(await connection.stream("/runs/stream", TINY_RUN))
 
 
-async def _thread_run(connection: Connection) -> Streamed:
+async def thread_run(connection: Connection) -> Streamed:
     """A run on a new thread; the times are the run's own, the thread is made before."""
     thread = await connection.post("/threads", {})
     return _whole(await connection.stream(f"/threads/{thread['thread_id']}/runs/stream", TINY_RUN))
@@ -100,7 +86,9 @@ def _whole(seen: Streamed) -> Streamed:
 Run = Callable[[Connection], Awaitable[Streamed]]
 
 
-def _sequential(name: str, server: Server, times: int, run: Run) -> Side:
+def sequential(name: str, server: Server, times: int, run: Run) -> Side:
+    """Runs one after the other."""
+
     async def side() -> Figures:
         connection = await Connection.open(server.port)
         cpu = server.cpu()
@@ -110,11 +98,15 @@ def _sequential(name: str, server: Server, times: int, run: Run) -> Side:
         return {
             f"{name} cpu": cpu * 1000 / times,
             f"{name} first p50": median(one.first_event for one in seen) * 1000,
-            f"{name} first p95": quantiles((one.first_event for one in seen), n=20)[-1] * 1000,
+            f"{name} first p95": _p95([one.first_event for one in seen]) * 1000,
             f"{name} end p50": median(one.end for one in seen) * 1000,
         }
 
     return side
+
+
+def _p95(values: list[float]) -> float:
+    return quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
 
 
 def _calls(name: str, server: Server, times: int, path: str, body: object) -> Side:
@@ -151,7 +143,9 @@ def _completions(server: Server, times: int) -> Side:
     return side
 
 
-def _concurrent(name: str, server: Server, times: int, run: Run) -> Side:
+def concurrent(name: str, server: Server, times: int, run: Run) -> Side:
+    """`times` runs of each of 32 clients at once."""
+
     async def client() -> None:
         connection = await Connection.open(server.port)
         for _ in range(times):
@@ -167,7 +161,9 @@ def _concurrent(name: str, server: Server, times: int, run: Run) -> Side:
     return side
 
 
-def _streams(server: Server, times: int) -> Side:
+def streams(name: str, server: Server, times: int) -> Side:
+    """Streams of 1,000 tokens, one after the other."""
+
     async def side() -> Figures:
         connection = await Connection.open(server.port)
         cpu, began = server.cpu(), perf_counter()
@@ -177,7 +173,7 @@ def _streams(server: Server, times: int) -> Side:
                 raise RuntimeError(f"a measured stream lost tokens: it ends with {seen.body[-300:]!r}")
         cpu, wall = server.cpu() - cpu, perf_counter() - began
         connection.close()
-        return {"token cpu": cpu * 1e6 / (times * TOKENS), "token rate": times * TOKENS / wall}
+        return {f"{name} cpu": cpu * 1e6 / (times * TOKENS), f"{name} rate": times * TOKENS / wall}
 
     return side
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from statistics import median
 
 from msgspec import Struct
@@ -60,29 +61,52 @@ def submission_lines(counts: Sequence[int]) -> list[Line]:
     return lines
 
 
+async def in_rounds(sides: Sequence[Callable[[], Awaitable[dict[str, float]]]], count: int) -> Samples:
+    """The figures of `count` rounds, by name; one round before them warms up, unless there is only one."""
+    samples: dict[str, list[float]] = defaultdict(list)
+    for at in range(count + (count > 1)):
+        for side in sides:
+            for name, value in (await side()).items():
+                if at or count == 1:
+                    samples[name].append(value)
+    return samples
+
+
+def medians(samples: Samples) -> dict[str, float]:
+    """The median of each figure."""
+    return {name: median(values) for name, values in samples.items()}
+
+
 def table(lines: Sequence[Line], samples: Samples) -> str:
-    """The lines, aligned: medians of the rounds, and the median of their ratios round by round."""
-    cells = [("measured", "", "here", "floor", "", "ratio", "aim")] + [_cells(line, samples) for line in lines]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    right = (False, False, True, False, True, True, False)
+    """The lines: medians of the rounds, and the median of their ratios round by round."""
+    return grid([("measured", "", "here", "floor", "", "ratio", "aim"), *(_cells(line, samples) for line in lines)])
+
+
+def grid(rows: Sequence[Sequence[str]]) -> str:
+    """The rows, aligned: numbers to the right, text to the left; the first row names the columns."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(
-            text.rjust(width) if to_right else text.ljust(width)
-            for text, width, to_right in zip(row, widths, right, strict=True)
+            text.rjust(width) if _isnumber(text) else text.ljust(width) for text, width in zip(row, widths, strict=True)
         ).rstrip()
-        for row in cells
+        for row in rows
     )
+
+
+def _isnumber(text: str) -> bool:
+    return text.replace(",", "").replace(".", "").isdigit()
 
 
 def _cells(line: Line, samples: Samples) -> tuple[str, ...]:
     here = samples[line.figure]
     if not line.floor:
-        return (line.label, line.unit, _number(median(here)), "", "", "", line.aim)
+        return (line.label, line.unit, number(median(here)), "", "", "", line.aim)
     floor = samples[line.floor]
     ratio = median(one / other for one, other in zip(here, floor, strict=True))
-    shown = (_number(median(here)), line.floor_label, _number(median(floor)))
+    shown = (number(median(here)), line.floor_label, number(median(floor)))
     return (line.label, line.unit, *shown, f"{ratio:.2f}", line.aim)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """The value with three or so digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

@@ -21,6 +21,11 @@ def request(path: str, body: object) -> bytes:
     return head.encode() + b"\r\n\r\n" + data
 
 
+def get(path: str) -> bytes:
+    """The bytes of a GET on a connection that is kept."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+
 class Streamed(msgspec.Struct):
     """What a stream's client saw; times in seconds since it sent its request."""
 
@@ -36,8 +41,8 @@ class Connection:
         self._reader, self._writer = reader, writer
 
     @classmethod
-    async def open(cls, port: int) -> Connection:
-        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 24))
+    async def open(cls, port: int, limit: int = 1 << 24) -> Connection:
+        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=limit))
 
     def close(self) -> None:
         self._writer.close()
@@ -50,6 +55,12 @@ class Connection:
             length = _LENGTH.search(head)
             assert length, head
             return json.loads(await self._reader.readexactly(int(length[1])))
+
+    async def send(self, message: bytes) -> None:
+        """Send the request and wait for the head of its answer."""
+        async with asyncio.timeout(REPLY_SECONDS):
+            self._writer.write(message)
+            await self._head()
 
     async def stream(self, path: str, body: object) -> Streamed:
         """The chunks of a streamed answer to its end."""

@@ -54,6 +54,12 @@ class RedisProcess:
             self._process.wait(20)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The process's id, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def freeze(self) -> None:
         """Let it answer nobody, without its connections' breaking."""
         assert self._process is not None

@@ -16,8 +16,13 @@ from agent_server.config import Config
 
 ROOT = Path(__file__).parents[1]
 MOST_WORDS = 8
-UNCLEAR_WORDS = re.compile(r"\b(whoever|nobody|somebody|anybody|told|house|rooms)\b", re.IGNORECASE)
+UNCLEAR = ("whoever", "nobody", "somebody", "anybody", "everybody", "told", "house", "rooms", "theirs")
 """Words of a private dialect that this project once used; plain words replace them."""
+UNCLEAR_WORDS = re.compile(rf"\b({'|'.join(UNCLEAR)})\b", re.IGNORECASE)
+UNCLEAR_PARTS = {*UNCLEAR, "room", "hear", "hears", "heard", "bell", "bells", "tells", "says"}
+"""Words that no identifier of the packages contains."""
+AGENTS_ANSWERS = {"ANSWER_FIELDS"}
+"""The identifiers of `feedback` about what agents answer; what users submit is feedback."""
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -51,6 +56,28 @@ def literals(file: Path) -> Iterator[str]:
             yield node.value
 
 
+def identifiers(file: Path) -> Iterator[str]:
+    """The names that a module defines: classes, functions, parameters, variables, attributes."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+
+
+def words(name: str) -> set[str]:
+    """The words of an identifier, in lower case."""
+    return set(re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower().split("_"))
+
+
+def modules(*packages: str) -> list[Path]:
+    return [file for package in packages for file in (ROOT / package).rglob("*.py")]
+
+
 def test_openapi_document_has_plain_words(tmp_path: Path) -> None:
     document = build(Config(directory=tmp_path, data_dir=tmp_path)).openapi_schema.to_schema()
     assert [text for text in texts(document) if UNCLEAR_WORDS.search(text)] == []
@@ -63,8 +90,19 @@ def test_command_help_has_plain_words() -> None:
 
 
 def test_messages_have_plain_words() -> None:
-    sources = [file for package in ("agent_server", "feedback") for file in (ROOT / package).rglob("*.py")]
+    sources = modules("agent_server", "feedback")
     assert [(file.name, text) for file in sources for text in literals(file) if UNCLEAR_WORDS.search(text)] == []
+
+
+def test_identifiers_have_plain_words() -> None:
+    names = [(file.name, name) for file in modules("agent_server", "feedback") for name in identifiers(file)]
+    assert [found for found in names if words(found[1]) & UNCLEAR_PARTS] == []
+
+
+def test_users_feedback_is_not_called_answer() -> None:
+    names = [(file.name, name) for file in modules("feedback") for name in identifiers(file)]
+    answers = [found for found in names if words(found[1]) & {"answer", "answers", "answered"}]
+    assert [found for found in answers if found[1] not in AGENTS_ANSWERS] == []
 
 
 def test_pages_have_plain_words() -> None:

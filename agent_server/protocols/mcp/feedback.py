@@ -41,7 +41,10 @@ SUBMIT_TOOL: JsonObject = {
             "score": {"type": ["number", "boolean", "null"], "description": "1 is good and 0 is bad, for thumbs."},
             "value": {"description": "A category, or any other JSON value.", "type": ["string", "object", "null"]},
             "comment": {"type": ["string", "null"], "description": "What was said, in words."},
-            "user_id": {"type": ["string", "null"], "description": "The user; a later submission replaces theirs."},
+            "user_id": {
+                "type": ["string", "null"],
+                "description": "The user; a later submission replaces the earlier one.",
+            },
             "by": {"type": "string", "enum": ["user", "agent"], "default": "agent", "description": "Whose opinion."},
         },
     },

@@ -7,7 +7,7 @@ import { h } from "./element.js";
 import { exact, when } from "./format.js";
 
 const DEFAULT = "default";
-const THEIRS = ["key", "assistant", "version", "status", "item", "cursor"];
+const OF_A_PROJECT = ["key", "assistant", "version", "status", "item", "cursor"];
 
 /** The selection of a project, if there are several; `changed` is called when it changes. */
 export function projectMenu(projects, changed) {
@@ -15,7 +15,7 @@ export function projectMenu(projects, changed) {
   const now = shown().get("project") ?? DEFAULT;
   const take = (event) => {
     const name = event.target.value;
-    show({ ...Object.fromEntries(THEIRS.map((one) => [one, null])), project: name === DEFAULT ? null : name });
+    show({ ...Object.fromEntries(OF_A_PROJECT.map((one) => [one, null])), project: name === DEFAULT ? null : name });
     changed();
   };
   const option = ({ name }) => h("option", { value: name, selected: name === now }, name);

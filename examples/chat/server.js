@@ -27,17 +27,17 @@ export function useKey(text) {
 export const keyHeaders = () => (key() ? { "x-api-key": key() } : {});
 
 /** Resolves to the JSON response. Errors: `Refusal` with the server's message, or if the server is unreachable. */
-export async function ask(method, path, body) {
-  let answer;
+export async function request(method, path, body) {
+  let response;
   try {
     const headers = body === undefined ? keyHeaders() : { ...keyHeaders(), "Content-Type": "application/json" };
-    answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
+    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
   } catch {
     throw new Refusal(0, "The server could not be reached. Is it running?");
   }
-  const text = await answer.text();
-  if (answer.ok) return text ? JSON.parse(text) : null;
-  throw new Refusal(answer.status, detailOf(text) ?? `The server responded with status ${answer.status}.`);
+  const text = await response.text();
+  if (response.ok) return text ? JSON.parse(text) : null;
+  throw new Refusal(response.status, detailOf(text) ?? `The server responded with status ${response.status}.`);
 }
 
 function detailOf(text) {
@@ -52,23 +52,23 @@ function detailOf(text) {
 /** Returns the page's conversations, most recently active first. */
 export function conversations(limit) {
   const select = ["thread_id", "metadata", "status"];
-  return ask("POST", "/threads/search", { metadata: APP, sort_by: "updated_at", sort_order: "desc", limit, select });
+  return request("POST", "/threads/search", { metadata: APP, sort_by: "updated_at", sort_order: "desc", limit, select });
 }
 
 /** Creates a conversation. */
 export function begin(title) {
-  return ask("POST", "/threads", { metadata: { ...APP, title } });
+  return request("POST", "/threads", { metadata: { ...APP, title } });
 }
 
 /** Returns a conversation's runs, newest first. */
 export function runsOf(threadId, limit, offset = 0) {
   const select = ["run_id", "status", "kwargs", "metadata"].map((field) => `&select=${field}`).join("");
-  return ask("GET", `/threads/${threadId}/runs?limit=${limit}&offset=${offset}${select}`);
+  return request("GET", `/threads/${threadId}/runs?limit=${limit}&offset=${offset}${select}`);
 }
 
 /** Returns all messages of a conversation. */
 export async function messagesOf(threadId) {
-  const state = await ask("GET", `/threads/${threadId}/state`);
+  const state = await request("GET", `/threads/${threadId}/state`);
   return state.values?.messages ?? [];
 }
 
@@ -80,14 +80,14 @@ export async function runFor(threadId, questionId) {
 
 /** Cancels a run; its text so far stays on the page. */
 export function cancel(threadId, runId) {
-  return ask("POST", `/threads/${threadId}/runs/${runId}/cancel?action=interrupt`);
+  return request("POST", `/threads/${threadId}/runs/${runId}/cancel?action=interrupt`);
 }
 
 /** Deletes a conversation and cancels its runs. */
 export async function remove(threadId) {
   const runs = await runsOf(threadId, 100);
   const working = runs.filter(({ status }) => status === "pending" || status === "running");
-  const ended = working.map(({ run_id }) => ask("POST", `/threads/${threadId}/runs/${run_id}/cancel?action=interrupt&wait=true`));
+  const ended = working.map(({ run_id }) => request("POST", `/threads/${threadId}/runs/${run_id}/cancel?action=interrupt&wait=true`));
   await Promise.allSettled(ended);
-  await ask("DELETE", `/threads/${threadId}`);
+  await request("DELETE", `/threads/${threadId}`);
 }

@@ -79,8 +79,8 @@ export class Turn {
   /** Shows the stored answer, if there is one, and how its run ended. */
   async show(runId, message, status) {
     this.runId = runId;
-    if (message) this.#hear(message);
-    if (WORDS[status]) this.#say(WORDS[status], status !== "interrupted");
+    if (message) this.#receive(message);
+    if (WORDS[status]) this.#announce(WORDS[status], status !== "interrupted");
     this.#placeButtons();
     await this.#bindAfresh();
   }
@@ -89,7 +89,7 @@ export class Turn {
   async stop() {
     this.#isStopped = true;
     if (this.runId) await cancel(this.threadId, this.runId);
-    this.#say(WORDS.interrupted);
+    this.#announce(WORDS.interrupted);
   }
 
   /** Stops reading; the run continues. */
@@ -98,7 +98,7 @@ export class Turn {
   }
 
   #connection() {
-    const onConnection = (state) => (state === "lost" ? this.#say(WORDS.lost) : this.#say(""));
+    const onConnection = (state) => (state === "lost" ? this.#announce(WORDS.lost) : this.#announce(""));
     const { signal } = this.#reading;
     return { threadId: this.threadId, headers: keyHeaders(), signal, silenceSeconds: 20, reconnects: 60, onConnection };
   }
@@ -109,7 +109,7 @@ export class Turn {
       for await (const part of parts) this.#take(part);
     } catch (error) {
       if (this.#reading.signal.aborted) return;
-      this.#say(error.message, true);
+      this.#announce(error.message, true);
       throw error;
     } finally {
       this.element.classList.remove("streaming");
@@ -120,17 +120,17 @@ export class Turn {
   #take({ event, data }) {
     if (event === "metadata") {
       this.runId = data.run_id;
-      if (this.#isStopped) cancel(this.threadId, this.runId).catch((error) => this.#say(error.message, true));
+      if (this.#isStopped) cancel(this.threadId, this.runId).catch((error) => this.#announce(error.message, true));
       if (data.attempt > 1) this.#write(""); // another process took over the run and restarts its answer
     } else if (event === "messages") {
-      if (data[0].type === "AIMessageChunk") this.#hear(data[0], data[0].id === this.#speaking ? this.#text : "");
+      if (data[0].type === "AIMessageChunk") this.#receive(data[0], data[0].id === this.#speaking ? this.#text : "");
     } else if (event === "values") {
       const whole = answersIn(data.messages ?? []).get(this.question.id);
-      if (whole) this.#hear(whole);
+      if (whole) this.#receive(whole);
     } else if (event === "feedback") {
       this.#bind(data.user_score);
     } else if (event === "error" && !this.#state.textContent) {
-      this.#say(data.error === "UserInterrupt" ? WORDS.interrupted : WORDS.error, data.error !== "UserInterrupt");
+      this.#announce(data.error === "UserInterrupt" ? WORDS.interrupted : WORDS.error, data.error !== "UserInterrupt");
     }
   }
 
@@ -138,7 +138,7 @@ export class Turn {
     try {
       this.#bind(await this.#freshUrl());
     } catch {
-      this.#say("The thumbs of this answer could not be loaded. Reload the page to try again.");
+      this.#announce("The thumbs of this answer could not be loaded. Reload the page to try again.");
     }
   }
 
@@ -166,7 +166,7 @@ export class Turn {
   }
 
   /** Shows a message, or appends its part after `before`. Tokens are never appended to another message's. */
-  #hear(message, before = "") {
+  #receive(message, before = "") {
     this.#speaking = message.id;
     this.#write(before + textOf(message));
   }
@@ -182,7 +182,7 @@ export class Turn {
     this.#answer.append(...blocks.slice(kept));
   }
 
-  #say(words, isWrong = false) {
+  #announce(words, isWrong = false) {
     this.#state.textContent = words;
     this.#state.hidden = !words;
     this.#state.classList.toggle("wrong", isWrong);

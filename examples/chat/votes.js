@@ -1,7 +1,7 @@
 /** The list of the server's feedback, newest first. */
 
 import { element } from "./element.js";
-import { ask, isAboutKey } from "./server.js";
+import { isAboutKey, request } from "./server.js";
 
 const LOOK_SECONDS = 4;
 
@@ -13,7 +13,7 @@ export function watchVotes(list, tally) {
   async function look() {
     if (document.hidden) return;
     try {
-      show(await ask("GET", "/feedback?limit=100&key=user_score"));
+      show(await request("GET", "/feedback?limit=100&key=user_score"));
       isRefused = false;
     } catch (error) {
       if (!isAboutKey(error)) return; // the server is unreachable for a moment: keep what is shown

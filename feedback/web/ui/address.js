@@ -10,14 +10,14 @@ export const VIEWS = ["overview", "feedback", "versions", "settings"];
 export const DEFAULT_DAYS = "30";
 
 /** The parameters of the current URL. */
-export const shown = () => new URLSearchParams(location.search);
+export const urlParameters = () => new URLSearchParams(location.search);
 
 /** The part of the dashboard that is shown. */
-export const view = () => (VIEWS.includes(shown().get("view")) ? shown().get("view") : VIEWS[0]);
+export const view = () => (VIEWS.includes(urlParameters().get("view")) ? urlParameters().get("view") : VIEWS[0]);
 
 /** The URL with these changes; null and "" remove a parameter. */
 export function addressWith(changes) {
-  const query = shown();
+  const query = urlParameters();
   for (const [name, value] of Object.entries(changes)) {
     if (value === null || value === undefined || value === "" || (name === "view" && value === VIEWS[0])) query.delete(name);
     else query.set(name, value);
@@ -49,14 +49,14 @@ export function linkTo(changes, properties, ...children) {
 }
 
 /** The names of the filters that are set. */
-export const setFilters = () => FILTERS.filter((name) => shown().has(name));
+export const setFilters = () => FILTERS.filter((name) => urlParameters().has(name));
 
 /** The changes of the URL that remove all filters. */
 export const noFilters = () => ({ ...Object.fromEntries(FILTERS.map((name) => [name, null])), cursor: null });
 
 /** The filters as query parameters of the API, without `status`, which only lists and exports use. */
-export function asked() {
-  const [query, given] = [new URLSearchParams(), shown()];
+export function apiFilters() {
+  const [query, given] = [new URLSearchParams(), urlParameters()];
   for (const name of [...LISTS, ...PLAIN]) if (given.get(name)) query.set(name, given.get(name));
   const { since, until } = span();
   if (since) query.set("since", since);
@@ -66,7 +66,7 @@ export function asked() {
 
 /** The start and the exclusive end of the period (ISO 8601, midnights UTC); null for an open end. */
 export function span() {
-  const given = shown();
+  const given = urlParameters();
   if (given.has("since") || given.has("until")) return { since: midnight(given.get("since"), 0), until: midnight(given.get("until"), 1) };
   const days = Number(given.get("days") ?? DEFAULT_DAYS);
   return { since: days > 0 ? iso(Math.floor(Date.now() / DAY) * DAY - (days - 1) * DAY) : null, until: null };

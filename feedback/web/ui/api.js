@@ -1,6 +1,6 @@
 /** Calls the service's API with the API key, which is stored for this tab only. */
 
-import { shown } from "./address.js";
+import { urlParameters } from "./address.js";
 
 const BASE = new URL("../../api/v1/", import.meta.url);
 const SHELF = "feedback-api-key";
@@ -29,7 +29,7 @@ export function useKey(text) {
 
 /** `GET` the path and return the JSON; `query` is a URLSearchParams. */
 export async function read(path, query, signal) {
-  return (await ask(address(path, query), { signal })).json();
+  return (await request(address(path, query), { signal })).json();
 }
 
 /** `PUT` the body to the path and return the JSON. */
@@ -38,17 +38,17 @@ export const put = (path, body) => send("PUT", path, body);
 /** Send a request with this body and return the JSON. */
 export async function send(method, path, body) {
   const headers = { "content-type": "application/json" };
-  return (await ask(address(path), { method, body: JSON.stringify(body), headers })).json();
+  return (await request(address(path), { method, body: JSON.stringify(body), headers })).json();
 }
 
 /** `DELETE` the path with the query. */
 export async function remove(path, query) {
-  await ask(address(path, query), { method: "DELETE" });
+  await request(address(path, query), { method: "DELETE" });
 }
 
 /** `GET` the path and return the whole body and its file name. */
 export async function download(path, query) {
-  const response = await ask(address(path, query), {});
+  const response = await request(address(path, query), {});
   const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "");
   return { blob: await received(response), name: name?.[1] ?? "feedback.txt" };
 }
@@ -56,11 +56,11 @@ export async function download(path, query) {
 function address(path, query) {
   const url = new URL(path, BASE);
   url.search = query ?? "";
-  if (shown().get("project")) url.searchParams.set("project", shown().get("project"));
+  if (urlParameters().get("project")) url.searchParams.set("project", urlParameters().get("project"));
   return url;
 }
 
-async function ask(url, options) {
+async function request(url, options) {
   const headers = new Headers(options.headers);
   if (key()) headers.set("x-api-key", key());
   let response;

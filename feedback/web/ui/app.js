@@ -1,6 +1,6 @@
 /** The dashboard: reads and draws the state in the URL. */
 
-import { FILTERS, asked, go, noFilters, show, shown, span, view } from "./address.js";
+import { FILTERS, apiFilters, go, noFilters, show, urlParameters, span, view } from "./address.js";
 import { key, read, useKey } from "./api.js";
 import { watchArrivals } from "./arrivals.js";
 import { redraw } from "./chart.js";
@@ -92,8 +92,8 @@ async function drawOverview(box, signal) {
   const [totals, periods] = await Promise.all([statisticsBy(["source"], signal), statisticsBy(["source", size], signal)]);
   if (!totals.length) return drawNothing(box);
   at("keys-about").textContent = `By ${size}. Days are UTC; times of day are ${zone()}.`;
-  const extras = Promise.all([read("feedback/response-rates", asked(), signal), read("feedback/reasons", asked(), signal)]);
-  return drawKeys(box, { totals, periods, size, filters: asked(), extras });
+  const extras = Promise.all([read("feedback/response-rates", apiFilters(), signal), read("feedback/reasons", apiFilters(), signal)]);
+  return drawKeys(box, { totals, periods, size, filters: apiFilters(), extras });
 }
 
 async function drawPlaces(box, signal) {
@@ -101,7 +101,7 @@ async function drawPlaces(box, signal) {
 }
 
 function statisticsBy(dimensions, signal) {
-  const query = asked();
+  const query = apiFilters();
   for (const one of dimensions) query.append("by", one);
   query.set("limit", "10000");
   return read("feedback/statistics", query, signal);
@@ -167,10 +167,10 @@ function start() {
     load();
   });
   addEventListener("popstate", () => {
-    if (!shown().get("item") && at("item").open) return at("item").close();
+    if (!urlParameters().get("item") && at("item").open) return at("item").close();
     return load();
   });
-  const named = shown().get("item") ?? shown().get("answer");
+  const named = urlParameters().get("item") ?? urlParameters().get("answer");
   load().then(() => named && page.known && guarded(() => openNamed(named, page)));
 }
 

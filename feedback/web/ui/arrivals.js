@@ -1,8 +1,8 @@
 /** The count of feedback that has arrived since the list was drawn, with a button that shows it. */
 
-import { asked, shown } from "./address.js";
+import { apiFilters, urlParameters } from "./address.js";
 import { read } from "./api.js";
-import { h, say } from "./element.js";
+import { h, announce } from "./element.js";
 import { several } from "./format.js";
 
 const EVERY = 20_000;
@@ -12,12 +12,12 @@ export function watchArrivals(box, refresh, signal) {
   const since = new Date().toISOString();
   box.replaceChildren();
   const look = async () => {
-    if (document.hidden || shown().has("until")) return;
-    const query = asked();
+    if (document.hidden || urlParameters().has("until")) return;
+    const query = apiFilters();
     query.set("since", since);
     try {
       const { count } = await read("feedback/count", query, signal);
-      if (count && !signal.aborted) announce(box, count, refresh);
+      if (count && !signal.aborted) showArrivals(box, count, refresh);
     } catch {
       // The next poll may succeed; the list itself shows connection errors.
     }
@@ -33,8 +33,8 @@ export function watchArrivals(box, refresh, signal) {
   });
 }
 
-function announce(box, count, refresh) {
+function showArrivals(box, count, refresh) {
   const text = `${several(count, "new piece", "new pieces")} of feedback`;
-  if (!box.firstChild) say(text);
+  if (!box.firstChild) announce(text);
   box.replaceChildren(h("button", { type: "button", class: "quiet small arrivals", onclick: refresh }, `${text}: show`));
 }

@@ -3,7 +3,7 @@
 import { put } from "./api.js";
 import { addToDataset } from "./datasets.js";
 import { input, labelled, openForm } from "./dialog.js";
-import { h, say } from "./element.js";
+import { h, announce } from "./element.js";
 import { several } from "./format.js";
 import { failed, mayNot } from "./notice.js";
 import { STATUSES } from "./review.js";
@@ -19,7 +19,7 @@ export function bulkBar(list, page) {
   const change = (status) => async () => {
     try {
       const { changed } = await put("feedback/reviews", { ids: ids(), status });
-      say(`${several(changed, "review")} saved`);
+      announce(`${several(changed, "review")} saved`);
       page.redrawList();
     } catch (failure) {
       outcome.replaceChildren(failed({ message: mayNot(failure) }));

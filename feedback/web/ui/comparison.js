@@ -1,6 +1,6 @@
 /** Comparison of two versions of an assistant for a feedback key: better, worse or not significantly different. */
 
-import { asked, show, shown } from "./address.js";
+import { apiFilters, show, urlParameters } from "./address.js";
 import { read } from "./api.js";
 import { h } from "./element.js";
 import { axisOf, shownFigure, shownInterval } from "./figures.js";
@@ -33,7 +33,7 @@ function pairs(statistics) {
 }
 
 function choose(all) {
-  const given = shown();
+  const given = urlParameters();
   const pair = all.find((one) => one.name === given.get("compare")) ?? all[0];
   if (!pair) return null;
   const versions = pair.versions.toSorted((a, b) => a - b);
@@ -62,7 +62,7 @@ function select(label, name, options, value, chosen) {
 }
 
 async function compare(box, chosen) {
-  const query = asked();
+  const query = apiFilters();
   for (const [name, value] of Object.entries({ assistant: chosen.assistant, key: chosen.key, baseline: chosen.baseline, candidate: chosen.candidate })) query.set(name, value);
   query.delete("version");
   try {

@@ -2,7 +2,7 @@
 
 import { put, read } from "./api.js";
 import { input, labelled, openForm } from "./dialog.js";
-import { h, say } from "./element.js";
+import { h, announce } from "./element.js";
 import { several } from "./format.js";
 
 /** Ask for a dataset, and add the feedback with these ids to it. */
@@ -14,6 +14,6 @@ export async function addToDataset(ids) {
   ], async ({ elements }) => {
     const name = elements.dataset.value.trim();
     const { changed } = await put(`feedback/datasets/${encodeURIComponent(name)}`, { ids });
-    say(`${several(changed, "piece", "pieces")} of feedback added to ${name}`);
+    announce(`${several(changed, "piece", "pieces")} of feedback added to ${name}`);
   }, { action: "Add" });
 }

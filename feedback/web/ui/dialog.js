@@ -1,6 +1,6 @@
 /** Modal dialogs: a form that saves and closes, or shows the error. */
 
-import { at, h, say } from "./element.js";
+import { at, h, announce } from "./element.js";
 import { mayNot } from "./notice.js";
 
 /** Open a form with these fields; `save(values)` is called with the form's data, and the dialog closes once it is done. */
@@ -16,7 +16,7 @@ export function openForm(title, fields, save, { action = "Save" } = {}) {
     try {
       await save(form);
       dialog.close();
-      say("Saved");
+      announce("Saved");
     } catch (failure) {
       if (failure.status === undefined) throw failure;
       outcome.replaceChildren(h("p", { class: "wrong", role: "alert" }, mayNot(failure)));

@@ -30,6 +30,6 @@ export function at(id) {
 }
 
 /** Announce the text to screen readers. */
-export function say(text) {
+export function announce(text) {
   at("said").textContent = text;
 }

@@ -1,8 +1,8 @@
 /** Exports of the shown feedback as a download. The fetch sends the API key, which must not be in a URL. */
 
-import { asked, shown } from "./address.js";
+import { apiFilters, urlParameters } from "./address.js";
 import { download, read } from "./api.js";
-import { at, h, say } from "./element.js";
+import { at, h, announce } from "./element.js";
 import { count, several } from "./format.js";
 import { icon } from "./icons.js";
 import { failed } from "./notice.js";
@@ -40,15 +40,15 @@ function item([format, label, about], chosen) {
 }
 
 async function save(format, label) {
-  const query = asked();
+  const query = apiFilters();
   query.set("format", format);
-  if (shown().get("status")) query.set("status", shown().get("status"));
+  if (urlParameters().get("status")) query.set("status", urlParameters().get("status"));
   at("notice").replaceChildren(h("p", { class: "notice" }, `Preparing the ${label} file …`));
   try {
     const { blob, name } = await download("feedback/export", query);
     offer(blob, name);
     at("notice").replaceChildren();
-    say(`${name} was downloaded`);
+    announce(`${name} was downloaded`);
     if (TRAINING.includes(format)) reportOn(await read("feedback/export/report", query), label);
   } catch (failure) {
     at("notice").replaceChildren(failed(failure, () => save(format, label)));

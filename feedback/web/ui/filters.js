@@ -1,6 +1,6 @@
 /** The filter form at the top of the page. The URL stores its values. */
 
-import { DEFAULT_DAYS, noFilters, setFilters, show, shown } from "./address.js";
+import { DEFAULT_DAYS, noFilters, setFilters, show, urlParameters } from "./address.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 
@@ -33,7 +33,7 @@ export function drawFilters(form, known, changed) {
 }
 
 function fields(known) {
-  const given = shown();
+  const given = urlParameters();
   const assistant = given.get("assistant") ?? "";
   return [
     choice("Time", "days", SPANS, spanOf(given)),
@@ -47,7 +47,7 @@ function fields(known) {
 }
 
 function moreFields(known) {
-  const given = shown();
+  const given = urlParameters();
   return [
     choice("Comment", "has_comment", WITH, given.get("has_comment") ?? ""),
     choice("Correction", "has_correction", WITH, given.get("has_correction") ?? ""),
@@ -105,7 +105,7 @@ function chips(changed, set) {
 }
 
 function worded(name) {
-  const value = shown().get(name);
+  const value = urlParameters().get(name);
   return name.startsWith("has_") ? WITH.find(([one]) => one === value)?.[1].toLowerCase() ?? value : value;
 }
 
@@ -116,7 +116,7 @@ function take(form, control, changed) {
   if (!control.name || !control.checkValidity()) return;
   const more = control.name === "assistant" ? { version: null } : {};
   const value = control.value.trim();
-  if ((shown().get(control.name) ?? "") === value) return;
+  if ((urlParameters().get(control.name) ?? "") === value) return;
   show({ [control.name]: value, ...more, cursor: null });
   changed();
 }

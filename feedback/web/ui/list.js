@@ -1,9 +1,9 @@
 /** The list: a row for each run and user, newest first, a page at a time. */
 
-import { asked, go, shown } from "./address.js";
+import { apiFilters, go, urlParameters } from "./address.js";
 import { read } from "./api.js";
 import { bulkBar } from "./bulk.js";
-import { at, h, say } from "./element.js";
+import { at, h, announce } from "./element.js";
 import { exact, several, when } from "./format.js";
 import { empty, failed } from "./notice.js";
 import { score, reasonsOf, valueOf } from "./score.js";
@@ -15,8 +15,8 @@ const SHORT = 12; // shown characters of a user id
 /** Read and draw the page in the URL; `page` has `known`, `open(id)`, `clear()` and `guarded(work)`. */
 export async function drawList(box, page, signal) {
   box.setAttribute("aria-busy", "true");
-  const query = asked();
-  const given = shown();
+  const query = apiFilters();
+  const given = urlParameters();
   query.set("limit", PAGE);
   for (const name of ["status", "cursor"]) if (given.get(name)) query.set(name, given.get(name));
   try {
@@ -26,7 +26,7 @@ export async function drawList(box, page, signal) {
     page.items = found.rows.flatMap((row) => row.feedback);
     box.replaceChildren(...(found.rows.length ? listed(found, page) : [nothing(page)]));
     if (had) focusItem(had);
-    say(`${several(found.rows.length, "row")} shown`);
+    announce(`${several(found.rows.length, "row")} shown`);
   } catch (failure) {
     if (signal?.aborted) return;
     if (failure.isAboutKey) throw failure;
@@ -42,7 +42,7 @@ function turn(changes) {
 }
 
 function nothing(page) {
-  const given = shown();
+  const given = urlParameters();
   if (given.has("cursor")) return empty("That was the last page", "There is no older feedback that fits.", h("button", { type: "button", class: "quiet small", onclick: () => turn({ cursor: null }) }, "Back to the newest"));
   if (given.has("status")) return empty("Nothing here", `No feedback that fits the filters is ${given.get("status")}.`);
   return empty("No feedback fits these filters", "Remove some of them, or choose a longer time.", h("button", { type: "button", class: "quiet small", onclick: page.clear }, "Clear filters"));
@@ -55,7 +55,7 @@ function listed(found, page) {
     bulkBar(list, page),
     list,
     h("nav", { class: "pages", "aria-label": "Pages" },
-      shown().has("cursor") && button("Back to the newest", null),
+      urlParameters().has("cursor") && button("Back to the newest", null),
       found.next_cursor && button("Older feedback", found.next_cursor)),
   ];
 }
@@ -63,7 +63,7 @@ function listed(found, page) {
 function row(one, page) {
   const newest = one.feedback[0];
   const words = one.feedback.find((piece) => piece.comment !== null) ?? newest;
-  const opener = h("button", { type: "button", class: "opener", "data-item": newest.id, onclick: () => page.open(newest.id) }, h("span", { class: "clamped", dir: "auto" }, said(words)));
+  const opener = h("button", { type: "button", class: "opener", "data-item": newest.id, onclick: () => page.open(newest.id) }, h("span", { class: "clamped", dir: "auto" }, contentOf(words)));
   return h("li", { class: "row-of-run", "data-ids": one.feedback.map((piece) => piece.id).join(" ") },
     h("label", { class: "pick" }, h("input", { type: "checkbox", class: "picked", "aria-label": `Select the feedback of ${userOf(one.subject, true)}, ${when(one.created_at)}` })),
     h("div", { class: "story" },
@@ -76,7 +76,7 @@ function row(one, page) {
 }
 
 /** The text of a feedback: its comment, its reasons, or its value. */
-function said(piece) {
+function contentOf(piece) {
   const text = piece.comment ?? (reasonsOf(piece).join(", ") || valueOf(piece));
   return text === null || text === "" ? h("span", { class: "silent" }, "No comment") : text;
 }

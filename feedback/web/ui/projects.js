@@ -1,7 +1,7 @@
 /** Projects: a choice of one for API keys that see several, and their settings. */
 
 import { read, remove, send } from "./api.js";
-import { show, shown } from "./address.js";
+import { show, urlParameters } from "./address.js";
 import { input, labelled, openForm } from "./dialog.js";
 import { h } from "./element.js";
 import { exact, when } from "./format.js";
@@ -12,7 +12,7 @@ const OF_A_PROJECT = ["key", "assistant", "version", "status", "item", "cursor"]
 /** The selection of a project, if there are several; `changed` is called when it changes. */
 export function projectMenu(projects, changed) {
   if (projects.length < 2) return "";
-  const now = shown().get("project") ?? DEFAULT;
+  const now = urlParameters().get("project") ?? DEFAULT;
   const take = (event) => {
     const name = event.target.value;
     show({ ...Object.fromEntries(OF_A_PROJECT.map((one) => [one, null])), project: name === DEFAULT ? null : name });

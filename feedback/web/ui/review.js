@@ -2,7 +2,7 @@
 
 import { put, read } from "./api.js";
 import { addToDataset } from "./datasets.js";
-import { h, say } from "./element.js";
+import { h, announce } from "./element.js";
 import { exact, moment } from "./format.js";
 import { failed, mayNot } from "./notice.js";
 
@@ -52,7 +52,7 @@ async function saved(form, outcome, piece, update, done) {
   try {
     done(await put(`feedback/${encodeURIComponent(piece.id)}/review`, update));
     outcome.replaceChildren(h("span", { class: "good" }, "Saved"));
-    say("Review saved");
+    announce("Review saved");
   } catch (failure) {
     outcome.replaceChildren(h("span", { class: "wrong", role: "alert" }, mayNot(failure)));
   } finally {

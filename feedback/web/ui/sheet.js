@@ -38,7 +38,7 @@ function fill(piece, page) {
   const [talk, review] = [h("div", { class: "talk" }), h("div")];
   const before = section("Before", h("div", { class: "log" }));
   const had = sheet.contains(document.activeElement) ? document.activeElement.ariaLabel : null;
-  sheet.replaceChildren(head(piece, page), said(piece), before, section("Review", review), section("Conversation", talk), section("Details", details(piece, known)));
+  sheet.replaceChildren(head(piece, page), contentOf(piece), before, section("Review", review), section("Conversation", talk), section("Details", details(piece, known)));
   sheet.onclose = () => {
     show({ item: null, answer: null });
     if (page.isStale) page.redrawList();
@@ -88,7 +88,7 @@ function head(piece, page) {
     h("div", { class: "steps" }, step(-1, "Previous", "up_small"), step(1, "Next", "down_small"), close));
 }
 
-function said(piece) {
+function contentOf(piece) {
   const value = valueOf(piece);
   const reasons = reasonsOf(piece);
   return h("div", { class: "said" },

@@ -1,6 +1,6 @@
 /** The counts of new, seen and done feedback, and the selection of the listed statuses. */
 
-import { asked, go, shown } from "./address.js";
+import { apiFilters, go, urlParameters } from "./address.js";
 import { read } from "./api.js";
 import { h } from "./element.js";
 import { count } from "./format.js";
@@ -9,7 +9,7 @@ const STATUSES = [["", "All"], ["new", "New"], ["seen", "Seen"], ["done", "Done"
 
 /** Draw the selection with its counts. */
 export async function drawStatuses(box, signal) {
-  const query = asked();
+  const query = apiFilters();
   query.append("by", "status");
   query.append("by", "source");
   query.set("limit", "10000");
@@ -25,7 +25,7 @@ export async function drawStatuses(box, signal) {
 }
 
 function segment([status, label], counts) {
-  const chosen = (shown().get("status") ?? "") === status;
+  const chosen = (urlParameters().get("status") ?? "") === status;
   return h("label", null,
     h("input", { type: "radio", name: "status", value: status, checked: chosen, onchange: () => go({ status, cursor: null }) }),
     h("span", null, label, h("small", null, count(counts[status]))));

@@ -8,10 +8,12 @@ the app.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import FunctionType
 from typing import Any
 
 import pytest
+from litestar import Router
 from litestar._kwargs import KwargsModel
 from litestar._signature import SignatureModel
 from litestar.utils.signature import ParsedSignature
@@ -24,7 +26,14 @@ def cache_registration() -> Callable[[], None]:
     patch.setattr(SignatureModel, "create", classmethod(_caching(SignatureModel.create, _key_of_model)))
     create = KwargsModel.create_for_signature_model
     patch.setattr(KwargsModel, "create_for_signature_model", classmethod(_caching(create, _key_of_kwargs)))
+    patch.setattr(Router, "__deepcopy__", _not_copied, raising=False)
     return patch.undo
+
+
+def _not_copied(router: Router, _memo: object) -> Router:
+    """Return the router: Litestar copies it so that it may belong to several apps, and ours are made for one each."""
+    assert router.owner is None, f"the router at {router.path} belongs to another app"
+    return router
 
 
 def _caching(derive: Callable[..., Any], key_of: Callable[..., object]) -> Callable[..., Any]:
@@ -63,7 +72,15 @@ def _key_of_model(
     dependency_name_set: set[str], fn: Any, parsed_signature: ParsedSignature, type_decoders: Any, data_dto: Any = None
 ) -> object:
     names = getattr(fn, "__name__", None), getattr(fn, "__module__", None), frozenset(dependency_name_set)
-    return names, id(parsed_signature), tuple(type_decoders or ()), data_dto
+    return names, id(parsed_signature), tuple(map(_decoder, type_decoders or ())), data_dto
+
+
+def _decoder(pair: tuple[object, object]) -> object:
+    """Return what a type decoder has in common with the same one of another app: Litestar makes some anew for each."""
+    tests, decodes = pair
+    if isinstance(decodes, partial):
+        return tests, decodes.func, decodes.args, tuple(decodes.keywords.items())
+    return pair
 
 
 def _key_of_kwargs(

@@ -14,10 +14,14 @@ from typing import Self
 
 import httpx
 
+from tests.clients.fork_server import ForkedProcess, fork
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "langgraph.json"
 GRAPHS = Path(__file__).parent / "langgraph.json"
 START_SECONDS = 90.0
+FORKABLE = ("AGENT_", "DATABASE_URL", "REDIS_URL")
+"""Variables that only the server itself reads, once it has started."""
 
 
 class ServerProcess:
@@ -31,7 +35,7 @@ class ServerProcess:
         self._config = config
         self._environ = {"PYTHONPATH": str(ROOT), "AGENT_SERVER_DRAIN_SECONDS": "0", **environ}
         self._folder = ROOT
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -49,9 +53,7 @@ class ServerProcess:
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command(), cwd=self._folder, env={**kept, **self._environ}, stdout=log, stderr=log
-            )
+            self._process = self._spawn({**kept, **self._environ}, log.fileno())
         self._wait_until_ok()
 
     def stop(self) -> int:
@@ -85,6 +87,14 @@ class ServerProcess:
     def log(self) -> str:
         """All that its processes have logged so far."""
         return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def _spawn(self, environ: dict[str, str], log: int) -> subprocess.Popen[bytes] | ForkedProcess:
+        """Start a process: a fork, unless a library could have read one of the variables when it was imported."""
+        command = self._command()
+        given = self._environ.items() - {("PYTHONPATH", str(ROOT))}
+        if command[1:3] == ["-m", "agent_server"] and all(name.startswith(FORKABLE) for name, _ in given):
+            return fork(command[3:], self._folder, environ, log)
+        return subprocess.Popen(command, cwd=self._folder, env=environ, stdout=log, stderr=log)
 
     def _command(self) -> list[str]:
         command = [sys.executable, "-m", "agent_server", "serve", "--config", str(self._config)]

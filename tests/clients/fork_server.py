@@ -1,0 +1,167 @@
+"""Server processes that start in a moment: forks of a process that has imported the server and LangGraph already.
+
+    test process -- socket: command, environment, log --> fork server -- fork --> supervisor -- fork --> server process
+    test process <-- pipe: process id, then exit status ------------------------- supervisor
+
+A server process is like one that was started from the shell: an address space, signals, files and a port of its own.
+Importing takes most of the CPU time of a start, and dozens of tests start, kill and restart servers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+ROOT = Path(__file__).parents[2]
+MAX_REQUEST = 65_536
+
+
+class ForkedProcess:
+    """A process that the fork server started, with the methods of `subprocess.Popen` that tests use."""
+
+    def __init__(self, status: int) -> None:
+        self._status = os.fdopen(status, "rb", buffering=0)
+        self.pid = int(self._line())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit status, or None while the process runs."""
+        if self.returncode is None and select.select([self._status], [], [], 0)[0]:
+            self.returncode = int(self._line())
+            self._status.close()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit status once the process has ended. Errors: `subprocess.TimeoutExpired`."""
+        if self.returncode is None and not select.select([self._status], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired("agent-server", timeout or 0)
+        status = self.poll()
+        assert status is not None
+        return status
+
+    def send_signal(self, signum: signal.Signals) -> None:
+        """Send the signal, unless the process has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _line(self) -> bytes:
+        return self._status.readline()
+
+
+def fork(command: list[str], folder: Path, environ: dict[str, str], log: int) -> ForkedProcess:
+    """Start `python -m agent_server` with these arguments as a fork; its output goes to the descriptor `log`."""
+    status, written = os.pipe()
+    request = json.dumps({"command": command, "folder": str(folder), "environ": environ}).encode()
+    assert len(request) < MAX_REQUEST
+    socket.send_fds(_fork_server(), [request], [log, written])
+    os.close(written)
+    return ForkedProcess(status)
+
+
+@cache
+def _fork_server() -> socket.socket:
+    """Start the fork server of this test process, which ends with it, since its socket is then closed."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    command = [sys.executable, "-m", "tests.clients.fork_server", str(theirs.fileno())]
+    environ = {**kept, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environ, pass_fds=[theirs.fileno()])
+    theirs.close()
+    atexit.register(process.wait)
+    atexit.register(ours.close)
+    return ours
+
+
+def _prepare() -> None:
+    """Import what a server of LangGraph's graphs needs, and create an app, so that forks have that behind them."""
+    import httptools  # noqa: F401
+    import langgraph.checkpoint.sqlite.aio
+    import langgraph.prebuilt
+    import langgraph.store.sqlite.aio  # noqa: F401
+    import uvicorn.protocols.websockets.websockets_sansio_impl  # noqa: F401
+    import uvloop  # noqa: F401
+
+    import agent_server.cli.serving
+    import agent_server.cli.settings  # noqa: F401
+    from tests.agent_server.served import config_of, whole_app
+    from tests.registration import cache_registration
+
+    cache_registration()
+    with tempfile.TemporaryDirectory() as folder:
+        whole_app(config_of("sqlite:///", Path(folder)))
+    assert threading.active_count() == 1, "a fork would lack the other threads"
+    gc.collect()
+    gc.freeze()  # forks then share these objects' memory
+
+
+def _next_request(requests: socket.socket) -> dict[str, Any]:
+    """Wait for requests, and return one in each forked process; in the fork server itself this never returns."""
+    while True:
+        request, descriptors, _, _ = socket.recv_fds(requests, MAX_REQUEST, 2)
+        if not request:
+            sys.exit()
+        log, status = descriptors
+        if os.fork() == 0:
+            requests.close()
+            _supervise(status)
+            os.close(status)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.close(log)
+            found: dict[str, Any] = json.loads(request)
+            return found
+        os.close(log)
+        os.close(status)
+
+
+def _supervise(status: int) -> None:
+    """Fork, and return in the new process; in the old one, report its id and its exit status, and exit."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if not (child := os.fork()):
+        return
+    os.write(status, b"%d\n" % child)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.write(status, b"%d\n" % ended)
+    os._exit(0)
+
+
+def _become(command: list[str], folder: str, environ: dict[str, str]) -> NoReturn:
+    """Run `python -m agent_server` in this process."""
+    from langsmith.utils import get_env_var
+
+    os.environ.clear()
+    os.environ.update(environ)
+    get_env_var.cache_clear()
+    os.chdir(folder)
+    sys.argv = ["agent_server", *command]
+    runpy.run_module("agent_server", run_name="__main__", alter_sys=True)
+    sys.exit()
+
+
+def _serve_forks() -> None:
+    """Serve the test process whose socket's descriptor is the argument."""
+    with socket.socket(fileno=int(sys.argv[1])) as requests:
+        _prepare()
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel then reaps the supervisors
+        request = _next_request(requests)
+    _become(**request)
+
+
+if __name__ == "__main__":
+    _serve_forks()

@@ -100,6 +100,7 @@ TAGS = (
     Tag("store", "Items that agents keep beyond a thread."),
     Tag("mcp", "Assistants as tools of the Model Context Protocol."),
     Tag("a2a", "Assistants as agents of the Agent2Agent protocol."),
+    Tag("OpenAI", "Assistants as models of OpenAI's API: chat completions and responses."),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -45,9 +46,14 @@ def refined(document: dict[str, Any]) -> dict[str, Any]:
     _add_items(document)
     _add_tags(document)
     for operation in _operations(document):
-        operation["summary"] = SUMMARIES.get(operation["summary"], operation["summary"])
+        operation["summary"] = _in_words(SUMMARIES.get(operation["summary"], operation["summary"]))
         _add_example(operation, schemas)
     return document
+
+
+def _in_words(summary: str) -> str:
+    """Return the summary; a handler's name in camel case as words: `CreateResponse` becomes `Create response`."""
+    return summary if " " in summary else re.sub(r"(?<=[a-z])[A-Z]", lambda letter: f" {letter[0].lower()}", summary)
 
 
 def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:

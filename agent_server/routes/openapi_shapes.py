@@ -54,6 +54,8 @@ SUMMARIES: Mapping[str, str] = {
     "RegisterWorkflowaiAgent": "Look up an agent",
     "RunWorkflowaiAgent": "Run an agent",
     "ReplyToWorkflowaiRun": "Reply to a run",
+    "ListOpenaiModels": "List models",
+    "GetOpenaiModel": "Get a model",
     "Wait run": "Run and wait",
     "Wait stateless run": "Run and wait without a thread",
     "Get state at": "Get state at a checkpoint",

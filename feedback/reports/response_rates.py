@@ -47,7 +47,7 @@ class ResponseRates:
             for row in db.all(sql, first=first, **parameters):
                 for key in msgspec.json.decode(row["feedback_keys"], type=list[str]):
                     minted[key] += row["times"]
-            with_feedback = _count_submitted(db, grants, first, parameters)
+            with_feedback = _count_submitted(db, grants, first, parameters) if minted else {}
             keys = [key for key, _ in minted.most_common() if not query.key or key in query.key]
             return [_rate(key, minted[key], with_feedback.get(key, 0)) for key in keys]
 

@@ -8,7 +8,7 @@ feedback key (`configs/kinds.py`) defines what its scores mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Literal, get_args
 
@@ -142,14 +142,18 @@ class Statistics:
         by: Sequence[Dimension] = ("key",),
         enough: int = ENOUGH,
         limit: int = 1000,
+        total: bool = False,
     ) -> list[Statistic]:
         """Return the matching feedback counted by feedback key and the dimensions in `by`, latest times first.
 
-        Feedback from models counts only if the query names sources or `by` groups by source.
+        With `total`, the groups over all of their days, weeks or months come first. Feedback from models counts only if
+        the query names sources or `by` groups by source.
 
         Errors: `Invalid`, also for more than `limit` groups: a truncated statistic would mislead.
         """
         groups, found = await self.sums(query, by, limit)
+        if total and set(by) & set(PERIODS):
+            groups = [*_merged(_without_period(one) for one in groups), *groups]
         names = await self.names(groups)
         return [statistic(one, found.get(one.place["key"], UNKNOWN), enough, names) for one in groups]
 
@@ -243,8 +247,12 @@ def _sums(row: Row) -> Sums:
     return Sums(**{name: row[name] or 0 for name in Sums.__struct_fields__})
 
 
-def _merged(groups: Sequence[Group]) -> list[Group]:
-    """Merge the daily groups into weeks or months."""
+def _without_period(group: Group) -> Group:
+    return Group({name: value for name, value in group.place.items() if name not in PERIODS}, group.sums)
+
+
+def _merged(groups: Iterable[Group]) -> list[Group]:
+    """Merge groups of the same place, such as the days of a week."""
     found: dict[tuple[Any, ...], Group] = {}
     for one in groups:
         into = found.setdefault(tuple(one.place.values()), Group(one.place, Sums()))

@@ -92,9 +92,12 @@ async def count_feedback(
     ] = None,
     enough: Enough = ENOUGH,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_GROUPS)] = 1000,
+    total: Annotated[
+        bool, QueryParameter(description="Also count over the whole time, with null in `day`, `week` and `month`")
+    ] = False,
 ) -> list[Statistic]:
     """Return counts of the matching feedback, with each feedback key's figures and confidence intervals."""
-    return await services.statistics.groups(feedback_query, by or (), enough, limit)
+    return await services.statistics.groups(feedback_query, by or (), enough, limit, total)
 
 
 @_read("comparison", "Compare two versions")

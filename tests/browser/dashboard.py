@@ -18,6 +18,7 @@ from agent_server.composition import build
 from agent_server.config import Config
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, RunFacts
+from feedback.projects.projects import ProjectCreate
 from tests.feedback.conftest import serving
 
 AGENT = '''"""An agent that says everything twice."""
@@ -54,26 +55,33 @@ WORDS = (
     "Donaudampfschiff" * 30,
     None,
 )
-FILL = """WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < 20000)
+FILL = """WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :rows)
 INSERT INTO feedback (id, project, run_id, key, subject, source, number, score, comment, thread_id, assistant_id,
     assistant_version, created_at, modified_at)
-SELECT printf('%08x-0000-4000-8000-000000000000', i), 'default', printf('%08x-0000-4000-8000-000000000001', i / 2),
+SELECT printf('%08x-0000-4000-8000-%012x', i, :project_number), :project,
+    printf('%08x-0000-4000-8000-%012x', i / 2, :project_number + 1000),
     CASE i % 10 WHEN 0 THEN 'latency' WHEN 1 THEN 'stars' WHEN 2 THEN 'tone' WHEN 3 THEN 'disliked' ELSE 'thumbs' END,
     'user ' || (i % 997), CASE WHEN i % 10 = 0 THEN 'model' ELSE 'app' END,
     CASE i % 10 WHEN 0 THEN i * 7 % 4001 WHEN 1 THEN 1 + i / 10 % 5 WHEN 2 THEN i / 10 % 3 ELSE i % 3 > 0 END, '1',
     CASE i % 6 WHEN 0 THEN :w0 WHEN 1 THEN :w1 WHEN 2 THEN :w2 WHEN 3 THEN :w3 WHEN 4 THEN :w4 END,
     'thread ' || (i / 20), 'assistant ' || (i / 10 % 5), 1 + i / 50 % 18,
-    now_us() - i * 100000000, now_us() - i * 100000000
+    now_us() - i * (2000000000000 / :rows), now_us() - i * (2000000000000 / :rows)
 FROM n"""
 
 
-def fill(folder: Path) -> None:
-    """Write 20,000 pieces of feedback of every kind, of five assistants with eighteen versions, over three weeks."""
+def fill(folder: Path, rows: int = 20_000) -> None:
+    """Write so many pieces of feedback of every kind, of five assistants with eighteen versions, over three weeks.
+
+    They are in the project `default`; a tenth as many are in the project `shop`.
+    """
 
     async def work() -> None:
         async with FeedbackPlugin(open_database(f"sqlite:///{folder / 'feedback.db'}")).opened() as service:
             words = {f"w{at}": text for at, text in enumerate(WORDS[:-1])}
-            await service.database.write(lambda db: db.execute(FILL, **words))
+            await service.projects.create(ProjectCreate("shop"))
+            for at, (project, some) in enumerate({"default": rows, "shop": rows // 10}.items()):
+                given = {"rows": some, "project": project, "project_number": at, **words}
+                await service.database.write(lambda db, given=given: db.execute(FILL, **given))  # type: ignore[misc]
 
     with ThreadPoolExecutor(1) as threads:  # Playwright's event loop runs in this one
         threads.submit(asyncio.run, work()).result()

@@ -219,6 +219,12 @@ def test_twenty_thousand_pieces_fit_every_screen(tmp_path: Path, visit: Visit) -
         assert long.evaluate("one => one.clientHeight < 60"), "two lines at most"
         page.get_by_role("button", name="Older feedback").click()
         expect(page.get_by_role("button", name="Back to the newest")).to_be_visible()
+        page.get_by_role("link", name="Overview").click()
+        for project, scores in (("default", "12,000 scores"), ("shop", "1,200 scores")):
+            page.get_by_label("Project").select_option(project)
+            expect(page.locator('[data-key="thumbs"]')).to_contain_text(scores)
+        page.get_by_role("link", name="Versions").click()
+        expect(page.locator(".versions tbody")).to_have_count(25)
 
 
 def test_sources_have_cards_of_their_own(server: str, visit: Visit) -> None:

@@ -89,7 +89,8 @@ async function part(id, work) {
 
 async function drawOverview(box, signal) {
   const size = sizeFor(await daysShown(signal));
-  const [totals, periods] = await Promise.all([statisticsBy(["source"], signal), statisticsBy(["source", size], signal)]);
+  const statistics = await statisticsBy(["source", size], signal, { total: "true" });
+  const [totals, periods] = [statistics.filter((one) => one[size] === null), statistics.filter((one) => one[size] !== null)];
   if (!totals.length) return drawNothing(box);
   at("keys-about").textContent = `By ${size}. Days are UTC; times of day are ${zone()}.`;
   const extras = Promise.all([read("feedback/response-rates", apiFilters(), signal), read("feedback/reasons", apiFilters(), signal)]);
@@ -100,8 +101,9 @@ async function drawPlaces(box, signal) {
   drawVersions(box, await statisticsBy(["assistant", "version", "source"], signal), page.known);
 }
 
-function statisticsBy(dimensions, signal) {
+function statisticsBy(dimensions, signal, more = {}) {
   const query = apiFilters();
+  for (const [name, value] of Object.entries(more)) query.set(name, value);
   for (const one of dimensions) query.append("by", one);
   query.set("limit", "10000");
   return read("feedback/statistics", query, signal);

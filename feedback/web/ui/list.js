@@ -20,13 +20,17 @@ export async function drawList(box, page, signal) {
   query.set("limit", PAGE);
   for (const name of ["status", "cursor"]) if (given.get(name)) query.set(name, given.get(name));
   try {
-    const [found] = await Promise.all([read("feedback/by-run", query, signal), drawStatuses(at("statuses"), signal)]);
+    const statuses = drawStatuses(at("statuses"), signal);
+    statuses.catch(() => {}); // awaited below: the rows do not wait for the counts
+    const found = await read("feedback/by-run", query, signal);
     if (signal?.aborted) return;
     const had = document.activeElement?.closest?.("#feedback [data-item]")?.dataset.item;
     page.items = found.rows.flatMap((row) => row.feedback);
     box.replaceChildren(...(found.rows.length ? listed(found, page) : [nothing(page)]));
     if (had) focusItem(had);
     announce(`${several(found.rows.length, "row")} shown`);
+    box.removeAttribute("aria-busy");
+    await statuses;
   } catch (failure) {
     if (signal?.aborted) return;
     if (failure.isAboutKey) throw failure;

@@ -91,7 +91,7 @@ async def test_metadata_filters_all_that_is_read(service: FeedbackPlugin) -> Non
         found = (await service.reader.page(query)).feedback
         assert {one.run_id for one in found} == runs, filters
         assert await service.reader.count(query) == len(runs)
-        assert sum(one.answers for one in await service.statistics.groups(query, ["day"])) == len(runs)
+        assert sum(one.count for one in await service.statistics.groups(query, ["day"])) == len(runs)
         rows = (await service.of("default").by_run.page(query)).rows
         assert {row.run_id for row in rows} == runs
         lines = b"".join([part async for part in service.exports.stream(query, "jsonl")]).splitlines()

@@ -298,3 +298,14 @@ async def test_statistics_over_http(client: App) -> None:
 async def test_statistics_that_cannot_be_are_refused(client: App, path: str, query: dict[str, Any]) -> None:
     answer = await client.get(f"/api/v1/feedback/{path}", params=query)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
+@pytest.mark.parametrize("period", ["day", "week", "month"])
+async def test_total_counts_all_periods_at_once(service: FeedbackPlugin, period: Any) -> None:
+    await keep(service, [row(at % 2, at=NOON + timedelta(days=at * 5), source="app") for at in range(12)])
+    query = FeedbackQuery()
+    totals = await service.statistics.groups(query, ["source"])
+    periods = await service.statistics.groups(query, ["source", period])
+    assert len(periods) > 1
+    assert await service.statistics.groups(query, ["source", period], total=True) == [*totals, *periods]
+    assert await service.statistics.groups(query, ["source"], total=True) == totals

@@ -25,6 +25,7 @@ from tests.databases import (
 from tests.registration import cache_registration
 from tests.seams.counters import COUNTERS, Package
 from tests.seams.redis_process import RedisProcess
+from tests.tls import cache_tls_contexts
 
 with warnings.catch_warnings():  # a machine without XDG_RUNTIME_DIR, as containers are, is no fault of the tests
     warnings.simplefilter("ignore")
@@ -36,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if folder := memory_folder():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
     config.add_cleanup(cache_registration())
+    config.add_cleanup(cache_tls_contexts())
 
 
 @pytest.fixture(scope="session")

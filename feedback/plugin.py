@@ -64,7 +64,7 @@ DEFAULTS = FeedbackSettings()
 class FeedbackPlugin(InitPlugin):
     """Mint presigned URLs for runs; store, list, count and export the feedback that comes through them.
 
-    Each project has its own services (`of`); the plugin's attributes are those of `default`.
+    Each project has its own services (`of`); `default` has those of the project of that name.
     """
 
     def __init__(
@@ -102,16 +102,7 @@ class FeedbackPlugin(InitPlugin):
             SubmissionCache(),
         )
         self._services: dict[str, ProjectServices] = {}
-        here = self.of(DEFAULT)
-        self.tokens, self.store, self.reader, self.configs = here.tokens, here.store, here.reader, here.configs
-        self.statistics, self.exports, self.erasure = here.statistics, here.exports, here.erasure
-        self.workflowai_feedback, self.one_time, self.revocation = (
-            here.workflowai_feedback,
-            here.one_time,
-            here.revocation,
-        )
-        self.reviews, self.conversations, self.assistants = here.reviews, here.conversations, here.assistants
-        self.histories, self.distributions = here.histories, here.distributions
+        self.default = self.of(DEFAULT)
         self.alerts = Alerts(database, self.statistics_by_project, rules(settings))
         self.webhooks = Webhooks(database, [*endpoints(settings), *webhooks], self.metrics)
         self.api_keys = ApiKeys(api_keys)

@@ -97,7 +97,7 @@ async def test_deliveries_and_what_waits_are_told(service: FeedbackPlugin, unuse
     away = Webhooks(service.database, [Webhook(f"http://127.0.0.1:{unused_tcp_port}/", SECRET)], service.metrics)
     away.retries = (0,)
     await away.register()
-    await service.store.create(FeedbackCreate("k", score=1))
+    await service.default.store.create(FeedbackCreate("k", score=1))
     async with httpx.AsyncClient() as client:
         await away.deliver(client)
         waiting = read(await service.metrics_text())

@@ -29,8 +29,8 @@ class Agents:
 
 
 async def answer(plugin: FeedbackPlugin, url: str, **said: object) -> SubmissionResult:
-    pointer = await plugin.tokens.open(url.rpartition("/")[2])
-    return await plugin.store.submit(pointer, FeedbackSubmission(score=1, **said))  # type: ignore[arg-type]
+    pointer = await plugin.default.tokens.open(url.rpartition("/")[2])
+    return await plugin.default.store.submit(pointer, FeedbackSubmission(score=1, **said))  # type: ignore[arg-type]
 
 
 def plugin_with(url: str, lookup: RunLookup | None) -> FeedbackPlugin:
@@ -40,7 +40,7 @@ def plugin_with(url: str, lookup: RunLookup | None) -> FeedbackPlugin:
 async def test_feedback_carries_its_runs_thread_and_assistant(database_url: str) -> None:
     async with plugin_with(database_url, Agents(FACTS).look_up).opened() as service:
         await answer(service, (await service.urls_for_run(RUN, ["k"], "http://here"))["k"])
-        await service.store.create(FeedbackCreate("program", run_id=RUN, score=1))
+        await service.default.store.create(FeedbackCreate("program", run_id=RUN, score=1))
         for found in await service.feedback_for_run(RUN):
             assert (found.thread_id, found.assistant_id, found.assistant_version) == ("thread-1", "assistant-1", 3)
 

@@ -71,7 +71,7 @@ def test_history_shows_what_an_answer_says_and_said(data_dir: Path) -> None:
 
     async def change(service: FeedbackPlugin) -> None:
         for score in (2, 3):
-            await service.store.update(answer["id"], FeedbackPatch(score=score, correction={"a": score}))
+            await service.default.store.update(answer["id"], FeedbackPatch(score=score, correction={"a": score}))
 
     with_service(data_dir, change)
     lines = run(data_dir, "history", answer["id"]).stdout.splitlines()

@@ -175,7 +175,7 @@ async def test_labels_of_the_keys_config_are_filled_in(client: App, token_url: s
 
 async def test_concurrent_creations_of_one_key_leave_one_config(service: FeedbackPlugin) -> None:
     wanted = [FeedbackConfigCreate("k", FeedbackConfig("continuous", min=0, max=bound)) for bound in (1, 1, 2, 2, 3)]
-    made = await asyncio.gather(*map(service.configs.create, wanted), return_exceptions=True)
+    made = await asyncio.gather(*map(service.default.configs.create, wanted), return_exceptions=True)
     kept = {config.id for config in made if not isinstance(config, BaseException)}
     assert len(kept) == 1
     assert {getattr(error, "status_code", 200) for error in made} == {200, 400}

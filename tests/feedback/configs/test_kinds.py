@@ -97,14 +97,16 @@ async def test_no_direction_is_used_without_a_rule(knowing: FeedbackPlugin, draw
         for one, score in zip(rows, scores, strict=True):
             rules[one["run_id"]] = expected(name, config, is_lower, list(scores), score)
     query = FeedbackQuery(key=list(named))
-    listed = (await knowing.reader.page(query, 1000)).feedback
+    listed = (await knowing.default.reader.page(query, 1000)).feedback
     assert {one.run_id: one.is_positive for one in listed} == rules
-    lines = b"".join([part async for part in knowing.exports.stream(structs.replace(query), "kto")]).splitlines()
+    lines = b"".join(
+        [part async for part in knowing.default.exports.stream(structs.replace(query), "kto")]
+    ).splitlines()
     labels = {one["completion"][0]["content"]: one["label"] for one in map(json.loads, lines)}
     assert labels == {run: rule for run, rule in rules.items() if rule is not None}
-    report = await knowing.exports.report(structs.replace(query), "kto")
+    report = await knowing.default.exports.report(structs.replace(query), "kto")
     assert sum(report.left_out.values()) == len(rules) - len(labels)
-    counted = {one.key: (one.positives, one.negatives) for one in await knowing.statistics.groups(query)}
+    counted = {one.key: (one.positives, one.negatives) for one in await knowing.default.statistics.groups(query)}
     alerts = Alerts(knowing.database, knowing.statistics_by_project)
     for key, runs in named.items():
         found = [rules[run] for run in runs]

@@ -85,10 +85,12 @@ async def test_first_answer_stands_and_another_is_refused(client: App, token_url
 
 
 async def test_one_of_many_first_answers_is_kept(service: FeedbackPlugin) -> None:
-    await service.configs.create(FeedbackConfigCreate("k", FeedbackConfig("freeform"), subject_policy="first"))
+    await service.default.configs.create(FeedbackConfigCreate("k", FeedbackConfig("freeform"), subject_policy="first"))
     url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
-    pointer = await service.tokens.open(url.rpartition("/")[2])
-    answers = [service.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada")) for score in range(20)]
+    pointer = await service.default.tokens.open(url.rpartition("/")[2])
+    answers = [
+        service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada")) for score in range(20)
+    ]
     ended = await asyncio.gather(*answers, return_exceptions=True)
     assert sum(isinstance(one, FeedbackIsFinal) for one in ended) == 19
     assert len(await service.feedback_for_run(RUN)) == 1
@@ -96,13 +98,13 @@ async def test_one_of_many_first_answers_is_kept(service: FeedbackPlugin) -> Non
 
 async def test_urls_own_policy_goes_before_the_keys(service: FeedbackPlugin) -> None:
     policies: list[SubjectPolicy | None] = ["replace", "append", "first", None]
-    await service.configs.create(FeedbackConfigCreate("k", FeedbackConfig("freeform"), subject_policy="first"))
+    await service.default.configs.create(FeedbackConfigCreate("k", FeedbackConfig("freeform"), subject_policy="first"))
     configs: list[FeedbackConfig | None] = [FeedbackConfig("freeform", subject_policy=one) for one in policies]
-    for place, token in enumerate(await service.tokens.mint([Order(RUN, ["k"] * 4, configs, None)])):
-        pointer, user = await service.tokens.open(token.token), f"user {place}"
+    for place, token in enumerate(await service.default.tokens.mint([Order(RUN, ["k"] * 4, configs, None)])):
+        pointer, user = await service.default.tokens.open(token.token), f"user {place}"
         ended: list[Any] = []
         for score in (1, 2):
-            answer = service.store.submit(pointer, FeedbackSubmission(score=score, user_id=user))
+            answer = service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id=user))
             ended += await asyncio.gather(answer, return_exceptions=True)
         said = ended[1].code if isinstance(ended[1], FeedbackIsFinal) else ended[1].status
         assert said == ["updated", "created", "feedback_is_final", "feedback_is_final"][place]
@@ -137,12 +139,14 @@ async def test_programs_feedback_follows_the_policy(client: App) -> None:
 
 
 async def test_outcomes_follow_the_policy_of_their_key(service: FeedbackPlugin) -> None:
-    await service.configs.create(FeedbackConfigCreate("outcome", FeedbackConfig("freeform"), subject_policy="append"))
+    await service.default.configs.create(
+        FeedbackConfigCreate("outcome", FeedbackConfig("freeform"), subject_policy="append")
+    )
     token = service.token_for_run(RUN)
     for outcome in ("positive", "negative"):
-        await service.workflowai_feedback.submit(OutcomeCreate(token, outcome, user_id="ada"))  # type: ignore[arg-type]
-    assert (await service.workflowai_feedback.own(token, "ada")).outcome == "negative"
-    assert (await service.workflowai_feedback.page("_", None, 10, 0)).count == 2
+        await service.default.workflowai_feedback.submit(OutcomeCreate(token, outcome, user_id="ada"))  # type: ignore[arg-type]
+    assert (await service.default.workflowai_feedback.own(token, "ada")).outcome == "negative"
+    assert (await service.default.workflowai_feedback.page("_", None, 10, 0)).count == 2
 
 
 async def test_late_outcome_is_refused_in_workflowais_shape(client: App) -> None:
@@ -158,10 +162,12 @@ async def test_late_outcome_is_refused_in_workflowais_shape(client: App) -> None
 
 
 async def test_one_time_submissions_add_up_under_every_policy(service: FeedbackPlugin) -> None:
-    await service.configs.create(FeedbackConfigCreate("trace", FeedbackConfig("freeform"), subject_policy="first"))
+    await service.default.configs.create(
+        FeedbackConfigCreate("trace", FeedbackConfig("freeform"), subject_policy="first")
+    )
     for score in (0, 1):
-        token = await service.one_time.mint(OneTimeTokenCreate("trace", RUN), "key")
-        assert (await service.one_time.spend(OneTimeSubmission(token.token, score=score))).status == "created"
+        token = await service.default.one_time.mint(OneTimeTokenCreate("trace", RUN), "key")
+        assert (await service.default.one_time.spend(OneTimeSubmission(token.token, score=score))).status == "created"
 
 
 async def test_page_offers_no_undo_of_final_feedback(client: App, token_url: str) -> None:

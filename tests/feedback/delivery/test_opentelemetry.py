@@ -118,7 +118,7 @@ async def test_feedback_is_an_event_in_its_runs_trace(database_url: str, collect
         url = (await service.urls_for_run(FACTS, ["helpful"], "http://h"))["helpful"]
         service.runs.lookup = None  # the run is gone when it is answered
         submission = FeedbackSubmission(score=0.5, comment="private", user_id="ada")
-        kept = await service.store.submit(await service.tokens.open(url.rpartition("/")[2]), submission)
+        kept = await service.default.store.submit(await service.default.tokens.open(url.rpartition("/")[2]), submission)
         assert await deliver(webhooks) == 1
     [event] = collector.records
     assert (event.event_name, event.trace_id.hex(), event.span_id.hex()) == ("gen_ai.evaluation.result", TRACE, SPAN)
@@ -139,10 +139,10 @@ async def test_feedback_is_an_event_in_its_runs_trace(database_url: str, collect
 
 async def test_change_emits_another_event_and_deletion_none(database_url: str, collector: Collector) -> None:
     async with telling(database_url, None) as (service, webhooks):
-        answer = await service.store.create(FeedbackCreate("k", run_id=RUN, score=1))
-        await service.store.update(answer.id, FeedbackPatch(score=0))
-        await service.store.update(answer.id, FeedbackPatch(score=0))
-        await service.store.delete(answer.id)
+        answer = await service.default.store.create(FeedbackCreate("k", run_id=RUN, score=1))
+        await service.default.store.update(answer.id, FeedbackPatch(score=0))
+        await service.default.store.update(answer.id, FeedbackPatch(score=0))
+        await service.default.store.delete(answer.id)
         while await deliver(webhooks):
             pass
     assert [one["gen_ai.evaluation.score.value"] for one in collector.said] == [1, 0]
@@ -152,7 +152,7 @@ async def test_change_emits_another_event_and_deletion_none(database_url: str, c
 
 async def test_comment_goes_along_where_that_is_asked_for(database_url: str, collector: Collector) -> None:
     async with telling(database_url, None, with_comments=True) as (service, webhooks):
-        await service.store.create(FeedbackCreate("k", comment="It rambles."))
+        await service.default.store.create(FeedbackCreate("k", comment="It rambles."))
         await deliver(webhooks)
     assert collector.said[0]["gen_ai.evaluation.explanation"] == "It rambles."
 
@@ -160,10 +160,12 @@ async def test_comment_goes_along_where_that_is_asked_for(database_url: str, col
 async def test_label_is_a_categorys_and_never_free_text(database_url: str, collector: Collector) -> None:
     topics = FeedbackConfig("categorical", categories=[FeedbackCategory(1, "good"), FeedbackCategory(0, "bad")])
     async with telling(database_url, FACTS) as (service, webhooks):
-        [token] = await service.tokens.mint([Order(RUN, ["topic"], [topics], None)])
-        await service.store.submit(await service.tokens.open(token.token), FeedbackSubmission(value="good"))
-        await service.workflowai_feedback.submit(OutcomeCreate(service.token_for_run(RUN), "negative"))
-        await service.store.create(FeedbackCreate("words", value="whatever somebody typed"))
+        [token] = await service.default.tokens.mint([Order(RUN, ["topic"], [topics], None)])
+        await service.default.store.submit(
+            await service.default.tokens.open(token.token), FeedbackSubmission(value="good")
+        )
+        await service.default.workflowai_feedback.submit(OutcomeCreate(service.token_for_run(RUN), "negative"))
+        await service.default.store.create(FeedbackCreate("words", value="whatever somebody typed"))
         await deliver(webhooks)
     labels = [(one.get("gen_ai.evaluation.score.value"), one.get("gen_ai.evaluation.score.label"))
               for one in collector.said]  # fmt: skip
@@ -173,7 +175,7 @@ async def test_label_is_a_categorys_and_never_free_text(database_url: str, colle
 
 async def test_event_waits_for_a_collector_that_is_away(database_url: str, collector: Collector) -> None:
     async with telling(database_url, None) as (service, webhooks):
-        await service.store.create(FeedbackCreate("k", score=1))
+        await service.default.store.create(FeedbackCreate("k", score=1))
         collector.answers = [400]
         assert await deliver(webhooks) == 1
         assert collector.came == []
@@ -184,7 +186,7 @@ async def test_event_waits_for_a_collector_that_is_away(database_url: str, colle
 async def test_stopped_exporter_may_start_again(service: FeedbackPlugin, collector: Collector) -> None:
     evaluations, webhooks = Evaluations(), Webhooks(service.database, [Evaluations()])
     await webhooks.register()
-    await service.store.create(FeedbackCreate("k", score=1))
+    await service.default.store.create(FeedbackCreate("k", score=1))
     row = await service.database.read(lambda db: db.one("SELECT * FROM feedback_outbox"))
     assert row is not None
     collector.answers = [503] * 100
@@ -205,7 +207,7 @@ async def test_the_usual_variables_say_who_tells_and_how(
     monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=blue")
     async with telling(sqlite_url, None) as (service, webhooks):
-        await service.store.create(FeedbackCreate("k", score=1))
+        await service.default.store.create(FeedbackCreate("k", score=1))
         await deliver(webhooks)
     [resource] = [logs.resource for logs in collector.came[0].resource_logs]
     assert {one.key: plain(one.value) for one in resource.attributes}["service.name"] == "shop"

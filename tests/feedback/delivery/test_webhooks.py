@@ -82,9 +82,9 @@ async def until(condition: Any) -> None:
 
 async def change(service: FeedbackPlugin) -> None:
     """An answer comes, is changed, and is deleted."""
-    answer = await service.store.create(FeedbackCreate("k", run_id=RUN, score=1, comment="ünï"))
-    await service.store.update(answer.id, FeedbackPatch(score=2))
-    await service.store.delete(answer.id)
+    answer = await service.default.store.create(FeedbackCreate("k", run_id=RUN, score=1, comment="ünï"))
+    await service.default.store.update(answer.id, FeedbackPatch(score=2))
+    await service.default.store.delete(answer.id)
 
 
 async def waiting(service: FeedbackPlugin) -> list[tuple[int, bool, str | None]]:
@@ -116,10 +116,13 @@ async def test_webhooks_receive_erasures_without_content(service: FeedbackPlugin
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     await webhooks.register()
     source = FeedbackSource(user_id="ada")
-    kept = [await service.store.create(FeedbackCreate("k", comment="words", feedback_source=source)) for _ in range(3)]
-    await service.store.delete(kept[0].id)
-    await service.store.create(FeedbackCreate("k", comment="of another"))
-    await service.erasure.of_subject("ada")
+    kept = [
+        await service.default.store.create(FeedbackCreate("k", comment="words", feedback_source=source))
+        for _ in range(3)
+    ]
+    await service.default.store.delete(kept[0].id)
+    await service.default.store.create(FeedbackCreate("k", comment="of another"))
+    await service.default.erasure.of_subject("ada")
     await deliver(webhooks)
     told = [json.loads(body) for _, body in receiver.came]
     erased = [one["data"] for one in told if one["type"] == "feedback.erased"]
@@ -139,7 +142,7 @@ async def test_failed_message_is_retried_with_the_same_id(service: FeedbackPlugi
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     webhooks.retries = (0, 3600)
     await webhooks.register()
-    await service.store.create(FeedbackCreate("k", score=1))
+    await service.default.store.create(FeedbackCreate("k", score=1))
     receiver.answers = [500, 302]
     assert [await deliver(webhooks) for _ in range(3)] == [1, 1, 0]
     assert len({headers["webhook-id"] for headers, _ in receiver.came}) == 1
@@ -153,7 +156,7 @@ async def test_message_that_is_never_taken_is_given_up(service: FeedbackPlugin, 
     webhooks = Webhooks(service.database, [Webhook(f"http://127.0.0.1:{unused_tcp_port}/", SECRET)])
     webhooks.retries = (0, 0)
     await webhooks.register()
-    await service.store.create(FeedbackCreate("k", score=1))
+    await service.default.store.create(FeedbackCreate("k", score=1))
     assert [await deliver(webhooks) for _ in range(4)] == [1, 1, 1, 0]
     assert await waiting(service) == [(3, True, "ConnectError")]
 
@@ -162,9 +165,9 @@ async def test_endpoint_that_is_gone_is_told_no_more(service: FeedbackPlugin, re
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     await webhooks.register()
     receiver.answers = [410]
-    await service.store.create(FeedbackCreate("k", score=1))
+    await service.default.store.create(FeedbackCreate("k", score=1))
     await deliver(webhooks)
-    await service.store.create(FeedbackCreate("k", score=1))
+    await service.default.store.create(FeedbackCreate("k", score=1))
     assert (await deliver(webhooks), len(receiver.came)) == (0, 1)
 
 
@@ -173,7 +176,7 @@ async def test_several_processes_deliver_each_message_once(database_url: str, re
         every = [Webhooks(database, [Webhook(receiver.url, SECRET)]) for database in (service.database, other) * 2]
         await every[0].register()
         for score in range(50):
-            await service.store.create(FeedbackCreate("k", score=score))
+            await service.default.store.create(FeedbackCreate("k", score=score))
         while sum(await asyncio.gather(*map(deliver, every))):
             pass
     assert sorted(receiver.told) == [("feedback.created", score) for score in range(50)]
@@ -182,7 +185,7 @@ async def test_several_processes_deliver_each_message_once(database_url: str, re
 async def test_message_of_a_dead_process_is_delivered(service: FeedbackPlugin, receiver: Receiver) -> None:
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     await webhooks.register()
-    await service.store.create(FeedbackCreate("k", score=1))
+    await service.default.store.create(FeedbackCreate("k", score=1))
     lease = "UPDATE feedback_outbox SET lease = 'dead', leased_until = now_us() + :time"
     await service.database.write(lambda db: db.execute(lease, time=60_000_000))
     assert await deliver(webhooks) == 0
@@ -230,7 +233,7 @@ async def test_undelivered_messages_are_shown_retried_and_forgotten(
     webhooks = Webhooks(service.database, [Webhook(receiver.url + "?secret=1", SECRET)])
     webhooks.retries = ()
     await webhooks.register()
-    await service.store.create(FeedbackCreate("k", score=1))
+    await service.default.store.create(FeedbackCreate("k", score=1))
     receiver.answers = [500]
     await deliver(webhooks)
     [stuck] = await webhooks.undelivered()
@@ -240,7 +243,7 @@ async def test_undelivered_messages_are_shown_retried_and_forgotten(
     assert await webhooks.revive() == 1
     assert await deliver(webhooks) == 1
     assert (receiver.told, await webhooks.undelivered()) == ([("feedback.created", 1)] * 2, [])
-    await service.store.create(FeedbackCreate("k", score=1))
+    await service.default.store.create(FeedbackCreate("k", score=1))
     receiver.answers = [500]
     await deliver(webhooks)
     await service.database.write(

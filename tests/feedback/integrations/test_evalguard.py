@@ -130,8 +130,8 @@ async def test_keys_close_everything_but_what_takes_answers(app: Any) -> None:
 
 
 async def test_token_is_spent_once_by_many_at_once(service: FeedbackPlugin) -> None:
-    token = (await service.one_time.mint(OneTimeTokenCreate("trace", RUN), "k")).token
-    answers = [service.one_time.spend(OneTimeSubmission(token, score=number)) for number in range(20)]
+    token = (await service.default.one_time.mint(OneTimeTokenCreate("trace", RUN), "k")).token
+    answers = [service.default.one_time.spend(OneTimeSubmission(token, score=number)) for number in range(20)]
     ended = await asyncio.gather(*answers, return_exceptions=True)
     assert sum(isinstance(one, TokenUsed) for one in ended) == 19
     assert len(await service.feedback_for_run(RUN)) == 1
@@ -143,7 +143,9 @@ async def _spend_all(url: str, tokens: list[str], barrier: Barrier, number: int)
         spent = 0
         for token in tokens:
             with contextlib.suppress(TokenUsed):
-                spent += (await service.one_time.spend(OneTimeSubmission(token, score=number))).status == "created"
+                spent += (
+                    await service.default.one_time.spend(OneTimeSubmission(token, score=number))
+                ).status == "created"
         return spent
 
 
@@ -154,7 +156,7 @@ def _racer(url: str, tokens: list[str], barrier: Any, number: int, results: Any)
 @pytest.mark.timeout(180)
 async def test_concurrent_processes_spend_a_token_once(database_url: str) -> None:
     async with FeedbackPlugin(open_database(database_url)).opened() as service:
-        tokens = [(await service.one_time.mint(OneTimeTokenCreate("trace", RUN), "k")).token for _ in range(25)]
+        tokens = [(await service.default.one_time.mint(OneTimeTokenCreate("trace", RUN), "k")).token for _ in range(25)]
         spawn = multiprocessing.get_context("spawn")
         results, barrier = spawn.Queue(), spawn.Barrier(4)
         racers = [

@@ -120,9 +120,9 @@ async def test_sealed_tokens_of_a_removed_project_are_refused(service: FeedbackP
     await service.projects.delete("shop", service.of("shop").erasure)
     await service.projects.create(ProjectCreate("shop"))
     with pytest.raises(TokenRevoked):
-        await service.workflowai_feedback.submit(OutcomeCreate(old, "positive"))
+        await service.default.workflowai_feedback.submit(OutcomeCreate(old, "positive"))
     for good in (others, service.of_project("shop").token_for_run(RUN)):
-        assert await service.workflowai_feedback.submit(OutcomeCreate(good, "positive"))
+        assert await service.default.workflowai_feedback.submit(OutcomeCreate(good, "positive"))
 
 
 async def test_request_names_its_project_by_name_or_id(client: App) -> None:
@@ -202,8 +202,11 @@ async def test_retention_is_each_projects_own(service: FeedbackPlugin) -> None:
     await service.projects.create(ProjectCreate("shop"))
     await keep(service, [row(1), row(1, project="shop"), row(1, project="shop", key="kept")])
     await service.of("shop").erasure.keep_for("thumbs", 1)
-    assert (await service.erasure.rules(), await service.of("shop").erasure.rules()) == ({}, {"thumbs": 1})
-    for one in (service.erasure, service.of("shop").erasure):
+    assert (await service.default.erasure.rules(), await service.of("shop").erasure.rules()) == (
+        {},
+        {"thumbs": 1},
+    )
+    for one in (service.default.erasure, service.of("shop").erasure):
         await one.sweep()
     left = {name: await service.of(name).reader.count(FeedbackQuery()) for name in ("default", "shop")}
     assert left == {"default": 1, "shop": 1}
@@ -246,15 +249,15 @@ async def test_tokens_of_another_project_cannot_be_taken_back(service: FeedbackP
     sealed = service.of_project("shop").token_for_run(RUN)
     for token in (url, sealed):
         with pytest.raises(TokenUnknown):
-            await service.revocation.of_token(token)
-    assert (await service.revocation.of_run(RUN)).revoked == 0
-    assert (await service.revocation.of_ring_key(1)).revoked == 0
-    await service.erasure.of_run(RUN)
-    assert await service.store.submit(await service.tokens.open(url), FeedbackSubmission(1))
-    assert await service.workflowai_feedback.submit(OutcomeCreate(sealed, "positive"))
+            await service.default.revocation.of_token(token)
+    assert (await service.default.revocation.of_run(RUN)).revoked == 0
+    assert (await service.default.revocation.of_ring_key(1)).revoked == 0
+    await service.default.erasure.of_run(RUN)
+    assert await service.default.store.submit(await service.default.tokens.open(url), FeedbackSubmission(1))
+    assert await service.default.workflowai_feedback.submit(OutcomeCreate(sealed, "positive"))
     assert (await service.of("shop").revocation.of_run(RUN)).revoked == 1
     with pytest.raises(TokenRevoked):
-        await service.store.submit(await service.tokens.open(url), FeedbackSubmission(1))
+        await service.default.store.submit(await service.default.tokens.open(url), FeedbackSubmission(1))
 
 
 async def test_statement_that_forgets_the_project_is_refused(database: Database) -> None:
@@ -301,12 +304,12 @@ async def test_default_owns_data_older_than_projects(database: Database, package
     )
     service = FeedbackPlugin(database)
     await database.migrate("feedback")
-    [counted] = await service.statistics.groups(FeedbackQuery())
-    assert (counted.count, await service.erasure.rules()) == (3, {"k": 9})
-    assert {one.project for one in (await service.reader.page(FeedbackQuery())).feedback} == {"default"}
+    [counted] = await service.default.statistics.groups(FeedbackQuery())
+    assert (counted.count, await service.default.erasure.rules()) == (3, {"k": 9})
+    assert {one.project for one in (await service.default.reader.page(FeedbackQuery())).feedback} == {"default"}
     assert [one.name for one in await service.projects.listed()] == ["default"]
-    assert (await service.erasure.of_run("r")).feedback == 3
-    assert await service.statistics.groups(FeedbackQuery()) == []
+    assert (await service.default.erasure.of_run("r")).feedback == 3
+    assert await service.default.statistics.groups(FeedbackQuery()) == []
 
 
 async def test_projects_are_known_to_other_processes_within_seconds(database: Database) -> None:

@@ -34,10 +34,10 @@ async def everything(service: FeedbackPlugin) -> str:
 
 async def test_erased_subject_is_in_no_table_or_export(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
-    pointer = await service.tokens.open(url.rpartition("/")[2])
+    pointer = await service.default.tokens.open(url.rpartition("/")[2])
     for who in ("ada", "bob"):
         for score in (0, 1):
-            kept = await service.store.submit(
+            kept = await service.default.store.submit(
                 pointer, FeedbackSubmission(score=score, user_id=who, comment=f"of {who}")
             )
         note = {"id": kept.id, "note": f"about {who}"}
@@ -46,13 +46,13 @@ async def test_erased_subject_is_in_no_table_or_export(service: FeedbackPlugin, 
                 "INSERT INTO feedback_annotation (feedback_id, annotation, annotated_at) VALUES (:id, :note, 1)", **note
             )
         )
-    await service.store.delete(kept.id)
-    assert await service.erasure.of_subject("bob") == Erased(0, 2, 0)
-    assert await service.erasure.of_subject("ada") == Erased(1, 1, 0)
+    await service.default.store.delete(kept.id)
+    assert await service.default.erasure.of_subject("bob") == Erased(0, 2, 0)
+    assert await service.default.erasure.of_subject("ada") == Erased(1, 1, 0)
     assert "of ada" not in await everything(service)
     assert "of bob" not in await everything(service)
-    assert b"".join([part async for part in service.exports.stream(FeedbackQuery(), "jsonl")]) == b""
-    assert (await service.store.submit(pointer, FeedbackSubmission(score=1))).status == "created"
+    assert b"".join([part async for part in service.default.exports.stream(FeedbackQuery(), "jsonl")]) == b""
+    assert (await service.default.store.submit(pointer, FeedbackSubmission(score=1))).status == "created"
 
 
 async def test_erasure_removes_queued_events_of_earlier_subjects(service: FeedbackPlugin) -> None:
@@ -61,11 +61,11 @@ async def test_erasure_removes_queued_events_of_earlier_subjects(service: Feedba
     )
     name = str(uuid.uuid4())
     for who in ("ada", "bob"):
-        await service.store.create(
+        await service.default.store.create(
             FeedbackCreate("k", id=name, comment=f"of {who}", feedback_source=FeedbackSource(user_id=who))
         )
     assert "of ada" in await everything(service)
-    assert await service.erasure.of_subject("ada") == Erased(0, 1, 0)
+    assert await service.default.erasure.of_subject("ada") == Erased(0, 1, 0)
     left = await everything(service)
     assert ("of ada" in left, left.count("of bob")) == (False, 2), "the answer and the message of it"
 
@@ -74,7 +74,7 @@ async def test_erased_answers_are_not_in_the_file_either(tmp_path: Path) -> None
     async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).opened() as service:
         await keep(service, [row(subject="ada", comment="words of ada" * 50) for _ in range(20)])
         assert await service.database.read(lambda db: db.one("PRAGMA secure_delete")) == {"secure_delete": 1}
-        assert await service.erasure.of_subject("ada") == Erased(20, 0, 0)
+        assert await service.default.erasure.of_subject("ada") == Erased(20, 0, 0)
     left = [file.name for file in tmp_path.iterdir() if b"of ada" in file.read_bytes()]  # noqa: ASYNC240  it is closed
     assert left == []
 
@@ -93,20 +93,22 @@ async def test_erased_run_takes_no_more_answers(client: App, token_url: str, run
 async def test_sealed_tokens_of_an_erased_run_are_refused(service: FeedbackPlugin, run_id: str, by: str) -> None:
     other = str(uuid.uuid4())
     wanted = OneTimeTokenCreate("trace", run_id)
-    once = await service.one_time.mint(wanted, "api key", "idempotency key")
+    once = await service.default.one_time.mint(wanted, "api key", "idempotency key")
     old, others = service.token_for_run(run_id), service.token_for_run(other)
-    await service.workflowai_feedback.submit(OutcomeCreate(old, "positive", user_id="ada"))
+    await service.default.workflowai_feedback.submit(OutcomeCreate(old, "positive", user_id="ada"))
     await service.database.write(lambda db: db.execute("UPDATE feedback SET thread_id = 't'"))
-    erased = await (service.erasure.of_run(run_id) if by == "run" else service.erasure.of_thread("t"))
+    erased = await (service.default.erasure.of_run(run_id) if by == "run" else service.default.erasure.of_thread("t"))
     assert erased == Erased(1, 0, 0)
     for refused in (
-        service.workflowai_feedback.submit(OutcomeCreate(old, "positive")),
-        service.one_time.spend(OneTimeSubmission(once.token, score=1)),
+        service.default.workflowai_feedback.submit(OutcomeCreate(old, "positive")),
+        service.default.one_time.spend(OneTimeSubmission(once.token, score=1)),
     ):
         with pytest.raises(TokenRevoked):
             await refused
-    assert (await service.workflowai_feedback.submit(OutcomeCreate(others, "positive"))).outcome == "positive"
-    assert (await service.workflowai_feedback.submit(OutcomeCreate(service.token_for_run(run_id), "positive"))).id
+    assert (await service.default.workflowai_feedback.submit(OutcomeCreate(others, "positive"))).outcome == "positive"
+    assert (
+        await service.default.workflowai_feedback.submit(OutcomeCreate(service.token_for_run(run_id), "positive"))
+    ).id
     minted = await service.database.read(lambda db: db.all("SELECT * FROM feedback_minted"))
     assert minted == [], "what was asked for with an Idempotency-Key names the run, too"
 
@@ -115,16 +117,16 @@ async def test_denials_are_purged_with_what_they_deny(service: FeedbackPlugin, r
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"].rpartition("/")[2]
     kept = (await service.urls_for_run("another", ["k"], "http://here"))["k"].rpartition("/")[2]
     for token in (url, kept, service.token_for_run(run_id)):
-        await service.revocation.of_token(token)
-    await service.erasure.of_run(run_id)
+        await service.default.revocation.of_token(token)
+    await service.default.erasure.of_run(run_id)
     assert await denials(service) == ["run", "sealed", "url"], "that of the erased run's URL is gone"
-    await service.erasure.sweep()
+    await service.default.erasure.sweep()
     assert await denials(service) == ["run", "sealed", "url"]
     await service.database.write(lambda db: db.execute("UPDATE feedback_denial SET revoked_at = 0"))
-    await service.erasure.sweep()
+    await service.default.erasure.sweep()
     assert await denials(service) == ["url"], "a URL may live for ever"
     with pytest.raises(TokenRevoked):
-        await service.tokens.redeem(kept)
+        await service.default.tokens.redeem(kept)
 
 
 async def denials(service: FeedbackPlugin) -> list[str]:
@@ -137,12 +139,12 @@ async def test_erased_thread_takes_its_answers_and_urls_along(service: FeedbackP
     await service.database.write(lambda db: db.execute("UPDATE feedback_grant SET thread_id = 't'"))
     await keep(service, [row(thread_id="t") for _ in range(AT_ONCE + 5)] + [row(thread_id="u")])
     told: list[int] = []
-    erased = await service.erasure.of_thread("t", lambda so_far: told.append(so_far.feedback))
+    erased = await service.default.erasure.of_thread("t", lambda so_far: told.append(so_far.feedback))
     assert erased == Erased(AT_ONCE + 5, 0, 1)
     assert told[:2] == [AT_ONCE, AT_ONCE + 5]
-    assert await service.reader.count(FeedbackQuery()) == 1
+    assert await service.default.reader.count(FeedbackQuery()) == 1
     with pytest.raises(TokenGone):
-        await service.tokens.redeem(url.rpartition("/")[2])
+        await service.default.tokens.redeem(url.rpartition("/")[2])
 
 
 @pytest.mark.parametrize("body", [{}, {"run": "a", "subject": "b"}, {"subject": ""}, {"thread": "a\0"}, {"run": 1}, []])
@@ -156,22 +158,22 @@ async def test_answers_past_their_keys_time_are_swept(service: FeedbackPlugin) -
     now = datetime.now(UTC)
     ages = [("short", 2), ("short", 0.5), ("long", 40), ("long", 50), ("other", 2), ("other", 8)]
     await keep(service, [row(key=key, comment=f"{key} {age}", at=now - timedelta(days=age)) for key, age in ages])
-    assert await service.erasure.sweep() == Erased()
+    assert await service.default.erasure.sweep() == Erased()
     for key, days in (("short", 1), ("long", 45), ("", 7)):
-        await service.erasure.keep_for(key, days)
-    assert await service.erasure.sweep() == Erased(3, 0, 0)
-    page = await service.reader.page(FeedbackQuery())
+        await service.default.erasure.keep_for(key, days)
+    assert await service.default.erasure.sweep() == Erased(3, 0, 0)
+    page = await service.default.reader.page(FeedbackQuery())
     assert {answer.comment for answer in page.feedback} == {"short 0.5", "long 40", "other 2"}
 
 
 async def test_history_is_kept_no_longer_than_answers(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
-    pointer = await service.tokens.open(url.rpartition("/")[2])
+    pointer = await service.default.tokens.open(url.rpartition("/")[2])
     for score in (0, 1):
-        await service.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada"))
+        await service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada"))
     await service.database.write(lambda db: db.execute("UPDATE feedback_history SET modified_at = 1"))
-    await service.erasure.keep_for("k", 1)
-    assert await service.erasure.sweep() == Erased(0, 1, 0)
+    await service.default.erasure.keep_for("k", 1)
+    assert await service.default.erasure.sweep() == Erased(0, 1, 0)
     assert len(await service.feedback_for_run(run_id)) == 1
 
 

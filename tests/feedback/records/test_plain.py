@@ -69,15 +69,15 @@ async def other(database_url: str, service: FeedbackPlugin) -> AsyncIterator[Fee
 async def minted(service: FeedbackPlugin, key: str = "k", **more: Any) -> str:
     expires_at = more.pop("expires_at", datetime.now(UTC) + timedelta(hours=1))
     config = more.pop("config", None)
-    [token] = await service.tokens.mint([Order(RUN, [key], [config], expires_at, **more)])
+    [token] = await service.default.tokens.mint([Order(RUN, [key], [config], expires_at, **more)])
     return token.token
 
 
 async def remembered(service: FeedbackPlugin, key: str = "k", **more: Any) -> tuple[str, Pointer]:
     """A token whose grant and configuration the service remembers."""
     token = await minted(service, key, **more)
-    pointer = await service.tokens.open(token)
-    await service.store.submit(pointer, FeedbackSubmission(1))
+    pointer = await service.default.tokens.open(token)
+    await service.default.store.submit(pointer, FeedbackSubmission(1))
     return token, pointer
 
 
@@ -88,13 +88,13 @@ async def remembered(service: FeedbackPlugin, key: str = "k", **more: Any) -> tu
 )  # fmt: skip
 async def test_plain_submission_is_one_statement(service: FeedbackPlugin, submission: FeedbackSubmission) -> None:
     _, pointer = await remembered(service)
-    slow = await service.store.submit(pointer, submission, "an Idempotency-Key")
-    before = await service.store.get(slow.id)
-    await service.store.delete(slow.id)
+    slow = await service.default.store.submit(pointer, submission, "an Idempotency-Key")
+    before = await service.default.store.get(slow.id)
+    await service.default.store.delete(slow.id)
     statements = counted(service.database)
-    kept = await service.store.submit(pointer, submission)
+    kept = await service.default.store.submit(pointer, submission)
     assert (kept.status, len(statements)) == ("created", 1)
-    after = await service.store.get(kept.id)
+    after = await service.default.store.get(kept.id)
     for name in ("id", "created_at", "modified_at"):
         setattr(after, name, getattr(before, name))
     assert after == before
@@ -102,22 +102,22 @@ async def test_plain_submission_is_one_statement(service: FeedbackPlugin, submis
 
 async def test_first_submission_through_a_url_is_one_statement(service: FeedbackPlugin) -> None:
     await remembered(service)
-    pointer = await service.tokens.open(await minted(service))
+    pointer = await service.default.tokens.open(await minted(service))
     statements = counted(service.database)
-    await service.store.submit(pointer, FeedbackSubmission(1))
+    await service.default.store.submit(pointer, FeedbackSubmission(1))
     assert len(statements) == 1
 
 
 async def revoke_url(other: FeedbackPlugin, token: str) -> None:
-    await other.revocation.of_token(token)
+    await other.default.revocation.of_token(token)
 
 
 async def revoke_run(other: FeedbackPlugin, _token: str) -> None:
-    await other.revocation.of_run(RUN)
+    await other.default.revocation.of_run(RUN)
 
 
 async def revoke_ring_key(other: FeedbackPlugin, _token: str) -> None:
-    await other.revocation.of_ring_key(1)
+    await other.default.revocation.of_ring_key(1)
 
 
 async def retire_ring_key(other: FeedbackPlugin, _token: str) -> None:
@@ -126,16 +126,16 @@ async def retire_ring_key(other: FeedbackPlugin, _token: str) -> None:
 
 
 async def erase_run(other: FeedbackPlugin, _token: str) -> None:
-    await other.erasure.of_run(RUN)
+    await other.default.erasure.of_run(RUN)
 
 
 async def erase_all(other: FeedbackPlugin, _token: str) -> None:
-    await other.erasure.of_all()
+    await other.default.erasure.of_all()
 
 
 async def enforce(other: FeedbackPlugin, _token: str) -> None:
     config = FeedbackConfig(type="continuous", min=5, max=9)
-    await other.configs.create(FeedbackConfigCreate("k", config, is_enforced=True))
+    await other.default.configs.create(FeedbackConfigCreate("k", config, is_enforced=True))
 
 
 @pytest.mark.parametrize(
@@ -158,17 +158,17 @@ async def test_change_in_another_process_counts_at_once(
     before = len(await service.feedback_for_run(RUN))
     for _ in range(2):
         with pytest.raises(error):
-            await service.store.submit(pointer, FeedbackSubmission(1))
+            await service.default.store.submit(pointer, FeedbackSubmission(1))
     assert len(await service.feedback_for_run(RUN)) == before
 
 
 async def test_policy_of_another_process_counts_at_once(service: FeedbackPlugin, other: FeedbackPlugin) -> None:
     _, pointer = await remembered(service)
-    await service.store.submit(pointer, FeedbackSubmission(1, user_id="ada"))
+    await service.default.store.submit(pointer, FeedbackSubmission(1, user_id="ada"))
     config = FeedbackConfig(type="freeform")
-    await other.configs.create(FeedbackConfigCreate("k", config, subject_policy="append"))
+    await other.default.configs.create(FeedbackConfigCreate("k", config, subject_policy="append"))
     for status in ("created", "created"):
-        assert (await service.store.submit(pointer, FeedbackSubmission(0, user_id="ada"))).status == status
+        assert (await service.default.store.submit(pointer, FeedbackSubmission(0, user_id="ada"))).status == status
     assert len(await service.feedback_for_run(RUN)) == 4
 
 
@@ -177,7 +177,7 @@ async def test_webhook_of_another_process_receives_plain_submissions(
 ) -> None:
     _, pointer = await remembered(service)
     await Webhooks(other.database, [Webhook("http://127.0.0.1:9/", SECRET)]).register()
-    ids = [(await service.store.submit(pointer, FeedbackSubmission(1))).id for _ in range(3)]
+    ids = [(await service.default.store.submit(pointer, FeedbackSubmission(1))).id for _ in range(3)]
     rows = await service.database.read(lambda db: db.all("SELECT feedback_id FROM feedback_outbox ORDER BY id"))
     assert [row["feedback_id"] for row in rows] == ids
 
@@ -187,7 +187,7 @@ async def test_remembered_grant_expires(service: FeedbackPlugin) -> None:
 
     async def submit_until_refused() -> None:
         while True:
-            await service.store.submit(pointer, FeedbackSubmission(1))
+            await service.default.store.submit(pointer, FeedbackSubmission(1))
             await asyncio.sleep(0.05)
 
     with pytest.raises(TokenExpired):
@@ -196,8 +196,10 @@ async def test_remembered_grant_expires(service: FeedbackPlugin) -> None:
 
 async def test_plain_submissions_count_as_uses(service: FeedbackPlugin, other: FeedbackPlugin) -> None:
     token, pointer = await remembered(service, max_uses=8)
-    there = await other.tokens.open(token)
-    submissions = [one.store.submit(p, FeedbackSubmission(1)) for one, p in ((service, pointer), (other, there)) * 10]
+    there = await other.default.tokens.open(token)
+    submissions = [
+        one.default.store.submit(p, FeedbackSubmission(1)) for one, p in ((service, pointer), (other, there)) * 10
+    ]
     kept = await asyncio.gather(*submissions, return_exceptions=True)
     assert sum(isinstance(one, TokenUsed) for one in kept) == 13
     assert len(await service.feedback_for_run(RUN)) == 8
@@ -206,9 +208,13 @@ async def test_plain_submissions_count_as_uses(service: FeedbackPlugin, other: F
 async def test_repeats_and_replacements_are_as_before(service: FeedbackPlugin) -> None:
     _, pointer = await remembered(service)
     submission = FeedbackSubmission(1, id="018f0000-0000-7000-8000-0000000000aa")
-    assert [(await service.store.submit(pointer, submission)).status for _ in range(2)] == ["created", "unchanged"]
+    assert [(await service.default.store.submit(pointer, submission)).status for _ in range(2)] == [
+        "created",
+        "unchanged",
+    ]
     statuses = [
-        (await service.store.submit(pointer, FeedbackSubmission(score, user_id="ada"))).status for score in (1, 0, 0)
+        (await service.default.store.submit(pointer, FeedbackSubmission(score, user_id="ada"))).status
+        for score in (1, 0, 0)
     ]
     assert statuses == ["created", "updated", "unchanged"]
 
@@ -216,9 +222,9 @@ async def test_repeats_and_replacements_are_as_before(service: FeedbackPlugin) -
 async def test_forged_pointer_never_meets_a_remembered_grant(service: FeedbackPlugin) -> None:
     await service.ring.rotate()
     token, genuine = await remembered(service)
-    assert (await service.tokens.open(token)).ring_key == 2
+    assert (await service.default.tokens.open(token)).ring_key == 2
     forged = service.ring.key(1).seal(genuine.grant << 24 | genuine.salt << 8 | genuine.place)
     resalted = service.ring.key(2).seal(genuine.grant << 24 | (genuine.salt ^ 1) << 8 | genuine.place)
     for one in (forged, resalted):
         with pytest.raises(TokenGone):
-            await service.store.submit(await service.tokens.open(one), FeedbackSubmission(1))
+            await service.default.store.submit(await service.default.tokens.open(one), FeedbackSubmission(1))

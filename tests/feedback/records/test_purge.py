@@ -25,7 +25,7 @@ async def counts(service: FeedbackPlugin) -> dict[str, int]:
 
 async def mint(service: FeedbackPlugin, expires_at: datetime | None, count: int = 1) -> list[str]:
     orders = [Order(RUN, ["a", "b"], [None, None], expires_at, max_uses=3) for _ in range(count)]
-    return [one.token for one in await service.tokens.mint(orders)]
+    return [one.token for one in await service.default.tokens.mint(orders)]
 
 
 async def test_purge_deletes_what_has_expired(service: FeedbackPlugin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ async def test_purge_deletes_what_has_expired(service: FeedbackPlugin, monkeypat
     late = await mint(service, now - timedelta(days=89))
     old = await mint(service, now - timedelta(days=91), 8)
     for token in (*old, *kept):
-        await service.revocation.of_token(token)
+        await service.default.revocation.of_token(token)
     for at in ("", " - 1"):
         sql = f"INSERT INTO feedback_use (grant_id, place, uses) SELECT MAX(id){at}, 0, 1 FROM feedback_grant"
         await service.database.write(lambda db, sql=sql: db.execute(sql))  # type: ignore[misc]
@@ -43,17 +43,17 @@ async def test_purge_deletes_what_has_expired(service: FeedbackPlugin, monkeypat
     left = await counts(service)
     assert (left["feedback_grant"], left["feedback_use"], left["feedback_denial"]) == (3, 0, 4)
     with pytest.raises(TokenGone):
-        await service.tokens.redeem(old[0])
+        await service.default.tokens.redeem(old[0])
     with pytest.raises(TokenExpired):
-        await service.tokens.redeem(late[0])
+        await service.default.tokens.redeem(late[0])
     assert await purge(service.database) == 0
 
 
 async def test_purge_keeps_feedback_and_what_processes_remember(service: FeedbackPlugin) -> None:
     [token, _] = await mint(service, None)
     await mint(service, datetime.now(UTC) - timedelta(days=91), 4)
-    pointer = await service.tokens.open(token)
-    await service.store.submit(pointer, FeedbackSubmission(1))
+    pointer = await service.default.tokens.open(token)
+    await service.default.store.submit(pointer, FeedbackSubmission(1))
     epoch = "SELECT number FROM feedback_epoch"
     before = await service.database.read(lambda db: db.one(epoch))
     assert await purge(service.database) == 4
@@ -63,8 +63,8 @@ async def test_purge_keeps_feedback_and_what_processes_remember(service: Feedbac
 
 async def test_purge_deletes_one_time_tokens(service: FeedbackPlugin) -> None:
     wanted = OneTimeTokenCreate("trace", "t", expires_in_seconds=3600)
-    token = (await service.one_time.mint(wanted, "key", "again")).token
-    await service.one_time.spend(OneTimeSubmission(token, score=1))
+    token = (await service.default.one_time.mint(wanted, "key", "again")).token
+    await service.default.one_time.spend(OneTimeSubmission(token, score=1))
     assert await purge(service.database) == 0
     for table in ("feedback_spent", "feedback_minted"):
         sql = f"UPDATE {table} SET expires_at = now_us()"

@@ -59,20 +59,20 @@ async def test_search_and_export_follow_the_status(service: FeedbackPlugin) -> N
     rows = [row(comment=status) for status in ("new", "seen", "done", "back")]
     await keep(service, rows)
     for one, status in zip(rows, ("new", "seen", "done", "done"), strict=True):
-        await service.reviews.set(one["id"], ReviewUpdate(status))  # type: ignore[arg-type]
-    await service.reviews.set(rows[3]["id"], ReviewUpdate("new", "=SUM(A1)"))
+        await service.default.reviews.set(one["id"], ReviewUpdate(status))  # type: ignore[arg-type]
+    await service.default.reviews.set(rows[3]["id"], ReviewUpdate("new", "=SUM(A1)"))
 
     async def found(*statuses: Any) -> set[str | None]:
-        page = await service.reader.page(FeedbackQuery(status=list(statuses)))
+        page = await service.default.reader.page(FeedbackQuery(status=list(statuses)))
         return {one.comment for one in page.feedback}
 
     assert await found("new") == {"new", "back"}
     assert await found("seen", "done") == {"seen", "done"}
     assert await found("new", "done") == {"new", "back", "done"}
     for statuses in (["new"], ["seen", "done", "seen"]):
-        page = await service.reader.page(FeedbackQuery(status=statuses, text="E"))  # type: ignore[arg-type]
+        page = await service.default.reader.page(FeedbackQuery(status=statuses, text="E"))  # type: ignore[arg-type]
         assert {one.comment for one in page.feedback} == await found(*statuses) - {"back"}
-    lines = [line async for line in service.exports.stream(FeedbackQuery(status=["new"], text="back"), "csv")]
+    lines = [line async for line in service.default.exports.stream(FeedbackQuery(status=["new"], text="back"), "csv")]
     assert lines[1].find(b",new,'=SUM(A1),") > 0
 
 
@@ -80,9 +80,9 @@ async def test_erased_feedback_leaves_no_note(service: FeedbackPlugin) -> None:
     rows = [row(subject="ada", run_id=f"run {at}") for at in range(2)]
     await keep(service, rows)
     for one in rows:
-        await service.reviews.set(one["id"], ReviewUpdate("seen", "called her"))
-    await service.store.delete(rows[0]["id"])
-    await service.erasure.of_subject("ada")
+        await service.default.reviews.set(one["id"], ReviewUpdate("seen", "called her"))
+    await service.default.store.delete(rows[0]["id"])
+    await service.default.erasure.of_subject("ada")
     assert await service.database.read(lambda db: db.one(LEFT)) == {"notes": 0}
 
 
@@ -135,7 +135,7 @@ async def test_conversation_of_feedback_is_its_runs(
     service.runs.lookup = look_up
     one = row(run_id=run_id, thread_id="t")
     await keep(service, [one])
-    found = await service.conversations.of(one["id"])
+    found = await service.default.conversations.of(one["id"])
     assert [(message.role, message.content, message.judged) for message in found.messages] == expected
     assert (reason or "") in (found.reason or "")
     assert (found.reason is None) == (reason is None)
@@ -159,7 +159,7 @@ async def test_thread_has_each_piece_in_its_place(service: FeedbackPlugin) -> No
         row(run_id=name, thread_id="t", comment=f"about {name}") for name in ("first", "second", "second", "forked")
     ]
     await keep(service, [*rows, row(run_id="first", thread_id="elsewhere")])
-    found = await service.conversations.of(rows[0]["id"])
+    found = await service.default.conversations.of(rows[0]["id"])
     assert [(message.content, message.judged, len(message.feedback)) for message in found.messages] == [
         ("Why?", False, 0),
         ("Because.", True, 1),
@@ -182,5 +182,5 @@ async def test_assistants_take_names_from_their_newest_runs(service: FeedbackPlu
     service.runs.lookup = look_up
     about_a = [row(run_id=name, assistant_id="a", assistant_version=1) for name in ("gone", "known")]
     await keep(service, [*about_a, row(assistant_id="b", assistant_version=1), row()])
-    found = [(one.assistant_id, one.name, one.count) for one in await service.assistants.all()]
+    found = [(one.assistant_id, one.name, one.count) for one in await service.default.assistants.all()]
     assert found == [("a", "agent", 2), ("b", None, 1)]

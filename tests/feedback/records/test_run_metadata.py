@@ -51,23 +51,25 @@ async def metadata(service: FeedbackPlugin) -> list[tuple[str, str, str]]:
 
 async def by_url(service: FeedbackPlugin, run: str, user: str) -> None:
     url = (await service.urls_for_run(run, ["k"], "http://here"))["k"]
-    pointer = await service.tokens.open(url.rpartition("/")[2])
+    pointer = await service.default.tokens.open(url.rpartition("/")[2])
     for score in (0, 1):  # one step by step, one in a single statement
-        await service.store.submit(pointer, FeedbackSubmission(score=score, user_id=f"{user} {score}"))
+        await service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id=f"{user} {score}"))
 
 
 async def by_run_token(service: FeedbackPlugin, run: str, user: str) -> None:
     token = service.token_for_run(run)
-    await service.workflowai_feedback.submit(OutcomeCreate(token, "positive", user_id=user))
+    await service.default.workflowai_feedback.submit(OutcomeCreate(token, "positive", user_id=user))
 
 
 async def by_one_time_token(service: FeedbackPlugin, run: str, _user: str) -> None:
-    token = await service.one_time.mint(OneTimeTokenCreate("trace", run), "k")
-    await service.one_time.spend(OneTimeSubmission(token.token, score=1))
+    token = await service.default.one_time.mint(OneTimeTokenCreate("trace", run), "k")
+    await service.default.one_time.spend(OneTimeSubmission(token.token, score=1))
 
 
 async def by_program(service: FeedbackPlugin, run: str, user: str) -> None:
-    await service.store.create(FeedbackCreate("k", run_id=run, score=1, feedback_source=FeedbackSource(user_id=user)))
+    await service.default.store.create(
+        FeedbackCreate("k", run_id=run, score=1, feedback_source=FeedbackSource(user_id=user))
+    )
 
 
 @pytest.mark.parametrize("way", [by_url, by_run_token, by_one_time_token, by_program])
@@ -88,13 +90,13 @@ async def test_metadata_filters_all_that_is_read(service: FeedbackPlugin) -> Non
     }
     for filters, runs in expected.items():
         query = FeedbackQuery(metadata=list(filters))
-        found = (await service.reader.page(query)).feedback
+        found = (await service.default.reader.page(query)).feedback
         assert {one.run_id for one in found} == runs, filters
-        assert await service.reader.count(query) == len(runs)
-        assert sum(one.count for one in await service.statistics.groups(query, ["day"])) == len(runs)
+        assert await service.default.reader.count(query) == len(runs)
+        assert sum(one.count for one in await service.default.statistics.groups(query, ["day"])) == len(runs)
         rows = (await service.of("default").by_run.page(query)).rows
         assert {row.run_id for row in rows} == runs
-        lines = b"".join([part async for part in service.exports.stream(query, "jsonl")]).splitlines()
+        lines = b"".join([part async for part in service.default.exports.stream(query, "jsonl")]).splitlines()
         assert {json.loads(line)["run_id"] for line in lines} == runs
         of_rows = [piece.run_metadata for row in rows for piece in row.feedback]
         assert all("secret" not in one and "plan" in one for one in of_rows), of_rows
@@ -117,9 +119,9 @@ async def test_erasure_deletes_metadata_with_the_last_feedback(service: Feedback
         await by_url(service, PRO, user)
     kept = await metadata(service)
     for user in ("ada 0", "ada 1", "bob 0"):
-        await service.erasure.of_subject(user)
+        await service.default.erasure.of_subject(user)
     assert await metadata(service) == kept
-    await service.erasure.of_subject("bob 1")
+    await service.default.erasure.of_subject("bob 1")
     assert await metadata(service) == []
 
 

@@ -52,21 +52,21 @@ async def test_same_answer_of_the_same_user_is_unchanged(client: App, token_url:
 
 async def test_replaced_updated_and_deleted_feedback_is_in_history(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
-    pointer = await service.tokens.open(url.rpartition("/")[2])
+    pointer = await service.default.tokens.open(url.rpartition("/")[2])
     for score in (1, 2):
-        kept = await service.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada"))
+        kept = await service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada"))
     created = FeedbackCreate("k", id=kept.id, run_id=run_id, score=3, feedback_source=FeedbackSource(user_id="ada"))
-    await service.store.create(created)
-    await service.store.delete(kept.id)
+    await service.default.store.create(created)
+    await service.default.store.delete(kept.id)
     assert await history(service) == [(kept.id, "replaced", "1"), (kept.id, "replaced", "2"), (kept.id, "deleted", "3")]
     assert await service.feedback_for_run(run_id) == []
 
 
 async def test_concurrent_submissions_leave_one_row_and_full_history(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
-    pointer = await service.tokens.open(url.rpartition("/")[2])
+    pointer = await service.default.tokens.open(url.rpartition("/")[2])
     await asyncio.gather(
-        *(service.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada")) for score in range(20))
+        *(service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada")) for score in range(20))
     )
     [left] = await service.feedback_for_run(run_id)
     said = [score for _, _, score in await history(service)]
@@ -99,9 +99,9 @@ async def test_idempotency_key_counts_for_its_own_token_only(client: App, token_
 
 async def test_concurrent_repeats_keep_one_answer(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
-    pointer = await service.tokens.open(url.rpartition("/")[2])
+    pointer = await service.default.tokens.open(url.rpartition("/")[2])
     kept = await asyncio.gather(
-        *(service.store.submit(pointer, FeedbackSubmission(score=1), "the same") for _ in range(20))
+        *(service.default.store.submit(pointer, FeedbackSubmission(score=1), "the same") for _ in range(20))
     )
     assert len({answer.id for answer in kept}) == 1
     assert sorted(answer.status for answer in kept) == ["created", *["unchanged"] * 19]
@@ -172,8 +172,8 @@ async def test_list_filters_by_time_user_score_and_level(client: App, token_url:
 
 async def test_answer_through_an_expired_token_is_not_kept(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
-    pointer = await service.tokens.open(url.rpartition("/")[2])
+    pointer = await service.default.tokens.open(url.rpartition("/")[2])
     await service.database.write(lambda db: db.execute("UPDATE feedback_grant SET expires_at = 1"))
     with pytest.raises(TokenGone):
-        await service.store.submit(pointer, FeedbackSubmission(score=1))
+        await service.default.store.submit(pointer, FeedbackSubmission(score=1))
     assert await service.feedback_for_run(run_id) == []

@@ -25,7 +25,7 @@ async def counted(service: FeedbackPlugin, by: tuple[Dimension, ...] = (), **que
     """What the statistics say: answers, scores, positives and mean by what they are told apart by."""
     return [
         (one.key, one.day, one.review_status, one.count, one.scores, one.positives, one.mean)
-        for one in await service.statistics.groups(FeedbackQuery(**query), by)
+        for one in await service.default.statistics.groups(FeedbackQuery(**query), by)
     ]
 
 
@@ -97,7 +97,7 @@ async def test_changed_retracted_and_erased_feedback_is_counted_currently(
 
 async def test_no_counts_are_left_without_feedback(service: FeedbackPlugin) -> None:
     await keep(service, [row(at / 10, subject="ada", comment="x" if at % 2 else None) for at in range(20)])
-    await service.erasure.of_subject("ada")
+    await service.default.erasure.of_subject("ada")
     assert await service.database.read(lambda db: db.one(COUNTED)) == {"answers": 0, "rows": 0}
 
 
@@ -107,8 +107,8 @@ async def test_concurrent_changes_are_all_counted(service: FeedbackPlugin) -> No
     going = [one["id"] for some in rows for one in some[:2]]
     seen = [one["id"] for some in rows for one in some[2:4]]
     await asyncio.gather(
-        *(service.store.delete(name) for name in going),
-        *(service.reviews.set(name, ReviewUpdate("seen")) for name in seen),
+        *(service.default.store.delete(name) for name in going),
+        *(service.default.reviews.set(name, ReviewUpdate("seen")) for name in seen),
     )
     found = {one[2]: one[3] for one in await counted(service, ("status",))}
     assert found == {"new": 12, "seen": 24}
@@ -125,9 +125,9 @@ async def test_search_reads_only_days_with_feedback(service: FeedbackPlugin, que
     await keep(
         service, [wanted, none, zero, *(row(1, assistant_version=1, at=NOON - timedelta(days=at)) for at in range(5))]
     )
-    everything = await service.reader.page(FeedbackQuery(), 1000)
-    found = await service.reader.page(FeedbackQuery(**query), 1000)
-    one_by_one = await service.reader.page(FeedbackQuery(**query, has_correction=False), 1000)
+    everything = await service.default.reader.page(FeedbackQuery(), 1000)
+    found = await service.default.reader.page(FeedbackQuery(**query), 1000)
+    one_by_one = await service.default.reader.page(FeedbackQuery(**query, has_correction=False), 1000)
     assert [one.id for one in found.feedback] == [one.id for one in one_by_one.feedback]
     assert 0 < len(found.feedback) < len(everything.feedback)
-    assert (await service.reader.page(FeedbackQuery(min_score=100))).feedback == []
+    assert (await service.default.reader.page(FeedbackQuery(min_score=100))).feedback == []

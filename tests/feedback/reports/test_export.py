@@ -47,7 +47,7 @@ async def knowing(database_url: str) -> AsyncIterator[FeedbackPlugin]:
 
 
 async def exported(service: FeedbackPlugin, form: Format) -> str:
-    return b"".join([part async for part in service.exports.stream(FeedbackQuery(), form)]).decode()
+    return b"".join([part async for part in service.default.exports.stream(FeedbackQuery(), form)]).decode()
 
 
 async def examples(service: FeedbackPlugin, form: Format) -> list[Any]:
@@ -83,7 +83,7 @@ async def exported_at_a_peak_of(service: FeedbackPlugin) -> tuple[int, int]:
     tracemalloc.start()
     try:
         size = 0
-        async for part in service.exports.stream(FeedbackQuery(), "jsonl"):
+        async for part in service.default.exports.stream(FeedbackQuery(), "jsonl"):
             size += len(part)
         return size, tracemalloc.get_traced_memory()[1]
     finally:
@@ -153,7 +153,7 @@ async def test_tool_calls_fit_chat_templates(knowing: FeedbackPlugin, monkeypatc
 async def test_missing_and_unfinished_runs_are_left_out(knowing: FeedbackPlugin) -> None:
     await keep(knowing, [row(1, run_id=UNDONE), row(1), row(1, run_id=CHAT)])
     reports: list[ExportReport] = []
-    parts = [part async for part in knowing.exports.stream(FeedbackQuery(), "kto", reports.append)]
+    parts = [part async for part in knowing.default.exports.stream(FeedbackQuery(), "kto", reports.append)]
     assert len(parts) == 1
     assert (reports[-1].read, reports[-1].written) == (3, 1)
     assert reports[-1].left_out == {
@@ -169,7 +169,7 @@ async def test_kto_leaves_out_scores_without_a_direction(knowing: FeedbackPlugin
     scores = {"tone": [0, 1, 2], "stars": [1, 2, 1, 2], "latency_ms": [120, 340.5], "thumbs": [1, 0], "rated": [2, 3]}
     await keep(knowing, [row(score, key=key, run_id=CHAT) for key, given in scores.items() for score in given])
     assert sorted(one["label"] for one in await examples(knowing, "kto")) == [False, False, True]
-    report = await knowing.exports.report(FeedbackQuery(), "kto")
+    report = await knowing.default.exports.report(FeedbackQuery(), "kto")
     assert (report.read, report.written) == (13, 3)
     found = {reason.split("'")[1]: (count, reason) for reason, count in report.left_out.items()}
     assert {key: count for key, (count, _) in found.items()} == {"tone": 3, "stars": 4, "latency_ms": 2, "rated": 1}
@@ -189,7 +189,7 @@ async def test_export_looks_up_runs_in_batches(database_url: str) -> None:
     async with plugin.opened() as service:
         rows = [row(1, run_id=str(uuid.UUID(int=at // 2))) for at in range(RUNS_AT_ONCE * 2 + 2)]
         await keep(service, rows)
-        report = await service.exports.report(FeedbackQuery(), "kto")
+        report = await service.default.exports.report(FeedbackQuery(), "kto")
     assert (report.read, report.written) == (len(rows), len(rows) - 2), "all but those of the run that is gone"
     assert len(asked) == 3
     assert max(map(len, asked)) <= RUNS_AT_ONCE
@@ -208,7 +208,7 @@ async def test_failed_batch_is_looked_up_run_by_run(database_url: str) -> None:
 
 async def test_training_set_without_runs_is_refused_at_once(service: FeedbackPlugin) -> None:
     with pytest.raises(Invalid, match="take jsonl"):
-        service.exports.stream(FeedbackQuery(), "kto")
+        service.default.exports.stream(FeedbackQuery(), "kto")
 
 
 async def test_export_over_http_is_a_file(client: App) -> None:

@@ -19,7 +19,7 @@ App = AsyncTestClient[Litestar]
 
 async def found(service: FeedbackPlugin, **query: Any) -> list[str | None]:
     """The comments of the answers that fit, oldest first."""
-    page = await service.reader.page(FeedbackQuery(**query))
+    page = await service.default.reader.page(FeedbackQuery(**query))
     return [answer.comment for answer in page.feedback][::-1]
 
 
@@ -72,7 +72,7 @@ async def test_pages_show_each_record_once_despite_insertions(service: FeedbackP
     seen: list[str | None] = []
     cursor = None
     for _ in range(4):
-        page = await service.reader.page(FeedbackQuery(), 3, cursor)
+        page = await service.default.reader.page(FeedbackQuery(), 3, cursor)
         seen += [answer.comment for answer in page.feedback]
         cursor = page.next_cursor
         await keep(service, [row(comment="late", at=NOON + timedelta(days=1))])
@@ -83,13 +83,13 @@ async def test_pages_show_each_record_once_despite_insertions(service: FeedbackP
 async def test_pages_oldest_first_omit_later_feedback(service: FeedbackPlugin) -> None:
     await keep(service, [row(comment=str(at), at=NOON + timedelta(minutes=at // 2)) for at in range(7)])
     sizes, seen = [], []
-    async for page in service.reader.pages(FeedbackQuery(), 3):
+    async for page in service.default.reader.pages(FeedbackQuery(), 3):
         sizes.append(len(page))
         seen += [answer.comment for answer in page]
         await keep(service, [row(comment="late", at=NOON + timedelta(days=1))])
     assert sizes == [3, 3, 1]
     assert sorted(map(str, seen)) == [str(at) for at in range(7)]
-    assert await service.reader.count(FeedbackQuery()) == 10
+    assert await service.default.reader.count(FeedbackQuery()) == 10
 
 
 async def test_search_over_http_pages_by_cursor(client: App) -> None:

@@ -91,7 +91,7 @@ async def test_statistics_group_by_key_assistant_version_and_day(service: Feedba
             row(None, comment="words", key="text"),
         ],
     )
-    found = await service.statistics.groups(FeedbackQuery(), ("assistant", "version", "day"), enough=3)
+    found = await service.default.statistics.groups(FeedbackQuery(), ("assistant", "version", "day"), enough=3)
     shown = [(s.day, s.assistant_version, s.key, s.count, s.scores, s.positives, s.is_enough) for s in found]
     assert set(shown) == {
         ("2026-03-02", 1, "thumbs", 1, 1, 1, False),
@@ -102,7 +102,7 @@ async def test_statistics_group_by_key_assistant_version_and_day(service: Feedba
     assert shown[0][0] == "2026-03-02"
     [text] = [statistic for statistic in found if statistic.key == "text"]
     assert (text.mean, text.share, rounded(text.interval)) == (None, None, (0, 1))
-    [all_thumbs] = await service.statistics.groups(FeedbackQuery(key=["thumbs"]))
+    [all_thumbs] = await service.default.statistics.groups(FeedbackQuery(key=["thumbs"]))
     assert (all_thumbs.count, all_thumbs.mean, all_thumbs.share, all_thumbs.day) == (5, 0.8, 0.8, None)
     assert all_thumbs.interval == wilson(4, 5)
 
@@ -110,14 +110,14 @@ async def test_statistics_group_by_key_assistant_version_and_day(service: Feedba
 async def test_models_never_enter_the_shares_of_people(service: FeedbackPlugin) -> None:
     await keep(service, [row(1, source="app"), row(0, source="model"), row(0, source="model")])
     for query in (FeedbackQuery(), FeedbackQuery(since="2026-03-01T11:00:00Z")):  # from counts by day, and from rows
-        [people] = await service.statistics.groups(query)
+        [people] = await service.default.statistics.groups(query)
         assert (people.count, people.share) == (1, 1.0)
-        apart = {one.source: one.count for one in await service.statistics.groups(query, ("source",))}
+        apart = {one.source: one.count for one in await service.default.statistics.groups(query, ("source",))}
         assert apart == {"app": 1, "model": 2}
-    [models] = await service.statistics.groups(FeedbackQuery(source=["model"]))
+    [models] = await service.default.statistics.groups(FeedbackQuery(source=["model"]))
     assert (models.count, models.share) == (2, 0.0)
     await keep(service, [row(1, key="faithfulness", source="model")])
-    [judged] = await service.statistics.groups(FeedbackQuery(key=["faithfulness"]))
+    [judged] = await service.default.statistics.groups(FeedbackQuery(key=["faithfulness"]))
     assert judged.count == 1, "a key of models alone has no shares of people"
 
 
@@ -133,7 +133,7 @@ async def test_positive_follows_the_kind_of_the_key(service: FeedbackPlugin) -> 
         "csat_stars": [1, 1], "said": [None],
     }  # fmt: skip
     await keep(service, [row(score, key=key) for key, said in scores.items() for score in said])
-    found = {one.key: one for one in await service.statistics.groups(FeedbackQuery())}
+    found = {one.key: one for one in await service.default.statistics.groups(FeedbackQuery())}
     assert {key: (one.kind, one.is_kind_inferred, one.positives, one.negatives) for key, one in found.items()} == {
         "stars": ("rating", False, 2, 1),
         "disliked": ("reversed_thumbs", True, 2, 1),
@@ -179,12 +179,14 @@ async def test_mean_has_an_interval_despite_extreme_scores(service: FeedbackPlug
     extreme = {"huge": [1e308, 1e308, -1e308], "tiny": [1e-300, 5e-324, 1e-200], "mixed": [1e200, 2, 4]}
     rows = [row(score, key=key) for key, scores in extreme.items() for score in scores]
     await keep(service, [*rows, *(row(score, key="rated") for score in (1, 2, 4, 5, 3))])
-    found = {one.key: one for one in await service.statistics.groups(FeedbackQuery())}
+    found = {one.key: one for one in await service.default.statistics.groups(FeedbackQuery())}
     assert (found["huge"].mean, found["huge"].scores, found["mixed"].mean) == (None, 3, 3)
     assert found["tiny"].mean == pytest.approx(0)
     assert found["rated"].mean == 3
     assert rounded(found["rated"].mean_interval, 2) == (1.04, 4.96), "3 ± 2.776 · 1.581 / √5"
-    assert [one.key for one in await service.distributions.of(FeedbackQuery(key=list(extreme)))] == list(extreme)
+    assert [one.key for one in await service.default.distributions.of(FeedbackQuery(key=list(extreme)))] == list(
+        extreme
+    )
 
 
 async def test_weeks_and_months_are_their_days_together(service: FeedbackPlugin) -> None:
@@ -192,12 +194,12 @@ async def test_weeks_and_months_are_their_days_together(service: FeedbackPlugin)
     await keep(service, [row(at % 2, at=NOON + timedelta(days=day)) for at, day in enumerate(days)])
     for by, first in (("week", ["2026-04-27", "2026-03-30", "2026-03-09", "2026-03-02", "2026-02-23"]),
                       ("month", ["2026-05-01", "2026-04-01", "2026-03-01"])):  # fmt: skip
-        found = await service.statistics.groups(FeedbackQuery(), (by,))  # type: ignore[arg-type]
+        found = await service.default.statistics.groups(FeedbackQuery(), (by,))  # type: ignore[arg-type]
         assert [getattr(one, by) for one in found] == first
         assert sum(one.scores for one in found) == len(days)
         assert sum(one.positives for one in found) == 3
     with pytest.raises(Invalid, match="name one of them"):
-        await service.statistics.groups(FeedbackQuery(), ("day", "week"))
+        await service.default.statistics.groups(FeedbackQuery(), ("day", "week"))
 
 
 async def test_distribution_counts_each_step_label_and_bin(service: FeedbackPlugin) -> None:
@@ -207,7 +209,7 @@ async def test_distribution_counts_each_step_label_and_bin(service: FeedbackPlug
     await keep(service, [row(score, key="stars") for score in (1, 5, 5)])
     await keep(service, [row(score / 7, key="latency") for score in range(1000)])
     await keep(service, [row(None, key="said", value="slow"), row(None, key="said", value="slow")])
-    found = {one.key: one for one in await service.distributions.of(
+    found = {one.key: one for one in await service.default.distributions.of(
         FeedbackQuery(key=["tone", "stars", "latency", "said", "none"]))}  # fmt: skip
     assert [(one.label, one.count, one.is_positive) for one in found["tone"].buckets] == [
         ("Too formal", 1, None), ("Just right", 2, True)
@@ -233,7 +235,7 @@ async def test_versions_differ_where_the_interval_says_so(
         return [row(score, assistant_id="a", assistant_version=number) for score in scores]
 
     await keep(service, version(1, 30, 60) + version(2, good, of) + version(3, 60, 60))
-    found = await compare(service.statistics, FeedbackQuery(key=["thumbs"], assistant=["a"]), 1, 2)
+    found = await compare(service.default.statistics, FeedbackQuery(key=["thumbs"], assistant=["a"]), 1, 2)
     assert (found.baseline.scores, found.candidate.scores, found.verdict) == (60, of, verdict)
     assert found.difference == pytest.approx(good / of - 0.5)
     assert found.interval == newcombe(30, 60, good, of)
@@ -260,14 +262,14 @@ async def test_lower_is_better_turns_the_verdict(service: FeedbackPlugin) -> Non
     await configure(service, "seconds", {"type": "continuous", "min": 0, "max": 10}, lower=True)
     await keep(service, [row(9, key="seconds", assistant_id="a", assistant_version=1) for _ in range(30)])
     await keep(service, [row(1, key="seconds", assistant_id="a", assistant_version=2) for _ in range(30)])
-    found = await compare(service.statistics, FeedbackQuery(key=["seconds"], assistant=["a"]), 1, 2)
+    found = await compare(service.default.statistics, FeedbackQuery(key=["seconds"], assistant=["a"]), 1, 2)
     assert (found.verdict, found.is_lower_score_better) == ("better", True)
 
 
 async def test_too_many_groups_are_refused(service: FeedbackPlugin) -> None:
     await keep(service, [row(key=f"key {at}") for at in range(4)])
     with pytest.raises(Invalid, match="more than 3 groups"):
-        await service.statistics.groups(FeedbackQuery(), limit=3)
+        await service.default.statistics.groups(FeedbackQuery(), limit=3)
 
 
 async def test_statistics_over_http(client: App) -> None:
@@ -304,8 +306,8 @@ async def test_statistics_that_cannot_be_are_refused(client: App, path: str, que
 async def test_total_counts_all_periods_at_once(service: FeedbackPlugin, period: Any) -> None:
     await keep(service, [row(at % 2, at=NOON + timedelta(days=at * 5), source="app") for at in range(12)])
     query = FeedbackQuery()
-    totals = await service.statistics.groups(query, ["source"])
-    periods = await service.statistics.groups(query, ["source", period])
+    totals = await service.default.statistics.groups(query, ["source"])
+    periods = await service.default.statistics.groups(query, ["source", period])
     assert len(periods) > 1
-    assert await service.statistics.groups(query, ["source", period], total=True) == [*totals, *periods]
-    assert await service.statistics.groups(query, ["source"], total=True) == totals
+    assert await service.default.statistics.groups(query, ["source", period], total=True) == [*totals, *periods]
+    assert await service.default.statistics.groups(query, ["source"], total=True) == totals

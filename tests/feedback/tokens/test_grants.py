@@ -66,9 +66,9 @@ async def test_batch_may_be_for_several_runs(client: App) -> None:
 
 
 async def test_concurrent_submissions_share_the_last_use(service: FeedbackPlugin) -> None:
-    [token] = await service.tokens.mint([Order(RUN, ["k"], [None], None, max_uses=3)])
-    pointer = await service.tokens.open(token.token)
-    answers = [service.store.submit(pointer, FeedbackSubmission(score=number)) for number in range(20)]
+    [token] = await service.default.tokens.mint([Order(RUN, ["k"], [None], None, max_uses=3)])
+    pointer = await service.default.tokens.open(token.token)
+    answers = [service.default.store.submit(pointer, FeedbackSubmission(score=number)) for number in range(20)]
     ended = await asyncio.gather(*answers, return_exceptions=True)
     assert sum(isinstance(one, TokenUsed) for one in ended) == 17
     assert len(await service.feedback_for_run(RUN)) == 3
@@ -129,23 +129,23 @@ async def test_revocation_of_a_run_spares_later_tokens(client: App) -> None:
 
 async def test_revocation_of_a_signing_key_covers_all_families(service: FeedbackPlugin) -> None:
     async def answers(url: str, outcome: str, once: str) -> list[Any]:
-        pointer = await service.tokens.open(url)
+        pointer = await service.default.tokens.open(url)
         return await asyncio.gather(
-            service.store.submit(pointer, FeedbackSubmission(score=1)),
-            service.workflowai_feedback.submit(OutcomeCreate(outcome, "positive")),
-            service.one_time.spend(OneTimeSubmission(once, score=1)),
+            service.default.store.submit(pointer, FeedbackSubmission(score=1)),
+            service.default.workflowai_feedback.submit(OutcomeCreate(outcome, "positive")),
+            service.default.one_time.spend(OneTimeSubmission(once, score=1)),
             return_exceptions=True,
         )
 
     async def tokens() -> list[str]:
         url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"].rpartition("/")[2]
-        once = await service.one_time.mint(OneTimeTokenCreate("trace", RUN), "key")
+        once = await service.default.one_time.mint(OneTimeTokenCreate("trace", RUN), "key")
         return [url, service.token_for_run(RUN), once.token]
 
     old = await tokens()
     await service.ring.rotate()
     new = await tokens()
-    assert (await service.revocation.of_ring_key(1)).revoked == 1
+    assert (await service.default.revocation.of_ring_key(1)).revoked == 1
     assert [type(ended) for ended in await answers(*old)] == [TokenRevoked] * 3
     assert not any(isinstance(ended, Exception) for ended in await answers(*new))
 
@@ -153,11 +153,11 @@ async def test_revocation_of_a_signing_key_covers_all_families(service: Feedback
 @pytest.mark.parametrize("by", ["token", "run"])
 async def test_sealed_token_is_revoked(service: FeedbackPlugin, by: str) -> None:
     token, other = service.token_for_run(RUN), service.token_for_run(str(uuid.uuid4()))
-    await (service.revocation.of_token(token) if by == "token" else service.revocation.of_run(RUN))
+    await (service.default.revocation.of_token(token) if by == "token" else service.default.revocation.of_run(RUN))
     with pytest.raises(TokenRevoked):
-        await service.workflowai_feedback.submit(OutcomeCreate(token, "positive"))
+        await service.default.workflowai_feedback.submit(OutcomeCreate(token, "positive"))
     for good in (other, service.token_for_run(RUN)):
-        assert (await service.workflowai_feedback.submit(OutcomeCreate(good, "positive"))).outcome == "positive"
+        assert (await service.default.workflowai_feedback.submit(OutcomeCreate(good, "positive"))).outcome == "positive"
 
 
 async def test_own_feedback_is_read_by_user_or_id(client: App, token_url: str) -> None:

@@ -62,42 +62,42 @@ def test_parts_of_two_tokens_make_no_third(one: int, other: int) -> None:
 
 async def mint_one(service: FeedbackPlugin, run_id: str, expires_at: datetime | None = None) -> str:
     order = Order(run_id, ["user_score"], [None], expires_at or datetime.now(UTC) + HOUR)
-    return (await service.tokens.mint([order]))[0].token
+    return (await service.default.tokens.mint([order]))[0].token
 
 
 async def test_token_leads_to_its_run_and_key(service: FeedbackPlugin, run_id: str) -> None:
     order = Order(run_id, [f"key {n}" for n in range(300)], [None] * 300, datetime.now(UTC) + HOUR)
-    tokens = await service.tokens.mint([order])
+    tokens = await service.default.tokens.mint([order])
     assert len({token.token for token in tokens}) == 300
     for number in (0, 1, 255, 256, 299):
-        grant = await service.tokens.redeem(tokens[number].token)
+        grant = await service.default.tokens.redeem(tokens[number].token)
         assert (grant.run_id, grant.key) == (run_id, f"key {number}")
 
 
 @pytest.mark.parametrize("garbage", ["", "x", "0" * 32, "018f0000-0000-7000-8000-000000000001", "9" * 5000, "é", "\0"])
 async def test_garbage_is_unknown(service: FeedbackPlugin, garbage: str) -> None:
     with pytest.raises(TokenUnknown):
-        await service.tokens.open(garbage)
+        await service.default.tokens.open(garbage)
 
 
 async def test_truncated_and_extended_tokens_are_unknown(service: FeedbackPlugin, run_id: str) -> None:
     token = await mint_one(service, run_id)
     for changed in (token[:-1], token[1:], token[:-1] + ("0" if token[-1] != "0" else "1"), token + "0"):
         with pytest.raises(TokenUnknown):
-            await service.tokens.open(changed)
+            await service.default.tokens.open(changed)
 
 
 async def test_expired_token_is_gone(service: FeedbackPlugin, run_id: str) -> None:
     token = await mint_one(service, run_id, datetime.now(UTC) - timedelta(milliseconds=1))
     with pytest.raises(TokenExpired, match="expired at"):
-        await service.tokens.redeem(token)
+        await service.default.tokens.redeem(token)
 
 
 async def test_token_of_a_removed_grant_is_gone(service: FeedbackPlugin, run_id: str) -> None:
     token = await mint_one(service, run_id)
     await service.database.write(lambda db: db.execute("DELETE FROM feedback_grant"))
     with pytest.raises(TokenGone, match="removed"):
-        await service.tokens.redeem(token)
+        await service.default.tokens.redeem(token)
 
 
 async def test_removed_grants_number_is_not_reused(service: FeedbackPlugin, run_id: str) -> None:
@@ -105,7 +105,7 @@ async def test_removed_grants_number_is_not_reused(service: FeedbackPlugin, run_
     await service.database.write(lambda db: db.execute("DELETE FROM feedback_grant"))
     await mint_one(service, str(uuid.uuid4()))
     with pytest.raises(TokenGone):
-        await service.tokens.redeem(token)
+        await service.default.tokens.redeem(token)
 
 
 async def test_restored_backups_token_reaches_no_other_grant(service: FeedbackPlugin, run_id: str) -> None:
@@ -113,15 +113,15 @@ async def test_restored_backups_token_reaches_no_other_grant(service: FeedbackPl
     restored = "UPDATE feedback_grant SET salt = 65535 - salt, run_id = 'somebody else'"
     await service.database.write(lambda db: db.execute(restored))
     with pytest.raises(TokenGone):
-        await service.tokens.redeem(token)
+        await service.default.tokens.redeem(token)
 
 
 async def test_rotation_keeps_old_tokens_and_lists_them_unchanged(service: FeedbackPlugin, run_id: str) -> None:
     old = await mint_one(service, run_id)
     assert await service.ring.rotate() == 2
     new = await mint_one(service, run_id)
-    assert [(await service.tokens.redeem(token)).run_id for token in (old, new)] == [run_id, run_id]
-    assert [token.token for token in await service.tokens.issued(run_id, 100, 0)] == [old, new]
+    assert [(await service.default.tokens.redeem(token)).run_id for token in (old, new)] == [run_id, run_id]
+    assert [token.token for token in await service.default.tokens.issued(run_id, 100, 0)] == [old, new]
 
 
 async def test_key_that_another_process_added_is_found(database_url: str, run_id: str) -> None:
@@ -130,12 +130,12 @@ async def test_key_that_another_process_added_is_found(database_url: str, run_id
         FeedbackPlugin(open_database(database_url)).opened() as there,
     ):
         await there.ring.rotate()
-        assert (await there.tokens.redeem(await mint_one(here, run_id))).run_id == run_id
+        assert (await there.default.tokens.redeem(await mint_one(here, run_id))).run_id == run_id
         here.ring.reread_seconds = 0
         there.ring.reread_seconds = 0
         await there.ring.rotate()
         token = await mint_one(there, run_id)
-        assert (await here.tokens.redeem(token)).run_id == run_id
+        assert (await here.default.tokens.redeem(token)).run_id == run_id
 
 
 async def test_garbage_causes_no_look_into_the_database(database_url: str, run_id: str) -> None:
@@ -144,8 +144,8 @@ async def test_garbage_causes_no_look_into_the_database(database_url: str, run_i
     assert database is service.database
     for _ in range(100):  # the database is closed: any look into it would fail
         with pytest.raises(TokenUnknown):
-            await service.tokens.open(str(uuid.uuid4()))
-    assert (await service.tokens.open(token)).place == 0
+            await service.default.tokens.open(str(uuid.uuid4()))
+    assert (await service.default.tokens.open(token)).place == 0
 
 
 async def test_urls_survive_a_restart_on_the_same_database(database_url: str, run_id: str) -> None:
@@ -157,8 +157,8 @@ async def test_urls_survive_a_restart_on_the_same_database(database_url: str, ru
         open_database(database_url), FeedbackSettings(secret="a secret of some length")
     ).opened() as service:
         for key, url in urls.items():
-            assert (await service.tokens.redeem(url.rpartition("/")[2])).key == key
-        assert [token.key for token in await service.tokens.issued(run_id, 10, 0)] == ["up", "down"]
+            assert (await service.default.tokens.redeem(url.rpartition("/")[2])).key == key
+        assert [token.key for token in await service.default.tokens.issued(run_id, 10, 0)] == ["up", "down"]
 
 
 @pytest.mark.parametrize(("first", "then"), [(None, "s" * 16), ("s" * 16, None), ("s" * 16, "t" * 16)])
@@ -183,7 +183,7 @@ async def test_services_that_start_at_once_share_one_ring(database_url: str, run
     await asyncio.gather(*(opening.__aenter__() for opening in openings))
     try:
         token = await mint_one(services[0], run_id)
-        assert {(await service.tokens.redeem(token)).run_id for service in services} == {run_id}
+        assert {(await service.default.tokens.redeem(token)).run_id for service in services} == {run_id}
     finally:
         for opening in openings:
             await opening.__aexit__(None, None, None)

@@ -37,20 +37,20 @@ async def test_retired_keys_tokens_are_refused_in_every_process(service: Feedbac
     await other.ring.retire(1)
     for one in (service, other):
         with pytest.raises(TokenRevoked):
-            await one.tokens.redeem(url)
+            await one.default.tokens.redeem(url)
         with pytest.raises(TokenRevoked):
-            await one.workflowai_feedback.submit(OutcomeCreate(token, "positive"))
-        assert (await one.tokens.redeem(newer)).run_id == RUN
-    listed = await service.tokens.issued(RUN, 10, 0)
+            await one.default.workflowai_feedback.submit(OutcomeCreate(token, "positive"))
+        assert (await one.default.tokens.redeem(newer)).run_id == RUN
+    listed = await service.default.tokens.issued(RUN, 10, 0)
     assert [(one.token, one.revoked) for one in listed] == [(url, True), (newer, False)]
 
 
 async def test_leaked_key_cannot_forge_other_keys_urls(service: FeedbackPlugin) -> None:
     await service.ring.rotate()
-    genuine = await service.tokens.open(await mint_one(service, RUN))
+    genuine = await service.default.tokens.open(await mint_one(service, RUN))
     forged = service.ring.key(1).seal(genuine.grant << 24 | genuine.salt << 8 | genuine.place)
     with pytest.raises(TokenGone):
-        await service.tokens.redeem(forged)
+        await service.default.tokens.redeem(forged)
 
 
 async def test_token_forged_with_a_retired_key_is_refused(service: FeedbackPlugin) -> None:
@@ -59,7 +59,7 @@ async def test_token_forged_with_a_retired_key_is_refused(service: FeedbackPlugi
     sealed = SealedTokens(service.ring, "workflowai")  # what somebody has who has the key's row and this program
     forged = sealed.seal(sealed.draft("default", RUN, "outcome", timedelta(hours=1)), 1)
     with pytest.raises(TokenRevoked):
-        await service.workflowai_feedback.submit(OutcomeCreate(forged, "positive"))
+        await service.default.workflowai_feedback.submit(OutcomeCreate(forged, "positive"))
 
 
 async def test_key_that_seals_new_urls_is_not_retired(service: FeedbackPlugin) -> None:
@@ -67,7 +67,7 @@ async def test_key_that_seals_new_urls_is_not_retired(service: FeedbackPlugin) -
         await service.ring.retire(1)
     with pytest.raises(NotFound, match="no key 7"):
         await service.ring.retire(7)
-    assert (await service.tokens.redeem(await mint_one(service, RUN))).run_id == RUN
+    assert (await service.default.tokens.redeem(await mint_one(service, RUN))).run_id == RUN
 
 
 async def test_process_that_only_seals_follows_a_rotation_elsewhere(

@@ -120,7 +120,7 @@ async def test_sealed_tokens_and_presigned_urls_are_distinct(service: FeedbackPl
         with pytest.raises(TokenUnknown):
             await SealedTokens(service.ring, family).open(url.rpartition("/")[2])  # type: ignore[arg-type]
     with pytest.raises(TokenUnknown):
-        await service.tokens.open(service.token_for_run(RUN))
+        await service.default.tokens.open(service.token_for_run(RUN))
 
 
 async def test_rotation_keeps_sealed_tokens(service: FeedbackPlugin) -> None:

@@ -102,10 +102,10 @@ async def test_first_key_closes_an_open_server_within_seconds(keys: ApiKeys) -> 
 async def test_expired_key_opens_nothing(keys: ApiKeys, database: Database) -> None:
     key, made = await keys.create("web", {"run"}, timedelta(days=1))
     assert made.expires_at is not None
-    found = await ApiKeyCache(keys).found(key)
+    found = await ApiKeyCache(keys).find(key)
     assert (found and found.scopes, found and found.project) == ({"run"}, None)
     await database.write(lambda c: c.execute("UPDATE api_keys SET expires_at = now_us()"))
-    assert await ApiKeyCache(keys).found(key) is None
+    assert await ApiKeyCache(keys).find(key) is None
 
 
 async def test_key_is_revoked_by_id_or_unique_name(keys: ApiKeys) -> None:
@@ -121,7 +121,7 @@ async def test_key_is_revoked_by_id_or_unique_name(keys: ApiKeys) -> None:
 async def test_configured_keys_count_beside_stored_ones(keys: ApiKeys) -> None:
     hashed = hash_of("another-key-of-sixteen")
     known = ApiKeyCache(keys, configured_keys(f"{LONG}, sha256:{hashed}:admin"))
-    found = [await known.found(key) for key in (LONG, "another-key-of-sixteen")]
+    found = [await known.find(key) for key in (LONG, "another-key-of-sixteen")]
     assert [one and one.scopes for one in found] == [USUAL, {"admin"}]
     assert await known.are_set()
 
@@ -137,7 +137,7 @@ async def test_key_is_bound_by_command_and_by_environment(keys: ApiKeys) -> None
     key, made = await keys.create("shop", {"feedback-mint"}, None, "shop")
     given = f"{LONG}:feedback-read+run@blog,{LONG}2:@blog,{LONG}@3"
     known = ApiKeyCache(keys, configured_keys(given))
-    found = [await known.found(one) for one in (key, LONG, f"{LONG}2", f"{LONG}@3")]
+    found = [await known.find(one) for one in (key, LONG, f"{LONG}2", f"{LONG}@3")]
     assert [(one.scopes, one.project) for one in found if one] == [
         ({"feedback-mint"}, "shop"), ({"feedback-read", "run"}, "blog"), (USUAL, "blog"), (USUAL, None),
     ]  # fmt: skip
@@ -202,10 +202,10 @@ async def test_key_cache_reads_the_database_rarely(keys: ApiKeys) -> None:
     reads = 0
 
     class Counted(ApiKeys):
-        async def kept(self) -> Any:
+        async def stored_keys(self) -> Any:
             nonlocal reads
             reads += 1
-            return await keys.kept()
+            return await keys.stored_keys()
 
     key, _ = await keys.create("web", {"run"}, None)
     key_auth = auth_of(ApiKeyCache(Counted(None), clock=Clock()))  # type: ignore[arg-type]

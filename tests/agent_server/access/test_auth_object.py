@@ -238,7 +238,7 @@ def test_configuration_names_the_object_or_says_how(tmp_path: Path) -> None:
 
 async def test_caller_is_stored_as_json_whatever_its_type() -> None:
     caller: Caller = caller_of({"identity": "anna", "folder": Path("/x"), "roles": ["a"]})
-    assert '"folder":"/x"' in caller.kept()
+    assert '"folder":"/x"' in caller.as_json()
 
 
 async def test_resource_created_concurrently_by_another_is_withheld(backend: Backend) -> None:

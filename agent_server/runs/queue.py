@@ -409,7 +409,8 @@ class Runs:
 
         def work(connection: Connection) -> bool:
             run = claim.run
-            lock_thread_if_there(connection, run.thread_id)
+            lock = drop_temporary if run.kwargs.temporary else lock_thread_if_there
+            lock(connection, run.thread_id)
             put_webhook(connection, claim, ending)
             changed = connection.execute(
                 f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
@@ -422,9 +423,7 @@ class Runs:
             )
             if not changed:
                 raise LeaseLost(f"Run {run.run_id} has another worker")
-            return not drop_temporary(connection, run.thread_id) and write_thread_state(
-                connection, run.thread_id, ending
-            )
+            return not run.kwargs.temporary and write_thread_state(connection, run.thread_id, ending)
 
         if await self._database.write(work):
             await self._broker.notify(QUEUE)

@@ -8,7 +8,7 @@ from agent_server.database import Connection, Row
 from agent_server.errors import ThreadBusy
 from agent_server.runs.records import RUN_COLUMNS, Claim, Ending
 from agent_server.runs.webhook_outbox import mend_webhook_times, put_webhook_unstarted
-from agent_server.schema import CancelAction, RunCreate, ThreadStatus
+from agent_server.schema import CancelAction, RunCreate
 
 
 def lock_thread_if_there(connection: Connection, thread_id: str) -> None:
@@ -22,33 +22,28 @@ def drop_temporary(connection: Connection, thread_id: str) -> bool:
 
 
 def write_thread_state(connection: Connection, thread_id: str, ending: Ending) -> bool:
-    """Write the state that a run left on its thread. Return whether another run waits for the thread."""
-    connection.execute(
-        """UPDATE threads SET state = COALESCE(:state, state), interrupts = :interrupts, error = :error,
-            state_updated_at = now_us() WHERE thread_id = :id""",
-        state=as_text(ending.values),
+    """Write the state and status that a run left on its thread. Return whether another run keeps it `busy`."""
+    left = connection.one(
+        _SETTLE.format(state=_STATE, status=":status"),
+        values=as_text(ending.values),
         interrupts=ending.interrupts.decode(),
         error=ending.error.decode(),
+        status=ending.thread_status,
         id=thread_id,
     )
-    return settle_thread(connection, thread_id, ending.thread_status)
-
-
-def settle_thread(connection: Connection, thread_id: str, status: ThreadStatus) -> bool:
-    """Write the thread's status after a run has left it. Return whether another run keeps it `busy`."""
-    settled = connection.one(_SETTLE.format(status=":status"), id=thread_id, status=status)
-    return settled is not None and settled["status"] == "busy"
+    return left is not None and left["status"] == "busy"
 
 
 def settle_thread_without_run(connection: Connection, thread_id: str) -> None:
     """Restore the thread's status after pending runs were cancelled."""
     before = """CASE WHEN status <> 'busy' THEN status WHEN interrupts <> '{}' THEN 'interrupted'
         WHEN error <> 'null' THEN 'error' ELSE 'idle' END"""
-    connection.one(_SETTLE.format(status=before), id=thread_id)
+    connection.one(_SETTLE.format(state="", status=before), id=thread_id)
 
 
+_STATE = """state = COALESCE(:values, state), interrupts = :interrupts, error = :error, state_updated_at = now_us(),"""
 _SETTLE = """
-    UPDATE threads SET status = CASE WHEN EXISTS (
+    UPDATE threads SET {state} status = CASE WHEN EXISTS (
         SELECT 1 FROM runs WHERE thread_id = :id
         AND (status = 'running' OR (status = 'pending' AND start_at <= now_us()))
     ) THEN 'busy' ELSE {status} END WHERE thread_id = :id RETURNING status"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -24,15 +25,17 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
+from agent_server.agents.checkpoints.postgres_batch import STORE_MANY, batches
 from agent_server.agents.checkpoints.postgres_fence import (
     forget_run_statement,
     lease_parameters,
     put_statement,
     put_writes_statement,
 )
-from agent_server.agents.checkpoints.saver import Checkpointer, put_in_order
+from agent_server.agents.checkpoints.saver import Checkpointer, is_progress, put_in_order, settle_writes
 from agent_server.agents.checkpoints.thread_bytes import Amount, ChannelBytes, ThreadBytes
-from agent_server.agents.lease import current_lease, under_lease
+from agent_server.agents.deferred_writes import Deferred
+from agent_server.agents.lease import Lease, current_lease, under_lease, writing_under
 from agent_server.agents.postgres_pool import langgraph_pool, one_at_a_time
 from agent_server.errors import Conflict, LeaseLost, Unavailable
 
@@ -77,6 +80,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         self.lock = nullcontext()
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        await settle_writes()
         return await under_lease(lambda: super(PostgresCheckpoints, self).aget_tuple(config))
 
     async def aput(
@@ -107,8 +111,14 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
             "types": [kind for kind, _ in dumped],
             "blobs": [data for _, data in dumped],
         }
-        statement = put_statement(current_lease())
-        await put_in_order(at["checkpoint_ns"], metadata, lambda: self._write(statement, row))
+        lease, step = current_lease(), metadata.get("step", -2)
+        if lease is None or lease.deferred is None:
+            statement = put_statement(lease)
+            await put_in_order(at["checkpoint_ns"], metadata, lambda: self._write(statement, row))
+        else:
+            lease.steps.begin(row["ns"], step)
+            stored = partial(lease.steps.end, row["ns"], step)
+            lease.deferred.add(partial(self._write_all, lease), Deferred(row, is_progress(metadata), stored))
         return {"configurable": {name: row[key] for name, key in _CONFIG}}
 
     async def aput_writes(
@@ -129,22 +139,52 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
             "channels": [channel for channel, _, _ in by_index.values()],
             "types": [kind for _, kind, _ in by_index.values()],
             "blobs": [data for _, _, data in by_index.values()],
+            "replace": replace,
         }
-        statement = put_writes_statement(current_lease(), replace=replace)
+        lease = current_lease()
+        if lease is not None and lease.deferred is not None:
+            lease.deferred.add(partial(self._write_all, lease), Deferred(row, is_progress=True))
+            return
+        statement = put_writes_statement(lease, replace=replace)
         await under_lease(lambda: self._write(statement, row), is_progress=True)
 
+    async def _write_all(self, lease: Lease, rows: Sequence[Mapping[str, Any]], progress: bool) -> None:
+        """Write the rows under the lease, in as few statements as possible, and insist while there is no database."""
+        with writing_under(lease):
+            for batch in batches(rows):
+                await lease.write(partial(self._write, STORE_MANY, batch.parameters), is_progress=progress)
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        await settle_writes()
+        async for one in super().alist(config, filter=filter, before=before, limit=limit):
+            yield one
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        await settle_writes()
+        await super().adelete_thread(thread_id)
+
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        await settle_writes()
         async with self._cursor(pipeline=True) as cursor:
             for statement in _COPY:
                 await cursor.execute(statement, {"source": source_thread_id, "target": target_thread_id})
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        await settle_writes()
         try:
             await super().aprune(thread_ids, strategy=strategy)
         except (errors.SerializationFailure, errors.DeadlockDetected):
             raise Conflict("Another request is changing the same threads; send the request again") from None
 
     async def forget_writes(self, config: RunnableConfig, kept: Collection[tuple[str, str]]) -> None:
+        await settle_writes()
         at = config["configurable"]
         keys = [f"{task_id}/{channel}" for task_id, channel in kept]
         async with self._cursor() as cursor:
@@ -155,6 +195,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
             )
 
     async def storage(self, thread_id: str) -> ThreadBytes:
+        await settle_writes()
         async with self._cursor() as cursor:
             await cursor.execute(_BYTES, {"thread": thread_id})
             rows = await cursor.fetchall()
@@ -165,6 +206,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         return ThreadBytes(totals["checkpoints"], by_channel, totals["writes"])
 
     async def forget_run(self, thread_id: str, run_id: str) -> None:
+        await settle_writes()
         lease = current_lease()
         row = {"thread": thread_id, "forget": run_id}
         await under_lease(lambda: self._write(forget_run_statement(lease), row))

@@ -11,7 +11,7 @@ from typing import Any
 
 from agent_server.agents.lease import Lease
 
-_LEASED = """held AS (
+LEASED = """held AS (
     SELECT 1 FROM runs WHERE run_id = %(run)s AND lease_token = %(token)s AND status = 'running' FOR SHARE)"""
 _FREE = "held AS (SELECT 1)"  # outside of attempts, such as a client's state update
 
@@ -82,4 +82,4 @@ def lease_parameters(lease: Lease | None) -> dict[str, Any]:
 
 
 def _held(lease: Lease | None) -> str:
-    return _FREE if lease is None else _LEASED
+    return _FREE if lease is None else LEASED

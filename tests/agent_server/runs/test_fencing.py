@@ -106,7 +106,7 @@ class Writer:
 
     def __init__(self, saver: Checkpointer, thread_id: str) -> None:
         self._saver = saver
-        self._at: Any = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
+        self.at: Any = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
 
     async def put(self, number: int) -> None:
         checkpoint: Any = {
@@ -118,13 +118,13 @@ class Writer:
             "versions_seen": {},
         }
         versions: Any = checkpoint["channel_versions"]
-        self._at = await self._saver.aput(self._at, checkpoint, {"step": number, "source": "loop"}, versions)
+        self.at = await self._saver.aput(self.at, checkpoint, {"step": number, "source": "loop"}, versions)
 
     async def put_writes(self) -> None:
-        await self._saver.aput_writes(self._at, [("n", 1)], "00000000-0000-0000-0000-000000000001")
+        await self._saver.aput_writes(self.at, [("n", 1)], "00000000-0000-0000-0000-000000000001")
 
     async def kept(self) -> list[Any]:
-        thread: RunnableConfig = {"configurable": {"thread_id": self._at["configurable"]["thread_id"]}}
+        thread: RunnableConfig = {"configurable": {"thread_id": self.at["configurable"]["thread_id"]}}
         return [one async for one in self._saver.alist(thread)]
 
 
@@ -165,19 +165,43 @@ async def test_late_write_changes_nothing(database_url: str, tmp_path: Path, los
         assert len(await writer.kept()) == 2
 
 
-async def test_deferred_writes_share_commits_in_order(sqlite_url: str, tmp_path: Path) -> None:
-    async with open_backend(sqlite_url) as backend, open_checkpointer(config_of(sqlite_url, tmp_path)) as saver:
-        assert isinstance(saver, SqliteCheckpoints)
+async def test_deferred_writes_share_units_in_order(database_url: str, tmp_path: Path) -> None:
+    async with open_backend(database_url) as backend, open_checkpointer(config_of(database_url, tmp_path)) as saver:
         run = await backend.run(await backend.thread())
         lease = lease_of(await backend.claim_one(), backend.runs)
-        writer, before = Writer(saver, run.thread_id), saver.database.commits
+        writer, units = Writer(saver, run.thread_id), []
+        write = saver._write  # type: ignore[attr-defined]
+
+        async def counted(*given: Any) -> None:
+            units.append(given)
+            await write(*given)
+
+        saver._write = counted  # type: ignore[attr-defined]
         lease.defer_writes()
         with writing_under(lease):
             for number in range(1, 6):
                 await writer.put(number)
                 await writer.put_writes()
-            assert [one.checkpoint["channel_values"]["n"] for one in await writer.kept()] == [[5], [4], [3], [2], [1]]
-        assert saver.database.commits - before == 1
+            kept = await writer.kept()
+        assert [one.checkpoint["channel_values"]["n"] for one in kept] == [[5], [4], [3], [2], [1]]
+        assert [len(one.pending_writes or ()) for one in kept] == [1] * 5
+        assert len(units) == 1
+
+
+async def test_repeated_deferred_writes_end_as_single_ones(database_url: str, tmp_path: Path) -> None:
+    async with open_backend(database_url) as backend, open_checkpointer(config_of(database_url, tmp_path)) as saver:
+        run = await backend.run(await backend.thread())
+        lease, writer = lease_of(await backend.claim_one(), backend.runs), Writer(saver, run.thread_id)
+        lease.defer_writes()
+        with writing_under(lease):
+            await writer.put(1)
+            await writer.put(1)
+            for answer in ("first", "second"):
+                await saver.aput_writes(writer.at, [("__resume__", answer)], "00000000-0000-0000-0000-000000000001")
+                await saver.aput_writes(writer.at, [("n", answer)], "00000000-0000-0000-0000-000000000002")
+            [found] = await writer.kept()
+        writes = [(channel, value) for _, channel, value in found.pending_writes]
+        assert writes == [("__resume__", "second"), ("n", "first")]
 
 
 async def test_failed_deferred_write_fails_those_after_it(sqlite_url: str, tmp_path: Path) -> None:

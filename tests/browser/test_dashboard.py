@@ -300,6 +300,7 @@ def test_review_is_saved_as_it_is_chosen(filled: str, visit: Visit) -> None:
     with visit(opened(filled, "&key=stars"), script=True, width=1280) as page:
         page.get_by_role("button", name="Rather slow").click()
         sheet = page.get_by_role("dialog")
+        sheet.get_by_label("Your name").fill("Ada")
         sheet.get_by_role("radio", name="Done").check()
         expect(sheet.get_by_text("Saved", exact=True)).to_be_visible()
         sheet.get_by_label("Note").fill("Moved to a faster model.")
@@ -310,6 +311,8 @@ def test_review_is_saved_as_it_is_chosen(filled: str, visit: Visit) -> None:
         expect(sheet.get_by_label("Done")).to_be_checked()
         sheet.get_by_text("History (2)").click()
         expect(sheet.locator(".log li").first).to_contain_text("Moved to a faster model.")
+        expect(sheet.locator(".log li")).to_contain_text(["by Ada", "by Ada"])
+        expect(sheet.get_by_label("Your name")).to_have_value("Ada")
         sheet.get_by_role("button", name="Close").click()
         page.locator("#statuses").get_by_role("radio", name="Done").check()
         expect(page.locator(".opener")).to_have_text(["Rather slow"])

@@ -6,7 +6,7 @@ import { input, labelled, openForm } from "./dialog.js";
 import { h, announce } from "./element.js";
 import { several } from "./format.js";
 import { failed, mayNot } from "./notice.js";
-import { STATUSES } from "./review.js";
+import { STATUSES, signature } from "./review.js";
 
 /** The bar above the list, which appears when a row is selected. */
 export function bulkBar(list, page) {
@@ -18,7 +18,7 @@ export function bulkBar(list, page) {
   const ids = () => boxes().filter((one) => one.checked).flatMap((one) => one.closest("[data-ids]").dataset.ids.split(" "));
   const change = (status) => async () => {
     try {
-      const { changed } = await put("feedback/reviews", { ids: ids(), status });
+      const { changed } = await put("feedback/reviews", { ids: ids(), status, ...signature() });
       announce(`${several(changed, "review")} saved`);
       page.redrawList();
     } catch (failure) {

@@ -6,6 +6,11 @@ import { h, announce } from "./element.js";
 import { exact, moment } from "./format.js";
 import { failed, mayNot } from "./notice.js";
 
+const NAME = "feedback-reviewer";
+
+/** The name of the person at this tab, as it was last entered; null without one. */
+export const reviewerHere = () => sessionStorage.getItem(NAME) || null;
+
 export const STATUSES = [["new", "New"], ["seen", "Seen"], ["done", "Done"]];
 
 /** Read and draw the review; `changed(review)` is called after saving. */
@@ -23,9 +28,10 @@ function fill(box, piece, review, changed) {
   const outcome = h("div", { class: "outcome", "aria-live": "polite" });
   const form = h("form", { class: "review" }, choice(review), h("label", { for: "note" }, "Note"), note,
     h("label", { for: "assignee" }, "Assignee"), h("input", { id: "assignee", name: "assignee", maxlength: 200, autocomplete: "off", value: review.assignee ?? "" }),
+    h("label", { for: "reviewer" }, "Your name"), h("input", { id: "reviewer", name: "reviewer", maxlength: 200, autocomplete: "name", value: reviewerHere() ?? "", onchange: remember }),
     h("div", { class: "row" }, h("button", { class: "small" }, "Save"), h("button", { type: "button", class: "quiet small", onclick: () => addToDataset([piece.id]) }, "Add to dataset"), outcome));
   let log = logged(review);
-  const save = () => saved(form, outcome, piece, { status: form.elements.review.value, note: note.value, assignee: form.elements.assignee.value.trim() || null }, (now) => {
+  const save = () => saved(form, outcome, piece, { status: form.elements.review.value, note: note.value, assignee: form.elements.assignee.value.trim() || null, ...signature() }, (now) => {
     const next = logged(now);
     log.replaceWith(next);
     log = next;
@@ -40,6 +46,14 @@ function fill(box, piece, review, changed) {
   });
   box.replaceChildren(form, log);
 }
+
+function remember({ target }) {
+  if (target.value.trim()) sessionStorage.setItem(NAME, target.value.trim());
+  else sessionStorage.removeItem(NAME);
+}
+
+/** The reviewer as part of an update; without a name, the stored reviewer stays. */
+export const signature = () => (reviewerHere() ? { reviewer: reviewerHere() } : {});
 
 function choice(review) {
   return h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, "Review status"),

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import msgspec
 
+from agent_server.asgi.json_size import check_nodes, has_nul
 from agent_server.errors import Invalid, TooLarge
 
 MAX_DEPTH = 128
@@ -163,19 +164,12 @@ def _whole(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-
-
-def check_body(body: bytes, limit: int) -> None:
-    """Refuse malformed JSON, and JSON that no store could return unchanged. Errors: as for `decode_body`."""
-    decode_body(body, limit)
-
-
 def decode_body(body: bytes, limit: int) -> Any:
     """Return the value of a JSON text; None for an empty one: the endpoint decides whether a body is required.
 
     Errors: `TooLarge`; `Invalid` for input that no store could return unchanged: not UTF-8, malformed (including NaN
-    and lone surrogates), numbers beyond a float's range, NUL characters, too deep, or with too many arrays and objects.
+    and lone surrogates), numbers beyond a float's range, NUL characters, too deep, or with too many arrays, objects and
+    names.
     """
     if len(body) > limit:
         raise TooLarge(f"The request body has {len(body):,} bytes; this server takes at most {limit:,}")
@@ -185,25 +179,13 @@ def decode_body(body: bytes, limit: int) -> Any:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Invalid(f"The request body is not UTF-8 (byte {error.start}); send JSON encoded as UTF-8") from None
-    if b"\\u0000" in body and _ESCAPED_NUL.search(body):
+    if has_nul(body):
         raise Invalid("The request body has a NUL character (\\u0000) in a string; leave it out")
-    if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS and _containers(body) > MAX_CONTAINERS:
-        raise Invalid(f"The request body has more than {MAX_CONTAINERS:,} arrays and objects; send fewer")
+    check_nodes(body, limit)
     value = _decoded(body)
     if _depth(value) > MAX_DEPTH:
         raise _too_deep()
     return value
-
-
-def _containers(body: bytes) -> int:
-    """Return the number of arrays and objects in a JSON text, ignoring brackets in its strings."""
-    return sum(body[token.start()] != _QUOTE for token in _TOKEN.finditer(body))
-
-
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]', re.DOTALL)
-_QUOTE = ord('"')
-MAX_CONTAINERS = 1_000_000
-"""Each takes a hundred bytes or more once it is decoded, however few in a request."""
 
 
 def _too_deep() -> Invalid:
@@ -240,9 +222,10 @@ def _decoded(body: bytes) -> Any:
 
 def _depth(value: Any) -> int:
     """Return the maximum nesting of arrays and objects."""
-    level = [value]
+    level = [value] if isinstance(value, (dict, list)) else []
     depth = 0
-    while level := [one for one in level if isinstance(one, (dict, list))]:
+    while level:
         depth += 1
-        level = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]
+        items = (item for one in level for item in (one.values() if isinstance(one, dict) else one))
+        level = [item for item in items if isinstance(item, (dict, list))]
     return depth

@@ -21,6 +21,7 @@ from agent_server.asgi.garbage_collection import freezing_once_started
 from agent_server.asgi.health_only import health_only
 from agent_server.asgi.http_protocol import BoundedHttpProtocol
 from agent_server.asgi.startup_errors import causes, explaining_startup_errors
+from agent_server.asgi.websocket_protocol import PatientWebSocketProtocol
 from agent_server.cli.banner import banner, reloaded
 from agent_server.cli.settings import RELOADED, export_env, load_config
 from agent_server.composition import build
@@ -63,6 +64,8 @@ def uvicorn_config(app: str | ASGIApp, config: Config) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
         http=BoundedHttpProtocol,
+        ws=PatientWebSocketProtocol,
+        ws_max_size=config.max_body_bytes,
         proxy_headers=False,  # `asgi/forwarded.py` reads them
     )
 

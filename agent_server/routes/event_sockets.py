@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import anyio
-import msgspec
 import structlog
 from anyio.abc import TaskGroup
 from litestar import WebSocket, websocket
@@ -20,7 +19,7 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath
 
 from agent_server.agents import RequestContext, set_request_context
-from agent_server.asgi.json_codec import check_body, encode
+from agent_server.asgi.json_codec import encode
 from agent_server.asgi.sse import FAREWELL_SECONDS, SEND_TIMEOUT_SECONDS, frame_data
 from agent_server.broker import SlowSubscriber
 from agent_server.config import Config
@@ -29,6 +28,7 @@ from agent_server.routes.authentication import RequestAuthenticator
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.cors import MAY_CROSS
 from agent_server.routes.event_streaming import sender_of
+from agent_server.routes.request_body import decoded
 from agent_server.runs.events.event import seq_of
 from agent_server.runs.events.schema import CommandDone, CommandRefused, EventStreamRequest, Meant
 from agent_server.streams.commands import Command, Commands, Refusal, converted, parsed
@@ -62,10 +62,13 @@ async def event_socket(
     server_config: NamedDependency[Config],
 ) -> None:
     """Execute the client's commands: `subscription.subscribe`, `subscription.unsubscribe`, and all others."""
-    await socket.accept()
+    session = _Session(socket, thread_id, authenticator, commands, event_streams, server_config)
     try:
-        _check_origin(socket, server_config)
-        session = _Session(socket, thread_id, authenticator, commands, event_streams, server_config)
+        try:
+            _check_origin(socket, server_config)
+            await session.let_in()
+        finally:  # also to refuse; before it, the server reads no frame
+            await socket.accept()
         await session.serve(streams.closing)
     except* WebSocketDisconnect:
         pass
@@ -98,15 +101,15 @@ class _Session:
 
     async def serve(self, closing: anyio.Event) -> None:
         """Serve until the client leaves. Errors, to disconnect the client: `_Stopped`, and those of `let_in`."""
-        await self._let_in()
         async with anyio.create_task_group() as group:
             group.start_soon(self._stop_on, closing)
             while True:
                 text = await self._socket.receive_data("text")
-                await self._let_in()  # again for every command: the key may have been revoked meanwhile
+                await self.let_in()  # again for every command: the key may have been revoked meanwhile
                 await self._send(encode(await self._execute(text, group)))
 
-    async def _let_in(self) -> None:
+    async def let_in(self) -> None:
+        """Authenticate the client. Errors: those of `RequestAuthenticator.let_in`."""
         await self._authenticator.let_in(self._socket)
         caller, rules = caller_in(self._socket), self._config.http.configurable_headers
         set_request_context(
@@ -121,10 +124,9 @@ class _Session:
     async def _execute(self, text: str | bytes, group: TaskGroup) -> CommandDone | CommandRefused:
         body = text.encode("utf-8", "replace") if isinstance(text, str) else text
         try:
-            check_body(body or b"null", self._config.max_body_bytes)
+            command = parsed(await decoded(body, self._config.max_body_bytes))
         except AgentServerError as error:
             return CommandRefused(None, "invalid_argument", str(error))
-        command = parsed(msgspec.json.decode(body or b"null"))
         if isinstance(command, CommandRefused):
             return command
         try:

@@ -33,10 +33,15 @@ async def read_json(request: Request[Any, Any, Any], limit: int) -> None:
         if wanted:
             raise Invalid("The request has no body; send a JSON object")
         return
-    value = decode_body(body, limit) if len(body) < LARGE else await run_sync(decode_body, body, limit)
+    value = await decoded(body, limit)
     if wanted:
         check_fields(value, wanted.annotation)
     request._json = request._connection_state.json = value  # Litestar offers no public way to set the decoded body
+
+
+async def decoded(body: bytes, limit: int) -> Any:
+    """Return the value of a JSON text, decoded in a thread if it is large. Errors: as for `decode_body`."""
+    return decode_body(body, limit) if len(body) < LARGE else await run_sync(decode_body, body, limit)
 
 
 def check_fields(value: Any, annotation: Any) -> None:

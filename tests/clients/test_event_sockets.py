@@ -27,6 +27,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server that has keys, and that pages of one origin may call."""
     environ = {"AGENT_SERVER_API_KEYS": f"{KEY}:run,{READ}:feedback-read"}
     environ["AGENT_SERVER_CORS_ORIGINS"] = "https://page.example"
+    environ["AGENT_SERVER_MAX_BODY_BYTES"] = "50000"
     with ServerProcess(GRAPHS, tmp_path_factory.mktemp("closed"), **environ) as server:
         yield server
 
@@ -179,3 +180,13 @@ async def test_socket_started_run_has_feedback_urls_here(graphs: ServerProcess, 
     url = feedback["params"]["data"]["payload"]["liked"]
     assert url.startswith(f"{graphs.url}/")
     assert (await client.http.client.post(url, json={"score": 1})).status_code == 200
+
+
+async def test_message_over_the_body_limit_closes(closed: ServerProcess) -> None:
+    async with socket(closed, str(uuid4()), **{"x-api-key": KEY}) as one:
+        fits = await ask(one, "x" * 40_000)
+        await one.send(json.dumps({"id": 1, "method": "x" * 60_000}))
+        assert (fits["error"], await close_code(one)) == ("unknown_command", 1009)
+    async with socket(closed, str(uuid4()), **{"x-api-key": KEY}) as one:
+        refused = await ask(one, "run.start", input=[[[]] * 12_000])
+        assert (refused["error"], "more than 10,000 arrays" in refused["message"]) == ("invalid_argument", True)

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import uvicorn
@@ -13,8 +14,11 @@ import uvicorn
 from agent_server.asgi import http_protocol
 from agent_server.asgi.http_protocol import MAX_HEADER_BYTES, BoundedHttpProtocol
 from agent_server.asgi.request_body import noticing_client_left
+from agent_server.asgi.websocket_protocol import PatientWebSocketProtocol
 from agent_server.errors import ClientLeft
+from tests.agent_server.backend import until
 
+MESSAGE_BYTES = 16 * 1024 * 1024
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 
 
@@ -42,9 +46,16 @@ class Echo:
 
 
 @asynccontextmanager
-async def serving(app: Echo) -> AsyncIterator[int]:
+async def serving(app: Any) -> AsyncIterator[int]:
     config = uvicorn.Config(
-        noticing_client_left(app), port=0, http=BoundedHttpProtocol, log_config=None, lifespan="off", access_log=False
+        noticing_client_left(app),
+        port=0,
+        http=BoundedHttpProtocol,
+        ws=PatientWebSocketProtocol,
+        ws_max_size=MESSAGE_BYTES,
+        log_config=None,
+        lifespan="off",
+        access_log=False,
     )
     server, listening = uvicorn.Server(config), socket.create_server(("127.0.0.1", 0))
     task = asyncio.create_task(server._serve([listening]))
@@ -138,4 +149,31 @@ async def test_idle_connection_serves_again(monkeypatch: pytest.MonkeyPatch) -> 
         writer.write(HEAD + b"Content-Length: 1\r\n\r\na" + HEAD + b"Content-Length: 2\r\n\r\nab")
         found = await reader.readuntil(b"\r\n\r\n1") + await reader.readuntil(b"\r\n\r\n2")
         assert found.count(b"HTTP/1.1 200") == 2
+        writer.close()
+
+
+async def test_socket_reads_nothing_before_the_app_does() -> None:
+    begun, proceed = asyncio.Event(), asyncio.Event()
+    received: list[Any] = []
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
+        await proceed.wait()  # such as an `auth` handler that asks another service
+        await receive()
+        await send({"type": "websocket.accept"})
+        received.append(await receive())
+        await send({"type": "websocket.close"})
+
+    async with serving(app) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+        writer.write(b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+        await asyncio.wait_for(begun.wait(), 20)
+        writer.write(b"\x82\xff" + MESSAGE_BYTES.to_bytes(8) + bytes(4) + bytes(MESSAGE_BYTES))
+        with pytest.raises(TimeoutError):  # what is not in the kernel's buffers waits at the client
+            await asyncio.wait_for(writer.drain(), 1)
+        proceed.set()
+        await asyncio.wait_for(writer.drain(), 20)
+        await until(lambda: received)
+        assert len(received[0]["bytes"]) == MESSAGE_BYTES
         writer.close()

@@ -16,6 +16,7 @@ from langgraph.checkpoint.base import (
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
+    get_checkpoint_id,
     get_serializable_checkpoint_metadata,
 )
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
@@ -25,6 +26,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
+from agent_server.agents.checkpoints.ids import advance_ids
 from agent_server.agents.checkpoints.postgres_batch import STORE_MANY, batches
 from agent_server.agents.checkpoints.postgres_fence import (
     forget_run_statement,
@@ -66,6 +68,9 @@ _CHANNEL_BYTES = """
     FROM checkpoint_blobs WHERE thread_id = %(thread)s GROUP BY channel ORDER BY channel"""
 
 
+_LATEST_ID = """
+    SELECT max(checkpoint_id) AS id FROM checkpoints WHERE thread_id = %(thread)s AND checkpoint_ns = %(ns)s"""
+
 _CONFIG = (("thread_id", "thread"), ("checkpoint_ns", "ns"), ("checkpoint_id", "id"))
 
 
@@ -81,7 +86,18 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         await settle_writes()
-        return await under_lease(lambda: super(PostgresCheckpoints, self).aget_tuple(config))
+        found = await under_lease(lambda: super(PostgresCheckpoints, self).aget_tuple(config))
+        if found is not None:
+            is_latest = get_checkpoint_id(config) is None
+            advance_ids(found.checkpoint["id"] if is_latest else await self._latest_id(found.config))
+        return found
+
+    async def _latest_id(self, config: RunnableConfig) -> str | None:
+        at = config["configurable"]
+        async with self._cursor() as cursor:
+            await cursor.execute(_LATEST_ID, {"thread": at["thread_id"], "ns": at.get("checkpoint_ns", "")})
+            row = await cursor.fetchone()
+        return row["id"] if row else None
 
     async def aput(
         self,

@@ -22,6 +22,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from agent_server.agents.checkpoints.ids import advance_ids
 from agent_server.agents.checkpoints.saver import Checkpointer, is_progress, put_in_order, settle_writes
 from agent_server.agents.checkpoints.sqlite_threads import copy_thread, keep_latest, thread_bytes
 from agent_server.agents.checkpoints.thread_bytes import ThreadBytes
@@ -34,6 +35,9 @@ BUSY_TIMEOUT_MS = 10_000
 
 _LATEST = (
     "SELECT * FROM checkpoints WHERE thread_id = :thread AND checkpoint_ns = :ns ORDER BY checkpoint_id DESC LIMIT 1"
+)
+_LATEST_ID = (
+    "SELECT MAX(checkpoint_id) AS checkpoint_id FROM checkpoints WHERE thread_id = :thread AND checkpoint_ns = :ns"
 )
 _NAMED = "SELECT * FROM checkpoints WHERE thread_id = :thread AND checkpoint_ns = :ns AND checkpoint_id = :id"
 _WRITES = (
@@ -76,8 +80,10 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
 
         def work(connection: Connection) -> tuple[Row, list[Row]] | None:
             row = connection.one(_NAMED if wanted else _LATEST, thread=thread, ns=namespace, id=wanted)
-            if row is None:
+            latest = connection.one(_LATEST_ID, thread=thread, ns=namespace) if wanted else row
+            if row is None or latest is None:
                 return None
+            advance_ids(latest["checkpoint_id"])
             return row, connection.all(_WRITES, thread=thread, ns=namespace, id=row["checkpoint_id"])
 
         await settle_writes()

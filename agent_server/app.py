@@ -57,6 +57,7 @@ from agent_server.runs.feedback import FeedbackUrls, RunFeedback
 from agent_server.runs.listing import RunFilter, newest_runs
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
+from agent_server.runs.self_waits import SelfWaits
 from agent_server.runs.server_metrics import MetricsText, ServerMetrics
 from agent_server.runs.webhook_sender import WebhookSender
 from agent_server.runs.worker import Worker
@@ -161,6 +162,7 @@ class AgentServerPlugin(InitPlugin):
         )
         jobs = config.jobs if config.role != "api" else 0
         self._worker = Worker(self._agents, context, jobs, config.lease_seconds)
+        self._self_waits = SelfWaits(self._database, self._worker, config.public_url)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add the routes and the lifespan."""
@@ -174,7 +176,7 @@ class AgentServerPlugin(InitPlugin):
                 dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._services()},
                 middleware=self._middleware,
                 exception_handlers=EXCEPTION_HANDLERS,
-                before_request=_authenticator(self.authenticator, self._config),
+                before_request=_authenticator(self.authenticator, self._config, self._self_waits),
                 request_max_body_size=self._config.max_body_bytes,
             )
         )
@@ -279,6 +281,7 @@ class AgentServerPlugin(InitPlugin):
                 sweeping = anyio.CancelScope()
                 if self._config.role != "api":
                     group.start_soon(self._worker.serve)
+                    group.start_soon(self._self_waits.serve)
                     group.start_soon(self._stop_worker_on_closing)
                     group.start_soon(sweep_threads, self._thread_states, sweeping, self._config.thread_ttl)
                     group.start_soon(self._cron_clock.serve)
@@ -288,6 +291,7 @@ class AgentServerPlugin(InitPlugin):
                 group.start_soon(self._thread_streams.idle.serve)
                 yield
                 self._thread_streams.idle.stop()
+                self._self_waits.stop()
                 self._cron_clock.stop()
                 self._webhook_sender.stop()
                 if self._run_end_watch is not None:
@@ -341,7 +345,7 @@ def create_app(
 
 
 def _authenticator(
-    authenticator: RequestAuthenticator, config: Config
+    authenticator: RequestAuthenticator, config: Config, self_waits: SelfWaits
 ) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
     """Return the check of requests: authentication, authorization, and the body's presence, size and content.
 
@@ -357,6 +361,7 @@ def _authenticator(
         set_request_context(
             RequestContext(caller.user.dict() if caller else None, rules.chosen(request.scope["headers"]))
         )
+        self_waits.saw_host(request.headers.get("host"))
         check_query(request.scope["query_string"])
         if request.method in ("POST", "PATCH", "PUT", "DELETE"):
             await read_json(request, limit)

@@ -37,6 +37,11 @@ def named_in(frames: list[FrameType]) -> dict[str, str] | None:
     return innermost if _is_own_code(frames[outer::-1]) else None
 
 
+def node_of(frames: list[FrameType]) -> dict[str, str] | None:
+    """Return the graph, the run and the node on whose behalf these frames, innermost first, execute anything."""
+    return next((found for frame in frames if (found := _named(frame))), None)
+
+
 def _named(frame: FrameType) -> dict[str, str] | None:
     if named := _of_config(frame.f_locals.get("config")):
         return named

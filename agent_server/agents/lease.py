@@ -60,15 +60,30 @@ class Lease:
         self._renew = renew
         self._lost = lost
         self._progressed = progressed
-        self._closed = False
+        self._closed = self._revoked = False
         self._writes = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     def close(self) -> None:
-        """Refuse all further writes."""
+        """Refuse all further writes of checkpoints."""
         self._closed = True
         self.steps.release()
+
+    def revoke(self) -> None:
+        """Refuse all further writes, including those to the store: the attempt was stopped, or its lease is lost."""
+        self._revoked = True
+        self.close()
+
+    async def check_store(self) -> None:
+        """Check that the agent may still write to the store. Errors: `LeaseLost`.
+
+        It may after its run has ended by itself: agents update their memory in the background.
+        """
+        if self._revoked:
+            raise LeaseLost(f"Run {self.run_id} was stopped; what it writes now is not stored")
+        if not self._closed:
+            await self.confirm()
 
     def defer_writes(self) -> None:
         """Let writes return before they are durable; `settle` waits for them."""
@@ -106,8 +121,9 @@ class Lease:
         try:
             written = await self._insist(work)
         except LeaseLost:
-            self.close()
-            self._lost()
+            if not self._closed:
+                self.revoke()
+                self._lost()
             raise
         finally:
             self._writes -= 1
@@ -130,12 +146,15 @@ class Lease:
         self.until = await self._renew()
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        told = False
         while True:
             self.check_open()
             try:
                 return await work()
             except Unavailable as error:
-                log.warning("checkpoint_not_stored_yet", run_id=self.run_id, error=str(error))
+                if not told:
+                    log.warning("checkpoint_not_stored_yet", run_id=self.run_id, error=str(error))
+                told = True
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _note_progress(self) -> None:

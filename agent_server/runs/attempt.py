@@ -19,6 +19,7 @@ import structlog
 from msgspec import Raw, Struct, field
 
 from agent_server.agents import Agent, Lease, Outcome, is_stateful, set_lease, writing_under
+from agent_server.agents.node_stacks import threaded_nodes
 from agent_server.asgi.json_codec import encode
 from agent_server.broker import Broker
 from agent_server.errors import LeaseLost, Unavailable
@@ -33,6 +34,12 @@ from agent_server.schema import StreamPart
 log = structlog.get_logger("agent_server")
 
 StopReason = Literal["interrupt", "rollback", "lease lost", "shutdown"]
+
+
+_WORKS_ON = (
+    "a node that is a plain function (def) cannot be stopped: its thread works to its end, and what it writes from now "
+    "on is not stored; make it async to stop it"
+)
 
 
 class ServerStopped(Exception):
@@ -91,11 +98,17 @@ class Attempt:
         """Cancel the agent; the first reason determines how the run ends."""
         self._server_stops |= reason == "shutdown"
         if reason == "lease lost":
-            self.lease.close()
+            self.lease.revoke()
         if self._stop_reason is None:
             self._stop_reason = reason
             if self._task is not None:
+                self._name_threaded_nodes()
                 self._task.cancel()
+
+    def _name_threaded_nodes(self) -> None:
+        for one in threaded_nodes():
+            if one.run_id == self.run.run_id:
+                log.info("node_works_on", graph_id=self.run.graph_id, node=one.node, meaning=_WORKS_ON)
 
     async def work(self) -> None:
         """Run the agent until it ends or is stopped, and write the outcome."""
@@ -128,12 +141,14 @@ class Attempt:
         if self._stop_reason is not None:
             return None
         self._task = AgentTask(self._agent_ending(), self._context.stop_seconds)
-        if await self._task.end():
-            await self.lease.drain()
-            return self._task.result()
-        self.lease.close()
+        if has_ended := await self._task.end():
+            await self.lease.drain()  # what the agent has written, before the lease is closed
+        if self._stop_reason is None:
+            self.lease.close()
+        else:
+            self.lease.revoke()
         await self.lease.drain()
-        return None
+        return self._task.result() if has_ended else None
 
     async def _agent_ending(self) -> Ending | None:
         """Run the agent, inside its task. Return its ending, or None where it was stopped."""

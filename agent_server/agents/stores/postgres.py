@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from agent_server.agents.postgres_pool import langgraph_pool, one_at_a_time
+from agent_server.agents.stores.fenced import FencedStore
 from agent_server.agents.stores.filters import COMPARED, with_operators
 from agent_server.config import ConfigError, StoreTtl
 from agent_server.errors import Unavailable
@@ -31,7 +32,7 @@ END $$"""
 """LangGraph stores whole minutes only: half a minute would expire at the first read."""
 
 
-class PostgresStore(AsyncPostgresStore):
+class PostgresStore(FencedStore, AsyncPostgresStore):
     """LangGraph's PostgreSQL store with numeric comparisons (langgraph-checkpoint-postgres 3.2.0 compares numbers as
     text, so that 10 is less than 9)."""
 

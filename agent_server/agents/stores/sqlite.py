@@ -17,6 +17,7 @@ import orjson
 from langgraph.store.base import IndexConfig, Op, PutOp, Result, SearchOp, TTLConfig
 from langgraph.store.sqlite.aio import AsyncSqliteStore
 
+from agent_server.agents.stores.fenced import FencedStore
 from agent_server.agents.stores.filters import COMPARED, with_operators
 from agent_server.config import StoreTtl
 from agent_server.database.private_files import make_private
@@ -57,7 +58,7 @@ _PUT = """INSERT INTO store (prefix, key, value, created_at, updated_at, expires
     expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes"""
 
 
-class SqliteStore(AsyncSqliteStore):
+class SqliteStore(FencedStore, AsyncSqliteStore):
     """LangGraph's SQLite store with fixes (as of langgraph-checkpoint-sqlite 3.1.2).
 
     There, a failing batch is committed partially; putting an item again resets its `created_at`; times have whole

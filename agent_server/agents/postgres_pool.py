@@ -10,6 +10,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from agent_server.database.steady_pool import SteadyAsyncPool
+
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
 
 PATIENCE_SECONDS = 10.0
@@ -19,7 +21,7 @@ _LOCK = "SELECT pg_try_advisory_xact_lock(7065712403661529448) AS mine"
 
 def langgraph_pool(url: str, size: int) -> Pool:
     """Return a pool of up to `size` connections, not yet open, with the settings that LangGraph's classes need."""
-    return AsyncConnectionPool(
+    return SteadyAsyncPool(
         url,
         connection_class=AsyncConnection[DictRow],
         kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": None},  # None: behind PgBouncer

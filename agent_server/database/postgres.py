@@ -30,6 +30,7 @@ from psycopg_pool import ConnectionPool
 from agent_server.database.migrate import migrate
 from agent_server.database.outages import Outages
 from agent_server.database.protocol import Connection, Load, Row
+from agent_server.database.steady_pool import SteadyPool
 from agent_server.errors import Conflict, Unavailable
 
 T = TypeVar("T")
@@ -246,7 +247,7 @@ class PostgresDatabase:
         self._outages = Outages(self._where)
         self._connections = connections
         self._patience = patience
-        self._pool: ConnectionPool[Raw] = ConnectionPool(
+        self._pool: ConnectionPool[Raw] = SteadyPool(
             url,
             kwargs={**{k: v for k, v in _WAITS.items() if k not in given}, "autocommit": True, "row_factory": dict_row},
             configure=_configure,

@@ -21,6 +21,7 @@ from agent_server.broker import Broker
 from agent_server.config.webhooks import WebhookPolicy, is_own_path
 from agent_server.database import Database
 from agent_server.errors import AgentServerError, Invalid
+from agent_server.observability.failures import FailureLog
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.webhook_outbox import (
     LONGEST_WAIT_SECONDS,
@@ -63,6 +64,7 @@ class WebhookSender:
         self._policy = policy
         self._first_wait = first_wait
         self._metrics = metrics or Metrics()
+        self._taking = FailureLog("webhooks_unreachable")
         self._translate = translate
         self._serving: anyio.CancelScope | None = None
         self._app: Any = None
@@ -92,10 +94,11 @@ class WebhookSender:
 
     async def _claim(self) -> Webhook | None:
         try:
-            if await self._database.read(is_due):  # a read, unlike a write, blocks no other writer
-                return await self._database.write(claim_webhook)
+            is_one_due = await self._database.read(is_due)  # a read, unlike a write, blocks no other writer
+            self._taking.worked()
+            return await self._database.write(claim_webhook) if is_one_due else None
         except AgentServerError as error:
-            log.error("webhooks_unreachable", error=str(error))
+            self._taking.failed(error)
         return None
 
     async def _work_on(self, client: httpx.AsyncClient, webhook: Webhook, slots: anyio.Semaphore) -> None:

@@ -12,6 +12,7 @@ from anyio.abc import TaskGroup
 
 from agent_server.agents import Agent, AgentRun, Outcome, boot_seconds
 from agent_server.errors import AgentServerError
+from agent_server.observability.failures import FailureLog
 from agent_server.runs.attempt import Attempt, AttemptContext
 from agent_server.runs.clock_watch import ClockWatch
 from agent_server.runs.queue import CANCELS, QUEUE
@@ -43,6 +44,8 @@ class Worker:
         self._taking: anyio.CancelScope | None = None
         self._patience: anyio.CancelScope | None = None
         """How long active runs may continue after the worker has stopped claiming runs."""
+        self._claiming = FailureLog("queue_unreachable")
+        self._renewing = FailureLog("leases_not_renewed")
         self._idle = anyio.Event()
         self._drained = anyio.Event()
         self._slots = anyio.Semaphore(jobs)
@@ -156,8 +159,9 @@ class Worker:
         try:
             with anyio.CancelScope(shield=True):  # a claim without an attempt blocks its run until the lease expires
                 claims = await self._context.runs.claim(at_most, self.lease_seconds, at_work)
+            self._claiming.worked()
         except AgentServerError as error:
-            log.error("queue_unreachable", error=str(error))
+            self._claiming.failed(error)
             await anyio.sleep(LOOK_SECONDS)
         return claims
 
@@ -230,9 +234,11 @@ class Worker:
         give_up_at = anyio.current_time() + self.lease_seconds / 3
         while anyio.current_time() < give_up_at:
             try:
-                return await self._context.runs.renew(claims, self.lease_seconds)
+                renewed = await self._context.runs.renew(claims, self.lease_seconds)
+                self._renewing.worked()
+                return renewed
             except AgentServerError as error:
-                log.error("leases_not_renewed", error=str(error))
+                self._renewing.failed(error)
                 await anyio.sleep(LOOK_SECONDS)
         return {}
 

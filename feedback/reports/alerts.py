@@ -163,12 +163,16 @@ class Alerts:
 
     async def keep_looking(self, every: float = LOOK_SECONDS) -> None:
         """Evaluate all rules periodically until cancelled."""
+        is_failing = False
         while True:
             try:
                 for alert in await self.look():
                     logger.warning("alert %s: %s", "fires" if alert.firing else "is over", alert.id)
+                is_failing = False
             except Exception as error:  # the next round retries an unavailable database
-                logger.warning("alert rules could not be checked: %r", error)
+                level = logging.DEBUG if is_failing else logging.WARNING
+                logger.log(level, "alert rules could not be checked: %r", error)
+                is_failing = True
             await asyncio.sleep(every)
 
     async def _change(self, name: str, rule: AlertRule, finding: Finding, fires: bool) -> list[Alert]:

@@ -216,12 +216,16 @@ class KeyRing:
 
     async def keep_reading(self) -> None:
         """Read the ring again regularly, until cancelled."""
+        is_failing = False
         while True:
             await asyncio.sleep(self.reread_seconds)
             try:
                 await self._reload()
+                is_failing = False
             except Exception as error:  # the database is down; the loaded signing keys suffice meanwhile
-                logger.warning("the feedback key ring could not be read again: %s", error)
+                level = logging.DEBUG if is_failing else logging.WARNING
+                logger.log(level, "the feedback key ring could not be read again: %s", error)
+                is_failing = True
 
     async def listed(self) -> list[Row]:
         """Return each signing key's number, time of creation, and count of live grants; newest first."""

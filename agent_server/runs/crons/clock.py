@@ -15,6 +15,7 @@ import structlog
 
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError, BadRequest, Invalid, NotFound, ThreadBusy
+from agent_server.observability.failures import FailureLog
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.crons.schedule import next_date
 from agent_server.runs.queue import Begun, Runs
@@ -53,6 +54,7 @@ class CronClock:
         self._database = database
         self._runs = runs
         self._metrics = metrics or Metrics()
+        self._firing = FailureLog("crons_unreachable")
         self._ticking: anyio.CancelScope | None = None
 
     async def serve(self) -> None:
@@ -61,8 +63,9 @@ class CronClock:
             while True:
                 try:
                     await self.fire_due()
+                    self._firing.worked()
                 except AgentServerError as error:
-                    log.error("crons_unreachable", error=str(error))
+                    self._firing.failed(error)
                 except Exception:  # from one cron; the server must survive it
                     log.exception("crons_failed")
                 await anyio.sleep(LOOK_SECONDS)

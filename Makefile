@@ -16,6 +16,9 @@ JS_READY := $(JS)/node_modules/.ready
 OTHERS := .venv-official .venv-evalguard .venv-mcp .venv-deploy
 OTHERS_READY := $(OTHERS:%=%/.ready-$(VERSION))
 
+# pip-audit, which looks up known vulnerabilities of the pinned packages.
+AUDIT_READY := .venv-audit/.ready-$(VERSION)
+
 # Tests in the process of pytest, on SQLite: the fast half of the suite.
 FAST := tests/agent_server tests/feedback tests/seams tests/test_*.py
 
@@ -49,8 +52,9 @@ test: lint types $(JS_READY) $(OTHERS_READY) chromium redis ## Run every check a
 check: lint types ## Run lint, types and the fast half of the tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -k "not postgres and not redis" $(FAST) $(ARGS)
 
-test-long: $(JS_READY) $(OTHERS_READY) chromium redis ## Run the long tests: storms of faults, large random searches
+test-long: $(JS_READY) $(OTHERS_READY) $(AUDIT_READY) chromium redis ## Run the long tests: storms, random searches, audit
 	$(BIN)/python -m pytest -m long --timeout 1800 $(ARGS)
+	$(BIN)/python -m tests.audit
 
 lint: $(TEST_READY) ## Check style, formatting and layers
 	$(BIN)/ruff check
@@ -86,7 +90,7 @@ redis: $(TEST_READY)
 	  || $(call system_part,redis-server,Redis (for the tests of several processes))
 
 clean: ## Remove what make has made
-	rm -rf $(VENV) $(OTHERS) $(JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OTHERS) .venv-audit $(JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find agent_server feedback examples tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV_READY):

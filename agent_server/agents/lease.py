@@ -139,6 +139,7 @@ class Lease:
         It may have expired because the process was frozen, the machine slept, or a node blocked the event loop.
         Errors: `LeaseLost`.
         """
+        self.check_open()
         if boot_seconds() > self.until:
             await self.write(self._extend)
 

@@ -1,4 +1,4 @@
-"""Delay each node until its attempt's lease is confirmed and the stored checkpoints are not far behind."""
+"""Delay each node until the stored checkpoints are not far behind and its attempt's lease is confirmed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ class StepGate(AsyncCallbackHandler):
 
     async def on_chain_start(self, *_args: Any, metadata: dict[str, Any] | None = None, **_kwargs: Any) -> None:
         if metadata and (step := metadata.get("langgraph_step")) is not None:
-            await self._lease.confirm()
             graph, _, _ = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition("|")
             await self._lease.steps.wait(graph, step)
+            await self._lease.confirm()  # last: the process may have been frozen while it waited

@@ -24,4 +24,5 @@ def advance_ids(checkpoint_id: str | None) -> None:
     if read.version != _VERSION:
         return
     time = (read.time_low << 28) | (read.time_mid << 12) | (read.time_hi_version & 0x0FFF)
-    langgraph_ids._last_v6_timestamp = max(langgraph_ids._last_v6_timestamp or 0, time)  # type: ignore[assignment]
+    if time > (langgraph_ids._last_v6_timestamp or 0):  # the event loop may make ids meanwhile: never set it back
+        langgraph_ids._last_v6_timestamp = time  # type: ignore[assignment]

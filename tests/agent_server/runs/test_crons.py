@@ -14,7 +14,9 @@ import pytest
 from httpx import Response
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
+from structlog.testing import capture_logs
 
+from agent_server.access.exposure_check import warn_of_missing_public_url
 from agent_server.app import create_app
 from agent_server.config import Config
 from agent_server.errors import Invalid
@@ -237,6 +239,27 @@ async def test_due_cron_fires_once_per_date(clock: Clock) -> None:
     assert msgspec.json.decode(run["kwargs"])["config"]["configurable"] == {"cron_id": cron.cron_id}
     assert (run["status"], run["temporary"], run["base_url"]) == ("pending", 1, BASE_URL)
     assert (await clock.crons.get(cron.cron_id)).next_run_date == cron.next_run_date
+
+
+async def test_cron_uses_public_url_whatever_its_host(clock: Clock) -> None:
+    cron = await clock.crons.create(
+        msgspec.convert({"assistant_id": "agent", "schedule": HOURLY}, CronCreate), None, "http://evil.example"
+    )
+    await clock.make_due()
+    public = CronClock(clock.backend.database, clock.backend.runs, public_url="https://public.example")
+    assert await public.fire_due() == 1
+    assert [run["base_url"] for run in await clock.runs()] == ["https://public.example"]
+    assert cron.cron_id
+
+
+@pytest.mark.parametrize(
+    ("host", "public_url", "warns"),
+    [("0.0.0.0", None, True), ("::", None, True), ("127.0.0.1", None, False), ("0.0.0.0", "https://a.example", False)],
+)
+def test_missing_public_url_is_warned_of(tmp_path: Path, host: str, public_url: str | None, warns: bool) -> None:
+    with capture_logs() as logs:
+        warn_of_missing_public_url(Config(tmp_path, host=host, public_url=public_url))
+    assert [line["event"] for line in logs] == (["public_url_missing"] if warns else [])
 
 
 async def test_missed_dates_fire_once(clock: Clock) -> None:

@@ -143,11 +143,11 @@ async def served(database_url: str, folder: Path, **settings: Any) -> AsyncItera
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
     task = asyncio.create_task(server._serve([listening]))
     await until(lambda: server.started)
-    async with httpx.AsyncClient(base_url=url) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as http:
         try:
             yield Served(url, app.plugins.get(AgentServerPlugin), http)
-        finally:
             await http.post("/runs/cancel", json={"status": "all"})
+        finally:
             server.should_exit = True
             await task
 
@@ -193,6 +193,7 @@ async def test_call_to_another_server_is_not_named(sqlite_url: str, tmp_path: Pa
     async with served(sqlite_url, tmp_path) as here:
         await here.begin("waits", url=f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}")
         assert await here.named(0, calls=1) == []
+        await here.http.post("/runs/cancel", json={"status": "all"})
         done.set()
     other.close()
 

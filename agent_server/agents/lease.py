@@ -147,15 +147,15 @@ class Lease:
         self.until = await self._renew()
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
-        told = False
+        is_logged = False
         while True:
             self.check_open()
             try:
                 return await work()
             except Unavailable as error:
-                if not told:
+                if not is_logged:
                     log.warning("checkpoint_not_stored_yet", run_id=self.run_id, error=str(error))
-                told = True
+                is_logged = True
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _note_progress(self) -> None:

@@ -79,7 +79,7 @@ class Serde:
     json_types: AllowedTypes = None
 
 
-RouteGroup = Literal["assistants", "threads", "runs", "store", "meta", "mcp", "a2a", "openai", "workflowai"]
+RouteGroup = Literal["assistants", "threads", "runs", "store", "meta", "mcp", "a2a", "agui", "openai", "workflowai"]
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+import msgspec
 from litestar import Request
 from litestar.di import NamedDependency
 from msgspec import Struct
 
 from agent_server.assistants.assistants import Assistants
+from agent_server.assistants.default_keys import default_keys
 from agent_server.assistants.graphs import AssistantGraphs
+from agent_server.assistants.schema import Assistant
 from agent_server.config import Config
 from agent_server.protocols.agents import AgentFinder
-from agent_server.routes.authentication import RequestAuthenticator
+from agent_server.routes.authentication import RequestAuthenticator, project_in
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.queue import Runs
+from agent_server.schema import JsonObject
 from agent_server.streams.run_streams import RunStreams
 
 
@@ -51,3 +56,27 @@ async def request_services(
 
 SERVICES = {"services": request_services}
 """The dependencies of handlers with a parameter `services`."""
+
+
+async def assistant_of(services: RequestServices, assistant_id: str) -> Assistant:
+    """Return the assistant with this id or graph name, if the caller may see it. Errors: `NotFound`, `Invalid`."""
+    named = assistant_id if _is_id(assistant_id) else (await services.assistants.ref(assistant_id)).assistant_id
+    await services.authenticator.authorize_as(services.http, "get_assistant", {}, {"assistant_id": named})
+    return await services.assistants.get(named)
+
+
+async def own_feedback_keys(services: RequestServices, assistant: Assistant) -> JsonObject | None:
+    """Return the configurations of the assistant's own feedback keys, by key; None if the server takes no feedback."""
+    if services.feedback.intake is None:
+        return None
+    keys = default_keys(bytes(assistant.metadata).decode()) or []
+    configs = await services.feedback.configs_of_keys(keys, project_in(services.http)) or {}
+    return {key: msgspec.to_builtins(configs.get(key, {})) for key in keys}
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -127,6 +127,30 @@ async def talk(state: MessagesState) -> dict[str, list[BaseMessage]]:
     return {"messages": [await model.ainvoke(state["messages"])]}
 
 
+class Page(MessagesState, total=False):
+    tools: list[dict[str, Any]]
+    copilotkit: dict[str, Any]
+
+
+class ThinkingModel(GenericFakeChatModel):
+    """Reasons in pieces, then says something."""
+
+    def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
+        for block in ({"type": "reasoning", "reasoning": "Hm"}, {"type": "reasoning", "reasoning": ", yes"}):
+            yield ChatGenerationChunk(message=AIMessageChunk([{**block, "index": 0}]))
+        yield ChatGenerationChunk(message=AIMessageChunk([{"type": "text", "text": "It is so", "index": 1}]))
+
+
+async def use_page(state: Page) -> dict[str, list[BaseMessage]]:
+    """Call the page's first tool, and answer once the page has done it."""
+    last = state["messages"][-1]
+    if isinstance(last, ToolMessage):
+        return {"messages": [await ThinkingModel(messages=iter([])).ainvoke(state["messages"])]}
+    tool, context = state["tools"][0], state["copilotkit"]["context"]
+    call = {"id": "call_page", "name": tool["name"], "args": {"colour": context[0]["value"]}}
+    return {"messages": [AIMessage("", tool_calls=[call])]}
+
+
 calling = (
     StateGraph(MessagesState)
     .add_node("model", talk)
@@ -145,4 +169,5 @@ echoing = StateGraph(MessagesState).add_node(echo).add_edge(START, "echo").compi
 talking = StateGraph(MessagesState).add_node(speak).add_edge(START, "speak").compile()
 reporting = StateGraph(Tokens).add_node(report).add_edge(START, "report").compile()
 sleeping = StateGraph(Sleep).add_node(sleep).add_edge(START, "sleep").compile()
+paging = StateGraph(Page).add_node(use_page).add_edge(START, "use_page").compile()
 nested = StateGraph(Steps).add_node("inner", steps).add_edge(START, "inner").compile()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from litestar import Request, get, post
 from litestar.di import NamedDependency
@@ -11,7 +10,6 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
-from agent_server.assistants.schema import Assistant
 from agent_server.errors import Invalid, NotFound
 from agent_server.protocols.a2a.requests import a2a_request
 from agent_server.protocols.a2a.server import A2aServer
@@ -26,7 +24,7 @@ from agent_server.protocols.jsonrpc import (
     rpc_message,
     rpc_response,
 )
-from agent_server.protocols.services import SERVICES, RequestServices
+from agent_server.protocols.services import SERVICES, RequestServices, assistant_of
 from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER
 from agent_server.routes.openapi import AgentServerOperation
 
@@ -64,7 +62,7 @@ async def post_a2a(
             raise RpcError(INVALID_REQUEST, "A2A takes requests: a message with an id and a method")
         asked = a2a_request(message, request.headers)
         try:
-            assistant = await _assistant(services, assistant_id)
+            assistant = await assistant_of(services, assistant_id)
         except (NotFound, Invalid) as error:
             raise RpcError(INVALID_PARAMS, str(error)) from None
         return await A2aServer(services, assistant).respond(asked)
@@ -72,23 +70,8 @@ async def post_a2a(
         return failed_response(rpc_id_of(data), error)
 
 
-async def _assistant(services: RequestServices, assistant_id: str) -> Assistant:
-    """Return the assistant with this id or graph name, if the caller may see it. Errors: `NotFound`, `Invalid`."""
-    named = assistant_id if _is_id(assistant_id) else (await services.assistants.ref(assistant_id)).assistant_id
-    await services.authenticator.authorize_as(services.http, "get_assistant", {}, {"assistant_id": named})
-    return await services.assistants.get(named)
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
-
-
 async def _card(services: RequestServices, assistant_id: str) -> ASGIApp:
-    return rpc_response(await A2aServer(services, await _assistant(services, assistant_id)).card(), headers=_CACHED)
+    return rpc_response(await A2aServer(services, await assistant_of(services, assistant_id)).card(), headers=_CACHED)
 
 
 @get(

@@ -10,7 +10,6 @@ from uuid_utils import uuid7
 
 from agent_server.asgi.json_codec import encode
 from agent_server.asgi.sse import json_response, stream_response
-from agent_server.assistants.default_keys import default_keys
 from agent_server.assistants.schema import Assistant
 from agent_server.broker import START, FrameId
 from agent_server.errors import AgentServerError, Conflict, Invalid, NotFound
@@ -45,7 +44,7 @@ from agent_server.protocols.jsonrpc import (
     rpc_response,
     success,
 )
-from agent_server.protocols.services import RequestServices
+from agent_server.protocols.services import RequestServices, own_feedback_keys
 from agent_server.routes.authentication import project_in
 from agent_server.routes.authorization import caller_in, owned
 from agent_server.routes.base_url import base_url
@@ -88,11 +87,7 @@ class A2aServer:
         """Return the assistant's card."""
         services, assistant = self._services, self._assistant
         schemas = await services.graphs.known_schemas(assistant.assistant_id, assistant.version)
-        feedback = None
-        if services.feedback.intake is not None:
-            keys = default_keys(bytes(assistant.metadata).decode()) or []
-            configs = await services.feedback.configs_of_keys(keys, project_in(services.http)) or {}
-            feedback = {key: msgspec.to_builtins(configs.get(key, {})) for key in keys}
+        feedback = await own_feedback_keys(services, assistant)
         base = base_url(services.http, services.config)
         needs_key = await services.authenticator.needs_key()
         return agent_card(assistant, schemas.get("input_schema"), base, needs_key, feedback)

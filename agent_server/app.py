@@ -60,6 +60,7 @@ from agent_server.runs.records import Record
 from agent_server.runs.self_waits import SelfWaits
 from agent_server.runs.server_metrics import MetricsText, ServerMetrics
 from agent_server.runs.webhook_sender import WebhookSender
+from agent_server.runs.webhook_targets import WebhookTargets
 from agent_server.runs.worker import Worker
 from agent_server.streams.commands import Commands
 from agent_server.streams.deletion import Deletion
@@ -230,6 +231,7 @@ class AgentServerPlugin(InitPlugin):
             ("store", self._store),
             ("streams", self._streams),
             ("run_feedback", self._run_feedback),
+            ("webhook_targets", WebhookTargets(self._database, self._broker, self._config.webhooks)),
             ("thread_streams", self._thread_streams),
             ("event_streams", self._event_streams),
             ("authenticator", self.authenticator),

@@ -19,6 +19,7 @@ from agent_server.protocols.agents import AgentFinder
 from agent_server.routes.authentication import RequestAuthenticator, project_in
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.queue import Runs
+from agent_server.runs.webhook_targets import WebhookTargets
 from agent_server.schema import JsonObject
 from agent_server.streams.run_streams import RunStreams
 
@@ -35,6 +36,7 @@ class RequestServices(Struct):
     runs: Runs
     streams: RunStreams
     feedback: RunFeedback
+    webhook_targets: WebhookTargets
 
 
 async def request_services(
@@ -47,10 +49,20 @@ async def request_services(
     runs: NamedDependency[Runs],
     streams: NamedDependency[RunStreams],
     run_feedback: NamedDependency[RunFeedback],
+    webhook_targets: NamedDependency[WebhookTargets],
 ) -> RequestServices:
     """Return the services of a request."""
     return RequestServices(
-        request, server_config, authenticator, agent_finder, assistants, assistant_graphs, runs, streams, run_feedback
+        request,
+        server_config,
+        authenticator,
+        agent_finder,
+        assistants,
+        assistant_graphs,
+        runs,
+        streams,
+        run_feedback,
+        webhook_targets,
     )
 
 
@@ -60,9 +72,21 @@ SERVICES = {"services": request_services}
 
 async def assistant_of(services: RequestServices, assistant_id: str) -> Assistant:
     """Return the assistant with this id or graph name, if the caller may see it. Errors: `NotFound`, `Invalid`."""
-    named = assistant_id if _is_id(assistant_id) else (await services.assistants.ref(assistant_id)).assistant_id
+    named = await _id_of(services, assistant_id)
     await services.authenticator.authorize_as(services.http, "get_assistant", {}, {"assistant_id": named})
     return await services.assistants.get(named)
+
+
+async def assistant_to_run(services: RequestServices, assistant_id: str) -> Assistant:
+    """Return the assistant with this id or graph name, for a run that the application's rules decide on later.
+
+    Rules let everyone run the default assistants of graphs, also where they let nobody see them. Errors: as above.
+    """
+    return await services.assistants.get(await _id_of(services, assistant_id))
+
+
+async def _id_of(services: RequestServices, assistant_id: str) -> str:
+    return assistant_id if _is_id(assistant_id) else (await services.assistants.ref(assistant_id)).assistant_id
 
 
 async def own_feedback_keys(services: RequestServices, assistant: Assistant) -> JsonObject | None:

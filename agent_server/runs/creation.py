@@ -86,10 +86,10 @@ _UPDATE_THREAD = """
 _INSERT_RUN = """
     INSERT INTO runs (run_id, thread_id, assistant_id, assistant_version, graph_id, status, metadata, kwargs,
         multitask_strategy, temporary, base_url, caller, project, start_at, created_at, updated_at,
-        attempt, rescues, lease_token, lease_until, turn)
+        attempt, rescues, lease_token, lease_until, turn, webhook_targets)
     VALUES (:run_id, :thread_id, :assistant_id, :version, :graph_id, :status, :metadata, :kwargs,
         :strategy, :temporary, :base_url, :caller, :project, now_us() + :after, now_us(), now_us(),
-        :attempt, 0, :token, now_us() + :lease, :turn)
+        :attempt, 0, :token, now_us() + :lease, :turn, :webhook_targets)
     ON CONFLICT (run_id) DO NOTHING RETURNING *"""
 
 
@@ -116,6 +116,7 @@ def _insert_run(connection: Connection, new: NewRun, turn: int | None) -> Row:
         token=lease.token if lease else None,
         lease=int(lease.seconds * 1_000_000) if lease else None,
         turn=turn,
+        webhook_targets=_json(new.choice.webhook_targets) if new.choice.webhook_targets else None,
     )
     if row is None:
         raise Conflict(f"Run {new.choice.run_id} already exists; leave its id out to get a new one")

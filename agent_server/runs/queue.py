@@ -78,7 +78,8 @@ from agent_server.runs.transitions import (
     mend_times,
     write_thread_state,
 )
-from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook
+from agent_server.runs.webhook_outbox import ENDED_COLUMNS, WEBHOOKS, ended_row, put_targets, put_webhook
+from agent_server.runs.webhook_targets import check_targets
 from agent_server.schema import CancelAction, JsonObject, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads.schema import Ttl
 from agent_server.threads.state_updates import thread_channel
@@ -225,8 +226,10 @@ class Runs:
         assistant = self._assistants.resolve(connection, body.assistant_id, choice.assistant_version)
         if self._webhooks.disabled:
             body = structs.replace(body, webhook=None)
+            choice = structs.replace(choice, webhook_targets={})
         if body.webhook is not None:
             self._webhooks.check(body.webhook)
+        check_targets(self._webhooks, choice.webhook_targets)
         new = NewRun(body, assistant, on_thread, temporary, origin, choice)
         if thread_id is None:
             return insert_with_thread(connection, new, ttl), {}
@@ -406,28 +409,33 @@ class Runs:
 
     async def finish(self, claim: Claim, ending: Ending) -> None:
         """Write the run's ending to the run and its thread, durably. Errors: `LeaseLost`."""
+        notified: list[bool] = []
 
         def work(connection: Connection) -> bool:
             run = claim.run
             lock = drop_temporary if run.kwargs.temporary else lock_thread_if_there
             lock(connection, run.thread_id)
             put_webhook(connection, claim, ending)
-            changed = connection.execute(
+            ended = connection.one(
                 f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
-                    last_event = :last_event, lease_token = NULL, lease_until = NULL WHERE {HELD}""",
+                    last_event = :last_event, lease_token = NULL, lease_until = NULL WHERE {HELD}
+                RETURNING webhook_targets IS NOT NULL AS has_targets""",
                 status=ending.status,
                 output=as_text(ending.output),
                 error=as_text(ending.error),
                 last_event=ending.last_event,
                 **held(claim),
             )
-            if not changed:
+            if ended is None:
                 raise LeaseLost(f"Run {run.run_id} has another worker")
+            if ended["has_targets"]:
+                put_targets(connection, ended_row(connection, run.run_id), ending)
+            notified.append(bool(run.kwargs.webhook or ended["has_targets"]))
             return not run.kwargs.temporary and write_thread_state(connection, run.thread_id, ending)
 
         if await self._database.write(work):
             await self._broker.notify(QUEUE)
-        if claim.run.kwargs.webhook:
+        if any(notified):
             await self._broker.notify(WEBHOOKS)
 
     async def release(self, claim: Claim) -> None:
@@ -448,11 +456,14 @@ class Runs:
 
         def work(connection: Connection) -> None:
             lock_thread_if_there(connection, claim.run.thread_id)
-            put_webhook(connection, claim, Ending("interrupted", "idle", values), "rollback")
-            if not connection.execute(f"DELETE FROM runs WHERE {HELD}", **held(claim)):
+            ending = Ending("interrupted", "idle", values)
+            put_webhook(connection, claim, ending, "rollback")
+            deleted = connection.one(f"DELETE FROM runs WHERE {HELD} RETURNING {ENDED_COLUMNS}", **held(claim))
+            if deleted is None:
                 raise LeaseLost(f"Run {claim.run.run_id} has another worker")
+            put_targets(connection, deleted, ending, "rollback")
             if not drop_temporary(connection, claim.run.thread_id):
-                write_thread_state(connection, claim.run.thread_id, Ending("interrupted", "idle", values))
+                write_thread_state(connection, claim.run.thread_id, ending)
 
         await self._database.write(work)
         await self._broker.notify(QUEUE)

@@ -96,6 +96,8 @@ class RunChoice(Struct, frozen=True):
     """An earlier version of the assistant, instead of the latest."""
     lease: NewLease | None = None
     """Where given, the run is claimed with it at once, if its thread is free."""
+    webhook_targets: dict[str, str] = {}
+    """The URLs of further webhooks about the run's end, by id."""
 
 
 LATEST = RunChoice()
@@ -137,6 +139,8 @@ class Record(Struct):
     last_event: int | None = None
     """As in `Ending`."""
     assistant_name: str | None = None
+    webhook_targets: dict[str, str] = {}
+    """As in `RunChoice`."""
 
     @property
     def reference(self) -> RunReference:
@@ -241,6 +245,7 @@ def record_of(row: Row) -> Record:
         turn=row["turn"],
         last_event=row["last_event"],
         assistant_name=row.get("assistant_name"),
+        webhook_targets=msgspec.json.decode(row["webhook_targets"]) if row["webhook_targets"] else {},
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from agent_server.database import Connection, Row
 from agent_server.errors import ThreadBusy
 from agent_server.runs.records import RUN_COLUMNS, Claim, Ending
-from agent_server.runs.webhook_outbox import mend_webhook_times, put_webhook_unstarted
+from agent_server.runs.webhook_outbox import ENDED_COLUMNS, mend_webhook_times, put_webhook_unstarted
 from agent_server.schema import CancelAction, RunCreate
 
 
@@ -156,9 +156,9 @@ def make_way(connection: Connection, thread_id: str, body: RunCreate) -> Cancell
 
 _CANCEL_PENDING = {
     "interrupt": f"""UPDATE runs SET status = 'interrupted', updated_at = now_us()
-        WHERE run_id = :id AND status = 'pending' RETURNING {RUN_COLUMNS}, now_us() AS now""",
+        WHERE run_id = :id AND status = 'pending' RETURNING {ENDED_COLUMNS}""",
     "rollback": f"""DELETE FROM runs WHERE run_id = :id AND status = 'pending'
-        RETURNING {RUN_COLUMNS}, now_us() AS now""",
+        RETURNING {ENDED_COLUMNS}""",
 }
 
 

@@ -113,6 +113,21 @@ async def test_abort_cancels_the_run(graphs: ServerProcess) -> None:
         assert (await http.get(f"/threads/{thread_id}/runs/{run_id}")).json()["status"] == "interrupted"
 
 
+async def test_request_joins_the_run_at_work(graphs: ServerProcess) -> None:
+    thread = f"/threads/{uuid4()}/runs"
+    given = {"assistant_id": "sleeping", "input": {"seconds": 50.0}, "if_not_exists": "create"}
+    async with httpx.AsyncClient(base_url=graphs.url, timeout=30) as http:
+        run_id = (await http.post(thread, json=given)).json()["run_id"]
+        joining = {"threadId": thread.split("/")[2], "runId": run_id, "messages": [], "protocolVersion": "1.0"}
+        async with http.stream("POST", "/agui/sleeping", json=joining) as stream:
+            lines = stream.aiter_lines()
+            first = json.loads((await anext(lines)).removeprefix("data: "))
+            assert (first["type"], first["runId"]) == ("RUN_STARTED", run_id)
+            await http.post(f"{thread}/{run_id}/cancel")
+            rest = [json.loads(line[6:]) async for line in lines if line.startswith("data: ")]
+    assert (rest[-1]["type"], rest[-1]["outcome"]) == ("RUN_FINISHED", {"type": "cancelled"})
+
+
 async def test_page_does_a_tool_of_its_own(graphs: ServerProcess) -> None:
     tool = {"name": "paint", "description": "Paints the page", "parameters": {"type": "object", "properties": {}}}
     tools = {"tools": [tool], "context": [{"description": "The favourite colour", "value": "red"}]}

@@ -22,7 +22,12 @@ _SCHEMES: JsonObject = {
 
 
 def agent_card(
-    assistant: Assistant, input_schema: JsonObject | None, base: str, needs_key: bool, feedback: Any | None
+    assistant: Assistant,
+    input_schema: JsonObject | None,
+    base: str,
+    needs_key: bool,
+    feedback: Any | None,
+    has_webhooks: bool = True,
 ) -> JsonObject:
     """Return the card; `feedback` has the configurations of the assistant's own feedback keys, if any."""
     url = f"{base}/a2a/{assistant.assistant_id}"
@@ -51,7 +56,7 @@ def agent_card(
         ],
         "capabilities": {
             "streaming": True,
-            "pushNotifications": True,
+            "pushNotifications": has_webhooks,
             "stateTransitionHistory": False,
             "extendedAgentCard": True,
             "extensions": [] if feedback is None else [extension(feedback)],

@@ -25,14 +25,18 @@ def legacy_result(method: str, result: JsonObject) -> Any:
         return {**result, "tasks": [_task(task) for task in result["tasks"]]}
     if method in ("GetTaskPushNotificationConfig", "CreateTaskPushNotificationConfig"):
         return _push_config(result)
+    if method == "DeleteTaskPushNotificationConfig":
+        return None
     if method == "ListTaskPushNotificationConfigs":
         return [_push_config(config) for config in result["configs"]]
     return result
 
 
-def modern_params(params: JsonObject) -> JsonObject:
-    """Return the parameters of a method of version 0.3 in the shape of 1.0."""
+def modern_params(method: str, params: JsonObject) -> JsonObject:
+    """Return the parameters of a method of version 0.3 in the shape of 1.0; `method` has its name there."""
     modern = dict(params)
+    if "PushNotificationConfig" in method and "id" in params:
+        modern |= {"taskId": params["id"], "id": params.get("pushNotificationConfigId")}
     if isinstance(message := params.get("message"), dict):
         modern["message"] = _modern_message(message)
     if isinstance(configuration := params.get("configuration"), dict):
@@ -40,10 +44,10 @@ def modern_params(params: JsonObject) -> JsonObject:
         if changed.pop("blocking", None) is False:
             changed["returnImmediately"] = True
         if (push := changed.pop("pushNotificationConfig", None)) is not None:
-            changed["taskPushNotificationConfig"] = push
+            changed["taskPushNotificationConfig"] = _modern_push_config(push)
         modern["configuration"] = changed
     if isinstance(push := params.get("pushNotificationConfig"), dict):
-        modern |= push
+        modern |= _modern_push_config(push)
     return modern
 
 
@@ -111,6 +115,17 @@ def _part(part: JsonObject) -> JsonObject:
     return {"kind": "file", "file": {old: part[new] for old, new in named.items() if new in part}, **metadata}
 
 
+def _modern_push_config(push: Any) -> Any:
+    if not isinstance(push, dict) or not isinstance(authentication := push.get("authentication"), dict):
+        return push
+    schemes = authentication.get("schemes")
+    scheme = {"scheme": schemes[0]} if isinstance(schemes, list) and schemes else {}
+    return {**push, "authentication": {**authentication, **scheme}}
+
+
 def _push_config(config: JsonObject) -> JsonObject:
     inner = {name: value for name, value in config.items() if name not in ("taskId", "tenant")}
+    if authentication := inner.get("authentication"):
+        named = {name: value for name, value in authentication.items() if name != "scheme"}
+        inner["authentication"] = {**named, "schemes": [authentication["scheme"]] if "scheme" in authentication else []}
     return {"taskId": config["taskId"], "pushNotificationConfig": inner}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from agent_server.protocols.a2a.parts import checked_parts
-from agent_server.protocols.a2a.push import webhook_of
+from agent_server.protocols.a2a.push import PushConfig, push_config
 from agent_server.protocols.a2a.requests import A2aRequest, object_of, text_of, whole_of
 from agent_server.protocols.jsonrpc import INVALID_PARAMS, RpcError
 from agent_server.schema import JsonObject
@@ -22,7 +22,7 @@ class SentMessage(Struct, rename="camel"):
     task_id: str | None
     history_length: int | None
     is_waited_for: bool
-    webhook: str | None
+    push: PushConfig | None
 
 
 def message_of(request: A2aRequest) -> SentMessage:
@@ -35,6 +35,7 @@ def message_of(request: A2aRequest) -> SentMessage:
     if (message_id := text_of(message, "messageId")) is None:
         raise RpcError(INVALID_PARAMS, "message.messageId must be a string, the client's own id of the message")
     context_id = text_of(message, "contextId")
+    push = configuration.get("taskPushNotificationConfig")
     return SentMessage(
         message_id=message_id,
         parts=checked_parts(message.get("parts")),
@@ -42,5 +43,5 @@ def message_of(request: A2aRequest) -> SentMessage:
         task_id=text_of(message, "taskId"),
         history_length=whole_of(configuration, "historyLength", 0, MOST_MESSAGES),
         is_waited_for=configuration.get("returnImmediately") is not True,
-        webhook=webhook_of(configuration.get("taskPushNotificationConfig")),
+        push=None if push is None else push_config(push, "taskPushNotificationConfig"),
     )

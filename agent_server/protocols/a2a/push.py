@@ -14,7 +14,6 @@ from msgspec import Raw, Struct
 
 from agent_server.asgi.json_codec import encode
 from agent_server.errors import Invalid
-from agent_server.protocols.a2a.requests import TaskId
 from agent_server.protocols.a2a.tasks import task_of
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject, Run, RunKwargs
@@ -36,25 +35,24 @@ class PushConfig(Struct, omit_defaults=True):
     authentication: _Authentication | None = None
 
 
-def webhook_of(config: Any) -> str | None:
-    """Return the webhook URL for a request's push configuration, if it has one. Errors: `Invalid`."""
-    if config is None:
-        return None
+def push_config(given: Any, name: str) -> PushConfig:
+    """Return the push configuration that a client sent. Errors: `Invalid`."""
     try:
-        push = msgspec.convert(config, PushConfig)
+        return msgspec.convert(given, PushConfig)
     except msgspec.ValidationError as error:
-        raise Invalid(f"taskPushNotificationConfig: {error}") from None
+        raise Invalid(f"{name}: {error}") from None
+
+
+def push_url(push: PushConfig) -> str:
+    """Return the webhook URL of a configuration."""
     kept = base64.urlsafe_b64encode(msgspec.json.encode(push)).decode()
     return f"{push.url.partition('#')[0]}{_MARK}{kept}"
 
 
-def push_config_of(record: Record, task_id: TaskId) -> JsonObject | None:
-    """Return the push configuration of a task, if it has one."""
-    push = _kept(record.kwargs.webhook or "")
-    if push is None:
-        return None
-    shown: JsonObject = msgspec.to_builtins(push)
-    return {**shown, "id": push.id or str(task_id), "taskId": str(task_id)}
+def config_of_url(url: str) -> JsonObject:
+    """Return the push configuration in a webhook URL."""
+    shown: JsonObject = msgspec.to_builtins(_kept(url) or PushConfig(url))
+    return shown
 
 
 def task_notification(url: str, payload: str) -> tuple[bytes, dict[str, str]] | None:

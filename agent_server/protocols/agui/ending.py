@@ -31,9 +31,9 @@ def last_events(record: Record, ids: RunIds, translation: Translation, speaks_1_
     events = translation.close()
     if record.error is not None:
         return [*events, _with_feedback(_run_error(record.error), translation)]
-    finished = {"type": "RUN_FINISHED", "threadId": ids.shown_thread_id, "runId": ids.shown_run_id}
+    finished: Event = {"type": "RUN_FINISHED", "threadId": ids.shown_thread_id, "runId": ids.shown_run_id}
     if record.run.status != "success":
-        cancelled = {"type": "RUN_ERROR", "message": "The run was cancelled", "code": "cancelled"}
+        cancelled: Event = {"type": "RUN_ERROR", "message": "The run was cancelled", "code": "cancelled"}
         return [*events, {**finished, "outcome": {"type": "cancelled"}} if speaks_1_0 else cancelled]
     values = msgspec.json.decode(record.output or b"null")
     events += translation.state_events(values)

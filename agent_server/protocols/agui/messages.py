@@ -99,7 +99,7 @@ def _shown(message: JsonObject, at: int) -> Iterator[JsonObject]:
         if reasoning := reasoning_of(message):
             yield {"id": reasoning_id(message_id), "role": "reasoning", "content": reasoning}
         calls = [_shown_call(call) for call in message.get("tool_calls") or ()]
-        shown = {"id": message_id, "role": "assistant", "content": text_of(content)}
+        shown: JsonObject = {"id": message_id, "role": "assistant", "content": text_of(content)}
         yield shown | ({"toolCalls": calls} if calls else {})
     elif kind == "system":
         yield {"id": message_id, "role": "system", "content": text_of(content)}

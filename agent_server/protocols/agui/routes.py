@@ -14,7 +14,7 @@ from agent_server.protocols.agui.capabilities import capabilities
 from agent_server.protocols.agui.errors import EXCEPTION_HANDLERS
 from agent_server.protocols.agui.schema import run_agent_input
 from agent_server.protocols.agui.service import AguiRuns
-from agent_server.protocols.services import SERVICES, RequestServices, assistant_of, own_feedback_keys
+from agent_server.protocols.services import SERVICES, RequestServices, assistant_of, assistant_to_run, own_feedback_keys
 from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER
 from agent_server.routes.openapi import AgentServerOperation
 from agent_server.routes.run_responses import STREAM
@@ -47,7 +47,7 @@ async def post_agui(
     gets the events after that one. Errors have the shape of `RUN_ERROR`.
     """
     given = run_agent_input(data)
-    assistant = await assistant_of(services, assistant_id)
+    assistant = await assistant_to_run(services, assistant_id)
     return await AguiRuns(services, threads, assistant).run(given, request.headers.get("last-event-id"))
 
 

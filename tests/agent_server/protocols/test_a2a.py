@@ -14,6 +14,7 @@ import pytest
 from agent_server.config import Http
 from agent_server.config.api_keys import configured_keys
 from agent_server.config.auth import AuthSettings
+from agent_server.config.webhooks import WebhookPolicy
 from agent_server.protocols.a2a.parts import parts_of, response_parts, run_input
 from tests.agent_server.api import Api, serving
 from tests.agent_server.backend import until
@@ -94,7 +95,11 @@ ERRORS_HAVE_THE_PROTOCOLS_CODES: list[Any] = [
     ("ListTasks", {"pageSize": 101}, -32602),
     ("ListTasks", {"pageToken": "x"}, -32602),
     ("ListTasks", {"statusTimestampAfter": "x"}, -32602),
-    ("CreateTaskPushNotificationConfig", {"taskId": NO_TASK}, -32003),
+    ("CreateTaskPushNotificationConfig", {"taskId": NO_TASK, "url": "https://x"}, -32001),
+    ("CreateTaskPushNotificationConfig", {"taskId": NO_TASK}, -32602),
+    ("GetTaskPushNotificationConfig", {"taskId": NO_TASK, "id": "a"}, -32001),
+    ("DeleteTaskPushNotificationConfig", {"taskId": NO_TASK}, -32602),
+    ("tasks/pushNotificationConfig/list", {"id": NO_TASK}, -32001),
     ("tasks/get", {"id": NO_TASK}, -32001),
 ]
 
@@ -203,6 +208,71 @@ async def test_ends_of_tasks_are_pushed(sqlite_url: str, tmp_path: Path) -> None
         assert "authorization: bearer s3cret" in head
         assert "#" not in head
     assert len(receiver.bodies) == len(PUSHED)
+
+
+async def test_configurations_are_added_to_begun_tasks(database_url: str, tmp_path: Path) -> None:
+    async with receiving() as receiver, serving(database_url, tmp_path, webhooks=OPEN) as api:
+        now = {"configuration": {"returnImmediately": True}}
+        task = (await rpc(api, "sleeping_agent", "SendMessage", sending({"data": {}}) | now))["result"]["task"]
+        named = {"taskId": task["id"]}
+        for name in ("one", "two", "three"):
+            push = {"url": f"{receiver.url}?{name}", "token": name, "id": name}
+            made = await rpc(api, "sleeping_agent", "CreateTaskPushNotificationConfig", {**named, **push})
+            assert made["result"] == {**push, **named}
+        old = {"url": receiver.url, "authentication": {"schemes": ["Basic"], "credentials": "YTpi"}}
+        params = {**named, "pushNotificationConfig": {**old, "id": "two"}}
+        made = await rpc(api, "sleeping_agent", "tasks/pushNotificationConfig/set", params)
+        assert made["result"] == params
+        asked = {"id": task["id"], "pushNotificationConfigId": "three"}
+        assert (await rpc(api, "sleeping_agent", "tasks/pushNotificationConfig/delete", asked))["result"] is None
+        method = "ListTaskPushNotificationConfigs"
+        queries = ({**named, "pageSize": 1}, {**named, "pageSize": 1, "pageToken": "1"})
+        pages = [(await rpc(api, "sleeping_agent", method, query))["result"] for query in queries]
+        assert [(page["configs"][0]["id"], page["nextPageToken"]) for page in pages] == [("one", "1"), ("two", "")]
+        error = (await rpc(api, "sleeping_agent", "GetTaskPushNotificationConfig", {**named, "id": "three"}))["error"]
+        assert (error["code"], "'three'" in error["message"]) == (-32602, True)
+        await rpc(api, "sleeping_agent", "CancelTask", {"id": task["id"]})
+        await until(lambda: _length(receiver, 2))
+        late = {**named, "url": f"{receiver.url}?late", "id": "late"}
+        await rpc(api, "sleeping_agent", "CreateTaskPushNotificationConfig", late)
+        await until(lambda: _length(receiver, 3))
+    assert {body["task"]["status"]["state"] for body in receiver.bodies} == {"TASK_STATE_CANCELED"}
+    heads = sorted(head.lower() for head in receiver.heads)
+    assert sorted(name for head in heads for name in ("?one", "?late", "basic ytpi") if name in head) == [
+        *("?late", "?one", "basic ytpi"),
+    ]
+
+
+async def test_configurations_outlast_a_resumed_run(sqlite_url: str, tmp_path: Path) -> None:
+    async with receiving() as receiver, serving(sqlite_url, tmp_path, webhooks=OPEN) as api:
+        push = {"configuration": {"taskPushNotificationConfig": {"url": receiver.url}}}
+        task = (await rpc(api, "asking", "SendMessage", sending({"data": {"x": 1}}) | push))["result"]["task"]
+        await rpc(api, "asking", "SendMessage", sending({"data": {"resume": 2}}, taskId=task["id"]))
+        await until(lambda: _length(receiver, 2))
+    states = [body["task"]["status"]["state"] for body in receiver.bodies]
+    assert sorted(states) == ["TASK_STATE_COMPLETED", "TASK_STATE_INPUT_REQUIRED"]
+
+
+WRONG_CONFIGURATIONS = [({"url": "ftp://x"}, "https"), ({"url": 1}, "url"), ({"url": "http://10.0.0.1"}, "private")]
+
+
+async def test_policy_applies_to_added_configurations(sqlite_url: str, tmp_path: Path) -> None:
+    policy = WebhookPolicy(require_https=False, disable_private_ips=True)
+    async with serving(sqlite_url, tmp_path, webhooks=policy) as api:
+        task = (await rpc(api, "doubling", "SendMessage", sending({"data": {"x": 1}})))["result"]["task"]
+        for push, said in WRONG_CONFIGURATIONS:
+            params = {"taskId": task["id"], **push}
+            error = (await rpc(api, "doubling", "CreateTaskPushNotificationConfig", params))["error"]
+            assert (error["code"], said in error["message"]) == (-32602, True), error
+    async with serving(sqlite_url, tmp_path, webhooks=WebhookPolicy(disabled=True)) as api:
+        params = {"taskId": task["id"], "url": "https://example.com"}
+        error = (await rpc(api, "doubling", "CreateTaskPushNotificationConfig", params))["error"]
+        card = (await api.send("GET", "/a2a/doubling")).json()
+    assert (error["code"], card["capabilities"]["pushNotifications"]) == (-32003, False)
+
+
+async def _length(receiver: Receiver, count: int) -> bool:
+    return len(receiver.bodies) == count
 
 
 async def _has(receiver: Receiver, task_id: str) -> bool:

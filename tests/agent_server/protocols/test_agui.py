@@ -70,7 +70,7 @@ WRONG_INPUT: list[tuple[Any, str]] = [
     ({"threadId": "t", "runId": "r", "messages": [], "tools": [{}]}, "tools"),
     ({"threadId": "t", "runId": "r", "messages": [], "resume": [{"interruptId": "i", "status": "x"}]}, "status"),
     ({"threadId": "t", "runId": "r", "messages": [], "forwardedProps": {"feedbackKeys": "k"}}, "feedbackKeys"),
-    ({"threadId": "t", "runId": "r", "messages": [], "forwardedProps": {"webhook": "ftp://x"}}, "webhook"),
+    ({"threadId": "t", "runId": "r", "messages": [], "forwardedProps": {"webhook": "ftp://x"}}, "Webhook must"),
 ]
 
 
@@ -110,21 +110,6 @@ async def test_stream_resumes_after_any_event(database_url: str, tmp_path: Path)
     assert [run["run_id"] for run in runs] == [body["runId"]]
 
 
-async def test_request_joins_the_run_at_work(api: Api) -> None:
-    body = asked(forwardedProps={"onDisconnect": "continue"})
-    run = f"/threads/{body['threadId']}/runs"
-    await api.post("/threads", {"thread_id": body["threadId"]})
-    started = await api.send("POST", run, {"assistant_id": "sleeping_agent"})
-    joining = {**body, "runId": started.json()["run_id"]}
-    async with api._client.stream("POST", "/agui/sleeping_agent", json=joining) as stream:
-        lines = stream.aiter_lines()
-        first = json.loads((await anext(lines)).removeprefix("data: "))
-        assert (first["type"], first["runId"]) == ("RUN_STARTED", joining["runId"])
-        await api.send("POST", f"{run}/{joining['runId']}/cancel")
-        rest = [json.loads(line[6:]) async for line in lines if line.startswith("data: ")]
-    assert rest[-1]["outcome"] == {"type": "cancelled"}
-
-
 async def test_run_id_of_another_run_conflicts(api: Api) -> None:
     body = asked(state={"x": 1})
     await ran(api, "doubling", body)
@@ -153,7 +138,7 @@ async def test_clients_before_1_0_get_what_they_know(api: Api) -> None:
     resumed = {**body, "runId": str(uuid4()), "forwardedProps": {"command": {"resume": "2"}}}
     done = await ran(api, "asking", resumed)
     assert done[-1][1]["outcome"] == {"type": "success"}
-    assert (await api.get(f"/threads/{body['threadId']}/state"))["values"]["x"] == 3
+    assert (await api.get(f"/threads/{body['threadId']}/state"))["values"]["x"] == 6
 
 
 async def test_forwarded_props_are_options_of_the_run(api: Api) -> None:
@@ -208,6 +193,10 @@ async def test_users_have_their_own_runs(database_url: str, tmp_path: Path) -> N
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
         assert (await api.send("POST", "/agui/asking", body)).json()["code"] == "unauthorized"
         assert (await api.send("GET", "/agui/asking")).status_code == 401
+        made = await api.send("POST", "/assistants", {"graph_id": "asking", "name": "annas"}, **ANNA)
+        hers = f"/agui/{made.json()['assistant_id']}"
+        assert (await api.send("POST", hers, asked(state={"x": 1}), **BOB)).json()["code"] == "not_found"
+        assert [(await api.send("GET", hers, **who)).status_code for who in (ANNA, BOB)] == [200, 404]
         named = [await ran(api, "doubling", asked(threadId="mine", state={"x": 1}), **who) for who in (ANNA, BOB)]
         assert named[0][0][1]["metadata"]["thread_id"] != named[1][0][1]["metadata"]["thread_id"]
         done = await ran(api, "asking", resumed, **ANNA)
@@ -215,7 +204,7 @@ async def test_users_have_their_own_runs(database_url: str, tmp_path: Path) -> N
 
 
 async def test_api_key_needs_the_scope_run(sqlite_url: str, tmp_path: Path) -> None:
-    keys = given_keys("a-key-that-runs-agents:run,a-key-that-reads-feedback:feedback")
+    keys = given_keys("a-key-that-runs-agents:run,a-key-that-reads-feedback:feedback-read")
     async with serving(sqlite_url, tmp_path, api_keys=keys) as api:
         body = asked(state={"x": 1})
         for key, status in ((None, 401), ("a-key-that-reads-feedback", 403), ("a-key-that-runs-agents", 200)):
@@ -305,10 +294,11 @@ def test_parallel_tool_calls_end_one_by_one() -> None:
     assert opened.unanswered_calls == ["a", "b"]
 
 
+NAMES = st.sampled_from(["a", "b", "~1", "/"])
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(0, 2) | st.text("a~/", max_size=2),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("a~/", max_size=2), inner, max_size=3),
-    max_leaves=8,
+    st.sampled_from([None, True, False, 0, 1, "a"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
 )
 
 

@@ -72,21 +72,9 @@ SERVICES = {"services": request_services}
 
 async def assistant_of(services: RequestServices, assistant_id: str) -> Assistant:
     """Return the assistant with this id or graph name, if the caller may see it. Errors: `NotFound`, `Invalid`."""
-    named = await _id_of(services, assistant_id)
+    named = assistant_id if _is_id(assistant_id) else (await services.assistants.ref(assistant_id)).assistant_id
     await services.authenticator.authorize_as(services.http, "get_assistant", {}, {"assistant_id": named})
     return await services.assistants.get(named)
-
-
-async def assistant_to_run(services: RequestServices, assistant_id: str) -> Assistant:
-    """Return the assistant with this id or graph name, for a run that the application's rules decide on later.
-
-    Rules let everyone run the default assistants of graphs, also where they let nobody see them. Errors: as above.
-    """
-    return await services.assistants.get(await _id_of(services, assistant_id))
-
-
-async def _id_of(services: RequestServices, assistant_id: str) -> str:
-    return assistant_id if _is_id(assistant_id) else (await services.assistants.ref(assistant_id)).assistant_id
 
 
 async def own_feedback_keys(services: RequestServices, assistant: Assistant) -> JsonObject | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from agent_server.database import Connection, Row
 from agent_server.errors import ThreadBusy
-from agent_server.runs.records import RUN_COLUMNS, Claim, Ending
+from agent_server.runs.records import Claim, Ending
 from agent_server.runs.webhook_outbox import ENDED_COLUMNS, mend_webhook_times, put_webhook_unstarted
 from agent_server.schema import CancelAction, RunCreate
 

@@ -37,6 +37,7 @@ LINES = [
     Line("MCP tools/call: server CPU", "ms", "mcp call cpu", "POST /runs/wait", "wait call cpu"),
     Line("A2A SendMessage: server CPU", "ms", "a2a call cpu", "POST /runs/wait", "wait call cpu"),
     Line("OpenAI's chat completion: server CPU", "ms", "openai call cpu", "POST /runs/wait", "wait call cpu"),
+    Line("AG-UI run, streamed: server CPU", "ms", "agui call cpu", "POST /runs/wait", "wait call cpu"),
     Line("32 clients, stateless: runs a second", "/s", "stateless32 rate"),
     Line("32 clients, stateless: server CPU a run", "ms", "stateless32 cpu", PLAIN, "plain cpu_ms", aim="<= 5"),
     Line("32 clients, new threads: runs a second", "/s", "thread32 rate"),

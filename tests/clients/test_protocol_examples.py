@@ -1,12 +1,15 @@
-"""The examples of MCP, A2A and OpenAI's API run against the server of the example agents."""
+"""The examples of MCP, A2A, AG-UI and OpenAI's API run against the server of the example agents."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
+from tests.clients.node import JS, node
 from tests.clients.server_process import ROOT, ServerProcess
 
 
@@ -19,6 +22,17 @@ async def test_example_asks_and_rates(example: ServerProcess, example_file: str)
     )
     printed, complaints = await asyncio.wait_for(process.communicate(), 50)
     assert process.returncode == 0, complaints.decode()
-    lines = dict(line.split(": ", 1) for line in printed.decode().splitlines() if ": " in line)
+    check_printed(printed.decode(), "'id'")
+
+
+async def test_example_in_javascript_asks_and_rates(example: ServerProcess, tmp_path: Path) -> None:
+    (tmp_path / "node_modules").symlink_to(JS / "node_modules")
+    copied = shutil.copy(ROOT / "examples" / "agui_client.mjs", tmp_path)
+    check_printed(await node(str(copied), example.url, "Tell me a joke about databases."), '"id"')
+
+
+def check_printed(printed: str, kept: str) -> None:
+    """Check that the example shows an answer, and feedback that the server has kept."""
+    lines = dict(line.split(": ", 1) for line in printed.splitlines() if ": " in line)
     assert len(lines["Answer"]) > 10
-    assert "'id'" in lines["Feedback"]
+    assert kept in lines["Feedback"]

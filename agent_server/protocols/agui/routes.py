@@ -14,7 +14,7 @@ from agent_server.protocols.agui.capabilities import capabilities
 from agent_server.protocols.agui.errors import EXCEPTION_HANDLERS
 from agent_server.protocols.agui.schema import run_agent_input
 from agent_server.protocols.agui.service import AguiRuns
-from agent_server.protocols.services import SERVICES, RequestServices, assistant_of, assistant_to_run, own_feedback_keys
+from agent_server.protocols.services import SERVICES, RequestServices, assistant_of, own_feedback_keys
 from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER
 from agent_server.routes.openapi import AgentServerOperation
 from agent_server.routes.run_responses import STREAM
@@ -43,11 +43,11 @@ async def post_agui(
 ) -> ASGIApp:
     """Run an assistant for an AG-UI client: a `RunAgentInput` in, its events as server-sent events out.
 
-    `assistant_id` may be a graph's name. A request with the ids of an existing run joins it; with `Last-Event-ID`, it
+    `assistant_id` may be a graph's name, or a slug of an assistant's. A request with the ids of an existing run joins it; with `Last-Event-ID`, it
     gets the events after that one. Errors have the shape of `RUN_ERROR`.
     """
     given = run_agent_input(data)
-    assistant = await assistant_to_run(services, assistant_id)
+    assistant = await services.agents.find(request, assistant_id)
     return await AguiRuns(services, threads, assistant).run(given, request.headers.get("last-event-id"))
 
 

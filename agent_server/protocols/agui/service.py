@@ -6,7 +6,7 @@ import msgspec
 from litestar.types import ASGIApp
 
 from agent_server.asgi.sse import stream_response
-from agent_server.assistants.schema import Assistant
+from agent_server.assistants.assistants import AssistantRef
 from agent_server.broker import START, FrameId
 from agent_server.errors import Conflict, Invalid, NotFound
 from agent_server.protocols.agui.run_request import run_body
@@ -26,7 +26,7 @@ from agent_server.threads.threads import Threads
 class AguiRuns:
     """The runs of one assistant, for one HTTP request."""
 
-    def __init__(self, services: RequestServices, threads: Threads, assistant: Assistant) -> None:
+    def __init__(self, services: RequestServices, threads: Threads, assistant: AssistantRef) -> None:
         self._services = services
         self._threads = threads
         self._assistant = assistant

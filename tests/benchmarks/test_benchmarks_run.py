@@ -18,6 +18,7 @@ SQLITE = (
     "durable answers",
     "MCP tools/call",
     "A2A SendM",
+    "AG-UI run",
 )
 REST = (
     "official / ours",

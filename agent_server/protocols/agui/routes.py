@@ -43,8 +43,8 @@ async def post_agui(
 ) -> ASGIApp:
     """Run an assistant for an AG-UI client: a `RunAgentInput` in, its events as server-sent events out.
 
-    `assistant_id` may be a graph's name, or a slug of an assistant's. A request with the ids of an existing run joins it;
-    with `Last-Event-ID`, it gets the events after that one. Errors have the shape of `RUN_ERROR`.
+    `assistant_id` may be a graph's name, or a slug of an assistant's. A request with the ids of an existing run joins
+    it; with `Last-Event-ID`, it gets the events after that one. Errors have the shape of `RUN_ERROR`.
     """
     given = run_agent_input(data)
     assistant = await services.agents.find(request, assistant_id)

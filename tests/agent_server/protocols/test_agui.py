@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonpatch import JsonPatch
 
 from agent_server.config import Http
-from agent_server.config.api_keys import given_keys
+from agent_server.config.api_keys import configured_keys
 from agent_server.config.auth import AuthSettings
 from agent_server.protocols.agui.messages import chat_messages, shown_messages
 from agent_server.protocols.agui.open_messages import Chunk, OpenMessages
@@ -204,7 +204,7 @@ async def test_users_have_their_own_runs(database_url: str, tmp_path: Path) -> N
 
 
 async def test_api_key_needs_the_scope_run(sqlite_url: str, tmp_path: Path) -> None:
-    keys = given_keys("a-key-that-runs-agents:run,a-key-that-reads-feedback:feedback-read")
+    keys = configured_keys("a-key-that-runs-agents:run,a-key-that-reads-feedback:feedback-read")
     async with serving(sqlite_url, tmp_path, api_keys=keys) as api:
         body = asked(state={"x": 1})
         for key, status in ((None, 401), ("a-key-that-reads-feedback", 403), ("a-key-that-runs-agents", 200)):

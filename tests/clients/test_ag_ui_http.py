@@ -154,7 +154,7 @@ async def test_urls_take_feedback_that_is_read_back(graphs: ServerProcess) -> No
     run_id = rated["events"][0]["runId"]
     async with httpx.AsyncClient(base_url=graphs.url) as http:
         assert (await http.post(custom["value"]["user_liked"], json={"score": 1})).is_success
-        [kept] = (await http.get(f"/runs/{run_id}/feedback")).json()["answers"]
+        [kept] = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
         capabilities = (await http.get("/agui/echoing")).json()
     assert (kept["key"], kept["score"]) == ("user_liked", 1)
     assert capabilities["humanInTheLoop"]["feedback"] is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import uuid
@@ -38,6 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
     config.add_cleanup(cache_registration())
     config.add_cleanup(cache_tls_contexts())
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking at modules and collected tests again and again: they stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,13 @@ from agent_server.asgi.garbage_collection import YOUNG_OBJECTS, freezing_once_st
 
 @pytest.fixture(autouse=True)
 def collector_as_it_was() -> Iterator[None]:
-    thresholds = gc.get_threshold()
+    thresholds, frozen = gc.get_threshold(), gc.get_freeze_count()
+    gc.unfreeze()
     yield
     gc.unfreeze()
     gc.set_threshold(*thresholds)
+    if frozen:
+        gc.freeze()
 
 
 async def test_startup_objects_are_frozen_from_collection() -> None:

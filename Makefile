@@ -22,6 +22,14 @@ AUDIT_READY := .venv-audit/.ready-$(VERSION)
 # Tests in the process of pytest, on SQLite: the fast half of the suite.
 FAST := tests/agent_server tests/feedback tests/seams tests/test_*.py
 
+# Many tests wait: for a lease to end, a page to load, another process. More workers than cores use that time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * os.cpu_count()))' 2>/dev/null)
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n $(WORKERS) --dist worksteal
+
+# The tests start many processes, and compiled modules make each start faster.
+unexport PYTHONDONTWRITEBYTECODE
+
 NEEDED := 3.11 or later is needed. Name one: make $(MAKECMDGOALS) PYTHON=python3.12
 # Twice quiet: errors are shown, and no page of warnings.
 INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -c constraints.txt --build-constraint constraints.txt
@@ -47,13 +55,13 @@ demo: $(DEMO_READY) ## Serve the example agents on http://127.0.0.1:2024
 	@$(BIN)/agent-server dev --config examples/langgraph.json $(ARGS)
 
 test: lint types $(JS_READY) $(OTHERS_READY) chromium redis ## Run every check and every test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	$(PYTEST) $(PARALLEL) $(ARGS)
 
 check: lint types ## Run lint, types and the fast half of the tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -k "not postgres and not redis" $(FAST) $(ARGS)
+	$(PYTEST) $(PARALLEL) -k "not postgres and not redis" $(FAST) $(ARGS)
 
 test-long: $(JS_READY) $(OTHERS_READY) $(AUDIT_READY) chromium redis ## Run the long tests: storms, random searches, audit
-	$(BIN)/python -m pytest -m long --timeout 1800 $(ARGS)
+	$(PYTEST) -m long --timeout 1800 $(ARGS)
 	$(BIN)/python -m tests.audit
 
 lint: $(TEST_READY) ## Check style, formatting and layers

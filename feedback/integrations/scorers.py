@@ -70,13 +70,22 @@ class Thresholds(Struct):
     passes: Literal["at_or_above", "at_or_below"] = "at_or_above"
 
 
+class ThresholdSummary(Struct):
+    """The best threshold, and its kappa and gain over the current one, as EvalGuard's TypeScript client declares it."""
+
+    best: float
+    agreementAtBest: float | None
+    improvement: float | None
+
+
 class Calibrated(Struct):
-    """The scorer's agreement with people. `thresholds` is null if the input has verdicts but no scores."""
+    """The scorer's agreement with people. The thresholds are null if the input has verdicts but no scores."""
 
     scorerId: str | None
     n: int
     agreement: Agreement
     thresholds: Thresholds | None
+    threshold: ThresholdSummary | None = None
 
 
 class Scorers:
@@ -143,7 +152,15 @@ def _calibrated(
         best = best_threshold(upward, middle if has_current else None)
         passes: Literal["at_or_above", "at_or_below"] = "at_or_below" if sign < 0 else "at_or_above"
         thresholds = Thresholds(current and _turned(current, sign), _turned(best, sign), passes)
-    return Calibrated(None, len(verdicts), agreement(verdicts), thresholds)
+    summary = None if thresholds is None else _summary(thresholds)
+    return Calibrated(None, len(verdicts), agreement(verdicts), thresholds, summary)
+
+
+def _summary(thresholds: Thresholds) -> ThresholdSummary:
+    best, current = thresholds.best, thresholds.current
+    before = None if current is None else current.kappa
+    gain = None if best.kappa is None or before is None else best.kappa - before
+    return ThresholdSummary(best.threshold, best.kappa, gain)
 
 
 def _seen(scores: Iterable[float]) -> SeenScores:

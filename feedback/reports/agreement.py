@@ -43,11 +43,15 @@ class KappaInterval(Struct, frozen=True):
 
 
 class Agreement(Struct, frozen=True):
-    """Measures of agreement. `kappa` is null if all verdicts of both sides are the same: chance explains them."""
+    """Measures of agreement. `accuracy` is another name of `observedAgreement`.
+
+    `kappa` is null if all verdicts of both sides are the same: chance explains them.
+    """
 
     n: int
     confusion: Confusion
     observedAgreement: float
+    accuracy: float
     expectedAgreement: float
     kappa: float | None
     kappaInterval: KappaInterval | None
@@ -81,6 +85,7 @@ def agreement(pairs: Sequence[tuple[bool, bool]]) -> Agreement:
         n=table.size,
         confusion=table,
         observedAgreement=_rounded(_observed(table)),
+        accuracy=_rounded(_observed(table)),
         expectedAgreement=_rounded(_expected(table)),
         kappa=kappa,
         kappaInterval=None if kappa is None else _bootstrap(table),

@@ -102,6 +102,10 @@ def test_scorer_is_calibrated_by_pairs_and_scores(url: str) -> None:
     assert agreed["agreement"]["kappaInterval"] == {"low": 1.0, "high": 1.0, "level": 0.95}
     assert found["thresholds"]["best"]["threshold"] == 0.6
     assert found["thresholds"]["current"]["kappa"] < 1
+    summary = found["threshold"]  # EvalGuard's TypeScript client declares this shape, and `accuracy`
+    assert (summary["best"], summary["agreementAtBest"]) == (0.6, 1.0)
+    assert summary["improvement"] == pytest.approx(1 - found["thresholds"]["current"]["kappa"])
+    assert (agreed["agreement"]["accuracy"], agreed["threshold"]) == (1.0, None)
     assert refused["status"] == 400
 
 

@@ -44,7 +44,7 @@ define system_part
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-long lint types bench vendor npm-pack constraints clean chromium redis
+.PHONY: help demo check test test-long lint types bench soak vendor npm-pack constraints clean chromium redis
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench: $(TEST_READY) ## Measure speed in eight minutes, or roughly in one: make 
 
 vendor: ## Copy third-party browser files, by the versions and hashes in .ci/vendor.toml
 	@$(PYTHON) .ci/vendor.py
+
+soak: $(TEST_READY) redis ## Load a server for MINUTES=30 and plot its memory, handles, threads, p99 (DATABASE=postgres)
+	$(BIN)/python -m tests.benchmarks.soak --minutes $(or $(MINUTES),30) $(if $(filter postgres,$(DATABASE)),--postgres) $(ARGS)
 
 npm-pack: ## Pack the browser files as an npm package, in dist/
 	@$(PYTHON) .ci/npm_pack.py dist

@@ -68,7 +68,7 @@ async def idle_table(amounts: Amounts) -> str:
                 threads = await _threads(server, amounts.idle_streams)
                 before = memory(server)
                 streams = await _opened(server, [message(thread_id) for thread_id in threads])
-                await asyncio.sleep(2)
+                await asyncio.sleep(amounts.idle_seconds)
                 each = (memory(server) - before) * 1024 / len(streams)
                 cpu, began = server.cpu(), perf_counter()
                 await asyncio.sleep(amounts.idle_seconds)

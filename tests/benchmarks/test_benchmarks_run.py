@@ -32,9 +32,11 @@ REST = (
 
 async def _printed(*options: str) -> str:
     """What a quick run prints."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.benchmarks", "--quick", *options, cwd=ROOT, stdout=PIPE, stderr=PIPE
-    )
+    return await _output("tests.benchmarks", "--quick", *options)
+
+
+async def _output(*command: str) -> str:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", *command, cwd=ROOT, stdout=PIPE, stderr=PIPE)
     printed, complaints = await process.communicate()
     assert process.returncode == 0, complaints.decode()
     return printed.decode()
@@ -50,3 +52,15 @@ async def test_quick_run_prints_every_figure() -> None:
 async def test_quick_run_measures_every_part() -> None:
     printed = await _printed()
     assert [one for one in (*SQLITE, *REST) if one not in printed] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_soak_writes_samples_and_plot(tmp_path: Path, database: str) -> None:
+    options = ["--postgres"] if database == "postgres" else []
+    said = await _output("tests.benchmarks.soak", "--minutes", "0.1", "--every", "1", "--to", str(tmp_path), *options)
+    assert "errors 0" in said
+    lines = (tmp_path / f"soak-{database}.csv").read_text().splitlines()
+    assert lines[0].startswith("seconds,memory_mib,handles,threads")
+    assert len(lines) > 4
+    assert (tmp_path / f"soak-{database}.svg").read_text().count("<polyline") == 4

@@ -63,10 +63,10 @@ class Connection:
             await self._head()
 
     async def stream(self, path: str, body: object) -> Streamed:
-        """The chunks of a streamed answer to its end."""
+        """The chunks of a streamed answer to its end; a GET where there is no body."""
         async with asyncio.timeout(REPLY_SECONDS):
             began = perf_counter()
-            self._writer.write(request(path, body))
+            self._writer.write(get(path) if body is None else request(path, body))
             await self._head()
             first, chunks = 0.0, []
             while size := int(await self._reader.readline(), 16):

@@ -100,7 +100,9 @@ TAGS = (
     Tag("store", "Items that agents keep beyond a thread."),
     Tag("mcp", "Assistants as tools of the Model Context Protocol."),
     Tag("a2a", "Assistants as agents of the Agent2Agent protocol."),
+    Tag("agui", "Assistants as agents of AG-UI's clients, such as CopilotKit."),
     Tag("OpenAI", "Assistants as models of OpenAI's API: chat completions and responses."),
+    Tag("system", "Health, versions and metrics."),
 )
 
 

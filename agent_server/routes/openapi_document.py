@@ -61,11 +61,12 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _add_tags(document: dict[str, Any]) -> None:
-    """List the tags that operations have and the configuration does not: after the others, in alphabetical order."""
+    """List the tags that operations have and the configuration does not: after the others, and `system` last."""
     tags = document.setdefault("tags", [])
     known = {tag["name"] for tag in tags}
     used = {tag for operation in _operations(document) for tag in operation.get("tags", [])}
-    document["tags"] = [tag for tag in tags if tag["name"] in used] + [{"name": name} for name in sorted(used - known)]
+    listed = [tag for tag in tags if tag["name"] in used] + [{"name": name} for name in sorted(used - known)]
+    document["tags"] = sorted(listed, key=lambda tag: tag["name"] == "system")
 
 
 def _add_example(operation: dict[str, Any], schemas: dict[str, Schema]) -> None:

@@ -75,7 +75,7 @@ def test_demo_is_served_outside_the_repository(installed: Path, tmp_path: Path) 
     assert (tmp_path / "data" / "runs.db").exists()
 
 
-def test_new_project_passes_its_check_outside_the_repository(installed: Path, tmp_path: Path) -> None:
+def test_new_project_works_outside_the_repository(installed: Path, tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     where = [
         installed / "python",
@@ -92,6 +92,10 @@ def test_new_project_passes_its_check_outside_the_repository(installed: Path, tm
         assert done.returncode == 0, done.stderr
     assert "ok     graph 'agent' (LangGraph)" in done.stdout
     assert "ok     http.app" in done.stdout
+    program = [str(installed / "agent-server"), "dev", "--port", "0"]  # as `uvx --from <wheel> agent-server dev`
+    with dev(tmp_path / "project", program=program, PYTHONPATH="") as server:
+        for path in ("/ok", "/docs/swagger-ui-bundle.js", "/feedback/ui/vendor/uPlot.iife.min.js"):
+            assert httpx.get(f"{server.url}{path}").status_code == 200, path
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,11 @@ class ApiKeys:
             raise ValueError("an API key is empty; every key needs some text")
         self._entries = {_hash(key): Entry(True, project) for key, project in given.items()}
 
+    @property
+    def counts_wrong_keys(self) -> bool:
+        """Whether the service limits wrong keys itself; an app's checker has its own limit."""
+        return self._checker is None
+
     async def check(self, connection: Connection, scope: Scope) -> Entry:
         """Return the `Entry` of the request. Errors: those of the checker, or of `check_page`.
 

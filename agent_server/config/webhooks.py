@@ -31,9 +31,9 @@ class WebhookPolicy:
     allowed_ports: tuple[int, ...] = ()
     max_url_length: int = 4096
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent with every webhook. `${{ env.NAME }}` in a value is replaced by the environment variable at the start."""
     disabled: bool = False
     """Whether to send no webhooks at all, though runs may name one (`http.disable_webhooks`)."""
-    """Sent with every webhook. `${{ env.NAME }}` in a value is replaced by the environment variable at the start."""
     env_prefix: str = "LG_WEBHOOK_"
     """The required prefix of environment variables in `headers`."""
 

@@ -19,7 +19,7 @@ def _respond(status: int, detail: str, headers: dict[str, str] | None = None) ->
     return Response({"detail": detail}, status_code=status, media_type=MediaType.JSON, headers=headers)
 
 
-def _respond_to_error(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[dict[str, str]]:
+def respond_to_error(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[dict[str, str]]:
     return _respond(error.status_code, str(error), headers_of(error))
 
 
@@ -68,12 +68,12 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[d
 def plain_response(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
     """Return the response for any error, for protocols that put its message into another shape."""
     if isinstance(error, AgentServerError):
-        return _respond_to_error(request, error)
+        return respond_to_error(request, error)
     return _framework(request, error) if isinstance(error, HTTPException) else _unexpected(request, error)
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
-    AgentServerError: _respond_to_error,
+    AgentServerError: respond_to_error,
     HTTPException: _framework,
     Exception: _unexpected,
 }

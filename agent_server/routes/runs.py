@@ -13,8 +13,8 @@ from litestar.types import ASGIApp
 
 from agent_server.errors import Invalid
 from agent_server.routes.json_responses import any_fields_of, describe_response, respond_json, selected
+from agent_server.routes.run_responder import RESPONDER, RunResponder
 from agent_server.routes.run_responses import FINAL_VALUES, STREAM, joined, locations, or_not_found, streamed
-from agent_server.routes.run_starter import STARTER, RunStarter
 from agent_server.runs.queue import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
 from agent_server.streams.deletion import Deletion
@@ -38,30 +38,30 @@ CancelOnDisconnect = Annotated[
 ]
 
 
-@post("/threads/{thread_id:str}/runs", tags=["runs"], status_code=200, dependencies=STARTER)
+@post("/threads/{thread_id:str}/runs", tags=["runs"], status_code=200, dependencies=RESPONDER)
 async def create_run(
-    thread_id: FromPath[str], data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]
+    thread_id: FromPath[str], data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]
 ) -> Response[Run]:
     """Start a run in the background; it is durable when the response arrives."""
-    return await starter.respond(data, thread_id)
+    return await responder.respond(data, thread_id)
 
 
-@post("/threads/{thread_id:str}/runs/stream", tags=["runs"], status_code=200, responses=STREAM, dependencies=STARTER)
+@post("/threads/{thread_id:str}/runs/stream", tags=["runs"], status_code=200, responses=STREAM, dependencies=RESPONDER)
 async def stream_run(
-    thread_id: FromPath[str], data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]
+    thread_id: FromPath[str], data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]
 ) -> ASGIApp:
     """Start a run and stream its events."""
-    return await starter.stream(data, thread_id)
+    return await responder.stream(data, thread_id)
 
 
 @post(
-    "/threads/{thread_id:str}/runs/wait", tags=["runs"], status_code=200, responses=FINAL_VALUES, dependencies=STARTER
+    "/threads/{thread_id:str}/runs/wait", tags=["runs"], status_code=200, responses=FINAL_VALUES, dependencies=RESPONDER
 )
 async def wait_run(
-    thread_id: FromPath[str], data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]
+    thread_id: FromPath[str], data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]
 ) -> ASGIApp:
     """Start a run and return its final values."""
-    return await starter.wait(data, thread_id)
+    return await responder.wait(data, thread_id)
 
 
 @get("/threads/{thread_id:str}/runs", tags=["runs"], responses=_RUNS)

@@ -13,8 +13,8 @@ from agent_server.config import Config
 from agent_server.errors import Invalid
 from agent_server.routes.authorization import owned
 from agent_server.routes.run_requests import check_resumes_nothing, run_origin, traced
+from agent_server.routes.run_responder import RESPONDER, RunResponder
 from agent_server.routes.run_responses import FINAL_VALUES, STREAM, joined, locations, or_not_found, streamed
-from agent_server.routes.run_starter import STARTER, RunStarter
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
 from agent_server.runs.queue import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel
@@ -52,22 +52,22 @@ async def cancel_runs(
     await streams.until_end_soon(await runs.get_many(at_work[:1000]))
 
 
-@post("/runs", tags=["stateless runs"], status_code=200, dependencies=STARTER)
-async def create_stateless_run(data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]) -> Response[Run]:
+@post("/runs", tags=["stateless runs"], status_code=200, dependencies=RESPONDER)
+async def create_stateless_run(data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]) -> Response[Run]:
     """Start a run in the background, on its own thread."""
-    return await starter.respond(data)
+    return await responder.respond(data)
 
 
-@post("/runs/stream", tags=["stateless runs"], status_code=200, responses=STREAM, dependencies=STARTER)
-async def stream_stateless_run(data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]) -> ASGIApp:
+@post("/runs/stream", tags=["stateless runs"], status_code=200, responses=STREAM, dependencies=RESPONDER)
+async def stream_stateless_run(data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]) -> ASGIApp:
     """Start a run on its own thread and stream its events."""
-    return await starter.stream(data)
+    return await responder.stream(data)
 
 
-@post("/runs/wait", tags=["stateless runs"], status_code=200, responses=FINAL_VALUES, dependencies=STARTER)
-async def wait_stateless_run(data: JSONBody[RunCreate], starter: NamedDependency[RunStarter]) -> ASGIApp:
+@post("/runs/wait", tags=["stateless runs"], status_code=200, responses=FINAL_VALUES, dependencies=RESPONDER)
+async def wait_stateless_run(data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]) -> ASGIApp:
     """Start a run on its own thread and return its final values."""
-    return await starter.wait(data)
+    return await responder.wait(data)
 
 
 @get("/runs/{run_id:str}/join", tags=["stateless runs"], responses=FINAL_VALUES)

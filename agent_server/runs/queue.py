@@ -17,7 +17,8 @@ States and transitions
     running   | release   | pending      | its server stops in good order; another takes it up from its checkpoint
     running   | claim     | running      | its lease ran out (a crash): the next attempt, from its checkpoint
 
-success, error, interrupted and timeout are final.
+success, error and interrupted are final; so is timeout, which the API has and no run reaches here. A client may delete
+a run or its thread in any state: `streams/deletion.py` first cancels a running run and waits for its end.
 
 Rules
 -----

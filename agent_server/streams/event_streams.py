@@ -130,6 +130,8 @@ class EventStreams:
         has_log = record.run.status not in FINAL or await self._broker.holds(record.run.run_id)
         if not has_log and (place is None or _has_all(record, place)):
             return
+        # The log may be deleted while it is read, or before. The row then has the values and the ending; `since` drops
+        # what the client has. A translated log is read from its start, because numbers count the events before.
         read = self._own_events(record, place) if record.kwargs.event_streaming else self._translated(record)
         try:
             if not has_log:

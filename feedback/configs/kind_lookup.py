@@ -117,6 +117,8 @@ def mood_sql(found: Mapping[str, KeyKind]) -> tuple[str, dict[str, Any]]:
 
     It reads the columns `key` and `number`, and is NULL if no rule decides.
     """
+    # One CASE over all feedback keys, so that a query of many keys reads the rows once. PostgreSQL cannot infer a
+    # parameter's type after WHEN, hence the casts.
     arms: list[str] = []
     parameters: dict[str, Any] = {}
     for at, (key, kind) in enumerate((key, kind) for key, kind in found.items() if kind.ranges):

@@ -35,7 +35,7 @@ logger = logging.getLogger("feedback")
 
 RETRIES = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds to wait after each failed attempt; the specification's own example."""
-TIMEOUT = 15.0
+SEND_SECONDS = 15.0
 LEASE_SECONDS = 60
 LOOK_SECONDS = 1.0
 AT_ONCE = 20
@@ -116,7 +116,7 @@ class Webhook(Struct, frozen=True):
         try:
             response = await asyncio.wait_for(
                 client.post(self.url, content=body, headers=self.headers(row["id"], int(time.time()), body)),
-                2 * TIMEOUT,
+                2 * SEND_SECONDS,
             )
         except (httpx.HTTPError, TimeoutError) as error:
             return type(error).__name__
@@ -195,7 +195,7 @@ class Webhooks:
 
     async def serve(self) -> None:
         """Deliver due messages, until cancelled."""
-        async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client:
+        async with httpx.AsyncClient(timeout=SEND_SECONDS, follow_redirects=False) as client:
             while self._endpoints:
                 try:
                     delivered = await self.deliver(client)
@@ -211,10 +211,10 @@ class Webhooks:
             return 0
         claim = {"lease": secrets.token_hex(16), "time": LEASE_SECONDS * SECOND, "limit": AT_ONCE}
         rows = await self._database.write(lambda db: db.all(CLAIM, **claim))
-        await asyncio.gather(*(self._try(client, row, claim["lease"]) for row in rows))
+        await asyncio.gather(*(self._work_on(client, row, claim["lease"]) for row in rows))
         return len(rows)
 
-    async def _try(self, client: httpx.AsyncClient, row: Row, lease: object) -> None:
+    async def _work_on(self, client: httpx.AsyncClient, row: Row, lease: object) -> None:
         named = {"id": row["id"], "webhook": row["webhook"], "lease": lease}
         endpoint = self._endpoints.get(row["webhook"])
         error = "the endpoint is configured no more" if endpoint is None else await endpoint.send(client, row)

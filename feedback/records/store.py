@@ -286,6 +286,8 @@ def _store(
     """Insert the feedback; or find what it repeats (unchanged), replaces (updated), or conflicts with."""
     is_named = new_row["subject"] is not None
     row = {**new_row, "adds_up": int(is_named and policy == "append")}
+    # A row that INSERT conflicts with may be replaced or retracted before it is read, and another transaction may add
+    # its successor. Each try sees what was committed meanwhile; three failures mean constant contention.
     for _ in range(3):
         if new_row["idempotency"] and (earlier := db.one(REPEATED, idempotency=new_row["idempotency"])):
             return SubmissionResult(earlier["id"], "unchanged")

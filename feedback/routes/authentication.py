@@ -93,7 +93,7 @@ async def _checked(api_keys: ApiKeys, rate_limiter: RateLimiter, request: AnyReq
     except Exception as error:
         headers, client = request.headers, request.scope["client"]
         sent = sent_key(headers.get("x-api-key"), headers.get("authorization"))
-        if sent and getattr(error, "status_code", None) == 401:
+        if sent and api_keys.counts_wrong_keys and getattr(error, "status_code", None) == 401:
             rate_limiter.admit(client[0] if client else None, headers)
         raise
 

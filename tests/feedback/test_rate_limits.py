@@ -13,8 +13,8 @@ from litestar import Litestar
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, FeedbackSettings
-from feedback.auth import Keys
-from feedback.errors import TooMany
+from feedback.auth import Entry, Keys
+from feedback.errors import TooMany, Unauthorized
 from feedback.rate_limits import Limits, RateLimit, RateLimiter, TokenBuckets
 from tests.feedback.conftest import RUN, mint, serving, stored
 
@@ -98,6 +98,15 @@ async def test_wrong_keys_are_limited_and_right_ones_pass(sqlite_url: str) -> No
             assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True)
         assert (await client.get("/feedback")).status_code == 401, "who shows no key guesses none"
         assert (await client.get("/feedback", headers=right)).status_code == 200
+
+
+async def test_apps_checker_limits_wrong_keys_itself(sqlite_url: str) -> None:
+    async def check(_connection: Any, _scope: str) -> Entry:
+        raise Unauthorized("The key is wrong")
+
+    async with asked_from(sqlite_url, "203.0.113.7", Limits(address=MINUTE), api_keys=check) as client:
+        responses = [await client.get("/feedback", headers={"x-api-key": "guess"}) for _ in range(5)]
+    assert [response.status_code for response in responses] == [401] * 5
 
 
 async def test_reading_pages_and_garbage_cost_nothing(sqlite_url: str) -> None:

@@ -1,4 +1,4 @@
-"""RunStarter: create the run that a request describes, and respond in the background, by streaming or by waiting."""
+"""RunResponder: create the run that a request describes, and respond in the background, by streaming or by waiting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from agent_server.schema import Run, RunCreate
 from agent_server.streams.run_streams import RunStreams
 
 
-class RunStarter(Struct):
+class RunResponder(Struct):
     """A request and the services that start its run. Without a thread id the run gets a thread of its own."""
 
     request: Request[Any, Any, Any]
@@ -55,16 +55,16 @@ class RunStarter(Struct):
         return locations(run, again, stateless=thread_id is None) | token
 
 
-async def run_starter(
+async def run_responder(
     request: Request[Any, Any, Any],
     server_config: NamedDependency[Config],
     runs: NamedDependency[Runs],
     streams: NamedDependency[RunStreams],
     run_feedback: NamedDependency[RunFeedback],
-) -> RunStarter:
-    """Return the starter of the request's run."""
-    return RunStarter(request, server_config, runs, streams, run_feedback)
+) -> RunResponder:
+    """Return the responder of the request's run."""
+    return RunResponder(request, server_config, runs, streams, run_feedback)
 
 
-STARTER = {"starter": run_starter}
-"""The dependencies of handlers with a parameter `starter`."""
+RESPONDER = {"responder": run_responder}
+"""The dependencies of handlers with a parameter `responder`."""

@@ -18,8 +18,8 @@ EVENTS = """
 window.heard = [];
 for (const name of ["feedback-submit", "feedback-success", "feedback-error"]) {
   document.addEventListener(name, (event) => {
-    const { action, answer, result, error } = event.detail;
-    heard.push([name, action, answer?.score ?? answer?.value ?? null, result?.status ?? error?.status ?? null]);
+    const { action, submission, result, error } = event.detail;
+    heard.push([name, action, submission?.score ?? submission?.value ?? null, result?.status ?? error?.status ?? null]);
     if (window.prevents) event.preventDefault();
   });
 }

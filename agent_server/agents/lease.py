@@ -57,6 +57,8 @@ class Lease:
         self.steps = StoredSteps()
         self.deferred: DeferredWrites | None = None
         """Writes that share commits, where the run's durability permits that."""
+        self.flush_events: Callable[[], Awaitable[None]] | None = None
+        """Waits until the events published so far are in their log; else a resumed run would never send them."""
         self._renew = renew
         self._lost = lost
         self._progressed = progressed
@@ -119,6 +121,8 @@ class Lease:
         self._writes += 1
         self._idle.clear()
         try:
+            if is_progress and self.flush_events is not None:
+                await self.flush_events()
             written = await self._insist(work)
         except LeaseLost:
             if not self._closed:

@@ -21,7 +21,7 @@ from operator import attrgetter
 
 from agent_server.broker.gap import gap
 from agent_server.broker.notifications import LocalSubscription, Notifications
-from agent_server.broker.protocol import START, Frame, FrameId, SlowSubscriber
+from agent_server.broker.protocol import START, Frame, FrameId, SlowSubscriber, unknown_end
 
 FRAME_COST = 210
 """Bytes that a frame takes in addition to its data, so that the bounds limit memory. Measured: tracemalloc, CPython
@@ -72,6 +72,14 @@ class MemoryBroker:
         self._total += log.append(frames, self._max_bytes)
         if self._total > self._max_total_bytes:
             self._free_space()
+
+    async def rescue(self, run_id: str, attempt: int) -> None:
+        log = self._log(run_id)
+        if log.blank:
+            log.cut = unknown_end(attempt)
+
+    async def flush(self) -> None:
+        """Return at once: no frame outlives the process."""
 
     def subscribe(self, run_id: str, after: FrameId = START) -> AsyncIterator[list[Frame]]:
         # The log is looked up now, not at the first iteration, so that an earlier result of `holds` stays true.

@@ -37,6 +37,13 @@ class FrameId(NamedTuple):
 
 
 START = FrameId(0, 0)
+_MORE_THAN_ALL = 10_000_000
+"""More frames than an attempt publishes."""
+
+
+def unknown_end(attempt: int) -> FrameId:
+    """Return an id for the unknown last frame before this attempt, where the log of the earlier ones was lost."""
+    return FrameId(attempt - 1, _MORE_THAN_ALL) if attempt > 1 else START
 
 
 class Frame(NamedTuple):
@@ -78,6 +85,12 @@ class Broker(Protocol):
         is bounded: its oldest frames are trimmed, never the newest.
         """
 
+    async def rescue(self, run_id: str, attempt: int) -> None:
+        """Note that this attempt follows one whose process died: frames that are not stored are lost."""
+
+    async def flush(self) -> None:
+        """Wait until the frames published so far outlive this process, or are lost with the broker's server."""
+
     def subscribe(self, run_id: str, after: FrameId = START) -> AsyncIterator[list[Frame]]:
         """Yield the run's frames with ids greater than `after`, in order, each once; ready frames come as one list.
 
@@ -86,7 +99,8 @@ class Broker(Protocol):
         at its own pace.
 
         If frames after `after` were trimmed, the first frame is a `gap` event, `{"last_event_id": <after>,
-        "next_event_id": <the first stored one>}`; a reader may resume after the gap's own id. Raises `SlowSubscriber`
+        "next_event_id": <the first stored one>}`; a reader may resume after the gap's own id. So it is where a log
+        begins with a later attempt, because the earlier ones' frames were lost. Raises `SlowSubscriber`
         if this subscriber has fallen behind the start of the log; a new subscription after its last frame begins with
         the gap. Raises `LogLost` if the log's last frames are missing.
         """

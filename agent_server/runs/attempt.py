@@ -72,6 +72,7 @@ class Attempt:
         self._agent = agent
         self._context = context
         self.lease = self._lease_until(claim.leased_until, context.runs.note_progress if claim.rescues else None)
+        self.lease.flush_events = context.broker.flush
         self._task: AgentTask[Ending | None] | None = None
         self._stop_reason: StopReason | None = None
         self._server_stops = False
@@ -118,6 +119,8 @@ class Attempt:
             async with anyio.create_task_group() as beside:
                 if self.run.kwargs.feedback_keys and self._context.feedback is not None:
                     beside.start_soon(self._mint, self._context.feedback, self.run.kwargs.feedback_keys)
+                if self.claim.rescues:
+                    await self._context.broker.rescue(self.run.run_id, self.run.attempt)
                 await self._publish_metadata()
                 ending = await self._run_agent()
                 await self._end(ending)

@@ -72,10 +72,15 @@ async def test_position_beyond_the_newest_frame_waits(broker: Broker) -> None:
     assert await reader == frames([6, 7])
 
 
-async def test_earlier_attempts_position_continues_with_the_next(broker: Broker) -> None:
+async def test_log_without_earlier_attempts_begins_with_gap(broker: Broker) -> None:
+    await broker.rescue(RUN, 2)
     await broker.publish(RUN, frames([0, 1], attempt=2))
     await broker.close(RUN)
-    assert await read(broker, after=FrameId(1, 57)) == frames([0, 1], attempt=2)
+    assert await read(broker, after=FrameId(2, 0)) == frames([1], attempt=2)
+    for after in (START, FrameId(1, 57)):  # what attempt 1 published after it is unknown
+        [lost, *rest] = await read(broker, after=after)
+        assert (lost.event, after < lost.id, rest) == ("gap", True, frames([0, 1], attempt=2))
+        assert await read(broker, after=lost.id) == rest
 
 
 @pytest.mark.parametrize("seed", range(6))

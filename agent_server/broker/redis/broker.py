@@ -29,7 +29,7 @@ from redis.exceptions import RedisError
 
 from agent_server.broker.gap import gap
 from agent_server.broker.notifications import LocalSubscription
-from agent_server.broker.protocol import START, Frame, FrameId, LogLost, SlowSubscriber
+from agent_server.broker.protocol import START, Frame, FrameId, LogLost, SlowSubscriber, unknown_end
 from agent_server.broker.redis.entries import END, Batch, append, complete, frame_id, key
 from agent_server.broker.redis.ledger import Ledger, Written
 from agent_server.broker.redis.notifications import RedisNotifications
@@ -114,6 +114,13 @@ class RedisBroker:
                 self._pipe.send(command)
         await self._pipe.wait_for_space()
 
+    async def rescue(self, run_id: str, attempt: int) -> None:
+        """Return at once: the log in Redis shows what is lost."""
+
+    async def flush(self) -> None:
+        with suppress(Silent):
+            await self._pipe.request(("PING",))  # commands execute in order
+
     def subscribe(self, run_id: str, after: FrameId = START) -> AsyncIterator[list[Frame]]:
         return self._read(run_id, after)
 
@@ -159,6 +166,8 @@ class RedisBroker:
         if log := self._ledger.get(run_id):
             return log
         top = START if first.attempt == 1 else await self._top(run_id)
+        if top == START and first != END:
+            top = unknown_end(first.attempt)
         log = self._ledger.begin(run_id, top, _now())
         log.closed = top == END
         return log

@@ -40,6 +40,7 @@ from feedback.routes.evalguard import evalguard_router
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import TAGS, JsonUnions
 from feedback.routes.origins import narrowing
+from feedback.routes.pages import PAGE_SETTINGS
 from feedback.routes.projects import projects_router
 from feedback.routes.request_metrics import metrics_router, watching
 from feedback.routes.retention import keeping_router
@@ -121,6 +122,7 @@ class FeedbackPlugin(InitPlugin):
         If there are API keys, every route that takes no token requires one.
         """
         before = len(app_config.route_handlers)
+        app_config.state[PAGE_SETTINGS] = self.settings.pages
         given = services_dependency(self.of)
         app_config.route_handlers.extend(langsmith_routers(given, self.settings.serve_root_info))
         for router in (reading_router, reviewing_router, workflowai_router, keeping_router):

@@ -69,6 +69,7 @@ class ProjectServices:
         workflowai, evalguard = SealedTokens(shared.ring, "workflowai"), SealedTokens(shared.ring, "evalguard")
         self.project = project
         self.projects = shared.projects
+        self.all_runs = shared.runs
         self.settings = shared.settings
         self.rate_limiter = shared.rate_limiter
         self.tokens = Tokens(mine, shared.ring, metrics, shared.submissions.remember_minted)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from ipaddress import ip_network
 from typing import Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, field
 
-from feedback.rate_limits import Limits, RateLimit, rate_of
+from feedback.environment import (
+    parse_flag,
+    parse_list,
+    parse_networks,
+    parse_origins,
+    parse_rate,
+    parse_seconds,
+    parse_whole_seconds,
+)
+from feedback.page_settings import PageSettings, parse_colour, read_logo
+from feedback.rate_limits import Limits
 from feedback.validation import origin_of
 
 LinkMode = Literal["confirm", "auto", "direct"]
@@ -70,6 +79,7 @@ class FeedbackSettings(Struct, frozen=True, kw_only=True):
     """At least 16 characters that a copy of the database lacks: alone it cannot forge URLs. It must not change."""
     links: Links = Links()
     limits: Limits = Limits()
+    pages: PageSettings = PageSettings()
     webhooks: tuple[str, ...] = ()
     """URLs that receive every change of feedback, signed with `webhook_secret`."""
     webhook_secret: str | None = None
@@ -102,12 +112,13 @@ class FeedbackSettings(Struct, frozen=True, kw_only=True):
         An empty variable counts as unset. Errors: `ValueError`, which names the variable.
         """
         own: dict[str, Any] = dict(others)
-        parts: dict[str, dict[str, Any]] = {"links": {}, "limits": {}}
+        parts: dict[str, dict[str, Any]] = {"links": {}, "limits": {}, "pages": {}}
         for name, (setting, read, _, _) in {**SHARED, **VARIABLES}.items():
             if value := environ.get(name):
                 part, _, leaf = setting.rpartition(".")
                 parts.get(part, own)[leaf] = _read(name, read, value)
-        return cls(links=Links(**parts["links"]), limits=Limits(**parts["limits"]), **own)
+        pages = PageSettings(**parts["pages"])
+        return cls(links=Links(**parts["links"]), limits=Limits(**parts["limits"]), pages=pages, **own)
 
 
 def clean_url(text: str) -> str:
@@ -125,67 +136,14 @@ def _read(name: str, read: Callable[[str], Any], value: str) -> Any:
         raise ValueError(f"{name} is {error}") from None
 
 
-FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-
-
 def _metadata_names(value: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(_list(value)))
+    names = tuple(dict.fromkeys(parse_list(value)))
     if len(names) > MAX_METADATA_NAMES:
         raise ValueError(f"{value!r}; it must list at most {MAX_METADATA_NAMES} names")
     for name in names:
         if ":" in name or len(name) > 100 or not name.isprintable():
             raise ValueError(f"{value!r}; a name has at most 100 characters, and no colon")
     return names
-
-
-def _flag(value: str) -> bool:
-    try:
-        return FLAGS[value.strip().lower()]
-    except KeyError:
-        raise ValueError(f"{value!r}; it must be true or false") from None
-
-
-def _seconds(value: str) -> timedelta:
-    try:
-        length = timedelta(seconds=float(value))
-    except (ValueError, OverflowError):
-        length = timedelta(0)
-    if length <= timedelta(0):
-        raise ValueError(f"{value!r}; it must be a number of seconds greater than 0")
-    return length
-
-
-def _whole_seconds(value: str) -> timedelta:
-    if not value.strip().isdecimal() or not 1 <= int(value) <= 10**9:
-        raise ValueError(f"{value!r}; it must be a whole number from 1 to 1000000000")
-    return timedelta(seconds=int(value))
-
-
-def _list(value: str) -> tuple[str, ...]:
-    return tuple(one.strip() for one in value.split(",") if one.strip())
-
-
-def _origins(value: str) -> tuple[str, ...]:
-    for one in _list(value):
-        if origin_of(one) != one.lower():
-            raise ValueError(f"{one!r}; it must be an origin such as https://shop.example, without a path")
-    return _list(value)
-
-
-def _networks(value: str) -> tuple[str, ...]:
-    for one in _list(value):
-        try:
-            ip_network(one, strict=False)
-        except ValueError:
-            raise ValueError(f"{one!r}; it must be an address such as 10.0.0.7, or 10.0.0.0/8") from None
-    return _list(value)
-
-
-def _rate(value: str) -> RateLimit | None:
-    try:
-        return rate_of(value.strip().lower())
-    except ValueError:
-        raise ValueError(f"{value!r}; it must be a number and seconds, such as 300/60, or off") from None
 
 
 def _link_mode(value: str) -> LinkMode:
@@ -198,7 +156,7 @@ def _link_mode(value: str) -> LinkMode:
 
 def _link_modes(value: str) -> dict[str, LinkMode]:
     modes: dict[str, LinkMode] = {}
-    for one in _list(value):
+    for one in parse_list(value):
         key, _, mode = (part.strip() for part in one.rpartition("="))
         if not key or mode not in LINK_MODES:
             raise ValueError(f"{one!r}; it must be a feedback key and one of confirm, auto and direct: nps=auto")
@@ -211,7 +169,7 @@ Variable = tuple[str, Callable[[str], Any], str, str]
 VARIABLES: Mapping[str, Variable] = {
     "AGENT_SERVER_FEEDBACK_EXPIRY": (
         "default_expiry",
-        _seconds,
+        parse_seconds,
         "10800",
         "lifetime of feedback URLs, in seconds",
     ),
@@ -229,9 +187,33 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "AGENT_SERVER_FEEDBACK_REDIRECTS": (
         "links.redirect_origins",
-        _origins,
+        parse_origins,
         "",
         "origins to which a feedback page may redirect (`?redirect=`), separated by commas",
+    ),
+    "AGENT_SERVER_FEEDBACK_PRODUCT": (
+        "pages.product",
+        str.strip,
+        "",
+        "name of the product, at the top of feedback pages",
+    ),
+    "AGENT_SERVER_FEEDBACK_LOGO": (
+        "pages.logo",
+        read_logo,
+        "",
+        "path of its logo, a PNG, JPEG, WebP or SVG file of at most 100 KB, embedded in feedback pages",
+    ),
+    "AGENT_SERVER_FEEDBACK_COLOR": (
+        "pages.colour",
+        parse_colour,
+        "",
+        "its colour, such as `#0a7d5a`, for the buttons of feedback pages; made readable in light and dark mode",
+    ),
+    "AGENT_SERVER_FEEDBACK_QUOTE": (
+        "pages.quotes_reply",
+        parse_flag,
+        "false",
+        "quote the agent's reply on feedback pages; everyone who has the link can read it",
     ),
     "AGENT_SERVER_FEEDBACK_SECRET": (
         "secret",
@@ -241,7 +223,7 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "AGENT_SERVER_FEEDBACK_WEBHOOKS": (
         "webhooks",
-        _list,
+        parse_list,
         "",
         "URLs that receive every change of feedback, separated by commas",
     ),
@@ -266,43 +248,43 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "AGENT_SERVER_FEEDBACK_OTEL": (
         "otel",
-        _flag,
+        parse_flag,
         "false",
         "send every feedback to OpenTelemetry, as the `OTEL_*` variables configure",
     ),
     "AGENT_SERVER_FEEDBACK_OTEL_COMMENTS": (
         "otel_comments",
-        _flag,
+        parse_flag,
         "false",
         "include comments in the OpenTelemetry events",
     ),
     "AGENT_SERVER_FEEDBACK_TOKEN_LIMIT": (
         "limits.token",
-        _rate,
+        parse_rate,
         "300/60",
         "submissions through one URL, per seconds; `off` for no limit",
     ),
     "AGENT_SERVER_FEEDBACK_ADDRESS_LIMIT": (
         "limits.address",
-        _rate,
+        parse_rate,
         "6000/60",
         "submissions, mintings and wrong API keys from one address, per seconds; `off` for no limit",
     ),
     "AGENT_SERVER_FEEDBACK_MINT_LIMIT": (
         "limits.minting",
-        _rate,
+        parse_rate,
         "off",
         "URLs minted without an API key from one address, per seconds, such as `60/60`",
     ),
     "AGENT_SERVER_FEEDBACK_PROXIES": (
         "limits.proxies",
-        _networks,
+        parse_networks,
         "",
         "addresses of all proxies except the nearest, separated by commas, to find the client's address behind them",
     ),
     "AGENT_SERVER_FEEDBACK_RUN_TOKEN_EXPIRY": (
         "run_token_expiry",
-        _whole_seconds,
+        parse_whole_seconds,
         "2592000",
         "lifetime of a run's feedback token (WorkflowAI's clients), in seconds",
     ),
@@ -313,7 +295,7 @@ SHARED: Mapping[str, Variable] = {
     "AGENT_SERVER_PUBLIC_URL": ("public_url", clean_url, "", "what feedback URLs start with"),
     "AGENT_SERVER_TRUST_FORWARDED": (
         "trust_forwarded",
-        _flag,
+        parse_flag,
         "false",
         "believe the X-Forwarded headers of a proxy in front",
     ),

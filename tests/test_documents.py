@@ -27,6 +27,7 @@ DOCUMENTS = [
     FEEDBACK,
     ROOT / "feedback" / "integrations" / "README.md",
     TESTS,
+    ROOT / "tests" / "browser" / "README.md",
     ROOT / "examples" / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",

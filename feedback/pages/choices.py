@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from feedback.configs.feedback_config import FeedbackConfig, Number
+from feedback.pages.texts import Texts
 from feedback.schema import FeedbackSubmission
 
 Kind = Literal["thumbs", "yes_no", "stars", "scale", "labels", "number", "words"]
@@ -37,26 +38,26 @@ class Choices(Struct, frozen=True):
     high: Number | None = None
 
 
-def choices_for(config: FeedbackConfig | None, given: FeedbackSubmission) -> Choices:
+def choices_for(config: FeedbackConfig | None, given: FeedbackSubmission, texts: Texts) -> Choices:
     """Return the input for a configuration, with what the link already submits preselected."""
     if config is None:
         plain = given.value is None and given.score in (None, 0, 1)
-        return Choices("yes_no", options=_options({1: "Yes", 0: "No"}, given)) if plain else Choices("words")
+        return Choices("yes_no", options=_options({1: texts.yes, 0: texts.no}, given)) if plain else Choices("words")
     if config.type == "categorical":
         return _labels(config, given)
-    return _numbers(config, given) if config.type == "continuous" else Choices("words")
+    return _numbers(config, given, texts) if config.type == "continuous" else Choices("words")
 
 
-def _numbers(config: FeedbackConfig, given: FeedbackSubmission) -> Choices:
+def _numbers(config: FeedbackConfig, given: FeedbackSubmission, texts: Texts) -> Choices:
     low, high = config.min, config.max
     if (low, high) == (0, 1) and _score(given) in (None, 0, 1):
-        return Choices("thumbs", options=_options({1: "Good", 0: "Bad"}, given))
+        return Choices("thumbs", options=_options({1: texts.good, 0: texts.bad}, given))
     if low is None or high is None or low != int(low) or high != int(high) or not 0 < high - low < MAX_STEPS:
         return Choices("number", low=low, high=high)
     steps = {step: format_number(step) for step in range(int(low), int(high) + 1)}
     if _score(given) not in (None, *steps) and low <= _as_number(_score(given)) <= high:
         return Choices("number", low=low, high=high)
-    return Choices("stars" if (low, high) == (1, 5) else "scale", options=_options(steps, given))
+    return Choices("stars" if (low, high) == (1, 5) else "scale", options=_options(steps, given), low=low, high=high)
 
 
 def _labels(config: FeedbackConfig, given: FeedbackSubmission) -> Choices:

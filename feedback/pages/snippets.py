@@ -84,15 +84,19 @@ def thumbs(positive: str, negative: str | None = None, **more: str) -> Row:
 
 
 def stars(url: str, most: int = 5, **more: str) -> Row:
-    """Return one to `most` stars, as score 1 to `most`. `more` is added to the links, as for `thumbs`."""
+    """Return one to `most` stars, with their scale: score 1 to `most`. `more` is added to the links, as by `thumbs`."""
     if not 2 <= most <= 10:
         raise ValueError(f"{most} stars cannot be shown in a row; ask for 2 to 10")
     return Row(
         tuple(
-            Link(f"{score} ★", f"{score} of {most} stars", with_feedback(url, {"score": score, **more}))
+            Link(f"{score} ★", f"{score} of {most} stars", with_feedback(url, _star(score, most) | more))
             for score in range(1, most + 1)
         )
     )
+
+
+def _star(score: int, most: int) -> dict[str, object]:
+    return {"score": score, "scale": f"1,{most}"}
 
 
 def with_feedback(url: str, submission: Mapping[str, object]) -> str:

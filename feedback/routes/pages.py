@@ -10,9 +10,13 @@ import uuid_utils
 from litestar import Request, Response
 from msgspec import structs
 
-from feedback.errors import FeedbackError, FeedbackIsFinal, TokenUsed
-from feedback.pages.html import CONTENT_SECURITY_POLICY, Question, failure_page, question_page, thanks_page
+from feedback.configs.feedback_config import FeedbackConfig
+from feedback.errors import FeedbackError, FeedbackIsFinal, Invalid, TokenUsed
+from feedback.page_settings import PageSettings
+from feedback.pages.html import Look, Question, failure_page, question_page, thanks_page
 from feedback.pages.link_scanners import is_machine, is_prefetch, may_submit, wants_page
+from feedback.pages.texts import choose_language, language_named
+from feedback.reports.chat_messages import conversation
 from feedback.routes.decoding import submission_of
 from feedback.routes.headers import TOKEN_HEADERS
 from feedback.routes.rate_limiting import admit_submission
@@ -22,14 +26,15 @@ from feedback.settings import Links
 from feedback.tokens.presigned import Grant, Pointer
 
 AnyRequest = Request[Any, Any, Any]
+PAGE_SETTINGS = "feedback_pages"
+"""The application state's entry for the settings of the pages."""
 PAGE_HEADERS = {
     **TOKEN_HEADERS,
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Vary": "Accept, User-Agent",
+    "Vary": "Accept, User-Agent, Accept-Language",
     "X-Content-Type-Options": "nosniff",
 }
-EMPTY_SUBMISSION = "Please choose a rating or write something first."
-RETRACTED = "Your feedback was taken back"
+MAX_REFUSED = 60
+"""Characters that are shown of a score or value that the feedback key does not take."""
 
 
 def may_follow(request: AnyRequest, links: Links, grant: Grant | None) -> bool:
@@ -37,48 +42,65 @@ def may_follow(request: AnyRequest, links: Links, grant: Grant | None) -> bool:
     return may_submit(request.headers, links.mode_of(grant.key) if grant is not None else links.mode)
 
 
-def show_question(request: AnyRequest, services: ProjectServices, grant: Grant) -> Response[Any]:
+async def show_question(request: AnyRequest, services: ProjectServices, grant: Grant) -> Response[Any]:
     """Build the page with the question, which preselects the feedback that the link names.
 
     Errors: `TokenUsed` if the URL accepts no more feedback, unless the link names a subject, who may have submitted
     feedback before and may change it.
     """
-    redirect = services.settings.links.allowed(request.query_params.get("redirect"))
-    given = _preselected(list(request.query_params.multi_items()))
+    given, refused = _preselected(list(request.query_params.multi_items()), grant.config)
     if given.user_id is None and grant.is_used_up:
         raise TokenUsed("This feedback URL has taken all the feedback that it was for; ask for a new one")
-    return _page(question_page(_question(request, grant, given, redirect)))
+    return await _question(request, services, grant, given, refused=refused)
 
 
 async def submit_form(
     request: AnyRequest, pointer: Pointer, services: ProjectServices, submission: FeedbackSubmission
 ) -> Response[Any]:
-    """Handle the page's form: return the thanks, the page after an undo, or the question again."""
+    """Handle the page's form: return the thanks, the page after an undo, or the question again with the problem.
+
+    The hidden id shows that the page was shown, so it counts from any client. Without it, a client that calls itself a
+    program gets the page, whose form counts.
+    """
     fields = parse_qs((await request.body()).decode(errors="replace"))
-    redirect = services.settings.links.allowed(_first(fields, "redirect"))
-    if is_machine(request.headers) or is_prefetch(request.headers):
-        return _page(question_page(_question(request, await services.store.open(pointer), submission, redirect)))
+    texts = _look(request).texts
     if undo := _first(fields, "undo"):
         await services.store.retract(pointer, undo)
-        anew = _question(request, await services.store.open(pointer), FeedbackSubmission(), redirect)
-        return _page(question_page(anew, title=RETRACTED))
-    if (submission.score, submission.value, submission.comment, submission.correction) == (None,) * 4:
-        question = _question(request, await services.store.open(pointer), submission, redirect)
-        return _page(question_page(question, problem=EMPTY_SUBMISSION), 422)
-    submission.validate()
-    return thanks(request, await _store(request, pointer, services, submission), redirect)
+        grant = await services.store.open(pointer)
+        return await _question(request, services, grant, FeedbackSubmission(), title=texts.removed)
+    problem = None
+    if not _first(fields, "id") and (is_machine(request.headers) or is_prefetch(request.headers)):
+        problem = texts.machine
+    elif (submission.score, submission.value, submission.comment, submission.correction) == (None,) * 4:
+        problem = texts.nothing
+    if problem is not None:
+        grant = await services.store.open(pointer)
+        return await _question(request, services, grant, submission, problem=problem, status=422)
+    return await _submit(request, pointer, services, submission)
 
 
-async def _store(
+async def _submit(
     request: AnyRequest, pointer: Pointer, services: ProjectServices, submission: FeedbackSubmission
-) -> SubmissionResult:
+) -> Response[Any]:
+    """Store the form and return the thanks, or the question again if the feedback key does not take it."""
+    submission.validate()
     await admit_submission(request, services, pointer)
-    return await services.store.submit(pointer, submission, may_change=True)
+    try:
+        kept = await services.store.submit(pointer, submission, may_change=True)
+    except Invalid:
+        grant = await services.store.open(pointer)
+        fitting, refused = _fitting(submission, _config_of(grant.config, submission))
+        if refused is None:
+            raise
+        return await _question(request, services, grant, fitting, refused=refused, status=422)
+    fields = parse_qs((await request.body()).decode(errors="replace"))
+    return thanks(request, kept, services.settings.links.allowed(_first(fields, "redirect")))
 
 
 def thanks(request: AnyRequest, kept: SubmissionResult, redirect: str | None) -> Response[Any]:
     """Build the page that says thanks, offers to undo feedback that is not final, and links to `redirect`."""
-    return _page(thanks_page(_action(request), None if kept.is_final else kept.id, redirect))
+    look = _look(request)
+    return _page(look, thanks_page(look, _action(request), None if kept.is_final else kept.id, redirect))
 
 
 def failure(request: AnyRequest, status: int, detail: str, code: str) -> Response[Any] | None:
@@ -87,25 +109,90 @@ def failure(request: AnyRequest, status: int, detail: str, code: str) -> Respons
         return None
     is_lasting = status in (404, 405, 410) or code == FeedbackIsFinal.code
     again = _action(request) if request.path_params.get("token") and not is_lasting else None
-    return _page(failure_page(status, detail, code, again), status)
+    look = _look(request)
+    return _page(look, failure_page(look, status, detail, code, again), status)
 
 
-def _question(request: AnyRequest, grant: Grant, given: FeedbackSubmission, redirect: str | None) -> Question:
-    name = given.id or str(uuid_utils.uuid7())
-    return Question(_action(request), grant.key, grant.config, given, name, redirect)
+async def _question(
+    request: AnyRequest,
+    services: ProjectServices,
+    grant: Grant,
+    given: FeedbackSubmission,
+    *,
+    refused: str | None = None,
+    status: int = 200,
+    **shown: str | None,
+) -> Response[Any]:
+    """Build a question page; `shown` is its `title` or its `problem`."""
+    look = _look(request)
+    body = parse_qs((await request.body()).decode(errors="replace")) if request.method == "POST" else {}
+    redirect = services.settings.links.allowed(_first(body, "redirect") or request.query_params.get("redirect"))
+    question = Question(
+        _action(request),
+        _config_of(grant.config, given),
+        given,
+        given.id or str(uuid_utils.uuid7()),
+        redirect,
+        refused,
+        await _reply(services, grant) if look.settings.quotes_reply else None,
+    )
+    return _page(look, question_page(look, question, **shown), status)
 
 
-def _preselected(query: Sequence[tuple[str, str]]) -> FeedbackSubmission:
-    """Return the submission in the link; the person fills in invalid fields."""
-    given = FeedbackSubmission()
+async def _reply(services: ProjectServices, grant: Grant) -> str | None:
+    """Return the agent's last message in the run, if the run is known and has one."""
+    facts = await services.all_runs.of(grant.project).facts(grant.run_id)
+    turns = conversation(facts) if facts is not None else None
+    said = [one["content"] for one in turns[1] if one["role"] == "assistant" and one["content"]] if turns else []
+    return str(said[-1]) if said else None
+
+
+def _config_of(config: FeedbackConfig | None, given: FeedbackSubmission) -> FeedbackConfig | None:
+    """Return the feedback key's configuration, or else one that is made of the scale that the link names."""
+    if config is None and given.scale is not None and len(given.scale) == 2:
+        return FeedbackConfig("continuous", given.scale[0], given.scale[1])
+    return config
+
+
+def _preselected(
+    query: Sequence[tuple[str, str]], config: FeedbackConfig | None
+) -> tuple[FeedbackSubmission, str | None]:
+    """Return the submission in the link, and its score or value if the feedback key does not take it.
+
+    The person fills in whatever is invalid.
+    """
+    given, refused = FeedbackSubmission(), None
     for name in given.__struct_fields__:
+        texts = [(field, text) for field, text in query if field == name]
         try:
-            one = submission_of([(field, text) for field, text in query if field == name])
+            one = submission_of(texts)
             one.validate()
         except FeedbackError:
+            if name in ("score", "value"):
+                refused = texts[0][1][:MAX_REFUSED]
             continue
         given = structs.replace(given, **{name: getattr(one, name)})
-    return given
+    fitting, misfit = _fitting(given, _config_of(config, given))
+    return fitting, misfit or refused
+
+
+def _fitting(given: FeedbackSubmission, config: FeedbackConfig | None) -> tuple[FeedbackSubmission, str | None]:
+    """Return the submission without a score and value that the configuration rejects, and those as text."""
+    if config is None:
+        return given, None
+    try:
+        config.check(given.score, given.value)
+    except FeedbackError:
+        refused = given.value if given.score is None else given.score
+        text = ", ".join(map(str, refused)) if isinstance(refused, list) else str(refused)
+        return structs.replace(given, score=None, value=None), text[:MAX_REFUSED]
+    return given, None
+
+
+def _look(request: AnyRequest) -> Look:
+    """Return how a page for this request looks: in the language of `?lang=`, or else of Accept-Language."""
+    language = choose_language(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+    return Look(language, request.app.state.get(PAGE_SETTINGS) or PageSettings())
 
 
 def _first(fields: Mapping[str, list[str]], name: str) -> str | None:
@@ -113,9 +200,11 @@ def _first(fields: Mapping[str, list[str]], name: str) -> str | None:
 
 
 def _action(request: AnyRequest) -> str:
-    """Return the presigned URL relative to itself, without its query, which also works behind a proxy's prefix."""
-    return "./" + quote(str(request.path_params["token"]), safe="")
+    """Return the presigned URL relative to itself, which also works behind a proxy's prefix; only `lang` stays."""
+    language = language_named(request.query_params.get("lang"))
+    return "./" + quote(str(request.path_params["token"]), safe="") + (f"?lang={language}" if language else "")
 
 
-def _page(html: str, status: int = 200) -> Response[Any]:
-    return Response(html, status_code=status, headers=PAGE_HEADERS, media_type="text/html")
+def _page(look: Look, html: str, status: int = 200) -> Response[Any]:
+    own = {"Content-Security-Policy": look.content_security_policy, "Content-Language": look.language}
+    return Response(html, status_code=status, headers={**PAGE_HEADERS, **own}, media_type="text/html")

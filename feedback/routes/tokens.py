@@ -197,7 +197,7 @@ async def follow(
     if not has_content or not may_follow(request, links, grant):
         grant = grant or await services.store.open(pointer)
         if gets_page(request.headers, has_content) and request.query_params.get("format") != "json":
-            return show_question(request, services, grant)
+            return await show_question(request, services, grant)
         return _respond(await _state(grant, services, given))
     submission = submission_of(list(request.query_params.multi_items()))
     submission.validate()

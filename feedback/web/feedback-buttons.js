@@ -178,8 +178,10 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     renewal.isAsking = false;
     const { action, wanted } = renewal;
     if (!fresh) return this.#onFailed(action, wanted, error);
-    const typed = this.#view.text.value;
+    const [typed, drafts] = [this.#view.text.value, this.#drafts];
+    this.#drafts = new Map(); // binding forgets the drafts of another run
     Object.assign(this, typeof fresh === "string" ? { src: fresh } : fresh);
+    this.#drafts = drafts;
     if (wanted) this.#want({ ...wanted, src: this.#choices.sourceOf(wanted.choice) }, wanted.isComment);
     this.#view.text.value = typed;
     if (action !== "retract") return;

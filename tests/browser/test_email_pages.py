@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from litestar import Litestar
 from playwright.sync_api import Browser, Page, expect
 
+from agent_server.database import open_database
+from feedback import FeedbackPlugin, FeedbackSettings, RunFacts
+from feedback.page_settings import PageSettings
+from feedback.pages.texts import LANGUAGES
 from tests.browser.axe import check_accessible
 from tests.browser.conftest import AGENT, Visit
+from tests.feedback.conftest import serving
 
 RUN = "018f0000-0000-7000-8000-000000000001"
 THUMBS = {"type": "continuous", "min": 0, "max": 1}
@@ -18,7 +25,7 @@ CATEGORIES = [{"value": 1, "label": "Solved my problem"}, {"value": 2, "label": 
 LABELS = {"type": "categorical", "categories": CATEGORIES, "allows_multiple_categories": True}
 SCALE = {"type": "continuous", "min": 0, "max": 10}
 KINDS: list[tuple[Any, str]] = [(THUMBS, "1"), (STARS, "4"), (LABELS, "2"), (SCALE, "8"), (None, "1")]
-ANY_TEXT = "h1, p, legend, label, small, button, a, span"
+ANY_TEXT = "h1, p, legend, label, small, button, a, span, blockquote, figcaption"
 
 
 def mint(server: str, config: Any = None) -> str:
@@ -45,7 +52,7 @@ def test_link_submits_and_undoes_without_javascript(feedback_server: str, visit:
         expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
         assert kept(feedback_server) == [(2, "<b>so so</b>")]
         page.get_by_role("button", name="Undo").click()
-        expect(page.get_by_role("heading", name="taken back")).to_be_visible()
+        expect(page.get_by_role("heading", name="Your feedback was removed")).to_be_visible()
         assert kept(feedback_server) == []
         page.get_by_role("radio", name="5").check()
         page.get_by_role("button", name="Send").click()
@@ -64,11 +71,11 @@ def test_keyboard_alone_suffices_and_focus_is_seen(feedback_server: str, visit: 
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Send")).to_be_focused()
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_have_text("Your feedback was stored.")
+        expect(page.get_by_role("status")).to_have_text("Your feedback is saved.")
         assert kept(feedback_server) == [(0, "by keys")]
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", name="taken back")).to_be_visible()
+        expect(page.get_by_role("heading", name="Your feedback was removed")).to_be_visible()
         assert kept(feedback_server) == []
 
 
@@ -126,9 +133,66 @@ def test_dead_link_says_so_kindly(feedback_server: str, chromium: Browser) -> No
     page.close()
 
 
-def check_readable(page: Page) -> None:
-    """Nothing sticks out, every control is 24 pixels at least and has a name, and text stands out from its ground."""
-    measured = page.evaluate(MEASURE, ANY_TEXT)
+def test_browser_without_a_head_counts(feedback_server: str, chromium: Browser) -> None:
+    context = chromium.new_context(java_script_enabled=False)  # it names itself HeadlessChrome
+    page = context.new_page()
+    page.goto(mint(feedback_server, THUMBS) + "?score=1")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("status")).to_have_text("Your feedback is saved.")
+    assert kept(feedback_server) == [(1, None)]
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", name="Your feedback was removed")).to_be_visible()
+    assert kept(feedback_server) == []
+    context.close()
+
+
+LONG = "Donaudampfschifffahrtsgesellschaftskapitän" * 4
+REPLIES = {"light": f"<b>{LONG}</b> 👩‍👩‍👧", "dark": "هذا هو الجواب"}
+
+
+@pytest.fixture(scope="module")
+def branded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server whose pages show a product and quote the reply, which is its run's id."""
+
+    async def reply(run_id: str) -> RunFacts:
+        return RunFacts(run_id, input="Who?", output=REPLIES[run_id])
+
+    logo = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
+    pages = PageSettings("Acme", logo, "#ffcc00", quotes_reply=True)
+    database = open_database(f"sqlite:///{tmp_path_factory.mktemp('branded') / 'feedback.db'}")
+    plugin = FeedbackPlugin(database, FeedbackSettings(pages=pages), run_lookup=reply)
+    with serving(Litestar(plugins=[plugin])) as url:
+        yield url
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_language_and_product_is_accessible(branded_server: str, visit: Visit, scheme: str) -> None:
+    ends = {"low_label": LONG, "high_label": "👍 <i>very likely</i>", "question": f"Would you recommend {LONG}?"}
+    body = {"run_id": scheme, "feedback_key": "nps", "feedback_config": {**SCALE, **ends}}
+    url = str(httpx.post(f"{branded_server}/feedback/tokens", json=body).json()["url"])
+    finger = {"has_touch": True, "is_mobile": True, "color_scheme": scheme, "width": 320}
+    with visit(url, script=True, complaints=("Failed to load resource",), **finger) as page:
+        for language, texts in LANGUAGES.items():
+            page.goto(f"{url}?lang={language}&score=12")
+            expect(page.get_by_role("alert")).to_contain_text("12")
+            expect(page.get_by_text(REPLIES[scheme])).to_be_visible()
+            check_readable(page, least=44)
+            check_accessible(page)
+            page.get_by_role("radio", name="7").tap()
+            page.get_by_role("button", name=texts.send).tap()
+            expect(page.get_by_role("status")).to_have_text(texts.saved)
+            check_readable(page, least=44)
+            page.get_by_role("button", name=texts.undo).tap()
+            expect(page.get_by_role("heading", name=texts.removed)).to_be_visible()
+        page.goto(f"{spoilt(url)}?lang=ja")
+        expect(page.get_by_role("heading", name=LANGUAGES["ja"].incomplete[0])).to_be_visible()
+        check_readable(page)
+        check_accessible(page)
+
+
+def check_readable(page: Page, least: int = 24) -> None:
+    """Nothing sticks out, every control has `least` pixels and a name, and text stands out from its ground."""
+    measured = page.evaluate(MEASURE, [ANY_TEXT, least])
     assert measured["overflow"] <= 0
     assert measured["small"] == []
     assert [one for one in measured["contrasts"] if one[1] < 4.5] == []
@@ -137,7 +201,7 @@ def check_readable(page: Page) -> None:
             assert control.evaluate("one => (one.labels?.[0] ?? one).textContent.trim()")
 
 
-MEASURE = """selector => {
+MEASURE = """([selector, least]) => {
   const rgb = text => text.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
     .map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
@@ -156,7 +220,7 @@ MEASURE = """selector => {
   const controls = [...document.querySelectorAll('label.choice, button, a, textarea')];
   return {
     overflow: document.documentElement.scrollWidth - innerWidth,
-    small: controls.filter(one => Math.min(one.offsetWidth, one.offsetHeight) < 24).map(one => one.outerHTML),
+    small: controls.filter(one => Math.min(one.offsetWidth, one.offsetHeight) < least).map(one => one.outerHTML),
     contrasts: [...document.querySelectorAll(selector)].filter(one => one.textContent.trim())
       .map(one => [one.textContent.trim(), contrast(one)]),
   };

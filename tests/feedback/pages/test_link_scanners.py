@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -110,11 +111,16 @@ async def test_no_scanner_votes(client: App, token_url: str) -> None:
         assert await stored(client) == [], name
 
 
-async def test_named_scanner_submitting_the_form_stores_nothing(client: App, token_url: str) -> None:
+async def test_shown_form_counts_from_any_client(client: App) -> None:
     for name in NAMED:
-        headers = {**headers_of(name), "Accept": NAVIGATION}
-        answer = await client.post(token_url, data={"score": "1"}, headers=headers)
-        assert (answer.status_code, await stored(client)) == (200, []), name
+        url, headers = await mint(client, name.replace(",", "")), {**headers_of(name), "Accept": NAVIGATION}
+        blind = await client.post(url, data={"score": "1"}, headers=headers)
+        assert (blind.status_code, "Nothing is saved yet" in blind.text) == (422, True), name
+        assert await stored(client, key=name.replace(",", "")) == [], name
+        [shown_id] = re.findall(r'name="id" value="([^"]+)"', blind.text)
+        sent = await client.post(url, data={"score": "1", "id": shown_id}, headers=headers)
+        assert (sent.status_code, "Your feedback is saved." in sent.text) == (200, True), name
+        assert [row["score"] for row in await stored(client, key=name.replace(",", ""))] == [1], name
 
 
 @pytest.mark.parametrize(
@@ -223,7 +229,7 @@ async def test_in_confirm_mode_no_link_votes(strict: App) -> None:
 async def test_key_has_a_mode_of_its_own(strict: App) -> None:
     quick, plain = await mint(strict, "quick"), await mint(strict, "plain")
     answer = await strict.get(quick + "?score=1", headers={"Accept": NAVIGATION, "User-Agent": CHROME})
-    assert "Your feedback was stored." in answer.text
+    assert "Your feedback is saved." in answer.text
     await strict.get(plain + "?score=1", headers={"Accept": NAVIGATION, "User-Agent": CHROME})
     assert [row["key"] for row in await stored(strict)] == ["quick"]
     await strict.get(plain + "?score=1", headers={"Accept": "application/json"})

@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +17,10 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from agent_server.database import open_database
-from feedback import FeedbackPlugin, FeedbackSettings
+from feedback import FeedbackPlugin, FeedbackSettings, RunFacts
+from feedback.pages.colours import accent_rules, contrast
+from feedback.pages.snippets import stars
+from feedback.pages.texts import LANGUAGES
 from feedback.settings import Links
 from tests.feedback.conftest import mint, stored
 from tests.feedback.pages.test_link_scanners import CHROME, NAVIGATION
@@ -66,9 +70,9 @@ KINDS: list[tuple[Any, str, str, dict[str, Any]]] = [
     (COLOURS, "score=2", "Blue", {"score": 2, "value": "Blue"}),
     (SEVERAL, "score=2", "checkbox", {"score": 2, "value": "Blue"}),
     ({"type": "freeform"}, "comment=so+%3Cso%3E", "so &lt;so&gt;", {"score": None, "comment": "so <so>"}),
-    ({"type": "freeform"}, "value=fine", "Your feedback: <strong>fine", {"value": "fine"}),
+    ({"type": "freeform"}, "value=fine", '<strong dir="auto">fine', {"value": "fine"}),
     (None, "score=1", "Yes", {"score": 1}),
-    (None, "score=7&value=x", "Your feedback: <strong>7, x", {"score": 7, "value": "x"}),
+    (None, "score=7&value=x", '<strong dir="auto">7, x', {"score": 7, "value": "x"}),
 ]
 
 
@@ -97,8 +101,8 @@ async def test_answer_is_given_taken_back_and_given_again(client: App, token_url
     thanked = await press(client, token_url, asked, comment="good")
     assert [(row["score"], row["comment"]) for row in await stored(client)] == [(1, "good")]
     again = await press(client, token_url, thanked)
-    assert ("taken back" in again, await stored(client)) == (True, [])
-    assert "taken back" in await press(client, token_url, thanked)
+    assert ("Your feedback was removed" in again, await stored(client)) == (True, [])
+    assert "Your feedback was removed" in await press(client, token_url, thanked)
     await press(client, token_url, again, score="0")
     assert [row["score"] for row in await stored(client)] == [0]
 
@@ -128,16 +132,22 @@ async def test_what_the_page_does_not_ask_goes_along(client: App, token_url: str
 
 async def test_empty_form_is_asked_again(client: App, token_url: str) -> None:
     answer = await client.post(token_url, data={"comment": ""}, headers=BROWSER)
-    assert (answer.status_code, "Please choose a rating" in answer.text) == (422, True)
+    assert (answer.status_code, "Please choose something" in answer.text) == (422, True)
     assert await stored(client) == []
 
 
 async def test_wrong_score_in_a_link_can_be_corrected(client: App) -> None:
     url = await mint(client, feedback_config=STARS)
-    for query in ("?score=9", "?score=high", "?score=1&user_id=+", "?comment=%00", "?metadata=5"):
-        assert "Send</button>" in await page(client, url + query)
-    answer = await client.post(url, data={"score": "9"}, headers=BROWSER)
-    assert (answer.status_code, "from 1 to 5" in answer.text, "Try again" in answer.text) == (422, True, True)
+    for query in ("?score=1&user_id=+", "?comment=%00", "?metadata=5"):
+        shown = await page(client, url + query)
+        assert ("Send</button>" in shown, "not possible" in shown) == (True, False)
+    for score in ("9", "high", "-1"):
+        shown = await page(client, f"{url}?score={score}&comment=hello")
+        assert f"“{score}” is not possible here. Please choose a number from 1 to 5." in shown
+        assert (fields(shown)["comment"], "score" in fields(shown)) == (["hello"], False)
+    answer = await client.post(url, data={"score": "9", "comment": "kept"}, headers=BROWSER)
+    assert (answer.status_code, "from 1 to 5" in answer.text) == (422, True)
+    assert fields(answer.text)["comment"] == ["kept"]
 
 
 async def test_only_feedback_of_this_url_is_retracted(client: App, token_url: str) -> None:
@@ -183,9 +193,10 @@ async def test_unknown_and_expired_urls_are_told_kindly(client: App, token_url: 
     assert "This link is not complete" in await page(client, token_url[:-1], 404)
     async with open_database(database_url) as database:
         await database.write(lambda db: db.execute("UPDATE feedback_grant SET expires_at = 1"))
-    assert "no longer open" in await page(client, token_url + "?score=1", 410)
+    expired = "This feedback link has expired. Thanks anyway!"
+    assert expired in await page(client, token_url + "?score=1", 410)
     answer = await client.post(token_url, data={"score": "1"}, headers=BROWSER)
-    assert (answer.status_code, "no longer open" in answer.text) == (410, True)
+    assert (answer.status_code, expired in answer.text) == (410, True)
 
 
 @pytest.fixture
@@ -246,7 +257,7 @@ async def test_retraction_restores_a_use_of_the_url(client: App) -> None:
     url = await mint(client, max_uses=1)
     thanked = await press(client, url, await page(client, url + "?score=1"))
     used = await client.post(url, data={"score": "0"}, headers=BROWSER)
-    assert (used.status_code, "no longer open" in used.text) == (410, True)
+    assert (used.status_code, "was used already" in used.text) == (410, True)
     again = await press(client, url, thanked)
     assert "Thank you" in await press(client, url, again, score="0")
     assert [row["score"] for row in await stored(client)] == [0]
@@ -269,7 +280,115 @@ async def test_page_of_a_used_up_link_asks_nothing(client: App) -> None:
     for _ in range(2):
         asked = await page(client, url + "?score=1")
     thanks = await press(client, url, asked)
-    assert "This link is no longer open" in await page(client, url + "?score=0", 410)
-    assert "taken back" in await press(client, url, thanks)
+    assert "This feedback link was used already" in await page(client, url + "?score=0", 410)
+    assert "Your feedback was removed" in await press(client, url, thanks)
     assert "Thank you" in await press(client, url, await page(client, url + "?score=0&user_id=ada"))
     assert "Anything to add" in await page(client, url + "?score=1&user_id=ada"), "a change of mind is no other use"
+
+
+async def test_page_shows_the_texts_of_the_key(client: App) -> None:
+    texts = {"title": "Recommendation", "question": "Would you recommend <us>?"}
+    ends = {"low_label": "not likely", "high_label": "very likely"}
+    for key, high in (("nps", 10), ("wide", 100)):
+        config = {"type": "continuous", "min": 0, "max": high, **ends, **texts}
+        made = await client.post("/feedback-configs", json={"feedback_key": key, "feedback_config": config})
+        assert made.status_code == 200, made.text
+        shown = await page(client, await mint(client, key))
+        assert '<h1 dir="auto">Would you recommend &lt;us&gt;?</h1>' in shown
+        assert "Recommendation" in shown
+        assert ("not likely" in shown, "very likely" in shown, "Nps" in shown) == (True, True, False)
+    unnamed = await page(client, await mint(client, "some_key"))
+    assert ("How was this answer?" in unnamed, "Some key" in unnamed) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "language"),
+    [
+        ("", "de-AT,de;q=0.9,en;q=0.5", "de"),
+        ("", "nl, fr;q=0.4, ja;q=0.8", "ja"),
+        ("", "es;q=0, xx", "en"),
+        ("", "", "en"),
+        ("", "*;q=x,;;q=,,", "en"),
+        ("?lang=fr", "de", "fr"),
+        ("?lang=es-MX", "de", "es"),
+        ("?lang=%3Cb%3E", "de", "de"),
+    ],
+)
+async def test_page_speaks_the_language_of_its_reader(client: App, query: str, header: str, language: str) -> None:
+    url = await mint(client)
+    texts, headers = LANGUAGES[language], {**BROWSER, "Accept-Language": header}
+    asked = await client.get(url + query, headers=headers)
+    assert (asked.headers["content-language"], "Accept-Language" in asked.headers["vary"]) == (language, True)
+    assert f'<html lang="{language}">' in asked.text
+    assert all(text in asked.text for text in (texts.question, texts.intro, texts.send))
+    [action] = re.findall(r'action="\./([^"]+)"', asked.text)
+    sent = await client.post(
+        url.rpartition("/")[0] + "/" + action, data=fields(asked.text) | {"score": "1"}, headers=headers
+    )
+    assert (sent.status_code, texts.saved in sent.text) == (200, True)
+    gone = await client.get(f"/feedback/tokens/{uuid.uuid4()}{query}", headers=headers)
+    assert (gone.status_code, texts.incomplete[0] in gone.text) == (404, True)
+
+
+def test_every_text_names_the_same_values() -> None:
+    braces = [
+        [sorted(re.findall(r"{\w+}", str(getattr(texts, name)))) for name in texts.__struct_fields__]
+        for texts in LANGUAGES.values()
+    ]
+    assert all(one == braces[0] for one in braces)
+    assert all(getattr(texts, name) for texts in LANGUAGES.values() for name in texts.__struct_fields__)
+
+
+async def test_links_name_their_scale(client: App) -> None:
+    url = await mint(client, "quality")
+    link = "/" + stars("http://feedback.test" + url).links[3].url.split("/", 3)[3]
+    asked = await page(client, link)
+    assert (fields(asked)["score"], 'class="stars"' in asked) == (["4"], True)
+    assert "Thank you" in await press(client, url, asked)
+    [row] = await stored(client)
+    assert (row["score"], row["extra"]) == (4, {"scale": [1, 5]})
+    for wrong in ("5,1", "1", "a,b", "1,2,3"):
+        answer = await client.get(f"{url}?score=1&scale={wrong}", headers={"Accept": "application/json"})
+        assert (answer.status_code, "`scale`" in answer.json()["detail"]) == (422, True)
+    beyond = await client.post(url, json={"score": 7, "scale": [1, 5]})
+    assert (beyond.status_code, "from 1 to 5" in beyond.json()["detail"]) == (422, True)
+
+
+async def echo(run_id: str) -> RunFacts:
+    """A run whose agent answered with markup."""
+    return RunFacts(run_id, input={"question": "Who?"}, output={"answer": f"<b>It was {'x' * 2000}"})
+
+
+async def test_page_shows_the_product_and_quotes_the_reply(sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "logo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    environ = {"PRODUCT": "Acme & Söhne", "LOGO": str(tmp_path / "logo.svg"), "COLOR": "#FE0", "QUOTE": "true"}
+    settings = FeedbackSettings.load({f"AGENT_SERVER_FEEDBACK_{name}": text for name, text in environ.items()})
+    plugin = FeedbackPlugin(open_database(sqlite_url), settings, run_lookup=echo)
+    async with AsyncTestClient(Litestar(plugins=[plugin])) as client:
+        url = await mint(client)
+        answer = await client.get(url, headers=BROWSER)
+        assert "Acme &amp; Söhne" in answer.text
+        assert 'src="data:image/svg+xml;base64,' in answer.text
+        assert "&lt;b&gt;It was" in answer.text
+        [style] = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        policy = answer.headers["content-security-policy"]
+        assert f"style-src 'sha256-{digest}'; img-src data:;" in policy
+        accents = re.findall(r"--accent: light-dark\((#\w+), (#\w+)\)", style)[-1]
+        assert contrast(accents[0], "#ffffff") >= 4.5
+        assert contrast(accents[1], "#1c1b25") >= 4.5
+
+
+async def test_reply_is_not_quoted_by_default(sqlite_url: str) -> None:
+    async with AsyncTestClient(
+        Litestar(plugins=[FeedbackPlugin(open_database(sqlite_url), run_lookup=echo)])
+    ) as client:
+        assert "It was" not in await page(client, await mint(client))
+
+
+@pytest.mark.parametrize("colour", ["#000000", "#ffffff", "#ff0000", "#ffee00", "#1c1b25", "#777777"])
+def test_any_colour_of_a_product_is_readable(colour: str) -> None:
+    light, dark = re.findall(r"light-dark\((#\w+), (#\w+)\)", accent_rules(colour))[0]
+    assert contrast(light, "#ffffff") >= 4.5
+    assert contrast(dark, "#1c1b25") >= 4.5
+    assert contrast("#17131f", dark) >= 4.5

@@ -17,7 +17,7 @@ OPEN = {"AGENT_SERVER_ALLOW_ANYONE": "true"}
 
 
 @pytest.mark.parametrize(("mode", "kept"), [("confirm", 0), ("auto", 1), ("direct", 2), ("", 1)])
-async def test_environment_says_whose_links_are_answers(tmp_path: Path, mode: str, kept: int) -> None:
+async def test_environment_sets_the_link_mode(tmp_path: Path, mode: str, kept: int) -> None:
     environ = {"AGENT_SERVER_DATA_DIR": str(tmp_path), "AGENT_SERVER_FEEDBACK_LINKS": mode} | OPEN
     run = str(uuid.uuid4())
     async with AsyncTestClient(build(Config.load(None, environ))) as client:

@@ -49,7 +49,7 @@ def feedback_in(client: httpx.AsyncClient) -> FeedbackPlugin:
     return app.plugins.get(FeedbackPlugin)
 
 
-async def test_environment_limits_answers(tmp_path: Path) -> None:
+async def test_environment_limits_submissions(tmp_path: Path) -> None:
     async with serving(tmp_path, feedback_token_limit="2/600", feedback_address_limit="off") as client:
         url = await minted(client)
         statuses = [(await client.post(url, json={"score": 1})).status_code for _ in range(3)]
@@ -78,7 +78,7 @@ async def test_environment_sets_link_modes_for_single_keys(tmp_path: Path) -> No
     assert kept == ["created", "created", None]
 
 
-async def test_environment_tells_opentelemetry(tmp_path: Path, collector: Collector) -> None:
+async def test_environment_configures_opentelemetry(tmp_path: Path, collector: Collector) -> None:
     told = {"feedback_otel": "true", "feedback_otel_comments": "true"}
     async with serving(tmp_path, **told) as client:
         await client.post(await minted(client), json={"score": 1, "comment": "Nice."})

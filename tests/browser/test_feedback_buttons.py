@@ -125,7 +125,7 @@ def test_escape_in_the_comment_returns_to_the_vote(feedback_server: str, shown: 
         expect(page.get_by_label("Anything to add?")).to_have_value("not yet")
 
 
-def test_earlier_answer_is_there_again_after_a_reload(feedback_server: str, shown: Shown) -> None:
+def test_stored_vote_is_restored_after_a_reload(feedback_server: str, shown: Shown) -> None:
     with shown(thumbs(feedback_server, reasons="Wrong,Too long")) as page:
         press(page, "Bad answer")
         press(page, "Wrong")
@@ -143,7 +143,7 @@ def test_earlier_answer_is_there_again_after_a_reload(feedback_server: str, show
         check_pressed(page, "Good answer")
 
 
-def test_answers_of_named_users_are_their_own(feedback_server: str, shown: Shown) -> None:
+def test_votes_of_named_users_stay_apart(feedback_server: str, shown: Shown) -> None:
     url = mint(feedback_server)
     with shown(buttons(src=url, user_id="ada")) as page:
         press(page, "Good answer")

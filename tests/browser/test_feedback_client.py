@@ -120,7 +120,7 @@ def test_server_that_asks_for_patience_is_left_alone(feedback_server: str, opene
     assert len(tries) == 1
 
 
-def test_offline_device_is_told_at_once(feedback_server: str, opened: Opened) -> None:
+def test_offline_device_gets_an_error_at_once(feedback_server: str, opened: Opened) -> None:
     url = mint(feedback_server)
     with opened(feedback_server) as page:
         page.context.set_offline(True)

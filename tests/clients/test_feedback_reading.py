@@ -28,7 +28,7 @@ def found(example: ServerProcess, path: str, **query: Any) -> Any:
     return httpx.get(f"{example.url}/api/v1/feedback/{path}", params=query).raise_for_status()
 
 
-def test_answers_are_found_by_thread_and_assistant_version(example: ServerProcess) -> None:
+def test_feedback_is_found_by_thread_and_assistant_version(example: ServerProcess) -> None:
     with get_sync_client(url=example.url, api_key="any") as agents:
         thread = agents.threads.create()["thread_id"]
     run = answered(example, thread, {"score": 1})

@@ -90,7 +90,7 @@ async def test_run_succeeds_whatever_the_feedback_store_does(
 
 
 @TROUBLE
-async def test_other_ends_of_a_run_are_told_too(tmp_path: Path, trouble: Callable[[], Any], warning: str) -> None:
+async def test_other_run_endings_are_reported(tmp_path: Path, trouble: Callable[[], Any], warning: str) -> None:
     with capture_logs() as logs:
         async with asyncio.timeout(30), serving(Store(trouble), tmp_path) as client:
             failed = await client.post("/runs/stream", json={**BODY, "assistant_id": "failing"})

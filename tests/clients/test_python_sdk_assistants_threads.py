@@ -111,7 +111,7 @@ async def test_threads_are_pruned(client: LangGraphClient) -> None:
     assert await client.runs.wait(kept, "asking", command={"resume": 1}) == {**QUESTION, "answer": 1}
 
 
-async def test_state_is_read_changed_and_told_of(client: LangGraphClient) -> None:
+async def test_state_is_read_changed_and_streamed(client: LangGraphClient) -> None:
     thread_id = await waiting_thread(client)
     state = await client.threads.get_state(thread_id, subgraphs=True)
     assert state["next"] == ["ask"]

@@ -93,7 +93,7 @@ async def test_requests_are_timed_by_operation(client: App) -> None:
     assert counted["feedback_request_seconds_bucket", "+Inf", "submit"] == 3
 
 
-async def test_deliveries_and_what_waits_are_told(service: FeedbackPlugin, unused_tcp_port: int) -> None:
+async def test_deliveries_and_waiting_messages_are_counted(service: FeedbackPlugin, unused_tcp_port: int) -> None:
     away = Webhooks(service.database, [Webhook(f"http://127.0.0.1:{unused_tcp_port}/", SECRET)], service.metrics)
     away.retries = (0,)
     await away.register()

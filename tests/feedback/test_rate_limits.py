@@ -54,7 +54,7 @@ async def test_token_rate_limit_returns_retry_after(sqlite_url: str) -> None:
         assert len(await stored(client)) == 4
 
 
-async def test_address_counts_answers_and_mintings_together(sqlite_url: str) -> None:
+async def test_address_limit_counts_submissions_and_mintings(sqlite_url: str) -> None:
     async with asked_from(sqlite_url, "203.0.113.7", Limits(address=MINUTE)) as client:
         url = await mint(client)
         assert (await client.post(url, json={"score": 1})).status_code == 200
@@ -241,7 +241,7 @@ def test_names_that_were_quiet_for_longest_are_forgotten() -> None:
     assert throttle.take(b"0") > 0
 
 
-def test_limit_that_lets_nobody_in_is_refused() -> None:
+def test_limit_of_zero_requests_is_refused() -> None:
     for wrong in ((0, 60.0), (1, 0.0)):
         with pytest.raises(ValueError, match="allows no request"):
             RateLimit(*wrong)
@@ -258,7 +258,7 @@ def test_body_that_hides_its_length_is_bounded_too(sqlite_url: str) -> None:
         assert len(httpx.get(f"{address}/feedback", params={"run": RUN}).json()) == 1
 
 
-async def test_other_clients_answers_count_for_their_address_too(sqlite_url: str) -> None:
+async def test_other_clients_submissions_count_for_their_address(sqlite_url: str) -> None:
     async with asked_from(sqlite_url, "203.0.113.7", Limits(address=RateLimit(1, 60))) as client:
         outcome = {"feedback_token": "any", "outcome": "positive"}
         assert (await client.post("/v1/feedback", json=outcome)).status_code == 400

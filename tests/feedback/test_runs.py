@@ -55,7 +55,7 @@ async def test_url_remembers_the_place_of_a_deleted_run(database_url: str) -> No
         assert (found.thread_id, found.assistant_version) == ("thread-1", 3)
 
 
-async def test_lookup_that_fails_or_hangs_costs_no_answer(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failing_or_hanging_lookup_loses_nothing(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs_module, "PATIENCE_SECONDS", 0.05)
 
     async def fails(_: str) -> RunFacts | None:

@@ -97,7 +97,7 @@ def test_tokens_are_cut_out_of_messages_and_arguments() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "/api", "/api/v1"])
-async def test_info_and_beacon_are_answered_at_every_mount(client: App, prefix: str) -> None:
+async def test_info_and_beacon_work_at_every_mount(client: App, prefix: str) -> None:
     info = (await client.get(f"{prefix}/info")).json()
     assert info["batch_ingest_config"]["use_multipart_endpoint"] is False
     assert (await client.post(f"{prefix}/metadata/submit", content=b"x" * 1000)).status_code == 204

@@ -106,7 +106,7 @@ async def test_logs_that_are_closed_longest_go_first(open_broker: OpenBroker) ->
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_whoever_loses_frames_is_told_which(open_broker: OpenBroker, seed: int) -> None:
+async def test_reader_that_loses_frames_gets_a_gap(open_broker: OpenBroker, seed: int) -> None:
     broker = await open_broker(max_bytes=10_000)
     chance = random.Random(seed)
     sent = frames(range(300), size=500)

@@ -160,7 +160,7 @@ async def test_programming_error_is_raised_unchanged(counters: Database) -> None
         await counters.write(lambda c: c.execute("INSERT INTO counters (name, n) VALUES ('c', NULL)"))
 
 
-async def test_cancelled_callers_harm_nobody_else(counters: Database) -> None:
+async def test_cancelled_callers_harm_no_others(counters: Database) -> None:
     async with asyncio.timeout(20):
         calls = [asyncio.create_task(counters.write(add("a"))) for _ in range(100)]
         await asyncio.sleep(0)

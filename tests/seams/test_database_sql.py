@@ -8,7 +8,7 @@ import time
 from agent_server.database import Connection, Database
 
 
-async def test_clock_tells_microseconds_and_does_not_go_back(counters: Database) -> None:
+async def test_clock_returns_microseconds_and_never_goes_back(counters: Database) -> None:
     def now(c: Connection) -> int:
         row = c.one("SELECT now_us() AS now")
         assert row is not None

@@ -69,7 +69,7 @@ async def test_scopes_limit_keys_and_admin_allows_all(keys: ApiKeys) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"x_api_key": "as_wrong"}, {"authorization": "Basic abc"}])
-async def test_without_a_known_key_nobody_comes_in(keys: ApiKeys, headers: dict[str, str]) -> None:
+async def test_requests_without_a_known_key_are_refused(keys: ApiKeys, headers: dict[str, str]) -> None:
     await keys.create("web", {"run"}, None)
     with pytest.raises(Unauthorized, match="API key") as refused:
         await auth_of(ApiKeyCache(keys), allow_anyone=True).check(request(**headers))

@@ -251,7 +251,7 @@ def test_every_handler_has_a_question_of_its_own() -> None:
     assert {one.fn.__name__ for one in handlers if one.opt.get("access") is None} == set(QUESTIONS)
 
 
-async def test_nobody_comes_in_without_saying_who(api: Api) -> None:
+async def test_unauthenticated_requests_are_refused(api: Api) -> None:
     for operation in await operations(api):
         method, path = operation.split(" ")
         refused = await api.send(method, re.sub(r"\{\w+\}", str(uuid4()), path), None if method == "GET" else {})
@@ -366,7 +366,7 @@ async def test_strangers_learn_nothing_of_the_routes(api: Api, headers: dict[str
             assert method == "HEAD" or refused.json() == {"detail": "Who are you?"}
 
 
-async def test_users_are_told_what_does_not_exist(api: Api) -> None:
+async def test_users_get_404_for_missing_resources(api: Api) -> None:
     assert (await api.send("GET", "/nothing", **ANNA)).status_code == 404
     assert (await api.send("PATCH", "/threads/search", **ANNA)).status_code in (404, 405, 422)
     for path in OPEN:

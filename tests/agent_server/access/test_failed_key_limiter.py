@@ -49,7 +49,7 @@ def test_network_of_ipv6_is_one_address() -> None:
     assert statuses(wrong, "10.0.0.5", 1) == [429]
 
 
-def test_memory_is_bounded_whoever_calls() -> None:
+def test_memory_is_bounded_for_many_addresses() -> None:
     wrong = FailedKeyLimiter(Clock())
     for number in range(REMEMBERED + 100):
         assert isinstance(wrong.refusal(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"), Unauthorized)

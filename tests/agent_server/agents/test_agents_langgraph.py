@@ -157,7 +157,7 @@ async def test_tool_start_and_end_are_streamed(agents: dict[str, Agent]) -> None
     assert {data["tool_name"] for _, data in events if "tool_name" in data} == {"triple"}
 
 
-async def test_tasks_are_told_at_their_start_and_end(agents: dict[str, Agent]) -> None:
+async def test_tasks_are_streamed_at_start_and_end(agents: dict[str, Agent]) -> None:
     events, _ = await play(agents["doubling"], agent_run("doubling", {"x": 1}, "tasks"))
     (_, start), (_, end) = events
     assert list(start) == ["id", "name", "input", "triggers", "metadata"]
@@ -282,7 +282,7 @@ async def test_without_subgraphs_their_messages_come_complete(agents: dict[str, 
 
 
 @pytest.mark.parametrize("graph_id", ["asking", "nested_asking"])
-async def test_interrupt_is_told_and_resumed(agents: dict[str, Agent], graph_id: str) -> None:
+async def test_interrupt_is_streamed_and_resumed(agents: dict[str, Agent], graph_id: str) -> None:
     thread_id = str(uuid4())
     run = agent_run(graph_id, {"x": 1}, "values", "updates", thread_id=thread_id)
     events, outcome = await play(agents[graph_id], run)

@@ -275,7 +275,7 @@ async def test_expired_item_is_gone(client: Client) -> None:
     assert await get(client, "short") is None
 
 
-async def test_read_renews_the_ttl_unless_told_otherwise(client: Client) -> None:
+async def test_read_renews_the_ttl_unless_refresh_is_off(client: Client) -> None:
     for key in ("read", "seen"):
         await put(client, key, {}, ttl=4 / 60)
     await anyio.sleep(2)

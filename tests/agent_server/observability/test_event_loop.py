@@ -79,7 +79,7 @@ async def test_blocking_plain_agent_is_reported(tmp_path: Path) -> None:
     assert (warning["graph_id"], warning["run_id"]) == ("plain", run_id)
 
 
-async def test_sync_node_holds_up_nobody(tmp_path: Path) -> None:
+async def test_sync_node_blocks_no_other_run(tmp_path: Path) -> None:
     """While it sleeps, the loop takes its turns: one that came late would be warned of."""
     _, logs = await logs_of_run(tmp_path, "threaded", 0.1)
     assert warnings_in(logs) == []

@@ -117,7 +117,7 @@ async def test_rollbacks_are_counted_separately(api: Api) -> None:
     assert (await samples(api))["agent_server_runs_ended_total{status=rollback}"] == 1
 
 
-async def test_webhooks_that_nobody_takes_are_waiting(database_url: str, tmp_path: Path) -> None:
+async def test_undelivered_webhooks_are_counted_as_waiting(database_url: str, tmp_path: Path) -> None:
     policy = WebhookPolicy(require_https=False, disable_loopback=False)
     async with serving(database_url, tmp_path, webhooks=policy) as api:
         await api.post("/runs/wait", {"assistant_id": "echo", "webhook": "http://127.0.0.1:9/closed"})
@@ -146,7 +146,7 @@ async def test_store_says_how_busy_it_is(api: Api) -> None:
     assert found["agent_server_database_waiting"] == 0
 
 
-async def test_feedback_tells_its_metrics_in_the_same_answer(sqlite_url: str, tmp_path: Path) -> None:
+async def test_metrics_response_includes_feedbacks_metrics(sqlite_url: str, tmp_path: Path) -> None:
     async with served(whole_app(config_of(sqlite_url, tmp_path))) as client:
         keys = {"assistant_id": "agent", "input": 1, "feedback_keys": ["liked"]}
         await client.post("/runs/wait", json=keys)

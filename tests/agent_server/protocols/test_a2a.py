@@ -306,7 +306,7 @@ async def test_users_have_their_own_tasks(database_url: str, tmp_path: Path) -> 
     assert done["result"]["task"]["artifacts"][0]["parts"][0]["data"]["x"] == 6
 
 
-async def test_card_tells_of_the_keys_that_are_needed(sqlite_url: str, tmp_path: Path) -> None:
+async def test_card_declares_the_needed_api_key(sqlite_url: str, tmp_path: Path) -> None:
     key = {"x-api-key": "a-key-that-runs-agents"}
     async with serving(sqlite_url, tmp_path, api_keys=configured_keys("a-key-that-runs-agents:run")) as api:
         card = (await api.send("GET", "/a2a/doubling", **key)).json()

@@ -139,7 +139,7 @@ async def test_handshake_negotiates_the_version(api: Api) -> None:
 UNKNOWN_METHOD_IS_TOLD_BY_ERA: list[Any] = ["prompts/list", "server/unknown", "resources/list"]
 
 
-async def test_unknown_method_is_told_by_era(api: Api) -> None:
+async def test_unknown_method_error_follows_the_protocol_era(api: Api) -> None:
     for method in UNKNOWN_METHOD_IS_TOLD_BY_ERA:
         headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
         old = await api.send("POST", "/mcp", message(method), **BOTH)

@@ -46,7 +46,7 @@ async def test_feedback_is_the_last_event_on_success(database_url: str) -> None:
     assert (row["status"], row["output"]) == ("success", '{"n":1}')
 
 
-async def test_failing_agent_is_told_after_its_feedback(database_url: str) -> None:
+async def test_failing_agents_error_follows_its_feedback(database_url: str) -> None:
     events, row = await _end_of(database_url, failing, stream_mode="custom")
     assert names(events) == ["metadata", "custom", "feedback", "error"]
     assert events[-1][1] == {"error": "ValueError", "message": "no such luck"}

@@ -535,7 +535,7 @@ async def test_refused_run_leaves_nothing_behind(backend: Backend) -> None:
         await backend.threads.get(thread_id)
 
 
-async def test_unknown_graph_is_told_the_known_ones(backend: Backend) -> None:
+async def test_unknown_graph_error_lists_known_graphs(backend: Backend) -> None:
     with pytest.raises(Invalid, match=r"'nope'.*(?s:.)*agent"):
         await backend.run(None, assistant_id="nope")
 

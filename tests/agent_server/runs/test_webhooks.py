@@ -166,7 +166,7 @@ async def test_webhook_is_sent_again_until_it_is_taken(database_url: str) -> Non
     assert len({body["run_id"] for body in receiver.bodies}) == 1
 
 
-async def test_several_senders_tell_each_end_once(database_url: str) -> None:
+async def test_several_senders_deliver_each_webhook_once(database_url: str) -> None:
     async with receiving() as receiver, at_work(database_url, senders=3) as backend:
         runs = [(await backend.run(None, input="hi", webhook=receiver.url)).run_id for _ in range(20)]
         await until(lambda: len(receiver.bodies) >= 20)
@@ -235,7 +235,7 @@ def test_webhook_to_where_none_may_go_is_refused(url: str, problem: str) -> None
     assert str(refusal.value).startswith(problem)
 
 
-def test_policy_allows_what_it_is_told_to_allow() -> None:
+def test_policy_allows_what_its_settings_allow() -> None:
     WebhookPolicy().check("https://example.com/hook")
     WebhookPolicy(require_https=False, disable_loopback=False).check("http://127.0.0.1:8000/hook")
     WebhookPolicy(disable_private_ips=False).check("https://10.1.2.3/")

@@ -102,7 +102,7 @@ async def test_run_at_work_is_the_tree(api: Api) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["multitask_strategy", "multitaskStrategy"])
-async def test_busy_thread_is_told_as_the_strategy_says(api: Api, strategy: str) -> None:
+async def test_busy_thread_error_follows_the_strategy(api: Api, strategy: str) -> None:
     """There, no strategy counts: every run waits for the one before it."""
     thread_id = await api.thread()
     await command(api, thread_id, "run.start", assistant_id="sleeping_agent", input={})

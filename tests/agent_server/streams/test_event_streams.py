@@ -286,7 +286,7 @@ async def test_reader_who_falls_behind_is_cut(told: Open) -> None:
     assert rest[0]["seq"] > seen[-1]["seq"]
 
 
-async def test_failure_is_told_with_its_text(told: Open) -> None:
+async def test_failure_event_has_its_message(told: Open) -> None:
     async with told(failing) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, {"x": 1})
@@ -294,7 +294,7 @@ async def test_failure_is_told_with_its_text(told: Open) -> None:
     assert events[-1]["params"]["data"] == {"event": "failed", "graph_name": "agent", "error": "boom é <1>"}
 
 
-async def test_cancelled_run_is_told_as_one_that_failed(told: Open) -> None:
+async def test_cancelled_run_ends_as_failed(told: Open) -> None:
     """The official server tells nothing of it any more, not even its beginning (recorded, 0.16.7); its Python client
     waits for `completed` or `failed`."""
 
@@ -326,7 +326,7 @@ async def cancelled(here: Told, thread_id: str, action: CancelAction) -> None:
     await here.backend.streams.until_end(record)
 
 
-async def test_who_hears_of_an_interrupt_may_answer_it(told: Open) -> None:
+async def test_received_interrupt_may_be_answered(told: Open) -> None:
     """It is told only once the thread's row has it."""
     async with told(nested_asking) as here:
         thread_id = await here.backend.thread()
@@ -448,7 +448,7 @@ async def test_awaited_thread_of_another_user_ends_stream(told: Open) -> None:
                 await here.backend.threads.create(ThreadCreate(thread_id=thread_id, metadata={"owner": "anna"}))
 
 
-async def test_runs_of_the_older_routes_are_told_too(told: Open) -> None:
+async def test_runs_of_older_routes_are_streamed(told: Open) -> None:
     async with told(doubling, feedback=MintedUrls()) as here:
         thread_id = await here.backend.thread()
         body = {"input": {"x": 1}, "stream_mode": ["values", "updates"], "feedback_keys": KEYS}
@@ -467,7 +467,7 @@ async def test_runs_of_the_older_routes_are_told_too(told: Open) -> None:
     assert data_of(first, "updates") == [{"double": {"x": 2, "log": ["double"]}}]
 
 
-async def test_interrupts_of_the_older_routes_are_told_too(told: Open) -> None:
+async def test_interrupts_of_older_routes_are_streamed(told: Open) -> None:
     async with told(asking) as here:
         thread_id = await here.backend.thread()
         run_id = (await here.backend.run(thread_id, input={"x": 1})).run_id

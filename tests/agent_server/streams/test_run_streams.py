@@ -124,7 +124,7 @@ async def test_message_events_match_the_requested_mode(database_url: str) -> Non
         assert "messages" in names(await _replay(backend, run_id, modes=["messages-tuple"]))
 
 
-async def test_forgotten_stream_is_told_from_the_runs_row(database_url: str) -> None:
+async def test_expired_stream_is_served_from_the_row(database_url: str) -> None:
     async with at_work(database_url, keep=0.01) as backend:
         run_id = await _forgotten(backend, input=2, feedback_keys=["k"])
         events = await _replay(backend, run_id, "1-1")
@@ -134,7 +134,7 @@ async def test_forgotten_stream_is_told_from_the_runs_row(database_url: str) -> 
         assert not await backend.broker.holds(run_id)
 
 
-async def test_forgotten_failure_is_told_from_the_runs_row(database_url: str) -> None:
+async def test_expired_streams_failure_comes_from_the_row(database_url: str) -> None:
     async with at_work(database_url, keep=0.01) as backend:
         run_id = await _forgotten(backend, input="fail", feedback_keys=["k"])
         events = await _replay(backend, run_id)

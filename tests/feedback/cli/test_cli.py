@@ -66,7 +66,7 @@ def test_list_is_json_for_programs(data_dir: Path) -> None:
     assert json.loads(run(data_dir, "list", "--text", "#3", "--json").stdout)[0]["comment"] == "#3"
 
 
-def test_history_shows_what_an_answer_says_and_said(data_dir: Path) -> None:
+def test_history_shows_current_and_earlier_feedback(data_dir: Path) -> None:
     [answer] = json.loads(run(data_dir, "list", "--text", "#3", "--json").stdout)
 
     async def change(service: FeedbackPlugin) -> None:
@@ -90,7 +90,7 @@ def test_stats_count_and_compare(data_dir: Path) -> None:
     assert compared.stdout.splitlines()[-1].endswith("too few scores")
 
 
-def test_export_writes_a_file_and_tells_how_many(data_dir: Path, tmp_path: Path) -> None:
+def test_export_writes_a_file_and_its_count(data_dir: Path, tmp_path: Path) -> None:
     result = run(data_dir, "export", "--format", "csv", "-o", str(tmp_path / "out.csv"))
     assert (result.stdout, result.stderr) == ("", "7 pieces of feedback written\n")
     assert (tmp_path / "out.csv").read_text().count("\n") >= 8
@@ -104,7 +104,7 @@ def test_training_export_reports_runs_that_it_left_out(data_dir: Path) -> None:
     assert "0 pieces of feedback written\n6 left out: the run is not known any more" in result.stderr
 
 
-def test_erase_asks_first_and_tells_what_is_gone(data_dir: Path) -> None:
+def test_erase_confirms_and_reports_counts(data_dir: Path) -> None:
     refused = run(data_dir, "erase", "--subject", "user 1", input="n\n")
     assert refused.exit_code == 1
     assert len(json.loads(run(data_dir, "list", "--json").stdout)) == 7
@@ -131,7 +131,7 @@ def test_wrong_command_says_what_would_be_right(data_dir: Path, arguments: list[
     assert "Traceback" not in result.stderr
 
 
-def test_place_without_feedback_is_told_and_not_made(data_dir: Path) -> None:
+def test_directory_without_feedback_is_reported_not_created(data_dir: Path) -> None:
     result = run(data_dir / "nowhere", "list")
     assert "There is no data in" in result.stderr
     assert not (data_dir / "nowhere").exists()

@@ -46,7 +46,7 @@ TEXT = FeedbackConfig("freeform")
         (TEXT, 7, {"a": 1}, (7, {"a": 1})),
     ],
 )
-def test_answer_that_fits_is_kept_with_both_sides(
+def test_fitting_submission_is_stored_with_score_and_value(
     config: FeedbackConfig, score: Score, value: Value, kept: tuple[Any, Any]
 ) -> None:
     assert repr(config.check(score, value)) == repr(kept)
@@ -91,6 +91,6 @@ def test_mismatched_score_is_rejected_with_the_allowed_values(
         (FeedbackConfig("categorical", categories=[FeedbackCategory(1, "")]), "empty"),
     ],
 )
-def test_config_that_no_answer_could_satisfy_is_refused(config: FeedbackConfig, says: str) -> None:
+def test_unsatisfiable_config_is_refused(config: FeedbackConfig, says: str) -> None:
     with pytest.raises(Invalid, match=says.replace("*", r"\*")):
         config.validate()

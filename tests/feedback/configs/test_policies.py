@@ -66,7 +66,7 @@ async def test_latest_appended_feedback_is_read_and_retracted_first(client: App,
     assert (await client.get(token_url, params={"user_id": "ada"})).json()["feedback"] is None
 
 
-async def test_first_answer_stands_and_another_is_refused(client: App, token_url: str) -> None:
+async def test_first_feedback_is_final_and_another_is_refused(client: App, token_url: str) -> None:
     await set_policy(client, "first")
     answer = {"score": 1, "user_id": "ada", "metadata": {"page": "end"}}
     first = (await client.post(token_url, json=answer)).json()
@@ -84,7 +84,7 @@ async def test_first_answer_stands_and_another_is_refused(client: App, token_url
     assert await scores(client) == [5, 5, 0, 1]
 
 
-async def test_one_of_many_first_answers_is_kept(service: FeedbackPlugin) -> None:
+async def test_one_of_many_concurrent_first_submissions_is_stored(service: FeedbackPlugin) -> None:
     await service.default.configs.create(FeedbackConfigCreate("k", FeedbackConfig("freeform"), subject_policy="first"))
     url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
     pointer = await service.default.tokens.open(url.rpartition("/")[2])
@@ -253,7 +253,7 @@ async def test_id_of_another_subjects_feedback_is_a_conflict(client: App) -> Non
     assert refused.status_code == 409, refused.text
 
 
-async def test_minted_url_tells_its_policy(client: App) -> None:
+async def test_minted_url_shows_its_policy(client: App) -> None:
     url = await mint(client, "k", feedback_config={**FREE, "subject_policy": "first"})
     assert (await client.get(url)).json()["subject_policy"] == "first"
     assert (await client.get(await mint(client, "k"))).json()["subject_policy"] == "replace"

@@ -201,7 +201,7 @@ async def test_stopped_exporter_may_start_again(service: FeedbackPlugin, collect
     assert [one["gen_ai.evaluation.name"] for one in collector.said] == ["k"]
 
 
-async def test_the_usual_variables_say_who_tells_and_how(
+async def test_standard_variables_configure_the_exporter(
     sqlite_url: str, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
@@ -214,7 +214,7 @@ async def test_the_usual_variables_say_who_tells_and_how(
     assert collector.headers[0]["x-tenant"] == "blue"
 
 
-async def test_running_service_tells_on_its_own(sqlite_url: str, collector: Collector) -> None:
+async def test_running_service_exports_on_its_own(sqlite_url: str, collector: Collector) -> None:
     service = FeedbackPlugin(open_database(sqlite_url), webhooks=[Evaluations()])
     async with AsyncTestClient(Litestar(plugins=[service])) as client:
         assert (await client.post("/feedback", json={"key": "k", "score": 1})).status_code == 200

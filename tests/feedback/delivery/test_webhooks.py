@@ -97,7 +97,7 @@ async def deliver(webhooks: Webhooks) -> int:
         return await webhooks.deliver(client)
 
 
-async def test_changes_are_told_signed_as_standard_webhooks_are(service: FeedbackPlugin, receiver: Receiver) -> None:
+async def test_changes_are_delivered_as_signed_standard_webhooks(service: FeedbackPlugin, receiver: Receiver) -> None:
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     await webhooks.register()
     await change(service)
@@ -161,7 +161,7 @@ async def test_message_that_is_never_taken_is_given_up(service: FeedbackPlugin, 
     assert await waiting(service) == [(3, True, "ConnectError")]
 
 
-async def test_endpoint_that_is_gone_is_told_no_more(service: FeedbackPlugin, receiver: Receiver) -> None:
+async def test_gone_endpoint_gets_no_more_messages(service: FeedbackPlugin, receiver: Receiver) -> None:
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     await webhooks.register()
     receiver.answers = [410]
@@ -193,7 +193,7 @@ async def test_message_of_a_dead_process_is_delivered(service: FeedbackPlugin, r
     assert (await deliver(webhooks), len(receiver.came)) == (1, 1)
 
 
-async def test_nothing_is_kept_for_nobody(service: FeedbackPlugin, receiver: Receiver) -> None:
+async def test_nothing_is_queued_without_endpoints(service: FeedbackPlugin, receiver: Receiver) -> None:
     await change(service)
     assert await waiting(service) == []
     await Webhooks(service.database, [Webhook(receiver.url, SECRET)]).register()
@@ -202,7 +202,7 @@ async def test_nothing_is_kept_for_nobody(service: FeedbackPlugin, receiver: Rec
     assert await waiting(service) == []
 
 
-async def test_running_service_tells_all_its_endpoints(database_url: str, receiver: Receiver) -> None:
+async def test_running_service_delivers_to_all_endpoints(database_url: str, receiver: Receiver) -> None:
     hooks = [Webhook(receiver.url, SECRET), Webhook(receiver.url + "/other", SECRET)]
     plugin = FeedbackPlugin(open_database(database_url), webhooks=hooks)
     plugin.webhooks.look_seconds = 0.05

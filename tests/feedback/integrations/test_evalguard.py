@@ -57,7 +57,7 @@ async def test_token_is_minted_and_spent_once(app: Any) -> None:
 
 
 @pytest.mark.parametrize("resource", ["eval_run", "trace", "annotation"])
-async def test_every_resource_type_takes_an_answer(app: Any, resource: str) -> None:
+async def test_every_resource_type_accepts_a_submission(app: Any, resource: str) -> None:
     token = (await mint(app, resource_type=resource, resource_id="anything 7")).json()["token"]
     assert (await spend(app, token, label="good")).status_code == 200
     [kept] = (await app.get("/feedback", params={"run": "anything 7"}, headers=KEY)).json()
@@ -119,7 +119,7 @@ async def test_forged_token_is_unknown(app: Any) -> None:
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "token_unknown")
 
 
-async def test_keys_close_everything_but_what_takes_answers(app: Any) -> None:
+async def test_keys_close_everything_but_submission_routes(app: Any) -> None:
     for path in ("/feedback", f"/api/v1/feedback/tokens?run_id={RUN}", "/feedback-configs", "/v1/_/agents/_/feedback"):
         assert (await app.get(path)).status_code == 401, path
         assert (await app.get(path, headers={"x-api-key": "other"})).status_code == 200, path

@@ -27,7 +27,7 @@ def langsmith(api_url: str) -> Iterator[Client]:
     client.close()
 
 
-def test_url_token_and_uuid_spellings_take_answers(langsmith: Client, run_id: str) -> None:
+def test_url_token_and_uuid_spellings_accept_submissions(langsmith: Client, run_id: str) -> None:
     token = langsmith.create_presigned_feedback_token(run_id, "user_score")
     assert "/api/v1/feedback/tokens/" in token.url
     assert not set("?#") & set(token.url)
@@ -36,7 +36,7 @@ def test_url_token_and_uuid_spellings_take_answers(langsmith: Client, run_id: st
     assert len(list(langsmith.list_feedback(run_ids=[run_id]))) == 6
 
 
-def test_answer_reads_back_with_run_key_and_source(langsmith: Client, run_id: str) -> None:
+def test_feedback_reads_back_with_run_key_and_source(langsmith: Client, run_id: str) -> None:
     token = langsmith.create_presigned_feedback_token(run_id, "user_score")
     langsmith.create_feedback_from_token(
         token.url, score=0.5, value="fine", comment="c", correction={"want": "x"}, metadata={"m": 1}
@@ -137,7 +137,7 @@ def test_wrong_token_says_not_found(langsmith: Client) -> None:
         langsmith.create_feedback_from_token(uuid.uuid4(), score=1)
 
 
-async def test_async_client_mints_answers_and_reads(api_url: str, run_id: str) -> None:
+async def test_async_client_mints_submits_and_reads(api_url: str, run_id: str) -> None:
     async with AsyncClient(api_url=api_url, api_key="any") as langsmith:
         token = await langsmith.create_presigned_feedback_token(run_id, "user_score")
         await langsmith.create_feedback_from_token(token.id, score=True, value="ok")

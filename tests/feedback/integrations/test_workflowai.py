@@ -201,7 +201,7 @@ async def test_token_expires(database_url: str) -> None:
         assert (await app.get("/v1/feedback", params={"feedback_token": token})).status_code == 410
 
 
-async def test_token_costs_no_row_and_tells_nothing(app: Any, plugin: FeedbackPlugin) -> None:
+async def test_token_costs_no_row_and_reveals_nothing(app: Any, plugin: FeedbackPlugin) -> None:
     tokens = [plugin.token_for_run(RUN) for _ in range(10)]
     assert len(set(tokens)) == 10
     for token in tokens:
@@ -229,7 +229,7 @@ async def test_config_of_the_key_outcome_is_enforced(app: Any, plugin: FeedbackP
     assert (await send(app, plugin.token_for_run(RUN))).status_code == 200
 
 
-async def test_preflight_of_any_origin_is_answered(app: Any) -> None:
+async def test_preflight_of_any_origin_succeeds(app: Any) -> None:
     headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     answer = await app.options("/v1/feedback", headers=headers)
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (204, "*")

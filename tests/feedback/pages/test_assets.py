@@ -50,7 +50,7 @@ async def test_cached_version_is_not_sent_again(client: App) -> None:
     assert other.status_code == 200
 
 
-async def test_head_tells_the_length_and_sends_nothing(client: App) -> None:
+async def test_head_has_the_length_and_no_body(client: App) -> None:
     whole = await client.get("/feedback/feedback-client.js")
     asked = await client.head("/feedback/feedback-client.js")
     assert (asked.status_code, asked.content) == (200, b"")

@@ -133,7 +133,7 @@ async def test_shown_form_counts_from_any_client(client: App) -> None:
     ],
 )
 @pytest.mark.parametrize("mode", ["auto", "direct"])
-async def test_what_a_browser_fetches_ahead_is_no_answer(sqlite_url: str, headers: dict[str, str], mode: str) -> None:
+async def test_prefetch_stores_no_feedback(sqlite_url: str, headers: dict[str, str], mode: str) -> None:
     async with serving(sqlite_url, Links(mode=mode)) as client:  # type: ignore[arg-type]
         url = await mint(client)
         assert (await client.get(url + "?score=1", headers=headers)).status_code == 200

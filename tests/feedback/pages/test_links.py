@@ -62,7 +62,7 @@ async def test_json_forms_and_plain_text_are_taken(client: App, token_url: str, 
     assert (row["score"], row["comment"]) == (1, "hi")
 
 
-async def test_form_of_either_kind_is_an_answer(client: App, token_url: str) -> None:
+async def test_form_of_either_kind_is_a_submission(client: App, token_url: str) -> None:
     fields = {"score": "1", "comment": "ünï & so on", "metadata": '{"page": 1}'}
     for sent in ({"data": fields}, {"files": {name: (None, text) for name, text in fields.items()}}):
         kept = await client.post(token_url, **sent)  # type: ignore[arg-type]
@@ -74,7 +74,7 @@ async def test_form_of_either_kind_is_an_answer(client: App, token_url: str) -> 
     assert (refused.status_code, "boundary" in refused.json()["detail"]) == (422, True)
 
 
-async def test_several_values_are_several_categories_on_every_road(client: App) -> None:
+async def test_several_values_are_several_categories_in_every_format(client: App) -> None:
     categories = [{"value": at, "label": label} for at, label in enumerate(("wrong", "slow", "rude"))]
     config = {"type": "categorical", "categories": categories, "allows_multiple_categories": True}
     url = await mint(client, "why", feedback_config=config)
@@ -152,7 +152,7 @@ async def test_head_keeps_nothing(client: App, token_url: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "/api", "/api/v1"])
-async def test_browser_of_any_origin_may_answer(client: App, token_url: str, prefix: str) -> None:
+async def test_browser_of_any_origin_may_submit(client: App, token_url: str, prefix: str) -> None:
     url = prefix + token_url.removeprefix("/api/v1")
     asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     preflight = await client.options(url, headers={**asked, "Access-Control-Request-Headers": "content-type, x-mine"})

@@ -96,7 +96,7 @@ async def test_several_categories_may_be_ticked(client: App) -> None:
     assert row["value"] == {"labels": ["Red & co", "Blue"], "values": [1, 2]}
 
 
-async def test_answer_is_given_taken_back_and_given_again(client: App, token_url: str) -> None:
+async def test_feedback_is_submitted_retracted_and_submitted_again(client: App, token_url: str) -> None:
     asked = await page(client, token_url + "?score=1")
     thanked = await press(client, token_url, asked, comment="good")
     assert [(row["score"], row["comment"]) for row in await stored(client)] == [(1, "good")]
@@ -107,7 +107,7 @@ async def test_answer_is_given_taken_back_and_given_again(client: App, token_url
     assert [row["score"] for row in await stored(client)] == [0]
 
 
-async def test_form_that_is_sent_twice_is_one_answer(client: App, token_url: str) -> None:
+async def test_form_that_is_sent_twice_is_stored_once(client: App, token_url: str) -> None:
     asked = await page(client, token_url + "?score=1")
     for _ in range(2):
         assert "Thank you" in await press(client, token_url, asked)
@@ -189,7 +189,7 @@ async def test_page_forbids_frames_scripts_caches_and_indexing(client: App, toke
         assert not re.search(r"<script|<img|<link|style=| on\w+=|https?://", answer.text)
 
 
-async def test_unknown_and_expired_urls_are_told_kindly(client: App, token_url: str, database_url: str) -> None:
+async def test_unknown_and_expired_urls_are_explained(client: App, token_url: str, database_url: str) -> None:
     assert "This link is not complete" in await page(client, token_url[:-1], 404)
     async with open_database(database_url) as database:
         await database.write(lambda db: db.execute("UPDATE feedback_grant SET expires_at = 1"))

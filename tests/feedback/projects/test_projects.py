@@ -101,7 +101,7 @@ async def test_unknown_project_is_404_and_default_stays(client: App) -> None:
     assert (kept.status_code, "it stays" in kept.text) == (409, True)
 
 
-async def test_project_with_answers_goes_only_with_them(client: App) -> None:
+async def test_project_with_feedback_is_deleted_only_with_it(client: App) -> None:
     await make(client)
     url = await mint(client, "shop")
     assert (await client.post(url, json={"score": 1})).status_code == 200
@@ -174,7 +174,7 @@ async def test_same_run_key_and_person_stay_apart(client: App) -> None:
         assert len((await client.get("/feedback/tokens", params={"run_id": RUN, "project": name})).json()) == 1
 
 
-async def test_id_of_another_projects_answer_is_taken(client: App) -> None:
+async def test_id_of_another_projects_feedback_conflicts(client: App) -> None:
     await make(client)
     name = str(uuid.uuid4())
     assert (await client.post("/feedback", json={"key": "k", "id": name, "score": 1})).status_code == 200
@@ -231,7 +231,7 @@ async def _now(service: FeedbackPlugin) -> Any:
     return datetime.now(UTC)
 
 
-async def test_webhooks_are_told_whose_answer_it_is(database_url: str) -> None:
+async def test_webhooks_name_the_project(database_url: str) -> None:
     from feedback import Webhook
 
     hook = Webhook("http://127.0.0.1:9/hook", SECRET)

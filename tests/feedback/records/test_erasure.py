@@ -70,7 +70,7 @@ async def test_erasure_removes_queued_events_of_earlier_subjects(service: Feedba
     assert ("of ada" in left, left.count("of bob")) == (False, 2), "the answer and the message of it"
 
 
-async def test_erased_answers_are_not_in_the_file_either(tmp_path: Path) -> None:
+async def test_erased_feedback_is_not_in_the_file(tmp_path: Path) -> None:
     async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).opened() as service:
         await keep(service, [row(subject="ada", comment="words of ada" * 50) for _ in range(20)])
         assert await service.database.read(lambda db: db.one("PRAGMA secure_delete")) == {"secure_delete": 1}
@@ -79,7 +79,7 @@ async def test_erased_answers_are_not_in_the_file_either(tmp_path: Path) -> None
     assert left == []
 
 
-async def test_erased_run_takes_no_more_answers(client: App, token_url: str, run_id: str) -> None:
+async def test_erased_run_accepts_no_more_submissions(client: App, token_url: str, run_id: str) -> None:
     await client.post(token_url, json={"score": 1})
     other = (await client.post("/feedback/tokens", json={"run_id": str(uuid.uuid4()), "feedback_key": "k"})).json()
     erased = await client.post("/api/v1/feedback/erasures", json={"run": run_id})
@@ -134,7 +134,7 @@ async def denials(service: FeedbackPlugin) -> list[str]:
     return sorted(row["id"].split()[0] for row in rows)
 
 
-async def test_erased_thread_takes_its_answers_and_urls_along(service: FeedbackPlugin, run_id: str) -> None:
+async def test_erased_thread_loses_feedback_and_urls(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     await service.database.write(lambda db: db.execute("UPDATE feedback_grant SET thread_id = 't'"))
     await keep(service, [row(thread_id="t") for _ in range(AT_ONCE + 5)] + [row(thread_id="u")])
@@ -154,7 +154,7 @@ async def test_erasure_of_nothing_in_particular_is_refused(client: App, token_ur
     assert len(await stored(client)) == 1
 
 
-async def test_answers_past_their_keys_time_are_swept(service: FeedbackPlugin) -> None:
+async def test_feedback_past_its_retention_is_deleted(service: FeedbackPlugin) -> None:
     now = datetime.now(UTC)
     ages = [("short", 2), ("short", 0.5), ("long", 40), ("long", 50), ("other", 2), ("other", 8)]
     await keep(service, [row(key=key, comment=f"{key} {age}", at=now - timedelta(days=age)) for key, age in ages])
@@ -166,7 +166,7 @@ async def test_answers_past_their_keys_time_are_swept(service: FeedbackPlugin) -
     assert {answer.comment for answer in page.feedback} == {"short 0.5", "long 40", "other 2"}
 
 
-async def test_history_is_kept_no_longer_than_answers(service: FeedbackPlugin, run_id: str) -> None:
+async def test_history_is_stored_no_longer_than_feedback(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     pointer = await service.default.tokens.open(url.rpartition("/")[2])
     for score in (0, 1):

@@ -13,7 +13,7 @@ from tests.feedback.conftest import RUN, stored
 App = AsyncTestClient[Litestar]
 
 
-async def test_history_has_all_that_an_answer_said(client: App, token_url: str) -> None:
+async def test_history_has_every_version_of_feedback(client: App, token_url: str) -> None:
     first = {"score": 0, "comment": "no", "metadata": {"page": 1}, "user_id": "ada"}
     name = (await client.post(token_url, json=first)).json()["id"]
     path = f"/api/v1/feedback/{name}"
@@ -47,7 +47,7 @@ async def test_history_is_read_a_page_at_a_time(client: App, token_url: str) -> 
     assert (scores, pages) == ([4, 3, 2, 1, 0], 3)
 
 
-async def test_erased_answer_has_no_history(client: App, token_url: str) -> None:
+async def test_erased_feedback_has_no_history(client: App, token_url: str) -> None:
     for score in (0, 1):
         name = (await client.post(token_url, json={"score": score, "user_id": "ada"})).json()["id"]
     await client.delete(token_url, params={"user_id": "ada"})

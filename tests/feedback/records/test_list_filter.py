@@ -71,7 +71,7 @@ def test_list_is_filtered_by_the_clients_times(langsmith: Client) -> None:
     assert list(langsmith.list_feedback(min_created_at=after + timedelta(microseconds=1))) == []
 
 
-def test_list_of_several_pages_has_every_answer_once(langsmith: Client) -> None:
+def test_list_of_several_pages_has_each_feedback_once(langsmith: Client) -> None:
     token = langsmith.create_presigned_feedback_token(RUN, "many")
     for number in range(101):
         langsmith.create_feedback_from_token(token.id, score=number)

@@ -26,7 +26,7 @@ async def history(service: FeedbackPlugin) -> list[tuple[str, str, str | None]]:
     return [(row["id"], row["reason"], row["score"]) for row in rows]
 
 
-async def test_anonymous_answers_add_up(client: App, token_url: str) -> None:
+async def test_anonymous_feedback_adds_up(client: App, token_url: str) -> None:
     answers = [await client.post(token_url, json={"score": 1}) for _ in range(2)]
     assert [answer.json()["status"] for answer in answers] == ["created", "created"]
     assert len(await stored(client)) == 2
@@ -44,7 +44,7 @@ async def test_submission_of_the_same_user_replaces_the_earlier(client: App, tok
     assert by_user == {"ada": (1, None), "bob": (0, None)}
 
 
-async def test_same_answer_of_the_same_user_is_unchanged(client: App, token_url: str) -> None:
+async def test_equal_submission_of_the_same_user_is_unchanged(client: App, token_url: str) -> None:
     answer = {"score": True, "user_id": "ada", "metadata": {"a": 1}}
     first = (await client.post(token_url, json=answer)).json()
     assert (await client.post(token_url, json=answer)).json() == {"id": first["id"], "status": "unchanged"}
@@ -97,7 +97,7 @@ async def test_idempotency_key_counts_for_its_own_token_only(client: App, token_
         ] == "created"
 
 
-async def test_concurrent_repeats_keep_one_answer(service: FeedbackPlugin, run_id: str) -> None:
+async def test_concurrent_repeats_store_one_feedback(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     pointer = await service.default.tokens.open(url.rpartition("/")[2])
     kept = await asyncio.gather(
@@ -116,7 +116,7 @@ async def test_same_id_in_the_body_changes_nothing(client: App, token_url: str) 
     assert again.json() == {"id": str(name), "status": "unchanged"}
 
 
-async def test_id_of_somebody_elses_answer_is_refused(client: App, token_url: str) -> None:
+async def test_id_of_another_users_feedback_is_refused(client: App, token_url: str) -> None:
     name = str(uuid.uuid4())
     await client.post(await mint(client, "other"), json={"score": 1, "id": name})
     refused = await client.post(token_url, json={"score": 0, "id": name})
@@ -153,7 +153,7 @@ async def test_run_id_in_any_spelling_is_one_run(client: App, token_url: str, ru
     assert len(spelled.json()) == 1
 
 
-async def test_list_pages_through_all_answers_once_newest_first(client: App, token_url: str) -> None:
+async def test_list_pages_through_all_feedback_newest_first(client: App, token_url: str) -> None:
     made = [(await client.post(token_url, json={"score": n})).json()["id"] for n in range(5)]
     pages = [await stored(client, limit=2, offset=offset) for offset in (0, 2, 4)]
     assert [row["id"] for page in pages for row in page] == made[::-1]
@@ -170,7 +170,7 @@ async def test_list_filters_by_time_user_score_and_level(client: App, token_url:
     assert await stored(client, level="session") == []
 
 
-async def test_answer_through_an_expired_token_is_not_kept(service: FeedbackPlugin, run_id: str) -> None:
+async def test_submission_through_an_expired_token_is_refused(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     pointer = await service.default.tokens.open(url.rpartition("/")[2])
     await service.database.write(lambda db: db.execute("UPDATE feedback_grant SET expires_at = 1"))

@@ -49,7 +49,7 @@ async def test_alert_fires_where_the_whole_interval_is_below(service: FeedbackPl
     assert alert.finding.interval.high < 0.7
 
 
-async def test_low_mean_of_few_answers_does_not_fire(service: FeedbackPlugin) -> None:
+async def test_low_mean_of_few_scores_does_not_fire(service: FeedbackPlugin) -> None:
     alerts = alerts_of(service, RULE, AlertRule("thumbs", below=0.7, enough=1))
     await keep(service, scored(1, 2))
     assert await changes(alerts) == [], "33 % of 3 may be 79 %"
@@ -78,7 +78,7 @@ async def test_alert_fires_once_and_again_after_recovery(service: FeedbackPlugin
     assert len({headers["webhook-id"] for headers, _ in receiver.came}) == 2
 
 
-async def test_only_answers_of_the_window_count(service: FeedbackPlugin) -> None:
+async def test_only_feedback_of_the_window_counts(service: FeedbackPlugin) -> None:
     alerts = alerts_of(service, RULE)
     await keep(service, scored(0, 30, hours_ago=25) + scored(20, 0))
     assert await changes(alerts) == []

@@ -70,7 +70,7 @@ async def test_csv_gives_back_what_people_wrote(service: FeedbackPlugin) -> None
     assert {(cells[head.index("comment")], cells[head.index("value")]) for cells in rows} == {(words, ""), ("", "true")}
 
 
-async def test_jsonl_has_every_answer_once(service: FeedbackPlugin) -> None:
+async def test_jsonl_has_each_feedback_once(service: FeedbackPlugin) -> None:
     answers = [row(at, metadata={"n": at}) for at in range(1203)]
     await keep(service, answers)
     lines = await examples(service, "jsonl")
@@ -90,7 +90,7 @@ async def exported_at_a_peak_of(service: FeedbackPlugin) -> tuple[int, int]:
         tracemalloc.stop()
 
 
-async def test_export_takes_no_more_memory_for_more_answers(service: FeedbackPlugin) -> None:
+async def test_export_memory_does_not_grow_with_feedback(service: FeedbackPlugin) -> None:
     await keep(service, [row(at, comment="x" * 1000) for at in range(3000)])
     size, peak = await exported_at_a_peak_of(service)
     await keep(service, [row(at, comment="x" * 1000) for at in range(6000)])
@@ -108,7 +108,7 @@ async def test_kto_labels_follow_the_keys_direction(knowing: FeedbackPlugin) -> 
     assert all((one["prompt"], one["completion"]) == (PROMPT, JOKE) for one in found)
 
 
-async def test_dpo_prefers_the_correction_to_what_was_answered(knowing: FeedbackPlugin) -> None:
+async def test_dpo_prefers_the_correction_to_the_answer(knowing: FeedbackPlugin) -> None:
     corrections: list[Any] = [
         "Two tables meet.",
         {"content": "A"},

@@ -73,7 +73,7 @@ def test_intervals_of_means_hold_the_means() -> None:
     assert rounded(difference) == (0.0526, 1.9474)
 
 
-def test_no_answers_leave_everything_possible() -> None:
+def test_no_feedback_leaves_the_widest_interval() -> None:
     assert rounded(wilson(0, 0)) == (0, 1)
     assert rounded(newcombe(0, 0, 5, 5)) == (-1, 1)
 

@@ -55,7 +55,7 @@ BAD_ANSWERS: list[Any] = [
 ]
 
 
-async def test_bad_answer_is_refused_with_a_message(client: App, token_url: str) -> None:
+async def test_bad_submission_is_refused_with_a_message(client: App, token_url: str) -> None:
     for body, status, says in BAD_ANSWERS:
         answer = await client.post(token_url, content=body)
         assert (answer.status_code, says in answer.json()["detail"]) == (status, True), answer.text

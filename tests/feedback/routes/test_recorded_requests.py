@@ -71,7 +71,7 @@ def answers(response: httpx.Response, needed: str | int) -> bool:
 
 
 @pytest.mark.parametrize("base", ["", "/api", "/api/v1"])
-async def test_recorded_requests_of_langsmiths_clients_are_answered(app: Any, base: str) -> None:
+async def test_recorded_langsmith_requests_succeed(app: Any, base: str) -> None:
     assert await replay(app, base, PYTHON, "") == {}
     assert await replay(app, base, JAVASCRIPT, "") == {}
 

@@ -178,7 +178,7 @@ async def test_own_feedback_includes_its_metadata(client: App, token_url: str) -
         assert read.json()["feedback"]["metadata"] == metadata
 
 
-async def test_nobody_elses_answer_is_read_or_taken_back(client: App, token_url: str) -> None:
+async def test_only_own_feedback_is_read_or_retracted(client: App, token_url: str) -> None:
     other_key = await mint(client, "other")
     other_run = await client.post("/feedback/tokens", json={"run_id": "another", "feedback_key": "user_score"})
     kept = (await client.post(token_url, json={"score": 1, "user_id": "ada"})).json()
@@ -200,7 +200,7 @@ async def test_nobody_elses_answer_is_read_or_taken_back(client: App, token_url:
 
 
 @pytest.mark.parametrize("named", [True, False])
-async def test_answer_is_taken_back_into_the_history(client: App, token_url: str, named: bool) -> None:
+async def test_retracted_feedback_is_in_the_history(client: App, token_url: str, named: bool) -> None:
     kept = (await client.post(token_url, json={"score": 1, **({"user_id": "ada"} if named else {})})).json()
     query = {"user_id": "ada"} if named else {"id": kept["id"]}
     gone = await client.delete(token_url, params=query)

@@ -1,7 +1,7 @@
 """Server processes that start in a moment: forks of a process that has imported the server and LangGraph already.
 
-    test process -- socket: command, environment, log --> fork server -- fork --> supervisor -- fork --> server process
-    test process <-- pipe: process id, then exit status ------------------------- supervisor
+    test process -- socket: command, environment, output --> fork server -- fork --> supervisor -- fork --> server
+    test process <-- pipe: process id, then exit status ---------------------------- supervisor
 
 A server process is like one that was started from the shell: an address space, signals, files and a port of its own.
 Importing takes most of the CPU time of a start, and dozens of tests start, kill and restart servers.
@@ -21,12 +21,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[2]
 MAX_REQUEST = 65_536
+RUN_SECONDS = 50
 
 
 class ForkedProcess:
@@ -64,12 +66,25 @@ class ForkedProcess:
         return self._status.readline()
 
 
-def fork(command: list[str], folder: Path, environ: dict[str, str], log: int) -> ForkedProcess:
-    """Start `python -m agent_server` with these arguments as a fork; its output goes to the descriptor `log`."""
+def run(command: Sequence[str], folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `python -m agent_server` with these arguments as a fork, and return its exit status and output."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = fork(command, folder, environ, out.fileno(), err.fileno())
+        try:
+            process.wait(RUN_SECONDS)
+        finally:
+            process.kill()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(command, process.wait(), out.read(), err.read())
+
+
+def fork(command: Sequence[str], folder: Path, environ: dict[str, str], out: int, err: int) -> ForkedProcess:
+    """Start `python -m agent_server` with these arguments as a fork; its output goes to the descriptors."""
     status, written = os.pipe()
-    request = json.dumps({"command": command, "folder": str(folder), "environ": environ}).encode()
+    request = json.dumps({"command": list(command), "folder": str(folder), "environ": environ}).encode()
     assert len(request) < MAX_REQUEST
-    socket.send_fds(_fork_server(), [request], [log, written])
+    socket.send_fds(_fork_server(), [request], [out, err, written])
     os.close(written)
     return ForkedProcess(status)
 
@@ -113,21 +128,24 @@ def _prepare() -> None:
 def _next_request(requests: socket.socket) -> dict[str, Any]:
     """Wait for requests, and return one in each forked process; in the fork server itself this never returns."""
     while True:
-        request, descriptors, _, _ = socket.recv_fds(requests, MAX_REQUEST, 2)
+        request, descriptors, _, _ = socket.recv_fds(requests, MAX_REQUEST, 3)
         if not request:
             sys.exit()
-        log, status = descriptors
+        out, err, status = descriptors
         if os.fork() == 0:
             requests.close()
             _supervise(status)
-            os.close(status)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            os.close(log)
+            os.dup2(out, 1)
+            os.dup2(err, 2)
+            _close(descriptors)
             found: dict[str, Any] = json.loads(request)
             return found
-        os.close(log)
-        os.close(status)
+        _close(descriptors)
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for one in descriptors:
+        os.close(one)
 
 
 def _supervise(status: int) -> None:
@@ -149,6 +167,7 @@ def _become(command: list[str], folder: str, environ: dict[str, str]) -> NoRetur
     os.environ.update(environ)
     get_env_var.cache_clear()
     os.chdir(folder)
+    sys.path[0] = folder
     sys.argv = ["agent_server", *command]
     runpy.run_module("agent_server", run_name="__main__", alter_sys=True)
     sys.exit()

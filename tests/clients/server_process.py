@@ -93,7 +93,7 @@ class ServerProcess:
         command = self._command()
         given = self._environ.items() - {("PYTHONPATH", str(ROOT))}
         if command[1:3] == ["-m", "agent_server"] and all(name.startswith(FORKABLE) for name, _ in given):
-            return fork(command[3:], self._folder, environ, log)
+            return fork(command[3:], self._folder, environ, log, log)
         return subprocess.Popen(command, cwd=self._folder, env=environ, stdout=log, stderr=log)
 
     def _command(self) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.clients import fork_server
 from tests.clients.conftest import StartServer
 from tests.clients.server_process import GRAPHS, ROOT, ServerProcess
 from tests.clients.test_crash import (
@@ -95,12 +95,6 @@ def refused(data_dir: Path, target: Path, **environ: str) -> str:
 
 
 def _run(data_dir: Path, target: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "agent_server", "backup", "--config", str(GRAPHS), "--data-dir", str(data_dir)]
+    command = ["backup", "--config", str(GRAPHS), "--data-dir", str(data_dir), str(target)]
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-    return subprocess.run(
-        [*command, str(target)],
-        env={**kept, "PYTHONPATH": str(ROOT), **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return fork_server.run(command, ROOT, {**kept, "PYTHONPATH": str(ROOT), **environ})

@@ -17,6 +17,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.clients import fork_server
 from tests.clients.server_process import EXAMPLE, ROOT, free_port
 from tests.clients.test_worker_processes import RoleProcess, until
 
@@ -61,14 +62,8 @@ def commands() -> Iterator[list[str]]:
 def test_every_command_knows_its_options(arguments: tuple[str, ...]) -> None:
     """With a wrong setting each stops after it has read its options, before it serves."""
     options = [str(EXAMPLE) if one.endswith(".json") else one for one in arguments]
-    done = subprocess.run(
-        [sys.executable, "-m", "agent_server", *options],
-        cwd=EXAMPLE.parent,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "AGENT_SERVER_JOBS": "none"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "AGENT_SERVER_JOBS": "none"}
+    done = fork_server.run(options, EXAMPLE.parent, environ)
     assert "AGENT_SERVER_JOBS is 'none'" in done.stderr
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from agent_server.access.key_cache import FRESH_SECONDS
+from tests.clients import fork_server
 from tests.clients.server_process import ServerProcess
 
 ROOT = Path(__file__).parents[3]
@@ -28,10 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-    return subprocess.run(
-        [sys.executable, "-m", "agent_server", *arguments],
-        cwd=folder, env={**kept, "PYTHONPATH": str(ROOT), **environ}, capture_output=True, text=True, timeout=50,
-    )  # fmt: skip
+    return fork_server.run(arguments, folder, {**kept, "PYTHONPATH": str(ROOT), **environ})
 
 
 def said(folder: Path, *arguments: str, **environ: str) -> Any:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients import fork_server
+
 ROOT = Path(__file__).parents[2]
 PLAIN = "async def agent(given):\n    yield {'given': given}\n"
 
@@ -34,9 +36,7 @@ def _environ(**more: str) -> dict[str, str]:
 
 def _failure(folder: Path, *arguments: str, **environ: str) -> str:
     """What a command that does not start says."""
-    done = subprocess.run(
-        _command(*arguments), cwd=folder, env=_environ(**environ), capture_output=True, text=True, timeout=50
-    )
+    done = fork_server.run(arguments, folder, _environ(**environ))
     assert done.returncode != 0
     said = done.stdout + done.stderr
     assert "Traceback" not in said
@@ -127,12 +127,12 @@ def test_short_secret_is_refused_with_the_minimum(folder: Path) -> None:
 
 def test_silent_database_is_reported_without_its_password(folder: Path) -> None:
     said = _failure(folder, "serve", "--port", "0", DATABASE_URL="postgresql://somebody:secret@127.0.0.1:1/x")
-    assert "PostgreSQL at 127.0.0.1:1 does not answer" in said
+    assert "PostgreSQL at 127.0.0.1:1 does not respond" in said
     assert "secret" not in said
 
 
 def test_help_names_the_commands_and_their_options(folder: Path) -> None:
     for arguments, words in ((["--help"], ("dev", "serve")), (["serve", "--help"], ("--config", "--data-dir"))):
-        done = subprocess.run(_command(*arguments), cwd=folder, env=_environ(), capture_output=True, text=True)
+        done = fork_server.run(arguments, folder, _environ())
         assert done.returncode == 0
         assert all(word in done.stdout for word in words)

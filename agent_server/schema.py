@@ -86,6 +86,10 @@ class RunCreate(Struct):
     durability: Durability | None = None
     checkpoint_during: bool | None = None
     webhook: WebhookUrl | None = None
+    thread_id: str | None = None
+    """The thread, for requests whose path names none (Agent Protocol)."""
+    agent_id: str | None = None
+    """The Agent Protocol's name of `assistant_id`; responses to requests with it have the protocol's shape."""
 
 
 class EventRunCreate(RunCreate):

@@ -79,7 +79,9 @@ class Serde:
     json_types: AllowedTypes = None
 
 
-RouteGroup = Literal["assistants", "threads", "runs", "store", "meta", "mcp", "a2a", "agui", "openai", "workflowai"]
+RouteGroup = Literal[
+    "assistants", "threads", "runs", "store", "meta", "mcp", "a2a", "agui", "openai", "workflowai", "agent_protocol"
+]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 from agent_server.config import RouteGroup
 from agent_server.protocols.a2a import HANDLERS as A2A
 from agent_server.protocols.a2a import task_notification
+from agent_server.protocols.agent_protocol import HANDLERS as AGENT_PROTOCOL
 from agent_server.protocols.agui import HANDLERS as AGUI
 from agent_server.protocols.mcp import HANDLERS as MCP
 from agent_server.protocols.openai import HANDLERS as OPENAI
@@ -25,6 +26,7 @@ from agent_server.routes.error_handler import plain_response
 _PROTOCOLS: dict[RouteGroup, list[ControllerRouterHandler]] = {
     "a2a": [*A2A],
     "agui": [*AGUI],
+    "agent_protocol": [*AGENT_PROTOCOL],
     "mcp": [*MCP],
     "openai": [*OPENAI],
     "workflowai": [*WORKFLOWAI],

@@ -78,7 +78,11 @@ QUESTIONS: Mapping[str, tuple[Question, ...]] = {
     **_all(
         Question("threads", "read", "run"),
         *("join_stateless_run", "join_stateless_run_stream", "run_feedback_of"),
+        *("get_stateless_run", "wait_for_stateless_run"),
     ),
+    **_all(Question("threads", "update", "run"), "cancel_stateless_run"),
+    **_all(Question("threads", "delete", "run"), "delete_stateless_run"),
+    **_all(Question("threads", "search", "listed"), "search_runs"),
     "create_thread_cron": (Question("crons", "create"), Question("threads", "read", "new thread")),
     "create_cron": (Question("crons", "create"),),
     **_all(Question("crons", "search", "listed"), "search_crons", "count_crons"),

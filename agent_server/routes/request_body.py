@@ -18,6 +18,10 @@ LARGE = 256 * 1024
 """Bodies from this many bytes on are decoded in a thread: hundreds of milliseconds would stall all streams."""
 
 
+ADAPTER = "adapter"
+"""The `opt` with a function that converts a decoded body in other names to the body that the handler expects."""
+
+
 async def read_json(request: Request[Any, Any, Any], limit: int) -> None:
     """Read, check and decode the body, so that Litestar need not decode it again.
 
@@ -34,6 +38,8 @@ async def read_json(request: Request[Any, Any, Any], limit: int) -> None:
             raise Invalid("The request has no body; send a JSON object")
         return
     value = await decoded(body, limit)
+    if (adapted := request.route_handler.opt.get(ADAPTER)) is not None:
+        value = adapted(value)
     if wanted:
         check_fields(value, wanted.annotation)
     request._json = request._connection_state.json = value  # Litestar offers no public way to set the decoded body

@@ -23,6 +23,17 @@ TRACE_PARENT = "traceparent"
 MAX_HEADER = 200
 
 
+def run_body(body: Any) -> Any:
+    """Return the body of a run request; one in the Agent Protocol's names (`agent_id`, `messages`) in this API's."""
+    if not isinstance(body, dict) or "agent_id" not in body or "assistant_id" in body:
+        return body
+    body["assistant_id"] = body["agent_id"]
+    if (messages := body.pop("messages", None)) is not None:
+        given = body.get("input")
+        body["input"] = {**(given if isinstance(given, dict) else {}), "messages": messages}
+    return body
+
+
 def traced(body: RunCreate, request: Request[Any, Any, Any]) -> RunCreate:
     """Return `body` with the request's W3C `traceparent` in its metadata, unless the metadata have one already.
 

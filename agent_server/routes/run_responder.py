@@ -10,6 +10,7 @@ from litestar.types import ASGIApp
 from msgspec import Struct
 
 from agent_server.config import Config
+from agent_server.routes.agent_runs import run_end, run_of
 from agent_server.routes.authentication import project_in
 from agent_server.routes.run_requests import created_run
 from agent_server.routes.run_responses import joined, locations, streamed
@@ -28,11 +29,13 @@ class RunResponder(Struct):
     streams: RunStreams
     feedback: RunFeedback
 
-    async def respond(self, data: RunCreate, thread_id: str | None = None) -> Response[Run]:
+    async def respond(self, data: RunCreate, thread_id: str | None = None) -> Response[Any]:
         """Start a run in the background; return it once it is durable."""
         run = await self._create(data, thread_id)
         headers = self._headers(run, "stream", thread_id)
         del headers["Location"]
+        if data.agent_id is not None:
+            return Response(run_of(await self.runs.get(run.run_id)), headers=headers)
         return Response(run, headers=headers)
 
     async def stream(self, data: RunCreate, thread_id: str | None = None) -> ASGIApp:
@@ -44,8 +47,10 @@ class RunResponder(Struct):
     async def wait(self, data: RunCreate, thread_id: str | None = None) -> ASGIApp:
         """Start a run and return the response with its final values."""
         run = await self._create(data, thread_id)
-        chunks, headers = self.streams.final_values(run.run_id), self._headers(run, "join", thread_id)
-        return joined(chunks, headers, self.runs, run, data.on_disconnect == "cancel")
+        headers, cancels = self._headers(run, "join", thread_id), data.on_disconnect == "cancel"
+        if data.agent_id is not None:
+            return run_end(run, self.runs, self.streams, headers, cancels)
+        return joined(self.streams.final_values(run.run_id), headers, self.runs, run, cancels)
 
     async def _create(self, data: RunCreate, thread_id: str | None) -> Run:
         return await created_run(self.request, self.runs, self.config, data, thread_id)

@@ -1,4 +1,4 @@
-"""`/runs`: runs without a client's thread; each has a temporary one."""
+"""`/runs`: runs without a thread in the path; each has a temporary one unless its body names a thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from litestar.types import ASGIApp
 from agent_server.config import Config
 from agent_server.errors import Invalid
 from agent_server.routes.authorization import owned
-from agent_server.routes.run_requests import check_resumes_nothing, run_origin, traced
+from agent_server.routes.request_body import ADAPTER
+from agent_server.routes.run_requests import check_resumes_nothing, run_body, run_origin, traced
 from agent_server.routes.run_responder import RESPONDER, RunResponder
 from agent_server.routes.run_responses import FINAL_VALUES, STREAM, joined, locations, or_not_found, streamed
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
@@ -22,6 +23,7 @@ from agent_server.streams.run_streams import RunStreams, modes_in
 
 MOST = 1000
 """The maximum number of runs in one batch."""
+_ROUTE: Any = {"tags": ["stateless runs"], "status_code": 200, "dependencies": RESPONDER, "opt": {ADAPTER: run_body}}
 
 
 @post("/runs/batch", tags=["stateless runs"], status_code=200)
@@ -52,22 +54,22 @@ async def cancel_runs(
     await streams.until_end_soon(await runs.get_many(at_work[:1000]))
 
 
-@post("/runs", tags=["stateless runs"], status_code=200, dependencies=RESPONDER)
+@post("/runs", **_ROUTE)
 async def create_stateless_run(data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]) -> Response[Run]:
-    """Start a run in the background, on its own thread."""
-    return await responder.respond(data)
+    """Start a run in the background, on its own thread or on `thread_id`."""
+    return await responder.respond(data, data.thread_id)
 
 
-@post("/runs/stream", tags=["stateless runs"], status_code=200, responses=STREAM, dependencies=RESPONDER)
+@post("/runs/stream", responses=STREAM, **_ROUTE)
 async def stream_stateless_run(data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]) -> ASGIApp:
-    """Start a run on its own thread and stream its events."""
-    return await responder.stream(data)
+    """Start a run on its own thread, or on `thread_id`, and stream its events."""
+    return await responder.stream(data, data.thread_id)
 
 
-@post("/runs/wait", tags=["stateless runs"], status_code=200, responses=FINAL_VALUES, dependencies=RESPONDER)
+@post("/runs/wait", responses=FINAL_VALUES, **_ROUTE)
 async def wait_stateless_run(data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]) -> ASGIApp:
-    """Start a run on its own thread and return its final values."""
-    return await responder.wait(data)
+    """Start a run on its own thread, or on `thread_id`, and return its final values."""
+    return await responder.wait(data, data.thread_id)
 
 
 @get("/runs/{run_id:str}/join", tags=["stateless runs"], responses=FINAL_VALUES)

@@ -1,16 +1,51 @@
-"""List runs of all threads, newest first, for readers of feedback that filter them further."""
+"""List runs of all threads, newest first."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from agent_server.access.ownership import Condition
 from agent_server.database import Connection
 from agent_server.database.search import Page, Search
 from agent_server.runs.records import Record, record_of
+from agent_server.schema import JsonObject, RunStatus, canonical_id
+
+
+class RunQuery(Struct, frozen=True, kw_only=True):
+    """A page of runs: those that match all given fields."""
+
+    metadata: JsonObject | None
+    """The metadata that runs contain."""
+    status: RunStatus | None
+    """`pending` includes runs at work."""
+    thread_id: str | None
+    assistant_id: str | None
+    limit: int
+    offset: int
+
+    def search(self, owned: Condition | None) -> Search:
+        """Return the search over the table of runs; with `owned`, only on threads that meet it. Errors: `Invalid`."""
+        search = Search("runs")
+        search.contains("metadata", self.metadata)
+        if self.status == "pending":
+            search.one_of("status", ["pending", "running"])
+        else:
+            search.equals("status", self.status)
+        search.equals("thread_id", canonical_id(self.thread_id, "thread") if self.thread_id else None)
+        search.equals("assistant_id", self.assistant_id)
+        if owned is not None:
+            search.where(f"thread_id IN (SELECT thread_id FROM threads WHERE {owned.sql})", **owned.parameters)
+        return search
+
+
+def found_runs(connection: Connection, query: RunQuery, owned: Condition | None) -> list[Record]:
+    """Return the matching runs, newest first. Errors: `Invalid`."""
+    page = Page("*", "created_at DESC, run_id DESC", query.limit, query.offset)
+    return [record_of(row) for row in query.search(owned).rows(connection, page)]
 
 
 class RunFilter(Struct, frozen=True):
-    """The runs to list, newest first: those that match all given fields and come after the run `before`."""
+    """The runs for a reader of feedback, newest first: those that match all given fields and come after `before`."""
 
     project: str
     """The project of the runs' feedback; `default` includes runs without a project."""

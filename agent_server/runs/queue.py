@@ -53,6 +53,7 @@ from agent_server.database import Connection, Database, Row
 from agent_server.errors import Conflict, LeaseLost, NotFound
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.creation import NewRun, insert_on_thread, insert_with_thread
+from agent_server.runs.listing import RunQuery, found_runs
 from agent_server.runs.records import (
     LATEST,
     Claim,
@@ -278,6 +279,10 @@ class Runs:
     async def tasks(self, assistant_id: str, thread_id: str | None, owned: Condition | None = None) -> list[TaskRow]:
         """Return the assistant's runs that are A2A tasks, most recently changed first."""
         return await self._database.read(lambda c: task_rows(c, assistant_id, thread_id, {"a2a": {}}, owned))
+
+    async def search(self, query: RunQuery, owned: Condition | None = None) -> list[Record]:
+        """Return a page of runs, newest first; with `owned`, only on threads that meet it. Errors: `Invalid`."""
+        return await self._database.read(lambda c: found_runs(c, query, owned))
 
     async def of_thread(self, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
         """Return the thread's runs, newest first. Errors: `NotFound` for an unknown thread."""

@@ -87,6 +87,7 @@ def bodies(ids: Ids) -> dict[str, Any]:
         "POST /threads/{thread_id}/runs/wait": {**RUN, "if_not_exists": "create"},
         "POST /threads/{thread_id}/commands": command("run.start", **RUN, if_not_exists="create"),
         "POST /threads/{thread_id}/stream/events": {"channels": ["values"]},
+        "POST /threads/{thread_id}/stream": {"channels": ["values"]},
         "POST /threads/{thread_id}/runs/crons": {**CRON, "if_not_exists": "create"},
         **{f"POST /runs{one}": {**RUN, "assistant_id": ids["assistant_id"]} for one in ("", "/stream", "/wait")},
         "POST /runs/batch": [RUN, {**RUN, "assistant_id": ids["assistant_id"]}],
@@ -110,6 +111,7 @@ def command(method: str, **params: Any) -> dict[str, Any]:
 
 SEEN_AS_HIS_OWN = {
     "POST /assistants/search", "POST /assistants/count", "POST /threads/search", "POST /threads/count",
+    "POST /agents/search", "POST /runs/search",
     "POST /threads/prune", "POST /runs/crons/search", "POST /runs/crons/count", "PUT /store/items",
     "GET /store/items", "DELETE /store/items", "POST /store/items/search", "POST /store/namespaces",
 }  # fmt: skip
@@ -117,7 +119,7 @@ SEEN_AS_HIS_OWN = {
 TAKEN = {"POST /assistants", "POST /threads"}
 SHARED = {"namespace", "tenant", "schema_id"}
 """What in paths is nobody's own."""
-AWAITED = {"POST /threads/{thread_id}/stream/events"}
+AWAITED = {"POST /threads/{thread_id}/stream/events", "POST /threads/{thread_id}/stream"}
 """Operations that wait for a thread that does not exist yet; of Anna's they say 404."""
 
 

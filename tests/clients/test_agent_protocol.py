@@ -176,7 +176,7 @@ async def test_run_names_its_feedback_urls(call: Protocol) -> None:
     body = {"agent_id": "echoing", "messages": MESSAGES, "feedback_keys": ["user_liked"]}
     ended = await call("POST /runs/wait", body)
     assert (await call.http.post(ended["feedback"]["user_liked"], json={"score": 1})).status_code == 200
-    kept = (await call.http.get(f"/runs/{ended['run']['run_id']}/feedback")).json()["answers"]
+    kept = (await call.http.get(f"/runs/{ended['run']['run_id']}/feedback")).json()["feedback"]
     assert [one["score"] for one in kept] == [1]
     again = await call("GET /runs/{run_id}/wait", run_id=ended["run"]["run_id"])
     assert set(again["feedback"]) == {"user_liked"}

@@ -93,7 +93,7 @@ async def test_urls_take_feedback_that_is_read_back(
     assert (await http.post(choice.feedback["user_liked"], json={"score": 1})).status_code == 200
     sent = {"feedback_token": choice.feedback_token, "outcome": "negative", "user_id": "ben"}
     assert (await http.post("/v1/feedback", json=sent)).status_code == 200
-    kept = (await http.get(f"/runs/{run_id_of(completion)}/feedback")).json()["answers"]
+    kept = (await http.get(f"/runs/{run_id_of(completion)}/feedback")).json()["feedback"]
     assert {one["score"] for one in kept} == {0, 1}
 
 

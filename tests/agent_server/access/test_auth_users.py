@@ -30,7 +30,7 @@ ANNA = {"Authorization": "Bearer token-anna"}
 BOB = {"x-api-key": "token-bob"}
 RULES = str(Path(__file__).parents[1] / "rules.py") + ":auth"
 OPEN = {"/", "/ok", "/info"}
-PROTOCOLS = ("/v1/", "/mcp", "/a2a/", "/.well-known/")
+PROTOCOLS = ("/v1/", "/mcp", "/a2a/", "/agui/", "/.well-known/")
 """Paths of protocols that answer in shapes of their own; their own tests try the rules."""
 RUN = {"assistant_id": "doubling", "input": {"x": 1}}
 CRON = {"schedule": "0 0 1 1 *", **RUN}

@@ -48,6 +48,7 @@ def refined(document: dict[str, Any]) -> dict[str, Any]:
     for operation in _operations(document):
         operation["summary"] = _in_words(SUMMARIES.get(operation["summary"], operation["summary"]))
         _add_example(operation, schemas)
+        _describe_events(operation)
     return document
 
 
@@ -67,6 +68,13 @@ def _add_tags(document: dict[str, Any]) -> None:
     used = {tag for operation in _operations(document) for tag in operation.get("tags", [])}
     listed = [tag for tag in tags if tag["name"] in used] + [{"name": name} for name in sorted(used - known)]
     document["tags"] = sorted(listed, key=lambda tag: tag["name"] == "system")
+
+
+def _describe_events(operation: dict[str, Any]) -> None:
+    """Replace `string`, the schema of a stream as a whole: tools hold each event against it."""
+    for response in operation.get("responses", {}).values():
+        if (stream := response.get("content", {}).get("text/event-stream")) is not None:
+            stream["schema"] = {"description": "Server-sent events, each with `event`, `id`, and JSON in `data`."}
 
 
 def _add_example(operation: dict[str, Any], schemas: dict[str, Schema]) -> None:

@@ -129,7 +129,8 @@ class _PoolLog(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno >= logging.WARNING:
-            self._last, self._at = " ".join(record.getMessage().split()), time.monotonic()
+            message = _POOL_NAME.sub("", record.getMessage())  # else each pool's would be a cause of its own
+            self._last, self._at = " ".join(message.split()), time.monotonic()
         return False
 
     def reason(self) -> str:
@@ -138,6 +139,7 @@ class _PoolLog(logging.Filter):
 
 
 _LATELY = 60.0
+_POOL_NAME = re.compile(r" in '[^']*'")
 _POOL_LOG = _PoolLog()
 logging.getLogger("psycopg.pool").addFilter(_POOL_LOG)
 

@@ -79,7 +79,26 @@ def a2a_request(message: RpcMessage, headers: Mapping[str, str]) -> A2aRequest:
     legacy = _LEGACY_METHODS.get(method)
     listed = f"{headers.get(EXTENSIONS_HEADER.lower(), '')},{headers.get('x-a2a-extensions', '')}"
     extensions = tuple(uri for part in listed.split(",") if (uri := part.strip()))
-    return A2aRequest(message.id, legacy or method, message.params, legacy is not None, extensions)
+    params = message.params if legacy else _camel_case(message.params)
+    return A2aRequest(message.id, legacy or method, params, legacy is not None, extensions)
+
+
+_FREE = ("data", "metadata", "value")
+"""The fields whose content is the client's own."""
+
+
+def _camel_case(value: Any) -> Any:
+    """Return the parameters with names in camel case; Protocol Buffers' JSON also allows those of the .proto file."""
+    if isinstance(value, list):
+        return [_camel_case(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {_camel(name): one if name in _FREE else _camel_case(one) for name, one in value.items()}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest) if first else name
 
 
 def task_id_of(value: Any, name: str = "id") -> TaskId:

@@ -135,6 +135,17 @@ async def test_client_may_name_the_context(api: Api) -> None:
     assert (await rpc(api, "asking", "ListTasks", {"contextId": "another"}))["result"]["tasks"] == []
 
 
+async def test_names_of_the_proto_file_are_understood(api: Api) -> None:
+    sent = {"message": {"role": "ROLE_USER", "message_id": "m1", "parts": [{"data": {"x": 1, "my_field": 2}}]}}
+    task = (await rpc(api, "doubling", "SendMessage", {**sent, "configuration": {"history_length": 0}}))["result"][
+        "task"
+    ]
+    listed = await rpc(api, "doubling", "ListTasks", {"context_id": task["contextId"], "include_artifacts": True})
+    assert [one["artifacts"] for one in listed["result"]["tasks"]] == [task["artifacts"]]
+    configs = await rpc(api, "doubling", "ListTaskPushNotificationConfigs", {"task_id": task["id"]})
+    assert configs["result"] == {"configs": [], "nextPageToken": ""}
+
+
 async def test_older_version_has_its_shapes(api: Api) -> None:
     message = {"role": "user", "messageId": "m1", "kind": "message", "parts": [{"kind": "data", "data": {"x": 1}}]}
     task = (await rpc(api, "doubling", "message/send", {"message": message}))["result"]

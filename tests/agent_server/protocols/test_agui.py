@@ -219,6 +219,12 @@ async def test_protocol_can_be_switched_off(sqlite_url: str, tmp_path: Path) -> 
             assert (await api.send(method, "/agui/doubling", asked())).status_code == 404
 
 
+async def test_large_body_is_413(sqlite_url: str, tmp_path: Path) -> None:
+    async with serving(sqlite_url, tmp_path, max_body_bytes=1000) as api:
+        answer = await api.send("POST", "/agui/doubling", asked(state={"text": "x" * 1000}))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
 async def test_capabilities_name_what_is_known(api: Api) -> None:
     graph, plain = await api.get("/agui/doubling"), await api.get("/agui/echo")
     assert graph["transport"]["resumable"] is graph["humanInTheLoop"]["interrupts"] is True

@@ -223,3 +223,18 @@ async def test_protocol_is_switched_off(sqlite_url: str, tmp_path: Path) -> None
         assert (await api.send("POST", CHAT, body("canned"))).status_code == 404
         assert (await api.send("GET", "/v1/models")).status_code == 404
         assert (await api.send("POST", "/v1/_/agents", {"id": "echo"})).status_code == 200
+
+
+async def test_users_have_their_own_responses(database_url: str, tmp_path: Path) -> None:
+    async with serving(database_url, tmp_path, auth=AuthSettings(RULES)) as api:
+        asked = {"model": "canned", "input": "Hello"}
+        response_id = (await api.send("POST", "/v1/responses", asked, **ANNA)).json()["id"]
+        path = f"/v1/responses/{response_id}"
+        for method, place in (("GET", path), ("GET", f"{path}?stream=true"), ("POST", f"{path}/cancel")):
+            refused = await api.send(method, place, **BOB)
+            assert refusal(refused) == (404, "invalid_request_error", "response_not_found"), place
+        assert refusal(await api.send("DELETE", path, **BOB))[2] == "response_not_found"
+        taken = await api.send("POST", "/v1/responses", {**asked, "previous_response_id": response_id}, **BOB)
+        assert taken.status_code == 404
+        assert (await api.send("GET", path, **ANNA)).json()["status"] == "completed"
+        assert (await api.send("DELETE", path, **ANNA)).json()["deleted"] is True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Schema
+from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 
@@ -21,6 +24,25 @@ from agent_server.routes.run_responses import STREAM
 from agent_server.schema import JsonObject
 from agent_server.threads.threads import Threads
 
+_TEXT = Schema(type=OpenAPIType.STRING)
+_ERROR = Schema(
+    type=OpenAPIType.OBJECT,
+    properties={"type": _TEXT, "message": _TEXT, "code": _TEXT},
+    required=["type", "message", "code"],
+)
+
+
+@dataclass
+class AguiOperation(AgentServerOperation):
+    """An operation whose errors have the shape of AG-UI's event `RUN_ERROR`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for status, response in (self.responses or {}).items():
+            if status >= "400" and isinstance(response, OpenAPIResponse):
+                response.content = {"application/json": OpenAPIMediaType(schema=_ERROR)}
+
+
 _CAPABILITIES = {200: ResponseSpec(dict[str, Any], generate_examples=False, description="The capabilities.")}
 
 
@@ -31,7 +53,7 @@ _CAPABILITIES = {200: ResponseSpec(dict[str, Any], generate_examples=False, desc
     opt=AUTHORIZED_IN_HANDLER,
     exception_handlers=EXCEPTION_HANDLERS,
     dependencies=SERVICES,
-    operation_class=AgentServerOperation,
+    operation_class=AguiOperation,
     responses=STREAM,
 )
 async def post_agui(
@@ -57,7 +79,7 @@ async def post_agui(
     opt=AUTHORIZED_IN_HANDLER,
     exception_handlers=EXCEPTION_HANDLERS,
     dependencies=SERVICES,
-    operation_class=AgentServerOperation,
+    operation_class=AguiOperation,
     responses=_CAPABILITIES,
 )
 async def get_agui(assistant_id: FromPath[str], services: NamedDependency[RequestServices]) -> JsonObject:

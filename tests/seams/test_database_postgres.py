@@ -50,7 +50,7 @@ async def test_postgres_connections_that_a_restart_killed_are_replaced(postgres_
 
 async def test_postgres_that_vanishes_within_a_unit_is_unavailable(postgres_url: str) -> None:
     async with PostgresDatabase(postgres_url) as database:
-        with pytest.raises(Unavailable, match="does not answer"):
+        with pytest.raises(Unavailable, match="does not respond"):
             await database.write(lambda c: c.one("SELECT pg_terminate_backend(pg_backend_pid())"))
         assert await database.read(lambda c: c.one("SELECT 1 AS x")) == {"x": 1}
 

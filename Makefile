@@ -19,8 +19,10 @@ OTHERS_READY := $(OTHERS:%=%/.ready-$(VERSION))
 # pip-audit, which looks up known vulnerabilities of the pinned packages.
 AUDIT_READY := .venv-audit/.ready-$(VERSION)
 
-# Tests in the process of pytest, on SQLite: the fast half of the suite.
-FAST := tests/agent_server tests/feedback tests/seams tests/test_*.py
+# Fast tests of the two packages' core: in the process of pytest, on SQLite, without clients, pages and waiting.
+FAST := $(addprefix tests/feedback/,configs projects records reports routes tokens) \
+	$(addprefix tests/agent_server/,assistants config database store threads) \
+	$(addprefix tests/,test_documents.py test_layout.py test_wording.py)
 
 # Many tests wait: for a lease to end, a page to load, another process. More workers than cores use that time.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * os.cpu_count()))' 2>/dev/null)
@@ -57,8 +59,8 @@ demo: $(DEMO_READY) ## Serve the example agents on http://127.0.0.1:2024
 test: lint types $(JS_READY) $(OTHERS_READY) chromium redis ## Run every check and every test
 	$(PYTEST) $(PARALLEL) $(ARGS)
 
-check: lint types ## Run lint, types and the fast half of the tests
-	$(PYTEST) $(PARALLEL) -k "not postgres and not redis" $(FAST) $(ARGS)
+check: lint types ## Run lint, types and the fast tests
+	$(PYTEST) -n auto --dist worksteal -k "not postgres and not redis" $(FAST) $(ARGS)
 
 test-long: $(JS_READY) $(OTHERS_READY) $(AUDIT_READY) chromium redis ## Run the long tests: storms, random searches, audit
 	$(PYTEST) -m long --timeout 1800 $(ARGS)

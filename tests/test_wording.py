@@ -112,7 +112,7 @@ def test_pages_have_plain_words() -> None:
     assert [found for found in lines if UNCLEAR_WORDS.search(found[1])] == []
 
 
-def tests() -> list[tuple[str, str]]:
+def cases() -> list[tuple[str, str]]:
     """The file and name of each test."""
     return [
         (file.name, node.name)
@@ -123,9 +123,9 @@ def tests() -> list[tuple[str, str]]:
 
 
 def test_names_of_tests_have_at_most_eight_words() -> None:
-    assert [(file, name) for file, name in tests() if len(name.removeprefix("test_").split("_")) > MOST_WORDS] == []
+    assert [(file, name) for file, name in cases() if len(name.removeprefix("test_").split("_")) > MOST_WORDS] == []
 
 
 def test_names_of_tests_have_plain_words() -> None:
     unclear = UNCLEAR_PARTS - {"says", "tells"}
-    assert [(file, name) for file, name in tests() if words(name) & unclear] == []
+    assert [(file, name) for file, name in cases() if words(name) & unclear] == []

@@ -7,7 +7,7 @@ Rgb = tuple[float, float, float]
 CARD, DARK_CARD = "#ffffff", "#1c1b25"
 """The backgrounds in `web/theme.css`."""
 ENOUGH = 4.6
-"""The contrast to reach: that of text (4.5), with room for rounding."""
+"""The contrast to reach: that of text (4.5), with a margin for rounding."""
 STEPS = 50
 TINT = 0.1
 

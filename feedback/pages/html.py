@@ -93,7 +93,7 @@ def question_page(look: Look, question: Question, problem: str | None = None, ti
         hidden=_hidden_fields(question, choices),
         choices=choices,
         legend=(config and config.title) or texts.rating,
-        ends={"low": (config and config.low_label) or "", "high": (config and config.high_label) or ""},
+        ends=_ends(choices, config),
         hint=_range(choices, config),
         number=score * 1 if isinstance(score, (int, float)) else None,
         comment=given.comment or "",
@@ -162,6 +162,14 @@ def _not_possible(texts: Texts, choices: Choices, refused: str) -> str:
     else:
         advice = texts.choose
     return f"{texts.not_possible.format(given=refused)} {advice.format(low=low, high=high)}"
+
+
+def _ends(choices: Choices, config: FeedbackConfig | None) -> dict[str, str]:
+    """Return the names of the ends of a scale with their numbers, such as `0 – not likely`; empty if it has none."""
+    if config is None or choices.kind not in ("scale", "stars"):
+        return {"low": "", "high": ""}
+    names = {"low": (choices.options[0], config.low_label), "high": (choices.options[-1], config.high_label)}
+    return {end: f"{option.label} – {label}" if label else "" for end, (option, label) in names.items()}
 
 
 def _range(choices: Choices, config: FeedbackConfig | None) -> str:

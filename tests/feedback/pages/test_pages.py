@@ -297,6 +297,7 @@ async def test_page_shows_the_texts_of_the_key(client: App) -> None:
         assert '<h1 dir="auto">Would you recommend &lt;us&gt;?</h1>' in shown
         assert "Recommendation" in shown
         assert ("not likely" in shown, "very likely" in shown, "Nps" in shown) == (True, True, False)
+        assert ("10 – very likely" in shown) == (high == 10)
     unnamed = await page(client, await mint(client, "some_key"))
     assert ("How was this answer?" in unnamed, "Some key" in unnamed) == (True, False)
 

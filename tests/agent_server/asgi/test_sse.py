@@ -103,4 +103,4 @@ async def test_slow_json_is_preceded_by_newlines(monkeypatch: pytest.MonkeyPatch
     assert headers["content-type"].startswith("application/json")
     assert headers["location"] == "/runs/1"
     assert body.startswith(b"\n")
-    assert body.lstrip(b"\n") == b'{"a":1}'
+    assert body.strip(b"\n") == b'{"a":1}'

@@ -31,8 +31,14 @@ def cache_registration() -> Callable[[], None]:
 
 
 def _not_copied(router: Router, _memo: object) -> Router:
-    """Return the router: Litestar copies it so that it may belong to several apps, and ours are made for one each."""
+    """Return the router: Litestar copies it so that it may belong to several apps, and ours are made for one each.
+
+    Its handlers are shallow copies of the functions' own; the hooks of an app stay out of what they share.
+    """
     assert router.owner is None, f"the router at {router.path} belongs to another app"
+    for route in router.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            handler._response_handler_mapping = dict(handler._response_handler_mapping)
     return router
 
 

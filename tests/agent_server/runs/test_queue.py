@@ -326,8 +326,8 @@ async def test_webhooks_are_sent_after_a_clock_step_back(backend: Backend) -> No
     for run_id, attempts, seconds in webhooks:
         await backend.database.write(
             lambda c, row=(run_id, attempts, seconds): c.execute(
-                """INSERT INTO webhooks (run_id, url, payload, attempts, due_at)
-                VALUES (:id, '', '', :attempts, now_us() + 1000000 * :seconds)""",
+                """INSERT INTO webhooks (run_id, target, url, payload, attempts, due_at)
+                VALUES (:id, 'run', '', '', :attempts, now_us() + 1000000 * :seconds)""",
                 id=row[0],
                 attempts=row[1],
                 seconds=row[2],

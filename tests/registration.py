@@ -13,7 +13,6 @@ from types import FunctionType
 from typing import Any
 
 import pytest
-from litestar import Router
 from litestar._kwargs import KwargsModel
 from litestar._signature import SignatureModel
 from litestar.utils.signature import ParsedSignature
@@ -26,20 +25,7 @@ def cache_registration() -> Callable[[], None]:
     patch.setattr(SignatureModel, "create", classmethod(_caching(SignatureModel.create, _key_of_model)))
     create = KwargsModel.create_for_signature_model
     patch.setattr(KwargsModel, "create_for_signature_model", classmethod(_caching(create, _key_of_kwargs)))
-    patch.setattr(Router, "__deepcopy__", _not_copied, raising=False)
     return patch.undo
-
-
-def _not_copied(router: Router, _memo: object) -> Router:
-    """Return the router: Litestar copies it so that it may belong to several apps, and ours are made for one each.
-
-    Its handlers are shallow copies of the functions' own; the hooks of an app stay out of what they share.
-    """
-    assert router.owner is None, f"the router at {router.path} belongs to another app"
-    for route in router.routes:
-        for handler in getattr(route, "route_handlers", ()):
-            handler._response_handler_mapping = dict(handler._response_handler_mapping)
-    return router
 
 
 def _caching(derive: Callable[..., Any], key_of: Callable[..., object]) -> Callable[..., Any]:

@@ -20,11 +20,11 @@ from msgspec import Struct
 
 from feedback.configs.feedback_config import FeedbackConfig
 from feedback.errors import FeedbackIsFinal, TokenExpired, TokenUsed
-from feedback.page_settings import PageSettings
 from feedback.pages.choices import Choices, choices_for, format_number
 from feedback.pages.colours import accent_rules
 from feedback.pages.texts import LANGUAGES, Texts
 from feedback.schema import FeedbackSubmission
+from feedback.settings.pages import PageSettings
 
 MAX_TYPED = 4000
 """Characters that the comment box accepts; in any script they fit the limit of a comment."""

@@ -12,7 +12,6 @@ from msgspec import structs
 
 from feedback.configs.feedback_config import FeedbackConfig
 from feedback.errors import FeedbackError, FeedbackIsFinal, Invalid, TokenUsed
-from feedback.page_settings import PageSettings
 from feedback.pages.html import Look, Question, failure_page, question_page, thanks_page
 from feedback.pages.link_scanners import is_machine, is_prefetch, may_submit, wants_page
 from feedback.pages.texts import choose_language, language_named
@@ -23,6 +22,7 @@ from feedback.routes.rate_limiting import admit_submission
 from feedback.schema import FeedbackSubmission, SubmissionResult
 from feedback.services import ProjectServices
 from feedback.settings import Links
+from feedback.settings.pages import PageSettings
 from feedback.tokens.presigned import Grant, Pointer
 
 AnyRequest = Request[Any, Any, Any]

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, FeedbackSettings, RunFacts
-from feedback.page_settings import PageSettings
 from feedback.pages.texts import LANGUAGES
+from feedback.settings.pages import PageSettings
 from tests.browser.axe import check_accessible
 from tests.browser.conftest import AGENT, Visit
 from tests.feedback.conftest import serving

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct, field
 
-from feedback.environment import (
+from feedback.rate_limits import Limits
+from feedback.settings.environment import (
     parse_flag,
     parse_list,
     parse_networks,
@@ -19,8 +20,7 @@ from feedback.environment import (
     parse_seconds,
     parse_whole_seconds,
 )
-from feedback.page_settings import PageSettings, parse_colour, read_logo
-from feedback.rate_limits import Limits
+from feedback.settings.pages import PageSettings, parse_colour, read_logo
 from feedback.validation import origin_of
 
 LinkMode = Literal["confirm", "auto", "direct"]

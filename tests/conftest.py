@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 
 from agent_server.database import Database, open_database
 from tests.databases import (
@@ -39,6 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
     config.add_cleanup(cache_registration())
     config.add_cleanup(cache_tls_contexts())
+    use_plain_tracebacks()
+
+
+def use_plain_tracebacks() -> None:
+    """Log tracebacks as the server does; structlog's default draws them with rich, one to two CPU seconds each."""
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], console])
 
 
 def pytest_collection_finish() -> None:

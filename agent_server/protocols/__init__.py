@@ -26,7 +26,7 @@ from agent_server.routes.error_handler import plain_response
 _PROTOCOLS: dict[RouteGroup, list[ControllerRouterHandler]] = {
     "a2a": [*A2A],
     "agui": [*AGUI],
-    "agent_protocol": [*AGENT_PROTOCOL],
+    "agent_protocol": [one for handlers in AGENT_PROTOCOL.values() for one in handlers],
     "mcp": [*MCP],
     "openai": [*OPENAI],
     "workflowai": [*WORKFLOWAI],
@@ -40,8 +40,13 @@ _OPENAI_RESOURCES = frozenset(
 
 
 def protocol_handlers(disabled: Collection[RouteGroup] = ()) -> list[ControllerRouterHandler]:
-    """Return the handlers of all protocols except the `disabled` ones."""
-    return [one for name, handlers in _PROTOCOLS.items() if name not in disabled for one in handlers]
+    """Return the handlers of all protocols except the `disabled` ones.
+
+    The Agent Protocol's are aliases, which are disabled with the group of routes that they stand for, too.
+    """
+    aliases = [one for group in disabled for one in AGENT_PROTOCOL.get(group, ())]
+    enabled = [one for name, handlers in _PROTOCOLS.items() if name not in disabled for one in handlers]
+    return [one for one in enabled if one not in aliases]
 
 
 def unrouted_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

@@ -228,7 +228,7 @@ class AgentServerPlugin(InitPlugin):
             ("deletion", Deletion(self._thread_states, self._runs, self._streams)),
             ("runs", self._runs),
             ("crons", self._crons),
-            ("store", self._store),
+            ("item_store", self._store),
             ("streams", self._streams),
             ("run_feedback", self._run_feedback),
             ("webhook_targets", WebhookTargets(self._database, self._broker, self._config.webhooks)),

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def make_postgres_template(server_url: str, template_url: str) -> None:
     """Create the database that `CREATE DATABASE … TEMPLATE` copies: the migrations then run once a session."""
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {TEMPLATE} STRATEGY file_copy")
-    asyncio.run(create_tables(template_url))
+    with ThreadPoolExecutor(1) as own_thread:  # Playwright may run its event loop in this one
+        own_thread.submit(asyncio.run, create_tables(template_url)).result()
 
 
 def make_sqlite_template(file: Path) -> None:

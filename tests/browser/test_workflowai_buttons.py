@@ -108,4 +108,4 @@ def test_forged_token_is_explained(server: ServerProcess, visit: Visit, site: Si
     url = site.page(body, script=script, trusted=server.url)
     with visit(url, script=True, complaints=("Failed to load resource", "/v1/feedback")) as page:
         page.get_by_role("button", name="Good answer").click()
-        expect(page.get_by_role("status")).to_contain_text("Invalid feedback token")
+        expect(page.get_by_role("status")).to_contain_text("The server does not accept this feedback")

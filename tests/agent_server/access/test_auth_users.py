@@ -21,6 +21,7 @@ from agent_server import routes
 from agent_server.config.api_keys import configured_keys
 from agent_server.config.auth import AuthSettings
 from agent_server.database import open_database
+from agent_server.protocols import agent_protocol
 from agent_server.routes.auth_rules import QUESTIONS
 from agent_server.schema import StreamMode
 from tests.agent_server.api import Api, serving
@@ -239,7 +240,7 @@ async def test_what_is_annas_answers_her(api: Api, annas: Ids) -> None:
     for operation in await operations(api):
         if operation.split(" ")[0] != "GET" or operation.endswith("/stream"):
             continue
-        if operation.endswith("{run_id}/join") or "subgraphs" in operation:
+        if operation.endswith(("{run_id}/join", "{run_id}/wait")) or "subgraphs" in operation:
             continue
         answer = await ask(api, operation, annas, ANNA)
         if answer.status_code != 200:
@@ -249,7 +250,7 @@ async def test_what_is_annas_answers_her(api: Api, annas: Ids) -> None:
 
 def test_every_handler_has_a_question_of_its_own() -> None:
     modules = [import_module(found.name) for found in iter_modules(routes.__path__, "agent_server.routes.")]
-    handlers = [handler for module in modules for handler in getattr(module, "HANDLERS", [])]
+    handlers = [handler for module in [*modules, agent_protocol.runs] for handler in getattr(module, "HANDLERS", [])]
     assert {one.fn.__name__ for one in handlers if one.opt.get("access") is None} == set(QUESTIONS)
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
@@ -74,10 +75,13 @@ async def test_body_limit_holds_for_all_routes(tmp_path: Path, kind: str, path: 
 
 @pytest.mark.parametrize("path", ["/echo", "/threads", "/runs/wait"])
 async def test_client_that_leaves_is_no_error_of_ours(tmp_path: Path, path: str) -> None:
-    async with serving(tmp_path, "starlette") as client:
+    http = Http(app="tests.agent_server.web_apps:starlette")
+    app = create_app(Config(tmp_path, data_dir=tmp_path, allow_anyone=True, http=http))
+    async with app.lifespan():
         with capture_logs() as lines:
-            sent = await leave(client.app, path)
-        text = (await client.get("/metrics")).text
+            sent = await leave(app, path)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            text = (await client.get("/metrics")).text
     assert [message["status"] for message in sent if "status" in message] == [499]
     assert [line for line in lines if line["log_level"] in ("error", "warning")] == []
     assert ('status="499"' in text, 'status="500"' in text) == (True, False)

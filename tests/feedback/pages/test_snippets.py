@@ -46,7 +46,7 @@ def test_thumbs_use_one_url_or_two() -> None:
 
 
 def test_stars_are_scores_from_one_on() -> None:
-    assert links_of(stars(URL)) == [f"{URL}?score={score}" for score in range(1, 6)]
+    assert links_of(stars(URL)) == [f"{URL}?score={score}&scale=1%2C5" for score in range(1, 6)]
     with pytest.raises(ValueError, match="2 to 10"):
         stars(URL, 11)
 

@@ -56,7 +56,7 @@ def submission_lines(counts: Sequence[int]) -> list[Line]:
     """The lines of durable submissions, for each number of connections."""
     lines = []
     for count in counts:
-        title, floor = f"durable answers, {count} connections", "handler that does nothing"
+        title, floor = f"durable submissions, {count} connections", "handler that does nothing"
         lines.append(Line(f"{title}: a second", "/s", f"submit {count} rate", floor, f"nothing {count} rate"))
         lines.append(Line(f"{title}: server CPU", "us", f"submit {count} cpu", floor, f"nothing {count} cpu"))
     return lines

@@ -15,7 +15,7 @@ SQLITE = (
     "server CPU",
     "CPU a token",
     "URLs for a run",
-    "durable answers",
+    "durable submissions",
     "MCP tools/call",
     "A2A SendM",
     "AG-UI run",

@@ -21,7 +21,7 @@ AUDIT_READY := .venv-audit/.ready-$(VERSION)
 
 # Fast tests of the two packages' core: in the process of pytest, on SQLite, without clients, pages and waiting.
 FAST := $(addprefix tests/feedback/,configs projects records reports routes tokens) \
-	$(addprefix tests/agent_server/,assistants config database store threads) \
+	$(addprefix tests/agent_server/,assistants config database threads) \
 	$(addprefix tests/,test_documents.py test_layout.py test_wording.py)
 
 # Many tests wait: for a lease to end, a page to load, another process. More workers than cores use that time.

@@ -33,9 +33,9 @@ async def main(server: str, question: str) -> None:
         )
         state = json.loads(result.content[0].text)
         print("Answer:", state["messages"][-1]["content"])
-        told = result.meta[FEEDBACK]
-        print("Feedback URL:", told["urls"]["user_liked"])
-        said = {"run_id": told["run_id"], "score": 1, "comment": "Made me laugh.", "by": "user"}
+        received = result.meta[FEEDBACK]
+        print("Feedback URL:", received["urls"]["user_liked"])
+        said = {"run_id": received["run_id"], "score": 1, "comment": "Made me laugh.", "by": "user"}
         print("Feedback:", (await client.call_tool("submit_feedback", said)).structured_content)
 
 

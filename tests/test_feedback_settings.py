@@ -1,4 +1,4 @@
-"""How feedback is limited, watched and told of in the app with both packages, as the environment says."""
+"""Limits, alerts and webhooks of feedback in the app with both packages, set by the environment."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ async def test_environment_sets_link_modes_for_single_keys(tmp_path: Path) -> No
 
 
 async def test_environment_configures_opentelemetry(tmp_path: Path, collector: Collector) -> None:
-    told = {"feedback_otel": "true", "feedback_otel_comments": "true"}
-    async with serving(tmp_path, **told) as client:
+    received = {"feedback_otel": "true", "feedback_otel_comments": "true"}
+    async with serving(tmp_path, **received) as client:
         await client.post(await minted(client), json={"score": 1, "comment": "Nice."})
         await until(lambda: collector.came)
     assert collector.said[0]["gen_ai.evaluation.explanation"] == "Nice."

@@ -13,6 +13,7 @@ import click
 from agent_server.__main__ import main
 from agent_server.composition import build
 from agent_server.config import Config
+from agent_server.config.json_schema import json_schema
 
 ROOT = Path(__file__).parents[1]
 MOST_WORDS = 8
@@ -92,6 +93,10 @@ def test_command_help_has_plain_words() -> None:
 def test_messages_have_plain_words() -> None:
     sources = modules("agent_server", "feedback")
     assert [(file.name, text) for file in sources for text in literals(file) if UNCLEAR_WORDS.search(text)] == []
+
+
+def test_schema_of_settings_has_plain_words() -> None:
+    assert [text for text in texts(json_schema()) if UNCLEAR_WORDS.search(text)] == []
 
 
 def test_identifiers_have_plain_words() -> None:

@@ -1,4 +1,4 @@
-"""The rooms of an agent server without its HTTP, for tests of the queue, the worker and the streams."""
+"""The services of an agent server without HTTP, for tests of the queue, the worker and the streams."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def open_backend(
     webhooks: WebhookPolicy | None = None,
     config: Config | None = None,
 ) -> AsyncIterator[Backend]:
-    """A server's rooms over the database. Without `agents` there is a graph `agent` that nobody can work on."""
+    """A server's services over the database. Without `agents` there is a graph `agent` that no worker can run."""
     async with (
         open_database(database_url) as database,
         MemoryBroker(keep=keep, max_bytes=max_bytes) as broker,
@@ -133,7 +133,7 @@ def names(events: Sequence[tuple[Any, ...]]) -> list[str]:
 
 
 class MintedUrls:
-    """Feedback URLs that are numbered, so that fresh ones can be told from old ones."""
+    """Numbered feedback URLs, so that a test can distinguish fresh ones from old ones."""
 
     def __init__(self, before: Callable[[], Any] | None = None) -> None:
         self.count = 0

@@ -1,4 +1,4 @@
-"""The agent server inside somebody's own Litestar app, beside feedback and routes of their own."""
+"""The agent server inside an application's own Litestar app, beside feedback and the application's routes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.agent_server.served import config_of, counting, served
 
 @get("/theirs", sync_to_thread=False)
 def theirs() -> dict[str, str]:
-    return {"of": "somebody else"}
+    return {"of": "another route"}
 
 
 @get("/theirs/broken", sync_to_thread=False)
@@ -43,7 +43,7 @@ def _their_500(_request: Request[Any, Any, Any], error: Exception) -> Response[s
 
 @pytest.fixture
 def app(database_url: str, tmp_path: Path) -> Litestar:
-    """Somebody's own app with both plugins."""
+    """An application with both plugins."""
     url = database_url if database_url.startswith("postgres") else f"sqlite:///{tmp_path / 'feedback.db'}"
     feedback = FeedbackPlugin(open_database(url), FeedbackSettings(serve_root_info=False, serve_metrics=False))
     config = config_of(database_url, tmp_path)
@@ -57,7 +57,7 @@ def app(database_url: str, tmp_path: Path) -> Litestar:
 
 async def test_run_and_feedback_work_beside_app_routes(app: Litestar) -> None:
     async with served(app) as client:
-        assert (await client.get("/theirs")).json() == {"of": "somebody else"}
+        assert (await client.get("/theirs")).json() == {"of": "another route"}
         body = {"assistant_id": "agent", "input": 2, "feedback_keys": ["liked"]}
         answer = (await client.post("/runs/wait", json=body)).json()
         assert answer["n"] == 1

@@ -1,4 +1,4 @@
-"""A process without a server: runs the measured graphs, or mints URLs, as often as it is told on standard input.
+"""A process without a server: runs the measured graphs, or mints URLs, as often as standard input says.
 
 python -m tests.benchmarks.in_process DIRECTORY      reads lines such as ["memory", 50], answers each with figures
 """

@@ -76,7 +76,7 @@ async def nothing_server() -> AsyncIterator[Server]:
 
 
 class InProcess:
-    """A process that runs what it is told by name, and says what that cost."""
+    """A process that runs a named measurement, and returns its cost."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdin is not None

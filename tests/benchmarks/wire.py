@@ -84,7 +84,7 @@ class Connection:
 
 
 class Repeater(asyncio.Protocol):
-    """One connection that sends the same request again as soon as the last is answered, until it is told to stop."""
+    """One connection that sends the same request again after each response, until it is stopped."""
 
     def __init__(self, message: bytes) -> None:
         self.answered = 0

@@ -26,8 +26,8 @@ def check_accessible(page: Page) -> None:
     shown: call it for every state, size and colour scheme (`visit(url, script=True, color_scheme="dark")`). From then
     on the page has reduced motion.
     """
-    told = [_told(one) for one in violations(page)]
-    assert not told, "\n".join(told)
+    received = [_described(one) for one in violations(page)]
+    assert not received, "\n".join(received)
 
 
 def violations(page: Page) -> list[dict[str, Any]]:
@@ -39,7 +39,7 @@ def violations(page: Page) -> list[dict[str, Any]]:
     return [one for one in found if one["impact"] in GRAVE]
 
 
-def _told(violation: dict[str, Any]) -> str:
+def _described(violation: dict[str, Any]) -> str:
     nodes: list[dict[str, Any]] = violation["nodes"]
     where = "; ".join(f"{node['target']} {node['html']} ({node['failureSummary']})" for node in nodes)
     return f"{violation['id']}: {violation['help']}: {where}"

@@ -41,7 +41,7 @@ async def look_up(run_id: str) -> RunFacts | None:
 
 @contextmanager
 def dashboard(folder: Path, **options: Any) -> Iterator[str]:
-    """The address of a server with feedback alone, to which somebody else tells about runs."""
+    """The address of a server with feedback alone, whose runs are those of another server."""
     database = open_database(f"sqlite:///{folder / 'feedback.db'}")
     with serving(Litestar(plugins=[FeedbackPlugin(database, run_lookup=look_up, **options)])) as url:
         yield url

@@ -1,4 +1,4 @@
-"""The frontend examples as somebody would build them: beside the modules that they fetch from the server."""
+"""The frontend examples as a user would build them: beside the modules that they fetch from the server."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_cross_origin_page_submits_changes_reads_and_retracts(feedback_server: s
         assert call(page, "submitFeedback", url, {"score": 0}, me) == {"id": kept["id"], "status": "updated"}
         state = call(page, "readFeedback", url, me)
         assert (state["key"], state["feedback"]["score"], state["feedback"]["comment"]) == ("user_score", 0, None)
-        assert call(page, "readFeedback", url, {"userId": "somebody else"})["feedback"] is None
+        assert call(page, "readFeedback", url, {"userId": "another user"})["feedback"] is None
         assert call(page, "retractFeedback", url, me) == {"id": kept["id"], "status": "retracted"}
         assert call(page, "retractFeedback", url, me) == {"id": None, "status": "unchanged"}
     assert answers(feedback_server) == []

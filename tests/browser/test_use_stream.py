@@ -175,6 +175,6 @@ def test_custom_event_brings_urls_and_run_feedback_more(server: ServerProcess, o
         )
         assert page.evaluate(post, [url, {"score": 1}]) == 200
         path = f"{server.url}/threads/{run['thread_id']}/runs/{run['run_id']}/feedback"
-        told = page.evaluate("url => fetch(url).then(answer => answer.json())", path)
-        assert [(one["key"], one["score"]) for one in told["feedback"]] == [("user_liked", 1)]
-        assert page.evaluate(post, [told["urls"]["user_liked"], {"score": 0}]) == 200
+        received = page.evaluate("url => fetch(url).then(answer => answer.json())", path)
+        assert [(one["key"], one["score"]) for one in received["feedback"]] == [("user_liked", 1)]
+        assert page.evaluate(post, [received["urls"]["user_liked"], {"score": 0}]) == 200

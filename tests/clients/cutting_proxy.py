@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks the connections of live streams where it is told to."""
+"""A TCP proxy that breaks the connections of live streams where the test says."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ FEEDBACK = "dev.agent-server/feedback"
 
 async def with_session(url):
     async with streamablehttp_client(url) as (read, write, _), ClientSession(read, write) as session:
-        told = await session.initialize()
+        received = await session.initialize()
         progress = []
 
         async def on_progress(_progress, _total, message):
@@ -29,7 +29,7 @@ async def with_session(url):
         )
         failed = await session.call_tool("failing", {"question": "?"})
     return {
-        "version": told.protocolVersion,
+        "version": received.protocolVersion,
         "done": called.structuredContent["done"],
         "progress": progress,
         "feedback": called.meta[FEEDBACK],

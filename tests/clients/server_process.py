@@ -1,4 +1,4 @@
-"""A real server process, as somebody would start it, that a test may stop, kill and start again."""
+"""A real server process, started as a user would, that a test may stop, kill and restart."""
 
 from __future__ import annotations
 

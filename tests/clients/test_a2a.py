@@ -267,11 +267,11 @@ async def test_urls_take_feedback_that_is_read_back(
         else:
             artifact = (await sent(client, message, context=WITH_FEEDBACK)).artifacts[0]
     assert list(artifact.extensions) == [FEEDBACK]
-    told = MessageToDict(artifact.metadata)[FEEDBACK]
-    assert told.keys() == {"urls", "keys", "expiresAt"}
+    received = MessageToDict(artifact.metadata)[FEEDBACK]
+    assert received.keys() == {"urls", "keys", "expiresAt"}
     run_id = artifact.artifact_id.removesuffix("-response")
     async with httpx.AsyncClient(base_url=graphs.url) as http:
-        assert (await http.post(told["urls"]["user_liked"], json={"score": 1})).status_code == 200
+        assert (await http.post(received["urls"]["user_liked"], json={"score": 1})).status_code == 200
         kept = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
     assert [(one["key"], one["score"]) for one in kept] == [("user_liked", 1)]
 

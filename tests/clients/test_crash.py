@@ -130,7 +130,7 @@ def test_kill_under_load_loses_and_doubles_nothing(start_server: StartServer) ->
 
 @dataclass
 class Acknowledged:
-    """What the clients were told with a 200."""
+    """What the server acknowledged to the clients with a 200."""
 
     runs: list[tuple[str, str]] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)

@@ -16,7 +16,7 @@ ASKED = {"messages": [{"role": "user", "content": "Tell me a joke about database
 
 
 def answered(example: ServerProcess, thread: str | None, said: dict[str, Any]) -> str:
-    """The run's id, once somebody has answered to its URL."""
+    """The run's id, once feedback has been submitted through its URL."""
     with get_sync_client(url=example.url, api_key="any") as agents:
         parts = list(agents.runs.stream(thread, "agent", input=ASKED, feedback_keys=["liked"]))
     [urls] = [part.data for part in parts if part.event == "feedback"]
@@ -71,14 +71,14 @@ def test_training_sets_hold_what_was_said(example: ServerProcess) -> None:
     assert pair["rejected"][0]["role"] == "assistant"
     assert pair["rejected"][0]["content"]
     command = [sys.executable, "-m", "agent_server", "feedback", "--data-dir", str(example.data_dir)]
-    told = subprocess.run(
+    received = subprocess.run(
         [*command, "export", "--thread", thread, "--format", "kto"],
         cwd=ROOT,
         capture_output=True,
         timeout=60,
         check=True,
     )
-    assert json.loads(told.stdout) == {"prompt": pair["prompt"], "completion": pair["rejected"], "label": False}
+    assert json.loads(received.stdout) == {"prompt": pair["prompt"], "completion": pair["rejected"], "label": False}
 
 
 def test_training_sets_hold_stateless_runs_too(example: ServerProcess) -> None:

@@ -20,7 +20,7 @@ ENOUGH = 150
 
 @dataclass
 class Known:
-    """What the crowd was told with a 200, and what it sent."""
+    """What the clients sent, and what the server acknowledged with a 200."""
 
     urls: list[str] = field(default_factory=list)
     sent: dict[str, str] = field(default_factory=dict)

@@ -91,7 +91,7 @@ async def test_broken_connection_delivers_every_event_once(graphs: ServerProcess
 
 @pytest.mark.timeout(120)
 async def test_server_restart_never_ends_a_stream(start_server: StartServer) -> None:
-    """This client gives up, loudly, if the server isn't back when it tries again; whoever joins then misses nothing."""
+    """This client fails if the server is not back when it retries; a client that joins then misses nothing."""
     server = await asyncio.to_thread(start_server)
     payload = {"input": {"total": 40, "pause": 0.1}, "streamMode": ["updates", "values"], "feedbackKeys": KEYS}
     asked = {"assistant": "steps", "thread": False, "payload": payload}
@@ -110,8 +110,8 @@ async def test_server_restart_never_ends_a_stream(start_server: StartServer) -> 
     assert [event["data"]["attempt"] for event in events if event["event"] == "metadata"] == [1, 2]
     assert events[-1]["event"] == "feedback"
     assert events[-2]["data"]["done"] == list(range(40))
-    told = {number for event in events if event["event"] == "updates" for number in event["data"]["step"]["done"]}
-    assert told == set(range(40))
+    received = {number for event in events if event["event"] == "updates" for number in event["data"]["step"]["done"]}
+    assert received == set(range(40))
 
 
 async def test_runs_are_waited_for_resumed_joined_and_listed(graphs: ServerProcess) -> None:

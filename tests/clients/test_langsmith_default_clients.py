@@ -1,6 +1,6 @@
 """LangSmith's clients as they are by default, which send feedback about a trace in the background, if `/info` says so.
 
-Ours asks for plain JSON, so that whoever records feedback knows that it is kept. Where another `/info` stands in front
+Ours asks for plain JSON, so that the submitter knows that the feedback is stored. Where another `/info` stands in front
 and offers multipart batches (or the JavaScript client could not read any), the same clients take that road, and arrive.
 """
 

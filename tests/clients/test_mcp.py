@@ -65,26 +65,26 @@ async def test_text_becomes_the_users_message(connect: Connect) -> None:
 
 async def test_progress_is_reported_by_step(connect: Connect) -> None:
     async with connect() as mcp:
-        told: list[tuple[float, str | None]] = []
+        received: list[tuple[float, str | None]] = []
 
         async def on_progress(progress: float, _total: float | None, message: str | None) -> None:
-            told.append((progress, message))
+            received.append((progress, message))
 
         result = await mcp.call_tool("steps", {"total": 3}, progress_callback=on_progress)
         assert result.structured_content["done"] == [0, 1, 2]
-        assert [message for _, message in told] == ["step"] * 3
-        assert [progress for progress, _ in told] == sorted({progress for progress, _ in told})
+        assert [message for _, message in received] == ["step"] * 3
+        assert [progress for progress, _ in received] == sorted({progress for progress, _ in received})
 
 
 async def test_graph_reports_its_own_progress(connect: Connect) -> None:
     async with connect() as mcp:
-        told: list[tuple[float, float | None, str | None]] = []
+        received: list[tuple[float, float | None, str | None]] = []
 
         async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-            told.append((progress, total, message))
+            received.append((progress, total, message))
 
         await mcp.call_tool("reporting", {"count": 3}, progress_callback=on_progress)
-        assert told == [(1, 3, "part 1"), (2, 3, "part 2"), (3, 3, "part 3")]
+        assert received == [(1, 3, "part 1"), (2, 3, "part 2"), (3, 3, "part 3")]
 
 
 async def test_failure_is_an_error_with_its_message(connect: Connect) -> None:
@@ -168,11 +168,11 @@ async def _run_with(client: LangGraphClient, thread_id: str, status: str) -> Non
 async def test_urls_take_feedback_that_is_read_back(connect: Connect, graphs: ServerProcess) -> None:
     async with connect() as mcp:
         result = await mcp.call_tool("steps", {"total": 1}, meta={FEEDBACK: {"keys": ["user_liked"]}})
-        told = result.meta[FEEDBACK]
-        assert told.keys() == {"run_id", "urls", "keys", "expires_at"}
+        received = result.meta[FEEDBACK]
+        assert received.keys() == {"run_id", "urls", "keys", "expires_at"}
         async with httpx.AsyncClient(base_url=graphs.url) as http:
-            assert (await http.post(told["urls"]["user_liked"], json={"score": 1})).status_code == 200
-            kept = (await http.get(f"/runs/{told['run_id']}/feedback")).json()["feedback"]
+            assert (await http.post(received["urls"]["user_liked"], json={"score": 1})).status_code == 200
+            kept = (await http.get(f"/runs/{received['run_id']}/feedback")).json()["feedback"]
         assert [(one["key"], one["score"]) for one in kept] == [("user_liked", 1)]
 
 

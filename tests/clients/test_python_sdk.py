@@ -103,9 +103,9 @@ async def test_several_modes_share_a_stream_ending_with_feedback(client: LangGra
 
 async def test_messages_tuple_brings_the_answer_token_by_token(example_client: LangGraphClient) -> None:
     parts = await events(example_client, None, "agent", input=JOKE, stream_mode=["messages-tuple", "values"])
-    told = "".join(part.data[0]["content"] for part in parts if part.event == "messages")
+    received = "".join(part.data[0]["content"] for part in parts if part.event == "messages")
     *_, values = [part.data for part in parts if part.event == "values"]
-    assert told == values["messages"][-1]["content"]
+    assert received == values["messages"][-1]["content"]
 
 
 async def test_failed_run_gives_feedback_and_then_the_error(client: LangGraphClient) -> None:

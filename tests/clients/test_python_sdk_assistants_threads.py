@@ -165,6 +165,6 @@ async def test_thread_stream_sends_state_updates_to_python(client: LangGraphClie
     await client.threads.update_state(thread_id, {"done": [41]}, as_node="step")
     await until(lambda: any(part.event == "state_update" for part in parts))
     listening.cancel()
-    [told] = [part.data for part in parts if part.event == "state_update"]
-    assert told["state"]["values"]["done"] == [0, 41]
-    assert told["state"]["checkpoint"] == (await client.threads.get_state(thread_id))["checkpoint"]
+    [received] = [part.data for part in parts if part.event == "state_update"]
+    assert received["state"]["values"]["done"] == [0, 41]
+    assert received["state"]["checkpoint"] == (await client.threads.get_state(thread_id))["checkpoint"]

@@ -116,9 +116,9 @@ async def test_method_is_understood_with_all_its_parameters(
 
 async def test_javascript_client_is_understood_with_all_its_parameters(graphs: ServerProcess, document: Any) -> None:
     *lines, last = (await node("every.mjs", graphs.url)).splitlines()
-    told = [json.loads(line) for line in lines]
-    assert len(told) == json.loads(last)["calls"]
-    for one in told:
+    received = [json.loads(line) for line in lines]
+    assert len(received) == json.loads(last)["calls"]
+    for one in received:
         _check_known(httpx.Request(one["method"], one["url"], content=one["body"] or ""), one["status"], document)
 
 

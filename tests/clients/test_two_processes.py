@@ -116,7 +116,7 @@ async def replayed_at_either(pair: Pair, run: tuple[str, str], whole: list[Strea
 
 
 async def events_are_the_same_at_either(pair: Pair) -> None:
-    """Two runs by the protocol of version 2: asked for here, carried out there, told at both with the same numbers."""
+    """Two runs by the protocol of version 2: one process starts them, the other runs them, both number alike."""
     thread_id = str(uuid4())
     for total in (3, 6):
         async with pair.at_busy.threads.stream(thread_id, assistant_id="steps") as thread:

@@ -109,8 +109,8 @@ async def test_stream_has_its_token_in_event_and_header(http: httpx.AsyncClient,
     body = {"assistant_id": "steps", "input": {"total": 1}}
     async with http.stream("POST", "/runs/stream", json=body) as stream:
         lines = [line async for line in stream.aiter_lines()]
-    told = json.loads(lines[1].removeprefix("data: "))
-    for token in (told["feedback_token"], stream.headers["x-feedback-token"]):
+    received = json.loads(lines[1].removeprefix("data: "))
+    for token in (received["feedback_token"], stream.headers["x-feedback-token"]):
         assert await send([{"feedback_token": token, "outcome": "negative"}]) == ["sent"]
-    answers = (await http.get("/feedback", params={"run": told["run_id"]})).json()
+    answers = (await http.get("/feedback", params={"run": received["run_id"]})).json()
     assert [answer["value"] for answer in answers] == ["negative"]

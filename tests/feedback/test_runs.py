@@ -1,4 +1,4 @@
-"""What answers are kept with about their runs: told by whoever knows of runs, and never worth an answer."""
+"""What feedback stores about its run: the run lookup supplies it, and its failure never loses feedback."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ async def post_a2a(
     """Handle one JSON-RPC request of the Agent2Agent protocol 1.0, or of 0.3; `assistant_id` may be a graph's name.
 
     `SendMessage`, `SendStreamingMessage`, `GetTask`, `ListTasks`, `CancelTask`, `SubscribeToTask`,
-    `GetExtendedAgentCard`, `GetTaskPushNotificationConfig`, `ListTaskPushNotificationConfigs`, `SubmitFeedback`.
+    `GetExtendedAgentCard`, `SubmitFeedback`, and `CreateTaskPushNotificationConfig` with its Get, List and Delete.
     Errors are JSON-RPC errors in a 200.
     """
     try:

@@ -123,7 +123,7 @@ function figureAxis(colour, total) {
   return { ...shown, splits: [0, 0.25, 0.5, 0.75, 1], values: (_, shares) => shares.map((one) => ((one * 4) % 2 ? "" : shownFigure(total, one))) };
 }
 
-/** Draw the interval of each point as a line through it, if there is room. */
+/** Draw the interval of each point as a line through it, if there is space. */
 function whiskers(u, colour) {
   const [starts, highs, lows] = u.data;
   if (u.bbox.width / devicePixelRatio / starts.length < WHISKERS) return;

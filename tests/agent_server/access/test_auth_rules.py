@@ -1,4 +1,4 @@
-"""What `@auth.on` handlers are told of a request: in the names and types of the SDK, whatever the client left out."""
+"""What `@auth.on` handlers receive about a request, in the SDK's names and types, with omitted fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY = "018f0000-0000-7000-8000-000000000001"
 
 
 @pytest.mark.parametrize(
-    ("route", "body", "path", "told"),
+    ("route", "body", "path", "received"),
     [
         ("get_thread", {}, {"thread_id": KEY}, {"thread_id": UUID(KEY)}),
         ("get_run", {}, {"thread_id": KEY, "run_id": KEY}, {"thread_id": UUID(KEY), "run_id": UUID(KEY)}),
@@ -50,10 +50,10 @@ KEY = "018f0000-0000-7000-8000-000000000001"
     ],
 )
 def test_handlers_find_what_the_sdks_types_have(
-    route: str, body: dict[str, Any], path: dict[str, str], told: dict[str, Any]
+    route: str, body: dict[str, Any], path: dict[str, str], received: dict[str, Any]
 ) -> None:
     value = value_of(QUESTIONS[route][0], body, path, "ada")
-    assert {name: value[name] for name in told} == told
+    assert {name: value[name] for name in received} == received
 
 
 def test_run_rules_see_assistant_id_and_defaults() -> None:

@@ -1,4 +1,4 @@
-"""Wrong API keys: told to wait where an address sends many, and never in the way of a right one."""
+"""Wrong API keys: an address that sends many gets 429, and a valid API key is never refused for them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def test_address_is_limited_then_admitted_again() -> None:
     wrong = FailedKeyLimiter(clock := Clock())
     assert statuses(wrong, "10.0.0.5", AT_ONCE + 2) == [401] * AT_ONCE + [429] * 2
     assert statuses(wrong, "10.0.0.6", 1) == [401]
-    told = wrong.refusal("10.0.0.5")
-    assert isinstance(told, TooMany)
-    assert told.headers == {"Retry-After": "2"}
+    received = wrong.refusal("10.0.0.5")
+    assert isinstance(received, TooMany)
+    assert received.headers == {"Retry-After": "2"}
     clock.now = 2.0
     assert statuses(wrong, "10.0.0.5", 2) == [401, 429]
     clock.now = 2.0 + SECONDS

@@ -193,13 +193,13 @@ async def test_debug_wraps_tasks_and_checkpoints(agents: dict[str, Agent]) -> No
 async def test_debug_names_the_subgraphs_checkpoint(agents: dict[str, Agent]) -> None:
     run = agent_run("nested", {"x": 1}, "debug", thread_id=str(uuid4()), subgraphs=True)
     events, _ = await play(agents["nested"], run)
-    told = [(name, data["payload"]) for name, data in events if data["type"] == "checkpoint"]
-    [task] = told[1][1]["tasks"]
+    received = [(name, data["payload"]) for name, data in events if data["type"] == "checkpoint"]
+    [task] = received[1][1]["tasks"]
     assert task["checkpoint"] == {"thread_id": run.thread_id, "checkpoint_ns": f"sub:{task['id']}"}
     assert "state" not in task
-    inside = next(payload["checkpoint"] for name, payload in told if name == f"debug|sub:{task['id']}")
+    inside = next(payload["checkpoint"] for name, payload in received if name == f"debug|sub:{task['id']}")
     assert inside["checkpoint_map"] == {
-        "": told[1][1]["checkpoint"]["checkpoint_id"],
+        "": received[1][1]["checkpoint"]["checkpoint_id"],
         inside["checkpoint_ns"]: inside["checkpoint_id"],
     }
 
@@ -236,8 +236,8 @@ async def test_events_of_hidden_runnables_are_left_out(tmp_path: Path) -> None:
 async def test_events_follow_astream_events_among_other_modes(agents: dict[str, Agent]) -> None:
     run = agent_run("writing", {"x": 1}, "events", "values", "custom")
     events, outcome = await play(agents["writing"], run)
-    told = [(name, data["event"] if name == "events" else data) for name, data in events]
-    assert told == [
+    received = [(name, data["event"] if name == "events" else data) for name, data in events]
+    assert received == [
         ("events", "on_chain_start"),
         ("values", {"x": 1, "log": []}),
         ("events", "on_chain_start"),

@@ -208,9 +208,9 @@ async def test_examples_answer_and_remember(tmp_path: Path, monkeypatch: pytest.
         joke = "".join(data[0]["content"] for _, data in events)
         assert len(events) > 5
         _, outcome = await play(agents["agent"], agent_run("agent", question, "messages-tuple", thread_id=thread_id))
-        told = [message.content for message in outcome.values["messages"]]
-        assert len(set(told)) == 3
-        assert told[1] == joke
+        received = [message.content for message in outcome.values["messages"]]
+        assert len(set(received)) == 3
+        assert received[1] == joke
         _, outcome = await play(agents["plain"], agent_run("plain", {"text": "a b"}))
         assert outcome.values["words"] == 2
         assert outcome.values["messages"][0]["content"] == "I count: 1 a, 2 b, 2 in all."

@@ -57,8 +57,8 @@ async def test_routes_and_graphs_use_the_applications_own_store(named: str, sqli
         answer = await api.post("/runs/wait", {"assistant_id": "looking", "input": {"x": 1}})
         assert answer["log"] == ["Mine", {"n": 1}]
         with_ttl: Any = {"namespace": ["notes"], "key": "k", "value": {}, "ttl": 5}
-        status, told = await api.refusal("PUT", "/store/items", with_ttl)
-        assert (status, "TTL" in told) == (422, True)
+        status, received = await api.refusal("PUT", "/store/items", with_ttl)
+        assert (status, "TTL" in received) == (422, True)
     assert (tmp_path / "closed").exists() is (named == "manager")
     assert not (tmp_path / "store.db").exists()
 

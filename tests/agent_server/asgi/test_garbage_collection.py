@@ -1,4 +1,4 @@
-"""What the garbage collector is told once the server has started."""
+"""How the garbage collector is set once the server has started."""
 
 from __future__ import annotations
 

@@ -43,18 +43,18 @@ async def test_context_and_configurable_mirror_each_other(api: Api) -> None:
 
 
 async def test_context_beside_configurable_is_refused(api: Api) -> None:
-    status, told = await api.refusal("POST", "/assistants", {"graph_id": "asking", **BOTH})
+    status, received = await api.refusal("POST", "/assistants", {"graph_id": "asking", **BOTH})
     assert status == 400
-    assert told.startswith("Cannot specify both configurable and context.")
+    assert received.startswith("Cannot specify both configurable and context.")
     assert (await api.refusal("PATCH", f"/assistants/{system_id('asking')}", BOTH))[0] == 400
-    status, told = await api.refusal("POST", "/assistants", {"graph_id": "asking", "config": {"configurable": 1}})
-    assert (status, told) == (400, "config.configurable must be an object")
+    status, received = await api.refusal("POST", "/assistants", {"graph_id": "asking", "config": {"configurable": 1}})
+    assert (status, received) == (400, "config.configurable must be an object")
 
 
 async def test_unknown_graph_is_named_with_those_there_are(api: Api) -> None:
-    status, told = await api.refusal("POST", "/assistants", {"graph_id": "nope"})
+    status, received = await api.refusal("POST", "/assistants", {"graph_id": "nope"})
     assert status == 404
-    assert told.startswith("Graph 'nope' not found. Expected one of: ['asking', 'canned', 'chat'")
+    assert received.startswith("Graph 'nope' not found. Expected one of: ['asking', 'canned', 'chat'")
     assert (await api.refusal("PATCH", f"/assistants/{system_id('asking')}", {"graph_id": "nope"}))[0] == 404
 
 
@@ -76,9 +76,9 @@ async def test_unknown_and_malformed_ids_are_refused_everywhere(api: Api) -> Non
         ("GET", "/schemas", None),
         ("GET", "/subgraphs", None),
     ):
-        status, told = await api.refusal(method, f"/assistants/{uuid4()}{path}", body)
+        status, received = await api.refusal(method, f"/assistants/{uuid4()}{path}", body)
         assert status == 404, path
-        assert "not found" in told
+        assert "not found" in received
         assert (await api.refusal(method, f"/assistants/no-id{path}", body))[0] == 422, path
 
 
@@ -125,8 +125,11 @@ async def test_search_returns_total_and_next_page(api: Api) -> None:
 
 
 async def test_search_refusal_names_the_supported_fields(api: Api) -> None:
-    status, told = await api.refusal("POST", "/assistants/search", {"sort_by": "bogus"})
-    assert (status, told.endswith("must be one of assistant_id, graph_id, name, created_at, updated_at")) == (422, True)
+    status, received = await api.refusal("POST", "/assistants/search", {"sort_by": "bogus"})
+    assert (status, received.endswith("must be one of assistant_id, graph_id, name, created_at, updated_at")) == (
+        422,
+        True,
+    )
     for query in ({"limit": 0}, {"limit": 1001}, {"offset": -1}, {"offset": 10**30}, {"select": ["bogus"]}):
         assert (await api.refusal("POST", "/assistants/search", query))[0] == 422
 

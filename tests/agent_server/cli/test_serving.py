@@ -1,4 +1,4 @@
-"""The command line, as a real process: what is wrong with the settings is told in one line, without a traceback."""
+"""The command line, as a real process: a fault in the settings is one line, without a traceback."""
 
 from __future__ import annotations
 

@@ -105,8 +105,8 @@ async def test_requests_are_counted_by_route_pattern(api: Api) -> None:
     assert found["lg_api_http_requests_total{method=GET,path=/threads/{thread_id},status=200}"] == 2
     assert found["lg_api_http_requests_total{method=GET,path=/threads/{thread_id},status=404}"] == 1
     assert found["lg_api_http_requests_latency_seconds_count{method=GET,path=/threads/{thread_id}}"] == 3
-    told = (await api.get("/metrics?format=json"))["api"]["http_requests_total"]
-    assert {"method": "GET", "path": "/threads/{thread_id}", "status": 404, "count": 1} in told
+    received = (await api.get("/metrics?format=json"))["api"]["http_requests_total"]
+    assert {"method": "GET", "path": "/threads/{thread_id}", "status": 404, "count": 1} in received
 
 
 async def test_rollbacks_are_counted_separately(api: Api) -> None:

@@ -52,8 +52,8 @@ async def test_command_that_says_nothing_is_no_command(api: Api) -> None:
 @pytest.mark.parametrize("path", ["/runs", "/runs/wait", "/runs/stream", "/runs/batch"])
 async def test_there_is_nothing_to_resume_without_a_thread(api: Api, path: str) -> None:
     run = {"assistant_id": "asking", "command": {"resume": 1}}
-    status, told = await api.refusal("POST", path, [run] if path.endswith("batch") else run)
-    assert (status, "/threads/{thread_id}/runs" in told) == (400, True)
+    status, received = await api.refusal("POST", path, [run] if path.endswith("batch") else run)
+    assert (status, "/threads/{thread_id}/runs" in received) == (400, True)
 
 
 async def test_cancelled_run_has_the_official_headers(api: Api) -> None:

@@ -45,7 +45,7 @@ async def client(database_url: str, tmp_path: Path) -> AsyncIterator[Client]:
 
 
 class Clock:
-    """A house with crons, whose time can be made to come."""
+    """A backend with crons whose next time a test can set."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend

@@ -1,4 +1,4 @@
-"""Webhooks: told once at the end of a run, again until taken, and never to where a server's own network is."""
+"""Webhooks: sent once at the end of a run, repeated until accepted, never into the server's own network."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def receiving(*statuses: int) -> AsyncIterator[Receiver]:
 
 @asynccontextmanager
 async def at_work(database_url: str, senders: int = 1) -> AsyncIterator[Backend]:
-    """A house at work that may send webhooks anywhere, and sends them with so many loops."""
+    """A working backend that may send webhooks to any address, with so many delivery loops."""
     async with open_backend(database_url, {"agent": agent}, webhooks=OPEN) as backend, backend.worker():
         loops = [WebhookSender(backend.database, backend.broker, OPEN, first_wait=0.01) for _ in range(senders)]
         async with anyio.create_task_group() as group:
@@ -84,11 +84,11 @@ async def at_work(database_url: str, senders: int = 1) -> AsyncIterator[Backend]
 
 
 async def left(backend: Backend) -> bool:
-    """Whether anything is still to be told."""
+    """Whether a webhook is still to be sent."""
     return bool(await backend.database.read(lambda c: c.all("SELECT run_id FROM webhooks")))
 
 
-async def all_told(backend: Backend) -> bool:
+async def all_received(backend: Backend) -> bool:
     return not await left(backend)
 
 
@@ -96,7 +96,7 @@ async def test_webhook_receives_the_run_and_its_values(database_url: str) -> Non
     async with receiving() as receiver, at_work(database_url) as backend:
         run = await backend.run(None, input="hi", webhook=receiver.url, metadata={"a": 1})
         await until(lambda: receiver.bodies)
-        await until(lambda: all_told(backend))
+        await until(lambda: all_received(backend))
     [body] = receiver.bodies
     assert (body["run_id"], body["thread_id"], body["status"]) == (run.run_id, run.thread_id, "success")
     assert body["values"] == {"said": "hi"}
@@ -162,7 +162,7 @@ async def test_webhook_is_sent_again_until_it_is_taken(database_url: str) -> Non
     async with receiving(500, 302, 404) as receiver, at_work(database_url) as backend:
         await backend.run(None, input="hi", webhook=receiver.url)
         await until(lambda: len(receiver.bodies) == 4)
-        await until(lambda: all_told(backend))
+        await until(lambda: all_received(backend))
     assert len({body["run_id"] for body in receiver.bodies}) == 1
 
 
@@ -170,7 +170,7 @@ async def test_several_senders_deliver_each_webhook_once(database_url: str) -> N
     async with receiving() as receiver, at_work(database_url, senders=3) as backend:
         runs = [(await backend.run(None, input="hi", webhook=receiver.url)).run_id for _ in range(20)]
         await until(lambda: len(receiver.bodies) >= 20)
-        await until(lambda: all_told(backend))
+        await until(lambda: all_received(backend))
     assert sorted(body["run_id"] for body in receiver.bodies) == sorted(runs)
 
 
@@ -183,7 +183,7 @@ async def test_failed_webhook_waits_for_the_next_start(database_url: str) -> Non
         async with anyio.create_task_group() as group:
             group.start_soon(sender.serve)
             await until(lambda: receiver.bodies)
-            await until(lambda: all_told(backend))
+            await until(lambda: all_received(backend))
             sender.stop()
 
 

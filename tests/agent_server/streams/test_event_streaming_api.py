@@ -79,9 +79,9 @@ async def test_what_is_no_command_is_a_400(api: Api, body: Any, more: dict[str, 
     sent = {**body, **more} if isinstance(body, dict) else body
     answer = await api.send("POST", f"/threads/{unknown_id()}/commands", sent)
     assert answer.status_code == 400
-    told = {"type": "error", "error": "invalid_argument", "message": NO_COMMAND, "detail": NO_COMMAND}
+    received = {"type": "error", "error": "invalid_argument", "message": NO_COMMAND, "detail": NO_COMMAND}
     command_id = body.get("id") if isinstance(body, dict) else None
-    assert answer.json() == {**told, "id": command_id if isinstance(command_id, int) else None}
+    assert answer.json() == {**received, "id": command_id if isinstance(command_id, int) else None}
 
 
 @pytest.mark.parametrize("command_id", [True, 1.5, None, 2**60])
@@ -95,10 +95,10 @@ async def test_run_at_work_is_the_tree(api: Api) -> None:
     thread_id = await api.thread()
     await command(api, thread_id, "run.start", assistant_id="sleeping_agent", input={})
     for _ in range(100):
-        told = await command(api, thread_id, "agent.getTree")
-        if told["type"] == "success":
+        received = await command(api, thread_id, "agent.getTree")
+        if received["type"] == "success":
             break
-    assert told["result"]["tree"] == {"namespace": [], "status": "running", "graph_name": "sleeping_agent"}
+    assert received["result"]["tree"] == {"namespace": [], "status": "running", "graph_name": "sleeping_agent"}
 
 
 @pytest.mark.parametrize("strategy", ["multitask_strategy", "multitaskStrategy"])

@@ -46,7 +46,7 @@ async def speaking(given: Any) -> AsyncGenerator[str, None]:
 
 @dataclass
 class Told:
-    """A house, and what it is told and tells by the protocol."""
+    """A backend, with the commands and events of the protocol."""
 
     backend: Backend
     streams: EventStreams
@@ -120,8 +120,8 @@ Open = Callable[..., AbstractAsyncContextManager[Told]]
 
 
 @pytest.fixture
-def told(database_url: str) -> Open:
-    """Opens a house with a worker, over a database of each kind."""
+def received(database_url: str) -> Open:
+    """Opens a backend with a worker, over a database of each kind."""
 
     @asynccontextmanager
     async def opened(agent: Any = counting, **settings: Any) -> AsyncIterator[Told]:
@@ -131,8 +131,8 @@ def told(database_url: str) -> Open:
     return opened
 
 
-async def test_events_are_numbered_across_a_threads_runs(told: Open) -> None:
-    async with told() as here:
+async def test_events_are_numbered_across_a_threads_runs(received: Open) -> None:
+    async with received() as here:
         thread_id = await here.backend.thread()
         for _ in range(2):
             await here.run(thread_id, 1)
@@ -143,8 +143,8 @@ async def test_events_are_numbered_across_a_threads_runs(told: Open) -> None:
     assert [event["event_id"] for event in events] == [str(number) for number in seqs(events)]
 
 
-async def test_every_number_resumes_right_behind_it(told: Open) -> None:
-    async with told() as here:
+async def test_every_number_resumes_right_behind_it(received: Open) -> None:
+    async with received() as here:
         thread_id = await here.backend.thread()
         for given in (2, 0, 3):
             await here.run(thread_id, given)
@@ -155,8 +155,8 @@ async def test_every_number_resumes_right_behind_it(told: Open) -> None:
         assert await here.events_now(thread_id, since=events[-1]["seq"]) == []
 
 
-async def test_reader_gets_runs_started_while_reading(told: Open) -> None:
-    async with told() as here:
+async def test_reader_gets_runs_started_while_reading(received: Open) -> None:
+    async with received() as here:
         thread_id = await here.backend.thread()
         seen: list[Event] = []
 
@@ -172,8 +172,8 @@ async def test_reader_gets_runs_started_while_reading(told: Open) -> None:
         assert seqs(seen) == sorted(set(seqs(seen)))
 
 
-async def test_channels_and_namespaces_choose(told: Open) -> None:
-    async with told(nested_asking) as here:
+async def test_channels_and_namespaces_choose(received: Open) -> None:
+    async with received(nested_asking) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, {"x": 1})
         everything = await here.events(thread_id)
@@ -210,12 +210,12 @@ def test_subscription_wants_what_the_clients_take(
 
 
 @pytest.mark.parametrize("name", ["progress", "a|b", "|", "é\n"])
-async def test_named_custom_events_have_their_own_channel(told: Open, name: str) -> None:
+async def test_named_custom_events_have_their_own_channel(received: Open, name: str) -> None:
     async def naming(_: Any) -> AsyncGenerator[dict[str, Any], None]:
         yield {"name": name, "payload": 1}
         yield {"name": "other", "payload": 2}
 
-    async with told(naming) as here:
+    async with received(naming) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, 0)
         events = await here.events(thread_id, channels=[f"custom:{name}", "lifecycle"], namespaces=[[]], depth=0)
@@ -226,8 +226,8 @@ async def gone(backend: Backend, run_id: str) -> bool:
     return not await backend.broker.holds(run_id)
 
 
-async def test_dropped_events_become_a_gap_with_final_values(told: Open) -> None:
-    async with told(doubling, keep=0.01) as here:
+async def test_dropped_events_become_a_gap_with_final_values(received: Open) -> None:
+    async with received(doubling, keep=0.01) as here:
         thread_id = await here.backend.thread()
         run_id = await here.run(thread_id, {"x": 1})
         last = (await here.backend.runs.get(run_id)).last_event
@@ -241,8 +241,8 @@ async def test_dropped_events_become_a_gap_with_final_values(told: Open) -> None
     assert seqs(events) == [TURN - 3, TURN - 2, TURN - 1]
 
 
-async def test_interrupt_is_sent_without_a_log(told: Open) -> None:
-    async with told(asking, keep=0.01) as here:
+async def test_interrupt_is_sent_without_a_log(received: Open) -> None:
+    async with received(asking, keep=0.01) as here:
         thread_id = await here.backend.thread()
         run_id = await here.run(thread_id, {"x": 1})
         await until(lambda: gone(here.backend, run_id))
@@ -251,8 +251,8 @@ async def test_interrupt_is_sent_without_a_log(told: Open) -> None:
     assert data_of(events, "input.requested")[0]["payload"] == {"question": "how many?"}
 
 
-async def test_trimmed_log_starts_with_a_gap(told: Open) -> None:
-    async with told(max_bytes=3000) as here:
+async def test_trimmed_log_starts_with_a_gap(received: Open) -> None:
+    async with received(max_bytes=3000) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, 50)
         events = await here.events(thread_id)
@@ -261,15 +261,15 @@ async def test_trimmed_log_starts_with_a_gap(told: Open) -> None:
         assert await here.events(thread_id, since=events[0]["seq"]) == events[1:]
 
 
-async def test_reader_who_falls_behind_is_cut(told: Open) -> None:
-    """By its connection, as those of the older routes are; it comes back with `since`, and is told of the gap."""
+async def test_reader_who_falls_behind_is_cut(received: Open) -> None:
+    """By its connection, as those of the older routes are; it reconnects with `since`, and receives a gap."""
 
     async def much(_: Any) -> AsyncGenerator[dict[str, Any], None]:
         for number in range(100):
             yield {"n": number}
             await anyio.sleep(0.002)
 
-    async with told(much, max_bytes=5000) as here:
+    async with received(much, max_bytes=5000) as here:
         thread_id = await here.backend.thread()
         run_id = await here.begin(thread_id, 0)
         seen: list[Event] = []
@@ -286,15 +286,15 @@ async def test_reader_who_falls_behind_is_cut(told: Open) -> None:
     assert rest[0]["seq"] > seen[-1]["seq"]
 
 
-async def test_failure_event_has_its_message(told: Open) -> None:
-    async with told(failing) as here:
+async def test_failure_event_has_its_message(received: Open) -> None:
+    async with received(failing) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, {"x": 1})
         events = await here.events(thread_id)
     assert events[-1]["params"]["data"] == {"event": "failed", "graph_name": "agent", "error": "boom é <1>"}
 
 
-async def test_cancelled_run_ends_as_failed(told: Open) -> None:
+async def test_cancelled_run_ends_as_failed(received: Open) -> None:
     """The official server tells nothing of it any more, not even its beginning (recorded, 0.16.7); its Python client
     waits for `completed` or `failed`."""
 
@@ -302,7 +302,7 @@ async def test_cancelled_run_ends_as_failed(told: Open) -> None:
         yield {"n": 0}
         await anyio.sleep_forever()
 
-    async with told(waiting) as here:
+    async with received(waiting) as here:
         thread_id = await here.backend.thread()
         errors: list[str] = []
 
@@ -326,9 +326,9 @@ async def cancelled(here: Told, thread_id: str, action: CancelAction) -> None:
     await here.backend.streams.until_end(record)
 
 
-async def test_received_interrupt_may_be_answered(told: Open) -> None:
-    """It is told only once the thread's row has it."""
-    async with told(nested_asking) as here:
+async def test_received_interrupt_may_be_answered(received: Open) -> None:
+    """The event is sent only once the thread's row has it."""
+    async with received(nested_asking) as here:
         thread_id = await here.backend.thread()
         answers: list[CommandDone | CommandRefused] = []
 
@@ -353,8 +353,8 @@ async def test_received_interrupt_may_be_answered(told: Open) -> None:
     assert data_of(events, "values")[-1] == {"x": 8, "log": ["ask", "double"]}
 
 
-async def test_input_on_a_waiting_thread_resumes_it(told: Open) -> None:
-    async with told(asking) as here:
+async def test_input_on_a_waiting_thread_resumes_it(received: Open) -> None:
+    async with received(asking) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, {"x": 1})
         await here.run(thread_id, 4)
@@ -362,8 +362,8 @@ async def test_input_on_a_waiting_thread_resumes_it(told: Open) -> None:
     assert data_of(events, "values")[-1]["x"] == 10
 
 
-async def test_feedback_comes_before_the_end(told: Open) -> None:
-    async with told(feedback=MintedUrls()) as here:
+async def test_feedback_comes_before_the_end(received: Open) -> None:
+    async with received(feedback=MintedUrls()) as here:
         thread_id = await here.backend.thread()
         run_id = await here.run(thread_id, 0, feedback_keys=KEYS)
         events = await here.events(thread_id, channels=["custom:feedback", "lifecycle"])
@@ -372,8 +372,8 @@ async def test_feedback_comes_before_the_end(told: Open) -> None:
     assert data_of(events, "custom") == [{"name": "feedback", "payload": urls}]
 
 
-async def test_resuming_run_inherits_the_feedback_keys(told: Open) -> None:
-    async with told(asking, feedback=MintedUrls()) as here:
+async def test_resuming_run_inherits_the_feedback_keys(received: Open) -> None:
+    async with received(asking, feedback=MintedUrls()) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, {"x": 1}, feedback_keys=KEYS)
         [asked] = data_of(await here.events(thread_id), "input.requested")
@@ -382,8 +382,8 @@ async def test_resuming_run_inherits_the_feedback_keys(told: Open) -> None:
     assert [list(data["payload"]) for data in data_of(events, "custom")] == [KEYS, KEYS]
 
 
-async def test_plain_agents_text_comes_as_content_blocks(told: Open) -> None:
-    async with told(speaking) as here:
+async def test_plain_agents_text_comes_as_content_blocks(received: Open) -> None:
+    async with received(speaking) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, ["Why ", "not"])
         said = data_of(await here.events(thread_id), "messages")
@@ -394,8 +394,8 @@ async def test_plain_agents_text_comes_as_content_blocks(told: Open) -> None:
     assert said[-2]["content"]["text"] == "Why not"
 
 
-async def test_model_messages_are_streamed_as_written(told: Open) -> None:
-    async with told(chat) as here:
+async def test_model_messages_are_streamed_as_written(received: Open) -> None:
+    async with received(chat) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, HI)
         events = await here.events(thread_id)
@@ -407,9 +407,9 @@ async def test_model_messages_are_streamed_as_written(told: Open) -> None:
 
 
 @pytest.mark.parametrize("by_protocol", [True, False])
-async def test_unstreamed_message_appears_in_values_only(told: Open, by_protocol: bool) -> None:
+async def test_unstreamed_message_appears_in_values_only(received: Open, by_protocol: bool) -> None:
     """As on the official server (recorded, 0.16.7)."""
-    async with told(canned) as here:
+    async with received(canned) as here:
         thread_id = await here.backend.thread()
         if by_protocol:
             await here.run(thread_id, HI)
@@ -421,9 +421,9 @@ async def test_unstreamed_message_appears_in_values_only(told: Open, by_protocol
     assert [message["content"] for message in data_of(events, "values")[-1]["messages"]] == ["hi", "hello"]
 
 
-async def test_stream_waits_for_thread_that_does_not_exist(told: Open) -> None:
+async def test_stream_waits_for_thread_that_does_not_exist(received: Open) -> None:
     """Clients subscribe before they start the first run (langgraph-sdk 0.4.3 to 0.4.7)."""
-    async with told() as here:
+    async with received() as here:
         thread_id = unknown_id()
         async with anyio.create_task_group() as group:
             events: list[Event] = []
@@ -437,8 +437,8 @@ async def test_stream_waits_for_thread_that_does_not_exist(told: Open) -> None:
     assert [lifecycle(event) for event in events if lifecycle(event)] == ["running", "completed"]
 
 
-async def test_awaited_thread_of_another_user_ends_stream(told: Open) -> None:
-    async with told() as here:
+async def test_awaited_thread_of_another_user_ends_stream(received: Open) -> None:
+    async with received() as here:
         thread_id, request = unknown_id(), msgspec.convert({"channels": ALL}, EventStreamRequest)
         stream = await here.streams.follow(thread_id, request, Condition({"owner": "bob"}))
         with anyio.fail_after(20):
@@ -448,8 +448,8 @@ async def test_awaited_thread_of_another_user_ends_stream(told: Open) -> None:
                 await here.backend.threads.create(ThreadCreate(thread_id=thread_id, metadata={"owner": "anna"}))
 
 
-async def test_runs_of_older_routes_are_streamed(told: Open) -> None:
-    async with told(doubling, feedback=MintedUrls()) as here:
+async def test_runs_of_older_routes_are_streamed(received: Open) -> None:
+    async with received(doubling, feedback=MintedUrls()) as here:
         thread_id = await here.backend.thread()
         body = {"input": {"x": 1}, "stream_mode": ["values", "updates"], "feedback_keys": KEYS}
         run_id = (await here.backend.run(thread_id, **body)).run_id
@@ -467,8 +467,8 @@ async def test_runs_of_older_routes_are_streamed(told: Open) -> None:
     assert data_of(first, "updates") == [{"double": {"x": 2, "log": ["double"]}}]
 
 
-async def test_interrupts_of_older_routes_are_streamed(told: Open) -> None:
-    async with told(asking) as here:
+async def test_interrupts_of_older_routes_are_streamed(received: Open) -> None:
+    async with received(asking) as here:
         thread_id = await here.backend.thread()
         run_id = (await here.backend.run(thread_id, input={"x": 1})).run_id
         await here.backend.streams.until_end(await here.backend.runs.get(run_id))
@@ -477,8 +477,8 @@ async def test_interrupts_of_older_routes_are_streamed(told: Open) -> None:
     assert lifecycle(events[-1]) == "interrupted"
 
 
-async def test_older_routes_stream_a_run_of_the_protocol(told: Open) -> None:
-    async with told(doubling, feedback=MintedUrls()) as here:
+async def test_older_routes_stream_a_run_of_the_protocol(received: Open) -> None:
+    async with received(doubling, feedback=MintedUrls()) as here:
         thread_id = await here.backend.thread()
         run_id = await here.run(thread_id, {"x": 1}, feedback_keys=KEYS)
         events = [one for one in await here.backend.events(run_id) if one[0] in ("metadata", "values", "feedback")]
@@ -504,10 +504,10 @@ async def test_attempt_after_a_crash_has_its_own_turn(database_url: str) -> None
     assert resumed == events[1:]
 
 
-async def test_subscription_without_position_omits_old_endings(told: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_subscription_without_position_omits_old_endings(received: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python client would take them for the end of the run that it has just started."""
     monkeypatch.setattr(event_streams, "HISTORY_SECONDS", 0.0)
-    async with told(doubling) as here:
+    async with received(doubling) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, {"x": 1})
         await anyio.sleep(0.01)
@@ -516,8 +516,8 @@ async def test_subscription_without_position_omits_old_endings(told: Open, monke
     assert [lifecycle(event) for event in asked_for] == ["running", "completed"]
 
 
-async def test_command_says_how_far_the_thread_had_come(told: Open) -> None:
-    async with told() as here:
+async def test_command_says_how_far_the_thread_had_come(received: Open) -> None:
+    async with received() as here:
         thread_id, applied = unknown_id(), []
         for _ in range(3):
             done = await here.command(thread_id, "run.start", assistant_id="agent", input=0)
@@ -527,15 +527,15 @@ async def test_command_says_how_far_the_thread_had_come(told: Open) -> None:
     assert applied == [0, TURN, 2 * TURN]
 
 
-async def test_thread_of_a_stateless_run_has_no_events(told: Open) -> None:
-    async with told() as here:
+async def test_thread_of_a_stateless_run_has_no_events(received: Open) -> None:
+    async with received() as here:
         run = await here.backend.run(None, input=1, after_seconds=60)
         with pytest.raises(NotFound):
             await here.streams.follow(run.thread_id, EventStreamRequest(["values"]))
 
 
-async def test_stream_ends_with_its_thread(told: Open) -> None:
-    async with told() as here:
+async def test_stream_ends_with_its_thread(received: Open) -> None:
+    async with received() as here:
         thread_id = await here.backend.thread()
         stream = await here.streams.follow(thread_id, EventStreamRequest(["values"]))
         await here.backend.threads.delete(thread_id)

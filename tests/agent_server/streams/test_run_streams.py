@@ -26,7 +26,7 @@ async def counting(given: Any) -> Yields:
 
 @asynccontextmanager
 async def at_work(database_url: str, keep: float = 120) -> AsyncIterator[Backend]:
-    """A house at work, whose logs are kept for so many seconds."""
+    """A working backend whose logs are kept for so many seconds."""
     async with (
         open_backend(database_url, {"agent": counting}, feedback=MintedUrls(), keep=keep) as backend,
         backend.worker(),

@@ -1,4 +1,4 @@
-"""Readers who fall behind: those inside the house go on behind the gap, a client's connection is cut."""
+"""Slow readers: readers in the process continue after a gap; a client's connection is closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/threads/{id}/state` and `/history` over HTTP, on both databases: read, told of, and changed from outside."""
+"""`/threads/{id}/state` and `/history` over HTTP, on both databases: reads, events and updates."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ async def test_checkpoint_that_is_not_there_is_refused(api: Api) -> None:
         ("POST", "/state", {"values": {"x": 1}, **at}),
         ("POST", "/state", {"values": {"x": 1}, "checkpoint_id": unknown}),
     ):
-        status, told = await api.refusal(method, path + where, body)
-        assert (status, told.startswith(f"Checkpoint {unknown} not found")) == (404, True)
+        status, received = await api.refusal(method, path + where, body)
+        assert (status, received.startswith(f"Checkpoint {unknown} not found")) == (404, True)
     assert (await api.refusal("GET", f"{path}/state/abc"))[0] == 422
     assert (await api.refusal("GET", f"{path}/state/%00"))[0] == 422
     assert (await api.refusal("GET", f"{path}/history?before=%00"))[0] == 422
@@ -93,8 +93,8 @@ async def test_only_selected_fields_are_sent(api: Api) -> None:
     assert await api.post(f"{path}/state/checkpoint", at) == {"values": {"log": ["double"], "x": 2}}
     states = await api.post(f"{path}/history", {"select": ["values"]})
     assert [list(state) for state in states] == [["values"]] * 3
-    status, told = await api.refusal("GET", f"{path}/state?select=bogus")
-    assert (status, told.startswith("select 'bogus' is no field of a state")) == (422, True)
+    status, received = await api.refusal("GET", f"{path}/state?select=bogus")
+    assert (status, received.startswith("select 'bogus' is no field of a state")) == (422, True)
 
 
 async def test_history_is_newest_first_and_ten_by_default(api: Api) -> None:
@@ -171,7 +171,7 @@ async def test_subgraph_update_leaves_the_threads_values(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("update", "status", "told"),
+    ("update", "status", "received"),
     [
         ({"values": {"x": 1}, "as_node": "zzz"}, 400, "Node zzz does not exist"),
         ({"values": [{"x": 1}], "as_node": "ask"}, 400, "Expected dict, got [{'x': 1}]"),
@@ -184,17 +184,17 @@ async def test_subgraph_update_leaves_the_threads_values(api: Api) -> None:
     ids=str,
 )
 async def test_impossible_update_is_refused_without_effect(
-    api: Api, update: dict[str, Any], status: int, told: str
+    api: Api, update: dict[str, Any], status: int, received: str
 ) -> None:
     path = f"/threads/{await api.thread('asking', {'x': 1})}"
     before = await api.get(f"{path}/state")
     refused, message = await api.refusal("POST", f"{path}/state", update)
-    assert (refused, message[: len(told)]) == (status, told)
+    assert (refused, message[: len(received)]) == (status, received)
     assert await api.get(f"{path}/state") == before
 
 
 async def test_update_needs_an_agent_that_keeps_state(api: Api) -> None:
-    for metadata, status, told in (
+    for metadata, status, received in (
         ({}, 400, "has no assigned graph ID"),
         ({"graph_id": "nope"}, 404, "Graph 'nope' not found"),
         ({"graph_id": "echo"}, 400, "The agent 'echo' keeps no state"),
@@ -202,7 +202,7 @@ async def test_update_needs_an_agent_that_keeps_state(api: Api) -> None:
     ):
         path = f"/threads/{await api.thread(metadata=metadata)}/state"
         refused, message = await api.refusal("POST", path, {"values": {"x": 1}})
-        assert (refused, told in message) == (status, True)
+        assert (refused, received in message) == (status, True)
 
 
 async def test_update_during_a_run_is_a_conflict(api: Api) -> None:

@@ -28,8 +28,8 @@ const state = (task) => String(task.status.state);
 const shown = ({ parts: [one] }) => one.content?.value ?? one.text ?? one.data;
 
 const echoing = await agent("echoing");
-const told = await echoing.sendMessage(message("Hello"), options);
-const [artifact] = told.artifacts;
+const received = await echoing.sendMessage(message("Hello"), options);
+const [artifact] = received.artifacts;
 const events = [];
 for await (const event of (await agent("talking")).sendMessageStream(message("Hello"))) {
   events.push(event.payload?.$case ?? event.kind);
@@ -41,7 +41,7 @@ const failed = await (await agent("failing")).sendMessage(message({ question: "?
 const unknown = await echoing.getTask({ id: "nothing", tenant: "" }).catch((error) => error.message);
 console.log(
   JSON.stringify({
-    state: state(told),
+    state: state(received),
     said: shown(artifact),
     feedback: artifact.metadata[FEEDBACK],
     run_id: artifact.artifactId.replace("-response", ""),

@@ -3,10 +3,10 @@
 // node every.mjs URL
 import { Client } from "@langchain/langgraph-sdk";
 
-const nobody = "00000000-0000-4000-8000-000000000000";
-const at = { checkpoint_ns: "", checkpoint_id: nobody, checkpoint_map: {} };
+const unknown = "00000000-0000-4000-8000-000000000000";
+const at = { checkpoint_ns: "", checkpoint_id: unknown, checkpoint_map: {} };
 
-async function told(url, init) {
+async function recordedFetch(url, init) {
   const answer = await fetch(url, init);
   const request = { method: init?.method ?? "GET", url: String(url), body: init?.body ?? null };
   console.log(JSON.stringify({ ...request, status: answer.status }));
@@ -16,11 +16,11 @@ async function told(url, init) {
 const client = new Client({
   apiUrl: process.argv[2],
   apiKey: "any",
-  callerOptions: { fetch: told, maxRetries: 0 },
+  callerOptions: { fetch: recordedFetch, maxRetries: 0 },
 });
 const page = { limit: 1, offset: 0, sortOrder: "asc" };
 const run = {
-  input: { total: 1 }, metadata: { a: 1 }, config: { tags: ["a"] }, context: { a: 1 }, checkpointId: nobody,
+  input: { total: 1 }, metadata: { a: 1 }, config: { tags: ["a"] }, context: { a: 1 }, checkpointId: unknown,
   checkpoint: at, checkpointDuring: true, durability: "sync", interruptBefore: ["step"], interruptAfter: "*",
   multitaskStrategy: "reject", onCompletion: "keep", webhook: "https://example.org/", onDisconnect: "cancel",
   afterSeconds: 1, ifNotExists: "reject", command: { resume: 1 }, onRunCreated: () => {},
@@ -32,51 +32,51 @@ const steps = [{ updates: [{ values: { done: [1] }, command: { update: {} }, asN
 const { assistants, threads, runs, crons, store } = client;
 
 const calls = [
-  () => crons.createForThread(nobody, "steps", cron),
+  () => crons.createForThread(unknown, "steps", cron),
   () => crons.create("steps", cron),
-  () => crons.update(nobody, { ...run, schedule: "0 0 1 1 *", endTime: "2100-01-01T00:00:00Z", enabled: true }),
-  () => crons.delete(nobody),
-  () => crons.search({ ...page, assistantId: "steps", threadId: nobody, enabled: true, sortBy: "created_at", select: ["schedule"] }),
-  () => crons.count({ assistantId: "steps", threadId: nobody }),
-  () => assistants.get(nobody),
-  () => assistants.getGraph(nobody, { xray: 1 }),
-  () => assistants.getSchemas(nobody),
-  () => assistants.getSubgraphs(nobody, { namespace: "sub", recurse: true }),
-  () => assistants.getSubgraphs(nobody),
+  () => crons.update(unknown, { ...run, schedule: "0 0 1 1 *", endTime: "2100-01-01T00:00:00Z", enabled: true }),
+  () => crons.delete(unknown),
+  () => crons.search({ ...page, assistantId: "steps", threadId: unknown, enabled: true, sortBy: "created_at", select: ["schedule"] }),
+  () => crons.count({ assistantId: "steps", threadId: unknown }),
+  () => assistants.get(unknown),
+  () => assistants.getGraph(unknown, { xray: 1 }),
+  () => assistants.getSchemas(unknown),
+  () => assistants.getSubgraphs(unknown, { namespace: "sub", recurse: true }),
+  () => assistants.getSubgraphs(unknown),
   () => assistants.create({ graphId: "steps", config: {}, context: { a: 1 }, metadata: {}, ifExists: "do_nothing", name: "n", description: "d", assistantId: "11111111-0000-4000-8000-000000000000" }),
-  () => assistants.update(nobody, { graphId: "steps", config: {}, context: { a: 1 }, metadata: {}, name: "n", description: "d" }),
-  () => assistants.delete(nobody, { deleteThreads: true }),
+  () => assistants.update(unknown, { graphId: "steps", config: {}, context: { a: 1 }, metadata: {}, name: "n", description: "d" }),
+  () => assistants.delete(unknown, { deleteThreads: true }),
   () => assistants.search({ ...page, graphId: "steps", name: "n", metadata: {}, sortBy: "name", select: ["name"], includePagination: true }),
   () => assistants.count({ graphId: "steps", name: "n", metadata: {} }),
-  () => assistants.getVersions(nobody, { metadata: {}, limit: 1, offset: 0 }),
-  () => assistants.setLatest(nobody, 1),
-  () => threads.get(nobody),
+  () => assistants.getVersions(unknown, { metadata: {}, limit: 1, offset: 0 }),
+  () => assistants.setLatest(unknown, 1),
+  () => threads.get(unknown),
   () => threads.create({ metadata: {}, ifExists: "raise", graphId: "steps", supersteps: steps, ttl: 5 }),
-  () => threads.copy(nobody),
-  () => threads.update(nobody, { metadata: {}, ttl: { ttl: 5, strategy: "delete" } }),
-  () => threads.delete(nobody),
-  () => threads.search({ ...page, metadata: {}, ids: [nobody], status: "idle", sortBy: "updated_at", select: ["status"], values: { a: 1 } }),
+  () => threads.copy(unknown),
+  () => threads.update(unknown, { metadata: {}, ttl: { ttl: 5, strategy: "delete" } }),
+  () => threads.delete(unknown),
+  () => threads.search({ ...page, metadata: {}, ids: [unknown], status: "idle", sortBy: "updated_at", select: ["status"], values: { a: 1 } }),
   () => threads.count({ metadata: {}, values: { a: 1 }, status: "idle" }),
-  () => threads.getState(nobody, undefined, { subgraphs: true }),
-  () => threads.getState(nobody, nobody, { subgraphs: true }),
-  () => threads.getState(nobody, at, { subgraphs: true }),
-  () => threads.updateState(nobody, { values: {}, checkpoint: at, checkpointId: nobody, asNode: "step" }),
-  () => threads.getHistory(nobody, { limit: 1, before: { configurable: { checkpoint_id: nobody } }, checkpoint: at, metadata: {} }),
-  () => all(threads.joinStream(nobody, { lastEventId: "1-1", streamMode: ["lifecycle"] })),
-  () => all(runs.stream(nobody, "steps", streamed)),
+  () => threads.getState(unknown, undefined, { subgraphs: true }),
+  () => threads.getState(unknown, unknown, { subgraphs: true }),
+  () => threads.getState(unknown, at, { subgraphs: true }),
+  () => threads.updateState(unknown, { values: {}, checkpoint: at, checkpointId: unknown, asNode: "step" }),
+  () => threads.getHistory(unknown, { limit: 1, before: { configurable: { checkpoint_id: unknown } }, checkpoint: at, metadata: {} }),
+  () => all(threads.joinStream(unknown, { lastEventId: "1-1", streamMode: ["lifecycle"] })),
+  () => all(runs.stream(unknown, "steps", streamed)),
   () => all(runs.stream(null, "steps", streamed)),
-  () => runs.create(nobody, "steps", created),
+  () => runs.create(unknown, "steps", created),
   () => runs.create(null, "steps", created),
   () => runs.createBatch([{ input: { total: 1 }, metadata: {}, assistantId: "steps" }]), // the other names it sends in camelCase
-  () => runs.wait(nobody, "steps", { ...streamed, raiseError: true }),
+  () => runs.wait(unknown, "steps", { ...streamed, raiseError: true }),
   () => runs.wait(null, "steps", streamed),
-  () => runs.list(nobody, { limit: 1, offset: 0, status: "success", select: ["status"] }),
-  () => runs.get(nobody, nobody),
-  () => runs.cancel(nobody, nobody, true, "rollback"),
-  () => runs.join(nobody, nobody),
-  () => all(runs.joinStream(nobody, nobody, { cancelOnDisconnect: true, lastEventId: "1-1", streamMode: ["values"] })),
-  () => all(runs.joinStream(null, nobody, { streamMode: "values" })),
-  () => runs.delete(nobody, nobody),
+  () => runs.list(unknown, { limit: 1, offset: 0, status: "success", select: ["status"] }),
+  () => runs.get(unknown, unknown),
+  () => runs.cancel(unknown, unknown, true, "rollback"),
+  () => runs.join(unknown, unknown),
+  () => all(runs.joinStream(unknown, unknown, { cancelOnDisconnect: true, lastEventId: "1-1", streamMode: ["values"] })),
+  () => all(runs.joinStream(null, unknown, { streamMode: "values" })),
+  () => runs.delete(unknown, unknown),
   () => store.putItem(["a"], "k", { a: 1 }, { index: ["a"], ttl: 5 }),
   () => store.getItem(["a"], "k", { refreshTtl: true }),
   () => store.searchItems(["a"], { filter: { a: 1 }, limit: 1, offset: 0, query: "q", refreshTtl: true }),

@@ -29,8 +29,8 @@ const progress = [];
 const steps = await call("steps", { total: 2 }, { [FEEDBACK]: { keys: ["user_liked"] } }, {
   onprogress: ({ message }) => progress.push(message),
 });
-const told = steps._meta[FEEDBACK];
-const submitted = await call("submit_feedback", { run_id: told.run_id, score: 1, by: "user" });
+const received = steps._meta[FEEDBACK];
+const submitted = await call("submit_feedback", { run_id: received.run_id, score: 1, by: "user" });
 const asked = await call("asking", { question: "why?" }, { [THREAD]: {} });
 const answered = await call("asking", {}, { [THREAD]: asked._meta[THREAD], [RESUME]: "because" });
 const failed = await call("failing", { question: "?" });
@@ -44,8 +44,8 @@ console.log(
     tools: tools.map(({ name }) => name),
     done: steps.structuredContent.done,
     progress,
-    urls: told.urls,
-    run_id: told.run_id,
+    urls: received.urls,
+    run_id: received.run_id,
     source: submitted.structuredContent.source,
     asked: asked.structuredContent.__interrupt__[0].value,
     answer: answered.structuredContent.answer,

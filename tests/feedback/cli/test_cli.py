@@ -114,7 +114,7 @@ def test_erase_confirms_and_reports_counts(data_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "received"),
     [
         (["list", "--since", "soon"], "ISO 8601"),
         (["stats", "--compare", "1", "2"], "Name one `assistant`"),
@@ -124,10 +124,10 @@ def test_erase_confirms_and_reports_counts(data_dir: Path) -> None:
         (["list", "--limit", "0"], "0 is not in the range"),
     ],
 )
-def test_wrong_command_says_what_would_be_right(data_dir: Path, arguments: list[str], told: str) -> None:
+def test_wrong_command_says_what_would_be_right(data_dir: Path, arguments: list[str], received: str) -> None:
     result = run(data_dir, *arguments)
     assert result.exit_code != 0
-    assert told in result.stderr
+    assert received in result.stderr
     assert "Traceback" not in result.stderr
 
 

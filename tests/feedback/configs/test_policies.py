@@ -132,7 +132,7 @@ async def test_programs_feedback_follows_the_policy(client: App) -> None:
         assert await scores(client, key=policy) == left
     [first] = await stored(client, key="first")
     changed = await client.post("/feedback", json={**bodies[1], "id": first["id"]})
-    assert (changed.status_code, changed.json()["score"]) == (200, 2), "whoever names its id means that very answer"
+    assert (changed.status_code, changed.json()["score"]) == (200, 2), "the id names that feedback"
     own = {"key": "append", "run_id": RUN, "score": 3, "feedback_source": source}
     refused = await client.post("/feedback", json={**own, "feedback_config": {**FREE, "subject_policy": "first"}})
     assert refused.status_code == 409

@@ -34,7 +34,7 @@ FACTS = RunFacts(RUN, "thread-1", "assistant-1", 3, trace_parent=PARENT)
 
 
 class Collector(ThreadingHTTPServer):
-    """A collector that takes OTLP over HTTP: it keeps what comes, and answers as it was told to."""
+    """A collector that takes OTLP over HTTP: it stores what arrives, and responds as the test says."""
 
     daemon_threads = True
 
@@ -165,7 +165,7 @@ async def test_label_is_a_categorys_and_never_free_text(database_url: str, colle
             await service.default.tokens.open(token.token), FeedbackSubmission(value="good")
         )
         await service.default.workflowai_feedback.submit(OutcomeCreate(service.token_for_run(RUN), "negative"))
-        await service.default.store.create(FeedbackCreate("words", value="whatever somebody typed"))
+        await service.default.store.create(FeedbackCreate("words", value="any text of a user"))
         await deliver(webhooks)
     labels = [(one.get("gen_ai.evaluation.score.value"), one.get("gen_ai.evaluation.score.label"))
               for one in collector.said]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Webhooks: every change is told, signed, until it is taken, by one process at a time."""
+"""Webhooks: every change is sent, signed, until it is accepted, by one process at a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
 
 class Receiver(ThreadingHTTPServer):
-    """A service that is told: it keeps what comes, and answers as it was told to."""
+    """A receiver: it stores what arrives, and responds as the test says."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -40,7 +40,7 @@ class Receiver(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
 
     @property
-    def told(self) -> list[tuple[str, Any]]:
+    def received(self) -> list[tuple[str, Any]]:
         """Of each message that came its type and the score it tells of."""
         bodies = [json.loads(body) for _, body in self.came]
         return [(body["type"], body["data"]["score"]) for body in bodies]
@@ -102,7 +102,7 @@ async def test_changes_are_delivered_as_signed_standard_webhooks(service: Feedba
     await webhooks.register()
     await change(service)
     assert await deliver(webhooks) == 3
-    assert sorted(receiver.told) == [("feedback.created", 1), ("feedback.deleted", 2), ("feedback.updated", 2)]
+    assert sorted(receiver.received) == [("feedback.created", 1), ("feedback.deleted", 2), ("feedback.updated", 2)]
     for headers, body in receiver.came:
         signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
         expected = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
@@ -124,11 +124,11 @@ async def test_webhooks_receive_erasures_without_content(service: FeedbackPlugin
     await service.default.store.create(FeedbackCreate("k", comment="of another"))
     await service.default.erasure.of_subject("ada")
     await deliver(webhooks)
-    told = [json.loads(body) for _, body in receiver.came]
-    erased = [one["data"] for one in told if one["type"] == "feedback.erased"]
+    received = [json.loads(body) for _, body in receiver.came]
+    erased = [one["data"] for one in received if one["type"] == "feedback.erased"]
     assert sorted(name for data in erased for name in data["ids"]) == sorted(one.id for one in kept)
     assert all(data.keys() == {"ids"} for data in erased)
-    assert [one["data"]["comment"] for one in told if one["type"] != "feedback.erased"] == ["of another"]
+    assert [one["data"]["comment"] for one in received if one["type"] != "feedback.erased"] == ["of another"]
     assert await waiting(service) == []
 
 
@@ -179,7 +179,7 @@ async def test_several_processes_deliver_each_message_once(database_url: str, re
             await service.default.store.create(FeedbackCreate("k", score=score))
         while sum(await asyncio.gather(*map(deliver, every))):
             pass
-    assert sorted(receiver.told) == [("feedback.created", score) for score in range(50)]
+    assert sorted(receiver.received) == [("feedback.created", score) for score in range(50)]
 
 
 async def test_message_of_a_dead_process_is_delivered(service: FeedbackPlugin, receiver: Receiver) -> None:
@@ -209,11 +209,11 @@ async def test_running_service_delivers_to_all_endpoints(database_url: str, rece
     async with AsyncTestClient(Litestar(plugins=[plugin]), base_url="http://feedback.test") as client:
         await client.post(await mint(client), json={"score": 1})
         await until(lambda: len(receiver.came) == 2)
-    assert receiver.told == [("feedback.created", 1)] * 2
+    assert receiver.received == [("feedback.created", 1)] * 2
 
 
 @pytest.mark.parametrize(
-    ("url", "secret", "told"),
+    ("url", "secret", "received"),
     [
         ("ftp://a/b", SECRET, "is not an address"),
         ("example.com", SECRET, "is not an address"),
@@ -222,8 +222,8 @@ async def test_running_service_delivers_to_all_endpoints(database_url: str, rece
         ("https://a/b", "whsec_" + base64.b64encode(b"short").decode(), "24 to 64"),
     ],
 )
-def test_unusable_webhook_is_refused_at_start(url: str, secret: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_unusable_webhook_is_refused_at_start(url: str, secret: str, received: str) -> None:
+    with pytest.raises(ValueError, match=received):
         Webhook(url, secret)
 
 
@@ -242,7 +242,7 @@ async def test_undelivered_messages_are_shown_retried_and_forgotten(
     assert await webhooks.forget(1) == 0
     assert await webhooks.revive() == 1
     assert await deliver(webhooks) == 1
-    assert (receiver.told, await webhooks.undelivered()) == ([("feedback.created", 1)] * 2, [])
+    assert (receiver.received, await webhooks.undelivered()) == ([("feedback.created", 1)] * 2, [])
     await service.default.store.create(FeedbackCreate("k", score=1))
     receiver.answers = [500]
     await deliver(webhooks)

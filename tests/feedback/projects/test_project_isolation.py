@@ -19,7 +19,7 @@ from feedback.projects.projects import project_id
 from tests.feedback.conftest import RUN
 
 App = AsyncTestClient[Litestar]
-OPERATOR = "key-of-whoever-runs-it"
+OPERATOR = "key-of-the-operator"
 KEYS = {"shop": "key-of-the-shop", "blog": "key-of-the-blog"}
 OPEN = {
     *(("GET", "/api/v1/info"), ("POST", "/api/v1/feedback/submit")),

@@ -239,8 +239,8 @@ async def test_webhooks_name_the_project(database_url: str) -> None:
         await service.webhooks.register()
         await service.projects.create(ProjectCreate("shop"))
         await service.of("shop").store.create(FeedbackCreate("k", score=1))
-        [told] = await service.database.read(lambda db: db.all("SELECT payload FROM feedback_outbox"))
-    assert json.loads(told["payload"])["data"]["project"] == "shop"
+        [received] = await service.database.read(lambda db: db.all("SELECT payload FROM feedback_outbox"))
+    assert json.loads(received["payload"])["data"]["project"] == "shop"
 
 
 async def test_tokens_of_another_project_cannot_be_taken_back(service: FeedbackPlugin) -> None:

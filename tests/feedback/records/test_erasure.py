@@ -138,10 +138,10 @@ async def test_erased_thread_loses_feedback_and_urls(service: FeedbackPlugin, ru
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     await service.database.write(lambda db: db.execute("UPDATE feedback_grant SET thread_id = 't'"))
     await keep(service, [row(thread_id="t") for _ in range(AT_ONCE + 5)] + [row(thread_id="u")])
-    told: list[int] = []
-    erased = await service.default.erasure.of_thread("t", lambda so_far: told.append(so_far.feedback))
+    received: list[int] = []
+    erased = await service.default.erasure.of_thread("t", lambda so_far: received.append(so_far.feedback))
     assert erased == Erased(AT_ONCE + 5, 0, 1)
-    assert told[:2] == [AT_ONCE, AT_ONCE + 5]
+    assert received[:2] == [AT_ONCE, AT_ONCE + 5]
     assert await service.default.reader.count(FeedbackQuery()) == 1
     with pytest.raises(TokenGone):
         await service.default.tokens.redeem(url.rpartition("/")[2])

@@ -54,7 +54,7 @@ FILTERS: list[tuple[dict[str, Any], list[str]]] = [
     ({"level": "session"}, ["of project"]),
     ({"comparative_experiment_id": EXPERIMENT}, ["judged"]),
     ({"feedback_thread_id": "thread of run", "include_user_names": True}, ["judged", "scored"]),
-    ({"user": ["somebody"]}, []),
+    ({"user": ["unknown-user"]}, []),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Alerts: told where the interval shows that answers are bad, once, and told again when that is over."""
+"""Alerts: sent once where the interval shows bad feedback, and once more when that ends."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ async def test_alert_fires_once_and_again_after_recovery(service: FeedbackPlugin
     assert await changes(alerts) == [(name, False)]
     async with httpx.AsyncClient() as client:
         await webhooks.deliver(client)
-    told = sorted((json.loads(body) for _, body in receiver.came), key=lambda one: one["timestamp"])
-    assert [(one["type"], one["data"]["id"], one["data"]["firing"]) for one in told] == [
+    received = sorted((json.loads(body) for _, body in receiver.came), key=lambda one: one["timestamp"])
+    assert [(one["type"], one["data"]["id"], one["data"]["firing"]) for one in received] == [
         ("feedback.alert", name, True),
         ("feedback.alert", name, False),
     ]
@@ -150,8 +150,8 @@ async def test_alert_fires_once_across_processes_and_restarts(database_url: str,
         await webhooks.register()
         await keep(service, scored(0, 20))
         every = [Alerts(one, service.statistics_by_project, [RULE]) for one in (service.database, other) * 3]
-        told: Sequence[Any] = await asyncio.gather(*(alerts.look() for alerts in every))
-        assert sum(map(len, told)) == 1
+        received: Sequence[Any] = await asyncio.gather(*(alerts.look() for alerts in every))
+        assert sum(map(len, received)) == 1
     async with FeedbackPlugin(open_database(database_url)).opened() as again:
         assert await changes(alerts_of(again, RULE)) == []
         assert [alert.firing for alert in await alerts_of(again, RULE).listed()] == [True]
@@ -172,10 +172,10 @@ async def test_running_service_evaluates_alerts_and_logs_them(sqlite_url: str, r
             if receiver.came:
                 break
             await asyncio.sleep(0.05)
-        told = read((await client.get("/metrics")).text)
+        received = read((await client.get("/metrics")).text)
     assert json.loads(receiver.came[0][1])["data"]["firing"] is True
-    assert told["feedback_alerts_firing", str(RULE)] == 1
-    assert told["feedback_alerts_firing", str(WORSE)] == 0
+    assert received["feedback_alerts_firing", str(RULE)] == 1
+    assert received["feedback_alerts_firing", str(WORSE)] == 0
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ COUNTED = "SELECT CAST(COALESCE(SUM(weight), 0) AS BIGINT) AS answers, COUNT(*) 
 
 
 async def counted(service: FeedbackPlugin, by: tuple[Dimension, ...] = (), **query: Any) -> list[tuple[Any, ...]]:
-    """What the statistics say: answers, scores, positives and mean by what they are told apart by."""
+    """The statistics: counts, scores, positives and mean of each group."""
     return [
         (one.key, one.day, one.review_status, one.count, one.scores, one.positives, one.mean)
         for one in await service.default.statistics.groups(FeedbackQuery(**query), by)

@@ -245,8 +245,10 @@ async def test_message_names_what_there_is_to_choose_from(
     client: App, method: str, path: str, body: Any, says: str
 ) -> None:
     refused = await client.request(method, path, json=body) if body else await client.request(method, path)
-    told = refused.json()
-    assert (refused.status_code, says in (told.get("detail") or told["error"]["message"])) == (422, True), told
+    received = refused.json()
+    assert (refused.status_code, says in (received.get("detail") or received["error"]["message"])) == (422, True), (
+        received
+    )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -110,7 +110,7 @@ async def test_removed_grants_number_is_not_reused(service: FeedbackPlugin, run_
 
 async def test_restored_backups_token_reaches_no_other_grant(service: FeedbackPlugin, run_id: str) -> None:
     token = await mint_one(service, run_id)
-    restored = "UPDATE feedback_grant SET salt = 65535 - salt, run_id = 'somebody else'"
+    restored = "UPDATE feedback_grant SET salt = 65535 - salt, run_id = 'another run'"
     await service.database.write(lambda db: db.execute(restored))
     with pytest.raises(TokenGone):
         await service.default.tokens.redeem(token)

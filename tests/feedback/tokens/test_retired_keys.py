@@ -56,7 +56,9 @@ async def test_leaked_key_cannot_forge_other_keys_urls(service: FeedbackPlugin) 
 async def test_token_forged_with_a_retired_key_is_refused(service: FeedbackPlugin) -> None:
     await service.ring.rotate()
     await service.ring.retire(1)
-    sealed = SealedTokens(service.ring, "workflowai")  # what somebody has who has the key's row and this program
+    sealed = SealedTokens(
+        service.ring, "workflowai"
+    )  # what an attacker has who has the signing key's row and this program
     forged = sealed.seal(sealed.draft("default", RUN, "outcome", timedelta(hours=1)), 1)
     with pytest.raises(TokenRevoked):
         await service.default.workflowai_feedback.submit(OutcomeCreate(forged, "positive"))

@@ -110,7 +110,7 @@ async def _running(
     stdout: int = DEVNULL,
 ) -> AsyncIterator[Process]:
     """A Python process that runs a module; terminated when the block is left."""
-    given = {"PYTHONPATH": str(ROOT), "AGENT_SERVER_LOG_LEVEL": "info", **(environment or {})}
+    given = {"PYTHONPATH": str(ROOT), "AGENT_SERVER_LOG_LEVEL": "info", **UNREACHED_LIMITS, **(environment or {})}
     async with _started([sys.executable, "-m", module, *arguments], ROOT, given, stdin, stdout) as process:
         yield process
 
@@ -132,6 +132,11 @@ async def _started(
 
 
 OURS = ("AGENT_SERVER_", "DATABASE_URL", "REDIS_URL")
+# One machine sends more than the limits allow. They stay on, since their cost belongs to a submission.
+UNREACHED_LIMITS = {
+    "AGENT_SERVER_FEEDBACK_TOKEN_LIMIT": "1000000/1",
+    "AGENT_SERVER_FEEDBACK_ADDRESS_LIMIT": "1000000/1",
+}
 
 
 def _log() -> int | None:

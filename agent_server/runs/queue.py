@@ -1,4 +1,4 @@
-"""The queue of runs. All changes of a run's status are here, or in the statements of `transitions.py`.
+"""The queue of runs. All changes of a run's status are here, in `leases.py`, or in the statements of `transitions.py`.
 
 States and transitions
 ----------------------
@@ -37,7 +37,7 @@ Rules
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import anyio
@@ -50,47 +50,20 @@ from agent_server.assistants.assistants import Assistants
 from agent_server.broker import Broker
 from agent_server.config.webhooks import WebhookPolicy
 from agent_server.database import Connection, Database, Row
-from agent_server.errors import Conflict, LeaseLost, NotFound
+from agent_server.errors import Conflict, NotFound
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.creation import NewRun, insert_on_thread, insert_with_thread
-from agent_server.runs.listing import RunQuery, found_runs
-from agent_server.runs.records import (
-    LATEST,
-    Claim,
-    Ending,
-    NewLease,
-    Record,
-    RunChoice,
-    RunOrigin,
-    claim_of,
-    record_of,
-    run_of,
-)
-from agent_server.runs.selection import TaskRow, active_run_with, chosen_runs, run_with, runs_of_thread, task_rows
-from agent_server.runs.transitions import (
-    HELD,
-    Cancelled,
-    as_text,
-    cancel_on_thread,
-    claim_next,
-    drop_temporary,
-    held,
-    lock_thread_if_there,
-    make_way,
-    mend_times,
-    write_thread_state,
-)
-from agent_server.runs.webhook_outbox import ENDED_COLUMNS, WEBHOOKS, ended_row, put_targets, put_webhook
+from agent_server.runs.leases import CANCELS, QUEUE, RunLeases
+from agent_server.runs.reader import RunReader
+from agent_server.runs.records import LATEST, Claim, NewLease, RunChoice, RunOrigin, claim_of, run_of
+from agent_server.runs.selection import chosen_runs
+from agent_server.runs.transitions import Cancelled, cancel_on_thread, lock_thread_if_there, make_way
+from agent_server.runs.webhook_outbox import WEBHOOKS
 from agent_server.runs.webhook_targets import check_targets
-from agent_server.schema import CancelAction, JsonObject, Run, RunCreate, RunsCancel, RunStatus, canonical_id
+from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel, RunStatus, canonical_id
 from agent_server.threads.schema import Ttl
 from agent_server.threads.state_updates import thread_channel
 from agent_server.threads.threads import insert_thread, save_run_config, touch_thread
-
-QUEUE = "runs"
-"""The channel that signals that a run may be claimed."""
-CANCELS = "cancels"
-"""The channel that signals that a running run is to be cancelled."""
 
 FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "timeout"})
 
@@ -110,13 +83,8 @@ class RunStarter(Protocol):
         """Start the claimed run in a reserved slot and return whether that worked; without a claim, free the slot."""
 
 
-RECORD = """SELECT runs.*,
-    (SELECT name FROM assistants WHERE assistants.assistant_id = runs.assistant_id) AS assistant_name
-FROM runs"""
-
-
-class Runs:
-    """The table of runs, which is the queue."""
+class Runs(RunReader, RunLeases):
+    """The table of runs, which is the queue: the clients' operations, with the reads and those of the workers."""
 
     def __init__(
         self,
@@ -127,8 +95,8 @@ class Runs:
         metrics: Metrics | None = None,
         thread_ttl: Ttl | None = None,
     ) -> None:
-        self._database = database
-        self._broker = broker
+        RunReader.__init__(self, database)
+        RunLeases.__init__(self, database, broker)
         self._assistants = assistants
         self._webhooks = webhooks or WebhookPolicy()
         self._metrics = metrics or Metrics()
@@ -136,7 +104,6 @@ class Runs:
         self.starter: RunStarter | None = None
         """This process's worker, which takes new runs while it has nothing else to claim."""
 
-    # Clients' operations
     async def create(
         self,
         body: RunCreate,
@@ -250,45 +217,6 @@ class Runs:
             await self._broker.notify(thread_channel(thread_id))
         await self._notify_cancelled(overtaken)
 
-    async def get(self, run_id: str, thread_id: str | None = None) -> Record:
-        """Return the run (on this thread, where given). Errors: `NotFound`."""
-        key = canonical_id(run_id, "run")
-        row = await self._database.read(lambda c: c.one(f"{RECORD} WHERE run_id = :id", id=key))
-        if row is None or (thread_id is not None and row["thread_id"] != canonical_id(thread_id, "thread")):
-            raise NotFound(f"Run with ID {key} not found" + (f" on thread {thread_id}" if thread_id else ""))
-        return record_of(row)
-
-    async def get_many(self, run_ids: Sequence[str]) -> list[Record]:
-        """Return the runs that exist; ids are in lower case with hyphens."""
-        keys = {f"id_{at}": run_id for at, run_id in enumerate(run_ids)}
-        if not keys:
-            return []
-        chosen = ", ".join(f":{name}" for name in keys)
-        rows = await self._database.read(lambda c: c.all(f"{RECORD} WHERE run_id IN ({chosen})", **keys))
-        return [record_of(row) for row in rows]
-
-    async def active_with(self, metadata: JsonObject) -> Run | None:
-        """Return an active run whose metadata contains all of `metadata`, or None."""
-        return await self._database.read(lambda c: active_run_with(c, metadata))
-
-    async def latest_with(self, thread_id: str, metadata: JsonObject) -> Record | None:
-        """Return the thread's newest run whose metadata contains all of `metadata`, or None."""
-        row = await self._database.read(lambda c: run_with(c, thread_id, metadata))
-        return record_of(row) if row else None
-
-    async def tasks(self, assistant_id: str, thread_id: str | None, owned: Condition | None = None) -> list[TaskRow]:
-        """Return the assistant's runs that are A2A tasks, most recently changed first."""
-        return await self._database.read(lambda c: task_rows(c, assistant_id, thread_id, {"a2a": {}}, owned))
-
-    async def search(self, query: RunQuery, owned: Condition | None = None) -> list[Record]:
-        """Return a page of runs, newest first; with `owned`, only on threads that meet it. Errors: `Invalid`."""
-        return await self._database.read(lambda c: found_runs(c, query, owned))
-
-    async def of_thread(self, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
-        """Return the thread's runs, newest first. Errors: `NotFound` for an unknown thread."""
-        key = canonical_id(thread_id, "thread")
-        return await self._database.read(lambda c: runs_of_thread(c, key, limit, offset, status))
-
     async def cancel(self, run_id: str, thread_id: str | None, action: CancelAction) -> None:
         """Cancel the run: a pending run ends at once, a running one as soon as its worker has stopped it.
 
@@ -348,143 +276,3 @@ class Runs:
                 raise Conflict(f"Run {key} has not ended yet; cancel it first, or wait for its end")
 
         await self._database.write(work)
-
-    # Workers' operations
-
-    async def claim(self, at_most: int, lease_seconds: float, at_work: Collection[str] | None = ()) -> list[Claim]:
-        """Claim the next runs, at most `at_most`, each under a fresh lease; their status becomes running.
-
-        `at_work` has the ids of the caller's own runs, which are never claimed again; None claims no run whose lease
-        has expired.
-        """
-        tokens = [secrets.token_hex(16) for _ in range(at_most)]
-        lease = int(lease_seconds * 1_000_000)
-
-        def work(connection: Connection) -> list[Claim]:
-            until = boot_seconds() + lease_seconds
-            claims = []
-            for token in tokens:
-                if (row := claim_next(connection, token, lease, at_work)) is None:
-                    break
-                claims.append(claim_of(row, token, lease_seconds, until))
-            return claims
-
-        while True:
-            try:
-                return await self._database.write(work)
-            except Conflict:  # rule 1: another worker has just started a run on one of the threads
-                continue
-
-    async def renew(self, claims: Sequence[Claim], lease_seconds: float) -> dict[str, CancelAction | None]:
-        """Extend the leases. Return the runs whose leases are held, each with its requested cancel action or None."""
-        lease = int(lease_seconds * 1_000_000)
-
-        def work(connection: Connection) -> dict[str, CancelAction | None]:
-            statement = f"UPDATE runs SET lease_until = now_us() + :lease WHERE {HELD} RETURNING cancel"
-            renewed = ((claim, connection.one(statement, lease=lease, **held(claim))) for claim in claims)
-            return {claim.run.run_id: row["cancel"] for claim, row in renewed if row}
-
-        return await self._database.write(work)
-
-    async def renew_one(self, claim: Claim) -> float:
-        """Extend the lease and return its end, in `boot_seconds`. Errors: `LeaseLost`."""
-        now = boot_seconds()
-        if not await self.renew([claim], claim.lease_seconds):
-            raise LeaseLost(f"Run {claim.run.run_id} has another worker")
-        return now + claim.lease_seconds
-
-    async def abandon(self, claims: Sequence[Claim]) -> None:
-        """End the leases of failed attempts, so that the runs can be claimed again."""
-
-        def work(connection: Connection) -> None:
-            for claim in claims:
-                connection.execute(f"UPDATE runs SET lease_until = 0 WHERE {HELD}", **held(claim))
-
-        await self._database.write(work)
-
-    async def note_progress(self, claim: Claim) -> None:
-        """Reset the run's count of rescues to zero."""
-        statement = f"UPDATE runs SET rescues = 0 WHERE {HELD}"
-        await self._database.write(lambda c: c.execute(statement, **held(claim)))
-
-    async def cancel_wishes(self) -> dict[str, tuple[int, CancelAction]]:
-        """Return the running runs of all workers that are to be cancelled, each with its attempt and action."""
-        statement = "SELECT run_id, attempt, cancel FROM runs WHERE status = 'running' AND cancel IS NOT NULL"
-        rows = await self._database.read(lambda connection: connection.all(statement))
-        return {row["run_id"]: (row["attempt"], row["cancel"]) for row in rows}
-
-    async def finish(self, claim: Claim, ending: Ending) -> None:
-        """Write the run's ending to the run and its thread, durably. Errors: `LeaseLost`."""
-        notified: list[bool] = []
-
-        def work(connection: Connection) -> bool:
-            run = claim.run
-            lock = drop_temporary if run.kwargs.temporary else lock_thread_if_there
-            lock(connection, run.thread_id)
-            put_webhook(connection, claim, ending)
-            ended = connection.one(
-                f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
-                    last_event = :last_event, lease_token = NULL, lease_until = NULL WHERE {HELD}
-                RETURNING webhook_targets IS NOT NULL AS has_targets""",
-                status=ending.status,
-                output=as_text(ending.output),
-                error=as_text(ending.error),
-                last_event=ending.last_event,
-                **held(claim),
-            )
-            if ended is None:
-                raise LeaseLost(f"Run {run.run_id} has another worker")
-            if ended["has_targets"]:
-                put_targets(connection, ended_row(connection, run.run_id), ending)
-            notified.append(bool(run.kwargs.webhook or ended["has_targets"]))
-            return not run.kwargs.temporary and write_thread_state(connection, run.thread_id, ending)
-
-        if await self._database.write(work):
-            await self._broker.notify(QUEUE)
-        if any(notified):
-            await self._broker.notify(WEBHOOKS)
-
-    async def release(self, claim: Claim) -> None:
-        """Return the run to the queue; it resumes from its last checkpoint."""
-        await self._database.write(
-            lambda c: c.execute(
-                f"UPDATE runs SET status = 'pending', lease_token = NULL, lease_until = NULL WHERE {HELD}",
-                **held(claim),
-            )
-        )
-        await self._broker.notify(QUEUE)
-
-    async def discard(self, claim: Claim, values: bytes | None) -> None:
-        """Delete a run that was rolled back. Its thread gets `values`, or keeps its values from before the run.
-
-        Errors: `LeaseLost` where another worker has the run.
-        """
-
-        def work(connection: Connection) -> None:
-            lock_thread_if_there(connection, claim.run.thread_id)
-            ending = Ending("interrupted", "idle", values)
-            put_webhook(connection, claim, ending, "rollback")
-            deleted = connection.one(f"DELETE FROM runs WHERE {HELD} RETURNING {ENDED_COLUMNS}", **held(claim))
-            if deleted is None:
-                raise LeaseLost(f"Run {claim.run.run_id} has another worker")
-            put_targets(connection, deleted, ending, "rollback")
-            if not drop_temporary(connection, claim.run.thread_id):
-                write_thread_state(connection, claim.run.thread_id, ending)
-
-        await self._database.write(work)
-        await self._broker.notify(QUEUE)
-
-    async def now(self) -> float:
-        """Return the time of the database's clock, in seconds since 1970."""
-        row = await self._database.read(lambda c: c.one("SELECT now_us() AS now"))
-        return row["now"] / 1_000_000 if row else 0.0
-
-    async def mend_times(self, lease_seconds: float) -> None:
-        """Correct times that lie in the future because the clock was set back: they delay runs and webhooks."""
-        await self._database.write(lambda c: mend_times(c, int(lease_seconds * 1_000_000)))
-
-    async def expire_leases(self) -> int:
-        """Expire all leases now and return their number: for a start at which no other process can hold one."""
-        return await self._database.write(
-            lambda c: c.execute("UPDATE runs SET lease_until = 0 WHERE status = 'running'")
-        )

@@ -1,4 +1,4 @@
-"""The statements that claim, cancel and end runs, inside the transactions of `queue.py`."""
+"""The statements that claim, cancel and end runs, inside the transactions of `queue.py` and `leases.py`."""
 
 from __future__ import annotations
 

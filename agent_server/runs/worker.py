@@ -15,7 +15,7 @@ from agent_server.errors import AgentServerError
 from agent_server.observability.failures import FailureLog
 from agent_server.runs.attempt import Attempt, AttemptContext
 from agent_server.runs.clock_watch import ClockWatch
-from agent_server.runs.queue import CANCELS, QUEUE
+from agent_server.runs.leases import CANCELS, QUEUE
 from agent_server.runs.records import Claim
 from agent_server.schema import CancelAction, StreamPart
 

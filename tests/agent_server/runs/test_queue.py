@@ -11,7 +11,7 @@ import pytest
 
 from agent_server.errors import BadRequest, Conflict, Invalid, LeaseLost, NotFound, ThreadBusy
 from agent_server.runs import queue as runs_module
-from agent_server.runs.queue import CANCELS, QUEUE
+from agent_server.runs.leases import CANCELS, QUEUE
 from agent_server.runs.records import Claim, Ending
 from agent_server.schema import RunStatus
 from tests.agent_server.backend import Backend, open_backend, unknown_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,17 +24,19 @@ EVERY_KEY = """named (key) AS (
     UNION ALL SELECT (SELECT MIN(d.key) FROM feedback_day d WHERE d.project = :project AND d.key > named.key)
     FROM named WHERE named.key IS NOT NULL
 )"""
+_SCORES = f"feedback_day d WHERE d.project = :project AND d.number <= {sys.float_info.max}"
+"""The daily counts of scores; on SQLite, infinity stands for no score."""
 # Each step looks one score up in the index (project, key, number), however many rows have it.
-SEEN = """, seen (key, number, step) AS (
-    SELECT named.key, (SELECT MIN(d.number) FROM feedback_day d WHERE d.project = :project AND d.key = named.key), 1
+SEEN = f""", seen (key, number, step) AS (
+    SELECT named.key, (SELECT MIN(d.number) FROM {_SCORES} AND d.key = named.key), 1
     FROM named WHERE named.key IS NOT NULL
-    UNION ALL SELECT seen.key, (SELECT MIN(d.number) FROM feedback_day d
-        WHERE d.project = :project AND d.key = seen.key AND d.number > seen.number), seen.step + 1
+    UNION ALL SELECT seen.key, (SELECT MIN(d.number) FROM {_SCORES} AND d.key = seen.key AND d.number > seen.number),
+        seen.step + 1
     FROM seen WHERE seen.number IS NOT NULL AND seen.step <= :most
 )
 SELECT key, number, step FROM seen
-UNION ALL SELECT named.key, (SELECT MAX(d.number) FROM feedback_day d
-    WHERE d.project = :project AND d.key = named.key), 0 FROM named WHERE named.key IS NOT NULL"""
+UNION ALL SELECT named.key, (SELECT MAX(d.number) FROM {_SCORES} AND d.key = named.key), 0
+FROM named WHERE named.key IS NOT NULL"""
 NEWEST = """SELECT grant_id, grant_key, extra FROM feedback
 WHERE project = :project AND key = :key ORDER BY created_at DESC, id DESC LIMIT 20"""
 CONFIGS_OF_GRANT = "SELECT configs FROM feedback_grant WHERE id = :id"

@@ -87,6 +87,18 @@ class FeedbackQuery(Struct, kw_only=True):
             clauses.append(_statuses(self.status, bool(self.text)))
         return " AND ".join(clauses), parameters
 
+    def days_sql(self) -> tuple[str, dict[str, Any]]:
+        """Return the conditions of `sql` for `feedback_by_day`, and conditions on its days, which have an index.
+
+        Errors: `Invalid`.
+        """
+        where, parameters = self.sql()
+        for name, sign in (("since", ">="), ("until", "<")):
+            if name in parameters:
+                where += f" AND day {sign} :{name}_day"
+                parameters[f"{name}_day"] = parameters[name] // DAY
+        return where, parameters
+
     def _choices(self) -> dict[str, list[Any]]:
         choices: dict[str, list[Any]] = {
             "run_id": [run_name("run", name) for name in self.run or ()],

@@ -107,8 +107,9 @@ class FeedbackReader:
 
     async def count(self, query: FeedbackQuery) -> int:
         """Return the number of matching feedback records."""
-        where, parameters = query.sql()
-        table, number = ("feedback_by_day", "SUM(weight)") if query.asks_for_days else ("feedback", "COUNT(*)")
+        is_daily = query.asks_for_days
+        where, parameters = query.days_sql() if is_daily else query.sql()
+        table, number = ("feedback_by_day", "SUM(weight)") if is_daily else ("feedback", "COUNT(*)")
         sql = f"SELECT CAST({number} AS BIGINT) AS pieces FROM {table} WHERE {where}"
         row = await self._database.read(lambda db: db.one(sql, **parameters))
         return int(row["pieces"] or 0) if row else 0

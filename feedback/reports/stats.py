@@ -16,13 +16,13 @@ from msgspec import Struct
 
 from feedback.configs.kind_lookup import UNKNOWN, kinds, mood_sql
 from feedback.configs.kinds import KeyKind, KindName
-from feedback.database import Connection, Row
+from feedback.database import Connection, Row, listed
 from feedback.errors import Invalid
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.reviews import ReviewStatus
 from feedback.reports.assistants import Assistants
 from feedback.reports.confidence import Interval, Moments, mean_interval, wilson
-from feedback.reports.query import FeedbackQuery
+from feedback.reports.query import MAX_NAMES, FeedbackQuery
 from feedback.validation import EPOCH
 
 Dimension = Literal["key", "assistant", "version", "day", "week", "month", "status", "source"]
@@ -199,16 +199,21 @@ def _dimensions(by: Sequence[Dimension]) -> list[Dimension]:
 def _count(
     db: Connection, query: FeedbackQuery, dimensions: Sequence[Dimension], found: Mapping[str, KeyKind], limit: int
 ) -> list[Row]:
-    where, parameters = query.sql()
+    is_daily = query.asks_for_days
+    where, parameters = query.days_sql() if is_daily else query.sql()
+    if is_daily and not query.key and len(found) <= MAX_NAMES:  # the index of the counts begins with the key
+        chosen, more = listed("found", found)
+        where, parameters = f"{where} AND key IN {chosen}", parameters | more
     if not query.source and "source" not in dimensions:
         apart, names_of_models = _without_models(db)
         where, parameters = where + apart, {**parameters, **names_of_models}
     mood, more = mood_sql(found)
     columns = list(dict.fromkeys("day" if name in PERIODS else name for name in dimensions))
-    selected = ", ".join(f"{_COLUMNS[name]} AS {_NAMES[name]}" for name in columns)
+    values = _COLUMNS | {"day": "day"} if is_daily else _COLUMNS
+    selected = ", ".join(f"{values[name]} AS {_NAMES[name]}" for name in columns)
     names = ", ".join(_NAMES[name] for name in columns)
     order = ", ".join(f"{_NAMES[name]}{' DESC' if name in ('day', 'version') else ''}" for name in columns[::-1])
-    source, weight = ("feedback_by_day", "weight") if query.asks_for_days else ("feedback", "1 AS weight")
+    table, weight = ("feedback_by_day", "weight") if is_daily else ("feedback", "1 AS weight")
     sql = f"""SELECT {names}, CAST(SUM(weight) AS BIGINT) AS count,
         CAST(SUM(CASE WHEN number IS NOT NULL THEN weight ELSE 0 END) AS BIGINT) AS scores,
         CAST(SUM(CASE WHEN {_SUMMABLE} THEN weight ELSE 0 END) AS BIGINT) AS summed,
@@ -216,7 +221,7 @@ def _count(
         SUM(CASE WHEN {_SQUARABLE} THEN number * number * weight ELSE 0 END) AS squares,
         CAST(SUM(CASE WHEN mood = 1 THEN weight ELSE 0 END) AS BIGINT) AS positives,
         CAST(SUM(CASE WHEN mood = -1 THEN weight ELSE 0 END) AS BIGINT) AS negatives
-    FROM (SELECT {selected}, number, {mood} AS mood, {weight} FROM {source} WHERE {where}) AS scored
+    FROM (SELECT {selected}, number, {mood} AS mood, {weight} FROM {table} WHERE {where}) AS scored
     GROUP BY {names} ORDER BY {order} LIMIT :limit"""
     return db.all(sql, **parameters, **more, limit=limit + 1)
 

@@ -69,7 +69,7 @@ SELECT 1, 1, 'r' || n, '[]', 1, n * 1000000000000, 1 FROM generate_series(1, 400
 async def filled(service: FeedbackPlugin) -> FeedbackPlugin:
     """The service with rows enough for PostgreSQL to choose indexes; SQLite's statistics are part of its schema."""
     if service.database.dialect == "postgres":
-        for sql in (FILL, FILL_GRANTS, "ANALYZE feedback, feedback_grant"):
+        for sql in (FILL, FILL_GRANTS, "ANALYZE feedback, feedback_grant, feedback_day"):
             await service.database.write(lambda db, sql=sql: db.execute(sql))  # type: ignore[misc]
     return service
 
@@ -108,3 +108,14 @@ async def test_pages_come_from_an_index_in_order(sqlite_url: str, query: Feedbac
     async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
         plan = await service.database.read(lambda db: plan_of(db, "sqlite", sql, parameters))
     assert "USE TEMP B-TREE FOR ORDER BY" not in plan  # that of the last term sorts what has the same time
+
+
+async def test_statistics_read_the_counts_of_their_days(filled: FeedbackPlugin) -> None:
+    where, parameters = FeedbackQuery(since="2026-03-01T00:00:00Z", until="2026-03-02T00:00:00Z").days_sql()
+    sql = f"SELECT SUM(weight) FROM feedback_by_day WHERE {where} AND key IN ('k1', 'k2')"
+    plan = await filled.database.read(lambda db: plan_of(db, filled.database.dialect, sql, parameters))
+    if filled.database.dialect == "sqlite":
+        assert "USING PRIMARY KEY (project=? AND key=? AND day>? AND day<?)" in plan
+    else:
+        assert "feedback_day_place" in plan
+        assert "day >=" in plan.partition("Index Cond:")[2].partition("\n")[0]

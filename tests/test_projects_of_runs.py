@@ -15,9 +15,8 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from agent_server.composition import build, feedback_without_server
-from agent_server.config import Config, Graph
+from agent_server.config import AuthSettings, Config, Graph
 from agent_server.config.api_keys import configured_keys
-from agent_server.config.auth import AuthSettings
 from agent_server.database import open_database
 from feedback.records.erasure import Erasure
 from tests.agent_server.backend import until

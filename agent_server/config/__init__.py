@@ -1,8 +1,9 @@
 """The server's configuration: `langgraph.json`, and environment variables, which take precedence."""
 
 from agent_server.config.config import Config
+from agent_server.config.errors import ConfigError
 from agent_server.config.values import (
-    ConfigError,
+    AuthSettings,
     CorsRules,
     Graph,
     Http,
@@ -16,6 +17,7 @@ from agent_server.config.variables import VARIABLES
 
 __all__ = [
     "VARIABLES",
+    "AuthSettings",
     "Config",
     "ConfigError",
     "CorsRules",

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent_server.config.api_keys import ConfiguredKey
-from agent_server.config.auth import AuthSettings
+from agent_server.config.errors import ConfigError
 from agent_server.config.file import from_file
 from agent_server.config.values import (
-    ConfigError,
+    AuthSettings,
     Graph,
     Http,
     RouteGroup,

@@ -13,14 +13,11 @@ from typing import Any
 
 from dotenv import dotenv_values
 
-from agent_server.config.auth import auth_settings
-from agent_server.config.checks import strings, variable
+from agent_server.config.conversion import Strings, convert_setting, drop_nulls
+from agent_server.config.errors import ConfigError
 from agent_server.config.http import http_settings, is_disabled
 from agent_server.config.ignored_settings import ignored_sentences
-from agent_server.config.serde import serde
-from agent_server.config.store_index import store_index, store_path
-from agent_server.config.ttl import store_ttl, thread_ttl
-from agent_server.config.values import ConfigError, Graph
+from agent_server.config.values import INDEX, TTL, AuthSettings, Checkpointer, Graph, GraphLocation, Store
 from agent_server.config.webhooks import WebhookPolicy, webhook_policy
 
 
@@ -36,48 +33,51 @@ def from_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f'{path}: must hold a JSON object, like {{"graphs": {{"agent": "./agent.py:graph"}}}}')
     if document.get("encryption"):
         raise ConfigError(f"{path}: encryption is not supported; leave it out, and encrypt the disk or the database")
+    given = drop_nulls(document)
     directory = path.resolve().parent
+    store = convert_setting(given.get("store", {}), Store, f"{path}: store", f'be an object like {{"index": {INDEX}}}')
+    checkpointer = convert_setting(
+        given.get("checkpointer", {}), Checkpointer, f"{path}: checkpointer", f'be an object like {{"ttl": {TTL}}}'
+    )
     return {
         "directory": directory,
-        "graphs": _graphs(document.get("graphs", {}), path),
-        "auth": auth_settings(document.get("auth"), f"{path}: auth"),
-        "dependencies": strings(document.get("dependencies", []), f"{path}: dependencies"),
+        "graphs": _graphs(given.get("graphs", {}), f"{path}: graphs"),
+        "auth": _auth(given.get("auth"), f"{path}: auth"),
+        "dependencies": convert_setting(given.get("dependencies", []), Strings, f"{path}: dependencies"),
         "env": _env(document.get("env", {}), directory, path),
         "env_file": directory / document["env"] if isinstance(document.get("env"), str) else None,
-        **http_settings(document.get("http"), f"{path}: http"),
-        "webhooks": _webhooks(document, path),
-        "store_index": store_index(document.get("store"), f"{path}: store"),
-        "store_path": store_path(document.get("store"), f"{path}: store"),
-        "store_ttl": store_ttl(document.get("store"), f"{path}: store"),
-        "thread_ttl": thread_ttl(document.get("checkpointer"), f"{path}: checkpointer"),
-        "serde": serde(document.get("checkpointer"), f"{path}: checkpointer"),
+        **http_settings(given.get("http", {}), f"{path}: http"),
+        "webhooks": _webhooks(given, path),
+        "store_index": store.index,
+        "store_path": store.path,
+        "store_ttl": store.ttl,
+        "thread_ttl": checkpointer.ttl,
+        "serde": checkpointer.serde,
         "unheeded": ignored_sentences(document),
     }
 
 
-def _webhooks(document: dict[str, Any], path: Path) -> WebhookPolicy:
-    try:
-        policy = webhook_policy(document.get("webhooks") or {})
-        return replace(policy, disabled=is_disabled("webhooks", document.get("http"), f"{path}: http"))
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(f"{path}: webhooks: {error}") from None
+def _auth(given: Any, where: str) -> AuthSettings | None:
+    rule = 'be an object that names a variable, like {"path": "./auth.py:auth"}'
+    return None if given is None else convert_setting(given, AuthSettings, where, rule)
 
 
-def _graphs(value: Any, path: Path) -> dict[str, Graph]:
-    if not isinstance(value, dict):
-        raise ConfigError(f'{path}: graphs is {value!r}; it must be an object like {{"agent": "./agent.py:graph"}}')
-    return {str(name): _graph(str(name), entry, path) for name, entry in value.items()}
+def _webhooks(given: dict[str, Any], path: Path) -> WebhookPolicy:
+    policy = webhook_policy(given.get("webhooks", {}), f"{path}: webhooks")
+    return replace(policy, disabled=is_disabled("webhooks", given.get("http", {}), f"{path}: http"))
 
 
-def _graph(name: str, entry: Any, path: Path) -> Graph:
-    given = entry if isinstance(entry, dict) else {"path": entry}
-    target, description = given.get("path"), given.get("description")
-    target = variable(target, f"{path}: graphs.{name}", "agent.py:graph")
-    if description is not None and not isinstance(description, str):
-        raise ConfigError(f"{path}: graphs.{name}.description is {description!r}; it must be a string")
-    return Graph(target, description)
+def _graphs(given: Any, where: str) -> dict[str, Graph]:
+    """Return the graphs; each is an object, or the location alone."""
+    rule = 'be an object like {"agent": "./agent.py:graph"}'
+    entries = convert_setting(given, dict[str, Any], where, rule)
+    return {name: _graph(entry, f"{where}.{name}") for name, entry in entries.items()}
+
+
+def _graph(entry: Any, where: str) -> Graph:
+    if isinstance(entry, dict):
+        return convert_setting(entry, Graph, where)
+    return Graph(convert_setting(entry, GraphLocation, where))
 
 
 def _env(value: Any, directory: Path, path: Path) -> dict[str, str]:

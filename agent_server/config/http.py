@@ -6,83 +6,90 @@ Source: `HttpConfig` and `CorsConfig` in `langgraph_cli.schemas` 0.4, and the be
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from agent_server.config.checks import boolean, section, strings, variable, whole
+from msgspec import Struct
+
 from agent_server.config.configurable_headers import HeaderRules
-from agent_server.config.values import ConfigError, CorsRules, Http, RouteGroup
+from agent_server.config.conversion import Flag, Strings, Text, convert_setting, must, must_locate
+from agent_server.config.values import CorsRules, Http, RouteGroup
 
-_EXAMPLE = '{"app": "./web.py:app"}'
+
+class HttpSection(Struct, frozen=True):
+    """The settings as the file has them, without its switches `disable_…`."""
+
+    app: Annotated[str, must_locate("web.py:app")] | None = None
+    mount_prefix: Annotated[str, must("be a path like '/agents'", pattern=r"^(/[A-Za-z0-9_.~-]+)*/?\Z")] = ""
+    cors: Annotated[CorsSection, must('be an object like {"allow_origins": ["https://app.example"]}')] | None = None
+    configurable_headers: (
+        Annotated[HeadersSection, must('be an object like {"includes": ["x-user-id"], "excludes": []}')] | None
+    ) = None
+    enable_custom_route_auth: Flag = False
 
 
-def http_settings(value: Any, where: str) -> dict[str, Any]:
+class CorsSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`http.cors`."""
+
+    allow_origins: Strings = ()
+    allow_origin_regex: Text | None = None
+    allow_methods: Strings = ("*",)
+    allow_headers: Strings = ("*",)
+    expose_headers: Strings = ()
+    allow_credentials: Flag = False
+    max_age: Annotated[int, must("be a whole number from 0 on", ge=0, lt=2**31)] = 600
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.allow_origin_regex or "")
+        except re.error as error:
+            wrong = f"allow_origin_regex is {self.allow_origin_regex!r}, which is no regular expression ({error})"
+            raise ValueError(wrong) from None
+
+    def rules(self) -> CorsRules:
+        """Return the rules, without the allowed origins."""
+        return CorsRules(
+            origin_pattern=self.allow_origin_regex,
+            methods=self.allow_methods,
+            headers=self.allow_headers,
+            exposed=self.expose_headers,
+            credentials=self.allow_credentials,
+            max_age=self.max_age,
+        )
+
+
+class HeadersSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`http.configurable_headers`; the official documentation has used both spellings of the two lists."""
+
+    includes: Strings = ()
+    include: Strings = ()
+    excludes: Strings = ()
+    exclude: Strings = ()
+
+    def rules(self) -> HeaderRules:
+        """Return the rules."""
+        return HeaderRules(self.includes or self.include, self.excludes or self.exclude)
+
+
+def http_settings(given: Any, where: str) -> dict[str, Any]:
     """Return the settings in `http`, by the names of `Config`'s fields. Errors: `ConfigError`."""
-    given = section(value, where, _EXAMPLE)
+    section = convert_setting(given, HttpSection, where, 'be an object like {"app": "./web.py:app"}')
     groups: tuple[RouteGroup, ...] = get_args(RouteGroup)
-    cors = section(given.get("cors"), f"{where}.cors", '{"allow_origins": ["https://app.example"]}')
     http = Http(
-        app=variable(given["app"], f"{where}.app", "web.py:app") if given.get("app") is not None else None,
+        app=section.app,
         disabled=frozenset(group for group in groups if is_disabled(group, given, where)),
-        mount_prefix=_prefix(given.get("mount_prefix") or "", f"{where}.mount_prefix"),
-        cors=CorsRules(**_read(cors, _CORS, f"{where}.cors")),
-        configurable_headers=_headers(given.get("configurable_headers"), f"{where}.configurable_headers"),
-        custom_route_auth=boolean(given.get("enable_custom_route_auth", False), f"{where}.enable_custom_route_auth"),
+        mount_prefix=section.mount_prefix.rstrip("/"),
+        cors=section.cors.rules() if section.cors else CorsRules(),
+        configurable_headers=section.configurable_headers.rules() if section.configurable_headers else HeaderRules(),
+        custom_route_auth=section.enable_custom_route_auth,
     )
-    return {"http": http, **_origins(cors, f"{where}.cors.allow_origins")}
+    # Rules for CORS without any origins allow none, as on the official server.
+    return {
+        "http": http,
+        **({"cors_origins": section.cors.allow_origins} if given.get("cors") and section.cors else {}),
+    }
 
 
-def is_disabled(what: str, http: Any, where: str) -> bool:
-    """Return whether `http.disable_…` disables something."""
+def is_disabled(what: str, http: dict[str, Any], where: str) -> bool:
+    """Return whether `http.disable_…` disables something. Errors: `ConfigError`."""
     name = f"disable_{what}"
-    return boolean(section(http, where, _EXAMPLE).get(name, False), f"{where}.{name}")
-
-
-def _headers(value: Any, where: str) -> HeaderRules:
-    """Return the header rules; the official documentation has used both spellings of the two lists."""
-    given = section(value, where, '{"includes": ["x-user-id"], "excludes": []}')
-    if unknown := sorted(given.keys() - {"includes", "include", "excludes", "exclude"}):
-        raise ConfigError(f"{where} has {unknown[0]!r}; it may have includes and excludes")
-
-    def listed(name: str) -> tuple[str, ...]:
-        return strings(given.get(f"{name}s") or given.get(name) or [], f"{where}.{name}s")
-
-    return HeaderRules(listed("include"), listed("exclude"))
-
-
-def _origins(cors: dict[str, Any], where: str) -> dict[str, Any]:
-    """Return the named origins; empty if there are rules without any, as on the official server."""
-    if not cors:
-        return {}
-    return {"cors_origins": strings(cors.get("allow_origins") or [], where)}
-
-
-def _prefix(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"(/[\w.~-]+)*/?", value, re.ASCII):
-        raise ConfigError(f"{where} is {value!r}; it must be a path like '/agents'")
-    return value.rstrip("/")
-
-
-def _pattern(value: Any, where: str) -> str:
-    try:
-        re.compile(value)
-        return str(value)
-    except (re.error, TypeError) as error:
-        raise ConfigError(f"{where} is {value!r}, which is no regular expression ({error})") from None
-
-
-def _read(given: dict[str, Any], readers: Mapping[str, tuple[str, Callable[[Any, str], Any]]], where: str) -> Any:
-    if unknown := sorted(given.keys() - readers - {"allow_origins"}):
-        raise ConfigError(f"{where} has {unknown[0]!r}; it may have allow_origins, {', '.join(readers)}")
-    present = {name: value for name, value in given.items() if value is not None}
-    return {field: read(present[name], f"{where}.{name}") for name, (field, read) in readers.items() if name in present}
-
-
-_CORS: Mapping[str, tuple[str, Callable[[Any, str], Any]]] = {
-    "allow_origin_regex": ("origin_pattern", _pattern),
-    "allow_methods": ("methods", strings),
-    "allow_headers": ("headers", strings),
-    "expose_headers": ("exposed", strings),
-    "allow_credentials": ("credentials", boolean),
-    "max_age": ("max_age", lambda value, where: whole(value, where, 0)),
-}
+    return convert_setting(http.get(name, False), Flag, f"{where}.{name}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from agent_server.config.config import Config
-from agent_server.config.values import ConfigError
+from agent_server.config.errors import ConfigError
 
 INSTALL = "pip install 'agent-server[langgraph]'"
 _PACKAGES = {

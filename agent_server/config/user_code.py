@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from agent_server.config.config import Config
+from agent_server.config.errors import ConfigError
 from agent_server.config.load_errors import load_error
-from agent_server.config.values import ConfigError
 
 _NO_PACKAGE = "attempted relative import with no known parent package"
 

@@ -1,82 +1,135 @@
-"""Types of settings, and the error for a wrong one."""
+"""Types of the settings of `langgraph.json`. Annotations state the rules that `convert_setting` checks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as default_field
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+from msgspec.structs import force_setattr
 
 from agent_server.config.configurable_headers import HeaderRules
+from agent_server.config.conversion import Count, Flag, Minutes, Strings, Text, must, must_locate
+
+INDEX = '{"dims": 384, "embed": "./embed.py:embed", "fields": ["text"]}'
+TTL = '{"default_ttl": 10080}'
+TYPES = '{"allowed_msgpack_modules": [["my_agent.models", "Order"]]}'
+"""Examples for the messages of errors."""
 
 
-class ConfigError(ValueError):
-    """A setting is wrong; the message states its name, its value, and valid values.
+GraphLocation = Annotated[str, must_locate("agent.py:graph")]
 
-    `hint`, the message's second line, states the usual remedy; `trace` is the traceback of the user's code that failed.
+
+class Graph(Struct, frozen=True):
+    """One entry of `graphs`: the location of a graph."""
+
+    path: GraphLocation
+    description: Text | None = None
+
+
+class AuthSettings(Struct, frozen=True):
+    """`auth`: the location of an application's `Auth` object.
+
+    `disable_studio_auth` is ignored: LangSmith's Studio has no access here.
     """
 
-    def __init__(self, message: str, *, hint: str = "", trace: str = "") -> None:
-        super().__init__(f"{message}\n{hint}" if hint else message)
-        self.trace = trace
+    path: Annotated[str, must_locate("auth.py:auth")]
+    openapi: Annotated[Mapping[str, Any], must("be an object with securitySchemes and security")] = {}
+    """Additions to the OpenAPI document: `securitySchemes` and `security`."""
 
 
-@dataclass(frozen=True)
-class Graph:
-    """One entry of `graphs`: the location of a graph, as `./file.py:variable` or `package.module:variable`."""
-
-    path: str
-    description: str | None = None
-
-
-@dataclass(frozen=True)
-class StoreTtl:
+class StoreTtl(Struct, frozen=True, forbid_unknown_fields=True):
     """`store.ttl` of `langgraph.json`: the time to live of store items, in minutes."""
 
-    default_ttl: float | None = None
+    default_ttl: Minutes | None = None
     """For items that are put without one; None is forever."""
-    refresh_on_read: bool = True
+    refresh_on_read: Flag = True
     """Whether reading an item renews its time to live by default."""
-    sweep_interval_minutes: int = 5
+    sweep_interval_minutes: Minutes = 5
     """How often expired items are deleted; reads hide them before."""
 
 
-@dataclass(frozen=True)
-class StoreIndex:
+class StoreIndex(Struct, frozen=True, forbid_unknown_fields=True):
     """`store.index` of `langgraph.json`: semantic search for items of the store."""
 
-    dims: int
+    dims: Count
     """The dimensions of a vector."""
-    embed: str
+    embed: Annotated[
+        str,
+        must(
+            "name a function, like './embed.py:embed', or a provider and its model, like "
+            "'openai:text-embedding-3-small'",
+            pattern=r"^.+:[^:]+$",
+        ),
+    ]
     """The embedding function: `./file.py:function`, `package.module:function`, or LangChain's `provider:model`."""
-    fields: tuple[str, ...] = ("$",)
-    """The paths of the texts in a value that are indexed; `$` is the whole value."""
+    fields: Strings = ("$",)
+    """The paths of the texts in a value that are indexed; `$` is the whole value, as is an empty list."""
+
+    def __post_init__(self) -> None:
+        if not self.fields:
+            force_setattr(self, "fields", ("$",))
 
 
-@dataclass(frozen=True)
-class ThreadTtlDefaults:
+class Store(Struct, frozen=True):
+    """`store` of `langgraph.json`: a custom store, or the settings of ours."""
+
+    path: Annotated[str, must_locate("store.py:make_store")] | None = None
+    index: Annotated[StoreIndex, must(f"be an object like {INDEX}")] | None = None
+    ttl: Annotated[StoreTtl, must(f"be an object like {TTL}")] = StoreTtl()
+
+    def __post_init__(self) -> None:
+        if self.path is None:
+            return
+        for name, own in (("index", self.index is not None), ("ttl", self.ttl != StoreTtl())):
+            if own:
+                raise ValueError(f"{name} is for this server's own store, and path names another")
+
+
+class ThreadTtlDefaults(Struct, frozen=True, forbid_unknown_fields=True):
     """`checkpointer.ttl` of `langgraph.json`: the default time to live of threads."""
 
-    default_ttl: float | None = None
+    default_ttl: Minutes | None = None
     """Minutes from a thread's creation; None is forever."""
-    strategy: Literal["delete", "keep_latest"] = "delete"
+    strategy: Annotated[Literal["delete", "keep_latest"], must("be delete or keep_latest")] = "delete"
     """The action at expiry: delete the thread, or keep only its latest state."""
-    sweep_interval_minutes: float = 0.25
+    sweep_interval_minutes: Minutes = 0.25
     """How often expired threads are searched for."""
-    sweep_limit: int = 100
+    sweep_limit: Count = 100
     """The maximum number per search; while more are expired, the next search follows at once."""
 
 
-AllowedTypes = tuple[tuple[str, ...], ...] | Literal[True] | None
-"""The types that a serializer may create, as (module, name); True for all, None for those that LangGraph knows."""
+TypeName = Annotated[tuple[str, ...], Meta(min_length=1)]
+AllowedTypes = Annotated[tuple[TypeName, ...] | bool, must(f"be true, null, or a list of types like {TYPES}")] | None
+"""The types that a serializer may create, as (module, name); True for all, None or False for LangGraph's own."""
 
 
-@dataclass(frozen=True)
-class Serde:
+class Serde(Struct, frozen=True, forbid_unknown_fields=True):
     """`checkpointer.serde` of `langgraph.json`: how checkpoints are serialized."""
 
-    pickle_fallback: bool = False
+    pickle_fallback: Flag = False
     """Whether to pickle values that msgpack cannot represent."""
-    msgpack_types: AllowedTypes = True
-    json_types: AllowedTypes = None
+    msgpack_types: AllowedTypes = field(default=True, name="allowed_msgpack_modules")
+    json_types: AllowedTypes = field(default=None, name="allowed_json_modules")
+
+
+class Checkpointer(Struct, frozen=True):
+    """`checkpointer` of `langgraph.json`, which cannot name another checkpointer."""
+
+    path: Any = None
+    backend: Any = None
+    ttl: Annotated[ThreadTtlDefaults, must(f"be an object like {TTL}")] = ThreadTtlDefaults()
+    serde: Annotated[Serde, must(f"be an object like {TYPES}")] = Serde()
+
+    def __post_init__(self) -> None:
+        for name in ("path", "backend"):
+            if getattr(self, name) not in (None, "", "default"):
+                raise ValueError(
+                    f"{name} names a checkpointer, and this server keeps checkpoints itself: in SQLite, or in "
+                    "PostgreSQL where DATABASE_URL is set. Leave it out"
+                )
 
 
 RouteGroup = Literal[
@@ -112,8 +165,8 @@ class Http:
     """The groups of routes that are not served."""
     mount_prefix: str = ""
     """The prefix of every path, such as `/agents`: empty, or a path without a trailing slash."""
-    cors: CorsRules = field(default_factory=CorsRules)
-    configurable_headers: HeaderRules = field(default_factory=HeaderRules)
+    cors: CorsRules = default_field(default_factory=CorsRules)
+    configurable_headers: HeaderRules = default_field(default_factory=HeaderRules)
     """The headers that a graph finds in its config, by name."""
     custom_route_auth: bool = False
     """Whether the routes of `app` need the same authentication as ours."""

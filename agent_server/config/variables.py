@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from agent_server.config.api_keys import ConfiguredKey, configured_keys
-from agent_server.config.values import ConfigError, RouteGroup
+from agent_server.config.errors import ConfigError
+from agent_server.config.values import RouteGroup
 
 
 def _text(value: str, _name: str) -> str:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, ip_address
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
+from msgspec import Struct
+
 from agent_server.config.addresses import Address, kind_of
+from agent_server.config.conversion import Count, Flag, Strings, Text, convert_setting, must
 from agent_server.errors import Invalid
 
 
@@ -23,13 +26,13 @@ from agent_server.errors import Invalid
 class WebhookPolicy:
     """The rules, and the headers of every webhook."""
 
-    require_https: bool = True
-    disable_loopback: bool = True
-    disable_private_ips: bool = True
-    allowed_domains: tuple[str, ...] = ()
+    require_https: Flag = True
+    disable_loopback: Flag = True
+    disable_private_ips: Flag = True
+    allowed_domains: Strings = ()
     """Allowed hosts, `*.example.com` for all subdomains; empty for all. Their addresses are trusted."""
-    allowed_ports: tuple[int, ...] = ()
-    max_url_length: int = 4096
+    allowed_ports: Annotated[tuple[int, ...], must("be a list of numbers")] = ()
+    max_url_length: Count = 4096
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Sent with every webhook. `${{ env.NAME }}` in a value is replaced by the environment variable at the start."""
     disabled: bool = False
@@ -107,45 +110,25 @@ def is_own_path(url: str) -> bool:
     return url.startswith("/") and not url.startswith("//")
 
 
+_URL_EXAMPLE = '{"require_https": false}'
+_EXAMPLE = f'{{"url": {_URL_EXAMPLE}}}'
 _TEMPLATE = re.compile(r"\$?\{\{\s*(?P<name>[^{}]*?)\s*\}\}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _LOOPBACK_NAMES = ("localhost", "localhost.", "host.docker.internal")
 
 
-def webhook_policy(document: Any) -> WebhookPolicy:
-    """Return the policy in `webhooks` of `langgraph.json`. Errors: `ValueError`, which states what is wrong in it."""
-    if not isinstance(document, dict) or not isinstance(document.get("url") or {}, dict):
-        raise ValueError('must be an object like {"url": {"require_https": false}}')
-    settings: dict[str, Any] = {}
-    for one in fields(WebhookPolicy):
-        if one.name == "disabled":
-            continue
-        holder = document if one.name in ("headers", "env_prefix") else document.get("url") or {}
-        value = holder.get(one.name)
-        if value is not None:
-            settings[one.name] = _checked(one.name, value)
-    return WebhookPolicy(**settings)
+def webhook_policy(given: Any, where: str) -> WebhookPolicy:
+    """Return the policy in `webhooks` of `langgraph.json`. Errors: `ConfigError`."""
+    section = convert_setting(given, WebhooksSection, where, f"be an object like {_EXAMPLE}")
+    return replace(section.url, headers=section.headers, env_prefix=section.env_prefix)
 
 
-def _checked(name: str, value: Any) -> Any:
-    if name in ("require_https", "disable_loopback", "disable_private_ips"):
-        right, what = isinstance(value, bool), "true or false"
-    elif name == "env_prefix":
-        right, what = isinstance(value, str), "a string"
-    elif name == "max_url_length":
-        right, what = isinstance(value, int) and value > 0, "a whole number"
-    elif name == "headers":
-        right = isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
-        return value if right else _wrong(name, "an object of strings")
-    else:
-        kind, what = (int, "a list of numbers") if name == "allowed_ports" else (str, "a list of names")
-        right = isinstance(value, list) and all(isinstance(item, kind) for item in value)
-        return tuple(value) if right else _wrong(name, what)
-    return value if right else _wrong(name, what)
+class WebhooksSection(Struct, frozen=True):
+    """`webhooks` as the file has it: the rules of URLs are apart from the headers."""
 
-
-def _wrong(name: str, what: str) -> None:
-    raise ValueError(f"{name if name in ('headers', 'env_prefix') else f'url.{name}'} must be {what}")
+    url: Annotated[WebhookPolicy, must(f"be an object like {_URL_EXAMPLE}")] = WebhookPolicy()
+    headers: Annotated[dict[str, str], must("be an object of strings")] = {}
+    env_prefix: Text = WebhookPolicy.env_prefix
 
 
 def _split(url: str) -> tuple[SplitResult, int]:

@@ -22,6 +22,6 @@ def serializer(settings: Serde) -> JsonPlusSerializer:
         return JsonPlusSerializer(pickle_fallback=settings.pickle_fallback)  # with LangGraph's own defaults
     return JsonPlusSerializer(
         pickle_fallback=settings.pickle_fallback,
-        allowed_json_modules=settings.json_types,
-        allowed_msgpack_modules=settings.msgpack_types,
+        allowed_json_modules=None if settings.json_types is False else settings.json_types,
+        allowed_msgpack_modules=None if settings.msgpack_types is False else settings.msgpack_types,
     )

@@ -87,7 +87,7 @@ async def open_postgres_store(
             await connection.execute(_FRACTIONS)
 
         await one_at_a_time(pool, set_up)
-        await store.start_ttl_sweeper(ttl.sweep_interval_minutes)
+        await store.start_ttl_sweeper(cast("int", ttl.sweep_interval_minutes))  # a fraction works, too
         try:
             yield store
         finally:

@@ -16,8 +16,7 @@ from agent_server.access.auth_object import AuthObject, load_auth
 from agent_server.access.caller import Caller, caller_of
 from agent_server.access.ownership import Condition
 from agent_server.assistants.schema import AssistantCreate
-from agent_server.config import Config, ConfigError
-from agent_server.config.auth import AuthSettings, auth_settings
+from agent_server.config import AuthSettings, Config, ConfigError
 from agent_server.database import Database
 from agent_server.errors import AgentServerError, Conflict, Forbidden, NotFound
 from agent_server.runs.records import RunOrigin
@@ -222,11 +221,17 @@ async def test_what_is_no_filter_is_refused_in_words(given: Any) -> None:
 
 
 def test_configuration_names_the_object_or_says_how(tmp_path: Path) -> None:
-    assert auth_settings({"path": "./a.py:auth", "disable_studio_auth": True}, "x") == AuthSettings("./a.py:auth")
-    assert auth_settings(None, "x") is None
+    file = tmp_path / "langgraph.json"
+
+    def read(auth: Any) -> AuthSettings | None:
+        file.write_text(json.dumps({"auth": auth}))
+        return Config.load(file, {}).auth
+
+    assert read({"path": "./a.py:auth", "disable_studio_auth": True}) == AuthSettings("./a.py:auth")
+    assert read(None) is None
     for wrong in ("./a.py:auth", {}, {"path": "nothing"}, {"path": "./a.py:auth", "openapi": []}):
-        with pytest.raises(ConfigError):
-            auth_settings(wrong, "langgraph.json: auth")
+        with pytest.raises(ConfigError, match="; it must"):
+            read(wrong)
     (tmp_path / "a.py").write_text("auth = 5\n")
     for path, said in (("./gone.py:auth", "no file"), ("./a.py:auth", "not an Auth of langgraph_sdk")):
         with pytest.raises(ConfigError, match=said):

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 import pytest
 
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE
-from agent_server.config.auth import AuthSettings
+from agent_server.config import AuthSettings
 from agent_server.routes.auth_rules import QUESTIONS, value_of
 from tests.agent_server.api import serving
 

@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from agent_server import routes
+from agent_server.config import AuthSettings
 from agent_server.config.api_keys import configured_keys
-from agent_server.config.auth import AuthSettings
 from agent_server.database import open_database
 from agent_server.protocols import agent_protocol
 from agent_server.routes.auth_rules import QUESTIONS

@@ -12,9 +12,8 @@ from litestar import Litestar
 from litestar.exceptions import WebSocketDisconnect
 from litestar.testing import AsyncTestClient
 
-from agent_server.config import ConfigError, Http
+from agent_server.config import AuthSettings, ConfigError, Http
 from agent_server.config.api_keys import configured_keys
-from agent_server.config.auth import AuthSettings
 from tests.agent_server.access.test_auth_users import ANNA, RULES
 from tests.agent_server.served import config_of, served, whole_app
 

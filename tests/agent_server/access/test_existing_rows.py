@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from agent_server.config.auth import AuthSettings
+from agent_server.config import AuthSettings
 from tests.agent_server.api import Api, serving
 
 RULES = str(Path(__file__).parents[1] / "stamping_rules.py") + ":auth"

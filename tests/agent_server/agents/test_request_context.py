@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent_server.config import Graph
-from agent_server.config.auth import AuthSettings
+from agent_server.config import AuthSettings, Graph
 from tests.agent_server.access.test_auth_users import ANNA, RULES
 from tests.agent_server.api import serving
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fractions import Fraction
@@ -12,8 +13,7 @@ import pytest
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
-from agent_server.config import ConfigError, Serde
-from agent_server.config.serde import serde
+from agent_server.config import Config, ConfigError, Serde
 from tests.agent_server.api import Api, serving
 
 
@@ -77,12 +77,25 @@ async def test_value_that_cannot_be_saved_fails_its_run(opened: Open) -> None:
         assert (await api.get(f"{path}/state"))["values"]["what"] == "basket"
 
 
-def test_settings_are_read_from_file() -> None:
+Read = Callable[[Any], Serde]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def load(checkpointer: Any) -> Serde:
+        file = tmp_path / "langgraph.json"
+        file.write_text(json.dumps({"checkpointer": checkpointer}))
+        return Config.load(file, {}).serde
+
+    return load
+
+
+def test_settings_are_read_from_file(read: Read) -> None:
     types = [["my_agent.models", "Order"]]
-    read = serde({"serde": {"pickle_fallback": True, "allowed_msgpack_modules": types}}, "checkpointer")
-    assert read == Serde(pickle_fallback=True, msgpack_types=(("my_agent.models", "Order"),))
-    assert serde({"serde": {"allowed_msgpack_modules": None}}, "checkpointer") == Serde(msgpack_types=None)
-    assert serde(None, "checkpointer") == serde({"serde": {}}, "checkpointer") == Serde()
+    expected = Serde(pickle_fallback=True, msgpack_types=(("my_agent.models", "Order"),))
+    assert read({"serde": {"pickle_fallback": True, "allowed_msgpack_modules": types}}) == expected
+    assert read({"serde": {"allowed_msgpack_modules": None}}) == Serde(msgpack_types=None)
+    assert read(None) == read({"serde": {}}) == Serde()
 
 
 @pytest.mark.parametrize(
@@ -91,9 +104,9 @@ def test_settings_are_read_from_file() -> None:
         ({"pickle": True}, "serde has 'pickle'; it may have pickle_fallback"),
         ({"pickle_fallback": "yes"}, r"pickle_fallback is 'yes'; it must be true or false"),
         ({"allowed_msgpack_modules": ["my_agent"]}, "allowed_msgpack_modules is .* a list of types"),
-        ([], "serde is .*; it must be an object"),
+        ([1], "serde is .*; it must be an object"),
     ],
 )
-def test_wrong_setting_is_named(given: Any, reason: str) -> None:
+def test_wrong_setting_is_named(read: Read, given: Any, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        serde({"serde": given or [1]}, "checkpointer")
+        read({"serde": given})

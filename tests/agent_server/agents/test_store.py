@@ -354,5 +354,5 @@ def test_the_settings_are_read_from_the_file(tmp_path: Path) -> None:
     file = tmp_path / "langgraph.json"
     file.write_text('{"store": {"ttl": {"default_ttl": 30, "refresh_on_read": false, "sweep_interval_minutes": 1}}}')
     assert Config.load(file, {}).store_ttl == StoreTtl(30, False, 1)
-    file.write_text('{"store": {"index": {}}}')
+    file.write_text('{"store": {"index": null}}')
     assert Config.load(file, {}).store_ttl == StoreTtl()

@@ -11,9 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from agent_server.config import Http
+from agent_server.config import AuthSettings, Http
 from agent_server.config.api_keys import configured_keys
-from agent_server.config.auth import AuthSettings
 from agent_server.config.webhooks import WebhookPolicy
 from agent_server.protocols.a2a.parts import parts_of, response_parts, run_input
 from tests.agent_server.api import Api, serving

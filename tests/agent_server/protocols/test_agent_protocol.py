@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent_server.config.auth import AuthSettings
+from agent_server.config import AuthSettings
 from agent_server.config.values import Http
 from tests.agent_server.access.test_auth_users import ANNA, BOB, RULES
 from tests.agent_server.api import Api, serving

@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonpatch import JsonPatch
 
-from agent_server.config import Http
+from agent_server.config import AuthSettings, Http
 from agent_server.config.api_keys import configured_keys
-from agent_server.config.auth import AuthSettings
 from agent_server.protocols.agui.messages import chat_messages, shown_messages
 from agent_server.protocols.agui.open_messages import Chunk, OpenMessages
 from agent_server.protocols.agui.schema import run_agent_input

@@ -10,9 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from agent_server.config import Http
+from agent_server.config import AuthSettings, Http
 from agent_server.config.api_keys import configured_keys
-from agent_server.config.auth import AuthSettings
 from tests.agent_server.api import Api, serving
 
 RULES = str(Path(__file__).parents[1] / "rules.py") + ":auth"

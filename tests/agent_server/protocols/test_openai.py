@@ -13,8 +13,8 @@ from langchain_core.messages import AIMessage
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
 
+from agent_server.config import AuthSettings
 from agent_server.config.api_keys import configured_keys
-from agent_server.config.auth import AuthSettings
 from agent_server.config.values import Http
 from tests.agent_server.access.test_auth_users import ANNA, BOB, RULES
 from tests.agent_server.api import Api, serving

@@ -12,8 +12,8 @@ import pytest
 import uuid_utils
 
 from agent_server.assistants.slugs import slug
+from agent_server.config import AuthSettings
 from agent_server.config.api_keys import configured_keys
-from agent_server.config.auth import AuthSettings
 from agent_server.config.values import Http
 from tests.agent_server.access.test_auth_users import ANNA, BOB, RULES
 from tests.agent_server.api import Api, serving

@@ -295,7 +295,7 @@ def test_webhook_headers_expand_allowed_environment_variables(tmp_path: Path) ->
         ({"headers": {"A": "${{ env.LG_WEBHOOK_GONE }}"}}, "LG_WEBHOOK_GONE, which is not set"),
         ({"headers": {"A": "${{ secrets.X }}"}}, "a template is like"),
         ({"headers": {"A": "${{ env.OUR_BREAK }}"}, "env_prefix": "OUR_"}, "line break"),
-        ({"env_prefix": 1}, "env_prefix must be a string"),
+        ({"env_prefix": 1}, "env_prefix is 1; it must be a string"),
     ],
 )
 def test_unresolvable_template_is_reported_without_secrets(tmp_path: Path, webhooks: Any, problem: str) -> None:

@@ -114,7 +114,7 @@ class RunLeases:
             ended = connection.one(
                 f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
                     last_event = :last_event, lease_token = NULL, lease_until = NULL WHERE {HELD}
-                RETURNING webhook_targets IS NOT NULL AS has_targets""",
+                RETURNING webhook_targets""",
                 status=ending.status,
                 output=as_text(ending.output),
                 error=as_text(ending.error),
@@ -123,9 +123,10 @@ class RunLeases:
             )
             if ended is None:
                 raise LeaseLost(f"Run {run.run_id} has another worker")
-            if ended["has_targets"]:
+            # not decided in the statement: SQLite 3.40 returns 1 for NULL IS NOT NULL there, where the table is STRICT
+            if ended["webhook_targets"]:
                 put_targets(connection, ended_row(connection, run.run_id), ending)
-            notified.append(bool(run.kwargs.webhook or ended["has_targets"]))
+            notified.append(bool(run.kwargs.webhook or ended["webhook_targets"]))
             return not run.kwargs.temporary and write_thread_state(connection, run.thread_id, ending)
 
         if await self._database.write(work):

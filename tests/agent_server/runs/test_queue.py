@@ -13,6 +13,7 @@ from agent_server.errors import BadRequest, Conflict, Invalid, LeaseLost, NotFou
 from agent_server.runs import queue as runs_module
 from agent_server.runs.leases import CANCELS, QUEUE
 from agent_server.runs.records import Claim, Ending
+from agent_server.runs.webhook_outbox import WEBHOOKS
 from agent_server.schema import RunStatus
 from tests.agent_server.backend import Backend, open_backend, unknown_id
 from tests.agent_server.runs.test_creation import Starter
@@ -362,6 +363,14 @@ async def test_finish_stores_the_result_in_run_and_thread(backend: Backend) -> N
     thread = await backend.threads.get(thread_id)
     assert (record.run.status, record.output) == ("success", b'{"n":1}')
     assert (thread.status, bytes(thread.values)) == ("idle", b'{"n":1}')
+
+
+async def test_run_without_webhooks_wakes_no_sender(backend: Backend) -> None:
+    await backend.run(await backend.thread())
+    claim = await backend.claim_one()
+    async with backend.broker.listen(WEBHOOKS) as sender:
+        await backend.runs.finish(claim, SUCCESS)
+        assert not await sender.wait(0.1)
 
 
 async def test_failed_run_leaves_thread_values_and_its_error(backend: Backend) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import lru_cache
-from typing import cast
 
 import anyio
-from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from agent_server.asgi.json_codec import encode
+from agent_server.asgi.live_stream import LiveStream
 from agent_server.schema import StreamPart
 
 HEARTBEAT_SECONDS = 5
@@ -42,8 +41,8 @@ def frame_data(event: bytes) -> bytes:
     return event.split(b"\r\n", 2)[1].removeprefix(b"data: ")
 
 
-def _heartbeat() -> ServerSentEvent:
-    return ServerSentEvent(comment="heartbeat")
+def _heartbeat() -> bytes:
+    return b": heartbeat\r\n\r\n"
 
 
 def stream_response(
@@ -51,7 +50,7 @@ def stream_response(
     headers: Mapping[str, str],
     closing: anyio.Event | None = None,
     keep_alive: Callable[[], bytes] | None = None,
-) -> EventSourceResponse:
+) -> LiveStream:
     """Return a live `text/event-stream` of `chunks`, with a heartbeat comment every five seconds.
 
     `keep_alive` replaces the comment for clients that cannot read comments.
@@ -59,27 +58,27 @@ def stream_response(
     At shutdown, `closing` is set, and a second later the stream is cut, not ended: official clients reconnect only
     after a cut.
     """
-    return EventSourceResponse(
+    return LiveStream(
         chunks,
         headers={"Cache-Control": "no-store, no-transform", **headers},
         ping=HEARTBEAT_SECONDS,
-        ping_message_factory=cast("Callable[[], ServerSentEvent]", keep_alive or _heartbeat),
+        heartbeat=keep_alive or _heartbeat,
         send_timeout=SEND_TIMEOUT_SECONDS,
         shutdown_event=closing,
         shutdown_grace_period=FAREWELL_SECONDS if closing else 0,
     )
 
 
-def json_response(chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> EventSourceResponse:
+def json_response(chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> LiveStream:
     """Return a delayed JSON document as a response; until then a newline every five seconds keeps proxies waiting.
 
     A shutdown cuts it, like a stream.
     """
-    return EventSourceResponse(
+    return LiveStream(
         chunks,
         headers=headers,
         media_type="application/json",
         ping=HEARTBEAT_SECONDS,
-        ping_message_factory=cast("Callable[[], ServerSentEvent]", lambda: b"\n"),  # bytes are sent unchanged
+        heartbeat=lambda: b"\n",
         send_timeout=SEND_TIMEOUT_SECONDS,
     )

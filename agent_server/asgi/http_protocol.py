@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from agent_server.asgi.joined_response import JoinedResponse
+
 MAX_HEADER_BYTES = 64 * 1024
 """The request line and all headers together."""
 HEADER_SECONDS = 20.0
@@ -73,11 +75,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._restart("head")
 
     def on_headers_complete(self) -> None:
-        """Refuse complete headers that are too large before the application sees the request."""
+        """Refuse complete headers that are too large before the application sees the request; join its response."""
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEADER_BYTES:
             self._too_large = True
             raise _HeadersTooLarge
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before and self.scope["method"] != "HEAD":
+            self.cycle.transport = JoinedResponse(self.transport)  # type: ignore[assignment]
         self._restart("body")
 
     def on_body(self, body: bytes) -> None:

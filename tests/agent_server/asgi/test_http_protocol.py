@@ -177,3 +177,51 @@ async def test_socket_reads_nothing_before_the_app_does() -> None:
         await until(lambda: received)
         assert len(received[0]["bytes"]) == MESSAGE_BYTES
         writer.close()
+
+
+class Slow:
+    """An app that sends the head of its response, and the body when it may."""
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self.started, self.may_end = asyncio.Event(), asyncio.Event()
+        self._headers = headers
+
+    async def __call__(self, _scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        self.started.set()
+        await self.may_end.wait()
+        await send({"type": "http.response.body", "body": b"42"})
+
+
+async def test_head_waits_for_announced_body() -> None:
+    app = Slow([(b"content-length", b"2")])
+    async with serving(app) as port:
+        reading = asyncio.create_task(answer(port, HEAD + b"\r\n", closes=False))
+        await app.started.wait()
+        await asyncio.sleep(0.05)
+        assert not reading.done()
+        app.may_end.set()
+        head, _, body = (await reading).partition(b"\r\n\r\n")
+        assert (head[:12], body) == (b"HTTP/1.1 200", b"42")
+
+
+async def test_head_of_stream_is_sent_at_once() -> None:
+    app = Slow([])
+    async with serving(app) as port:
+        assert (await answer(port, HEAD + b"\r\n", closes=False))[:12] == b"HTTP/1.1 200"
+        app.may_end.set()
+
+
+async def test_responses_without_body_are_complete() -> None:
+    async with serving(Echo()) as port:
+        head = b"HEAD / HTTP/1.1\r\nHost: localhost\r\n"
+        seen = await answer(port, head + b"\r\n" + head + b"Connection: close\r\n\r\n")
+        assert seen.count(b"HTTP/1.1 200") == 2
+
+
+async def test_pipelined_responses_come_in_order() -> None:
+    async with serving(Echo()) as port:
+        requests = [HEAD + b"Content-Length: %d\r\n\r\n" % size + b"x" * size for size in (3, 1, 2)]
+        last = HEAD + b"Connection: close\r\n\r\n"
+        seen = await answer(port, b"".join(requests) + last)
+        assert [one.partition(b"\r\n\r\n")[2] for one in seen.split(b"HTTP/1.1 200 OK")[1:]] == [b"3", b"1", b"2", b"0"]

@@ -95,7 +95,7 @@ def whole_server(folder: Path) -> Iterator[str]:
     environ = {
         "AGENT_SERVER_DATA_DIR": str(folder),
         "AGENT_SERVER_ALLOW_ANYONE": "true",
-        "AGENT_SERVER_FEEDBACK_RUN_METADATA": "plan",
+        "AGENT_SERVER_FEEDBACK_RUN_METADATA": "plan,tenant",
     }
     with serving(build(Config.load(folder / "langgraph.json", environ))) as url:
         yield url

@@ -87,8 +87,8 @@ def test_vote_is_listed_with_question_and_reply(tmp_path: Path, visit: Visit) ->
             expect(sheet).not_to_contain_text("not declared")
             sheet.get_by_role("link", name="pro", exact=True).click()
             expect(page).to_have_url(re.compile("metadata=plan%3Apro"))
-            expect(page.get_by_role("button", name="Remove the filter Run metadata")).to_be_visible()
-            expect(page.get_by_label("Run metadata", exact=True)).to_have_value("plan:pro")
+            expect(page.get_by_role("button", name="Remove the filter plan")).to_be_visible()
+            expect(page.get_by_label("plan", exact=True)).to_have_value("pro")
             expect(page.locator(".row-of-run")).to_have_count(1)
 
 
@@ -109,7 +109,8 @@ def test_figures_follow_the_kind_of_the_key(server: str, visit: Visit) -> None:
         expect(card("user_disliked").locator(".headline")).to_have_text("25% dislikes")
         expect(card("rated").locator(".headline")).to_have_text("1.5 ★ mean on a scale of 1 to 5")
         expect(card("faithfulness").locator(".headline")).to_have_text("0.85 mean on a scale of 0 to 1")
-        expect(card("latency_ms")).to_contain_text("Median 640")
+        expect(card("latency_ms").locator(".headline")).to_have_text("640 median")
+        expect(card("latency_ms")).to_contain_text("Mean 570.17")
         expect(card("tone").locator(".headline")).to_have_text(
             "3 pieces of feedback; no category is marked as good or bad"
         )
@@ -428,10 +429,15 @@ def test_alert_rule_and_project_are_created_and_deleted(filled: str, visit: Visi
         form.get_by_label("Bound").fill("0.7")
         form.get_by_role("button", name="Save").click()
         rules = page.get_by_role("region", name="Alert rules")
-        expect(rules).to_contain_text("thumbs below 0.7 in 24h of 20")
-        expect(rules).to_contain_text("Help desk")
+        expect(rules).to_contain_text("thumbs: less than 70% positive in the last 24 hours, from at least 20 scores")
+        expect(rules).to_contain_text("Help desk: 88% positive, from 16 scores")
         rules.get_by_role("button", name="Delete").click()
+        expect(form).to_contain_text("Delete this alert rule?")
+        expect(form.get_by_role("button", name="Cancel")).to_be_focused()
+        check_accessible(page)
+        form.get_by_role("button", name="Delete").click()
         expect(page.get_by_text("There are no alert rules yet.")).to_be_visible()
+        expect(page.locator("#settings-title")).to_be_focused()
         page.get_by_role("button", name="New project").click()
         form.get_by_label("Name").fill("shop")
         form.get_by_label("Web origins").fill("https://shop.example")
@@ -439,7 +445,68 @@ def test_alert_rule_and_project_are_created_and_deleted(filled: str, visit: Visi
         expect(page.get_by_role("region", name="Projects")).to_contain_text("https://shop.example")
         page.get_by_role("button", name="Edit shop").click()
         form.get_by_role("button", name="Delete project").click()
+        expect(form).to_contain_text("Delete the project shop?")
+        form.get_by_role("button", name="Delete").click()
         expect(page.get_by_role("region", name="Projects")).not_to_contain_text("shop")
+
+
+def test_pair_of_keys_shows_its_share_together(server: str, visit: Visit) -> None:
+    for at in range(4):
+        key = "user_disliked" if at == 3 else "user_liked"
+        tell(server, 1, key=key, feedback_source=source(f"user {at}"))
+    with visit(opened(server, "", "overview"), script=True, width=1280) as page:
+        expect(page.locator('[data-key="user_liked"]')).to_contain_text(
+            "Together with user_disliked: 75% of 4 thumbs are up"
+        )
+        expect(page.locator('[data-key="user_disliked"]')).to_contain_text("Together with user_liked: 75%")
+
+
+def test_link_of_view_and_of_feedback_is_copied(filled: str, visit: Visit) -> None:
+    allowed = {"permissions": ["clipboard-read", "clipboard-write"]}
+    with visit(opened(filled, "&key=stars"), script=True, width=1280, **allowed) as page:
+        copied = lambda: page.evaluate("navigator.clipboard.readText()")  # noqa: E731
+        page.locator("#tools").get_by_role("button", name="Copy link").click()
+        expect(page.locator("#tools")).to_contain_text("Copied")
+        assert copied() == opened(filled, "&key=stars")
+        page.get_by_role("button", name="Rather slow").click()
+        page.get_by_role("dialog").get_by_role("button", name="Copy link").click()
+        expect(page.locator("#said")).to_have_text("The link was copied")
+        page.goto(copied())
+        expect(page.get_by_role("dialog").locator("blockquote")).to_have_text("Rather slow")
+        assert "key=" not in page.url
+        page.get_by_role("button", name="Close").click()
+        page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+        page.locator("#tools").get_by_role("button", name="Copy link").click()
+        expect(page.get_by_label("Copy this link")).to_have_value(opened(filled))
+        check_accessible(page)
+
+
+def test_metadata_filters_of_several_names_apply(tmp_path: Path, visit: Visit) -> None:
+    with whole_server(tmp_path) as url:
+        for plan, tenant in (("pro", "acme"), ("pro", "globex"), ("free", "acme")):
+            thread = httpx.post(f"{url}/threads", json={}).json()["thread_id"]
+            asked = {"assistant_id": "twice", "input": {"text": "hey"}, "feedback_keys": ["thumbs"]}
+            asked["metadata"] = {"plan": plan, "tenant": tenant}
+            ran = httpx.post(f"{url}/threads/{thread}/runs/wait", json=asked).json()
+            httpx.post(ran["__feedback__"]["thumbs"], json={"score": 1, "comment": f"{plan} {tenant}"})
+        with visit(opened(url), script=True, width=1280) as page:
+            page.get_by_text("More filters").click()
+            page.get_by_label("plan", exact=True).select_option("pro")
+            expect(page.locator(".opener")).to_have_count(2)
+            page.get_by_label("tenant", exact=True).focus()
+            page.get_by_label("tenant", exact=True).select_option("acme")
+            expect(page.locator(".opener")).to_have_text(["pro acme"])
+            expect(page.get_by_text("More filters (2)")).to_be_visible()
+            expect(page.get_by_label("tenant", exact=True)).to_be_focused()
+            page.reload()
+            expect(page.locator(".opener")).to_have_text(["pro acme"])
+            check_accessible(page)
+            page.get_by_role("button", name="Remove the filter plan").click()
+            expect(page.locator(".opener")).to_have_text(["free acme", "pro acme"])
+            page.goto(opened(url, "&metadata=plan:pro&metadata=plan:free&metadata=tenant:globex"))
+            expect(page.locator(".opener")).to_have_text(["pro globex"])
+            expect(page.get_by_role("button", name="Remove the filter plan")).to_have_text("plan: pro or free")
+            expect(page.get_by_label("plan", exact=True).locator("option:checked")).to_have_text("pro or free")
 
 
 def test_pages_show_every_row_once(server: str, visit: Visit) -> None:

@@ -15,14 +15,22 @@ export const urlParameters = () => new URLSearchParams(location.search);
 /** The part of the dashboard that is shown. */
 export const view = () => (VIEWS.includes(urlParameters().get("view")) ? urlParameters().get("view") : VIEWS[0]);
 
-/** The URL with these changes; null and "" remove a parameter. */
+/** The URL with these changes; null and "" remove a parameter, and a list gives it several values. */
 export function addressWith(changes) {
   const query = urlParameters();
   for (const [name, value] of Object.entries(changes)) {
-    if (value === null || value === undefined || value === "" || (name === "view" && value === VIEWS[0])) query.delete(name);
-    else query.set(name, value);
+    query.delete(name);
+    if (name === "view" && value === VIEWS[0]) continue;
+    for (const one of [value].flat()) if (one !== null && one !== undefined && one !== "") query.append(name, one);
   }
   return `${location.pathname}${query.size ? `?${query}` : ""}`;
+}
+
+/** The link to one feedback, which no filter hides. */
+export function linkOf(id) {
+  const query = new URLSearchParams({ view: "feedback", item: id });
+  if (urlParameters().has("project")) query.set("project", urlParameters().get("project"));
+  return new URL(`${location.pathname}?${query}`, location.href).href;
 }
 
 /** Apply these changes to the URL, as a new history entry or in place. */
@@ -57,7 +65,7 @@ export const noFilters = () => ({ ...Object.fromEntries(FILTERS.map((name) => [n
 /** The filters as query parameters of the API, without `status`, which only lists and exports use. */
 export function apiFilters() {
   const [query, given] = [new URLSearchParams(), urlParameters()];
-  for (const name of [...LISTS, ...PLAIN]) if (given.get(name)) query.set(name, given.get(name));
+  for (const name of [...LISTS, ...PLAIN]) for (const value of given.getAll(name)) if (value) query.append(name, value);
   const { since, until } = span();
   if (since) query.set("since", since);
   if (until) query.set("until", until);

@@ -1,7 +1,7 @@
 /** Alert rules with their findings and states, and forms to create, change and delete them. */
 
 import { read, remove, send } from "./api.js";
-import { input, labelled, openForm, select } from "./dialog.js";
+import { askToDelete, input, labelled, openForm, select } from "./dialog.js";
 import { h } from "./element.js";
 import { exact, number, percent, several, when } from "./format.js";
 
@@ -11,28 +11,35 @@ const MEASURES = [["below", "Share of positive scores is below"], ["mean below",
 export async function alertSettings(box, { page, again, signal }) {
   const rules = await read("feedback/alert-rules", "", signal);
   box.replaceChildren(
-    rules.length ? table(rules, again) : h("p", { class: "meta" }, "There are no alert rules yet."),
+    rules.length ? table(rules, page.known, again) : h("p", { class: "meta" }, "There are no alert rules yet."),
     h("button", { type: "button", class: "small", onclick: () => create(page.known.keys, again) }, "New alert rule"));
 }
 
-function table(rules, again) {
-  const drop = (rule) => async () => {
+function table(rules, known, again) {
+  const drop = (rule) => () => askToDelete("Delete this alert rule?", `${worded(rule, known)}. Its alerts end, and it notifies no one any more.`, async () => {
     await remove(`feedback/alert-rules/${encodeURIComponent(rule.id)}`);
     await again();
-  };
+  });
   const row = (rule) => h("tr", null,
-    h("th", { scope: "row", dir: "auto" }, rule.rule),
+    h("th", { scope: "row", dir: "auto" }, worded(rule, known)),
     h("td", null, rule.alerts.length ? h("ul", { class: "plain" }, rule.alerts.map((one) => h("li", null, finding(one)))) : "No feedback in its time"),
-    h("td", null, rule.id ? h("button", { type: "button", class: "quiet small", "aria-label": `Delete ${rule.rule}`, onclick: drop(rule) }, "Delete") : h("span", { class: "meta" }, "from the configuration")));
+    h("td", null, rule.id ? h("button", { type: "button", class: "quiet small", "aria-label": `Delete ${worded(rule, known)}`, onclick: drop(rule) }, "Delete") : h("span", { class: "meta" }, "from the configuration")));
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Alert rules" },
     h("table", { class: "wrapped" }, h("thead", null, h("tr", null, ["Rule", "Now"].map((text) => h("th", { scope: "col" }, text)), h("td", null))), h("tbody", null, rules.map(row))));
 }
 
+/** The rule in words: “Stars: mean below 3.5 in the last 24 hours, from at least 20 scores”. */
+function worded({ definition: { key, below, mean_below, mean_above, hours, enough } }, known) {
+  const bounds = [[below, (value) => `less than ${percent(value)} positive`], [mean_below, (value) => `mean below ${number(value)}`], [mean_above, (value) => `mean above ${number(value)}`]];
+  const [bound, text] = bounds.find(([value]) => value !== null && value !== undefined) ?? [null, () => "newest version worse than the one before"];
+  return `${known.titleOf(key)}: ${text(bound)} in the last ${several(hours, "hour")}, from at least ${several(enough, "score")}`;
+}
+
 function finding({ finding: found, firing, changed_at }) {
-  const shown = found.share === null ? number(found.mean) : percent(found.share);
+  const shown = found.share !== null ? `${percent(found.share)} positive` : found.mean === null ? "no figure" : `mean ${number(found.mean)}`;
   const who = found.assistant_name ?? found.assistant_id ?? "no assistant";
-  const figure = found.reason ?? `${shown} of ${several(found.scores, "score")}`;
-  return [h("span", { class: `pill ${firing ? "firing" : "done"}` }, firing ? "Firing" : "Quiet"), ` ${who}${found.version === null ? "" : ` v${found.version}`}: ${figure}`,
+  const figure = found.reason ?? `${shown}, from ${several(found.scores, "score")}`;
+  return [h("span", { class: `pill ${firing ? "firing" : "done"}` }, firing ? "Firing" : "Quiet"), " ", h("bdi", null, who), `${found.version === null ? "" : ` v${found.version}`}: ${figure}`,
     changed_at && h("span", { class: "meta" }, " since ", h("time", { datetime: changed_at, title: exact(changed_at) }, when(changed_at)))];
 }
 
@@ -41,8 +48,8 @@ function create(keys, again) {
   const bound = labelled("Bound", input("bound", "", { type: "number", step: "any" }), { hint: "A share is between 0 and 1: 0.7 is 70 %." });
   measure.addEventListener("change", () => (bound.hidden = measure.value === "worse"));
   openForm("New alert rule", [
-    labelled("Feedback key", input("key", "", { required: true, maxlength: 180, list: "alert-keys" })), h("datalist", { id: "alert-keys" }, keys.map((key) => h("option", { value: key }))),
-    labelled("When", measure), bound,
+    labelled("Feedback key", input("key", "", { required: true, maxlength: 180, list: "alert-keys" }), { wide: true }), h("datalist", { id: "alert-keys" }, keys.map((key) => h("option", { value: key }))),
+    labelled("When", measure, { wide: true }), bound,
     labelled("Hours to look back", input("hours", "24", { type: "number", min: 1, max: 8760, required: true })),
     labelled("Fewest scores", input("enough", "20", { type: "number", min: 1, required: true })),
   ], async ({ elements }) => {

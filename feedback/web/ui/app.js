@@ -1,6 +1,6 @@
 /** The dashboard: reads and draws the state in the URL. */
 
-import { FILTERS, apiFilters, go, noFilters, show, urlParameters, span, view } from "./address.js";
+import { addressWith, apiFilters, go, noFilters, urlParameters, span, view } from "./address.js";
 import { key, read, useKey } from "./api.js";
 import { watchArrivals } from "./arrivals.js";
 import { redraw } from "./chart.js";
@@ -10,6 +10,7 @@ import { drawFilters } from "./filters.js";
 import { zone } from "./format.js";
 import { askForKey, showGate } from "./gate.js";
 import { icon } from "./icons.js";
+import { copyButton } from "./link.js";
 import { drawKeys } from "./keys.js";
 import { readKnown } from "./known.js";
 import { drawList } from "./list.js";
@@ -155,6 +156,7 @@ function drawTools() {
   at("tools").replaceChildren(
     projectMenu(page.known.projects, load),
     h("button", { type: "button", class: "quiet small", "aria-label": "Refresh", onclick: load }, icon("refresh"), h("span", { class: "wide-only" }, "Refresh")),
+    copyButton(() => new URL(addressWith({ item: null, answer: null }), location.href).href),
     exportMenu(),
     key() ? h("button", { type: "button", class: "quiet small", onclick: forget }, "Forget key") : "");
 }

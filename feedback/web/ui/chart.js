@@ -72,13 +72,14 @@ function options(chart) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--chart-${name}`).trim();
   const ends = axisOf(chart.total);
+  const lowest = Math.min(...chart.periods.map((one) => figureOf(one)?.value ?? 0)); // no axis below 0 for means above it
   return {
     width: chart.width,
     height: HEIGHT,
     padding: [10, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 9 } },
-    scales: { x: { time: true, range: (_, low, high) => padded(low, high) }, y: ends ? { range: ends } : { range: (_, low, high) => around(low, high) } },
+    scales: { x: { time: true, range: (_, low, high) => padded(low, high) }, y: { range: ends ?? ((_, low, high) => around(lowest < 0 ? low : Math.max(low, 0), high)) } },
     axes: [timeAxis(colour), figureAxis(colour, chart.total)],
     series: [{}, edge(), edge(), line(colour, chart.periods), unfinished(colour)],
     bands: [{ series: [1, 2], fill: colour("band") }],
@@ -118,7 +119,8 @@ function timeAxis(colour) {
 }
 
 function figureAxis(colour, total) {
-  const shown = { ...axis(colour), size: 46, values: (_, values) => values.map((one) => shownFigure(total, one)) };
+  const room = (_, labels) => Math.max(46, 12 + 7 * Math.max(...(labels ?? []).map((one) => one.length)));
+  const shown = { ...axis(colour), size: room, values: (_, values) => values.map((one) => shownFigure(total, one)) };
   if (!isShare(total)) return shown;
   return { ...shown, splits: [0, 0.25, 0.5, 0.75, 1], values: (_, shares) => shares.map((one) => ((one * 4) % 2 ? "" : shownFigure(total, one))) };
 }

@@ -48,7 +48,7 @@ function form(box, chosen, statistics, known) {
     drawComparison(box, statistics, known);
     box.querySelector(`[name="${name}"]`)?.focus();
   };
-  const of = chosen.all.map((one) => [one.name, `${known.nameOf(one.assistant)} · ${one.key}`]);
+  const of = chosen.all.map((one) => [one.name, `${known.nameOf(one.assistant)} · ${known.titleOf(one.key)}`]);
   const versions = chosen.versions.map((one) => [String(one), `Version ${one}`]);
   return h("div", { class: "fields" },
     select("What", "compare", of, chosen.name, (value) => change({ compare: value, baseline: null, candidate: null })),

@@ -1,22 +1,22 @@
-/** Modal dialogs: a form that saves and closes, or shows the error. */
+/** Modal dialogs: a form that saves and closes, or shows the error; and the question before something is deleted. */
 
 import { at, h, announce } from "./element.js";
+import { focusKept } from "./focus.js";
 import { mayNot } from "./notice.js";
 
-/** Open a form with these fields; `save(values)` is called with the form's data, and the dialog closes once it is done. */
-export function openForm(title, fields, save, { action = "Save" } = {}) {
-  const dialog = at("form");
+/** Open a form with these fields; `save(form)` is called on submission, and the dialog closes once it is done. */
+export function openForm(title, fields, save, { action = "Save", done = "Saved" } = {}) {
   const outcome = h("div", { class: "outcome", "aria-live": "polite" });
   const button = h("button", { class: "small" }, action);
   const form = h("form", null, h("h2", { id: "form-title" }, title), h("div", { class: "fields form-fields" }, fields),
-    h("div", { class: "row" }, button, h("button", { type: "button", class: "quiet small", onclick: () => dialog.close() }, "Cancel")), outcome);
+    h("div", { class: "row" }, button, h("button", { type: "button", class: "quiet small", onclick: () => at("form").close() }, "Cancel")), outcome);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.setAttribute("aria-disabled", "true");
     try {
       await save(form);
-      dialog.close();
-      announce("Saved");
+      at("form").close();
+      announce(done);
     } catch (failure) {
       if (failure.status === undefined) throw failure;
       outcome.replaceChildren(h("p", { class: "wrong", role: "alert" }, mayNot(failure)));
@@ -24,10 +24,30 @@ export function openForm(title, fields, save, { action = "Save" } = {}) {
       button.removeAttribute("aria-disabled");
     }
   });
-  dialog.replaceChildren(form);
-  dialog.onclose = () => dialog.replaceChildren();
-  dialog.showModal();
+  showDialog(form);
   return form;
+}
+
+/** Ask whether to delete; `drop()` is called on a yes. In an open form, the question takes its place. */
+export function askToDelete(title, about, drop) {
+  const form = openForm(title, [h("p", { class: "wide" }, about)], drop, { action: "Delete", done: "Deleted" });
+  form.querySelector(".row button").classList.add("danger");
+  form.querySelector(".row .quiet").focus();
+}
+
+/** A button for an open form's row that asks to delete what the form is about. */
+export const deleteButton = (text, ...question) => h("button", { type: "button", class: "quiet small dangerous", onclick: () => askToDelete(...question) }, text);
+
+function showDialog(content) {
+  const dialog = at("form");
+  dialog.replaceChildren(content);
+  if (dialog.open) return;
+  const focusAgain = focusKept();
+  dialog.onclose = () => {
+    dialog.replaceChildren();
+    focusAgain();
+  };
+  dialog.showModal();
 }
 
 /** A labelled control. */

@@ -3,14 +3,15 @@
 import { DEFAULT_DAYS, noFilters, setFilters, show, urlParameters } from "./address.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
+import { METADATA, changedMetadata, givenMetadata, metadataFields } from "./metadata.js";
 
 const SPANS = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "1 year"], ["all", "All time"], ["own", "Custom range"]];
 const WITH = [["", "Any"], ["true", "With"], ["false", "Without"]];
 const SOURCES = { api: "API", app: "App", model: "Model" };
-const MORE = ["has_comment", "has_correction", "min_score", "max_score", "subject", "thread", "run", "reason", "assignee", "dataset", "metadata"];
+const MORE = ["has_comment", "has_correction", "min_score", "max_score", "subject", "thread", "run", "reason", "assignee", "dataset"];
 const NAMES = {
   has_comment: "Comment", has_correction: "Correction", min_score: "Score from", max_score: "Score to", subject: "User", thread: "Thread", run: "Run",
-  reason: "Reason", assignee: "Assignee", dataset: "Dataset", metadata: "Run metadata", since: "From", until: "To",
+  reason: "Reason", assignee: "Assignee", dataset: "Dataset", since: "From", until: "To",
 };
 const PATIENCE = 350;
 
@@ -18,12 +19,12 @@ const PATIENCE = 350;
 export function drawFilters(form, known, changed) {
   const had = document.activeElement?.form === form ? document.activeElement.name : null;
   const wasOpen = form.querySelector("details")?.open ?? matchMedia("(min-width: 48rem)").matches;
-  const more = setFilters().filter((name) => MORE.includes(name));
-  const wasMore = (form.querySelector(".more")?.open ?? false) || MORE.includes(had);
+  const more = MORE.filter((name) => urlParameters().has(name)).length + givenMetadata().length;
+  const wasMore = (form.querySelector(".more")?.open ?? false) || MORE.includes(had) || had?.startsWith(METADATA);
   const set = setFilters().length;
   form.replaceChildren(
     h("details", { open: wasOpen }, h("summary", null, icon("filter"), set ? `Filters (${set} set)` : "Filters"),
-      h("div", { class: "fields" }, fields(known), h("details", { class: "more", open: wasMore }, h("summary", null, more.length ? `More filters (${more.length})` : "More filters"), h("div", { class: "fields" }, moreFields(known))))),
+      h("div", { class: "fields" }, fields(known), h("details", { class: "more", open: wasMore }, h("summary", null, more ? `More filters (${more})` : "More filters"), h("div", { class: "fields" }, moreFields(known))))),
     chips(changed, set),
   );
   form.onsubmit = (event) => event.preventDefault();
@@ -53,7 +54,7 @@ function moreFields(known) {
     choice("Correction", "has_correction", WITH, given.get("has_correction") ?? ""),
     scores(given),
     ["subject", "thread", "run", "reason", "assignee", "dataset"].map((name) => text(NAMES[name], name, given)),
-    (known.metadata.length > 0 || given.has("metadata")) && choice(NAMES.metadata, "metadata", [["", "All"], ...known.metadata], given.get("metadata") ?? ""),
+    metadataFields(known.metadata, choice),
   ];
 }
 
@@ -90,18 +91,15 @@ function words(given) {
 /** The filters in a collapsed part of the form, with buttons that remove one or all of them. */
 function chips(changed, set) {
   if (!set) return "";
-  const remove = (name) => () => {
-    show({ [name]: null, cursor: null });
+  const apply = (changes) => () => {
+    show(changes);
     changed();
   };
-  const clear = () => {
-    show(noFilters());
-    changed();
-  };
-  const hidden = setFilters().filter((name) => MORE.includes(name));
+  const chip = (title, text, changes) => h("button", { type: "button", class: "quiet small", "aria-label": `Remove the filter ${title}: ${text}`, onclick: apply({ ...changes, cursor: null }) }, h("span", { dir: "auto" }, `${title}: ${text}`), icon("close"));
   return h("div", { class: "set-filters" },
-    hidden.map((name) => h("button", { type: "button", class: "quiet small", "aria-label": `Remove the filter ${NAMES[name]}`, onclick: remove(name) }, `${NAMES[name]}: ${worded(name)}`, icon("close"))),
-    h("button", { type: "button", class: "quiet small", onclick: clear }, "Clear filters"));
+    MORE.filter((name) => urlParameters().has(name)).map((name) => chip(NAMES[name], worded(name), { [name]: null })),
+    givenMetadata().map(({ name, values }) => chip(name, values.join(" or "), changedMetadata(name, ""))),
+    h("button", { type: "button", class: "quiet small", onclick: apply(noFilters()) }, "Clear filters"));
 }
 
 function worded(name) {
@@ -116,8 +114,14 @@ function take(form, control, changed) {
   if (!control.name || !control.checkValidity()) return;
   const more = control.name === "assistant" ? { version: null } : {};
   const value = control.value.trim();
+  if (control.name.startsWith(METADATA)) return takeMetadata(control.name.slice(METADATA.length), value, changed);
   if ((urlParameters().get(control.name) ?? "") === value) return;
   show({ [control.name]: value, ...more, cursor: null });
+  changed();
+}
+
+function takeMetadata(name, value, changed) {
+  show({ ...changedMetadata(name, value), cursor: null });
   changed();
 }
 

@@ -8,6 +8,7 @@ import { h } from "./element.js";
 import { KINDS, aboutScores, figureOf, isStars, nameOfFigure, shownFigure, shownInterval } from "./figures.js";
 import { count, number, percent, period, range, several, span } from "./format.js";
 import { failed } from "./notice.js";
+import { togetherWith } from "./pairs.js";
 import { after, isUnfinished, seriesOf } from "./series.js";
 
 const FIRST = 6;
@@ -27,6 +28,7 @@ export function drawKeys(box, { totals, periods, size, filters, extras }) {
     loaded: extras,
     series: seriesOf(byCard.get(nameOf(total)) ?? [], size),
     isApart: sources.get(total.key).length > 1,
+    together: togetherWith(total, totals),
   }));
   box.replaceChildren(...all.slice(0, FIRST).map(card));
   if (all.length > FIRST) box.append(more(all.slice(FIRST)));
@@ -67,14 +69,25 @@ async function drawExtras(box, one) {
 /** The filters of a card's feedback. */
 const mine = ({ total, isApart }) => ({ key: total.key, ...(isApart ? { source: total.source } : {}) });
 
-function headline({ total }) {
+function headline({ total, together }) {
   const figure = figureOf(total);
+  if (figure && total.kind === "number") return headlineOfNumber(total, figure);
   if (!figure) return h("p", { class: "headline" }, h("strong", null, count(total.count)), h("span", null, withoutFigure(total)));
   return [
     h("p", { class: "headline" },
       h("strong", null, shownFigure(total, figure.value), isStars(total) && h("span", { class: "star", "aria-hidden": "true" }, " ★")),
       h("span", null, ` ${nameOfFigure(total)}`)),
     h("p", { class: "meta" }, figure.interval ? h("span", { class: "sure" }, `95 % confidence interval ${shownInterval(total, figure.interval)}`) : "Too few scores for a confidence interval", ` · ${aboutScores(total)}`),
+    together && h("p", { class: "meta" }, together),
+  ];
+}
+
+/** The median, which the distribution brings, and the mean with its interval. */
+function headlineOfNumber(total, figure) {
+  const interval = figure.interval ? `, 95 % confidence interval ${shownInterval(total, figure.interval)}` : "";
+  return [
+    h("p", { class: "headline" }, h("strong", { class: "median" }, "…"), h("span", null, " median")),
+    h("p", { class: "meta" }, `Mean ${number(figure.value)}${interval} · ${aboutScores(total)}`),
   ];
 }
 
@@ -93,7 +106,7 @@ function charted(one) {
   draw(box, one, (each) => {
     readout.textContent = each ? spoken(each, total, size) : "";
   }, (each) => go({ ...mine(one), ...days(each, size), view: "feedback" }));
-  return [box, readout];
+  return [total.kind === "number" && h("p", { class: "meta" }, `Mean by ${size}`), box, readout];
 }
 
 function onePeriod(one, size) {
@@ -120,7 +133,9 @@ async function loadDistribution(box, extras, one) {
   try {
     const [found] = await read("feedback/distribution", query);
     if (found.is_kind_inferred) box.closest("article")?.querySelector(".inferred")?.setAttribute("title", `Inferred, since ${found.reason}. Configure the key to change it.`);
-    if (found.quartiles) extras.append(h("p", { class: "meta" }, quartiles(found.quartiles)));
+    const median = box.closest("article")?.querySelector(".median");
+    if (median) median.textContent = number(found.quartiles?.median);
+    if (found.quartiles) extras.append(h("p", { class: "meta" }, quartiles(found.quartiles, Boolean(median))));
     if (found.buckets.length) box.replaceChildren(...[bars(found, mine(one))].flat());
   } catch (failure) {
     if (failure.isAboutKey || failure.name === "AbortError") return;
@@ -128,8 +143,8 @@ async function loadDistribution(box, extras, one) {
   }
 }
 
-function quartiles({ lowest, lower, median, upper, highest }) {
-  return `Median ${number(median)} · middle half ${span({ low: lower, high: upper })} · all ${span({ low: lowest, high: highest })}`;
+function quartiles({ lowest, lower, median, upper, highest }, isHeadline) {
+  return `${isHeadline ? "Middle half" : `Median ${number(median)} · middle half`} ${span({ low: lower, high: upper })} · all ${span({ low: lowest, high: highest })}`;
 }
 
 function table(one) {

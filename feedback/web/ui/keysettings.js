@@ -1,7 +1,7 @@
 /** Feedback keys with their kinds and configurations, and forms to create, change and delete them. */
 
 import { read, remove, send } from "./api.js";
-import { input, labelled, openForm, select } from "./dialog.js";
+import { deleteButton, input, labelled, openForm, select } from "./dialog.js";
 import { h } from "./element.js";
 import { KINDS } from "./figures.js";
 import { number } from "./format.js";
@@ -27,12 +27,14 @@ function table(keys, configured, again) {
   const row = (key) => {
     const config = configured.get(key);
     return h("tr", null,
-      h("th", { scope: "row", dir: "auto" }, key), h("td", { dir: "auto" }, config?.feedback_config.title ?? ""), h("td", null, kindOf(key, config)), h("td", null, scaleOf(config)),
+      h("th", { scope: "row" }, twoLines(key, config?.feedback_config.title)), h("td", null, twoLines(kindOf(key, config), scaleOf(config))),
       h("td", null, h("button", { type: "button", class: "quiet small", "aria-label": `${config ? "Edit" : "Configure"} ${key}`, onclick: () => edit(key, config, again) }, config ? "Edit" : "Configure")));
   };
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Feedback keys" },
-    h("table", null, h("thead", null, h("tr", null, ["Key", "Title", "Kind", "Range"].map((text) => h("th", { scope: "col" }, text)), h("td", null))), h("tbody", null, keys.map(row))));
+    h("table", { class: "wrapped" }, h("thead", null, h("tr", null, ["Key and title", "Kind and range"].map((text) => h("th", { scope: "col" }, text)), h("td", null))), h("tbody", null, keys.map(row))));
 }
+
+const twoLines = (first, second) => [h("span", { dir: "auto" }, first), second && h("small", { class: "meta", dir: "auto" }, second)];
 
 function kindOf(key, config) {
   const seen = keyNamed(key);
@@ -67,13 +69,13 @@ function edit(key, config, again) {
     labelled("Key", input("key", key, { required: true, maxlength: 180, readonly: key !== null, spellcheck: "false" })),
     labelled("Title for people", input("title", now.title)),
     labelled("Question", input("question", now.question), { wide: true }),
-    labelled("Kind", chosen), parts.map(([part]) => part),
-    labelled("A second feedback of the same user", select("policy", POLICIES, config?.subject_policy ?? "replace")),
+    labelled("Kind", chosen, { wide: true }), parts.map(([part]) => part),
+    labelled("A second feedback of the same user", select("policy", POLICIES, config?.subject_policy ?? "replace"), { wide: true }),
   ], async (filled) => {
     await save(filled, config);
     await again();
   });
-  if (config) form.querySelector(".row").append(h("button", { type: "button", class: "quiet small", onclick: () => drop(form, config, again) }, "Delete configuration"));
+  if (config) form.querySelector(".row").append(deleteButton("Delete configuration", `Delete the configuration of ${key}?`, "Its title, question, kind, range and labels are deleted for good. The feedback stays, and its kind is inferred from its scores.", () => drop(config, again)));
 }
 
 const directionOf = (config) => config?.feedback_config.direction ?? (config?.is_lower_score_better ? "lower" : "higher");
@@ -91,9 +93,8 @@ async function save(form, config) {
   await send(config ? "PATCH" : "POST", CONFIGS, config ? { ...body, id: config.id } : { ...body, feedback_config: withoutEmpty(feedback_config) });
 }
 
-async function drop(form, config, again) {
+async function drop(config, again) {
   await remove(CONFIGS, new URLSearchParams({ id: config.id }));
-  form.closest("dialog").close();
   await again();
 }
 

@@ -16,7 +16,7 @@ export async function readKnown(signal) {
   return {
     projects,
     sources,
-    metadata: choices.metadata.flatMap(({ name, values }) => values.map((value) => [`${name}:${value}`, `${name}: ${value}`])),
+    metadata: choices.metadata,
     hasFeedback: choices.has_feedback,
     keys: [...keys.keys()].sort((a, b) => a.localeCompare(b)),
     titleOf: (key) => keys.get(key)?.title ?? key,

@@ -2,9 +2,9 @@
 
 import { read, remove, send } from "./api.js";
 import { show, urlParameters } from "./address.js";
-import { input, labelled, openForm } from "./dialog.js";
+import { deleteButton, input, labelled, openForm } from "./dialog.js";
 import { h } from "./element.js";
-import { exact, when } from "./format.js";
+import { count, exact, several, when } from "./format.js";
 
 const DEFAULT = "default";
 const OF_A_PROJECT = ["key", "assistant", "version", "status", "item", "cursor"];
@@ -30,7 +30,7 @@ export async function projectSettings(box, { page, again, signal }) {
     page.reload();
   };
   const row = (one) => h("tr", null,
-    h("th", { scope: "row" }, one.name), h("td", null, one.origins.join(", ") || "any"), h("td", null, one.rate ?? "default"),
+    h("th", { scope: "row" }, one.name), h("td", null, one.origins.join(", ") || "any"), h("td", null, rateOf(one.rate)),
     h("td", null, h("time", { datetime: one.created_at, title: exact(one.created_at) }, when(one.created_at))),
     h("td", null, h("button", { type: "button", class: "quiet small", "aria-label": `Edit ${one.name}`, onclick: () => edit(one, changed) }, "Edit")));
   box.replaceChildren(
@@ -39,10 +39,17 @@ export async function projectSettings(box, { page, again, signal }) {
     h("button", { type: "button", class: "small", onclick: () => edit(null, changed) }, "New project"));
 }
 
+/** 600/60 in words. */
+function rateOf(rate) {
+  if (!rate) return "no limit";
+  const [times, seconds] = rate.split("/").map(Number);
+  return seconds === 60 ? `${count(times)} a minute` : `${count(times)} in ${several(seconds, "second")}`;
+}
+
 function edit(project, changed) {
   const form = openForm(project ? `Project ${project.name}` : "New project", [
     labelled("Name", input("name", project?.name, { required: true, maxlength: 63, readonly: Boolean(project), spellcheck: "false" })),
-    labelled("Rate limit", input("rate", project?.rate, { placeholder: "600/min" }), { hint: "How often feedback may be sent; empty is the server's default." }),
+    labelled("Rate limit", input("rate", project?.rate, { placeholder: "600/60", pattern: "\\s*([1-9]\\d*/[1-9]\\d*|off)\\s*" }), { hint: "Submissions and mintings in so many seconds: 600/60 is 600 in a minute. Empty: no limit." }),
     labelled("Web origins", h("textarea", { name: "origins", rows: 3, spellcheck: "false" }, (project?.origins ?? []).join("\n")), { wide: true, hint: "One a line, such as https://shop.example. Empty lets any origin send feedback." }),
   ], async ({ elements }) => {
     const body = { origins: elements.origins.value.split(/\s+/).filter(Boolean), rate: elements.rate.value.trim() || null };
@@ -51,10 +58,8 @@ function edit(project, changed) {
     await changed();
   });
   if (!project || project.name === DEFAULT) return;
-  const drop = async () => {
+  form.querySelector(".row").append(deleteButton("Delete project", `Delete the project ${project.name}?`, "Its feedback keys, alert rules and rate limit are deleted for good, and its API keys stop working. A project with feedback or URLs is deleted on the command line only.", async () => {
     await remove(`feedback/projects/${encodeURIComponent(project.name)}`);
-    form.closest("dialog").close();
     await changed();
-  };
-  form.querySelector(".row").append(h("button", { type: "button", class: "quiet small", onclick: () => drop().catch((failure) => form.querySelector(".outcome").replaceChildren(h("p", { class: "wrong", role: "alert" }, failure.message))) }, "Delete project"));
+  }));
 }

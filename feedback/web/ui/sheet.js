@@ -1,12 +1,13 @@
 /** The details of one feedback: its fields, conversation and review, with links to the next and previous. */
 
-import { linkTo, show } from "./address.js";
+import { linkOf, linkTo, show } from "./address.js";
 import { read } from "./api.js";
 import { drawConversation } from "./conversation.js";
 import { at, h } from "./element.js";
 import { exact, moment, zone } from "./format.js";
 import { drawHistory } from "./history.js";
 import { icon } from "./icons.js";
+import { copyButton } from "./link.js";
 import { focusItem, placeOf } from "./list.js";
 import { failed } from "./notice.js";
 import { drawReview } from "./review.js";
@@ -58,7 +59,7 @@ function fill(piece, page) {
     piece.review_note = now.note;
     page.isStale = true;
   });
-  drawConversation(talk, piece);
+  drawConversation(talk, piece, known);
   drawHistory(before, piece);
 }
 
@@ -85,7 +86,7 @@ function head(piece, page) {
   return h("header", null, score(piece),
     h("div", null, h("h2", { id: "item-title", dir: "auto", tabindex: "-1" }, page.known.titleOf(piece.key)),
       h("p", { class: "meta" }, place && `${place} · `, h("time", { datetime: piece.created_at, title: exact(piece.created_at) }, moment(piece.created_at)), ` (${zone()})`)),
-    h("div", { class: "steps" }, step(-1, "Previous", "up_small"), step(1, "Next", "down_small"), close));
+    h("div", { class: "steps" }, copyButton(() => linkOf(piece.id), { class: "quiet small round" }), step(-1, "Previous", "up_small"), step(1, "Next", "down_small"), close));
 }
 
 function contentOf(piece) {

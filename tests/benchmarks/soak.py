@@ -34,7 +34,7 @@ from tests.benchmarks.wire import Connection
 COLUMNS = ("seconds", "memory_mib", "handles", "threads", "cpu_percent", "runs", "p50_ms", "p99_ms", "errors")
 PLOTTED = ("memory_mib", "handles", "threads", "p99_ms")
 PAUSE = 0.05
-"""Seconds between the works of one client: the load is steady, and below what the server can do."""
+"""Seconds between the works of one client by default: the load is steady, and below what the server can do."""
 
 Work = Callable[[Connection], Awaitable[object]]
 
@@ -77,10 +77,10 @@ WORKS: dict[str, tuple[Work, int]] = {
 class Load:
     """The clients, and what they saw since the last look."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, pause: float = PAUSE) -> None:
         self.seconds: list[float] = []
         self.errors = 0
-        self._server = server
+        self._server, self._pause = server, pause
 
     async def client(self, work: Work) -> None:
         """Do the work again and again, until cancelled."""
@@ -94,7 +94,7 @@ class Load:
                 self.errors += 1
                 connection.close()
                 connection = await Connection.open(self._server.port)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
 
     def taken(self) -> tuple[list[float], int]:
         """What the clients saw since the last call."""
@@ -103,9 +103,9 @@ class Load:
         return seen
 
 
-async def soak(server: Server, seconds: float, every: float, file: Path) -> list[dict[str, float]]:
+async def soak(server: Server, seconds: float, every: float, pause: float, file: Path) -> list[dict[str, float]]:
     """Put the mixed load on the server; return the samples, which are also in the CSV file."""
-    load, samples, process = Load(server), [], psutil.Process(server.pid)
+    load, samples, process = Load(server, pause), [], psutil.Process(server.pid)
     clients = [asyncio.create_task(load.client(work)) for work, count in WORKS.values() for _ in range(count)]
     began = perf_counter()
     with file.open("w", newline="") as opened:
@@ -171,7 +171,7 @@ def plot(samples: Sequence[dict[str, float]], title: str) -> str:
     return head + ' font-size="13"><rect width="100%" height="100%" fill="white"/>' + "".join(parts) + "</svg>\n"
 
 
-async def _run(minutes: float, every: float, postgres: bool, folder: Path) -> None:
+async def _run(minutes: float, every: float, pause: float, postgres: bool, folder: Path) -> None:
     name = "postgres" if postgres else "sqlite"
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="agent-server-soak-")))
@@ -180,7 +180,7 @@ async def _run(minutes: float, every: float, postgres: bool, folder: Path) -> No
             redis = stack.enter_context(redis_server())
             urls = (stack.enter_context(postgres_server()).new_url(), redis.url)
         server = await stack.enter_async_context(agent_server(directory, *urls))
-        samples = await soak(server, minutes * 60, every, folder / f"soak-{name}.csv")
+        samples = await soak(server, minutes * 60, every, pause, folder / f"soak-{name}.csv")
     title = (
         f"{minutes:g} minutes of mixed load, {'PostgreSQL and Redis' if postgres else 'SQLite'}, {os.cpu_count()} cores"
     )
@@ -193,11 +193,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.soak", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--every", type=float, default=10, help="seconds between two samples (default: 10)")
+    parser.add_argument("--pause", type=float, default=PAUSE, help=f"seconds between two works (default: {PAUSE})")
     parser.add_argument("--postgres", action="store_true", help="on PostgreSQL and Redis")
     parser.add_argument("--to", type=Path, default=ROOT / "build", help="the folder of the CSV file and the plot")
     asked = parser.parse_args()
     asked.to.mkdir(parents=True, exist_ok=True)
-    uvloop.run(_run(asked.minutes, asked.every, asked.postgres, asked.to))
+    uvloop.run(_run(asked.minutes, asked.every, asked.pause, asked.postgres, asked.to))
 
 
 if __name__ == "__main__":

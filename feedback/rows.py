@@ -152,28 +152,36 @@ def idempotency_of(scope: str, key: str | None) -> str | None:
 
 def feedback_of(row: Mapping[str, Any]) -> Feedback:
     """Convert a row of `COLUMNS` to the wire's `Feedback`."""
-    run_id = row["run_id"]
-    return Feedback(
-        id=row["id"],
-        created_at=from_micros(row["created_at"]),
-        modified_at=from_micros(row["modified_at"]),
-        run_id=run_id if is_id(run_id) else None,
-        trace_id=row["trace_id"] if is_id(row["trace_id"]) else None,
-        run_name=None if is_id(run_id) else run_id,
-        session_id=row["session_id"] if is_id(row["session_id"]) else None,
-        start_time=row["start_time"],
-        key=row["key"],
-        score=json_value(row["score"]),
-        value=json_value(row["value"]),
-        comment=row["comment"],
-        correction=json_value(row["correction"]),
-        feedback_source=FeedbackSource(row["source"], json_value(row["metadata"]) or {}, row["subject"]),
-        extra=json_value(row["extra"]),
-        feedback_group_id=row["feedback_group_id"],
-        comparative_experiment_id=row["comparative_experiment_id"],
-        thread_id=row["thread_id"],
-        assistant_id=row["assistant_id"],
-        assistant_version=row["assistant_version"],
-        trace_parent=row["trace_parent"],
-        project=row["project"],
-    )
+    return Feedback(**feedback_fields(row))
+
+
+def feedback_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert a row of `COLUMNS` to the fields of `Feedback`."""
+    run_id, trace_id, session_id = row["run_id"], row["trace_id"], row["session_id"]
+    has_id = is_id(run_id)
+    created_at, modified_at = row["created_at"], row["modified_at"]
+    created = from_micros(created_at)
+    return {
+        "id": row["id"],
+        "created_at": created,
+        "modified_at": created if modified_at == created_at else from_micros(modified_at),
+        "run_id": run_id if has_id else None,
+        "trace_id": trace_id if is_id(trace_id) else None,
+        "run_name": None if has_id else run_id,
+        "session_id": session_id if is_id(session_id) else None,
+        "start_time": row["start_time"],
+        "key": row["key"],
+        "score": json_value(row["score"]),
+        "value": json_value(row["value"]),
+        "comment": row["comment"],
+        "correction": json_value(row["correction"]),
+        "feedback_source": FeedbackSource(row["source"], json_value(row["metadata"]) or {}, row["subject"]),
+        "extra": json_value(row["extra"]),
+        "feedback_group_id": row["feedback_group_id"],
+        "comparative_experiment_id": row["comparative_experiment_id"],
+        "thread_id": row["thread_id"],
+        "assistant_id": row["assistant_id"],
+        "assistant_version": row["assistant_version"],
+        "trace_parent": row["trace_parent"],
+        "project": row["project"],
+    }

@@ -24,6 +24,7 @@ FOREVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_CANONICAL_ID = re.compile("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -79,11 +80,15 @@ def parse_id(field: str, text: str) -> str:
         raise Invalid(f"`{field}` is not a UUID; send one such as 018f0000-0000-7000-8000-000000000001") from None
 
 
-@lru_cache(maxsize=4096)
 def is_id(text: str | None) -> bool:
     """Return whether `text` is a UUID in some spelling."""
+    return text is not None and (_CANONICAL_ID.fullmatch(text) is not None or _is_spelled_id(text))
+
+
+@lru_cache(maxsize=4096)
+def _is_spelled_id(text: str) -> bool:
     try:
-        return text is not None and len(text) <= 64 and bool(uuid.UUID(text))
+        return len(text) <= 64 and bool(uuid.UUID(text))
     except ValueError:
         return False
 
@@ -111,7 +116,15 @@ def to_micros(time: datetime) -> int:
 
 def from_micros(micros: int) -> str:
     """Format microseconds since 1970 as the official clients do: `2026-11-22T01:16:09.109934+00:00`."""
-    return (EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")
+    minute, within = divmod(micros, 60_000_000)
+    seconds, fraction = divmod(within, 1_000_000)
+    return f"{_minute_text(minute)}:{seconds:02}.{fraction:06}+00:00"
+
+
+@lru_cache(maxsize=4096)
+def _minute_text(minute: int) -> str:
+    """Return `2026-11-22T01:16`. Lists and exports have many times of the same minute, in order."""
+    return (EPOCH + timedelta(minutes=minute)).isoformat(timespec="minutes")[:16]
 
 
 def origin_of(address: str) -> str | None:

@@ -88,7 +88,10 @@ class KeyKind(Struct, frozen=True):
         """Return whether the score is positive; None if no rule decides."""
         if score is None:
             return None
-        return next((one.is_positive for one in self.ranges if one.low <= score <= one.high), None)
+        for one in self.ranges:
+            if one.low <= score <= one.high:
+                return one.is_positive
+        return None
 
     def why_undirected(self, score: float | None) -> str:
         """Return the reason, as text, why `is_positive` is None for the score."""

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -40,6 +41,8 @@ CSV_COLUMNS = (
 )  # fmt: skip
 MAX_REASONS = 100
 """The maximum number of distinct reasons for leaving feedback out."""
+FORMULA_STARTS = "=+-@\t\r\n"
+ENCODER = msgspec.json.Encoder()
 Example = dict[str, Any]
 
 
@@ -108,29 +111,29 @@ class Exports:
             size = RUNS_AT_ONCE if form in TRAINING else len(page)
             for at in range(0, len(page), size):
                 some = page[at : at + size]
+                report.read += len(some)
                 lines = await self._of_page(some, form, found, report)
-                report.read, report.written = report.read + len(some), report.written + len(lines)
                 on_page(report)
                 if lines:
-                    yield b"".join(lines)
+                    yield lines
 
     async def _of_page(
         self, page: Sequence[ReviewedFeedback], form: Format, found: Mapping[str, KeyKind], report: ExportReport
-    ) -> list[bytes]:
-        """Return a line for each feedback that makes one."""
-        if form == "csv":
-            return [_csv([_cells(feedback)]) for feedback in page]
-        if form == "jsonl":
-            return [msgspec.json.encode(feedback) + b"\n" for feedback in page]
+    ) -> bytes:
+        """Return a line for each feedback that makes one, and count them."""
+        if form not in TRAINING:
+            report.written += len(page)
+            return await asyncio.to_thread(_table if form == "csv" else ENCODER.encode_lines, page)
         known = await self._runs.facts_of([feedback.run_id or feedback.run_name for feedback in page])
-        lines: list[bytes] = []
+        examples: list[Example] = []
         for feedback in page:
             made = _example(feedback, known, form, found.get(feedback.key, UNKNOWN))
             if isinstance(made, LeftOut):
                 report.leave_out(made.reason)
             else:
-                lines.append(msgspec.json.encode(made) + b"\n")
-        return lines
+                examples.append(made)
+        report.written += len(examples)
+        return ENCODER.encode_lines(examples)
 
 
 def _example(
@@ -162,27 +165,50 @@ def reasons_of(metadata: Mapping[str, Any] | None) -> list[str]:
     return [reason for reason in reasons if isinstance(reason, str)] if isinstance(reasons, list) else []
 
 
-def _cells(feedback: ReviewedFeedback) -> list[str]:
+def _table(page: Sequence[ReviewedFeedback]) -> bytes:
+    return _csv([_cells(feedback) for feedback in page])
+
+
+def _cells(feedback: ReviewedFeedback) -> list[Any]:
+    """Return the cells of `CSV_COLUMNS`."""
     source = feedback.feedback_source
-    columns: dict[str, Any] = {name: getattr(feedback, name, None) for name in CSV_COLUMNS}
-    columns["run_id"] = feedback.run_id or feedback.run_name
-    columns["source"], columns["subject"] = source.type, source.user_id
-    columns["metadata"] = source.metadata or None
-    columns["run_metadata"] = feedback.run_metadata or None
-    columns["reasons"] = "; ".join(reasons_of(source.metadata)) or None
-    return [_cell(value) for value in columns.values()]
+    return [
+        feedback.id,
+        feedback.created_at,
+        feedback.modified_at,
+        _text_cell(feedback.run_id or feedback.run_name),
+        _text_cell(feedback.thread_id),
+        _text_cell(feedback.assistant_id),
+        feedback.assistant_version,
+        _text_cell(feedback.key),
+        _cell(feedback.score),
+        _cell(feedback.value),
+        _text_cell(feedback.comment),
+        _cell(feedback.correction),
+        _text_cell(source.type),
+        _text_cell(source.user_id),
+        _cell(source.metadata or None),
+        feedback.review_status,
+        _text_cell(feedback.review_note),
+        _text_cell(feedback.assistant_name),
+        feedback.kind,
+        _cell(feedback.is_positive),
+        _text_cell("; ".join(reasons_of(source.metadata))) if source.metadata else None,
+        _cell(feedback.run_metadata or None),
+    ]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Any:
     """Return the value as a spreadsheet cell: numbers unchanged, text safe from evaluation as a formula."""
-    if value is None:
-        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+    if value is None or isinstance(value, (int, float)):
+        return value
+    return _text_cell(value if isinstance(value, str) else msgspec.json.encode(value).decode())
+
+
+def _text_cell(text: str | None) -> str | None:
+    return f"'{text}" if text and text[0] in FORMULA_STARTS else text
 
 
 def _csv(rows: list[Any]) -> bytes:

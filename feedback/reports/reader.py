@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from feedback.configs.kind_lookup import UNKNOWN, kinds
 from feedback.configs.kinds import KeyKind
@@ -22,13 +22,14 @@ from feedback.records.reviews import ReviewedFeedback
 from feedback.records.run_metadata import metadata_of
 from feedback.reports.assistants import Assistants
 from feedback.reports.query import DAY, EVER, FeedbackQuery
-from feedback.rows import COLUMNS, feedback_of
+from feedback.rows import COLUMNS, feedback_fields
 from feedback.validation import from_micros
 
 MAX_PAGE = 1000
 EXPORT_PAGE = 500
 REVIEW = ("review_status", "review_note", "reviewed_at", "review_assignee", "reviewer")
-SELECT = f"SELECT {', '.join((*COLUMNS, *REVIEW))} FROM feedback"
+UNREAD = ("grant_id", "grant_key", "idempotency")
+SELECT = f"SELECT {', '.join(name for name in (*COLUMNS, *REVIEW) if name not in UNREAD)} FROM feedback"
 NEWEST = "SELECT MAX(created_at) AS at FROM feedback WHERE project = :project"
 Kinds = dict[str, KeyKind]
 RunsMetadata = dict[str, dict[str, str]]
@@ -70,11 +71,15 @@ class FeedbackReader:
         self, rows: Sequence[Row], found: Mapping[str, KeyKind], metadata: RunsMetadata | None = None
     ) -> list[ReviewedFeedback]:
         """Return the rows' feedback with the kinds of its keys, the names of its assistants, and its runs' metadata."""
-        names = await self._assistants.names(row["assistant_id"] for row in rows)
-        feedback = [_reviewed(row, found) for row in rows]
+        return await self._with_names([_reviewed(row, found) for row in rows], metadata or {})
+
+    async def _with_names(self, feedback: list[ReviewedFeedback], metadata: RunsMetadata) -> list[ReviewedFeedback]:
+        """Set the names of the assistants and the runs' metadata, and return the feedback."""
+        names = await self._assistants.names({one.assistant_id for one in feedback})
         for one in feedback:
             one.assistant_name = names.get(one.assistant_id or "")
-            one.run_metadata = (metadata or {}).get(one.run_id or one.run_name or "", {})
+            if metadata:
+                one.run_metadata = metadata.get(one.run_id or one.run_name or "", {})
         return feedback
 
     async def pages(
@@ -92,17 +97,18 @@ class FeedbackReader:
         last = await self._database.read(lambda db: db.one(NEWEST))
         parameters["end"] = last["at"] if last and last["at"] is not None else at[0]
 
-        def work(db: Connection) -> tuple[list[Row], RunsMetadata]:
+        def work(db: Connection) -> tuple[list[ReviewedFeedback], tuple[int, str], RunsMetadata]:
             rows = db.all(sql, **parameters, after_at=at[0], after_id=at[1], limit=size)
             known.update(kinds_of(db, rows, known))
-            return rows, metadata_of(db, (row["run_id"] for row in rows))
+            following = (rows[-1]["created_at"], rows[-1]["id"]) if rows else at
+            # Converted here, in the database's thread, so that the event loop goes on.
+            return [_reviewed(row, known) for row in rows], following, metadata_of(db, (row["run_id"] for row in rows))
 
         while True:
-            rows, metadata = await self._database.read(work)
-            if rows:
-                yield await self.named(rows, known, metadata)
-                at = (rows[-1]["created_at"], rows[-1]["id"])
-            if len(rows) < size:
+            feedback, at, metadata = await self._database.read(work)
+            if feedback:
+                yield await self._with_names(feedback, metadata)
+            if len(feedback) < size:
                 return
 
     async def count(self, query: FeedbackQuery) -> int:
@@ -143,7 +149,7 @@ def _reviewed(row: Row, found: Mapping[str, KeyKind]) -> ReviewedFeedback:
     """Return a row's feedback with its review, its feedback key's kind, and whether its score is positive."""
     at, kind = row["reviewed_at"], found.get(row["key"], UNKNOWN)
     return ReviewedFeedback(
-        **structs.asdict(feedback_of(row)),
+        **feedback_fields(row),
         kind=kind.name,
         is_positive=kind.is_positive(row["number"]),
         review_status=row["review_status"] or "new",

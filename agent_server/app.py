@@ -50,6 +50,7 @@ from agent_server.routes.health import Check, HealthChecks
 from agent_server.routes.openapi import openapi_config
 from agent_server.routes.request_body import read_json
 from agent_server.routes.request_metrics import counting_custom_routes, watching
+from agent_server.routes.run_responder import run_responders
 from agent_server.runs.attempt import AttemptContext
 from agent_server.runs.crons.clock import CronClock
 from agent_server.runs.crons.crons import Crons
@@ -174,7 +175,7 @@ class AgentServerPlugin(InitPlugin):
                     *route_handlers(self._config.http.disabled),
                     *protocol_handlers(self._config.http.disabled),
                 ],
-                dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in self._services()},
+                dependencies=self._dependencies(),
                 middleware=self._middleware,
                 exception_handlers=EXCEPTION_HANDLERS,
                 before_request=_authenticator(self.authenticator, self._config, self._self_waits),
@@ -215,6 +216,11 @@ class AgentServerPlugin(InitPlugin):
     async def newest_runs(self, which: RunFilter) -> list[Record]:
         """Return the matching runs, newest first."""
         return await self._database.read(lambda connection: newest_runs(connection, which))
+
+    def _dependencies(self) -> dict[str, Provide]:
+        given = {name: Provide(_giving(value), sync_to_thread=False) for name, value in self._services()}
+        responder = run_responders(self._config, self._runs, self._streams, self._run_feedback)
+        return {**given, "responder": Provide(responder, sync_to_thread=False)}
 
     def _services(self) -> list[tuple[str, object]]:
         graphs = AssistantGraphs(self._assistants, self._agents)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Request, Response
-from litestar.di import NamedDependency
 from litestar.types import ASGIApp
 from msgspec import Struct
 
@@ -60,16 +60,15 @@ class RunResponder(Struct):
         return locations(run, again, stateless=thread_id is None) | token
 
 
-async def run_responder(
-    request: Request[Any, Any, Any],
-    server_config: NamedDependency[Config],
-    runs: NamedDependency[Runs],
-    streams: NamedDependency[RunStreams],
-    run_feedback: NamedDependency[RunFeedback],
-) -> RunResponder:
-    """Return the responder of the request's run."""
-    return RunResponder(request, server_config, runs, streams, run_feedback)
+def run_responders(
+    config: Config, runs: Runs, streams: RunStreams, feedback: RunFeedback
+) -> Callable[[Request[Any, Any, Any]], RunResponder]:
+    """Return the provider of the dependency `responder`, the responder of the request's run.
 
+    The services are given here: were they dependencies, too, Litestar would start a task for each with every request.
+    """
 
-RESPONDER = {"responder": run_responder}
-"""The dependencies of handlers with a parameter `responder`."""
+    def run_responder(request: Request[Any, Any, Any]) -> RunResponder:
+        return RunResponder(request, config, runs, streams, feedback)
+
+    return run_responder

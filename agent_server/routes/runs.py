@@ -13,7 +13,7 @@ from litestar.types import ASGIApp
 
 from agent_server.errors import Invalid
 from agent_server.routes.json_responses import any_fields_of, describe_response, respond_json, selected
-from agent_server.routes.run_responder import RESPONDER, RunResponder
+from agent_server.routes.run_responder import RunResponder
 from agent_server.routes.run_responses import FINAL_VALUES, STREAM, joined, locations, or_not_found, streamed
 from agent_server.runs.queue import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
@@ -38,7 +38,7 @@ CancelOnDisconnect = Annotated[
 ]
 
 
-@post("/threads/{thread_id:str}/runs", tags=["runs"], status_code=200, dependencies=RESPONDER)
+@post("/threads/{thread_id:str}/runs", tags=["runs"], status_code=200)
 async def create_run(
     thread_id: FromPath[str], data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]
 ) -> Response[Run]:
@@ -46,7 +46,7 @@ async def create_run(
     return await responder.respond(data, thread_id)
 
 
-@post("/threads/{thread_id:str}/runs/stream", tags=["runs"], status_code=200, responses=STREAM, dependencies=RESPONDER)
+@post("/threads/{thread_id:str}/runs/stream", tags=["runs"], status_code=200, responses=STREAM)
 async def stream_run(
     thread_id: FromPath[str], data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]
 ) -> ASGIApp:
@@ -54,9 +54,7 @@ async def stream_run(
     return await responder.stream(data, thread_id)
 
 
-@post(
-    "/threads/{thread_id:str}/runs/wait", tags=["runs"], status_code=200, responses=FINAL_VALUES, dependencies=RESPONDER
-)
+@post("/threads/{thread_id:str}/runs/wait", tags=["runs"], status_code=200, responses=FINAL_VALUES)
 async def wait_run(
     thread_id: FromPath[str], data: JSONBody[RunCreate], responder: NamedDependency[RunResponder]
 ) -> ASGIApp:

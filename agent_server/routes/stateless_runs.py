@@ -14,7 +14,7 @@ from agent_server.errors import Invalid
 from agent_server.routes.authorization import owned
 from agent_server.routes.request_body import ADAPTER
 from agent_server.routes.run_requests import check_resumes_nothing, run_body, run_origin, traced
-from agent_server.routes.run_responder import RESPONDER, RunResponder
+from agent_server.routes.run_responder import RunResponder
 from agent_server.routes.run_responses import FINAL_VALUES, STREAM, joined, locations, or_not_found, streamed
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
 from agent_server.runs.queue import Runs
@@ -23,7 +23,7 @@ from agent_server.streams.run_streams import RunStreams, modes_in
 
 MOST = 1000
 """The maximum number of runs in one batch."""
-_ROUTE: Any = {"tags": ["stateless runs"], "status_code": 200, "dependencies": RESPONDER, "opt": {ADAPTER: run_body}}
+_ROUTE: Any = {"tags": ["stateless runs"], "status_code": 200, "opt": {ADAPTER: run_body}}
 
 
 @post("/runs/batch", tags=["stateless runs"], status_code=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -108,3 +109,22 @@ async def test_app_routes_accept_bodies_the_server_would_refuse(sqlite_url: str,
     app = Litestar([upload], plugins=[server])
     async with served(app) as client:
         assert (await client.post("/theirs/upload", content=b"\xff\x00 not JSON")).text == "taken"
+
+
+async def test_run_request_starts_no_task_for_dependencies(sqlite_url: str, tmp_path: Path) -> None:
+    begun: list[asyncio.Task[Any]] = []
+
+    def create(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+        begun.append(asyncio.Task(work, loop=loop, **options))
+        return begun[-1]
+
+    async def agent(_: Any) -> AsyncGenerator[dict[str, Any], None]:
+        asyncio.get_running_loop().set_task_factory(create)
+        yield {}
+
+    async with served(create_app(config_of(sqlite_url, tmp_path), agents={"agent": agent})) as client:
+        for _ in range(2):
+            await client.post("/runs/wait", json={"assistant_id": "agent", "input": 1})
+    names = [task.get_name() for task in begun]
+    assert names
+    assert not [name for name in names if "dependency" in name]

@@ -14,7 +14,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from msgspec import Struct
@@ -22,6 +22,8 @@ from msgspec import Struct
 from feedback.errors import TooMany
 
 Address = IPv4Address | IPv6Address
+RawHeaders = Iterable[tuple[bytes, bytes]]
+"""Headers as ASGI has them, names in lower case: most requests need none, and a mapping of all would cost each."""
 REMEMBERED = 50_000
 _MOST_HOPS = 20
 _LOCAL = ip_address("127.0.0.1")
@@ -109,7 +111,7 @@ class RateLimiter:
     def admit(
         self,
         peer: str | None,
-        headers: Mapping[str, str],
+        headers: RawHeaders,
         token: tuple[int, int] | None = None,
         minting: bool = False,
     ) -> None:
@@ -136,14 +138,14 @@ class RateLimiter:
         if wait := kept[1].take(b""):
             raise _too_many(f"for the project {project!r}", wait)
 
-    def _visitor(self, peer: str | None, headers: Mapping[str, str]) -> Address | None:
+    def _visitor(self, peer: str | None, headers: RawHeaders) -> Address | None:
         """Return the address to limit: the nearest one that is no proxy's. None for a local program.
 
         `X-Forwarded-For` counts if it is trusted, or comes from this machine. If a hop is unreadable, or claims to be a
         loopback address, the connection's own address counts, so a client cannot avoid its bucket.
         """
-        own = _address(peer or "")
-        is_local = own is None or own.is_loopback
+        own = _LOCAL if peer == "127.0.0.1" else _address(peer or "")
+        is_local = own is None or own is _LOCAL or own.is_loopback
         hops = _forwarded_for(headers) if self._trust_forwarded or is_local else []
         if not hops:
             return None if is_local else own
@@ -163,10 +165,9 @@ class RateLimiter:
         return hashlib.blake2b(name, key=self._secret, digest_size=16).digest()
 
 
-def _forwarded_for(headers: Mapping[str, str]) -> list[str]:
+def _forwarded_for(headers: RawHeaders) -> list[str]:
     """Return the hops of all `X-Forwarded-For` lines, nearest last: some proxies add a line instead of a hop."""
-    every = getattr(headers, "getall", None)  # request headers have it; a plain mapping has one line at most
-    lines = every("x-forwarded-for", []) if every else [headers.get("x-forwarded-for", "")]
+    lines = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
     return [hop.strip() for line in lines for hop in line.split(",")] if any(lines) else []
 
 

@@ -21,9 +21,9 @@ def with_forwarded_scheme(app: ASGIApp) -> ASGIApp:
     """Return the app; requests through a proxy on this machine get the scheme of the client's request."""
 
     async def forwarded(scope: Any, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and _is_local(scope):
+        if scope["type"] in ("http", "websocket"):
             schemes = [value.strip() for name, value in scope["headers"] if name == b"x-forwarded-proto"]
-            if schemes and schemes[-1] in _SCHEMES:
+            if schemes and schemes[-1] in _SCHEMES and _is_local(scope):
                 scheme = schemes[-1].decode()
                 scope["scheme"] = scheme if scope["type"] == "http" else scheme.replace("http", "ws")
         await app(scope, receive, send)

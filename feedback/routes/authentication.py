@@ -94,7 +94,7 @@ async def _checked(api_keys: ApiKeys, rate_limiter: RateLimiter, request: AnyReq
         headers, client = request.headers, request.scope["client"]
         sent = sent_key(headers.get("x-api-key"), headers.get("authorization"))
         if sent and api_keys.counts_wrong_keys and getattr(error, "status_code", None) == 401:
-            rate_limiter.admit(client[0] if client else None, headers)
+            rate_limiter.admit(client[0] if client else None, request.scope["headers"])
         raise
 
 

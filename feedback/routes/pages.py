@@ -84,7 +84,7 @@ async def _submit(
 ) -> Response[Any]:
     """Store the form and return the thanks, or the question again if the feedback key does not take it."""
     submission.validate()
-    await admit_submission(request, services, pointer)
+    await admit_submission(request.scope, services, pointer)
     try:
         kept = await services.store.submit(pointer, submission, may_change=True)
     except Invalid:

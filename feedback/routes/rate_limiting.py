@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request
+from litestar.types import HTTPScope
 
 from feedback.projects.projects import FREE_RULES, KnownProjects
 from feedback.routes.authentication import entry_of
@@ -22,15 +23,15 @@ OpenToken = Callable[[str], Awaitable[Opened]]
 async def admit_minting(request: AnyRequest, services: ProjectServices) -> None:
     """Count a minting for the project, and for the address if there is no API key. Errors: `TooMany`."""
     if not entry_of(request).showed_key:
-        services.rate_limiter.admit(_peer(request), request.headers, minting=True)
+        services.rate_limiter.admit(_peer(request.scope), request.scope["headers"], minting=True)
     known = await services.projects.known()
     if known.have_rates:
         _count(services, known, services.project)
 
 
-async def admit_submission(request: AnyRequest, services: ProjectServices, pointer: Pointer) -> None:
+async def admit_submission(scope: HTTPScope, services: ProjectServices, pointer: Pointer) -> None:
     """Count a submission to a presigned URL for the address, the URL and its project. Errors: `TooMany`."""
-    services.rate_limiter.admit(_peer(request), request.headers, (pointer.grant, pointer.place))
+    services.rate_limiter.admit(_peer(scope), scope["headers"], (pointer.grant, pointer.place))
     known = await services.projects.known()
     if known.have_rates:
         _count(services, known, await services.projects.of_grant(pointer.grant))
@@ -41,7 +42,7 @@ async def open_and_admit(request: AnyRequest, services: ProjectServices, open_to
 
     Errors: `TooMany`, `TokenUnknown`, `Forbidden`.
     """
-    services.rate_limiter.admit(_peer(request), request.headers)
+    services.rate_limiter.admit(_peer(request.scope), request.scope["headers"])
     opened = await open_token(token)
     await hold_sealed(request, services, opened.body.project)
     known = await services.projects.known()
@@ -62,6 +63,6 @@ def _count(services: ProjectServices, known: KnownProjects, project: str) -> Non
         services.rate_limiter.admit_to(project, rate)
 
 
-def _peer(request: AnyRequest) -> str | None:
-    client = request.scope["client"]
+def _peer(scope: HTTPScope) -> str | None:
+    client = scope["client"]
     return client[0] if client else None

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import msgspec
-from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Receive, Scope, Send
 
@@ -108,7 +107,7 @@ async def _store(scope: HTTPScope, services: ProjectServices, body: bytes) -> Su
     try:
         pointer = await services.tokens.open(scope["path_params"]["token"])
         submission.validate()
-        await admit_submission(Request(scope), services, pointer)
+        await admit_submission(scope, services, pointer)
         return await services.store.submit(pointer, submission)
     except Exception as error:
         scope["state"][FAILED] = error

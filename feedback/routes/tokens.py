@@ -143,7 +143,7 @@ async def submit(
     if wants_page(request.headers):
         return await submit_form(request, pointer, services, submission)
     submission.validate()
-    await admit_submission(request, services, pointer)
+    await admit_submission(request.scope, services, pointer)
     return _respond(await services.store.submit(pointer, submission, clean_idempotency(idempotency_key)))
 
 
@@ -202,7 +202,7 @@ async def follow(
     submission = submission_of(list(request.query_params.multi_items()))
     submission.validate()
     key = clean_idempotency(request.headers.get("idempotency-key"))
-    await admit_submission(request, services, pointer)
+    await admit_submission(request.scope, services, pointer)
     kept = await services.store.submit(pointer, submission, key)
     if wants_page(request.headers):
         return thanks(request, kept, services.settings.links.allowed(request.query_params.get("redirect")))

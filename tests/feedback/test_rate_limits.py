@@ -176,7 +176,7 @@ def admitted(rate_limiter: RateLimiter, peer: str, *forwarded: str) -> int:
     count = 0
     for one in forwarded:
         try:
-            rate_limiter.admit(peer, {"x-forwarded-for": one})
+            rate_limiter.admit(peer, [(b"x-forwarded-for", one.encode())])
             count += 1
         except TooMany:
             pass
@@ -209,12 +209,12 @@ def test_one_home_network_shares_one_bucket() -> None:
 def test_unparsable_address_is_admitted(peer: str | None) -> None:
     rate_limiter = RateLimiter(Limits(address=MINUTE), trust_forwarded=False)
     for _ in range(5):
-        rate_limiter.admit(peer, {})
+        rate_limiter.admit(peer, [])
 
 
 def test_no_address_is_kept_as_it_is() -> None:
     rate_limiter = RateLimiter(Limits(), trust_forwarded=False)
-    rate_limiter.admit("203.0.113.7", {}, (1, 0))
+    rate_limiter.admit("203.0.113.7", [], (1, 0))
     assert rate_limiter._addresses is not None
     [name] = rate_limiter._addresses._full_at
     assert len(name) == 16

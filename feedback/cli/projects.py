@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import click
+from msgspec import structs
 
 from feedback.cli.options import Do
 from feedback.cli.output import JSON_OPTION, done, echo_json, printable, table
 from feedback.plugin import FeedbackPlugin
-from feedback.projects.projects import Project, ProjectCreate, ProjectPatch
+from feedback.projects.schema import Project, ProjectCreate, ProjectPagesPatch, ProjectPatch
+from feedback.settings.pages import read_logo
 
-HEAD = ("name", "id", "made", "rate", "origins")
+HEAD = ("name", "id", "made", "rate", "origins", "product")
 ORIGINS = click.option(
     "--origin",
     "origins",
@@ -19,6 +22,20 @@ ORIGINS = click.option(
     help="A web origin whose pages may submit feedback (https://shop.example); may be given several times.",
 )
 RATE = click.option("--rate", help="Submissions and mintings in so many seconds, such as 300/60; off sets no limit.")
+
+PAGES = (
+    click.option("--product", help="The product's name at the top of the pages behind links; empty for none."),
+    click.option("--color", help="Its colour, such as #0a7d5a; empty for none."),
+    click.option("--logo", help="The path of its logo (PNG, JPEG, WebP or SVG, at most 100 KB); empty for none."),
+    click.option("--quote/--no-quote", default=None, help="Whether these pages quote the agent's reply."),
+)
+
+
+def page_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give the command the options of a project's pages."""
+    for option in reversed(PAGES):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -30,13 +47,15 @@ def projects() -> None:
 @click.argument("name")
 @ORIGINS
 @RATE
+@page_options
 @JSON_OPTION
 @click.pass_obj
-def create_project(do: Do, /, name: str, origins: Sequence[str], rate: str | None, as_json: bool) -> None:
+def create_project(do: Do, /, name: str, origins: Sequence[str], rate: str | None, as_json: bool, **pages: Any) -> None:
     """Create the project NAME. `agent-server keys create --project NAME` makes an API key for it."""
+    wanted = ProjectCreate(name, list(origins), rate, _pages(pages))
 
     async def work(service: FeedbackPlugin) -> None:
-        _show([await service.projects.create(ProjectCreate(name, list(origins), rate))], as_json)
+        _show([await service.projects.create(wanted)], as_json)
 
     do(work)
 
@@ -58,15 +77,27 @@ def list_projects(do: Do, /, as_json: bool) -> None:
 @ORIGINS
 @click.option("--any-origin", is_flag=True, help="Pages of every origin may submit feedback.")
 @RATE
+@page_options
+@click.option(
+    "--server-pages", is_flag=True, help="The pages look as the server's settings say, except for what is given."
+)
 @JSON_OPTION
 @click.pass_obj
 def update_project(
-    do: Do, /, name: str, origins: Sequence[str], any_origin: bool, rate: str | None, as_json: bool
+    do: Do,
+    /,
+    name: str,
+    origins: Sequence[str],
+    any_origin: bool,
+    rate: str | None,
+    server_pages: bool,
+    as_json: bool,
+    **pages: Any,
 ) -> None:
     """Change the project NAME; running servers apply it within seconds. Omitted options stay as they are."""
     if origins and any_origin:
         raise click.UsageError("Say either --origin or --any-origin")
-    patch = ProjectPatch()
+    patch = ProjectPatch(pages=_pages(pages, ProjectPagesPatch(None, None, None, None) if server_pages else None))
     if origins or any_origin:
         patch.origins = list(origins)
     if rate is not None:
@@ -96,10 +127,29 @@ def delete_project(do: Do, /, name: str, erase: bool, yes: bool) -> None:
     do(work)
 
 
+def _pages(options: Mapping[str, Any], patch: ProjectPagesPatch | None = None) -> ProjectPagesPatch:
+    """Return the given options as changes of a project's pages."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if given.get("logo"):
+        try:
+            given["logo"] = read_logo(given["logo"])
+        except ValueError as error:
+            raise click.UsageError(f"--logo is {error}") from None
+    return structs.replace(patch or ProjectPagesPatch(), **given)
+
+
 def _show(found: Sequence[Project], as_json: bool) -> None:
     if as_json:
         return echo_json(found)
     return table(
         HEAD,
-        [(one.name, one.id, one.created_at[:19], one.rate or "off", " ".join(one.origins) or "any") for one in found],
+        [
+            (one.name, one.id, one.created_at[:19], one.rate or "off", " ".join(one.origins) or "any", _product(one))
+            for one in found
+        ],
     )
+
+
+def _product(project: Project) -> str:
+    """Return the product of the project's pages; `-` for the server's."""
+    return "-" if project.pages.product is None else printable(project.pages.product)

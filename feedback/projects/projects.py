@@ -10,17 +10,21 @@ import re
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET
 
 from feedback.database import Connection, Database, Row
 from feedback.errors import Conflict, Forbidden, Invalid, NotFound
+from feedback.projects.known_projects import KnownProjects, known_projects
+from feedback.projects.page_columns import LOGO, LOOKS, change_pages, pages_of, settings_with
+from feedback.projects.schema import Project, ProjectCreate, ProjectPages, ProjectPatch
 from feedback.projects.scoped_database import DEFAULT
-from feedback.rate_limits import RateLimit, rate_of
-from feedback.validation import from_micros, is_id, origin_of, parse_id
+from feedback.rate_limits import rate_of
+from feedback.settings.pages import PageSettings
+from feedback.validation import from_micros, is_id, origin_of
 
 TENANT = "00000000-0000-0000-0000-000000000000"
 """The id of `default`; LangSmith's clients received it before there were other projects."""
@@ -30,8 +34,9 @@ MAX_ORIGINS = 100
 FRESH_SECONDS = 2.0
 REMEMBERED_GRANTS = 50_000
 
-ALL = "SELECT * FROM feedback_project ORDER BY created_at, name"
-ONE = "SELECT * FROM feedback_project WHERE name = :name"
+SELECT = f"SELECT name, origins, rate, created_at, pages, {LOOKS} AS looks FROM feedback_project"
+ALL = f"{SELECT} ORDER BY created_at, name"
+ONE = f"{SELECT} WHERE name = :name"
 INSERT = """INSERT INTO feedback_project (name, origins, rate, created_at)
 VALUES (:name, :origins, :rate, now_us()) ON CONFLICT DO NOTHING"""
 CHANGE = "UPDATE feedback_project SET origins = :origins, rate = :rate WHERE name = :name"
@@ -46,58 +51,6 @@ BELONGINGS = (
 DENY = """INSERT INTO feedback_denial (id, project, run_id, ring_key, revoked_at)
 VALUES (:id, :name, NULL, NULL, now_us()) ON CONFLICT (id) DO UPDATE SET revoked_at = excluded.revoked_at"""
 OF_GRANT = "SELECT project FROM feedback_grant WHERE id = :id"
-
-
-class Project(Struct):
-    """A project. `origins` are the only web origins whose pages may submit through its URLs (empty: any may).
-
-    `rate` limits submissions and minting, such as `300/60` for 300 in 60 seconds; null means no limit.
-    """
-
-    name: str
-    id: str
-    origins: list[str]
-    rate: str | None
-    created_at: str
-
-
-class ProjectCreate(Struct):
-    """Request a project. Its name has lower-case letters, digits and hyphens."""
-
-    name: str
-    origins: list[str] = []
-    rate: str | None = None
-
-
-class ProjectPatch(Struct):
-    """Changes of a project; a `rate` of null removes the limit."""
-
-    origins: list[str] | UnsetType = UNSET
-    rate: str | UnsetType | None = UNSET
-
-
-class Rules(Struct, frozen=True):
-    """A project's rules for submissions and minting."""
-
-    origins: frozenset[str] = frozenset()
-    rate: RateLimit | None = None
-
-
-FREE_RULES = Rules()
-
-
-class KnownProjects(Struct, frozen=True):
-    """All projects and their rules, and whether any project has rules."""
-
-    rules: Mapping[str, Rules]
-    names: Mapping[str, str]
-    """Project names by name and by id."""
-    have_origins: bool
-    have_rates: bool
-
-    def name_of(self, text: str) -> str | None:
-        """Return the name of the project with this name or id, in any spelling."""
-        return self.names.get(parse_id("project", text) if is_id(text) else text)
 
 
 class Erasable(Protocol):
@@ -125,6 +78,8 @@ class Projects:
         def work(db: Connection) -> Row:
             if not db.execute(INSERT, **row):
                 raise Conflict(f"There is a project {wanted.name!r} already")
+            if wanted.pages is not None:
+                change_pages(db, wanted.name, ProjectPages(), wanted.pages)
             return _existing(db, wanted.name)
 
         return self._changed(await self._database.write(work))
@@ -145,6 +100,8 @@ class Projects:
             now = _project(_existing(db, name))
             origins = now.origins if patch.origins is UNSET else patch.origins
             db.execute(CHANGE, name=name, **_columns(origins, now.rate if patch.rate is UNSET else patch.rate))
+            if patch.pages is not UNSET:
+                change_pages(db, name, now.pages, patch.pages)
             return _existing(db, name)
 
         return self._changed(await self._database.write(work))
@@ -182,7 +139,7 @@ class Projects:
         """Return all projects and their rules, at most a few seconds old."""
         while (known := self._known_projects) is None or self._clock() - self._read_at >= FRESH_SECONDS:
             began, changes = self._clock(), self._changes
-            found = _known_projects(await self.listed())
+            found = known_projects(await self.listed())
             if changes == self._changes:  # else the rows may be older than a change by this process
                 self._known_projects, self._read_at = found, began
         return known
@@ -215,6 +172,14 @@ class Projects:
         if len(self._grants) > REMEMBERED_GRANTS:
             self._grants.popitem(last=False)
         return str(name)
+
+    async def page_settings(self, name: str, server: PageSettings) -> PageSettings:
+        """Return how the project's pages look: as the server's settings say where the project has none of its own."""
+        if (own := (await self.known()).pages.get(name)) is None:
+            return server
+        row = await self._database.read(lambda db: db.one(LOGO, name=name)) if own.logo == "own" else None
+        given = None if row is None else row["logo"]
+        return settings_with(server, own, "" if own.logo == "none" else given)
 
     def _changed(self, row: Row) -> Project:
         self._forget()
@@ -280,12 +245,5 @@ def _existing(db: Connection, name: str) -> Row:
 
 def _project(row: Row) -> Project:
     origins = msgspec.json.decode(row["origins"], type=list[str])
-    return Project(row["name"], project_id(row["name"]), origins, row["rate"], from_micros(row["created_at"]))
-
-
-def _known_projects(listed: list[Project]) -> KnownProjects:
-    rules = {one.name: Rules(frozenset(one.origins), rate_of(one.rate) if one.rate else None) for one in listed}
-    names = {text: one.name for one in listed for text in (one.name, one.id)}
-    return KnownProjects(
-        rules, names, any(one.origins for one in rules.values()), any(one.rate for one in rules.values())
-    )
+    made = from_micros(row["created_at"])
+    return Project(row["name"], project_id(row["name"]), origins, row["rate"], made, pages_of(row))

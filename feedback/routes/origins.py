@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from feedback.auth import is_of_another_site
 from feedback.errors import Forbidden, TokenUnknown
-from feedback.projects.projects import FREE_RULES, KnownProjects
+from feedback.projects.known_projects import FREE_RULES, KnownProjects
 from feedback.routes.presigned_token import pointer_of
 from feedback.services import ProjectServices
 

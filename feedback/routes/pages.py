@@ -27,7 +27,7 @@ from feedback.tokens.presigned import Grant, Pointer
 
 AnyRequest = Request[Any, Any, Any]
 PAGE_SETTINGS = "feedback_pages"
-"""The application state's entry for the settings of the pages."""
+"""The entry for the settings of the pages: in the application's state the server's, in a request's its project's."""
 PAGE_HEADERS = {
     **TOKEN_HEADERS,
     "Vary": "Accept, User-Agent, Accept-Language",
@@ -40,6 +40,15 @@ MAX_REFUSED = 60
 def may_follow(request: AnyRequest, links: Links, grant: Grant | None) -> bool:
     """Return whether this GET submits feedback. Only links whose mode depends on the feedback key need the grant."""
     return may_submit(request.headers, links.mode_of(grant.key) if grant is not None else links.mode)
+
+
+async def remember_project(request: AnyRequest, services: ProjectServices, pointer: Pointer) -> None:
+    """Let the request's pages, those of errors included, look as the project of the URL says."""
+    projects = services.projects
+    if (await projects.known()).pages:
+        project = await projects.of_grant(pointer.grant)
+        settings = await projects.page_settings(project, _server_settings(request))
+        request.scope["state"][PAGE_SETTINGS] = settings
 
 
 async def show_question(request: AnyRequest, services: ProjectServices, grant: Grant) -> Response[Any]:
@@ -190,9 +199,16 @@ def _fitting(given: FeedbackSubmission, config: FeedbackConfig | None) -> tuple[
 
 
 def _look(request: AnyRequest) -> Look:
-    """Return how a page for this request looks: in the language of `?lang=`, or else of Accept-Language."""
+    """Return how a page for this request looks: in the language of `?lang=`, or else of Accept-Language.
+
+    The settings are the project's if `remember_project` found one, or else the server's.
+    """
     language = choose_language(request.query_params.get("lang"), request.headers.get("accept-language", ""))
-    return Look(language, request.app.state.get(PAGE_SETTINGS) or PageSettings())
+    return Look(language, request.scope["state"].get(PAGE_SETTINGS) or _server_settings(request))
+
+
+def _server_settings(request: AnyRequest) -> PageSettings:
+    return request.app.state.get(PAGE_SETTINGS) or PageSettings()
 
 
 def _first(fields: Mapping[str, list[str]], name: str) -> str | None:

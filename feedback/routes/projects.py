@@ -9,13 +9,13 @@ from litestar import Request, Router, delete, get, patch, post
 from litestar.di import Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from feedback.projects.projects import Project, ProjectCreate, ProjectPatch
+from feedback.projects.schema import Project, ProjectCreate, ProjectPatch
 from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency, entry_of
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import FAILURES
 from feedback.routes.openapi import FeedbackOperation, failures
 from feedback.services import ProjectServices
-from feedback.validation import MAX_BODY
+from feedback.validation import MAX_MINT_BODY
 
 TAGS = ["Projects"]
 OPERATORS = {"feedback_scope": "admin", "feedback_unbound": True}
@@ -32,7 +32,7 @@ async def list_projects(request: Request[Any, Any, Any], services: ServicesDepen
     "/feedback/projects",
     status_code=200,
     tags=TAGS,
-    request_max_body_size=MAX_BODY,
+    request_max_body_size=MAX_MINT_BODY,
     summary="Create a project",
     opt=OPERATORS,
     operation_class=FeedbackOperation,
@@ -46,7 +46,7 @@ async def create_project(data: JSONBody[ProjectCreate], services: ServicesDepend
 @patch(
     "/feedback/projects/{name:str}",
     tags=TAGS,
-    request_max_body_size=MAX_BODY,
+    request_max_body_size=MAX_MINT_BODY,
     summary="Change a project",
     opt=OPERATORS,
     operation_class=FeedbackOperation,

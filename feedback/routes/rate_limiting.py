@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Request
 from litestar.types import HTTPScope
 
-from feedback.projects.projects import FREE_RULES, KnownProjects
+from feedback.projects.known_projects import FREE_RULES, KnownProjects
 from feedback.routes.authentication import entry_of
 from feedback.routes.origins import hold
 from feedback.services import ProjectServices

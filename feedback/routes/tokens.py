@@ -16,7 +16,7 @@ from feedback.routes.authentication import ServicesDependency
 from feedback.routes.decoding import submission_of
 from feedback.routes.headers import TOKEN_HEADERS, base_url, preflight
 from feedback.routes.openapi import NO_KEY, FeedbackOperation, SubmitOperation, failures
-from feedback.routes.pages import may_follow, show_question, submit_form, thanks
+from feedback.routes.pages import may_follow, remember_project, show_question, submit_form, thanks
 from feedback.routes.presigned_token import pointer_of
 from feedback.routes.rate_limiting import admit_minting, admit_submission
 from feedback.schema import (
@@ -141,6 +141,7 @@ async def submit(
     if request.scope["query_string"]:
         submission = _merged(submission, submission_of(list(request.query_params.multi_items())))
     if wants_page(request.headers):
+        await remember_project(request, services, pointer)
         return await submit_form(request, pointer, services, submission)
     submission.validate()
     await admit_submission(request.scope, services, pointer)
@@ -192,6 +193,7 @@ async def follow(
     content = {"score": score, "value": value, "comment": comment, "correction": correction, "metadata": metadata}
     given = {name: text for name, text in (content | {"user_id": user_id, "id": id}).items() if text}
     pointer = await pointer_of(request, services)
+    await remember_project(request, services, pointer)
     has_content, links = bool(CONTENT_FIELDS & given.keys()), services.settings.links
     grant = await services.store.open(pointer) if links.by_key or not has_content else None
     if not has_content or not may_follow(request, links, grant):

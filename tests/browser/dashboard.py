@@ -18,7 +18,7 @@ from agent_server.composition import build
 from agent_server.config import Config
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, RunFacts
-from feedback.projects.projects import ProjectCreate
+from feedback.projects.schema import ProjectCreate
 from tests.feedback.conftest import serving
 
 AGENT = '''"""An agent that says everything twice."""

@@ -509,6 +509,35 @@ def test_metadata_filters_of_several_names_apply(tmp_path: Path, visit: Visit) -
             expect(page.get_by_label("plan", exact=True).locator("option:checked")).to_have_text("pro or free")
 
 
+def test_project_gets_pages_of_its_own(tmp_path: Path, visit: Visit) -> None:
+    logo = tmp_path / "logo.svg"
+    logo.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    with dashboard(tmp_path) as url, visit(opened(url, "", "settings"), script=True, width=390) as page:
+        page.get_by_role("button", name="New project").click()
+        form = page.get_by_role("dialog")
+        form.get_by_label("Name").fill("shop")
+        form.get_by_label("Product").fill("Löwenladen")
+        form.get_by_label("Colour").fill("#FE0")
+        form.get_by_label("Logo", exact=True).select_option("new")
+        form.get_by_role("button", name="Save").click()
+        expect(form.get_by_role("alert")).to_have_text("Choose an image file for the logo.")
+        form.get_by_label("Logo file").set_input_files(logo)
+        form.get_by_label("Agent's reply").select_option("true")
+        check_accessible(page)
+        form.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("region", name="Projects")).to_contain_text("Löwenladen")
+        [_, made] = httpx.get(f"{url}/api/v1/feedback/projects").json()
+        assert made["pages"] == {"product": "Löwenladen", "color": "#ffee00", "quote": True, "logo": "own"}
+        page.get_by_role("button", name="Edit shop").click()
+        form.get_by_label("Product").fill("")
+        form.get_by_label("Logo", exact=True).select_option("none")
+        form.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("region", name="Projects")).not_to_contain_text("Löwenladen")
+        [_, made] = httpx.get(f"{url}/api/v1/feedback/projects").json()
+        assert made["pages"] == {"product": None, "color": "#ffee00", "quote": True, "logo": "none"}
+        expect(page.get_by_role("button", name="Edit shop")).to_be_in_viewport()
+
+
 def test_pages_show_every_row_once(server: str, visit: Visit) -> None:
     for at in range(60):
         tell(server, 1, comment=f"number {at}", days_ago=(60 - at) / 100, feedback_source=source(f"user {at}"))

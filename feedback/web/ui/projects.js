@@ -2,6 +2,7 @@
 
 import { read, remove, send } from "./api.js";
 import { show, urlParameters } from "./address.js";
+import { pageFields, pagesIn } from "./projectpages.js";
 import { deleteButton, input, labelled, openForm } from "./dialog.js";
 import { h } from "./element.js";
 import { count, exact, several, when } from "./format.js";
@@ -30,12 +31,12 @@ export async function projectSettings(box, { page, again, signal }) {
     page.reload();
   };
   const row = (one) => h("tr", null,
-    h("th", { scope: "row" }, one.name), h("td", null, one.origins.join(", ") || "any"), h("td", null, rateOf(one.rate)),
+    h("th", { scope: "row" }, one.name), h("td", null, one.origins.join(", ") || "any", h("small", { class: "meta" }, rateOf(one.rate))), h("td", { dir: "auto" }, one.pages.product ?? h("span", { class: "meta" }, "as the server")),
     h("td", null, h("time", { datetime: one.created_at, title: exact(one.created_at) }, when(one.created_at))),
     h("td", null, h("button", { type: "button", class: "quiet small", "aria-label": `Edit ${one.name}`, onclick: () => edit(one, changed) }, "Edit")));
   box.replaceChildren(
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Projects" },
-      h("table", null, h("thead", null, h("tr", null, ["Name", "Web origins", "Rate limit", "Created"].map((text) => h("th", { scope: "col" }, text)), h("td", null))), h("tbody", null, projects.map(row)))),
+      h("table", { class: "wrapped" }, h("thead", null, h("tr", null, ["Name", "Web origins and rate", "Product", "Created"].map((text) => h("th", { scope: "col" }, text)), h("td", null))), h("tbody", null, projects.map(row)))),
     h("button", { type: "button", class: "small", onclick: () => edit(null, changed) }, "New project"));
 }
 
@@ -51,8 +52,9 @@ function edit(project, changed) {
     labelled("Name", input("name", project?.name, { required: true, maxlength: 63, readonly: Boolean(project), spellcheck: "false" })),
     labelled("Rate limit", input("rate", project?.rate, { placeholder: "600/60", pattern: "\\s*([1-9]\\d*/[1-9]\\d*|off)\\s*" }), { hint: "Submissions and mintings in so many seconds: 600/60 is 600 in a minute. Empty: no limit." }),
     labelled("Web origins", h("textarea", { name: "origins", rows: 3, spellcheck: "false" }, (project?.origins ?? []).join("\n")), { wide: true, hint: "One a line, such as https://shop.example. Empty lets any origin send feedback." }),
+    pageFields(project?.pages ?? null),
   ], async ({ elements }) => {
-    const body = { origins: elements.origins.value.split(/\s+/).filter(Boolean), rate: elements.rate.value.trim() || null };
+    const body = { origins: elements.origins.value.split(/\s+/).filter(Boolean), rate: elements.rate.value.trim() || null, pages: await pagesIn(elements) };
     if (project) await send("PATCH", `feedback/projects/${encodeURIComponent(project.name)}`, body);
     else await send("POST", "feedback/projects", { name: elements.name.value.trim(), ...body });
     await changed();

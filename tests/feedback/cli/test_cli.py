@@ -160,12 +160,21 @@ def test_projects_are_made_changed_listed_and_removed(data_dir: Path) -> None:
     assert (made[0]["origins"], made[0]["rate"]) == (["https://shop.example"], None)
     run(data_dir, "projects", "update", "shop", "--any-origin", "--rate", "300/60")
     lines = run(data_dir, "projects", "list").stdout.splitlines()
-    assert lines[0].split() == ["name", "id", "made", "rate", "origins"]
+    assert lines[0].split() == ["name", "id", "made", "rate", "origins", "product"]
     assert [line.split()[0::3] for line in lines[1:]] == [["default", "off"], ["shop", "300/60"]]
     assert "Remove the project shop" in run(data_dir, "projects", "delete", "shop", input="n\n").stderr
     assert "is removed" in run(data_dir, "projects", "delete", "shop", "--yes").stderr
     gone = run(data_dir, "projects", "delete", "shop", "--yes")
     assert (gone.exit_code, "There is no project 'shop'" in gone.stderr) == (1, True)
+    (data_dir / "logo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    look = ("--product", "Kiosk", "--color", "#fe0", "--logo", str(data_dir / "logo.svg"), "--quote", "--json")
+    made = json.loads(run(data_dir, "projects", "create", "kiosk", *look).stdout)
+    assert made[0]["pages"] == {"product": "Kiosk", "color": "#ffee00", "quote": True, "logo": "own"}
+    reset = run(data_dir, "projects", "update", "kiosk", "--server-pages", "--product", "Stand", "--json")
+    pages = {"product": "Stand", "color": None, "quote": None, "logo": "server"}
+    assert json.loads(reset.stdout)[0]["pages"] == pages
+    wrong = run(data_dir, "projects", "update", "kiosk", "--logo", str(data_dir / "none.png"))
+    assert (wrong.exit_code, "cannot be read" in wrong.stderr) == (2, True)
     refused = run(data_dir, "projects", "create", "My Shop")
     assert (refused.exit_code, "lower-case letters" in refused.stderr) == (1, True)
 

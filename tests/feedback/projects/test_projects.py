@@ -24,7 +24,8 @@ from agent_server.database import Database, open_database
 from feedback import FeedbackPlugin
 from feedback.errors import Conflict, Invalid, TokenRevoked, TokenUnknown
 from feedback.integrations.workflowai import OutcomeCreate
-from feedback.projects.projects import TENANT, ProjectCreate, ProjectPatch, Projects, project_id
+from feedback.projects.projects import TENANT, Projects, project_id
+from feedback.projects.schema import ProjectCreate, ProjectPatch
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.reports.alert_rules import AlertRule
 from feedback.reports.alerts import Alerts
@@ -65,6 +66,7 @@ async def test_project_is_made_listed_changed_and_removed(client: App) -> None:
     made = await make(client, origins=["https://Shop.example"], rate="300/60")
     assert made == {
         "name": "shop", "id": project_id("shop"), "origins": [SHOP], "rate": "300/60", "created_at": made["created_at"],
+        "pages": {"product": None, "color": None, "quote": None, "logo": "server"},
     }  # fmt: skip
     assert uuid.UUID(made["id"]).version == 5
     listed = (await client.get(f"{FEEDBACK}/projects")).json()
@@ -87,6 +89,12 @@ async def test_project_is_made_listed_changed_and_removed(client: App) -> None:
         ({"name": "shop", "origins": ["*"]}, 422, "without a path"),
         ({"name": "shop", "rate": "many"}, 422, "such as 300/60"),
         ({"name": "shop", "rate": "0/60"}, 422, "such as 300/60"),
+        ({"name": "shop", "pages": {"color": "green"}}, 422, "`pages.color` is 'green'"),
+        ({"name": "shop", "pages": {"logo": "https://shop.example/logo.png"}}, 422, "as a `data:` URL"),
+        ({"name": "shop", "pages": {"logo": "data:text/html;base64,PGI+"}}, 422, "as a `data:` URL"),
+        ({"name": "shop", "pages": {"logo": "data:image/png;base64,no base64"}}, 422, "not base64"),
+        ({"name": "shop", "pages": {"logo": "data:image/png;base64," + "A" * 200_000}}, 422, "at most"),
+        ({"name": "shop", "pages": {"product": "x" * 201}}, 413, "201 bytes"),
     ],
 )
 async def test_wrong_project_is_refused_in_words(client: App, body: dict[str, Any], status: int, said: str) -> None:

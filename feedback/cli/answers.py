@@ -126,4 +126,4 @@ def erase(
 
 def _erased(erased: Erased) -> str:
     count = f"{erased.feedback:,} pieces of feedback, {erased.history:,} earlier versions"
-    return f"{count} and {erased.grants:,} grants of URLs erased"
+    return f"{count}, {erased.grants:,} grants of URLs and {erased.examples:,} examples copied from runs erased"

@@ -1,7 +1,8 @@
 """Erasure and retention: permanent deletion of feedback, on request or by age.
 
-Erasure deletes the feedback, its history, its annotations and reviews, and queued messages about it. Webhooks receive
-the erased ids (`feedback.erased`), since receivers may have copies. URLs and sealed tokens of an erased run or thread
+Erasure deletes the feedback, its history, its annotations and reviews, queued messages about it, and the examples of
+LangSmith's datasets that were copied from its runs; retention leaves those. Webhooks receive the erased ids
+(`feedback.erased`), since receivers may have copies. URLs and sealed tokens of an erased run or thread
 accept no more submissions (410). Later lists and exports show no trace of it; only the ids of those runs remain, denied
 until no sealed token of them can be valid. Long work runs in transactions of `AT_ONCE` pieces of feedback, so that
 others can write in between; after an interruption, a repetition continues it.
@@ -16,15 +17,15 @@ from functools import partial
 from operator import methodcaller
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from feedback.database import Connection, listed
 from feedback.delivery.outbox import put_erased
 from feedback.errors import Invalid
 from feedback.projects.projects import denial_of_project
-from feedback.projects.scoped_database import DEFAULT, ProjectConnection, ProjectDatabase, whole
-from feedback.records.purge import delete_url_denials
+from feedback.projects.scoped_database import ProjectDatabase, whole
+from feedback.records.closing import close, close_all, deny
+from feedback.records.run_copies import delete_copies
 from feedback.records.run_metadata import forget_metadata
 from feedback.validation import check_name, run_name
 
@@ -39,27 +40,15 @@ EVERY_OTHER_KEY = ""
 
 DENIALS_DAYS = 366
 """How long revocations are stored; sealed tokens of that age have expired, by default."""
-DENY = """INSERT INTO feedback_denial (project, id, run_id, ring_key, revoked_at)
-VALUES (:project, :id, CAST(:run_id AS TEXT), NULL, now_us())
-ON CONFLICT (id) DO UPDATE SET revoked_at = excluded.revoked_at"""
-RUNS = """SELECT run_id FROM feedback WHERE project = :project AND {0}
-UNION SELECT run_id FROM feedback_history WHERE project = :project AND {0}
-UNION SELECT run_id FROM feedback_grant WHERE project = :project AND {0}"""
-FORGET_MINTED = (
-    "DELETE FROM feedback_minted WHERE project = :project AND substr(body, 1, CAST(:length AS INTEGER)) = :start"
-)
-FORGET_ALL_MINTED = "DELETE FROM feedback_minted WHERE project = :project"
 KEEP = "INSERT INTO feedback_retention (project, key, days) VALUES (:project, :key, :days)"
 FORGET_DENIALS = (
     "DELETE FROM feedback_denial WHERE ring_key IS NULL AND id NOT LIKE 'url %' AND revoked_at < now_us() - :age"
 )
-FORGET_ALL_URLS = "DELETE FROM feedback_denial WHERE project = :project AND id LIKE 'url %'"
 BELONGINGS = ("feedback_annotation", "feedback_review", "feedback_outbox")
 QUEUED = """DELETE FROM feedback_outbox WHERE EXISTS (SELECT 1 FROM feedback_history AS version
 WHERE version.sequence IN {0} AND version.id = feedback_outbox.feedback_id
     AND feedback_outbox.created_at < version.replaced_at)"""
 """Messages about these versions, or older ones; newer messages may be about another subject's feedback."""
-GRANTS = "SELECT id FROM feedback_grant WHERE project = :project AND"
 RULES = "SELECT key, days FROM feedback_retention WHERE project = :project ORDER BY key"
 EVER = -(2**62)
 EXPIRED = "modified_at < now_us() - :age"
@@ -71,16 +60,17 @@ WHERE rule.project = {0}.project AND rule.key = {0}.key)"""
 
 
 class Erased(Struct):
-    """How much was erased: feedback, earlier versions of feedback, and grants of URLs."""
+    """How much was erased: feedback, earlier versions of feedback, grants of URLs, and examples copied from runs."""
 
     feedback: int = 0
     history: int = 0
     grants: int = 0
+    examples: int = 0
 
     def add(self, more: Erased) -> None:
-        """Add to the counts of feedback and versions."""
-        self.feedback += more.feedback
-        self.history += more.history
+        """Add to the counts."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(more, name))
 
 
 Drop = Callable[..., Erased]
@@ -100,9 +90,16 @@ class Erasure:
 
     async def of_run(self, run_id: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
         """Erase all feedback on the run; its tokens accept no more submissions. Errors: `Invalid`."""
-        name = {"name": run_name("run", run_id)}
-        await self._database.write(lambda db: _deny(db, name["name"]))
-        return await self._erase("run_id = :name", name, with_grants=True, on_progress=on_progress)
+        name = run_name("run", run_id)
+
+        def work(db: Connection) -> int:
+            deny(db, [name])
+            return delete_copies(db, [name])
+
+        copies = await self._database.write(work)
+        erased = await self._erase("run_id = :name", {"name": name}, with_grants=True, on_progress=on_progress)
+        erased.examples += copies
+        return erased
 
     async def of_thread(self, thread_id: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
         """Erase all feedback on the thread's runs; their tokens accept no more submissions. Errors: `Invalid`.
@@ -115,28 +112,28 @@ class Erasure:
     async def of_all(self, on_progress: Callable[[Erased], None] | None = None) -> Erased:
         """Erase all feedback of the project; its URLs accept no more submissions."""
         denial = denial_of_project(self._database.project)
-        grants = await self._database.write(lambda db: _close_all(db, denial))
+        closed = await self._database.write(lambda db: close_all(db, denial))
         erased = await self._erase("1 = 1", {}, on_progress=on_progress)
-        erased.grants = grants
+        erased.add(Erased(grants=closed.grants, examples=closed.copies))
         return erased
 
     async def _erase(
         self,
         condition: str,
         parameters: Mapping[str, Any],
-        drops: Sequence[Drop] | None = None,
+        drops: Sequence[Drop] = (),
         with_grants: bool = False,
         on_progress: Callable[[Erased], None] | None = None,
     ) -> Erased:
         """Erase what matches the condition: grants first, so that no submission arrives afterwards."""
         erased = Erased()
         if with_grants:
-            erased.grants = await self._database.write(lambda db: _close(db, condition, parameters))
-        for drop in drops or (_drop_feedback, _drop_history):
+            closed = await self._database.write(lambda db: close(db, condition, parameters))
+            erased.add(Erased(grants=closed.grants, examples=closed.copies))
+        for drop in drops or REQUESTED:
             while True:
                 more = await self._database.write(partial(drop, condition=condition, parameters=parameters))
-                erased.feedback += more.feedback
-                erased.history += more.history
+                erased.add(more)
                 if on_progress is not None:
                     on_progress(erased)
                 if more == Erased():
@@ -214,7 +211,7 @@ async def keep_sweeping(everyone: Callable[[], Awaitable[Iterable[Erasure]]], ev
         await asyncio.sleep(every)
 
 
-def _drop_feedback(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Erased:
+def _drop_feedback(db: Connection, condition: str, parameters: Mapping[str, Any], with_copies: bool = False) -> Erased:
     where = condition.format("feedback")
     rows = db.all(f"SELECT id, run_id FROM feedback WHERE project = :project AND {where} LIMIT {AT_ONCE}", **parameters)
     if not rows:
@@ -225,12 +222,13 @@ def _drop_feedback(db: Connection, condition: str, parameters: Mapping[str, Any]
         everywhere.execute(f"DELETE FROM {table} WHERE feedback_id IN {chosen}", **names)
     history = everywhere.execute(f"DELETE FROM feedback_history WHERE id IN {chosen}", **names)
     erased = Erased(everywhere.execute(f"DELETE FROM feedback WHERE id IN {chosen}", **names), history)
+    erased.examples = delete_copies(db, (row["run_id"] for row in rows)) if with_copies else 0
     forget_metadata(db, (row["run_id"] for row in rows))
     put_erased(everywhere, list(names.values()))
     return erased
 
 
-def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Erased:
+def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any], with_copies: bool = False) -> Erased:
     where = condition.format("feedback_history")
     sql = f"SELECT sequence, id, run_id FROM feedback_history WHERE project = :project AND {where} LIMIT {AT_ONCE}"
     rows = db.all(sql, **parameters)
@@ -249,40 +247,10 @@ def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any])
     everywhere.execute(QUEUED.format(sequences), **versions)
     sql = f"SELECT id FROM feedback WHERE id IN {chosen}"
     put_erased(everywhere, sorted(set(deleted.values()) - {row["id"] for row in everywhere.all(sql, **deleted)}))
-    return Erased(0, everywhere.execute(f"DELETE FROM feedback_history WHERE sequence IN {sequences}", **versions))
+    history = everywhere.execute(f"DELETE FROM feedback_history WHERE sequence IN {sequences}", **versions)
+    examples = delete_copies(db, (row["run_id"] for row in rows)) if with_copies else 0
+    return Erased(history=history, examples=examples)
 
 
-def _close(db: Connection, condition: str, parameters: Mapping[str, Any]) -> int:
-    """Revoke all tokens of the runs; return how many grants were deleted."""
-    for row in db.all(RUNS.format(condition), **parameters):
-        if row["run_id"] is not None:
-            _deny(db, row["run_id"])
-    grants = "SELECT id, key_count FROM feedback_grant WHERE project = :project AND"
-    delete_url_denials(whole(db), db.all(f"{grants} {condition}", **parameters))
-    return _drop_grants(db, condition, parameters)
-
-
-def _close_all(db: Connection, denial: str) -> int:
-    """Revoke all tokens that the project has issued until now; return how many grants were deleted."""
-    db.execute(DENY, id=denial, run_id=None)
-    db.execute(FORGET_ALL_MINTED)
-    db.execute(FORGET_ALL_URLS)
-    return _drop_grants(db, "1 = 1", {})
-
-
-def _deny(db: Connection, run_id: str) -> None:
-    """Revoke all sealed tokens that were minted for the run until now."""
-    db.execute(DENY, id=_denial(db, run_id), run_id=run_id)
-    start = "[" + msgspec.json.encode(run_id).decode() + ","
-    db.execute(FORGET_MINTED, start=start, length=len(start))
-
-
-def _denial(db: Connection, run_id: str) -> str:
-    """Return the id of the run's denial; in `default` it is the same as before there were projects."""
-    project = db.project if isinstance(db, ProjectConnection) else DEFAULT
-    return f"run {run_id}" if project == DEFAULT else f"project-run {project} {run_id}"
-
-
-def _drop_grants(db: Connection, condition: str, parameters: Mapping[str, Any]) -> int:
-    db.execute(f"DELETE FROM feedback_use WHERE grant_id IN ({GRANTS} {condition})", **parameters)
-    return db.execute(f"DELETE FROM feedback_grant WHERE project = :project AND {condition}", **parameters)
+REQUESTED: tuple[Drop, ...] = (partial(_drop_feedback, with_copies=True), partial(_drop_history, with_copies=True))
+"""What an erasure on request deletes; retention has its own."""

@@ -42,7 +42,8 @@ class Retention(Struct):
     opt={"feedback_scope": "admin"},
     operation_class=FeedbackOperation,
     responses=failures(413, 422),
-    description="Erase the feedback with its history; the URLs of an erased run or thread then get 410.",
+    description="Erase the feedback with its history, and the examples of LangSmith's datasets that were copied from "
+    "its runs; the URLs of an erased run or thread then get 410.",
 )
 async def erase_feedback(data: JSONBody[ErasureRequest], services: ServicesDependency) -> Erased:
     """Erase the feedback and return the counts."""

@@ -175,7 +175,8 @@ class LangSmithDatasets:
             "source_run_id": source,
         }
         created = to_micros(parse_time("created_at", request.created_at)) if request.created_at else None
-        return NewResource(request.id or _new_id(), body, None, parse_id("dataset_id", request.dataset_id), created)
+        dataset = parse_id("dataset_id", request.dataset_id)
+        return NewResource(request.id or _new_id(), body, None, dataset, created, source)
 
     def _dataset(self, found: Resource, examples: int) -> LangSmithDataset:
         return LangSmithDataset(

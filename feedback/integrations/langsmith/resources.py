@@ -16,8 +16,8 @@ from feedback.validation import check_json, check_name, from_micros, parse_id
 NO_PARENT = ""
 ALL = "SELECT * FROM feedback_resource WHERE project = :project AND kind = :kind"
 ONE = f"{ALL} AND id = :id"
-INSERT = """INSERT INTO feedback_resource (id, project, kind, parent, name, body, created_at, modified_at)
-VALUES (:id, :project, :kind, :parent, :name, :body, COALESCE(CAST(:created_at AS BIGINT), now_us()), now_us())
+INSERT = """INSERT INTO feedback_resource (id, project, kind, parent, name, body, run_id, created_at, modified_at)
+VALUES (:id, :project, :kind, :parent, :name, :body, :run_id, COALESCE(CAST(:created_at AS BIGINT), now_us()), now_us())
 ON CONFLICT DO NOTHING"""
 UPDATE = """UPDATE feedback_resource SET name = :name, body = :body, modified_at = now_us()
 WHERE project = :project AND kind = :kind AND id = :id"""
@@ -37,13 +37,14 @@ class Resource(Struct):
 
 
 class NewResource(Struct):
-    """A resource to create; its name defaults to its id."""
+    """A resource to create; its name defaults to its id. `run_id` is the run that its content was copied from."""
 
     id: str
     body: dict[str, Any]
     name: str | None = None
     parent: str = NO_PARENT
     created_at: int | None = None
+    run_id: str | None = None
 
 
 class ResourceFilter(Struct):
@@ -147,8 +148,8 @@ class Resources:
     def _insert(self, db: Connection, new: NewResource) -> Resource:
         key = parse_id(f"{self._noun} id", new.id)
         name = check_name("name", new.name) if new.name is not None else key
-        row = {"id": key, "parent": new.parent, "name": name, "body": _text(new.body), "created_at": new.created_at}
-        if not db.execute(INSERT, kind=self._kind, **row):
+        row = {"id": key, "parent": new.parent, "name": name, "body": _text(new.body), "run_id": new.run_id}
+        if not db.execute(INSERT, kind=self._kind, created_at=new.created_at, **row):
             raise Conflict(f"The id {key} or the name {name!r} is taken by another {self._noun}; choose another one")
         stored = db.one(ONE, kind=self._kind, id=key)
         assert stored is not None

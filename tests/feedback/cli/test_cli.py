@@ -109,7 +109,7 @@ def test_erase_confirms_and_reports_counts(data_dir: Path) -> None:
     assert refused.exit_code == 1
     assert len(json.loads(run(data_dir, "list", "--json").stdout)) == 7
     erased = run(data_dir, "erase", "--subject", "user 1", "--yes", "--json")
-    assert json.loads(erased.stdout) == {"feedback": 1, "history": 0, "grants": 0}
+    assert json.loads(erased.stdout) == {"feedback": 1, "history": 0, "grants": 0, "examples": 0}
     assert json.loads(run(data_dir, "erase", "--run", RUN, "--yes", "--json").stdout)["feedback"] == 5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,8 @@ from agent_server.database import open_database
 from feedback import FeedbackPlugin
 from feedback.errors import TokenGone, TokenRevoked
 from feedback.integrations.evalguard import OneTimeSubmission, OneTimeTokenCreate
+from feedback.integrations.langsmith.datasets import DatasetCreate, ExampleCreate
+from feedback.integrations.langsmith.resources import ResourceFilter
 from feedback.integrations.workflowai import OutcomeCreate
 from feedback.records.erasure import AT_ONCE, Erased
 from feedback.reports.query import FeedbackQuery
@@ -79,11 +82,68 @@ async def test_erased_feedback_is_not_in_the_file(tmp_path: Path) -> None:
     assert left == []
 
 
+async def dataset_of(service: FeedbackPlugin, runs: list[str | None]) -> str:
+    """The id of a new dataset with an example for each run."""
+    dataset = await service.default.langsmith_datasets.create(DatasetCreate(f"of {len(runs)} runs"))
+    said = {"text": "words of ada"}
+    await service.default.langsmith_datasets.add(
+        [ExampleCreate(dataset.id, inputs=said, outputs=said, source_run_id=run) for run in runs]
+    )
+    return dataset.id
+
+
+@pytest.mark.parametrize("by", ["subject", "run", "thread"])
+async def test_examples_copied_from_runs_are_erased(service: FeedbackPlugin, by: str) -> None:
+    ada, bob = str(uuid.uuid4()), str(uuid.uuid4())
+    await keep(service, [row(run_id=ada, subject="ada", thread_id="t"), row(run_id=bob, subject="bob", thread_id="u")])
+    dataset = await dataset_of(service, [ada, bob, None, ada])
+    erase = getattr(service.default.erasure, f"of_{by}")
+    assert await erase({"subject": "ada", "run": ada, "thread": "t"}[by]) == Erased(1, 0, 0, 2)
+    left = await service.default.langsmith_datasets.examples(ResourceFilter(dataset), [])
+    assert {one.source_run_id for one in left} == {bob, None}
+    assert await erase({"subject": "bob", "run": bob, "thread": "u"}[by]) == Erased(1, 0, 0, 1)
+
+
+async def test_examples_of_replaced_feedback_are_erased(service: FeedbackPlugin, run_id: str) -> None:
+    name = str(uuid.uuid4())
+    for who in ("ada", "bob"):
+        given = FeedbackCreate("k", id=name, run_id=run_id, feedback_source=FeedbackSource(user_id=who))
+        await service.default.store.create(given)
+    await dataset_of(service, [run_id])
+    assert await service.default.erasure.of_subject("ada") == Erased(0, 1, 0, 1)
+
+
+async def test_retention_leaves_examples(service: FeedbackPlugin, run_id: str) -> None:
+    await keep(service, [row(run_id=run_id)])
+    await dataset_of(service, [run_id])
+    await service.default.erasure.keep_for("thumbs", 1)
+    assert await service.default.erasure.sweep() == Erased(1)
+
+
+async def test_erased_examples_are_not_in_the_file(tmp_path: Path, run_id: str) -> None:
+    async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).opened() as service:
+        await keep(service, [row(run_id=run_id, subject="ada")])
+        await dataset_of(service, [run_id] * 20)
+        await service.default.erasure.of_subject("ada")
+    left = [file.name for file in tmp_path.iterdir() if b"of ada" in file.read_bytes()]  # noqa: ASYNC240  it is closed
+    assert left == []
+
+
+async def test_minted_tokens_of_many_runs_are_forgotten(service: FeedbackPlugin) -> None:
+    runs = [str(uuid.uuid4()), str(uuid.uuid4()), "a run", "another"]
+    for run in runs:
+        await service.default.one_time.mint(OneTimeTokenCreate("trace", run), "api key", f"key of {run}")
+    await keep(service, [row(run_id=run, thread_id="t") for run in runs[:-1]])
+    await service.default.erasure.of_thread("t")
+    minted = await service.database.read(lambda db: db.all("SELECT body FROM feedback_minted"))
+    assert [json.loads(one["body"])[0] for one in minted] == ["another"]
+
+
 async def test_erased_run_accepts_no_more_submissions(client: App, token_url: str, run_id: str) -> None:
     await client.post(token_url, json={"score": 1})
     other = (await client.post("/feedback/tokens", json={"run_id": str(uuid.uuid4()), "feedback_key": "k"})).json()
     erased = await client.post("/api/v1/feedback/erasures", json={"run": run_id})
-    assert erased.json() == {"feedback": 1, "history": 0, "grants": 1}
+    assert erased.json() == {"feedback": 1, "history": 0, "grants": 1, "examples": 0}
     assert await stored(client) == []
     assert (await client.post(token_url, json={"score": 1})).status_code == 410
     assert (await client.post(other["url"], json={"score": 1})).status_code == 200

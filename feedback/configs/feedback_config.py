@@ -6,6 +6,7 @@ from typing import Any, Literal, Union
 
 from msgspec import Struct, structs
 
+from feedback.configs.key_texts import MAX_LABEL, MAX_TEXT, TEXTS, KeyTexts, check_translations, texts_in
 from feedback.errors import Invalid, Rejected
 from feedback.validation import check_number, check_text
 
@@ -26,12 +27,8 @@ ConfigDirection = Literal["higher", "lower", "none"]
 """Which scores are better: higher ones, lower ones, or neither."""
 
 MAX_CATEGORIES = 100
-MAX_LABEL = 500
-MAX_QUESTION = 1000
 THUMBS = (-1, 0, 1)
-TEXTS = ("title", "question", "low_label", "high_label")
-"""The texts that users see of a feedback key."""
-DESCRIPTION = ("kind", "direction", *TEXTS)
+DESCRIPTION = ("kind", "direction", "translations", *TEXTS)
 """The fields that describe a feedback key and do not restrict scores; an update that omits them keeps them."""
 
 
@@ -51,7 +48,8 @@ class FeedbackConfig(Struct, omit_defaults=True):
 
     `subject_policy` says what a subject's second submission does; the default is the feedback key's, else `replace`.
     `kind` and `direction` say what the scores mean; they default to what type and range imply. Users see `title` and
-    `question`; `low_label` and `high_label` name the ends of a scale.
+    `question`; `low_label` and `high_label` name the ends of a scale. `translations` has these texts by language, such
+    as `de` or `pt-BR`.
     """
 
     type: Literal["continuous", "categorical", "freeform"]
@@ -66,6 +64,16 @@ class FeedbackConfig(Struct, omit_defaults=True):
     question: str | None = None
     low_label: str | None = None
     high_label: str | None = None
+    translations: dict[str, KeyTexts] | None = None
+
+    def in_language(self, language: str) -> FeedbackConfig:
+        """Return the configuration with its texts in the language, as far as it has them, except for the labels."""
+        texts = texts_in(language, self.translations or {})
+        return structs.replace(self, **{name: getattr(texts, name) or getattr(self, name) for name in TEXTS})
+
+    def labels_in(self, language: str) -> dict[str, str]:
+        """Return the categories' labels in the language, by their own label or number, as far as it has them."""
+        return texts_in(language, self.translations or {}).labels or {}
 
     @property
     def scale(self) -> tuple[float, float] | None:
@@ -86,7 +94,8 @@ class FeedbackConfig(Struct, omit_defaults=True):
             _check_categories(self.categories or [])
         for name in TEXTS:
             if (text := getattr(self, name)) is not None:
-                check_text(f"feedback_config.{name}", text, MAX_QUESTION)
+                check_text(f"feedback_config.{name}", text, MAX_TEXT)
+        check_translations(self.translations or {})
         self._check_kind()
 
     def _check_kind(self) -> None:

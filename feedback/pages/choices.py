@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -38,13 +39,18 @@ class Choices(Struct, frozen=True):
     high: Number | None = None
 
 
-def choices_for(config: FeedbackConfig | None, given: FeedbackSubmission, texts: Texts) -> Choices:
-    """Return the input for a configuration, with what the link already submits preselected."""
+def choices_for(
+    config: FeedbackConfig | None, given: FeedbackSubmission, texts: Texts, labels: Mapping[str, str]
+) -> Choices:
+    """Return the input for a configuration, with what the link already submits preselected.
+
+    `labels` maps the categories' labels, or their numbers, to labels in the page's language, if those differ.
+    """
     if config is None:
         plain = given.value is None and given.score in (None, 0, 1)
         return Choices("yes_no", options=_options({1: texts.yes, 0: texts.no}, given)) if plain else Choices("words")
     if config.type == "categorical":
-        return _labels(config, given)
+        return _labels(config, given, labels)
     return _numbers(config, given, texts) if config.type == "continuous" else Choices("words")
 
 
@@ -60,18 +66,16 @@ def _numbers(config: FeedbackConfig, given: FeedbackSubmission, texts: Texts) ->
     return Choices("stars" if (low, high) == (1, 5) else "scale", options=_options(steps, given), low=low, high=high)
 
 
-def _labels(config: FeedbackConfig, given: FeedbackSubmission) -> Choices:
+def _labels(config: FeedbackConfig, given: FeedbackSubmission, labels: Mapping[str, str]) -> Choices:
     given_values = given.value if isinstance(given.value, list) else [given.value, given.score]
     several = config.allows_multiple_categories
-    options = tuple(
-        Option(
-            format_number(category.value),
-            category.label or format_number(category.value),
-            any(one is not None and one in (category.label, category.value) for one in given_values),
-        )
-        for category in config.categories or []
-    )
-    return Choices("labels", "value" if several else "score", options, several)
+    options = []
+    for category in config.categories or []:
+        is_chosen = any(one is not None and one in (category.label, category.value) for one in given_values)
+        number = format_number(category.value)
+        name = category.label or number
+        options.append(Option(number, labels.get(name) or name, is_chosen))
+    return Choices("labels", "value" if several else "score", tuple(options), several)
 
 
 def _options(labels: dict[int, str], given: FeedbackSubmission) -> tuple[Option, ...]:

@@ -77,8 +77,9 @@ class Question(Struct):
 
 def question_page(look: Look, question: Question, problem: str | None = None, title: str | None = None) -> str:
     """Return the question page: the link's choice preselected, a comment box, and a button that submits."""
-    texts, config, given = look.texts, question.config, question.given
-    choices = choices_for(config, given, texts)
+    texts, given = look.texts, question.given
+    config = question.config and question.config.in_language(look.language)
+    choices = choices_for(config, given, texts, config.labels_in(look.language) if config else {})
     title = title or (config and (config.question or config.title)) or texts.question
     score = given.value if given.score is None else given.score
     return _page(

@@ -48,6 +48,25 @@ export class Choices {
     return categories.length > 0 ? categories : (this.config?.categories ?? []).map(nameOf);
   }
 
+  /** Returns a category's label in the language, or else as the feedback key has it. */
+  labelOf(choice, language) {
+    return this.#textsIn(language).labels?.[choice] || choice;
+  }
+
+  /** Returns the feedback key's question, or else its title, in the language; undefined if it has none. */
+  questionIn(language) {
+    const texts = this.#textsIn(language);
+    return texts.question || this.config?.question || texts.title || this.config?.title;
+  }
+
+  /** The key's texts in a language such as `de-AT`, or else in `de`. */
+  #textsIn(language) {
+    const wanted = language.toLowerCase();
+    const all = Object.entries(this.config?.translations ?? {});
+    const named = (name) => all.find(([one]) => one.toLowerCase() === name)?.[1];
+    return named(wanted) ?? named(wanted.split("-")[0]) ?? {};
+  }
+
   /** Returns the URL of a choice. */
   sourceOf(choice) {
     if (this.kind !== "thumbs") return this.src;

@@ -51,7 +51,7 @@ export class View {
 
   #choiceButton(kind, choice, label) {
     const press = () => this.#act.press(choice);
-    if (kind === "categories") return pressable("category", choice, press);
+    if (kind === "categories") return pressable("category", choice, press, {}, label);
     const names = { "aria-label": label, title: label };
     if (kind === "stars") return pressable("star", choice, press, { ...names, role: "radio" }, star());
     return pressable(`thumb ${choice}`, choice, press, names, made("slot", { name: choice }, thumb()));

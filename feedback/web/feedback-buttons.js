@@ -334,12 +334,15 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
   #build(texts) {
     const { kind, all } = this.#choices;
     const { reasons, positiveLabel, negativeLabel } = this;
-    const form = JSON.stringify([kind, all, reasons, this.label, positiveLabel, negativeLabel, texts]);
+    const language = languageOf(this);
+    const label = this.label || this.#ownTexts.label || this.#choices.questionIn(language) || texts.label;
+    const categories = kind === "categories" ? all.map((choice) => this.#choices.labelOf(choice, language)) : [];
+    const form = JSON.stringify([kind, all, categories, reasons, label, positiveLabel, negativeLabel, texts]);
     if (form === this.#built) return;
     this.#built = form;
     const own = { positive: positiveLabel, negative: negativeLabel };
-    const labels = (choice) => own[choice] || texts[choice] || texts.stars[choice - 1];
-    this.#view.build({ kind, all, labels, reasons, label: this.label || texts.label, texts });
+    const labels = (choice) => categories[all.indexOf(choice)] ?? (own[choice] || texts[choice] || texts.stars[choice - 1]);
+    this.#view.build({ kind, all, labels, reasons, label, texts });
   }
 
   /** Shows texts in the status line, by name: in the language of the moment, also when that changes. */

@@ -61,6 +61,21 @@ export interface FeedbackConfig {
   categories?: { value: number; label?: string }[];
   allows_multiple_categories?: boolean;
   subject_policy?: "replace" | "append" | "first";
+  title?: string;
+  question?: string;
+  low_label?: string;
+  high_label?: string;
+  /** The texts by language, such as `de`; `labels` maps labels of categories to those in the language. */
+  translations?: Record<string, KeyTexts>;
+}
+
+/** What people read of a feedback key in one language. */
+export interface KeyTexts {
+  title?: string;
+  question?: string;
+  low_label?: string;
+  high_label?: string;
+  labels?: Record<string, string>;
 }
 
 /** The state of a presigned URL. */

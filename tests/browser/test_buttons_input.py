@@ -256,3 +256,23 @@ def test_expired_link_is_renewed_before_a_press(feedback_server: str, shown: Sho
     with shown(buttons(src=first), refresh, complaints=OFFLINE) as page:
         press(page, "Good answer")
     assert kept(feedback_server, run) == {"user_score": (1, None)}
+
+
+def test_categories_follow_the_language_of_the_page(feedback_server: str, shown: Shown, run: str) -> None:
+    tone = [{"value": 0, "label": "Too formal"}, {"value": 1, "label": "Just right"}, {"value": 2}]
+    german = {"question": "Wie war der Ton?", "labels": {"Just right": "Genau richtig", "2": "Zu locker"}}
+    config = {"type": "categorical", "categories": tone, "question": "How was the tone?"}
+    config["translations"] = {"de": german}
+    body = buttons(src=mint(feedback_server, "tone", config, run), type="categories", lang="de-CH")
+    with shown(body) as page:
+        expect(page.get_by_role("group", name="Wie war der Ton?").get_by_role("button")).to_have_text(
+            ["Too formal", "Genau richtig", "Zu locker"]
+        )
+        button(page, "Genau richtig").click()
+        status_is(page, "Vielen Dank.")
+        check_accessible(page)
+        page.evaluate("document.querySelector('feedback-buttons').lang = 'en'")
+        expect(page.get_by_role("group", name="How was the tone?")).to_be_visible()
+        check_pressed(page, "Just right")
+    [row] = answers(feedback_server, run)
+    assert (row["score"], row["value"]) == (1, "Just right")

@@ -225,3 +225,31 @@ MEASURE = """([selector, least]) => {
       .map(one => [one.textContent.trim(), contrast(one)]),
   };
 }"""
+
+
+TRANSLATED = {
+    "title": "Recommendation",
+    "question": "Would you recommend us?",
+    "low_label": "no",
+    "high_label": "yes",
+    "translations": {
+        "de": {"title": "Empfehlung", "question": "Empfehlen Sie uns?", "high_label": "gerne"},
+        "fr": {"labels": {"Solved my problem": "Résolu"}},
+    },
+}
+
+
+def test_key_is_asked_in_the_persons_language(feedback_server: str, visit: Visit) -> None:
+    scale, labels = mint(feedback_server, SCALE | TRANSLATED), mint(feedback_server, LABELS | TRANSLATED)
+    with visit(scale, script=True, locale="de-AT") as page:
+        expect(page.get_by_role("heading", level=1)).to_have_text("Empfehlen Sie uns?")
+        expect(page.locator("legend")).to_have_text("Empfehlung")
+        expect(page.locator(".ends span")).to_have_text(["0 – no", "10 – gerne"])
+        check_accessible(page)
+    with visit(labels, locale="fr-FR") as page:
+        expect(page.get_by_role("heading", level=1)).to_have_text("Would you recommend us?")
+        page.get_by_label("Résolu").check()
+        page.get_by_role("button", name="Envoyer").click()
+        expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    [row] = httpx.get(f"{feedback_server}/feedback", params={"run": RUN}).json()
+    assert row["value"] == "Solved my problem"

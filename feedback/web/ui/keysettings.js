@@ -6,6 +6,7 @@ import { h } from "./element.js";
 import { KINDS } from "./figures.js";
 import { number } from "./format.js";
 import { keyNamed } from "./known.js";
+import { translationFields, translationsIn } from "./translations.js";
 
 const CONFIGS = "../../feedback-configs";
 const CHOICES = [["thumbs", "Thumbs: 1 is good"], ["reversed_thumbs", "Reversed thumbs: 1 is bad"], ["rating", "Rating on a scale, such as stars"], ["category", "Category"], ["number", "Number of any size"]];
@@ -71,6 +72,7 @@ function edit(key, config, again) {
     labelled("Question", input("question", now.question), { wide: true }),
     labelled("Kind", chosen, { wide: true }), parts.map(([part]) => part),
     labelled("A second feedback of the same user", select("policy", POLICIES, config?.subject_policy ?? "replace"), { wide: true }),
+    translationFields(now),
   ], async (filled) => {
     await save(filled, config);
     await again();
@@ -88,7 +90,7 @@ async function save(form, config) {
     reversed_thumbs: { type: "continuous", min: 0, max: 1 },
     category: { type: "categorical", categories: categoriesIn(categories.value) },
   }[kind.value] ?? { type: "continuous", ...range };
-  const feedback_config = { ...shape, kind: kind.value, title: title.value.trim(), question: question.value.trim(), low_label: low_label.value.trim(), high_label: high_label.value.trim() };
+  const feedback_config = { ...shape, kind: kind.value, title: title.value.trim(), question: question.value.trim(), low_label: low_label.value.trim(), high_label: high_label.value.trim(), translations: translationsIn(form.elements, shape.categories ?? [], config?.feedback_config.translations) };
   const body = { feedback_key: key.value.trim(), feedback_config, subject_policy: policy.value };
   await send(config ? "PATCH" : "POST", CONFIGS, config ? { ...body, id: config.id } : { ...body, feedback_config: withoutEmpty(feedback_config) });
 }

@@ -179,3 +179,37 @@ async def test_concurrent_creations_of_one_key_leave_one_config(service: Feedbac
     kept = {config.id for config in made if not isinstance(config, BaseException)}
     assert len(kept) == 1
     assert {getattr(error, "status_code", 200) for error in made} == {200, 400}
+
+
+async def test_texts_by_language_stay_and_go(client: App) -> None:
+    german = {"title": "Themen", "labels": {"a": "A auf Deutsch"}}
+    body = {"feedback_key": "topics", "feedback_config": TOPICS | {"translations": {"de": german, "pt-BR": {}}}}
+    made = (await client.post("/feedback-configs", json=body)).json()
+    assert made["feedback_config"]["translations"] == {"de": german, "pt-BR": {}}
+    kept = await client.patch("/feedback-configs", json={"feedback_key": "topics", "feedback_config": TOPICS})
+    assert kept.json()["feedback_config"]["translations"]["de"] == german
+    more = {"feedback_key": "topics", "add_categories": [{"value": 2, "label": "c"}, {"value": 3, "label": "d"}]}
+    assert (await client.patch("/feedback-configs", json=more)).status_code == 200
+    less = await client.patch("/feedback-configs", json={"feedback_key": "topics", "remove_categories": [0]})
+    assert (less.status_code, less.json()["feedback_config"]["translations"]["de"]) == (200, german)
+    none = {"feedback_key": "topics", "feedback_config": TOPICS | {"translations": {}}}
+    gone = (await client.patch("/feedback-configs", json=none)).json()
+    assert "translations" not in gone["feedback_config"]
+
+
+@pytest.mark.parametrize(
+    ("translations", "status", "said"),
+    [
+        ({"German": {}}, 422, "name it as HTML's `lang` does"),
+        ({"": {}}, 422, "name it as HTML's `lang` does"),
+        ({"de": {"title": "x" * 1001}}, 413, "translations.de.title"),
+        ({"de": {"labels": {"a": "x" * 501}}}, 413, "translations.de.labels"),
+        ({"de": {"title": "\x00"}}, 422, "NUL"),
+        ({f"{a}{b}": {} for a in "abcdef" for b in "abcdef"}, 422, "36 languages; at most 30"),
+        ({"de": "Titel"}, 422, "translations"),
+    ],
+)
+async def test_wrong_translation_is_refused(client: App, translations: object, status: int, said: str) -> None:
+    body = {"feedback_key": "topics", "feedback_config": TOPICS | {"translations": translations}}
+    answer = await client.post("/feedback-configs", json=body)
+    assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text

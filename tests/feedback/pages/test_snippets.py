@@ -10,7 +10,8 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from feedback.pages.snippets import Row, stars, thumbs, with_feedback
+from feedback.pages.snippets import LABELS, Row, stars, thumbs, with_feedback
+from feedback.pages.texts import LANGUAGES
 from tests.feedback.conftest import RUN, stored
 from tests.feedback.pages.test_link_scanners import NAMED, headers_of
 from tests.feedback.pages.test_pages import BROWSER, press
@@ -55,6 +56,25 @@ def test_links_carry_user_and_redirect() -> None:
     [first, _] = links_of(thumbs(URL, user_id="ada & co", redirect="https://shop.example/?a=1"))
     assert first == URL + "?score=1&user_id=ada+%26+co&redirect=https%3A%2F%2Fshop.example%2F%3Fa%3D1"
     assert with_feedback(URL + "?a=1", {"score": 1}) == URL + "?a=1&score=1"
+
+
+@pytest.mark.parametrize("lang", list(LANGUAGES))
+def test_row_and_its_page_speak_the_language(lang: str) -> None:
+    row = thumbs(URL, lang=f"{lang}-XX", user_id="ada")
+    assert links_of(row) == [f"{URL}?score={score}&user_id=ada&lang={lang}" for score in (1, 0)]
+    assert f'<div lang="{lang}">' in row.html()
+    for shown in (row.html(), row.text(), row.slack()[0]["text"]["text"]):
+        assert LANGUAGES[lang].question in shown
+    assert LABELS[lang].bad in row.text()
+    assert row.html("Na?") != row.html()
+    assert stars(URL, lang=lang).links[3].label == LABELS[lang].stars.format(score=4, most=5)
+    assert LABELS.keys() == LANGUAGES.keys()
+
+
+def test_unknown_language_of_a_row_is_refused() -> None:
+    with pytest.raises(ValueError, match="'tlh'; ask for one of en, de, fr, es, ja"):
+        stars(URL, lang="tlh")
+    assert "lang" not in thumbs(URL).links[0].url
 
 
 def test_nothing_in_a_row_becomes_markup() -> None:

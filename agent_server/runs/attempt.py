@@ -82,7 +82,7 @@ class Attempt:
         self._has_published = False
         self._began = time.perf_counter()
         self._urls: dict[str, str] | None = None
-        self._minted = anyio.Event()
+        self._minted = asyncio.Event()
 
     def _lease_until(self, until: float, note_progress: Callable[[Claim], Awaitable[None]] | None = None) -> Lease:
         claim, runs = self.claim, self._context.runs
@@ -116,19 +116,23 @@ class Attempt:
         try:
             if self.claim.cancel:
                 self.stop(self.claim.cancel)
-            async with anyio.create_task_group() as beside:
-                if self.run.kwargs.feedback_keys and self._context.feedback is not None:
+            if self.run.kwargs.feedback_keys and self._context.feedback is not None:
+                async with anyio.create_task_group() as beside:
                     beside.start_soon(self._mint, self._context.feedback, self.run.kwargs.feedback_keys)
-                if self.claim.rescues:
-                    await self._context.broker.rescue(self.run.run_id, self.run.attempt)
-                await self._publish_metadata()
-                ending = await self._run_agent()
-                await self._end(ending)
-                beside.cancel_scope.cancel()
+                    await self._run_to_end()
+                    beside.cancel_scope.cancel()
+            else:
+                await self._run_to_end()
         except* LeaseLost:
             log.warning("lease_lost")
         finally:
             self._context.metrics.observe_attempt(self.run.graph_id, time.perf_counter() - self._began)
+
+    async def _run_to_end(self) -> None:
+        if self.claim.rescues:
+            await self._context.broker.rescue(self.run.run_id, self.run.attempt)
+        await self._publish_metadata()
+        await self._end(await self._run_agent())
 
     async def _publish_metadata(self) -> None:
         token = feedback_token(self._context.feedback, self.run.run_id, self.claim.project)

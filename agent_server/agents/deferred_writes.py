@@ -1,9 +1,9 @@
 """Writes of an attempt that become durable together.
 
 LangGraph stores a checkpoint and each task's writes one after the other, while the next step works (the durability
-`async`). As units of their own they would cost a commit each. Here the writes that arrive during a commit share the
-next one, in order. Nothing is acknowledged earlier: a step waits for the checkpoint before the last (`StoredSteps`),
-and the run's end for all writes.
+`async`). As units of their own they would cost a commit each. Here a commit waits a moment for the writes that follow,
+and those that arrive during a commit share the next one, in order. Nothing is acknowledged earlier: a step waits for
+the checkpoint before the last (`StoredSteps`), and the run's end for all writes; whoever waits begins the commit.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from contextvars import Context
 from typing import Any
 
 from msgspec import Struct
+
+COLLECT_SECONDS = 0.005
+"""How long a commit waits for more writes while nothing waits for it: quick graphs then need one commit a run."""
 
 
 class Deferred(Struct):
@@ -39,6 +42,8 @@ class DeferredWrites:
         self.failure: Exception | None = None
         """Why a write was not stored; none after it is."""
         self._waiting: list[Deferred] = []
+        self._write: Write | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
     def add(self, write: Write, one: Deferred) -> None:
@@ -46,14 +51,25 @@ class DeferredWrites:
         if self.failure is not None:
             raise self.failure
         self._waiting.append(one)
-        if self._task is None:
-            # in a context of its own: neither the agent's variables nor its traces are of the commit
-            self._task = asyncio.get_running_loop().create_task(self._store(write), context=Context())
+        if self._task is None and self._timer is None:
+            self._write = write
+            self._timer = asyncio.get_running_loop().call_later(COLLECT_SECONDS, self.hasten)
+
+    def hasten(self) -> None:
+        """Begin to store what waits, if anything does."""
+        if self._timer is None or self._write is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        # in a context of its own: neither the agent's variables nor its traces are of the commit
+        self._task = asyncio.get_running_loop().create_task(self._store(self._write), context=Context())
 
     async def drain(self) -> None:
         """Wait until no write waits: each is durable, or `failure` has the reason."""
+        self.hasten()
         while self._task is not None:
             await asyncio.wait((self._task,))
+            self.hasten()
 
     async def settle(self) -> None:
         """Wait until all writes are durable. Errors: why one was not stored."""

@@ -54,7 +54,7 @@ class Lease:
         self.run_id = run_id
         self.token = token
         self.until = until
-        self.steps = StoredSteps()
+        self.steps = StoredSteps(self._hasten_writes)
         self.deferred: DeferredWrites | None = None
         """Writes that share commits, where the run's durability permits that."""
         self.flush_events: Callable[[], Awaitable[None]] | None = None
@@ -90,6 +90,10 @@ class Lease:
     def defer_writes(self) -> None:
         """Let writes return before they are durable; `settle` waits for them."""
         self.deferred = self.deferred or DeferredWrites(failed=self.steps.release)
+
+    def _hasten_writes(self) -> None:
+        if self.deferred is not None:
+            self.deferred.hasten()
 
     async def settle(self) -> None:
         """Wait until the deferred writes are durable. Errors: why one was not stored, such as `LeaseLost`."""

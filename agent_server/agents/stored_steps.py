@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 
 class StoredSteps:
@@ -13,7 +14,9 @@ class StoredSteps:
     before the last: an attempt repeats the step at work and at most one before it, whose checkpoint was on its way.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hasten: Callable[[], None]) -> None:
+        """`hasten` is called when a step has to wait: it begins to store what waits."""
+        self._hasten = hasten
         self._stored: dict[str, int] = {}
         self._first: dict[str, int] = {}
         self._changed = asyncio.Event()
@@ -37,6 +40,7 @@ class StoredSteps:
         """Wait until the step may begin."""
         first = self._first.setdefault(namespace, step)
         while step > first and self._stored.get(namespace, step) < step - 2 and not self._released:
+            self._hasten()
             await self._changed.wait()
 
     def _wake(self) -> None:

@@ -34,7 +34,13 @@ from agent_server.agents.checkpoints.postgres_fence import (
     put_statement,
     put_writes_statement,
 )
-from agent_server.agents.checkpoints.saver import Checkpointer, is_progress, put_in_order, settle_writes
+from agent_server.agents.checkpoints.saver import (
+    Checkpointer,
+    is_progress,
+    put_in_order,
+    settle_writes,
+    with_known_signature,
+)
 from agent_server.agents.checkpoints.thread_bytes import Amount, ChannelBytes, ThreadBytes
 from agent_server.agents.deferred_writes import Deferred
 from agent_server.agents.lease import Lease, current_lease, under_lease, writing_under
@@ -137,6 +143,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
             lease.deferred.add(partial(self._write_all, lease), Deferred(row, is_progress(metadata), stored))
         return {"configurable": {name: row[key] for name, key in _CONFIG}}
 
+    @with_known_signature
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from inspect import signature
+from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointMetadata
 
 from agent_server.agents.checkpoints.thread_bytes import ThreadBytes
 from agent_server.agents.lease import current_lease, under_lease
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def with_known_signature(method: Method) -> Method:
+    """Return the method with its signature stored: LangGraph inspects that of `aput_writes` in each run."""
+    method.__signature__ = signature(method)  # type: ignore[attr-defined]  # any function takes it
+    return method
 
 
 class Checkpointer(BaseCheckpointSaver[str]):

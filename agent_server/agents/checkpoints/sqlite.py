@@ -23,7 +23,13 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from agent_server.agents.checkpoints.ids import advance_ids
-from agent_server.agents.checkpoints.saver import Checkpointer, is_progress, put_in_order, settle_writes
+from agent_server.agents.checkpoints.saver import (
+    Checkpointer,
+    is_progress,
+    put_in_order,
+    settle_writes,
+    with_known_signature,
+)
 from agent_server.agents.checkpoints.sqlite_threads import copy_thread, keep_latest, thread_bytes
 from agent_server.agents.checkpoints.thread_bytes import ThreadBytes
 from agent_server.agents.deferred_writes import Deferred
@@ -151,6 +157,7 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
         with writing_under(lease):
             await lease.write(lambda: self._write(work), is_progress=progress)
 
+    @with_known_signature
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:

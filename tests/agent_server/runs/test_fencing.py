@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, StateGraph
 from structlog.testing import capture_logs
 from typing_extensions import TypedDict
 
-from agent_server.agents import Lease, boot_seconds, writing_under
+from agent_server.agents import Lease, boot_seconds, deferred_writes, writing_under
 from agent_server.agents.checkpoints.opening import open_checkpointer
 from agent_server.agents.checkpoints.saver import Checkpointer
 from agent_server.agents.checkpoints.sqlite import SqliteCheckpoints
@@ -181,11 +182,27 @@ async def test_deferred_writes_share_units_in_order(database_url: str, tmp_path:
         with writing_under(lease):
             for number in range(1, 6):
                 await writer.put(number)
+                await anyio.lowlevel.checkpoint()  # as between the steps of a quick graph
                 await writer.put_writes()
             kept = await writer.kept()
         assert [one.checkpoint["channel_values"]["n"] for one in kept] == [[5], [4], [3], [2], [1]]
         assert [len(one.pending_writes or ()) for one in kept] == [1] * 5
         assert len(units) == 1
+
+
+async def test_waiting_step_begins_the_commit(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deferred_writes, "COLLECT_SECONDS", 3600)
+    async with open_backend(database_url) as backend, open_checkpointer(config_of(database_url, tmp_path)) as saver:
+        run = await backend.run(await backend.thread())
+        lease = lease_of(await backend.claim_one(), backend.runs)
+        lease.defer_writes()
+        with writing_under(lease):
+            await lease.steps.wait("", 0)
+            await Writer(saver, run.thread_id).put(1)
+            with anyio.fail_after(10):
+                await lease.steps.wait("", 3)
 
 
 async def test_repeated_deferred_writes_end_as_single_ones(database_url: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.config.app import AppConfig
 from litestar.plugins import InitPlugin
 
@@ -32,6 +32,7 @@ from feedback.reports.alerts import Alerts
 from feedback.reports.stats import Statistics
 from feedback.routes.alerts import alerts_router
 from feedback.routes.api_keys import api_keys_router
+from feedback.routes.app_router import AppRouter
 from feedback.routes.assets import assets_router
 from feedback.routes.authentication import admission, services_dependency
 from feedback.routes.dashboard import dashboard_router
@@ -135,7 +136,7 @@ class FeedbackPlugin(InitPlugin):
         if self.settings.serve_metrics:
             app_config.route_handlers.append(metrics_router(self.metrics_text))
         own = app_config.route_handlers[before:]
-        watched = Router(
+        watched = AppRouter(
             "/",
             route_handlers=own,
             exception_handlers=FAILURES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from feedback import FeedbackPlugin, FeedbackSettings, RunFacts
 from feedback.pages.texts import LANGUAGES
 from feedback.settings.pages import PageSettings
 from tests.browser.axe import check_accessible
-from tests.browser.conftest import AGENT, Visit
+from tests.browser.conftest import AGENT, Visit, eventually
 from tests.feedback.conftest import serving
 
 RUN = "018f0000-0000-7000-8000-000000000001"
@@ -225,6 +226,25 @@ MEASURE = """([selector, least]) => {
       .map(one => [one.textContent.trim(), contrast(one)]),
   };
 }"""
+
+
+async def long_reply(run_id: str) -> RunFacts:
+    """A run whose agent replied at length."""
+    return RunFacts(run_id, input={"question": "Who?"}, output={"answer": "Rather long, this one. " * 60})
+
+
+def test_long_reply_leaves_the_choices_in_sight(tmp_path: Path, visit: Visit) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'feedback.db'}")
+    settings = FeedbackSettings(pages=PageSettings(quotes_reply=True))
+    app = Litestar(plugins=[FeedbackPlugin(database, settings, run_lookup=long_reply)])
+    with serving(app) as server, visit(mint(server, THUMBS), script=True, width=390) as page:
+        expect(page.get_by_role("radio", name="Good")).to_be_in_viewport()
+        quote = page.locator("blockquote")
+        assert quote.evaluate("one => one.scrollHeight > one.clientHeight")
+        quote.focus()
+        page.keyboard.press("End")
+        eventually(lambda: quote.evaluate("one => one.scrollTop > 0"))
+        check_accessible(page)
 
 
 TRANSLATED = {

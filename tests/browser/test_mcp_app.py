@@ -24,7 +24,9 @@ const { html, result } = __SHOWN__;
 const frame = document.createElement("iframe");
 frame.sandbox = "allow-scripts";
 document.querySelector("main").append(frame);
-const bridge = new AppBridge(null, { name: "host", version: "1" }, {});
+const hostContext = { locale: "de-AT", theme: "dark" };
+const bridge = new AppBridge(null, { name: "host", version: "1" }, {}, { hostContext });
+window.changeLocale = (locale) => bridge.setHostContext({ ...hostContext, locale });
 bridge.oninitialized = async () => {
   await bridge.sendToolInput({ arguments: {} });
   await bridge.sendToolResult(result);
@@ -66,7 +68,12 @@ def test_thumb_in_an_mcp_host_is_kept(
     with visit(url, script=True) as host:
         thumbs = host.frame_locator("iframe").locator("feedback-buttons")
         expect(thumbs).to_have_count(2)
-        thumbs.first.get_by_role("button", name="Good answer").click()
+        scheme = "one => getComputedStyle(one).colorScheme"
+        assert host.frame_locator("iframe").locator("html").evaluate(scheme) == "dark"
+        thumbs.first.get_by_role("button", name="Gute Antwort").click()
+        expect(thumbs.first.get_by_role("status")).to_have_text("Vielen Dank.")
+        host.evaluate("changeLocale('ja')")
+        expect(thumbs.first.get_by_role("button", name="良い回答", exact=True)).to_be_visible()
         run_id = result["_meta"][FEEDBACK]["run_id"]
         kept: list[Any] = []
 

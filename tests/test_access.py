@@ -118,9 +118,9 @@ async def test_the_right_scope_opens_every_route(app: App, keys: dict[Scope, str
         if scope is not None:
             chosen = keys["run" if scope == "any" else scope]
             for key in (chosen, keys["admin"]):
-                answer = await status(app, method, path, key)
-                if answer.status_code in (401, 403, 500):
-                    wrong.append((method, path, scope, answer.status_code, answer.text))
+                response = await status(app, method, path, key)
+                if response.status_code in (401, 403, 500):
+                    wrong.append((method, path, scope, response.status_code, response.text))
     assert not wrong, "\n".join(map(str, wrong))
 
 
@@ -155,11 +155,11 @@ async def test_remote_callers_are_refused_without_keys(app: App) -> None:
 
 
 async def test_dashboard_lists_api_keys_without_their_text(app: App, keys: dict[Scope, str]) -> None:
-    answer = await app.get("/api/v1/feedback/api-keys", headers={"x-api-key": keys["admin"]})
-    listed = {one["name"]: one for one in answer.json()}
+    response = await app.get("/api/v1/feedback/api-keys", headers={"x-api-key": keys["admin"]})
+    listed = {one["name"]: one for one in response.json()}
     assert listed.keys() == keys.keys()
     assert listed["feedback-read"]["scopes"] == ["feedback-read"]
-    assert all(key not in answer.text for key in keys.values())
+    assert all(key not in response.text for key in keys.values())
     assert (
         await app.get("/api/v1/feedback/api-keys", headers={"x-api-key": keys["feedback-write"]})
     ).status_code == 403

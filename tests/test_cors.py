@@ -96,9 +96,9 @@ async def test_administration_of_feedback_is_closed_to_every_origin(app: App, pr
 
 
 async def test_programs_without_an_origin_see_nothing_of_it(app: App) -> None:
-    answer = await app.post("/threads", json={})
-    assert answer.status_code == 200
-    assert not [name for name in answer.headers if name.startswith("access-control")]
+    response = await app.post("/threads", json={})
+    assert response.status_code == 200
+    assert not [name for name in response.headers if name.startswith("access-control")]
 
 
 @pytest.fixture

@@ -30,8 +30,9 @@ async def test_every_file_has_one_character_set(tmp_path: Path) -> None:
     assert len(files) > 40
     async with AsyncTestClient(app, base_url="http://127.0.0.1") as client:
         for path in files:
-            answer = await client.get(path)
-            assert (answer.status_code, answer.headers["content-type"]) == (200, KINDS[path.rpartition(".")[2]]), path
+            response = await client.get(path)
+            assert response.status_code == 200, path
+            assert response.headers["content-type"] == KINDS[path.rpartition(".")[2]], path
         for page in ("/docs", "/feedback/ui", "/"):
             assert (await client.get(page)).headers["content-type"] == "text/html; charset=utf-8"
 

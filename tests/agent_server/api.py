@@ -76,9 +76,9 @@ class Api:
 
     async def refusal(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
         """The status and the message of a request that is refused."""
-        answer = await self.send(method, path, body)
-        assert answer.status_code >= 400, answer.text
-        return answer.status_code, answer.json()["detail"]
+        response = await self.send(method, path, body)
+        assert response.status_code >= 400, response.text
+        return response.status_code, response.json()["detail"]
 
     async def delete(self, path: str) -> None:
         assert (await self.send("DELETE", path)).status_code == 204

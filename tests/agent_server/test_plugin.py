@@ -75,10 +75,10 @@ async def test_apps_errors_use_the_apps_handlers(app: Litestar) -> None:
 
 async def test_servers_errors_use_the_servers_handlers(app: Litestar) -> None:
     async with served(app) as client:
-        answer = await client.get("/threads/nope")
-        assert (answer.status_code, list(answer.json())) == (422, ["detail"])
-        answer = await client.post("/runs", content=b"{", headers={"content-type": "application/json"})
-        assert (answer.status_code, list(answer.json())) == (422, ["detail"])
+        response = await client.get("/threads/nope")
+        assert (response.status_code, list(response.json())) == (422, ["detail"])
+        response = await client.post("/runs", content=b"{", headers={"content-type": "application/json"})
+        assert (response.status_code, list(response.json())) == (422, ["detail"])
 
 
 async def test_document_of_their_app_has_the_servers_routes(app: Litestar) -> None:
@@ -95,8 +95,8 @@ async def test_functions_and_compiled_graphs_are_served_together(database_url: s
     async with served(app) as client:
         found = (await client.post("/assistants/search", json={"limit": 100})).json()
         assert {"greet", *GRAPHS} == {assistant["graph_id"] for assistant in found}
-        answer = await client.post("/runs/wait", json={"assistant_id": "greet", "input": {"name": "you"}})
-        assert answer.json()["messages"][-1]["content"] == "hello you"
+        response = await client.post("/runs/wait", json={"assistant_id": "greet", "input": {"name": "you"}})
+        assert response.json()["messages"][-1]["content"] == "hello you"
 
 
 @post("/theirs/upload", sync_to_thread=False)

@@ -105,6 +105,6 @@ def tell(url: str, score: Any = None, *, version: int = 1, days_ago: float = 0, 
     """The id of an answer that was given so long ago, about a run of this version."""
     at = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat()
     body = {"run_id": f"{RUNS}{version:02d}", "key": "thumbs", "score": score, "created_at": at, **more}
-    answer = httpx.post(f"{url}/feedback", json=body, headers={"x-api-key": api_key} if api_key else {})
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["id"])
+    response = httpx.post(f"{url}/feedback", json=body, headers={"x-api-key": api_key} if api_key else {})
+    assert response.status_code == 200, response.text
+    return str(response.json()["id"])

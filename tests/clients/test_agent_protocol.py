@@ -38,12 +38,12 @@ class Protocol:
         method, path = operation.split(" ")
         named = {name: value for name, value in given.items() if f"{{{name}}}" in path}
         query = {name: value for name, value in given.items() if name not in named}
-        answer = await self.http.request(method, path.format(**named), params=query, json=body)
-        assert answer.status_code == status, (operation, answer.text)
+        response = await self.http.request(method, path.format(**named), params=query, json=body)
+        assert response.status_code == status, (operation, response.text)
         content = DOCUMENT["paths"][path][method.lower()]["responses"][str(status)].get("content", {})
         if "application/json" not in content or not content["application/json"].get("schema"):
-            return answer.text
-        shown = answer.json()
+            return response.text
+        shown = response.json()
         if operation not in LANGGRAPHS:
             valid(content["application/json"]["schema"], shown)
         return shown

@@ -26,9 +26,9 @@ def test_acknowledged_feedback_survives_a_kill(start_server: StartServer) -> Non
     server = start_server()
     with http_client(server) as http:
         url = run_and_get_urls(http)["user_liked"]
-        answer = http.post(url, json={"score": 1, "comment": "kept?"})
+        response = http.post(url, json={"score": 1, "comment": "kept?"})
         server.kill()
-    assert answer.status_code == 200
+    assert response.status_code == 200
     server.start()
     with http_client(server) as http:
         [kept] = http.get("/feedback").json()
@@ -40,12 +40,12 @@ def test_acknowledged_run_survives_a_kill(start_server: StartServer) -> None:
     with http_client(server) as http:
         thread_id = http.post("/threads", json={}).json()["thread_id"]
         body = {"assistant_id": "steps", "input": {"total": 3}}
-        answer = http.post(f"/threads/{thread_id}/runs", json=body)
+        response = http.post(f"/threads/{thread_id}/runs", json=body)
         server.kill()
-    assert answer.status_code == 200
+    assert response.status_code == 200
     server.start()
     with http_client(server) as http:
-        run = answer.json()
+        run = response.json()
         assert http.get(f"/threads/{thread_id}/runs/{run['run_id']}/join").json()["done"] == [0, 1, 2]
         assert http.get(f"/threads/{thread_id}/runs/{run['run_id']}").json()["status"] == "success"
 

@@ -39,8 +39,8 @@ def run(server: ServerProcess) -> Callable[..., str]:
 
     def ran(agent: str = "growing", metadata: dict[str, Any] | None = None, **given: Any) -> str:
         body = {"assistant_id": agent, "input": given, "metadata": metadata, "on_completion": "keep"}
-        answer = httpx.post(f"{server.url}/runs/wait", json=body, timeout=30)
-        return answer.headers["content-location"].rsplit("/", 1)[1]
+        response = httpx.post(f"{server.url}/runs/wait", json=body, timeout=30)
+        return response.headers["content-location"].rsplit("/", 1)[1]
 
     return ran
 

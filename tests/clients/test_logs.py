@@ -48,8 +48,8 @@ def test_log_lines_name_run_and_thread(start_server: StartServer) -> None:
     with httpx.Client(base_url=server.url, timeout=30) as http:
         thread_id = http.post("/threads", json={}).json()["thread_id"]
         body = {"assistant_id": "failing", "input": {"question": "?"}}
-        answer = http.post(f"/threads/{thread_id}/runs/wait", json=body)
-    run_id = answer.headers["content-location"].rsplit("/", 1)[1]
+        response = http.post(f"/threads/{thread_id}/runs/wait", json=body)
+    run_id = response.headers["content-location"].rsplit("/", 1)[1]
     about = [line for line in server.log().splitlines() if "run_failed" in line or "run_finished" in line]
     assert len(about) == 2
     assert all(run_id in line and thread_id in line for line in about)

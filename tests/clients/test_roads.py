@@ -102,9 +102,9 @@ def test_idle_connection_accepts_the_next_request(
         for pause in (0, 6):  # httpx, in the official client, lets go of a connection after five seconds
             time.sleep(pause)
             connection.request("GET", "/ok")
-            answer = connection.getresponse()
-            answer.read()
-            statuses.append(answer.status)
+            response = connection.getresponse()
+            response.read()
+            statuses.append(response.status)
             connection.auto_open = 0  # a closed one is not opened again
     assert statuses == [200, 200]
 
@@ -114,9 +114,9 @@ async def test_answer_that_takes_its_time_is_kept_alive(graphs: ServerProcess, r
     body = {"assistant_id": "sleeping", "input": {"seconds": 6}}
     async with httpx.AsyncClient(base_url=graphs.url, timeout=20) as http:
         if road == "wait":
-            answer = await http.post("/runs/wait", json=body)
+            response = await http.post("/runs/wait", json=body)
         else:
             run_id = (await http.post("/runs", json=body)).json()["run_id"]
-            answer = await http.get(f"/runs/{run_id}/join")
-    assert answer.content.startswith(b"\n")
-    assert answer.json()["slept"] is True
+            response = await http.get(f"/runs/{run_id}/join")
+    assert response.content.startswith(b"\n")
+    assert response.json()["slept"] is True

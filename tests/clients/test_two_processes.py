@@ -146,8 +146,8 @@ async def events_of(server: ServerProcess, thread_id: str, since: int) -> list[A
 async def answered_at_the_other(pair: Pair, url: str) -> None:
     assert url.startswith(pair.busy.url)
     async with httpx.AsyncClient() as http:
-        answer = await http.post(url.replace(pair.busy.url, pair.idle.url), json={"score": 1})
-        assert answer.status_code == 200, answer.text
+        response = await http.post(url.replace(pair.busy.url, pair.idle.url), json={"score": 1})
+        assert response.status_code == 200, response.text
         [kept] = (await http.get(f"{pair.busy.url}/feedback")).json()
     assert kept["score"] == 1
 

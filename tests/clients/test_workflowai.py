@@ -71,8 +71,8 @@ class _JavaScript:
 
 async def own(http: httpx.AsyncClient, run: dict[str, str], user_id: str) -> str | None:
     """What a user finds that they have said."""
-    answer = await http.get("/v1/feedback", params={"feedback_token": run["token"], "user_id": user_id})
-    outcome: str | None = answer.json()["outcome"]
+    response = await http.get("/v1/feedback", params={"feedback_token": run["token"], "user_id": user_id})
+    outcome: str | None = response.json()["outcome"]
     return outcome
 
 

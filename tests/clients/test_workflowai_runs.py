@@ -159,9 +159,9 @@ async def test_failed_run_is_an_error_with_its_output(http: httpx.AsyncClient) -
     assert failure.value.code == "agent_run_failed"
     assert failure.value.message == "ValueError: no way é"
     body = {"task_input": {"text": "way"}, "version": "production"}
-    answer = await http.post("/v1/_/agents/broken/schemas/1/run", json=body)
-    assert answer.status_code == 424
-    sent = {"feedback_token": answer.json()["feedback_token"], "outcome": "negative"}
+    response = await http.post("/v1/_/agents/broken/schemas/1/run", json=body)
+    assert response.status_code == 424
+    sent = {"feedback_token": response.json()["feedback_token"], "outcome": "negative"}
     assert (await http.post("/v1/feedback", json=sent)).status_code == 200
 
 
@@ -197,15 +197,15 @@ async def test_unknown_agent_is_a_typed_error() -> None:
 async def test_wrong_requests_are_refused_in_its_shape(
     http: httpx.AsyncClient, path: str, body: dict[str, Any], status: int, code: str
 ) -> None:
-    answer = await http.post(f"/v1/_/{path}", json=body)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    assert answer.json()["error"]["status_code"] == status
-    assert answer.json()["error"]["message"]
+    response = await http.post(f"/v1/_/{path}", json=body)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    assert response.json()["error"]["status_code"] == status
+    assert response.json()["error"]["message"]
 
 
 async def test_other_tenant_is_not_found(http: httpx.AsyncClient) -> None:
-    answer = await http.post("/v1/acme/agents/growing/schemas/1/run", json={"task_input": {}})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "object_not_found")
+    response = await http.post("/v1/acme/agents/growing/schemas/1/run", json={"task_input": {}})
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "object_not_found")
 
 
 async def test_run_has_the_clients_id_once() -> None:

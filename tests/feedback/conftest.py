@@ -74,14 +74,14 @@ async def token_url(client: AsyncTestClient[Litestar]) -> str:
 
 async def mint(client: httpx.AsyncClient, key: str = "user_score", **more: object) -> str:
     """The path of a fresh presigned URL."""
-    answer = await client.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": key, **more})
-    assert answer.status_code == 200, answer.text
-    return "/api/v1/feedback/tokens/" + str(answer.json()["id"])
+    response = await client.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": key, **more})
+    assert response.status_code == 200, response.text
+    return "/api/v1/feedback/tokens/" + str(response.json()["id"])
 
 
 async def stored(client: httpx.AsyncClient, **query: object) -> list[dict[str, object]]:
     """The answers about the run, newest first."""
-    answer = await client.get("/feedback", params={"run": RUN, **query})  # type: ignore[dict-item]
-    assert answer.status_code == 200, answer.text
-    listed: list[dict[str, object]] = answer.json()
+    response = await client.get("/feedback", params={"run": RUN, **query})  # type: ignore[dict-item]
+    assert response.status_code == 200, response.text
+    listed: list[dict[str, object]] = response.json()
     return listed

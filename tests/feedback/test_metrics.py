@@ -27,9 +27,9 @@ def read(text: str) -> dict[tuple[str, ...], float]:
 
 
 async def metrics(client: App) -> dict[tuple[str, ...], float]:
-    answer = await client.get("/metrics")
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4"), answer.text
-    return read(answer.text)
+    response = await client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4"), response.text
+    return read(response.text)
 
 
 async def test_submissions_are_counted_by_key_and_result(client: App) -> None:

@@ -253,8 +253,8 @@ def test_body_that_hides_its_length_is_bounded_too(sqlite_url: str) -> None:
         url = httpx.post(f"{address}/feedback/tokens", json=body).json()["url"]
         for size, status in ((1_000, 200), (70_000, 413), (700_000, 413)):
             pieces = (b'{"comment": "', *[b"a" * 100] * (size // 100), b'"}')
-            answer = httpx.post(url, content=iter(pieces))
-            assert (answer.status_code, "content-length" in answer.request.headers) == (status, False)
+            response = httpx.post(url, content=iter(pieces))
+            assert (response.status_code, "content-length" in response.request.headers) == (status, False)
         assert len(httpx.get(f"{address}/feedback", params={"run": RUN}).json()) == 1
 
 

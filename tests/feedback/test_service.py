@@ -47,8 +47,10 @@ def example_running(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]
 
 
 def mint(port: int) -> str:
-    answer = httpx.post(f"http://127.0.0.1:{port}/feedback/tokens", json={"run_id": RUN, "feedback_key": "user_score"})
-    return str(answer.raise_for_status().json()["url"])
+    response = httpx.post(
+        f"http://127.0.0.1:{port}/feedback/tokens", json={"run_id": RUN, "feedback_key": "user_score"}
+    )
+    return str(response.raise_for_status().json()["url"])
 
 
 def test_example_keeps_feedback_when_it_is_killed(tmp_path: Path, unused_tcp_port: int) -> None:

@@ -50,9 +50,9 @@ async def annas(api: Api) -> Ids:
     """One of everything, all Anna's."""
 
     async def made(method: str, path: str, body: Any) -> Any:
-        answer = await api.send(method, path, body, **ANNA)
-        assert answer.status_code in (200, 204), answer.text
-        return answer.json() if answer.content else None
+        response = await api.send(method, path, body, **ANNA)
+        assert response.status_code in (200, 204), response.text
+        return response.json() if response.content else None
 
     assistant = (await made("POST", "/assistants", {"graph_id": "doubling"}))["assistant_id"]
     thread = (await made("POST", "/threads", {}))["thread_id"]
@@ -171,11 +171,11 @@ async def ask(api: Api, operation: str, ids: Ids, who: dict[str, str]) -> httpx.
 async def test_bob_reaches_nothing_of_annas_by_any_operation(api: Api, annas: Ids) -> None:
     before, wrong = await snapshot(api, annas), []
     for operation in await operations(api):
-        answer = await ask(api, operation, annas, BOB)
+        response = await ask(api, operation, annas, BOB)
         expected = {409} if operation in TAKEN else {200, 204} if operation in SEEN_AS_HIS_OWN else {404}
-        names_hers = any(annas[name] in answer.text for name in annas if name not in SHARED) and answer.is_success
-        if answer.status_code not in expected or names_hers or "annas" in answer.text:
-            wrong.append((operation, answer.status_code, answer.text[:200]))
+        names_hers = any(annas[name] in response.text for name in annas if name not in SHARED) and response.is_success
+        if response.status_code not in expected or names_hers or "annas" in response.text:
+            wrong.append((operation, response.status_code, response.text[:200]))
     assert not wrong, "\n".join(map(str, wrong))
     assert await snapshot(api, annas) == before
 
@@ -205,8 +205,8 @@ async def test_commands_reach_what_is_the_callers_only(api: Api, annas: Ids) -> 
     hers = {**RUN, "assistant_id": annas["assistant_id"]}
     assert (await api.send("POST", his, command("run.start", **hers), **BOB)).status_code == 404
     for method in ("input.respond", "agent.getTree", "state.get"):
-        answer = await api.send("POST", f"/threads/{annas['thread_id']}/commands", command(method), **BOB)
-        assert answer.status_code == 404
+        response = await api.send("POST", f"/threads/{annas['thread_id']}/commands", command(method), **BOB)
+        assert response.status_code == 404
 
 
 async def test_bob_counts_and_cancels_his_own_only(api: Api, annas: Ids) -> None:
@@ -242,9 +242,9 @@ async def test_what_is_annas_answers_her(api: Api, annas: Ids) -> None:
             continue
         if operation.endswith(("{run_id}/join", "{run_id}/wait")) or "subgraphs" in operation:
             continue
-        answer = await ask(api, operation, annas, ANNA)
-        if answer.status_code != 200:
-            refused.append((operation, answer.status_code, answer.text))
+        response = await ask(api, operation, annas, ANNA)
+        if response.status_code != 200:
+            refused.append((operation, response.status_code, response.text))
     assert refused == []
 
 

@@ -54,8 +54,8 @@ async def test_routes_and_graphs_use_the_applications_own_store(named: str, sqli
         assert [one["key"] for one in (await api.post("/store/items/search", {"namespace_prefix": []}))["items"]] == [
             "k"
         ]
-        answer = await api.post("/runs/wait", {"assistant_id": "looking", "input": {"x": 1}})
-        assert answer["log"] == ["Mine", {"n": 1}]
+        response = await api.post("/runs/wait", {"assistant_id": "looking", "input": {"x": 1}})
+        assert response["log"] == ["Mine", {"n": 1}]
         with_ttl: Any = {"namespace": ["notes"], "key": "k", "value": {}, "ttl": 5}
         status, received = await api.refusal("PUT", "/store/items", with_ttl)
         assert (status, "TTL" in received) == (422, True)

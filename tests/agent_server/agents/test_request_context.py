@@ -43,8 +43,8 @@ async def test_factory_knows_who_asks_in_every_context(sqlite_url: str, tmp_path
             ("GET", f"/assistants/{assistant}/subgraphs", None, "assistants.read"),
         ):
             before = len(lines()) if (tmp_path / "seen").exists() else 0
-            answer = await api.send(method, path, body, **ANNA)
-            assert answer.status_code == 200, answer.text
+            response = await api.send(method, path, body, **ANNA)
+            assert response.status_code == 200, response.text
             new = lines()[before:]
             assert new[:1] == ([f"{context} anna"] if context else [])
             assert {line.rpartition(" ")[2] for line in new} <= {"anna"}

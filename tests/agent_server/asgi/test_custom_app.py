@@ -48,8 +48,8 @@ async def test_app_routes_come_before_the_servers(client: Client) -> None:
 
 
 async def test_runs_stream_through_the_app(client: Client) -> None:
-    answer = await client.post("/runs/stream", json={**RUN, "stream_mode": "custom"})
-    assert [line for line in answer.text.splitlines() if line.startswith("event")][-1] == "event: feedback"
+    response = await client.post("/runs/stream", json={**RUN, "stream_mode": "custom"})
+    assert [line for line in response.text.splitlines() if line.startswith("event")][-1] == "event: feedback"
     assert (await client.post("/runs/wait", json=RUN)).json()["__feedback__"]
 
 
@@ -73,12 +73,12 @@ async def test_app_404_stays_its_own(kind: str, tmp_path: Path) -> None:
 async def test_app_error_does_not_affect_the_next_request(client: Client) -> None:
     client_app = client
     try:
-        answer = await client_app.get("/broken")
+        response = await client_app.get("/broken")
     except ValueError:  # Starlette raises, once more, what it has answered for; a server logs it
         pass
     else:
-        assert answer.status_code == 500
-        assert "secret" not in answer.text
+        assert response.status_code == 500
+        assert "secret" not in response.text
     assert (await client.get("/ok")).status_code == 200
 
 
@@ -128,8 +128,8 @@ GROUPS = {
 async def test_disabled_routes_are_not_there(group: Any, tmp_path: Path) -> None:
     async with serving(tmp_path, disabled=frozenset({group})) as client:
         for other, (method, path) in GROUPS.items():
-            answer = await client.request(method, path, json={} if method == "POST" else None)
-            assert (answer.status_code == 404) == (other == group), path
+            response = await client.request(method, path, json={} if method == "POST" else None)
+            assert (response.status_code == 404) == (other == group), path
         assert (await client.get("/ok")).status_code == 200
         document = await client.get("/openapi.json")
         if group == "meta":

@@ -112,14 +112,14 @@ async def test_search_returns_total_and_next_page(api: Api) -> None:
     for number in range(5):
         await api.post("/assistants", {"graph_id": "asking", "name": f"100%_{number}", "metadata": {"n": number % 2}})
     query = {"name": "100%_", "limit": 2, "sort_by": "name", "sort_order": "asc", "select": ["name"]}
-    answer = await api.send("POST", "/assistants/search", query)
-    assert answer.json() == [{"name": "100%_0"}, {"name": "100%_1"}]
-    assert (answer.headers["x-pagination-total"], answer.headers["x-pagination-next"]) == ("5", "2")
-    answer = await api.send("POST", "/assistants/search", {**query, "offset": 4})
-    assert answer.headers["x-pagination-total"] == "5"
-    assert "x-pagination-next" not in answer.headers
-    answer = await api.send("POST", "/assistants/search", {**query, "offset": 1000})
-    assert (answer.json(), answer.headers["x-pagination-total"]) == ([], "5")
+    response = await api.send("POST", "/assistants/search", query)
+    assert response.json() == [{"name": "100%_0"}, {"name": "100%_1"}]
+    assert (response.headers["x-pagination-total"], response.headers["x-pagination-next"]) == ("5", "2")
+    response = await api.send("POST", "/assistants/search", {**query, "offset": 4})
+    assert response.headers["x-pagination-total"] == "5"
+    assert "x-pagination-next" not in response.headers
+    response = await api.send("POST", "/assistants/search", {**query, "offset": 1000})
+    assert (response.json(), response.headers["x-pagination-total"]) == ([], "5")
     assert await api.post("/assistants/count", {"name": "100%_", "metadata": {"n": 1}}) == 2
     assert await api.post("/assistants/count", {"name": "100_%"}) == 0
 

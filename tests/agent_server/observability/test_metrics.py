@@ -27,10 +27,10 @@ async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
 
 async def samples(api: Api) -> dict[str, float]:
     """The metrics by name, those with labels by `name{label=value,…}`."""
-    answer = await api.send("GET", "/metrics")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    return parsed(answer.text)
+    response = await api.send("GET", "/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return parsed(response.text)
 
 
 def parsed(text: str) -> dict[str, float]:

@@ -37,9 +37,9 @@ def sending(*parts: dict[str, Any], **message: Any) -> dict[str, Any]:
 
 async def rpc(api: Api, graph: str, method: str, params: Any, **headers: str) -> dict[str, Any]:
     body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
-    answer = await api.send("POST", f"/a2a/{graph}", body, **headers)
-    assert answer.status_code == 200, answer.text
-    shown: dict[str, Any] = answer.json()
+    response = await api.send("POST", f"/a2a/{graph}", body, **headers)
+    assert response.status_code == 200, response.text
+    shown: dict[str, Any] = response.json()
     assert shown["id"] == 7
     return shown
 
@@ -55,8 +55,8 @@ MALFORMED_MESSAGE_IS_AN_ERROR_IN_200: list[Any] = [
 async def test_malformed_message_is_an_error_in_200(api: Api) -> None:
     for body, code in MALFORMED_MESSAGE_IS_AN_ERROR_IN_200:
         headers = {"content-type": "application/json"}
-        answer = await api._client.post("/a2a/doubling", content=body, headers=headers)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (200, code)
+        response = await api._client.post("/a2a/doubling", content=body, headers=headers)
+        assert (response.status_code, response.json()["error"]["code"]) == (200, code)
 
 
 WRONG_MESSAGE_IS_INVALID_PARAMS: list[Any] = [

@@ -39,9 +39,9 @@ def asked(**fields: Any) -> dict[str, Any]:
 
 async def ran(api: Api, graph: str, body: dict[str, Any], **headers: str) -> list[tuple[str | None, dict[str, Any]]]:
     """The events of a run, each with its id, if it has one."""
-    answer = await api.send("POST", f"/agui/{graph}", body, **headers)
-    assert answer.status_code == 200, answer.text
-    return events_of(answer.text)
+    response = await api.send("POST", f"/agui/{graph}", body, **headers)
+    assert response.status_code == 200, response.text
+    return events_of(response.text)
 
 
 def events_of(text: str) -> list[tuple[str | None, dict[str, Any]]]:
@@ -75,9 +75,9 @@ WRONG_INPUT: list[tuple[Any, str]] = [
 
 async def test_wrong_input_is_a_clear_run_error(api: Api) -> None:
     for body, said in WRONG_INPUT:
-        answer = await api.send("POST", "/agui/doubling", body)
-        error = answer.json()
-        assert (answer.status_code, error["type"], error["code"]) == (422, "RUN_ERROR", "invalid_input"), body
+        response = await api.send("POST", "/agui/doubling", body)
+        error = response.json()
+        assert (response.status_code, error["type"], error["code"]) == (422, "RUN_ERROR", "invalid_input"), body
         assert said in error["message"], error
 
 
@@ -113,8 +113,8 @@ async def test_run_id_of_another_run_conflicts(api: Api) -> None:
     body = asked(state={"x": 1})
     await ran(api, "doubling", body)
     for graph, other in (("writing", body), ("doubling", {**body, "threadId": str(uuid4())})):
-        answer = await api.send("POST", f"/agui/{graph}", other)
-        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+        response = await api.send("POST", f"/agui/{graph}", other)
+        assert (response.status_code, response.json()["code"]) == (409, "conflict")
 
 
 async def test_ids_may_be_any_text(api: Api) -> None:
@@ -188,8 +188,8 @@ async def test_users_have_their_own_runs(database_url: str, tmp_path: Path) -> N
         entry = {"interruptId": interrupt["id"], "status": "resolved", "payload": 2}
         resumed = {**body, "runId": str(uuid4()), "resume": [entry]}
         for taken in (body, resumed):
-            answer = await api.send("POST", "/agui/asking", taken, **BOB)
-            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+            response = await api.send("POST", "/agui/asking", taken, **BOB)
+            assert (response.status_code, response.json()["code"]) == (404, "not_found")
         assert (await api.send("POST", "/agui/asking", body)).json()["code"] == "unauthorized"
         assert (await api.send("GET", "/agui/asking")).status_code == 401
         made = await api.send("POST", "/assistants", {"graph_id": "asking", "name": "annas"}, **ANNA)
@@ -220,8 +220,8 @@ async def test_protocol_can_be_switched_off(sqlite_url: str, tmp_path: Path) -> 
 
 async def test_large_body_is_413(sqlite_url: str, tmp_path: Path) -> None:
     async with serving(sqlite_url, tmp_path, max_body_bytes=1000) as api:
-        answer = await api.send("POST", "/agui/doubling", asked(state={"text": "x" * 1000}))
-    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        response = await api.send("POST", "/agui/doubling", asked(state={"text": "x" * 1000}))
+    assert (response.status_code, response.json()["code"]) == (413, "too_large")
 
 
 async def test_capabilities_name_what_is_known(api: Api) -> None:

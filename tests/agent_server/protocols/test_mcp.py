@@ -129,10 +129,10 @@ HANDSHAKE_NEGOTIATES_THE_VERSION: list[Any] = [
 
 async def test_handshake_negotiates_the_version(api: Api) -> None:
     for asked in HANDSHAKE_NEGOTIATES_THE_VERSION:
-        answer = await api.send("POST", "/mcp", message("initialize", {"protocolVersion": asked}), **BOTH)
+        response = await api.send("POST", "/mcp", message("initialize", {"protocolVersion": asked}), **BOTH)
         agreed = "2025-11-25" if asked in ("2031-01-01", None) else asked
-        assert answer.json()["result"]["protocolVersion"] == agreed
-        assert answer.headers["mcp-session-id"]
+        assert response.json()["result"]["protocolVersion"] == agreed
+        assert response.headers["mcp-session-id"]
 
 
 UNKNOWN_METHOD_IS_TOLD_BY_ERA: list[Any] = ["prompts/list", "server/unknown", "resources/list"]
@@ -187,8 +187,8 @@ async def test_unknown_event_cannot_be_resumed(api: Api) -> None:
 
 
 async def test_progress_is_json_where_events_are_not_taken(api: Api) -> None:
-    answer = await call(api, "doubling", {"x": 1}, {"progressToken": "p"}, accept="application/json")
-    assert answer.json()["result"]["structuredContent"]["x"] == 2
+    response = await call(api, "doubling", {"x": 1}, {"progressToken": "p"}, accept="application/json")
+    assert response.json()["result"]["structuredContent"]["x"] == 2
 
 
 async def test_tools_come_in_pages_with_unique_names(api: Api) -> None:

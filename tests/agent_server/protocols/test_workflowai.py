@@ -41,8 +41,8 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 @pytest.mark.parametrize("name", ["echo", "ECHO", "Echo"])
 async def test_agent_is_found_whatever_its_spelling(api: Api, name: str) -> None:
-    answer = await api.post(RUN.format(name), BODY)
-    assert answer["task_output"] == {"echo": {"x": 1}}
+    response = await api.post(RUN.format(name), BODY)
+    assert response["task_output"] == {"echo": {"x": 1}}
     made = await api.post("/v1/_/agents", {"id": name, "input_schema": {}, "output_schema": {}})
     assert (made["id"], made["schema_id"]) == (name, 1)
     assert made["uid"] > 0
@@ -53,8 +53,8 @@ async def test_assistant_is_found_by_slug_and_version(api: Api) -> None:
     assistant = (await api.post("/assistants", body))["assistant_id"]
     await api.patch(f"/assistants/{assistant}", {"config": {"configurable": {"n": 2}}})
     for version, expected in ((1, 1), (2, 2), ("production", 2)):
-        answer = await api.post(RUN.format("my-bot-é"), {**BODY, "version": version})
-        assert answer["task_output"]["log"][0]["n"] == expected
+        response = await api.post(RUN.format("my-bot-é"), {**BODY, "version": version})
+        assert response["task_output"]["log"][0]["n"] == expected
     missing = await api.send("POST", RUN.format("my-bot-é"), {**BODY, "version": 3})
     assert problem(missing) == (404, "object_not_found")
 
@@ -66,9 +66,9 @@ async def test_clients_run_id_is_taken_once(api: Api) -> None:
 
 
 async def test_version_properties_reach_the_graph(api: Api) -> None:
-    answer = await api.post(RUN.format("showing"), {**BODY, "version": {"model": "m", "temperature": 0.5}})
-    assert answer["version"]["properties"] == {"model": "m", "temperature": 0.5}
-    assert answer["task_output"]["log"][0]["version_properties"] == {"model": "m", "temperature": 0.5}
+    response = await api.post(RUN.format("showing"), {**BODY, "version": {"model": "m", "temperature": 0.5}})
+    assert response["version"]["properties"] == {"model": "m", "temperature": 0.5}
+    assert response["task_output"]["log"][0]["version_properties"] == {"model": "m", "temperature": 0.5}
 
 
 async def test_runs_and_conversations_are_the_callers(guarded: Api) -> None:
@@ -94,8 +94,8 @@ async def test_slug_finds_the_callers_assistants_only(guarded: Api) -> None:
     for who in (ANNA, BOB):
         assert (await guarded.send("POST", "/assistants", body, **who)).status_code == 200
     for who in (ANNA, BOB):
-        answer = await guarded.send("POST", RUN.format("shared-name"), BODY, **who)
-        assert answer.status_code == 200, answer.text
+        response = await guarded.send("POST", RUN.format("shared-name"), BODY, **who)
+        assert response.status_code == 200, response.text
 
 
 async def test_other_projects_run_takes_no_reply(database_url: str, tmp_path: Path) -> None:
@@ -104,12 +104,12 @@ async def test_other_projects_run_takes_no_reply(database_url: str, tmp_path: Pa
         made = (await api.send("POST", RUN.format("echo"), BODY, **{"x-api-key": "key-of-the-shops-app"})).json()
         path = f"/v1/_/agents/echo/runs/{made['id']}/reply"
         for key, status in (("key-of-the-blogs-app", 404), ("key-of-the-shops-app", 200)):
-            answer = await api.send("POST", path, {"user_message": "hi"}, authorization=f"Bearer {key}")
-            assert answer.status_code == status
+            response = await api.send("POST", path, {"user_message": "hi"}, authorization=f"Bearer {key}")
+            assert response.status_code == status
         for tenant, status in (("shop", 200), ("blog", 404)):
             path = f"/v1/{tenant}/agents/echo/schemas/1/run"
-            answer = await api.send("POST", path, BODY, **{"x-api-key": "key-of-the-shops-app"})
-            assert answer.status_code == status
+            response = await api.send("POST", path, BODY, **{"x-api-key": "key-of-the-shops-app"})
+            assert response.status_code == status
         assert problem(await api.send("POST", RUN.format("echo"), BODY)) == (401, "invalid_api_key")
 
 

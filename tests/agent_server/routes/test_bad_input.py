@@ -112,10 +112,10 @@ async def test_every_wrong_body_is_refused_with_the_fix(database_url: str, tmp_p
     async with served(whole_app(config_of(database_url, tmp_path, max_body_bytes=LIMIT))) as client:
         thread_id = (await client.post("/threads", json={})).json()["thread_id"]
         for name, (body, status, words) in BODIES.items():
-            answer = await client.post(path.format(thread=thread_id), **_sent(body))
-            detail = answer.json().get("detail") if answer.status_code != 200 else "accepted"
-            if answer.status_code != status or not all(word in detail for word in words):
-                wrong.append(f"{name}: {answer.status_code} {detail}")
+            response = await client.post(path.format(thread=thread_id), **_sent(body))
+            detail = response.json().get("detail") if response.status_code != 200 else "accepted"
+            if response.status_code != status or not all(word in detail for word in words):
+                wrong.append(f"{name}: {response.status_code} {detail}")
         assert "\n".join(wrong) == ""
         assert (await client.get(f"/threads/{thread_id}/runs")).json() == []
         good = await client.post(path.format(thread=thread_id), json={"assistant_id": "agent", "input": 1})
@@ -187,9 +187,9 @@ async def test_other_wrong_input_is_refused_with_the_fix(database_url: str, tmp_
         run = (await client.post(f"/threads/{thread}/runs", json=body)).json()["run_id"]
         for name, (method, path, given, status, words) in ASKED.items():
             more = {"headers": {"Last-Event-ID": given}} if isinstance(given, str) else {"json": given}
-            answer = await client.request(method, path.format(thread=thread, run=run), **more)
-            if answer.status_code != status or not all(word in answer.json()["detail"] for word in words):
-                wrong.append(f"{name}: {answer.status_code} {answer.text}")
+            response = await client.request(method, path.format(thread=thread, run=run), **more)
+            if response.status_code != status or not all(word in response.json()["detail"] for word in words):
+                wrong.append(f"{name}: {response.status_code} {response.text}")
     assert "\n".join(wrong) == ""
 
 

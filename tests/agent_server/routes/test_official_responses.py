@@ -43,8 +43,8 @@ async def test_run_created_thread_has_the_runs_metadata(api: Api) -> None:
 
 
 async def test_command_that_says_nothing_is_no_command(api: Api) -> None:
-    answer = await api.post("/runs/wait", {"assistant_id": "doubling", "command": {}})
-    assert answer["__error__"]["error"] == "EmptyInputError"
+    response = await api.post("/runs/wait", {"assistant_id": "doubling", "command": {}})
+    assert response["__error__"]["error"] == "EmptyInputError"
     given = {"assistant_id": "doubling", "command": {}, "input": {"x": 1}}
     assert (await api.post("/runs/wait", given))["x"] == 2
 
@@ -76,5 +76,5 @@ async def _is_running(api: Api, path: str) -> bool:
 
 async def test_ok_is_asked_with_head_too(api: Api) -> None:
     for path in ("/ok", "/"):
-        answer = await api.send("HEAD", path)
-        assert (answer.status_code, answer.content) == (200, b"")
+        response = await api.send("HEAD", path)
+        assert (response.status_code, response.content) == (200, b"")

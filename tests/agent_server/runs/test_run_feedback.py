@@ -129,12 +129,12 @@ async def test_creating_response_carries_the_feedback_token(database_url: str, t
         body = {"assistant_id": "echo", "input": {}}
         for base in ("/runs", f"/threads/{thread_id}/runs"):
             for path in (base, f"{base}/stream", f"{base}/wait"):
-                answer = await api.send("POST", path, body)
-                run_id = answer.headers["Content-Location"].rpartition("/")[2]
-                assert answer.headers["X-Feedback-Token"] == f"token-of-{run_id}"
+                response = await api.send("POST", path, body)
+                run_id = response.headers["Content-Location"].rpartition("/")[2]
+                assert response.headers["X-Feedback-Token"] == f"token-of-{run_id}"
                 if path.endswith("stream"):
-                    assert parsed(answer.content)[0][1]["feedback_token"] == f"token-of-{run_id}"
+                    assert parsed(response.content)[0][1]["feedback_token"] == f"token-of-{run_id}"
         feedback.count = -100
-        answer = await api.send("POST", "/runs/wait", body)
-        assert answer.status_code == 200
-        assert "X-Feedback-Token" not in answer.headers
+        response = await api.send("POST", "/runs/wait", body)
+        assert response.status_code == 200
+        assert "X-Feedback-Token" not in response.headers

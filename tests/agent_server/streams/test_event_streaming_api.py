@@ -77,17 +77,17 @@ async def test_command_on_no_thread_says_so(api: Api) -> None:
 @pytest.mark.parametrize("more", [{}, {"params": {}}])
 async def test_what_is_no_command_is_a_400(api: Api, body: Any, more: dict[str, Any]) -> None:
     sent = {**body, **more} if isinstance(body, dict) else body
-    answer = await api.send("POST", f"/threads/{unknown_id()}/commands", sent)
-    assert answer.status_code == 400
+    response = await api.send("POST", f"/threads/{unknown_id()}/commands", sent)
+    assert response.status_code == 400
     received = {"type": "error", "error": "invalid_argument", "message": NO_COMMAND, "detail": NO_COMMAND}
     command_id = body.get("id") if isinstance(body, dict) else None
-    assert answer.json() == {**received, "id": command_id if isinstance(command_id, int) else None}
+    assert response.json() == {**received, "id": command_id if isinstance(command_id, int) else None}
 
 
 @pytest.mark.parametrize("command_id", [True, 1.5, None, 2**60])
 async def test_id_of_a_command_is_a_whole_number(api: Api, command_id: Any) -> None:
-    answer = await api.send("POST", f"/threads/{unknown_id()}/commands", {"id": command_id, "method": "x"})
-    assert (answer.status_code, answer.json()["id"]) == (400, None)
+    response = await api.send("POST", f"/threads/{unknown_id()}/commands", {"id": command_id, "method": "x"})
+    assert (response.status_code, response.json()["id"]) == (400, None)
 
 
 async def test_run_at_work_is_the_tree(api: Api) -> None:

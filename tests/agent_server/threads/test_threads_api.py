@@ -73,8 +73,8 @@ async def test_unknown_and_malformed_ids_are_refused_everywhere(api: Api) -> Non
 async def test_patch_merges_metadata_and_honours_prefer(api: Api) -> None:
     path = f"/threads/{await api.thread(metadata={'a': 1, 'b': 1})}"
     assert (await api.patch(path, {"metadata": {"b": 2}}))["metadata"] == {"a": 1, "b": 2}
-    answer = await api.send("PATCH", path, {"metadata": {"c": 3}}, Prefer="return=minimal")
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = await api.send("PATCH", path, {"metadata": {"c": 3}}, Prefer="return=minimal")
+    assert (response.status_code, response.content) == (204, b"")
     assert (await api.get(path))["metadata"] == {"a": 1, "b": 2, "c": 3}
 
 
@@ -95,11 +95,11 @@ async def test_threads_are_found_by_metadata_status_and_ids(api: Api) -> None:
 
 async def test_search_returns_total_and_next_page(api: Api) -> None:
     threads = [await api.thread() for _ in range(5)]
-    answer = await api.send("POST", "/threads/search", {"limit": 2, "offset": 1, "sort_by": "created_at"})
-    assert [thread["thread_id"] for thread in answer.json()] == threads[3:1:-1]
-    assert (answer.headers["x-pagination-total"], answer.headers["x-pagination-next"]) == ("5", "3")
-    answer = await api.send("POST", "/threads/search", {"offset": 1000})
-    assert (answer.json(), answer.headers["x-pagination-total"]) == ([], "5")
+    response = await api.send("POST", "/threads/search", {"limit": 2, "offset": 1, "sort_by": "created_at"})
+    assert [thread["thread_id"] for thread in response.json()] == threads[3:1:-1]
+    assert (response.headers["x-pagination-total"], response.headers["x-pagination-next"]) == ("5", "3")
+    response = await api.send("POST", "/threads/search", {"offset": 1000})
+    assert (response.json(), response.headers["x-pagination-total"]) == ([], "5")
 
 
 async def test_search_sorts_selects_and_extracts(api: Api) -> None:

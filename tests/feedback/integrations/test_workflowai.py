@@ -76,9 +76,9 @@ async def test_second_outcome_overwrites_and_the_first_is_history(app: Any, plug
 
 
 async def own(app: Any, token: str, **query: str) -> str | None:
-    answer = await app.get("/v1/feedback", params={"feedback_token": token, **query})
-    assert answer.status_code == 200
-    outcome: str | None = answer.json()["outcome"]
+    response = await app.get("/v1/feedback", params={"feedback_token": token, **query})
+    assert response.status_code == 200
+    outcome: str | None = response.json()["outcome"]
     return outcome
 
 
@@ -154,8 +154,8 @@ async def test_outcomes_are_listed_by_agent_and_run(app: Any, plugin: FeedbackPl
     assert (page["count"], [item["id"] for item in page["items"]]) == (2, [kept["id"]])
     note = f"/v1/_/agents/{AGENT}/feedback/{kept['id']}/annotate"
     for annotation in ("resolved", "incorrect"):
-        answer = await app.post(note, json={"annotation": annotation, "comment": "seen"})
-        assert (answer.status_code, answer.json()) == (200, None)
+        response = await app.post(note, json={"annotation": annotation, "comment": "seen"})
+        assert (response.status_code, response.json()) == (200, None)
     [item] = (await app.get(f"/v1/_/agents/{AGENT}/runs/{RUN}/feedback")).json()["items"]
     assert item == {
         "id": kept["id"], "outcome": "positive", "user_id": "ada", "created_at": item["created_at"],
@@ -231,5 +231,5 @@ async def test_config_of_the_key_outcome_is_enforced(app: Any, plugin: FeedbackP
 
 async def test_preflight_of_any_origin_succeeds(app: Any) -> None:
     headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
-    answer = await app.options("/v1/feedback", headers=headers)
-    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (204, "*")
+    response = await app.options("/v1/feedback", headers=headers)
+    assert (response.status_code, response.headers["access-control-allow-origin"]) == (204, "*")

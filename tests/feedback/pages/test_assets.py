@@ -30,12 +30,12 @@ def app_of_agent_server(folder: Path) -> Litestar:
 async def test_modules_load_from_every_origin_without_a_key(make: object, tmp_path: Path) -> None:
     async with AsyncTestClient(make(tmp_path)) as client:  # type: ignore[operator]
         for name in ASSETS:
-            answer = await client.get(f"/feedback/{name}", headers={"Origin": "https://other.example"})
-            assert answer.status_code == 200
-            assert answer.content == (files("feedback") / "web" / name).read_bytes()
-            assert answer.headers["access-control-allow-origin"] == "*"
-            assert answer.headers["x-content-type-options"] == "nosniff"
-            assert answer.headers["content-type"].startswith(
+            response = await client.get(f"/feedback/{name}", headers={"Origin": "https://other.example"})
+            assert response.status_code == 200
+            assert response.content == (files("feedback") / "web" / name).read_bytes()
+            assert response.headers["access-control-allow-origin"] == "*"
+            assert response.headers["x-content-type-options"] == "nosniff"
+            assert response.headers["content-type"].startswith(
                 "text/javascript" if name.endswith(".js") else "text/plain"
             )
 

@@ -44,13 +44,13 @@ async def test_page_may_run_nothing_but_its_own_files(locked: Litestar) -> None:
 
 async def test_trailing_slash_redirects_to_the_page(locked: Litestar) -> None:
     async with AsyncTestClient(locked) as client:
-        answer = await client.get("/feedback/ui/", follow_redirects=False)
-        assert (answer.status_code, answer.headers["location"]) == (302, "../ui")
+        response = await client.get("/feedback/ui/", follow_redirects=False)
+        assert (response.status_code, response.headers["location"]) == (302, "../ui")
         assert (await client.get("/feedback/ui/")).status_code == 200
 
 
 async def test_page_does_not_shadow_feedback_by_id(locked: Litestar) -> None:
     async with AsyncTestClient(locked) as client:
-        answer = await client.get("/feedback/tokens/nothing", headers={"accept": "application/json"})
-        assert answer.status_code == 404
+        response = await client.get("/feedback/tokens/nothing", headers={"accept": "application/json"})
+        assert response.status_code == 404
         assert (await client.get("/feedback/x", headers={"x-api-key": "sesame"})).status_code == 422

@@ -103,11 +103,11 @@ def headers_of(name: str) -> dict[str, str]:
 
 async def test_no_scanner_votes(client: App, token_url: str) -> None:
     for name, (method, _, _) in SCANNERS.items():
-        answer = await client.request(method, token_url + "?score=1&comment=hi", headers=headers_of(name))
-        assert answer.status_code == 200, name
+        response = await client.request(method, token_url + "?score=1&comment=hi", headers=headers_of(name))
+        assert response.status_code == 200, name
         if method == "GET":
-            assert answer.headers["content-type"] == "text/html; charset=utf-8", name
-            assert "<title>How was this answer?</title>" in answer.text, name
+            assert response.headers["content-type"] == "text/html; charset=utf-8", name
+            assert "<title>How was this answer?</title>" in response.text, name
         assert await stored(client) == [], name
 
 
@@ -153,8 +153,8 @@ async def test_prefetch_stores_no_feedback(sqlite_url: str, headers: dict[str, s
     ],
 )
 async def test_program_that_asks_for_it_submits(client: App, token_url: str, headers: dict[str, str]) -> None:
-    answer = await client.get(token_url + "?score=1", headers=headers)
-    assert (answer.status_code, answer.json()["status"]) == (200, "created")
+    response = await client.get(token_url + "?score=1", headers=headers)
+    assert (response.status_code, response.json()["status"]) == (200, "created")
     assert len(await stored(client)) == 1
 
 
@@ -219,17 +219,17 @@ async def strict(sqlite_url: str) -> AsyncIterator[App]:
 async def test_in_confirm_mode_no_link_votes(strict: App) -> None:
     url = await mint(strict)
     for headers in ({"Accept": "*/*"}, {"Accept": NAVIGATION}, {"Accept": "application/json"}):
-        answer = await strict.get(url + "?score=1", headers=headers)
-        assert answer.status_code == 200
-        assert ("Send</button>" in answer.text) == (headers["Accept"] != "application/json")
+        response = await strict.get(url + "?score=1", headers=headers)
+        assert response.status_code == 200
+        assert ("Send</button>" in response.text) == (headers["Accept"] != "application/json")
     assert await stored(strict) == []
     assert (await strict.post(url, json={"score": 1})).status_code == 200
 
 
 async def test_key_has_a_mode_of_its_own(strict: App) -> None:
     quick, plain = await mint(strict, "quick"), await mint(strict, "plain")
-    answer = await strict.get(quick + "?score=1", headers={"Accept": NAVIGATION, "User-Agent": CHROME})
-    assert "Your feedback is saved." in answer.text
+    response = await strict.get(quick + "?score=1", headers={"Accept": NAVIGATION, "User-Agent": CHROME})
+    assert "Your feedback is saved." in response.text
     await strict.get(plain + "?score=1", headers={"Accept": NAVIGATION, "User-Agent": CHROME})
     assert [row["key"] for row in await stored(strict)] == ["quick"]
     await strict.get(plain + "?score=1", headers={"Accept": "application/json"})
@@ -240,8 +240,8 @@ async def test_named_scanner_stores_nothing_in_direct_mode(sqlite_url: str) -> N
     async with serving(sqlite_url, Links(mode="direct")) as client:
         url = await mint(client)
         for name in NAMED:
-            answer = await client.request(SCANNERS[name][0], url + "?score=1", headers=headers_of(name))
-            assert (answer.status_code, await stored(client)) == (200, []), name
+            response = await client.request(SCANNERS[name][0], url + "?score=1", headers=headers_of(name))
+            assert (response.status_code, await stored(client)) == (200, []), name
 
 
 def test_wrong_modes_and_origins_are_refused_at_start() -> None:

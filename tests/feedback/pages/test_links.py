@@ -39,8 +39,8 @@ TYPED: list[tuple[str, str, Any]] = [
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_query_is_typed_as_langsmith_types_it(client: App, token_url: str, method: str) -> None:
     for query, field, kept in TYPED:
-        answer = await client.request(method, f"{token_url}?{query}", headers=PROGRAM)
-        assert (answer.status_code, answer.json()["status"]) == (200, "created"), answer.text
+        response = await client.request(method, f"{token_url}?{query}", headers=PROGRAM)
+        assert (response.status_code, response.json()["status"]) == (200, "created"), response.text
         newest = (await stored(client, limit=1))[0]
         assert repr(newest[field]) == repr(kept), query
 
@@ -123,10 +123,10 @@ async def test_link_without_config_shows_existing_kinds(client: App) -> None:
 async def test_link_without_score_explains_and_stores_nothing(client: App) -> None:
     url = await mint(client, "stars", feedback_config={"type": "continuous", "min": 1, "max": 5})
     for query in ("", "?utm_source=mail", "?user_id=ada", "?score="):
-        answer = await client.get(url + query)
-        assert answer.status_code == 200
-        assert answer.json()["key"] == "stars"
-        assert answer.json()["feedback_config"] == {"type": "continuous", "min": 1, "max": 5}
+        response = await client.get(url + query)
+        assert response.status_code == 200
+        assert response.json()["key"] == "stars"
+        assert response.json()["feedback_config"] == {"type": "continuous", "min": 1, "max": 5}
     assert await stored(client) == []
 
 
@@ -145,8 +145,8 @@ async def test_prefetch_keeps_nothing(client: App, token_url: str, headers: dict
 
 
 async def test_head_keeps_nothing(client: App, token_url: str) -> None:
-    answer = await client.head(token_url + "?score=1")
-    assert (answer.status_code, answer.content) == (200, b"")
+    response = await client.head(token_url + "?score=1")
+    assert (response.status_code, response.content) == (200, b"")
     assert (await client.head(f"/feedback/tokens/{uuid.uuid4()}")).status_code == 404
     assert await stored(client) == []
 
@@ -170,27 +170,27 @@ async def test_browser_of_any_origin_may_submit(client: App, token_url: str, pre
 async def test_administration_is_not_open_to_other_origins(client: App, token_url: str) -> None:
     await client.post(token_url, json={"score": 1})
     for path in ("/feedback", f"/feedback/tokens?run_id={RUN}"):
-        answer = await client.get(path, headers={"Origin": "https://a.example"})
-        assert answer.status_code == 403
-        assert "access-control-allow-origin" not in answer.headers
+        response = await client.get(path, headers={"Origin": "https://a.example"})
+        assert response.status_code == 403
+        assert "access-control-allow-origin" not in response.headers
 
 
 async def test_responses_are_not_cached_indexed_or_referred(client: App, token_url: str) -> None:
-    for answer in (
+    for response in (
         await client.get(token_url),
         await client.post(token_url, json={}),
         await client.post(token_url + "0"),
     ):
-        assert answer.headers["cache-control"] == "no-store"
-        assert answer.headers["referrer-policy"] == "no-referrer"
-        assert answer.headers["x-robots-tag"] == "noindex, nofollow"
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["referrer-policy"] == "no-referrer"
+        assert response.headers["x-robots-tag"] == "noindex, nofollow"
 
 
 async def test_any_spelling_of_the_token_is_taken(client: App, token_url: str) -> None:
     token = uuid.UUID(token_url.rpartition("/")[2])
     for spelling in (token.hex, token.hex.upper(), token.urn, f"{{{token}}}"):
-        answer = await client.post(f"/feedback/tokens/{quote(spelling)}", json={"score": 1})
-        assert answer.status_code == 200, spelling
+        response = await client.post(f"/feedback/tokens/{quote(spelling)}", json={"score": 1})
+        assert response.status_code == 200, spelling
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,9 @@ EVIL = "\"><script>alert(1)</script><b x='"
 
 
 async def page(client: httpx.AsyncClient, url: str, status: int = 200) -> str:
-    answer = await client.get(url, headers=BROWSER)
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
-    return answer.text
+    response = await client.get(url, headers=BROWSER)
+    assert (response.status_code, response.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    return response.text
 
 
 def fields(html: str) -> dict[str, Any]:
@@ -53,9 +53,9 @@ def fields(html: str) -> dict[str, Any]:
 
 
 async def press(client: httpx.AsyncClient, url: str, html: str, **changes: str) -> str:
-    answer = await client.post(url.partition("?")[0], data=fields(html) | changes, headers=BROWSER)
-    assert answer.status_code == 200, answer.text
-    return answer.text
+    response = await client.post(url.partition("?")[0], data=fields(html) | changes, headers=BROWSER)
+    assert response.status_code == 200, response.text
+    return response.text
 
 
 KINDS: list[tuple[Any, str, str, dict[str, Any]]] = [
@@ -131,8 +131,8 @@ async def test_what_the_page_does_not_ask_goes_along(client: App, token_url: str
 
 
 async def test_empty_form_is_asked_again(client: App, token_url: str) -> None:
-    answer = await client.post(token_url, data={"comment": ""}, headers=BROWSER)
-    assert (answer.status_code, "Please choose something" in answer.text) == (422, True)
+    response = await client.post(token_url, data={"comment": ""}, headers=BROWSER)
+    assert (response.status_code, "Please choose something" in response.text) == (422, True)
     assert await stored(client) == []
 
 
@@ -145,16 +145,16 @@ async def test_wrong_score_in_a_link_can_be_corrected(client: App) -> None:
         shown = await page(client, f"{url}?score={score}&comment=hello")
         assert f"“{score}” is not possible here. Please choose a number from 1 to 5." in shown
         assert (fields(shown)["comment"], "score" in fields(shown)) == (["hello"], False)
-    answer = await client.post(url, data={"score": "9", "comment": "kept"}, headers=BROWSER)
-    assert (answer.status_code, "from 1 to 5" in answer.text) == (422, True)
-    assert fields(answer.text)["comment"] == ["kept"]
+    response = await client.post(url, data={"score": "9", "comment": "kept"}, headers=BROWSER)
+    assert (response.status_code, "from 1 to 5" in response.text) == (422, True)
+    assert fields(response.text)["comment"] == ["kept"]
 
 
 async def test_only_feedback_of_this_url_is_retracted(client: App, token_url: str) -> None:
     other = await mint(client, "other")
     given = (await client.post(other, json={"score": 1})).json()["id"]
-    answer = await client.post(token_url, data={"undo": given}, headers=BROWSER)
-    assert answer.status_code == 404
+    response = await client.post(token_url, data={"undo": given}, headers=BROWSER)
+    assert response.status_code == 404
     assert len(await stored(client)) == 1
 
 
@@ -166,27 +166,27 @@ async def test_nothing_that_comes_in_becomes_markup(client: App, field: str) -> 
         asked = await client.get(url, params={field: EVIL}, headers=BROWSER)
         sent = await client.post(url, data={"comment": "x", field: EVIL}, headers=BROWSER)
         undone = await client.post(url, data={"undo": EVIL}, headers=BROWSER)
-        for answer in (asked, sent, undone):
-            assert answer.headers["content-type"].startswith("text/html")
-            assert "<script" not in answer.text
-            assert "<b x" not in answer.text
+        for response in (asked, sent, undone):
+            assert response.headers["content-type"].startswith("text/html")
+            assert "<script" not in response.text
+            assert "<b x" not in response.text
 
 
 async def test_page_forbids_frames_scripts_caches_and_indexing(client: App, token_url: str) -> None:
     thanked = await client.post(token_url, data={"score": "1"}, headers=BROWSER)
     gone = await client.get(f"/feedback/tokens/{uuid.uuid4()}", headers=BROWSER)
-    for answer in (await client.get(token_url, headers=BROWSER), thanked, gone):
-        [style] = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+    for response in (await client.get(token_url, headers=BROWSER), thanked, gone):
+        [style] = re.findall("<style>(.*?)</style>", response.text, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        assert answer.headers["content-security-policy"] == (
+        assert response.headers["content-security-policy"] == (
             f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; "
             "frame-ancestors 'none'"
         )
-        assert answer.headers["cache-control"] == "no-store"
-        assert answer.headers["referrer-policy"] == "no-referrer"
-        assert answer.headers["x-robots-tag"] == "noindex, nofollow"
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert not re.search(r"<script|<img|<link|style=| on\w+=|https?://", answer.text)
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["referrer-policy"] == "no-referrer"
+        assert response.headers["x-robots-tag"] == "noindex, nofollow"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert not re.search(r"<script|<img|<link|style=| on\w+=|https?://", response.text)
 
 
 async def test_unknown_and_expired_urls_are_explained(client: App, token_url: str, database_url: str) -> None:
@@ -195,8 +195,8 @@ async def test_unknown_and_expired_urls_are_explained(client: App, token_url: st
         await database.write(lambda db: db.execute("UPDATE feedback_grant SET expires_at = 1"))
     expired = "This feedback link has expired. Thanks anyway!"
     assert expired in await page(client, token_url + "?score=1", 410)
-    answer = await client.post(token_url, data={"score": "1"}, headers=BROWSER)
-    assert (answer.status_code, expired in answer.text) == (410, True)
+    response = await client.post(token_url, data={"score": "1"}, headers=BROWSER)
+    assert (response.status_code, expired in response.text) == (410, True)
 
 
 @pytest.fixture
@@ -240,9 +240,9 @@ OPEN_REDIRECTS = [
 @pytest.mark.parametrize("address", OPEN_REDIRECTS)
 async def test_page_leads_on_to_nowhere_else(shop: App, address: str) -> None:
     url = await mint(shop)
-    answer = await shop.post(url, data={"score": "1", "redirect": address}, headers=BROWSER)
-    assert "Thank you" in answer.text
-    assert "Continue to" not in answer.text
+    response = await shop.post(url, data={"score": "1", "redirect": address}, headers=BROWSER)
+    assert "Thank you" in response.text
+    assert "Continue to" not in response.text
     asked = await shop.get(url, params={"redirect": address}, headers=BROWSER)
     assert "redirect" not in fields(asked.text)
 
@@ -349,8 +349,8 @@ async def test_links_name_their_scale(client: App) -> None:
     [row] = await stored(client)
     assert (row["score"], row["extra"]) == (4, {"scale": [1, 5]})
     for wrong in ("5,1", "1", "a,b", "1,2,3"):
-        answer = await client.get(f"{url}?score=1&scale={wrong}", headers={"Accept": "application/json"})
-        assert (answer.status_code, "`scale`" in answer.json()["detail"]) == (422, True)
+        response = await client.get(f"{url}?score=1&scale={wrong}", headers={"Accept": "application/json"})
+        assert (response.status_code, "`scale`" in response.json()["detail"]) == (422, True)
     beyond = await client.post(url, json={"score": 7, "scale": [1, 5]})
     assert (beyond.status_code, "from 1 to 5" in beyond.json()["detail"]) == (422, True)
 
@@ -367,13 +367,13 @@ async def test_page_shows_the_product_and_quotes_the_reply(sqlite_url: str, tmp_
     plugin = FeedbackPlugin(open_database(sqlite_url), settings, run_lookup=echo)
     async with AsyncTestClient(Litestar(plugins=[plugin])) as client:
         url = await mint(client)
-        answer = await client.get(url, headers=BROWSER)
-        assert "Acme &amp; Söhne" in answer.text
-        assert 'src="data:image/svg+xml;base64,' in answer.text
-        assert "&lt;b&gt;It was" in answer.text
-        [style] = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+        response = await client.get(url, headers=BROWSER)
+        assert "Acme &amp; Söhne" in response.text
+        assert 'src="data:image/svg+xml;base64,' in response.text
+        assert "&lt;b&gt;It was" in response.text
+        [style] = re.findall("<style>(.*?)</style>", response.text, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        policy = answer.headers["content-security-policy"]
+        policy = response.headers["content-security-policy"]
         assert f"style-src 'sha256-{digest}'; img-src data:;" in policy
         accents = re.findall(r"--accent: light-dark\((#\w+), (#\w+)\)", style)[-1]
         assert contrast(accents[0], "#ffffff") >= 4.5

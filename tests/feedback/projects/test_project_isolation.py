@@ -188,9 +188,9 @@ async def rows(app: App, database_url: str) -> AsyncIterator[Database]:  # noqa:
 async def _fill(app: App, plugin: FeedbackPlugin, project: str) -> None:
     async def send(method: str, path: str, body: Any = None, **more: Any) -> Any:
         content = {} if body is None else {"json": body}
-        answer = await app.request(method, path, headers=_with(KEYS[project]) | more.pop("headers", {}), **content)
-        assert answer.status_code in (200, 202, 204), answer.text
-        return answer.json() if answer.content else None
+        response = await app.request(method, path, headers=_with(KEYS[project]) | more.pop("headers", {}), **content)
+        assert response.status_code in (200, 202, 204), response.text
+        return response.json() if response.content else None
 
     config = {"feedback_key": "thumbs", "feedback_config": {"type": "continuous", "min": 0, "max": 1}}
     await send("POST", "/api/v1/feedback-configs", config)
@@ -249,12 +249,12 @@ async def test_other_projects_data_is_isolated(app: App, rows: Database) -> None
     assert all(before[table] for table in (*TABLES[:-1], *BY_ANSWER))
     wrong = []
     for (method, path), call in [(one, call) for one in READING_FIRST for call in CALLS[one]]:
-        answer = await _ask(app, method, path, call, before, _with(KEYS["blog"]))
+        response = await _ask(app, method, path, call, before, _with(KEYS["blog"]))
         theirs = r"in shop|of shop" if "assistant-1" in str(call.query) else r"in shop|of shop|assistant-1|thread-1"
-        if answer.status_code != call.status or re.search(theirs, answer.text):
-            wrong.append((method, path, call.status, answer.status_code, answer.text[:300]))
-        if call.status in (200, 202) and any(known in answer.text for known in [*_ids(before), TOKENS[app]]):
-            wrong.append((method, path, "shows an id", answer.text[:300]))
+        if response.status_code != call.status or re.search(theirs, response.text):
+            wrong.append((method, path, call.status, response.status_code, response.text[:300]))
+        if call.status in (200, 202) and any(known in response.text for known in [*_ids(before), TOKENS[app]]):
+            wrong.append((method, path, "shows an id", response.text[:300]))
         if (now := await _held(rows, "shop")) != before:
             wrong.append(
                 (method, path, "changes", *[(table, now[table]) for table in now if now[table] != before[table]])
@@ -269,9 +269,9 @@ async def test_key_of_a_project_cannot_name_another(app: App, rows: Database) ->
         for named in ({"x-tenant-id": "shop"}, {"x-tenant-id": project_id("shop").upper()}, {"x-tenant-id": "unknown"}):
             if "{tenant}" in path:
                 continue
-            answer = await _ask(app, method, path, CALLS[method, path][0], before, _with(KEYS["blog"]) | named)
-            if answer.status_code != 403:
-                wrong.append((method, path, named, answer.status_code))
+            response = await _ask(app, method, path, CALLS[method, path][0], before, _with(KEYS["blog"]) | named)
+            if response.status_code != 403:
+                wrong.append((method, path, named, response.status_code))
         asked = await _ask(app, method, path, CALLS[method, path][0], before, _with(KEYS["blog"]), "shop", "shop")
         if asked.status_code != 403:
             wrong.append((method, path, "?project=shop", asked.status_code))

@@ -43,23 +43,23 @@ ALLOWED = "access-control-allow-origin"
 
 
 async def make(app: httpx.AsyncClient, name: str = "shop", **more: object) -> dict[str, Any]:
-    answer = await app.post(f"{FEEDBACK}/projects", json={"name": name, **more})
-    assert answer.status_code == 200, answer.text
-    made: dict[str, Any] = answer.json()
+    response = await app.post(f"{FEEDBACK}/projects", json={"name": name, **more})
+    assert response.status_code == 200, response.text
+    made: dict[str, Any] = response.json()
     return made
 
 
 async def mint(app: httpx.AsyncClient, project: str | None = None, key: str = "thumbs") -> str:
     named = {"project": project} if project else {}
-    answer = await app.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": key}, params=named)
-    assert answer.status_code == 200, answer.text
-    return "/feedback/tokens/" + str(answer.json()["id"])
+    response = await app.post("/feedback/tokens", json={"run_id": RUN, "feedback_key": key}, params=named)
+    assert response.status_code == 200, response.text
+    return "/feedback/tokens/" + str(response.json()["id"])
 
 
 async def comments(app: httpx.AsyncClient, **named: Any) -> list[str]:
-    answer = await app.get("/feedback", **named)
-    assert answer.status_code == 200, answer.text
-    return [one["comment"] for one in answer.json()]
+    response = await app.get("/feedback", **named)
+    assert response.status_code == 200, response.text
+    return [one["comment"] for one in response.json()]
 
 
 async def test_project_is_made_listed_changed_and_removed(client: App) -> None:
@@ -98,8 +98,8 @@ async def test_project_is_made_listed_changed_and_removed(client: App) -> None:
     ],
 )
 async def test_wrong_project_is_refused_in_words(client: App, body: dict[str, Any], status: int, said: str) -> None:
-    answer = await client.post(f"{FEEDBACK}/projects", json=body)
-    assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
+    response = await client.post(f"{FEEDBACK}/projects", json=body)
+    assert (response.status_code, said in response.json()["detail"]) == (status, True), response.text
 
 
 async def test_unknown_project_is_404_and_default_stays(client: App) -> None:
@@ -157,8 +157,8 @@ async def test_other_services_tenants_mean_default_without_projects(client: App)
     assert (await client.get("/v1/acme/agents/_/feedback")).status_code == 200
     assert (await client.get("/feedback", params={"project": "shpo"})).status_code == 404
     await make(client)
-    for answer in (await client.get("/feedback", headers=other), await client.get("/v1/acme/agents/_/feedback")):
-        assert (answer.status_code, "There is no project" in answer.text) == (404, True)
+    for response in (await client.get("/feedback", headers=other), await client.get("/v1/acme/agents/_/feedback")):
+        assert (response.status_code, "There is no project" in response.text) == (404, True)
     assert (await client.get("/v1/shop/agents/_/feedback")).json() == {"items": [], "count": 0}
 
 

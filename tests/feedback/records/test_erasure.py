@@ -239,7 +239,7 @@ async def test_history_is_stored_no_longer_than_feedback(service: FeedbackPlugin
 
 async def test_retention_is_set_and_shown_over_http(client: App) -> None:
     for rule in ({"key": "k", "days": 30}, {"days": 365}, {"key": "gone", "days": 1}, {"key": "gone", "days": None}):
-        answer = await client.put("/api/v1/feedback/retention", json=rule)
-    assert answer.json() == (await client.get("/api/v1/feedback/retention")).json()
-    assert answer.json() == [{"key": None, "days": 365}, {"key": "k", "days": 30}]
+        response = await client.put("/api/v1/feedback/retention", json=rule)
+    assert response.json() == (await client.get("/api/v1/feedback/retention")).json()
+    assert response.json() == [{"key": None, "days": 365}, {"key": "k", "days": 30}]
     assert (await client.put("/api/v1/feedback/retention", json={"key": "k", "days": 0})).status_code == 422

@@ -97,8 +97,8 @@ async def test_erased_feedback_leaves_no_note(service: FeedbackPlugin) -> None:
 )
 async def test_review_that_cannot_be_is_refused(client: App, body: dict[str, Any], status: int) -> None:
     path = await answered(client)
-    answer = await client.put(path, json=body)
-    assert (answer.status_code, bool(answer.json()["detail"])) == (status, True)
+    response = await client.put(path, json=body)
+    assert (response.status_code, bool(response.json()["detail"])) == (status, True)
     assert (await client.get(path)).json()["status"] == "new"
 
 
@@ -106,8 +106,8 @@ async def test_review_that_cannot_be_is_refused(client: App, body: dict[str, Any
 async def test_review_and_conversation_of_nothing_are_refused(client: App, feedback_id: str, status: int) -> None:
     for method, what in (("GET", "review"), ("PUT", "review"), ("GET", "conversation")):
         body = {"status": "seen"} if method == "PUT" else None
-        answer = await client.request(method, f"/api/v1/feedback/{feedback_id}/{what}", json=body)
-        assert answer.status_code == status, (method, what)
+        response = await client.request(method, f"/api/v1/feedback/{feedback_id}/{what}", json=body)
+        assert response.status_code == status, (method, what)
 
 
 TURNS = [{"type": "human", "content": "Why?"}, {"type": "ai", "content": "Because."}]

@@ -142,8 +142,8 @@ async def test_filter_works_over_http(database_url: str) -> None:
         assert table.count("\r\n") == 2
         assert '""plan"":""free""' in table
         for wrong in ("plan", ":pro", "plan:"):
-            answer = await client.get("/api/v1/feedback/search", params={"metadata": wrong})
-            assert (answer.status_code, "plan:pro" in answer.text) == (422, True), answer.text
+            response = await client.get("/api/v1/feedback/search", params={"metadata": wrong})
+            assert (response.status_code, "plan:pro" in response.text) == (422, True), response.text
 
 
 def test_values_are_short_texts() -> None:

@@ -214,10 +214,10 @@ async def test_training_set_without_runs_is_refused_at_once(service: FeedbackPlu
 async def test_export_over_http_is_a_file(client: App) -> None:
     url = await mint(client)
     await client.post(url, json={"score": 1, "comment": "=1"})
-    answer = await client.get("/api/v1/feedback/export", params={"format": "csv", "key": "user_score"})
-    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert answer.headers["content-disposition"] == 'attachment; filename="feedback.csv"'
-    assert "'=1" in answer.text
+    response = await client.get("/api/v1/feedback/export", params={"format": "csv", "key": "user_score"})
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"] == 'attachment; filename="feedback.csv"'
+    assert "'=1" in response.text
     assert (await client.get("/api/v1/feedback/export", params={"key": "other"})).text == ""
 
 

@@ -119,6 +119,6 @@ async def test_search_over_http_pages_by_cursor(client: App) -> None:
     ],
 )
 async def test_search_that_cannot_be_is_refused(client: App, query: dict[str, Any]) -> None:
-    answer = await client.get("/api/v1/feedback/search", params=query)
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["detail"]
+    response = await client.get("/api/v1/feedback/search", params=query)
+    assert response.status_code == 422, response.text
+    assert response.json()["detail"]

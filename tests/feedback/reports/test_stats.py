@@ -298,8 +298,8 @@ async def test_statistics_over_http(client: App) -> None:
     ],
 )
 async def test_statistics_that_cannot_be_are_refused(client: App, path: str, query: dict[str, Any]) -> None:
-    answer = await client.get(f"/api/v1/feedback/{path}", params=query)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    response = await client.get(f"/api/v1/feedback/{path}", params=query)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid")
 
 
 @pytest.mark.parametrize("period", ["day", "week", "month"])

@@ -57,17 +57,17 @@ BAD_ANSWERS: list[Any] = [
 
 async def test_bad_submission_is_refused_with_a_message(client: App, token_url: str) -> None:
     for body, status, says in BAD_ANSWERS:
-        answer = await client.post(token_url, content=body)
-        assert (answer.status_code, says in answer.json()["detail"]) == (status, True), answer.text
-        assert answer.json()["code"]
+        response = await client.post(token_url, content=body)
+        assert (response.status_code, says in response.json()["detail"]) == (status, True), response.text
+        assert response.json()["code"]
     assert await stored(client) == []
     assert (await client.post(token_url, json={"score": 1})).status_code == 200
 
 
 @pytest.mark.parametrize("field", ["value", "correction", "metadata"])
 async def test_too_deep_json_is_refused(client: App, token_url: str, field: str) -> None:
-    answer = await client.post(token_url, json={field: DEEP})
-    assert (answer.status_code, answer.json()["detail"]) == (
+    response = await client.post(token_url, json={field: DEEP})
+    assert (response.status_code, response.json()["detail"]) == (
         422, f"`{field}` is nested more than 16 levels deep; send a flatter one",
     )  # fmt: skip
     assert (await client.post(token_url, json={field: DEEP["a"]})).status_code == 200
@@ -79,8 +79,8 @@ BAD_QUERIES: list[Any] = ["score=high", "comment=%00", "comment=%ff%00", "user_i
 async def test_bad_query_is_refused(client: App, token_url: str) -> None:
     for query in BAD_QUERIES:
         url = f"{token_url}?score=1&{query}" if "score" not in query else f"{token_url}?{query}"
-        answer = await client.get(url, headers={"accept": "application/json"})
-        assert answer.status_code == 422, answer.text
+        response = await client.get(url, headers={"accept": "application/json"})
+        assert response.status_code == 422, response.text
         assert await stored(client) == []
 
 
@@ -88,12 +88,12 @@ async def test_tampered_token_is_404_and_expired_410(client: App, token_url: str
     last = "0" if token_url[-1] != "0" else "1"
     for unknown in (token_url[:-1] + last, token_url[:-1], "/feedback/tokens/x", "/feedback/tokens/%00"):
         for method in ("GET", "POST"):
-            answer = await client.request(method, unknown + "?score=1")
-            assert (answer.status_code, answer.json()["code"]) == (404, "token_unknown")
+            response = await client.request(method, unknown + "?score=1")
+            assert (response.status_code, response.json()["code"]) == (404, "token_unknown")
     async with open_database(database_url) as database:
         await database.write(lambda db: db.execute("UPDATE feedback_grant SET expires_at = 1"))
-    for answer in (await client.post(token_url, json={"score": 1}), await client.get(token_url)):
-        assert (answer.status_code, answer.json()["code"]) == (410, "token_expired")
+    for response in (await client.post(token_url, json={"score": 1}), await client.get(token_url)):
+        assert (response.status_code, response.json()["code"]) == (410, "token_expired")
 
 
 BAD_MINTS: list[Any] = [
@@ -122,8 +122,8 @@ BAD_MINTS: list[Any] = [
 
 async def test_bad_mint_is_refused_with_a_message(client: App) -> None:
     for body, says in BAD_MINTS:
-        answer = await client.post("/feedback/tokens", json=body)
-        assert (answer.status_code, says in answer.json()["detail"]) == (422, True), answer.text
+        response = await client.post("/feedback/tokens", json=body)
+        assert (response.status_code, says in response.json()["detail"]) == (422, True), response.text
         assert (await client.get("/feedback/tokens", params={"run_id": RUN})).json() == []
 
 
@@ -166,17 +166,17 @@ BAD_REQUESTS: list[Any] = [
 async def test_bad_request_has_its_status(client: App) -> None:
     for method, path, status in BAD_REQUESTS:
         body = {"json": {}} if method in ("POST", "PATCH") else {}
-        answer = await client.request(method, path, **body)  # type: ignore[arg-type]
-        assert answer.status_code == status, answer.text
-        assert answer.json()["detail"]
-        assert answer.json()["code"]
+        response = await client.request(method, path, **body)  # type: ignore[arg-type]
+        assert response.status_code == status, response.text
+        assert response.json()["detail"]
+        assert response.json()["code"]
 
 
 @pytest.mark.parametrize("path", ["/feedback", "/feedback/tokens"])
 async def test_missing_body_is_refused(client: App, path: str) -> None:
-    answer = await client.post(path)
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["code"] == "invalid"
+    response = await client.post(path)
+    assert response.status_code == 422, response.text
+    assert response.json()["code"] == "invalid"
 
 
 BAD_FEEDBACK: list[Any] = [
@@ -195,8 +195,8 @@ BAD_FEEDBACK: list[Any] = [
 
 async def test_bad_feedback_is_refused_with_a_message(client: App) -> None:
     for body, says in BAD_FEEDBACK:
-        answer = await client.post("/feedback", json=body)
-        assert (answer.status_code, says in answer.json()["detail"]) == (422, True), answer.text
+        response = await client.post("/feedback", json=body)
+        assert (response.status_code, says in response.json()["detail"]) == (422, True), response.text
 
 
 async def test_unexpected_failure_is_json_without_internals(
@@ -256,10 +256,10 @@ async def test_message_names_what_there_is_to_choose_from(
 def test_accepted_json_reads_back_and_none_fails(shared_client: Any, body: dict[str, Any]) -> None:
     run = str(uuid.uuid4())
     token = shared_client.post("/feedback/tokens", json={"run_id": run, "feedback_key": "k"}).json()["id"]
-    answer = shared_client.post(f"/feedback/tokens/{token}", json=body)
-    assert answer.status_code in (200, 409, 413, 422), answer.text
-    if answer.status_code == 200:
-        kept = shared_client.get(f"/feedback/{answer.json()['id']}").json()
+    response = shared_client.post(f"/feedback/tokens/{token}", json=body)
+    assert response.status_code in (200, 409, 413, 422), response.text
+    if response.status_code == 200:
+        kept = shared_client.get(f"/feedback/{response.json()['id']}").json()
         for name in ("score", "value", "comment", "correction"):
             assert kept[name] == body.get(name)
 

@@ -24,8 +24,8 @@ def part(**more: Any) -> tuple[str, tuple[None, str, str]]:
 @pytest.mark.parametrize("prefix", ["", "/api", "/api/v1"])
 async def test_batch_stores_feedback_and_skips_traces(client: Any, prefix: str) -> None:
     trace = (f"post.{uuid.uuid4()}", (None, "{}", "application/json"))
-    answer = await client.post(f"{prefix}/runs/multipart", files=[part(), trace, part(score=0, comment="é\r\n--x")])
-    assert (answer.status_code, answer.json()) == (202, {"feedback": 2})
+    response = await client.post(f"{prefix}/runs/multipart", files=[part(), trace, part(score=0, comment="é\r\n--x")])
+    assert (response.status_code, response.json()) == (202, {"feedback": 2})
     assert sorted((row["score"], row["comment"]) for row in await stored(client)) == [(0, "é\r\n--x"), (1, None)]
 
 

@@ -42,8 +42,8 @@ async def test_change_of_mind_is_no_other_use(client: App) -> None:
 async def test_repeat_is_no_other_use(client: App) -> None:
     url = await mint(client, max_uses=1)
     for status in ("created", "unchanged"):
-        answer = await client.post(url, json={"score": 1}, headers={"Idempotency-Key": "k"})
-        assert answer.json()["status"] == status
+        response = await client.post(url, json={"score": 1}, headers={"Idempotency-Key": "k"})
+        assert response.json()["status"] == status
 
 
 async def test_each_url_of_a_batch_has_its_uses(client: App) -> None:

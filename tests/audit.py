@@ -1,6 +1,6 @@
 """Look up the pinned packages in PyPI's list of known vulnerabilities; a part of `make test-long`.
 
-Exit status 1: a package has a known vulnerability. Where the list cannot be read, the last lines of the output say so.
+Exit status 1: a package has a known vulnerability. If the list cannot be read, the last lines of the output say so.
 """
 
 from __future__ import annotations

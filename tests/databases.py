@@ -1,4 +1,4 @@
-"""Database files and servers for tests: kept in memory where possible, with the tables of both packages in place."""
+"""Database files and servers for tests: in memory where possible, with the tables of both packages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEMPLATE = "template_with_tables"
 
 
 def memory_folder() -> str | None:
-    """Return a folder in memory for test files, or None where there is none that is large enough.
+    """Return a folder in memory for test files, or None if none is large enough.
 
     Nothing in the suite simulates a power failure, so the tests need no disk; fsync costs nothing in memory.
     """
@@ -33,7 +33,7 @@ def memory_folder() -> str | None:
 
 @contextmanager
 def postgres_folder() -> Iterator[str]:
-    """A folder for a PostgreSQL server: not one of pytest's, which are closed to the user that the server runs as."""
+    """Create a folder for a PostgreSQL server. Pytest's folders are closed to the user that the server runs as."""
     with tempfile.TemporaryDirectory(prefix="postgres-", dir=memory_folder(), ignore_cleanup_errors=True) as folder:
         yield folder
 
@@ -49,7 +49,7 @@ def make_postgres_template(server_url: str, template_url: str) -> None:
     """Create the database that `CREATE DATABASE … TEMPLATE` copies: the migrations then run once a session."""
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {TEMPLATE} STRATEGY file_copy")
-    with ThreadPoolExecutor(1) as own_thread:  # Playwright may run its event loop in this one
+    with ThreadPoolExecutor(1) as own_thread:  # Playwright may run its event loop in this thread
         own_thread.submit(asyncio.run, create_tables(template_url)).result()
 
 

@@ -1,8 +1,7 @@
 """A cache for what Litestar derives from the functions of route handlers.
 
 For each app, Litestar parses the signatures of all handlers anew. That is most of the time that an app takes to start,
-and the tests start thousands of apps with the same handlers. Each result depends on its key alone, and on nothing of
-the app.
+and the tests start thousands of apps with the same handlers. Each result depends on its key alone, never on the app.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every route of the whole app needs the scope that it should: a new one without a rule fails here."""
+"""Every route of the whole application needs the right scope; a new route without a rule fails."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LANGSMITH_READING = (
 )
 EVALGUARD_READING = ("/api/v1/annotations", "/api/v1/scorers/calibrate")
 WORKFLOWAI, EVALGUARD = "/v1/feedback", {"/feedback/submit"}
-"""They take tokens of their own."""
+"""They take their own tokens."""
 
 
 @pytest.fixture
@@ -51,22 +51,22 @@ async def app(tmp_path: Path) -> AsyncIterator[App]:
 
 @pytest.fixture
 async def keys(app: App, tmp_path: Path) -> dict[Scope, str]:  # noqa: ARG001  it has the tables made
-    """A key for each scope, which has no other."""
+    """Return an API key for each scope, which has no other scope."""
     async with open_database(f"sqlite:///{tmp_path / 'runs.db'}") as database:
         return {scope: (await ApiKeys(database).create(scope, {scope}, None))[0] for scope in SCOPES}
 
 
 def operations(app: Litestar) -> Iterator[tuple[str, str]]:
-    """Method and path of all routes, also of those that the OpenAPI document leaves out."""
+    """Yield method and path of all routes, including those that the OpenAPI document omits."""
     for route in app.routes:
-        if isinstance(route, WebSocketRoute):  # tests/clients/test_event_sockets.py has who may open them
+        if isinstance(route, WebSocketRoute):  # tests/clients/test_event_sockets.py tests who may open them
             continue
         for method in sorted(getattr(route, "methods", {"GET"}) - {"OPTIONS"}):
             yield method, re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path)
 
 
 def needed(method: str, path: str) -> Scope | Literal["any"] | None:
-    """What a route should need: a scope, `any` key, or nothing."""
+    """Return what a route should need: a scope, `any` API key, or nothing."""
     bare = re.sub(r"^(/api/v1|/api|/v1(?=/metadata))(?=/)", "", path)
     if bare == "/metrics":
         return "any"
@@ -87,7 +87,7 @@ def needed(method: str, path: str) -> Scope | Literal["any"] | None:
 
 
 async def status(app: App, method: str, path: str, key: str | None) -> httpx.Response:
-    """The answer to a request without a body to speak of: what comes after the door may refuse it."""
+    """Send a minimal request; a status after the access check may refuse it."""
     filled = re.sub(r"\{\w+\}", str(uuid.uuid4()), path)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     content: dict[str, Any] = {} if method in ("GET", "HEAD") else {"json": {}}
@@ -148,7 +148,7 @@ async def test_dialects_refuse_in_their_own_words(app: App, keys: dict[Scope, st
 
 async def test_remote_callers_are_refused_without_keys(app: App) -> None:
     for path in ("/threads/search", "/feedback/tokens"):
-        refused = await app.post(path, json={})  # the test's client says that the server is at testserver.local
+        refused = await app.post(path, json={})  # the test's client sends testserver.local as the server's host
         assert refused.status_code == 401
         assert "agent-server keys create" in refused.json()["detail"]
     assert (await app.get("/ok")).status_code == 200

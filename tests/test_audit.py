@@ -1,4 +1,4 @@
-"""The audit of dependencies fails for known vulnerabilities, and says what it could not audit."""
+"""The audit of dependencies fails for known vulnerabilities and reports what it could not audit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pages of other origins may call what, in the app with both packages: real preflights, and what follows them."""
+"""CORS in the application with both packages: real preflights and the requests after them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALLOWED = "access-control-allow-origin"
 
 @pytest.fixture(params=[(GOOD,), ("*",)], ids=["restricted", "open"])
 async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[App]:
-    """The agent server with feedback beside it, whose run routes pages of one origin may call, or of all."""
+    """Open the agent server with feedback beside it; pages of one origin, or of all, may call its run routes."""
     config = Config(tmp_path, data_dir=tmp_path, cors_origins=request.param, allow_anyone=True)
     async with AsyncTestClient(build(config), raise_server_exceptions=False) as client:
         client.headers["x-open"] = str("*" in request.param)
@@ -103,7 +103,7 @@ async def test_programs_without_an_origin_see_nothing_of_it(app: App) -> None:
 
 @pytest.fixture
 async def strict(tmp_path: Path) -> AsyncIterator[App]:
-    """A server with rules for everything that CORS has rules for."""
+    """Open a server with every setting that CORS has."""
     rules = CorsRules(
         origin_pattern=r"https://.*\.team\.example",
         methods=("get", "POST"),

@@ -1,4 +1,4 @@
-"""The documented attributes, properties and events of the buttons are those of the element."""
+"""The documented attributes, properties and events of the buttons are the element's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents agree with the code: tables, links, sizes, and words that readers understand."""
+"""The documents agree with the code: tables, links, sizes, and plain words."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _cells(line: str) -> list[str]:
 
 
 def table(document: Path, header: str) -> list[list[str]]:
-    """The rows of the document's table that begins with `header`."""
+    """Return the rows of the document's table that begins with `header`."""
     rows = []
     for line in document.read_text().split(header, 1)[1].splitlines()[2:]:
         if not line.startswith("|"):
@@ -66,7 +66,7 @@ def _default(setting: str) -> str:
 
 
 def configuration_rows() -> list[list[str]]:
-    """The rows that the two tables of variables have together."""
+    """Return the rows of both tables of variables."""
     return [
         [f"`{variable}`", f"`{default}`" if (default := _default(setting)) else "", meaning]
         for variable, (setting, _, meaning) in VARIABLES.items()
@@ -77,7 +77,7 @@ def configuration_rows() -> list[list[str]]:
 
 
 def state_rows() -> list[list[str]]:
-    """The table of run states in the docstring of `runs/queue.py`."""
+    """Return the table of run states in the docstring of `runs/queue.py`."""
     text = (agent_server.runs.queue.__doc__ or "").split("Rules\n")[0]
     rows = [_cells(line) for line in text.splitlines() if line.count("|") == 3]
     return [row for row in rows if not set(row[0]) <= {"-"}][1:]

@@ -1,4 +1,4 @@
-"""What a GET of a feedback URL does in the app with both packages, as the environment says."""
+"""The effect of a GET of a feedback URL in the application with both packages, by its settings."""
 
 from __future__ import annotations
 

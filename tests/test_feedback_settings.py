@@ -1,4 +1,4 @@
-"""Limits, alerts and webhooks of feedback in the app with both packages, set by the environment."""
+"""Limits, alerts and webhooks of feedback in the application with both packages, set by the environment."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from agent_server.__main__ import main
 from agent_server.composition import build
 from agent_server.config import Config, ConfigError
 from feedback import FeedbackPlugin
-from tests.feedback.answers import keep
 from tests.feedback.delivery.test_opentelemetry import Collector, collector
 from tests.feedback.delivery.test_webhooks import SECRET, until
 from tests.feedback.reports.test_alerts import scored
+from tests.feedback.stored_feedback import insert
 
 __all__ = ["collector"]
 PROGRAM = {"Accept": "application/json", "User-Agent": "curl/8.5.0"}
@@ -30,7 +30,7 @@ PROGRAM = {"Accept": "application/json", "User-Agent": "curl/8.5.0"}
 
 @asynccontextmanager
 async def serving(tmp_path: Path, **variables: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client at another address than the server's own."""
+    """Yield a client at another address than the server's."""
     environ = {"AGENT_SERVER_DATA_DIR": str(tmp_path)}
     environ |= {f"AGENT_SERVER_{name.upper()}": value for name, value in variables.items()}
     app = build(Config.load(None, environ))
@@ -40,7 +40,7 @@ async def serving(tmp_path: Path, **variables: str) -> AsyncIterator[httpx.Async
 
 
 async def minted(client: httpx.AsyncClient, key: str = "k") -> str:
-    """A URL for a run of its own."""
+    """Mint and return a URL for a new run."""
     return (await feedback_in(client).urls_for_run(str(uuid.uuid4()), [key], "http://a.test"))[key]
 
 
@@ -82,7 +82,7 @@ async def test_environment_configures_opentelemetry(tmp_path: Path, collector: C
     received = {"feedback_otel": "true", "feedback_otel_comments": "true"}
     async with serving(tmp_path, **received) as client:
         await client.post(await minted(client), json={"score": 1, "comment": "Nice."})
-        await until(lambda: collector.came)
+        await until(lambda: collector.received)
     assert collector.said[0]["gen_ai.evaluation.explanation"] == "Nice."
 
 
@@ -108,7 +108,7 @@ def test_command_line_shows_alerts_and_undelivered_messages(tmp_path: Path, monk
         feedback = build(config).plugins.get(FeedbackPlugin)
         async with feedback.opened():
             await feedback.webhooks.register()
-            await keep(feedback, scored(2, 18))
+            await insert(feedback, scored(2, 18))
             await feedback.alerts.look()
             feedback.webhooks.retries = ()
             async with httpx.AsyncClient() as client:

@@ -1,7 +1,7 @@
-"""Random requests to every operation of the OpenAPI document, over both databases: no answer is a server error.
+"""Random requests to every operation of the OpenAPI document, over both databases, cause no server error.
 
-Empty and odd parameters, bodies around their schemas, odd `Host` and other headers. The seed is fixed, so that a
-failure comes again; `-m long` sends 10,000 requests to each database.
+Empty and odd parameters, bodies around their schemas, odd `Host` and other headers. The fixed seed makes failures
+repeatable; `-m long` sends 10,000 requests to each database.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Case = tuple[str, str, str, list[tuple[str, str]], bytes]
 METHODS = ("get", "post", "put", "patch", "delete")
 ENDLESS = {("get", "/threads/{thread_id}/stream"), ("post", "/threads/{thread_id}/stream/events")}
 SECONDS = 5.0
-"""How long an answer may take to begin; what waits for a run that is delayed is left then."""
+"""How long a response may take to begin; a request that waits for a delayed run is given up then."""
 ODD = [
     *("", " ", "0", "-1", "1", "1.5", "NaN", "Infinity", "1e400", "true", "null", "[]", "{}", '""', "a", "a" * 3000),
     *("9" * 30, "-9223372036854775809", "2020-01-01", "2020-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "24:00"),
@@ -178,7 +178,7 @@ async def started(database_url: str, folder: Path) -> AsyncIterator[Litestar]:
 
 
 async def status_of(app: Any, case: Case, seconds: float = SECONDS) -> tuple[int, bytes]:
-    """Return the status and the body of the response; the status is 0 where none comes in so many seconds."""
+    """Return the status and the body of the response; the status is 0 if none arrives in time."""
     method, path, query, headers, body = case
     status, content, answered = 0, b"", asyncio.Event()
     messages: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -219,7 +219,7 @@ async def status_of(app: Any, case: Case, seconds: float = SECONDS) -> tuple[int
 
 
 async def known_ids(app: Litestar) -> dict[str, str]:
-    """The ids of one of everything, so that requests come further than a 404."""
+    """Create one resource of every kind and return their ids, so that requests get further than a 404."""
     host = [("host", "localhost")]
 
     async def made(path: str, body: dict[str, Any]) -> Any:
@@ -251,7 +251,7 @@ async def known_ids(app: Litestar) -> dict[str, str]:
 
 
 async def failures(app: Litestar, count: int, seed: int) -> list[str]:
-    """Send so many requests; return those that were answered with a server error, each kind once."""
+    """Send so many requests and return those with a server error, each kind once."""
     known = await known_ids(app)
     # The first request generates the document, which takes seconds on a busy machine.
     status, content = await status_of(app, ("GET", "/openapi.json", "", [("host", "localhost")], b""), seconds=30)

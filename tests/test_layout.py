@@ -11,7 +11,7 @@ MOST_ENTRIES = {"agent_server": 24, "feedback": 28}
 
 
 def has_content(path: Path) -> bool:
-    """Whether the entry is more than a folder of compiled files, such as a moved package leaves behind."""
+    """Return whether the entry is more than a folder of compiled files, which a moved package leaves behind."""
     files = [path] if path.is_file() else path.rglob("*")
     return any(file.is_file() and "__pycache__" not in file.parts for file in files)
 

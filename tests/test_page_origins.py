@@ -1,4 +1,4 @@
-"""Web pages of other origins and a server that needs no API key: which requests are refused, on every route."""
+"""Web pages of other origins and a server that needs no API key: the refused requests, on every route."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ ID = str(uuid.uuid4())
 
 
 def served(config: Config) -> Client:
-    """A client of the server, on a loopback address of the machine."""
+    """Return a client of the server on a loopback address."""
     return AsyncTestClient(build(config), base_url=BASE, raise_server_exceptions=False)
 
 
 @pytest.fixture
 async def keyless(database_url: str, tmp_path: Path) -> AsyncIterator[Client]:
-    """A server without API keys; pages of one origin are listed."""
+    """Open a server without API keys that lists the pages of one origin."""
     url = database_url if database_url.startswith("postgres") else None
     async with served(Config(tmp_path, data_dir=tmp_path, database_url=url, cors_origins=(SHOP,))) as client:
         yield client
 
 
 def guarded(app: Litestar) -> list[tuple[str, str]]:
-    """All operations that need an API key once there is one, with paths that can be called."""
+    """Return all operations that need an API key once one exists, with paths that can be called."""
     named = [(method, path) for method, path in operations(app) if needed(method, path) is not None]
     return [(method, re.sub(r"\{(\w+)\}", r"\1", path.replace("{schema_id}", "1"))) for method, path in named]
 

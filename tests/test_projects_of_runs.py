@@ -1,4 +1,4 @@
-"""Runs that are made with a project's key have their feedback there, in the app with both packages."""
+"""Runs that are created with a project's API key have their feedback in that project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that browsers load: each is served with one character set, and third-party ones are what their list names."""
+"""Files that browsers load: each has one character set, and third-party files are those of the vendor list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that must not look like success: unknown fields and parameters, and text that is not UTF-8."""
+"""Requests that must not appear to succeed: unknown fields and parameters, and text that is not UTF-8."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def app(database_url: str, tmp_path: Path) -> AsyncIterator[App]:
 
 
 def operations(app: Litestar) -> list[tuple[str, str, dict[str, object]]]:
-    """Every method and path that can be called, with the `opt` of its handler."""
+    """Return every method and path that can be called, with the `opt` of its handler."""
     found = []
     for route in app.routes:
         if isinstance(route, HTTPRoute):

@@ -1,4 +1,4 @@
-"""What users read has plain words: OpenAPI, command-line help, messages in the code, pages."""
+"""Users and contributors read plain words: OpenAPI, command-line help, messages, pages, tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AGENTS_ANSWERS = {"ANSWER_FIELDS"}
 
 
 def texts(value: Any) -> Iterator[str]:
-    """All strings in a JSON document."""
+    """Yield all strings in a JSON document."""
     if isinstance(value, dict):
         for item in value.values():
             yield from texts(item)
@@ -39,7 +39,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def commands(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
-    """The help of a command and of all its subcommands."""
+    """Yield the name and help of a command and of all its subcommands."""
     context = click.Context(command, info_name=name)
     yield name, command.get_help(context)
     if isinstance(command, click.Group):
@@ -49,7 +49,7 @@ def commands(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
 
 
 def literals(file: Path) -> Iterator[str]:
-    """The string literals of a module, without docstrings."""
+    """Yield the string literals of a module, without docstrings."""
     tree = ast.parse(file.read_text())
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -58,7 +58,7 @@ def literals(file: Path) -> Iterator[str]:
 
 
 def identifiers(file: Path) -> Iterator[str]:
-    """The names that a module defines: classes, functions, parameters, variables, attributes."""
+    """Yield the names that a module defines: classes, functions, parameters, variables, attributes."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
@@ -71,7 +71,7 @@ def identifiers(file: Path) -> Iterator[str]:
 
 
 def words(name: str) -> set[str]:
-    """The words of an identifier, in lower case."""
+    """Return the words of an identifier, in lower case."""
     return set(re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower().split("_"))
 
 
@@ -118,7 +118,7 @@ def test_pages_have_plain_words() -> None:
 
 
 def cases() -> list[tuple[str, str]]:
-    """The file and name of each test."""
+    """Return the file and name of each test."""
     return [
         (file.name, node.name)
         for file in (ROOT / "tests").rglob("test_*.py")

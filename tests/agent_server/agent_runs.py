@@ -1,4 +1,4 @@
-"""Runs as the worker hands them to agents, for the tests of agents."""
+"""Attempts as the worker passes them to agents, for the tests of agents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ASSISTANT_ID = "eb6db400-e3c8-5d06-a834-015cb89efe69"
 
 
 def agent_run(graph_id: str, given: Any = None, *modes: Any, thread_id: str | None = None, **more: Any) -> AgentRun:
-    """A first attempt at a run with the input `given`; without `thread_id` a stateless one. `more` goes into kwargs."""
+    """Return a first attempt with the input `given`, stateless without `thread_id`; `more` goes into the kwargs."""
     kwargs = RunKwargs(
         input=Raw(encode(given)),
         command=None,
@@ -44,7 +44,7 @@ def agent_run(graph_id: str, given: Any = None, *modes: Any, thread_id: str | No
 
 
 async def play(agent: Agent, run: AgentRun) -> tuple[list[tuple[str, Any]], Outcome]:
-    """The run's events as clients read them, and its outcome."""
+    """Run the agent; return the events as clients read them, and the outcome."""
     events: list[tuple[str, Any]] = []
     outcome: Outcome | None = None
     async for part in agent.stream(run):

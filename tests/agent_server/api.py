@@ -1,4 +1,4 @@
-"""The agent server over HTTP, in the test's own process: the graphs of `graphs.py`, and a plain agent."""
+"""The agent server over HTTP in the test's own process, with the graphs of `graphs.py` and a plain agent."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ async def serving(
     agents: Mapping[str, object] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Api]:
-    """A server over the database, with a client; `agents` are served beside the usual ones.
+    """Open a server over the database and yield a client; `agents` are served beside the usual ones.
 
-    `settings` are those of `Config`.
+    `settings` are fields of `Config`.
     """
     url = database_url if database_url.startswith("postgres") else None
-    with warnings.catch_warnings():  # of what Litestar 3 will want of dependencies
+    with warnings.catch_warnings():  # Litestar warns of changes to dependencies in version 3
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
         given = {"allow_anyone": True, **settings}
         config = Config(data_dir, data_dir=data_dir, database_url=url, **given)
@@ -55,13 +55,13 @@ PLAIN = {"echo": echo, "sleeping_agent": sleep}
 
 
 class Api:
-    """What a test asks of the server."""
+    """A client with shortcuts for the tests."""
 
     def __init__(self, client: AsyncTestClient[Litestar]) -> None:
         self._client = client
 
     async def send(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-        """The answer, whatever its status."""
+        """Send the request and return the response, whatever its status."""
         content = {} if body is None else {"json": body}
         return await self._client.request(method, path, headers=headers, **content)
 
@@ -75,7 +75,7 @@ class Api:
         return self._good(await self.send("PATCH", path, body))
 
     async def refusal(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
-        """The status and the message of a request that is refused."""
+        """Send a request that must fail, and return its status and message."""
         response = await self.send(method, path, body)
         assert response.status_code >= 400, response.text
         return response.status_code, response.json()["detail"]
@@ -84,7 +84,7 @@ class Api:
         assert (await self.send("DELETE", path)).status_code == 204
 
     async def thread(self, graph_id: str | None = None, given: Any = None, **body: Any) -> str:
-        """The id of a new thread, on which the graph has run, if one is named."""
+        """Create a thread, run the graph on it if one is named, and return the thread's id."""
         thread: dict[str, Any] = await self.post("/threads", body)
         thread_id: str = thread["thread_id"]
         if graph_id:

@@ -1,4 +1,4 @@
-"""The services of an agent server without HTTP, for tests of the queue, the worker and the streams."""
+"""The services of an agent server without HTTP, for the tests of the queue, the worker and the streams."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ GRAPHS = ("agent",)
 
 @dataclass
 class Backend:
-    """One process of the server: its own pool of connections, its own broker."""
+    """One server process: its own pool of connections and its own broker."""
 
     database: Database
     broker: MemoryBroker
@@ -49,7 +49,7 @@ class Backend:
         return (await self.threads.create(ThreadCreate())).thread_id
 
     async def run(self, thread_id: str | None, **body: Any) -> Run:
-        """A new run of the graph `agent`."""
+        """Create a run of the graph `agent`."""
         return await self.runs.create(
             msgspec.convert({"assistant_id": "agent", **body}, RunCreate), thread_id, RunOrigin(BASE_URL)
         )
@@ -70,7 +70,7 @@ class Backend:
 
     @asynccontextmanager
     async def worker(self, jobs: int = 100, lease_seconds: float = 30.0) -> AsyncIterator[Worker]:
-        """A worker at work; at the end of the block it is stopped in good order."""
+        """Run a worker; stop it in good order at the end of the block."""
         worker = Worker(self.agents, self.context, jobs, lease_seconds)
         with anyio.fail_after(30):
             async with anyio.create_task_group() as group:
@@ -81,7 +81,7 @@ class Backend:
                     worker.stop()
 
     async def events(self, run_id: str) -> list[tuple[str, Any]]:
-        """The run's events to its end, as clients read them."""
+        """Return the run's events to its end, as clients read them."""
         return [event async for chunk in self.streams.follow(run_id) for event in parsed(chunk)]
 
 
@@ -99,7 +99,7 @@ async def open_backend(
     webhooks: WebhookPolicy | None = None,
     config: Config | None = None,
 ) -> AsyncIterator[Backend]:
-    """A server's services over the database. Without `agents` there is a graph `agent` that no worker can run."""
+    """Open a server's services over the database. Without `agents` no worker can run its only graph, `agent`."""
     async with (
         open_database(database_url) as database,
         MemoryBroker(keep=keep, max_bytes=max_bytes) as broker,
@@ -115,7 +115,7 @@ async def open_backend(
 
 
 def parsed(chunk: bytes) -> list[tuple[str, Any]]:
-    """The events of a piece of a stream: name and data."""
+    """Return name and data of the events in a piece of a stream."""
     return [(name, data) for name, data, _ in parsed_with_ids(chunk)]
 
 
@@ -155,7 +155,7 @@ class MintedUrls:
 
 
 async def until(true: Callable[[], Any], seconds: float = 15.0) -> None:
-    """Wait until `true()` (awaited, if it can be) is so."""
+    """Wait until `true()`, awaited if possible, is true."""
     with anyio.fail_after(seconds):
         while True:
             value = true()

@@ -1,4 +1,4 @@
-"""A server's services over a fresh database of each kind."""
+"""Fixtures: a server's services over a fresh database of each kind."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.agent_server.backend import Backend, open_backend
 
 @pytest.fixture
 async def backend(database_url: str) -> AsyncIterator[Backend]:
-    """The services without a worker: the test operates the queue."""
+    """Open the services without a worker, so that the test operates the queue."""
     async with open_backend(database_url) as backend:
         yield backend

@@ -1,4 +1,4 @@
-"""Small LangGraph graphs: one for each thing that a graph can do."""
+"""Small LangGraph graphs: one for each feature of a graph."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def write(state: State) -> State:
 
 @tool
 async def triple(number: int) -> int:
-    """Three times the number."""
+    """Return three times the number."""
     return number * 3
 
 

@@ -1,4 +1,4 @@
-"""The application's own rules that the tests of `auth` serve with: everybody has what they made, and nothing else."""
+"""Rules of an application for the tests of `auth`: users reach only what they created."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def authenticate(authorization: str | None, headers: dict[bytes, bytes]) -
 
 @auth.on
 async def own(ctx: Any, value: dict[str, Any]) -> Any:
-    """As in the official documentation."""
+    """Copied from the official documentation."""
     filters = {"owner": ctx.user.identity}
     metadata = value.setdefault("metadata", {})
     metadata.update(filters)

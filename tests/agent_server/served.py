@@ -1,4 +1,4 @@
-"""The whole app in this process, over a real database, asked through its ASGI interface."""
+"""The whole application in this process, over a real database, called through its ASGI interface."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from feedback import FeedbackPlugin, FeedbackSettings
 
 
 async def counting(given: Any) -> AsyncGenerator[str | dict[str, Any], None]:
-    """Yields as many numbers as its input says."""
+    """Yield as many numbers as the input says."""
     for number in range(given if isinstance(given, int) and abs(given) < 1000 else 1):
         yield {"n": number}
 
 
 def whole_app(config: Config, agents: Mapping[str, object] | None = None) -> Litestar:
-    """The agent server with feedback beside it, as the command line serves it."""
+    """Return the agent server with feedback beside it, as the command line serves it."""
     url = config.database_url or f"sqlite:///{config.data_dir / 'feedback.db'}"
     agents = agents or {"agent": counting}
     feedback = FeedbackPlugin(open_database(url), FeedbackSettings(serve_root_info=False, serve_metrics=False))
@@ -44,6 +44,6 @@ def config_of(database_url: str, folder: Path, **settings: Any) -> Config:
 
 @asynccontextmanager
 async def served(app: Litestar) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    """A client of the app, which is started and stopped around the block."""
+    """Yield a client of the application, which runs for the block."""
     async with AsyncTestClient(app, base_url="http://server.test") as client:
         yield client

@@ -1,4 +1,4 @@
-"""Rules whose handlers for `create` only write the owner down; the other handlers let users reach what is theirs."""
+"""Rules whose `create` handlers only record the owner; the other handlers let users reach their own resources."""
 
 from __future__ import annotations
 

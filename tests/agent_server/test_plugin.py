@@ -44,7 +44,7 @@ def _their_500(_request: Request[Any, Any, Any], error: Exception) -> Response[s
 
 @pytest.fixture
 def app(database_url: str, tmp_path: Path) -> Litestar:
-    """An application with both plugins."""
+    """Return an application with both plugins."""
     url = database_url if database_url.startswith("postgres") else f"sqlite:///{tmp_path / 'feedback.db'}"
     feedback = FeedbackPlugin(open_database(url), FeedbackSettings(serve_root_info=False, serve_metrics=False))
     config = config_of(database_url, tmp_path)

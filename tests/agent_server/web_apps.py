@@ -1,4 +1,4 @@
-"""Apps that `http.app` names in tests: one with Starlette, one with Litestar, one with neither."""
+"""Apps for `http.app` in tests: one with Starlette, one with Litestar, one with neither."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-heard: list[str] = []
+lifespan_events: list[str] = []
 """What the apps' lifespans did."""
 echoed: list[Any] = []
-"""The bodies that `/echo` got."""
+"""The bodies that `/echo` received."""
 
 
 @asynccontextmanager
 async def life(_app: Any) -> AsyncIterator[dict[str, str]]:
-    heard.append("started")
+    lifespan_events.append("started")
     yield {"found": "at the start"}
-    heard.append("stopped")
+    lifespan_events.append("stopped")
 
 
 async def shown(request: Request) -> JSONResponse:
@@ -59,7 +59,7 @@ async def chat(websocket: WebSocket) -> None:
 
 
 class Marking:
-    """Middleware that adds a header to every answer."""
+    """Middleware that adds a header to every response."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -130,7 +130,7 @@ litestar = Litestar(
 
 
 async def plain(scope: Any, receive: Any, send: Any) -> None:
-    """An app by hand: no lifespan, and it reads the whole body before it knows that it has no route."""
+    """An app without a framework: it has no lifespan and reads the whole body before it looks for a route."""
     assert scope["type"] == "http"
     body, more = b"", True
     while more:
@@ -138,10 +138,10 @@ async def plain(scope: Any, receive: Any, send: Any) -> None:
         body, more = body + message.get("body", b""), message.get("more_body", False)
     if scope["path"] == "/broken":
         raise ValueError("secret of the app")
-    answers = {"/": b'{"path":"/","found":"at the start"}', "/echo": b'{"given":' + body + b"}"}
-    is_there = scope["path"] in answers
+    bodies = {"/": b'{"path":"/","found":"at the start"}', "/echo": b'{"given":' + body + b"}"}
+    is_there = scope["path"] in bodies
     await send({"type": "http.response.start", "status": 200 if is_there else 404, "headers": []})
-    await send({"type": "http.response.body", "body": answers.get(scope["path"], b'{"detail":"none of mine"}')})
+    await send({"type": "http.response.body", "body": bodies.get(scope["path"], b'{"detail":"none of mine"}')})
 
 
 async def failing(_scope: Any, receive: Any, send: Any) -> None:

@@ -1,12 +1,12 @@
-"""Figures of this machine, each beside its lower bound or its alternative, measured in the same minutes.
+"""Benchmarks on this machine, each beside its lower bound or its alternative, measured in the same minutes.
 
     python -m tests.benchmarks                    about eight minutes
-    python -m tests.benchmarks --quick            within a minute: shows that it works; its figures mean little
+    python -m tests.benchmarks --quick            within a minute: a check that it works; its figures mean little
     python -m tests.benchmarks --only postgres    one part; `--help` lists them
 
-Servers are processes of their own, as users start them (production settings); the clients are in this process. What is
-compared takes turns, round by round. Shown are the medians of the rounds. A part that fails shows why, and the others
-go on.
+Servers are separate processes, as users start them (production settings); the clients are in this process. The
+compared sides take turns, round by round. The figures are medians of the rounds. A part that fails shows why, and the
+others continue.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ PARTS: dict[str, tuple[str, Callable[[Amounts], Awaitable[str]]]] = {
 
 
 async def _run(names: list[str], amounts: Amounts) -> int:
-    """Print the parts; return how many of them failed."""
+    """Print the parts and return how many of them failed."""
     about = {"date": time.strftime("%Y-%m-%d"), "machine": platform.machine(), **machine()}
     print(", ".join(f"{name} {value}" for name, value in about.items()) + f", {amounts.rounds} rounds", flush=True)
     failed = 0
@@ -74,7 +74,7 @@ async def _run(names: list[str], amounts: Amounts) -> int:
 
 
 def main() -> None:
-    """Measure, and print the tables."""
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="within a minute; its figures mean little")
     parser.add_argument("--rounds", type=int, help="how often the first part is measured (default: 5)")

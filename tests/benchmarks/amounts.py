@@ -1,4 +1,4 @@
-"""How much each part of a measurement does."""
+"""The amounts of work of the measurements."""
 
 from __future__ import annotations
 

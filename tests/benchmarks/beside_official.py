@@ -1,4 +1,4 @@
-"""The same work on the official server and on ours, in turns."""
+"""The same work on the official server and on this one, in turns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROWS = (
 
 
 async def official_table(amounts: Amounts) -> str:
-    """Figures of both servers. The official one's runs are not durable; ours are, on SQLite."""
+    """Measure both servers. The official one's runs are not durable; this one's are, on SQLite."""
     if not OFFICIAL.exists():
         return "not measured: .venv-official is missing (`make test` makes it)"
     with tempfile.TemporaryDirectory(prefix="agent-server-bench-") as folder:

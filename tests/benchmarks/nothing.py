@@ -1,4 +1,4 @@
-"""The floor of a submission: a Litestar app whose handler takes an answer and does nothing with it."""
+"""The lower bound of a submission: a Litestar app whose handler decodes a submission and does nothing with it."""
 
 from __future__ import annotations
 

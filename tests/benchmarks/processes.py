@@ -16,14 +16,14 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
-ANSWER_SECONDS = 300
+RESPONSE_SECONDS = 300
 
 
 OFFICIAL = ROOT / ".venv-official" / "bin" / "langgraph"
 
 
 class Server:
-    """A server process on a port of its own."""
+    """A server process on its own port."""
 
     def __init__(self, process: Process, port: int) -> None:
         self.port = port
@@ -31,7 +31,7 @@ class Server:
         self._clock = ~process.pid << 3 | 2  # clock_getcpuclockid(3) on Linux: all threads of a process, in nanoseconds
 
     def cpu(self) -> float:
-        """Seconds of CPU, user and system, that the process has used since its start."""
+        """Return the seconds of CPU, user and system, that the process has used since its start."""
         return time.clock_gettime(self._clock)
 
 
@@ -39,7 +39,7 @@ class Server:
 async def agent_server(
     directory: Path, database_url: str | None = None, redis_url: str | None = None
 ) -> AsyncIterator[Server]:
-    """`agent-server serve` with the measured graphs, on SQLite files in `directory` or on these databases."""
+    """Run `agent-server serve` with the measured graphs, on SQLite files in `directory` or on these databases."""
     port = _free_port()
     where = ["--config", str(_config(directory)), "--data-dir", str(directory / "data"), "--port", str(port)]
     urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
@@ -50,7 +50,7 @@ async def agent_server(
 
 @asynccontextmanager
 async def official_server(directory: Path) -> AsyncIterator[Server]:
-    """The official server with the measured graphs, from an environment of its own; its state is in memory."""
+    """Run the official server with the measured graphs, in its own environment; its state is in memory."""
     port = _free_port()
     options = ["--no-browser", "--no-reload", "--n-jobs-per-worker", "10"]
     command = [str(OFFICIAL), "dev", "--config", str(_config(directory)), "--port", str(port), *options]
@@ -68,7 +68,7 @@ def _config(directory: Path) -> Path:
 
 @asynccontextmanager
 async def nothing_server() -> AsyncIterator[Server]:
-    """The handler that does nothing, in the same kind of process."""
+    """Run the handler that does nothing, in the same kind of process."""
     port = _free_port()
     options = ["--no-access-log", "--log-level", "warning", "--port", str(port)]
     async with _running("uvicorn", "tests.benchmarks.nothing:app", *options) as process:
@@ -76,18 +76,18 @@ async def nothing_server() -> AsyncIterator[Server]:
 
 
 class InProcess:
-    """A process that runs a named measurement, and returns its cost."""
+    """A process that runs a named measurement and returns its cost."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
-        self._asked, self._answers = process.stdin, process.stdout
+        self._commands, self._replies = process.stdin, process.stdout
 
     async def run(self, what: str, times: int) -> dict[str, float]:
-        """The figures of `what`, done `times` times."""
-        self._asked.write(json.dumps([what, times]).encode() + b"\n")
-        async with asyncio.timeout(ANSWER_SECONDS):
-            line = await self._answers.readline()
+        """Run `what` so many `times` and return its figures."""
+        self._commands.write(json.dumps([what, times]).encode() + b"\n")
+        async with asyncio.timeout(RESPONSE_SECONDS):
+            line = await self._replies.readline()
         if not line:
             raise RuntimeError(f"the process that measures {what!r} has ended; see what it wrote to standard error")
         figures: dict[str, float] = json.loads(line)
@@ -96,7 +96,7 @@ class InProcess:
 
 @asynccontextmanager
 async def in_process(directory: Path) -> AsyncIterator[InProcess]:
-    """A fresh process for floors, with its files in `directory`."""
+    """Start a process for lower bounds, with its files in `directory`."""
     async with _running("tests.benchmarks.in_process", str(directory), stdin=PIPE, stdout=PIPE) as process:
         yield InProcess(process)
 
@@ -109,7 +109,7 @@ async def _running(
     stdin: int = DEVNULL,
     stdout: int = DEVNULL,
 ) -> AsyncIterator[Process]:
-    """A Python process that runs a module; terminated when the block is left."""
+    """Run a module in a Python process until the block is left."""
     given = {"PYTHONPATH": str(ROOT), "AGENT_SERVER_LOG_LEVEL": "info", **UNREACHED_LIMITS, **(environment or {})}
     async with _started([sys.executable, "-m", module, *arguments], ROOT, given, stdin, stdout) as process:
         yield process
@@ -132,7 +132,7 @@ async def _started(
 
 
 OURS = ("AGENT_SERVER_", "DATABASE_URL", "REDIS_URL")
-# One machine sends more than the limits allow. They stay on, since their cost belongs to a submission.
+# One machine sends more than the limits allow. The limits stay on, since their cost belongs to a submission.
 UNREACHED_LIMITS = {
     "AGENT_SERVER_FEEDBACK_TOKEN_LIMIT": "1000000/1",
     "AGENT_SERVER_FEEDBACK_ADDRESS_LIMIT": "1000000/1",
@@ -140,7 +140,7 @@ UNREACHED_LIMITS = {
 
 
 def _log() -> int | None:
-    """Where a server's log goes: nowhere, but it is written all the same, as its cost belongs to a run."""
+    """Return where a server's log goes: nowhere. It is written all the same, as its cost belongs to a run."""
     return None if os.environ.get("BENCH_LOGS") else DEVNULL
 
 
@@ -165,7 +165,7 @@ def _free_port() -> int:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on."""
+    """Return what the figures depend on."""
     return {
         "python": sys.version.split()[0],
         "cores": len(os.sched_getaffinity(0)),

@@ -1,4 +1,4 @@
-"""What a server needs that has nothing to do: its start, its memory, and streams on which nothing happens."""
+"""The cost of an idle server: its start, its memory, and its open streams without events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT_ONCE = 50
 
 
 async def start_table(amounts: Amounts) -> str:
-    """How long a start takes, its CPU, and the memory of the idle server."""
+    """Measure the time and the CPU of a start, and the memory of the idle server."""
     walls, cpus, sizes = [], [], []
     for _ in range(amounts.starts):
         with tempfile.TemporaryDirectory(prefix="agent-server-bench-") as folder:
@@ -29,7 +29,7 @@ async def start_table(amounts: Amounts) -> str:
                 await _ok(server)
                 walls.append(perf_counter() - began)
                 cpus.append(server.cpu())
-                await asyncio.sleep(1)  # what a start leaves to do
+                await asyncio.sleep(1)  # work that a start leaves for later
                 sizes.append(memory(server))
     rows = [
         ("start to the first /ok", "s", number(median(walls)), "<= 1.5"),
@@ -46,7 +46,7 @@ async def _ok(server: Server) -> None:
 
 
 def memory(server: Server) -> float:
-    """The resident memory of the server in MiB."""
+    """Return the resident memory of the server in MiB."""
     return float(psutil.Process(server.pid).memory_info().rss) / MIB
 
 
@@ -60,7 +60,7 @@ KINDS = (
 
 
 async def idle_table(amounts: Amounts) -> str:
-    """Memory and CPU of open streams on which nothing happens, each on a thread of its own."""
+    """Measure memory and CPU of open streams without events, each on its own thread."""
     rows = [("idle streams", "number", "KiB each", "% of a core")]
     for label, message in KINDS:
         with tempfile.TemporaryDirectory(prefix="agent-server-bench-") as folder:

@@ -1,4 +1,4 @@
-"""Runs over PostgreSQL and Redis: what they cost beside SQLite, and how many a second several processes make."""
+"""Runs over PostgreSQL and Redis: their cost beside SQLite, and how many a second several processes finish."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROWS = (
 
 
 async def databases_table(amounts: Amounts) -> str:
-    """Figures of one process on SQLite, on PostgreSQL, and on PostgreSQL with Redis, in turns."""
+    """Measure one process on SQLite, on PostgreSQL, and on PostgreSQL with Redis, in turns."""
     async with AsyncExitStack() as stack:
         postgres, redis = stack.enter_context(postgres_server()), stack.enter_context(redis_server())
         urls = {"SQLite": (None, None), "PostgreSQL": (postgres.new_url(), None)}
@@ -49,7 +49,7 @@ async def databases_table(amounts: Amounts) -> str:
 
 
 async def processes_table(amounts: Amounts) -> str:
-    """Runs a second on new threads of several processes over PostgreSQL and Redis, and the CPU of each part."""
+    """Measure runs a second on new threads of several processes over PostgreSQL and Redis, and the CPU of each part."""
     rows = [("processes", "runs a second", "CPU a run: servers", "PostgreSQL", "Redis", "all", "cores busy")]
     async with AsyncExitStack() as stack:
         postgres, redis = stack.enter_context(postgres_server()), stack.enter_context(redis_server())
@@ -78,7 +78,7 @@ async def _measured(
 
 
 async def _load(servers: Sequence[Server], seconds: float) -> int:
-    """How many runs on new threads the clients finish; they are spread over the servers."""
+    """Return how many runs on new threads the clients finish; they are spread over the servers."""
     until = perf_counter() + seconds
     counts = await asyncio.gather(*(_client(servers[at % len(servers)], until) for at in range(CLIENTS)))
     return sum(counts)

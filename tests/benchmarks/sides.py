@@ -1,4 +1,4 @@
-"""What is measured: each side does its work once a round, and gives figures by name."""
+"""The compared sides: each does its work once a round and returns figures by name."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ CHAT_CALL = {"model": "tiny", "messages": [{"role": "user", "content": json.dump
 
 
 def agui_input() -> dict[str, object]:
-    """The input of a new run on a new thread; the same ids again would join the run."""
+    """Return the input of a new run on a new thread; repeated ids would join the run."""
     ids = {"threadId": str(uuid7()), "runId": str(uuid7())}
     return {**ids, "protocolVersion": "1.0", "messages": [], "state": TINY_INPUT}
 
 
-ANSWER = {"score": 1, "comment": "That one made me laugh."}
+SUBMISSION = {"score": 1, "comment": "That one made me laugh."}
 CLIENTS = 32
 URLS_A_REQUEST = 100
 
 
 def all_sides(amounts: Amounts, server: Server, nothing: Server, floors: InProcess) -> list[Side]:
-    """Every side, each floor next to what stands on it."""
+    """Return every side, each lower bound next to what it bounds."""
     sides = [
         _floor("plain", floors, amounts.runs),
         sequential("stateless", server, amounts.runs, stateless_run),
@@ -75,18 +75,18 @@ def all_sides(amounts: Amounts, server: Server, nothing: Server, floors: InProce
 
 
 async def stateless_run(connection: Connection) -> Streamed:
-    """A run without a thread."""
+    """Run without a thread."""
     return _whole(await connection.stream("/runs/stream", TINY_RUN))
 
 
 async def thread_run(connection: Connection) -> Streamed:
-    """A run on a new thread; the times are the run's own, the thread is made before."""
+    """Run on a new thread; the times are the run's own, as the thread is created before."""
     thread = await connection.post("/threads", {})
     return _whole(await connection.stream(f"/threads/{thread['thread_id']}/runs/stream", TINY_RUN))
 
 
 def _whole(seen: Streamed) -> Streamed:
-    """The stream, after a look that it is one of a run that has succeeded."""
+    """Return the stream after a check that its run succeeded."""
     if seen.body.count(b"event: values") != 2 or b"event: error" in seen.body:
         raise RuntimeError(f"a measured run went wrong: {seen.body!r}")
     return seen
@@ -96,7 +96,7 @@ Run = Callable[[Connection], Awaitable[Streamed]]
 
 
 def sequential(name: str, server: Server, times: int, run: Run) -> Side:
-    """Runs one after the other."""
+    """Make runs one after the other."""
 
     async def side() -> Figures:
         connection = await Connection.open(server.port)
@@ -119,7 +119,7 @@ def _p95(values: list[float]) -> float:
 
 
 def _calls(name: str, server: Server, times: int, path: str, body: object) -> Side:
-    """Runs whose clients wait for the end, one after the other; `body` may be a function that gives each its own."""
+    """Make runs whose clients wait for the end, one after the other; `body` may be a function that makes each body."""
 
     async def side() -> Figures:
         connection = await Connection.open(server.port)
@@ -136,7 +136,7 @@ def _calls(name: str, server: Server, times: int, path: str, body: object) -> Si
 
 
 def _completions(server: Server, times: int) -> Side:
-    """Chat completions of OpenAI's API, one after the other; they have a length, unlike the calls before."""
+    """Make chat completions of OpenAI's API, one after the other; unlike the calls before, they have a length."""
 
     async def side() -> Figures:
         connection = await Connection.open(server.port)
@@ -153,7 +153,7 @@ def _completions(server: Server, times: int) -> Side:
 
 
 def concurrent(name: str, server: Server, times: int, run: Run) -> Side:
-    """`times` runs of each of 32 clients at once."""
+    """Make `times` runs from each of 32 clients at once."""
 
     async def client() -> None:
         connection = await Connection.open(server.port)
@@ -171,7 +171,7 @@ def concurrent(name: str, server: Server, times: int, run: Run) -> Side:
 
 
 def streams(name: str, server: Server, times: int) -> Side:
-    """Streams of 1,000 tokens, one after the other."""
+    """Read streams of 1,000 tokens, one after the other."""
 
     async def side() -> Figures:
         connection = await Connection.open(server.port)
@@ -195,7 +195,7 @@ def _floor(name: str, floors: InProcess, times: int) -> Side:
 
 
 def _orders(count: int) -> list[dict[str, str]]:
-    """What `count` URLs are asked for with: the keys of one run, and of the next."""
+    """Return the bodies that mint `count` URLs: the keys of one run, then of the next."""
     runs = [str(uuid7()) for _ in range(0, count, len(KEYS))]
     return [{"run_id": run_id, "feedback_key": key} for run_id in runs for key in KEYS][:count]
 
@@ -216,16 +216,16 @@ def _batches(server: Server, times: int) -> Side:
 
 
 def _submissions(name: str, server: Server, count: int, seconds: float) -> Side:
-    """Answers through `count` connections at once, each to a URL of its own."""
+    """Submit feedback through `count` connections at once, each to its own URL."""
     messages: list[bytes] = []
 
     async def side() -> Figures:
         if not messages:
-            messages.extend(request(path, ANSWER) for path in await _paths(name, server, count))
+            messages.extend(request(path, SUBMISSION) for path in await _paths(name, server, count))
         cpu, began = server.cpu(), perf_counter()
-        answered = await repeat(server.port, messages, seconds)
+        responses = await repeat(server.port, messages, seconds)
         cpu, wall = server.cpu() - cpu, perf_counter() - began
-        return {f"{name} {count} rate": answered / wall, f"{name} {count} cpu": cpu * 1e6 / answered}
+        return {f"{name} {count} rate": responses / wall, f"{name} {count} cpu": cpu * 1e6 / responses}
 
     return side
 

@@ -28,13 +28,13 @@ import uvloop
 from tests.benchmarks.databases import postgres_server, redis_server
 from tests.benchmarks.in_process import KEYS
 from tests.benchmarks.processes import ROOT, Server, agent_server
-from tests.benchmarks.sides import ANSWER, CHAT_RUN, TINY_RUN, stateless_run, thread_run
+from tests.benchmarks.sides import CHAT_RUN, SUBMISSION, TINY_RUN, stateless_run, thread_run
 from tests.benchmarks.wire import Connection
 
 COLUMNS = ("seconds", "memory_mib", "handles", "threads", "cpu_percent", "runs", "p50_ms", "p99_ms", "errors")
 PLOTTED = ("memory_mib", "handles", "threads", "p99_ms")
 PAUSE = 0.05
-"""Seconds between the works of one client by default: the load is steady, and below what the server can do."""
+"""Seconds between two pieces of work of one client: the load is steady, and below what the server can do."""
 
 Work = Callable[[Connection], Awaitable[object]]
 
@@ -43,7 +43,7 @@ async def _submission(connection: Connection) -> None:
     """Mint a run's URLs and submit to one of them."""
     order = [{"run_id": "00000000-0000-4000-8000-000000000001", "feedback_key": key} for key in KEYS]
     minted = await connection.post("/feedback/tokens", order)
-    await connection.post("/feedback/tokens/" + minted[0]["url"].rsplit("/", 1)[-1], ANSWER)
+    await connection.post("/feedback/tokens/" + minted[0]["url"].rsplit("/", 1)[-1], SUBMISSION)
 
 
 async def _tokens(connection: Connection) -> None:
@@ -51,13 +51,13 @@ async def _tokens(connection: Connection) -> None:
 
 
 async def _joined(connection: Connection) -> None:
-    """Start a run in the background, and read its stream to the end."""
+    """Start a run in the background and read its stream to the end."""
     run = await connection.post("/runs", TINY_RUN)
     await connection.stream(f"/runs/{run['run_id']}/stream", None)
 
 
 async def _cancelled(connection: Connection) -> None:
-    """Start a run that begins later, and roll it back."""
+    """Start a run that begins later and roll it back."""
     thread = (await connection.post("/threads", {}))["thread_id"]
     await connection.post(f"/threads/{thread}/runs", {**TINY_RUN, "after_seconds": 60})
     await connection.stream(f"/threads/{thread}/runs/stream", {**TINY_RUN, "multitask_strategy": "rollback"})
@@ -75,7 +75,7 @@ WORKS: dict[str, tuple[Work, int]] = {
 
 
 class Load:
-    """The clients, and what they saw since the last look."""
+    """The clients, and what they have measured since the last sample."""
 
     def __init__(self, server: Server, pause: float = PAUSE) -> None:
         self.seconds: list[float] = []
@@ -83,7 +83,7 @@ class Load:
         self._server, self._pause = server, pause
 
     async def client(self, work: Work) -> None:
-        """Do the work again and again, until cancelled."""
+        """Repeat the work until cancelled."""
         connection = await Connection.open(self._server.port)
         while True:
             began = perf_counter()
@@ -97,7 +97,7 @@ class Load:
             await asyncio.sleep(self._pause)
 
     def taken(self) -> tuple[list[float], int]:
-        """What the clients saw since the last call."""
+        """Return what the clients have measured since the last call."""
         seen = (self.seconds, self.errors)
         self.seconds, self.errors = [], 0
         return seen
@@ -143,7 +143,7 @@ def _sample(
 
 
 def verdict(samples: Sequence[dict[str, float]]) -> str:
-    """One line: each plotted figure in the second quarter and in the last."""
+    """Return one line with each plotted figure in the second quarter and in the last."""
     quarter = max(1, len(samples) // 4)
     early, late = samples[quarter : 2 * quarter] or samples[:1], samples[-quarter:]
     parts = [
@@ -153,7 +153,7 @@ def verdict(samples: Sequence[dict[str, float]]) -> str:
 
 
 def plot(samples: Sequence[dict[str, float]], title: str) -> str:
-    """An SVG image with a curve for each plotted figure, from zero to its largest value."""
+    """Return an SVG image with a curve for each plotted figure, from zero to its largest value."""
     width, height, gap = 720, 90, 34
     parts = [f'<text x="10" y="18" font-weight="bold">{title}</text>']
     for at, name in enumerate(PLOTTED):
@@ -189,7 +189,7 @@ async def _run(minutes: float, every: float, pause: float, postgres: bool, folde
 
 
 def main() -> None:
-    """Soak, and print the verdict."""
+    """Soak and print the verdict."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.soak", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--every", type=float, default=10, help="seconds between two samples (default: 10)")

@@ -31,7 +31,7 @@ _RUNS = """
 
 
 async def stored_table(amounts: Amounts) -> str:
-    """Figures of two servers in turns: one with an empty database, one with many stored runs."""
+    """Measure two servers in turns: one with an empty database, one with many stored runs."""
     async with AsyncExitStack() as stack:
         names = {"empty": 0, "stored": amounts.stored_threads}
         sides = []

@@ -1,4 +1,4 @@
-"""The figures as a table: what was measured, beside its floor of the same minutes."""
+"""The figures as a table: each measurement beside its lower bound of the same minutes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LINES = [
     Line("32 clients, stateless: server CPU a run", "ms", "stateless32 cpu", PLAIN, "plain cpu_ms", aim="<= 5"),
     Line("32 clients, new threads: runs a second", "/s", "thread32 rate"),
     Line("32 clients, new threads: server CPU a run", "ms", "thread32 cpu", SQLITE, "sqlite cpu_ms", aim="<= 5"),
-    # milliseconds for a stream of 1,000 tokens are microseconds for one
+    # milliseconds for a stream of 1,000 tokens are microseconds for one token
     Line("stream of 1,000 tokens: CPU a token", "us", "token cpu", "astream, messages", "tokens cpu_ms", aim="<= 200"),
     Line("stream of 1,000 tokens: tokens a second", "/s", "token rate"),
     Line("2 URLs for a run, in process: CPU", "us", "mint cpu_us", "durable INSERT", "insert cpu_us"),
@@ -53,7 +53,7 @@ LINES = [
 
 
 def submission_lines(counts: Sequence[int]) -> list[Line]:
-    """The lines of durable submissions, for each number of connections."""
+    """Return the lines of durable submissions, for each number of connections."""
     lines = []
     for count in counts:
         title, floor = f"durable submissions, {count} connections", "handler that does nothing"
@@ -63,7 +63,7 @@ def submission_lines(counts: Sequence[int]) -> list[Line]:
 
 
 async def in_rounds(sides: Sequence[Callable[[], Awaitable[dict[str, float]]]], count: int) -> Samples:
-    """The figures of `count` rounds, by name; one round before them warms up, unless there is only one."""
+    """Return the figures of `count` rounds by name; unless there is only one, a round before them warms up."""
     samples: dict[str, list[float]] = defaultdict(list)
     for at in range(count + (count > 1)):
         for side in sides:
@@ -74,17 +74,17 @@ async def in_rounds(sides: Sequence[Callable[[], Awaitable[dict[str, float]]]], 
 
 
 def medians(samples: Samples) -> dict[str, float]:
-    """The median of each figure."""
+    """Return the median of each figure."""
     return {name: median(values) for name, values in samples.items()}
 
 
 def table(lines: Sequence[Line], samples: Samples) -> str:
-    """The lines: medians of the rounds, and the median of their ratios round by round."""
+    """Return the table: medians of the rounds, and the median of their ratios round by round."""
     return grid([("measured", "", "here", "floor", "", "ratio", "aim"), *(_cells(line, samples) for line in lines)])
 
 
 def grid(rows: Sequence[Sequence[str]]) -> str:
-    """The rows, aligned: numbers to the right, text to the left; the first row names the columns."""
+    """Align the rows: numbers to the right, text to the left; the first row names the columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(
@@ -109,5 +109,5 @@ def _cells(line: Line, samples: Samples) -> tuple[str, ...]:
 
 
 def number(value: float) -> str:
-    """The value with three or so digits."""
+    """Return the value with about three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""The benchmarks work; no test judges what they measure."""
+"""The benchmarks work; no test judges their figures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REST = (
 
 
 async def _printed(*options: str) -> str:
-    """What a quick run prints."""
+    """Return the output of a quick run."""
     return await _output("tests.benchmarks", "--quick", *options)
 
 

@@ -1,4 +1,4 @@
-"""A lean HTTP client: the client of a measurement must not be what is measured."""
+"""A lean HTTP client, so that the client is no part of the measurement."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ REPLY_SECONDS = 60
 
 
 def request(path: str, body: object) -> bytes:
-    """The bytes of a POST of `body` as JSON on a connection that is kept."""
+    """Return the bytes of a POST of `body` as JSON on a kept-alive connection."""
     data = json.dumps(body).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(data)}"
     return head.encode() + b"\r\n\r\n" + data
 
 
 def get(path: str) -> bytes:
-    """The bytes of a GET on a connection that is kept."""
+    """Return the bytes of a GET on a kept-alive connection."""
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
 class Streamed(msgspec.Struct):
-    """What a stream's client saw; times in seconds since it sent its request."""
+    """What a stream's client received; times are seconds since it sent its request."""
 
     first_event: float
     end: float
@@ -35,7 +35,7 @@ class Streamed(msgspec.Struct):
 
 
 class Connection:
-    """One kept connection, for requests in sequence."""
+    """One kept-alive connection for requests in sequence."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -48,7 +48,7 @@ class Connection:
         self._writer.close()
 
     async def post(self, path: str, body: object) -> Any:
-        """The JSON that the server answers with."""
+        """Return the JSON of the response."""
         async with asyncio.timeout(REPLY_SECONDS):
             self._writer.write(request(path, body))
             head = await self._head()
@@ -57,13 +57,13 @@ class Connection:
             return json.loads(await self._reader.readexactly(int(length[1])))
 
     async def send(self, message: bytes) -> None:
-        """Send the request and wait for the head of its answer."""
+        """Send the request and wait for the head of its response."""
         async with asyncio.timeout(REPLY_SECONDS):
             self._writer.write(message)
             await self._head()
 
     async def stream(self, path: str, body: object) -> Streamed:
-        """The chunks of a streamed answer to its end; a GET where there is no body."""
+        """Read the chunks of a streamed response to its end; without a body the request is a GET."""
         async with asyncio.timeout(REPLY_SECONDS):
             began = perf_counter()
             self._writer.write(get(path) if body is None else request(path, body))
@@ -84,10 +84,10 @@ class Connection:
 
 
 class Repeater(asyncio.Protocol):
-    """One connection that sends the same request again after each response, until it is stopped."""
+    """A connection that repeats its request after each response until it is stopped."""
 
     def __init__(self, message: bytes) -> None:
-        self.answered = 0
+        self.responses = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._message = message
         self._seen = b""
@@ -106,7 +106,7 @@ class Repeater(asyncio.Protocol):
         if not head.startswith(b"HTTP/1.1 200"):
             self._end(RuntimeError(f"the server refused a measured request: {self._seen[:300]!r}"))
             return
-        self.answered += 1
+        self.responses += 1
         self._seen = b""
         if self._stopping:
             self._end()
@@ -117,7 +117,7 @@ class Repeater(asyncio.Protocol):
         self._end(error or ConnectionError("the server closed a measured connection"))
 
     def stop(self) -> None:
-        """Send no more after the answer that is awaited now."""
+        """Send nothing after the response that is awaited now."""
         self._stopping = True
 
     def _end(self, error: Exception | None = None) -> None:
@@ -127,7 +127,7 @@ class Repeater(asyncio.Protocol):
 
 
 async def repeat(port: int, messages: list[bytes], seconds: float) -> int:
-    """How many answers come when each message is repeated on a connection of its own; at least one for each.
+    """Return how many responses arrive when each message is repeated on its own connection; at least one for each.
 
     The last requests are sent within `seconds`.
     """
@@ -141,4 +141,4 @@ async def repeat(port: int, messages: list[bytes], seconds: float) -> int:
         repeater.stop()
     async with asyncio.timeout(REPLY_SECONDS):
         await asyncio.gather(*(repeater.done for repeater in repeaters))
-    return sum(repeater.answered for repeater in repeaters)
+    return sum(repeater.responses for repeater in repeaters)

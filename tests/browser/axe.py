@@ -1,4 +1,4 @@
-"""What axe-core, the accessibility checker, finds wrong with a page."""
+"""Check pages with axe-core, the accessibility checker."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ AT_REST = """() => {
     if (motion.effect.getComputedTiming().endTime !== Infinity) motion.finish();
   }
 }"""
-"""Brings what is on its way to its end, in shadow roots too: half-way to another colour, a contrast is nobody's."""
+"""Ends all animations, in shadow roots too, so that contrasts are measured at rest."""
 
 
 def check_accessible(page: Page) -> None:
-    """Assert that axe-core finds nothing serious or critical on the page as it is shown now, in shadow roots too.
+    """Assert that axe-core finds nothing serious or critical on the page as it is now, in shadow roots too.
 
-    It needs a context with JavaScript, whatever the page's content security policy is. What it finds depends on what is
+    The page's context needs JavaScript; the content security policy does not matter. The result depends on what is
     shown: call it for every state, size and colour scheme (`visit(url, script=True, color_scheme="dark")`). From then
     on the page has reduced motion.
     """
@@ -31,8 +31,8 @@ def check_accessible(page: Page) -> None:
 
 
 def violations(page: Page) -> list[dict[str, Any]]:
-    """The serious and critical violations on the page, at rest."""
-    page.emulate_media(reduced_motion="reduce")  # begins no motion any more; what has begun goes on
+    """Return the serious and critical violations on the page at rest."""
+    page.emulate_media(reduced_motion="reduce")  # prevents new animations; running ones continue
     page.evaluate(AT_REST)
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")

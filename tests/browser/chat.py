@@ -1,4 +1,4 @@
-"""What tests of the chat page share: a question and its answer, and what a person does with them."""
+"""Helpers for the tests of the chat page: a question, its answer, and what a person does with them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.clients.server_process import ServerProcess
 
 JOKE = "Why do indexes never get lost? They always know which page they are on."
-ASK = "Where do indexes go?"
+QUESTION = "Where do indexes go?"
 LOST = ("net::ERR", "Failed to load resource", "/stream")
 THUMBS = "feedback-buttons"
 
@@ -24,18 +24,18 @@ def thumb(page: Page, name: str, nth: int = 0) -> Any:
     return page.locator(THUMBS).nth(nth).get_by_role("button", name=name)
 
 
-def kept(server: ServerProcess) -> list[dict[str, Any]]:
+def stored(server: ServerProcess) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = httpx.get(f"{server.url}/api/v1/feedback", params={"key": "user_score"}).json()
     return rows
 
 
 def runs(server: ServerProcess) -> list[dict[str, Any]]:
-    """The runs of the newest conversation."""
+    """Return the runs of the newest conversation."""
     [thread, *_] = httpx.post(f"{server.url}/threads/search", json={"sort_by": "created_at"}).json()
     found: list[dict[str, Any]] = httpx.get(f"{server.url}/threads/{thread['thread_id']}/runs").json()
     return found
 
 
 def streaming(page: Page) -> None:
-    """Wait until some of the answer is there, and more is to come."""
+    """Wait until some of the answer has arrived, while more is to come."""
     expect(page.locator(".turn.streaming .answer")).to_contain_text("Why do")

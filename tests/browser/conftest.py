@@ -1,4 +1,4 @@
-"""Chromium, as a person uses it, and a server of its own for each test."""
+"""Chromium as a person uses it, and a server for each test."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
-"""The name of a person's browser: answers of one that says it has no head do not count."""
+"""The user agent of a person's browser; feedback from a headless one does not count."""
 GRAVE = ("error", "warning", "assert")
 LET_GO = "net::ERR_ABORTED"
-"""What Chromium says of a request that its page broke off: of a stream whose end it has read, or since it is left."""
+"""Chromium's error for a request that its page broke off after it had read the stream's end, or by leaving."""
 Visit = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The operating system's Chromium. It says that it has no head, as scanners do, so tests give it another name.
+    """Start the operating system's Chromium. It calls itself headless, as scanners do, so tests give it another name.
 
-    For one module at a time: Playwright's event loop runs in the main thread until it is closed, and no other can then.
+    The scope is one module: Playwright's event loop runs in the main thread until it is closed, and no other can then.
     """
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "Chromium is missing; `make test` installs it"
@@ -51,15 +51,15 @@ def chromium() -> Iterator[Browser]:
 
 
 def failure_of(request: Request) -> list[str]:
-    """What is to complain of in a request that failed: nothing, where its page let it go."""
+    """Return the complaint about a failed request, none if its page broke it off."""
     return [] if request.failure == LET_GO else [f"{request.url} {request.failure}"]
 
 
 @pytest.fixture
 def visit(chromium: Browser) -> Visit:
-    """Opens a page as a person's browser would, and asserts in the end that the browser had nothing to complain of.
+    """Return a function that opens a page as a person's browser does; at the end, assert that nothing went wrong.
 
-    `complaints`, texts, are those that the visit is about; the content security policy's are none of them.
+    `complaints` are the texts that the visit expects in errors; the content security policy's are never expected.
     """
 
     @contextmanager
@@ -70,13 +70,13 @@ def visit(chromium: Browser) -> Visit:
         context = chromium.new_context(java_script_enabled=script, user_agent=AGENT, viewport=size, **options)
         page = context.new_page()
         page.set_default_timeout(10_000)
-        heard: list[str] = []
-        page.on("console", lambda message: heard.append(message.text) if message.type in GRAVE else None)
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("requestfailed", lambda request: heard.extend(failure_of(request)))
+        problems: list[str] = []
+        page.on("console", lambda message: problems.append(message.text) if message.type in GRAVE else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("requestfailed", lambda request: problems.extend(failure_of(request)))
         page.goto(url)
         yield page
-        assert [one for one in heard if not any(expected in one for expected in complaints)] == []
+        assert [one for one in problems if not any(expected in one for expected in complaints)] == []
         context.close()
 
     return visiting
@@ -84,7 +84,7 @@ def visit(chromium: Browser) -> Visit:
 
 @pytest.fixture
 def feedback_server(tmp_path: Path) -> Iterator[str]:
-    """The address of a server with nothing but the feedback plugin."""
+    """Yield the address of a server that has only the feedback plugin."""
     database = open_database(f"sqlite:///{tmp_path / 'feedback.db'}")
     with serving(Litestar(plugins=[FeedbackPlugin(database)])) as url:
         yield url
@@ -92,13 +92,13 @@ def feedback_server(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    """A web site of another origin than the servers'."""
+    """Serve a web site on another origin than the servers'."""
     with site_served() as site:
         yield site
 
 
 def eventually(found: Callable[[], Any]) -> Any:
-    """What `found` finds, as soon as it finds anything: what a page has sent on its way out comes when it comes."""
+    """Wait until `found` returns something true and return it, for requests that a page sends while it is left."""
     deadline = time.monotonic() + 20
     while not (it := found()):
         assert time.monotonic() < deadline, "nothing came"
@@ -108,7 +108,10 @@ def eventually(found: Callable[[], Any]) -> Any:
 
 @pytest.fixture
 def shown(visit: Visit, site: Site, feedback_server: str) -> Shown:
-    """Opens a page of another origin with this body; it listens to the buttons' events, and `script` runs first."""
+    """Return a function that opens a page of another origin with this body; it records the buttons' events.
+
+    `script` runs first.
+    """
 
     @contextmanager
     def showing(body: str, script: str = "", **options: Any) -> Iterator[Page]:

@@ -1,4 +1,4 @@
-"""Servers with a dashboard, and answers for it to show, given over HTTP as programs give them."""
+"""Servers with a dashboard, and feedback for it, sent over HTTP as programs send it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TURNS = [{"type": "human", "content": "Where is my refund?"}, {"type": "ai", "co
 
 
 async def look_up(run_id: str) -> RunFacts | None:
-    """A run of the assistant `help`, in the version that the end of its id says; those of version 9 are gone."""
+    """Return a run of the assistant `help`; the end of its id names the version. Runs of version 9 are gone."""
     if not run_id.startswith(RUNS) or run_id.endswith("09"):
         return None
     facts = {"input": {"messages": TURNS[:1]}, "output": {"messages": TURNS}}
@@ -41,7 +41,7 @@ async def look_up(run_id: str) -> RunFacts | None:
 
 @contextmanager
 def dashboard(folder: Path, **options: Any) -> Iterator[str]:
-    """The address of a server with feedback alone, whose runs are those of another server."""
+    """Yield the address of a server that has only feedback; its runs are another server's."""
     database = open_database(f"sqlite:///{folder / 'feedback.db'}")
     with serving(Litestar(plugins=[FeedbackPlugin(database, run_lookup=look_up, **options)])) as url:
         yield url
@@ -70,7 +70,7 @@ FROM n"""
 
 
 def fill(folder: Path, rows: int = 20_000) -> None:
-    """Write so many pieces of feedback of every kind, of five assistants with eighteen versions, over three weeks.
+    """Insert so many pieces of feedback of every kind, on five assistants with eighteen versions, over three weeks.
 
     They are in the project `default`; a tenth as many are in the project `shop`.
     """
@@ -83,13 +83,13 @@ def fill(folder: Path, rows: int = 20_000) -> None:
                 given = {"rows": some, "project": project, "project_number": at, **words}
                 await service.database.write(lambda db, given=given: db.execute(FILL, **given))  # type: ignore[misc]
 
-    with ThreadPoolExecutor(1) as threads:  # Playwright's event loop runs in this one
+    with ThreadPoolExecutor(1) as threads:  # Playwright's event loop runs in this thread
         threads.submit(asyncio.run, work()).result()
 
 
 @contextmanager
 def whole_server(folder: Path) -> Iterator[str]:
-    """The address of an agent server with feedback beside it; its agent is `twice`."""
+    """Yield the address of an agent server with feedback beside it and the agent `twice`."""
     (folder / "agent.py").write_text(AGENT)
     (folder / "langgraph.json").write_text(json.dumps({"graphs": {"twice": "./agent.py:twice"}}))
     environ = {
@@ -101,8 +101,10 @@ def whole_server(folder: Path) -> Iterator[str]:
         yield url
 
 
-def tell(url: str, score: Any = None, *, version: int = 1, days_ago: float = 0, api_key: str = "", **more: Any) -> str:
-    """The id of an answer that was given so long ago, about a run of this version."""
+def send_feedback(
+    url: str, score: Any = None, *, version: int = 1, days_ago: float = 0, api_key: str = "", **more: Any
+) -> str:
+    """Create a feedback of so many days ago on a run of this version, and return its id."""
     at = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat()
     body = {"run_id": f"{RUNS}{version:02d}", "key": "thumbs", "score": score, "created_at": at, **more}
     response = httpx.post(f"{url}/feedback", json=body, headers={"x-api-key": api_key} if api_key else {})

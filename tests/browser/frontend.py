@@ -1,4 +1,4 @@
-"""The frontend examples as a user would build them: beside the modules that they fetch from the server."""
+"""The frontend examples as a user builds them, with the modules that they fetch from the server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMPILER_OPTIONS = {
 
 @dataclass
 class Frontend:
-    """A folder with the examples, their packages, and the modules from the package's `web` folder."""
+    """A folder with the examples, their packages, and the modules of the package's `web` folder."""
 
     folder: Path
 
@@ -39,14 +39,14 @@ class Frontend:
                     shutil.copy(module, self.folder / example / "feedback")
 
     def wrong_types(self) -> str:
-        """What TypeScript finds wrong, in the examples and in the declarations, `skipLibCheck` off."""
+        """Return TypeScript's errors in the examples and the declarations, with `skipLibCheck` off."""
         options = {"compilerOptions": COMPILER_OPTIONS, "include": [*EXAMPLES, "*.ts", "*.tsx"]}
         (self.folder / "tsconfig.json").write_text(json.dumps(options))
         command = ["node_modules/.bin/tsc", "-p", "."]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120).stdout
 
     def bundle(self, entry: str, text: str | None = None) -> str:
-        """One module for browsers of the file `entry`, with `text` for its content if there is any."""
+        """Bundle the file `entry`, with `text` as its content if given, into one module for browsers."""
         if text is not None:
             (self.folder / entry).write_text(text)
         command = ["node_modules/.bin/esbuild", entry, "--bundle", "--format=esm", "--jsx=automatic"]

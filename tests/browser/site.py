@@ -1,4 +1,4 @@
-"""A web site of another origin, with pages that a test writes: strict about what they may load and run."""
+"""A web site of another origin whose pages a test writes, with a strict content security policy."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ STRICT = (
     "default-src 'none'; img-src data:; script-src {origins}; connect-src {origins}; "
     "base-uri 'none'; form-action 'none'"
 )
-"""No inline script, no inline style, no style sheet: what the buttons need to live with."""
+"""No inline script, no inline style, no style sheet: the policy that the buttons must work under."""
 
 
 @dataclass
 class Site:
-    """`url` is its address; what `pages` has is served at its path, as HTML, or as a script where it ends in `.js`.
+    """A site at `url`. It serves `pages` at their paths, as HTML, or as a script if the path ends in `.js`.
 
     `policy` is the content security policy of every page.
     """
@@ -30,7 +30,7 @@ class Site:
     policy: str = ""
 
     def page(self, body: str, *, script: str = "", trusted: str = "", path: str = "/") -> str:
-        """The address of a new page with this body and module script, which may load from and call `trusted` only."""
+        """Add a page with this body and module script and return its address; it may use only itself and `trusted`."""
         self.policy = STRICT.format(origins=f"'self' {trusted}".strip())
         name = f"{path.rstrip('/')}/page.js"
         self.pages[name] = script
@@ -45,7 +45,7 @@ class Site:
 
 @contextmanager
 def site_served() -> Iterator[Site]:
-    """A site on a port of its own."""
+    """Serve a site on a free port."""
     site = Site()
 
     @get(["/", "/{path:path}"])

@@ -1,4 +1,4 @@
-"""The check of accessibility itself: what it finds is what a page is at rest, whenever it looks."""
+"""The accessibility check measures a page at rest, at any time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How people press <feedback-buttons>: keys, fingers, drafts, five languages, expired links. One server for all."""
+"""Input to <feedback-buttons>: keys, fingers, drafts, five languages, expired links. One server for all tests."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.browser.axe import check_accessible
 from tests.browser.buttons import (
     OFFLINE,
     Shown,
-    answers,
     button,
     buttons,
     check_pressed,
     choice,
-    kept,
+    listed,
     mint,
     press,
+    stored,
     thumbs,
 )
 from tests.feedback.conftest import serving
@@ -47,7 +47,7 @@ ODD = ["<b>bold</b> & 'quoted'", "👩‍👩‍👧 great", "خطأ في الإ
 
 @pytest.fixture(scope="module")
 def feedback_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of one server for all tests of the module, each with a run of its own."""
+    """Yield the address of one server for all tests of the module, which use a run each."""
     database = open_database(f"sqlite:///{tmp_path_factory.mktemp('buttons') / 'feedback.db'}")
     with serving(Litestar(plugins=[FeedbackPlugin(database)])) as url:
         yield url
@@ -93,7 +93,7 @@ def test_stars_are_a_radio_group(feedback_server: str, shown: Shown, run: str) -
         page.keyboard.press("Space")
         check_pressed(page)
         status_is(page, "Your feedback was removed.")
-    assert kept(feedback_server, run) == {}
+    assert stored(feedback_server, run) == {}
 
 
 def test_reason_is_stored_as_it_is_pressed(feedback_server: str, shown: Shown, run: str) -> None:
@@ -101,14 +101,14 @@ def test_reason_is_stored_as_it_is_pressed(feedback_server: str, shown: Shown, r
         press(page, "Bad answer")
         page.get_by_label(COMMENT).fill("half a thou")
         press(page, "Wrong")
-        [row] = answers(feedback_server, run)
+        [row] = listed(feedback_server, run)
         assert (row["comment"], row["feedback_source"]["metadata"]) == (None, {"reasons": ["Wrong"]})
         expect(page.get_by_label(COMMENT)).to_have_value("half a thou")
         press(page, "Too long")
         press(page, "Wrong")
         expect(button(page, "Too long")).to_have_attribute("aria-pressed", "true")
         expect(button(page, "Wrong")).to_have_attribute("aria-pressed", "false")
-        [row] = answers(feedback_server, run)
+        [row] = listed(feedback_server, run)
         assert row["feedback_source"]["metadata"] == {"reasons": ["Too long"]}
 
 
@@ -136,7 +136,7 @@ def test_closed_comment_stays_as_a_draft(feedback_server: str, shown: Shown, run
         press(page, "Bad answer")
         expect(page.get_by_label(COMMENT)).to_have_value("not yet")
         press(page, "Send", "Thank you. Your comment is saved.")
-    assert kept(feedback_server, run) == {"user_score": (0, "not yet")}
+    assert stored(feedback_server, run) == {"user_score": (0, "not yet")}
 
 
 def test_sent_comment_is_read_edited_and_removed(feedback_server: str, shown: Shown, run: str) -> None:
@@ -149,12 +149,12 @@ def test_sent_comment_is_read_edited_and_removed(feedback_server: str, shown: Sh
         expect(page.get_by_label(COMMENT)).to_have_value("first")
         page.get_by_label(COMMENT).fill("second")
         press(page, "Send", "Thank you. Your comment is saved.")
-        assert kept(feedback_server, run) == {"user_score": (0, "second")}
+        assert stored(feedback_server, run) == {"user_score": (0, "second")}
         button(page, "Edit comment").click()
         page.get_by_label(COMMENT).fill("")
         press(page, "Send")
         expect(button(page, "Add a comment")).to_be_visible()
-    assert kept(feedback_server, run) == {"user_score": (0, None)}
+    assert stored(feedback_server, run) == {"user_score": (0, None)}
 
 
 @pytest.mark.parametrize("language", NAMES)
@@ -215,7 +215,7 @@ def test_finger_meets_large_targets(feedback_server: str, shown: Shown, run: str
         page.get_by_label(COMMENT).first.fill(f"{ODD[1]} {LONG}")
         button(page, "Close").first.tap()
         check_accessible(page)
-    values = {row["key"]: row["value"] for row in answers(feedback_server, run)}
+    values = {row["key"]: row["value"] for row in listed(feedback_server, run)}
     assert values["topics"] == ODD[0]
 
 
@@ -240,7 +240,7 @@ def test_expired_press_goes_through_a_fresh_url(feedback_server: str, shown: Sho
         revoke(first)
         press(page, "Bad answer")
         check_pressed(page, "Bad answer")
-        assert kept(feedback_server, run) == {"user_score": (0, None)}
+        assert stored(feedback_server, run) == {"user_score": (0, None)}
         assert "feedback-error" not in [one[0] for one in page.evaluate("heard")]
         revoke(fresh)
         button(page, "Good answer").click()
@@ -255,7 +255,7 @@ def test_expired_link_is_renewed_before_a_press(feedback_server: str, shown: Sho
     refresh = f"document.querySelector('feedback-buttons').refresh = async () => ({{ src: '{fresh}' }})"
     with shown(buttons(src=first), refresh, complaints=OFFLINE) as page:
         press(page, "Good answer")
-    assert kept(feedback_server, run) == {"user_score": (1, None)}
+    assert stored(feedback_server, run) == {"user_score": (1, None)}
 
 
 def test_categories_follow_the_language_of_the_page(feedback_server: str, shown: Shown, run: str) -> None:
@@ -274,5 +274,5 @@ def test_categories_follow_the_language_of_the_page(feedback_server: str, shown:
         page.evaluate("document.querySelector('feedback-buttons').lang = 'en'")
         expect(page.get_by_role("group", name="How was the tone?")).to_be_visible()
         check_pressed(page, "Just right")
-    [row] = answers(feedback_server, run)
+    [row] = listed(feedback_server, run)
     assert (row["score"], row["value"]) == (1, "Just right")

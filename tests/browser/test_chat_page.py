@@ -1,4 +1,4 @@
-"""The chat page of the example in Chromium: from the token stream to the answer that is kept."""
+"""The chat page of the example in Chromium, from the token stream to the stored feedback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import check_accessible
-from tests.browser.chat import ASK, JOKE, THUMBS, ask, kept, streaming, thumb
+from tests.browser.chat import JOKE, QUESTION, THUMBS, ask, stored, streaming, thumb
 from tests.browser.conftest import Visit, eventually
 from tests.clients.server_process import EXAMPLE, ServerProcess
 
@@ -31,29 +31,29 @@ def test_vote_survives_a_reload_by_its_token(server: ServerProcess, visit: Visit
         expect(page.get_by_label("Your question")).to_be_focused()
         thumb(page, "Good answer").click()
         expect(page.locator("#votes")).to_contain_text("Thumb up")
-        assert [row["score"] for row in eventually(lambda: kept(server))] == [1]
+        assert [row["score"] for row in eventually(lambda: stored(server))] == [1]
 
         page.reload()
         expect(page.locator(".answer")).to_have_text(JOKE)
         expect(thumb(page, "Good answer")).to_have_attribute("aria-pressed", "true")
-        thumb(page, "Bad answer").click()  # a change of mind, and why
+        thumb(page, "Bad answer").click()  # the user changes their mind and adds a comment
         page.locator(THUMBS).get_by_role("textbox").fill("Heard it <b>before</b>")
         page.locator(THUMBS).get_by_role("button", name="Send").click()
         expect(page.locator("#votes .vote")).to_have_count(1)
         expect(page.locator("#votes")).to_contain_text("Heard it <b>before</b>")
-        [row] = kept(server)
+        [row] = stored(server)
         assert (row["score"], row["comment"]) == (0, "Heard it <b>before</b>")
 
         url = page.locator(THUMBS).get_attribute("src")
-        httpx.post(f"{url}/revoke").raise_for_status()  # as if it had expired: the page gets a fresh one
-        thumb(page, "Bad answer").click()  # and taken back
-        eventually(lambda: not kept(server))
+        httpx.post(f"{url}/revoke").raise_for_status()  # as if it had expired, so the page fetches a fresh one
+        thumb(page, "Bad answer").click()  # a second press withdraws it
+        eventually(lambda: not stored(server))
         expect(page.locator("#tally")).to_contain_text("No feedback yet")
 
 
 def test_vote_reaches_the_dashboard(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, width=1280) as page:
-        ask(page, ASK)
+        ask(page, QUESTION)
         thumb(page, "Bad answer").click()
         page.locator(THUMBS).get_by_role("textbox").fill("Too obvious")
         page.locator(THUMBS).get_by_role("button", name="Send").click()
@@ -62,13 +62,13 @@ def test_vote_reaches_the_dashboard(server: ServerProcess, visit: Visit) -> None
         expect(page.get_by_role("heading", name="user_score")).to_be_visible()
         page.get_by_role("link", name="Feedback", exact=True).click()
         page.get_by_role("button", name="Too obvious").click()
-        expect(page.get_by_role("dialog").locator(".message.user")).to_contain_text(ASK)
+        expect(page.get_by_role("dialog").locator(".message.user")).to_contain_text(QUESTION)
         expect(page.get_by_role("dialog").locator(".message.judged")).to_contain_text(JOKE)
 
 
 def test_conversations_are_listed_switched_between_and_deleted(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, width=1280) as page:
-        ask(page, ASK)
+        ask(page, QUESTION)
         page.locator(THUMBS).wait_for()
         page.get_by_role("button", name="New conversation").click()
         expect(page.get_by_text("Ask, watch it answer")).to_be_visible()
@@ -76,13 +76,13 @@ def test_conversations_are_listed_switched_between_and_deleted(server: ServerPro
         expect(page.locator(".answer")).to_contain_text("lonely")
         page.locator(THUMBS).wait_for()
         expect(page.locator("#list .open")).to_have_count(2)
-        page.locator("#list").get_by_role("button", name=ASK, exact=True).click()
+        page.locator("#list").get_by_role("button", name=QUESTION, exact=True).click()
         expect(page.locator(".answer")).to_have_text(JOKE)
-        expect(page.get_by_role("heading", level=1)).to_have_text(ASK)
-        ask(page, ASK)
+        expect(page.get_by_role("heading", level=1)).to_have_text(QUESTION)
+        ask(page, QUESTION)
         expect(page.locator(".turn.streaming")).to_have_count(1)
-        bin = page.get_by_role("button", name=f"Delete the conversation {ASK}")
-        bin.click()  # Playwright says no where it is asked
+        bin = page.get_by_role("button", name=f"Delete the conversation {QUESTION}")
+        bin.click()  # Playwright declines where the page asks
         expect(page.locator("#list .open")).to_have_count(2)
         page.once("dialog", lambda dialog: dialog.accept())
         bin.click()
@@ -94,7 +94,7 @@ FROM_ELSEWHERE = {"assistant_id": "agent", "input": {"messages": [{"role": "user
 
 
 def converse(server: ServerProcess, count: int) -> str:
-    """A conversation of so many turns, by the names "Question 1" and so on."""
+    """Create a conversation of so many turns, named "Question 1" and so on."""
     with httpx.Client(base_url=server.url, timeout=30) as client:
         thread = str(client.post("/threads", json={"metadata": {"app": "chat-example"}}).json()["thread_id"])
         for at in range(1, count + 1):
@@ -115,8 +115,8 @@ def test_earlier_turns_load_by_keyboard_without_scrolling(tmp_path: Path, visit:
             httpx.post(f"{server.url}/threads/{thread}/runs/wait", json=FROM_ELSEWHERE).raise_for_status()
             older.focus()
             before = questions.first.bounding_box()
-            older.evaluate("(one) => { one.click(); one.click() }")  # who is in a hurry gets no more for it
-            expect(questions).to_have_count(39)  # one that came meanwhile has moved the pages by one
+            older.evaluate("(one) => { one.click(); one.click() }")  # an impatient second click loads nothing more
+            expect(questions).to_have_count(39)  # a conversation that arrived meanwhile has moved the pages by one
             expect(older).to_be_focused()
             after = questions.nth(19).bounding_box()
             assert before
@@ -133,7 +133,7 @@ def test_earlier_turns_load_by_keyboard_without_scrolling(tmp_path: Path, visit:
 def test_everything_is_done_by_keyboard(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True) as page:
         expect(page.get_by_label("Your question")).to_be_focused()
-        page.keyboard.type(ASK)
+        page.keyboard.type(QUESTION)
         page.keyboard.press("Enter")
         page.locator(THUMBS).wait_for()
         for _ in range(6):
@@ -141,7 +141,7 @@ def test_everything_is_done_by_keyboard(server: ServerProcess, visit: Visit) -> 
             if page.evaluate("document.activeElement.tagName") == "FEEDBACK-BUTTONS":
                 break
         page.keyboard.press("Enter")
-        assert eventually(lambda: kept(server))
+        assert eventually(lambda: stored(server))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -151,7 +151,7 @@ def test_axe_finds_nothing_serious_and_nothing_runs_over(
 ) -> None:
     with visit(server.url, script=True, width=width, color_scheme=scheme, reduced_motion="reduce") as page:
         check_accessible(page)
-        ask(page, ASK)
+        ask(page, QUESTION)
         page.locator(THUMBS).wait_for()
         thumb(page, "Bad answer").click()
         page.locator(THUMBS).get_by_role("textbox").wait_for()
@@ -159,13 +159,13 @@ def test_axe_finds_nothing_serious_and_nothing_runs_over(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         if width == 375:
             page.get_by_role("button", name="Conversations").click()
-            expect(page.get_by_role("button", name=ASK, exact=True)).to_be_visible()
+            expect(page.get_by_role("button", name=QUESTION, exact=True)).to_be_visible()
             check_accessible(page)
 
 
 @pytest.mark.parametrize("width", [360, 640])
 def test_long_words_and_other_directions_fit(server: ServerProcess, visit: Visit, width: int) -> None:
-    """640 pixels, two device pixels each, are what 200 % zoom leaves of 1280."""
+    """200 % zoom turns 1280 pixels into 640, of two device pixels each."""
     long, arabic = "Donaudampfschiffahrt" * 12, "لماذا لا تضيع الفهارس أبدا؟"
     with visit(server.url, script=True, width=width, device_scale_factor=2) as page:
         ask(page, long)
@@ -213,7 +213,7 @@ def example_page(server: ServerProcess, visit: Visit) -> Iterator[Page]:
         yield page
 
 
-ANSWERS = """async (messages) => {
+WAIT_FOR_ANSWERS = """async (messages) => {
   const { answersIn, textOf } = await import("/chat/messages.js");
   return [...answersIn(messages)].map(([question, answer]) => [question, textOf(answer)]);
 }"""
@@ -228,7 +228,7 @@ def test_shown_text_is_the_agents_final_answer(example_page: Page) -> None:
         {"type": "ai", "id": "3", "content": blocks},
         {"type": "human", "id": "b", "content": "Thanks"},
     ]
-    assert example_page.evaluate(ANSWERS, messages) == [["a", "It is late."]]
+    assert example_page.evaluate(WAIT_FOR_ANSWERS, messages) == [["a", "It is late."]]
 
 
 def test_page_may_load_from_here_alone(server: ServerProcess) -> None:

@@ -1,4 +1,4 @@
-"""The chat page where something goes wrong: connections, servers, keys, people in a hurry."""
+"""The chat page under faults: connections, servers, API keys, impatient users."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe import check_accessible
-from tests.browser.chat import ASK, JOKE, LOST, THUMBS, ask, kept, runs, streaming, thumb
+from tests.browser.chat import JOKE, LOST, QUESTION, THUMBS, ask, runs, stored, streaming, thumb
 from tests.browser.conftest import Visit, eventually
 from tests.clients.cutting_proxy import CuttingProxy
 from tests.clients.server_process import EXAMPLE, ServerProcess
@@ -28,7 +28,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 @contextmanager
 def cutting(server: ServerProcess, cuts: list[bytes]) -> Iterator[CuttingProxy]:
-    """A proxy of the server in a thread of its own."""
+    """Run a proxy of the server in its own thread."""
     ready: Future[tuple[CuttingProxy, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
@@ -58,11 +58,11 @@ SEEN = """() => {
 
 @pytest.mark.parametrize("cuts", [[b" indexes", b" They"], [b""], [b"", b" never", b" which"]])
 def test_lost_connections_lose_and_double_no_token(server: ServerProcess, visit: Visit, cuts: list[bytes]) -> None:
-    """A cut before the first byte: Chromium sends the request again, on its own, and must not get a second run."""
+    """After a cut before the first byte, Chromium repeats the request itself and must not get a second run."""
     cuts = list(cuts)
     with cutting(server, cuts) as proxy, visit(proxy.url, script=True, complaints=LOST) as page:
         page.evaluate(SEEN)
-        ask(page, ASK)
+        ask(page, QUESTION)
         page.locator(THUMBS).wait_for()
         assert cuts == []
         seen = [text for text in page.evaluate("seen") if text]
@@ -76,7 +76,7 @@ def test_lost_connections_lose_and_double_no_token(server: ServerProcess, visit:
 
 def test_reload_during_an_answer_continues_it(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, complaints=LOST) as page:
-        ask(page, ASK)
+        ask(page, QUESTION)
         streaming(page)
         page.reload()
         expect(page.locator(".answer")).to_have_text(JOKE)
@@ -86,19 +86,19 @@ def test_reload_during_an_answer_continues_it(server: ServerProcess, visit: Visi
 
 def test_server_restart_during_an_answer_is_survived(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, complaints=(*LOST, server.url)) as page:
-        ask(page, ASK)
+        ask(page, QUESTION)
         streaming(page)
         server.stop()
         server.start()
         expect(page.locator(".answer")).to_have_text(JOKE, timeout=30_000)
         page.locator(THUMBS).wait_for()
         thumb(page, "Good answer").click()
-        assert [row["score"] for row in eventually(lambda: kept(server))] == [1]
+        assert [row["score"] for row in eventually(lambda: stored(server))] == [1]
 
 
 def test_stopped_answer_keeps_its_text(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True) as page:
-        ask(page, ASK)
+        ask(page, QUESTION)
         streaming(page)
         page.get_by_role("button", name="Stop").click()
         expect(page.locator(".state")).to_have_text("You stopped this answer.")
@@ -109,38 +109,38 @@ def test_stopped_answer_keeps_its_text(server: ServerProcess, visit: Visit) -> N
 
 def test_missing_server_is_reported_in_words(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, complaints=(*LOST, server.url)) as page:
-        ask(page, ASK)
+        ask(page, QUESTION)
         page.locator(THUMBS).wait_for()
         server.stop()
-        ask(page, "Are you there?")  # in a conversation that is begun, and in a new one
+        ask(page, "Are you there?")  # in an existing conversation and in a new one
         expect(page.get_by_role("alert")).to_contain_text("The server could not be reached")
         expect(page.locator(".turn")).to_have_count(1)
         expect(page.get_by_label("Your question")).to_have_value("Are you there?")
         page.get_by_role("button", name="New conversation").click()
-        ask(page, ASK)
+        ask(page, QUESTION)
         expect(page.get_by_role("alert")).to_have_text("The server could not be reached. Is it running?")
-        expect(page.get_by_label("Your question")).to_have_value(ASK)
+        expect(page.get_by_label("Your question")).to_have_value(QUESTION)
 
 
 def test_rapid_choices_show_one_conversation_and_history_works(server: ServerProcess, visit: Visit) -> None:
     with visit(server.url, script=True, width=1280) as page:
-        ask(page, ASK)
+        ask(page, QUESTION)
         page.locator(THUMBS).wait_for()
-        for _ in range(3):  # before the server has answered the first of them
+        for _ in range(3):  # before the server has responded to the first of them
             page.locator("#list .open").dispatch_event("click")
         expect(page.locator(".answer")).to_have_text([JOKE])
         page.get_by_role("button", name="New conversation").click()
         expect(page.get_by_role("heading", name="Ask, watch it answer")).to_be_visible()
         page.go_back()
         expect(page.locator(".answer")).to_have_text([JOKE])
-        expect(page).to_have_title(re.compile(re.escape(ASK)))
+        expect(page).to_have_title(re.compile(re.escape(QUESTION)))
 
 
 @pytest.mark.parametrize("name", ["018f0000-0000-7000-8000-000000000001", "nonsense"])
 def test_missing_conversation_is_reported_and_replaced(server: ServerProcess, visit: Visit, name: str) -> None:
     with visit(f"{server.url}/#thread={name}", script=True, complaints=("404", "422")) as page:
         expect(page.get_by_role("alert")).to_have_text("This conversation is not there any more.")
-        ask(page, ASK)
+        ask(page, QUESTION)
         expect(page.locator(".answer")).to_have_text(JOKE)
 
 
@@ -166,7 +166,7 @@ def test_server_key_is_stored_for_the_tab(tmp_path: Path, visit: Visit) -> None:
         page.unroute("**/threads/search")
         field.fill("asks-and-no-more")
         page.keyboard.press("Enter")
-        ask(page, ASK)
+        ask(page, QUESTION)
         thumb(page, "Good answer").click()
         expect(page.locator(THUMBS).get_by_role("status")).to_have_text("Thank you.")
         expect(page.locator("#tally")).to_contain_text("feedback-read")
@@ -178,7 +178,7 @@ def test_server_key_is_stored_for_the_tab(tmp_path: Path, visit: Visit) -> None:
         page.keyboard.press("Enter")
         expect(page.locator("#tally")).to_have_text("1 up, 0 down")
         assert "asks" not in page.url
-        assert page.evaluate("[localStorage.length, document.cookie]") == [1, ""]  # a name for who votes, and no key
+        assert page.evaluate("[localStorage.length, document.cookie]") == [1, ""]  # the submitter's id, no API key
         page.evaluate("sessionStorage.setItem('agent-api-key', 'nonsense')")  # as if it had been revoked
         ask(page, "And now?")
         expect(gate.get_by_role("alert")).to_contain_text("does not open it")

@@ -1,4 +1,4 @@
-"""The dashboard, as a team uses it: feedback is seen, filtered, opened, reviewed, configured and exported."""
+"""The dashboard as a team uses it: feedback is listed, filtered, opened, reviewed, configured and exported."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ from feedback.auth import Connection, Entry, Scope
 from feedback.errors import FeedbackError, Unauthorized
 from tests.browser.axe import check_accessible
 from tests.browser.conftest import Visit
-from tests.browser.dashboard import dashboard, fill, tell, whole_server
+from tests.browser.dashboard import dashboard, fill, send_feedback, whole_server
 
 expect.set_options(timeout=15_000)  # CI has two slow cores
 REFUSED = ("401", "403", "422", "404", "409")
-"""What the console says of a request that was refused, which is what these visits are about."""
+"""The statuses that the console may log: these visits are about refused requests."""
 WORDS = "<img src=x onerror=alert(1)> <b>so so</b>"
 TONE = [{"value": 0, "label": "Too formal"}, {"value": 1, "label": "Just right"}, {"value": 2, "label": "Too casual"}]
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """A service without API keys."""
+    """Run a service without API keys."""
     with dashboard(tmp_path) as url:
         yield url
 
 
 @pytest.fixture
 def filled(server: str) -> str:
-    """The same, with feedback of two keys and two versions, of today and of last month."""
+    """Run the same with feedback of two keys and two versions, of today and of last month."""
     for at in range(24):
-        tell(server, int(at % 4 != 0), version=1, days_ago=at % 3, feedback_source=source(f"one {at}"))
-        tell(server, 1, version=2, days_ago=at % 3, feedback_source=source(f"two {at}"))
-    tell(server, 5, key="stars", version=2, comment="Splendid work")
-    tell(server, 2, key="stars", version=1, comment="Rather slow", days_ago=1)
-    tell(server, 0, version=1, comment="An old complaint", days_ago=40, feedback_source=source("old"))
+        send_feedback(server, int(at % 4 != 0), version=1, days_ago=at % 3, feedback_source=source(f"one {at}"))
+        send_feedback(server, 1, version=2, days_ago=at % 3, feedback_source=source(f"two {at}"))
+    send_feedback(server, 5, key="stars", version=2, comment="Splendid work")
+    send_feedback(server, 2, key="stars", version=1, comment="Rather slow", days_ago=1)
+    send_feedback(server, 0, version=1, comment="An old complaint", days_ago=40, feedback_source=source("old"))
     return server
 
 
 def source(user: str, kind: str = "app", **metadata: object) -> dict[str, object]:
-    """Where feedback comes from: a user of an application, unless `kind` says otherwise."""
+    """Return a feedback source: a user of an application, unless `kind` is given."""
     return {"type": kind, "user_id": user, "metadata": metadata}
 
 
 def comments(page: Page) -> list[str]:
-    """The words of the listed rows."""
+    """Return the comments of the listed rows."""
     return page.locator(".opener").all_inner_texts()
 
 
 def opened(url: str, query: str = "", view: str = "feedback") -> str:
-    """The address of a part of the dashboard."""
+    """Return the address of a part of the dashboard."""
     return f"{url}/feedback/ui?view={view}{query}"
 
 
@@ -100,8 +100,8 @@ def test_figures_follow_the_kind_of_the_key(server: str, visit: Visit) -> None:
     for key, given in scores.items():
         for at, score in enumerate(given):
             kind = "model" if key == "faithfulness" else "app"
-            tell(server, score, key=key, feedback_source=source(f"{key} {at}", kind))
-    tell(server, None, key="note", comment="Only words")
+            send_feedback(server, score, key=key, feedback_source=source(f"{key} {at}", kind))
+    send_feedback(server, None, key="note", comment="Only words")
     with visit(opened(server, "", "overview"), script=True, width=1280) as page:
         page.get_by_role("button", name="Show 1 more key").click()
         card = lambda key: page.locator(f'[data-key="{key}"]')  # noqa: E731
@@ -131,11 +131,11 @@ def test_figures_follow_the_kind_of_the_key(server: str, visit: Visit) -> None:
 
 
 def test_first_day_shows_figures_instead_of_a_chart(server: str, visit: Visit) -> None:
-    tell(server, 1)
+    send_feedback(server, 1)
     with visit(opened(server, "", "overview"), script=True, width=1280) as page:
         expect(page.locator(".few")).to_contain_text("not over yet (UTC)")
         assert page.locator(".chart").count() == 0
-        tell(server, 0, days_ago=1, version=2)
+        send_feedback(server, 0, days_ago=1, version=2)
         page.get_by_role("button", name="Refresh").click()
         expect(page.locator(".chart canvas")).to_be_visible()
         label = page.locator(".chart").get_attribute("aria-label") or ""
@@ -230,8 +230,8 @@ def test_twenty_thousand_pieces_fit_every_screen(tmp_path: Path, visit: Visit) -
 
 def test_sources_have_cards_of_their_own(server: str, visit: Visit) -> None:
     for at in range(3):
-        tell(server, 1, feedback_source=source(f"user {at}"))
-        tell(server, 0, feedback_source=source(f"judge {at}", "model"))
+        send_feedback(server, 1, feedback_source=source(f"user {at}"))
+        send_feedback(server, 0, feedback_source=source(f"judge {at}", "model"))
     with visit(opened(server, "", "overview"), script=True, width=1280) as page:
         expect(page.locator(".key .headline")).to_have_text(["100% positive", "0% positive"])
         expect(page.locator(".tag.source")).to_have_text(["from app", "from model"])
@@ -283,7 +283,7 @@ def test_two_versions_are_compared(filled: str, visit: Visit) -> None:
 
 
 def test_changed_feedback_shows_what_it_said_before(filled: str, visit: Visit) -> None:
-    name = tell(filled, 1, key="stars", comment="<b>Hasty</b> words", feedback_source=source("eve"))
+    name = send_feedback(filled, 1, key="stars", comment="<b>Hasty</b> words", feedback_source=source("eve"))
     httpx.patch(f"{filled}/feedback/{name}", json={"score": 4, "comment": "Second thoughts"}).raise_for_status()
     with visit(opened(filled, "&key=stars"), script=True, width=1280) as page:
         page.get_by_role("button", name="Second thoughts").click()
@@ -348,8 +348,8 @@ def test_several_rows_are_reviewed_at_once(filled: str, visit: Visit) -> None:
 
 
 def test_rows_are_assigned_and_collected_in_a_dataset(server: str, visit: Visit) -> None:
-    tell(server, 1, feedback_source=source("eve"))
-    tell(server, 0, feedback_source=source("bob"))
+    send_feedback(server, 1, feedback_source=source("eve"))
+    send_feedback(server, 0, feedback_source=source("bob"))
     with visit(opened(server), script=True, width=1280) as page:
         expect(page.locator(".row-of-run")).to_have_count(2)
         page.get_by_label("Select all rows").check()
@@ -370,7 +370,7 @@ def test_rows_are_assigned_and_collected_in_a_dataset(server: str, visit: Visit)
 
 def test_reasons_are_counted_shown_and_filtered(server: str, visit: Visit) -> None:
     for at, reasons in enumerate((["Wrong", "Too long"], ["Wrong"], [])):
-        tell(server, 0, feedback_source=source(f"user {at}", reasons=reasons))
+        send_feedback(server, 0, feedback_source=source(f"user {at}", reasons=reasons))
     with visit(opened(server, "", "overview"), script=True, width=1280) as page:
         expect(page.locator(".extras .reason")).to_have_text(["Wrong 2", "Too long 1"])
         page.get_by_role("link", name="Too long 1").click()
@@ -381,10 +381,10 @@ def test_reasons_are_counted_shown_and_filtered(server: str, visit: Visit) -> No
 
 
 def test_new_feedback_is_announced_and_shown(server: str, visit: Visit) -> None:
-    tell(server, 1, comment="the first")
+    send_feedback(server, 1, comment="the first")
     with visit(opened(server), script=True, width=1280) as page:
         expect(page.locator(".opener")).to_have_text(["the first"])
-        tell(server, 1, comment="the second", feedback_source=source("bob"))
+        send_feedback(server, 1, comment="the second", feedback_source=source("bob"))
         page.evaluate("window.dispatchEvent(new Event('focus'))")
         page.get_by_role("button", name="1 new piece of feedback: show").click()
         expect(page.locator(".opener")).to_have_text(["the second", "the first"])
@@ -392,7 +392,7 @@ def test_new_feedback_is_announced_and_shown(server: str, visit: Visit) -> None:
 
 def test_feedback_key_is_created_and_changed(server: str, visit: Visit) -> None:
     for score in (0, 1, 2):
-        tell(server, score, key="tone", feedback_source=source(f"user {score}"))
+        send_feedback(server, score, key="tone", feedback_source=source(f"user {score}"))
     with visit(opened(server, "", "settings"), script=True, width=1280, complaints=REFUSED) as page:
         page.get_by_role("button", name="Configure tone").click()
         form = page.get_by_role("dialog")
@@ -461,7 +461,7 @@ def test_alert_rule_and_project_are_created_and_deleted(filled: str, visit: Visi
 def test_pair_of_keys_shows_its_share_together(server: str, visit: Visit) -> None:
     for at in range(4):
         key = "user_disliked" if at == 3 else "user_liked"
-        tell(server, 1, key=key, feedback_source=source(f"user {at}"))
+        send_feedback(server, 1, key=key, feedback_source=source(f"user {at}"))
     with visit(opened(server, "", "overview"), script=True, width=1280) as page:
         expect(page.locator('[data-key="user_liked"]')).to_contain_text(
             "Together with user_disliked: 75% of 4 thumbs are up"
@@ -548,7 +548,7 @@ def test_project_gets_pages_of_its_own(tmp_path: Path, visit: Visit) -> None:
 
 def test_pages_show_every_row_once(server: str, visit: Visit) -> None:
     for at in range(60):
-        tell(server, 1, comment=f"number {at}", days_ago=(60 - at) / 100, feedback_source=source(f"user {at}"))
+        send_feedback(server, 1, comment=f"number {at}", days_ago=(60 - at) / 100, feedback_source=source(f"user {at}"))
     seen: list[str] = []
     with visit(opened(server), script=True, width=1280) as page:
         for size in (25, 25, 10):
@@ -568,7 +568,7 @@ def test_pages_show_every_row_once(server: str, visit: Visit) -> None:
 def test_export_is_what_is_shown(tmp_path: Path, visit: Visit) -> None:
     with dashboard(tmp_path, api_keys=["sesame"]) as url:
         for key, score in (("stars", 5), ("stars", 1), ("thumbs", 1)):
-            tell(url, score, key=key, api_key="sesame", comment="=1+1")
+            send_feedback(url, score, key=key, api_key="sesame", comment="=1+1")
         rated = {"feedback_key": "stars", "feedback_config": {"type": "continuous", "min": 1, "max": 5}}
         httpx.post(f"{url}/feedback-configs", json=rated, headers={"x-api-key": "sesame"})
         with visit(opened(url, "&key=stars&min_score=2"), script=True, complaints=REFUSED) as page:
@@ -587,7 +587,7 @@ def test_export_is_what_is_shown(tmp_path: Path, visit: Visit) -> None:
 
 def test_training_export_says_what_it_left_out(server: str, visit: Visit) -> None:
     for score in (1, 2, 1, 2):
-        tell(server, score, key="stars", feedback_source=source(f"user {score}"))
+        send_feedback(server, score, key="stars", feedback_source=source(f"user {score}"))
     with visit(opened(server), script=True, width=1280) as page:
         page.get_by_text("Export", exact=True).click()
         with page.expect_download():
@@ -605,7 +605,7 @@ def enter(page: Page, key: str) -> None:
 
 def test_api_key_is_kept_for_the_tab_only(tmp_path: Path, visit: Visit) -> None:
     with dashboard(tmp_path, api_keys=["sesame"]) as url:
-        tell(url, 1, comment="private words", api_key="sesame")
+        send_feedback(url, 1, comment="private words", api_key="sesame")
         with visit(opened(url), script=True, complaints=REFUSED) as page:
             expect(page.get_by_label("API key")).to_be_focused()
             assert "private words" not in page.content()
@@ -623,14 +623,14 @@ def test_api_key_is_kept_for_the_tab_only(tmp_path: Path, visit: Visit) -> None:
 
 
 class Forbidden(FeedbackError):
-    """The key lacks the scope."""
+    """The API key lacks the scope."""
 
     status_code = 403
     code = "forbidden"
 
 
 async def by_scope(connection: Connection, scope: Scope) -> Entry:
-    """Keys that are the scopes that they have, separated by commas."""
+    """Accept API keys that name their scopes, separated by commas."""
     if not (key := connection.headers.get("x-api-key")):
         raise Unauthorized("This needs an API key")
     if scope not in key.split(","):
@@ -640,7 +640,7 @@ async def by_scope(connection: Connection, scope: Scope) -> Entry:
 
 def test_missing_scope_is_named(tmp_path: Path, visit: Visit) -> None:
     with dashboard(tmp_path, api_keys=by_scope) as url:
-        tell(url, 1, comment="look, do not touch", api_key="feedback-read,feedback-write")
+        send_feedback(url, 1, comment="look, do not touch", api_key="feedback-read,feedback-write")
         with visit(opened(url), script=True, complaints=REFUSED) as page:
             enter(page, "feedback-write")
             expect(page.get_by_role("alert")).to_contain_text("needs the scope feedback-read")
@@ -652,10 +652,12 @@ def test_missing_scope_is_named(tmp_path: Path, visit: Visit) -> None:
 
 def test_project_is_chosen(tmp_path: Path, visit: Visit) -> None:
     with dashboard(tmp_path, api_keys={"operator": None, "clerk": "shop"}) as url:
-        made = httpx.post(f"{url}/api/v1/feedback/projects", json={"name": "shop"}, headers={"x-api-key": "operator"})
-        assert made.status_code == 200
-        tell(url, 1, comment="of no project", api_key="operator")
-        answer = tell(url, 0, key="stars", comment="of the shop", api_key="clerk")
+        created = httpx.post(
+            f"{url}/api/v1/feedback/projects", json={"name": "shop"}, headers={"x-api-key": "operator"}
+        )
+        assert created.status_code == 200
+        send_feedback(url, 1, comment="of no project", api_key="operator")
+        feedback_id = send_feedback(url, 0, key="stars", comment="of the shop", api_key="clerk")
         with visit(opened(url, "&key=thumbs"), script=True, width=1280, complaints=REFUSED) as page:
             enter(page, "operator")
             expect(page.locator(".opener")).to_have_text(["of no project"])
@@ -672,7 +674,7 @@ def test_project_is_chosen(tmp_path: Path, visit: Visit) -> None:
             enter(page, "clerk")
             expect(page.locator(".opener")).to_have_text(["of the shop"])
             assert page.get_by_label("Project").count() == 0
-        reviewed = httpx.get(f"{url}/api/v1/feedback/{answer}/review", headers={"x-api-key": "clerk"}).json()
+        reviewed = httpx.get(f"{url}/api/v1/feedback/{feedback_id}/review", headers={"x-api-key": "clerk"}).json()
         assert reviewed["status"] == "seen"
 
 
@@ -696,7 +698,7 @@ def test_lost_connection_is_tried_again(filled: str, visit: Visit) -> None:
 
 
 def test_missing_conversation_has_a_reason(server: str, visit: Visit) -> None:
-    tell(server, 1, version=9, comment="who knows")
+    send_feedback(server, 1, version=9, comment="who knows")
     with visit(opened(server), script=True) as page:
         page.get_by_role("button", name="who knows").click()
         expect(page.get_by_role("dialog")).to_contain_text("has nothing on this run now")
@@ -706,7 +708,7 @@ def test_empty_page_says_how_to_begin(server: str, visit: Visit) -> None:
     with visit(opened(server), script=True) as page:
         expect(page.get_by_role("heading", name="No feedback yet")).to_be_visible()
         check_accessible(page)
-        tell(server, 1, comment="the first")
+        send_feedback(server, 1, comment="the first")
         page.locator(".empty").get_by_role("button", name="Refresh").click()
         expect(page.get_by_role("button", name="the first")).to_be_visible()
 
@@ -736,7 +738,7 @@ def test_keyboard_alone_suffices(filled: str, visit: Visit) -> None:
 
 
 def reach(page: Page, selector: str) -> None:
-    """Press Tab until the focus, which has to be seen, is on what the selector names."""
+    """Press Tab until the selected element has the focus, and check that the focus is visible."""
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):

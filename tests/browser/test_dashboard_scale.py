@@ -1,4 +1,4 @@
-"""The dashboard with a million pieces of feedback: its first screen comes within a second."""
+"""The dashboard's first screen takes less than a second with a million pieces of feedback."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def seconds_until(page: Page, url: str, selector: str) -> float:
-    """How long it takes until the part shows its first figures or rows."""
+    """Return the seconds until the part shows its first figures or rows."""
     begun = time.perf_counter()
     page.goto(url)
     expect(page.locator(selector).first).to_be_visible(timeout=30_000)

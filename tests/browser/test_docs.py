@@ -1,4 +1,4 @@
-"""`/docs` in Chromium: the operations in groups, search, and requests from the page, with an API key and a prefix."""
+"""`/docs` in Chromium: grouped operations, search, and requests from the page, with an API key and a prefix."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_MET_BY_SWAGGER_UI = {"color-contrast", "label", "nested-interactive", "scrol
 
 @contextmanager
 def server(folder: Path, prefix: str = "", api_key: str = "") -> Iterator[str]:
-    """The address of a server with one agent, below the prefix; with an API key it needs that."""
+    """Yield the address of a server with one agent below the prefix; if `api_key` is set, requests need it."""
     (folder / "agent.py").write_text(AGENT)
     http = {"mount_prefix": prefix} if prefix else {}
     (folder / "langgraph.json").write_text(json.dumps({"graphs": {"agent": "./agent.py:twice"}, "http": http}))
@@ -40,7 +40,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def groups(page: Page) -> list[str]:
-    """The names of the groups, once the last one is shown."""
+    """Return the names of the groups once the last one is shown."""
     expect(page.locator("[data-tag=system]")).to_be_visible()
     return [str(one.get_attribute("data-tag")) for one in page.locator(".opblock-tag").all()]
 
@@ -53,7 +53,7 @@ def open_operation(page: Page, phrase: str, path: str) -> None:
 
 
 def execute(page: Page, status: int) -> None:
-    """Send the form's request, which is to be answered with the status."""
+    """Send the form's request and check the status of the response."""
     page.get_by_role("button", name="Execute").click()
     expect(page.locator(".live-responses-table .response-col_status").last).to_contain_text(str(status))
 

@@ -1,4 +1,4 @@
-"""The pages behind links in mail, in a browser without JavaScript: seen, answered, thought better of."""
+"""The pages behind links in e-mail, in a browser without JavaScript: shown, submitted, changed."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ def mint(server: str, config: Any = None) -> str:
 
 
 def spoilt(url: str) -> str:
-    """The URL with another last character."""
+    """Return the URL with another last character."""
     return url[:-1] + ("1" if url.endswith("0") else "0")
 
 
-def kept(server: str) -> list[tuple[Any, Any]]:
+def stored(server: str) -> list[tuple[Any, Any]]:
     return [(row["score"], row["comment"]) for row in httpx.get(f"{server}/feedback", params={"run": RUN}).json()]
 
 
 def test_link_submits_and_undoes_without_javascript(feedback_server: str, visit: Visit) -> None:
     with visit(mint(feedback_server, STARS) + "?score=4") as page:
         expect(page.get_by_role("radio", name="4")).to_be_checked()
-        assert kept(feedback_server) == []
+        assert stored(feedback_server) == []
         page.get_by_role("radio", name="2").check()
         page.get_by_label("Anything to add?").fill("<b>so so</b>")
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-        assert kept(feedback_server) == [(2, "<b>so so</b>")]
+        assert stored(feedback_server) == [(2, "<b>so so</b>")]
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_role("heading", name="Your feedback was removed")).to_be_visible()
-        assert kept(feedback_server) == []
+        assert stored(feedback_server) == []
         page.get_by_role("radio", name="5").check()
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-        assert kept(feedback_server) == [(5, None)]
+        assert stored(feedback_server) == [(5, None)]
 
 
 def test_keyboard_alone_suffices_and_focus_is_seen(feedback_server: str, visit: Visit) -> None:
@@ -73,11 +73,11 @@ def test_keyboard_alone_suffices_and_focus_is_seen(feedback_server: str, visit: 
         expect(page.get_by_role("button", name="Send")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_have_text("Your feedback is saved.")
-        assert kept(feedback_server) == [(0, "by keys")]
+        assert stored(feedback_server) == [(0, "by keys")]
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Your feedback was removed")).to_be_visible()
-        assert kept(feedback_server) == []
+        assert stored(feedback_server) == []
 
 
 def test_reload_of_the_thanks_is_no_second_answer(feedback_server: str, visit: Visit) -> None:
@@ -86,7 +86,7 @@ def test_reload_of_the_thanks_is_no_second_answer(feedback_server: str, visit: V
         expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
         page.reload()
         expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    assert kept(feedback_server) == [(1, None)]
+    assert stored(feedback_server) == [(1, None)]
 
 
 def test_comment_with_markup_is_shown_as_text(feedback_server: str, visit: Visit) -> None:
@@ -127,23 +127,23 @@ def test_refusals_are_accessible_too(feedback_server: str, chromium: Browser, sc
 
 def test_dead_link_says_so_kindly(feedback_server: str, chromium: Browser) -> None:
     page = chromium.new_page(user_agent=AGENT, java_script_enabled=False)
-    answer = page.goto(spoilt(mint(feedback_server)))
-    assert answer is not None
-    assert answer.status == 404
+    response = page.goto(spoilt(mint(feedback_server)))
+    assert response is not None
+    assert response.status == 404
     expect(page.get_by_role("heading", name="This link is not complete")).to_be_visible()
     page.close()
 
 
 def test_browser_without_a_head_counts(feedback_server: str, chromium: Browser) -> None:
-    context = chromium.new_context(java_script_enabled=False)  # it names itself HeadlessChrome
+    context = chromium.new_context(java_script_enabled=False)  # this browser calls itself HeadlessChrome
     page = context.new_page()
     page.goto(mint(feedback_server, THUMBS) + "?score=1")
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("status")).to_have_text("Your feedback is saved.")
-    assert kept(feedback_server) == [(1, None)]
+    assert stored(feedback_server) == [(1, None)]
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("heading", name="Your feedback was removed")).to_be_visible()
-    assert kept(feedback_server) == []
+    assert stored(feedback_server) == []
     context.close()
 
 
@@ -153,7 +153,7 @@ REPLIES = {"light": f"<b>{LONG}</b> 👩‍👩‍👧", "dark": "هذا هو ا
 
 @pytest.fixture(scope="module")
 def branded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server whose pages show a product and quote the reply, which is its run's id."""
+    """Yield the address of a server whose pages show a product and quote the reply, which is the run's id."""
 
     async def reply(run_id: str) -> RunFacts:
         return RunFacts(run_id, input="Who?", output=REPLIES[run_id])
@@ -192,7 +192,7 @@ def test_every_language_and_product_is_accessible(branded_server: str, visit: Vi
 
 
 def check_readable(page: Page, least: int = 24) -> None:
-    """Nothing sticks out, every control has `least` pixels and a name, and text stands out from its ground."""
+    """Check that nothing overflows, every control has `least` pixels and a name, and text has enough contrast."""
     measured = page.evaluate(MEASURE, [ANY_TEXT, least])
     assert measured["overflow"] <= 0
     assert measured["small"] == []

@@ -10,14 +10,14 @@ from tests.browser.axe import check_accessible
 from tests.browser.buttons import (
     OFFLINE,
     Shown,
-    answers,
     button,
     buttons,
     check_pressed,
     choice,
-    kept,
+    listed,
     mint,
     press,
+    stored,
     thumbs,
 )
 from tests.browser.conftest import Visit, eventually
@@ -30,15 +30,15 @@ def test_mind_is_changed_and_the_vote_taken_back(feedback_server: str, shown: Sh
         expect(page.get_by_role("group", name="Rate this answer")).to_be_visible()
         press(page, "Good answer")
         check_pressed(page, "Good answer")
-        assert kept(feedback_server) == {"user_liked": (1, None)}
+        assert stored(feedback_server) == {"user_liked": (1, None)}
         press(page, "Bad answer")
         check_pressed(page, "Bad answer")
-        assert kept(feedback_server) == {"user_disliked": (1, None)}
+        assert stored(feedback_server) == {"user_disliked": (1, None)}
         press(page, "Bad answer", "Your feedback was removed.")
         check_pressed(page)
-        assert kept(feedback_server) == {}
+        assert stored(feedback_server) == {}
         press(page, "Good answer")
-        assert kept(feedback_server) == {"user_liked": (1, None)}
+        assert stored(feedback_server) == {"user_liked": (1, None)}
         assert page.evaluate("heard") == [
             ["feedback-submit", "submit", 1, None],
             ["feedback-success", "submit", 1, "created"],
@@ -62,11 +62,11 @@ def test_comment_and_reasons_belong_to_their_vote(feedback_server: str, shown: S
         press(page, "Send", "Thank you. Your comment is saved.")
         expect(page.get_by_label("Anything to add?")).to_be_hidden()
         expect(button(page, "Bad answer")).to_be_focused()
-        [row] = answers(feedback_server)
+        [row] = listed(feedback_server)
         assert (row["key"], row["comment"]) == ("user_disliked", "<b>missed</b> the point")
         assert row["feedback_source"]["metadata"] == {"reasons": ["Too long, really"]}
         press(page, "Good answer")
-        assert kept(feedback_server) == {"user_liked": (1, None)}
+        assert stored(feedback_server) == {"user_liked": (1, None)}
         press(page, "Bad answer")
         expect(page.get_by_label("Anything to add?")).to_have_value("")
         expect(button(page, "Too long, really")).to_have_attribute("aria-pressed", "false")
@@ -80,9 +80,9 @@ def test_comment_is_asked_for_as_the_page_says(
     feedback_server: str, shown: Shown, comment: str, after_good: bool, after_bad: bool
 ) -> None:
     with shown(buttons(src=mint(feedback_server), comment=comment)) as page:
-        for name, asked in (("Good answer", after_good), ("Bad answer", after_bad)):
+        for name, questions in (("Good answer", after_good), ("Bad answer", after_bad)):
             press(page, name)
-            expect(page.get_by_label("Anything to add?")).to_be_visible(visible=asked)
+            expect(page.get_by_label("Anything to add?")).to_be_visible(visible=questions)
 
 
 def test_keyboard_alone_suffices(feedback_server: str, shown: Shown) -> None:
@@ -107,7 +107,7 @@ def test_keyboard_alone_suffices(feedback_server: str, shown: Shown) -> None:
         page.keyboard.press("Control+Enter")
         expect(page.get_by_role("status")).to_have_text("Thank you. Your comment is saved.")
         expect(button(page, "Bad answer")).to_be_focused()
-        assert kept(feedback_server) == {"user_score": (0, "by keys")}
+        assert stored(feedback_server) == {"user_score": (0, "by keys")}
 
 
 def test_escape_in_the_comment_returns_to_the_vote(feedback_server: str, shown: Shown) -> None:
@@ -138,7 +138,7 @@ def test_stored_vote_is_restored_after_a_reload(feedback_server: str, shown: Sho
         expect(page.get_by_label("Anything to add?")).to_have_value("why?")
         expect(button(page, "Wrong")).to_have_attribute("aria-pressed", "true")
         press(page, "Good answer")
-        assert kept(feedback_server) == {"user_liked": (1, None)}
+        assert stored(feedback_server) == {"user_liked": (1, None)}
         page.reload()
         check_pressed(page, "Good answer")
 
@@ -152,7 +152,7 @@ def test_votes_of_named_users_stay_apart(feedback_server: str, shown: Shown) -> 
         press(page, "Bad answer")
         page.locator("feedback-buttons").evaluate("(one) => { one.userId = 'ada' }")
         check_pressed(page, "Good answer")
-    rows = [(row["feedback_source"]["user_id"], row["score"]) for row in answers(feedback_server)]
+    rows = [(row["feedback_source"]["user_id"], row["score"]) for row in listed(feedback_server)]
     assert sorted(rows) == [("ada", 1), ("bob", 0)]
 
 
@@ -168,7 +168,7 @@ def test_vote_before_the_restore_replaces_the_earlier(feedback_server: str, show
         for route in held:
             route.continue_()
         expect(page.get_by_role("status")).to_have_text("Thank you.")
-        assert kept(feedback_server) == {"user_disliked": (1, None)}
+        assert stored(feedback_server) == {"user_disliked": (1, None)}
 
 
 def test_offline_vote_is_rolled_back_and_said_so(feedback_server: str, shown: Shown) -> None:
@@ -183,7 +183,7 @@ def test_offline_vote_is_rolled_back_and_said_so(feedback_server: str, shown: Sh
         assert page.evaluate("heard.at(-1)") == ["feedback-error", "submit", 1, 0]
         page.context.set_offline(False)
         press(page, "Bad answer")
-        assert kept(feedback_server) == {"user_disliked": (1, None)}
+        assert stored(feedback_server) == {"user_disliked": (1, None)}
 
 
 def test_failed_comment_stays_in_its_box(feedback_server: str, shown: Shown) -> None:
@@ -196,7 +196,7 @@ def test_failed_comment_stays_in_its_box(feedback_server: str, shown: Shown) -> 
         expect(page.get_by_label("Anything to add?")).to_have_value("long thoughts")
         page.context.set_offline(False)
         press(page, "Send", "Thank you. Your comment is saved.")
-        assert kept(feedback_server) == {"user_score": (0, "long thoughts")}
+        assert stored(feedback_server) == {"user_score": (0, "long thoughts")}
 
 
 def test_failed_switch_between_urls_shows_the_stored_vote(feedback_server: str, shown: Shown) -> None:
@@ -208,7 +208,7 @@ def test_failed_switch_between_urls_shows_the_stored_vote(feedback_server: str, 
             "That was not saved. The server has a problem. Please try again later."
         )
         check_pressed(page)
-        assert kept(feedback_server) == {}
+        assert stored(feedback_server) == {}
 
 
 def refuse_posts(route: Route) -> None:
@@ -230,7 +230,7 @@ def test_only_the_last_of_quick_changes_counts(feedback_server: str, shown: Show
         eventually(lambda: held)
         held[0].continue_()
         expect(page.get_by_role("status")).to_have_text("Thank you.")
-        assert kept(feedback_server) == {"user_disliked": (1, None)}
+        assert stored(feedback_server) == {"user_disliked": (1, None)}
 
 
 def test_page_may_prevent_what_is_pressed(feedback_server: str, shown: Shown) -> None:
@@ -238,14 +238,14 @@ def test_page_may_prevent_what_is_pressed(feedback_server: str, shown: Shown) ->
         button(page, "Good answer").click()
         check_pressed(page)
         assert page.evaluate("heard") == [["feedback-submit", "submit", 1, None]]
-        assert kept(feedback_server) == {}
+        assert stored(feedback_server) == {}
 
 
 def test_page_may_add_to_what_is_sent(feedback_server: str, shown: Shown) -> None:
     adding = "document.addEventListener('feedback-submit', (e) => { e.detail.submission.metadata = { page: 'a' } })"
     with shown(buttons(src=mint(feedback_server)), adding) as page:
         press(page, "Good answer")
-    assert answers(feedback_server)[0]["feedback_source"]["metadata"] == {"page": "a"}
+    assert listed(feedback_server)[0]["feedback_source"]["metadata"] == {"page": "a"}
 
 
 def test_stars_are_one_to_five(feedback_server: str, shown: Shown) -> None:
@@ -258,11 +258,11 @@ def test_stars_are_one_to_five(feedback_server: str, shown: Shown) -> None:
         page.get_by_label("Anything to add?").fill("meh")
         press(page, "Send", "Thank you. Your comment is saved.")
         press(page, "1 star")
-        assert kept(feedback_server) == {"user_score": (1, "meh")}
+        assert stored(feedback_server) == {"user_score": (1, "meh")}
         page.reload()
         check_pressed(page, "1 star")
         press(page, "1 star", "Your feedback was removed.")
-        assert kept(feedback_server) == {}
+        assert stored(feedback_server) == {}
 
 
 def test_categories_are_those_of_the_page(feedback_server: str, shown: Shown) -> None:
@@ -270,7 +270,7 @@ def test_categories_are_those_of_the_page(feedback_server: str, shown: Shown) ->
         press(page, "<b>Odd</b>")
         press(page, "Old")
         check_pressed(page, "Old")
-        assert [row["value"] for row in answers(feedback_server)] == ["Old"]
+        assert [row["value"] for row in listed(feedback_server)] == ["Old"]
         page.reload()
         check_pressed(page, "Old")
 
@@ -285,7 +285,7 @@ def test_categories_come_from_the_key_and_allow_several(feedback_server: str, sh
         press(page, "Solved my problem")
         page.reload()
         check_pressed(page, "Did not help")
-        assert [row["value"] for row in answers(feedback_server)] == ["Did not help"]
+        assert [row["value"] for row in listed(feedback_server)] == ["Did not help"]
         press(page, "Did not help", "Your feedback was removed.")
 
 
@@ -295,7 +295,7 @@ def test_typed_comment_is_sent_on_leaving_the_page(feedback_server: str, shown: 
         button(page, "Wrong").click()
         page.get_by_label("Anything to add?").fill("I must be off")
         page.goto("about:blank")
-        [row] = eventually(lambda: [one for one in answers(feedback_server) if one["comment"]])
+        [row] = eventually(lambda: [one for one in listed(feedback_server) if one["comment"]])
     assert (row["key"], row["score"], row["comment"]) == ("user_disliked", 1, "I must be off")
     assert row["feedback_source"]["metadata"] == {"reasons": ["Wrong"]}
 
@@ -305,7 +305,7 @@ def test_vote_on_the_way_out_is_kept(feedback_server: str, shown: Shown) -> None
         page.route("**/feedback/tokens/*format=json*", lambda _: None)
         button(page, "Good answer").click()
         page.goto("about:blank")
-        assert eventually(lambda: kept(feedback_server)) == {"user_liked": (1, None)}
+        assert eventually(lambda: stored(feedback_server)) == {"user_liked": (1, None)}
 
 
 def test_fresh_url_of_the_same_run_keeps_feedback(feedback_server: str, shown: Shown) -> None:
@@ -399,7 +399,7 @@ EVERY_KIND = ("Good answer", "Bad answer", "4 stars", "Funny")
 
 
 def every_kind(server: str) -> str:
-    """One element of each kind, as a user would see them below each other."""
+    """Return one element of each kind, below each other."""
     return (
         thumbs(server, label="Thumbs with a key each", reasons="Wrong, Too long", comment="always")
         + buttons(src=mint(server, "stars", STARS), type="stars", label="Stars")

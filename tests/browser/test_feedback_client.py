@@ -1,4 +1,4 @@
-"""The core client in Chromium, on pages of another origin: answers given, and runs streamed over bad connections."""
+"""The core client in Chromium, on pages of another origin: feedback submitted, runs streamed over bad connections."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEYS = ["user_liked", "user_disliked"]
 
 @pytest.fixture
 def opened(visit: Visit, site: Site) -> Opened:
-    """Opens a page of another origin that has the server's client as `client`. Failed requests are what tests do."""
+    """Return a function that opens a page of another origin with the server's client as `client`; requests may fail."""
 
     @contextmanager
     def opening(server: str) -> Iterator[Page]:
@@ -42,13 +42,13 @@ def opened(visit: Visit, site: Site) -> Opened:
     return opening
 
 
-def answers(server: str) -> list[dict[str, Any]]:
+def listed(server: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = httpx.get(f"{server}/feedback", params={"run": RUN}).json()
     return rows
 
 
 def call(page: Page, name: str, *arguments: Any) -> Any:
-    """What a function of the client resolves to; an error as its fields."""
+    """Return what a function of the client resolves to; an error as its fields."""
     return page.evaluate(
         """([name, given]) => client[name](...given).catch(
             error => ({ error: error.name, status: error.status, code: error.code,
@@ -60,15 +60,15 @@ def call(page: Page, name: str, *arguments: Any) -> Any:
 def test_cross_origin_page_submits_changes_reads_and_retracts(feedback_server: str, opened: Opened) -> None:
     url, me = mint(feedback_server), {"userId": "Zoë & <friends>"}
     with opened(feedback_server) as page:
-        kept = call(page, "submitFeedback", url, {"score": 1, "comment": "größer 🎉"}, me)
-        assert kept["status"] == "created"
-        assert call(page, "submitFeedback", url, {"score": 0}, me) == {"id": kept["id"], "status": "updated"}
+        result = call(page, "submitFeedback", url, {"score": 1, "comment": "größer 🎉"}, me)
+        assert result["status"] == "created"
+        assert call(page, "submitFeedback", url, {"score": 0}, me) == {"id": result["id"], "status": "updated"}
         state = call(page, "readFeedback", url, me)
         assert (state["key"], state["feedback"]["score"], state["feedback"]["comment"]) == ("user_score", 0, None)
         assert call(page, "readFeedback", url, {"userId": "another user"})["feedback"] is None
-        assert call(page, "retractFeedback", url, me) == {"id": kept["id"], "status": "retracted"}
+        assert call(page, "retractFeedback", url, me) == {"id": result["id"], "status": "retracted"}
         assert call(page, "retractFeedback", url, me) == {"id": None, "status": "unchanged"}
-    assert answers(feedback_server) == []
+    assert listed(feedback_server) == []
 
 
 def test_refusals_say_what_was_wrong(feedback_server: str, opened: Opened) -> None:
@@ -85,7 +85,7 @@ def test_submission_is_retried_with_the_same_idempotency_key(feedback_server: st
     url, keys = mint(feedback_server), []
 
     def losing(route: Route) -> None:
-        """The first try finds a busy server, the second is kept but its answer lost, the third comes through."""
+        """The first try finds a busy server, the response to the second is lost, the third succeeds."""
         if route.request.method != "POST":
             return route.continue_()
         keys.append(route.request.headers["idempotency-key"])
@@ -102,7 +102,7 @@ def test_submission_is_retried_with_the_same_idempotency_key(feedback_server: st
         assert call(page, "submitFeedback", url, {"score": 1})["status"] == "unchanged"
     assert len(keys) == 3
     assert len(set(keys)) == 1
-    assert [row["score"] for row in answers(feedback_server)] == [1]
+    assert [row["score"] for row in listed(feedback_server)] == [1]
 
 
 def test_server_that_asks_for_patience_is_left_alone(feedback_server: str, opened: Opened) -> None:
@@ -136,7 +136,7 @@ def test_beacon_is_kept_though_the_page_is_gone(feedback_server: str, opened: Op
             client.beaconFeedback(url, { score: 0, comment: "späte Worte" }, { userId: "leaver" }))"""
         page.evaluate(leave, url)
         page.goto("about:blank")
-        [row] = eventually(lambda: answers(feedback_server))
+        [row] = eventually(lambda: listed(feedback_server))
     assert (row["score"], row["comment"], row["feedback_source"]["user_id"]) == (0, "späte Worte", "leaver")
 
 
@@ -181,7 +181,7 @@ def test_events_are_parsed_whatever_the_chunks(feedback_server: str, opened: Ope
 
 
 async def counting(given: Any) -> AsyncIterator[dict[str, Any]]:
-    """Yields as many numbers as its input says, with a pause before each."""
+    """Yield as many numbers as the input says, with a pause before each."""
     for number in range(given["total"]):
         await asyncio.sleep(given.get("pause", 0))
         if number == given.get("fails_at"):
@@ -191,14 +191,14 @@ async def counting(given: Any) -> AsyncIterator[dict[str, Any]]:
 
 @pytest.fixture
 def agent_server(tmp_path: Path) -> Iterator[str]:
-    """The address of an agent server with feedback beside it and the agent `counting`."""
+    """Yield the address of an agent server with feedback beside it and the agent `counting`."""
     with serving(whole_app(Config(tmp_path, data_dir=tmp_path), {"counting": counting})) as url:
         yield url
 
 
 @contextmanager
 def cutting(server: str, cuts: list[bytes]) -> Iterator[CuttingProxy]:
-    """A proxy of the server in a thread of its own."""
+    """Run a proxy of the server in its own thread."""
     ready: Future[tuple[CuttingProxy, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
@@ -281,10 +281,10 @@ def test_run_is_joined_where_its_reader_left_it(agent_server: str, opened: Opene
     run = httpx.post(f"{agent_server}/threads/{thread}/runs", json=body).json()["run_id"]
     with opened(agent_server) as page:
         where = {"url": agent_server, "threadId": thread, "runId": run}
-        whole = streamed(page, "joinRun", **where)
-        assert numbers(whole) == list(range(5))
-        rest = streamed(page, "joinRun", **where, lastEventId=whole["parts"][2]["id"])
-        assert rest["parts"] == whole["parts"][3:]
+        complete = streamed(page, "joinRun", **where)
+        assert numbers(complete) == list(range(5))
+        rest = streamed(page, "joinRun", **where, lastEventId=complete["parts"][2]["id"])
+        assert rest["parts"] == complete["parts"][3:]
         fresh = call(page, "readRunFeedback", {**where, "keys": ["user_liked"]})
         assert (list(fresh["urls"]), fresh["feedback"]) == (["user_liked"], [])
 

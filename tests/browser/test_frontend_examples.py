@@ -1,4 +1,4 @@
-"""The examples for React, assistant-ui and CopilotKit: their types, and in Chromium against the example agents."""
+"""The examples for React, assistant-ui and CopilotKit: their types, and their behaviour in Chromium."""
 
 from __future__ import annotations
 
@@ -67,21 +67,21 @@ def frontend(tmp_path_factory: pytest.TempPathFactory) -> Frontend:
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server of the example agents."""
+    """Start a server of the example agents."""
     with ServerProcess(EXAMPLE, tmp_path_factory.mktemp("example"), AGENT_TOKEN_SECONDS="0.002") as server:
         yield server
 
 
 @contextmanager
 def shown(visit: Visit, site: Site, server: ServerProcess, script: str, body: str = "") -> Iterator[Page]:
-    """A page with the bundle, which may call the server."""
+    """Open a page with the bundle, which may call the server."""
     url = site.page(body, script=script, trusted=server.url)
     with visit(url, script=True) as page:
         yield page
 
 
-def answers(server: ServerProcess, run_id: str | None = None) -> dict[str, tuple[Any, Any]]:
-    """Score and comment by key: of one run, or of all where only one has answers."""
+def stored(server: ServerProcess, run_id: str | None = None) -> dict[str, tuple[Any, Any]]:
+    """Return score and comment by feedback key: of one run, or of the only one with feedback."""
     rows = httpx.get(f"{server.url}/feedback", params={"run": run_id} if run_id else {}).json()
     return {row["key"]: (row["score"], row["comment"]) for row in rows}
 
@@ -105,7 +105,7 @@ def test_react_page_streams_and_stores_the_vote(
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_role("status")).to_have_text("Thank you. Your comment is saved.")
         assert len(page.get_by_role("region", name="Answer").inner_text()) > 20
-        assert answers(example) == {"user_disliked": (1, "Old one.")}
+        assert stored(example) == {"user_disliked": (1, "Old one.")}
         page.get_by_role("button", name="Bad answer").click()
         expect(page.get_by_role("status")).to_have_text("Your feedback was removed.")
         page.get_by_role("button", name="Ask").click()
@@ -143,9 +143,9 @@ def test_assistant_ui_runs_the_agent_and_stores_thumbs(
         assert len(message["text"]) > 20
         assert list(message["urls"]) == KEYS
         assert page.evaluate("(id) => vote(id, 'positive')", message["id"]) == {"type": "positive"}
-        eventually(lambda: answers(example) == {"user_liked": (1, None)})
+        eventually(lambda: stored(example) == {"user_liked": (1, None)})
         page.evaluate("(id) => vote(id, 'negative', 'Groan.')", message["id"])
-        eventually(lambda: answers(example) == {"user_disliked": (1, "Groan.")})
+        eventually(lambda: stored(example) == {"user_disliked": (1, "Groan.")})
 
 
 COPILOTKIT = """
@@ -171,8 +171,8 @@ document.body.id = "ready";
 def test_copilotkits_thumbs_reach_their_run(
     frontend: Frontend, example: ServerProcess, visit: Visit, site: Site
 ) -> None:
-    """Through AG-UI's adapter for LangGraph, unchanged, as CopilotKit's runtime uses it."""
-    thread = httpx.post(f"{example.url}/threads", json={}).json()["thread_id"]  # or the adapter would ask in vain first
+    """Uses AG-UI's adapter for LangGraph, unmodified, as CopilotKit's runtime does."""
+    thread = httpx.post(f"{example.url}/threads", json={}).json()["thread_id"]  # the adapter's first request needs it
     script = frontend.bundle("copilot.js", COPILOTKIT.replace("SERVER", example.url).replace("THREAD", thread))
     with shown(visit, site, example, script) as page:
         page.locator("#ready").wait_for()
@@ -180,11 +180,11 @@ def test_copilotkits_thumbs_reach_their_run(
         assert (first["role"], len(first["content"]) > 20, first["id"] != second["id"]) == ("assistant", True, True)
         runs = [run["run_id"] for run in httpx.get(f"{example.url}/threads/{thread}/runs").json()]
         page.evaluate("(message) => thumbs.onThumbsUp(message)", first)
-        eventually(lambda: answers(example, runs[1]) == {"user_liked": (1, None)})
+        eventually(lambda: stored(example, runs[1]) == {"user_liked": (1, None)})
         page.evaluate("(message) => thumbs.onThumbsDown(message, true)", second)
-        eventually(lambda: answers(example, runs[0]) == {"user_disliked": (1, None)})
+        eventually(lambda: stored(example, runs[0]) == {"user_disliked": (1, None)})
         page.evaluate("(message) => thumbs.onThumbsDown(message, false)", second)
-        eventually(lambda: answers(example, runs[0]) == {})
+        eventually(lambda: stored(example, runs[0]) == {})
 
 
 def test_copilotkits_thumbs_share_one_key(frontend: Frontend, example: ServerProcess, visit: Visit, site: Site) -> None:
@@ -195,6 +195,6 @@ def test_copilotkits_thumbs_share_one_key(frontend: Frontend, example: ServerPro
     with shown(visit, site, example, frontend.bundle("one_key.js", script)) as page:
         page.locator("#ready").wait_for()
         page.evaluate("(urls) => oneKey(urls).onThumbsDown({ id: 'm1' })", ran.json()["__feedback__"])
-        eventually(lambda: answers(example, run) == {"user_score": (0, None)})
+        eventually(lambda: stored(example, run) == {"user_score": (0, None)})
         page.evaluate("oneKey({}).onThumbsUp({ id: 'm2' })")
         assert "user_score" in eventually(lambda: page.evaluate("window.failed"))

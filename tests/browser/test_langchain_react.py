@@ -1,4 +1,4 @@
-"""`useStream` of `@langchain/react`, the second generation, unchanged, in Chromium: it gets the feedback URLs."""
+"""`useStream` of `@langchain/react`, the second generation, unmodified, in Chromium: it receives the feedback URLs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ createRoot(place).render(<App />);
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server of the example's chat, with the default settings."""
+    """Start a server of the example's chat with the default settings."""
     folder = tmp_path_factory.mktemp("langchain-react")
     (folder / "langgraph.json").write_text(json.dumps({"graphs": {"agent": f"{ROOT}/examples/chat.py:graph"}}))
     with ServerProcess(folder / "langgraph.json", folder) as server:
@@ -63,7 +63,7 @@ def test_feedback_urls_come_as_an_extension(
     place = f'<div id="app" data-server="{server.url}" data-assistant="{assistant}"></div>'
     with visit(site.page(place, script=script, trusted=server.url), script=True, complaints=(server.url,)) as page:
         first = ""
-        for _ in range(2):  # the second run of the thread has URLs of its own
+        for _ in range(2):  # the second run of the thread has its own URLs
             page.get_by_role("button", name="Ask").click()
             expect(page.locator("#urls")).to_contain_text("user_liked", timeout=30_000)
             expect(page.locator("#urls")).not_to_have_text(first, timeout=30_000)

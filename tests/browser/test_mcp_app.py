@@ -1,4 +1,4 @@
-"""The MCP App with the buttons, in Chromium, shown by the official package's host in a sandboxed frame."""
+"""The MCP App with the buttons in Chromium, in the sandboxed frame of the official package's host."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline' {resources}; style-src 'unsafe-inline'; "
     "connect-src 'self' {connects}; img-src data:"
 )
-"""The policy that SEP-1865 makes of a resource's `csp`; a frame with `srcdoc` has that of its page."""
+"""The policy that SEP-1865 derives from a resource's `csp`; a frame with `srcdoc` has its page's policy."""
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +75,11 @@ def test_thumb_in_an_mcp_host_is_kept(
         host.evaluate("changeLocale('ja')")
         expect(thumbs.first.get_by_role("button", name="良い回答", exact=True)).to_be_visible()
         run_id = result["_meta"][FEEDBACK]["run_id"]
-        kept: list[Any] = []
+        stored: list[Any] = []
 
-        def is_kept() -> bool:
-            kept[:] = httpx.get(f"{server.url}/runs/{run_id}/feedback").json()["feedback"]
-            return bool(kept)
+        def is_stored() -> bool:
+            stored[:] = httpx.get(f"{server.url}/runs/{run_id}/feedback").json()["feedback"]
+            return bool(stored)
 
-        eventually(is_kept)
-    assert [(one["key"], one["score"]) for one in kept] == [("user_liked", 1)]
+        eventually(is_stored)
+    assert [(one["key"], one["score"]) for one in stored] == [("user_liked", 1)]

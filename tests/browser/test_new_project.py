@@ -1,4 +1,4 @@
-"""The project that `agent-server new` writes, served as it says, in Chromium."""
+"""The project that `agent-server new` writes, served as its README says, in Chromium."""
 
 from __future__ import annotations
 

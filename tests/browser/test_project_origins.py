@@ -1,4 +1,4 @@
-"""A project that lists its sites, in Chromium: their pages answer, others' do not, and neither do their images."""
+"""A project with listed sites, in Chromium: their pages may submit; other sites' pages and images may not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.browser.conftest import Visit
 from tests.browser.site import Site, site_served
 from tests.browser.test_email_pages import RUN
 
-ANSWER = """async (url) => {
+SUBMIT = """async (url) => {
     try {
         const headers = { "content-type": "application/json" };
         return (await fetch(url, { method: "POST", body: '{"score": 1}', headers })).status;
@@ -34,22 +34,22 @@ IMAGE = """(url) => new Promise((ended) => {
 
 
 def url_of_shop(server: str, site: Site) -> str:
-    """A URL of the project `shop`, which lists the site and no other."""
-    made = httpx.post(f"{server}/api/v1/feedback/projects", json={"name": "shop", "origins": [site.url]})
-    assert made.status_code == 200, made.text
+    """Return a URL of the project `shop`, which lists only the site."""
+    created = httpx.post(f"{server}/api/v1/feedback/projects", json={"name": "shop", "origins": [site.url]})
+    assert created.status_code == 200, created.text
     minted = httpx.post(
         f"{server}/feedback/tokens", json={"run_id": RUN, "feedback_key": "k"}, params={"project": "shop"}
     )
     return str(minted.json()["url"])
 
 
-def answers(server: str) -> int:
+def count_feedback(server: str) -> int:
     listed: list[Any] = httpx.get(f"{server}/feedback", params={"project": "shop"}).json()
     return len(listed)
 
 
-def said(visit: Visit, site: Site, server: str, *tried: str, url: str) -> list[Any]:
-    """What came of it where a page of the site tried this."""
+def outcomes(visit: Visit, site: Site, server: str, *tried: str, url: str) -> list[Any]:
+    """Try these on a page of the site and return the outcomes."""
     site_page = site.page("", trusted=server)
     site.policy = site.policy.replace("img-src", f"img-src {server}")
     with visit(site_page, script=True, complaints=(server, "Failed to load", "CORS")) as page:
@@ -59,10 +59,10 @@ def said(visit: Visit, site: Site, server: str, *tried: str, url: str) -> list[A
 
 def test_only_listed_sites_may_submit(feedback_server: str, site: Site, visit: Visit) -> None:
     url = url_of_shop(feedback_server, site)
-    assert said(visit, site, feedback_server, ANSWER, url=url) == [200]
+    assert outcomes(visit, site, feedback_server, SUBMIT, url=url) == [200]
     with site_served() as other:
-        assert said(visit, other, feedback_server, ANSWER, BEACON, IMAGE, url=url) == ["refused", "opaque", True]
-    assert answers(feedback_server) == 1
+        assert outcomes(visit, other, feedback_server, SUBMIT, BEACON, IMAGE, url=url) == ["refused", "opaque", True]
+    assert count_feedback(feedback_server) == 1
 
 
 def test_linked_page_submits_under_listed_origins(feedback_server: str, site: Site, visit: Visit) -> None:
@@ -70,4 +70,4 @@ def test_linked_page_submits_under_listed_origins(feedback_server: str, site: Si
     with visit(f"{url}?score=1") as page:
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    assert answers(feedback_server) == 1
+    assert count_feedback(feedback_server) == 1

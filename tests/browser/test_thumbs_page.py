@@ -1,4 +1,4 @@
-"""`examples/thumbs.html` as the README shows it, on an origin of its own, in Chromium."""
+"""`examples/thumbs.html` as the README shows it, on its own origin, in Chromium."""
 
 from __future__ import annotations
 

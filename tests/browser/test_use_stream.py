@@ -1,4 +1,4 @@
-"""React's `useStream` of the official JavaScript package, unchanged, in Chromium against a server process."""
+"""React's `useStream` of the official JavaScript package, unmodified, in Chromium against a server process."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ createRoot(place).render(<App />);
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server of the example's chat and of a graph that asks, which mirrors feedback as a `custom` event."""
+    """Start a server of the example's chat and of a graph that asks; it repeats feedback URLs as a `custom` event."""
     folder = tmp_path_factory.mktemp("use-stream")
     graphs = {"agent": f"{ROOT}/examples/chat.py:graph", "asking": f"{ROOT}/tests/clients/graphs.py:asking"}
     (folder / "langgraph.json").write_text(json.dumps({"graphs": graphs}))
@@ -84,7 +84,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def opened(visit: Visit, site: Site, server: ServerProcess, script: str) -> Opened:
-    """Opens the page for an assistant. Requests that a reload or a stop cuts off are what tests do."""
+    """Return a function that opens the page for an assistant. A reload or a stop may cut off requests."""
 
     @contextmanager
     def opening(assistant: str) -> Iterator[Page]:
@@ -98,14 +98,14 @@ def opened(visit: Visit, site: Site, server: ServerProcess, script: str) -> Open
 
 
 def run_of(server: ServerProcess, page: Page) -> dict[str, Any]:
-    """The run that the page has begun, as the server has it."""
+    """Return the run that the page has started, from the server."""
     thread_id, run_id = (eventually(page.locator(f"#{name}").inner_text) for name in ("thread", "run"))
     run: dict[str, Any] = httpx.get(f"{server.url}/threads/{thread_id}/runs/{run_id}").json()
     return run
 
 
 def last_message(server: ServerProcess, page: Page) -> str:
-    """The last message of the page's thread, as the server has it."""
+    """Return the last message of the page's thread, from the server."""
     state = httpx.get(f"{server.url}/threads/{page.locator('#thread').inner_text()}/state").json()
     return str(state["values"]["messages"][-1]["content"])
 
@@ -120,7 +120,7 @@ def test_messages_stream_in_and_stay(server: ServerProcess, opened: Opened) -> N
 
 
 def eventually_ended(server: ServerProcess, page: Page) -> str:
-    """The answer, once its run has ended."""
+    """Wait for the run's end and return the answer."""
     eventually(lambda: run_of(server, page)["status"] == "success")
     expect(page.locator("#state")).to_have_text("idle")
     return last_message(server, page)
@@ -148,7 +148,7 @@ def test_reloaded_page_rejoins_the_run(server: ServerProcess, opened: Opened) ->
         run_path = f"{server.url}/threads/{begun['thread_id']}/runs"
         eventually(lambda: httpx.get(f"{run_path}/{begun['run_id']}").json()["status"] == "success")
         expect(page.locator("#answer")).to_have_text(last_message(server, page))
-        assert len(page.evaluate("window.texts")) > 1  # it came piece by piece after the reload, too
+        assert len(page.evaluate("window.texts")) > 1  # it arrived piece by piece after the reload, too
         assert len(httpx.get(run_path).json()) == 1
 
 
@@ -162,7 +162,7 @@ def test_stop_ends_the_run_on_the_server(server: ServerProcess, opened: Opened) 
 
 
 def test_custom_event_brings_urls_and_run_feedback_more(server: ServerProcess, opened: Opened) -> None:
-    """The hook has no use for `feedbackKeys` nor for the `feedback` event: the assistant's keys and the mirror do."""
+    """The hook ignores `feedbackKeys` and the `feedback` event; the assistant's keys and the repeated event work."""
     asked = {"graph_id": "agent", "metadata": {"feedback_keys": ["user_liked"]}}
     assistant = httpx.post(f"{server.url}/assistants", json=asked).json()["assistant_id"]
     with opened(assistant) as page:

@@ -1,4 +1,4 @@
-"""Real server processes for the official clients."""
+"""Server processes for the official clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ StartServer = Callable[..., ServerProcess]
 
 @pytest.fixture(scope="session", autouse=True)
 def no_settings_of_this_machine() -> Iterator[None]:
-    """The clients read the environment; only what the tests say counts."""
+    """Clear the environment variables that clients and servers read; tests set the ones they need."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_")):
@@ -28,7 +28,7 @@ def no_settings_of_this_machine() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what the servers of a test that failed have logged."""
+    """Append the servers' logs to the report of a failed test."""
     report = yield
     if report.failed:
         fixtures = getattr(item, "funcargs", {})
@@ -45,19 +45,19 @@ def _session_server(config: Path, directory: Path) -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="session")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server of the example agents, shared by the tests that leave it alone."""
+    """Start a server of the example agents for all tests that leave it unchanged."""
     yield from _session_server(EXAMPLE, tmp_path_factory.mktemp("example"))
 
 
 @pytest.fixture(scope="session")
 def graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server of the tests' own graphs, shared by the tests that leave it alone."""
+    """Start a server of the tests' own graphs for all tests that leave it unchanged."""
     yield from _session_server(GRAPHS, tmp_path_factory.mktemp("graphs"))
 
 
 @pytest.fixture
 def servers() -> Iterator[list[ServerProcess]]:
-    """The servers that a test has started itself; none outlives it."""
+    """Yield the list of the servers that a test starts itself, and end them after it."""
     started: list[ServerProcess] = []
     yield started
     for server in started:
@@ -66,7 +66,7 @@ def servers() -> Iterator[list[ServerProcess]]:
 
 @pytest.fixture
 def start_server(servers: list[ServerProcess], tmp_path: Path) -> StartServer:
-    """Starts a server that the test may stop, kill and start again. Keywords are environment variables."""
+    """Return a function that starts a server, which the test may stop, kill and restart; keywords set variables."""
 
     def start(config: Path = GRAPHS, **environ: str) -> ServerProcess:
         server = ServerProcess(config, tmp_path / f"server-{len(servers)}", **environ)
@@ -79,13 +79,13 @@ def start_server(servers: list[ServerProcess], tmp_path: Path) -> StartServer:
 
 @pytest.fixture
 async def client(graphs: ServerProcess) -> AsyncIterator[LangGraphClient]:
-    """The official Python client of the server of the tests' own graphs."""
+    """Yield the official Python client of the server of the tests' own graphs."""
     async with get_client(url=graphs.url, api_key="any") as client:
         yield client
 
 
 @pytest.fixture
 async def example_client(example: ServerProcess) -> AsyncIterator[LangGraphClient]:
-    """The official Python client of the server of the example agents."""
+    """Yield the official Python client of the server of the example agents."""
     async with get_client(url=example.url, api_key="any") as client:
         yield client

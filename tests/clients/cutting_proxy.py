@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks the connections of live streams where the test says."""
+"""A TCP proxy that cuts the connections of live streams where a test chooses."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 
 class CuttingProxy:
-    """Forwards to a server. The first stream that comes through is cut right behind the first of `cuts`, and so on.
+    """Forward connections to a server and cut each stream behind its entry of `cuts`, in the order of the streams.
 
-    A cut of nothing is one before the stream's first byte: its request reached the server, its answer nobody.
+    An empty cut comes before the stream's first byte: the server has the request, and the client gets no response.
     """
 
     def __init__(self, target_port: int, cuts: list[bytes]) -> None:
@@ -48,7 +48,7 @@ class CuttingProxy:
             while data := await from_server.read(65536):
                 before = len(seen)
                 seen += data
-                stream = seen.rfind(b"text/event-stream")  # what came before on a kept connection is no part of it
+                stream = seen.rfind(b"text/event-stream")  # skip earlier responses of a kept-alive connection
                 mark = self.cuts[0] if self.cuts and stream >= 0 else None
                 if mark == b"" and stream >= before:
                     self.cuts.pop(0)

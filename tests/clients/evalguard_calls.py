@@ -1,9 +1,9 @@
-"""Makes calls with EvalGuard's client, and prints as JSON how each ended. Run by the Python of `.venv-evalguard`.
+"""Make calls with EvalGuard's client and print as JSON how each ended. Run by the Python of `.venv-evalguard`.
 
     python evalguard_calls.py BASE KEY '[["/v1/feedback/token", {…body…}, {…headers…}], …]'
 
-Its documented `request` does not exist; `_request`, which all of its calls go through, does. A path without a slash is
-the name of one of its methods, and the body its arguments.
+The client's documented `request` does not exist; all of its calls go through `_request`, so this script calls that. A
+path without a slash is the name of one of the client's methods, and the body its arguments.
 """
 
 import json

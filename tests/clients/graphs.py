@@ -1,4 +1,4 @@
-"""Graphs to try clients with: slow ones, ones that ask, fail, say much, or sleep."""
+"""Graphs for the clients' tests: slow ones, ones that ask or fail, ones that send much or sleep."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Steps(TypedDict, total=False):
     total: int
     pause: float
     journal: str
-    """The path of a file that gets a line whenever a step is run, whether it is kept or not."""
+    """The path of a file that gets a line whenever a step runs, even if its result is lost."""
     done: Annotated[list[int], operator.add]
 
 
@@ -99,12 +99,12 @@ async def sleep(state: Sleep) -> Sleep:
 
 @tool
 async def triple(number: int) -> int:
-    """Three times the number."""
+    """Return three times the number."""
     return number * 3
 
 
 class CallingModel(GenericFakeChatModel):
-    """Says something, and calls a tool, in pieces."""
+    """A model that streams a text and a tool call in pieces."""
 
     def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
         for text in ("Let me ", "see"):
@@ -133,7 +133,7 @@ class Page(MessagesState, total=False):
 
 
 class ThinkingModel(GenericFakeChatModel):
-    """Reasons in pieces, then says something."""
+    """A model that streams its reasoning in pieces, then a text."""
 
     def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
         for block in ({"type": "reasoning", "reasoning": "Hm"}, {"type": "reasoning", "reasoning": ", yes"}):
@@ -142,7 +142,7 @@ class ThinkingModel(GenericFakeChatModel):
 
 
 async def use_page(state: Page) -> dict[str, list[BaseMessage]]:
-    """Call the page's first tool, and answer once the page has done it."""
+    """Call the page's first tool, and answer once the page has run it."""
     last = state["messages"][-1]
     if isinstance(last, ToolMessage):
         return {"messages": [await ThinkingModel(messages=iter([])).ainvoke(state["messages"])]}

@@ -1,4 +1,4 @@
-"""Calls tools over MCP with `mcp` 1 and with `langchain-mcp-adapters`, and prints what came of it as one JSON.
+"""Call tools over MCP with `mcp` 1 and `langchain-mcp-adapters`, and print the results as one JSON document.
 
     python mcp_calls.py URL
 

@@ -1,4 +1,4 @@
-"""The JavaScript clients, run by Node."""
+"""Run the JavaScript clients in Node."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ JS = Path(__file__).parent / "js"
 
 
 async def node(*arguments: str, stdin: str = "") -> str:
-    """What Node prints, where all goes well."""
+    """Return what Node prints; fail unless it exits with 0."""
     status, printed, complaints = await run_node(*arguments, stdin=stdin)
     assert status == 0, complaints
     return printed
 
 
 async def run_node(*arguments: str, stdin: str = "") -> tuple[int | None, str, str]:
-    """Node's exit status, what it prints, and what it complains of."""
+    """Return Node's exit status, its output and its error output."""
     if not (JS / "node_modules" / "@langchain" / "langgraph-sdk").is_dir():
         pytest.fail(f"The JavaScript clients are not in {JS / 'node_modules'}: run `make test`, which installs them")
     pipe = asyncio.subprocess.PIPE

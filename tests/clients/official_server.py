@@ -1,4 +1,4 @@
-"""The official Agent Server, as its users start it, from an environment of its own."""
+"""The official Agent Server, started as its users start it, in its own environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OFFICIAL = ROOT / ".venv-official" / "bin" / "langgraph"
 
 
 class OfficialServer(ServerProcess):
-    """`langgraph dev` of the tests' own graphs, whose LangSmith is at `endpoint`."""
+    """`langgraph dev` with the tests' own graphs; its `LANGSMITH_ENDPOINT` is `endpoint`."""
 
     def __init__(self, directory: Path, endpoint: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)

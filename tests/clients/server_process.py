@@ -1,4 +1,4 @@
-"""A real server process, started as a user would, that a test may stop, kill and restart."""
+"""A server process, started as a user starts it, which a test may stop, kill and restart."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ EXAMPLE = ROOT / "examples" / "langgraph.json"
 GRAPHS = Path(__file__).parent / "langgraph.json"
 START_SECONDS = 90.0
 FORKABLE = ("AGENT_", "DATABASE_URL", "REDIS_URL")
-"""Variables that only the server itself reads, once it has started."""
+"""Variables that only the server itself reads, after it has started."""
 
 
 class ServerProcess:
-    """`python -m agent_server serve`, on a port and a data directory that outlive the process."""
+    """`python -m agent_server serve`, on a port and a data directory that stay the same over restarts."""
 
     def __init__(self, config: Path, directory: Path, **environ: str) -> None:
         self.port = free_port()
@@ -49,7 +49,7 @@ class ServerProcess:
         self.reap()
 
     def start(self) -> None:
-        """Start a process, and wait until it answers."""
+        """Start a process and wait until it responds."""
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
@@ -57,15 +57,15 @@ class ServerProcess:
         self._wait_until_ok()
 
     def stop(self) -> int:
-        """End the process in good order (SIGTERM); its exit status."""
+        """End the process in good order (SIGTERM) and return its exit status."""
         return self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the process as a power cut would (SIGKILL)."""
+        """Kill the process (SIGKILL), as a power cut would."""
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Stop the process where it is (SIGSTOP); its connections stay open."""
+        """Suspend the process (SIGSTOP); its connections stay open."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
@@ -75,21 +75,21 @@ class ServerProcess:
         self._process.send_signal(signal.SIGCONT)
 
     def terminate(self) -> None:
-        """Ask the process to end, and don't wait for it."""
+        """Ask the process to end, without waiting."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
 
     def reap(self) -> None:
-        """Leave no process behind, whatever the test did."""
+        """Kill every process that is left."""
         if self._process is not None:
             self.kill()
 
     def log(self) -> str:
-        """All that its processes have logged so far."""
+        """Return everything that its processes have logged."""
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
     def _spawn(self, environ: dict[str, str], log: int) -> subprocess.Popen[bytes] | ForkedProcess:
-        """Start a process: a fork, unless a library could have read one of the variables when it was imported."""
+        """Start a process: a fork, unless a library may have read one of the variables at its import."""
         command = self._command()
         given = self._environ.items() - {("PYTHONPATH", str(ROOT))}
         if command[1:3] == ["-m", "agent_server"] and all(name.startswith(FORKABLE) for name, _ in given):
@@ -126,7 +126,7 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, outside the range that outgoing connections take: it stays free over a restart."""
+    """Return a free port outside the range of outgoing connections, so that it stays free over a restart."""
     while True:
         port = random.randrange(15000, 30000)
         with socket.socket() as probe:

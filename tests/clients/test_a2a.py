@@ -40,7 +40,7 @@ Connect = Callable[..., Any]
 
 @pytest.fixture
 def connect(graphs: ServerProcess) -> Connect:
-    """Connects a client of a version with an assistant of the tests' own graphs."""
+    """Return a function that connects a client of a version with one of the tests' own graphs."""
 
     @asynccontextmanager
     async def connected(graph: str, version: str = "1.0", streaming: bool = False) -> AsyncIterator[Client]:
@@ -55,7 +55,7 @@ def connect(graphs: ServerProcess) -> Connect:
 
 
 def only(card: AgentCard, version: str) -> None:
-    """Leave the interface of this version in the card only."""
+    """Remove the interfaces of other versions from the card."""
     kept = [one for one in card.supported_interfaces if one.protocol_version == version]
     del card.supported_interfaces[:]
     card.supported_interfaces.extend(kept)
@@ -79,7 +79,7 @@ def about(message: Message, task: Task | None, context_id: str | None) -> Messag
 
 
 async def sent(client: Client, message: Message, **options: Any) -> Task:
-    """The task that the message leads to, at its end."""
+    """Send the message and return its task at the end."""
     request = SendMessageRequest(message=message, configuration=options.pop("configuration", None))
     [response] = [one async for one in client.send_message(request, **options)]
     return response.task

@@ -1,4 +1,4 @@
-"""The official JavaScript package of A2A, unmodified, of both of its versions."""
+"""A2A's official JavaScript package, unmodified, in both of its versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Push notifications for tasks that have begun: `a2a-sdk`, unmodified, a real receiver, and a server that is killed."""
+"""Push notifications of running tasks: `a2a-sdk`, unmodified, a real receiver, and a server that is killed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def connected(url: str, version: str) -> AsyncIterator[Client]:
 
 
 async def begun(client: Client) -> Task:
-    """A task that works for a long time."""
+    """Start a task that works for a long time."""
     at_once = SendMessageConfiguration(return_immediately=True)
     message = new_data_message({"seconds": 50.0}, role=Role.ROLE_USER)
     [response] = [one async for one in client.send_message(SendMessageRequest(message=message, configuration=at_once))]
@@ -77,7 +77,7 @@ async def test_configuration_outlasts_a_killed_server(start_server: StartServer,
 
 
 async def configured(client: Client, task: Task, receiver: Receiver, version: str) -> None:
-    """Make two configurations with the client, read them, and delete one."""
+    """Create two configurations with the client, read them, and delete one."""
     authentication = AuthenticationInfo(scheme="Bearer", credentials="s3cret")
     wanted = TaskPushNotificationConfig(
         task_id=task.id, id="mine", url=receiver.url, token=version, authentication=authentication

@@ -16,14 +16,14 @@ CANCELLED = {"__agui_cancelled__": True}
 
 
 async def played(server: ServerProcess, graph: str, *runs: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
-    """Each run's events and its error, and the client's messages, state and interrupts after it."""
+    """Run the client; return each run's events and error, and the client's messages, state and interrupts after it."""
     asked = {"url": f"{server.url}/agui/{graph}", "runs": runs, **options}
     made = json.loads(await node("agui_http.mjs", stdin=json.dumps(asked)))
     return [dict(run) for run in made]
 
 
 def types_of(run: dict[str, Any]) -> list[str]:
-    """The types of a run's events, each series of the same type once."""
+    """Return the types of a run's events; a series of the same type counts once."""
     types = [event["type"] for event in run["events"]]
     return [one for at, one in enumerate(types) if types[at - 1 : at] != [one]]
 

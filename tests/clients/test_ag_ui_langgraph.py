@@ -1,4 +1,4 @@
-"""Feedback URLs through AG-UI's adapter for LangGraph, npm `@ag-ui/langgraph`, unchanged; CopilotKit uses it."""
+"""Feedback URLs through AG-UI's adapter for LangGraph, npm `@ag-ui/langgraph`, unmodified; CopilotKit uses it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HUMAN = {"role": "user", "content": "hello"}
 
 
 async def played(server: ServerProcess, thread_id: str, keys: list[str]) -> dict[str, Any]:
-    """The events of a run that asks for these feedback keys, and the page's messages after it."""
+    """Return the events of a run with these feedback keys, and the page's messages after it."""
     printed = await node("agui.mjs", server.url, "calling", thread_id, json.dumps(keys))
     return dict(json.loads(printed.splitlines()[-1]))
 

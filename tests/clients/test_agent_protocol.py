@@ -1,6 +1,6 @@
-"""Every operation of the Agent Protocol's own OpenAPI document, and the answers in its schemas.
+"""Every operation of the Agent Protocol's OpenAPI document responds as the document's schemas require.
 
-`agent_protocol/openapi.json` is version 0.1.6 of https://github.com/langchain-ai/agent-protocol (MIT), unchanged.
+`agent_protocol/openapi.json` is version 0.1.6 of https://github.com/langchain-ai/agent-protocol (MIT), unmodified.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from tests.clients.server_process import ServerProcess
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parent / "agent_protocol" / "openapi.json").read_text())
 OPERATIONS = {f"{method.upper()} {path}" for path, item in DOCUMENT["paths"].items() for method in item}
 LANGGRAPHS = {"POST /store/namespaces"}
-"""Operations that LangGraph's API has at the same place in another shape, which its SDKs need."""
+"""Operations that LangGraph's API, which its SDKs need, has at the same path in another shape."""
 MESSAGES = [{"role": "user", "content": "Hello"}]
 
 
 class Protocol:
-    """Calls operations, and checks their answers against the document."""
+    """Call operations and check their responses against the document."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http
         self.called: set[str] = set()
 
     async def __call__(self, operation: str, body: Any = None, status: int = 200, **given: Any) -> Any:
-        """The JSON of an answer that has this status and is as the document says."""
+        """Call the operation, check the response's status and schema, and return its JSON."""
         self.called.add(operation)
         method, path = operation.split(" ")
         named = {name: value for name, value in given.items() if f"{{{name}}}" in path}
@@ -50,7 +50,7 @@ class Protocol:
 
 
 def valid(schema: dict[str, Any], shown: Any) -> None:
-    """Check a body; a null counts as a missing field, as in LangGraph's API."""
+    """Check a body against the schema; a null counts as a missing field, as in LangGraph's API."""
     jsonschema_rs.validate({**schema, "components": DOCUMENT["components"]}, without_nulls(shown))
 
 
@@ -72,7 +72,7 @@ async def test_every_operation_answers_in_its_schema(call: Protocol, graphs: Ser
     await runs(call)
     await streams(call, graphs.url)
     await store(call)
-    assert call.called | {"POST /runs/{run_id}/cancel"} == OPERATIONS  # which a test of its own calls
+    assert call.called | {"POST /runs/{run_id}/cancel"} == OPERATIONS  # another test calls the cancel operation
 
 
 async def agents(call: Protocol) -> None:
@@ -154,7 +154,7 @@ async def store(call: Protocol) -> None:
     assert [one["key"] for one in found["items"]] == ["k"]
     assert item["namespace"] in (await call("POST /store/namespaces", {"prefix": ["agent protocol"]}))["namespaces"]
     await call("DELETE /store/items", item, status=204)
-    assert (await call.http.get("/store/items", params=item)).json() is None  # not a 404, as in LangGraph's API
+    assert (await call.http.get("/store/items", params=item)).json() is None  # no 404, as in LangGraph's API
 
 
 async def test_background_run_is_cancelled(call: Protocol) -> None:

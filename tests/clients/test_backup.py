@@ -1,4 +1,4 @@
-"""A copy of the data that was made while the server was at work is a server's whole state."""
+"""A backup taken while the server works has the server's whole state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.clients.conftest import StartServer
 from tests.clients.server_process import GRAPHS, ROOT, ServerProcess
 from tests.clients.test_crash import (
     Acknowledged,
-    all_answers,
+    all_feedback,
     http_client,
     run_and_get_urls,
     wait_until,
@@ -35,16 +35,16 @@ def test_restored_copy_has_all_acknowledged_data(start_server: StartServer, tmp_
         http.put("/store/items", json={"namespace": ["a"], "key": "k", "value": {"kept": True}})
         urls = run_and_get_urls(http)
         assert http.post(urls["user_liked"], json={"score": 1, "comment": "before"}).status_code == 200
-        wait_until(lambda: len(known.answers) >= 8 and bool(_state(server, thread_id)))
-        runs, answers, minted = list(known.runs), list(known.answers), list(known.urls)
+        wait_until(lambda: len(known.comments) >= 8 and bool(_state(server, thread_id)))
+        runs, comments, minted = list(known.runs), list(known.comments), list(known.urls)
         said = back_up(server.data_dir, copied)
         server.kill()
         for client in clients:
             client.result(30)
     assert [Path(line).name for line in said.splitlines()] == ["runs.db", "checkpoints.db", "store.db", "feedback.db"]
     with ServerProcess(GRAPHS, copied.parent) as copy, http_client(copy) as http:
-        kept = {answer["comment"] for answer in all_answers(http)}
-        assert {"before", *answers} <= kept
+        kept = {feedback["comment"] for feedback in all_feedback(http)}
+        assert {"before", *comments} <= kept
         for url in [*urls.values(), *minted]:
             path = url.removeprefix(server.url)
             assert http.post(path, json={"score": 0, "comment": "after"}).status_code == 200
@@ -56,7 +56,7 @@ def test_restored_copy_has_all_acknowledged_data(start_server: StartServer, tmp_
 
 
 def _state(server: ServerProcess, thread_id: str) -> list[int]:
-    """What the slow run has written so far."""
+    """Return the steps that the slow run has written so far."""
     with http_client(server) as http:
         done: list[int] = http.get(f"/threads/{thread_id}/state").json()["values"].get("done", [])
         return done
@@ -80,14 +80,14 @@ def test_copy_of_nothing_and_of_postgresql_is_refused(tmp_path: Path) -> None:
 
 
 def back_up(data_dir: Path, target: Path) -> str:
-    """What `agent-server backup` says that it has copied."""
+    """Run `agent-server backup` and return its output."""
     done = _run(data_dir, target)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def refused(data_dir: Path, target: Path, **environ: str) -> str:
-    """What `agent-server backup` says where it copies nothing."""
+    """Run `agent-server backup` where it must fail and return its error output."""
     done = _run(data_dir, target, **environ)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

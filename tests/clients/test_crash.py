@@ -1,4 +1,4 @@
-"""What is acknowledged is kept: the server is killed (SIGKILL) and started again on the same data directory."""
+"""Nothing acknowledged is lost: the server is killed (SIGKILL) and restarted on the same data directory."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_thread_and_its_queue_are_kept(start_server: StartServer) -> None:
         assert http.get(f"/threads/{thread_id}").json()["metadata"]["mine"] is True
         for number, run_id in enumerate(runs, 1):
             steps = http.get(f"/threads/{thread_id}/runs/{run_id}/join").json()["done"]
-            assert steps == list(range(number + 1))  # the first takes two steps, the others find enough and take one
+            assert steps == list(range(number + 1))  # the first run takes two steps, each other one
         listed = http.get(f"/threads/{thread_id}/runs").json()
         assert [(run["run_id"], run["status"]) for run in listed] == [(run, "success") for run in reversed(runs)]
 
@@ -91,7 +91,7 @@ def test_run_goes_on_from_its_last_checkpoint(start_server: StartServer, tmp_pat
     times = Counter(written(journal))
     assert set(times) == set(range(total))
     assert [times[number] for number in checkpointed] == [1] * len(checkpointed)
-    assert sum(times.values()) <= total + 2  # the step at work, and one whose checkpoint was being written
+    assert sum(times.values()) <= total + 2  # the running step may repeat, and one whose checkpoint was being written
 
 
 def test_delivered_urls_still_take_answers(start_server: StartServer) -> None:
@@ -111,7 +111,7 @@ def test_kill_under_load_loses_and_doubles_nothing(start_server: StartServer) ->
     known = Acknowledged()
     with ThreadPoolExecutor(8) as pool:
         clients = [pool.submit(work_until_the_server_dies, server, known) for _ in range(8)]
-        wait_until(lambda: len(known.answers) >= 60)
+        wait_until(lambda: len(known.comments) >= 60)
         server.kill()
         for client in clients:
             client.result(30)
@@ -121,11 +121,11 @@ def test_kill_under_load_loses_and_doubles_nothing(start_server: StartServer) ->
             assert http.get(f"/threads/{thread_id}/runs/{run_id}/join").json()["done"] == [0]
         for url in known.urls:
             assert http.post(url, json={"score": 1, "comment": "later"}).status_code == 200
-        kept = Counter(answer["comment"] for answer in all_answers(http))
-    assert [kept[comment] for comment in known.answers] == [1] * len(known.answers)
+        kept = Counter(feedback["comment"] for feedback in all_feedback(http))
+    assert [kept[comment] for comment in known.comments] == [1] * len(known.comments)
     assert kept["later"] == len(known.urls)
-    unsure = set(kept) - set(known.answers) - {"later"}
-    assert len(unsure) <= 8  # written, and killed before the client heard of it: at most one each
+    unsure = set(kept) - set(known.comments) - {"later"}
+    assert len(unsure) <= 8  # stored before the kill, acknowledged to no client: at most one for each client
 
 
 @dataclass
@@ -134,11 +134,11 @@ class Acknowledged:
 
     runs: list[tuple[str, str]] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
-    answers: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
 
 
 def work_until_the_server_dies(server: ServerProcess, known: Acknowledged) -> None:
-    """Start runs, get URLs, answer to them, and write down what is acknowledged."""
+    """Start runs, get URLs, submit feedback, and record what is acknowledged, until the server dies."""
     with suppress(httpx.TransportError), http_client(server) as http:
         while True:
             thread_id = http.post("/threads", json={}).json()["thread_id"]
@@ -149,7 +149,7 @@ def work_until_the_server_dies(server: ServerProcess, known: Acknowledged) -> No
             known.urls += urls.values()
             comment = uuid.uuid4().hex
             if http.post(urls["user_liked"], json={"score": 1, "comment": comment}).status_code == 200:
-                known.answers.append(comment)
+                known.comments.append(comment)
 
 
 @contextmanager
@@ -159,21 +159,21 @@ def http_client(server: ServerProcess) -> Iterator[httpx.Client]:
 
 
 def run_and_get_urls(http: httpx.Client) -> dict[str, str]:
-    """The feedback URLs of a run that has ended."""
+    """Wait for a run and return its feedback URLs."""
     body = {"assistant_id": "steps", "input": {"total": 1}, "feedback_keys": KEYS}
     urls: dict[str, str] = http.post("/runs/wait", json=body).json()["__feedback__"]
     return urls
 
 
-def all_answers(http: httpx.Client) -> list[dict[str, Any]]:
-    answers: list[dict[str, Any]] = []
-    while page := http.get("/feedback", params={"limit": 100, "offset": len(answers)}).json():
-        answers += page
-    return answers
+def all_feedback(http: httpx.Client) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = []
+    while page := http.get("/feedback", params={"limit": 100, "offset": len(listed)}).json():
+        listed += page
+    return listed
 
 
 def written(journal: Path) -> list[int]:
-    """The steps that were run, in the order in which they were."""
+    """Return the steps that ran, in their order."""
     return [int(line) for line in journal.read_text().splitlines()] if journal.exists() else []
 
 

@@ -1,4 +1,4 @@
-"""The documents' cURL commands, run by a shell and the real curl."""
+"""The documents' cURL commands, run by a shell and a real curl."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ GET = """curl --request GET \\
 
 
 def shell(command: str) -> str:
-    """What the command prints; it fails where curl does."""
+    """Run the command and return its output; fail if it fails."""
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -58,7 +58,7 @@ def shell(command: str) -> str:
 
 @pytest.fixture
 def answered_run(example: ServerProcess) -> tuple[str, dict[str, str]]:
-    """A run that the documented command has made: its id and its feedback URLs."""
+    """Run the documented command; return the run's id and its feedback URLs."""
     thread = shell(
         f"curl --request POST --url {example.url}/threads --header 'Content-Type: application/json' -d '{{}}'"
     )

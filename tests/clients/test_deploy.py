@@ -1,4 +1,4 @@
-"""The files of `examples/deploy`: linted, and their commands run, as far as that needs no container engine."""
+"""The files of `examples/deploy`: linted, and their commands run as far as possible without a container engine."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def commands() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("arguments", sorted({tuple(one) for one in commands()}), ids=" ".join)
 def test_every_command_knows_its_options(arguments: tuple[str, ...]) -> None:
-    """With a wrong setting each stops after it has read its options, before it serves."""
+    """A wrong setting stops each command after it has read its options and before it serves."""
     options = [str(EXAMPLE) if one.endswith(".json") else one for one in arguments]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "AGENT_SERVER_JOBS": "none"}
     done = fork_server.run(options, EXAMPLE.parent, environ)
@@ -69,7 +69,7 @@ def test_every_command_knows_its_options(arguments: tuple[str, ...]) -> None:
 
 @contextmanager
 def proxied(upstreams: list[str], directory: Path) -> Iterator[str]:
-    """Caddy with the example's file in front of these addresses; gives its URL."""
+    """Run Caddy with the example's file in front of these addresses and yield its URL."""
     port = free_port()
     environ = {
         "PATH": os.environ["PATH"],
@@ -80,13 +80,13 @@ def proxied(upstreams: list[str], directory: Path) -> Iterator[str]:
     command = [TOOLS / "caddy", "run", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile"]
     with (directory / "caddy.log").open("wb") as log, subprocess.Popen(command, env=environ, stderr=log) as caddy:
         try:
-            until(lambda: _answers(f"http://127.0.0.1:{port}/ok"))
+            until(lambda: _responds(f"http://127.0.0.1:{port}/ok"))
             yield f"http://127.0.0.1:{port}"
         finally:
             caddy.terminate()
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     try:
         return httpx.get(url).is_success
     except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""EvalGuard's official Python client, unchanged, in an environment of its own, mints tokens here and spends them."""
+"""EvalGuard's official Python client, unmodified, in its own environment, mints tokens here and spends them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 def call(base: str, *calls: tuple[str, dict[str, Any]], key: str = KEY, **headers: str) -> list[dict[str, Any]]:
-    """How each call of the client ended."""
+    """Make the calls with the client and return how each ended."""
     if not PYTHON.exists():
         pytest.fail(f"EvalGuard's client is not at {PYTHON.parent.parent}: run `make test`, which installs it")
     asked = json.dumps([[path, body, headers] for path, body in calls])
@@ -57,7 +57,7 @@ def test_token_is_minted_and_spent_once(url: str, base: str) -> None:
 
 
 def test_repeated_idempotency_key_is_one_token_and_feedback(url: str) -> None:
-    """The client sends each of its retries with the key of the first attempt."""
+    """The client sends each retry with the key of the first attempt."""
     first, again = call(f"{url}/api", (MINT, TRACE), (MINT, TRACE), **{"Idempotency-Key": "k"})
     assert first == again
     answer = {"token": first["token"], "score": 0}
@@ -102,7 +102,7 @@ def test_scorer_is_calibrated_by_pairs_and_scores(url: str) -> None:
     assert agreed["agreement"]["kappaInterval"] == {"low": 1.0, "high": 1.0, "level": 0.95}
     assert found["thresholds"]["best"]["threshold"] == 0.6
     assert found["thresholds"]["current"]["kappa"] < 1
-    summary = found["threshold"]  # EvalGuard's TypeScript client declares this shape, and `accuracy`
+    summary = found["threshold"]  # the shape that EvalGuard's TypeScript client declares, plus `accuracy`
     assert (summary["best"], summary["agreementAtBest"]) == (0.6, 1.0)
     assert summary["improvement"] == pytest.approx(1 - found["thresholds"]["current"]["kappa"])
     assert (agreed["agreement"]["accuracy"], agreed["threshold"]) == (1.0, None)

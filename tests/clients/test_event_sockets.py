@@ -1,4 +1,4 @@
-"""The WebSocket of event streaming, as the official clients' transport of that name uses it, and what it refuses."""
+"""The WebSocket of event streaming, as the official clients' WebSocket transport uses it, and its refusals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READ = "key-to-read-feedback"
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that has keys, and that pages of one origin may call."""
+    """Start a server that has API keys and allows the pages of one origin."""
     environ = {"AGENT_SERVER_API_KEYS": f"{KEY}:run,{READ}:feedback-read"}
     environ["AGENT_SERVER_CORS_ORIGINS"] = "https://page.example"
     environ["AGENT_SERVER_MAX_BODY_BYTES"] = "50000"
@@ -38,7 +38,7 @@ def socket(server: ServerProcess, thread_id: str, **headers: str) -> Any:
 
 
 async def ask(open_socket: ClientConnection, method: str, command_id: int = 1, **params: Any) -> Any:
-    """The answer to a command; events before it are left out."""
+    """Send the command and return its response; skip events before it."""
     await open_socket.send(json.dumps({"id": command_id, "method": method, "params": params}))
     async with asyncio.timeout(20):
         while "seq" in (answer := json.loads(await open_socket.recv())):
@@ -47,7 +47,7 @@ async def ask(open_socket: ClientConnection, method: str, command_id: int = 1, *
 
 
 async def events(open_socket: ClientConnection) -> list[Any]:
-    """The events up to the end of a run."""
+    """Return the events up to the end of a run."""
     seen = []
     async with asyncio.timeout(20):
         while True:
@@ -164,7 +164,7 @@ async def test_shutdown_closes_sockets_so_that_clients_connect_again(start_serve
 
 
 async def test_client_with_its_key_streams_over_a_socket(closed: ServerProcess) -> None:
-    headers = {"x-api-key": KEY}  # which its WebSocket transport takes from the stream's own headers only
+    headers = {"x-api-key": KEY}  # the WebSocket transport takes this from the stream's own headers only
     async with get_client(url=closed.url, api_key=KEY) as client:
         stream: Any = client.threads.stream(assistant_id="steps", transport="websocket", headers=headers)
         async with stream as thread:

@@ -31,7 +31,7 @@ async def test_messages_come_in_deltas_with_their_node(client: LangGraphClient, 
         async def listen(message: Any) -> None:
             said.append((message.node, [delta async for delta in message.text]))
 
-        async with anyio.create_task_group() as listeners:  # the client hands deltas out while it looks for messages
+        async with anyio.create_task_group() as listeners:  # the client yields deltas only while it reads messages
             async for message in thread.messages:
                 listeners.start_soon(listen, message)
         values = await thread.output

@@ -1,4 +1,4 @@
-"""Event streaming with the official JavaScript client: `client.threads.stream`, which 2.0.0 has not."""
+"""Event streaming with the official JavaScript client: `client.threads.stream`, which version 2.0.0 lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Event streaming over connections that break: nothing is lost, nothing comes twice, and no cut looks like an end."""
+"""Event streaming over broken connections: no event is lost or doubled, and a cut never looks like an end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers beside the agent server: found by thread and assistant version, and joined with what was said."""
+"""Feedback beside the agent server: found by thread and assistant version, and joined with the conversation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.clients.server_process import ROOT, ServerProcess
 ASKED = {"messages": [{"role": "user", "content": "Tell me a joke about databases."}]}
 
 
-def answered(example: ServerProcess, thread: str | None, said: dict[str, Any]) -> str:
-    """The run's id, once feedback has been submitted through its URL."""
+def run_with_feedback(example: ServerProcess, thread: str | None, submission: dict[str, Any]) -> str:
+    """Run the agent, submit feedback through its URL, and return the run's id."""
     with get_sync_client(url=example.url, api_key="any") as agents:
         parts = list(agents.runs.stream(thread, "agent", input=ASKED, feedback_keys=["liked"]))
     [urls] = [part.data for part in parts if part.event == "feedback"]
-    httpx.post(urls["liked"], json=said).raise_for_status()
+    httpx.post(urls["liked"], json=submission).raise_for_status()
     return str(parts[0].data["run_id"])
 
 
@@ -31,18 +31,18 @@ def found(example: ServerProcess, path: str, **query: Any) -> Any:
 def test_feedback_is_found_by_thread_and_assistant_version(example: ServerProcess) -> None:
     with get_sync_client(url=example.url, api_key="any") as agents:
         thread = agents.threads.create()["thread_id"]
-    run = answered(example, thread, {"score": 1})
-    [answer] = found(example, "search", thread=thread).json()["feedback"]
-    assert (answer["run_id"], answer["assistant_version"]) == (run, 1)
-    again = found(example, "search", assistant=answer["assistant_id"], version=1, run=run).json()["feedback"]
-    assert again == [answer]
+    run = run_with_feedback(example, thread, {"score": 1})
+    [feedback] = found(example, "search", thread=thread).json()["feedback"]
+    assert (feedback["run_id"], feedback["assistant_version"]) == (run, 1)
+    again = found(example, "search", assistant=feedback["assistant_id"], version=1, run=run).json()["feedback"]
+    assert again == [feedback]
 
 
 def test_stateless_runs_feedback_keeps_its_assistant(example: ServerProcess) -> None:
-    run = answered(example, None, {"score": 1})
-    [answer] = found(example, "search", run=run).json()["feedback"]
-    assert answer["assistant_id"]
-    assert answer["assistant_version"] == 1
+    run = run_with_feedback(example, None, {"score": 1})
+    [feedback] = found(example, "search", run=run).json()["feedback"]
+    assert feedback["assistant_id"]
+    assert feedback["assistant_version"] == 1
 
 
 def test_feedback_joins_the_trace_of_its_runs_request(example: ServerProcess) -> None:
@@ -63,7 +63,7 @@ def test_feedback_joins_the_trace_of_its_runs_request(example: ServerProcess) ->
 def test_training_sets_hold_what_was_said(example: ServerProcess) -> None:
     with get_sync_client(url=example.url, api_key="any") as agents:
         thread = agents.threads.create()["thread_id"]
-    answered(example, thread, {"score": 0, "correction": "Two tables walk into a bar."})
+    run_with_feedback(example, thread, {"score": 0, "correction": "Two tables walk into a bar."})
     [line] = found(example, "export", thread=thread, format="dpo").text.splitlines()
     pair = json.loads(line)
     assert pair["prompt"] == [{"role": "user", "content": "Tell me a joke about databases."}]
@@ -82,7 +82,7 @@ def test_training_sets_hold_what_was_said(example: ServerProcess) -> None:
 
 
 def test_training_sets_hold_stateless_runs_too(example: ServerProcess) -> None:
-    run = answered(example, None, {"score": 1})
+    run = run_with_feedback(example, None, {"score": 1})
     [line] = found(example, "export", run=run, format="kto").text.splitlines()
     pair = json.loads(line)
     assert (pair["prompt"][0]["content"], pair["label"]) == (ASKED["messages"][0]["content"], True)

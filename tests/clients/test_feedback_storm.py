@@ -1,4 +1,4 @@
-"""Many mint URLs and answer at once, and the server is killed (SIGKILL) in the middle of it, then started again."""
+"""Many clients mint URLs and submit feedback at once; the server is killed (SIGKILL) meanwhile and restarted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Known:
 
     urls: list[str] = field(default_factory=list)
     sent: dict[str, str] = field(default_factory=dict)
-    """The URL of each answer, by the answer's Idempotency-Key, which is its comment too."""
+    """The URL of each submission, by its Idempotency-Key, which is also its comment."""
     kept: list[str] = field(default_factory=list)
     enough: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -38,22 +38,22 @@ async def test_storm_stores_every_acknowledged_submission_once(
     server = await asyncio.to_thread(start_server, **environ)
     known = Known()
     async with httpx.AsyncClient(base_url=server.url, timeout=40) as http:
-        crowd = [asyncio.create_task(mint_and_answer(http, known)) for _ in range(CROWD)]
+        crowd = [asyncio.create_task(mint_and_submit(http, known)) for _ in range(CROWD)]
         await known.enough.wait()
         await asyncio.to_thread(server.kill)
         await asyncio.gather(*crowd)
     await asyncio.to_thread(server.start)
     async with httpx.AsyncClient(base_url=server.url, timeout=40) as http:
-        await all_at_once(lambda url: answer(http, url, "later", uuid.uuid4().hex), known.urls)
+        await all_at_once(lambda url: submit(http, url, "later", uuid.uuid4().hex), known.urls)
         unsure = known.sent.keys() - set(known.kept)
-        await all_at_once(lambda key: answer(http, known.sent[key], key, key), unsure)
-        kept = Counter([one["comment"] for one in await all_answers(http)])
+        await all_at_once(lambda key: submit(http, known.sent[key], key, key), unsure)
+        kept = Counter([one["comment"] for one in await all_feedback(http)])
     assert 0 < len(unsure) <= CROWD
     assert kept == Counter({**dict.fromkeys(known.sent, 1), "later": len(known.urls)})
 
 
-async def mint_and_answer(http: httpx.AsyncClient, known: Known) -> None:
-    """Go on until the server is gone."""
+async def mint_and_submit(http: httpx.AsyncClient, known: Known) -> None:
+    """Mint URLs and submit feedback until the server is gone."""
     with suppress(httpx.TransportError):
         while True:
             run_id = str(uuid.uuid4())
@@ -63,19 +63,19 @@ async def mint_and_answer(http: httpx.AsyncClient, known: Known) -> None:
             for token in minted:
                 key = uuid.uuid4().hex
                 known.sent[key] = token["url"]
-                await answer(http, token["url"], key, key)
+                await submit(http, token["url"], key, key)
                 known.kept.append(key)
             if len(known.kept) >= ENOUGH:
                 known.enough.set()
 
 
-async def answer(http: httpx.AsyncClient, url: str, comment: str, key: str) -> None:
+async def submit(http: httpx.AsyncClient, url: str, comment: str, key: str) -> None:
     body = {"score": 1, "comment": comment}
     (await http.post(url, json=body, headers={"Idempotency-Key": key})).raise_for_status()
 
 
 async def all_at_once(act: Callable[[str], Awaitable[None]], names: Iterable[str]) -> None:
-    """Act for each name, a crowd at a time."""
+    """Call `act` for each name, a batch at a time."""
     waiting = list(names)
 
     async def work() -> None:
@@ -85,8 +85,8 @@ async def all_at_once(act: Callable[[str], Awaitable[None]], names: Iterable[str
     await asyncio.gather(*(work() for _ in range(CROWD)))
 
 
-async def all_answers(http: httpx.AsyncClient) -> list[dict[str, str]]:
-    answers: list[dict[str, str]] = []
-    while page := (await http.get("/feedback", params={"limit": 100, "offset": len(answers)})).json():
-        answers += page
-    return answers
+async def all_feedback(http: httpx.AsyncClient) -> list[dict[str, str]]:
+    listed: list[dict[str, str]] = []
+    while page := (await http.get("/feedback", params={"limit": 100, "offset": len(listed)})).json():
+        listed += page
+    return listed

@@ -16,18 +16,18 @@ import pytest
 
 from tests.clients.server_process import ServerProcess
 
-pytestmark = pytest.mark.timeout(180)  # on a busy machine the generator takes a while
+pytestmark = pytest.mark.timeout(180)  # the generator is slow on a busy machine
 GENERATOR = Path(sys.executable).with_name("openapi-python-client")
 PACKAGE = "generated_agent_server"
 
 
 @pytest.fixture(scope="module")
 def generated(graphs: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The generated package; what the generator warns of is in its `WARNINGS`."""
+    """Generate the package and import it; its `WARNINGS` has the generator's warnings."""
     folder = tmp_path_factory.mktemp("generated")
     document = folder / "openapi.json"
     document.write_bytes(httpx.get(f"{graphs.url}/openapi.json").content)
-    (folder / "config.yml").write_text("post_hooks: []\n")  # unformatted code works as well, in a tenth of the time
+    (folder / "config.yml").write_text("post_hooks: []\n")  # formatting would take ten times as long
     options = ["--path", str(document), "--output-path", str(folder / PACKAGE), "--meta", "none"]
     options += ["--config", str(folder / "config.yml")]
     command = [str(GENERATOR), "generate", *options]
@@ -42,7 +42,7 @@ def generated(graphs: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def call(name: str) -> Any:
-    """The synchronous function of an operation."""
+    """Return the synchronous function of an operation."""
     return importlib.import_module(f"{PACKAGE}.api.{name}").sync
 
 

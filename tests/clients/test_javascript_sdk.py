@@ -1,4 +1,4 @@
-"""The official JavaScript clients, `@langchain/langgraph-sdk` and `langsmith`, unchanged, run by Node."""
+"""The official JavaScript clients, `@langchain/langgraph-sdk` and `langsmith`, unmodified, in Node."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.clients.server_process import ServerProcess
 
 KEYS = ["user_liked", "user_disliked"]
 
-# As it stands in the official document on user feedback.
+# Copied from the official document on user feedback.
 DOCUMENT = """
 import { Client } from "@langchain/langgraph-sdk";
 const client = new Client({ apiUrl: "<DEPLOYMENT_URL>", apiKey: "<API_KEY>" });
@@ -43,7 +43,7 @@ console.log(event.data);
 
 @pytest.mark.parametrize("package", ["@langchain/langgraph-sdk", "langgraph-sdk-2"])
 async def test_documented_snippet_prints_updates_and_feedback_urls(example: ServerProcess, package: str) -> None:
-    """With npm's `latest`, and with 2.0.0, which is older for all its number."""
+    """Runs with npm's `latest`, and with 2.0.0, which is older despite its number."""
     document = DOCUMENT.replace("@langchain/langgraph-sdk", package).replace("<DEPLOYMENT_URL>", example.url)
     printed = await node("--input-type=module", stdin=document)
     assert printed.startswith("{ answer: { messages: [ [Object] ] } }\nFeedback URLs: {")
@@ -147,6 +147,6 @@ async def test_urls_take_answers_that_langsmiths_client_reads_back(graphs: Serve
 
 
 async def stream(url: str, assistant: str, thread: bool, **payload: Any) -> list[dict[str, Any]]:
-    """The events that the JavaScript client gets of a run with feedback keys."""
+    """Return the events that the JavaScript client receives of a run with feedback keys."""
     asked = {"assistant": assistant, "thread": thread, "payload": {**payload, "feedbackKeys": KEYS}}
     return [json.loads(line) for line in (await node("stream.mjs", url, json.dumps(asked))).splitlines()]

@@ -1,4 +1,4 @@
-"""The official clients where a key is needed, and where the application says who they are, as documented."""
+"""The official clients with API keys, and with an application's own authentication, as documented."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ KEY = "user_liked"
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that has keys."""
+    """Start a server that has API keys."""
     with ServerProcess(GRAPHS, tmp_path_factory.mktemp("closed"), AGENT_SERVER_API_KEYS=KEYS) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def ruled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server whose application has rules of its own."""
+    """Start a server whose application has its own authentication."""
     folder = tmp_path_factory.mktemp("ruled")
     tests = Path(__file__).parents[1]
     settings = json.loads(GRAPHS.read_text())
@@ -132,7 +132,7 @@ async def test_event_socket_reaches_only_the_callers_threads(ruled: ServerProces
     url = f"{ruled.url.replace('http', 'ws', 1)}/threads/{thread_id}/stream/events"
 
     async def asked(headers: dict[str, str], method: str, **params: Any) -> Any:
-        """The answer, or the code that the socket is closed with."""
+        """Return the response, or the code with which the server closes the socket."""
         async with connect(url, additional_headers=headers) as one:
             try:
                 await one.send(json.dumps({"id": 1, "method": method, "params": params}))

@@ -1,4 +1,4 @@
-"""LangSmith's official Python client beside the agent server, unchanged: it answers to a run's URLs and reads back."""
+"""LangSmith's official Python client, unmodified, submits to a run's URLs and reads the feedback."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def agents(graphs: ServerProcess) -> Iterator[SyncLangGraphClient]:
 
 
 def run(agents: SyncLangGraphClient, agent: str) -> tuple[str, dict[str, str]]:
-    """A run's id and its feedback URLs."""
+    """Run the agent and return the run's id and its feedback URLs."""
     given = {"total": 1, "question": "?"}
     parts = list(agents.runs.stream(None, agent, input=given, feedback_keys=KEYS))
     [urls] = [part.data for part in parts if part.event == "feedback"]

@@ -1,7 +1,8 @@
-"""LangSmith's clients as they are by default, which send feedback about a trace in the background, if `/info` says so.
+"""LangSmith's clients in their default configuration, which send feedback in the background if `/info` offers it.
 
-Ours asks for plain JSON, so that the submitter knows that the feedback is stored. Where another `/info` stands in front
-and offers multipart batches (or the JavaScript client could not read any), the same clients take that road, and arrive.
+This server's `/info` asks for plain JSON, so that the submitter learns whether the feedback is stored. Behind another
+`/info` that offers multipart batches (or that the JavaScript client cannot read) the same clients send those, and
+their feedback arrives, too.
 """
 
 from __future__ import annotations
@@ -32,31 +33,31 @@ def info_that_offers_multipart() -> dict[str, Any]:
 
 
 @pytest.fixture(params=[PLAIN, MULTIPART])
-def road(request: pytest.FixtureRequest) -> str:
-    """The path that feedback is to be sent to."""
+def path(request: pytest.FixtureRequest) -> str:
+    """The path that the clients send feedback to."""
     return str(request.param)
 
 
 @pytest.fixture
-def walked() -> list[str]:
-    """The paths that were asked for with POST, as they come."""
+def posted_paths() -> list[str]:
+    """The paths of the POST requests, in their order."""
     return []
 
 
 @pytest.fixture
-def url(road: str, walked: list[str], sqlite_url: str) -> Iterator[str]:
-    """A server whose `/info` leads clients to the road."""
+def url(path: str, posted_paths: list[str], sqlite_url: str) -> Iterator[str]:
+    """Start a server whose `/info` leads clients to the path."""
 
     def note(app: ASGIApp) -> ASGIApp:
         async def noting(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http" and scope["method"] == "POST":
-                walked.append(scope["path"])
+                posted_paths.append(scope["path"])
             await app(scope, receive, send)
 
         return noting
 
-    own = [] if road == PLAIN else [info_that_offers_multipart]
-    plugin = FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(serve_root_info=road == PLAIN))
+    own = [] if path == PLAIN else [info_that_offers_multipart]
+    plugin = FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(serve_root_info=path == PLAIN))
     with serving(Litestar(own, plugins=[plugin], middleware=[note])) as address:
         yield address
 
@@ -69,9 +70,9 @@ def kept(url: str, run_id: str) -> dict[str, tuple[Any, ...]]:
 
 
 def test_python_clients_feedback_arrives(
-    url: str, road: str, walked: list[str], caplog: pytest.LogCaptureFixture
+    url: str, path: str, posted_paths: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its background thread lives, too: it would die, and fail this test, if `/info` left out a field that it reads."""
+    """The client's background thread survives, too: a missing field of `/info` would end it and fail this test."""
     run_id = str(uuid_utils.uuid7())
     client = Client(api_url=url, api_key="any")
     with caplog.at_level(logging.WARNING, "langsmith"):
@@ -80,12 +81,12 @@ def test_python_clients_feedback_arrives(
         client.flush()
     client.close()
     assert kept(url, run_id) == {"one": (1, "é", run_id), "two": (0, None, run_id)}
-    assert set(walked) == {road}
+    assert set(posted_paths) == {path}
     assert [record.message for record in caplog.records if "Failed" in record.message] == []
 
 
-async def test_javascript_clients_feedback_arrives(url: str, road: str, walked: list[str]) -> None:
+async def test_javascript_clients_feedback_arrives(url: str, path: str, posted_paths: list[str]) -> None:
     run_id = str(uuid_utils.uuid7())
     await node("langsmith_default.mjs", url, run_id)
     assert kept(url, run_id) == {"one": (1, "é", run_id), "two": (0, None, run_id)}
-    assert set(walked) == {road}
+    assert set(posted_paths) == {path}

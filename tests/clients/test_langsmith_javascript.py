@@ -1,4 +1,4 @@
-"""LangSmith's official JavaScript client, unchanged: each of its calls about feedback."""
+"""LangSmith's official JavaScript client, unmodified: each of its calls about feedback."""
 
 from __future__ import annotations
 

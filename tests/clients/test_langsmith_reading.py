@@ -1,4 +1,4 @@
-"""LangSmith's unmodified client reads runs, projects and statistics, and keeps datasets and annotation queues."""
+"""LangSmith's unmodified client reads runs, projects and statistics, and stores datasets and annotation queues."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def client(server: ServerProcess) -> Client:
 
 @pytest.fixture(scope="module")
 def run(server: ServerProcess) -> Callable[..., str]:
-    """Runs an agent to its end; the id of the run."""
+    """Return a function that runs an agent to its end and returns the run's id."""
 
     def ran(agent: str = "growing", metadata: dict[str, Any] | None = None, **given: Any) -> str:
         body = {"assistant_id": agent, "input": given, "metadata": metadata, "on_completion": "keep"}
@@ -47,7 +47,7 @@ def run(server: ServerProcess) -> Callable[..., str]:
 
 @pytest.fixture(scope="module")
 def judged(client: Client, run: Callable[..., str]) -> dict[str, str]:
-    """Runs with feedback of all kinds, by what is said of them."""
+    """Create runs with feedback of all kinds; return their ids by what the feedback says."""
     runs = {name: run(text=f"{name} words", metadata={"from": name}) for name in ("good", "bad", "silent")}
     runs["failed"] = run("broken", text="it")
     client.create_feedback(runs["good"], "stars", score=5, comment="nice", feedback_source_type="api")

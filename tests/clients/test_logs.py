@@ -1,4 +1,4 @@
-"""What a real server writes into its log."""
+"""The log of a server process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `mcp` package, unmodified, against the server in both of its eras: with a handshake, and self-contained."""
+"""The `mcp` package, unmodified, in both of its protocols: with a handshake, and self-contained."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Connect = Callable[[], Client]
 
 @pytest.fixture(params=ERAS)
 def connect(request: pytest.FixtureRequest, graphs: ServerProcess) -> Connect:
-    """Connects a client of one era with the server of the tests' own graphs."""
+    """Return a function that connects a client of one protocol with the server of the tests' own graphs."""
     return lambda: Client(f"{graphs.url}/mcp", mode=request.param)
 
 

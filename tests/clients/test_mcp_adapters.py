@@ -1,4 +1,4 @@
-"""The package `mcp` of version 1 and `langchain-mcp-adapters`, unmodified, in an environment of their own."""
+"""The package `mcp` of version 1 and `langchain-mcp-adapters`, unmodified, in their own environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server process tells of itself while clients use it."""
+"""The metrics of a server process while clients use it."""
 
 from __future__ import annotations
 

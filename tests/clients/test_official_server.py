@@ -1,6 +1,6 @@
-"""The official Agent Server mints its runs' URLs here, where `LANGSMITH_ENDPOINT` leads here.
+"""The official Agent Server mints its runs' URLs here when `LANGSMITH_ENDPOINT` points here.
 
-First what it was recorded to ask (langgraph-api 0.16.7), then itself.
+The requests recorded from langgraph-api 0.16.7 run first, then the server itself.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BEACON = {
 
 @pytest.fixture(scope="module", params=["beside our agents", "alone"])
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What LANGSMITH_ENDPOINT is set to: our agent server, as it is; or feedback alone, below `/api/v1`."""
+    """The value of LANGSMITH_ENDPOINT: an agent server, or feedback alone below `/api/v1`."""
     if request.param == "beside our agents":
         ours: ServerProcess = request.getfixturevalue("graphs")
         yield ours.url
@@ -69,7 +69,7 @@ def langsmith(endpoint: str) -> Iterator[Client]:
 
 
 def wanted(run_id: str, key: str) -> dict[str, Any]:
-    """What the official server asks for each of a run's keys."""
+    """Return the official server's request for one of a run's keys."""
     expiry = {"expires_in": {"days": 0, "hours": 3, "minutes": 0}, "expires_at": None}
     return {"run_id": run_id, "feedback_key": key, "feedback_config": None, **expiry}
 
@@ -108,7 +108,7 @@ def test_official_servers_run_streams_our_urls(
 
 
 def test_official_servers_wait_has_our_urls(agents: SyncLangGraphClient, langsmith: Client) -> None:
-    """Its client's `wait` has no parameter for the keys; the route has."""
+    """The route accepts the keys, but the client's `wait` has no parameter for them."""
     body = {"assistant_id": "asking", "input": {"question": "?"}, "feedback_keys": KEYS}
     thread_id = agents.threads.create()["thread_id"]
     answer: Any = agents.http.post(f"/threads/{thread_id}/runs/wait", json=body)

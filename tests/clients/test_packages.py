@@ -1,4 +1,4 @@
-"""The packages that users install, outside the repository: the wheel, and the browser files for npm."""
+"""The packages that users install: the wheel, and the browser files for npm."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEMO = ("langgraph.json", "chat.py", "plain.py", "web.py", "chat/index.html", "c
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built as `pip` builds it."""
+    """Build the wheel as `pip` does."""
     directory = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*command, "--wheel-dir", directory, ROOT], check=True, timeout=120)
@@ -34,7 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of the programs of an environment with the wheel; the dependencies are those of the tests."""
+    """Return the program directory of an environment with the wheel and the tests' dependencies."""
     directory = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory], check=True, timeout=120)
     python = directory / "bin" / "python"
@@ -100,7 +100,7 @@ def test_new_project_works_outside_the_repository(installed: Path, tmp_path: Pat
 
 @pytest.fixture(scope="module")
 def npm_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that has installed the npm package from its archive."""
+    """Create a project that has installed the npm package from its archive."""
     directory = tmp_path_factory.mktemp("npm")
     pack = [sys.executable, ROOT / ".ci" / "npm_pack.py", directory / "dist"]
     subprocess.run(pack, check=True, timeout=120)
@@ -112,7 +112,7 @@ def npm_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_npm_package_is_importable_on_a_server(npm_project: Path) -> None:
-    """Next.js, Remix and Nuxt import components on the server, too, where no `HTMLElement` exists."""
+    """Next.js, Remix and Nuxt import components on the server, too, where `HTMLElement` does not exist."""
     (npm_project / "page.js").write_text("""
         import { streamRun } from "@agent-server/feedback";
         import { FeedbackButtons } from "@agent-server/feedback/buttons";

@@ -32,7 +32,7 @@ async def test_example_in_javascript_asks_and_rates(example: ServerProcess, tmp_
 
 
 def check_printed(printed: str, kept: str) -> None:
-    """Check that the example shows an answer, and feedback that the server has kept."""
+    """Check that the example prints an answer, and feedback that the server has stored."""
     lines = dict(line.split(": ", 1) for line in printed.splitlines() if ": " in line)
     assert len(lines["Answer"]) > 10
     assert kept in lines["Feedback"]

@@ -1,4 +1,4 @@
-"""The official Python client, `langgraph_sdk`, unchanged, against a server on a real port."""
+"""The official Python client, `langgraph_sdk`, unmodified, against a server on a real port."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.clients.server_process import ServerProcess
 KEYS = ["user_liked", "user_disliked"]
 JOKE = {"messages": [{"role": "user", "content": "Tell me a joke about databases."}]}
 
-# As it stands in the official document on user feedback.
+# Copied from the official document on user feedback.
 DOCUMENT = """
 from langgraph_sdk import get_client
 client = get_client(url="<DEPLOYMENT_URL>", api_key="<API_KEY>")
@@ -289,13 +289,13 @@ async def test_threads_are_created_found_changed_and_deleted(client: LangGraphCl
 
 
 async def events(client: LangGraphClient, thread_id: str | None, agent: str, **more: Any) -> list[StreamPart]:
-    """All that the run's stream brings."""
+    """Return everything that the run's stream yields."""
     async with asyncio.timeout(20):
         return [part async for part in client.runs.stream(thread_id, agent, **more)]
 
 
 async def running(client: LangGraphClient) -> tuple[str, str]:
-    """A thread and its run that is at work, and would be for long."""
+    """Start a long run on a new thread; return both ids once it runs."""
     thread_id = (await client.threads.create())["thread_id"]
     long = {"total": 1000, "pause": 0.05}
     run = await client.runs.create(thread_id, "steps", input=long, stream_mode="updates")
@@ -307,7 +307,7 @@ async def running(client: LangGraphClient) -> tuple[str, str]:
 
 
 async def ended(client: LangGraphClient, thread_id: str, run_id: str) -> str:
-    """The run's status once it has ended."""
+    """Wait for the run's end and return its status."""
     async with asyncio.timeout(20):
         await client.runs.join(thread_id, run_id)
     return (await client.runs.get(thread_id, run_id))["status"]

@@ -16,7 +16,7 @@ QUESTION = {"question": "why?"}
 
 
 async def waiting_thread(client: LangGraphClient, **more: Any) -> str:
-    """The id of a thread that waits for an answer."""
+    """Create a thread that waits for an answer and return its id."""
     thread_id: str = (await client.threads.create(**more))["thread_id"]
     await client.runs.wait(thread_id, "asking", input=QUESTION)
     return thread_id

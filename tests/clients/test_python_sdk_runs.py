@@ -1,4 +1,4 @@
-"""What the official Python client may ask of runs: how they meet on a thread, where they stop, who may leave."""
+"""Runs through the official Python client: multitask strategies, interrupts before nodes, disconnects."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def becomes(client: LangGraphClient, thread_id: str, run_id: str, wanted: 
 
 
 async def steps_done(client: LangGraphClient, thread_id: str, at_least: int) -> list[int]:
-    """The steps that the thread's run has done, once they are so many."""
+    """Return the steps that the thread's run has done once there are at least so many."""
     done: list[int] = []
 
     async def enough() -> bool:
@@ -44,7 +44,7 @@ async def steps_done(client: LangGraphClient, thread_id: str, at_least: int) -> 
 
 
 async def leave_after_first_event(stream: AsyncIterator[StreamPart]) -> str:
-    """The id of the run whose stream is left."""
+    """Leave the stream after its first event and return the run's id."""
     part = await anext(stream)
     await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
     return str(part.data["run_id"])

@@ -1,4 +1,4 @@
-"""The store and the crons through the official Python client, against a real server."""
+"""The store and the crons through the official Python client, against a server process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents' snippets run as a newcomer would paste them."""
+"""The documents' snippets run as a newcomer pastes them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ JS = Path(__file__).parent / "js"
 
 
 def snippets(language: str) -> list[str]:
-    """All snippets in this language, each once."""
+    """Return all snippets in this language, each once."""
     text = "\n".join(document.read_text() for document in DOCUMENTS)
     return list(dict.fromkeys(re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)))
 
 
 def snippet(language: str, mark: str) -> str:
-    """The one snippet in this language that contains `mark`."""
+    """Return the only snippet in this language that contains `mark`."""
     (found,) = [text for text in snippets(language) if mark in text]
     return found
 
 
 def run(command: list[str], server: ServerProcess, **options: object) -> str:
-    """What the command prints, its snippet pointed at the server of the test."""
+    """Run the command with the test server's address in its snippet and return its output."""
     pointed = [part.replace("http://127.0.0.1:2024", server.url) for part in command]
     done = subprocess.run(pointed, capture_output=True, text=True, timeout=50, **options)  # type: ignore[call-overload]
     assert done.returncode == 0, done.stderr

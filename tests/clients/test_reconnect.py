@@ -1,4 +1,4 @@
-"""What the official Python client sees when its connection breaks, or the server restarts, in the middle of a run."""
+"""The official Python client when its connection breaks or the server restarts in the middle of a run."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_stream_continues_over_a_server_restart(start_server: StartServer,
                 if part.event == "updates" and restarting is None:
                     restarting = asyncio.create_task(asyncio.to_thread(restart, server))
         assert restarting is not None
-        assert await restarting == -signal.SIGTERM  # so uvicorn ends, once all is done
+        assert await restarting == -signal.SIGTERM  # uvicorn re-raises the signal after its shutdown
     assert [part.data["attempt"] for part in parts if part.event == "metadata"] == [1, 2]
     assert parts[-1].event == "feedback"
     assert parts[-2].data["done"] == list(range(40))
@@ -88,7 +88,7 @@ def restart(server: ServerProcess) -> int:
 
 
 def steps_of(parts: list[StreamPart]) -> list[int]:
-    """The numbers of the steps that `updates` events tell of."""
+    """Return the numbers of the steps in the `updates` events."""
     return [number for part in parts if part.event == "updates" for number in part.data["step"]["done"]]
 
 

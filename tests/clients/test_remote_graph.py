@@ -1,4 +1,4 @@
-"""LangGraph's `RemoteGraph`, unchanged, against a server on a real port."""
+"""LangGraph's `RemoteGraph`, unmodified, against a server on a real port."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Remote = Callable[[str], RemoteGraph]
 
 @pytest.fixture
 def remote(client: LangGraphClient, graphs: ServerProcess) -> Iterator[Remote]:
-    """Makes the remote graph with a name, over clients that are closed at the end."""
+    """Return a function that makes the remote graph with a name, over clients that are closed at the end."""
     with get_sync_client(url=graphs.url, api_key="any") as sync_client:
         yield lambda graph_id: RemoteGraph(graph_id, client=client, sync_client=sync_client)
 

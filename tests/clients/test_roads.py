@@ -1,4 +1,4 @@
-"""What a run says reaches the official clients on every road: in all modes, from subgraphs, joined, replayed."""
+"""A run's output reaches the official clients in every way: in all modes, from subgraphs, joined, replayed."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def test_idle_connection_accepts_the_next_request(
 ) -> None:
     statuses = []
     with closing(HTTPConnection("127.0.0.1", graphs.port, timeout=10)) as connection:
-        for pause in (0, 6):  # httpx, in the official client, lets go of a connection after five seconds
+        for pause in (0, 6):  # httpx in the official client closes idle connections after five seconds
             time.sleep(pause)
             connection.request("GET", "/ok")
             response = connection.getresponse()
             response.read()
             statuses.append(response.status)
-            connection.auto_open = 0  # a closed one is not opened again
+            connection.auto_open = 0  # do not reopen a closed connection
     assert statuses == [200, 200]
 
 

@@ -1,5 +1,7 @@
-"""Every public method of the official clients, with every parameter that it has: the server has a route for each, and
-knows each name that is sent. (What they do is tried elsewhere; here, nothing may be passed over in silence.)"""
+"""The server has a route for every public method of the official clients and knows every parameter that they send.
+
+Other tests check the effects; this one finds parameters that are silently ignored.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,7 @@ from tests.clients.server_process import ServerProcess
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 PASSED_OVER = {"langsmith_tracer", "strict_resume", "assistantId"}
-"""What clients send only for traces, which are not kept, to servers whose `/info` says that they know it, and twice, in
-another spelling."""
+"""Parameters that the server ignores: sent for traces only, sent because of `/info`, or sent twice in two spellings."""
 EVENT_STREAMING = {("threads", "stream")}
 
 CHECKPOINT = {"thread_id": NOBODY, "checkpoint_ns": "", "checkpoint_id": NOBODY, "checkpoint_map": {}}
@@ -80,7 +81,7 @@ def methods() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 async def sent(client: LangGraphClient) -> list[tuple[httpx.Request, httpx.Response]]:
-    """The requests of the client from here on, with the answers to them."""
+    """Record the client's requests from now on, with their responses."""
     exchanges: list[tuple[httpx.Request, httpx.Response]] = []
 
     async def note(response: httpx.Response) -> None:
@@ -107,7 +108,7 @@ async def test_method_is_understood_with_all_its_parameters(
     for variant in VARIANTS.get((part, name), [{}]):
         sent.clear()
         given = {one: ({**known, **variant})[one] for one in names}
-        with suppress(APIError, httpx.HTTPStatusError):  # most of what is asked for is not there
+        with suppress(APIError, httpx.HTTPStatusError):  # most requests name things that do not exist
             await _called(method, given)
         assert sent, "the client sent nothing"
         for request, response in sent:
@@ -135,7 +136,7 @@ async def _called(method: Callable[..., Any], given: dict[str, Any]) -> None:
 
 
 def _check_known(request: httpx.Request, status: int, document: Any) -> None:
-    """The route is there, and every name in the query and in the body is in the server's own document."""
+    """Check that the route exists, and that the server's document has every name in the query and the body."""
     assert status < 500
     assert status != 405
     path = next(one for one in _templates(document) if _fits(one, request.url.path))
@@ -152,7 +153,7 @@ def _check_known(request: httpx.Request, status: int, document: Any) -> None:
 
 
 def _templates(document: Any) -> list[str]:
-    """The paths, those with the fewest parameters first."""
+    """Return the path templates, those with the fewest parameters first."""
     return sorted(document["paths"], key=lambda path: path.count("{"))
 
 

@@ -1,6 +1,6 @@
 """Two server processes on one PostgreSQL and one Redis, through the official Python client.
 
-The first process is kept busy, so that whatever is asked of it is done by the second.
+The first process is kept busy, so that the second does all other work.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KEYS = ["user_liked"]
 
 @dataclass
 class Pair:
-    """A process that is busy, one that is not, and a client of each."""
+    """A busy process, an idle process, and a client of each."""
 
     busy: ServerProcess
     idle: ServerProcess
@@ -48,7 +48,7 @@ OpenPair = Callable[..., Any]
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisProcess]:
-    """A Redis that the test may stop."""
+    """Start a Redis that the test may stop."""
     with tempfile.TemporaryDirectory(prefix="redis-") as directory:
         server = RedisProcess(Path(directory))
         server.start()
@@ -83,7 +83,7 @@ async def test_second_process_streams_joins_cancels_and_stores(open_pair: OpenPa
         run_id, whole = await streamed_where_it_was_asked_for(pair)
         await replayed_at_either(pair, run_id, whole)
         await events_are_the_same_at_either(pair)
-        await answered_at_the_other(pair, whole[-1].data["user_liked"])
+        await submitted_at_the_other(pair, whole[-1].data["user_liked"])
         await cancelled_from_the_other(pair)
         await crons_fire_once(pair)
     for server in (pair.busy, pair.idle):
@@ -103,7 +103,7 @@ async def streamed_where_it_was_asked_for(pair: Pair) -> tuple[tuple[str, str], 
             statuses.append(run["status"])
     assert [part.event for part in parts] == ["metadata", *["updates"] * 10, "feedback"]
     assert [part.id for part in parts] == [f"1-{number}" for number in range(12)]
-    assert statuses[0] == "running"  # it came as it happened
+    assert statuses[0] == "running"  # the event arrived while the run was active
     assert run["run_id"] in pair.idle.log()
     return (thread_id, run["run_id"]), parts
 
@@ -116,7 +116,7 @@ async def replayed_at_either(pair: Pair, run: tuple[str, str], whole: list[Strea
 
 
 async def events_are_the_same_at_either(pair: Pair) -> None:
-    """Two runs by the protocol of version 2: one process starts them, the other runs them, both number alike."""
+    """Two runs by version 2 of the protocol: one process starts them, the other runs them, both send the same ids."""
     thread_id = str(uuid4())
     for total in (3, 6):
         async with pair.at_busy.threads.stream(thread_id, assistant_id="steps") as thread:
@@ -130,7 +130,7 @@ async def events_are_the_same_at_either(pair: Pair) -> None:
 
 
 async def events_of(server: ServerProcess, thread_id: str, since: int) -> list[Any]:
-    """The thread's events up to its second run's end."""
+    """Return the thread's events up to the end of its second run."""
     events: list[Any] = []
     body = {"channels": ["updates", "values", "lifecycle"], "since": since}
     url = f"{server.url}/threads/{thread_id}/stream/events"
@@ -143,7 +143,7 @@ async def events_of(server: ServerProcess, thread_id: str, since: int) -> list[A
     return events
 
 
-async def answered_at_the_other(pair: Pair, url: str) -> None:
+async def submitted_at_the_other(pair: Pair, url: str) -> None:
     assert url.startswith(pair.busy.url)
     async with httpx.AsyncClient() as http:
         response = await http.post(url.replace(pair.busy.url, pair.idle.url), json={"score": 1})
@@ -235,7 +235,7 @@ async def test_remote_streams_wait_for_the_end_without_redis(open_pair: OpenPair
 
 
 def steps_of(parts: list[StreamPart]) -> list[int]:
-    """The numbers of the steps that `updates` events tell of."""
+    """Return the numbers of the steps in the `updates` events."""
     return [number for part in parts if part.event == "updates" for number in part.data["step"]["done"]]
 
 

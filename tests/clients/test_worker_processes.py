@@ -1,4 +1,4 @@
-"""Servers and workers as processes of their own; a process that stops lets its runs end first."""
+"""Servers and workers as separate processes; a process that stops lets its runs end first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RoleProcess(ServerProcess):
 
 
 def until(holds: Callable[[], Any]) -> Any:
-    """Return what `holds` returns as soon as that is true."""
+    """Call `holds` until its result is true and return that."""
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while not (found := holds()):
         assert time.monotonic() < give_up_at, "it did not happen in time"
@@ -68,7 +68,7 @@ def test_workers_execute_what_servers_accept(postgres_url: str, redis_url: str, 
 
 @contextmanager
 def streaming(server: ServerProcess, seconds: float) -> Iterator[Iterator[str]]:
-    """A run of so many seconds on a new thread, at work; gives the lines of its stream."""
+    """Start a run of so many seconds on a new thread and yield the lines of its stream."""
     thread = post(server, "/threads", {})["thread_id"]
     body = {"assistant_id": "sleeping", "input": {"seconds": seconds}}
     with httpx.stream("POST", f"{server.url}/threads/{thread}/runs/stream", json=body, timeout=60) as response:

@@ -1,4 +1,4 @@
-"""WorkflowAI's official clients, Python (which has no synchronous call) and JavaScript, unchanged, for real runs."""
+"""WorkflowAI's official clients for Python (asynchronous only) and JavaScript, unmodified, on real runs."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ async def http(graphs: ServerProcess) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def run(http: httpx.AsyncClient) -> dict[str, str]:
-    """A finished run's id, its assistant's, and its feedback token."""
+    """Return a finished run's id, its assistant's id and its feedback token."""
     body = {"assistant_id": "steps", "input": {"total": 1}}
     waited = await http.post("/runs/wait", json=body)
     run_id = waited.headers["content-location"].rsplit("/", 1)[1]
-    own = {"graph_id": "steps", "metadata": {"created_by": "system"}}
-    [assistant] = (await http.post("/assistants/search", json=own)).json()
+    query = {"graph_id": "steps", "metadata": {"created_by": "system"}}
+    [assistant] = (await http.post("/assistants/search", json=query)).json()
     return {"id": run_id, "agent": assistant["assistant_id"], "token": waited.headers["x-feedback-token"]}
 
 
 @pytest.fixture(params=["python", "javascript"])
 def send(request: pytest.FixtureRequest, graphs: ServerProcess) -> Send:
-    """Sends outcomes, given in the Python client's words; each ends as `sent`, or in an error."""
+    """Return a function that sends outcomes with one of the clients; each ends as `sent` or in an error."""
     return _Python(graphs.url) if request.param == "python" else _JavaScript(graphs.url)
 
 
@@ -69,8 +69,8 @@ class _JavaScript:
         return ended
 
 
-async def own(http: httpx.AsyncClient, run: dict[str, str], user_id: str) -> str | None:
-    """What a user finds that they have said."""
+async def own_outcome(http: httpx.AsyncClient, run: dict[str, str], user_id: str) -> str | None:
+    """Return the outcome that the user has submitted."""
     response = await http.get("/v1/feedback", params={"feedback_token": run["token"], "user_id": user_id})
     outcome: str | None = response.json()["outcome"]
     return outcome
@@ -88,7 +88,7 @@ async def test_outcomes_are_stored_changed_and_listed(send: Send, http: httpx.As
         ]
     )
     assert sent == ["sent"] * 4
-    assert [await own(http, run, user) for user in ("ada", "ben", "carl")] == ["negative", "positive", None]
+    assert [await own_outcome(http, run, user) for user in ("ada", "ben", "carl")] == ["negative", "positive", None]
     page = (await http.get(f"/v1/_/agents/{run['agent']}/runs/{run['id']}/feedback")).json()
     assert page["count"] == 3
     assert [(item.get("user_id"), item["outcome"], item.get("comment")) for item in page["items"]] == [
@@ -112,5 +112,5 @@ async def test_stream_has_its_token_in_event_and_header(http: httpx.AsyncClient,
     received = json.loads(lines[1].removeprefix("data: "))
     for token in (received["feedback_token"], stream.headers["x-feedback-token"]):
         assert await send([{"feedback_token": token, "outcome": "negative"}]) == ["sent"]
-    answers = (await http.get("/feedback", params={"run": received["run_id"]})).json()
-    assert [answer["value"] for answer in answers] == ["negative"]
+    feedback = (await http.get("/feedback", params={"run": received["run_id"]})).json()
+    assert [one["value"] for one in feedback] == ["negative"]

@@ -1,4 +1,4 @@
-"""WorkflowAI's unmodified SDKs run agents: the snippets of its document, replies, tools and errors."""
+"""WorkflowAI's unmodified SDKs run agents: the snippets of its documentation, replies, tools and errors."""
 
 from __future__ import annotations
 

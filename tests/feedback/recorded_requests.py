@@ -1,8 +1,9 @@
-"""What the official clients were recorded to send about feedback, in the order in which they sent it.
+"""Recorded requests of the official clients about feedback, in the order in which they were sent.
 
-langsmith 0.15.0 (Python) and 0.12.0 (JavaScript), workflowai 0.6.10 and 1.6.8, evalguardai 2.2.3. Each is the client's
-call, the method, the path below the base, the body, and what the client needs of the answer: a name of `NEEDS` in
-`test_recorded_requests.py`, or a status. `{token}` stands for the client's first token, `{run_token}` for a run's.
+From langsmith 0.15.0 (Python) and 0.12.0 (JavaScript), workflowai 0.6.10 and 1.6.8, evalguardai 2.2.3. Each entry is
+the client's call, the method, the path below the base, the body, and what the client needs of the response: a status,
+or a name of `NEEDS` in `test_recorded_requests.py`. `{token}` stands for the client's first token, `{run_token}` for a
+run's.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def batched(key: str, config: Any = None, **expiry: Any) -> dict[str, Any]:
     return {"run_id": RUN, "feedback_key": key, "feedback_config": config, **expiry}
 
 
-def answer(**said: Any) -> dict[str, Any]:
-    return {"score": 1, "value": None, "correction": None, "comment": None, "metadata": None, **said}
+def submission(**fields: Any) -> dict[str, Any]:
+    return {"score": 1, "value": None, "correction": None, "comment": None, "metadata": None, **fields}
 
 
 def feedback(feedback_id: str, key: str, **more: Any) -> dict[str, Any]:
@@ -87,12 +88,12 @@ PYTHON: list[Recorded] = [
      [batched("a", {"type": "freeform"}, **NEW_YEAR), batched("b", **NEW_YEAR)], "tokens"),
     ("list_presigned_feedback_tokens", "GET", f"{TOKENS}?run_id={RUN}&limit=100&offset=0", None, "tokens"),
     ("list_presigned_feedback_tokens limit", "GET", f"{TOKENS}?run_id={RUN}&limit=2&offset=0", None, "tokens"),
-    ("create_feedback_from_token id", "POST", TOKEN, answer(comment="hi"), "kept"),
+    ("create_feedback_from_token id", "POST", TOKEN, submission(comment="hi"), "result"),
     ("create_feedback_from_token all fields", "POST", TOKEN,
-     answer(score=0.123456, value={"a": [1]}, correction={"want": "x"}, comment="c", metadata={"m": 1}), "kept"),
-    ("create_feedback_from_token url", "POST", TOKEN, answer(score=True, value="good"), "kept"),
-    ("create_feedback_from_token other spellings", "POST", TOKEN, answer(), "kept"),
-    ("create_feedback_from_token of nobody", "POST", f"{TOKENS}/ffffffff-ffff-ffff-ffff-fffffffffffe", answer(), 404),
+     submission(score=0.123456, value={"a": [1]}, correction={"want": "x"}, comment="c", metadata={"m": 1}), "result"),
+    ("create_feedback_from_token url", "POST", TOKEN, submission(score=True, value="good"), "result"),
+    ("create_feedback_from_token other spellings", "POST", TOKEN, submission(), "result"),
+    ("create_feedback_from_token unknown", "POST", f"{TOKENS}/ffffffff-ffff-ffff-ffff-fffffffffffe", submission(), 404),
     ("info", "GET", "/info", None, "info"),
     ("create_feedback all fields", "POST", FEEDBACK, feedback(FIRST, "user_score", **ALL_FIELDS), "feedback"),
     ("create_feedback boolean", "POST", FEEDBACK, feedback(SECOND, "k2", run_id=RUN, score=True), "feedback"),
@@ -126,7 +127,7 @@ PYTHON: list[Recorded] = [
     ("delete_feedback_config topics", "DELETE", f"{CONFIGS}?feedback_key=topics", None, 204),
     ("create_presigned_feedback_token asynchronously", "POST", TOKENS,
      minting("user_score", "379ebc59-7246-4dd4-8ad3-26cc8d398680", **TWO_HOURS), "token"),
-    ("create_feedback_from_token asynchronously", "POST", TOKEN, answer(value="ok"), "kept"),
+    ("create_feedback_from_token asynchronously", "POST", TOKEN, submission(value="ok"), "result"),
     ("create_feedback asynchronously", "POST", FEEDBACK, feedback(ASYNC, "k", run_id=RUN), "feedback"),
     ("read_feedback asynchronously", "GET", f"{FEEDBACK}/{ASYNC}", None, "feedback"),
     ("list_feedback asynchronously", "GET", f"{FEEDBACK}?run={RUN}&limit=2&key=k&offset=0", None, "feedbacks"),
@@ -165,14 +166,15 @@ JAVASCRIPT: list[Recorded] = [
     ("listFeedbackConfigs", "GET", f"{CONFIGS}?key=js_stars&name_contains=js&limit=5&offset=0", None, "configs"),
     ("updateFeedbackConfig", "PATCH", CONFIGS, {"feedback_key": "js_stars", "is_lower_score_better": True}, "config"),
     ("deleteFeedbackConfig", "DELETE", f"{CONFIGS}?feedback_key=js_stars", None, 204),
-    ("fetch", "POST", TOKEN, {"score": 1, "comment": "hi"}, "kept"),
+    ("fetch", "POST", TOKEN, {"score": 1, "comment": "hi"}, "result"),
 ]
 WORKFLOWAI: list[Recorded] = [
     ("send_feedback", "POST", "/v1/feedback",
-     {"feedback_token": "{run_token}", "outcome": "positive", "comment": "nice", "user_id": "u1"}, "kept"),
-    ("send_feedback minimal", "POST", "/v1/feedback", {"feedback_token": "{run_token}", "outcome": "negative"}, "kept"),
+     {"feedback_token": "{run_token}", "outcome": "positive", "comment": "nice", "user_id": "u1"}, "result"),
+    ("send_feedback minimal", "POST", "/v1/feedback", {"feedback_token": "{run_token}", "outcome": "negative"},
+     "result"),
     ("sendFeedback", "POST", "/v1/feedback",
-     {"feedback_token": "{run_token}", "outcome": "negative", "comment": "c", "user_id": "u"}, "kept"),
+     {"feedback_token": "{run_token}", "outcome": "negative", "comment": "c", "user_id": "u"}, "result"),
     ("send_feedback other token", "POST", "/v1/feedback",
      {"feedback_token": "eyJ0IjoxfQ==.c2ln", "outcome": "positive"}, 400),
 ]

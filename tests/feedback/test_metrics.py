@@ -1,4 +1,4 @@
-"""Metrics: what is minted, taken, refused and delivered is counted, and Prometheus can read it."""
+"""Metrics: minted tokens, submissions, refusals and deliveries are counted in Prometheus's format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ App = AsyncTestClient[Litestar]
 
 
 def read(text: str) -> dict[tuple[str, ...], float]:
-    """What the text says, by the name of each sample and the values of its labels, in the order of their names."""
+    """Return each sample's value, by its name and its label values in the order of the label names."""
     samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
     return {(one.name, *(text for _, text in sorted(one.labels.items()))): one.value for one in samples}
 
@@ -37,9 +37,9 @@ async def test_submissions_are_counted_by_key_and_result(client: App) -> None:
     for score in (1, 1, 0):
         await client.post(url, json={"score": score, "user_id": "ada"})
     await client.delete(url, params={"user_id": "ada"})
-    made = (await client.post("/feedback", json={"key": "stars", "run_id": RUN, "score": 5})).json()["id"]
-    await client.patch(f"/feedback/{made}", json={"score": 4})
-    await client.delete(f"/feedback/{made}")
+    feedback_id = (await client.post("/feedback", json={"key": "stars", "run_id": RUN, "score": 5})).json()["id"]
+    await client.patch(f"/feedback/{feedback_id}", json={"score": 4})
+    await client.delete(f"/feedback/{feedback_id}")
     form = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html", "User-Agent": "Mozilla/5.0"}
     assert "Thank" in (await client.post(url, content="score=1", headers=form)).text
     counted = await metrics(client)
@@ -73,8 +73,8 @@ async def test_refusals_are_counted_by_status_and_reason(client: App) -> None:
 
 
 async def test_tokens_of_every_family_are_counted(client: App) -> None:
-    asked = [{"run_id": RUN, "feedback_key": key} for key in "abc"]
-    await client.post("/feedback/tokens", json=asked)
+    bodies = [{"run_id": RUN, "feedback_key": key} for key in "abc"]
+    await client.post("/feedback/tokens", json=bodies)
     body = {"resource_type": "trace", "resource_id": "t"}
     await client.post("/api/v1/feedback/token", json=body, headers={"Authorization": "Bearer any"})
     plugin = client.app.plugins.get(FeedbackPlugin)

@@ -1,4 +1,4 @@
-"""How often anybody may answer and mint: 429 with Retry-After, by token and by address, in bounded memory."""
+"""Rate limits of submissions and minting: 429 with Retry-After, by token and by address, in bounded memory."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ JSON = {"Accept": "application/json"}
 
 
 @asynccontextmanager
-async def asked_from(
+async def client_at(
     url: str, peer: str, limits: Limits, api_keys: Keys = (), **settings: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client at the address `peer` of an app with nothing but the plugin."""
+    """Yield a client with the address `peer` of an application that has only the plugin."""
     app = Litestar(
         plugins=[FeedbackPlugin(open_database(url), FeedbackSettings(limits=limits, **settings), api_keys=api_keys)]
     )
@@ -38,7 +38,7 @@ async def asked_from(
 
 
 async def test_token_rate_limit_returns_retry_after(sqlite_url: str) -> None:
-    async with asked_from(sqlite_url, "203.0.113.7", Limits(token=MINUTE)) as client:
+    async with client_at(sqlite_url, "203.0.113.7", Limits(token=MINUTE)) as client:
         url, other = await mint(client), await mint(client, "other")
         statuses = [(await client.post(url, json={"score": 1})).status_code for _ in range(2)]
         statuses.append((await client.get(url + "?score=1", headers=JSON)).status_code)
@@ -55,7 +55,7 @@ async def test_token_rate_limit_returns_retry_after(sqlite_url: str) -> None:
 
 
 async def test_address_limit_counts_submissions_and_mintings(sqlite_url: str) -> None:
-    async with asked_from(sqlite_url, "203.0.113.7", Limits(address=MINUTE)) as client:
+    async with client_at(sqlite_url, "203.0.113.7", Limits(address=MINUTE)) as client:
         url = await mint(client)
         assert (await client.post(url, json={"score": 1})).status_code == 200
         assert (await client.get(url + "?score=1", headers=JSON)).status_code == 200
@@ -65,7 +65,7 @@ async def test_address_limit_counts_submissions_and_mintings(sqlite_url: str) ->
 
 
 async def test_mintings_may_be_bounded_on_their_own(sqlite_url: str) -> None:
-    async with asked_from(sqlite_url, "203.0.113.7", Limits(minting=RateLimit(1, 60))) as client:
+    async with client_at(sqlite_url, "203.0.113.7", Limits(minting=RateLimit(1, 60))) as client:
         url = await mint(client)
         once = {"resource_type": "trace", "resource_id": "t"}
         refused = [
@@ -78,7 +78,7 @@ async def test_mintings_may_be_bounded_on_their_own(sqlite_url: str) -> None:
 
 async def test_minting_with_an_api_key_is_not_limited(sqlite_url: str) -> None:
     limits = Limits(address=RateLimit(1, 60))
-    async with asked_from(sqlite_url, "203.0.113.7", limits, api_keys=("secret-key",)) as client:
+    async with client_at(sqlite_url, "203.0.113.7", limits, api_keys=("secret-key",)) as client:
         for _ in range(3):
             body = {"run_id": RUN, "feedback_key": "k"}
             assert (await client.post("/feedback/tokens", json=body)).status_code == 401
@@ -90,13 +90,15 @@ async def test_minting_with_an_api_key_is_not_limited(sqlite_url: str) -> None:
 
 async def test_wrong_keys_are_limited_and_right_ones_pass(sqlite_url: str) -> None:
     limits = Limits(address=MINUTE)
-    async with asked_from(sqlite_url, "203.0.113.7", limits, api_keys=("secret-key",)) as client:
+    async with client_at(sqlite_url, "203.0.113.7", limits, api_keys=("secret-key",)) as client:
         wrong, right = {"x-api-key": "guess"}, {"x-api-key": "secret-key"}
         assert [(await client.get("/feedback", headers=wrong)).status_code for _ in range(4)] == [401, 401, 401, 429]
         for path in ("/api/v1/feedback/statistics", "/v1/_/agents/_/feedback"):
             refused = await client.get(path, headers={"Authorization": "Bearer guess"})
             assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True)
-        assert (await client.get("/feedback")).status_code == 401, "who shows no key guesses none"
+        assert (await client.get("/feedback")).status_code == 401, (
+            "a request without an API key is not counted as a wrong one"
+        )
         assert (await client.get("/feedback", headers=right)).status_code == 200
 
 
@@ -104,13 +106,13 @@ async def test_apps_checker_limits_wrong_keys_itself(sqlite_url: str) -> None:
     async def check(_connection: Any, _scope: str) -> Entry:
         raise Unauthorized("The key is wrong")
 
-    async with asked_from(sqlite_url, "203.0.113.7", Limits(address=MINUTE), api_keys=check) as client:
+    async with client_at(sqlite_url, "203.0.113.7", Limits(address=MINUTE), api_keys=check) as client:
         responses = [await client.get("/feedback", headers={"x-api-key": "guess"}) for _ in range(5)]
     assert [response.status_code for response in responses] == [401] * 5
 
 
 async def test_reading_pages_and_garbage_cost_nothing(sqlite_url: str) -> None:
-    async with asked_from(sqlite_url, "203.0.113.7", Limits(MINUTE, RateLimit(2, 60))) as client:
+    async with client_at(sqlite_url, "203.0.113.7", Limits(MINUTE, RateLimit(2, 60))) as client:
         url = await mint(client)
         for _ in range(5):
             assert (await client.get(url)).status_code == 200
@@ -123,7 +125,7 @@ async def test_reading_pages_and_garbage_cost_nothing(sqlite_url: str) -> None:
 
 
 async def test_this_machine_is_not_limited(sqlite_url: str) -> None:
-    async with asked_from(sqlite_url, "127.0.0.1", Limits(MINUTE, MINUTE, minting=MINUTE)) as client:
+    async with client_at(sqlite_url, "127.0.0.1", Limits(MINUTE, MINUTE, minting=MINUTE)) as client:
         for _ in range(3):
             url = await mint(client)
             statuses = [(await client.post(url, json={"score": 1})).status_code for _ in range(4)]
@@ -132,7 +134,7 @@ async def test_this_machine_is_not_limited(sqlite_url: str) -> None:
 
 async def test_visitors_behind_a_trusted_proxy_are_distinguished(sqlite_url: str) -> None:
     limits = Limits(address=RateLimit(2, 60))
-    async with asked_from(sqlite_url, "10.0.0.1", limits, trust_forwarded=True) as client:
+    async with client_at(sqlite_url, "10.0.0.1", limits, trust_forwarded=True) as client:
         url = await mint(client)
         for visitor in ("198.51.100.1", "198.51.100.2"):
             for status in (200, 200, 429):
@@ -159,7 +161,7 @@ async def test_visitors_behind_a_trusted_proxy_are_distinguished(sqlite_url: str
 )
 async def test_no_forwarded_header_escapes_the_limits(sqlite_url: str, lines: list[str], peer: str) -> None:
     limits = Limits(address=RateLimit(4, 60))
-    async with asked_from(sqlite_url, peer, limits, trust_forwarded=True) as client:
+    async with client_at(sqlite_url, peer, limits, trust_forwarded=True) as client:
         url = await mint(client)
         statuses = []
         for at in range(5):
@@ -172,7 +174,7 @@ FORGED = [f"192.0.2.{at}" for at in range(1, 6)]
 
 
 def admitted(rate_limiter: RateLimiter, peer: str, *forwarded: str) -> int:
-    """How many of the requests get in."""
+    """Return how many of the requests pass."""
     count = 0
     for one in forwarded:
         try:
@@ -259,7 +261,7 @@ def test_body_that_hides_its_length_is_bounded_too(sqlite_url: str) -> None:
 
 
 async def test_other_clients_submissions_count_for_their_address(sqlite_url: str) -> None:
-    async with asked_from(sqlite_url, "203.0.113.7", Limits(address=RateLimit(1, 60))) as client:
+    async with client_at(sqlite_url, "203.0.113.7", Limits(address=RateLimit(1, 60))) as client:
         outcome = {"feedback_token": "any", "outcome": "positive"}
         assert (await client.post("/v1/feedback", json=outcome)).status_code == 400
         refused = await client.post("/v1/feedback", json=outcome)

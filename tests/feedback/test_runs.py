@@ -1,4 +1,4 @@
-"""What feedback stores about its run: the run lookup supplies it, and its failure never loses feedback."""
+"""What feedback stores about its run: the run lookup supplies it, and a failing lookup loses no feedback."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ FACTS = RunFacts(RUN, "thread-1", "assistant-1", 3, {"q": 1}, {"a": 2})
 
 
 class Agents:
-    """Knows of one run, and counts who asks."""
+    """A run lookup that has one run and counts its calls."""
 
     def __init__(self, facts: RunFacts | None) -> None:
         self.facts = facts
-        self.asked = 0
+        self.calls = 0
 
     async def look_up(self, run_id: str) -> RunFacts | None:
-        self.asked += 1
+        self.calls += 1
         return self.facts if run_id == RUN else None
 
 
-async def answer(plugin: FeedbackPlugin, url: str, **said: object) -> SubmissionResult:
+async def submit(plugin: FeedbackPlugin, url: str, **fields: object) -> SubmissionResult:
     pointer = await plugin.default.tokens.open(url.rpartition("/")[2])
-    return await plugin.default.store.submit(pointer, FeedbackSubmission(score=1, **said))  # type: ignore[arg-type]
+    return await plugin.default.store.submit(pointer, FeedbackSubmission(score=1, **fields))  # type: ignore[arg-type]
 
 
 def plugin_with(url: str, lookup: RunLookup | None) -> FeedbackPlugin:
@@ -39,7 +39,7 @@ def plugin_with(url: str, lookup: RunLookup | None) -> FeedbackPlugin:
 
 async def test_feedback_carries_its_runs_thread_and_assistant(database_url: str) -> None:
     async with plugin_with(database_url, Agents(FACTS).look_up).opened() as service:
-        await answer(service, (await service.urls_for_run(RUN, ["k"], "http://here"))["k"])
+        await submit(service, (await service.urls_for_run(RUN, ["k"], "http://here"))["k"])
         await service.default.store.create(FeedbackCreate("program", run_id=RUN, score=1))
         for found in await service.feedback_for_run(RUN):
             assert (found.thread_id, found.assistant_id, found.assistant_version) == ("thread-1", "assistant-1", 3)
@@ -49,8 +49,8 @@ async def test_url_remembers_the_place_of_a_deleted_run(database_url: str) -> No
     agents = Agents(None)
     async with plugin_with(database_url, agents.look_up).opened() as service:
         url = (await service.urls_for_run(FACTS, ["k"], "http://here"))["k"]
-        await answer(service, url)
-        assert agents.asked == 0
+        await submit(service, url)
+        assert agents.calls == 0
         [found] = await service.feedback_for_run(RUN)
         assert (found.thread_id, found.assistant_version) == ("thread-1", 3)
 
@@ -67,7 +67,7 @@ async def test_failing_or_hanging_lookup_loses_nothing(database_url: str, monkey
 
     for key, lookup in (("failed", fails), ("hung", hangs)):
         async with plugin_with(database_url, lookup).opened() as service:
-            await answer(service, (await service.urls_for_run(RUN, [key], "http://here"))[key])
+            await submit(service, (await service.urls_for_run(RUN, [key], "http://here"))[key])
             assert {found.thread_id for found in await service.feedback_for_run(RUN)} == {None}
 
 
@@ -76,9 +76,9 @@ async def test_replacing_submission_keeps_the_runs_place(database_url: str) -> N
     async with plugin_with(database_url, None).opened() as service:
         url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
     async with plugin_with(database_url, agents.look_up).opened() as service:
-        await answer(service, url, user_id="ada")
+        await submit(service, url, user_id="ada")
     async with plugin_with(database_url, None).opened() as service:
-        assert (await answer(service, url, user_id="ada", comment="still")).status == "updated"
+        assert (await submit(service, url, user_id="ada", comment="still")).status == "updated"
         [found] = await service.feedback_for_run(RUN)
         assert (found.comment, found.thread_id) == ("still", "thread-1")
 
@@ -88,5 +88,5 @@ async def test_run_is_looked_up_once_a_minute(database_url: str) -> None:
     async with plugin_with(database_url, agents.look_up).opened() as service:
         url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
         for _ in range(5):
-            await answer(service, url)
-    assert agents.asked == 1
+            await submit(service, url)
+    assert agents.calls == 1

@@ -1,4 +1,4 @@
-"""The service as it is run: mounts, documents, logs, processes, the example."""
+"""The service in use: mounts, documents, logs, several processes, the example."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def example_running(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The example in a process of its own, ready to answer; killed at the end."""
+    """Run the example in its own process, ready for requests; kill it at the end."""
     environment = {**os.environ, "FEEDBACK_DATA": str(folder), "PORT": str(port), "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, "examples/feedback_alone.py"], cwd=ROOT, env=environment)
     try:
@@ -56,10 +56,10 @@ def mint(port: int) -> str:
 def test_example_keeps_feedback_when_it_is_killed(tmp_path: Path, unused_tcp_port: int) -> None:
     with example_running(tmp_path, unused_tcp_port) as process:
         urls = [mint(unused_tcp_port) for _ in range(5)]
-        kept = httpx.post(urls[0], json={"score": 1, "comment": "helpful"}).raise_for_status().json()["id"]
+        feedback_id = httpx.post(urls[0], json={"score": 1, "comment": "helpful"}).raise_for_status().json()["id"]
         process.kill()
     with example_running(tmp_path, unused_tcp_port):
-        read = httpx.get(f"http://127.0.0.1:{unused_tcp_port}/api/v1/feedback/{kept}").raise_for_status().json()
+        read = httpx.get(f"http://127.0.0.1:{unused_tcp_port}/api/v1/feedback/{feedback_id}").raise_for_status().json()
         assert (read["score"], read["comment"], read["run_id"]) == (1, "helpful", RUN)
         for url in urls:
             response = httpx.get(url + "?score=0", headers={"Accept": "application/json"})

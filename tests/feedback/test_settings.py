@@ -1,4 +1,4 @@
-"""Feedback reads its own settings from the environment, beside an agent server and alone."""
+"""Feedback reads its settings from the environment, beside an agent server and alone."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_wrong_variable_is_named(tmp_path: Path, name: str, value: str, right: s
     variable = f"AGENT_SERVER_FEEDBACK_{name}"
     with pytest.raises(ConfigError, match=right) as raised:
         feedback_of(Config.load(None, {variable: value, "AGENT_SERVER_DATA_DIR": str(tmp_path)}))
-    if name not in ("ALERTS", "SECRET"):  # what these hold is checked where it is used
+    if name not in ("ALERTS", "SECRET"):  # these two are checked where they are used
         assert variable in str(raised.value)
 
 

@@ -1,4 +1,4 @@
-"""Every implementation of a seam, opened by one fixture."""
+"""Fixtures that open every implementation of a seam."""
 
 from __future__ import annotations
 

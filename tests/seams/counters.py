@@ -7,7 +7,7 @@ from collections.abc import Callable
 from agent_server.database import Connection
 
 Package = Callable[[dict[str, str]], str]
-"""Makes an importable package with these migrations (file name: SQL) in both dialects and gives the package's name.
+"""Makes an importable package with these migrations (file name: SQL) in both dialects and returns its name.
 
 Called again within a test, it adds to the same package.
 """

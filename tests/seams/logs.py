@@ -1,4 +1,4 @@
-"""What the broker suites write into logs, and how they read them."""
+"""Frames that the broker suites append to logs, and helpers that read them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ PATIENCE = 20.0
 
 
 class OpenBroker(Protocol):
-    """Makes a running broker, closed after the test; `keep` in seconds, the bounds in bytes.
+    """Opens a broker that is closed after the test; `keep` is in seconds, the bounds are in bytes.
 
-    The bounds that a test leaves out are never reached.
+    Omitted bounds are never reached.
     """
 
     async def __call__(self, *, keep: float = 60.0, max_bytes: int = 2**22, max_total_bytes: int = 2**26) -> Broker: ...
 
 
 def frames(numbers: Iterable[int], attempt: int = 1, size: int = 0) -> list[Frame]:
-    """Frames with these numbers, each with `size` bytes of data and a few more."""
+    """Return frames with these numbers, each with `size` bytes of data and a few more."""
     ids = [FrameId(attempt, number) for number in numbers]
     return [Frame(one, "custom", frame(StreamPart("custom", "x" * size), str(one))) for one in ids]
 
 
 async def read(broker: Broker, run_id: str = RUN, after: FrameId = START, count: int | None = None) -> list[Frame]:
-    """What a subscriber gets: all to the end of the log, or until it has `count` frames."""
+    """Return what a subscriber receives: everything to the end of the log, or `count` frames."""
     got: list[Frame] = []
     async with asyncio.timeout(PATIENCE):
         async for chunk in broker.subscribe(run_id, after):
@@ -45,7 +45,7 @@ async def read(broker: Broker, run_id: str = RUN, after: FrameId = START, count:
 
 
 async def waiting_reader(broker: Broker, after: FrameId = START) -> asyncio.Task[list[Frame]]:
-    """A subscriber that has come to where it waits."""
+    """Start a subscriber and return it once it waits."""
     task = asyncio.create_task(read(broker, RUN, after))
     for _ in range(5):
         await asyncio.sleep(0)
@@ -53,7 +53,7 @@ async def waiting_reader(broker: Broker, after: FrameId = START) -> asyncio.Task
 
 
 async def gone(broker: Broker, run_id: str) -> None:
-    """Returns when the broker holds no log of the run any more."""
+    """Wait until the broker has no log of the run."""
     for _ in range(int(PATIENCE / 0.005)):
         if not await broker.holds(run_id):
             return
@@ -62,14 +62,14 @@ async def gone(broker: Broker, run_id: str) -> None:
 
 
 def alive(kind: type[object] | None = None) -> int:
-    """How many objects of `kind`, or of any kind that the brokers' modules declare, are in memory."""
+    """Count the objects of `kind` in memory, or of any kind that the brokers' modules declare."""
     gc.collect()
     kinds = [type(one) for one in gc.get_objects()]
     return sum(one is kind if kind else str(one.__module__).startswith("agent_server.broker") for one in kinds)
 
 
 async def only_alive(count: int) -> None:
-    """Returns when the brokers' modules have no more than so many objects in memory."""
+    """Wait until the brokers' modules have no more than so many objects in memory."""
     for _ in range(int(PATIENCE / 0.05)):
         if alive() == count:
             return

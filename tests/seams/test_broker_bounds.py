@@ -1,4 +1,4 @@
-"""What every broker keeps, for how long, and what those hear who come too late."""
+"""What every broker keeps, for how long, and what late subscribers receive."""
 
 from __future__ import annotations
 

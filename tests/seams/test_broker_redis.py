@@ -1,4 +1,4 @@
-"""What the broker over Redis promises beyond the suite of all brokers: several processes, and a Redis that is lost."""
+"""The broker over Redis beyond the common contract: several processes, and a Redis that is lost."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Two = tuple[RedisBroker, RedisBroker]
 
 @pytest.fixture
 async def two(redis_url: str) -> AsyncIterator[Two]:
-    """The brokers of two processes."""
+    """Open the brokers of two processes."""
     async with RedisBroker(redis_url) as one, RedisBroker(redis_url) as other:
         yield one, other
 
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisProcess]:
-    """A Redis that the test may stop."""
+    """Start a Redis that the test may stop."""
     with tempfile.TemporaryDirectory(prefix="redis-") as directory, RedisProcess(Path(directory)) as server:
         yield server
 
@@ -108,7 +108,7 @@ async def test_any_number_of_readers_needs_three_connections(redis_server: Redis
         for number in range(50):
             await broker.publish(f"run-{number}", frames([number]))
         with redis_server.client() as client:
-            assert len(client.client_list()) <= 3 + 1  # and ours
+            assert len(client.client_list()) <= 3 + 1  # and the test's own
         for number in range(50):
             await broker.close(f"run-{number}")
         assert await asyncio.gather(*readers) == [frames([n % 50]) for n in range(200)]
@@ -132,7 +132,7 @@ async def test_reader_learns_of_frames_that_redis_forgot(redis_server: RedisProc
     await one.publish(RUN, frames([0, 1]))
     assert await read(one, count=2) == frames([0, 1])
     stream = other.subscribe(RUN)
-    assert await anext(stream) == frames([0, 1])  # a page: so this reader hears of the next only when it asks again
+    assert await anext(stream) == frames([0, 1])  # a page; the reader learns of the next frame only with its next read
     await one.publish(RUN, frames([2]))
     assert await read(one, count=3) == frames([0, 1, 2])
     redis_server.empty()

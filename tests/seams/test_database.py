@@ -1,4 +1,4 @@
-"""What every database keeps to: units that are atomic, durable, and seen as one."""
+"""Every database's contract: units are atomic, durable and isolated."""
 
 from __future__ import annotations
 
@@ -232,6 +232,6 @@ async def test_acknowledged_rows_survive_a_kill(counters: Database, database_url
             process.kill()
         answered += (await process.stdout.read()).splitlines(keepends=True)
         await process.wait()
-    names = [line.decode().strip() for line in answered if line.endswith(b"\n")]  # the last may be half of one
+    names = [line.decode().strip() for line in answered if line.endswith(b"\n")]  # the last line may be incomplete
     assert len(names) >= 500
     assert set(names) <= set(await counters.read(values))

@@ -1,4 +1,4 @@
-"""A database says how much it is used, on both kinds."""
+"""A database reports its load, on both kinds."""
 
 from __future__ import annotations
 

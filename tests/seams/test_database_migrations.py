@@ -1,4 +1,4 @@
-"""Migrations: each once, in order, all or none."""
+"""Migrations run once each, in order, all or none."""
 
 from __future__ import annotations
 

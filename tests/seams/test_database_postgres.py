@@ -1,4 +1,4 @@
-"""What PostgreSQL adds to the seam: a server that may not be there, and indexes for the two functions."""
+"""PostgreSQL beyond the common contract: an unreachable server, and indexes for the two functions."""
 
 from __future__ import annotations
 

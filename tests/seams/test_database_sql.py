@@ -1,4 +1,4 @@
-"""One SQL for every database: its parameters, its two functions, and the types of what comes back."""
+"""One SQL for every database: its parameters, its two functions, and the types of results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What SQLite adds to the seam: commits that are shared, and a file that may fail."""
+"""SQLite beyond the common contract: shared commits, and a file that may fail."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def test_sqlite_full_disk_rolls_back_every_unit(sqlite_url: str, package: 
 
 
 async def test_sqlite_runs_units_in_its_connections_threads(sqlite_url: str) -> None:
-    """Guards the one use of aiosqlite's inside, `Connection._execute`."""
+    """Guards the only use of a private member of aiosqlite, `Connection._execute`."""
     async with SqliteDatabase(sqlite_url.removeprefix("sqlite:///")) as database:
         writers = {await database.write(lambda _: threading.get_ident()) for _ in range(5)}
         readers = await asyncio.gather(*(database.read(lambda _: threading.get_ident()) for _ in range(20)))

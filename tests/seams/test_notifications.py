@@ -1,4 +1,4 @@
-"""The contract of notifications, for every broker."""
+"""Every broker's contract for notifications."""
 
 from __future__ import annotations
 

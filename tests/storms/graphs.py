@@ -1,4 +1,4 @@
-"""A graph whose every step writes into a journal when it began and ended, and in which process."""
+"""A graph whose steps write into a journal when they began and ended, and in which process."""
 
 from __future__ import annotations
 

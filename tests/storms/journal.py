@@ -1,4 +1,4 @@
-"""What the steps of a storm's runs wrote into their journal, and whether it is as promised."""
+"""The journal of the steps of a storm's runs, and checks of what it must say."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Real processes over PostgreSQL and Redis under kill -9, SIGSTOP, restarts of both databases and clocks that are set.
 
-Promised: no acknowledged run is lost, none works twice at once, no finished state is rolled back, an attempt repeats at
-most one step beside the one at work (with `durability="exit"` all of them), so at most one step's events come twice for
-each fault, and every hole in a stream is announced by a `gap` event.
+The promises: no acknowledged run is lost; no run works twice at once; no finished state is rolled back; an attempt
+repeats at most one step beside the active one (with `durability="exit"` all of them), so at most one step's events come
+twice for each fault; a `gap` event announces every hole in a stream.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ Start = Callable[..., ServerProcess]
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisProcess]:
-    """A Redis that the test may stop."""
+    """Start a Redis that the test may stop."""
     with tempfile.TemporaryDirectory(prefix="redis-") as directory, RedisProcess(Path(directory)) as server:
         yield server
 
 
 @pytest.fixture
 def start(tmp_path: Path, postgres_url: str) -> Iterator[Start]:
-    """Starts servers on the one PostgreSQL database."""
+    """Return a function that starts servers on one PostgreSQL database."""
     servers: list[ServerProcess] = []
 
     def started(**environ: str) -> ServerProcess:
@@ -65,7 +65,7 @@ def given(journal: Path, total: int, pause: float, **more: Any) -> dict[str, Any
 
 
 class Threads:
-    """Runs on threads of their own, each begun at one server."""
+    """Runs on a thread each, each started at one server."""
 
     def __init__(self, server: ServerProcess) -> None:
         self.server = server
@@ -79,7 +79,7 @@ class Threads:
 
 
 def wait_for_end(server: ServerProcess, runs: list[tuple[str, str]], seconds: float = 90) -> list[str]:
-    """Wait until all runs have ended. Returns their statuses."""
+    """Wait until all runs have ended and return their statuses."""
     give_up_at = time.monotonic() + seconds
     with httpx.Client(base_url=server.url, timeout=30) as http:
         while True:
@@ -152,7 +152,7 @@ def test_set_clock_on_sqlite_starts_nothing_twice(tmp_path: Path, seconds: int) 
 
 
 def settable_clock(folder: Path, offset: Path) -> dict[str, str]:
-    """The environment of a process whose clock is off by the seconds in the file `offset`."""
+    """Return the environment of a process whose clock is off by the seconds in the file `offset`."""
     offset.write_text("0")
     site = folder / "site"
     site.mkdir(exist_ok=True)
@@ -169,7 +169,7 @@ time.time, time.time_ns = _read(time.time, 1), _read(time.time_ns, 1_000_000_000
 
 
 class Storm:
-    """Three servers with one PostgreSQL and one Redis, and what befalls them."""
+    """Three servers with one PostgreSQL and one Redis, and the faults that hit them."""
 
     def __init__(self, start: Start, folder: Path, postgres: PostgresProcess, redis: RedisProcess) -> None:
         self.over = asyncio.Event()
@@ -186,7 +186,7 @@ class Storm:
 
     @property
     def faults(self) -> list[Callable[[], None]]:
-        """The faults, in an order of their own each time that is printed with a failure."""
+        """Return the faults in a random order that a failure prints."""
         several = [self.kill, self.kill, self.freeze, self.freeze, self.restart_redis, self._redis.empty]
         several += [self.restart_postgres, self.crash_postgres, self.set_clock_forward, self.set_clock_back]
         self._chance.shuffle(several)
@@ -194,7 +194,7 @@ class Storm:
         return several
 
     def explain(self, thread_id: str, run_id: str) -> None:
-        """Print all that is known of a run."""
+        """Print everything that is known of a run."""
         with httpx.Client(base_url=self.servers[0].url, timeout=30) as http:
             for one in http.get(f"/threads/{thread_id}/history?limit=100").json():
                 print("state:", one["created_at"], one["metadata"], one["values"].get("done"), one["next"])
@@ -236,14 +236,14 @@ class Storm:
 
 
 class Seen(Struct):
-    """A run that a server acknowledged, and the parts of its streams that its client got."""
+    """A run that a server acknowledged, and the parts of its streams that its client received."""
 
     thread_id: str
     total: int
     parts: list[Any] = []
 
     def steps(self) -> Counter[int]:
-        """How often each step's event came."""
+        """Count the events of each step."""
         updates = [part.data for part in self.parts if part.event == "updates"]
         return Counter(number for data in updates for number in (data.get("step") or {}).get("done", []))
 
@@ -260,7 +260,7 @@ class Seen(Struct):
 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresProcess]:
-    """A PostgreSQL that the test may restart."""
+    """Start a PostgreSQL that the test may restart."""
     with postgres_folder() as folder:
         server = PostgresProcess(folder)
         yield server
@@ -296,13 +296,13 @@ async def test_storm_of_faults_loses_and_doubles_nothing(
         print("parts:", [(part.id, part.event, part.data) for part in runs[run_id].parts])
     assert (wrong, silent) == ([], [])
     assert begun_by_lost_attempts(storm.journal) == []
-    if durability != "exit":  # with which an attempt repeats the whole run
+    if durability != "exit":  # with "exit" an attempt repeats the whole run
         assert max((max(each) for each in repeats(storm.journal).values() if each), default=0) <= 2
         assert [run_id for run_id, seen in runs.items() if seen.doubled() > seen.attempts() - 1] == []
 
 
 async def _client(number: int, storm: Storm, durability: Any, runs: dict[str, Seen]) -> None:
-    """Start runs and follow them to their ends, as a program does that does not give up."""
+    """Start runs and follow them to their ends, as a program with retries does."""
     chance = random.Random(number)
     while not storm.over.is_set():
         seen, run_id = Seen("", chance.randint(3, 8)), ""

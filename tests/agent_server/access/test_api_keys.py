@@ -1,4 +1,4 @@
-"""API keys: how they are kept, how soon a revoked one is dead, and who may come in without one."""
+"""API keys: how they are stored, when a revoked one stops working, and which requests need none."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_only_the_hash_of_a_key_is_kept(keys: ApiKeys, database: Database)
 
 
 def auth_of(keys: ApiKeyCache, **settings: Any) -> ApiKeyAuth:
-    """Authentication with these keys, on a server with these settings."""
+    """Return the authentication of a server with these API keys and settings."""
     return ApiKeyAuth(keys, Config(Path.cwd(), **settings), PageOrigins())
 
 

@@ -1,4 +1,4 @@
-"""An application's `Auth` object: what its handlers are given, and what becomes of what they return."""
+"""An application's `Auth` object: what its handlers receive, and how their results are used."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_authenticate_gets_what_it_asks_for_by_name() -> None:
 
 
 class Depends:
-    """As of FastAPI, by which its markers are known."""
+    """A marker as FastAPI has it, recognized by its class name."""
 
 
 Depends.__module__ = "fastapi.params"

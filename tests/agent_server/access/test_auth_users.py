@@ -1,6 +1,6 @@
-"""Two users under an application's own `auth`: for every operation, what is Anna's is not there for Bob.
+"""Two users under an application's own `auth`: no operation shows or changes Anna's resources for Bob.
 
-The operations are those of the OpenAPI document, so a new one without a rule, or without a line here, fails.
+The operations are those of the OpenAPI document; one without a rule or without a line here fails.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BOB = {"x-api-key": "token-bob"}
 RULES = str(Path(__file__).parents[1] / "rules.py") + ":auth"
 OPEN = {"/", "/ok", "/info"}
 PROTOCOLS = ("/v1/", "/mcp", "/a2a/", "/agui/", "/.well-known/")
-"""Paths of protocols that answer in shapes of their own; their own tests try the rules."""
+"""Protocols with their own response formats; their own tests check the rules."""
 RUN = {"assistant_id": "doubling", "input": {"x": 1}}
 CRON = {"schedule": "0 0 1 1 *", **RUN}
 
@@ -47,7 +47,7 @@ async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
 
 @pytest.fixture
 async def annas(api: Api) -> Ids:
-    """One of everything, all Anna's."""
+    """Create one resource of every kind for Anna and return their ids."""
 
     async def made(method: str, path: str, body: Any) -> Any:
         response = await api.send(method, path, body, **ANNA)
@@ -71,7 +71,7 @@ async def annas(api: Api) -> Ids:
 
 
 def bodies(ids: Ids) -> dict[str, Any]:
-    """What Bob sends to get at what is Anna's, by operation; an empty object where nothing is said."""
+    """Return the bodies of Bob's requests for Anna's resources, by operation; others get an empty object."""
     state = {"values": {"x": 666}, "as_node": "double"}
     return {
         "POST /assistants": {"graph_id": "doubling", "assistant_id": ids["assistant_id"], "if_exists": "do_nothing"},
@@ -119,13 +119,13 @@ SEEN_AS_HIS_OWN = {
 """Operations that answer Bob, with nothing that is Anna's; every other one has to say 404, or 409 for a taken id."""
 TAKEN = {"POST /assistants", "POST /threads"}
 SHARED = {"namespace", "tenant", "schema_id"}
-"""What in paths is nobody's own."""
+"""Path parameters that name no user's resource."""
 AWAITED = {"POST /threads/{thread_id}/stream/events", "POST /threads/{thread_id}/stream"}
-"""Operations that wait for a thread that does not exist yet; of Anna's they say 404."""
+"""Operations that wait for a thread that does not exist yet; for Anna's thread Bob gets 404."""
 
 
 async def snapshot(api: Api, ids: Ids) -> str:
-    """All that is Anna's, as she sees it."""
+    """Return everything of Anna's as she reads it."""
     seen = [
         await api.send("GET", f"/assistants/{ids['assistant_id']}", **ANNA),
         await api.send("POST", f"/assistants/{ids['assistant_id']}/versions", {}, **ANNA),
@@ -142,7 +142,7 @@ async def snapshot(api: Api, ids: Ids) -> str:
 
 
 async def operations(api: Api) -> list[str]:
-    """The agent server's operations, as `METHOD /path`."""
+    """Return the agent server's operations as `METHOD /path`."""
     document = (await api.send("GET", "/openapi.json")).json()
     found = [
         f"{method.upper()} {path}"
@@ -154,7 +154,7 @@ async def operations(api: Api) -> list[str]:
 
 
 def target(operation: str, ids: Ids) -> tuple[str, str]:
-    """Method and path with Anna's ids; stateless operations get the stateless run."""
+    """Return method and path with Anna's ids; stateless operations get the stateless run."""
     method, path = operation.split(" ")
     filled = {**ids, "run_id": ids["stateless"]} if path.startswith("/runs/{") else ids
     filled = {**filled, "run_id": ids["waiting"]} if path.endswith("/cancel") else filled

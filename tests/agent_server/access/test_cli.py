@@ -1,4 +1,4 @@
-"""`agent-server keys`, and what serving on a network needs: real processes."""
+"""`agent-server keys`, and the conditions for serving on a network, with server processes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_key_changes_take_effect_while_serving(folder: Path, tmp_path: Path) -> 
 
 
 def until(server: ServerProcess, headers: dict[str, str], status: int) -> None:
-    """Ask until the answer has the status; the copy of the keys may be some seconds old."""
+    """Repeat the request until it has the status; the cached keys may be some seconds old."""
     end = time.monotonic() + FRESH_SECONDS + 10
     while time.monotonic() < end:
         if httpx.post(f"{server.url}/threads", json={}, headers=headers).status_code == status:

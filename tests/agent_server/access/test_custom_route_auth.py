@@ -1,4 +1,4 @@
-"""`http.enable_custom_route_auth`: the routes of `http.app` are only for those who may come in to ours."""
+"""`http.enable_custom_route_auth`: the routes of `http.app` need the same credentials as the server's own routes."""
 
 from __future__ import annotations
 

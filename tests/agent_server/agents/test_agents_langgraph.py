@@ -1,4 +1,4 @@
-"""LangGraph graphs as agents. The events are those that the official server (langgraph-api 0.16.7) was seen to send."""
+"""LangGraph graphs as agents. The expected events were recorded from the official server (langgraph-api 0.16.7)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ INTERRUPT = {"value": {"question": "how many?"}, "id": "*", "response_schema": N
 
 @pytest.fixture
 async def agents(database_url: str, tmp_path: Path) -> AsyncIterator[dict[str, Agent]]:
-    """The test graphs as agents: the test runs once over SQLite, once over PostgreSQL."""
+    """Open the test graphs as agents, over SQLite and over PostgreSQL."""
     url = database_url if database_url.startswith("postgres") else None
     async with open_agents(Config(tmp_path, data_dir=tmp_path, database_url=url), GRAPHS) as opened:
         yield opened
@@ -57,12 +57,12 @@ def stateful(agents: dict[str, Agent], graph_id: str) -> StatefulAgent:
 
 
 def again(run: AgentRun) -> AgentRun:
-    """The run's next attempt."""
+    """Return the run's next attempt."""
     return structs.replace(run, attempt=run.attempt + 1)
 
 
 def without_ids(value: Any) -> Any:
-    """The same with every message's and interrupt's id as `*`, to compare."""
+    """Return the value with `*` for each message's and interrupt's id, for comparisons."""
     if isinstance(value, dict):
         return {key: "*" if key == "id" else without_ids(item) for key, item in value.items()}
     return [without_ids(item) for item in value] if isinstance(value, list) else value
@@ -552,7 +552,7 @@ async def test_sqlite_keeps_checkpoints_over_a_restart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("steps_back", [1, 2], ids=["after the node", "after the input"])
 async def test_second_attempt_applies_writes_between_two_checkpoints(agents: dict[str, Agent], steps_back: int) -> None:
-    """A node's writes are kept before the checkpoint that has them applied; a crash may come between the two."""
+    """A node's writes are stored before the checkpoint that applies them; a crash may come between the two."""
     thread_id = str(uuid4())
     agent = stateful(agents, "doubling")
     run = agent_run("doubling", {"x": 1}, "checkpoints", thread_id=thread_id)

@@ -1,4 +1,4 @@
-"""The latest state of a thread is the last one written, whatever the clocks of the processes that wrote it."""
+"""The latest state of a thread is the last one written, even if the writers' clocks differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.agent_server.api import serving
 
 @pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    """Makes ids as a new process does whose clock is off by so many seconds."""
+    """Return a function that makes ids as a new process whose clock is off by so many seconds."""
 
     def set_to(seconds: int) -> None:
         clock = SimpleNamespace(time_ns=lambda: time.time_ns() + seconds * 1_000_000_000)

@@ -1,4 +1,4 @@
-"""The checkpoint savers: LangGraph's conformance suite, and one format with LangGraph's own savers."""
+"""The checkpoint savers pass LangGraph's conformance suite and share one format with LangGraph's own savers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.agent_server.graphs import nested_asking, nested_chat
 
 @asynccontextmanager
 async def opened(database_url: str, tmp_path: Path) -> AsyncIterator[Any]:
-    """Our saver."""
+    """Open this server's saver."""
     postgres = database_url if database_url.startswith("postgres") else None
     async with open_checkpointer(Config(tmp_path, data_dir=tmp_path, database_url=postgres)) as saver:
         yield saver
@@ -30,7 +30,7 @@ async def opened(database_url: str, tmp_path: Path) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def langgraphs_own(database_url: str, tmp_path: Path) -> AsyncIterator[BaseCheckpointSaver[str]]:
-    """LangGraph's saver on the same tables."""
+    """Open LangGraph's saver on the same tables."""
     if database_url.startswith("postgres"):
         async with AsyncPostgresSaver.from_conn_string(database_url) as saver:
             yield saver

@@ -1,4 +1,4 @@
-"""What a graph finds in `runtime.context`: what was sent, as far as its schema knows of it."""
+"""`runtime.context` has the fields of a run's context that the graph's schema declares."""
 
 from __future__ import annotations
 

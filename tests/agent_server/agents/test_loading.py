@@ -1,4 +1,4 @@
-"""From a configuration to agents."""
+"""Agents are loaded from a configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`store.path` of langgraph.json: a store of the application's own, behind the routes and inside the graphs."""
+"""`store.path` of langgraph.json: the application's own store serves the routes and the graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A graph's factory knows for whom its graph is made, whatever for: to be run, read, drawn or described."""
+"""A graph's factory knows the request's user in every operation: running, reading, drawing and describing."""
 
 from __future__ import annotations
 

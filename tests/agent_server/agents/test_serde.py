@@ -1,4 +1,4 @@
-"""`checkpointer.serde`: values in a state that msgpack does not know, on both databases."""
+"""`checkpointer.serde`: states with values that msgpack cannot encode, on both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store over HTTP and from inside of graphs, in SQLite and in PostgreSQL."""
+"""The store over HTTP and inside graphs, on both databases."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class State(TypedDict, total=False):
 
 
 async def note(_: State) -> State:
-    """Reaches the store as the docs show it."""
+    """Use the store as LangGraph's documentation does."""
     store = get_store()
     seen = await store.aget(("users", "anna"), "color")
     await store.aput(("users", "anna"), "noted", {"by": "async"})
@@ -263,7 +263,7 @@ async def test_sync_node_reaches_the_store_in_a_thread(client: Client) -> None:
 
 
 SOON = 0.5 / 60
-"""Half a second, in minutes."""
+"""Half a second in minutes."""
 
 
 async def test_expired_item_is_gone(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""The store finds items by what they mean, with an embedding function of one's own, in SQLite and in PostgreSQL."""
+"""The store finds items by meaning with an application's embedding function, on both databases."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ nothing = 1
 
 
 def config_with(directory: Path, embed: str = "./embeds.py:embed", **index: Any) -> Config:
-    """What a langgraph.json with this `store.index` says."""
+    """Return the configuration of a langgraph.json with this `store.index`."""
     (directory / "embeds.py").write_text(EMBED)
     given = {"dims": 3, "embed": embed, **index}
     (directory / "langgraph.json").write_text(json.dumps({"store": {"index": given}}))
@@ -65,7 +65,7 @@ async def put(api: Api, key: str, value: Any, **more: Any) -> None:
 
 
 async def found(api: Api, **query: Any) -> list[tuple[str, bool]]:
-    """The keys that a search finds, the nearest first, and whether it says how near each is."""
+    """Return the keys that a search finds, the nearest first, each with whether it has a score."""
     items = (await api.post("/store/items/search", {"namespace_prefix": ["things"], **query}))["items"]
     return [(item["key"], item["score"] is not None) for item in items]
 

@@ -1,4 +1,4 @@
-"""`http` of langgraph.json at work: an app of the user's in front of ours, routes left out, a prefix for all."""
+"""`http` of langgraph.json: an application in front of the server, disabled routes, a prefix for all routes."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ async def test_not_found_comes_from_the_responsible_app(client: Client) -> None:
 async def test_app_404_stays_its_own(kind: str, tmp_path: Path) -> None:
     async with serving(tmp_path, app=f"tests.agent_server.web_apps:{kind}") as client:
         assert (await client.get("/things/x")).json() == {"detail": "No thing x"}
-        assert (await client.get("/info")).json()["path"] == "/info"  # shadows ours
+        assert (await client.get("/info")).json()["path"] == "/info"  # shadows the server's route
 
 
 async def test_app_error_does_not_affect_the_next_request(client: Client) -> None:
     client_app = client
     try:
         response = await client_app.get("/broken")
-    except ValueError:  # Starlette raises, once more, what it has answered for; a server logs it
+    except ValueError:  # Starlette raises again after its response, so that a server logs the error
         pass
     else:
         assert response.status_code == 500
@@ -84,14 +84,14 @@ async def test_app_error_does_not_affect_the_next_request(client: Client) -> Non
 
 @pytest.mark.parametrize("kind", ["starlette", "litestar"])
 async def test_lifespan_of_the_app_runs_within_ours(kind: str, tmp_path: Path) -> None:
-    web_apps.heard.clear()
+    web_apps.lifespan_events.clear()
     async with serving(tmp_path, app=f"tests.agent_server.web_apps:{kind}"):
-        assert web_apps.heard == ["started"]
-    assert web_apps.heard == ["started", "stopped"]
+        assert web_apps.lifespan_events == ["started"]
+    assert web_apps.lifespan_events == ["started", "stopped"]
 
 
 async def test_middleware_of_a_starlette_app_sees_our_answers(tmp_path: Path) -> None:
-    for _ in range(2):  # a second server in the same process finds the app as the first one did
+    for _ in range(2):  # a second server in the same process finds the application in its first state
         async with serving(tmp_path, app="tests.agent_server.web_apps:starlette") as client:
             assert (await client.get("/ok")).headers.get_list("x-marked") == ["yes"]
     assert len(web_apps.starlette.router.routes) == 8
@@ -101,13 +101,13 @@ async def test_middleware_of_a_starlette_app_sees_our_answers(tmp_path: Path) ->
     ("path", "said"),
     [
         ("tests.agent_server.web_apps:failing", "http.app: it could not start\nthe cellar is locked"),
-        ("tests.agent_server.web_apps:heard", "is [], which is no ASGI app"),
+        ("tests.agent_server.web_apps:lifespan_events", "is [], which is no ASGI app"),
         ("tests.agent_server.web_apps:nobody", "has no variable 'nobody'"),
         ("./missing.py:app", "there is no file"),
     ],
 )
 async def test_unservable_app_prevents_the_start(path: str, said: str, tmp_path: Path) -> None:
-    web_apps.heard.clear()
+    web_apps.lifespan_events.clear()
     with pytest.RaisesGroup(
         pytest.RaisesExc(ConfigError, check=lambda e: said in str(e)), flatten_subgroups=True, allow_unwrapped=True
     ):

@@ -1,4 +1,4 @@
-"""What holds for the routes of `http.app` as for our own: CORS, metrics, body limit, and clients that leave."""
+"""The routes of `http.app` get the server's CORS, metrics, body limit and disconnects."""
 
 from __future__ import annotations
 
@@ -100,13 +100,13 @@ async def test_client_that_leaves_feedback_is_no_error(
 
 
 async def leave(app: Any, path: str) -> list[Any]:
-    """Send half of a body to the app, and close the connection; return what the app sends."""
+    """Send half of a body to the app and close the connection; return what the app sends."""
     half = {"type": "http.request", "body": b'{"a', "more_body": True}
     return await call(app, path, [half, {"type": "http.disconnect"}], b"content-length", b"100")
 
 
 async def call(app: Any, path: str, messages: list[Any], *header: bytes) -> list[Any]:
-    """POST to the app; return what it sends."""
+    """POST to the app and return what it sends."""
     sent: list[Any] = []
 
     async def receive() -> Any:

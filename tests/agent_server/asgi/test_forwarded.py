@@ -1,4 +1,4 @@
-"""What is believed of `X-Forwarded-For` and `X-Forwarded-Proto`."""
+"""When `X-Forwarded-For` and `X-Forwarded-Proto` are trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the garbage collector is set once the server has started."""
+"""The garbage collector's settings after the server has started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bounds of a connection: the size of headers, and how long a request may take to arrive."""
+"""The limits of a connection: the size of headers, and the time in which a request must arrive."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 
 
 class Echo:
-    """An app that answers with the length of the body, and remembers who left."""
+    """An app that responds with the length of the body and records disconnects."""
 
     def __init__(self) -> None:
         self.left = asyncio.Event()
@@ -66,8 +66,8 @@ async def serving(app: Any) -> AsyncIterator[int]:
         await task
 
 
-async def answer(port: int, *pieces: bytes, closes: bool = True) -> bytes:
-    """What the server sends until it closes the connection."""
+async def exchange(port: int, *pieces: bytes, closes: bool = True) -> bytes:
+    """Send the pieces and return everything that the server sends until it closes the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         for piece in pieces:
@@ -94,16 +94,16 @@ async def answer(port: int, *pieces: bytes, closes: bool = True) -> bytes:
 )
 async def test_too_large_headers_are_refused(request_: bytes) -> None:
     async with serving(Echo()) as port:
-        assert (await answer(port, request_))[:12] in (b"HTTP/1.1 431", b"")
+        assert (await exchange(port, request_))[:12] in (b"HTTP/1.1 431", b"")
         pieces = [request_[at : at + 5000] for at in range(0, len(request_), 5000)]
-        assert (await answer(port, *pieces))[:12] in (b"HTTP/1.1 431", b"")
+        assert (await exchange(port, *pieces))[:12] in (b"HTTP/1.1 431", b"")
         fits = HEAD + b"X: " + b"a" * (MAX_HEADER_BYTES - 100) + b"\r\nConnection: close\r\n\r\n"
-        assert (await answer(port, fits))[:12] == b"HTTP/1.1 200"
+        assert (await exchange(port, fits))[:12] == b"HTTP/1.1 200"
 
 
 async def test_refusal_says_what_is_right() -> None:
     async with serving(Echo()) as port:
-        refused = await answer(port, HEAD + b"X: " + b"a" * 70_000 + b"\r\n\r\n")
+        refused = await exchange(port, HEAD + b"X: " + b"a" * 70_000 + b"\r\n\r\n")
         assert b"431 Request Header Fields Too Large" in refused
         assert b"65,536 bytes" in refused
         assert b"connection: close" in refused
@@ -113,14 +113,14 @@ async def test_refusal_says_what_is_right() -> None:
 async def test_request_that_never_comes_is_given_up(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.2)
     async with serving(Echo()) as port:
-        assert (await answer(port, head))[:12] == (b"HTTP/1.1 408" if head else b"")
+        assert (await exchange(port, head))[:12] == (b"HTTP/1.1 408" if head else b"")
 
 
 async def test_body_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.2)
     app = Echo()
     async with serving(app) as port:
-        assert (await answer(port, HEAD + b"Content-Length: 10\r\n\r\nabc"))[:12] == b"HTTP/1.1 408"
+        assert (await exchange(port, HEAD + b"Content-Length: 10\r\n\r\nabc"))[:12] == b"HTTP/1.1 408"
         await asyncio.wait_for(app.left.wait(), 10)
 
 
@@ -158,7 +158,7 @@ async def test_socket_reads_nothing_before_the_app_does() -> None:
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
         begun.set()
-        await proceed.wait()  # such as an `auth` handler that asks another service
+        await proceed.wait()  # stands for an `auth` handler that calls another service
         await receive()
         await send({"type": "websocket.accept"})
         received.append(await receive())
@@ -170,7 +170,7 @@ async def test_socket_reads_nothing_before_the_app_does() -> None:
         writer.write(b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
         await asyncio.wait_for(begun.wait(), 20)
         writer.write(b"\x82\xff" + MESSAGE_BYTES.to_bytes(8) + bytes(4) + bytes(MESSAGE_BYTES))
-        with pytest.raises(TimeoutError):  # what is not in the kernel's buffers waits at the client
+        with pytest.raises(TimeoutError):  # data beyond the kernel's buffers waits at the client
             await asyncio.wait_for(writer.drain(), 1)
         proceed.set()
         await asyncio.wait_for(writer.drain(), 20)
@@ -180,7 +180,7 @@ async def test_socket_reads_nothing_before_the_app_does() -> None:
 
 
 class Slow:
-    """An app that sends the head of its response, and the body when it may."""
+    """An app that sends the head of its response at once, and the body when the test allows."""
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
         self.started, self.may_end = asyncio.Event(), asyncio.Event()
@@ -196,7 +196,7 @@ class Slow:
 async def test_head_waits_for_announced_body() -> None:
     app = Slow([(b"content-length", b"2")])
     async with serving(app) as port:
-        reading = asyncio.create_task(answer(port, HEAD + b"\r\n", closes=False))
+        reading = asyncio.create_task(exchange(port, HEAD + b"\r\n", closes=False))
         await app.started.wait()
         await asyncio.sleep(0.05)
         assert not reading.done()
@@ -208,14 +208,14 @@ async def test_head_waits_for_announced_body() -> None:
 async def test_head_of_stream_is_sent_at_once() -> None:
     app = Slow([])
     async with serving(app) as port:
-        assert (await answer(port, HEAD + b"\r\n", closes=False))[:12] == b"HTTP/1.1 200"
+        assert (await exchange(port, HEAD + b"\r\n", closes=False))[:12] == b"HTTP/1.1 200"
         app.may_end.set()
 
 
 async def test_responses_without_body_are_complete() -> None:
     async with serving(Echo()) as port:
         head = b"HEAD / HTTP/1.1\r\nHost: localhost\r\n"
-        seen = await answer(port, head + b"\r\n" + head + b"Connection: close\r\n\r\n")
+        seen = await exchange(port, head + b"\r\n" + head + b"Connection: close\r\n\r\n")
         assert seen.count(b"HTTP/1.1 200") == 2
 
 
@@ -223,5 +223,5 @@ async def test_pipelined_responses_come_in_order() -> None:
     async with serving(Echo()) as port:
         requests = [HEAD + b"Content-Length: %d\r\n\r\n" % size + b"x" * size for size in (3, 1, 2)]
         last = HEAD + b"Connection: close\r\n\r\n"
-        seen = await answer(port, b"".join(requests) + last)
+        seen = await exchange(port, b"".join(requests) + last)
         assert [one.partition(b"\r\n\r\n")[2] for one in seen.split(b"HTTP/1.1 200 OK")[1:]] == [b"3", b"1", b"2", b"0"]

@@ -1,4 +1,4 @@
-"""JSON is written of anything, and read only where a store could give it back as it came."""
+"""Any value is encoded as JSON; JSON is decoded only if a store could return it unchanged."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Point(NamedTuple):
 
 
 class Text(str):
-    """As `AIMessage.text` is one."""
+    """A subclass of `str`, as `AIMessage.text` is."""
 
 
 class Number(int):
@@ -70,7 +70,7 @@ class Record(msgspec.Struct):
 
 
 class Hostile:
-    """Raises wherever it is touched."""
+    """Raises on any access."""
 
     def model_dump(self) -> Any:
         raise RuntimeError("no fields")
@@ -80,7 +80,7 @@ class Hostile:
 
 
 class Bottomless:
-    """Its fields are another one of its kind, for ever."""
+    """Has itself as a field, so it nests without end."""
 
     def model_dump(self) -> Any:
         return {"next": Bottomless()}
@@ -92,14 +92,14 @@ class Row:
 
 
 class Array:
-    """As NumPy's arrays and scalars are."""
+    """Has `tolist`, as NumPy's arrays and scalars do."""
 
     def tolist(self) -> list[float]:
         return [1.0, 2.0]
 
 
 def written(value: Any) -> Any:
-    """What a reader gets of `value`; checked to be one line of UTF-8 on the way."""
+    """Encode the value, check that it is one line of UTF-8, and return what a reader decodes."""
     text = encode(value)
     assert b"\n" not in text
     assert b"\r" not in text
@@ -293,7 +293,7 @@ def test_anything_is_written_as_one_line_of_json(value: Any) -> None:
     written(value)
 
 
-# What is read: `decode_body`.
+# Decoding: `decode_body`.
 
 
 @settings(deadline=None)
@@ -376,9 +376,7 @@ def test_unstorable_body_is_refused(body: bytes, message: str) -> None:
     ids=lambda body: ascii(body)[:12],
 )
 def test_megabyte_of_broken_strings_is_refused_quickly(body: bytes) -> None:
-    with pytest.raises(
-        Invalid
-    ):  # where the time grew with the square of the length, the suite's time limit would end it
+    with pytest.raises(Invalid):  # quadratic time would run into the suite's time limit
         decode_body(body, LIMIT)
 
 

@@ -1,4 +1,4 @@
-"""Large JSON texts: refused where decoding them would hold up the server, and never after long thought."""
+"""JSON texts that would block the server are refused, and the decision itself is fast."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def listed(piece: bytes, count: int) -> bytes:
 
 
 def nodes(value: Any) -> int:
-    """The arrays, objects and names in a value."""
+    """Count the arrays, objects and names in a value."""
     if isinstance(value, dict):
         return 1 + len(value) + sum(map(nodes, value.values()))
     return 1 + sum(map(nodes, value)) if isinstance(value, list) else 0

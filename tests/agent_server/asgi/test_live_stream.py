@@ -1,4 +1,4 @@
-"""Responses of server-sent events: how they end, their heartbeats, and the tasks that they take."""
+"""Responses of server-sent events: their ends, their heartbeats and their tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GET = {"type": "http", "method": "GET", "path": "/", "headers": []}
 
 
 class Client:
-    """A client that reads until `reads` is cleared, and stays until `left` is set."""
+    """A client that reads while `reads` is set and disconnects when `left` is set."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
@@ -39,14 +39,14 @@ class Client:
         await stream(GET, self.receive, self.send)
 
     async def until(self, count: int) -> None:
-        """Wait for so many bodies."""
+        """Wait until there are so many bodies."""
         with anyio.fail_after(10):
             while len(self.bodies) < count:
                 await self._grown.wait()
 
 
 class Source:
-    """Yields one chunk, then nothing until it is closed."""
+    """Yield one chunk, then nothing until the stream is closed."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -139,7 +139,7 @@ async def test_shutdown_lets_the_generator_say_farewell(monkeypatch: pytest.Monk
         await client.until(1)
         monkeypatch.setattr(AppStatus, "should_exit", True)
         await client.until(2)
-    assert client.bodies == [b"first", b"farewell"]  # cut: without the empty last body
+    assert client.bodies == [b"first", b"farewell"]  # a cut stream lacks the empty last body
 
 
 async def test_stream_opened_during_shutdown_ends(monkeypatch: pytest.MonkeyPatch) -> None:

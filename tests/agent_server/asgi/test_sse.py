@@ -1,4 +1,4 @@
-"""A part becomes the bytes of one event; chunks become a response."""
+"""A stream part is encoded as one event; chunks are sent as a response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agent_server.schema import StreamPart
 
 
 def parsed(raw: bytes) -> list[tuple[str, Any]]:
-    """The events that the official client reads from these bytes."""
+    """Return the events that the official client reads from these bytes."""
     lines, events = BytesLineDecoder(), SSEDecoder()
     read = [events.decode(bytes(line)) for line in [*lines.decode(raw), *lines.flush()]]
     return [(one.event, one.data) for one in read if one is not None]
@@ -53,11 +53,11 @@ def test_data_can_be_taken_from_a_frame_again() -> None:
 
 
 async def sent(response: EventSourceResponse) -> tuple[dict[str, str], bytes]:
-    """The headers and the body that a response sends."""
+    """Send the response and return its headers and its body."""
     messages: list[MutableMapping[str, Any]] = []
 
     async def receive() -> MutableMapping[str, Any]:
-        await asyncio.Event().wait()  # a client that stays
+        await asyncio.Event().wait()  # the client stays connected
         raise AssertionError
 
     async def send(message: MutableMapping[str, Any]) -> None:
@@ -71,7 +71,7 @@ async def sent(response: EventSourceResponse) -> tuple[dict[str, str], bytes]:
 
 
 async def chunks(*parts: bytes | float) -> AsyncIterator[bytes]:
-    """These chunks; a number is a pause of so many seconds."""
+    """Yield these chunks; a number is a pause in seconds."""
     for part in parts:
         if isinstance(part, bytes):
             yield part

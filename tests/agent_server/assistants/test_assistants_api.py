@@ -1,4 +1,4 @@
-"""`/assistants` over HTTP, on both databases. Answers are those of the official server (langgraph-api 0.16.7)."""
+"""`/assistants` over HTTP, on both databases. Responses are the official server's (langgraph-api 0.16.7)."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ async def test_non_graph_agent_is_drawn_as_one_node(api: Api) -> None:
 
 
 async def test_own_assistant_of_graph_has_its_config(database_url: str, tmp_path: Path) -> None:
-    """`LANGGRAPH_CONFIG`: it counts at every start, until a client changes the assistant."""
+    """`LANGGRAPH_CONFIG` applies at every start until a client changes the assistant."""
     for recursion_limit in (30, 40):
         configs = {"doubling": {"recursion_limit": recursion_limit, "configurable": {"who": "Ada"}}}
         async with serving(database_url, tmp_path, graph_configs=configs) as api:

@@ -1,4 +1,4 @@
-"""Which broker a configuration asks for."""
+"""The configuration selects the broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`agent-server dev`, as a user starts it in a project, with its output."""
+"""`agent-server dev`, started as a user starts it in a project."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PATIENCE_SECONDS = 45.0
 
 
 def environ(**more: str) -> dict[str, str]:
-    """Return the environment for a command, without settings of the machine that runs the tests."""
+    """Return the environment for a command, without this machine's settings."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **more}
 
 
 class DevProcess:
-    """A running `dev`; `output` is all that it has printed."""
+    """A running `dev`; `output` is everything that it has printed."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.output = ""
@@ -43,7 +43,7 @@ class DevProcess:
 
     @property
     def url(self) -> str:
-        """The address that the banner names."""
+        """Return the address in the banner."""
         found = re.search(r"Agent server on (\S+)", self.until("Agent server on "))
         assert found
         return found[1]

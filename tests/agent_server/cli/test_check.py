@@ -1,4 +1,4 @@
-"""`agent-server check`: what is wrong is named, all of it, and the exit status says so."""
+"""`agent-server check` names every mistake and exits with a status."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Check = Callable[..., Result]
 
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
-    """Checks a configuration, with these files beside it, and leaves the environment as it was."""
+    """Return a function that checks a configuration with these files beside it and restores the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     for name in ("AGENT_SERVER_CONFIG", "AGENT_SERVER_VERBOSE"):

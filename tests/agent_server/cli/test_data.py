@@ -1,4 +1,4 @@
-"""`keys`, `feedback` and `backup`: where the data is may be said before or after the subcommand."""
+"""`keys`, `feedback` and `backup` accept the data directory before and after the subcommand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`agent-server dev` as a user meets it: a taken port, a banner that is true, failures that explain themselves."""
+"""`agent-server dev`: a busy port, a correct banner, failures that explain themselves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """The default port, taken by another program: by this one, unless another has it already."""
+    """Yield the default port, occupied by this process unless another has it already."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -56,27 +56,27 @@ def test_taken_default_port_moves_to_the_next(project: Path, taken_port: int) ->
 
 
 def _curl(output: str) -> list[str]:
-    """Return the command that the banner offers, as a shell reads it."""
+    """Return the banner's command, as a shell splits it."""
     command = output.partition("Paste  ")[2].partition("Then  ")[0].replace("\\\n", " ")
     return shlex.split(command)
 
 
 @pytest.mark.parametrize(
-    ("code", "target", "answer"),
+    ("code", "target", "reply"),
     [
         (PLAIN, "agent", '"got":"Hello"'),
         (GRAPH, "graph", '"length":5'),
         ("async def agent(given):\n    yield {'sum': len(given.get('a')) + len(given['b'])}\n", "agent", '"sum":10'),
     ],
 )
-def test_command_of_the_banner_works(project: Path, code: str, target: str, answer: str) -> None:
+def test_command_of_the_banner_works(project: Path, code: str, target: str, reply: str) -> None:
     (project / "agent.py").write_text(code)
     (project / "langgraph.json").write_text(f'{{"graphs": {{"counter": "./agent.py:{target}"}}}}')
     with dev(project, "--no-reload", "--port", "0") as server:
         output = server.until("Then   POST")
         assert "Agents: counter" in output
         done = subprocess.run(_curl(output), capture_output=True, text=True, timeout=30, check=True)
-        assert answer in done.stdout
+        assert reply in done.stdout
         assert "event: feedback" in done.stdout
 
 

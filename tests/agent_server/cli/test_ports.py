@@ -1,4 +1,4 @@
-"""Addresses that cannot be listened on are explained; the default port gives way to the next."""
+"""Addresses that the server cannot listen on are explained; a busy default port is replaced by the next."""
 
 from __future__ import annotations
 

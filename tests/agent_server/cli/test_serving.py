@@ -1,4 +1,4 @@
-"""The command line, as a real process: a fault in the settings is one line, without a traceback."""
+"""The command line as a process: a fault in the settings is reported in one line, without a traceback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAIN = "async def agent(given):\n    yield {'given': given}\n"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a plain agent and its configuration."""
+    """Create a folder with a plain agent and its configuration."""
     (tmp_path / "agent.py").write_text(PLAIN)
     (tmp_path / "langgraph.json").write_text('{"graphs": {"agent": "./agent.py:agent"}}')
     return tmp_path
@@ -35,7 +35,7 @@ def _environ(**more: str) -> dict[str, str]:
 
 
 def _failure(folder: Path, *arguments: str, **environ: str) -> str:
-    """What a command that does not start says."""
+    """Return the error output of a command that must not start."""
     done = fork_server.run(arguments, folder, _environ(**environ))
     assert done.returncode != 0
     said = done.stdout + done.stderr
@@ -45,7 +45,7 @@ def _failure(folder: Path, *arguments: str, **environ: str) -> str:
 
 @pytest.fixture
 def running(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A server at work on the folder's own data directory."""
+    """Run a server on the folder's own data directory."""
     process = subprocess.Popen(
         _command("serve", "--port", "0"), cwd=folder, env=_environ(), stderr=subprocess.PIPE, text=True
     )

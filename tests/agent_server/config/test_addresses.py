@@ -1,4 +1,4 @@
-"""Which addresses a webhook may go to: by kind, spelling and what IPv6 addresses embed."""
+"""The addresses that webhooks may use: their kinds, their spellings, and IPv6 addresses that embed others."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_only_global_unicast_is_public(number: int) -> None:
 
 
 class _Prefix:
-    """All addresses that begin with 96 bits."""
+    """All addresses with the same first 96 bits."""
 
     def __init__(self, text: str) -> None:
         self._bits = int(IPv6Address(text)) >> 32

@@ -1,4 +1,4 @@
-"""The configuration: a file, the environment over it, and what is said of mistakes."""
+"""The configuration: a file, overridden by the environment, and the messages about mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`http.configurable_headers` of `langgraph.json`: the headers of a request that its graph finds in its config."""
+"""`http.configurable_headers` of `langgraph.json`: the request headers that a graph finds in its config."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names in `langgraph.json` that this server does not know, or that change nothing here."""
+"""Warnings about names in `langgraph.json` that are unknown or without effect."""
 
 from __future__ import annotations
 

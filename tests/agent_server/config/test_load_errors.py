@@ -1,4 +1,4 @@
-"""A graph that cannot be loaded is explained in two lines: what happened where, and what usually helps."""
+"""A graph that fails to load is explained in two lines: what happened where, and the usual remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agent_server.config.user_code import load_variable
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project; the import path is as before once the test is over."""
+    """Create an empty project; restore the import path after the test."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delenv("MY_MODEL_KEY", raising=False)
     return tmp_path

@@ -1,4 +1,4 @@
-"""The data directory is one holder's at a time."""
+"""One process at a time uses a data directory."""
 
 from __future__ import annotations
 

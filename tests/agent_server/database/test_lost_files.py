@@ -1,4 +1,4 @@
-"""Database files that vanish, change or are locked under a running server: nothing is acknowledged and lost."""
+"""Database files are deleted, changed or locked under a running server: nothing acknowledged is lost."""
 
 from __future__ import annotations
 

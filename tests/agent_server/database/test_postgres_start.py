@@ -1,4 +1,4 @@
-"""Several servers may start on one empty PostgreSQL at the same moment."""
+"""Several servers start on one empty PostgreSQL database at the same moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Database files and their directory are closed to other users, whichever command makes them."""
+"""Every command creates database files and their directory without access for other users."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _open_umask() -> Iterator[None]:
 
 
 def modes(folder: Path) -> dict[str, str]:
-    """The permissions of the folder and of all files in it."""
+    """Return the permissions of the folder and of all files in it."""
     return {one.name: oct(one.stat().st_mode & 0o777) for one in (folder, *folder.iterdir())}
 
 

@@ -1,4 +1,4 @@
-"""Who holds up the event loop is named; who works in a thread holds up nobody."""
+"""Calls that block the event loop are logged with their place; work in threads is not."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ AGENTS = {
 
 
 async def logs_of_run(folder: Path, graph_id: str, blocked_seconds: float) -> tuple[str, Logs]:
-    """The id of a run of the graph, and what was logged until a moment after its end."""
+    """Run the graph; return the run's id and what is logged until a moment after its end."""
     config = config_of("sqlite:///", folder, blocked_seconds=blocked_seconds)
     with capture_logs() as logs:
         async with served(create_app(config, agents=AGENTS)) as client:
@@ -80,7 +80,7 @@ async def test_blocking_plain_agent_is_reported(tmp_path: Path) -> None:
 
 
 async def test_sync_node_blocks_no_other_run(tmp_path: Path) -> None:
-    """While it sleeps, the loop takes its turns: one that came late would be warned of."""
+    """The loop keeps turning while the node sleeps; a late turn would be logged."""
     _, logs = await logs_of_run(tmp_path, "threaded", 0.1)
     assert warnings_in(logs) == []
     turns = 0
@@ -117,7 +117,7 @@ NODE_CONFIG = {"metadata": {"langgraph_node": "n", "graph_id": "g", "run_id": "r
 
 
 def stack(*modules: str) -> list[FrameType]:
-    """Return the stack of LangGraph's runner that calls code of these modules, each the next."""
+    """Return the stack of LangGraph's runner calling code of these modules, each the next."""
     seen: list[FrameType] = []
 
     def look() -> None:

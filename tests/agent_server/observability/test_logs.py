@@ -1,4 +1,4 @@
-"""What this process writes into its log: one line an event, the run's ids in it, and no local variables."""
+"""The log: one line an event, with the run's ids and without local variables."""
 
 from __future__ import annotations
 

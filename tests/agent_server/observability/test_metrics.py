@@ -1,4 +1,4 @@
-"""`/metrics`: what the processes do, in the official server's names where it has them."""
+"""`/metrics` has the official server's names where those exist."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
 
 
 async def samples(api: Api) -> dict[str, float]:
-    """The metrics by name, those with labels by `name{label=value,…}`."""
+    """Return the metrics by name, those with labels by `name{label=value,…}`."""
     response = await api.send("GET", "/metrics")
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -69,7 +69,7 @@ async def test_queue_and_worker_gauges_are_current(api: Api) -> None:
     assert document["workers"] == {"max": 1, "active": 1, "available": 0}
     assert (document["queue"]["n_running"], document["queue"]["n_pending"]) == (1, 3)
     longest, unblocked = (document["queue"][f"pending_{name}runs_wait_time_max_secs"] for name in ("", "unblocked_"))
-    assert longest > unblocked > 0  # the run on the busy thread came first, but waits for more than a worker
+    assert longest > unblocked > 0  # the run on the busy thread is older, but does not wait for a worker
     assert longest > document["queue"]["pending_runs_wait_time_med_secs"] > 0
     for run_id in (waiting["run_id"], run["run_id"]):
         await api.send("POST", f"/threads/{thread_id}/runs/{run_id}/cancel?wait=true")

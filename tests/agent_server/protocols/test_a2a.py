@@ -1,4 +1,4 @@
-"""`/a2a` without a client's help: bad input, versions, files, rules, switches, push notifications."""
+"""`/a2a` with plain requests: bad input, versions, files, rules, switches, push notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Agent Protocol's own routes over both databases: searches, users' runs, bodies, the switch."""
+"""The Agent Protocol's own routes, on both databases: searches, users' runs, bodies, the switch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/agui` without a client's help: bad input, resumption, joining, ids, rules, switches, conversions."""
+"""`/agui` with plain requests: bad input, resumption, joining, ids, rules, switches, conversions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def asked(**fields: Any) -> dict[str, Any]:
 
 
 async def ran(api: Api, graph: str, body: dict[str, Any], **headers: str) -> list[tuple[str | None, dict[str, Any]]]:
-    """The events of a run, each with its id, if it has one."""
+    """Run the graph and return the run's events, each with its id if it has one."""
     response = await api.send("POST", f"/agui/{graph}", body, **headers)
     assert response.status_code == 200, response.text
     return events_of(response.text)

@@ -1,4 +1,4 @@
-"""`/mcp` without a client's help: bad input, headers, rules, switches, pages, streams that are resumed."""
+"""`/mcp` with plain requests: bad input, headers, rules, switches, pages, resumed streams."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ async def test_other_verbs_are_answered(api: Api) -> None:
 
 
 def events(text: str) -> list[tuple[str, dict[str, Any]]]:
-    """The ids and the messages of a stream of events."""
+    """Return the ids and the messages of a stream of events."""
     found = []
     for block in text.replace("\r\n", "\n").split("\n\n"):
         lines = dict(line.split(": ", 1) for line in block.split("\n") if line and not line.startswith(":"))

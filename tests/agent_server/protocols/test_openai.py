@@ -1,4 +1,4 @@
-"""OpenAI's API without a client's help: usage, tools, images, keys, rules, switches, errors."""
+"""OpenAI's API with plain requests: usage, tools, images, API keys, rules, switches, errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WorkflowAI's run endpoint over both databases: whose runs they are, and what switches it off."""
+"""WorkflowAI's run endpoint, on both databases: the owner of its runs, and the switch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
 
 @pytest.fixture
 async def guarded(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
-    """A server with the application's own rules: everybody has what they made, and nothing else."""
+    """Open a server with an application's own rules: users reach only what they created."""
     async with serving(database_url, tmp_path, auth=AuthSettings(RULES)) as api:
         yield api
 

@@ -1,4 +1,4 @@
-"""What is wrong with a request is answered with the right status, and with what would be right; never with a 500."""
+"""Bad requests get the right status and a message that says what would be right, never a 500."""
 
 from __future__ import annotations
 
@@ -194,9 +194,7 @@ async def test_other_wrong_input_is_refused_with_the_fix(database_url: str, tmp_
 
 
 async def test_no_dependency_shares_a_body_fields_name(sqlite_url: str, tmp_path: Path) -> None:
-    app = whole_app(
-        config_of(sqlite_url, tmp_path)
-    )  # Litestar would take what is wrong with the field for our own fault
+    app = whole_app(config_of(sqlite_url, tmp_path))  # Litestar would report the field's fault as the server's
     handlers = [handler for route in app.routes if isinstance(route, HTTPRoute) for handler in route.route_handlers]
     clashes = [
         (handler.handler_name, name)

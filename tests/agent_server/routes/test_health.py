@@ -1,4 +1,4 @@
-"""`/ok`, which orchestrators ask: whether the process answers, and with `check_db` whether its database does."""
+"""`/ok` says whether the process responds, and with `check_db` whether its database does."""
 
 from __future__ import annotations
 

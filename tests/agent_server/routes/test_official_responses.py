@@ -1,4 +1,4 @@
-"""Small things that the official server (langgraph-api 0.16.7), asked side by side with this one, answers so."""
+"""Details of responses, recorded from the official server (langgraph-api 0.16.7) beside this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A `sys.exit()` of an agent fails its run and leaves the server running, in every shape of graph and stream mode."""
+"""An agent's `sys.exit()` fails its run and leaves the server running, in every shape of graph and stream mode."""
 
 from __future__ import annotations
 

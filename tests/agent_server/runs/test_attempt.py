@@ -1,4 +1,4 @@
-"""One attempt at a run: what clients see of it, in which order, and how it ends, over both databases."""
+"""One attempt at a run: the order of its events, and its end, over both databases."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def _run_on_thread(backend: Backend, **body: Any) -> tuple[str, str]:
 
 
 async def _end_of(database_url: str, agent: Any, **body: Any) -> tuple[list[tuple[str, Any]], dict[str, Any]]:
-    """The events of one run of the agent, and its row."""
+    """Run the agent; return the run's events and its row."""
     async with open_backend(database_url, {"agent": agent}, feedback=MintedUrls()) as backend, backend.worker():
         _, run_id = await _run_on_thread(backend, feedback_keys=["liked", "bad"], **body)
         events = await backend.events(run_id)
@@ -110,7 +110,7 @@ async def test_urls_are_minted_beside_the_run(database_url: str) -> None:
 
     async def agent(_given: Any) -> Yields:
         with anyio.fail_after(10):
-            await minted.wait()  # before the run's end, so beside it
+            await minted.wait()  # mint beside the run, before its end
         yield {"n": 1}
 
     async with open_backend(database_url, {"agent": agent}, feedback=MintedUrls(before)) as backend, backend.worker():
@@ -119,7 +119,7 @@ async def test_urls_are_minted_beside_the_run(database_url: str) -> None:
 
 
 async def _warned_of(database_url: str, event: str, before: Any, mint_timeout: float = 5.0) -> None:
-    """A run whose URLs are not minted succeeds without them, and one warning says so."""
+    """A run whose URLs are not minted succeeds without them and logs one warning."""
     feedback = MintedUrls(before)
     with capture_logs() as logs:
         async with (
@@ -152,7 +152,7 @@ async def test_run_without_feedback_keys_mints_nothing(database_url: str) -> Non
 
 
 class Waiting:
-    """An agent that waits for good, and knows whether it was stopped."""
+    """An agent that waits for ever and records whether it was stopped."""
 
     def __init__(self) -> None:
         self.at_work = anyio.Event()

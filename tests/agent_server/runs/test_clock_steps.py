@@ -1,4 +1,4 @@
-"""A clock that is set starts no run twice and leaves none waiting, over both databases."""
+"""A changed clock starts no run twice and leaves none waiting, over both databases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AS 'SELECT (extract(epoch FROM statement_timestamp()) * 1000000)::bigint + 10000
 
 @pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
-    """Sets the clock that the database reads, by so many seconds from the true time."""
+    """Return a function that sets the database's clock to so many seconds from the true time."""
     true_time = time.time_ns
 
     async def set_by(backend: Backend, seconds: int) -> None:
@@ -35,7 +35,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
 
 
 class Nodes:
-    """An agent that works until it is released, and counts how many are at work at once."""
+    """An agent that works until it is released, and counts how many work at once."""
 
     def __init__(self) -> None:
         self.at_work = 0
@@ -66,7 +66,7 @@ async def test_clock_step_starts_no_run_twice(database_url: str, set_clock: SetC
         await anyio.sleep(0.2)
         with capture_logs() as logs:
             await set_clock(backend, seconds)
-            await backend.broker.notify("runs")  # a busy server: workers look at the queue all the time
+            await backend.broker.notify("runs")  # as on a busy server, where workers read the queue all the time
             await until(lambda: sum(one["event"] == "clock_was_set" for one in logs) == 2)
         await anyio.sleep(1.2)
         assert nodes.most == len(runs)

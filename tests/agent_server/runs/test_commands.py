@@ -1,4 +1,4 @@
-"""Commands and checkpoints of runs' requests: what they do, and what is refused, on both databases.
+"""Commands and checkpoints in requests for runs: their effects and refusals, on both databases.
 
 Expected values were recorded from the official server (langgraph-api 0.16.7), unless a test says otherwise.
 """
@@ -91,7 +91,7 @@ async def test_command_that_does_nothing_is_refused(api: Api) -> None:
 
 
 async def test_command_of_nulls_leaves_the_input(api: Api) -> None:
-    """As clients send that write out every optional member."""
+    """Some clients write out every optional member."""
     path, nulls = f"/threads/{await api.thread()}", {"resume": None, "update": None, "goto": None}
     body = {"assistant_id": "paying", "input": {"topic": "x"}, "command": nulls}
     assert (await api.post(f"{path}/runs/wait", body))["topic"] == "x"

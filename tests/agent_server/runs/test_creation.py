@@ -1,4 +1,4 @@
-"""Runs that the process which creates them claims at once, over both databases."""
+"""The process that creates a run claims it at once, over both databases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUCCESS = Ending("success", "idle", b'{"n":1}', output=b'{"n":1}')
 
 
 class Starter:
-    """A worker without work: it keeps the claims that it gets."""
+    """A worker without work: it stores the claims that it gets."""
 
     lease_seconds = 30.0
 
@@ -88,7 +88,7 @@ async def test_run_begins_at_once_on_free_thread(
 ) -> None:
     thread_id = await place(backend, starter)
     run = await backend.run(thread_id, input={"n": 1})
-    assert (run.status, await backend.status(run.run_id)) == ("pending", status)  # clients see it as it was created
+    assert (run.status, await backend.status(run.run_id)) == ("pending", status)  # clients see what was created
     assert [claim.run.run_id for claim in starter.claims] == ([run.run_id] if status == "running" else [])
     assert starter.reserved == 0
 
@@ -147,7 +147,7 @@ async def _quick(_: object) -> AsyncIterator[dict[str, int]]:
 async def test_real_worker_starts_runs_without_the_queue(database_url: str) -> None:
     async with open_backend(database_url, {"agent": _quick}) as backend, backend.worker(jobs=2) as worker:
         await until(lambda: worker._finds_nothing)
-        for _ in range(5):  # more than there are slots: each is freed
+        for _ in range(5):  # more than there are slots, so that each is freed
             run = await backend.run(None)
             assert await backend.events(run.run_id)
             assert await backend.runs.get(run.run_id)

@@ -1,4 +1,4 @@
-"""Crons over HTTP and over both databases, and the clock that makes them fire."""
+"""Crons over HTTP and over both databases, and the clock that fires them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def agent(given: Any) -> AsyncGenerator[dict[str, Any], None]:
 
 @pytest.fixture
 async def client(database_url: str, tmp_path: Path) -> AsyncIterator[Client]:
-    """A server with one agent, over each kind of database."""
+    """Open a server with one agent, over each kind of database."""
     url = database_url if database_url.startswith("postgres") else None
     config = Config(directory=tmp_path, data_dir=tmp_path / "data", database_url=url, allow_anyone=True)
     async with AsyncTestClient(create_app(config, agents={"agent": agent}), base_url=BASE_URL) as client:
@@ -65,7 +65,7 @@ class Clock:
         return await self.backend.database.read(lambda c: c.all("SELECT * FROM runs ORDER BY run_id"))
 
     async def fired(self) -> list[str]:
-        """The crons that started a run, one for each run."""
+        """Return the cron of each started run."""
         return [msgspec.json.decode(run["metadata"])["cron_id"] for run in await self.runs()]
 
 

@@ -1,4 +1,4 @@
-"""A worker that lost its lease changes nothing any more: no checkpoint, no writes, no row, no rollback."""
+"""A worker that lost its lease changes nothing: no checkpoint, no writes, no row, no rollback."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def lease_of(claim: Claim, runs: Runs) -> Lease:
 
 
 class Frozen:
-    """A graph whose first node waits the first time, as in a process that is frozen, and not again."""
+    """A graph whose first node blocks the first time only, as in a frozen process."""
 
     def __init__(self) -> None:
         self.at_work = anyio.Event()
@@ -89,7 +89,7 @@ async def test_stale_worker_writes_no_checkpoint(database_url: str, tmp_path: Pa
         with capture_logs() as logs:
             async with backend.worker(lease_seconds=9) as worker:
                 await frozen.at_work.wait()
-                worker.at_work[run.run_id].lease.until = 0  # it was frozen for longer than its lease
+                worker.at_work[run.run_id].lease.until = 0  # as if it were frozen for longer than its lease
                 await backend.database.write(lambda c: c.execute("UPDATE runs SET lease_until = 0"))
                 async with backend.worker():
                     await backend.events(run.run_id)
@@ -162,7 +162,7 @@ async def test_late_write_changes_nothing(database_url: str, tmp_path: Path, los
                     await write
                     await lease.settle()
         assert await writer.kept() == kept
-        await writer.put(3)  # what is no attempt's needs no lease: a client that updates the state
+        await writer.put(3)  # a client's update of the state belongs to no attempt and needs no lease
         assert len(await writer.kept()) == 2
 
 

@@ -1,4 +1,4 @@
-"""A join of a run that is deleted meanwhile ends, with a 404 or, once the connection was kept open, an error."""
+"""Joining a run that is deleted meanwhile ends with a 404, or with an error once the response has begun."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ async def _deleted(*before: bytes) -> AsyncIterator[bytes]:
     raise NotFound("Run with ID x not found")
 
 
-async def sent(answer: AsyncIterator[bytes]) -> list[Message]:
-    """What the response sends, of an app that begins at once, as a stream does."""
+async def sent(chunks: AsyncIterator[bytes]) -> list[Message]:
+    """Return what the response sends from an app that begins at once, as a stream does."""
 
     def respond(chunks: AsyncIterator[bytes]) -> Any:
         async def app(_scope: Any, _receive: Any, send: Any) -> None:
@@ -36,7 +36,7 @@ async def sent(answer: AsyncIterator[bytes]) -> list[Message]:
     async def send(message: Message) -> None:
         messages.append(message)
 
-    await or_not_found(answer, respond)({}, None, send)  # type: ignore[typeddict-item, arg-type]
+    await or_not_found(chunks, respond)({}, None, send)  # type: ignore[typeddict-item, arg-type]
     return messages
 
 
@@ -54,10 +54,10 @@ async def test_open_join_of_a_deleted_run_fails() -> None:
 
 @pytest.mark.parametrize("chunks", [[b"{}"], [b"\n", b"{}"]])
 async def test_other_joins_pass_unchanged(chunks: list[bytes]) -> None:
-    async def answer() -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncIterator[bytes]:
         for chunk in chunks:
             yield chunk
 
-    messages = await sent(answer())
+    messages = await sent(pieces())
     assert [message.get("status") for message in messages][:1] == [200]
     assert b"".join(message.get("body", b"") for message in messages) == b"".join(chunks)

@@ -1,4 +1,4 @@
-"""Every statement of a run's life reads by an index, on both databases: no cost grows with what is stored."""
+"""Every statement of a run's life uses an index on both databases, so no cost grows with the stored rows."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.agent_server.runs.test_creation import Starter
 T = TypeVar("T")
 SUCCESS = Ending("success", "idle", b'{"n":1}', output=b'{"n":1}')
 SMALL = ("runs_running_on_thread", "runs_pending", "runs_leases")
-"""Indexes of active runs only: to read one of them whole is to read what is at work."""
+"""Indexes of active runs only: scanning one reads only active runs."""
 TABLES = re.compile(r"\b(runs|threads)\b")
 
 
 class Recorder:
-    """The statements of a transaction, which it also keeps."""
+    """Record the statements of a transaction."""
 
     def __init__(self, connection: Connection, seen: dict[str, dict[str, Any]]) -> None:
         self.skip_locked = connection.skip_locked
@@ -61,7 +61,7 @@ async def recorded(database_url: str) -> AsyncIterator[tuple[Backend, dict[str, 
 
 
 async def _live(backend: Backend) -> None:
-    """Let runs go through every transition."""
+    """Take runs through every transition."""
     threads = [await backend.thread() for _ in range(3)]
     queued = [await backend.run(thread_id) for thread_id in (*threads, None)]
     claims = await backend.runs.claim(4, 30)
@@ -94,7 +94,7 @@ async def test_no_statement_of_a_run_reads_a_table(recorded: tuple[Backend, dict
 
     def plans(connection: Connection) -> dict[str, str]:
         if not is_sqlite:
-            connection.execute("SET LOCAL enable_seqscan = off")  # small tables are read whole otherwise
+            connection.execute("SET LOCAL enable_seqscan = off")  # PostgreSQL would otherwise scan small tables
         return {sql: _plan(connection, is_sqlite, sql, given) for sql, given in explained.items()}
 
     found = await backend.database.write(plans)

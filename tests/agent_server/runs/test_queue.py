@@ -1,4 +1,4 @@
-"""Runs as a queue, over both databases: who may take which run when, and what becomes of it."""
+"""Runs as a queue, over both databases: the conditions of a claim, and every transition of a run."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Transition = tuple[str, str, str]
 
 
 def table() -> set[Transition]:
-    """The rows of the table in the header of runs/queue.py: from, by, to."""
+    """Return the rows of the table in the header of runs/queue.py: from, by, to."""
     lines = [line.split("|") for line in (runs_module.__doc__ or "").splitlines() if line.count("|") == 3]
     rows = [(cells[0].strip(), cells[1].strip(), cells[2].strip()) for cells in lines]
     return {row for row in rows if row[0] != "from" and not row[0].startswith("---")}
 
 
 async def pending(backend: Backend) -> Claim:
-    """A pending run, and a claim on it from before."""
+    """Create a pending run and a claim on it."""
     await backend.run(await backend.thread())
     claim = await backend.claim_one()
     await backend.runs.release(claim)
@@ -106,7 +106,7 @@ def _state(row: Any) -> str:
 
 
 async def _end(backend: Backend, claim: Claim) -> None:
-    """Take the run out of the way of the next."""
+    """End the run, so that it blocks no other."""
     await backend.database.write(lambda c: c.execute("DELETE FROM runs WHERE run_id = :id", id=claim.run.run_id))
 
 
@@ -190,7 +190,7 @@ async def test_concurrent_claims_run_one_run_per_thread(database_url: str) -> No
 
 
 async def _claims_at_once(one: Backend, two: Backend) -> list[Claim]:
-    """What eight concurrent claims got, which are then finished; no two of one thread among them."""
+    """Make eight concurrent claims, check that no two are of one thread, finish them and return them."""
     claims: list[Claim] = []
 
     async def claim(backend: Backend, at_most: int) -> None:
@@ -272,7 +272,7 @@ async def test_renewed_lease_is_not_taken_over(backend: Backend) -> None:
 async def test_claims_count_rescues_since_progress(backend: Backend) -> None:
     await backend.run(None)
     claims = [await backend.claim_one(lease_seconds=0) for _ in range(4)]
-    await backend.runs.note_progress(claims[0])  # a lease that is lost changes nothing
+    await backend.runs.note_progress(claims[0])  # a lost lease changes nothing
     claims.append(await backend.claim_one(lease_seconds=0))
     await backend.runs.note_progress(claims[-1])
     claims.append(await backend.claim_one(lease_seconds=0))

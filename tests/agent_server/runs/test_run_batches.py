@@ -1,4 +1,4 @@
-"""Several runs at once: batches, cancels, and lists of which only some fields are wanted."""
+"""Several runs at once: batches, cancellations, and lists with selected fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
 
 
 async def sleeper(api: Api, thread_id: str, **body: Any) -> str:
-    """The id of a run that has no end."""
+    """Start a run without an end and return its id."""
     run = await api.post(f"/threads/{thread_id}/runs", {"assistant_id": "sleeping_agent", "input": {}, **body})
     return str(run["run_id"])
 

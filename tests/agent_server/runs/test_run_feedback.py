@@ -1,4 +1,4 @@
-"""Feedback over every road: the event and its mirror, keys that an assistant gives, URLs asked for later."""
+"""Feedback of runs on every route: the event and its mirror, an assistant's feedback keys, later URLs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.agent_server.backend import MintedUrls, names, parsed, unknown_id
 
 
 class Feedback(MintedUrls):
-    """URLs that are numbered, and one answer that everybody gave."""
+    """Numbered URLs, and one feedback on every run."""
 
     async def feedback_for_run(self, run_id: str, _project: str | None) -> Sequence[Any]:
         return [{"run_id": run_id, "key": "liked", "score": 1}]
@@ -38,7 +38,7 @@ async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
 
 
 async def run_of(api: Api, thread_id: str, **body: Any) -> str:
-    """The id of a run that has ended."""
+    """Run to the end and return the run's id."""
     run = await api.post(f"/threads/{thread_id}/runs", {"assistant_id": "echo", "input": {}, **body})
     await api.get(f"/threads/{thread_id}/runs/{run['run_id']}/join")
     return str(run["run_id"])

@@ -28,7 +28,7 @@ from tests.agent_server.served import config_of
 
 SELF = "graph_waits_for_itself"
 GATES: list[asyncio.Event] = []
-"""The last one is opened once the nodes that wait for it are all at work; each event loop needs its own."""
+"""The last gate opens once all nodes that wait for it are busy; each event loop needs its own."""
 
 
 class State(TypedDict, total=False):
@@ -73,7 +73,7 @@ async def joins(state: State, config: RunnableConfig) -> State:
 
 
 async def waits_elsewhere(state: State) -> State:
-    """Waits for a run on the thread in its state."""
+    """Wait for a run on the thread in the state."""
     await GATES[-1].wait()
     async with get_client(url=state["url"]) as client:
         await client.runs.wait(state["thread"], "sleeping", input={})
@@ -108,12 +108,12 @@ class Served:
         return str((await self.http.post(f"/threads/{thread_id}/runs", json=body)).json()["run_id"])
 
     async def open_gate(self, busy: int) -> None:
-        """Let the nodes go on once so many runs are at work."""
+        """Release the nodes once so many runs are busy."""
         await until(lambda: self.plugin._worker.busy == busy)
         GATES[-1].set()
 
     async def named(self, count: int, calls: int) -> list[MutableMapping[str, Any]]:
-        """The lines that looks log until there are so many; for none, what five looks log while so many nodes wait."""
+        """Return the logged lines once there are so many; for 0, those of five checks while so many nodes wait."""
         await until(lambda: len(waiting_calls()) >= calls)
         lines: list[MutableMapping[str, Any]] = []
 
@@ -133,7 +133,7 @@ class Served:
 
 @asynccontextmanager
 async def served(database_url: str, folder: Path, **settings: Any) -> AsyncIterator[Served]:
-    """The server on a port of its own."""
+    """Serve the application on its own port."""
     GATES.append(asyncio.Event())
     app: Litestar = create_app(
         config_of(database_url, folder, drain_seconds=0, stop_seconds=1, **settings), agents=AGENTS

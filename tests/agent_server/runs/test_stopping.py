@@ -1,6 +1,6 @@
 """A stopped run's work ends: every shape of graph, in every stream mode, by every way to stop a run.
 
-A run that looks stopped may still work: so these tests count the nodes at work, not events or statuses.
+A run that looks stopped may still work, so these tests count working nodes instead of events or statuses.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class State(TypedDict, total=False):
 
 @dataclass
 class Works:
-    """How many pieces of work each run, by its tag, has begun, and has ended with its clean-up done."""
+    """Count the pieces of work that each run, by its tag, has begun, and has ended with its clean-up done."""
 
     begun: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
     finished: Counter[str] = field(default_factory=Counter)
 
     async def work(self, tag: str) -> str:
-        """Work until cancelled; like any work that has something to close, it awaits in its `finally`."""
+        """Work until cancelled; await in `finally`, as work with something to close does."""
         self.begun[tag] += 1
         try:
             await anyio.sleep(50)
@@ -69,7 +69,7 @@ class Works:
 
 
 def shapes(works: Works) -> dict[str, tuple[object, int]]:
-    """Agents of every shape, and how many pieces of work each does at once."""
+    """Return agents of every shape, and how many pieces of work each does at once."""
 
     async def work(state: State) -> State:
         return {"out": [await works.work(state["tag"])]}
@@ -116,7 +116,7 @@ def shapes(works: Works) -> dict[str, tuple[object, int]]:
 
 @dataclass
 class Stopped:
-    """A run that is stopped in the midst of its work."""
+    """A run that is stopped while it works."""
 
     backend: Backend
     thread_id: str
@@ -147,7 +147,7 @@ async def quick(_given: Any) -> AsyncGenerator[str | dict[str, Any], None]:
 
 
 async def _start(backend: Backend, works: Works, stateless: bool = False) -> list[tuple[str, Stopped, int]]:
-    """One run for each shape and mode, all in the midst of their work."""
+    """Start one run for each shape and mode and wait until all work."""
     runs = []
     for shape, (_, pieces) in shapes(works).items():
         for mode, body in MODES.items():
@@ -296,7 +296,7 @@ async def test_rollback_undoes_a_run_that_ignores_it(database_url: str, tmp_path
 
 
 class Unreadable:
-    """An agent whose state no one can read, as that of a graph whose validators refuse it."""
+    """An agent whose state cannot be read, like a graph whose validators refuse it."""
 
     async def stream(self, run: AgentRun) -> AsyncGenerator[Any, None]:
         if run.metadata.get("fail"):

@@ -1,4 +1,4 @@
-"""A node that is a plain function works on in its thread after its run was stopped, but writes nothing any more."""
+"""A plain function as a node keeps running in its thread after its run was stopped, but writes nothing any more."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _inner(_state: State) -> State:
 
 
 async def _all_of(api: Api, thread_id: str, run_id: str) -> dict[str, Any]:
-    """Everything that is stored of a thread and in the store, and the events of the run."""
+    """Return everything that is stored of a thread and in the store, and the run's events."""
     found: dict[str, Any] = {"state": await api.get(f"/threads/{thread_id}/state")}
     found["history"] = await api.post(f"/threads/{thread_id}/history", {"limit": 100})
     found["thread"] = await api.get(f"/threads/{thread_id}")
@@ -89,7 +89,7 @@ async def test_late_writes_of_functions_change_nothing(database_url: str, tmp_pa
             before = await _all_of(api, thread_id, run_id)
             await threaded.go_on()
             with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.Event().wait(), 0.3)  # for what might still arrive
+                await asyncio.wait_for(asyncio.Event().wait(), 0.3)  # for events that might still arrive
             assert await _all_of(api, thread_id, run_id) == before
     assert threaded.errors.keys() == {"stream", "put", "delete", "subgraph"}
     assert (threaded.errors["put"], threaded.errors["delete"]) == ("LeaseLost", "LeaseLost")

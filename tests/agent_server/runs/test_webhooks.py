@@ -37,7 +37,7 @@ async def agent(given: Any) -> Yields:
 
 
 class Receiver:
-    """A web server that keeps what it is sent, and answers with the statuses it is given, then with 200."""
+    """A web server that stores its requests and responds with the given statuses, then with 200."""
 
     def __init__(self, *statuses: int) -> None:
         self.bodies: list[dict[str, Any]] = []
@@ -45,7 +45,7 @@ class Receiver:
         self.url = ""
         self._statuses = list(statuses)
 
-    async def answer(self, stream: SocketStream) -> None:
+    async def respond(self, stream: SocketStream) -> None:
         async with stream:
             data = b""
             while b"\r\n\r\n" not in data:
@@ -65,14 +65,14 @@ async def receiving(*statuses: int) -> AsyncIterator[Receiver]:
     receiver = Receiver(*statuses)
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as group:
         receiver.url = f"http://localhost:{listener.extra(SocketAttribute.local_port)}/hook?a=1"
-        group.start_soon(listener.serve, receiver.answer)
+        group.start_soon(listener.serve, receiver.respond)
         yield receiver
         group.cancel_scope.cancel()
 
 
 @asynccontextmanager
 async def at_work(database_url: str, senders: int = 1) -> AsyncIterator[Backend]:
-    """A working backend that may send webhooks to any address, with so many delivery loops."""
+    """Run a backend that may send webhooks to any address, with so many delivery loops."""
     async with open_backend(database_url, {"agent": agent}, webhooks=OPEN) as backend, backend.worker():
         loops = [WebhookSender(backend.database, backend.broker, OPEN, first_wait=0.01) for _ in range(senders)]
         async with anyio.create_task_group() as group:
@@ -84,7 +84,7 @@ async def at_work(database_url: str, senders: int = 1) -> AsyncIterator[Backend]
 
 
 async def left(backend: Backend) -> bool:
-    """Whether a webhook is still to be sent."""
+    """Return whether a webhook still has to be sent."""
     return bool(await backend.database.read(lambda c: c.all("SELECT run_id FROM webhooks")))
 
 

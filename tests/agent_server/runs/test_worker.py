@@ -1,4 +1,4 @@
-"""The worker over both databases: how many runs at once, in which order, and what happens when it stops or is lost."""
+"""The worker over both databases: how many runs at once, in which order, and how it stops or is lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Yields = AsyncGenerator[str | dict[str, Any], None]
 
 
 class Gate:
-    """An agent that waits until it is let go, and keeps a diary."""
+    """An agent that waits until it is released, and records its starts and ends."""
 
     def __init__(self) -> None:
         self.started: list[Any] = []
@@ -112,7 +112,7 @@ async def test_crashed_workers_run_is_resumed_after_its_lease(database_url: str,
         await backend.claim_one(lease_seconds=0.5)
         async with backend.worker():
             events = await backend.events(run.run_id)
-        assert [name for name, _ in events[:2]] == ["gap", "metadata"]  # what attempt 1 published is not known
+        assert [name for name, _ in events[:2]] == ["gap", "metadata"]  # attempt 1's events are unknown
         assert events[1][1] == {"run_id": run.run_id, "attempt": 2}
         assert await backend.status(run.run_id) == "success"
 

@@ -1,4 +1,4 @@
-"""Cancelling and deleting runs at work, and threads and assistants that have some, on both databases."""
+"""Cancelling and deleting active runs, and threads and assistants that have some, on both databases."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
 
 
 async def at_work(api: Api, count: int = 1, **thread: Any) -> tuple[str, list[str]]:
-    """Return the path of a thread whose first run is at work, and the ids of its runs."""
+    """Return the path of a thread whose first run is active, and the ids of its runs."""
     path = f"/threads/{await api.thread(**thread)}"
     body = {"assistant_id": "cleaning_up", "input": {}}
     runs = [(await api.post(f"{path}/runs", body))["run_id"] for _ in range(count)]
@@ -48,7 +48,7 @@ async def at_work(api: Api, count: int = 1, **thread: Any) -> tuple[str, list[st
 async def test_deleting_thread_stops_its_runs(api: Api) -> None:
     path, runs = await at_work(api, count=2)
     await api.delete(path)
-    assert stopped == [1]  # before the answer; the second run never started
+    assert stopped == [1]  # stopped before the response; the second run never started
     assert (await api.refusal("GET", path))[0] == 404
     assert (await api.refusal("GET", f"{path}/runs/{runs[0]}"))[0] == 404
 

@@ -1,6 +1,6 @@
 """`/threads/{thread_id}/commands` and `/stream/events` over HTTP.
 
-What is refused, and in which words, was recorded of the official server (langgraph-api 0.16.7), unless said otherwise.
+Refusals and their texts were recorded from the official server (langgraph-api 0.16.7), unless a test says otherwise.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def test_run_start_creates_the_thread_and_run(api: Api) -> None:
             {"assistant_id": "nobody"},
             "invalid_argument",
             "Invalid assistant: 'nobody'",
-        ),  # there: unknown_error
+        ),  # the official server says unknown_error
         ("run.start", {"assistant_id": "doubling", "config": 5}, "invalid_argument", "params.config"),
         ("run.start", {"assistant_id": "doubling", "multitask_strategy": "x"}, "invalid_argument", "params.multitask"),
         ("run.start", {"assistant_id": "doubling", "feedback_keys": [""]}, "invalid_argument", "params.feedback_keys"),
@@ -91,7 +91,7 @@ async def test_id_of_a_command_is_a_whole_number(api: Api, command_id: Any) -> N
 
 
 async def test_run_at_work_is_the_tree(api: Api) -> None:
-    """There: always no_such_run."""
+    """The official server always says no_such_run."""
     thread_id = await api.thread()
     await command(api, thread_id, "run.start", assistant_id="sleeping_agent", input={})
     for _ in range(100):
@@ -103,7 +103,7 @@ async def test_run_at_work_is_the_tree(api: Api) -> None:
 
 @pytest.mark.parametrize("strategy", ["multitask_strategy", "multitaskStrategy"])
 async def test_busy_thread_error_follows_the_strategy(api: Api, strategy: str) -> None:
-    """There, no strategy counts: every run waits for the one before it."""
+    """The official server ignores the strategy: every run waits for the one before it."""
     thread_id = await api.thread()
     await command(api, thread_id, "run.start", assistant_id="sleeping_agent", input={})
     refused = await command(
@@ -123,7 +123,7 @@ async def test_busy_thread_error_follows_the_strategy(api: Api, strategy: str) -
     ],
 )
 async def test_subscription_that_makes_no_sense_is_a_422(api: Api, body: dict[str, Any]) -> None:
-    """There, a `since`, a depth or namespaces that are none are taken for left out."""
+    """The official server ignores an invalid `since`, depth or namespace."""
     status, _ = await api.refusal("POST", f"/threads/{await api.thread()}/stream/events", body)
     assert status == 422
 

@@ -1,4 +1,4 @@
-"""The events of a thread by the protocol of version 2: numbered, filtered, resumed anywhere, over both databases."""
+"""A thread's events by version 2 of the protocol: numbered, filtered, resumed anywhere, over both databases."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ async def speaking(given: Any) -> AsyncGenerator[str, None]:
 
 
 @dataclass
-class Told:
-    """A backend, with the commands and events of the protocol."""
+class EventBackend:
+    """A backend with the commands and events of the protocol."""
 
     backend: Backend
     streams: EventStreams
@@ -56,19 +56,19 @@ class Told:
         return await self.commands.execute(Sender(thread_id, RunOrigin(BASE_URL)), Command(1, method, params))
 
     async def begin(self, thread_id: str, given: Any, **params: Any) -> str:
-        """The id of a run that was started."""
+        """Start a run and return its id."""
         done = await self.command(thread_id, "run.start", assistant_id="agent", input=given, **params)
         assert isinstance(done, CommandDone), done
         return cast(str, done.result["run_id"])
 
     async def run(self, thread_id: str, given: Any, **params: Any) -> str:
-        """The id of a run that was started, once it has ended."""
+        """Start a run, wait for its end and return its id."""
         run_id = await self.begin(thread_id, given, **params)
         await self.backend.streams.until_end(await self.backend.runs.get(run_id))
         return run_id
 
     async def events(self, thread_id: str, ends: int = 1, **request: Any) -> list[Event]:
-        """The thread's events until so many runs have ended or wait."""
+        """Return the thread's events until so many runs have ended or wait."""
         events: list[Event] = []
         stream = await self.streams.follow(thread_id, msgspec.convert({"channels": ALL, **request}, EventStreamRequest))
         async with aclosing(cast(AsyncGenerator[Any, None], stream)):
@@ -80,7 +80,7 @@ class Told:
         return events
 
     async def events_now(self, thread_id: str, **request: Any) -> list[Event]:
-        """What comes while nothing happens."""
+        """Return the events that arrive while nothing happens."""
         events: list[Event] = []
         stream = await self.streams.follow(thread_id, msgspec.convert({"channels": ALL, **request}, EventStreamRequest))
         with anyio.move_on_after(0.5):
@@ -94,7 +94,7 @@ def is_end(event: Event) -> bool:
 
 
 def lifecycle(event: Event) -> str | None:
-    """How it is with the run, if the event says so."""
+    """Return the run's lifecycle state, if the event has one."""
     params = event["params"]
     return params["data"]["event"] if event["method"] == "lifecycle" and not params["namespace"] else None
 
@@ -111,22 +111,22 @@ def seqs(events: list[Event]) -> list[int]:
     return [event["seq"] for event in events]
 
 
-def telling(backend: Backend) -> Told:
+def event_backend(backend: Backend) -> EventBackend:
     streams = EventStreams(backend.database, backend.threads, backend.runs, backend.broker)
-    return Told(backend, streams, Commands(backend.database, backend.runs))
+    return EventBackend(backend, streams, Commands(backend.database, backend.runs))
 
 
-Open = Callable[..., AbstractAsyncContextManager[Told]]
+Open = Callable[..., AbstractAsyncContextManager[EventBackend]]
 
 
 @pytest.fixture
 def received(database_url: str) -> Open:
-    """Opens a backend with a worker, over a database of each kind."""
+    """Return a function that opens a backend with a worker, over a database of each kind."""
 
     @asynccontextmanager
-    async def opened(agent: Any = counting, **settings: Any) -> AsyncIterator[Told]:
+    async def opened(agent: Any = counting, **settings: Any) -> AsyncIterator[EventBackend]:
         async with open_backend(database_url, {"agent": agent}, **settings) as backend, backend.worker():
-            yield telling(backend)
+            yield event_backend(backend)
 
     return opened
 
@@ -262,7 +262,7 @@ async def test_trimmed_log_starts_with_a_gap(received: Open) -> None:
 
 
 async def test_reader_who_falls_behind_is_cut(received: Open) -> None:
-    """By its connection, as those of the older routes are; it reconnects with `since`, and receives a gap."""
+    """As on the older routes, the connection closes; the client reconnects with `since` and receives a gap."""
 
     async def much(_: Any) -> AsyncGenerator[dict[str, Any], None]:
         for number in range(100):
@@ -295,8 +295,7 @@ async def test_failure_event_has_its_message(received: Open) -> None:
 
 
 async def test_cancelled_run_ends_as_failed(received: Open) -> None:
-    """The official server tells nothing of it any more, not even its beginning (recorded, 0.16.7); its Python client
-    waits for `completed` or `failed`."""
+    """The official server sends nothing more of the run (recorded, 0.16.7); its client waits for an ending."""
 
     async def waiting(_: Any) -> AsyncGenerator[dict[str, Any], None]:
         yield {"n": 0}
@@ -317,8 +316,8 @@ async def test_cancelled_run_ends_as_failed(received: Open) -> None:
     assert errors == ["The run was cancelled", "The run was cancelled and rolled back"]
 
 
-async def cancelled(here: Told, thread_id: str, action: CancelAction) -> None:
-    """Start a run, and cancel it once it is at work."""
+async def cancelled(here: EventBackend, thread_id: str, action: CancelAction) -> None:
+    """Start a run and cancel it once it is active."""
     run_id = await here.begin(thread_id, 0)
     await until(lambda: here.backend.broker.holds(run_id))
     record = await here.backend.runs.get(run_id)
@@ -443,7 +442,7 @@ async def test_awaited_thread_of_another_user_ends_stream(received: Open) -> Non
         stream = await here.streams.follow(thread_id, request, Condition({"owner": "bob"}))
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:
-                group.start_soon(anext, stream, None)  # waits for the thread, and returns without an event
+                group.start_soon(anext, stream, None)  # waits for the thread and returns without an event
                 await anyio.wait_all_tasks_blocked()
                 await here.backend.threads.create(ThreadCreate(thread_id=thread_id, metadata={"owner": "anna"}))
 
@@ -488,7 +487,7 @@ async def test_older_routes_stream_a_run_of_the_protocol(received: Open) -> None
 
 async def test_attempt_after_a_crash_has_its_own_turn(database_url: str) -> None:
     async with open_backend(database_url, {"agent": doubling}) as backend:
-        here = telling(backend)
+        here = event_backend(backend)
         thread_id = await backend.thread()
         run_id = await here.begin(thread_id, {"x": 1})
         lost = RunLog(await backend.claim_one(), backend.broker)

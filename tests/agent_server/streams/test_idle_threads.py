@@ -1,4 +1,4 @@
-"""Thread and event streams that wait share one poll of the database, which also finds what sends no notification."""
+"""Waiting thread and event streams share one poll of the database, which also finds changes without a notification."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def backend(database_url: str) -> AsyncIterator[Backend]:
 
 
 class Counted(IdleThreads):
-    """Counts its reads of the database, each of which may be about many threads."""
+    """Count the reads of the database; each may cover many threads."""
 
     reads = 0
 
@@ -34,11 +34,11 @@ class Counted(IdleThreads):
             return await read(work)
 
         self._database = type("Reads", (), {"read": staticmethod(counting)})()  # type: ignore[assignment]
-        self._looking = anyio.CancelScope()  # as if it served: the tests look themselves
+        self._looking = anyio.CancelScope()  # the tests poll themselves
 
 
 async def woken(backend: Backend, idle: IdleThreads, thread_ids: list[str], change) -> set[str]:  # type: ignore[no-untyped-def]
-    """The threads whose streams wake in one look after the change."""
+    """Return the threads whose streams one poll wakes after the change."""
     found: set[str] = set()
 
     async def wait(thread_id: str) -> None:
@@ -53,7 +53,7 @@ async def woken(backend: Backend, idle: IdleThreads, thread_ids: list[str], chan
         await idle.look()
         await anyio.wait_all_tasks_blocked()
         found.clear()
-        for thread_id in thread_ids:  # the first look reaches back before the threads were made
+        for thread_id in thread_ids:  # the first poll reaches back before the threads were created
             if not idle._for_news.get(thread_id):
                 group.start_soon(wait, thread_id)
         await change()

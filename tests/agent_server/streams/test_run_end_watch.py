@@ -1,4 +1,4 @@
-"""Streams that their logs don't end: the run's row does, over both databases."""
+"""Streams whose logs do not end: the run's row ends them, over both databases."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ async def counting(given: int) -> AsyncGenerator[dict[str, Any], None]:
 
 
 @asynccontextmanager
-async def two_houses(database_url: str) -> AsyncIterator[tuple[Backend, Backend, RunEndWatch, RunStreams]]:
-    """A process without a worker, and one that works; their brokers know nothing of each other. And the streams of the
-    first, with the watch over them."""
+async def two_processes(database_url: str) -> AsyncIterator[tuple[Backend, Backend, RunEndWatch, RunStreams]]:
+    """Open two processes with separate brokers and one worker, and the streams and the watch of the other."""
     async with (
         open_backend(database_url, feedback=MintedUrls()) as asked,
         open_backend(database_url, {"agent": counting}, feedback=MintedUrls()) as working,
@@ -35,7 +34,7 @@ async def two_houses(database_url: str) -> AsyncIterator[tuple[Backend, Backend,
 
 
 async def finished(backend: Backend, **body: Any) -> str:
-    """The id of a run that has ended."""
+    """Run to the end and return the run's id."""
     run_id = (await backend.run(None, **body)).run_id
     await backend.events(run_id)
     return run_id
@@ -49,7 +48,7 @@ async def look_until(watch: RunEndWatch, done: anyio.Event) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_remote_runs_stream_ends_from_its_row(database_url: str) -> None:
-    async with two_houses(database_url) as (asked, _, watch, streams):
+    async with two_processes(database_url) as (asked, _, watch, streams):
         run_id = (await asked.run(None, input=3, feedback_keys=["k"])).run_id
         events: list[tuple[str, Any]] = []
         done = anyio.Event()
@@ -69,22 +68,22 @@ async def test_remote_runs_stream_ends_from_its_row(database_url: str) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_remote_runs_values_arrive_with_its_end(database_url: str) -> None:
-    async with two_houses(database_url) as (asked, _, watch, streams):
+    async with two_processes(database_url) as (asked, _, watch, streams):
         run_id = (await asked.run(None, input=3, feedback_keys=["k"])).run_id
         done = anyio.Event()
-        answers: list[bytes] = []
+        chunks: list[bytes] = []
 
         async def wait() -> None:
-            answers.extend([chunk async for chunk in streams.final_values(run_id)])
+            chunks.extend([chunk async for chunk in streams.final_values(run_id)])
             done.set()
 
         with anyio.fail_after(30):
             async with anyio.create_task_group() as group:
                 group.start_soon(wait)
                 group.start_soon(look_until, watch, done)
-        answer = json.loads(b"".join(answers))
-        assert answer["n"] == 2
-        assert set(answer["__feedback__"]) == {"k"}
+        values = json.loads(b"".join(chunks))
+        assert values["n"] == 2
+        assert set(values["__feedback__"]) == {"k"}
 
 
 async def test_watch_leaves_active_runs_streams_open(database_url: str) -> None:
@@ -102,7 +101,7 @@ async def test_watch_leaves_active_runs_streams_open(database_url: str) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_log_ending_after_its_row_is_read_completely(database_url: str) -> None:
-    async with two_houses(database_url) as (asked, working, watch, _):
+    async with two_processes(database_url) as (asked, working, watch, _):
         run_id = await finished(working, input=3)
         last = Frame(FrameId(1, 0), "values", b"last")
         got: list[Frame] = []

@@ -1,4 +1,4 @@
-"""What clients see of a run: live, again later, and when nothing but its row is left, over both databases."""
+"""What clients receive of a run: live, again later, and when only its row is left, over both databases."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def counting(given: Any) -> Yields:
 
 @asynccontextmanager
 async def at_work(database_url: str, keep: float = 120) -> AsyncIterator[Backend]:
-    """A working backend whose logs are kept for so many seconds."""
+    """Run a backend whose logs are kept for so many seconds."""
     async with (
         open_backend(database_url, {"agent": counting}, feedback=MintedUrls(), keep=keep) as backend,
         backend.worker(),
@@ -41,12 +41,12 @@ async def _replay(
     return [one async for chunk in backend.streams.replay(record, after, modes) for one in parsed_with_ids(chunk)]
 
 
-async def _answer(backend: Backend, run_id: str) -> Any:
+async def _joined(backend: Backend, run_id: str) -> Any:
     return json.loads(b"".join([chunk async for chunk in backend.streams.final_values(run_id)]))
 
 
 async def _forgotten(backend: Backend, **body: Any) -> str:
-    """The id of a run that has ended and whose log is gone."""
+    """Run to the end, wait until the log is dropped, and return the run's id."""
     run_id = (await backend.run(await backend.thread(), **body)).run_id
     await backend.events(run_id)
     await until(lambda: _dropped(backend, run_id))
@@ -150,7 +150,7 @@ async def test_forgotten_cancelled_run_has_no_feedback(database_url: str) -> Non
         await backend.runs.cancel(run_id, thread_id, "interrupt")
         await until(lambda: _dropped(backend, run_id))
         assert names(await _replay(backend, run_id)) == ["gap", "metadata"]
-        assert await _answer(backend, run_id) is None
+        assert await _joined(backend, run_id) is None
 
 
 async def test_wait_returns_its_own_runs_values(database_url: str) -> None:
@@ -158,10 +158,10 @@ async def test_wait_returns_its_own_runs_values(database_url: str) -> None:
         thread_id = await backend.thread()
         first = (await backend.run(thread_id, input=1)).run_id
         second = (await backend.run(thread_id, input=5)).run_id
-        assert await _answer(backend, second) == {"n": 4}
-        assert await _answer(backend, first) == {"n": 0}
+        assert await _joined(backend, second) == {"n": 4}
+        assert await _joined(backend, first) == {"n": 0}
         await until(lambda: _dropped(backend, second))
-        assert await _answer(backend, first) == {"n": 0}
+        assert await _joined(backend, first) == {"n": 0}
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -169,16 +169,16 @@ async def test_answer_has_the_feedback_urls_among_its_values(database_url: str, 
     body: dict[str, Any] = {"input": 1, "feedback_keys": ["k"]}
     async with at_work(database_url, keep=0.01) as backend:
         run_id = await _forgotten(backend, **body) if late else (await backend.run(None, **body)).run_id
-        answer = await _answer(backend, run_id)
-        assert set(answer) == {"n", "__feedback__"}
-        assert set(answer["__feedback__"]) == {"k"}
+        values = await _joined(backend, run_id)
+        assert set(values) == {"n", "__feedback__"}
+        assert set(values["__feedback__"]) == {"k"}
 
 
 @pytest.mark.parametrize("late", [False, True])
 async def test_answer_of_a_failed_run_is_its_error(database_url: str, late: bool) -> None:
     async with at_work(database_url, keep=0.01) as backend:
         run_id = await _forgotten(backend, input="fail") if late else (await backend.run(None, input="fail")).run_id
-        assert (await _answer(backend, run_id))["__error__"] == {"error": "ValueError", "message": "no such luck"}
+        assert (await _joined(backend, run_id))["__error__"] == {"error": "ValueError", "message": "no such luck"}
 
 
 async def test_stream_of_a_pending_run_waits_for_it(database_url: str) -> None:

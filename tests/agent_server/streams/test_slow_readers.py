@@ -20,7 +20,7 @@ LARGE = "x" * (CHUNK_BYTES + 1)
 
 
 async def hasty(given: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-    """Says more than any log keeps, and never waits."""
+    """Yield more than any log keeps, without a pause."""
     for number in range(given["count"]):
         yield {"n": number, "text": given["text"]}
 

@@ -43,7 +43,7 @@ def streams_of(backend: Backend) -> tuple[ThreadStreams, ThreadStates]:
 async def read(
     streams: ThreadStreams, thread_id: str, runs: int, after: str | None = None, modes: Sequence[Any] = ("run_modes",)
 ) -> Events:
-    """The thread's events until so many runs are done."""
+    """Return the thread's events until so many runs are done."""
     events: Events = []
     stream = await streams.follow(thread_id, after, modes)
     with anyio.fail_after(20):
@@ -158,14 +158,14 @@ async def test_state_only_listener_gets_updates_live(database_url: str, tmp_path
             await ended(backend, thread_id, {"x": 2})
             await states.update(thread_id, ThreadStateUpdate(values={"x": 5}))
             await until(lambda: heard == [5])
-            await states.delete(thread_id)  # which ends the stream
+            await states.delete(thread_id)  # ends the stream
 
 
 @asynccontextmanager
 async def graph_at_work(
     database_url: str, directory: Path
 ) -> AsyncIterator[tuple[Backend, ThreadStreams, ThreadStates]]:
-    """A LangGraph graph in place of the plain agent."""
+    """Open a LangGraph graph in place of the plain agent."""
     url = database_url if database_url.startswith("postgres") else None
     config = Config(directory, data_dir=directory, database_url=url)
     async with open_backend(database_url, {"agent": doubling}, config=config) as backend, backend.worker():

@@ -1,4 +1,4 @@
-"""A factory's graph is made with the same config wherever it is made: to run, to read, to update and to describe."""
+"""A factory receives the same config whenever its graph is made: to run, read, update or describe it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_new_thread_is_updated_with_assistants_config(api: Api) -> None:
 
 
 async def test_thread_shows_config_as_official_server(api: Api) -> None:
-    """Its runs' `configurable` is left out; of its assistants the first one's counts (langgraph-api 0.16.7)."""
+    """Its runs' `configurable` is ignored; the first assistant's applies (langgraph-api 0.16.7)."""
     first = {"configurable": {"style": "fancy", "one": 1}, "recursion_limit": 40}
     second = {"configurable": {"style": "plain", "two": 2}, "tags": ["second"]}
     path = f"/threads/{await api.thread()}"

@@ -1,4 +1,4 @@
-"""States that a graph's own code refuses: its validators, its reducers and its factory may raise on any read."""
+"""States that a graph's own code refuses: its validators, reducers and factory may raise on any read."""
 
 from __future__ import annotations
 

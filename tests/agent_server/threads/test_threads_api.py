@@ -1,4 +1,4 @@
-"""`/threads` over HTTP, on both databases: created, found, changed, copied, pruned, kept for a time."""
+"""`/threads` over HTTP, on both databases: created, found, changed, copied, pruned, expired."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
 
 
 async def found(api: Api, **query: Any) -> list[str]:
-    """The ids of the threads that a search finds, the oldest first."""
+    """Return the ids of the threads that a search finds, the oldest first."""
     threads = await api.post("/threads/search", {"sort_order": "asc", **query})
     return [thread["thread_id"] for thread in threads]
 

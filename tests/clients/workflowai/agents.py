@@ -38,7 +38,7 @@ my_agent = (
 
 
 async def growing(given: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-    """A plain function whose results grow word by word."""
+    """Yield results that grow word by word."""
     words: list[str] = []
     for word in given["text"].split():
         words.append(word)
@@ -72,7 +72,7 @@ calling = StateGraph(Sum).add_node(add).add_edge(START, "add").compile()
 
 
 async def slow(given: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-    """A plain function that says something, and then nothing for a while."""
+    """Yield a text, then nothing for a while."""
     yield {"text": "wait"}
     await asyncio.sleep(given["seconds"])
     yield {"text": "done"}

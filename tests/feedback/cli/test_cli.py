@@ -1,4 +1,4 @@
-"""The command line of feedback: for people, for programs, and beside a server that runs."""
+"""The command line `agent-server feedback`: its tables, its JSON, and its use beside a running server."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from agent_server.__main__ import main
 from agent_server.database import open_database
 from feedback import FeedbackPlugin
 from feedback.schema import FeedbackPatch
-from tests.feedback.answers import keep, row
 from tests.feedback.conftest import RUN, serving
+from tests.feedback.stored_feedback import insert, row
 
 
 @pytest.fixture
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data directory with some answers in it; nothing else of the environment counts."""
+    """Create a data directory with some feedback; clear every environment variable that would change it."""
     for name in [name for name in os.environ if name.startswith(("AGENT_SERVER_", "DATABASE_URL"))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -32,7 +32,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = [row(1, **about, assistant_version=1 + at % 2, subject=f"user {at}", comment=f"#{at}") for at in range(6)]
 
     async def fill(service: FeedbackPlugin) -> None:
-        await keep(service, [*rows, row(None, key="words", comment="\x1b[31mred\n" + "long " * 50)])
+        await insert(service, [*rows, row(None, key="words", comment="\x1b[31mred\n" + "long " * 50)])
 
     folder = tmp_path / "data"
     with_service(folder, fill)
@@ -67,16 +67,16 @@ def test_list_is_json_for_programs(data_dir: Path) -> None:
 
 
 def test_history_shows_current_and_earlier_feedback(data_dir: Path) -> None:
-    [answer] = json.loads(run(data_dir, "list", "--text", "#3", "--json").stdout)
+    [feedback] = json.loads(run(data_dir, "list", "--text", "#3", "--json").stdout)
 
     async def change(service: FeedbackPlugin) -> None:
         for score in (2, 3):
-            await service.default.store.update(answer["id"], FeedbackPatch(score=score, correction={"a": score}))
+            await service.default.store.update(feedback["id"], FeedbackPatch(score=score, correction={"a": score}))
 
     with_service(data_dir, change)
-    lines = run(data_dir, "history", answer["id"]).stdout.splitlines()
+    lines = run(data_dir, "history", feedback["id"]).stdout.splitlines()
     assert ["stands" in lines[1], "updated" in lines[2], "updated" in lines[3], len(lines)] == [True, True, True, 4]
-    found = json.loads(run(data_dir, "history", answer["id"], "--json").stdout)
+    found = json.loads(run(data_dir, "history", feedback["id"], "--json").stdout)
     assert (found["current"]["score"], [one["score"] for one in found["versions"]]) == (3, [2, 1])
     missing = run(data_dir, "history", RUN)
     assert (missing.exit_code, "never was" in missing.stderr) == (1, True)
@@ -156,8 +156,8 @@ def test_rotated_keys_keep_old_urls_valid(data_dir: Path) -> None:
 
 
 def test_projects_are_made_changed_listed_and_removed(data_dir: Path) -> None:
-    made = json.loads(run(data_dir, "projects", "create", "shop", "--origin", "https://shop.example", "--json").stdout)
-    assert (made[0]["origins"], made[0]["rate"]) == (["https://shop.example"], None)
+    created = run(data_dir, "projects", "create", "shop", "--origin", "https://shop.example", "--json")
+    assert [(one["origins"], one["rate"]) for one in json.loads(created.stdout)] == [(["https://shop.example"], None)]
     run(data_dir, "projects", "update", "shop", "--any-origin", "--rate", "300/60")
     lines = run(data_dir, "projects", "list").stdout.splitlines()
     assert lines[0].split() == ["name", "id", "made", "rate", "origins", "product"]
@@ -181,15 +181,15 @@ def test_projects_are_made_changed_listed_and_removed(data_dir: Path) -> None:
 
 def test_every_command_uses_the_named_project(data_dir: Path) -> None:
     run(data_dir, "projects", "create", "shop")
-    answer = row(0, key="taste", subject="ada", project="shop", comment="of the shop")
-    with_service(data_dir, lambda service: keep(service, [answer]))
+    feedback = row(0, key="taste", subject="ada", project="shop", comment="of the shop")
+    with_service(data_dir, lambda service: insert(service, [feedback]))
     shop = ("--project", "shop")
     assert [one["comment"] for one in json.loads(run(data_dir, "list", *shop, "--json").stdout)] == ["of the shop"]
     assert len(json.loads(run(data_dir, "list", "--json").stdout)) == 7
     assert [one["key"] for one in json.loads(run(data_dir, "stats", *shop, "--json").stdout)] == ["taste"]
     assert len(run(data_dir, "export", *shop).stdout.splitlines()) == 1
-    assert json.loads(run(data_dir, "history", *shop, answer["id"], "--json").stdout)["current"]["project"] == "shop"
-    assert run(data_dir, "history", answer["id"]).exit_code == 1
+    assert json.loads(run(data_dir, "history", *shop, feedback["id"], "--json").stdout)["current"]["project"] == "shop"
+    assert run(data_dir, "history", feedback["id"]).exit_code == 1
     assert json.loads(run(data_dir, "erase", "--subject", "ada", "--yes", "--json").stdout)["feedback"] == 0
     assert json.loads(run(data_dir, "erase", *shop, "--subject", "ada", "--yes", "--json").stdout)["feedback"] == 1
     assert run(data_dir, "list", "--project", "nobody").exit_code == 1

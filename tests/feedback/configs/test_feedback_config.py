@@ -1,4 +1,4 @@
-"""Which answers a key takes."""
+"""Which scores and values a feedback key accepts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEXT = FeedbackConfig("freeform")
 
 
 @pytest.mark.parametrize(
-    ("config", "score", "value", "kept"),
+    ("config", "score", "value", "stored"),
     [
         (STARS, 1, None, (1, None)),
         (STARS, 4.5, "good", (4.5, "good")),
@@ -47,13 +47,13 @@ TEXT = FeedbackConfig("freeform")
     ],
 )
 def test_fitting_submission_is_stored_with_score_and_value(
-    config: FeedbackConfig, score: Score, value: Value, kept: tuple[Any, Any]
+    config: FeedbackConfig, score: Score, value: Value, stored: tuple[Any, Any]
 ) -> None:
-    assert repr(config.check(score, value)) == repr(kept)
+    assert repr(config.check(score, value)) == repr(stored)
 
 
 @pytest.mark.parametrize(
-    ("config", "score", "value", "says"),
+    ("config", "score", "value", "message"),
     [
         (STARS, 6, None, "`score` is 6; this key takes a number from 1 to 5"),
         (STARS, 0.99, None, "from 1 to 5"),
@@ -73,15 +73,15 @@ def test_fitting_submission_is_stored_with_score_and_value(
     ],
 )
 def test_mismatched_score_is_rejected_with_the_allowed_values(
-    config: FeedbackConfig, score: Score, value: Value, says: str
+    config: FeedbackConfig, score: Score, value: Value, message: str
 ) -> None:
     with pytest.raises(Rejected) as refused:
         config.check(score, value)
-    assert says in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("config", "says"),
+    ("config", "message"),
     [
         (FeedbackConfig("continuous", min=2, max=1), "above"),
         (FeedbackConfig("continuous", min=10**400), "2**63"),
@@ -91,6 +91,6 @@ def test_mismatched_score_is_rejected_with_the_allowed_values(
         (FeedbackConfig("categorical", categories=[FeedbackCategory(1, "")]), "empty"),
     ],
 )
-def test_unsatisfiable_config_is_refused(config: FeedbackConfig, says: str) -> None:
-    with pytest.raises(Invalid, match=says.replace("*", r"\*")):
+def test_unsatisfiable_config_is_refused(config: FeedbackConfig, message: str) -> None:
+    with pytest.raises(Invalid, match=message.replace("*", r"\*")):
         config.validate()

@@ -1,4 +1,4 @@
-"""Configurations of keys: through LangSmith's client and over HTTP, and how answers are held to them."""
+"""Configurations of feedback keys, through LangSmith's client and over HTTP; submissions are checked against them."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def langsmith(request: pytest.FixtureRequest, server: str) -> Iterator[Client]:
 
 
 def test_config_is_created_listed_changed_and_deleted(langsmith: Client) -> None:
-    made = langsmith.create_feedback_config("stars", feedback_config=STARS)
-    assert (made.feedback_key, made.feedback_config, made.is_lower_score_better) == ("stars", STARS, False)
-    assert (made.is_first, made.is_enforced, made.is_deleted) == (True, False, False)
-    assert langsmith.create_feedback_config("stars", feedback_config=STARS) == made
+    created = langsmith.create_feedback_config("stars", feedback_config=STARS)
+    assert (created.feedback_key, created.feedback_config, created.is_lower_score_better) == ("stars", STARS, False)
+    assert (created.is_first, created.is_enforced, created.is_deleted) == (True, False, False)
+    assert langsmith.create_feedback_config("stars", feedback_config=STARS) == created
     changed = langsmith.update_feedback_config("stars", is_lower_score_better=True)
-    assert (changed.id, changed.feedback_config, changed.is_lower_score_better) == (made.id, STARS, True)
-    wider = langsmith.update_feedback_config("stars", feedback_config={**STARS, "max": 10}, config_id=made.id)
+    assert (changed.id, changed.feedback_config, changed.is_lower_score_better) == (created.id, STARS, True)
+    wider = langsmith.update_feedback_config("stars", feedback_config={**STARS, "max": 10}, config_id=created.id)
     assert wider.feedback_config["max"] == 10
-    assert wider.modified_at > made.modified_at
-    assert [config.id for config in langsmith.list_feedback_configs(feedback_key=["stars"])] == [made.id]
+    assert wider.modified_at > created.modified_at
+    assert [config.id for config in langsmith.list_feedback_configs(feedback_key=["stars"])] == [created.id]
     langsmith.delete_feedback_config("stars")
     assert list(langsmith.list_feedback_configs()) == []
     assert [config.is_deleted for config in langsmith.list_feedback_configs(include_all_configs=True)] == [True]
     again = langsmith.create_feedback_config("stars", feedback_config=STARS, is_lower_score_better=False)
-    assert again.id != made.id
+    assert again.id != created.id
     langsmith.delete_feedback_config(config_id=again.id)
     assert list(langsmith.list_feedback_configs()) == []
 
@@ -112,10 +112,10 @@ def test_programs_feedback_must_fit_the_keys_config(langsmith: Client) -> None:
     session = uuid.uuid4()
     with pytest.raises(LangSmithError, match="from 1 to 5"):
         langsmith.create_feedback(RUN, "stars", score=6, session_id=session)
-    kept = langsmith.create_feedback(RUN, "stars", score=5, session_id=session)
+    feedback = langsmith.create_feedback(RUN, "stars", score=5, session_id=session)
     with pytest.raises(LangSmithError, match="from 1 to 5"):
-        langsmith.update_feedback(kept.id, score=0)
-    langsmith.update_feedback(kept.id, comment="it stays five")
+        langsmith.update_feedback(feedback.id, score=0)
+    langsmith.update_feedback(feedback.id, comment="it stays five")
     own: Any = {"type": "continuous", "min": 0, "max": 10}
     langsmith.create_feedback(RUN, "stars", score=6, session_id=session, feedback_config=own)
     langsmith.create_feedback_config("stars", feedback_config={**STARS, "max": 7}, is_enforced=True)
@@ -124,7 +124,7 @@ def test_programs_feedback_must_fit_the_keys_config(langsmith: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("body", "message"),
     [
         ({"feedback_key": "", "feedback_config": STARS}, "empty"),
         ({"feedback_key": "k" * 181, "feedback_config": STARS}, "at most 180"),
@@ -134,9 +134,9 @@ def test_programs_feedback_must_fit_the_keys_config(langsmith: Client) -> None:
         ({"feedback_key": "k", "feedback_config": {"type": "categorical", "categories": []}}, "0 entries"),
     ],
 )
-async def test_config_that_cannot_be_is_refused(client: App, body: dict[str, Any], says: str) -> None:
+async def test_config_that_cannot_be_is_refused(client: App, body: dict[str, Any], message: str) -> None:
     refused = await client.post("/feedback-configs", json=body)
-    assert (refused.status_code, says in refused.json()["detail"]) == (422, True), refused.text
+    assert (refused.status_code, message in refused.json()["detail"]) == (422, True), refused.text
 
 
 async def test_delete_wants_either_a_key_or_an_id(client: App) -> None:
@@ -159,11 +159,11 @@ async def test_config_of_the_url_overrides_the_keys(client: App) -> None:
     body = {"feedback_key": "stars", "feedback_config": STARS, "is_enforced": True}
     await client.post("/feedback-configs", json=body)
     url = await mint(client, "stars", feedback_config={"type": "continuous", "min": 0, "max": 100})
-    kept = await client.post(url, json={"score": 99})
-    assert kept.status_code == 200
-    changed = await client.patch(f"/feedback/{kept.json()['id']}", json={"score": 98})
+    accepted = await client.post(url, json={"score": 99})
+    assert accepted.status_code == 200
+    changed = await client.patch(f"/feedback/{accepted.json()['id']}", json={"score": 98})
     assert (changed.status_code, changed.json()["score"]) == (200, 98)
-    assert (await client.patch(f"/feedback/{kept.json()['id']}", json={"score": 101})).status_code == 422
+    assert (await client.patch(f"/feedback/{accepted.json()['id']}", json={"score": 101})).status_code == 422
 
 
 async def test_labels_of_the_keys_config_are_filled_in(client: App, token_url: str) -> None:
@@ -175,19 +175,19 @@ async def test_labels_of_the_keys_config_are_filled_in(client: App, token_url: s
 
 async def test_concurrent_creations_of_one_key_leave_one_config(service: FeedbackPlugin) -> None:
     wanted = [FeedbackConfigCreate("k", FeedbackConfig("continuous", min=0, max=bound)) for bound in (1, 1, 2, 2, 3)]
-    made = await asyncio.gather(*map(service.default.configs.create, wanted), return_exceptions=True)
-    kept = {config.id for config in made if not isinstance(config, BaseException)}
-    assert len(kept) == 1
-    assert {getattr(error, "status_code", 200) for error in made} == {200, 400}
+    created = await asyncio.gather(*map(service.default.configs.create, wanted), return_exceptions=True)
+    ids = {config.id for config in created if not isinstance(config, BaseException)}
+    assert len(ids) == 1
+    assert {getattr(error, "status_code", 200) for error in created} == {200, 400}
 
 
 async def test_texts_by_language_stay_and_go(client: App) -> None:
     german = {"title": "Themen", "labels": {"a": "A auf Deutsch"}}
     body = {"feedback_key": "topics", "feedback_config": TOPICS | {"translations": {"de": german, "pt-BR": {}}}}
-    made = (await client.post("/feedback-configs", json=body)).json()
-    assert made["feedback_config"]["translations"] == {"de": german, "pt-BR": {}}
-    kept = await client.patch("/feedback-configs", json={"feedback_key": "topics", "feedback_config": TOPICS})
-    assert kept.json()["feedback_config"]["translations"]["de"] == german
+    created = (await client.post("/feedback-configs", json=body)).json()
+    assert created["feedback_config"]["translations"] == {"de": german, "pt-BR": {}}
+    changed = await client.patch("/feedback-configs", json={"feedback_key": "topics", "feedback_config": TOPICS})
+    assert changed.json()["feedback_config"]["translations"]["de"] == german
     more = {"feedback_key": "topics", "add_categories": [{"value": 2, "label": "c"}, {"value": 3, "label": "d"}]}
     assert (await client.patch("/feedback-configs", json=more)).status_code == 200
     less = await client.patch("/feedback-configs", json={"feedback_key": "topics", "remove_categories": [0]})
@@ -198,7 +198,7 @@ async def test_texts_by_language_stay_and_go(client: App) -> None:
 
 
 @pytest.mark.parametrize(
-    ("translations", "status", "said"),
+    ("translations", "status", "message"),
     [
         ({"German": {}}, 422, "name it as HTML's `lang` does"),
         ({"": {}}, 422, "name it as HTML's `lang` does"),
@@ -209,7 +209,7 @@ async def test_texts_by_language_stay_and_go(client: App) -> None:
         ({"de": "Titel"}, 422, "translations"),
     ],
 )
-async def test_wrong_translation_is_refused(client: App, translations: object, status: int, said: str) -> None:
+async def test_wrong_translation_is_refused(client: App, translations: object, status: int, message: str) -> None:
     body = {"feedback_key": "topics", "feedback_config": TOPICS | {"translations": translations}}
-    answer = await client.post("/feedback-configs", json=body)
-    assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
+    response = await client.post("/feedback-configs", json=body)
+    assert (response.status_code, message in response.json()["detail"]) == (status, True), response.text

@@ -1,4 +1,4 @@
-"""Kinds of keys: nothing is positive that no rule makes so, in any statistic, export, alert or list."""
+"""Kinds of feedback keys: statistics, exports, alerts and lists count a score as positive only by the key's rules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from feedback.configs.kinds import SeenScores, kind_of
 from feedback.errors import Invalid
 from feedback.reports.alerts import Alerts
 from feedback.reports.query import FeedbackQuery
-from tests.feedback.answers import configure, keep, row
+from tests.feedback.stored_feedback import configure, insert, row
 
 SCORES = (-1, 0, 0.25, 0.5, 1, 2, 3, 4, 5, 7, 10, 640.5)
 CATEGORIES = [{"value": 0, "label": "Too formal"}, {"value": 1, "label": "Just right", "is_positive": True},
@@ -46,19 +46,19 @@ numbered = count()
 
 
 async def echo(run_id: str) -> RunFacts:
-    """A run that answers with its own id, by which its example is known."""
+    """Return a run whose output is its own id, so that its example is recognizable."""
     return RunFacts(run_id, input={"question": "Who?"}, output=run_id)
 
 
 @pytest.fixture
 async def knowing(database_url: str) -> AsyncIterator[FeedbackPlugin]:
-    """The service beside a server that knows every run."""
+    """Open the service beside a server that has every run."""
     async with FeedbackPlugin(open_database(database_url), run_lookup=echo).opened() as plugin:
         yield plugin
 
 
 def expected(name: str, config: dict[str, Any] | None, lower: bool, scores: list[float], score: float) -> bool | None:
-    """Whether the score is positive, read from the rules' own words rather than from the code."""
+    """Return whether the score is positive, computed from the documented rules instead of the code."""
     config = config or {}
     are_thumbs = all(one in (-1, 0, 1) for one in scores)
     if config.get("type") == "categorical" and config.get("kind") is None:
@@ -92,7 +92,7 @@ async def test_no_direction_is_used_without_a_rule(knowing: FeedbackPlugin, draw
         if config is not None:
             await configure(knowing, key, config, lower=lower)
         rows = [row(score, key=key, at=at, assistant_id="a") for score in scores]
-        await keep(knowing, rows)
+        await insert(knowing, rows)
         named[key] = [one["run_id"] for one in rows]
         for one, score in zip(rows, scores, strict=True):
             rules[one["run_id"]] = expected(name, config, is_lower, list(scores), score)
@@ -121,7 +121,7 @@ async def test_no_direction_is_used_without_a_rule(knowing: FeedbackPlugin, draw
 
 
 async def erase(service: FeedbackPlugin) -> None:
-    """Forget what an earlier example said of the one key whose name is fixed."""
+    """Delete what an earlier example stored about the key with a fixed name."""
     for table, column in (("feedback", "key"), ("feedback_config", "key")):
         sql = f"DELETE FROM {table} WHERE {column} = 'user_disliked'"
         await service.database.write(lambda db, sql=sql: db.execute(sql))  # type: ignore[misc]

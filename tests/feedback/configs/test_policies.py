@@ -1,4 +1,4 @@
-"""What a second answer of the same subject does, by the policy of its key: on every road that takes a subject."""
+"""What a second submission of the same subject does under each subject policy, on every route that takes a subject."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ FREE = {"type": "freeform"}
 
 async def set_policy(client: App, policy: str, key: str = "user_score") -> None:
     body = {"feedback_key": key, "feedback_config": FREE, "subject_policy": policy}
-    made = await client.post("/feedback-configs", json=body)
-    assert (made.status_code, made.json()["subject_policy"]) == (200, policy), made.text
+    created = await client.post("/feedback-configs", json=body)
+    assert (created.status_code, created.json()["subject_policy"]) == (200, policy), created.text
 
 
 async def scores(client: App, **query: object) -> list[object]:
@@ -39,19 +39,19 @@ async def scores(client: App, **query: object) -> list[object]:
 
 async def test_feedback_of_one_subject_adds_up_under_append(client: App, token_url: str) -> None:
     await set_policy(client, "append")
-    kept = [(await client.post(token_url, json={"score": score, "user_id": "ada"})).json() for score in (1, 2, 2)]
-    assert [one["status"] for one in kept] == ["created"] * 3
+    results = [(await client.post(token_url, json={"score": score, "user_id": "ada"})).json() for score in (1, 2, 2)]
+    assert [one["status"] for one in results] == ["created"] * 3
     assert (await client.get(token_url, params={"score": 3, "user_id": "ada"}, headers=PROGRAM)).json()[
         "status"
     ] == "created"
     assert await scores(client, user="ada") == [3, 2, 2, 1]
-    assert (await client.post(token_url, json={"score": 9, "id": kept[0]["id"]})).json()["status"] == "unchanged"
+    assert (await client.post(token_url, json={"score": 9, "id": results[0]["id"]})).json()["status"] == "unchanged"
 
 
 async def test_repeat_does_not_add_up(client: App, token_url: str) -> None:
     await set_policy(client, "append")
-    answer, headers = {"score": 1, "user_id": "ada"}, {"Idempotency-Key": "once"}
-    statuses = [(await client.post(token_url, json=answer, headers=headers)).json()["status"] for _ in range(2)]
+    submission, headers = {"score": 1, "user_id": "ada"}, {"Idempotency-Key": "once"}
+    statuses = [(await client.post(token_url, json=submission, headers=headers)).json()["status"] for _ in range(2)]
     assert statuses == ["created", "unchanged"]
 
 
@@ -59,19 +59,19 @@ async def test_latest_appended_feedback_is_read_and_retracted_first(client: App,
     await set_policy(client, "append")
     for score in (1, 2):
         await client.post(token_url, json={"score": score, "user_id": "ada"})
-    for left in (2, 1):
+    for score in (2, 1):
         state = (await client.get(token_url, params={"user_id": "ada"})).json()
-        assert (state["subject_policy"], state["feedback"]["score"]) == ("append", left)
+        assert (state["subject_policy"], state["feedback"]["score"]) == ("append", score)
         assert (await client.delete(token_url, params={"user_id": "ada"})).json()["status"] == "retracted"
     assert (await client.get(token_url, params={"user_id": "ada"})).json()["feedback"] is None
 
 
 async def test_first_feedback_is_final_and_another_is_refused(client: App, token_url: str) -> None:
     await set_policy(client, "first")
-    answer = {"score": 1, "user_id": "ada", "metadata": {"page": "end"}}
-    first = (await client.post(token_url, json=answer)).json()
+    submission = {"score": 1, "user_id": "ada", "metadata": {"page": "end"}}
+    first = (await client.post(token_url, json=submission)).json()
     assert (first["status"], first["is_final"]) == ("created", True)
-    assert (await client.post(token_url, json=answer)).json() == {**first, "status": "unchanged"}
+    assert (await client.post(token_url, json=submission)).json() == {**first, "status": "unchanged"}
     for refused in (
         await client.post(token_url, json={"score": 0, "user_id": "ada"}),
         await client.get(token_url, params={"score": 0, "user_id": "ada"}, headers=PROGRAM),
@@ -88,10 +88,10 @@ async def test_one_of_many_concurrent_first_submissions_is_stored(service: Feedb
     await service.default.configs.create(FeedbackConfigCreate("k", FeedbackConfig("freeform"), subject_policy="first"))
     url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
     pointer = await service.default.tokens.open(url.rpartition("/")[2])
-    answers = [
+    submissions = [
         service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada")) for score in range(20)
     ]
-    ended = await asyncio.gather(*answers, return_exceptions=True)
+    ended = await asyncio.gather(*submissions, return_exceptions=True)
     assert sum(isinstance(one, FeedbackIsFinal) for one in ended) == 19
     assert len(await service.feedback_for_run(RUN)) == 1
 
@@ -104,32 +104,32 @@ async def test_urls_own_policy_goes_before_the_keys(service: FeedbackPlugin) -> 
         pointer, user = await service.default.tokens.open(token.token), f"user {place}"
         ended: list[Any] = []
         for score in (1, 2):
-            answer = service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id=user))
-            ended += await asyncio.gather(answer, return_exceptions=True)
-        said = ended[1].code if isinstance(ended[1], FeedbackIsFinal) else ended[1].status
-        assert said == ["updated", "created", "feedback_is_final", "feedback_is_final"][place]
+            submission = service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id=user))
+            ended += await asyncio.gather(submission, return_exceptions=True)
+        outcome = ended[1].code if isinstance(ended[1], FeedbackIsFinal) else ended[1].status
+        assert outcome == ["updated", "created", "feedback_is_final", "feedback_is_final"][place]
 
 
 async def test_policy_change_leaves_existing_feedback_unchanged(client: App, token_url: str) -> None:
-    async def answer(score: int) -> int:
+    async def submit(score: int) -> int:
         return (await client.post(token_url, json={"score": score, "user_id": "ada"})).status_code
 
     await set_policy(client, "append")
-    assert [await answer(1), await answer(2)] == [200, 200]
-    for policy, left in (("replace", [4, 2, 1]), ("append", [4, 3, 4, 2, 1]), ("first", [4, 3, 4, 2, 1])):
+    assert [await submit(1), await submit(2)] == [200, 200]
+    for policy, remaining in (("replace", [4, 2, 1]), ("append", [4, 3, 4, 2, 1]), ("first", [4, 3, 4, 2, 1])):
         await client.patch("/feedback-configs", json={"feedback_key": "user_score", "subject_policy": policy})
-        assert [await answer(3), await answer(4)] == ([409, 409] if policy == "first" else [200, 200])
-        assert await scores(client) == left
+        assert [await submit(3), await submit(4)] == ([409, 409] if policy == "first" else [200, 200])
+        assert await scores(client) == remaining
     assert (await client.post(token_url, json={"score": 1, "user_id": "ada"})).json()["status"] == "unchanged"
 
 
 async def test_programs_feedback_follows_the_policy(client: App) -> None:
     source = {"type": "app", "user_id": "ada"}
-    for policy, statuses, left in (("append", [200, 200], [2, 1]), ("first", [200, 409], [1])):
+    for policy, statuses, remaining in (("append", [200, 200], [2, 1]), ("first", [200, 409], [1])):
         await set_policy(client, policy, policy)
         bodies = [{"key": policy, "run_id": RUN, "score": n, "feedback_source": source} for n in (1, 2)]
         assert [(await client.post("/feedback", json=body)).status_code for body in bodies] == statuses
-        assert await scores(client, key=policy) == left
+        assert await scores(client, key=policy) == remaining
     [first] = await stored(client, key="first")
     changed = await client.post("/feedback", json={**bodies[1], "id": first["id"]})
     assert (changed.status_code, changed.json()["score"]) == (200, 2), "the id names that feedback"
@@ -172,12 +172,12 @@ async def test_one_time_submissions_add_up_under_every_policy(service: FeedbackP
 
 async def test_page_offers_no_undo_of_final_feedback(client: App, token_url: str) -> None:
     await set_policy(client, "first")
-    asked = await page(client, token_url + "?score=1&user_id=ada")
-    assert "cannot be changed later" in asked
-    assert "cannot be changed later" not in await page(client, token_url + "?score=1"), "of nobody's answer"
-    thanks = await press(client, token_url, asked)
+    form = await page(client, token_url + "?score=1&user_id=ada")
+    assert "cannot be changed later" in form
+    assert "cannot be changed later" not in await page(client, token_url + "?score=1"), "anonymous feedback"
+    thanks = await press(client, token_url, form)
     assert ("Thank you" in thanks, "Undo" in thanks) == (True, False)
-    assert "Thank you" in await press(client, token_url, asked), "the button pressed twice"
+    assert "Thank you" in await press(client, token_url, form), "pressing the button twice is accepted"
     again = await page(client, token_url + "?score=0&user_id=ada")
     late = await client.post(token_url, data=fields(again), headers=BROWSER)
     assert (late.status_code, "You have given feedback already" in late.text, "Try again" in late.text) == (
@@ -185,11 +185,11 @@ async def test_page_offers_no_undo_of_final_feedback(client: App, token_url: str
         True,
         False,
     )
-    [kept] = await stored(client)
-    undone = await client.post(token_url, data={"undo": str(kept["id"])}, headers=BROWSER)
+    [feedback] = await stored(client)
+    undone = await client.post(token_url, data={"undo": str(feedback["id"])}, headers=BROWSER)
     assert (undone.status_code, await scores(client)) == (409, [1])
     anonymous = await press(client, token_url, await page(client, token_url + "?score=1"))
-    assert "Undo" in anonymous, "nobody can tell whose it is, so none stands in the way of another"
+    assert "Undo" in anonymous, "anonymous feedback never blocks other feedback"
 
 
 async def test_page_adds_feedback_and_undoes_only_its_own(client: App, token_url: str) -> None:
@@ -204,8 +204,8 @@ async def test_page_adds_feedback_and_undoes_only_its_own(client: App, token_url
 def test_langsmiths_client_sets_the_policy_within_the_config(server: str) -> None:
     client = Client(api_url=server, api_key="any", auto_batch_tracing=False)
     within: Any = {**FREE, "subject_policy": "append"}
-    made = client.create_feedback_config("k", feedback_config=within)
-    assert made.feedback_config == FREE
+    created = client.create_feedback_config("k", feedback_config=within)
+    assert created.feedback_config == FREE
     token = client.create_presigned_feedback_token(RUN, "other", feedback_config={**within, "subject_policy": "first"})
     client.create_feedback_from_token(token.url, score=1)
     assert [config.feedback_key for config in client.list_feedback_configs()] == ["k"]
@@ -225,7 +225,7 @@ async def test_all_configs_of_a_key_share_its_policy(client: App) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "status", "says"),
+    ("more", "status", "message"),
     [
         ({"subject_policy": "last"}, 422, "subject_policy"),
         ({"feedback_config": {**FREE, "subject_policy": "first"}, "subject_policy": "append"}, 422, "one of the two"),
@@ -234,15 +234,15 @@ async def test_all_configs_of_a_key_share_its_policy(client: App) -> None:
     ],
 )
 async def test_policy_that_is_none_or_another_is_refused(
-    client: App, more: dict[str, Any], status: int, says: str
+    client: App, more: dict[str, Any], status: int, message: str
 ) -> None:
     await set_policy(client, "first", "k")
     refused = await client.post("/feedback-configs", json={"feedback_key": "k", "feedback_config": FREE, **more})
-    assert (refused.status_code, says in refused.json()["detail"]) == (status, True), refused.text
+    assert (refused.status_code, message in refused.json()["detail"]) == (status, True), refused.text
 
 
 async def test_id_of_another_subjects_feedback_is_a_conflict(client: App) -> None:
-    """Two answers of one subject cannot be made of those of two."""
+    """The id belongs to the feedback of another subject."""
     bodies = [
         {"id": str(uuid.uuid4()), "key": "k", "run_id": RUN, "score": 1, "feedback_source": {"user_id": user}}
         for user in ("ada", "bob")

@@ -1,4 +1,4 @@
-"""Webhooks: every change is sent, signed, until it is accepted, by one process at a time."""
+"""Webhooks: every change is sent with a signature, by one process at a time, until the receiver accepts it."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
 
 class Receiver(ThreadingHTTPServer):
-    """A receiver: it stores what arrives, and responds as the test says."""
+    """A webhook receiver: stores what it receives and responds with the statuses that the test sets."""
 
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Takes)
-        self.came: list[tuple[dict[str, str], bytes]] = []
-        self.answers: list[int] = []
+        super().__init__(("127.0.0.1", 0), ReceiverHandler)
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        self.statuses: list[int] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
 
     @property
     def received(self) -> list[tuple[str, Any]]:
-        """Of each message that came its type and the score it tells of."""
-        bodies = [json.loads(body) for _, body in self.came]
+        """Return the type and score of each received message."""
+        bodies = [json.loads(body) for _, body in self.requests]
         return [(body["type"], body["data"]["score"]) for body in bodies]
 
 
-class Takes(BaseHTTPRequestHandler):
-    """One request."""
+class ReceiverHandler(BaseHTTPRequestHandler):
+    """Handle one webhook request."""
 
     server: Receiver
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.came.append(({name.lower(): value for name, value in self.headers.items()}, body))
-        self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
+        self.server.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(self.server.statuses.pop(0) if self.server.statuses else 204)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -81,10 +81,10 @@ async def until(condition: Any) -> None:
 
 
 async def change(service: FeedbackPlugin) -> None:
-    """An answer comes, is changed, and is deleted."""
-    answer = await service.default.store.create(FeedbackCreate("k", run_id=RUN, score=1, comment="ünï"))
-    await service.default.store.update(answer.id, FeedbackPatch(score=2))
-    await service.default.store.delete(answer.id)
+    """Create a feedback, change it, and delete it."""
+    feedback = await service.default.store.create(FeedbackCreate("k", run_id=RUN, score=1, comment="ünï"))
+    await service.default.store.update(feedback.id, FeedbackPatch(score=2))
+    await service.default.store.delete(feedback.id)
 
 
 async def waiting(service: FeedbackPlugin) -> list[tuple[int, bool, str | None]]:
@@ -103,12 +103,12 @@ async def test_changes_are_delivered_as_signed_standard_webhooks(service: Feedba
     await change(service)
     assert await deliver(webhooks) == 3
     assert sorted(receiver.received) == [("feedback.created", 1), ("feedback.deleted", 2), ("feedback.updated", 2)]
-    for headers, body in receiver.came:
+    for headers, body in receiver.requests:
         signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
         expected = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
         assert headers["webhook-signature"] == f"v1,{expected}"
         assert json.loads(body)["data"]["comment"] == "ünï"
-    assert len({headers["webhook-id"] for headers, _ in receiver.came}) == 3
+    assert len({headers["webhook-id"] for headers, _ in receiver.requests}) == 3
     assert await waiting(service) == []
 
 
@@ -116,17 +116,17 @@ async def test_webhooks_receive_erasures_without_content(service: FeedbackPlugin
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     await webhooks.register()
     source = FeedbackSource(user_id="ada")
-    kept = [
+    feedback = [
         await service.default.store.create(FeedbackCreate("k", comment="words", feedback_source=source))
         for _ in range(3)
     ]
-    await service.default.store.delete(kept[0].id)
+    await service.default.store.delete(feedback[0].id)
     await service.default.store.create(FeedbackCreate("k", comment="of another"))
     await service.default.erasure.of_subject("ada")
     await deliver(webhooks)
-    received = [json.loads(body) for _, body in receiver.came]
+    received = [json.loads(body) for _, body in receiver.requests]
     erased = [one["data"] for one in received if one["type"] == "feedback.erased"]
-    assert sorted(name for data in erased for name in data["ids"]) == sorted(one.id for one in kept)
+    assert sorted(name for data in erased for name in data["ids"]) == sorted(one.id for one in feedback)
     assert all(data.keys() == {"ids"} for data in erased)
     assert [one["data"]["comment"] for one in received if one["type"] != "feedback.erased"] == ["of another"]
     assert await waiting(service) == []
@@ -143,13 +143,13 @@ async def test_failed_message_is_retried_with_the_same_id(service: FeedbackPlugi
     webhooks.retries = (0, 3600)
     await webhooks.register()
     await service.default.store.create(FeedbackCreate("k", score=1))
-    receiver.answers = [500, 302]
+    receiver.statuses = [500, 302]
     assert [await deliver(webhooks) for _ in range(3)] == [1, 1, 0]
-    assert len({headers["webhook-id"] for headers, _ in receiver.came}) == 1
+    assert len({headers["webhook-id"] for headers, _ in receiver.requests}) == 1
     assert await waiting(service) == [(2, False, "302")]
     await service.database.write(lambda db: db.execute("UPDATE feedback_outbox SET due_at = 0"))
     assert await deliver(webhooks) == 1
-    assert (len(receiver.came), await waiting(service)) == (3, [])
+    assert (len(receiver.requests), await waiting(service)) == (3, [])
 
 
 async def test_message_that_is_never_taken_is_given_up(service: FeedbackPlugin, unused_tcp_port: int) -> None:
@@ -164,11 +164,11 @@ async def test_message_that_is_never_taken_is_given_up(service: FeedbackPlugin, 
 async def test_gone_endpoint_gets_no_more_messages(service: FeedbackPlugin, receiver: Receiver) -> None:
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     await webhooks.register()
-    receiver.answers = [410]
+    receiver.statuses = [410]
     await service.default.store.create(FeedbackCreate("k", score=1))
     await deliver(webhooks)
     await service.default.store.create(FeedbackCreate("k", score=1))
-    assert (await deliver(webhooks), len(receiver.came)) == (0, 1)
+    assert (await deliver(webhooks), len(receiver.requests)) == (0, 1)
 
 
 async def test_several_processes_deliver_each_message_once(database_url: str, receiver: Receiver) -> None:
@@ -190,7 +190,7 @@ async def test_message_of_a_dead_process_is_delivered(service: FeedbackPlugin, r
     await service.database.write(lambda db: db.execute(lease, time=60_000_000))
     assert await deliver(webhooks) == 0
     await service.database.write(lambda db: db.execute(lease, time=-1))
-    assert (await deliver(webhooks), len(receiver.came)) == (1, 1)
+    assert (await deliver(webhooks), len(receiver.requests)) == (1, 1)
 
 
 async def test_nothing_is_queued_without_endpoints(service: FeedbackPlugin, receiver: Receiver) -> None:
@@ -208,7 +208,7 @@ async def test_running_service_delivers_to_all_endpoints(database_url: str, rece
     plugin.webhooks.look_seconds = 0.05
     async with AsyncTestClient(Litestar(plugins=[plugin]), base_url="http://feedback.test") as client:
         await client.post(await mint(client), json={"score": 1})
-        await until(lambda: len(receiver.came) == 2)
+        await until(lambda: len(receiver.requests) == 2)
     assert receiver.received == [("feedback.created", 1)] * 2
 
 
@@ -234,17 +234,17 @@ async def test_undelivered_messages_are_shown_retried_and_forgotten(
     webhooks.retries = ()
     await webhooks.register()
     await service.default.store.create(FeedbackCreate("k", score=1))
-    receiver.answers = [500]
+    receiver.statuses = [500]
     await deliver(webhooks)
     [stuck] = await webhooks.undelivered()
     assert (stuck.type, stuck.attempts, stuck.error, stuck.next_at) == ("feedback.created", 1, "500", None)
-    assert stuck.to == receiver.url.removesuffix("/hook"), "an address may hold a secret"
+    assert stuck.to == receiver.url.removesuffix("/hook"), "an address may contain a secret"
     assert await webhooks.forget(1) == 0
     assert await webhooks.revive() == 1
     assert await deliver(webhooks) == 1
     assert (receiver.received, await webhooks.undelivered()) == ([("feedback.created", 1)] * 2, [])
     await service.default.store.create(FeedbackCreate("k", score=1))
-    receiver.answers = [500]
+    receiver.statuses = [500]
     await deliver(webhooks)
     await service.database.write(
         lambda db: db.execute("UPDATE feedback_outbox SET given_up_at = given_up_at - 86400000001")

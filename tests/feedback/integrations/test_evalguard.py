@@ -1,4 +1,4 @@
-"""EvalGuard's dialect, with the requests that its Python client was recorded to send; and each token's one answer."""
+"""EvalGuard's API: the recorded requests of its Python client, and one submission a token."""
 
 from __future__ import annotations
 
@@ -38,30 +38,30 @@ async def mint(app: httpx.AsyncClient, **more: Any) -> httpx.Response:
     return await app.post("/api/v1/feedback/token", json=WANTED | more, headers=headers)
 
 
-async def spend(app: httpx.AsyncClient, token: str, **answer: Any) -> httpx.Response:
-    return await app.post("/api/v1/feedback/submit", json={"token": token, **answer})
+async def spend(app: httpx.AsyncClient, token: str, **fields: Any) -> httpx.Response:
+    return await app.post("/api/v1/feedback/submit", json={"token": token, **fields})
 
 
 async def test_token_is_minted_and_spent_once(app: Any) -> None:
-    made = await mint(app)
-    assert (made.status_code, set(made.json())) == (200, {"token", "expires_at"})
-    expires = datetime.datetime.fromisoformat(made.json()["expires_at"])
+    minted = await mint(app)
+    assert (minted.status_code, set(minted.json())) == (200, {"token", "expires_at"})
+    expires = datetime.datetime.fromisoformat(minted.json()["expires_at"])
     left = expires - datetime.datetime.now(datetime.UTC)
     assert datetime.timedelta(minutes=59) < left <= datetime.timedelta(hours=1)
-    token = made.json()["token"]
+    token = minted.json()["token"]
     first, second = await spend(app, token, score=1.0, label="good", comment="n"), await spend(app, token, score=0)
     assert (first.status_code, first.json()["status"]) == (200, "created")
     assert (second.status_code, second.json()["success"], second.json()["error"]["code"]) == (410, False, "token_used")
-    [kept] = (await app.get("/feedback", params={"run": RUN}, headers=KEY)).json()
-    assert (kept["key"], kept["score"], kept["value"], kept["comment"]) == ("eval_run", 1.0, "good", "n")
+    [feedback] = (await app.get("/feedback", params={"run": RUN}, headers=KEY)).json()
+    assert [feedback[name] for name in ("key", "score", "value", "comment")] == ["eval_run", 1.0, "good", "n"]
 
 
 @pytest.mark.parametrize("resource", ["eval_run", "trace", "annotation"])
 async def test_every_resource_type_accepts_a_submission(app: Any, resource: str) -> None:
     token = (await mint(app, resource_type=resource, resource_id="anything 7")).json()["token"]
     assert (await spend(app, token, label="good")).status_code == 200
-    [kept] = (await app.get("/feedback", params={"run": "anything 7"}, headers=KEY)).json()
-    assert (kept["key"], kept["value"]) == (resource, "good")
+    [feedback] = (await app.get("/feedback", params={"run": "anything 7"}, headers=KEY)).json()
+    assert (feedback["key"], feedback["value"]) == (resource, "good")
 
 
 async def test_same_idempotency_key_gets_the_same_token(app: Any) -> None:
@@ -73,9 +73,10 @@ async def test_same_idempotency_key_gets_the_same_token(app: Any) -> None:
 
 async def test_repeat_of_the_spending_request_changes_nothing(app: Any) -> None:
     body = {"token": (await mint(app)).json()["token"], "score": 1}
-    answers = [await app.post("/api/v1/feedback/submit", json=body, headers={"Idempotency-Key": "k"}) for _ in range(2)]
-    assert [answer.json()["status"] for answer in answers] == ["created", "unchanged"]
-    assert len({answer.json()["id"] for answer in answers}) == 1
+    headers = {"Idempotency-Key": "k"}
+    responses = [await app.post("/api/v1/feedback/submit", json=body, headers=headers) for _ in range(2)]
+    assert [response.json()["status"] for response in responses] == ["created", "unchanged"]
+    assert len({response.json()["id"] for response in responses}) == 1
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eg_key"}])
@@ -131,8 +132,8 @@ async def test_keys_close_everything_but_submission_routes(app: Any) -> None:
 
 async def test_token_is_spent_once_by_many_at_once(service: FeedbackPlugin) -> None:
     token = (await service.default.one_time.mint(OneTimeTokenCreate("trace", RUN), "k")).token
-    answers = [service.default.one_time.spend(OneTimeSubmission(token, score=number)) for number in range(20)]
-    ended = await asyncio.gather(*answers, return_exceptions=True)
+    submissions = [service.default.one_time.spend(OneTimeSubmission(token, score=number)) for number in range(20)]
+    ended = await asyncio.gather(*submissions, return_exceptions=True)
     assert sum(isinstance(one, TokenUsed) for one in ended) == 19
     assert len(await service.feedback_for_run(RUN)) == 1
 

@@ -1,4 +1,4 @@
-"""LangSmith's official Python clients, unchanged, against a server on a real port."""
+"""LangSmith's official Python clients, unmodified, against a server on a real port."""
 
 from __future__ import annotations
 
@@ -102,22 +102,22 @@ def test_expiry_may_be_relative_absolute_and_naive(langsmith: Client, run_id: st
 
 
 def test_feedback_is_created_updated_and_deleted(langsmith: Client, run_id: str) -> None:
-    made = langsmith.create_feedback(
+    created = langsmith.create_feedback(
         run_id, "quality", session_id=SESSION, score=0.98765, value={"a": 1}, comment="c", correction={"a": 2},
         trace_id=run_id, source_info={"who": "me"}, extra={"e": [1]}, feedback_source_type=FeedbackSourceType.MODEL,
         feedback_config={"type": "continuous", "min": 0, "max": 1},
     )  # fmt: skip
-    read = langsmith.read_feedback(made.id)
+    read = langsmith.read_feedback(created.id)
     assert (read.score, read.value, read.extra, read.trace_id) == (0.9877, {"a": 1}, {"e": [1]}, uuid.UUID(run_id))
     assert read.feedback_source is not None
     assert read.feedback_source.type == "model"
-    langsmith.update_feedback(made.id, score=0.5, comment=None)
-    changed = langsmith.read_feedback(made.id)
+    langsmith.update_feedback(created.id, score=0.5, comment=None)
+    changed = langsmith.read_feedback(created.id)
     assert (changed.score, changed.comment, changed.correction) == (0.5, None, {"a": 2})
     assert changed.modified_at > read.modified_at
-    langsmith.delete_feedback(made.id)
+    langsmith.delete_feedback(created.id)
     with pytest.raises(LangSmithNotFoundError):
-        langsmith.read_feedback(made.id)
+        langsmith.read_feedback(created.id)
 
 
 def test_list_filters_by_key_source_and_comment(langsmith: Client, run_id: str) -> None:
@@ -168,16 +168,16 @@ async def test_async_client_sets_expiry_and_config(server: str, run_id: str) -> 
 async def test_async_client_creates_lists_changes_and_deletes_configs(server: str) -> None:
     categories: Any = [{"value": number, "label": label} for number, label in enumerate("abc")]
     async with AsyncClient(api_url=server, api_key="any") as langsmith:
-        made = await langsmith.create_feedback_config(
+        created = await langsmith.create_feedback_config(
             "topics", feedback_config={"type": "categorical", "categories": categories[:2]}
         )
         changed = await langsmith.update_feedback_config("topics", is_lower_score_better=True)
-        assert (changed.id, changed.is_lower_score_better) == (made.id, True)
+        assert (changed.id, changed.is_lower_score_better) == (created.id, True)
         more = await langsmith.add_feedback_categories("topics", categories[2:])
         less = await langsmith.remove_feedback_categories("topics", [0])
         shown = [[one["label"] for one in config.feedback_config["categories"] or []] for config in (more, less)]
         assert shown == [["a", "b", "c"], ["b", "c"]]
-        assert [one.id async for one in langsmith.list_feedback_configs(name_contains="top")] == [made.id]
+        assert [one.id async for one in langsmith.list_feedback_configs(name_contains="top")] == [created.id]
         await langsmith.delete_feedback_config("topics")
         assert [one async for one in langsmith.list_feedback_configs()] == []
 

@@ -1,4 +1,4 @@
-"""WorkflowAI's dialect: its official client unchanged, and what its own server gets wrong."""
+"""WorkflowAI's API: its official client, unmodified, and cases that WorkflowAI's own server gets wrong."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.feedback.conftest import RUN, serving
 AGENT = str(uuid.uuid4())
 
 
-async def tell(run_id: str) -> RunFacts:
+async def look_up(run_id: str) -> RunFacts:
     return RunFacts(run_id, thread_id="t", assistant_id=AGENT, assistant_version=2)
 
 
 @pytest.fixture
 def plugin(database_url: str) -> FeedbackPlugin:
-    return FeedbackPlugin(open_database(database_url), run_lookup=tell)
+    return FeedbackPlugin(open_database(database_url), run_lookup=look_up)
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ async def test_official_client_sends_and_changes_an_outcome(plugin: FeedbackPlug
 
 
 async def test_response_has_the_official_servers_shape(app: Any, plugin: FeedbackPlugin) -> None:
-    kept = await send(app, plugin.token_for_run(RUN), comment="c", user_id="u")
-    assert kept.status_code == 200
-    assert kept.json() == {"id": kept.json()["id"], "outcome": "positive", "comment": "c", "user_id": "u"}
-    assert kept.headers["access-control-allow-origin"] == "*"
+    response = await send(app, plugin.token_for_run(RUN), comment="c", user_id="u")
+    assert response.status_code == 200
+    assert response.json() == {"id": response.json()["id"], "outcome": "positive", "comment": "c", "user_id": "u"}
+    assert response.headers["access-control-allow-origin"] == "*"
 
 
 async def test_second_outcome_overwrites_and_the_first_is_history(app: Any, plugin: FeedbackPlugin) -> None:
@@ -96,8 +96,8 @@ async def test_anonymous_outcome_replaces_the_first(app: Any, plugin: FeedbackPl
 
 async def test_concurrent_anonymous_outcomes_are_one_row(app: Any, plugin: FeedbackPlugin) -> None:
     token = plugin.token_for_run(RUN)
-    answers = await asyncio.gather(*(send(app, token, ("positive", "negative")[at % 2]) for at in range(10)))
-    assert {answer.status_code for answer in answers} == {200}
+    responses = await asyncio.gather(*(send(app, token, ("positive", "negative")[at % 2]) for at in range(10)))
+    assert {response.status_code for response in responses} == {200}
     assert (await app.get("/v1/_/agents/_/feedback")).json()["count"] == 1
 
 
@@ -128,37 +128,38 @@ async def test_agents_are_found_by_slug(app: Any, plugin: FeedbackPlugin) -> Non
         return [AGENT] if slug == "my-agent" else []
 
     plugin.runs.lookup_assistants = named
-    kept = (await send(app, plugin.token_for_run(RUN), "positive")).json()
+    feedback = (await send(app, plugin.token_for_run(RUN), "positive")).json()
     for agent, expected in (("my-agent", 1), (AGENT, 1), ("_", 1), ("another", 0)):
         assert (await app.get(f"/v1/_/agents/{agent}/feedback")).json()["count"] == expected
         assert (await app.get(f"/v1/_/agents/{agent}/runs/{RUN}/feedback")).json()["count"] == expected
-        sent = await app.post(f"/v1/_/agents/{agent}/feedback/{kept['id']}/annotate", json={"annotation": "correct"})
+        path = f"/v1/_/agents/{agent}/feedback/{feedback['id']}/annotate"
+        sent = await app.post(path, json={"annotation": "correct"})
         assert sent.status_code == (200 if expected else 404)
 
 
 async def test_repeated_idempotency_key_is_one_outcome(app: Any, plugin: FeedbackPlugin) -> None:
     body = {"feedback_token": plugin.token_for_run(RUN), "outcome": "positive"}
-    made = [await app.post("/v1/feedback", json=body, headers={"Idempotency-Key": "k"}) for _ in range(2)]
-    assert len({answer.json()["id"] for answer in made}) == 1
+    responses = [await app.post("/v1/feedback", json=body, headers={"Idempotency-Key": "k"}) for _ in range(2)]
+    assert len({response.json()["id"] for response in responses}) == 1
     assert (await app.get("/v1/_/agents/_/feedback")).json()["count"] == 1
 
 
 async def test_outcomes_are_listed_by_agent_and_run(app: Any, plugin: FeedbackPlugin) -> None:
     other = str(uuid.uuid4())
-    kept = (await send(app, plugin.token_for_run(RUN), comment="hm", user_id="ada")).json()
+    feedback = (await send(app, plugin.token_for_run(RUN), comment="hm", user_id="ada")).json()
     await send(app, plugin.token_for_run(other), "negative")
     everything = (await app.get(f"/v1/acme/agents/{AGENT}/feedback")).json()
     assert (everything["count"], [item["run_id"] for item in everything["items"]]) == (2, [other, RUN])
     assert (await app.get(f"/v1/_/agents/{uuid.uuid4()}/feedback")).json() == {"items": [], "count": 0}
     page = (await app.get("/v1/_/agents/_/feedback", params={"limit": 1, "offset": 1})).json()
-    assert (page["count"], [item["id"] for item in page["items"]]) == (2, [kept["id"]])
-    note = f"/v1/_/agents/{AGENT}/feedback/{kept['id']}/annotate"
+    assert (page["count"], [item["id"] for item in page["items"]]) == (2, [feedback["id"]])
+    note = f"/v1/_/agents/{AGENT}/feedback/{feedback['id']}/annotate"
     for annotation in ("resolved", "incorrect"):
         response = await app.post(note, json={"annotation": annotation, "comment": "seen"})
         assert (response.status_code, response.json()) == (200, None)
     [item] = (await app.get(f"/v1/_/agents/{AGENT}/runs/{RUN}/feedback")).json()["items"]
     assert item == {
-        "id": kept["id"], "outcome": "positive", "user_id": "ada", "created_at": item["created_at"],
+        "id": feedback["id"], "outcome": "positive", "user_id": "ada", "created_at": item["created_at"],
         "comment": "hm", "run_id": RUN, "annotation": "incorrect",
     }  # fmt: skip
     missing = await app.post(f"/v1/_/agents/_/feedback/{uuid.uuid4()}/annotate", json={"annotation": "resolved"})
@@ -184,7 +185,7 @@ async def test_forged_workflowai_token_is_refused(app: Any) -> None:
     ],
 )
 async def test_wrong_body_gets_workflowais_error(app: Any, body: dict[str, Any]) -> None:
-    if "comment" in body:  # checked once the token is known to be valid
+    if "comment" in body:  # the server checks the comment only after the token
         plugin = app.app.plugins.get(FeedbackPlugin)
         body = {**body, "feedback_token": plugin.token_for_run(RUN)}
     refused = await app.post("/v1/feedback", json=body)

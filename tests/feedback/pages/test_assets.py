@@ -1,4 +1,4 @@
-"""The static files below `/feedback/`: for pages of any origin, without a key, the same in every app."""
+"""The static files below `/feedback/`: open to every origin and without an API key, the same in every application."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ async def test_cached_version_is_not_sent_again(client: App) -> None:
 
 
 async def test_head_has_the_length_and_no_body(client: App) -> None:
-    whole = await client.get("/feedback/feedback-client.js")
-    asked = await client.head("/feedback/feedback-client.js")
-    assert (asked.status_code, asked.content) == (200, b"")
-    assert asked.headers["content-length"] == str(len(whole.content))
+    full = await client.get("/feedback/feedback-client.js")
+    head = await client.head("/feedback/feedback-client.js")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(full.content))
 
 
 async def test_nothing_but_the_named_files_is_served(client: App) -> None:
@@ -63,9 +63,9 @@ async def test_nothing_but_the_named_files_is_served(client: App) -> None:
 
 
 async def test_feedback_by_id_is_readable_beside_assets(client: App) -> None:
-    kept = (await client.post("/feedback", json={"key": "k", "score": 1})).json()
+    feedback = (await client.post("/feedback", json={"key": "k", "score": 1})).json()
     for prefix in ("", "/api", "/api/v1"):
-        assert (await client.get(f"{prefix}/feedback/{kept['id']}")).json()["score"] == 1
+        assert (await client.get(f"{prefix}/feedback/{feedback['id']}")).json()["score"] == 1
 
 
 def test_missing_header_names_no_version() -> None:

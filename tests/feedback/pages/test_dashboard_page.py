@@ -1,4 +1,4 @@
-"""The dashboard's page is open and holds nothing; what it asks for needs a key, where the service has any."""
+"""The dashboard page is open and contains no data; its requests need an API key if the service has any."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from litestar.testing import AsyncTestClient
 from agent_server.database import open_database
 from feedback import FeedbackPlugin
 
-ASKED = ["search", "statistics", "assistants", "export"]
+REQUESTED = ["search", "statistics", "assistants", "export"]
 
 
 @pytest.fixture
 def locked(tmp_path: Path) -> Litestar:
-    """An app whose feedback needs a key."""
+    """Return an application whose feedback needs an API key."""
     return Litestar(plugins=[FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'f.db'}"), api_keys=["sesame"])])
 
 
@@ -26,9 +26,9 @@ async def test_page_is_public_but_its_data_is_not(locked: Litestar) -> None:
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
         for file in ("app.js", "vendor/uPlot.iife.min.js", "layout.css", "theme.css", "icon.svg"):
             assert (await client.get(f"/feedback/ui/{file}")).status_code == 200, file
-        for what in ASKED:
-            assert (await client.get(f"/api/v1/feedback/{what}")).status_code == 401, what
-            assert (await client.get(f"/api/v1/feedback/{what}", headers={"x-api-key": "sesame"})).status_code == 200
+        for path in REQUESTED:
+            assert (await client.get(f"/api/v1/feedback/{path}")).status_code == 401, path
+            assert (await client.get(f"/api/v1/feedback/{path}", headers={"x-api-key": "sesame"})).status_code == 200
 
 
 async def test_page_may_run_nothing_but_its_own_files(locked: Litestar) -> None:

@@ -1,4 +1,4 @@
-"""No machine votes: requests of real scanners, unfurlers and prefetching browsers, and of programs that do vote."""
+"""Link scanners, unfurlers and prefetching browsers submit nothing; programs that mean to submit do."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ SCANNERS: dict[str, tuple[str, str | None, str | None]] = {
     "Embedly": ("GET", "Mozilla/5.0 (compatible; Embedly/0.2; +http://support.embed.ly/)", "*/*"),
     "a browser without a head": ("GET", CHROME.replace("Chrome/", "HeadlessChrome/"), NAVIGATION),
 }  # fmt: skip
-"""The first request of each, as its maker documents it or as is commonly known; those with scripts look like Chrome."""
+"""The first request of each program, as documented or commonly known. Scanners that run scripts look like Chrome."""
 
 
 NAMED = [
@@ -93,7 +93,7 @@ NAMED = [
     for name, (_, agent, _) in SCANNERS.items()
     if agent is None or not (agent.startswith(CHROME) or "Trident" in agent or "Firefox/52" in agent)
 ]
-"""Those that do not pretend to be a browser."""
+"""The programs that do not claim to be a browser."""
 
 
 def headers_of(name: str) -> dict[str, str]:
@@ -211,7 +211,7 @@ def serving(url: str, links: Links) -> AsyncTestClient[Litestar]:
 
 @pytest.fixture
 async def strict(sqlite_url: str) -> AsyncIterator[App]:
-    """Nothing that is followed counts, but for the key `quick`."""
+    """A client of a service where opening a link submits nothing, except for the feedback key `quick`."""
     async with serving(sqlite_url, Links(mode="confirm", by_key={"quick": "direct", "plain": "auto"})) as client:
         yield client
 

@@ -1,4 +1,4 @@
-"""Presigned URLs as people and machines follow them: typing, prefetching, CORS, headers, addresses."""
+"""Presigned URLs as people and programs follow them: typed values, prefetching, CORS, headers, addresses."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ TYPED: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_query_is_typed_as_langsmith_types_it(client: App, token_url: str, method: str) -> None:
-    for query, field, kept in TYPED:
+    for query, field, stored_value in TYPED:
         response = await client.request(method, f"{token_url}?{query}", headers=PROGRAM)
         assert (response.status_code, response.json()["status"]) == (200, "created"), response.text
         newest = (await stored(client, limit=1))[0]
-        assert repr(newest[field]) == repr(kept), query
+        assert repr(newest[field]) == repr(stored_value), query
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ async def test_json_forms_and_plain_text_are_taken(client: App, token_url: str, 
 async def test_form_of_either_kind_is_a_submission(client: App, token_url: str) -> None:
     fields = {"score": "1", "comment": "ünï & so on", "metadata": '{"page": 1}'}
     for sent in ({"data": fields}, {"files": {name: (None, text) for name, text in fields.items()}}):
-        kept = await client.post(token_url, **sent)  # type: ignore[arg-type]
-        assert kept.status_code == 200, kept.text
+        response = await client.post(token_url, **sent)  # type: ignore[arg-type]
+        assert response.status_code == 200, response.text
     rows = await stored(client)
     assert [(row["score"], row["comment"]) for row in rows] == [(1, "ünï & so on")] * 2
     headers = {"content-type": "multipart/form-data"}
@@ -80,18 +80,18 @@ async def test_several_values_are_several_categories_in_every_format(client: App
     url = await mint(client, "why", feedback_config=config)
     pairs, body = [("value", "wrong"), ("value", "rude")], "value=wrong&value=rude"
     form = {"content-type": "application/x-www-form-urlencoded"}
-    for kept in (
+    for response in (
         await client.get(f"{url}?{body}", headers=PROGRAM),
         await client.post(f"{url}?{body}"),
         await client.post(url, content=body, headers=form),
         await client.post(url, files=[(name, (None, text)) for name, text in pairs]),
     ):
-        assert kept.status_code == 200, kept.text
+        assert response.status_code == 200, response.text
     assert [row["value"] for row in await stored(client)] == [{"labels": ["wrong", "rude"], "values": [0, 2]}] * 4
     page = (await client.get(f"{url}?{body}", headers={"Accept": "text/html"})).text
     assert [" checked" in page.partition(f'value="{at}"')[2][:9] for at in range(3)] == [True, False, True]
     assert (await client.get(f"{await mint(client)}?{body}", headers=PROGRAM)).status_code == 422, (
-        "one value cannot be two"
+        "one parameter cannot be both"
     )
 
 
@@ -154,15 +154,15 @@ async def test_head_keeps_nothing(client: App, token_url: str) -> None:
 @pytest.mark.parametrize("prefix", ["", "/api", "/api/v1"])
 async def test_browser_of_any_origin_may_submit(client: App, token_url: str, prefix: str) -> None:
     url = prefix + token_url.removeprefix("/api/v1")
-    asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
-    preflight = await client.options(url, headers={**asked, "Access-Control-Request-Headers": "content-type, x-mine"})
+    headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+    preflight = await client.options(url, headers={**headers, "Access-Control-Request-Headers": "content-type, x-mine"})
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-origin"] == "*"
     assert "POST" in preflight.headers["access-control-allow-methods"]
     assert preflight.headers["access-control-allow-headers"] == "content-type, x-mine"
-    for status, answer in ((200, {"score": 1}), (422, {"score": "x"})):
-        said = await client.post(url, json=answer, headers={"Origin": "https://a.example"})
-        assert (said.status_code, said.headers["access-control-allow-origin"]) == (status, "*")
+    for status, submission in ((200, {"score": 1}), (422, {"score": "x"})):
+        response = await client.post(url, json=submission, headers={"Origin": "https://a.example"})
+        assert (response.status_code, response.headers["access-control-allow-origin"]) == (status, "*")
     gone = await client.get(f"{prefix}/feedback/tokens/{uuid.uuid4()}", headers={"Origin": "https://a.example"})
     assert (gone.status_code, gone.headers["access-control-allow-origin"]) == (404, "*")
 

@@ -1,4 +1,4 @@
-"""The pages behind presigned URLs: what they ask, what their form does, and what they never let through."""
+"""The pages behind presigned URLs: their questions, their forms, and the input that they reject."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def page(client: httpx.AsyncClient, url: str, status: int = 200) -> str:
 
 
 def fields(html: str) -> dict[str, Any]:
-    """What the page's form would send if the button were pressed at once."""
+    """Return the fields that the page's form sends if its button is pressed at once."""
     found: dict[str, Any] = {}
     for tag in re.findall(r"<input [^>]*>", html):
         attributes = dict(re.findall(r'(\w+)="([^"]*)"', tag))
@@ -76,17 +76,17 @@ KINDS: list[tuple[Any, str, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("config", "query", "shows", "kept"), KINDS)
+@pytest.mark.parametrize(("config", "query", "shows", "expected"), KINDS)
 async def test_page_preselects_the_links_score(
-    client: App, config: Any, query: str, shows: str, kept: dict[str, Any]
+    client: App, config: Any, query: str, shows: str, expected: dict[str, Any]
 ) -> None:
     url = await mint(client, **({"feedback_config": config} if config else {})) + "?" + query
-    asked = await page(client, url)
-    assert shows in asked
+    form = await page(client, url)
+    assert shows in form
     assert await stored(client) == []
-    assert "Thank you" in await press(client, url, asked)
+    assert "Thank you" in await press(client, url, form)
     [row] = await stored(client)
-    assert {name: row[name] for name in kept} == kept
+    assert {name: row[name] for name in expected} == expected
 
 
 async def test_several_categories_may_be_ticked(client: App) -> None:
@@ -97,8 +97,8 @@ async def test_several_categories_may_be_ticked(client: App) -> None:
 
 
 async def test_feedback_is_submitted_retracted_and_submitted_again(client: App, token_url: str) -> None:
-    asked = await page(client, token_url + "?score=1")
-    thanked = await press(client, token_url, asked, comment="good")
+    form = await page(client, token_url + "?score=1")
+    thanked = await press(client, token_url, form, comment="good")
     assert [(row["score"], row["comment"]) for row in await stored(client)] == [(1, "good")]
     again = await press(client, token_url, thanked)
     assert ("Your feedback was removed" in again, await stored(client)) == (True, [])
@@ -108,16 +108,16 @@ async def test_feedback_is_submitted_retracted_and_submitted_again(client: App, 
 
 
 async def test_form_that_is_sent_twice_is_stored_once(client: App, token_url: str) -> None:
-    asked = await page(client, token_url + "?score=1")
+    form = await page(client, token_url + "?score=1")
     for _ in range(2):
-        assert "Thank you" in await press(client, token_url, asked)
+        assert "Thank you" in await press(client, token_url, form)
     assert len(await stored(client)) == 1
 
 
 async def test_changing_the_preselected_score_drops_the_links_fields(client: App, token_url: str) -> None:
-    asked = await page(client, token_url + "?score=1&comment=great")
-    assert f'action="./{token_url.rpartition("/")[2]}"' in asked
-    await press(client, token_url, asked, score="0", comment="")
+    form = await page(client, token_url + "?score=1&comment=great")
+    assert f'action="./{token_url.rpartition("/")[2]}"' in form
+    await press(client, token_url, form, score="0", comment="")
     assert [(row["score"], row["comment"]) for row in await stored(client)] == [(0, None)]
 
 
@@ -163,10 +163,10 @@ async def test_nothing_that_comes_in_becomes_markup(client: App, field: str) -> 
     categories = [{"value": 1, "label": EVIL}, {"value": 2}]
     for config in (None, {"type": "categorical", "categories": categories}):
         url = await mint(client, "key" + EVIL, **({"feedback_config": config} if config else {}))
-        asked = await client.get(url, params={field: EVIL}, headers=BROWSER)
+        form = await client.get(url, params={field: EVIL}, headers=BROWSER)
         sent = await client.post(url, data={"comment": "x", field: EVIL}, headers=BROWSER)
         undone = await client.post(url, data={"undo": EVIL}, headers=BROWSER)
-        for response in (asked, sent, undone):
+        for response in (form, sent, undone):
             assert response.headers["content-type"].startswith("text/html")
             assert "<script" not in response.text
             assert "<b x" not in response.text
@@ -211,8 +211,8 @@ async def shop(sqlite_url: str) -> AsyncIterator[App]:
 async def test_page_leads_on_to_a_listed_origin(shop: App) -> None:
     for address in ("https://shop.example/thanks?a=1&b=2", "https://SHOP.example", "http://localhost:8080/x"):
         url = await mint(shop)
-        asked = await shop.get(url, params={"score": "1", "redirect": address}, headers=BROWSER)
-        thanked = await press(shop, url, asked.text)
+        form = await shop.get(url, params={"score": "1", "redirect": address}, headers=BROWSER)
+        thanked = await press(shop, url, form.text)
         assert address in unescape(thanked)
         assert "Continue to" in thanked
         assert "Continue to" in await press(shop, url, await press(shop, url, thanked), score="1")
@@ -243,13 +243,13 @@ async def test_page_leads_on_to_nowhere_else(shop: App, address: str) -> None:
     response = await shop.post(url, data={"score": "1", "redirect": address}, headers=BROWSER)
     assert "Thank you" in response.text
     assert "Continue to" not in response.text
-    asked = await shop.get(url, params={"redirect": address}, headers=BROWSER)
-    assert "redirect" not in fields(asked.text)
+    form = await shop.get(url, params={"redirect": address}, headers=BROWSER)
+    assert "redirect" not in fields(form.text)
 
 
 async def test_page_asks_what_the_keys_own_configuration_says(client: App) -> None:
-    made = await client.post("/feedback-configs", json={"feedback_key": "stars", "feedback_config": STARS})
-    assert made.status_code == 200, made.text
+    created = await client.post("/feedback-configs", json={"feedback_key": "stars", "feedback_config": STARS})
+    assert created.status_code == 200, created.text
     assert "stars" in await page(client, await mint(client, "stars") + "?score=4")
 
 
@@ -264,26 +264,26 @@ async def test_retraction_restores_a_use_of_the_url(client: App) -> None:
 
 
 async def test_resubmitting_an_earlier_page_changes_the_feedback(client: App, token_url: str) -> None:
-    asked = await page(client, token_url + "?score=1")
+    form = await page(client, token_url + "?score=1")
     for changes in ({}, {}, {"score": "0", "comment": "on second thoughts"}):
-        assert "Thank you" in await press(client, token_url, asked, **changes)
-    [kept] = await stored(client)
-    assert (kept["score"], kept["comment"]) == (0, "on second thoughts")
+        assert "Thank you" in await press(client, token_url, form, **changes)
+    [feedback] = await stored(client)
+    assert (feedback["score"], feedback["comment"]) == (0, "on second thoughts")
     other = await mint(client)
-    refused = await client.post(other, data=fields(asked), headers=BROWSER)
-    assert refused.status_code == 409, "another URL's holder cannot change it"
+    refused = await client.post(other, data=fields(form), headers=BROWSER)
+    assert refused.status_code == 409, "the holder of another URL cannot change it"
     assert (await stored(client))[0]["score"] == 0
 
 
 async def test_page_of_a_used_up_link_asks_nothing(client: App) -> None:
     url = await mint(client, max_uses=1)
     for _ in range(2):
-        asked = await page(client, url + "?score=1")
-    thanks = await press(client, url, asked)
+        form = await page(client, url + "?score=1")
+    thanks = await press(client, url, form)
     assert "This feedback link was used already" in await page(client, url + "?score=0", 410)
     assert "Your feedback was removed" in await press(client, url, thanks)
     assert "Thank you" in await press(client, url, await page(client, url + "?score=0&user_id=ada"))
-    assert "Anything to add" in await page(client, url + "?score=1&user_id=ada"), "a change of mind is no other use"
+    assert "Anything to add" in await page(client, url + "?score=1&user_id=ada"), "a change is no second use"
 
 
 async def test_page_shows_the_texts_of_the_key(client: App) -> None:
@@ -291,8 +291,8 @@ async def test_page_shows_the_texts_of_the_key(client: App) -> None:
     ends = {"low_label": "not likely", "high_label": "very likely"}
     for key, high in (("nps", 10), ("wide", 100)):
         config = {"type": "continuous", "min": 0, "max": high, **ends, **texts}
-        made = await client.post("/feedback-configs", json={"feedback_key": key, "feedback_config": config})
-        assert made.status_code == 200, made.text
+        created = await client.post("/feedback-configs", json={"feedback_key": key, "feedback_config": config})
+        assert created.status_code == 200, created.text
         shown = await page(client, await mint(client, key))
         assert '<h1 dir="auto">Would you recommend &lt;us&gt;?</h1>' in shown
         assert "Recommendation" in shown
@@ -318,13 +318,13 @@ async def test_page_shows_the_texts_of_the_key(client: App) -> None:
 async def test_page_speaks_the_language_of_its_reader(client: App, query: str, header: str, language: str) -> None:
     url = await mint(client)
     texts, headers = LANGUAGES[language], {**BROWSER, "Accept-Language": header}
-    asked = await client.get(url + query, headers=headers)
-    assert (asked.headers["content-language"], "Accept-Language" in asked.headers["vary"]) == (language, True)
-    assert f'<html lang="{language}">' in asked.text
-    assert all(text in asked.text for text in (texts.question, texts.intro, texts.send))
-    [action] = re.findall(r'action="\./([^"]+)"', asked.text)
+    form = await client.get(url + query, headers=headers)
+    assert (form.headers["content-language"], "Accept-Language" in form.headers["vary"]) == (language, True)
+    assert f'<html lang="{language}">' in form.text
+    assert all(text in form.text for text in (texts.question, texts.intro, texts.send))
+    [action] = re.findall(r'action="\./([^"]+)"', form.text)
     sent = await client.post(
-        url.rpartition("/")[0] + "/" + action, data=fields(asked.text) | {"score": "1"}, headers=headers
+        url.rpartition("/")[0] + "/" + action, data=fields(form.text) | {"score": "1"}, headers=headers
     )
     assert (sent.status_code, texts.saved in sent.text) == (200, True)
     gone = await client.get(f"/feedback/tokens/{uuid.uuid4()}{query}", headers=headers)
@@ -343,9 +343,9 @@ def test_every_text_names_the_same_values() -> None:
 async def test_links_name_their_scale(client: App) -> None:
     url = await mint(client, "quality")
     link = "/" + stars("http://feedback.test" + url).links[3].url.split("/", 3)[3]
-    asked = await page(client, link)
-    assert (fields(asked)["score"], 'class="stars"' in asked) == (["4"], True)
-    assert "Thank you" in await press(client, url, asked)
+    form = await page(client, link)
+    assert (fields(form)["score"], 'class="stars"' in form) == (["4"], True)
+    assert "Thank you" in await press(client, url, form)
     [row] = await stored(client)
     assert (row["score"], row["extra"]) == (4, {"scale": [1, 5]})
     for wrong in ("5,1", "1", "a,b", "1,2,3"):
@@ -356,7 +356,7 @@ async def test_links_name_their_scale(client: App) -> None:
 
 
 async def echo(run_id: str) -> RunFacts:
-    """A run whose agent answered with markup."""
+    """Return a run whose agent's answer contains markup."""
     return RunFacts(run_id, input={"question": "Who?"}, output={"answer": f"<b>It was {'x' * 2000}"})
 
 

@@ -1,4 +1,4 @@
-"""Rows of thumbs and stars for mail and Slack, and what becomes of the links in them."""
+"""Snippets of thumbs and stars for e-mail and Slack, and the pages that their links open."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Links(HTMLParser):
 
 
 def links_of(row: Row) -> list[str]:
-    """Where the links of the mail lead, which are those of Slack's buttons and of the plain text."""
+    """Return the links of the e-mail; check that Slack's buttons and the plain text have the same."""
     parser = Links()
     parser.feed(row.html())
     found = [str(link["href"]) for link in parser.found]

@@ -1,4 +1,4 @@
-"""No operation shows, changes or counts anything of another project: a new one that nobody says how to call fails."""
+"""No operation shows, changes or counts data of another project. An operation without a test call fails."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ TABLES = (
     "feedback_minted", "feedback_reason", "feedback_dataset_item", "feedback_alert_rule", "feedback_resource",
     "feedback_denial",
 )  # fmt: skip
-BY_ANSWER = ("feedback_review", "feedback_annotation")
+BY_FEEDBACK = ("feedback_review", "feedback_annotation")
 FEEDBACK, AGENT = "/api/v1/feedback", "/v1/{tenant}/agents/{agent_id}"
 QUEUE = "/api/v1/annotation-queues/{queue_id}"
 
 
 class Call(Struct):
-    """How an operation is called, and what it answers to a key of another project than that of the ids in it."""
+    """A call of an operation, and its status for an API key of another project than that of the ids in it."""
 
     status: int = 200
     query: dict[str, Any] = {}
@@ -153,10 +153,10 @@ READING_FIRST = sorted(CALLS, key=lambda one: one[0] != "GET")
 
 
 async def look_up(run_id: str) -> RunFacts | None:
-    """The one run that something knows of is the shop's."""
-    said = {"messages": [{"role": "user", "content": "asked in shop"}]}
-    answered = {"messages": [*said["messages"], {"role": "assistant", "content": "answered in shop"}]}
-    facts = RunFacts(RUN, "thread-1", "assistant-1", 1, said, answered, assistant_name="of shop", project="shop")
+    """Return the run of the project `shop`; there is no other."""
+    question = {"messages": [{"role": "user", "content": "asked in shop"}]}
+    answer = {"messages": [*question["messages"], {"role": "assistant", "content": "answered in shop"}]}
+    facts = RunFacts(RUN, "thread-1", "assistant-1", 1, question, answer, assistant_name="of shop", project="shop")
     return facts if run_id == RUN else None
 
 
@@ -168,7 +168,7 @@ async def plugin(database_url: str) -> FeedbackPlugin:
 
 @pytest.fixture
 async def app(plugin: FeedbackPlugin) -> AsyncIterator[App]:
-    """A service with two projects, each of which holds something of everything, about the same run and person."""
+    """A service with two projects that each have data of every kind, about the same run and person."""
     litestar = Litestar(plugins=[plugin])
     async with AsyncTestClient(litestar, base_url="http://feedback.test", raise_server_exceptions=False) as client:
         for project in KEYS:
@@ -180,7 +180,7 @@ async def app(plugin: FeedbackPlugin) -> AsyncIterator[App]:
 
 @pytest.fixture
 async def rows(app: App, database_url: str) -> AsyncIterator[Database]:  # noqa: ARG001  it has the tables made
-    """The database beside the service."""
+    """Open the service's database directly."""
     async with open_database(database_url) as database:
         yield database
 
@@ -196,21 +196,21 @@ async def _fill(app: App, plugin: FeedbackPlugin, project: str) -> None:
     await send("POST", "/api/v1/feedback-configs", config)
     minted = await send("POST", f"{FEEDBACK}/tokens", {"run_id": RUN, "feedback_key": "thumbs"})
     for score in (1, 0):
-        said = {"score": score, "comment": f"said in {project}", "correction": f"right in {project}", "user_id": "ada",
-                "metadata": {"reasons": [f"wrong in {project}"]}}  # fmt: skip
-        kept = await send("POST", f"{FEEDBACK}/tokens/{minted['id']}", said)
+        submission = {"score": score, "comment": f"said in {project}", "correction": f"right in {project}",
+                      "user_id": "ada", "metadata": {"reasons": [f"wrong in {project}"]}}  # fmt: skip
+        feedback = await send("POST", f"{FEEDBACK}/tokens/{minted['id']}", submission)
     await send("POST", FEEDBACK, {"key": "thumbs", "score": 1, "run_id": RUN, "comment": f"recorded in {project}"})
-    await send("PUT", f"{FEEDBACK}/{kept['id']}/review", {"status": "seen", "note": f"read in {project}"})
-    await send("PUT", f"{FEEDBACK}/datasets/good in {project}", {"ids": [kept["id"]]})
+    await send("PUT", f"{FEEDBACK}/{feedback['id']}/review", {"status": "seen", "note": f"read in {project}"})
+    await send("PUT", f"{FEEDBACK}/datasets/good in {project}", {"ids": [feedback["id"]]})
     await send("POST", f"{FEEDBACK}/alert-rules", {"key": f"key in {project}", "below": 0.5})
     await send("PUT", f"{FEEDBACK}/retention", {"key": "thumbs", "days": 30})
-    asked = {"resource_type": "trace", "resource_id": RUN}
-    once = await send("POST", f"{FEEDBACK}/token", asked, headers={"Idempotency-Key": "the same one"})
+    resource = {"resource_type": "trace", "resource_id": RUN}
+    once = await send("POST", f"{FEEDBACK}/token", resource, headers={"Idempotency-Key": "the same one"})
     await send("POST", f"{FEEDBACK}/submit", {"token": once["token"], "score": 1, "comment": f"once in {project}"})
     token = plugin.of_project(project).token_for_run(RUN)
     outcome = {"feedback_token": token, "outcome": "positive", "comment": f"well in {project}", "user_id": "ada"}
-    said = await send("POST", "/v1/feedback", outcome)
-    await send("POST", f"/v1/_/agents/_/feedback/{said['id']}/annotate", {"annotation": "correct"})
+    outcome_feedback = await send("POST", "/v1/feedback", outcome)
+    await send("POST", f"/v1/_/agents/_/feedback/{outcome_feedback['id']}/annotate", {"annotation": "correct"})
     dataset = await send("POST", "/api/v1/datasets", {"name": "good", "description": f"judged in {project}"})
     await send("POST", "/api/v1/examples", {"dataset_id": dataset["id"], "inputs": {"asked": f"in {project}"}})
     await send("POST", "/api/v1/annotation-queues", {"name": "todo", "description": f"to do in {project}"})
@@ -220,21 +220,21 @@ def _with(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-async def _held(rows: Database, project: str) -> dict[str, list[str]]:
-    """All rows of the project, as text."""
+async def _rows_of(rows: Database, project: str) -> dict[str, list[str]]:
+    """Return all rows of the project as JSON."""
 
     def work(db: Any) -> dict[str, list[str]]:
-        held = {table: db.all(f"SELECT * FROM {table} WHERE project = :of", of=project) for table in TABLES}
-        ids = {row["id"] for row in held["feedback"]}
-        for table in BY_ANSWER:
-            held[table] = [row for row in db.all(f"SELECT * FROM {table}") if row["feedback_id"] in ids]
-        return {table: sorted(json.dumps(row, sort_keys=True) for row in rows) for table, rows in held.items()}
+        found = {table: db.all(f"SELECT * FROM {table} WHERE project = :of", of=project) for table in TABLES}
+        ids = {row["id"] for row in found["feedback"]}
+        for table in BY_FEEDBACK:
+            found[table] = [row for row in db.all(f"SELECT * FROM {table}") if row["feedback_id"] in ids]
+        return {table: sorted(json.dumps(row, sort_keys=True) for row in rows) for table, rows in found.items()}
 
     return await rows.read(work)
 
 
 def operations(app: App) -> list[tuple[str, str]]:
-    """Every operation of the document that is not for holders of tokens, or for everybody."""
+    """Return the operations of the document that need an API key."""
     document = app.app.openapi_schema.to_schema()
     every = [(method.upper(), path) for path, methods in document["paths"].items() for method in methods]
     return [one for one in every if one not in OPEN and one[1] != HOLDERS]
@@ -245,17 +245,17 @@ def test_every_operation_is_called_here(app: App) -> None:
 
 
 async def test_other_projects_data_is_isolated(app: App, rows: Database) -> None:
-    before = await _held(rows, "shop")
-    assert all(before[table] for table in (*TABLES[:-1], *BY_ANSWER))
+    before = await _rows_of(rows, "shop")
+    assert all(before[table] for table in (*TABLES[:-1], *BY_FEEDBACK))
     wrong = []
     for (method, path), call in [(one, call) for one in READING_FIRST for call in CALLS[one]]:
         response = await _ask(app, method, path, call, before, _with(KEYS["blog"]))
-        theirs = r"in shop|of shop" if "assistant-1" in str(call.query) else r"in shop|of shop|assistant-1|thread-1"
-        if response.status_code != call.status or re.search(theirs, response.text):
+        leaked = r"in shop|of shop" if "assistant-1" in str(call.query) else r"in shop|of shop|assistant-1|thread-1"
+        if response.status_code != call.status or re.search(leaked, response.text):
             wrong.append((method, path, call.status, response.status_code, response.text[:300]))
         if call.status in (200, 202) and any(known in response.text for known in [*_ids(before), TOKENS[app]]):
             wrong.append((method, path, "shows an id", response.text[:300]))
-        if (now := await _held(rows, "shop")) != before:
+        if (now := await _rows_of(rows, "shop")) != before:
             wrong.append(
                 (method, path, "changes", *[(table, now[table]) for table in now if now[table] != before[table]])
             )
@@ -264,7 +264,7 @@ async def test_other_projects_data_is_isolated(app: App, rows: Database) -> None
 
 
 async def test_key_of_a_project_cannot_name_another(app: App, rows: Database) -> None:
-    before, wrong = await _held(rows, "shop"), []
+    before, wrong = await _rows_of(rows, "shop"), []
     for method, path in operations(app):
         for named in ({"x-tenant-id": "shop"}, {"x-tenant-id": project_id("shop").upper()}, {"x-tenant-id": "unknown"}):
             if "{tenant}" in path:
@@ -272,24 +272,24 @@ async def test_key_of_a_project_cannot_name_another(app: App, rows: Database) ->
             response = await _ask(app, method, path, CALLS[method, path][0], before, _with(KEYS["blog"]) | named)
             if response.status_code != 403:
                 wrong.append((method, path, named, response.status_code))
-        asked = await _ask(app, method, path, CALLS[method, path][0], before, _with(KEYS["blog"]), "shop", "shop")
-        if asked.status_code != 403:
-            wrong.append((method, path, "?project=shop", asked.status_code))
+        response = await _ask(app, method, path, CALLS[method, path][0], before, _with(KEYS["blog"]), "shop", "shop")
+        if response.status_code != 403:
+            wrong.append((method, path, "?project=shop", response.status_code))
     assert not wrong, "\n".join(map(str, wrong))
-    assert await _held(rows, "shop") == before
+    assert await _rows_of(rows, "shop") == before
 
 
 async def _ask(
     app: App, method: str, path: str, call: Call, shops: dict[str, list[str]], headers: dict[str, str],
     project: str | None = None, tenant: str = "_",
 ) -> httpx.Response:  # fmt: skip
-    """The answer to a call whose ids are the shop's."""
-    answer, outcome = (
+    """Call the operation with ids of the project `shop` and return the response."""
+    feedback, outcome = (
         next(row for text in shops["feedback"] if (row := json.loads(text))["key"] == key)
         for key in ("thumbs", "outcome")
     )
     filled = {
-        "feedback_id": outcome["id"] if "annotate" in path else answer["id"],
+        "feedback_id": outcome["id"] if "annotate" in path else feedback["id"],
         "token": TOKENS.get(app) or TOKENS.setdefault(app, await _token(app)),
         "run_id": RUN,
         "agent_id": "_",
@@ -316,7 +316,7 @@ def _resource_ids(shops: dict[str, list[str]]) -> dict[str, str]:
 
 
 TOKENS: dict[App, str] = {}
-"""A presigned URL's token of the shop, for each app."""
+"""The token of a presigned URL of the project `shop`, by application."""
 
 
 async def _token(app: App) -> str:
@@ -324,5 +324,5 @@ async def _token(app: App) -> str:
     return str(listed.json()[0]["id"])
 
 
-def _ids(held: dict[str, list[str]]) -> list[str]:
-    return [json.loads(text)["id"] for table in ("feedback", "feedback_config") for text in held[table]]
+def _ids(rows: dict[str, list[str]]) -> list[str]:
+    return [json.loads(text)["id"] for table in ("feedback", "feedback_config") for text in rows[table]]

@@ -1,4 +1,4 @@
-"""Projects: made, named by requests and keys, with rules of their own; and what was there before there were any."""
+"""Projects: created, named by requests and API keys, with their own rules; data from before projects existed."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from feedback.reports.alerts import Alerts
 from feedback.reports.query import FeedbackQuery
 from feedback.schema import FeedbackCreate, FeedbackSubmission
 from feedback.tokens.sealed import SealedTokens
-from tests.feedback.answers import keep, row
 from tests.feedback.conftest import RUN, serving
 from tests.feedback.delivery.test_webhooks import SECRET
+from tests.feedback.stored_feedback import insert, row
 
 App = AsyncTestClient[Litestar]
 FEEDBACK = "/api/v1/feedback"
@@ -45,8 +45,8 @@ ALLOWED = "access-control-allow-origin"
 async def make(app: httpx.AsyncClient, name: str = "shop", **more: object) -> dict[str, Any]:
     response = await app.post(f"{FEEDBACK}/projects", json={"name": name, **more})
     assert response.status_code == 200, response.text
-    made: dict[str, Any] = response.json()
-    return made
+    created: dict[str, Any] = response.json()
+    return created
 
 
 async def mint(app: httpx.AsyncClient, project: str | None = None, key: str = "thumbs") -> str:
@@ -63,14 +63,15 @@ async def comments(app: httpx.AsyncClient, **named: Any) -> list[str]:
 
 
 async def test_project_is_made_listed_changed_and_removed(client: App) -> None:
-    made = await make(client, origins=["https://Shop.example"], rate="300/60")
-    assert made == {
-        "name": "shop", "id": project_id("shop"), "origins": [SHOP], "rate": "300/60", "created_at": made["created_at"],
+    created = await make(client, origins=["https://Shop.example"], rate="300/60")
+    assert created == {
+        "name": "shop", "id": project_id("shop"), "origins": [SHOP], "rate": "300/60",
+        "created_at": created["created_at"],
         "pages": {"product": None, "color": None, "quote": None, "logo": "server"},
     }  # fmt: skip
-    assert uuid.UUID(made["id"]).version == 5
+    assert uuid.UUID(created["id"]).version == 5
     listed = (await client.get(f"{FEEDBACK}/projects")).json()
-    assert [(one["name"], one["id"]) for one in listed] == [("default", TENANT), ("shop", made["id"])]
+    assert [(one["name"], one["id"]) for one in listed] == [("default", TENANT), ("shop", created["id"])]
     changed = (await client.patch(f"{FEEDBACK}/projects/shop", json={"rate": None})).json()
     assert (changed["origins"], changed["rate"]) == ([SHOP], None)
     assert (await client.delete(f"{FEEDBACK}/projects/shop")).status_code == 204
@@ -78,7 +79,7 @@ async def test_project_is_made_listed_changed_and_removed(client: App) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "said"),
+    ("body", "status", "message"),
     [
         ({"name": "Shop"}, 422, "lower-case letters"),
         ({"name": "-shop"}, 422, "lower-case letters"),
@@ -97,16 +98,16 @@ async def test_project_is_made_listed_changed_and_removed(client: App) -> None:
         ({"name": "shop", "pages": {"product": "x" * 201}}, 413, "201 bytes"),
     ],
 )
-async def test_wrong_project_is_refused_in_words(client: App, body: dict[str, Any], status: int, said: str) -> None:
+async def test_wrong_project_is_refused_in_words(client: App, body: dict[str, Any], status: int, message: str) -> None:
     response = await client.post(f"{FEEDBACK}/projects", json=body)
-    assert (response.status_code, said in response.json()["detail"]) == (status, True), response.text
+    assert (response.status_code, message in response.json()["detail"]) == (status, True), response.text
 
 
 async def test_unknown_project_is_404_and_default_stays(client: App) -> None:
     assert (await client.patch(f"{FEEDBACK}/projects/nobody", json={})).status_code == 404
     assert (await client.delete(f"{FEEDBACK}/projects/nobody")).status_code == 404
-    kept = await client.delete(f"{FEEDBACK}/projects/default", params={"erase": True})
-    assert (kept.status_code, "it stays" in kept.text) == (409, True)
+    refusal = await client.delete(f"{FEEDBACK}/projects/default", params={"erase": True})
+    assert (refusal.status_code, "it stays" in refusal.text) == (409, True)
 
 
 async def test_project_with_feedback_is_deleted_only_with_it(client: App) -> None:
@@ -114,8 +115,8 @@ async def test_project_with_feedback_is_deleted_only_with_it(client: App) -> Non
     url = await mint(client, "shop")
     assert (await client.post(url, json={"score": 1})).status_code == 200
     refused = await client.delete(f"{FEEDBACK}/projects/shop")
-    held = "holds 1 pieces of feedback, 0 earlier versions and 1 grants"
-    assert (refused.status_code, held in refused.text) == (409, True)
+    reason = "holds 1 pieces of feedback, 0 earlier versions and 1 grants"
+    assert (refused.status_code, reason in refused.text) == (409, True)
     assert (await client.delete(f"{FEEDBACK}/projects/shop", params={"erase": True})).status_code == 204
     assert (await client.post(url, json={"score": 1})).status_code == 410
     await make(client)
@@ -134,15 +135,15 @@ async def test_sealed_tokens_of_a_removed_project_are_refused(service: FeedbackP
 
 
 async def test_request_names_its_project_by_name_or_id(client: App) -> None:
-    made = await make(client)
+    shop = await make(client)
     for at, named in enumerate(
         [
-            {"params": {"project": "shop"}}, {"params": {"project": made["id"]}}, {"headers": {"X-Tenant-Id": "shop"}},
-            {"headers": {"X-Tenant-Id": made["id"].upper()}},
+            {"params": {"project": "shop"}}, {"params": {"project": shop["id"]}}, {"headers": {"X-Tenant-Id": "shop"}},
+            {"headers": {"X-Tenant-Id": shop["id"].upper()}},
         ]
     ):  # fmt: skip
-        said = {"key": "k", "score": 1, "run_id": RUN, "comment": str(at)}
-        created = await client.post("/feedback", json=said, **named)  # type: ignore[arg-type]
+        body = {"key": "k", "score": 1, "run_id": RUN, "comment": str(at)}
+        created = await client.post("/feedback", json=body, **named)  # type: ignore[arg-type]
         assert created.json()["project"] == "shop"
         assert len(await comments(client, **named)) == at + 1
     for own in ({}, {"params": {"project": "default"}}, {"headers": {"X-Tenant-Id": TENANT}}):
@@ -166,8 +167,8 @@ async def test_same_run_key_and_person_stay_apart(client: App) -> None:
     await make(client)
     urls = {name: await mint(client, name) for name in ("default", "shop")}
     for name, url in urls.items():
-        said = {"score": 1, "user_id": "ada", "comment": name}
-        assert (await client.post(url, json=said, headers={"Idempotency-Key": "1"})).json()["status"] == "created"
+        submission = {"score": 1, "user_id": "ada", "comment": name}
+        assert (await client.post(url, json=submission, headers={"Idempotency-Key": "1"})).json()["status"] == "created"
         created = {"key": "thumbs", "score": 0, "run_id": RUN, "comment": f"{name} too"}
         again = [
             (await client.post("/feedback", json=created, params={"project": name}, headers={"Idempotency-Key": "2"}))
@@ -195,8 +196,8 @@ async def test_configurations_are_each_projects_own(client: App) -> None:
     shop = {"params": {"project": "shop"}}
     await make(client)
     config = {"feedback_key": "stars", "feedback_config": {"type": "continuous", "min": 1, "max": 5}}
-    made = (await client.post("/feedback-configs", json=config, **shop)).json()
-    assert made["tenant_id"] == project_id("shop")
+    created = (await client.post("/feedback-configs", json=config, **shop)).json()
+    assert created["tenant_id"] == project_id("shop")
     assert (await client.get("/feedback-configs")).json() == []
     lower = {"feedback_key": "stars", "is_lower_score_better": True}
     assert (await client.patch("/feedback-configs", json=lower, **shop)).status_code == 200
@@ -208,7 +209,7 @@ async def test_configurations_are_each_projects_own(client: App) -> None:
 
 async def test_retention_is_each_projects_own(service: FeedbackPlugin) -> None:
     await service.projects.create(ProjectCreate("shop"))
-    await keep(service, [row(1), row(1, project="shop"), row(1, project="shop", key="kept")])
+    await insert(service, [row(1), row(1, project="shop"), row(1, project="shop", key="kept")])
     await service.of("shop").erasure.keep_for("thumbs", 1)
     assert (await service.default.erasure.rules(), await service.of("shop").erasure.rules()) == (
         {},
@@ -223,7 +224,7 @@ async def test_retention_is_each_projects_own(service: FeedbackPlugin) -> None:
 async def test_alert_looks_at_each_project_apart(service: FeedbackPlugin) -> None:
     await service.projects.create(ProjectCreate("shop"))
     at = {"at": (await _now(service))}
-    await keep(service, [row(1, **at) for _ in range(30)] + [row(0, project="shop", **at) for _ in range(30)])
+    await insert(service, [row(1, **at) for _ in range(30)] + [row(0, project="shop", **at) for _ in range(30)])
     alerts = Alerts(service.database, service.statistics_by_project, [AlertRule("thumbs", 0.5)])
     [fired] = await alerts.look()
     assert (fired.id, fired.finding.project) == ("thumbs below 0.5 in 24h of 20 / project shop", "shop")
@@ -379,7 +380,7 @@ async def test_sqlite_reads_only_the_requested_rows(sqlite_url: str, query: Feed
 
 @pytest.fixture
 async def keyed(database_url: str) -> AsyncIterator[App]:
-    """A service with the project `shop`, a key of it, one of a project that there is not, and the operator's."""
+    """Open a service with the project `shop` and API keys of `shop`, of a missing project and of the operator."""
     plugin = FeedbackPlugin(open_database(database_url), api_keys={"operator": None, "clerk": "shop", "lost": "gone"})
     app = Litestar(plugins=[plugin])
     async with AsyncTestClient(app, base_url="http://feedback.test", raise_server_exceptions=False) as client:
@@ -430,7 +431,7 @@ def test_langsmiths_client_works_in_its_workspace(database_url: str, monkeypatch
 # A project's rules
 
 
-async def ask(app: App, url: str, origin: str | None, method: str = "POST", **more: Any) -> httpx.Response:
+async def request(app: App, url: str, origin: str | None, method: str = "POST", **more: Any) -> httpx.Response:
     headers = {**({"Origin": origin} if origin else {}), **more.pop("headers", {})}
     return await app.request(
         method, url, headers=headers, **({"json": {"score": 1}} if method == "POST" else {}), **more
@@ -440,22 +441,22 @@ async def ask(app: App, url: str, origin: str | None, method: str = "POST", **mo
 async def test_only_listed_origins_may_submit(client: App) -> None:
     await make(client, origins=[SHOP])
     url = await mint(client, "shop")
-    assert (await ask(client, url, SHOP)).headers[ALLOWED] == SHOP
+    assert (await request(client, url, SHOP)).headers[ALLOWED] == SHOP
     for method in ("GET", "POST", "DELETE"):
-        refused = await ask(client, url, OTHER, method)
+        refused = await request(client, url, OTHER, method)
         assert (refused.status_code, ALLOWED in refused.headers, OTHER in refused.text) == (403, False, True)
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
-    preflights = [await ask(client, url, origin, "OPTIONS", headers=asked) for origin in (SHOP, OTHER)]
+    headers = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    preflights = [await request(client, url, origin, "OPTIONS", headers=headers) for origin in (SHOP, OTHER)]
     assert [one.headers.get(ALLOWED) for one in preflights] == [SHOP, None]
     assert all("origin" in one.headers["vary"].lower() for one in preflights)
-    assert (await ask(client, await mint(client), OTHER)).headers[ALLOWED] == "*"
+    assert (await request(client, await mint(client), OTHER)).headers[ALLOWED] == "*"
     assert len((await client.get("/feedback", params={"project": "shop"})).json()) == 1
 
 
 async def test_links_programs_and_own_pages_pass_origin_rules(client: App) -> None:
     await make(client, origins=[SHOP])
     url = await mint(client, "shop")
-    assert (await ask(client, url, None)).status_code == 200
+    assert (await request(client, url, None)).status_code == 200
     page = {
         "accept": "text/html",
         "user-agent": "Mozilla/5.0 Firefox/130.0",
@@ -488,14 +489,14 @@ async def test_sealed_tokens_follow_their_projects_origins(database_url: str) ->
         token = plugin.of_project("shop").token_for_run(RUN)
         for origin, status, allowed in ((SHOP, 200, SHOP), (OTHER, 403, None)):
             sent = {"feedback_token": token, "outcome": "positive"}
-            answers = [
+            responses = [
                 await client.post("/v1/feedback", json=sent, headers={"Origin": origin}),
                 await client.get("/v1/feedback", params={"feedback_token": token}, headers={"Origin": origin}),
             ]
-            assert [(one.status_code, one.headers.get(ALLOWED)) for one in answers] == [(status, allowed)] * 2
-        asked = {"resource_type": "trace", "resource_id": RUN}
+            assert [(one.status_code, one.headers.get(ALLOWED)) for one in responses] == [(status, allowed)] * 2
+        resource = {"resource_type": "trace", "resource_id": RUN}
         key = {"Authorization": "Bearer any"}
-        minted = await client.post(f"{FEEDBACK}/token", json=asked, params={"project": "shop"}, headers=key)
+        minted = await client.post(f"{FEEDBACK}/token", json=resource, params={"project": "shop"}, headers=key)
         spent = {"token": minted.json()["token"], "score": 1}
         assert (await client.post(f"{FEEDBACK}/submit", json=spent, headers={"Origin": OTHER})).status_code == 403
         assert (await client.post(f"{FEEDBACK}/submit", json=spent, headers={"Origin": SHOP})).status_code == 200
@@ -504,9 +505,9 @@ async def test_sealed_tokens_follow_their_projects_origins(database_url: str) ->
 async def test_project_rate_limit_returns_retry_after(client: App) -> None:
     await make(client, rate="3/6000")
     url = await mint(client, "shop")
-    answers = [await client.post(url, json={"score": 1}) for _ in range(3)]
-    assert [one.status_code for one in answers] == [200, 200, 429]
-    assert (int(answers[-1].headers["retry-after"]) > 0, "project 'shop'" in answers[-1].text) == (True, True)
+    responses = [await client.post(url, json={"score": 1}) for _ in range(3)]
+    assert [one.status_code for one in responses] == [200, 200, 429]
+    assert (int(responses[-1].headers["retry-after"]) > 0, "project 'shop'" in responses[-1].text) == (True, True)
     refused = await client.post(
         "/feedback/tokens", json={"run_id": RUN, "feedback_key": "k"}, params={"project": "shop"}
     )

@@ -1,4 +1,4 @@
-"""What is erased is gone from everywhere, and answers are kept for as long as was said."""
+"""Erasure removes a person's data from every table, and retention deletes feedback after the configured days."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from feedback.integrations.workflowai import OutcomeCreate
 from feedback.records.erasure import AT_ONCE, Erased
 from feedback.reports.query import FeedbackQuery
 from feedback.schema import FeedbackCreate, FeedbackSource, FeedbackSubmission
-from tests.feedback.answers import keep, row
 from tests.feedback.conftest import stored
+from tests.feedback.stored_feedback import insert, row
 
 App = AsyncTestClient[Litestar]
 
 
 async def everything(service: FeedbackPlugin) -> str:
-    """All that the tables of answers hold, as text."""
+    """Return the contents of all feedback tables as text."""
     tables = ("feedback", "feedback_history", "feedback_annotation", "feedback_outbox")
     rows = await service.database.read(lambda db: [db.all(f"SELECT * FROM {table}") for table in tables])
     return repr(rows)
@@ -38,18 +38,18 @@ async def everything(service: FeedbackPlugin) -> str:
 async def test_erased_subject_is_in_no_table_or_export(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     pointer = await service.default.tokens.open(url.rpartition("/")[2])
-    for who in ("ada", "bob"):
+    for user in ("ada", "bob"):
         for score in (0, 1):
-            kept = await service.default.store.submit(
-                pointer, FeedbackSubmission(score=score, user_id=who, comment=f"of {who}")
+            result = await service.default.store.submit(
+                pointer, FeedbackSubmission(score=score, user_id=user, comment=f"of {user}")
             )
-        note = {"id": kept.id, "note": f"about {who}"}
+        note = {"id": result.id, "note": f"about {user}"}
         await service.database.write(
             lambda db, note=note: db.execute(  # type: ignore[misc]
                 "INSERT INTO feedback_annotation (feedback_id, annotation, annotated_at) VALUES (:id, :note, 1)", **note
             )
         )
-    await service.default.store.delete(kept.id)
+    await service.default.store.delete(result.id)
     assert await service.default.erasure.of_subject("bob") == Erased(0, 2, 0)
     assert await service.default.erasure.of_subject("ada") == Erased(1, 1, 0)
     assert "of ada" not in await everything(service)
@@ -63,23 +63,23 @@ async def test_erasure_removes_queued_events_of_earlier_subjects(service: Feedba
         lambda db: db.execute("INSERT INTO feedback_webhook (id, url) VALUES ('w', 'https://hooks.example')")
     )
     name = str(uuid.uuid4())
-    for who in ("ada", "bob"):
+    for user in ("ada", "bob"):
         await service.default.store.create(
-            FeedbackCreate("k", id=name, comment=f"of {who}", feedback_source=FeedbackSource(user_id=who))
+            FeedbackCreate("k", id=name, comment=f"of {user}", feedback_source=FeedbackSource(user_id=user))
         )
     assert "of ada" in await everything(service)
     assert await service.default.erasure.of_subject("ada") == Erased(0, 1, 0)
-    left = await everything(service)
-    assert ("of ada" in left, left.count("of bob")) == (False, 2), "the answer and the message of it"
+    remaining = await everything(service)
+    assert ("of ada" in remaining, remaining.count("of bob")) == (False, 2), "Bob's feedback and its message"
 
 
 async def test_erased_feedback_is_not_in_the_file(tmp_path: Path) -> None:
     async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).opened() as service:
-        await keep(service, [row(subject="ada", comment="words of ada" * 50) for _ in range(20)])
+        await insert(service, [row(subject="ada", comment="words of ada" * 50) for _ in range(20)])
         assert await service.database.read(lambda db: db.one("PRAGMA secure_delete")) == {"secure_delete": 1}
         assert await service.default.erasure.of_subject("ada") == Erased(20, 0, 0)
-    left = [file.name for file in tmp_path.iterdir() if b"of ada" in file.read_bytes()]  # noqa: ASYNC240  it is closed
-    assert left == []
+    remaining = [file.name for file in tmp_path.iterdir() if b"of ada" in file.read_bytes()]  # noqa: ASYNC240  it is closed
+    assert remaining == []
 
 
 async def dataset_of(service: FeedbackPlugin, runs: list[str | None]) -> str:
@@ -95,7 +95,9 @@ async def dataset_of(service: FeedbackPlugin, runs: list[str | None]) -> str:
 @pytest.mark.parametrize("by", ["subject", "run", "thread"])
 async def test_examples_copied_from_runs_are_erased(service: FeedbackPlugin, by: str) -> None:
     ada, bob = str(uuid.uuid4()), str(uuid.uuid4())
-    await keep(service, [row(run_id=ada, subject="ada", thread_id="t"), row(run_id=bob, subject="bob", thread_id="u")])
+    await insert(
+        service, [row(run_id=ada, subject="ada", thread_id="t"), row(run_id=bob, subject="bob", thread_id="u")]
+    )
     dataset = await dataset_of(service, [ada, bob, None, ada])
     erase = getattr(service.default.erasure, f"of_{by}")
     assert await erase({"subject": "ada", "run": ada, "thread": "t"}[by]) == Erased(1, 0, 0, 2)
@@ -114,7 +116,7 @@ async def test_examples_of_replaced_feedback_are_erased(service: FeedbackPlugin,
 
 
 async def test_retention_leaves_examples(service: FeedbackPlugin, run_id: str) -> None:
-    await keep(service, [row(run_id=run_id)])
+    await insert(service, [row(run_id=run_id)])
     await dataset_of(service, [run_id])
     await service.default.erasure.keep_for("thumbs", 1)
     assert await service.default.erasure.sweep() == Erased(1)
@@ -122,7 +124,7 @@ async def test_retention_leaves_examples(service: FeedbackPlugin, run_id: str) -
 
 async def test_erased_examples_are_not_in_the_file(tmp_path: Path, run_id: str) -> None:
     async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).opened() as service:
-        await keep(service, [row(run_id=run_id, subject="ada")])
+        await insert(service, [row(run_id=run_id, subject="ada")])
         await dataset_of(service, [run_id] * 20)
         await service.default.erasure.of_subject("ada")
     left = [file.name for file in tmp_path.iterdir() if b"of ada" in file.read_bytes()]  # noqa: ASYNC240  it is closed
@@ -133,7 +135,7 @@ async def test_minted_tokens_of_many_runs_are_forgotten(service: FeedbackPlugin)
     runs = [str(uuid.uuid4()), str(uuid.uuid4()), "a run", "another"]
     for run in runs:
         await service.default.one_time.mint(OneTimeTokenCreate("trace", run), "api key", f"key of {run}")
-    await keep(service, [row(run_id=run, thread_id="t") for run in runs[:-1]])
+    await insert(service, [row(run_id=run, thread_id="t") for run in runs[:-1]])
     await service.default.erasure.of_thread("t")
     minted = await service.database.read(lambda db: db.all("SELECT body FROM feedback_minted"))
     assert [json.loads(one["body"])[0] for one in minted] == ["another"]
@@ -170,23 +172,23 @@ async def test_sealed_tokens_of_an_erased_run_are_refused(service: FeedbackPlugi
         await service.default.workflowai_feedback.submit(OutcomeCreate(service.token_for_run(run_id), "positive"))
     ).id
     minted = await service.database.read(lambda db: db.all("SELECT * FROM feedback_minted"))
-    assert minted == [], "what was asked for with an Idempotency-Key names the run, too"
+    assert minted == [], "the response stored for an Idempotency-Key names the run, too"
 
 
 async def test_denials_are_purged_with_what_they_deny(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"].rpartition("/")[2]
-    kept = (await service.urls_for_run("another", ["k"], "http://here"))["k"].rpartition("/")[2]
-    for token in (url, kept, service.token_for_run(run_id)):
+    kept_url = (await service.urls_for_run("another", ["k"], "http://here"))["k"].rpartition("/")[2]
+    for token in (url, kept_url, service.token_for_run(run_id)):
         await service.default.revocation.of_token(token)
     await service.default.erasure.of_run(run_id)
-    assert await denials(service) == ["run", "sealed", "url"], "that of the erased run's URL is gone"
+    assert await denials(service) == ["run", "sealed", "url"], "the denial of the erased run's URL is gone"
     await service.default.erasure.sweep()
     assert await denials(service) == ["run", "sealed", "url"]
     await service.database.write(lambda db: db.execute("UPDATE feedback_denial SET revoked_at = 0"))
     await service.default.erasure.sweep()
-    assert await denials(service) == ["url"], "a URL may live for ever"
+    assert await denials(service) == ["url"], "a URL may be valid for ever"
     with pytest.raises(TokenRevoked):
-        await service.default.tokens.redeem(kept)
+        await service.default.tokens.redeem(kept_url)
 
 
 async def denials(service: FeedbackPlugin) -> list[str]:
@@ -197,7 +199,7 @@ async def denials(service: FeedbackPlugin) -> list[str]:
 async def test_erased_thread_loses_feedback_and_urls(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     await service.database.write(lambda db: db.execute("UPDATE feedback_grant SET thread_id = 't'"))
-    await keep(service, [row(thread_id="t") for _ in range(AT_ONCE + 5)] + [row(thread_id="u")])
+    await insert(service, [row(thread_id="t") for _ in range(AT_ONCE + 5)] + [row(thread_id="u")])
     received: list[int] = []
     erased = await service.default.erasure.of_thread("t", lambda so_far: received.append(so_far.feedback))
     assert erased == Erased(AT_ONCE + 5, 0, 1)
@@ -217,13 +219,13 @@ async def test_erasure_of_nothing_in_particular_is_refused(client: App, token_ur
 async def test_feedback_past_its_retention_is_deleted(service: FeedbackPlugin) -> None:
     now = datetime.now(UTC)
     ages = [("short", 2), ("short", 0.5), ("long", 40), ("long", 50), ("other", 2), ("other", 8)]
-    await keep(service, [row(key=key, comment=f"{key} {age}", at=now - timedelta(days=age)) for key, age in ages])
+    await insert(service, [row(key=key, comment=f"{key} {age}", at=now - timedelta(days=age)) for key, age in ages])
     assert await service.default.erasure.sweep() == Erased()
     for key, days in (("short", 1), ("long", 45), ("", 7)):
         await service.default.erasure.keep_for(key, days)
     assert await service.default.erasure.sweep() == Erased(3, 0, 0)
     page = await service.default.reader.page(FeedbackQuery())
-    assert {answer.comment for answer in page.feedback} == {"short 0.5", "long 40", "other 2"}
+    assert {feedback.comment for feedback in page.feedback} == {"short 0.5", "long 40", "other 2"}
 
 
 async def test_history_is_stored_no_longer_than_feedback(service: FeedbackPlugin, run_id: str) -> None:

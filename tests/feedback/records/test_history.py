@@ -1,4 +1,4 @@
-"""What answers said before: read over HTTP, a page at a time, and gone when they are erased."""
+"""Earlier versions of feedback: read over HTTP page by page, deleted by erasure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LangSmith's official Python client lists feedback by each of its filters, in the client's own spelling of them."""
+"""LangSmith's official Python client lists feedback with each of its filters, as the client spells them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.feedback.conftest import RUN, serving
 SESSION, OTHER, EXPERIMENT = (uuid.UUID(f"00000000-0000-4000-8000-00000000000{number}") for number in (2, 3, 4))
 
 
-async def tell(run_id: str) -> RunFacts:
+async def look_up(run_id: str) -> RunFacts:
     return RunFacts(run_id, thread_id="thread of run" if run_id == RUN else "another", assistant_id="a")
 
 
 @pytest.fixture
 def langsmith(database_url: str) -> Iterator[Client]:
-    """The client of a service that knows the runs' threads, and has four answers."""
-    plugin = FeedbackPlugin(open_database(database_url), run_lookup=tell)
+    """Yield a client of a service that has the runs' threads and four pieces of feedback."""
+    plugin = FeedbackPlugin(open_database(database_url), run_lookup=look_up)
     with serving(Litestar(plugins=[plugin])) as url:
         client = Client(api_url=url, api_key="any", auto_batch_tracing=False)
         client.create_feedback(RUN, "scored", score=True, session_id=SESSION)

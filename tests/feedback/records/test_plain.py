@@ -1,4 +1,4 @@
-"""Plain submissions are stored by one statement, and never against what another process has changed."""
+"""Plain submissions are stored by one statement that respects the changes of other processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Change = Callable[[FeedbackPlugin, str], Awaitable[Any]]
 
 
 class Counting:
-    """A connection that notes its statements."""
+    """A connection that records its statements."""
 
     def __init__(self, connection: Connection, statements: list[str]) -> None:
         self._connection, self._statements = connection, statements
@@ -45,7 +45,7 @@ class Counting:
 
 
 def counted(database: Database) -> list[str]:
-    """The statements that the database runs from now on."""
+    """Return the list of the statements that the database runs from now on."""
     statements: list[str] = []
     read, write = database.read, database.write
 
@@ -61,7 +61,7 @@ def counted(database: Database) -> list[str]:
 
 @pytest.fixture
 async def other(database_url: str, service: FeedbackPlugin) -> AsyncIterator[FeedbackPlugin]:  # noqa: ARG001  it opens first
-    """The service in another process, on the same database."""
+    """Open the service as another process does, on the same database."""
     async with FeedbackPlugin(open_database(database_url)).opened() as other:
         yield other
 
@@ -74,7 +74,7 @@ async def minted(service: FeedbackPlugin, key: str = "k", **more: Any) -> str:
 
 
 async def remembered(service: FeedbackPlugin, key: str = "k", **more: Any) -> tuple[str, Pointer]:
-    """A token whose grant and configuration the service remembers."""
+    """Mint a token whose grant and configuration the service has cached."""
     token = await minted(service, key, **more)
     pointer = await service.default.tokens.open(token)
     await service.default.store.submit(pointer, FeedbackSubmission(1))
@@ -92,9 +92,9 @@ async def test_plain_submission_is_one_statement(service: FeedbackPlugin, submis
     before = await service.default.store.get(slow.id)
     await service.default.store.delete(slow.id)
     statements = counted(service.database)
-    kept = await service.default.store.submit(pointer, submission)
-    assert (kept.status, len(statements)) == ("created", 1)
-    after = await service.default.store.get(kept.id)
+    result = await service.default.store.submit(pointer, submission)
+    assert (result.status, len(statements)) == ("created", 1)
+    after = await service.default.store.get(result.id)
     for name in ("id", "created_at", "modified_at"):
         setattr(after, name, getattr(before, name))
     assert after == before
@@ -200,8 +200,8 @@ async def test_plain_submissions_count_as_uses(service: FeedbackPlugin, other: F
     submissions = [
         one.default.store.submit(p, FeedbackSubmission(1)) for one, p in ((service, pointer), (other, there)) * 10
     ]
-    kept = await asyncio.gather(*submissions, return_exceptions=True)
-    assert sum(isinstance(one, TokenUsed) for one in kept) == 13
+    results = await asyncio.gather(*submissions, return_exceptions=True)
+    assert sum(isinstance(one, TokenUsed) for one in results) == 13
     assert len(await service.feedback_for_run(RUN)) == 8
 
 

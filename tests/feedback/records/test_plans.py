@@ -1,4 +1,4 @@
-"""Hot statements read by an index, on both databases, and sort no more than what has the same time."""
+"""Frequent statements use an index on both databases; they sort only rows of the same time."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ SELECT 1, 1, 'r' || n, '[]', 1, n * 1000000000000, 1 FROM generate_series(1, 400
 
 @pytest.fixture
 async def filled(service: FeedbackPlugin) -> FeedbackPlugin:
-    """The service with rows enough for PostgreSQL to choose indexes; SQLite's statistics are part of its schema."""
+    """Fill the service with enough rows for PostgreSQL to choose indexes. SQLite's statistics are in its schema."""
     if service.database.dialect == "postgres":
         for sql in (FILL, FILL_GRANTS, "ANALYZE feedback, feedback_grant, feedback_day"):
             await service.database.write(lambda db, sql=sql: db.execute(sql))  # type: ignore[misc]
@@ -79,7 +79,7 @@ def plan_of(db: Connection, dialect: str, sql: str, parameters: dict[str, Any]) 
         parameters = {"project": "default", **parameters}
     if dialect == "sqlite":
         return "\n".join(row["detail"] for row in db.all(f"EXPLAIN QUERY PLAN {sql}", **parameters))
-    db.execute("SET LOCAL enable_seqscan = off")  # small tables are read whole otherwise
+    db.execute("SET LOCAL enable_seqscan = off")  # PostgreSQL would otherwise scan small tables
     return "\n".join(row["QUERY PLAN"] for row in db.all(f"EXPLAIN {sql}", **parameters))
 
 
@@ -107,7 +107,7 @@ async def test_pages_come_from_an_index_in_order(sqlite_url: str, query: Feedbac
     sql, parameters = page(query)
     async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
         plan = await service.database.read(lambda db: plan_of(db, "sqlite", sql, parameters))
-    assert "USE TEMP B-TREE FOR ORDER BY" not in plan  # that of the last term sorts what has the same time
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan  # sorting by the last term alone orders rows of the same time
 
 
 async def test_statistics_read_the_counts_of_their_days(filled: FeedbackPlugin) -> None:

@@ -1,4 +1,4 @@
-"""What has expired is deleted in small steps, and nothing else is."""
+"""Expired rows, and no others, are deleted in small steps."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ async def mint(service: FeedbackPlugin, expires_at: datetime | None, count: int 
 async def test_purge_deletes_what_has_expired(service: FeedbackPlugin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purge_module, "GRANTS_AT_ONCE", 3)
     now = datetime.now(UTC)
-    kept = [*await mint(service, None), *await mint(service, now + timedelta(hours=1))]
+    valid = [*await mint(service, None), *await mint(service, now + timedelta(hours=1))]
     late = await mint(service, now - timedelta(days=89))
     old = await mint(service, now - timedelta(days=91), 8)
-    for token in (*old, *kept):
+    for token in (*old, *valid):
         await service.default.revocation.of_token(token)
     for at in ("", " - 1"):
         sql = f"INSERT INTO feedback_use (grant_id, place, uses) SELECT MAX(id){at}, 0, 1 FROM feedback_grant"
         await service.database.write(lambda db, sql=sql: db.execute(sql))  # type: ignore[misc]
     assert await purge(service.database) == 8
-    left = await counts(service)
-    assert (left["feedback_grant"], left["feedback_use"], left["feedback_denial"]) == (3, 0, 4)
+    remaining = await counts(service)
+    assert (remaining["feedback_grant"], remaining["feedback_use"], remaining["feedback_denial"]) == (3, 0, 4)
     with pytest.raises(TokenGone):
         await service.default.tokens.redeem(old[0])
     with pytest.raises(TokenExpired):
@@ -70,5 +70,5 @@ async def test_purge_deletes_one_time_tokens(service: FeedbackPlugin) -> None:
         sql = f"UPDATE {table} SET expires_at = now_us()"
         await service.database.write(lambda db, sql=sql: db.execute(sql))  # type: ignore[misc]
     assert await purge(service.database) == 2
-    left = await counts(service)
-    assert (left["feedback_spent"], left["feedback_minted"], left["feedback"]) == (0, 0, 1)
+    remaining = await counts(service)
+    assert (remaining["feedback_spent"], remaining["feedback_minted"], remaining["feedback"]) == (0, 0, 1)

@@ -1,4 +1,4 @@
-"""Answers are new, seen or done; each change is remembered, and what is erased leaves no note behind."""
+"""Reviews: feedback is new, seen or done; each change is logged, and erasure deletes the notes."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from litestar.testing import AsyncTestClient
 from feedback import FeedbackPlugin, RunFacts
 from feedback.records.reviews import ReviewUpdate
 from feedback.reports.query import FeedbackQuery
-from tests.feedback.answers import keep, row
 from tests.feedback.conftest import mint
+from tests.feedback.stored_feedback import insert, row
 
 App = AsyncTestClient[Litestar]
 NOBODY = "018f0000-0000-7000-8000-00000000dead"
 LEFT = "SELECT COUNT(*) AS notes FROM feedback_review"
 
 
-async def answered(client: App, **answer: Any) -> str:
-    """The review address of a fresh answer."""
-    kept = await client.post(await mint(client), json={"score": 1, **answer})
-    return f"/api/v1/feedback/{kept.json()['id']}/review"
+async def review_path(client: App, **fields: Any) -> str:
+    """Submit a feedback and return the path of its review."""
+    response = await client.post(await mint(client), json={"score": 1, **fields})
+    return f"/api/v1/feedback/{response.json()['id']}/review"
 
 
 async def test_review_keeps_its_history(client: App) -> None:
-    path = await answered(client)
+    path = await review_path(client)
     fresh = (await client.get(path)).json()
     assert (fresh["status"], fresh["note"], fresh["reviewed_at"], fresh["log"]) == ("new", None, None, [])
     await client.put(path, json={"status": "seen", "note": "  odd  "})
     await client.put(path, json={"status": "done", "note": "mended"})
-    said = (await client.put(path, json={"status": "done", "note": "mended"})).json()
-    assert said == (await client.get(path)).json()
-    assert (said["status"], said["note"]) == ("done", "mended")
-    assert [(entry["status"], entry["note"]) for entry in said["log"]] == [("done", "mended"), ("seen", "odd")]
+    review = (await client.put(path, json={"status": "done", "note": "mended"})).json()
+    assert review == (await client.get(path)).json()
+    assert (review["status"], review["note"]) == ("done", "mended")
+    assert [(entry["status"], entry["note"]) for entry in review["log"]] == [("done", "mended"), ("seen", "odd")]
     [found] = (await client.get("/api/v1/feedback/search", params={"status": "done"})).json()["feedback"]
     assert (found["review_status"], found["review_note"], found["is_positive"]) == ("done", "mended", True)
     assert (await client.put(path, json={"status": "new"})).json()["log"][0] == {
@@ -45,8 +45,8 @@ async def test_review_keeps_its_history(client: App) -> None:
 
 async def test_changed_feedback_is_new_again_with_its_note(client: App) -> None:
     url = await mint(client)
-    kept = (await client.post(url, json={"score": 1, "user_id": "ada"})).json()["id"]
-    path = f"/api/v1/feedback/{kept}/review"
+    feedback_id = (await client.post(url, json={"score": 1, "user_id": "ada"})).json()["id"]
+    path = f"/api/v1/feedback/{feedback_id}/review"
     await client.put(path, json={"status": "done", "note": "thanked"})
     await client.post(url, json={"score": 1, "user_id": "ada"})
     assert (await client.get(path)).json()["status"] == "done"
@@ -57,7 +57,7 @@ async def test_changed_feedback_is_new_again_with_its_note(client: App) -> None:
 
 async def test_search_and_export_follow_the_status(service: FeedbackPlugin) -> None:
     rows = [row(comment=status) for status in ("new", "seen", "done", "back")]
-    await keep(service, rows)
+    await insert(service, rows)
     for one, status in zip(rows, ("new", "seen", "done", "done"), strict=True):
         await service.default.reviews.set(one["id"], ReviewUpdate(status))  # type: ignore[arg-type]
     await service.default.reviews.set(rows[3]["id"], ReviewUpdate("new", "=SUM(A1)"))
@@ -78,7 +78,7 @@ async def test_search_and_export_follow_the_status(service: FeedbackPlugin) -> N
 
 async def test_erased_feedback_leaves_no_note(service: FeedbackPlugin) -> None:
     rows = [row(subject="ada", run_id=f"run {at}") for at in range(2)]
-    await keep(service, rows)
+    await insert(service, rows)
     for one in rows:
         await service.default.reviews.set(one["id"], ReviewUpdate("seen", "called her"))
     await service.default.store.delete(rows[0]["id"])
@@ -96,7 +96,7 @@ async def test_erased_feedback_leaves_no_note(service: FeedbackPlugin) -> None:
     ],
 )
 async def test_review_that_cannot_be_is_refused(client: App, body: dict[str, Any], status: int) -> None:
-    path = await answered(client)
+    path = await review_path(client)
     response = await client.put(path, json=body)
     assert (response.status_code, bool(response.json()["detail"])) == (status, True)
     assert (await client.get(path)).json()["status"] == "new"
@@ -134,7 +134,7 @@ async def test_conversation_of_feedback_is_its_runs(
 
     service.runs.lookup = look_up
     one = row(run_id=run_id, thread_id="t")
-    await keep(service, [one])
+    await insert(service, [one])
     found = await service.default.conversations.of(one["id"])
     assert [(message.role, message.content, message.judged) for message in found.messages] == expected
     assert (reason or "") in (found.reason or "")
@@ -158,7 +158,7 @@ async def test_thread_has_each_piece_in_its_place(service: FeedbackPlugin) -> No
     rows = [
         row(run_id=name, thread_id="t", comment=f"about {name}") for name in ("first", "second", "second", "forked")
     ]
-    await keep(service, [*rows, row(run_id="first", thread_id="elsewhere")])
+    await insert(service, [*rows, row(run_id="first", thread_id="elsewhere")])
     found = await service.default.conversations.of(rows[0]["id"])
     assert [(message.content, message.judged, len(message.feedback)) for message in found.messages] == [
         ("Why?", False, 0),
@@ -170,7 +170,7 @@ async def test_thread_has_each_piece_in_its_place(service: FeedbackPlugin) -> No
 
 
 async def test_service_alone_says_that_it_knows_no_runs(client: App) -> None:
-    path = (await answered(client)).replace("/review", "/conversation")
+    path = (await review_path(client)).replace("/review", "/conversation")
     found = (await client.get(path)).json()
     assert (found["messages"], "without an agent server" in found["reason"]) == ([], True)
 
@@ -181,6 +181,6 @@ async def test_assistants_take_names_from_their_newest_runs(service: FeedbackPlu
 
     service.runs.lookup = look_up
     about_a = [row(run_id=name, assistant_id="a", assistant_version=1) for name in ("gone", "known")]
-    await keep(service, [*about_a, row(assistant_id="b", assistant_version=1), row()])
+    await insert(service, [*about_a, row(assistant_id="b", assistant_version=1), row()])
     found = [(one.assistant_id, one.name, one.count) for one in await service.default.assistants.all()]
     assert found == [("a", "agent", 2), ("b", None, 1)]

@@ -1,4 +1,4 @@
-"""Declared metadata of a run is stored with its feedback, whichever way that comes, and filters everything read."""
+"""Declared metadata of a run is stored with its feedback on every route, and filters every list and report."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def service(database_url: str) -> AsyncIterator[FeedbackPlugin]:
 
 
 async def metadata(service: FeedbackPlugin) -> list[tuple[str, str, str]]:
-    """All that the table holds."""
+    """Return all rows of the metadata table."""
     sql = "SELECT run_id, name, value FROM feedback_run_metadata ORDER BY run_id, name"
     rows = await service.database.read(lambda db: db.all(sql))
     return [(row["run_id"], row["name"], row["value"]) for row in rows]
@@ -52,7 +52,7 @@ async def metadata(service: FeedbackPlugin) -> list[tuple[str, str, str]]:
 async def by_url(service: FeedbackPlugin, run: str, user: str) -> None:
     url = (await service.urls_for_run(run, ["k"], "http://here"))["k"]
     pointer = await service.default.tokens.open(url.rpartition("/")[2])
-    for score in (0, 1):  # one step by step, one in a single statement
+    for score in (0, 1):  # the first submission takes several statements, the second only one
         await service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id=f"{user} {score}"))
 
 
@@ -117,10 +117,10 @@ async def test_choices_list_names_and_values(service: FeedbackPlugin) -> None:
 async def test_erasure_deletes_metadata_with_the_last_feedback(service: FeedbackPlugin) -> None:
     for user in ("ada", "bob"):
         await by_url(service, PRO, user)
-    kept = await metadata(service)
+    before = await metadata(service)
     for user in ("ada 0", "ada 1", "bob 0"):
         await service.default.erasure.of_subject(user)
-    assert await metadata(service) == kept
+    assert await metadata(service) == before
     await service.default.erasure.of_subject("bob 1")
     assert await metadata(service) == []
 
@@ -152,8 +152,8 @@ def test_values_are_short_texts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("a,b,c,d,e,f,g,h,i", "at most 8 names"), ("a:b", "no colon"), ("x" * 101, "100 characters")]
+    ("text", "message"), [("a,b,c,d,e,f,g,h,i", "at most 8 names"), ("a:b", "no colon"), ("x" * 101, "100 characters")]
 )
-def test_wrong_setting_is_explained(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=f"AGENT_SERVER_FEEDBACK_RUN_METADATA.*{said}"):
+def test_wrong_setting_is_explained(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"AGENT_SERVER_FEEDBACK_RUN_METADATA.*{message}"):
         FeedbackSettings.load({"AGENT_SERVER_FEEDBACK_RUN_METADATA": text})

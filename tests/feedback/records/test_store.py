@@ -1,4 +1,4 @@
-"""By which rules answers are kept: replaced by subject, added up without one, never lost, never doubled by a repeat."""
+"""How feedback is stored: replaced by subject, added without one, never lost, never doubled by a repeated request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ App = AsyncTestClient[Litestar]
 
 
 async def history(service: FeedbackPlugin) -> list[tuple[str, str, str | None]]:
-    """What was kept of answers that are no longer current: id, reason, score."""
+    """Return the id, reason and score of each earlier version."""
     rows = await service.database.read(
         lambda db: db.all("SELECT id, reason, score FROM feedback_history ORDER BY sequence")
     )
@@ -27,8 +27,8 @@ async def history(service: FeedbackPlugin) -> list[tuple[str, str, str | None]]:
 
 
 async def test_anonymous_feedback_adds_up(client: App, token_url: str) -> None:
-    answers = [await client.post(token_url, json={"score": 1}) for _ in range(2)]
-    assert [answer.json()["status"] for answer in answers] == ["created", "created"]
+    responses = [await client.post(token_url, json={"score": 1}) for _ in range(2)]
+    assert [response.json()["status"] for response in responses] == ["created", "created"]
     assert len(await stored(client)) == 2
 
 
@@ -45,20 +45,21 @@ async def test_submission_of_the_same_user_replaces_the_earlier(client: App, tok
 
 
 async def test_equal_submission_of_the_same_user_is_unchanged(client: App, token_url: str) -> None:
-    answer = {"score": True, "user_id": "ada", "metadata": {"a": 1}}
-    first = (await client.post(token_url, json=answer)).json()
-    assert (await client.post(token_url, json=answer)).json() == {"id": first["id"], "status": "unchanged"}
+    submission = {"score": True, "user_id": "ada", "metadata": {"a": 1}}
+    first = (await client.post(token_url, json=submission)).json()
+    assert (await client.post(token_url, json=submission)).json() == {"id": first["id"], "status": "unchanged"}
 
 
 async def test_replaced_updated_and_deleted_feedback_is_in_history(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     pointer = await service.default.tokens.open(url.rpartition("/")[2])
     for score in (1, 2):
-        kept = await service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada"))
-    created = FeedbackCreate("k", id=kept.id, run_id=run_id, score=3, feedback_source=FeedbackSource(user_id="ada"))
+        result = await service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada"))
+    created = FeedbackCreate("k", id=result.id, run_id=run_id, score=3, feedback_source=FeedbackSource(user_id="ada"))
     await service.default.store.create(created)
-    await service.default.store.delete(kept.id)
-    assert await history(service) == [(kept.id, "replaced", "1"), (kept.id, "replaced", "2"), (kept.id, "deleted", "3")]
+    await service.default.store.delete(result.id)
+    versions = [("replaced", "1"), ("replaced", "2"), ("deleted", "3")]
+    assert await history(service) == [(result.id, *version) for version in versions]
     assert await service.feedback_for_run(run_id) == []
 
 
@@ -68,9 +69,9 @@ async def test_concurrent_submissions_leave_one_row_and_full_history(service: Fe
     await asyncio.gather(
         *(service.default.store.submit(pointer, FeedbackSubmission(score=score, user_id="ada")) for score in range(20))
     )
-    [left] = await service.feedback_for_run(run_id)
-    said = [score for _, _, score in await history(service)]
-    assert sorted(map(int, [*filter(None, said), str(left.score)])) == list(range(20))
+    [current] = await service.feedback_for_run(run_id)
+    earlier = [score for _, _, score in await history(service)]
+    assert sorted(map(int, [*filter(None, earlier), str(current.score)])) == list(range(20))
 
 
 async def test_repeat_with_the_same_idempotency_key_changes_nothing(client: App, token_url: str) -> None:
@@ -100,11 +101,11 @@ async def test_idempotency_key_counts_for_its_own_token_only(client: App, token_
 async def test_concurrent_repeats_store_one_feedback(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     pointer = await service.default.tokens.open(url.rpartition("/")[2])
-    kept = await asyncio.gather(
+    results = await asyncio.gather(
         *(service.default.store.submit(pointer, FeedbackSubmission(score=1), "the same") for _ in range(20))
     )
-    assert len({answer.id for answer in kept}) == 1
-    assert sorted(answer.status for answer in kept) == ["created", *["unchanged"] * 19]
+    assert len({result.id for result in results}) == 1
+    assert sorted(result.status for result in results) == ["created", *["unchanged"] * 19]
     assert len(await service.feedback_for_run(run_id)) == 1
 
 
@@ -133,8 +134,9 @@ async def test_feedback_with_a_known_id_is_updated(client: App) -> None:
 
 async def test_javascript_clients_camel_case_config_is_enforced(client: App) -> None:
     config = {"type": "categorical", "categories": [{"value": 1, "label": "yes"}, {"value": 0, "label": "no"}]}
-    made = await client.post("/feedback", json={"key": "k", "run_id": None, "value": "yes", "feedbackConfig": config})
-    assert (made.json()["score"], made.json()["value"]) == (1, "yes")
+    body = {"key": "k", "run_id": None, "value": "yes", "feedbackConfig": config}
+    created = await client.post("/feedback", json=body)
+    assert (created.json()["score"], created.json()["value"]) == (1, "yes")
     refused = await client.post("/feedback", json={"key": "k", "score": 7, "feedbackConfig": config})
     assert refused.status_code == 422
     assert "one of 1 (yes), 0 (no)" in refused.json()["detail"]
@@ -154,9 +156,9 @@ async def test_run_id_in_any_spelling_is_one_run(client: App, token_url: str, ru
 
 
 async def test_list_pages_through_all_feedback_newest_first(client: App, token_url: str) -> None:
-    made = [(await client.post(token_url, json={"score": n})).json()["id"] for n in range(5)]
+    created = [(await client.post(token_url, json={"score": n})).json()["id"] for n in range(5)]
     pages = [await stored(client, limit=2, offset=offset) for offset in (0, 2, 4)]
-    assert [row["id"] for page in pages for row in page] == made[::-1]
+    assert [row["id"] for page in pages for row in page] == created[::-1]
 
 
 async def test_list_filters_by_time_user_score_and_level(client: App, token_url: str) -> None:

@@ -1,4 +1,4 @@
-"""Agreement of verdicts: Cohen's kappa, its bootstrap interval, and the best threshold."""
+"""Agreement of human and automatic scores: Cohen's kappa, its bootstrap interval, and the best threshold."""
 
 from __future__ import annotations
 

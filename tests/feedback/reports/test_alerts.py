@@ -1,4 +1,4 @@
-"""Alerts: sent once where the interval shows bad feedback, and once more when that ends."""
+"""Alerts: sent once when the interval shows bad feedback, and once more when that ends."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from feedback import AlertRule, FeedbackPlugin, FeedbackSettings, Webhook, alert
 from feedback.delivery.webhooks import Webhooks
 from feedback.metrics import Metrics
 from feedback.reports.alerts import Alerts
-from tests.feedback.answers import configure, keep, row
 from tests.feedback.delivery.test_webhooks import SECRET, Receiver, receiver
+from tests.feedback.stored_feedback import configure, insert, row
 from tests.feedback.test_metrics import read
 
 __all__ = ["receiver"]
@@ -42,7 +42,7 @@ async def changes(alerts: Alerts) -> list[tuple[str, bool]]:
 
 async def test_alert_fires_where_the_whole_interval_is_below(service: FeedbackPlugin) -> None:
     alerts = alerts_of(service, RULE)
-    await keep(service, scored(9, 11))
+    await insert(service, scored(9, 11))
     assert await changes(alerts) == [(str(RULE), True)], "45 % of 20 is at most 66 %"
     [alert] = await alerts.listed()
     assert (alert.finding.scores, alert.finding.share) == (20, 0.45)
@@ -51,47 +51,47 @@ async def test_alert_fires_where_the_whole_interval_is_below(service: FeedbackPl
 
 async def test_low_mean_of_few_scores_does_not_fire(service: FeedbackPlugin) -> None:
     alerts = alerts_of(service, RULE, AlertRule("thumbs", below=0.7, enough=1))
-    await keep(service, scored(1, 2))
+    await insert(service, scored(1, 2))
     assert await changes(alerts) == [], "33 % of 3 may be 79 %"
-    await keep(service, scored(0, 10))
-    assert await changes(alerts) == [("thumbs below 0.7 in 24h of 1", True)], "20 answers are asked for by the other"
+    await insert(service, scored(0, 10))
+    assert await changes(alerts) == [("thumbs below 0.7 in 24h of 1", True)], "the other rule needs 20 feedbacks"
 
 
 async def test_alert_fires_once_and_again_after_recovery(service: FeedbackPlugin, receiver: Receiver) -> None:
     webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
     await webhooks.register()
     alerts = alerts_of(service, RULE)
-    await keep(service, scored(5, 15, assistant_id="a"))
+    await insert(service, scored(5, 15, assistant_id="a"))
     name = f"{RULE} / a"
     assert [await changes(alerts) for _ in range(3)] == [[(name, True)], [], []]
-    await keep(service, scored(25, 0, assistant_id="a"))
-    assert await changes(alerts) == [], "66.7 % of 45 shows neither: it stays"
-    await keep(service, scored(10, 0, assistant_id="a"))
+    await insert(service, scored(25, 0, assistant_id="a"))
+    assert await changes(alerts) == [], "66.7 % of 45 shows neither, so the alert stays"
+    await insert(service, scored(10, 0, assistant_id="a"))
     assert await changes(alerts) == [(name, False)]
     async with httpx.AsyncClient() as client:
         await webhooks.deliver(client)
-    received = sorted((json.loads(body) for _, body in receiver.came), key=lambda one: one["timestamp"])
+    received = sorted((json.loads(body) for _, body in receiver.requests), key=lambda one: one["timestamp"])
     assert [(one["type"], one["data"]["id"], one["data"]["firing"]) for one in received] == [
         ("feedback.alert", name, True),
         ("feedback.alert", name, False),
     ]
-    assert len({headers["webhook-id"] for headers, _ in receiver.came}) == 2
+    assert len({headers["webhook-id"] for headers, _ in receiver.requests}) == 2
 
 
 async def test_only_feedback_of_the_window_counts(service: FeedbackPlugin) -> None:
     alerts = alerts_of(service, RULE)
-    await keep(service, scored(0, 30, hours_ago=25) + scored(20, 0))
+    await insert(service, scored(0, 30, hours_ago=25) + scored(20, 0))
     assert await changes(alerts) == []
 
 
 async def test_alert_ends_without_data(service: FeedbackPlugin) -> None:
     alerts = alerts_of(service, RULE)
-    await keep(service, scored(0, 20))
+    await insert(service, scored(0, 20))
     await alerts.look()
     await service.database.write(
         lambda db: db.execute("DELETE FROM feedback WHERE id IN (SELECT id FROM feedback LIMIT 15)")
     )
-    assert await changes(alerts) == [], "few answers show nothing"
+    assert await changes(alerts) == [], "little feedback shows nothing"
     await service.database.write(lambda db: db.execute("DELETE FROM feedback"))
     assert await changes(alerts) == [(str(RULE), False)]
 
@@ -100,22 +100,22 @@ async def test_alert_fires_where_the_newest_version_is_worse(service: FeedbackPl
     alerts = alerts_of(service, WORSE)
     about = {"assistant_id": "a"}
     old, good = scored(10, 20, **about, assistant_version=1), scored(27, 3, **about, assistant_version=2)
-    await keep(service, old + good)
+    await insert(service, old + good)
     assert await changes(alerts) == [], "2 is better than 1"
-    await keep(service, scored(18, 12, **about, assistant_version=3))
+    await insert(service, scored(18, 12, **about, assistant_version=3))
     assert await changes(alerts) == [(f"{WORSE} / a / version 3", True)]
     [alert] = await alerts.listed()
     assert (alert.finding.baseline, alert.finding.version) == (2, 3)
-    await keep(service, scored(18, 12, **about, assistant_version=4))
+    await insert(service, scored(18, 12, **about, assistant_version=4))
     assert await changes(alerts) == [(f"{WORSE} / a / version 3", False)], "4 is no worse than 3"
 
 
 async def test_lower_is_better_turns_the_alert(service: FeedbackPlugin) -> None:
     await configure(service, "thumbs", {"type": "continuous", "min": 0, "max": 1}, lower=True)
     alerts = alerts_of(service, RULE)
-    await keep(service, scored(0, 20))
+    await insert(service, scored(0, 20))
     assert await changes(alerts) == []
-    await keep(service, scored(40, 0))
+    await insert(service, scored(40, 0))
     assert await changes(alerts) == [(str(RULE), True)]
 
 
@@ -123,10 +123,10 @@ async def test_mean_alerts_fire_beyond_their_bound(service: FeedbackPlugin) -> N
     slow, low = AlertRule("latency", enough=5, mean_above=800), AlertRule("stars", enough=5, mean_below=3.5)
     alerts = alerts_of(service, slow, low)
     at = datetime.now(UTC) - timedelta(hours=1)
-    await keep(service, [row(score, key="latency", at=at) for score in (700, 750, 780, 810, 790)])
-    await keep(service, [row(score, key="stars", at=at) for score in (1, 2, 2, 3, 2, 1)])
+    await insert(service, [row(score, key="latency", at=at) for score in (700, 750, 780, 810, 790)])
+    await insert(service, [row(score, key="stars", at=at) for score in (1, 2, 2, 3, 2, 1)])
     assert await changes(alerts) == [(str(low), True)]
-    await keep(service, [row(score, key="latency", at=at) for score in (2000, 2100, 1900, 2050, 1990, 2010)])
+    await insert(service, [row(score, key="latency", at=at) for score in (2000, 2100, 1900, 2050, 1990, 2010)])
     assert await changes(alerts) == [(str(slow), True)]
     [found] = (await alerts.findings(low)).values()
     assert (found.kind, found.reason, found.mean) == ("rating", None, pytest.approx(11 / 6))
@@ -140,7 +140,7 @@ async def test_newer_versions_rating_is_worse_by_its_mean(service: FeedbackPlugi
     for version, scores in ((1, (4, 5, 5, 4, 5)), (2, (1, 2, 1, 2, 2))):
         for key in ("stars", "steps"):
             place = {"assistant_id": "a", "assistant_version": version}
-            await keep(service, [row(score, key=key, at=at, **place) for score in scores])
+            await insert(service, [row(score, key=key, at=at, **place) for score in scores])
     assert await changes(alerts) == [("stars worse in 24h of 5 / a / version 2", True)], "steps have no good end"
 
 
@@ -148,7 +148,7 @@ async def test_alert_fires_once_across_processes_and_restarts(database_url: str,
     async with FeedbackPlugin(open_database(database_url)).opened() as service, open_database(database_url) as other:
         webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
         await webhooks.register()
-        await keep(service, scored(0, 20))
+        await insert(service, scored(0, 20))
         every = [Alerts(one, service.statistics_by_project, [RULE]) for one in (service.database, other) * 3]
         received: Sequence[Any] = await asyncio.gather(*(alerts.look() for alerts in every))
         assert sum(map(len, received)) == 1
@@ -157,23 +157,23 @@ async def test_alert_fires_once_across_processes_and_restarts(database_url: str,
         assert [alert.firing for alert in await alerts_of(again, RULE).listed()] == [True]
         async with httpx.AsyncClient() as client:
             await Webhooks(again.database, [Webhook(receiver.url, SECRET)]).deliver(client)
-    assert len(receiver.came) == 1
+    assert len(receiver.requests) == 1
 
 
 async def test_running_service_evaluates_alerts_and_logs_them(sqlite_url: str, receiver: Receiver) -> None:
     async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
-        await keep(service, scored(0, 20))
+        await insert(service, scored(0, 20))
     plugin = FeedbackPlugin(
         open_database(sqlite_url),
         FeedbackSettings(webhooks=(receiver.url,), webhook_secret=SECRET, alerts=f"{RULE}, {WORSE}"),
     )
     async with AsyncTestClient(Litestar(plugins=[plugin])) as client:
         for _ in range(400):
-            if receiver.came:
+            if receiver.requests:
                 break
             await asyncio.sleep(0.05)
         received = read((await client.get("/metrics")).text)
-    assert json.loads(receiver.came[0][1])["data"]["firing"] is True
+    assert json.loads(receiver.requests[0][1])["data"]["firing"] is True
     assert received["feedback_alerts_firing", str(RULE)] == 1
     assert received["feedback_alerts_firing", str(WORSE)] == 0
 

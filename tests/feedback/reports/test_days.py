@@ -1,4 +1,4 @@
-"""The counts by day are those of the answers themselves, whatever became of these."""
+"""The counts by day equal the counts of the rows after every change."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from feedback import FeedbackPlugin
 from feedback.records.reviews import ReviewUpdate
 from feedback.reports.query import FeedbackQuery
 from feedback.reports.stats import Dimension
-from tests.feedback.answers import NOON, configure, keep, row
 from tests.feedback.conftest import mint, stored
+from tests.feedback.stored_feedback import NOON, configure, insert, row
 
 ALL: tuple[Dimension, ...] = ("assistant", "version", "day", "status", "source")
 COUNTED = "SELECT CAST(COALESCE(SUM(weight), 0) AS BIGINT) AS answers, COUNT(*) AS rows FROM feedback_by_day"
 
 
 async def counted(service: FeedbackPlugin, by: tuple[Dimension, ...] = (), **query: Any) -> list[tuple[Any, ...]]:
-    """The statistics: counts, scores, positives and mean of each group."""
+    """Return the statistics: counts, scores, positives and mean of each group."""
     return [
         (one.key, one.day, one.review_status, one.count, one.scores, one.positives, one.mean)
         for one in await service.default.statistics.groups(FeedbackQuery(**query), by)
@@ -32,7 +32,7 @@ async def counted(service: FeedbackPlugin, by: tuple[Dimension, ...] = (), **que
 async def test_daily_counts_equal_individual_counts(service: FeedbackPlugin) -> None:
     await configure(service, "stars", {"type": "continuous", "min": 1, "max": 5})
     about = [{"assistant_id": "a", "assistant_version": 1}, {"assistant_id": "a", "assistant_version": 2}, {}]
-    await keep(
+    await insert(
         service,
         [
             row(
@@ -60,13 +60,13 @@ async def test_daily_counts_equal_individual_counts(service: FeedbackPlugin) -> 
 
 
 async def test_whole_days_are_read_from_the_counts_alone(service: FeedbackPlugin) -> None:
-    await keep(service, [row()])
+    await insert(service, [row()])
     await service.database.write(lambda db: db.execute("UPDATE feedback_day SET answers = 1000000"))
     assert [one[3] for one in await counted(service, ALL, key=["thumbs"], since="2026-03-01T00:00:00Z")] == [1_000_000]
 
 
 async def test_part_of_a_day_is_counted_individually(service: FeedbackPlugin) -> None:
-    await keep(service, [row(at=NOON + timedelta(hours=hours)) for hours in range(4)])
+    await insert(service, [row(at=NOON + timedelta(hours=hours)) for hours in range(4)])
     [found] = await counted(service, since="2026-03-01T14:00:00Z")
     assert found[3] == 2
 
@@ -79,16 +79,16 @@ async def test_changed_retracted_and_erased_feedback_is_counted_currently(
         return [(one["review_status"], one["count"], one["positives"]) for one in found]
 
     url = await mint(client)
-    kept = (await client.post(url, json={"score": 1, "user_id": "ada"})).json()["id"]
+    feedback_id = (await client.post(url, json={"score": 1, "user_id": "ada"})).json()["id"]
     await client.post(url, json={"score": 1, "user_id": "bob"})
     assert await now() == [("new", 2, 2)]
-    await client.put(f"/api/v1/feedback/{kept}/review", json={"status": "done"})
+    await client.put(f"/api/v1/feedback/{feedback_id}/review", json={"status": "done"})
     assert sorted(await now()) == [("done", 1, 1), ("new", 1, 1)]
     await client.post(url, json={"score": 0, "user_id": "ada"})
     assert await now() == [("new", 2, 1)]
-    await client.patch(f"/api/v1/feedback/{kept}", json={"score": None, "comment": "no score now"})
+    await client.patch(f"/api/v1/feedback/{feedback_id}", json={"score": None, "comment": "no score now"})
     assert await now() == [("new", 2, 1)]
-    await client.delete(f"/api/v1/feedback/{kept}")
+    await client.delete(f"/api/v1/feedback/{feedback_id}")
     assert await now() == [("new", 1, 1)]
     await client.post("/api/v1/feedback/erasures", json={"subject": "bob"})
     assert await now() == []
@@ -96,14 +96,14 @@ async def test_changed_retracted_and_erased_feedback_is_counted_currently(
 
 
 async def test_no_counts_are_left_without_feedback(service: FeedbackPlugin) -> None:
-    await keep(service, [row(at / 10, subject="ada", comment="x" if at % 2 else None) for at in range(20)])
+    await insert(service, [row(at / 10, subject="ada", comment="x" if at % 2 else None) for at in range(20)])
     await service.default.erasure.of_subject("ada")
     assert await service.database.read(lambda db: db.one(COUNTED)) == {"answers": 0, "rows": 0}
 
 
 async def test_concurrent_changes_are_all_counted(service: FeedbackPlugin) -> None:
     rows = [[row(at % 2, comment=None if at % 3 else "x") for at in range(5)] for _ in range(12)]
-    await asyncio.gather(*(keep(service, some) for some in rows))
+    await asyncio.gather(*(insert(service, some) for some in rows))
     going = [one["id"] for some in rows for one in some[:2]]
     seen = [one["id"] for some in rows for one in some[2:4]]
     await asyncio.gather(
@@ -122,7 +122,7 @@ async def test_search_reads_only_days_with_feedback(service: FeedbackPlugin, que
     wanted = row(9, assistant_version=7, comment="x")
     none = row(None, assistant_version=3, at=NOON - timedelta(days=30))
     zero = row(0, assistant_version=3, at=NOON - timedelta(days=9))
-    await keep(
+    await insert(
         service, [wanted, none, zero, *(row(1, assistant_version=1, at=NOON - timedelta(days=at)) for at in range(5))]
     )
     everything = await service.default.reader.page(FeedbackQuery(), 1000)

@@ -1,4 +1,4 @@
-"""Exports: whole, in constant memory, harmless in a spreadsheet, and in the shapes that TRL's trainers take."""
+"""Exports: complete, in constant memory, harmless in a spreadsheet, and in the formats of TRL's trainers."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ from feedback import FeedbackPlugin, RunFacts
 from feedback.errors import Invalid
 from feedback.reports.export import RUNS_AT_ONCE, ExportReport, Format
 from feedback.reports.query import FeedbackQuery
-from tests.feedback.answers import configure, keep, row
 from tests.feedback.conftest import mint
+from tests.feedback.stored_feedback import configure, insert, row
 
 App = AsyncTestClient[Litestar]
-ASKED = {"type": "human", "content": "A joke, please."}
-TOLD = {"type": "ai", "content": [{"type": "text", "text": "A query walks "}, {"type": "text", "text": "into a bar."}]}
+QUESTION = {"type": "human", "content": "A joke, please."}
+ANSWER = {
+    "type": "ai",
+    "content": [{"type": "text", "text": "A query walks "}, {"type": "text", "text": "into a bar."}],
+}
 PROMPT = [{"role": "user", "content": "A joke, please."}]
 JOKE = [{"role": "assistant", "content": "A query walks into a bar."}]
 CHAT, PLAIN, UNDONE = (str(uuid.UUID(int=at)) for at in (1, 2, 3))
+PROMPT_OF_RUN = {"role": "user", "content": "x"}
 RUNS = {
-    CHAT: RunFacts(CHAT, input={"messages": [{"role": "user", "content": "x"}]}, output={"messages": [ASKED, TOLD]}),
+    CHAT: RunFacts(CHAT, input={"messages": [PROMPT_OF_RUN]}, output={"messages": [QUESTION, ANSWER]}),
     PLAIN: RunFacts(PLAIN, input={"question": "2 + 2?"}, output={"sum": 4, "unit": "apples"}),
-    UNDONE: RunFacts(UNDONE, input={"messages": [ASKED]}),
+    UNDONE: RunFacts(UNDONE, input={"messages": [QUESTION]}),
 }
 
 
@@ -41,7 +45,7 @@ async def look_up(run_id: str) -> RunFacts | None:
 
 @pytest.fixture
 async def knowing(database_url: str) -> AsyncIterator[FeedbackPlugin]:
-    """The service beside something that knows of runs."""
+    """Open the service beside a server that has the runs."""
     async with FeedbackPlugin(open_database(database_url), run_lookup=look_up).opened() as plugin:
         yield plugin
 
@@ -56,7 +60,9 @@ async def examples(service: FeedbackPlugin, form: Format) -> list[Any]:
 
 @pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=cmd|"/c calc"!A1'])
 async def test_csv_holds_no_cell_that_a_spreadsheet_computes(service: FeedbackPlugin, formula: str) -> None:
-    await keep(service, [row(-1, comment=formula, key=formula, subject=formula, value=formula, correction={"a": "=1"})])
+    await insert(
+        service, [row(-1, comment=formula, key=formula, subject=formula, value=formula, correction={"a": "=1"})]
+    )
     [head, cells] = csv.reader(io.StringIO(await exported(service, "csv"), newline=""))
     shown = dict(zip(head, cells, strict=True))
     assert {shown[name] for name in ("comment", "key", "subject", "value")} == {f"'{formula}"}
@@ -65,21 +71,21 @@ async def test_csv_holds_no_cell_that_a_spreadsheet_computes(service: FeedbackPl
 
 async def test_csv_gives_back_what_people_wrote(service: FeedbackPlugin) -> None:
     words = 'say "hi", twice;\nand ünïcode'
-    await keep(service, [row(None, comment=words), row(0.5, value=True)])
+    await insert(service, [row(None, comment=words), row(0.5, value=True)])
     head, *rows = csv.reader(io.StringIO(await exported(service, "csv"), newline=""))
     assert {(cells[head.index("comment")], cells[head.index("value")]) for cells in rows} == {(words, ""), ("", "true")}
 
 
 async def test_jsonl_has_each_feedback_once(service: FeedbackPlugin) -> None:
-    answers = [row(at, metadata={"n": at}) for at in range(1203)]
-    await keep(service, answers)
+    feedback = [row(at, metadata={"n": at}) for at in range(1203)]
+    await insert(service, feedback)
     lines = await examples(service, "jsonl")
     assert sorted(line["score"] for line in lines) == list(range(1203))
-    assert {line["id"] for line in lines} == {answer["id"] for answer in answers}
+    assert {line["id"] for line in lines} == {one["id"] for one in feedback}
 
 
 async def exported_at_a_peak_of(service: FeedbackPlugin) -> tuple[int, int]:
-    """How many bytes an export has, and how many were in memory at once."""
+    """Return the size of an export in bytes, and how many bytes were in memory at once."""
     tracemalloc.start()
     try:
         size = 0
@@ -91,9 +97,9 @@ async def exported_at_a_peak_of(service: FeedbackPlugin) -> tuple[int, int]:
 
 
 async def test_export_memory_does_not_grow_with_feedback(service: FeedbackPlugin) -> None:
-    await keep(service, [row(at, comment="x" * 1000) for at in range(3000)])
+    await insert(service, [row(at, comment="x" * 1000) for at in range(3000)])
     size, peak = await exported_at_a_peak_of(service)
-    await keep(service, [row(at, comment="x" * 1000) for at in range(6000)])
+    await insert(service, [row(at, comment="x" * 1000) for at in range(6000)])
     larger, later_peak = await exported_at_a_peak_of(service)
     assert larger > size * 2.5
     assert later_peak < peak * 1.5
@@ -101,8 +107,8 @@ async def test_export_memory_does_not_grow_with_feedback(service: FeedbackPlugin
 
 async def test_kto_labels_follow_the_keys_direction(knowing: FeedbackPlugin) -> None:
     await configure(knowing, "disliked", {"type": "continuous", "min": 0, "max": 1}, lower=True)
-    said = [(1, "thumbs"), (0, "thumbs"), (1, "disliked"), (None, "thumbs")]
-    await keep(knowing, [row(score, key=key, run_id=CHAT, comment="c") for score, key in said])
+    judgements = [(1, "thumbs"), (0, "thumbs"), (1, "disliked"), (None, "thumbs")]
+    await insert(knowing, [row(score, key=key, run_id=CHAT, comment="c") for score, key in judgements])
     found = await examples(knowing, "kto")
     assert sorted(one["label"] for one in found) == [False, False, True]
     assert all((one["prompt"], one["completion"]) == (PROMPT, JOKE) for one in found)
@@ -115,8 +121,8 @@ async def test_dpo_prefers_the_correction_to_the_answer(knowing: FeedbackPlugin)
         {"messages": [{"type": "ai", "content": "B"}]},
         {"x": 1},
     ]
-    await keep(knowing, [row(0, run_id=CHAT, correction=correction) for correction in corrections])
-    await keep(knowing, [row(0, run_id=CHAT, correction="A query walks into a bar."), row(1, run_id=CHAT)])
+    await insert(knowing, [row(0, run_id=CHAT, correction=correction) for correction in corrections])
+    await insert(knowing, [row(0, run_id=CHAT, correction="A query walks into a bar."), row(1, run_id=CHAT)])
     found = await examples(knowing, "dpo")
     assert sorted(one["chosen"][0]["content"] for one in found) == ["A", "B", "Two tables meet.", '{"x":1}']
     assert all((one["prompt"], one["rejected"]) == (PROMPT, JOKE) for one in found)
@@ -124,13 +130,13 @@ async def test_dpo_prefers_the_correction_to_the_answer(knowing: FeedbackPlugin)
 
 
 async def test_sft_learns_the_correction(knowing: FeedbackPlugin) -> None:
-    await keep(knowing, [row(0, run_id=CHAT, correction="Two tables meet."), row(1, run_id=CHAT)])
+    await insert(knowing, [row(0, run_id=CHAT, correction="Two tables meet."), row(1, run_id=CHAT)])
     better = [{"role": "assistant", "content": "Two tables meet."}]
     assert await examples(knowing, "sft") == [{"prompt": PROMPT, "completion": better}]
 
 
 async def test_non_chat_runs_are_described_in_words(knowing: FeedbackPlugin) -> None:
-    await keep(knowing, [row(1, run_id=PLAIN)])
+    await insert(knowing, [row(1, run_id=PLAIN)])
     [found] = await examples(knowing, "kto")
     assert found == {
         "prompt": [{"role": "user", "content": "2 + 2?"}],
@@ -141,9 +147,9 @@ async def test_non_chat_runs_are_described_in_words(knowing: FeedbackPlugin) -> 
 
 async def test_tool_calls_fit_chat_templates(knowing: FeedbackPlugin, monkeypatch: Any) -> None:
     calls = {"type": "ai", "content": "", "tool_calls": [{"name": "add", "args": {"a": 2}, "id": "1"}]}
-    answer = {"type": "tool", "content": "4", "name": "add", "tool_call_id": "1"}
-    monkeypatch.setitem(RUNS, CHAT, RunFacts(CHAT, output={"messages": [ASKED, calls, answer, TOLD]}))
-    await keep(knowing, [row(1, run_id=CHAT)])
+    tool_result = {"type": "tool", "content": "4", "name": "add", "tool_call_id": "1"}
+    monkeypatch.setitem(RUNS, CHAT, RunFacts(CHAT, output={"messages": [QUESTION, calls, tool_result, ANSWER]}))
+    await insert(knowing, [row(1, run_id=CHAT)])
     [found] = await examples(knowing, "kto")
     call = {"type": "function", "function": {"name": "add", "arguments": {"a": 2}}}
     assert found["completion"][0] == {"role": "assistant", "content": "", "tool_calls": [call]}
@@ -151,7 +157,7 @@ async def test_tool_calls_fit_chat_templates(knowing: FeedbackPlugin, monkeypatc
 
 
 async def test_missing_and_unfinished_runs_are_left_out(knowing: FeedbackPlugin) -> None:
-    await keep(knowing, [row(1, run_id=UNDONE), row(1), row(1, run_id=CHAT)])
+    await insert(knowing, [row(1, run_id=UNDONE), row(1), row(1, run_id=CHAT)])
     reports: list[ExportReport] = []
     parts = [part async for part in knowing.default.exports.stream(FeedbackQuery(), "kto", reports.append)]
     assert len(parts) == 1
@@ -167,7 +173,7 @@ async def test_kto_leaves_out_scores_without_a_direction(knowing: FeedbackPlugin
     await configure(knowing, "tone", {"type": "categorical", "categories": tone})
     await configure(knowing, "rated", {"type": "continuous", "min": 1, "max": 5})
     scores = {"tone": [0, 1, 2], "stars": [1, 2, 1, 2], "latency_ms": [120, 340.5], "thumbs": [1, 0], "rated": [2, 3]}
-    await keep(knowing, [row(score, key=key, run_id=CHAT) for key, given in scores.items() for score in given])
+    await insert(knowing, [row(score, key=key, run_id=CHAT) for key, given in scores.items() for score in given])
     assert sorted(one["label"] for one in await examples(knowing, "kto")) == [False, False, True]
     report = await knowing.default.exports.report(FeedbackQuery(), "kto")
     assert (report.read, report.written) == (13, 3)
@@ -179,21 +185,23 @@ async def test_kto_leaves_out_scores_without_a_direction(knowing: FeedbackPlugin
 
 
 async def test_export_looks_up_runs_in_batches(database_url: str) -> None:
-    asked: list[Sequence[str]] = []
+    batches: list[Sequence[str]] = []
 
     async def look_up_many(run_ids: Sequence[str]) -> Mapping[str, RunFacts]:
-        asked.append(run_ids)
+        batches.append(run_ids)
         return {run_id: RUNS[CHAT] for run_id in run_ids if run_id != CHAT}
 
     plugin = FeedbackPlugin(open_database(database_url), run_lookup=look_up, runs_lookup=look_up_many)
     async with plugin.opened() as service:
         rows = [row(1, run_id=str(uuid.UUID(int=at // 2))) for at in range(RUNS_AT_ONCE * 2 + 2)]
-        await keep(service, rows)
+        await insert(service, rows)
         report = await service.default.exports.report(FeedbackQuery(), "kto")
-    assert (report.read, report.written) == (len(rows), len(rows) - 2), "all but those of the run that is gone"
-    assert len(asked) == 3
-    assert max(map(len, asked)) <= RUNS_AT_ONCE
-    assert all(len(set(batch)) == len(batch) for batch in asked), "a run with two answers is asked about once"
+    assert (report.read, report.written) == (len(rows), len(rows) - 2), "all but the feedback on the deleted run"
+    assert len(batches) == 3
+    assert max(map(len, batches)) <= RUNS_AT_ONCE
+    assert all(len(set(batch)) == len(batch) for batch in batches), (
+        "a run with two pieces of feedback is looked up once"
+    )
 
 
 async def test_failed_batch_is_looked_up_run_by_run(database_url: str) -> None:
@@ -202,7 +210,7 @@ async def test_failed_batch_is_looked_up_run_by_run(database_url: str) -> None:
 
     plugin = FeedbackPlugin(open_database(database_url), run_lookup=look_up, runs_lookup=look_up_many)
     async with plugin.opened() as service:
-        await keep(service, [row(1, run_id=run_id) for run_id in (CHAT, PLAIN, UNDONE)])
+        await insert(service, [row(1, run_id=run_id) for run_id in (CHAT, PLAIN, UNDONE)])
         assert len(await examples(service, "kto")) == 2
 
 

@@ -1,4 +1,4 @@
-"""Answers are found by what they are about and what they say, and every page follows the one before."""
+"""Queries find feedback by its subject matter and content, and each page continues where the page before ended."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from litestar.testing import AsyncTestClient
 
 from feedback import FeedbackPlugin
 from feedback.reports.query import FeedbackQuery
-from tests.feedback.answers import NOON, keep, row
 from tests.feedback.conftest import mint
+from tests.feedback.stored_feedback import NOON, insert, row
 
 App = AsyncTestClient[Litestar]
 
 
 async def found(service: FeedbackPlugin, **query: Any) -> list[str | None]:
-    """The comments of the answers that fit, oldest first."""
+    """Return the comments of the matching feedback, oldest first."""
     page = await service.default.reader.page(FeedbackQuery(**query))
-    return [answer.comment for answer in page.feedback][::-1]
+    return [feedback.comment for feedback in page.feedback][::-1]
 
 
 @pytest.fixture
 async def three(service: FeedbackPlugin) -> FeedbackPlugin:
-    """Three answers: about different things, a day apart."""
+    """Store three pieces of feedback about different things, a day apart."""
     about: list[dict[str, Any]] = [
         {"score": 0, "thread_id": "t1", "assistant_id": "a", "assistant_version": 1, "run_id": "r1", "subject": "ada"},
         {"score": 0.5, "thread_id": "t1", "assistant_id": "a", "assistant_version": 2, "key": "stars", "value": "50%"},
         {"score": None, "thread_id": "t2", "assistant_id": "b", "assistant_version": 1, "correction": {"say": "Ünd_x"}},
     ]
     days = enumerate(about)
-    await keep(service, [row(**one, comment=f"#{at}", at=NOON + timedelta(days=at)) for at, one in days])
+    await insert(service, [row(**one, comment=f"#{at}", at=NOON + timedelta(days=at)) for at, one in days])
     return service
 
 
@@ -68,25 +68,25 @@ async def test_query_finds_what_fits_all_of_it(
 
 
 async def test_pages_show_each_record_once_despite_insertions(service: FeedbackPlugin) -> None:
-    await keep(service, [row(comment=str(at), at=NOON + timedelta(minutes=at // 3)) for at in range(10)])
+    await insert(service, [row(comment=str(at), at=NOON + timedelta(minutes=at // 3)) for at in range(10)])
     seen: list[str | None] = []
     cursor = None
     for _ in range(4):
         page = await service.default.reader.page(FeedbackQuery(), 3, cursor)
-        seen += [answer.comment for answer in page.feedback]
+        seen += [feedback.comment for feedback in page.feedback]
         cursor = page.next_cursor
-        await keep(service, [row(comment="late", at=NOON + timedelta(days=1))])
+        await insert(service, [row(comment="late", at=NOON + timedelta(days=1))])
     assert cursor is None
     assert sorted(map(str, seen)) == [str(at) for at in range(10)]
 
 
 async def test_pages_oldest_first_omit_later_feedback(service: FeedbackPlugin) -> None:
-    await keep(service, [row(comment=str(at), at=NOON + timedelta(minutes=at // 2)) for at in range(7)])
+    await insert(service, [row(comment=str(at), at=NOON + timedelta(minutes=at // 2)) for at in range(7)])
     sizes, seen = [], []
     async for page in service.default.reader.pages(FeedbackQuery(), 3):
         sizes.append(len(page))
-        seen += [answer.comment for answer in page]
-        await keep(service, [row(comment="late", at=NOON + timedelta(days=1))])
+        seen += [feedback.comment for feedback in page]
+        await insert(service, [row(comment="late", at=NOON + timedelta(days=1))])
     assert sizes == [3, 3, 1]
     assert sorted(map(str, seen)) == [str(at) for at in range(7)]
     assert await service.default.reader.count(FeedbackQuery()) == 10
@@ -94,10 +94,10 @@ async def test_pages_oldest_first_omit_later_feedback(service: FeedbackPlugin) -
 
 async def test_search_over_http_pages_by_cursor(client: App) -> None:
     url = await mint(client)
-    made = [(await client.post(url, json={"score": score})).json()["id"] for score in range(5)]
+    created = [(await client.post(url, json={"score": score})).json()["id"] for score in range(5)]
     first = (await client.get("/api/v1/feedback/search", params={"key": "user_score", "limit": 3})).json()
     rest = (await client.get("/api/v1/feedback/search", params={"limit": 3, "cursor": first["next_cursor"]})).json()
-    assert [row["id"] for row in first["feedback"] + rest["feedback"]] == made[::-1]
+    assert [row["id"] for row in first["feedback"] + rest["feedback"]] == created[::-1]
     assert rest["next_cursor"] is None
 
 

@@ -15,8 +15,8 @@ from agent_server.database import open_database
 from feedback import FeedbackPlugin, RunFacts
 from feedback.reports.query import FeedbackQuery
 from feedback.reports.run_feedback import MAX_OF_ROW
-from tests.feedback.answers import NOON, keep, row
 from tests.feedback.conftest import mint
+from tests.feedback.stored_feedback import NOON, insert, row
 
 App = AsyncTestClient[Litestar]
 ONE, OTHER = (str(uuid.UUID(int=at)) for at in (1, 2))
@@ -30,14 +30,14 @@ async def look_up(run_id: str) -> RunFacts | None:
 
 @pytest.fixture
 async def knowing(database_url: str) -> AsyncIterator[FeedbackPlugin]:
-    """The service beside something that knows one run."""
+    """Open the service beside a server that has one run."""
     async with FeedbackPlugin(open_database(database_url), run_lookup=look_up).opened() as plugin:
         yield plugin
 
 
 async def test_row_summarizes_a_run_and_user(knowing: FeedbackPlugin) -> None:
     about = {"run_id": ONE, "assistant_id": "a", "assistant_version": 1}
-    await keep(knowing, [
+    await insert(knowing, [
         row(1, **about, subject="ada"), row(5, **about, key="stars", subject="ada", at=NOON + timedelta(minutes=1)),
         row(0, **about, subject="bob", at=NOON + timedelta(minutes=2)), row(1, **about),
         row(0, run_id=OTHER), row(1, run_id=None), row(1, run_id=None),
@@ -47,7 +47,7 @@ async def test_row_summarizes_a_run_and_user(knowing: FeedbackPlugin) -> None:
         (ONE, "bob", ["thumbs"]),
         (ONE, "ada", ["stars", "thumbs"]),
     ]
-    assert len(found) == 6, "anonymous feedback on a run is one row, and each without a run its own"
+    assert len(found) == 6, "anonymous feedback on a run shares one row; without a run each has its own"
     assert (found[0].reply, found[0].question is not None and len(found[0].question)) == ("On its way.", 601)
     assert found[1].feedback[0].assistant_name == "Support bot"
     assert {one.question for one in found if one.run_id != ONE} == {None}
@@ -56,7 +56,7 @@ async def test_row_summarizes_a_run_and_user(knowing: FeedbackPlugin) -> None:
 async def test_row_stands_where_its_newest_fitting_piece_does(knowing: FeedbackPlugin) -> None:
     rows = [row(at % 2, run_id=str(uuid.UUID(int=at // 3)), subject="ada" if at % 3 else None, key=f"k{at % 3}",
                 at=NOON + timedelta(minutes=at)) for at in range(30)]  # fmt: skip
-    await keep(knowing, rows)
+    await insert(knowing, rows)
     by_run = knowing.of("default").by_run
     query = FeedbackQuery(key=["k0", "k1"], max_score=0)
     seen: list[tuple[str | None, str | None]] = []
@@ -71,7 +71,7 @@ async def test_row_stands_where_its_newest_fitting_piece_does(knowing: FeedbackP
 
 
 async def test_row_counts_the_records_that_it_omits(knowing: FeedbackPlugin) -> None:
-    await keep(knowing, [row(1, run_id=ONE, at=NOON + timedelta(seconds=at)) for at in range(MAX_OF_ROW + 5)])
+    await insert(knowing, [row(1, run_id=ONE, at=NOON + timedelta(seconds=at)) for at in range(MAX_OF_ROW + 5)])
     [found] = (await knowing.of("default").by_run.page(FeedbackQuery())).rows
     assert (len(found.feedback), found.omitted) == (MAX_OF_ROW, 5)
 
@@ -156,14 +156,14 @@ async def test_alert_rule_is_created_found_and_deleted(client: App) -> None:
     for _ in range(5):
         await client.post(url, json={"score": 0})
     rule = {"key": "user_score", "below": 0.7, "enough": 5}
-    made = (await client.post("/api/v1/feedback/alert-rules", json=rule)).json()
-    assert made["rule"] == "user_score below 0.7 in 24h of 5"
-    assert [(one["finding"]["share"], one["finding"]["is_bad"]) for one in made["alerts"]] == [(0.0, True)]
+    created = (await client.post("/api/v1/feedback/alert-rules", json=rule)).json()
+    assert created["rule"] == "user_score below 0.7 in 24h of 5"
+    assert [(one["finding"]["share"], one["finding"]["is_bad"]) for one in created["alerts"]] == [(0.0, True)]
     assert (await client.post("/api/v1/feedback/alert-rules", json=rule)).status_code == 409
     [listed] = (await client.get("/api/v1/feedback/alert-rules")).json()
-    assert listed["id"] == made["id"]
-    assert (await client.delete(f"/api/v1/feedback/alert-rules/{made['id']}")).status_code == 204
-    assert (await client.delete(f"/api/v1/feedback/alert-rules/{made['id']}")).status_code == 404
+    assert listed["id"] == created["id"]
+    assert (await client.delete(f"/api/v1/feedback/alert-rules/{created['id']}")).status_code == 204
+    assert (await client.delete(f"/api/v1/feedback/alert-rules/{created['id']}")).status_code == 404
     assert (await client.get("/api/v1/feedback/alert-rules")).json() == []
 
 

@@ -1,4 +1,4 @@
-"""Statistics say what people think, of which version, and how sure that is."""
+"""Statistics: scores by key and version, with their confidence intervals."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from feedback.errors import Invalid
 from feedback.reports.comparison import compare
 from feedback.reports.confidence import Moments, _t95, mean_interval, newcombe, welch, wilson
 from feedback.reports.query import FeedbackQuery
-from tests.feedback.answers import NOON, configure, keep, row
 from tests.feedback.conftest import mint
+from tests.feedback.stored_feedback import NOON, configure, insert, row
 
 App = AsyncTestClient[Litestar]
 counts = some.integers(1, 10**6).flatmap(lambda n: some.tuples(some.integers(0, n), some.just(n)))
@@ -80,7 +80,7 @@ def test_no_feedback_leaves_the_widest_interval() -> None:
 
 async def test_statistics_group_by_key_assistant_version_and_day(service: FeedbackPlugin) -> None:
     first = {"assistant_id": "a", "assistant_version": 1}
-    await keep(
+    await insert(
         service,
         [
             row(1, **first),
@@ -108,17 +108,17 @@ async def test_statistics_group_by_key_assistant_version_and_day(service: Feedba
 
 
 async def test_models_never_enter_the_shares_of_people(service: FeedbackPlugin) -> None:
-    await keep(service, [row(1, source="app"), row(0, source="model"), row(0, source="model")])
-    for query in (FeedbackQuery(), FeedbackQuery(since="2026-03-01T11:00:00Z")):  # from counts by day, and from rows
+    await insert(service, [row(1, source="app"), row(0, source="model"), row(0, source="model")])
+    for query in (FeedbackQuery(), FeedbackQuery(since="2026-03-01T11:00:00Z")):  # counts by day, and rows
         [people] = await service.default.statistics.groups(query)
         assert (people.count, people.share) == (1, 1.0)
         apart = {one.source: one.count for one in await service.default.statistics.groups(query, ("source",))}
         assert apart == {"app": 1, "model": 2}
     [models] = await service.default.statistics.groups(FeedbackQuery(source=["model"]))
     assert (models.count, models.share) == (2, 0.0)
-    await keep(service, [row(1, key="faithfulness", source="model")])
+    await insert(service, [row(1, key="faithfulness", source="model")])
     [judged] = await service.default.statistics.groups(FeedbackQuery(key=["faithfulness"]))
-    assert judged.count == 1, "a key of models alone has no shares of people"
+    assert judged.count == 1, "a feedback key that only models use has no share of people"
 
 
 async def test_positive_follows_the_kind_of_the_key(service: FeedbackPlugin) -> None:
@@ -132,7 +132,7 @@ async def test_positive_follows_the_kind_of_the_key(service: FeedbackPlugin) -> 
         "rated": [1, 2, 1, 2], "faithfulness": [0.9, 0.25], "latency_ms": [120, 950.5], "user_disliked": [1, 1, 0],
         "csat_stars": [1, 1], "said": [None],
     }  # fmt: skip
-    await keep(service, [row(score, key=key) for key, said in scores.items() for score in said])
+    await insert(service, [row(score, key=key) for key, given in scores.items() for score in given])
     found = {one.key: one for one in await service.default.statistics.groups(FeedbackQuery())}
     assert {key: (one.kind, one.is_kind_inferred, one.positives, one.negatives) for key, one in found.items()} == {
         "stars": ("rating", False, 2, 1),
@@ -178,7 +178,7 @@ async def test_named_kind_and_direction_win(client: App) -> None:
 async def test_mean_has_an_interval_despite_extreme_scores(service: FeedbackPlugin) -> None:
     extreme = {"huge": [1e308, 1e308, -1e308], "tiny": [1e-300, 5e-324, 1e-200], "mixed": [1e200, 2, 4]}
     rows = [row(score, key=key) for key, scores in extreme.items() for score in scores]
-    await keep(service, [*rows, *(row(score, key="rated") for score in (1, 2, 4, 5, 3))])
+    await insert(service, [*rows, *(row(score, key="rated") for score in (1, 2, 4, 5, 3))])
     found = {one.key: one for one in await service.default.statistics.groups(FeedbackQuery())}
     assert (found["huge"].mean, found["huge"].scores, found["mixed"].mean) == (None, 3, 3)
     assert found["tiny"].mean == pytest.approx(0)
@@ -191,7 +191,7 @@ async def test_mean_has_an_interval_despite_extreme_scores(service: FeedbackPlug
 
 async def test_weeks_and_months_are_their_days_together(service: FeedbackPlugin) -> None:
     days = [0, 0, 1, 8, 30, 31, 62]
-    await keep(service, [row(at % 2, at=NOON + timedelta(days=day)) for at, day in enumerate(days)])
+    await insert(service, [row(at % 2, at=NOON + timedelta(days=day)) for at, day in enumerate(days)])
     for by, first in (("week", ["2026-04-27", "2026-03-30", "2026-03-09", "2026-03-02", "2026-02-23"]),
                       ("month", ["2026-05-01", "2026-04-01", "2026-03-01"])):  # fmt: skip
         found = await service.default.statistics.groups(FeedbackQuery(), (by,))  # type: ignore[arg-type]
@@ -205,10 +205,10 @@ async def test_weeks_and_months_are_their_days_together(service: FeedbackPlugin)
 async def test_distribution_counts_each_step_label_and_bin(service: FeedbackPlugin) -> None:
     tone = [{"value": 0, "label": "Too formal"}, {"value": 1, "label": "Just right", "is_positive": True}]
     await configure(service, "tone", {"type": "categorical", "categories": tone, "allows_multiple_categories": True})
-    await keep(service, [row(1, key="tone"), row(None, key="tone", value={"labels": ["a", "b"], "values": [0, 1]})])
-    await keep(service, [row(score, key="stars") for score in (1, 5, 5)])
-    await keep(service, [row(score / 7, key="latency") for score in range(1000)])
-    await keep(service, [row(None, key="said", value="slow"), row(None, key="said", value="slow")])
+    await insert(service, [row(1, key="tone"), row(None, key="tone", value={"labels": ["a", "b"], "values": [0, 1]})])
+    await insert(service, [row(score, key="stars") for score in (1, 5, 5)])
+    await insert(service, [row(score / 7, key="latency") for score in range(1000)])
+    await insert(service, [row(None, key="said", value="slow"), row(None, key="said", value="slow")])
     found = {one.key: one for one in await service.default.distributions.of(
         FeedbackQuery(key=["tone", "stars", "latency", "said", "none"]))}  # fmt: skip
     assert [(one.label, one.count, one.is_positive) for one in found["tone"].buckets] == [
@@ -234,7 +234,7 @@ async def test_versions_differ_where_the_interval_says_so(
         scores = [1] * positives + [0] * (count - positives)
         return [row(score, assistant_id="a", assistant_version=number) for score in scores]
 
-    await keep(service, version(1, 30, 60) + version(2, good, of) + version(3, 60, 60))
+    await insert(service, version(1, 30, 60) + version(2, good, of) + version(3, 60, 60))
     found = await compare(service.default.statistics, FeedbackQuery(key=["thumbs"], assistant=["a"]), 1, 2)
     assert (found.baseline.scores, found.candidate.scores, found.verdict) == (60, of, verdict)
     assert found.difference == pytest.approx(good / of - 0.5)
@@ -260,14 +260,14 @@ async def test_keys_name_implies_direction_until_it_is_configured(client: App) -
 
 async def test_lower_is_better_turns_the_verdict(service: FeedbackPlugin) -> None:
     await configure(service, "seconds", {"type": "continuous", "min": 0, "max": 10}, lower=True)
-    await keep(service, [row(9, key="seconds", assistant_id="a", assistant_version=1) for _ in range(30)])
-    await keep(service, [row(1, key="seconds", assistant_id="a", assistant_version=2) for _ in range(30)])
+    await insert(service, [row(9, key="seconds", assistant_id="a", assistant_version=1) for _ in range(30)])
+    await insert(service, [row(1, key="seconds", assistant_id="a", assistant_version=2) for _ in range(30)])
     found = await compare(service.default.statistics, FeedbackQuery(key=["seconds"], assistant=["a"]), 1, 2)
     assert (found.verdict, found.is_lower_score_better) == ("better", True)
 
 
 async def test_too_many_groups_are_refused(service: FeedbackPlugin) -> None:
-    await keep(service, [row(key=f"key {at}") for at in range(4)])
+    await insert(service, [row(key=f"key {at}") for at in range(4)])
     with pytest.raises(Invalid, match="more than 3 groups"):
         await service.default.statistics.groups(FeedbackQuery(), limit=3)
 
@@ -304,7 +304,7 @@ async def test_statistics_that_cannot_be_are_refused(client: App, path: str, que
 
 @pytest.mark.parametrize("period", ["day", "week", "month"])
 async def test_total_counts_all_periods_at_once(service: FeedbackPlugin, period: Any) -> None:
-    await keep(service, [row(at % 2, at=NOON + timedelta(days=at * 5), source="app") for at in range(12)])
+    await insert(service, [row(at % 2, at=NOON + timedelta(days=at * 5), source="app") for at in range(12)])
     query = FeedbackQuery()
     totals = await service.default.statistics.groups(query, ["source"])
     periods = await service.default.statistics.groups(query, ["source", period])

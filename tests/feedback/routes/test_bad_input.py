@@ -1,4 +1,4 @@
-"""Bad input gets a status and a message that says what would be right; never a 500, and nothing accepted is lost."""
+"""Bad input gets a status and a message that says what would be right. It causes no 500 and loses nothing accepted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ for _ in range(17):
     DEEP = {"a": DEEP}
 
 
-BAD_ANSWERS: list[Any] = [
+BAD_SUBMISSIONS: list[Any] = [
     (b"nonsense", 422, "not JSON"),
     (b"[1]", 422, "object"),
     (b'"text"', 422, "object"),
@@ -56,9 +56,9 @@ BAD_ANSWERS: list[Any] = [
 
 
 async def test_bad_submission_is_refused_with_a_message(client: App, token_url: str) -> None:
-    for body, status, says in BAD_ANSWERS:
+    for body, status, message in BAD_SUBMISSIONS:
         response = await client.post(token_url, content=body)
-        assert (response.status_code, says in response.json()["detail"]) == (status, True), response.text
+        assert (response.status_code, message in response.json()["detail"]) == (status, True), response.text
         assert response.json()["code"]
     assert await stored(client) == []
     assert (await client.post(token_url, json={"score": 1})).status_code == 200
@@ -121,9 +121,9 @@ BAD_MINTS: list[Any] = [
 
 
 async def test_bad_mint_is_refused_with_a_message(client: App) -> None:
-    for body, says in BAD_MINTS:
+    for body, message in BAD_MINTS:
         response = await client.post("/feedback/tokens", json=body)
-        assert (response.status_code, says in response.json()["detail"]) == (422, True), response.text
+        assert (response.status_code, message in response.json()["detail"]) == (422, True), response.text
         assert (await client.get("/feedback/tokens", params={"run_id": RUN})).json() == []
 
 
@@ -194,9 +194,9 @@ BAD_FEEDBACK: list[Any] = [
 
 
 async def test_bad_feedback_is_refused_with_a_message(client: App) -> None:
-    for body, says in BAD_FEEDBACK:
+    for body, message in BAD_FEEDBACK:
         response = await client.post("/feedback", json=body)
-        assert (response.status_code, says in response.json()["detail"]) == (422, True), response.text
+        assert (response.status_code, message in response.json()["detail"]) == (422, True), response.text
 
 
 async def test_unexpected_failure_is_json_without_internals(
@@ -227,7 +227,7 @@ def shared_client(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "says"),
+    ("method", "path", "body", "message"),
     [
         ("POST", "/feedback/tokens", None, "The body is missing; send JSON"),
         ("POST", "/feedback-configs", None, "The body is missing; send JSON"),
@@ -242,11 +242,11 @@ def shared_client(request: pytest.FixtureRequest) -> Any:
     ],
 )  # fmt: skip
 async def test_message_names_what_there_is_to_choose_from(
-    client: App, method: str, path: str, body: Any, says: str
+    client: App, method: str, path: str, body: Any, message: str
 ) -> None:
     refused = await client.request(method, path, json=body) if body else await client.request(method, path)
     received = refused.json()
-    assert (refused.status_code, says in (received.get("detail") or received["error"]["message"])) == (422, True), (
+    assert (refused.status_code, message in (received.get("detail") or received["error"]["message"])) == (422, True), (
         received
     )
 
@@ -259,9 +259,9 @@ def test_accepted_json_reads_back_and_none_fails(shared_client: Any, body: dict[
     response = shared_client.post(f"/feedback/tokens/{token}", json=body)
     assert response.status_code in (200, 409, 413, 422), response.text
     if response.status_code == 200:
-        kept = shared_client.get(f"/feedback/{response.json()['id']}").json()
+        feedback = shared_client.get(f"/feedback/{response.json()['id']}").json()
         for name in ("score", "value", "comment", "correction"):
-            assert kept[name] == body.get(name)
+            assert feedback[name] == body.get(name)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

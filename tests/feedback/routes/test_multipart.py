@@ -1,4 +1,4 @@
-"""The multipart road of LangSmith's default clients."""
+"""The multipart route of LangSmith's clients in their default configuration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.feedback.conftest import RUN, stored
 
 
 def part(**more: Any) -> tuple[str, tuple[None, str, str]]:
-    """One feedback as the client was recorded to send it: nulls kept."""
+    """Return one feedback as the client was recorded to send it, with its nulls."""
     body = {
         "id": str(uuid.uuid4()), "run_id": RUN, "trace_id": RUN, "key": "k", "score": 1, "value": None,
         "comment": None, "correction": None, "feedback_source": {"type": "api", "metadata": {}}, "session_id": None,

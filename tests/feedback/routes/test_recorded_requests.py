@@ -1,6 +1,6 @@
-"""Every request about feedback that the official clients were recorded to send is answered as the client needs it.
+"""Every recorded feedback request of the official clients gets the response that the client needs.
 
-What needs the client itself (its retries, what it makes of an answer) is in the tests that run it.
+The client's own behaviour (retries, parsing) is tested where the client runs.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ def each(kind: Callable[..., Any]) -> Callable[[list[dict[str, Any]]], bool]:
 
 
 NEEDS: dict[str, Callable[[Any], Any]] = {
-    "token": lambda made: schemas.FeedbackIngestToken(**made),
+    "token": lambda body: schemas.FeedbackIngestToken(**body),
     "tokens": each(schemas.FeedbackIngestToken),
-    "feedback": lambda made: schemas.Feedback(**made),
+    "feedback": lambda body: schemas.Feedback(**body),
     "feedbacks": each(schemas.Feedback),
-    "config": lambda made: schemas.FeedbackConfigSchema(**made),
+    "config": lambda body: schemas.FeedbackConfigSchema(**body),
     "configs": each(schemas.FeedbackConfigSchema),
     "info": lambda info: schemas.LangSmithInfo(**info).version,
-    "kept": lambda kept: kept["id"],
-    "one-time token": lambda made: made["token"] and made["expires_at"],
+    "result": lambda body: body["id"],
+    "one-time token": lambda body: body["token"] and body["expires_at"],
 }
-"""What the clients make of an answer; it raises, or is false, where they could make nothing of it."""
+"""How a client reads each kind of response. An error or a false result means that the client cannot use it."""
 
 
 @pytest.fixture
@@ -52,19 +52,19 @@ async def app(plugin: FeedbackPlugin) -> AsyncIterator[AsyncTestClient[Litestar]
 
 
 async def replay(app: httpx.AsyncClient, base: str, recorded: list[Recorded], run_token: str) -> dict[str, Any]:
-    """The calls whose answers their clients could make nothing of, each with the answer."""
+    """Return the calls whose responses their clients cannot use, with the status and text of each."""
     token, wrong = "", {}
     for call, method, path, body, needed in recorded:
         sent = None if body is None else json.loads(json.dumps(body).replace("{run_token}", run_token))
         response = await app.request(method, base + path.replace("{token}", token), json=sent, headers=HEADERS)
-        if not answers(response, needed):
+        if not is_usable(response, needed):
             wrong[call] = (response.status_code, response.text)
         elif needed == "token":
             token = token or response.json()["id"]
     return wrong
 
 
-def answers(response: httpx.Response, needed: str | int) -> bool:
+def is_usable(response: httpx.Response, needed: str | int) -> bool:
     if isinstance(needed, int):
         return response.status_code == needed
     return response.is_success and bool(NEEDS[needed](response.json()))

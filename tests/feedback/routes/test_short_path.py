@@ -1,4 +1,4 @@
-"""The short path of plain submissions responds as the handler does, to whatever is sent."""
+"""The short path of plain submissions gives the same responses as the full handler."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def comparable(response: httpx.Response) -> tuple[int, dict[str, str], Any]:
 
 
 async def both_ways(client: App, path: str, content: bytes, headers: dict[str, str]) -> list[Any]:
-    """The response of the short path, and that of the handler, which a query brings the request to."""
+    """Return the response of the short path, and the full handler's, which a query parameter selects."""
     return [
         comparable(await client.post(path + query, content=content, headers=headers)) for query in ("", "?unused=1")
     ]

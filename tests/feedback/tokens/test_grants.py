@@ -1,4 +1,4 @@
-"""What a token grants: for how long, how often, until it is taken back; and one's own answer, read and taken back."""
+"""What a token grants: its expiry, uses and revocation; how its holder reads and withdraws their own feedback."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ async def test_batch_may_be_for_several_runs(client: App) -> None:
         await client.post(f"/feedback/tokens/{token['id']}", json={"score": number})
     for number, run in enumerate(runs):
         listed = (await client.get("/feedback", params={"run": run})).json()
-        assert [(answer["key"], answer["score"]) for answer in listed] == [("b", number + 3), ("a", number)]
+        assert [(feedback["key"], feedback["score"]) for feedback in listed] == [("b", number + 3), ("a", number)]
 
 
 async def test_concurrent_submissions_share_the_last_use(service: FeedbackPlugin) -> None:
     [token] = await service.default.tokens.mint([Order(RUN, ["k"], [None], None, max_uses=3)])
     pointer = await service.default.tokens.open(token.token)
-    answers = [service.default.store.submit(pointer, FeedbackSubmission(score=number)) for number in range(20)]
-    ended = await asyncio.gather(*answers, return_exceptions=True)
+    submissions = [service.default.store.submit(pointer, FeedbackSubmission(score=number)) for number in range(20)]
+    ended = await asyncio.gather(*submissions, return_exceptions=True)
     assert sum(isinstance(one, TokenUsed) for one in ended) == 17
     assert len(await service.feedback_for_run(RUN)) == 3
 
@@ -128,7 +128,7 @@ async def test_revocation_of_a_run_spares_later_tokens(client: App) -> None:
 
 
 async def test_revocation_of_a_signing_key_covers_all_families(service: FeedbackPlugin) -> None:
-    async def answers(url: str, outcome: str, once: str) -> list[Any]:
+    async def submit_all(url: str, outcome: str, once: str) -> list[Any]:
         pointer = await service.default.tokens.open(url)
         return await asyncio.gather(
             service.default.store.submit(pointer, FeedbackSubmission(score=1)),
@@ -146,8 +146,8 @@ async def test_revocation_of_a_signing_key_covers_all_families(service: Feedback
     await service.ring.rotate()
     new = await tokens()
     assert (await service.default.revocation.of_ring_key(1)).revoked == 1
-    assert [type(ended) for ended in await answers(*old)] == [TokenRevoked] * 3
-    assert not any(isinstance(ended, Exception) for ended in await answers(*new))
+    assert [type(ended) for ended in await submit_all(*old)] == [TokenRevoked] * 3
+    assert not any(isinstance(ended, Exception) for ended in await submit_all(*new))
 
 
 @pytest.mark.parametrize("by", ["token", "run"])
@@ -161,10 +161,10 @@ async def test_sealed_token_is_revoked(service: FeedbackPlugin, by: str) -> None
 
 
 async def test_own_feedback_is_read_by_user_or_id(client: App, token_url: str) -> None:
-    kept = (await client.post(token_url, json={"score": 0, "user_id": "ada"})).json()
+    feedback = (await client.post(token_url, json={"score": 0, "user_id": "ada"})).json()
     await client.post(token_url, json={"score": 1, "comment": "hm", "user_id": "ada"})
     anonymous = (await client.post(token_url, json={"score": 0.5})).json()
-    for query, score in (({"user_id": "ada"}, 1), ({"id": kept["id"]}, 1), ({"id": anonymous["id"]}, 0.5)):
+    for query, score in (({"user_id": "ada"}, 1), ({"id": feedback["id"]}, 1), ({"id": anonymous["id"]}, 0.5)):
         read = (await client.get(token_url, params={**query, "format": "json"})).json()
         assert (read["key"], read["feedback"]["score"]) == ("user_score", score)
     html = {"Accept": "text/html"}
@@ -181,18 +181,18 @@ async def test_own_feedback_includes_its_metadata(client: App, token_url: str) -
 async def test_only_own_feedback_is_read_or_retracted(client: App, token_url: str) -> None:
     other_key = await mint(client, "other")
     other_run = await client.post("/feedback/tokens", json={"run_id": "another", "feedback_key": "user_score"})
-    kept = (await client.post(token_url, json={"score": 1, "user_id": "ada"})).json()
+    feedback = (await client.post(token_url, json={"score": 1, "user_id": "ada"})).json()
     body = {"key": "user_score", "run_id": RUN, "score": 1, "feedback_source": {"type": "api", "user_id": "eve"}}
     recorded = (await client.post("/feedback", json=body)).json()
     for url, query in (
         (token_url, {}),
         (token_url, {"user_id": "bob"}),
-        (token_url, {"user_id": "bob", "id": kept["id"]}),
+        (token_url, {"user_id": "bob", "id": feedback["id"]}),
         (token_url, {"id": recorded["id"]}),
         (token_url, {"user_id": "eve"}),
-        (other_key, {"id": kept["id"]}),
+        (other_key, {"id": feedback["id"]}),
         (other_key, {"user_id": "ada"}),
-        (f"/feedback/tokens/{other_run.json()['id']}", {"id": kept["id"]}),
+        (f"/feedback/tokens/{other_run.json()['id']}", {"id": feedback["id"]}),
     ):
         assert (await client.get(url, params=query)).json()["feedback"] is None
         assert (await client.delete(url, params=query)).status_code == (404 if query else 422)
@@ -201,9 +201,9 @@ async def test_only_own_feedback_is_read_or_retracted(client: App, token_url: st
 
 @pytest.mark.parametrize("named", [True, False])
 async def test_retracted_feedback_is_in_the_history(client: App, token_url: str, named: bool) -> None:
-    kept = (await client.post(token_url, json={"score": 1, **({"user_id": "ada"} if named else {})})).json()
-    query = {"user_id": "ada"} if named else {"id": kept["id"]}
+    feedback = (await client.post(token_url, json={"score": 1, **({"user_id": "ada"} if named else {})})).json()
+    query = {"user_id": "ada"} if named else {"id": feedback["id"]}
     gone = await client.delete(token_url, params=query)
-    assert (gone.status_code, gone.json()) == (200, {"id": kept["id"], "status": "retracted"})
+    assert (gone.status_code, gone.json()) == (200, {"id": feedback["id"], "status": "retracted"})
     assert await stored(client) == []
     assert (await client.delete(token_url, params=query)).status_code == 404

@@ -1,4 +1,4 @@
-"""The ring's proof of the configured secret: costly to guess, and mended where an older version wrote it."""
+"""The keyring's proof of the configured secret: costly to guess, and rewritten where an older version wrote it."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ async def proofs(database: Database) -> list[str]:
 
 async def test_new_key_stretches_the_secret(database: Database) -> None:
     await database.migrate("feedback")
-    made = await ring(database, SECRET)
-    token = await made.seal(1, 42)
+    created = await ring(database, SECRET)
+    token = await created.seal(1, 42)
     [proof] = await proofs(database)
     assert proof.startswith("scrypt:")
     assert await (await ring(database, SECRET)).open(token) == (42, 1)
     for wrong in ("another secret of some length", None):
         with pytest.raises(SecretMismatch):
             await ring(database, wrong)
-    assert await made.rotate() == 2
+    assert await created.rotate() == 2
     assert await (await ring(database, SECRET)).open(token) == (42, 1)
 
 

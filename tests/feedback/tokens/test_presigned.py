@@ -1,4 +1,4 @@
-"""Tokens: sealed pointers to grants."""
+"""Presigned tokens: sealed pointers to grants."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ async def test_garbage_causes_no_look_into_the_database(database_url: str, run_i
     async with FeedbackPlugin(database := open_database(database_url)).opened() as service:
         token = await mint_one(service, run_id)
     assert database is service.database
-    for _ in range(100):  # the database is closed: any look into it would fail
+    for _ in range(100):  # the database is closed, so any read would fail
         with pytest.raises(TokenUnknown):
             await service.default.tokens.open(str(uuid.uuid4()))
     assert (await service.default.tokens.open(token)).place == 0

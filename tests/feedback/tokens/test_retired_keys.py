@@ -1,4 +1,4 @@
-"""A key of the ring that may have leaked: once it is retired, nothing that it seals takes an answer, in any process."""
+"""After a signing key is retired, no process accepts a submission with a token that it sealed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.feedback.tokens.test_presigned import mint_one
 
 @pytest.fixture
 async def other(database_url: str, service: FeedbackPlugin) -> AsyncIterator[FeedbackPlugin]:  # noqa: ARG001  it opens first
-    """The service in another process, on the same database."""
+    """Open the service as another process does, on the same database."""
     async with FeedbackPlugin(open_database(database_url)).opened() as other:
         yield other
 
@@ -58,7 +58,7 @@ async def test_token_forged_with_a_retired_key_is_refused(service: FeedbackPlugi
     await service.ring.retire(1)
     sealed = SealedTokens(
         service.ring, "workflowai"
-    )  # what an attacker has who has the signing key's row and this program
+    )  # what an attacker has who read the signing key's row and this program
     forged = sealed.seal(sealed.draft("default", RUN, "outcome", timedelta(hours=1)), 1)
     with pytest.raises(TokenRevoked):
         await service.default.workflowai_feedback.submit(OutcomeCreate(forged, "positive"))

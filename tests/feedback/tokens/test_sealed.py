@@ -1,4 +1,4 @@
-"""Sealed tokens: what is not exactly as it was issued, for its family, opens nowhere."""
+"""Sealed tokens: only an unaltered token opens, and only as its own family."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
 
 
 class Ring(KeyRing):
-    """A ring of two keys that looks into no database."""
+    """A keyring of two keys that reads no database."""
 
     def __init__(self) -> None:
         super().__init__(open_database("sqlite:///unused.db"))

@@ -1,4 +1,4 @@
-"""Answers for the tests to read: written as rows, since some of what they are about lies in the past."""
+"""Feedback rows inserted directly into the database, so that tests can choose their times."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def row(score: float | None = 1, **more: Any) -> dict[str, Any]:
-    """An answer's row: about a run of its own, at noon of a day in March, unless `more` says otherwise."""
+    """Return a feedback row about a run of its own, created at `NOON`; `more` overrides its columns."""
     at = to_micros(more.pop("at", NOON))
-    said = {name: json.dumps(more.pop(name)) for name in ("value", "correction", "metadata") if name in more}
+    encoded = {name: json.dumps(more.pop(name)) for name in ("value", "correction", "metadata") if name in more}
     defaults = {
         "id": str(uuid.uuid4()),
         "project": "default",
@@ -27,17 +27,17 @@ def row(score: float | None = 1, **more: Any) -> dict[str, Any]:
     }
     times = {"created_at": at, "modified_at": at}
     scored = {"number": score, "score": None if score is None else json.dumps(score)}
-    return {**dict.fromkeys(COLUMNS), **defaults, **times, **scored, **said, **more}
+    return {**dict.fromkeys(COLUMNS), **defaults, **times, **scored, **encoded, **more}
 
 
-async def keep(service: FeedbackPlugin, rows: list[dict[str, Any]]) -> None:
-    """The rows are in the database."""
+async def insert(service: FeedbackPlugin, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows into the feedback table."""
     sql = f"INSERT INTO feedback ({', '.join(COLUMNS)}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"
     await service.database.write(lambda db: [db.execute(sql, **row) for row in rows])
 
 
 async def configure(service: FeedbackPlugin, key: str, config: dict[str, Any], lower: bool = False) -> None:
-    """The key has the configuration."""
+    """Insert the configuration of a feedback key."""
     await service.database.write(
         lambda db: db.execute(
             """INSERT INTO feedback_config

@@ -34,6 +34,7 @@ async function load() {
   drawTabs();
   const parts = { overview: "keys", versions: "versions", feedback: "feedback", settings: "settings" };
   at(parts[view()]).setAttribute("aria-busy", "true");
+  const first = beginReading(signal);
   await guarded(async () => {
     page.known = await readKnown(signal);
     showGate(false);
@@ -43,12 +44,20 @@ async function load() {
     at("notice").replaceChildren();
     if (view() === "settings") return part("settings", (box) => drawSettings(box, page, signal));
     if (!page.known.hasFeedback) return welcome();
-    if (view() === "overview") return part("keys", (box) => drawOverview(box, signal));
-    if (view() === "versions") return part("versions", (box) => drawPlaces(box, signal));
+    if (view() === "overview") return part("keys", (box) => drawOverview(box, first, signal));
+    if (view() === "versions") return part("versions", async (box) => drawVersions(box, await first, page.known));
     watchArrivals(at("arrivals"), load, signal);
     return drawList(at("feedback"), page, signal);
   }, signal);
   redraw();
+}
+
+/** Start to read the view's statistics, which need not wait for the filter choices. */
+function beginReading(signal) {
+  const reads = { overview: readOverview, versions: () => statisticsBy(["assistant", "version", "source"], signal) };
+  const first = reads[view()]?.(signal);
+  first?.catch(() => {}); // awaited later, or not at all
+  return first;
 }
 
 /** Run the work; ask for an API key if one is missing, and show other errors. */
@@ -88,18 +97,18 @@ async function part(id, work) {
   }
 }
 
-async function drawOverview(box, signal) {
+async function readOverview(signal) {
   const size = sizeFor(await daysShown(signal));
-  const statistics = await statisticsBy(["source", size], signal, { total: "true" });
+  return { size, statistics: await statisticsBy(["source", size], signal, { total: "true" }) };
+}
+
+async function drawOverview(box, first, signal) {
+  const { size, statistics } = await first;
   const [totals, periods] = [statistics.filter((one) => one[size] === null), statistics.filter((one) => one[size] !== null)];
   if (!totals.length) return drawNothing(box);
   at("keys-about").textContent = `By ${size}. Days are UTC; times of day are ${zone()}.`;
   const extras = Promise.all([read("feedback/response-rates", apiFilters(), signal), read("feedback/reasons", apiFilters(), signal)]);
   return drawKeys(box, { totals, periods, size, filters: apiFilters(), extras });
-}
-
-async function drawPlaces(box, signal) {
-  drawVersions(box, await statisticsBy(["assistant", "version", "source"], signal), page.known);
 }
 
 function statisticsBy(dimensions, signal, more = {}) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,15 @@ async def test_page_is_public_but_its_data_is_not(locked: Litestar) -> None:
         for path in REQUESTED:
             assert (await client.get(f"/api/v1/feedback/{path}")).status_code == 401, path
             assert (await client.get(f"/api/v1/feedback/{path}", headers={"x-api-key": "sesame"})).status_code == 200
+
+
+async def test_page_loads_all_modules_at_once(locked: Litestar) -> None:
+    async with AsyncTestClient(locked) as client:
+        page = await client.get("/feedback/ui")
+        preloaded = re.findall(r'<link rel="modulepreload" href="(ui/[a-z]+\.js)">', page.text)
+        modules = {name: (await client.get(f"/feedback/{name}")).text for name in preloaded}
+    imported = {f"ui/{name}" for text in modules.values() for name in re.findall(r'from "\./([a-z]+\.js)"', text)}
+    assert imported | {"ui/app.js"} == set(preloaded)
 
 
 async def test_page_may_run_nothing_but_its_own_files(locked: Litestar) -> None:

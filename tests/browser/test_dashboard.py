@@ -546,6 +546,23 @@ def test_project_gets_pages_of_its_own(tmp_path: Path, visit: Visit) -> None:
         expect(page.get_by_role("button", name="Edit shop")).to_be_in_viewport()
 
 
+def test_phone_shows_tabs_and_actions_whole(filled: str, visit: Visit) -> None:
+    httpx.post(f"{filled}/api/v1/feedback/projects", json={"name": "shop", "origins": ["https://shop.example"]})
+    with visit(opened(filled, "", "settings"), script=True, width=390) as page:
+        expect(page.get_by_role("button", name="Edit shop")).to_be_visible()
+        beyond = "all => all.filter((one) => one.getBoundingClientRect().right > innerWidth).length"
+        assert page.locator("#tabs a, .setting button, .tools button, .tools summary").evaluate_all(beyond) == 0
+        tops = "all => new Set(all.map((one) => Math.round(one.getBoundingClientRect().bottom / 20))).size"
+        assert page.locator("#tools > *").evaluate_all(tops) == 1, "one row"
+        page.get_by_role("link", name="Versions").click()
+        table = page.get_by_role("region", name="Figures by assistant and version")
+        assert table.evaluate("one => one.scrollWidth <= one.clientWidth")
+        page.get_by_role("link", name="Feedback", exact=True).click()
+        page.locator(".opener").first.click()
+        title = page.get_by_role("dialog").locator("#item-title")
+        assert title.evaluate("one => one.clientWidth") > 200
+
+
 def test_pages_show_every_row_once(server: str, visit: Visit) -> None:
     for at in range(60):
         send_feedback(server, 1, comment=f"number {at}", days_ago=(60 - at) / 100, feedback_source=source(f"user {at}"))

@@ -32,11 +32,11 @@ export async function projectSettings(box, { page, again, signal }) {
   };
   const row = (one) => h("tr", null,
     h("th", { scope: "row" }, one.name), h("td", null, one.origins.join(", ") || "any", h("small", { class: "meta" }, rateOf(one.rate))), h("td", { dir: "auto" }, one.pages.product ?? h("span", { class: "meta" }, "as the server")),
-    h("td", null, h("time", { datetime: one.created_at, title: exact(one.created_at) }, when(one.created_at))),
+    h("td", { class: "wide-cell" }, h("time", { datetime: one.created_at, title: exact(one.created_at) }, when(one.created_at))),
     h("td", null, h("button", { type: "button", class: "quiet small", "aria-label": `Edit ${one.name}`, onclick: () => edit(one, changed) }, "Edit")));
   box.replaceChildren(
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Projects" },
-      h("table", { class: "wrapped" }, h("thead", null, h("tr", null, ["Name", "Web origins and rate", "Product", "Created"].map((text) => h("th", { scope: "col" }, text)), h("td", null))), h("tbody", null, projects.map(row)))),
+      h("table", { class: "wrapped" }, h("thead", null, h("tr", null, ["Name", "Web origins and rate", "Product"].map((text) => h("th", { scope: "col" }, text)), h("th", { scope: "col", class: "wide-cell" }, "Created"), h("td", null))), h("tbody", null, projects.map(row)))),
     h("button", { type: "button", class: "small", onclick: () => edit(null, changed) }, "New project"));
 }
 

@@ -39,8 +39,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._phase: _Phase = "head"
         self._since = 0.0
         self._received = 0
+        self._carried = 0
+        self._piece = 0
         self._too_large = False
+        self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the deadline: a connection on which no request arrives is closed, too."""
@@ -54,6 +58,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the data, then check the size of headers that are not complete yet."""
+        self._piece = len(data)
         if self._phase == "answer":  # bytes of the next request on this connection
             self._restart("head")
         if self._phase == "head":
@@ -73,10 +78,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         if self._phase != "head":
             self._restart("head")
+            self._carried = self._piece
 
     def on_headers_complete(self) -> None:
         """Refuse complete headers that are too large before the application sees the request; join its response."""
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEADER_BYTES:
+        if self._received + self._carried > MAX_HEADER_BYTES and self._size_of_head() > MAX_HEADER_BYTES:
             self._too_large = True
             raise _HeadersTooLarge
         before = self.cycle
@@ -91,9 +97,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Stop the deadline: the application takes over."""
+        """End the deadline: the application takes over."""
         super().on_message_complete()
-        self._stop_timer()
         self._phase = "answer"
 
     def send_400_response(self, msg: str) -> None:
@@ -106,11 +111,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _refuse_headers(self) -> None:
         self._refuse(431, f"The request's headers have more than {MAX_HEADER_BYTES:,} bytes; send smaller ones")
 
+    def _size_of_head(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
     def _restart(self, phase: _Phase) -> None:
-        self._stop_timer()
-        self._phase, self._received, self._since = phase, 0, self.loop.time()
-        seconds = HEADER_SECONDS if phase == "head" else BODY_SECONDS
-        self._timer = self.loop.call_later(seconds, self._check_deadline)
+        self._phase, self._received, self._carried, self._since = phase, 0, 0, self.loop.time()
+        self._set_deadline(self._since, HEADER_SECONDS if phase == "head" else BODY_SECONDS)
+
+    def _set_deadline(self, now: float, seconds: float) -> None:
+        """Set the deadline; a timer that runs already is kept, and waits for the rest when it ends too early."""
+        self._due = now + seconds
+        if self._timer is None or self._due < self._timer_at:
+            self._stop_timer()
+            self._timer_at = self._due
+            self._timer = self.loop.call_later(seconds, self._check_deadline)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -118,15 +132,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _check_deadline(self) -> None:
-        if self.transport.is_closing():
+        self._timer = None
+        if self.transport.is_closing() or self._phase == "answer":
+            return
+        now = self.loop.time()
+        if now < self._due:
+            self._set_deadline(now, self._due - now)
             return
         if self._phase == "body":
             if self.flow.read_paused:  # the application reads slowly, not the client
                 self._restart("body")
                 return
-            left = self._since + BODY_SECONDS + self._received / BODY_BYTES_PER_SECOND - self.loop.time()
+            left = self._since + BODY_SECONDS + self._received / BODY_BYTES_PER_SECOND - now
             if left > 0:
-                self._timer = self.loop.call_later(left, self._check_deadline)
+                self._set_deadline(now, left)
                 return
         self._refuse(408, "The request did not arrive completely in time; send it again without a pause")
 

@@ -225,3 +225,28 @@ async def test_pipelined_responses_come_in_order() -> None:
         last = HEAD + b"Connection: close\r\n\r\n"
         seen = await exchange(port, b"".join(requests) + last)
         assert [one.partition(b"\r\n\r\n")[2] for one in seen.split(b"HTTP/1.1 200 OK")[1:]] == [b"3", b"1", b"2", b"0"]
+
+
+async def test_large_head_in_two_pieces_is_refused() -> None:
+    async with serving(Echo()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HEAD + b"Content-Length: 1\r\n\r\na" + HEAD + b"X: " + b"a" * (MAX_HEADER_BYTES - 5000))
+        assert (await reader.readuntil(b"\r\n\r\n1"))[:12] == b"HTTP/1.1 200"
+        writer.write(b"a" * 6000 + b"\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), 20))[:12] == b"HTTP/1.1 431"
+        writer.close()
+
+
+async def test_each_request_has_its_full_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.4)
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.4)
+    async with serving(Echo()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HEAD + b"Content-Length: 1\r\n\r\na")
+        await reader.readuntil(b"\r\n\r\n1")
+        await asyncio.sleep(0.25)
+        began = asyncio.get_running_loop().time()
+        writer.write(HEAD)
+        assert (await asyncio.wait_for(reader.read(), 20))[:12] == b"HTTP/1.1 408"
+        assert asyncio.get_running_loop().time() - began > 0.35
+        writer.close()

@@ -1,10 +1,8 @@
 """The database in one SQLite file: durable, with group commits.
 
 SQLite has one writer at a time, and a durable commit costs an fsync. To avoid one fsync per unit, units queue up while
-the writer's thread is busy with a commit, and then share the next one (up to `BATCH`). Each runs in a savepoint of its
-own, so that an error rolls back only its own unit; all get their results after the shared commit. Reads use connections
-of their own, which in WAL mode neither wait for the writer nor block it.
-
+the writer's thread is busy with a commit, and then share the next one (up to `BATCH`). Each of several runs in a
+savepoint of its XX
 Constraints must not be deferred (`DEFERRABLE INITIALLY DEFERRED`): SQLite would check them at the commit, where a
 violation would fail all units that share it.
 """
@@ -52,7 +50,12 @@ def _in_one_commit(connection: SqliteConnection, unit: tuple[list[Work], FileWat
     watch.check_with_log()
     try:
         connection.execute("BEGIN IMMEDIATE")
-        outcomes = [_in_savepoint(connection, work) for work in works]
+        if len(works) == 1:
+            outcomes = [connection.outcome(works[0])]
+            if outcomes[0][1] is not None:
+                return outcomes
+        else:
+            outcomes = [_in_savepoint(connection, work) for work in works]
         connection.execute("COMMIT")
     finally:
         connection.raw.rollback()  # after a commit there is nothing to roll back

@@ -32,6 +32,20 @@ async def test_sqlite_writers_at_a_time_share_commits(sqlite_url: str, package: 
         assert len(await database.read(values)) == 502
 
 
+async def test_sqlite_commit_waits_for_requests_that_arrived(sqlite_url: str, package: Package) -> None:
+    async with SqliteDatabase(sqlite_url.removeprefix("sqlite:///")) as database:
+        await database.migrate(package({"0001_counters.sql": COUNTERS}))
+        before = database.commits
+
+        async def write_after(turns: int) -> None:
+            for _ in range(turns):  # of the event loop, as from a request's bytes to its unit
+                await asyncio.sleep(0)
+            await database.write(add("a"))
+
+        await asyncio.gather(*(write_after(turns) for turns in range(4)))
+        assert (database.commits - before, await database.read(values)) == (1, {"a": 4, "b": 0})
+
+
 async def test_sqlite_lock_fails_every_unit_of_the_commit(
     sqlite_url: str, package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from agent_server.broker import START, MemoryBroker
 from agent_server.config import Config
 from agent_server.config.webhooks import WebhookPolicy
 from agent_server.database import Database, open_database
+from agent_server.database.postgres import PostgresDatabase
 from agent_server.runs.attempt import AttemptContext
 from agent_server.runs.feedback import FeedbackUrls
 from agent_server.runs.queue import Runs
@@ -90,6 +91,7 @@ async def open_backend(
     database_url: str,
     agents: Mapping[str, object] | None = None,
     *,
+    patience: float | None = None,
     feedback: FeedbackUrls | None = None,
     feedback_on_error: bool = True,
     mint_timeout: float = 5.0,
@@ -99,9 +101,12 @@ async def open_backend(
     webhooks: WebhookPolicy | None = None,
     config: Config | None = None,
 ) -> AsyncIterator[Backend]:
-    """Open a server's services over the database. Without `agents` no worker can run its only graph, `agent`."""
+    """Open a server's services over the database. Without `agents` no worker can run its only graph, `agent`.
+
+    `patience`: for how many seconds PostgreSQL may not respond, instead of the server's ten.
+    """
     async with (
-        open_database(database_url) as database,
+        _database(database_url, patience) as database,
         MemoryBroker(keep=keep, max_bytes=max_bytes) as broker,
         open_agents(config or Config(directory=Path()), agents or {}) as opened,
     ):
@@ -112,6 +117,10 @@ async def open_backend(
         context = AttemptContext(runs, broker, feedback, feedback_on_error, mint_timeout, stop_seconds=stop_seconds)
         streams = RunStreams(runs, broker, feedback)
         yield Backend(database, broker, assistants, Threads(database), runs, streams, context, opened)
+
+
+def _database(url: str, patience: float | None) -> Database:
+    return open_database(url) if patience is None else PostgresDatabase(url, patience=patience)
 
 
 def parsed(chunk: bytes) -> list[tuple[str, Any]]:

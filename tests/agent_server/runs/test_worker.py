@@ -166,7 +166,7 @@ async def test_run_is_finished_when_the_database_comes_back(
 async def test_missing_database_does_not_prevent_the_stop(postgres_server: Any, postgres_url: str, gate: Gate) -> None:
     name = conninfo_to_dict(postgres_url)["dbname"]
     with psycopg.connect(postgres_server.get_uri(), autocommit=True) as admin:
-        async with open_backend(postgres_url, {"agent": gate.agent}) as backend:
+        async with open_backend(postgres_url, {"agent": gate.agent}, patience=2) as backend:
             await backend.run(await backend.thread(), input=1)
             with anyio.fail_after(50):
                 async with backend.worker():

@@ -46,7 +46,7 @@ define system_part
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-long lint types bench soak vendor npm-pack constraints clean chromium redis
+.PHONY: help demo check fast test test-long lint types bench soak vendor npm-pack constraints clean chromium redis
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,7 +59,10 @@ demo: $(DEMO_READY) ## Serve the example agents on http://127.0.0.1:2024
 test: lint types $(JS_READY) $(OTHERS_READY) chromium redis ## Run every check and every test
 	$(PYTEST) $(PARALLEL) $(ARGS)
 
-check: lint types ## Run lint, types and the fast tests
+check: $(TEST_READY) ## Run lint, types and the fast tests, side by side
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target types lint fast
+
+fast: $(TEST_READY)
 	$(PYTEST) -n auto --dist worksteal -k "not postgres and not redis" $(FAST) $(ARGS)
 
 test-long: $(JS_READY) $(OTHERS_READY) $(AUDIT_READY) chromium redis ## Run the long tests: storms, random searches, audit

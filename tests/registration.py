@@ -2,6 +2,9 @@
 
 For each app, Litestar parses the signatures of all handlers anew. That is most of the time that an app takes to start,
 and the tests start thousands of apps with the same handlers. Each result depends on its key alone, never on the app.
+
+Litestar has no public way to keep these results, hence the private names. Without the cache, an app of feedback alone
+takes 0.32 instead of 0.13 s of CPU time to make, and the whole server 0.52 instead of 0.20 s.
 """
 
 from __future__ import annotations

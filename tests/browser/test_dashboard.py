@@ -127,6 +127,7 @@ def test_figures_follow_the_kind_of_the_key(server: str, visit: Visit) -> None:
         assert "key=tone" in page.url
         assert "min_score=1&max_score=1" in page.url
         expect(page.locator(".score").first).to_have_text("Just right")
+        expect(page.locator(".opener").first).to_have_text("No comment")
         assert page.locator(".score.good, .score.bad").count() == 0
 
 
@@ -345,6 +346,7 @@ def test_several_rows_are_reviewed_at_once(filled: str, visit: Visit) -> None:
         check_accessible(page)
         page.get_by_role("button", name="Mark as done").click()
         expect(page.locator(".pill.done")).to_have_count(2)
+        expect(page.get_by_label("Select all rows")).to_be_focused()
 
 
 def test_rows_are_assigned_and_collected_in_a_dataset(server: str, visit: Visit) -> None:

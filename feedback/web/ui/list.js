@@ -25,9 +25,11 @@ export async function drawList(box, page, signal) {
     const found = await read("feedback/by-run", query, signal);
     if (signal?.aborted) return;
     const had = document.activeElement?.closest?.("#feedback [data-item]")?.dataset.item;
+    const isBulk = Boolean(document.activeElement?.closest?.("#feedback .bulk"));
     page.items = found.rows.flatMap((row) => row.feedback);
     box.replaceChildren(...(found.rows.length ? listed(found, page) : [nothing(page)]));
     if (had) focusItem(had);
+    if (isBulk) (box.querySelector(".bulk input") ?? at("feedback-title")).focus();
     announce(`${several(found.rows.length, "row")} shown`);
     box.removeAttribute("aria-busy");
     await statuses;
@@ -79,9 +81,9 @@ function row(one, page) {
     h("div", { class: "state" }, pill(stateOf(one.feedback)), newest.review_assignee && h("span", { class: "meta" }, newest.review_assignee)));
 }
 
-/** The text of a feedback: its comment, its reasons, or its value. */
+/** The text of a feedback: its comment, its reasons, or its value; a category is in its chip. */
 function contentOf(piece) {
-  const text = piece.comment ?? (reasonsOf(piece).join(", ") || valueOf(piece));
+  const text = piece.comment ?? (reasonsOf(piece).join(", ") || (piece.kind === "category" ? null : valueOf(piece)));
   return text === null || text === "" ? h("span", { class: "silent" }, "No comment") : text;
 }
 

@@ -28,8 +28,7 @@ def freezing_once_started(app: ASGIApp) -> ASGIApp:
 
         async def freeze(message: Any) -> None:  # Litestar does not type the messages of a lifespan
             if message["type"] == "lifespan.startup.complete":
-                gc.collect()
-                gc.freeze()
+                gc.freeze()  # without a collection first: it takes a tenth of the start, and finds less than a megabyte
                 gc.set_threshold(YOUNG_OBJECTS)
                 gc.enable()
                 _trim()

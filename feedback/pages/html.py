@@ -10,12 +10,10 @@ import base64
 import hashlib
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from msgspec import Struct
 
 from feedback.configs.feedback_config import FeedbackConfig
@@ -26,20 +24,30 @@ from feedback.pages.texts import LANGUAGES, Texts
 from feedback.schema import FeedbackSubmission
 from feedback.settings.pages import PageSettings
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 MAX_TYPED = 4000
 """Characters that the comment box accepts; in any script they fit the limit of a comment."""
 MAX_REPLY = 1000
 """Characters that are quoted of the agent's reply."""
 _WEB = files("feedback") / "web"
 _STYLE = "".join((_WEB / name).read_text(encoding="utf-8") for name in ("theme.css", "pages/page.css"))
-_templates = Environment(
-    loader=FileSystemLoader(str(_WEB / "pages")),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_templates.filters["number"] = format_number
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # with the first page: its import delays a start
+
+    templates = Environment(
+        loader=FileSystemLoader(str(_WEB / "pages")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["number"] = format_number
+    return templates
 
 
 class Look(Struct, frozen=True):
@@ -132,8 +140,8 @@ def _explained(texts: Texts, status: int, code: str) -> tuple[str, str]:
 
 def _page(look: Look, template: str, **content: Any) -> str:
     common = {"language": look.language, "texts": look.texts, "brand": look.settings}
-    style = Markup(_style(look.settings.colour))
-    return _templates.get_template(f"{template}.html").render(**common, style=style, **content)
+    style = _style(look.settings.colour)
+    return _templates().get_template(f"{template}.html").render(**common, style=style, **content)
 
 
 @lru_cache(maxsize=16)

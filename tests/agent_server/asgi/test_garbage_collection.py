@@ -38,3 +38,21 @@ async def test_collections_are_enabled_after_the_start() -> None:
             assert gc.isenabled()
     finally:
         gc.enable()
+
+
+async def test_start_makes_no_full_collection() -> None:
+    full = 0
+
+    def count(phase: str, info: dict[str, int]) -> None:
+        nonlocal full
+        full += phase == "start" and info["generation"] == 2
+
+    app = freezing_once_started(Litestar())
+    gc.disable()
+    gc.callbacks.append(count)
+    try:
+        async with AsyncTestClient(app):
+            assert full == 0
+    finally:
+        gc.callbacks.remove(count)
+        gc.enable()

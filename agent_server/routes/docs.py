@@ -7,6 +7,7 @@ sheet has its icons as `data:` images.
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from litestar import Request, Response, Router, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.plugins import OpenAPIRenderPlugin
+
+from agent_server.routes.openapi_document import document_of
 
 WEB = files("agent_server") / "routes" / "web"
 VIEWER = WEB / "vendor" / "swagger-ui-dist-5.35.0"
@@ -49,6 +52,11 @@ class DocsPage(OpenAPIRenderPlugin):
         return self._page.format(title=title, files=down, document=f"{up}openapi.json").encode()
 
 
+async def _make_document(request: Request[Any, Any, Any]) -> None:
+    """Make the document that Litestar's handlers below `/docs` use: they would make it on the event loop."""
+    await document_of(request.app)
+
+
 def docs_router() -> Router:
     """Return the router of the page's files, to which Litestar adds the page itself."""
     return Router(
@@ -56,17 +64,24 @@ def docs_router() -> Router:
         route_handlers=[_file_route(name) for name in FILES],
         response_headers=HEADERS,
         include_in_schema=False,
+        before_request=_make_document,
     )
 
 
-def _file_route(name: str) -> HTTPRouteHandler:
+@cache
+def _read(name: str) -> tuple[bytes, str]:
+    """Return a file and its ETag. With the first visit, not at the start: most servers' memory holds no viewer."""
     content = (FILES[name] / name).read_bytes()
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def _file_route(name: str) -> HTTPRouteHandler:
     media_type = MEDIA_TYPES[name.rpartition(".")[2]]
 
-    @get(f"/{name}", sync_to_thread=False)
+    @get(f"/{name}", sync_to_thread=True)
     def file(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Return the file, or 304 to a browser that has it."""
+        content, etag = _read(name)
         same = request.headers.get("if-none-match") == etag
         return Response(
             b"" if same else content,

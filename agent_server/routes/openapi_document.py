@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from copy import deepcopy
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
+import anyio
+from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import OpenAPI
 
@@ -30,6 +33,24 @@ class DocumentConfig(OpenAPIConfig):
         """Return the document before its paths are known."""
         plain = super().to_openapi_schema()
         return Document(**{name: getattr(plain, name) for name in plain.__dataclass_fields__})
+
+
+_making = Lock()
+
+
+async def document_of(app: Litestar) -> dict[str, Any]:
+    """Return the app's document, made at its first use: that takes half a second, in a thread, so that streams go on.
+
+    Callers share the document and may not change it.
+    """
+    return await anyio.to_thread.run_sync(_made, app)
+
+
+def _made(app: Litestar) -> dict[str, Any]:
+    plugin: Any = app.plugins.get("OpenAPIPlugin")  # it keeps what it has made
+    with _making:
+        document: dict[str, Any] = plugin.provide_openapi_schema()
+    return document
 
 
 def refined(document: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from agent_server.routes.authentication import ANY_KEY, NO_KEY, OPEN, RequestAut
 from agent_server.routes.health import HealthChecks
 from agent_server.routes.json_responses import respond_json
 from agent_server.routes.openapi import SECURITY_SCHEMES, TextOrJsonOperation
+from agent_server.routes.openapi_document import document_of
 from agent_server.runs.server_metrics import ServerMetrics
 
 OFFICIAL_VERSION = "0.16.7"
@@ -94,7 +95,7 @@ async def openapi(
     authenticator: NamedDependency[SkipValidation[RequestAuthenticator]],
 ) -> dict[str, Any]:
     """Return the OpenAPI document with its authentication: the application's own, or API keys; `/docs` shows it."""
-    document = request.app.openapi_schema.to_schema()
+    document = await document_of(request.app)
     security: dict[str, Any] = {
         "securitySchemes": SECURITY_SCHEMES,
         "security": [{name: []} for name in SECURITY_SCHEMES],

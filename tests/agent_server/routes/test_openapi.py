@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,27 @@ async def test_every_served_route_is_in_the_document(sqlite_url: str, tmp_path: 
     }
     documented = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
     assert documented - {("HEAD", path) for _, path in documented} == served_here
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+async def test_streams_go_on_while_document_is_made(path: str, sqlite_url: str, tmp_path: Path) -> None:
+    begun, yielded = threading.Event(), 0
+
+    async def endless(_given: Any) -> AsyncIterator[str]:
+        nonlocal yielded
+        while True:
+            yield "more"
+            yielded += 1
+            begun.set()
+            await asyncio.sleep(0.001)
+
+    async with served(whole_app(config_of(sqlite_url, tmp_path, drain_seconds=0), {"agent": endless})) as client:
+        started = (await client.post("/runs", json={"assistant_id": "agent", "input": {}})).json()
+        assert await asyncio.to_thread(begun.wait, 30)  # the app has a loop of its own
+        before = yielded
+        assert (await client.get(path)).status_code == 200
+        assert yielded - before > 10
+        await client.post(f"/threads/{started['thread_id']}/runs/{started['run_id']}/cancel")
 
 
 async def test_every_operation_says_what_it_does(sqlite_url: str, tmp_path: Path) -> None:

@@ -322,6 +322,22 @@ def test_review_is_saved_as_it_is_chosen(filled: str, visit: Visit) -> None:
         expect(page.locator(".opener")).to_have_text(["Splendid work"])
 
 
+def test_typed_note_survives_next_and_close(filled: str, visit: Visit) -> None:
+    with visit(opened(filled, "&key=stars"), script=True, width=1280) as page:
+        page.get_by_role("button", name="Splendid work").click()
+        sheet = page.get_by_role("dialog")
+        sheet.get_by_label("Note").fill("Tell the team.")
+        sheet.get_by_role("button", name="Next").click()
+        expect(sheet.locator("blockquote")).to_have_text("Rather slow")
+        sheet.get_by_label("Assignee").fill("ada")
+        page.keyboard.press("Escape")
+        expect(sheet).to_be_hidden()
+        expect(page.locator(".state .meta")).to_have_text("ada")
+        page.get_by_role("button", name="Splendid work").click()
+        expect(sheet.get_by_label("Note")).to_have_value("Tell the team.")
+        expect(sheet.get_by_text("History (1)")).to_be_visible()
+
+
 def test_next_and_previous_go_through_the_list(filled: str, visit: Visit) -> None:
     with visit(opened(filled, "&has_comment=true&days=all"), script=True, width=1280) as page:
         page.get_by_role("button", name="Splendid work").click()
@@ -680,6 +696,10 @@ def test_project_is_chosen(tmp_path: Path, visit: Visit) -> None:
         with visit(opened(url, "&key=thumbs"), script=True, width=1280, complaints=REFUSED) as page:
             enter(page, "operator")
             expect(page.locator(".opener")).to_have_text(["of no project"])
+            page.get_by_text("More filters").click()
+            page.get_by_role("textbox", name="Reason").fill("Wrong")
+            page.keyboard.press("Enter")
+            expect(page.locator(".opener")).to_have_count(0)
             page.get_by_label("Project").select_option("shop")
             expect(page.locator(".opener")).to_have_text(["of the shop"])
             assert page.url.endswith("?view=feedback&project=shop")

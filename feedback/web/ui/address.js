@@ -3,7 +3,8 @@
 import { h } from "./element.js";
 
 const DAY = 86_400_000;
-const LISTS = ["key", "assistant", "version", "source", "subject", "thread", "run", "reason", "dataset", "assignee", "metadata"];
+/** The filters whose values are those of one project. */
+export const LISTS = ["key", "assistant", "version", "source", "subject", "thread", "run", "reason", "dataset", "assignee", "metadata"];
 const PLAIN = ["min_score", "max_score", "text", "has_comment", "has_correction"];
 export const FILTERS = ["days", "since", "until", ...LISTS, ...PLAIN];
 export const VIEWS = ["overview", "feedback", "versions", "settings"];

@@ -1,14 +1,14 @@
 /** Projects: a choice of one for API keys that see several, and their settings. */
 
 import { read, remove, send } from "./api.js";
-import { show, urlParameters } from "./address.js";
+import { LISTS, show, urlParameters } from "./address.js";
 import { pageFields, pagesIn } from "./projectpages.js";
 import { deleteButton, input, labelled, openForm } from "./dialog.js";
 import { h } from "./element.js";
 import { count, exact, several, when } from "./format.js";
 
 const DEFAULT = "default";
-const OF_A_PROJECT = ["key", "assistant", "version", "status", "item", "cursor"];
+const OF_A_PROJECT = [...LISTS, "status", "item", "cursor"];
 
 /** The selection of a project, if there are several; `changed` is called when it changes. */
 export function projectMenu(projects, changed) {

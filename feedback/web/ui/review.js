@@ -1,4 +1,4 @@
-/** The review of a feedback: its status, which is saved on selection, and a note, with their history. */
+/** The review of a feedback: status, note and assignee, each saved when it is changed, with their history. */
 
 import { put, read } from "./api.js";
 import { addToDataset } from "./datasets.js";
@@ -31,18 +31,28 @@ function fill(box, piece, review, changed) {
     h("label", { for: "reviewer" }, "Your name"), h("input", { id: "reviewer", name: "reviewer", maxlength: 200, autocomplete: "name", value: reviewerHere() ?? "", onchange: remember }),
     h("div", { class: "row" }, h("button", { class: "small" }, "Save"), h("button", { type: "button", class: "quiet small", onclick: () => addToDataset([piece.id]) }, "Add to dataset"), outcome));
   let log = logged(review);
-  const save = () => saved(form, outcome, piece, { status: form.elements.review.value, note: note.value, assignee: form.elements.assignee.value.trim() || null, ...signature() }, (now) => {
+  const entered = () => ({ status: form.elements.review.value, note: note.value, assignee: form.elements.assignee.value.trim() || null });
+  let sent = JSON.stringify(entered());
+  const save = async () => {
+    const update = entered();
+    if (JSON.stringify(update) === sent) {
+      if (!form.querySelector("[aria-disabled]")) saySaved(outcome);
+      return;
+    }
+    sent = JSON.stringify(update);
+    const now = await saved(form, outcome, piece, { ...update, ...signature() });
+    if (!now) return void (sent = null); // so that another press tries again
     const next = logged(now);
     log.replaceWith(next);
     log = next;
     changed(now);
-  });
+  };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     save();
   });
   form.addEventListener("change", (event) => {
-    if (event.target.name === "review") save();
+    if (event.target.name !== "reviewer") save();
   });
   box.replaceChildren(form, log);
 }
@@ -60,15 +70,20 @@ function choice(review) {
     STATUSES.map(([status, label]) => h("label", null, h("input", { type: "radio", name: "review", value: status, checked: review.status === status }), h("span", null, label))));
 }
 
-async function saved(form, outcome, piece, update, done) {
+const saySaved = (outcome) => outcome.replaceChildren(h("span", { class: "good" }, "Saved"));
+
+/** Send the update and return the review; null if it failed, which the form then says. */
+async function saved(form, outcome, piece, update) {
   const button = form.querySelector("button");
   button.setAttribute("aria-disabled", "true");
   try {
-    done(await put(`feedback/${encodeURIComponent(piece.id)}/review`, update));
-    outcome.replaceChildren(h("span", { class: "good" }, "Saved"));
+    const now = await put(`feedback/${encodeURIComponent(piece.id)}/review`, update);
+    saySaved(outcome);
     announce("Review saved");
+    return now;
   } catch (failure) {
     outcome.replaceChildren(h("span", { class: "wrong", role: "alert" }, mayNot(failure)));
+    return null;
   } finally {
     button.removeAttribute("aria-disabled");
   }

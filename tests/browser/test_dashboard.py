@@ -420,6 +420,7 @@ def test_feedback_key_is_created_and_changed(server: str, visit: Visit) -> None:
         form.get_by_text("Other languages").click()
         german = form.get_by_role("group", name="German")
         german.get_by_label("Title").fill("Wie war der Ton?")
+        expect(german.get_by_label("Words at the low end")).to_be_hidden()
         german.get_by_label("Categories").fill("Zu förmlich\nGenau richtig")
         check_accessible(page)
         form.get_by_role("button", name="Save").click()

@@ -6,7 +6,7 @@ import { h } from "./element.js";
 import { KINDS } from "./figures.js";
 import { number } from "./format.js";
 import { keyNamed } from "./known.js";
-import { translationFields, translationsIn } from "./translations.js";
+import { showFieldsOf, translationFields, translationsIn } from "./translations.js";
 
 const CONFIGS = "../../feedback-configs";
 const CHOICES = [["thumbs", "Thumbs: 1 is good"], ["reversed_thumbs", "Reversed thumbs: 1 is bad"], ["rating", "Rating on a scale, such as stars"], ["category", "Category"], ["number", "Number of any size"]];
@@ -63,7 +63,11 @@ function edit(key, config, again) {
     [labelled("Direction", select("direction", DIRECTIONS, directionOf(config))), scale],
     [labelled("Categories", h("textarea", { name: "categories", rows: 4 }, written(now.categories)), { wide: true, hint: "One a line: number, label, and + for a good or - for a bad one. For example: 1 Just right +" }), ["category"]],
   ];
-  const follow = () => parts.forEach(([part, kinds]) => (part.hidden = !kinds.includes(chosen.value)));
+  const languages = translationFields(now);
+  const follow = () => {
+    parts.forEach(([part, kinds]) => (part.hidden = !kinds.includes(chosen.value)));
+    showFieldsOf(chosen.value, languages);
+  };
   chosen.addEventListener("change", follow);
   follow();
   const form = openForm(key === null ? "New feedback key" : `Feedback key ${key}`, [
@@ -72,7 +76,7 @@ function edit(key, config, again) {
     labelled("Question", input("question", now.question), { wide: true }),
     labelled("Kind", chosen, { wide: true }), parts.map(([part]) => part),
     labelled("A second feedback of the same user", select("policy", POLICIES, config?.subject_policy ?? "replace"), { wide: true }),
-    translationFields(now),
+    languages,
   ], async (filled) => {
     await save(filled, config);
     await again();

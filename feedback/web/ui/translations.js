@@ -13,8 +13,19 @@ export function translationFields(config) {
   const set = LANGUAGES.filter(([language]) => all[language]).map(([, name]) => name);
   const about = "The pages and buttons of the languages they speak show these texts; an empty one is shown as above.";
   return h("details", { class: "wide translations" }, h("summary", null, set.length ? `Other languages: ${set.join(", ")}` : "Other languages"), h("p", { class: "meta" }, about),
-    LANGUAGES.map(([language, name]) => h("fieldset", { class: "fields form-fields group" }, h("legend", null, name), TEXTS.map(([text, label]) => labelled(label, input(field(language, text), all[language]?.[text], { lang: language, maxlength: 1000 }))),
-      labelled("Categories", h("textarea", { name: field(language, "labels"), rows: 3, lang: language }, written(config.categories, all[language]?.labels)), { wide: true, hint: "One a line, in the order above." }))));
+    LANGUAGES.map(([language, name]) => h("fieldset", { class: "fields form-fields group" }, h("legend", null, name), TEXTS.map(([text, label]) => of(text.endsWith("_label") && "rating", labelled(label, input(field(language, text), all[language]?.[text], { lang: language, maxlength: 1000 })))),
+      of("category", labelled("Categories", h("textarea", { name: field(language, "labels"), rows: 3, lang: language }, written(config.categories, all[language]?.labels)), { wide: true, hint: "One a line, in the order above." })))));
+}
+
+/** Mark the field as one for keys of this kind only. */
+function of(kind, element) {
+  if (kind) element.dataset.kind = kind;
+  return element;
+}
+
+/** Show the fields of a key of this kind. */
+export function showFieldsOf(kind, fields) {
+  fields.querySelectorAll("[data-kind]").forEach((one) => (one.hidden = one.dataset.kind !== kind));
 }
 
 /** The texts by language as the form has them; `categories` are those of the form. Other languages stay as they are. */

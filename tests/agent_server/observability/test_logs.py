@@ -48,6 +48,21 @@ def test_each_log_event_is_one_json_line() -> None:
     assert "run_id" not in later
 
 
+def test_event_reaches_other_handlers_unchanged() -> None:
+    kept = (
+        "import logging, sys, structlog\n"
+        "from agent_server.observability.logs import configure_logs\n"
+        "class Kept(logging.Handler):\n"
+        "    def emit(self, record): print(record.msg['event'], sorted(record.msg))\n"
+        "configure_logs('json', 'info')\n"
+        "logging.getLogger().addHandler(Kept())\n"
+        "structlog.get_logger('agent_server').info('ended', status='success')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", kept], capture_output=True, text=True, timeout=50, check=True)
+    assert done.stdout == "ended ['event', 'level', 'logger', 'status', 'timestamp']\n"
+    assert json.loads(done.stderr)["status"] == "success"
+
+
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_no_local_variable_is_in_a_traceback(form: str) -> None:
     log = "\n".join(_log(form))

@@ -26,6 +26,7 @@ from msgspec.structs import replace
 
 from tests.benchmarks.amounts import FULL, QUICK, Amounts
 from tests.benchmarks.beside_official import official_table
+from tests.benchmarks.million import million_table
 from tests.benchmarks.processes import agent_server, in_process, machine, nothing_server
 from tests.benchmarks.resting import idle_table, start_table
 from tests.benchmarks.scaled import databases_table, processes_table
@@ -52,6 +53,7 @@ PARTS: dict[str, tuple[str, Callable[[Amounts], Awaitable[str]]]] = {
     "idle": ("Idle streams", idle_table),
     "start": ("Start and idle memory", start_table),
     "stored": ("Beside what is stored (SQLite)", stored_table),
+    "million": ("A million pieces of feedback (SQLite)", million_table),
 }
 
 

@@ -26,6 +26,7 @@ class Amounts(Struct, frozen=True):
     starts: int
     stored_threads: int
     """Each with ten runs."""
+    stored_feedback: int
 
 
 FULL = Amounts(
@@ -44,6 +45,7 @@ FULL = Amounts(
     idle_seconds=5.0,
     starts=3,
     stored_threads=10_000,
+    stored_feedback=1_000_000,
 )
 QUICK = Amounts(
     rounds=1,
@@ -61,4 +63,5 @@ QUICK = Amounts(
     idle_seconds=1.0,
     starts=1,
     stored_threads=1000,
+    stored_feedback=20_000,
 )

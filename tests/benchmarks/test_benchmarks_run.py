@@ -27,6 +27,7 @@ REST = (
     "/threads/{id}/stream/events",
     "start to the first /ok",
     "10,000 runs stored",
+    "erasure of a person",
 )
 
 

@@ -27,6 +27,7 @@ from feedback.rate_limits import RateLimiter
 from feedback.records.erasure import Erasure, keep_sweeping
 from feedback.records.plain import SubmissionCache
 from feedback.records.purge import keep_purging
+from feedback.records.text_blocks import keep_building
 from feedback.reports.alert_rules import AlertRule, alert_rules
 from feedback.reports.alerts import Alerts
 from feedback.reports.stats import Statistics
@@ -178,6 +179,7 @@ class FeedbackPlugin(InitPlugin):
                 self.ring.keep_reading(),
                 self.alerts.keep_looking(),
                 keep_purging(self.database),
+                keep_building(self.database),
             )
             chores = [asyncio.create_task(chore) for chore in work]
             try:

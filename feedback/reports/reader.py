@@ -22,6 +22,7 @@ from feedback.records.reviews import ReviewedFeedback
 from feedback.records.run_metadata import metadata_of
 from feedback.reports.assistants import Assistants
 from feedback.reports.query import DAY, EVER, FeedbackQuery
+from feedback.reports.text_search import rows_by_span
 from feedback.rows import COLUMNS, feedback_fields
 from feedback.validation import from_micros
 
@@ -48,6 +49,7 @@ class FeedbackReader:
     def __init__(self, database: ProjectDatabase, assistants: Assistants) -> None:
         self._database = database
         self._assistants = assistants
+        self.has_blocks = database.whole.dialect == "sqlite"
 
     async def page(self, query: FeedbackQuery, limit: int = 100, cursor: str | None = None) -> FeedbackPage:
         """Return a page of at most `limit` records, newest first, from the start or after `cursor`. Errors:
@@ -59,8 +61,8 @@ class FeedbackReader:
 
         def work(db: Connection) -> tuple[list[Row], Kinds, RunsMetadata]:
             window, ends = day_window(db, query)
-            sql = f"{SELECT} WHERE {where}{window} ORDER BY created_at DESC, id DESC LIMIT :limit"
-            rows = db.all(sql, **parameters, **ends, limit=limit + 1)
+            sql = f"{SELECT} WHERE {where}{window}{{span}} ORDER BY created_at DESC, id DESC"
+            rows = rows_by_span(db, self.has_blocks, query, sql, parameters | ends, limit + 1)
             return rows, kinds_of(db, rows, {}), metadata_of(db, (row["run_id"] for row in rows))
 
         rows, found, metadata = await self._database.read(work)

@@ -24,6 +24,7 @@ from feedback.reports.reader import (
     kinds_of,
     open_cursor,
 )
+from feedback.reports.text_search import rows_by_span
 from feedback.rows import COLUMNS
 from feedback.runs import ProjectRuns, RunFacts
 
@@ -93,8 +94,8 @@ class RunFeedbackReader:
 
         def work(db: Connection) -> tuple[list[Row], list[Row], Kinds, RunsMetadata]:
             window, ends = day_window(db, query)
-            sql = f"{SELECT} WHERE {where}{window} AND {newest} ORDER BY created_at DESC, id DESC LIMIT :limit"
-            heads = db.all(sql, **parameters, **ends, limit=limit + 1)
+            sql = f"{SELECT} WHERE {where}{window}{{span}} AND {newest} ORDER BY created_at DESC, id DESC"
+            heads = rows_by_span(db, self._reader.has_blocks, query, sql, parameters | ends, limit + 1)
             others = _of_runs(db, heads[:limit])
             metadata = metadata_of(db, (head["run_id"] for head in heads))
             return heads, others, kinds_of(db, [*heads, *others], {}), metadata

@@ -27,6 +27,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._keys: set[str] = set()
         self._counters: dict[tuple[str, str], Counter] = {}
+        self._minted_of: dict[str, Counter] = {}
         self._histograms: dict[str, Histogram] = {}
         here = self._registry
         self._minted = Counter("feedback_tokens_minted", "Tokens minted, by family", ["family"], registry=here)
@@ -58,7 +59,9 @@ class Metrics:
 
     def count_minted(self, family: str, count: int) -> None:
         """Count minted tokens of a family (`presigned`, `workflowai`, `evalguard`)."""
-        self._minted.labels(family).inc(count)
+        if (counter := self._minted_of.get(family)) is None:  # `labels` validates them on each call
+            self._minted_of[family] = counter = self._minted.labels(family)
+        counter.inc(count)
 
     def count_submission(self, key: str, status: str) -> None:
         """Count a submission for the feedback key: `created`, `updated`, `unchanged`, `retracted` or `deleted`."""

@@ -34,6 +34,14 @@ class _HeadersTooLarge(Exception):
 class BoundedHttpProtocol(HttpToolsProtocol):
     """One connection. A request with too large headers gets 431, one that arrives too slowly 408."""
 
+    __slots__ = (
+        "_phase",
+        "_received",
+        "_since",
+        "_timer",
+        "_too_large",
+    )  # beside uvicorn's dictionary, which would grow
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._phase: _Phase = "head"

@@ -10,22 +10,34 @@ from contextlib import contextmanager
 class LocalSubscription:
     """A subscription to one channel; it remembers one notification."""
 
+    __slots__ = ("_notified", "_waiting")
+
     def __init__(self) -> None:
-        self._notified = asyncio.Event()
+        self._notified = False
+        self._waiting: asyncio.Future[None] | None = None
+        """What the subscriber waits for: there is one, so an event with a queue of waiters would waste memory."""
 
     def notify(self) -> None:
         """Wake the subscriber, now or at its next wait."""
-        self._notified.set()
+        self._notified = True
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
-    async def wait(self, seconds: float) -> bool:
+    async def wait(self, seconds: float | None = None) -> bool:
         """Return whether a notification came since the last wait that returned True; wait up to `seconds` for one."""
-        if not self._notified.is_set():
+        if not self._notified:
+            self._waiting = asyncio.get_running_loop().create_future()
             try:
-                async with asyncio.timeout(seconds):
-                    await self._notified.wait()
+                if seconds is None:
+                    await self._waiting
+                else:
+                    async with asyncio.timeout(seconds):
+                        await self._waiting
             except TimeoutError:
                 return False
-        self._notified.clear()
+            finally:
+                self._waiting = None
+        self._notified = False
         return True
 
 

@@ -57,7 +57,10 @@ class Frame(NamedTuple):
 class Subscription(Protocol):
     """A subscription to a notification channel, from the moment when it is made."""
 
-    async def wait(self, seconds: float) -> bool:
+    def notify(self) -> None:
+        """Wake the subscriber, now or at its next wait, as a notification does."""
+
+    async def wait(self, seconds: float | None = None) -> bool:
         """Return whether a notification came since the last wait that returned True; wait up to `seconds` for one.
 
         Several notifications count as one. None is lost between two waits, or by a cancelled wait.

@@ -23,10 +23,9 @@ AT_ONCE = 500
 """The most threads in one statement."""
 _OVERLAP = 2_000_000
 """Microseconds by which polls overlap: for rows of transactions that were not yet committed at the previous poll."""
-_PATIENCE = 3600.0
 
 
-Waits = defaultdict[str, set[anyio.CancelScope]]
+Waits = defaultdict[str, list[Subscription]]
 
 
 class IdleThreads:
@@ -34,8 +33,8 @@ class IdleThreads:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._for_news: Waits = defaultdict(set)
-        self._for_creation: Waits = defaultdict(set)
+        self._for_news: Waits = defaultdict(list)
+        self._for_creation: Waits = defaultdict(list)
         self._looking: anyio.CancelScope | None = None
         self._since = 0
 
@@ -75,12 +74,11 @@ class IdleThreads:
         if self._looking is None:  # `serve` is not running
             await notifications.wait(LOOK_SECONDS)
             return
-        with anyio.CancelScope() as scope:
-            waits[thread_id].add(scope)
-            try:
-                await notifications.wait(_PATIENCE)
-            finally:
-                _forget(waits, thread_id, scope)
+        waits[thread_id].append(notifications)  # a poll that finds news wakes it as a notification does
+        try:
+            await notifications.wait()
+        finally:
+            _forget(waits, thread_id, notifications)
 
 
 def _parts(thread_ids: list[str]) -> Iterable[list[str]]:
@@ -89,12 +87,12 @@ def _parts(thread_ids: list[str]) -> Iterable[list[str]]:
 
 def _wake(waits: Waits, thread_ids: Iterable[str]) -> None:
     for thread_id in thread_ids:
-        for scope in list(waits.get(thread_id, ())):
-            scope.cancel()
+        for one in waits.get(thread_id, ()):
+            one.notify()
 
 
-def _forget(waits: Waits, thread_id: str, scope: anyio.CancelScope) -> None:
-    waits[thread_id].discard(scope)
+def _forget(waits: Waits, thread_id: str, notifications: Subscription) -> None:
+    waits[thread_id].remove(notifications)
     if not waits[thread_id]:
         del waits[thread_id]
 

@@ -60,8 +60,8 @@ class FeedbackQuery(Struct, kw_only=True):
         """Whether the daily counts can serve the query: whole UTC days, and only filters that the counts have."""
         others = (self.run, self.thread, self.subject, self.text, self.has_correction, self.id, self.reason,
                   self.dataset, self.assignee, self.metadata)  # fmt: skip
-        ends = [to_micros(parse_time("time", end)) for end in (self.since, self.until) if end is not None]
-        return all(one in (None, [], "") for one in others) and all(end % DAY == 0 for end in ends)
+        ends = (_moment("since", self.since), _moment("until", self.until))
+        return all(one in (None, [], "") for one in others) and all(end is None or end % DAY == 0 for end in ends)
 
     def sql(self) -> tuple[str, dict[str, Any]]:
         """Return the conditions, including the project's, and their parameters. Errors: `Invalid`."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from agent_server.database import Database, open_database
 from tests.databases import (
@@ -38,9 +39,19 @@ def pytest_configure(config: pytest.Config) -> None:
     """Put temporary folders into memory; pytest reads the variable when a test asks for its folder."""
     if folder := memory_folder():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+    keep_hypothesis_patient()
     config.add_cleanup(cache_registration())
     config.add_cleanup(cache_tls_contexts())
     use_plain_tracebacks()
+
+
+def keep_hypothesis_patient() -> None:
+    """Let no example fail for its time alone: a busy machine stalls one for more than Hypothesis's 200 ms.
+
+    An example that never ends runs into pytest's timeout.
+    """
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
 
 
 def use_plain_tracebacks() -> None:

@@ -106,7 +106,7 @@ redis: $(TEST_READY)
 	  || $(call system_part,redis-server,Redis (for the tests of several processes))
 
 clean: ## Remove what make has made
-	rm -rf $(VENV) $(OTHERS) .venv-audit $(JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OTHERS) .venv-audit .venv-3.* $(JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find agent_server feedback examples tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV_READY):

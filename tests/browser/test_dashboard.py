@@ -330,12 +330,29 @@ def test_typed_note_survives_next_and_close(filled: str, visit: Visit) -> None:
         sheet.get_by_role("button", name="Next").click()
         expect(sheet.locator("blockquote")).to_have_text("Rather slow")
         sheet.get_by_label("Assignee").fill("ada")
+        held: list[Route] = []
+        page.route("**/review", held.append)
         page.keyboard.press("Escape")
         expect(sheet).to_be_hidden()
+        expect(page.locator(".row-of-run")).to_have_count(2)
+        page.unroute("**/review")
+        held[0].continue_()
         expect(page.locator(".state .meta")).to_have_text("ada")
         page.get_by_role("button", name="Splendid work").click()
         expect(sheet.get_by_label("Note")).to_have_value("Tell the team.")
         expect(sheet.get_by_text("History (1)")).to_be_visible()
+
+
+def test_review_that_fails_after_closing_is_named(filled: str, visit: Visit) -> None:
+    with visit(opened(filled, "&key=stars"), script=True, width=1280, complaints=("503",)) as page:
+        page.get_by_role("button", name="Splendid work").click()
+        sheet = page.get_by_role("dialog")
+        sheet.get_by_label("Note").fill("Tell the team.")
+        down = {"status": 503, "json": {"detail": "The database does not respond"}}
+        page.route("**/review", lambda route: route.fulfill(**down))  # type: ignore[arg-type]
+        page.keyboard.press("Escape")
+        expect(page.locator("#notice")).to_contain_text("A review was not saved. The database does not respond")
+        expect(sheet).to_be_hidden()
 
 
 def test_next_and_previous_go_through_the_list(filled: str, visit: Visit) -> None:

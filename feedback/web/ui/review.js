@@ -2,7 +2,7 @@
 
 import { put, read } from "./api.js";
 import { addToDataset } from "./datasets.js";
-import { h, announce } from "./element.js";
+import { at, h, announce } from "./element.js";
 import { exact, moment } from "./format.js";
 import { failed, mayNot } from "./notice.js";
 
@@ -83,6 +83,7 @@ async function saved(form, outcome, piece, update) {
     return now;
   } catch (failure) {
     outcome.replaceChildren(h("span", { class: "wrong", role: "alert" }, mayNot(failure)));
+    if (!form.isConnected || !form.closest("dialog").open) at("notice").replaceChildren(failed({ message: `A review was not saved. ${mayNot(failure)}` }));
     return null;
   } finally {
     button.removeAttribute("aria-disabled");

@@ -42,8 +42,7 @@ function fill(piece, page) {
   sheet.replaceChildren(head(piece, page), contentOf(piece), before, section("Review", review), section("Conversation", talk), section("Details", details(piece, known)));
   sheet.onclose = () => {
     show({ item: null, answer: null });
-    if (page.isStale) page.redrawList();
-    page.isStale = false;
+    refresh(page);
     focusItem(piece.id);
   };
   sheet.onclick = (event) => {
@@ -58,9 +57,16 @@ function fill(piece, page) {
     piece.review_status = now.status;
     piece.review_note = now.note;
     page.isStale = true;
+    if (!sheet.open) refresh(page); // saved after the panel was closed
   });
   drawConversation(talk, piece, known);
   drawHistory(before, piece);
+}
+
+/** Redraw the list if a review has changed. */
+function refresh(page) {
+  if (page.isStale) page.redrawList();
+  page.isStale = false;
 }
 
 /** The keys j and k show the next and the previous feedback, unless the user is typing. */

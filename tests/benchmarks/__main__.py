@@ -1,6 +1,6 @@
 """Benchmarks on this machine, each beside its lower bound or its alternative, measured in the same minutes.
 
-    python -m tests.benchmarks                    about eight minutes
+    python -m tests.benchmarks                    about ten minutes
     python -m tests.benchmarks --quick            within a minute: a check that it works; its figures mean little
     python -m tests.benchmarks --only postgres    one part; `--help` lists them
 

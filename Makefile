@@ -77,7 +77,7 @@ lint: $(TEST_READY) ## Check style, formatting and layers
 types: $(TEST_READY) ## Check types
 	$(BIN)/mypy
 
-bench: $(TEST_READY) ## Measure speed in eight minutes, or roughly in one: make bench QUICK=1
+bench: $(TEST_READY) ## Measure speed in ten minutes, or roughly in one: make bench QUICK=1
 	$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 vendor: ## Copy third-party browser files, by the versions and hashes in .ci/vendor.toml

@@ -102,7 +102,7 @@ async def test_every_route_needs_the_scope_that_it_should(app: App, keys: dict[S
         if (bare.status_code == 401) != (scope is not None):
             wrong.append((method, path, "without a key", bare.status_code))
         if bare.status_code == 401 and bare.headers["www-authenticate"] != "Bearer":
-            wrong.append((method, path, "says not how", 401))
+            wrong.append((method, path, "no challenge", 401))
         for has, key in keys.items():
             if scope is not None and scope != "any" and not allows({has}, scope):
                 refused = await status(app, method, path, key)
@@ -126,9 +126,9 @@ async def test_the_right_scope_opens_every_route(app: App, keys: dict[Scope, str
 
 async def test_preflights_pass_without_a_key(app: App, keys: dict[Scope, str]) -> None:
     assert keys
-    asked = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}
+    headers = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}
     for path in ("/threads", "/runs/stream", f"/feedback/tokens/{uuid.uuid4()}"):
-        assert (await app.options(path, headers=asked)).status_code == 204
+        assert (await app.options(path, headers=headers)).status_code == 204
 
 
 async def test_pages_can_read_why_they_are_refused(app: App, keys: dict[Scope, str]) -> None:
@@ -141,8 +141,8 @@ async def test_pages_can_read_why_they_are_refused(app: App, keys: dict[Scope, s
 async def test_dialects_refuse_in_their_own_words(app: App, keys: dict[Scope, str]) -> None:
     listed = await app.get("/v1/_/agents/_/feedback")
     assert (listed.status_code, listed.json()["error"]["status_code"]) == (401, 401)
-    asked = {"kind": "eval_run", "id": "run-1", "fields": ["score"]}
-    minted = await app.post("/api/v1/feedback/token", json=asked, headers={"Authorization": f"Bearer {keys['run']}"})
+    body = {"kind": "eval_run", "id": "run-1", "fields": ["score"]}
+    minted = await app.post("/api/v1/feedback/token", json=body, headers={"Authorization": f"Bearer {keys['run']}"})
     assert (minted.status_code, minted.json()["success"]) == (403, False)
 
 

@@ -33,8 +33,8 @@ async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[A
 
 
 async def preflight(app: App, path: str, origin: str, method: str = "POST") -> httpx.Response:
-    asked = {"Origin": origin, "Access-Control-Request-Method": method}
-    return await app.options(path, headers={**asked, "Access-Control-Request-Headers": "content-type,x-api-key"})
+    headers = {"Origin": origin, "Access-Control-Request-Method": method}
+    return await app.options(path, headers={**headers, "Access-Control-Request-Headers": "content-type,x-api-key"})
 
 
 async def mint(app: App) -> str:
@@ -48,28 +48,28 @@ def is_open(app: App) -> bool:
 
 @pytest.mark.parametrize("path", RUN_ROUTES)
 async def test_run_routes_are_open_to_the_configured_origins(app: App, path: str) -> None:
-    asked = await preflight(app, path, GOOD)
-    assert asked.status_code == 204
-    assert asked.headers[ALLOWED] == ("*" if is_open(app) else GOOD)
-    assert asked.headers["access-control-allow-headers"] == "content-type,x-api-key"
-    assert "POST" in asked.headers["access-control-allow-methods"]
+    allowed = await preflight(app, path, GOOD)
+    assert allowed.status_code == 204
+    assert allowed.headers[ALLOWED] == ("*" if is_open(app) else GOOD)
+    assert allowed.headers["access-control-allow-headers"] == "content-type,x-api-key"
+    assert "POST" in allowed.headers["access-control-allow-methods"]
     for body in ({}, {"metadata": 5}):
-        said = await app.post(path, json=body, headers={"Origin": GOOD})
-        assert said.headers[ALLOWED] == ("*" if is_open(app) else GOOD), said.status_code
-        assert "x-pagination-total" in said.headers["access-control-expose-headers"]
+        response = await app.post(path, json=body, headers={"Origin": GOOD})
+        assert response.headers[ALLOWED] == ("*" if is_open(app) else GOOD), response.status_code
+        assert "x-pagination-total" in response.headers["access-control-expose-headers"]
 
 
 @pytest.mark.parametrize("path", RUN_ROUTES)
 async def test_run_routes_refuse_unlisted_origins(app: App, path: str) -> None:
-    asked = await preflight(app, path, OTHER)
-    said = await app.post(path, json={}, headers={"Origin": OTHER})
+    allowed = await preflight(app, path, OTHER)
+    response = await app.post(path, json={}, headers={"Origin": OTHER})
     if is_open(app):
-        assert (asked.status_code, asked.headers[ALLOWED], said.headers[ALLOWED]) == (204, "*", "*")
+        assert (allowed.status_code, allowed.headers[ALLOWED], response.headers[ALLOWED]) == (204, "*", "*")
     else:
-        assert asked.status_code == 400
-        assert ALLOWED not in asked.headers
-        assert ALLOWED not in said.headers
-        assert "origin" in said.headers["vary"].lower()
+        assert allowed.status_code == 400
+        assert ALLOWED not in allowed.headers
+        assert ALLOWED not in response.headers
+        assert "origin" in response.headers["vary"].lower()
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -77,13 +77,13 @@ async def test_presigned_urls_are_open_to_every_origin(app: App, prefix: str) ->
     url = prefix + await mint(app)
     for origin in (GOOD, OTHER, "null"):
         for method in ("POST", "GET"):
-            asked = await preflight(app, url, origin, method)
-            assert (asked.status_code, asked.headers[ALLOWED]) == (204, "*")
-            assert method in asked.headers["access-control-allow-methods"]
+            allowed = await preflight(app, url, origin, method)
+            assert (allowed.status_code, allowed.headers[ALLOWED]) == (204, "*")
+            assert method in allowed.headers["access-control-allow-methods"]
         for body, status in (({"score": 1}, 200), ({"score": "x"}, 422)):
-            said = await app.post(url, json=body, headers={"Origin": origin})
-            assert (said.status_code, said.headers.get_list(ALLOWED)) == (status, ["*"])
-            assert "access-control-allow-credentials" not in said.headers
+            response = await app.post(url, json=body, headers={"Origin": origin})
+            assert (response.status_code, response.headers.get_list(ALLOWED)) == (status, ["*"])
+            assert "access-control-allow-credentials" not in response.headers
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -117,7 +117,7 @@ async def strict(tmp_path: Path) -> AsyncIterator[App]:
         yield client
 
 
-def asking(origin: str, method: str = "POST", headers: str = "x-mine, Content-Type") -> dict[str, str]:
+def preflight_headers(origin: str, method: str = "POST", headers: str = "x-mine, Content-Type") -> dict[str, str]:
     return {
         "Origin": origin,
         "Access-Control-Request-Method": method,
@@ -127,36 +127,36 @@ def asking(origin: str, method: str = "POST", headers: str = "x-mine, Content-Ty
 
 @pytest.mark.parametrize("origin", [GOOD, "https://a.team.example"])
 async def test_every_cors_setting_takes_effect(strict: App, origin: str) -> None:
-    asked = await strict.options("/threads", headers=asking(origin))
-    assert asked.status_code == 204
-    assert asked.headers[ALLOWED] == origin
-    assert asked.headers["access-control-allow-credentials"] == "true"
-    assert asked.headers["access-control-allow-methods"] == "GET, POST"
-    assert asked.headers["access-control-max-age"] == "60"
-    said = await strict.get("/info", headers={"Origin": origin})
-    assert (said.headers[ALLOWED], said.headers["access-control-allow-credentials"]) == (origin, "true")
-    assert said.headers["access-control-expose-headers"].endswith("x-feedback-token, x-mine-too")
-    assert said.headers["vary"] == "Origin"
+    allowed = await strict.options("/threads", headers=preflight_headers(origin))
+    assert allowed.status_code == 204
+    assert allowed.headers[ALLOWED] == origin
+    assert allowed.headers["access-control-allow-credentials"] == "true"
+    assert allowed.headers["access-control-allow-methods"] == "GET, POST"
+    assert allowed.headers["access-control-max-age"] == "60"
+    response = await strict.get("/info", headers={"Origin": origin})
+    assert (response.headers[ALLOWED], response.headers["access-control-allow-credentials"]) == (origin, "true")
+    assert response.headers["access-control-expose-headers"].endswith("x-feedback-token, x-mine-too")
+    assert response.headers["vary"] == "Origin"
 
 
 @pytest.mark.parametrize(
     ("headers", "message"),
     [
-        (asking("https://a.team.example.evil.example"), "pages of this origin"),
-        (asking("https://other.example"), "pages of this origin"),
-        (asking(GOOD, method="DELETE"), "with GET, POST only"),
-        (asking(GOOD, headers="x-mine, x-other"), "may not send the header x-other"),
+        (preflight_headers("https://a.team.example.evil.example"), "pages of this origin"),
+        (preflight_headers("https://other.example"), "pages of this origin"),
+        (preflight_headers(GOOD, method="DELETE"), "with GET, POST only"),
+        (preflight_headers(GOOD, headers="x-mine, x-other"), "may not send the header x-other"),
     ],
 )
 async def test_cors_refusal_explains_the_missing_rule(strict: App, headers: dict[str, str], message: str) -> None:
-    asked = await strict.options("/threads", headers=headers)
-    assert (asked.status_code, message in asked.text) == (400, True)
-    assert "access-control-allow-methods" not in asked.headers
+    allowed = await strict.options("/threads", headers=headers)
+    assert (allowed.status_code, message in allowed.text) == (400, True)
+    assert "access-control-allow-methods" not in allowed.headers
 
 
 async def test_credentials_need_a_named_origin(tmp_path: Path) -> None:
     rules = Http(cors=CorsRules(credentials=True))
     config = Config(tmp_path, data_dir=tmp_path, cors_origins=("*",), http=rules, allow_anyone=True)
     async with AsyncTestClient(build(config)) as app:
-        said = await app.get("/info", headers={"Origin": OTHER})
-    assert (said.headers[ALLOWED], said.headers["vary"]) == (OTHER, "Origin")
+        response = await app.get("/info", headers={"Origin": OTHER})
+    assert (response.headers[ALLOWED], response.headers["vary"]) == (OTHER, "Origin")

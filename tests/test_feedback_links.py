@@ -16,15 +16,15 @@ PROGRAM = {"Accept": "*/*", "User-Agent": "curl/8.5.0"}
 OPEN = {"AGENT_SERVER_ALLOW_ANYONE": "true"}
 
 
-@pytest.mark.parametrize(("mode", "kept"), [("confirm", 0), ("auto", 1), ("direct", 2), ("", 1)])
-async def test_environment_sets_the_link_mode(tmp_path: Path, mode: str, kept: int) -> None:
+@pytest.mark.parametrize(("mode", "stored"), [("confirm", 0), ("auto", 1), ("direct", 2), ("", 1)])
+async def test_environment_sets_the_link_mode(tmp_path: Path, mode: str, stored: int) -> None:
     environ = {"AGENT_SERVER_DATA_DIR": str(tmp_path), "AGENT_SERVER_FEEDBACK_LINKS": mode} | OPEN
     run = str(uuid.uuid4())
     async with AsyncTestClient(build(Config.load(None, environ))) as client:
         minted = await client.post("/feedback/tokens", json={"run_id": run, "feedback_key": "k"})
         for headers in (BROWSER, PROGRAM):
             assert (await client.get(minted.json()["url"] + "?score=1", headers=headers)).status_code == 200
-        assert len((await client.get("/feedback", params={"run": run})).json()) == kept
+        assert len((await client.get("/feedback", params={"run": run})).json()) == stored
 
 
 async def test_environment_says_where_pages_may_lead_on_to(tmp_path: Path) -> None:

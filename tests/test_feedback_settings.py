@@ -71,11 +71,11 @@ async def test_environment_names_the_proxies_in_front(tmp_path: Path) -> None:
 async def test_environment_sets_link_modes_for_single_keys(tmp_path: Path) -> None:
     links = {"feedback_links": "confirm", "feedback_key_links": "nps=direct, odd=key=auto"}
     async with serving(tmp_path, **links) as client:
-        kept = [
+        stored = [
             (await client.get(await minted(client, key) + "?score=1", headers=PROGRAM)).json().get("status")
             for key in ("nps", "odd=key", "other")
         ]
-    assert kept == ["created", "created", None]
+    assert stored == ["created", "created", None]
 
 
 async def test_environment_configures_opentelemetry(tmp_path: Path, collector: Collector) -> None:
@@ -138,7 +138,7 @@ def command(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "says"),
+    ("variable", "value", "message"),
     [
         ("TOKEN_LIMIT", "300", "such as 300/60, or off"),
         ("ADDRESS_LIMIT", "0/60", "such as 300/60, or off"),
@@ -150,7 +150,7 @@ def command(*arguments: str) -> str:
         ("ALERTS", "thumbs", "is no alert rule; write one such as"),
     ],
 )
-def test_wrong_setting_is_refused_with_the_right_form(variable: str, value: str, says: str) -> None:
+def test_wrong_setting_is_refused_with_the_right_form(variable: str, value: str, message: str) -> None:
     name = f"AGENT_SERVER_FEEDBACK_{variable}"
-    with pytest.raises(ConfigError, match=f"{name}.*{says}"):
+    with pytest.raises(ConfigError, match=f"{name}.*{message}"):
         build(Config.load(None, {name: value}))

@@ -180,13 +180,13 @@ async def started(database_url: str, folder: Path) -> AsyncIterator[Litestar]:
 async def status_of(app: Any, case: Case, seconds: float = SECONDS) -> tuple[int, bytes]:
     """Return the status and the body of the response; the status is 0 if none arrives in time."""
     method, path, query, headers, body = case
-    status, content, answered = 0, b"", asyncio.Event()
+    status, content, ended = 0, b"", asyncio.Event()
     messages: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Any:
         if messages:
             return messages.pop()
-        await answered.wait()
+        await ended.wait()
         return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
@@ -194,7 +194,7 @@ async def status_of(app: Any, case: Case, seconds: float = SECONDS) -> tuple[int
         status = message.get("status", status)
         content += message.get("body", b"")
         if message["type"] == "http.response.body":
-            answered.set()
+            ended.set()
 
     raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers]
     lengths = [(b"content-length", str(len(body)).encode())] if body else []

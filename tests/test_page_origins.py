@@ -78,8 +78,8 @@ async def test_refused_page_changes_nothing(keyless: Client) -> None:
 
 @pytest.mark.parametrize("origin", [SHOP, *LOOPBACK, BASE])
 async def test_allowed_pages_call_and_read(keyless: Client, origin: str) -> None:
-    asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-mine"}
-    preflight = await keyless.options("/threads", headers=asked)
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-mine"}
+    preflight = await keyless.options("/threads", headers=headers)
     assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, origin)
     assert preflight.headers["access-control-allow-private-network"] == "true"
     made = await keyless.post("/threads", json={}, headers={"Origin": origin})
@@ -89,8 +89,8 @@ async def test_allowed_pages_call_and_read(keyless: Client, origin: str) -> None
 @pytest.mark.parametrize("origin", NOT_LOOPBACK)
 async def test_other_pages_do_not(keyless: Client, origin: str) -> None:
     assert (await keyless.post("/threads", json={}, headers={"Origin": origin})).status_code == 403
-    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    preflight = await keyless.options("/threads", headers=asked)
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    preflight = await keyless.options("/threads", headers=headers)
     assert (preflight.status_code, "access-control-allow-origin" in preflight.headers) == (400, False)
 
 

@@ -75,13 +75,13 @@ async def send(app: App, method: str, path: str, body: Any = None, key: str = OP
 
 
 async def listed(app: App, key: str, **query: str) -> list[dict[str, Any]]:
-    answer = await send(app, "GET", "/api/v1/feedback", key=key, params=query)
-    assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()
+    response = await send(app, "GET", "/api/v1/feedback", key=key, params=query)
+    assert response.status_code == 200, response.text
+    found: list[dict[str, Any]] = response.json()
     return found
 
 
-async def answered(app: App, url: str) -> None:
+async def submit(app: App, url: str) -> None:
     assert (await app.post(url.replace("http://server.test", ""), json={"score": 1})).status_code == 200
 
 
@@ -90,31 +90,31 @@ async def test_run_of_a_bound_key_stays_in_project(app: App) -> None:
     streamed = await send(app, "POST", f"/threads/{thread}/runs/stream", BODY, SHOP)
     event = re.search(r"event: feedback\s+data: (\{.*\})", streamed.text)
     assert event is not None, streamed.text
-    await answered(app, json.loads(event[1])["up"])
+    await submit(app, json.loads(event[1])["up"])
     sent = {"feedback_token": streamed.headers["x-feedback-token"], "outcome": "positive"}
     assert (await app.post("/v1/feedback", json=sent)).status_code == 200
     token = re.search(r'"feedback_token":"([^"]+)"', streamed.text)
     assert token is not None
     assert (await app.post("/v1/feedback", json={**sent, "feedback_token": token[1]})).status_code == 200
-    here = await listed(app, SHOP)
-    assert sorted(one["key"] for one in here) == ["outcome", "up"]  # an anonymous user has one outcome for a run
-    assert {one["thread_id"] for one in here} == {thread}
+    in_shop = await listed(app, SHOP)
+    assert sorted(one["key"] for one in in_shop) == ["outcome", "up"]  # an anonymous user has one outcome for a run
+    assert {one["thread_id"] for one in in_shop} == {thread}
     assert (await listed(app, BLOG), await listed(app, OPERATOR)) == ([], [])
     assert len(await listed(app, OPERATOR, project="shop")) == 2
 
 
 async def test_every_created_run_gets_the_keys_project(app: App) -> None:
     waited = await send(app, "POST", "/runs/wait", BODY, SHOP)
-    await answered(app, waited.json()["__feedback__"]["up"])
+    await submit(app, waited.json()["__feedback__"]["up"])
     batch = await send(app, "POST", "/runs/batch", [BODY, BODY], SHOP)
-    kept = (await send(app, "POST", "/runs", {**BODY, "on_completion": "keep"}, SHOP)).json()
+    stored = (await send(app, "POST", "/runs", {**BODY, "on_completion": "keep"}, SHOP)).json()
     thread_id = str(uuid4())
     start = {"id": 1, "method": "run.start", "params": BODY}
     started = await send(app, "POST", f"/threads/{thread_id}/commands", start, SHOP)
     commanded = {"thread_id": thread_id, "run_id": started.json()["result"]["run_id"]}
-    for run in [*batch.json(), kept, commanded]:
+    for run in [*batch.json(), stored, commanded]:
         joined = await send(app, "GET", f"/threads/{run['thread_id']}/runs/{run['run_id']}/join", key=SHOP)
-        await answered(app, joined.json()["__feedback__"]["up"])
+        await submit(app, joined.json()["__feedback__"]["up"])
     assert (len(await listed(app, SHOP)), await listed(app, OPERATOR)) == (5, [])
 
 
@@ -132,24 +132,24 @@ async def test_crons_runs_are_its_makers_projects(app: App, config: Config) -> N
     await until(ran)
     [run] = (await send(app, "GET", f"/threads/{thread}/runs", key=SHOP)).json()
     shown = (await send(app, "GET", f"/threads/{thread}/runs/{run['run_id']}/feedback", key=SHOP)).json()
-    await answered(app, shown["urls"]["up"])
+    await submit(app, shown["urls"]["up"])
     assert (len(await listed(app, SHOP)), await listed(app, OPERATOR)) == (1, [])
 
 
 async def test_other_projects_run_feedback_and_input_are_hidden(app: App) -> None:
     thread = (await send(app, "POST", "/threads", {"metadata": {}}, SHOP)).json()["thread_id"]
     waited = (await send(app, "POST", f"/threads/{thread}/runs/wait", BODY, SHOP)).json()
-    await answered(app, waited["__feedback__"]["up"])
+    await submit(app, waited["__feedback__"]["up"])
     [run] = (await send(app, "GET", f"/threads/{thread}/runs", key=SHOP)).json()
     for path in (f"/threads/{thread}/runs/{run['run_id']}/feedback", f"/runs/{run['run_id']}/feedback"):
         assert (await send(app, "GET", path, key=BLOG)).status_code == 404
         assert len((await send(app, "GET", path, key=SHOP)).json()["feedback"]) == 1
-    said = {}
+    conversations = {}
     for key in (SHOP, BLOG):
-        kept = (await send(app, "POST", "/feedback", {"key": "k", "run_id": run["run_id"], "score": 1}, key)).json()
-        shown = await send(app, "GET", f"/api/v1/feedback/{kept['id']}/conversation", key=key)
-        said[key] = (kept["thread_id"], "in the shop" in shown.text)
-    assert said == {SHOP: (thread, True), BLOG: (None, False)}
+        feedback = (await send(app, "POST", "/feedback", {"key": "k", "run_id": run["run_id"], "score": 1}, key)).json()
+        shown = await send(app, "GET", f"/api/v1/feedback/{feedback['id']}/conversation", key=key)
+        conversations[key] = (feedback["thread_id"], "in the shop" in shown.text)
+    assert conversations == {SHOP: (thread, True), BLOG: (None, False)}
 
 
 async def test_metrics_cover_all_projects_for_unbound_keys(app: App) -> None:
@@ -164,14 +164,14 @@ async def test_users_project_comes_from_the_applications_handler(database_url: s
         await projects(app)
         for user in ("anna of shop", "bob"):
             waited = await send(app, "POST", "/runs/wait", BODY, user)
-            await answered(app, waited.json()["__feedback__"]["up"])
+            await submit(app, waited.json()["__feedback__"]["up"])
         assert (len(await listed(app, SHOP)), len(await listed(app, OPERATOR)), await listed(app, BLOG)) == (1, 1, [])
 
 
 async def test_command_line_knows_whose_run_it_was(app: App, config: Config) -> None:
     thread = (await send(app, "POST", "/threads", {"metadata": {}}, SHOP)).json()["thread_id"]
     waited = (await send(app, "POST", f"/threads/{thread}/runs/wait", BODY, SHOP)).json()
-    await answered(app, waited["__feedback__"]["up"])
+    await submit(app, waited["__feedback__"]["up"])
     async with feedback_without_server(config) as feedback:
         assert isinstance(feedback.of("shop").erasure, Erasure)
         [shop] = (await feedback.of("shop").reader.page(_all())).feedback

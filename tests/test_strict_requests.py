@@ -98,7 +98,7 @@ async def test_unknown_beside_known_fields_is_ignored(app: App) -> None:
     assert (await app.post("/threads/search", json={})).status_code == 200
 
 
-async def test_misspelt_submission_is_not_kept(app: App) -> None:
+async def test_misspelt_submission_is_not_stored(app: App) -> None:
     url = await mint(app)
     refused = await app.post(url, json={"scoer": 1})
     assert (refused.status_code, "'scoer'" in refused.json()["detail"]) == (422, True)

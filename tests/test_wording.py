@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,9 @@ UNCLEAR = ("whoever", "nobody", "somebody", "anybody", "everybody", "told", "hou
 """Words of a private dialect that this project once used; plain words replace them."""
 UNCLEAR_WORDS = re.compile(rf"\b({'|'.join(UNCLEAR)})\b", re.IGNORECASE)
 UNCLEAR_PARTS = {*UNCLEAR, "room", "hear", "hears", "heard", "bell", "bells", "tells", "says"}
-"""Words that no identifier of the packages contains."""
-AGENTS_ANSWERS = {"ANSWER_FIELDS"}
-"""The identifiers of `feedback` about what agents answer; what users submit is feedback."""
+"""Words that no identifier contains."""
+AGENTS_ANSWERS = {"ANSWER_FIELDS", "ANSWER", "test_dpo_prefers_the_correction_to_the_answer"}
+"""The identifiers of `feedback` and its tests about what agents answer; what users submit is feedback."""
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -55,6 +57,19 @@ def literals(file: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.value
+
+
+def prose(file: Path) -> Iterator[str]:
+    """Yield the docstrings and the comments of a module, and the messages of its assertions."""
+    text = file.read_text()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield str(node.value.value)
+        elif isinstance(node, ast.Assert) and node.msg is not None:
+            yield ast.unparse(node.msg)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
 
 
 def identifiers(file: Path) -> Iterator[str]:
@@ -100,14 +115,20 @@ def test_schema_of_settings_has_plain_words() -> None:
 
 
 def test_identifiers_have_plain_words() -> None:
-    names = [(file.name, name) for file in modules("agent_server", "feedback") for name in identifiers(file)]
+    files = modules("agent_server", "feedback", "tests")
+    names = [(file.name, name) for file in files for name in identifiers(file) if not name.startswith("test_")]
     assert [found for found in names if words(found[1]) & UNCLEAR_PARTS] == []
 
 
 def test_users_feedback_is_not_called_answer() -> None:
-    names = [(file.name, name) for file in modules("feedback") for name in identifiers(file)]
+    names = [(file.name, name) for file in modules("feedback", "tests/feedback") for name in identifiers(file)]
     answers = [found for found in names if words(found[1]) & {"answer", "answers", "answered"}]
     assert [found for found in answers if found[1] not in AGENTS_ANSWERS] == []
+
+
+def test_docstrings_and_comments_have_plain_words() -> None:
+    sources = [file for file in modules("agent_server", "feedback", "tests") if file != Path(__file__)]
+    assert [(file.name, text) for file in sources for text in prose(file) if UNCLEAR_WORDS.search(text)] == []
 
 
 def test_pages_have_plain_words() -> None:

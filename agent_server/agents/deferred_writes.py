@@ -3,7 +3,7 @@
 LangGraph stores a checkpoint and each task's writes one after the other, while the next step works (the durability
 `async`). As units of their own they would cost a commit each. Here a commit waits a moment for the writes that follow,
 and those that arrive during a commit share the next one, in order. Nothing is acknowledged earlier: a step waits for
-the checkpoint before the last (`StoredSteps`), and the run's end for all writes; whoever waits begins the commit.
+the checkpoint before the last (`StoredSteps`), and the run's end for all writes; the waiting side begins the commit.
 """
 
 from __future__ import annotations

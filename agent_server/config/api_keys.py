@@ -1,6 +1,6 @@
 """API keys: the format (256 random bits), the scopes, and the stored hash.
 
-SHA-256 without salt or stretching suffices, since a key is random: nobody can try 2^256 of them. (Stretching is for
+SHA-256 without salt or stretching suffices, since a key is random: 2^256 of them cannot be tried. (Stretching is for
 passwords, which people choose; it would cost every request tens of milliseconds.) A user-defined key from the
 environment must be long for the same reason.
 """

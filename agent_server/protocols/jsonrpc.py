@@ -124,7 +124,7 @@ class RpcOperation(Operation):
 def rpc_exception_handlers(unreadable: int) -> ExceptionHandlersMap:
     """Return handlers that report errors outside a route's own code as JSON-RPC errors.
 
-    A body that is not JSON gets the HTTP status `unreadable`; other errors keep theirs.
+    A body that is not JSON gets the HTTP status `unreadable`; other errors keep their own status.
     """
 
     def refused(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[bytes]:

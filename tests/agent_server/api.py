@@ -91,6 +91,6 @@ class Api:
             await self.post(f"/threads/{thread_id}/runs/wait", {"assistant_id": graph_id, "input": given})
         return thread_id
 
-    def _good(self, answer: httpx.Response) -> Any:
-        assert answer.status_code == 200, f"{answer.status_code} {answer.text}"
-        return answer.json()
+    def _good(self, response: httpx.Response) -> Any:
+        assert response.status_code == 200, f"{response.status_code} {response.text}"
+        return response.json()

@@ -19,19 +19,19 @@ from tests.agent_server.graphs import GRAPHS
 from tests.agent_server.served import config_of, counting, served
 
 
-@get("/theirs", sync_to_thread=False)
-def theirs() -> dict[str, str]:
+@get("/own", sync_to_thread=False)
+def own_route() -> dict[str, str]:
     return {"of": "another route"}
 
 
-@get("/theirs/broken", sync_to_thread=False)
+@get("/own/broken", sync_to_thread=False)
 def broken() -> None:
-    raise RuntimeError("theirs")
+    raise RuntimeError("no luck")
 
 
-@get("/theirs/not-found", sync_to_thread=False)
+@get("/own/not-found", sync_to_thread=False)
 def not_found() -> None:
-    raise NotFound("looks like ours, and is theirs to answer")
+    raise NotFound("the application's own 404")
 
 
 def _their_404(_request: Request[Any, Any, Any], _error: NotFoundException) -> Response[str]:
@@ -50,7 +50,7 @@ def app(database_url: str, tmp_path: Path) -> Litestar:
     config = config_of(database_url, tmp_path)
     server = AgentServerPlugin(config, agents={"agent": counting}, feedback=feedback, info=feedback.client_info)
     return Litestar(
-        [theirs, broken, not_found],
+        [own_route, broken, not_found],
         plugins=[feedback, server],
         exception_handlers={NotFoundException: _their_404, Exception: _their_500},
     )
@@ -58,19 +58,19 @@ def app(database_url: str, tmp_path: Path) -> Litestar:
 
 async def test_run_and_feedback_work_beside_app_routes(app: Litestar) -> None:
     async with served(app) as client:
-        assert (await client.get("/theirs")).json() == {"of": "another route"}
+        assert (await client.get("/own")).json() == {"of": "another route"}
         body = {"assistant_id": "agent", "input": 2, "feedback_keys": ["liked"]}
-        answer = (await client.post("/runs/wait", json=body)).json()
-        assert answer["n"] == 1
-        url = answer["__feedback__"]["liked"]
+        values = (await client.post("/runs/wait", json=body)).json()
+        assert values["n"] == 1
+        url = values["__feedback__"]["liked"]
         assert (await client.post(url, json={"score": 1})).status_code == 200
 
 
 async def test_apps_errors_use_the_apps_handlers(app: Litestar) -> None:
     async with served(app) as client:
         assert (await client.get("/nope")).text == "their own 404"
-        assert (await client.get("/theirs/broken")).text == "their own 500: RuntimeError"
-        assert (await client.get("/theirs/not-found")).text == "their own 500: NotFound"
+        assert (await client.get("/own/broken")).text == "their own 500: RuntimeError"
+        assert (await client.get("/own/not-found")).text == "their own 500: NotFound"
 
 
 async def test_servers_errors_use_the_servers_handlers(app: Litestar) -> None:
@@ -84,7 +84,7 @@ async def test_servers_errors_use_the_servers_handlers(app: Litestar) -> None:
 async def test_document_of_their_app_has_the_servers_routes(app: Litestar) -> None:
     async with served(app) as client:
         paths = (await client.get("/schema/openapi.json")).json()["paths"]
-    assert {"/theirs", "/runs/stream", "/threads/{thread_id}/runs"} <= set(paths)
+    assert {"/own", "/runs/stream", "/threads/{thread_id}/runs"} <= set(paths)
 
 
 async def test_functions_and_compiled_graphs_are_served_together(database_url: str, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ async def test_functions_and_compiled_graphs_are_served_together(database_url: s
         assert response.json()["messages"][-1]["content"] == "hello you"
 
 
-@post("/theirs/upload", sync_to_thread=False)
+@post("/own/upload", sync_to_thread=False)
 def upload() -> str:
     return "taken"
 
@@ -108,7 +108,7 @@ async def test_app_routes_accept_bodies_the_server_would_refuse(sqlite_url: str,
     server = AgentServerPlugin(config_of(sqlite_url, tmp_path), agents={"agent": counting})
     app = Litestar([upload], plugins=[server])
     async with served(app) as client:
-        assert (await client.post("/theirs/upload", content=b"\xff\x00 not JSON")).text == "taken"
+        assert (await client.post("/own/upload", content=b"\xff\x00 not JSON")).text == "taken"
 
 
 async def test_run_request_starts_no_task_for_dependencies(sqlite_url: str, tmp_path: Path) -> None:

@@ -81,11 +81,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="within a minute; its figures mean little")
     parser.add_argument("--rounds", type=int, help="how often the first part is measured (default: 5)")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure these parts")
-    asked = parser.parse_args()
-    amounts = QUICK if asked.quick else FULL
-    if asked.rounds:
-        amounts = replace(amounts, rounds=asked.rounds)
-    sys.exit(1 if uvloop.run(_run(asked.only, amounts)) else 0)
+    arguments = parser.parse_args()
+    amounts = QUICK if arguments.quick else FULL
+    if arguments.rounds:
+        amounts = replace(amounts, rounds=arguments.rounds)
+    sys.exit(1 if uvloop.run(_run(arguments.only, amounts)) else 0)
 
 
 if __name__ == "__main__":

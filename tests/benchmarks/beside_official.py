@@ -42,6 +42,6 @@ async def official_table(amounts: Amounts) -> str:
             figures = medians(await in_rounds(sides, amounts.slow_rounds))
     rows = [("measured", "", "official", "ours", "official / ours")]
     for label, unit, name in ROWS:
-        theirs, here = figures[f"official {name}"], figures[f"ours {name}"]
-        rows.append((label, unit, number(theirs), number(here), number(theirs / here)))
+        official_figure, own_figure = figures[f"official {name}"], figures[f"ours {name}"]
+        rows.append((label, unit, number(official_figure), number(own_figure), number(official_figure / own_figure)))
     return grid(rows)

@@ -119,9 +119,9 @@ async def _running(
 async def _started(
     command: list[str], directory: Path, given: Mapping[str, str], stdin: int = DEVNULL, stdout: int = DEVNULL
 ) -> AsyncIterator[Process]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     process = await asyncio.create_subprocess_exec(
-        *command, env={**kept, **given}, cwd=directory, stdin=stdin, stdout=stdout, stderr=_log()
+        *command, env={**inherited, **given}, cwd=directory, stdin=stdin, stdout=stdout, stderr=_log()
     )
     try:
         yield process

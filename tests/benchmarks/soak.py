@@ -196,9 +196,9 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=PAUSE, help=f"seconds between two works (default: {PAUSE})")
     parser.add_argument("--postgres", action="store_true", help="on PostgreSQL and Redis")
     parser.add_argument("--to", type=Path, default=ROOT / "build", help="the folder of the CSV file and the plot")
-    asked = parser.parse_args()
-    asked.to.mkdir(parents=True, exist_ok=True)
-    uvloop.run(_run(asked.minutes, asked.every, asked.pause, asked.postgres, asked.to))
+    arguments = parser.parse_args()
+    arguments.to.mkdir(parents=True, exist_ok=True)
+    uvloop.run(_run(arguments.minutes, arguments.every, arguments.pause, arguments.postgres, arguments.to))
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ async def test_quick_run_measures_every_part() -> None:
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 async def test_soak_writes_samples_and_plot(tmp_path: Path, database: str) -> None:
     options = ["--postgres"] if database == "postgres" else []
-    said = await _output("tests.benchmarks.soak", "--minutes", "0.1", "--every", "1", "--to", str(tmp_path), *options)
-    assert "errors 0" in said
+    output = await _output("tests.benchmarks.soak", "--minutes", "0.1", "--every", "1", "--to", str(tmp_path), *options)
+    assert "errors 0" in output
     lines = (tmp_path / f"soak-{database}.csv").read_text().splitlines()
     assert lines[0].startswith("seconds,memory_mib,handles,threads")
     assert len(lines) > 4

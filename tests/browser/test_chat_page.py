@@ -99,8 +99,8 @@ def converse(server: ServerProcess, count: int) -> str:
         thread = str(client.post("/threads", json={"metadata": {"app": "chat-example"}}).json()["thread_id"])
         for at in range(1, count + 1):
             message = {"role": "user", "content": f"Question {at}", "id": f"question-{at}"}
-            asked = {"assistant_id": "agent", "input": {"messages": [message]}, "feedback_keys": []}
-            client.post(f"/threads/{thread}/runs/wait", json=asked).raise_for_status()
+            body = {"assistant_id": "agent", "input": {"messages": [message]}, "feedback_keys": []}
+            client.post(f"/threads/{thread}/runs/wait", json=body).raise_for_status()
     return thread
 
 

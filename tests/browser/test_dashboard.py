@@ -64,9 +64,9 @@ def test_vote_is_listed_with_question_and_reply(tmp_path: Path, visit: Visit) ->
         bot = {"graph_id": "twice", "name": "Support bot", "metadata": {}}
         assistant = httpx.post(f"{url}/assistants", json=bot).json()["assistant_id"]
         thread = httpx.post(f"{url}/threads", json={}).json()["thread_id"]
-        asked = {"assistant_id": assistant, "input": {"text": "<i>hey</i>"}, "feedback_keys": ["user_liked"]}
-        asked["metadata"] = {"plan": "pro", "ticket": "not declared"}
-        ran = httpx.post(f"{url}/threads/{thread}/runs/wait", json=asked).json()
+        request_body = {"assistant_id": assistant, "input": {"text": "<i>hey</i>"}, "feedback_keys": ["user_liked"]}
+        request_body["metadata"] = {"plan": "pro", "ticket": "not declared"}
+        ran = httpx.post(f"{url}/threads/{thread}/runs/wait", json=request_body).json()
         body = {"score": 1, "comment": WORDS, "user_id": "ada"}
         assert httpx.post(ran["__feedback__"]["user_liked"], json=body).status_code == 200
         with visit(opened(url, "", "overview"), script=True, width=1280) as page:
@@ -283,7 +283,7 @@ def test_two_versions_are_compared(filled: str, visit: Visit) -> None:
         expect(finding).to_have_text("Too few scores to compare.")
 
 
-def test_changed_feedback_shows_what_it_said_before(filled: str, visit: Visit) -> None:
+def test_changed_feedback_shows_its_earlier_versions(filled: str, visit: Visit) -> None:
     name = send_feedback(filled, 1, key="stars", comment="<b>Hasty</b> words", feedback_source=source("eve"))
     httpx.patch(f"{filled}/feedback/{name}", json={"score": 4, "comment": "Second thoughts"}).raise_for_status()
     with visit(opened(filled, "&key=stars"), script=True, width=1280) as page:
@@ -530,9 +530,9 @@ def test_metadata_filters_of_several_names_apply(tmp_path: Path, visit: Visit) -
     with whole_server(tmp_path) as url:
         for plan, tenant in (("pro", "acme"), ("pro", "globex"), ("free", "acme")):
             thread = httpx.post(f"{url}/threads", json={}).json()["thread_id"]
-            asked = {"assistant_id": "twice", "input": {"text": "hey"}, "feedback_keys": ["thumbs"]}
-            asked["metadata"] = {"plan": plan, "tenant": tenant}
-            ran = httpx.post(f"{url}/threads/{thread}/runs/wait", json=asked).json()
+            body = {"assistant_id": "twice", "input": {"text": "hey"}, "feedback_keys": ["thumbs"]}
+            body["metadata"] = {"plan": plan, "tenant": tenant}
+            ran = httpx.post(f"{url}/threads/{thread}/runs/wait", json=body).json()
             httpx.post(ran["__feedback__"]["thumbs"], json={"score": 1, "comment": f"{plan} {tenant}"})
         with visit(opened(url), script=True, width=1280) as page:
             page.get_by_text("More filters").click()

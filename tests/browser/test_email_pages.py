@@ -80,7 +80,7 @@ def test_keyboard_alone_suffices_and_focus_is_seen(feedback_server: str, visit: 
         assert stored(feedback_server) == []
 
 
-def test_reload_of_the_thanks_is_no_second_answer(feedback_server: str, visit: Visit) -> None:
+def test_reloading_the_thanks_is_no_second_submission(feedback_server: str, visit: Visit) -> None:
     with visit(mint(feedback_server, THUMBS) + "?score=1") as page:
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_role("heading", name="Thank you")).to_be_visible()

@@ -25,7 +25,7 @@ from tests.browser.site import Site
 from tests.browser.test_email_pages import LABELS, STARS
 
 
-def test_mind_is_changed_and_the_vote_taken_back(feedback_server: str, shown: Shown) -> None:
+def test_submission_is_changed_and_withdrawn(feedback_server: str, shown: Shown) -> None:
     with shown(thumbs(feedback_server)) as page:
         expect(page.get_by_role("group", name="Rate this answer")).to_be_visible()
         press(page, "Good answer")
@@ -171,7 +171,7 @@ def test_vote_before_the_restore_replaces_the_earlier(feedback_server: str, show
         assert stored(feedback_server) == {"user_disliked": (1, None)}
 
 
-def test_offline_vote_is_rolled_back_and_said_so(feedback_server: str, shown: Shown) -> None:
+def test_offline_submission_is_rolled_back_and_reported(feedback_server: str, shown: Shown) -> None:
     with shown(thumbs(feedback_server), complaints=OFFLINE) as page:
         press(page, "Good answer")
         page.context.set_offline(True)
@@ -300,7 +300,7 @@ def test_typed_comment_is_sent_on_leaving_the_page(feedback_server: str, shown: 
     assert row["feedback_source"]["metadata"] == {"reasons": ["Wrong"]}
 
 
-def test_vote_on_the_way_out_is_kept(feedback_server: str, shown: Shown) -> None:
+def test_submission_while_leaving_the_page_is_stored(feedback_server: str, shown: Shown) -> None:
     with shown(thumbs(feedback_server), complaints=OFFLINE) as page:
         page.route("**/feedback/tokens/*format=json*", lambda _: None)
         button(page, "Good answer").click()

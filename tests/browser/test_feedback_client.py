@@ -129,7 +129,7 @@ def test_offline_device_gets_an_error_at_once(feedback_server: str, opened: Open
         assert "online" in refused["message"]
 
 
-def test_beacon_is_kept_though_the_page_is_gone(feedback_server: str, opened: Opened) -> None:
+def test_beacon_is_stored_after_the_page_closes(feedback_server: str, opened: Opened) -> None:
     url = mint(feedback_server)
     with opened(feedback_server) as page:
         leave = """url => addEventListener("pagehide", () =>

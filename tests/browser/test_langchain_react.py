@@ -58,8 +58,8 @@ def test_feedback_urls_come_as_an_extension(
     tmp_path_factory: pytest.TempPathFactory, server: ServerProcess, visit: Visit, site: Site
 ) -> None:
     script = Frontend(tmp_path_factory.mktemp("page")).bundle("langchain-react.jsx", PAGE)
-    asked = {"graph_id": "agent", "metadata": {"feedback_keys": ["user_liked"]}}
-    assistant = httpx.post(f"{server.url}/assistants", json=asked).json()["assistant_id"]
+    body = {"graph_id": "agent", "metadata": {"feedback_keys": ["user_liked"]}}
+    assistant = httpx.post(f"{server.url}/assistants", json=body).json()["assistant_id"]
     place = f'<div id="app" data-server="{server.url}" data-assistant="{assistant}"></div>'
     with visit(site.page(place, script=script, trusted=server.url), script=True, complaints=(server.url,)) as page:
         first = ""

@@ -53,12 +53,12 @@ def mcp(server: ServerProcess, method: str, params: dict[str, Any]) -> dict[str,
     return result
 
 
-def test_thumb_in_an_mcp_host_is_kept(
+def test_thumb_in_an_mcp_host_is_stored(
     server: ServerProcess, site: Site, visit: Visit, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     meta = {FEEDBACK: {"keys": ["user_liked", "user_disliked", "helpful"]}}
-    asked = {"name": "agent", "arguments": {"messages": "Tell me a joke."}, "_meta": meta}
-    result = mcp(server, "tools/call", asked)
+    body = {"name": "agent", "arguments": {"messages": "Tell me a joke."}, "_meta": meta}
+    result = mcp(server, "tools/call", body)
     [page] = mcp(server, "resources/read", {"uri": APP})["contents"]
     shown = json.dumps({"html": page["text"], "result": result}).replace("</", "<\\/")
     script = Frontend(tmp_path_factory.mktemp("host")).bundle("host.ts", HOST.replace("__SHOWN__", shown))

@@ -163,8 +163,8 @@ def test_stop_ends_the_run_on_the_server(server: ServerProcess, opened: Opened) 
 
 def test_custom_event_brings_urls_and_run_feedback_more(server: ServerProcess, opened: Opened) -> None:
     """The hook ignores `feedbackKeys` and the `feedback` event; the assistant's keys and the repeated event work."""
-    asked = {"graph_id": "agent", "metadata": {"feedback_keys": ["user_liked"]}}
-    assistant = httpx.post(f"{server.url}/assistants", json=asked).json()["assistant_id"]
+    body = {"graph_id": "agent", "metadata": {"feedback_keys": ["user_liked"]}}
+    assistant = httpx.post(f"{server.url}/assistants", json=body).json()["assistant_id"]
     with opened(assistant) as page:
         page.get_by_role("button", name="Ask").click()
         expect(page.locator("#urls")).to_contain_text("user_liked", timeout=30_000)

@@ -51,7 +51,7 @@ def outcomes(server: ServerProcess, run: dict[str, Any]) -> list[tuple[str, str 
     return [(item["outcome"], item["comment"], item["user_id"]) for item in page["items"]]
 
 
-def test_element_votes_changes_its_mind_and_takes_back(server: ServerProcess, visit: Visit, site: Site) -> None:
+def test_element_submits_changes_and_withdraws_feedback(server: ServerProcess, visit: Visit, site: Site) -> None:
     run = ran(server)
     body = (
         f'<feedback-buttons feedback-token="{run["feedback_token"]}" user-id="ada" reasons="Wrong"></feedback-buttons>'

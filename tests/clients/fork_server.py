@@ -92,15 +92,15 @@ def fork(command: Sequence[str], folder: Path, environ: dict[str, str], out: int
 @cache
 def _fork_server() -> socket.socket:
     """Start the fork server of this test process, which ends with it, since its socket is then closed."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-    command = [sys.executable, "-m", "tests.clients.fork_server", str(theirs.fileno())]
-    environ = {**kept, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environ, pass_fds=[theirs.fileno()])
-    theirs.close()
+    own_socket, child_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    command = [sys.executable, "-m", "tests.clients.fork_server", str(child_socket.fileno())]
+    environ = {**inherited, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environ, pass_fds=[child_socket.fileno()])
+    child_socket.close()
     atexit.register(process.wait)
-    atexit.register(ours.close)
-    return ours
+    atexit.register(own_socket.close)
+    return own_socket
 
 
 def _prepare() -> None:

@@ -118,10 +118,10 @@ def _rest(args: str) -> Any:
 
 
 async def talk(state: MessagesState) -> dict[str, list[BaseMessage]]:
-    is_answered = isinstance(state["messages"][-1], ToolMessage)
+    has_result = isinstance(state["messages"][-1], ToolMessage)
     model = (
         GenericFakeChatModel(messages=iter([AIMessage("It is done")]))
-        if is_answered
+        if has_result
         else CallingModel(messages=iter([]))
     )
     return {"messages": [await model.ainvoke(state["messages"])]}

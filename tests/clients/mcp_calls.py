@@ -40,8 +40,8 @@ async def with_session(url):
 async def with_adapters(url):
     client = MultiServerMCPClient({"agents": {"transport": "streamable_http", "url": url}})
     tools = {tool.name: tool for tool in await client.get_tools()}
-    answer = await tools["echoing"].ainvoke({"messages": "Hello"})
-    return {"tools": sorted(tools), "schema": tools["echoing"].args_schema["properties"], "answer": answer}
+    result = await tools["echoing"].ainvoke({"messages": "Hello"})
+    return {"tools": sorted(tools), "schema": tools["echoing"].args_schema["properties"], "answer": result}
 
 
 async def main(url):

@@ -50,10 +50,10 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start a process and wait until it responds."""
-        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+        inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
-            self._process = self._spawn({**kept, **self._environ}, log.fileno())
+            self._process = self._spawn({**inherited, **self._environ}, log.fileno())
         self._wait_until_ok()
 
     def stop(self) -> int:

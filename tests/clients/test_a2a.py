@@ -56,18 +56,18 @@ def connect(graphs: ServerProcess) -> Connect:
 
 def only(card: AgentCard, version: str) -> None:
     """Remove the interfaces of other versions from the card."""
-    kept = [one for one in card.supported_interfaces if one.protocol_version == version]
+    remaining = [one for one in card.supported_interfaces if one.protocol_version == version]
     del card.supported_interfaces[:]
-    card.supported_interfaces.extend(kept)
+    card.supported_interfaces.extend(remaining)
 
 
-def text(said: str, task: Task | None = None, context_id: str | None = None) -> Message:
-    message = new_text_message(said, role=Role.ROLE_USER)
+def text(content: str, task: Task | None = None, context_id: str | None = None) -> Message:
+    message = new_text_message(content, role=Role.ROLE_USER)
     return about(message, task, context_id)
 
 
-def data(said: dict[str, Any], task: Task | None = None, context_id: str | None = None) -> Message:
-    return about(new_data_message(said, role=Role.ROLE_USER), task, context_id)
+def data(content: dict[str, Any], task: Task | None = None, context_id: str | None = None) -> Message:
+    return about(new_data_message(content, role=Role.ROLE_USER), task, context_id)
 
 
 def about(message: Message, task: Task | None, context_id: str | None) -> Message:
@@ -152,17 +152,17 @@ async def test_stream_brings_words_then_the_artifact(connect: Connect, version: 
 @pytest.mark.parametrize("answer", ["text", "data"])
 async def test_interrupted_task_is_resumed(connect: Connect, version: str, answer: str) -> None:
     async with connect("asking", version) as client:
-        asked = await sent(client, data({"question": "Really?"}))
-        assert asked.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
-        assert get_data_parts(asked.artifacts[0].parts)[0]["value"] == {"question": "Really?"}
-        said = text("Yes", asked) if answer == "text" else data({"resume": "Yes"}, asked)
-        done = await sent(client, said)
-        assert (done.id, done.status.state) == (asked.id, TaskState.TASK_STATE_COMPLETED)
+        interrupted = await sent(client, data({"question": "Really?"}))
+        assert interrupted.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+        assert get_data_parts(interrupted.artifacts[0].parts)[0]["value"] == {"question": "Really?"}
+        reply = text("Yes", interrupted) if answer == "text" else data({"resume": "Yes"}, interrupted)
+        done = await sent(client, reply)
+        assert (done.id, done.status.state) == (interrupted.id, TaskState.TASK_STATE_COMPLETED)
         assert get_data_parts(done.artifacts[0].parts)[0]["answer"] == "Yes"
-        again = await client.get_task(GetTaskRequest(id=asked.id))
+        again = await client.get_task(GetTaskRequest(id=interrupted.id))
         assert again.status.state == TaskState.TASK_STATE_COMPLETED
         with pytest.raises(UnsupportedOperationError if version == "1.0" else Exception, match="has ended"):
-            await sent(client, text("Again", asked))
+            await sent(client, text("Again", interrupted))
 
 
 async def test_message_in_a_waiting_context_resumes(connect: Connect) -> None:
@@ -227,19 +227,19 @@ async def test_unknown_task_is_not_found(connect: Connect, task_id: str) -> None
 
 async def test_tasks_are_listed_in_pages(connect: Connect) -> None:
     async with connect("asking") as client:
-        asked = await sent(client, data({"question": "1"}))
-        await sent(client, text("Yes", asked))
-        waiting = await sent(client, data({"question": "2"}, context_id=asked.context_id))
+        interrupted = await sent(client, data({"question": "1"}))
+        await sent(client, text("Yes", interrupted))
+        waiting = await sent(client, data({"question": "2"}, context_id=interrupted.context_id))
         listed = [
-            await client.list_tasks(ListTasksRequest(context_id=asked.context_id, page_size=1, page_token=token))
+            await client.list_tasks(ListTasksRequest(context_id=interrupted.context_id, page_size=1, page_token=token))
             for token in ("", "1")
         ]
         found = await client.list_tasks(
             ListTasksRequest(
-                context_id=asked.context_id, status=TaskState.TASK_STATE_INPUT_REQUIRED, include_artifacts=True
+                context_id=interrupted.context_id, status=TaskState.TASK_STATE_INPUT_REQUIRED, include_artifacts=True
             )
         )
-    assert [[task.id for task in page.tasks] for page in listed] == [[waiting.id], [asked.id]]
+    assert [[task.id for task in page.tasks] for page in listed] == [[waiting.id], [interrupted.id]]
     assert [(page.total_size, page.next_page_token) for page in listed] == [(2, "1"), (2, "")]
     assert [task.id for task in found.tasks] == [waiting.id]
     assert found.tasks[0].artifacts[0].name == "Interrupt"
@@ -272,8 +272,8 @@ async def test_urls_take_feedback_that_is_read_back(
     run_id = artifact.artifact_id.removesuffix("-response")
     async with httpx.AsyncClient(base_url=graphs.url) as http:
         assert (await http.post(received["urls"]["user_liked"], json={"score": 1})).status_code == 200
-        kept = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
-    assert [(one["key"], one["score"]) for one in kept] == [("user_liked", 1)]
+        feedback = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
+    assert [(one["key"], one["score"]) for one in feedback] == [("user_liked", 1)]
 
 
 async def test_feedback_is_off_without_the_extension(connect: Connect) -> None:
@@ -291,11 +291,11 @@ async def test_method_submits_feedback(connect: Connect, graphs: ServerProcess, 
     message.metadata.update({FEEDBACK: {"keys": ["user_liked"]}})
     async with connect("echoing") as client:
         task = await sent(client, message, context=WITH_FEEDBACK)
-    said = {"taskId": task.id, "artifactId": task.artifacts[0].artifact_id, "score": 0, "comment": "No", "by": by}
+    params = {"taskId": task.id, "artifactId": task.artifacts[0].artifact_id, "score": 0, "comment": "No", "by": by}
     async with httpx.AsyncClient(base_url=graphs.url) as http:
-        call = {"jsonrpc": "2.0", "id": 1, "method": "SubmitFeedback", "params": said}
-        kept = (await http.post("/a2a/echoing", json=call)).json()["result"]
+        call = {"jsonrpc": "2.0", "id": 1, "method": "SubmitFeedback", "params": params}
+        stored = (await http.post("/a2a/echoing", json=call)).json()["result"]
         run_id = task.artifacts[0].artifact_id.removesuffix("-response")
         [one] = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
-    assert (one["id"], one["key"], one["score"], one["comment"]) == (kept["id"], "user_liked", 0, "No")
-    assert one["feedback_source"]["type"] == kept["source"] == source
+    assert (one["id"], one["key"], one["score"], one["comment"]) == (stored["id"], "user_liked", 0, "No")
+    assert one["feedback_source"]["type"] == stored["source"] == source

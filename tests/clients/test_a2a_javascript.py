@@ -26,5 +26,5 @@ async def test_tasks_are_worked_on_from_javascript(graphs: ServerProcess, versio
     assert (kinds[0], kinds[-2:]) == ("task", ["artifactupdate", "statusupdate"])
     async with httpx.AsyncClient(base_url=graphs.url) as http:
         assert (await http.post(shown["feedback"]["urls"]["user_liked"], json={"score": 1})).status_code == 200
-        kept = (await http.get(f"/runs/{shown['run_id']}/feedback")).json()["feedback"]
-    assert [(one["key"], one["score"]) for one in kept] == [("user_liked", 1)]
+        feedback = (await http.get(f"/runs/{shown['run_id']}/feedback")).json()["feedback"]
+    assert [(one["key"], one["score"]) for one in feedback] == [("user_liked", 1)]

@@ -17,8 +17,8 @@ CANCELLED = {"__agui_cancelled__": True}
 
 async def played(server: ServerProcess, graph: str, *runs: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
     """Run the client; return each run's events and error, and the client's messages, state and interrupts after it."""
-    asked = {"url": f"{server.url}/agui/{graph}", "runs": runs, **options}
-    made = json.loads(await node("agui_http.mjs", stdin=json.dumps(asked)))
+    body = {"url": f"{server.url}/agui/{graph}", "runs": runs, **options}
+    made = json.loads(await node("agui_http.mjs", stdin=json.dumps(body)))
     return [dict(run) for run in made]
 
 
@@ -60,12 +60,12 @@ async def test_subgraphs_words_arrive(graphs: ServerProcess) -> None:
 async def test_thread_gets_each_message_once(graphs: ServerProcess) -> None:
     thread_id = str(uuid4())
     runs = await played(graphs, "echoing", {"say": "One"}, {"say": "Two"}, threadId=thread_id)
-    said = [message["content"] for message in runs[1]["messages"]]
-    assert said == ["One", "You said One", "Two", "You said Two"]
+    contents = [message["content"] for message in runs[1]["messages"]]
+    assert contents == ["One", "You said One", "Two", "You said Two"]
     async with httpx.AsyncClient(base_url=graphs.url) as http:
         state = (await http.get(f"/threads/{thread_id}/state")).json()
         [second, _] = (await http.get(f"/threads/{thread_id}/runs")).json()
-    assert [message["content"] for message in state["values"]["messages"]] == said
+    assert [message["content"] for message in state["values"]["messages"]] == contents
     assert second["run_id"] == runs[1]["events"][0]["runId"]
 
 
@@ -82,10 +82,10 @@ async def test_interrupt_is_answered_or_abandoned(graphs: ServerProcess) -> None
         ({"status": "cancelled"}, CANCELLED),
     ):
         state = {"question": "Really?"}
-        [asked, done] = await played(graphs, "asking", {}, {"answer": entry}, state=state)
-        [interrupt] = asked["events"][-1]["outcome"]["interrupts"]
+        [interrupted, done] = await played(graphs, "asking", {}, {"answer": entry}, state=state)
+        [interrupt] = interrupted["events"][-1]["outcome"]["interrupts"]
         assert interrupt["metadata"]["langgraph"]["raw"] == {"question": "Really?"}
-        assert asked["interrupts"] == [interrupt]
+        assert interrupted["interrupts"] == [interrupt]
         assert done["events"][-1]["outcome"] == {"type": "success"}
         assert done["state"]["answer"].items() >= answer.items()
 
@@ -131,11 +131,11 @@ async def test_request_joins_the_run_at_work(graphs: ServerProcess) -> None:
 async def test_page_does_a_tool_of_its_own(graphs: ServerProcess) -> None:
     tool = {"name": "paint", "description": "Paints the page", "parameters": {"type": "object", "properties": {}}}
     tools = {"tools": [tool], "context": [{"description": "The favourite colour", "value": "red"}]}
-    [asked, done] = await played(
+    [interrupted, done] = await played(
         graphs, "paging", {"say": "Paint", **tools}, {"tool": {"toolCallId": "call_page", "content": "done"}, **tools}
     )
-    assert asked["events"][-1]["outcome"] == {"type": "success", "pendingToolCallIds": ["call_page"]}
-    assert json.loads(joined(asked, "TOOL_CALL_ARGS")) == {"colour": "red"}
+    assert interrupted["events"][-1]["outcome"] == {"type": "success", "pendingToolCallIds": ["call_page"]}
+    assert json.loads(joined(interrupted, "TOOL_CALL_ARGS")) == {"colour": "red"}
     assert joined(done, "REASONING_MESSAGE_CONTENT") == "Hm, yes"
     assert types_of(done)[2:9] == [
         *("REASONING_START", "REASONING_MESSAGE_START", "REASONING_MESSAGE_CONTENT"),
@@ -154,7 +154,7 @@ async def test_urls_take_feedback_that_is_read_back(graphs: ServerProcess) -> No
     run_id = rated["events"][0]["runId"]
     async with httpx.AsyncClient(base_url=graphs.url) as http:
         assert (await http.post(custom["value"]["user_liked"], json={"score": 1})).is_success
-        [kept] = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
+        [feedback] = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
         capabilities = (await http.get("/agui/echoing")).json()
-    assert (kept["key"], kept["score"]) == ("user_liked", 1)
+    assert (feedback["key"], feedback["score"]) == ("user_liked", 1)
     assert capabilities["humanInTheLoop"]["feedback"] is True

@@ -34,8 +34,8 @@ async def test_feedback_urls_come_as_custom_event(graphs: ServerProcess) -> None
     async with httpx.AsyncClient(base_url=graphs.url) as http:
         assert (await http.post(feedback["value"]["user_liked"], json={"score": 1})).is_success
         [run] = (await http.get(f"/threads/{thread_id}/runs")).json()
-        [kept] = (await http.get("/api/v1/feedback", params={"run": run["run_id"]})).json()
-    assert (kept["key"], kept["score"]) == ("user_liked", 1)
+        [stored] = (await http.get("/api/v1/feedback", params={"run": run["run_id"]})).json()
+    assert (stored["key"], stored["score"]) == ("user_liked", 1)
 
 
 async def test_run_without_keys_has_no_custom_event(graphs: ServerProcess) -> None:

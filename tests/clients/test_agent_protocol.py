@@ -131,8 +131,8 @@ async def streams(call: Protocol, url: str) -> None:
     start = {"id": 1, "method": "run.start", "params": {"assistant_id": "echoing", "input": {"messages": MESSAGES}}}
     assert (await call("POST /threads/{thread_id}/commands", start, thread_id=thread_id))["type"] == "success"
     call.called.add("POST /threads/{thread_id}/stream")
-    path, asked = f"/threads/{thread_id}/stream", {"channels": ["values", "lifecycle"], "since": 0}
-    async with call.http.stream("POST", path, json=asked) as stream:
+    path, body = f"/threads/{thread_id}/stream", {"channels": ["values", "lifecycle"], "since": 0}
+    async with call.http.stream("POST", path, json=body) as stream:
         async for line in stream.aiter_lines():
             if line.startswith("data: "):
                 event = json.loads(line.removeprefix("data: "))
@@ -141,7 +141,7 @@ async def streams(call: Protocol, url: str) -> None:
                     break
     call.called.add("GET /threads/{thread_id}/stream")
     async with connect(f"{url.replace('http', 'ws')}{path}") as socket:
-        await socket.send(json.dumps({"id": 2, "method": "subscription.subscribe", "params": asked}))
+        await socket.send(json.dumps({"id": 2, "method": "subscription.subscribe", "params": body}))
         valid({"$ref": "#/components/schemas/StreamingCommandResponse"}, json.loads(await socket.recv()))
         valid({"$ref": "#/components/schemas/StreamingEvent"}, json.loads(await socket.recv()))
 
@@ -176,15 +176,15 @@ async def test_run_names_its_feedback_urls(call: Protocol) -> None:
     body = {"agent_id": "echoing", "messages": MESSAGES, "feedback_keys": ["user_liked"]}
     ended = await call("POST /runs/wait", body)
     assert (await call.http.post(ended["feedback"]["user_liked"], json={"score": 1})).status_code == 200
-    kept = (await call.http.get(f"/runs/{ended['run']['run_id']}/feedback")).json()["feedback"]
-    assert [one["score"] for one in kept] == [1]
+    feedback = (await call.http.get(f"/runs/{ended['run']['run_id']}/feedback")).json()["feedback"]
+    assert [one["score"] for one in feedback] == [1]
     again = await call("GET /runs/{run_id}/wait", run_id=ended["run"]["run_id"])
     assert set(again["feedback"]) == {"user_liked"}
 
 
 async def test_interrupted_thread_is_resumed(call: Protocol) -> None:
     body = {"agent_id": "asking", "input": {"question": "why?"}, "thread_id": str(uuid4()), "if_not_exists": "create"}
-    asked = await call("POST /runs/wait", body)
-    assert asked["values"]["__interrupt__"][0]["value"] == {"question": "why?"}
+    interrupted = await call("POST /runs/wait", body)
+    assert interrupted["values"]["__interrupt__"][0]["value"] == {"question": "why?"}
     answered = await call("POST /runs/wait", {**body, "input": None, "command": {"resume": "because"}})
     assert answered["values"]["answer"] == "because"

@@ -37,14 +37,14 @@ def test_restored_copy_has_all_acknowledged_data(start_server: StartServer, tmp_
         assert http.post(urls["user_liked"], json={"score": 1, "comment": "before"}).status_code == 200
         wait_until(lambda: len(known.comments) >= 8 and bool(_state(server, thread_id)))
         runs, comments, minted = list(known.runs), list(known.comments), list(known.urls)
-        said = back_up(server.data_dir, copied)
+        output = back_up(server.data_dir, copied)
         server.kill()
         for client in clients:
             client.result(30)
-    assert [Path(line).name for line in said.splitlines()] == ["runs.db", "checkpoints.db", "store.db", "feedback.db"]
+    assert [Path(line).name for line in output.splitlines()] == ["runs.db", "checkpoints.db", "store.db", "feedback.db"]
     with ServerProcess(GRAPHS, copied.parent) as copy, http_client(copy) as http:
-        kept = {feedback["comment"] for feedback in all_feedback(http)}
-        assert {"before", *comments} <= kept
+        stored = {feedback["comment"] for feedback in all_feedback(http)}
+        assert {"before", *comments} <= stored
         for url in [*urls.values(), *minted]:
             path = url.removeprefix(server.url)
             assert http.post(path, json={"score": 0, "comment": "after"}).status_code == 200
@@ -74,8 +74,8 @@ def test_stopped_server_is_copied_and_targets_never_overwritten(start_server: St
 
 def test_copy_of_nothing_and_of_postgresql_is_refused(tmp_path: Path) -> None:
     assert "There is no data" in refused(tmp_path / "none", tmp_path / "copy")
-    said = refused(tmp_path / "none", tmp_path / "copy", DATABASE_URL="postgresql://nobody@localhost/nothing")
-    assert "pg_dump" in said
+    output = refused(tmp_path / "none", tmp_path / "copy", DATABASE_URL="postgresql://nobody@localhost/nothing")
+    assert "pg_dump" in output
     assert not (tmp_path / "copy").exists()
 
 
@@ -96,5 +96,5 @@ def refused(data_dir: Path, target: Path, **environ: str) -> str:
 
 def _run(data_dir: Path, target: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     command = ["backup", "--config", str(GRAPHS), "--data-dir", str(data_dir), str(target)]
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-    return fork_server.run(command, ROOT, {**kept, "PYTHONPATH": str(ROOT), **environ})
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return fork_server.run(command, ROOT, {**inherited, "PYTHONPATH": str(ROOT), **environ})

@@ -31,8 +31,8 @@ def test_acknowledged_feedback_survives_a_kill(start_server: StartServer) -> Non
     assert response.status_code == 200
     server.start()
     with http_client(server) as http:
-        [kept] = http.get("/feedback").json()
-    assert (kept["key"], kept["score"], kept["comment"]) == ("user_liked", 1, "kept?")
+        [feedback] = http.get("/feedback").json()
+    assert (feedback["key"], feedback["score"], feedback["comment"]) == ("user_liked", 1, "kept?")
 
 
 def test_acknowledged_run_survives_a_kill(start_server: StartServer) -> None:
@@ -83,9 +83,9 @@ def test_run_goes_on_from_its_last_checkpoint(start_server: StartServer, tmp_pat
     assert 3 <= len(checkpointed) < total
     server.start()
     with http_client(server) as http:
-        answer = http.get(f"/threads/{thread_id}/runs/{run_id}/join").json()
-        assert answer["done"] == list(range(total))
-        for url in answer["__feedback__"].values():
+        values = http.get(f"/threads/{thread_id}/runs/{run_id}/join").json()
+        assert values["done"] == list(range(total))
+        for url in values["__feedback__"].values():
             assert http.post(url, json={"score": 1}).status_code == 200
         assert http.get(f"/threads/{thread_id}/runs/{run_id}").json()["status"] == "success"
     times = Counter(written(journal))
@@ -94,7 +94,7 @@ def test_run_goes_on_from_its_last_checkpoint(start_server: StartServer, tmp_pat
     assert sum(times.values()) <= total + 2  # the running step may repeat, and one whose checkpoint was being written
 
 
-def test_delivered_urls_still_take_answers(start_server: StartServer) -> None:
+def test_delivered_urls_still_accept_feedback(start_server: StartServer) -> None:
     server = start_server()
     with http_client(server) as http:
         urls = [url for _ in range(5) for url in run_and_get_urls(http).values()]
@@ -121,10 +121,10 @@ def test_kill_under_load_loses_and_doubles_nothing(start_server: StartServer) ->
             assert http.get(f"/threads/{thread_id}/runs/{run_id}/join").json()["done"] == [0]
         for url in known.urls:
             assert http.post(url, json={"score": 1, "comment": "later"}).status_code == 200
-        kept = Counter(feedback["comment"] for feedback in all_feedback(http))
-    assert [kept[comment] for comment in known.comments] == [1] * len(known.comments)
-    assert kept["later"] == len(known.urls)
-    unsure = set(kept) - set(known.comments) - {"later"}
+        stored = Counter(feedback["comment"] for feedback in all_feedback(http))
+    assert [stored[comment] for comment in known.comments] == [1] * len(known.comments)
+    assert stored["later"] == len(known.urls)
+    unsure = set(stored) - set(known.comments) - {"later"}
     assert len(unsure) <= 8  # stored before the kill, acknowledged to no client: at most one for each client
 
 

@@ -57,7 +57,7 @@ def shell(command: str) -> str:
 
 
 @pytest.fixture
-def answered_run(example: ServerProcess) -> tuple[str, dict[str, str]]:
+def documented_run(example: ServerProcess) -> tuple[str, dict[str, str]]:
     """Run the documented command; return the run's id and its feedback URLs."""
     thread = shell(
         f"curl --request POST --url {example.url}/threads --header 'Content-Type: application/json' -d '{{}}'"
@@ -72,17 +72,17 @@ def answered_run(example: ServerProcess) -> tuple[str, dict[str, str]]:
 
 @pytest.mark.parametrize("prefix", ["/api/v1", "/api", ""])
 @pytest.mark.parametrize("documented", [POST, GET], ids=["POST", "GET"])
-def test_documented_answers_are_taken_and_read_back(
-    example: ServerProcess, answered_run: tuple[str, dict[str, str]], documented: str, prefix: str
+def test_documented_submissions_are_stored_and_read_back(
+    example: ServerProcess, documented_run: tuple[str, dict[str, str]], documented: str, prefix: str
 ) -> None:
-    run_id, urls = answered_run
+    run_id, urls = documented_run
     url = urls["user_disliked"]
     assert url.startswith(f"{example.url}/api/v1/feedback/tokens/")
     command = documented.replace(DOCUMENTED_URL, url.replace("/api/v1/", f"{prefix}/"))
     assert command.count(example.url) == 1
     shell(command.replace("curl ", "curl --fail "))
-    [answer] = httpx.get(f"{example.url}{prefix}/feedback", params={"run": run_id}, timeout=20).json()
-    assert (answer["key"], answer["score"], answer["value"]) == ("user_disliked", 1, 0)
-    assert answer["comment"] == "I didn't like this joke because it didn't make me laugh."
-    assert answer["correction"] in ({}, None)
-    assert answer["run_id"] == run_id
+    [feedback] = httpx.get(f"{example.url}{prefix}/feedback", params={"run": run_id}, timeout=20).json()
+    assert (feedback["key"], feedback["score"], feedback["value"]) == ("user_disliked", 1, 0)
+    assert feedback["comment"] == "I didn't like this joke because it didn't make me laugh."
+    assert feedback["correction"] in ({}, None)
+    assert feedback["run_id"] == run_id

@@ -35,9 +35,9 @@ def call(base: str, *calls: tuple[str, dict[str, Any]], key: str = KEY, **header
     """Make the calls with the client and return how each ended."""
     if not PYTHON.exists():
         pytest.fail(f"EvalGuard's client is not at {PYTHON.parent.parent}: run `make test`, which installs it")
-    asked = json.dumps([[path, body, headers] for path, body in calls])
+    encoded = json.dumps([[path, body, headers] for path, body in calls])
     script = Path(__file__).parent / "evalguard_calls.py"
-    done = subprocess.run([PYTHON, script, base, key, asked], capture_output=True, text=True, timeout=60, cwd="/")
+    done = subprocess.run([PYTHON, script, base, key, encoded], capture_output=True, text=True, timeout=60, cwd="/")
     assert done.returncode == 0, done.stderr
     ended: list[dict[str, Any]] = json.loads(done.stdout)
     return ended
@@ -48,20 +48,21 @@ def test_token_is_minted_and_spent_once(url: str, base: str) -> None:
     [minted] = call(url + base, (MINT, TRACE))
     left = datetime.fromisoformat(minted["expires_at"]) - datetime.now(UTC)
     assert timedelta(minutes=58) < left <= timedelta(hours=1)
-    answer = {"token": minted["token"], "score": 1.0, "label": "good", "comment": "Made me laugh."}
-    first, second = call(url + base, (SPEND, answer), (SPEND, answer))
+    submission = {"token": minted["token"], "score": 1.0, "label": "good", "comment": "Made me laugh."}
+    first, second = call(url + base, (SPEND, submission), (SPEND, submission))
     assert first["status"] == "created"
     assert (second["status"], second["code"]) == (410, "token_used")
-    [kept] = httpx.get(f"{url}/feedback", params={"run": "trace 7"}, headers={"x-api-key": KEY}).json()
-    assert (kept["key"], kept["score"], kept["value"], kept["comment"]) == ("trace", 1.0, "good", "Made me laugh.")
+    [feedback] = httpx.get(f"{url}/feedback", params={"run": "trace 7"}, headers={"x-api-key": KEY}).json()
+    stored = [feedback[name] for name in ("key", "score", "value", "comment")]
+    assert stored == ["trace", 1.0, "good", "Made me laugh."]
 
 
 def test_repeated_idempotency_key_is_one_token_and_feedback(url: str) -> None:
     """The client sends each retry with the key of the first attempt."""
     first, again = call(f"{url}/api", (MINT, TRACE), (MINT, TRACE), **{"Idempotency-Key": "k"})
     assert first == again
-    answer = {"token": first["token"], "score": 0}
-    ended = call(f"{url}/api", (SPEND, answer), (SPEND, answer), **{"Idempotency-Key": "s"})
+    submission = {"token": first["token"], "score": 0}
+    ended = call(f"{url}/api", (SPEND, submission), (SPEND, submission), **{"Idempotency-Key": "s"})
     assert [one["status"] for one in ended] == ["created", "unchanged"]
 
 
@@ -84,8 +85,8 @@ def test_annotations_are_kept_and_listed(url: str) -> None:
     )
     assert (made["label"], made["score"], made["notes"], made["logId"]) == ("wrong", 0.25, "Too long", "run 7")
     assert [one["id"] for one in listed] == [other["id"], made["id"]]
-    [kept, _] = httpx.get(f"{url}/feedback", params={"run": "run 7"}, headers={"x-api-key": KEY}).json()
-    assert (kept["key"], kept["feedback_source"]["type"]) == ("annotation", "app")
+    [feedback, _] = httpx.get(f"{url}/feedback", params={"run": "run 7"}, headers={"x-api-key": KEY}).json()
+    assert (feedback["key"], feedback["feedback_source"]["type"]) == ("annotation", "app")
 
 
 def test_scorer_is_calibrated_by_pairs_and_scores(url: str) -> None:
@@ -115,8 +116,8 @@ def test_scorer_is_calibrated_by_stored_feedback(url: str) -> None:
         for source, score in (("model", number / 12), ("app", int(number > 6))):
             body = {"run_id": f"run {number}", "key": "helpful", "score": score, "feedback_source": {"type": source}}
             assert httpx.post(f"{url}/feedback", json=body, headers=headers).status_code == 200
-    asked = {"scorerId": "helpful"}
-    found = httpx.post(f"{url}/api/v1/scorers/calibrate", json=asked, headers=headers).json()
+    request_body = {"scorerId": "helpful"}
+    found = httpx.post(f"{url}/api/v1/scorers/calibrate", json=request_body, headers=headers).json()
     assert (found["n"], found["agreement"]["kappa"]) == (12, 0.833333)
     assert found["thresholds"]["best"]["kappa"] == 1.0
     unknown = httpx.post(f"{url}/api/v1/scorers/calibrate", json={"scorerId": "nonesuch"}, headers=headers)

@@ -41,9 +41,9 @@ async def ask(open_socket: ClientConnection, method: str, command_id: int = 1, *
     """Send the command and return its response; skip events before it."""
     await open_socket.send(json.dumps({"id": command_id, "method": method, "params": params}))
     async with asyncio.timeout(20):
-        while "seq" in (answer := json.loads(await open_socket.recv())):
+        while "seq" in (response := json.loads(await open_socket.recv())):
             pass
-    return answer
+    return response
 
 
 async def events(open_socket: ClientConnection) -> list[Any]:
@@ -85,8 +85,8 @@ async def test_malformed_command_is_refused_and_the_socket_stays(graphs: ServerP
     async with socket(graphs, str(uuid4())) as one:
         for sent in ("junk", "[]", '{"no": "id"}', '{"id": "a", "method": "x"}', "\\u0000"):
             await one.send(sent)
-            answer = json.loads(await one.recv())
-            assert (answer["type"], answer["id"], answer["error"]) == ("error", None, "invalid_argument")
+            response = json.loads(await one.recv())
+            assert (response["type"], response["id"], response["error"]) == ("error", None, "invalid_argument")
         wrong = await ask(one, "subscription.subscribe", channels=["nope"])
         unknown = await ask(one, "state.get")
     assert (wrong["error"], unknown["error"]) == ("invalid_argument", "unknown_command")

@@ -26,25 +26,25 @@ def sync_client(graphs: ServerProcess) -> Any:
 async def test_messages_come_in_deltas_with_their_node(client: LangGraphClient, transport: Any) -> None:
     async with client.threads.stream(assistant_id="calling", transport=transport) as thread:
         await thread.run.start(input=HELLO)
-        said: list[tuple[str | None, list[str]]] = []
+        texts: list[tuple[str | None, list[str]]] = []
 
         async def listen(message: Any) -> None:
-            said.append((message.node, [delta async for delta in message.text]))
+            texts.append((message.node, [delta async for delta in message.text]))
 
         async with anyio.create_task_group() as listeners:  # the client yields deltas only while it reads messages
             async for message in thread.messages:
                 listeners.start_soon(listen, message)
         values = await thread.output
-    assert said == [("model", ["Let me ", "see"]), ("model", ["It", " ", "is", " ", "done"])]
+    assert texts == [("model", ["Let me ", "see"]), ("model", ["It", " ", "is", " ", "done"])]
     assert [message["type"] for message in values["messages"]] == ["human", "ai", "tool", "ai"]
 
 
 def test_messages_come_in_deltas_to_the_sync_client(sync_client: SyncLangGraphClient) -> None:
     with sync_client.threads.stream(assistant_id="calling") as thread:
         thread.run.start(input=HELLO)
-        said = ["".join(message.text) for message in thread.messages]
+        texts = ["".join(message.text) for message in thread.messages]
         values = thread.output
-    assert said == ["Let me see", "It is done"]
+    assert texts == ["Let me see", "It is done"]
     assert len(values["messages"]) == 4
 
 
@@ -69,10 +69,10 @@ async def test_subgraphs_are_found_with_what_they_say(client: LangGraphClient) -
         await thread.run.start(input=HELLO)
         [helper] = [subgraph async for subgraph in thread.subgraphs]
         messages = [message async for message in helper.messages]
-        said = ["".join([delta async for delta in message.text]) for message in messages]
+        texts = ["".join([delta async for delta in message.text]) for message in messages]
         calls = [call.name async for call in helper.tool_calls]
         at_root = [message async for message in thread.messages]
-    assert (helper.graph_name, helper.status, said, calls) == (
+    assert (helper.graph_name, helper.status, texts, calls) == (
         *("helper", "completed"),
         *(["Let me see", "It is done"], ["triple"]),
     )
@@ -163,9 +163,9 @@ async def test_feedback_urls_come_as_an_extension(client: LangGraphClient) -> No
     async with client.threads.stream(assistant_id=assistant["assistant_id"]) as thread:
         await thread.run.start(input={"total": 1})
         [feedback] = [one async for one in thread.extensions["feedback"]]
-        answered = await client.http.client.post(feedback["payload"]["user_liked"], json={"score": 1})
+        submitted = await client.http.client.post(feedback["payload"]["user_liked"], json={"score": 1})
     assert list(feedback["payload"]) == KEYS
-    assert answered.status_code == 200
+    assert submitted.status_code == 200
 
 
 def test_feedback_urls_come_to_the_sync_client(sync_client: SyncLangGraphClient) -> None:

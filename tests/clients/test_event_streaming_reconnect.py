@@ -52,9 +52,9 @@ async def test_broken_connection_delivers_the_whole_text(graphs: ServerProcess) 
     ):
         await thread.run.start(input={"messages": [{"role": "user", "content": "hello"}]})
         messages = [message async for message in thread.messages]
-        said = ["".join([delta async for delta in message.text]) for message in messages]
+        texts = ["".join([delta async for delta in message.text]) for message in messages]
     assert cuts == []
-    assert said == ["Let me see", "It is done"]
+    assert texts == ["Let me see", "It is done"]
 
 
 async def test_sync_client_goes_on_behind_a_cut(graphs: ServerProcess) -> None:
@@ -85,7 +85,7 @@ async def test_restarted_server_continues_the_stream(start_server: StartServer) 
                         server.terminate()
                     if event["params"]["data"].get("event") == "completed":
                         break
-                assert not is_first, "the stream has ended politely"
+                assert not is_first, "the stream ended without an error"
             except httpx.RemoteProtocolError:
                 assert is_first
                 await asyncio.to_thread(server.stop)

@@ -12,13 +12,13 @@ from langgraph_sdk.client import get_sync_client
 
 from tests.clients.server_process import ROOT, ServerProcess
 
-ASKED = {"messages": [{"role": "user", "content": "Tell me a joke about databases."}]}
+INPUT = {"messages": [{"role": "user", "content": "Tell me a joke about databases."}]}
 
 
 def run_with_feedback(example: ServerProcess, thread: str | None, submission: dict[str, Any]) -> str:
     """Run the agent, submit feedback through its URL, and return the run's id."""
     with get_sync_client(url=example.url, api_key="any") as agents:
-        parts = list(agents.runs.stream(thread, "agent", input=ASKED, feedback_keys=["liked"]))
+        parts = list(agents.runs.stream(thread, "agent", input=INPUT, feedback_keys=["liked"]))
     [urls] = [part.data for part in parts if part.event == "feedback"]
     httpx.post(urls["liked"], json=submission).raise_for_status()
     return str(parts[0].data["run_id"])
@@ -47,7 +47,7 @@ def test_stateless_runs_feedback_keeps_its_assistant(example: ServerProcess) -> 
 
 def test_feedback_joins_the_trace_of_its_runs_request(example: ServerProcess) -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    body = {"assistant_id": "agent", "input": ASKED, "feedback_keys": ["liked"]}
+    body = {"assistant_id": "agent", "input": INPUT, "feedback_keys": ["liked"]}
     headers = {"traceparent": parent}
     urls = httpx.post(f"{example.url}/runs/wait", json=body, headers=headers, timeout=60).json()["__feedback__"]
     httpx.post(urls["liked"], json={"score": 1}).raise_for_status()
@@ -85,4 +85,4 @@ def test_training_sets_hold_stateless_runs_too(example: ServerProcess) -> None:
     run = run_with_feedback(example, None, {"score": 1})
     [line] = found(example, "export", run=run, format="kto").text.splitlines()
     pair = json.loads(line)
-    assert (pair["prompt"][0]["content"], pair["label"]) == (ASKED["messages"][0]["content"], True)
+    assert (pair["prompt"][0]["content"], pair["label"]) == (INPUT["messages"][0]["content"], True)

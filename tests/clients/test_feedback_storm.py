@@ -47,9 +47,9 @@ async def test_storm_stores_every_acknowledged_submission_once(
         await all_at_once(lambda url: submit(http, url, "later", uuid.uuid4().hex), known.urls)
         unsure = known.sent.keys() - set(known.kept)
         await all_at_once(lambda key: submit(http, known.sent[key], key, key), unsure)
-        kept = Counter([one["comment"] for one in await all_feedback(http)])
+        stored = Counter([one["comment"] for one in await all_feedback(http)])
     assert 0 < len(unsure) <= CROWD
-    assert kept == Counter({**dict.fromkeys(known.sent, 1), "later": len(known.urls)})
+    assert stored == Counter({**dict.fromkeys(known.sent, 1), "later": len(known.urls)})
 
 
 async def mint_and_submit(http: httpx.AsyncClient, known: Known) -> None:

@@ -24,15 +24,15 @@ BODY = {"input": {"total": 2, "question": "?"}, "stream_mode": "updates", "feedb
 
 
 class Store:
-    """A place of feedback that answers only when `before_answering` returns."""
+    """A feedback store that responds once `before_response` returns."""
 
-    def __init__(self, before_answering: Callable[[], Any]) -> None:
-        self._before_answering = before_answering
+    def __init__(self, before_response: Callable[[], Any]) -> None:
+        self._before_response = before_response
 
     async def urls_for_run(
         self, run: RunReference, keys: Sequence[str], base_url: str, _project: str | None
     ) -> dict[str, str]:
-        await self._before_answering()
+        await self._before_response()
         return dict.fromkeys(keys, f"{base_url}/feedback/tokens/{run.run_id}")
 
     def token_for_run(self, _run_id: str, _project: str | None) -> str | None:
@@ -106,7 +106,7 @@ async def test_other_run_endings_are_reported(tmp_path: Path, trouble: Callable[
 
 @pytest.mark.parametrize("trouble", [hang, break_down], ids=["that hangs", "that is down"])
 async def test_later_join_succeeds_without_the_feedback_store(tmp_path: Path, trouble: Callable[[], Any]) -> None:
-    """A run whose events are no longer kept is answered from its row, with fresh URLs where there are any."""
+    """A run whose events have expired is returned from its row, with fresh URLs if there are any."""
     with capture_logs():
         config = Config(
             tmp_path, data_dir=tmp_path / "data", mint_timeout=0.2, keep_stream_seconds=0.05, allow_anyone=True

@@ -68,8 +68,8 @@ def test_generated_client_runs_and_submits_feedback(generated: ModuleType, graph
         joined = httpx.get(f"{graphs.url}/threads/{thread.thread_id}/runs/{run.run_id}/join").json()
         token = urlsplit(joined["__feedback__"]["stars"]).path.rsplit("/", 1)[1]
         submit = call("presigned_feedback.api_v1_feedback_tokens_submit")
-        kept = submit(token, client=client, body=model("FeedbackSubmission")(score=5, comment="good"))
-        assert kept.status == "created"
+        stored = submit(token, client=client, body=model("FeedbackSubmission")(score=5, comment="good"))
+        assert stored.status == "created"
         [read] = call("feedback.api_v1_feedback_list_feedback")(client=client, run=[run.run_id])
         assert (read.key, read.score, read.comment) == ("stars", 5, "good")
 
@@ -77,8 +77,8 @@ def test_generated_client_runs_and_submits_feedback(generated: ModuleType, graph
 def test_generated_client_reads_shapes_and_errors(generated: ModuleType, graphs: ServerProcess) -> None:
     with generated.Client(base_url=graphs.url) as client:
         thread = call("threads.threads_create_thread")(client=client, body=model("ThreadCreate")())
-        asked = {"assistant_id": "asking", "input": {"question": "why?"}}
-        waited = httpx.post(f"{graphs.url}/threads/{thread.thread_id}/runs/wait", json=asked)
+        body = {"assistant_id": "asking", "input": {"question": "why?"}}
+        waited = httpx.post(f"{graphs.url}/threads/{thread.thread_id}/runs/wait", json=body)
         assert waited.status_code == 200
         state = call("threads.threads_thread_id_state_get_state")(thread.thread_id, client=client)
         [task] = state.tasks

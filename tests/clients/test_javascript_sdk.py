@@ -67,9 +67,9 @@ async def test_failed_run_gives_feedback_and_then_the_error(graphs: ServerProces
 
 async def test_background_run_is_joined_in_selected_modes(graphs: ServerProcess) -> None:
     payload = {"input": {"total": 3, "pause": 0.02}, "streamMode": ["values", "updates", "tasks"]}
-    asked = {"assistant": "steps", "thread": True, "payload": payload, "background": True}
+    body = {"assistant": "steps", "thread": True, "payload": payload, "background": True}
     for modes, expected in ((["updates", "tasks"], {"updates", "tasks"}), (None, {"values", "updates", "tasks"})):
-        printed = await node("stream.mjs", graphs.url, json.dumps({**asked, "modes": modes}))
+        printed = await node("stream.mjs", graphs.url, json.dumps({**body, "modes": modes}))
         assert {json.loads(line)["event"] for line in printed.splitlines()} == {"metadata", *expected}
 
 
@@ -94,8 +94,8 @@ async def test_server_restart_never_ends_a_stream(start_server: StartServer) -> 
     """This client fails if the server is not back when it retries; a client that joins then misses nothing."""
     server = await asyncio.to_thread(start_server)
     payload = {"input": {"total": 40, "pause": 0.1}, "streamMode": ["updates", "values"], "feedbackKeys": KEYS}
-    asked = {"assistant": "steps", "thread": False, "payload": payload}
-    streaming = asyncio.create_task(run_node("stream.mjs", server.url, json.dumps(asked)))
+    body = {"assistant": "steps", "thread": False, "payload": payload}
+    streaming = asyncio.create_task(run_node("stream.mjs", server.url, json.dumps(body)))
     await asyncio.sleep(2)
     assert not streaming.done()
     await asyncio.to_thread(server.stop)
@@ -134,7 +134,7 @@ async def test_runs_are_waited_for_resumed_joined_and_listed(graphs: ServerProce
 
 
 @pytest.mark.parametrize("prefix", ["", "/api", "/api/v1"])
-async def test_urls_take_answers_that_langsmiths_client_reads_back(graphs: ServerProcess, prefix: str) -> None:
+async def test_urls_take_feedback_that_langsmiths_client_reads_back(graphs: ServerProcess, prefix: str) -> None:
     shown = json.loads(await node("feedback.mjs", graphs.url, prefix))
     assert shown == {
         "statuses": [200, 200, 200, 422],
@@ -148,5 +148,5 @@ async def test_urls_take_answers_that_langsmiths_client_reads_back(graphs: Serve
 
 async def stream(url: str, assistant: str, thread: bool, **payload: Any) -> list[dict[str, Any]]:
     """Return the events that the JavaScript client receives of a run with feedback keys."""
-    asked = {"assistant": assistant, "thread": thread, "payload": {**payload, "feedbackKeys": KEYS}}
-    return [json.loads(line) for line in (await node("stream.mjs", url, json.dumps(asked))).splitlines()]
+    body = {"assistant": assistant, "thread": thread, "payload": {**payload, "feedbackKeys": KEYS}}
+    return [json.loads(line) for line in (await node("stream.mjs", url, json.dumps(body))).splitlines()]

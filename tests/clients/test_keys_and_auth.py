@@ -77,8 +77,8 @@ async def test_langsmith_client_needs_a_key_except_for_urls(closed: ServerProces
     with pytest.raises(LangSmithError, match=r"lacks the scope .*feedback-mint"):
         clients[READ].create_presigned_feedback_token(run_id, KEY)
     clients["wrong"].create_feedback_from_token(token.url, score=1)
-    [kept] = clients[READ].list_feedback(run_ids=[run_id])
-    assert kept.score == 1
+    [feedback] = clients[READ].list_feedback(run_ids=[run_id])
+    assert feedback.score == 1
     with pytest.raises(LangSmithAuthError):
         list(clients["wrong"].list_feedback(run_ids=[run_id]))
     for client in clients.values():
@@ -111,9 +111,9 @@ async def test_python_client_sees_its_users_own_things_only(ruled: ServerProcess
         with pytest.raises(NotFoundError):
             await bob.threads.get_state(thread["thread_id"])
         assert (len(await anna.threads.search()), await bob.threads.search()) == (1, [])
-    async with get_client(url=ruled.url, api_key="token-nobody") as nobody:
+    async with get_client(url=ruled.url, api_key="token-nobody") as anonymous:
         with pytest.raises(AuthenticationError, match="Who are you"):
-            await nobody.threads.search()
+            await anonymous.threads.search()
 
 
 async def test_rules_close_feedback_without_a_key(ruled: ServerProcess) -> None:

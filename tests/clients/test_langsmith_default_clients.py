@@ -62,7 +62,7 @@ def url(path: str, posted_paths: list[str], sqlite_url: str) -> Iterator[str]:
         yield address
 
 
-def kept(url: str, run_id: str) -> dict[str, tuple[Any, ...]]:
+def stored(url: str, run_id: str) -> dict[str, tuple[Any, ...]]:
     client = Client(api_url=url, api_key="any", auto_batch_tracing=False)
     listed = {one.key: (one.score, one.comment, str(one.trace_id)) for one in client.list_feedback(run_ids=[run_id])}
     client.close()
@@ -80,7 +80,7 @@ def test_python_clients_feedback_arrives(
         client.create_feedback(run_id, "two", trace_id=run_id, score=0, session_id=SESSION)
         client.flush()
     client.close()
-    assert kept(url, run_id) == {"one": (1, "é", run_id), "two": (0, None, run_id)}
+    assert stored(url, run_id) == {"one": (1, "é", run_id), "two": (0, None, run_id)}
     assert set(posted_paths) == {path}
     assert [record.message for record in caplog.records if "Failed" in record.message] == []
 
@@ -88,5 +88,5 @@ def test_python_clients_feedback_arrives(
 async def test_javascript_clients_feedback_arrives(url: str, path: str, posted_paths: list[str]) -> None:
     run_id = str(uuid_utils.uuid7())
     await node("langsmith_default.mjs", url, run_id)
-    assert kept(url, run_id) == {"one": (1, "é", run_id), "two": (0, None, run_id)}
+    assert stored(url, run_id) == {"one": (1, "é", run_id), "two": (0, None, run_id)}
     assert set(posted_paths) == {path}

@@ -112,9 +112,9 @@ async def test_thread_carries_the_conversation(connect: Connect) -> None:
 
 async def test_interrupt_is_resumed_on_its_thread(connect: Connect) -> None:
     async with connect() as mcp:
-        asked = await mcp.call_tool("asking", {"question": "Really?"}, meta={THREAD: {}})
-        assert asked.structured_content["__interrupt__"][0]["value"] == {"question": "Really?"}
-        answered = await mcp.call_tool("asking", {}, meta={THREAD: asked.meta[THREAD], RESUME: "Yes"})
+        interrupted = await mcp.call_tool("asking", {"question": "Really?"}, meta={THREAD: {}})
+        assert interrupted.structured_content["__interrupt__"][0]["value"] == {"question": "Really?"}
+        answered = await mcp.call_tool("asking", {}, meta={THREAD: interrupted.meta[THREAD], RESUME: "Yes"})
         assert answered.structured_content["answer"] == "Yes"
 
 
@@ -172,8 +172,8 @@ async def test_urls_take_feedback_that_is_read_back(connect: Connect, graphs: Se
         assert received.keys() == {"run_id", "urls", "keys", "expires_at"}
         async with httpx.AsyncClient(base_url=graphs.url) as http:
             assert (await http.post(received["urls"]["user_liked"], json={"score": 1})).status_code == 200
-            kept = (await http.get(f"/runs/{received['run_id']}/feedback")).json()["feedback"]
-        assert [(one["key"], one["score"]) for one in kept] == [("user_liked", 1)]
+            feedback = (await http.get(f"/runs/{received['run_id']}/feedback")).json()["feedback"]
+        assert [(one["key"], one["score"]) for one in feedback] == [("user_liked", 1)]
 
 
 @pytest.mark.parametrize(("by", "source"), [("user", "app"), ("agent", "model"), (None, "model")])
@@ -182,9 +182,9 @@ async def test_tool_submits_feedback_once(connect: Connect, graphs: ServerProces
         called = await mcp.call_tool("steps", {"total": 1}, meta={FEEDBACK: {"keys": ["user_liked"]}})
         run_id = called.meta[FEEDBACK]["run_id"]
         assert run_id in called.content[1].text
-        said = {"run_id": run_id, "score": 0, "comment": "Not quite", **({"by": by} if by else {})}
-        kept = [await mcp.call_tool("submit_feedback", said) for _ in range(2)]
-        assert kept[0].structured_content == kept[1].structured_content
+        arguments = {"run_id": run_id, "score": 0, "comment": "Not quite", **({"by": by} if by else {})}
+        stored = [await mcp.call_tool("submit_feedback", arguments) for _ in range(2)]
+        assert stored[0].structured_content == stored[1].structured_content
         async with httpx.AsyncClient(base_url=graphs.url) as http:
             [one] = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
         assert (one["key"], one["score"], one["comment"]) == ("user_liked", 0, "Not quite")
@@ -203,7 +203,7 @@ async def test_tool_submits_feedback_by_token(graphs: ServerProcess, by: str, so
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("arguments", "message"),
     [
         ({"score": 1}, "Name the run"),
         ({"run_id": "x", "score": 1}, "Invalid run ID"),
@@ -213,9 +213,9 @@ async def test_tool_submits_feedback_by_token(graphs: ServerProcess, by: str, so
         ({"rating": 1}, "unknown field `rating`"),
     ],
 )
-async def test_wrong_feedback_is_explained(graphs: ServerProcess, said: dict[str, Any], message: str) -> None:
+async def test_wrong_feedback_is_explained(graphs: ServerProcess, arguments: dict[str, Any], message: str) -> None:
     async with Client(f"{graphs.url}/mcp", mode="2026-07-28") as mcp:
-        result = await mcp.call_tool("submit_feedback", said)
+        result = await mcp.call_tool("submit_feedback", arguments)
     assert result.is_error
     assert message in result.content[0].text
 

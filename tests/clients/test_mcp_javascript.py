@@ -29,5 +29,5 @@ async def test_tools_are_called_from_javascript(graphs: ServerProcess, package: 
     }
     async with httpx.AsyncClient(base_url=graphs.url) as http:
         assert (await http.post(url, json={"score": 0})).status_code == 200
-        kept = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
-    assert sorted((one["score"], one["feedback_source"]["type"]) for one in kept) == [(0, "api"), (1, "app")]
+        feedback = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
+    assert sorted((one["score"], one["feedback_source"]["type"]) for one in feedback) == [(0, "api"), (1, "app")]

@@ -118,7 +118,7 @@ def test_official_servers_wait_has_our_urls(agents: SyncLangGraphClient, langsmi
     assert answer["__feedback__"] == dict(zip(KEYS, [token.url for token in listed], strict=True))
 
 
-def test_answers_to_the_official_servers_urls_land_here(agents: SyncLangGraphClient, langsmith: Client) -> None:
+def test_submissions_to_the_official_servers_urls_land_here(agents: SyncLangGraphClient, langsmith: Client) -> None:
     parts = list(agents.runs.stream(None, "steps", input={"total": 1}, feedback_keys=KEYS))
     urls, run_id = parts[-1].data, parts[0].data["run_id"]
     assert httpx.post(urls["user_liked"], json={"score": 1, "comment": "Made me laugh."}).is_success

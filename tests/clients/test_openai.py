@@ -40,8 +40,8 @@ def run_id_of(completion: Any) -> str:
     return str(completion.id).removeprefix("chatcmpl-")
 
 
-async def streamed(client: AsyncOpenAI, model: str, said: Any, **options: Any) -> list[ChatCompletionChunk]:
-    stream = await client.chat.completions.create(model=model, messages=[user(said)], stream=True, **options)
+async def streamed(client: AsyncOpenAI, model: str, content: Any, **options: Any) -> list[ChatCompletionChunk]:
+    stream = await client.chat.completions.create(model=model, messages=[user(content)], stream=True, **options)
     return [chunk async for chunk in stream]
 
 
@@ -93,8 +93,8 @@ async def test_urls_take_feedback_that_is_read_back(
     assert (await http.post(choice.feedback["user_liked"], json={"score": 1})).status_code == 200
     sent = {"feedback_token": choice.feedback_token, "outcome": "negative", "user_id": "ben"}
     assert (await http.post("/v1/feedback", json=sent)).status_code == 200
-    kept = (await http.get(f"/runs/{run_id_of(completion)}/feedback")).json()["feedback"]
-    assert {one["score"] for one in kept} == {0, 1}
+    feedback = (await http.get(f"/runs/{run_id_of(completion)}/feedback")).json()["feedback"]
+    assert {one["score"] for one in feedback} == {0, 1}
 
 
 async def test_thread_carries_the_conversation(client: AsyncOpenAI, http: httpx.AsyncClient) -> None:
@@ -131,8 +131,8 @@ async def test_resume_answers_with_any_value(client: AsyncOpenAI) -> None:
         completion = await client.chat.completions.create(
             model="asking", messages=[user('{"question": "why?"}')], extra_body={"thread_id": thread_id, **body}
         )
-        said = completion.choices[0].message.content or ""
-        assert said == "why?" if expected is None else json.loads(said)["answer"] == expected
+        answer = completion.choices[0].message.content or ""
+        assert answer == "why?" if expected is None else json.loads(answer)["answer"] == expected
     with pytest.raises(openai.BadRequestError, match="asks nothing"):
         await client.chat.completions.create(
             model="asking", messages=[], extra_body={"thread_id": thread_id, "resume": 1}
@@ -148,9 +148,9 @@ async def test_question_is_a_call_of_a_function(client: AsyncOpenAI, stream: boo
         assert chunks[-1].choices[0].finish_reason == "tool_calls"
         [call] = [one for chunk in chunks for one in chunk.choices[0].delta.tool_calls or ()]
     else:
-        asked = await create(model="asking", messages=[given], store=True, tools=[FUNCTION])
-        assert (asked.choices[0].finish_reason, asked.choices[0].message.content) == ("tool_calls", None)
-        [call] = asked.choices[0].message.tool_calls or ()  # type: ignore[assignment]
+        interrupted = await create(model="asking", messages=[given], store=True, tools=[FUNCTION])
+        assert (interrupted.choices[0].finish_reason, interrupted.choices[0].message.content) == ("tool_calls", None)
+        [call] = interrupted.choices[0].message.tool_calls or ()  # type: ignore[assignment]
     assert json.loads(call.function.arguments) == {"value": {"question": "why?"}}  # type: ignore[union-attr,arg-type]
     calls: Any = {"role": "assistant", "tool_calls": [{"index": 0, "type": "function", **call.to_dict()}]}
     result: Any = {"role": "tool", "tool_call_id": call.id, "content": '{"because": 1}'}

@@ -36,8 +36,8 @@ async def test_agents_are_used_from_javascript(graphs: ServerProcess) -> None:
         assert (await http.post(url, json={"score": 1})).status_code == 200
         sent = {"feedback_token": token, "outcome": "negative", "user_id": "ben"}
         assert (await http.post("/v1/feedback", json=sent)).status_code == 200
-        kept = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
-        assert {one["score"] for one in kept} == {0, 1}
+        feedback = (await http.get(f"/runs/{run_id}/feedback")).json()["feedback"]
+        assert {one["score"] for one in feedback} == {0, 1}
 
         async def is_cancelled() -> bool:
             status = (await http.get(f"/v1/responses/{sleeping}")).json()["status"]

@@ -42,8 +42,8 @@ async def test_response_is_stored_and_continued(client: AsyncOpenAI, http: httpx
         model="echoing", input=parts, instructions="Be terse", previous_response_id=first.id
     )
     assert second.previous_response_id == first.id
-    kept = await client.responses.retrieve(second.id)
-    assert (kept.output_text, kept.output[0].id) == ("You said Two", second.output[0].id)
+    stored = await client.responses.retrieve(second.id)
+    assert (stored.output_text, stored.output[0].id) == ("You said Two", second.output[0].id)
     state = (await http.get(f"/threads/{second.thread_id}/state")).json()["values"]["messages"]
     assert [one["content"] for one in state] == ["Be terse", "One", "You said One", "Two", "You said Two"]
     with pytest.raises(openai.BadRequestError, match=f"continue from {second.id}"):
@@ -98,22 +98,22 @@ async def test_urls_take_feedback_that_is_read_back(client: AsyncOpenAI, http: h
     assert (await http.post(response.feedback["user_liked"], json={"score": 1})).status_code == 200
     sent = {"feedback_token": response.feedback_token, "outcome": "negative", "user_id": "ben"}
     assert (await http.post("/v1/feedback", json=sent)).status_code == 200
-    kept = (await http.get(f"/runs/{response.id.removeprefix('resp_')}/feedback")).json()["feedback"]
-    assert {one["score"] for one in kept} == {0, 1}
+    feedback = (await http.get(f"/runs/{response.id.removeprefix('resp_')}/feedback")).json()["feedback"]
+    assert {one["score"] for one in feedback} == {0, 1}
 
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_question_is_a_function_call(client: AsyncOpenAI, stream: bool) -> None:
     if stream:
         async with client.responses.stream(model="asking", input=QUESTION, tools=[FUNCTION]) as events:
-            asked: Any = await events.get_final_response()
+            interrupted: Any = await events.get_final_response()
     else:
-        asked = await client.responses.create(model="asking", input=QUESTION, tools=[FUNCTION])
-    [call] = asked.output
+        interrupted = await client.responses.create(model="asking", input=QUESTION, tools=[FUNCTION])
+    [call] = interrupted.output
     assert (call.type, json.loads(call.arguments)) == ("function_call", {"value": {"question": "why?"}})
     result: Any = {"type": "function_call_output", "call_id": call.call_id, "output": '{"because": 1}'}
     sent: Any = [{"role": "user", "content": QUESTION}, call.to_dict(), result]
-    for more in ({"input": [result], "previous_response_id": asked.id}, {"input": sent})[stream:][:1]:
+    for more in ({"input": [result], "previous_response_id": interrupted.id}, {"input": sent})[stream:][:1]:
         answered = await client.responses.create(model="asking", **more)  # type: ignore[call-overload]
         assert json.loads(answered.output_text)["answer"] == {"because": 1}
 
@@ -173,9 +173,9 @@ async def test_failed_run_is_an_error(client: AsyncOpenAI) -> None:
     stream: Any = await client.responses.create(model="failing", input='{"question": "?"}', stream=True)
     *_, last = [event async for event in stream]
     assert (last.type, last.response.error.message) == ("response.failed", "ValueError: boom é <1>")
-    kept = await client.responses.retrieve(last.response.id)
-    assert kept.error is not None
-    assert (kept.status, kept.error.message) == ("failed", "ValueError: boom é <1>")
+    stored = await client.responses.retrieve(last.response.id)
+    assert stored.error is not None
+    assert (stored.status, stored.error.message) == ("failed", "ValueError: boom é <1>")
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ async def test_example_in_javascript_asks_and_rates(example: ServerProcess, tmp_
     check_printed(await node(str(copied), example.url, "Tell me a joke about databases."), '"id"')
 
 
-def check_printed(printed: str, kept: str) -> None:
+def check_printed(printed: str, stored: str) -> None:
     """Check that the example prints an answer, and feedback that the server has stored."""
     lines = dict(line.split(": ", 1) for line in printed.splitlines() if ": " in line)
     assert len(lines["Answer"]) > 10
-    assert kept in lines["Feedback"]
+    assert stored in lines["Feedback"]

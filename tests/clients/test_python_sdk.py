@@ -145,10 +145,10 @@ async def test_wait_answers_with_feedback_urls(client: LangGraphClient, graphs: 
     thread_id = (await client.threads.create())["thread_id"]
     body = {"assistant_id": "asking", "input": {"question": "?"}, "feedback_keys": KEYS}
     async with httpx.AsyncClient(base_url=graphs.url, timeout=20) as http:
-        answer = (await http.post(path.format(thread_id=thread_id), json=body)).json()
-        assert list(answer["__feedback__"]) == KEYS
-        assert answer["__interrupt__"][0]["value"] == {"question": "?"}
-        for url in answer["__feedback__"].values():
+        values = (await http.post(path.format(thread_id=thread_id), json=body)).json()
+        assert list(values["__feedback__"]) == KEYS
+        assert values["__interrupt__"][0]["value"] == {"question": "?"}
+        for url in values["__feedback__"].values():
             assert (await http.post(url, json={"score": 1})).status_code == 200
 
 

@@ -104,11 +104,11 @@ async def test_copy_can_be_answered_like_the_original(client: LangGraphClient) -
 
 
 async def test_threads_are_pruned(client: LangGraphClient) -> None:
-    kept, gone = await waiting_thread(client), await waiting_thread(client)
+    stored, gone = await waiting_thread(client), await waiting_thread(client)
     assert (await client.threads.prune([gone]))["pruned_count"] == 1
-    assert (await client.threads.prune([kept, gone], strategy="keep_latest"))["pruned_count"] == 1
-    assert len(await client.threads.get_history(kept)) == 1
-    assert await client.runs.wait(kept, "asking", command={"resume": 1}) == {**QUESTION, "answer": 1}
+    assert (await client.threads.prune([stored, gone], strategy="keep_latest"))["pruned_count"] == 1
+    assert len(await client.threads.get_history(stored)) == 1
+    assert await client.runs.wait(stored, "asking", command={"resume": 1}) == {**QUESTION, "answer": 1}
 
 
 async def test_state_is_read_changed_and_streamed(client: LangGraphClient) -> None:

@@ -87,11 +87,11 @@ async def test_stateless_run_is_cancelled_when_its_client_leaves(client: LangGra
 
 
 async def test_stateless_runs_thread_is_kept_on_request(client: LangGraphClient) -> None:
-    kept = await client.runs.create(None, "steps", input={"total": 2, "done": []}, on_completion="keep")
+    stored = await client.runs.create(None, "steps", input={"total": 2, "done": []}, on_completion="keep")
     gone = await client.runs.create(None, "steps", input={"total": 2, "done": []})
-    for run in (kept, gone):
+    for run in (stored, gone):
         await client.http.get(f"/runs/{run['run_id']}/join")
-    assert (await client.threads.get_state(kept["thread_id"]))["values"]["done"] == [0, 1]
+    assert (await client.threads.get_state(stored["thread_id"]))["values"]["done"] == [0, 1]
     with pytest.raises(NotFoundError):
         await client.threads.get(gone["thread_id"])
 

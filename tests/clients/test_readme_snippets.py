@@ -62,8 +62,8 @@ def test_langsmith_snippet_submits_and_reads_back(example: ServerProcess) -> Non
 def test_curl_snippets_run_an_agent_and_answer(example: ServerProcess) -> None:
     printed = run(["bash", "-c", snippet("bash", "curl -N")], example)
     url = urls_in(printed, example)[0]
-    answered = run(["bash", "-c", snippet("bash", '"$FEEDBACK_URL"')], example, env={"FEEDBACK_URL": url})
-    statuses = [json.loads(answer)["status"] for answer in re.findall(r"\{.*?\}", answered)]
+    output = run(["bash", "-c", snippet("bash", '"$FEEDBACK_URL"')], example, env={"FEEDBACK_URL": url})
+    statuses = [json.loads(body)["status"] for body in re.findall(r"\{.*?\}", output)]
     assert statuses == ["created", "created"]
 
 

@@ -84,7 +84,7 @@ async def test_remote_graph_is_a_node_of_another_graph(remote: Remote) -> None:
     outer = StateGraph(Steps).add_node("far", remote("steps")).add_edge(START, "far").compile()
     parts = [part async for part in outer.astream({"total": 1}, stream_mode="updates", subgraphs=True)]
     assert parts[-1] == ((), {"far": {"total": 1, "done": [0]}})
-    assert any(namespace for namespace, _ in parts), "the far graph's own steps are streamed, too"
+    assert any(namespace for namespace, _ in parts), "the remote graph's own steps are streamed, too"
 
 
 async def test_remote_graph_is_drawn(remote: Remote) -> None:

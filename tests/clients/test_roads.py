@@ -72,26 +72,26 @@ async def test_javascript_client_replays_a_run_from_any_event(
     run: Any = await client.http.post("/runs" if stateless else f"/threads/{thread_id}/runs", json=body)
     await client.runs.join(run["thread_id"], run["run_id"])
     place = {"threadId": None if stateless else thread_id, "runId": run["run_id"]}
-    whole = await replayed(graphs.url, place, None)
-    assert [event["event"] for event in whole] == ["metadata", "updates", "updates", "feedback"]
-    for at, event in enumerate(whole[:-1]):
-        assert await replayed(graphs.url, place, event["id"]) == whole[at + 1 :]
+    complete = await replayed(graphs.url, place, None)
+    assert [event["event"] for event in complete] == ["metadata", "updates", "updates", "feedback"]
+    for at, event in enumerate(complete[:-1]):
+        assert await replayed(graphs.url, place, event["id"]) == complete[at + 1 :]
 
 
 async def replayed(url: str, place: dict[str, Any], last_event_id: str | None) -> list[dict[str, Any]]:
-    asked = {"join": {**place, **({"lastEventId": last_event_id} if last_event_id else {})}}
-    printed = await node("stream.mjs", url, json.dumps(asked))
+    body = {"join": {**place, **({"lastEventId": last_event_id} if last_event_id else {})}}
+    printed = await node("stream.mjs", url, json.dumps(body))
     return [json.loads(line) for line in printed.splitlines()]
 
 
 async def test_durability_exit_keeps_one_checkpoint_of_a_run(client: LangGraphClient) -> None:
-    kept = {}
+    stored = {}
     for durability in ("exit", "async"):
         thread_id = (await client.threads.create())["thread_id"]
         given: Any = {"input": {"total": 3}, "durability": durability}
         assert (await client.runs.wait(thread_id, "steps", **given))["done"] == [0, 1, 2]  # type: ignore[call-overload]  # it is an object
-        kept[durability] = len(await client.threads.get_history(thread_id, limit=10))
-    assert kept == {"exit": 1, "async": 5}
+        stored[durability] = len(await client.threads.get_history(thread_id, limit=10))
+    assert stored == {"exit": 1, "async": 5}
 
 
 def test_idle_connection_accepts_the_next_request(
@@ -109,11 +109,11 @@ def test_idle_connection_accepts_the_next_request(
     assert statuses == [200, 200]
 
 
-@pytest.mark.parametrize("road", ["wait", "join"])
-async def test_answer_that_takes_its_time_is_kept_alive(graphs: ServerProcess, road: str) -> None:
+@pytest.mark.parametrize("way", ["wait", "join"])
+async def test_answer_that_takes_its_time_is_kept_alive(graphs: ServerProcess, way: str) -> None:
     body = {"assistant_id": "sleeping", "input": {"seconds": 6}}
     async with httpx.AsyncClient(base_url=graphs.url, timeout=20) as http:
-        if road == "wait":
+        if way == "wait":
             response = await http.post("/runs/wait", json=body)
         else:
             run_id = (await http.post("/runs", json=body)).json()["run_id"]

@@ -24,15 +24,15 @@ from langgraph_sdk.errors import APIError
 from tests.clients.node import node
 from tests.clients.server_process import ServerProcess
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 PASSED_OVER = {"langsmith_tracer", "strict_resume", "assistantId"}
 """Parameters that the server ignores: sent for traces only, sent because of `/info`, or sent twice in two spellings."""
 EVENT_STREAMING = {("threads", "stream")}
 
-CHECKPOINT = {"thread_id": NOBODY, "checkpoint_ns": "", "checkpoint_id": NOBODY, "checkpoint_map": {}}
+CHECKPOINT = {"thread_id": UNKNOWN, "checkpoint_ns": "", "checkpoint_id": UNKNOWN, "checkpoint_map": {}}
 VALUES: dict[str, Any] = {
-    "thread_id": NOBODY, "thread_ids": [NOBODY], "run_id": NOBODY, "run_ids": [NOBODY], "cron_id": NOBODY,
-    "ids": [NOBODY], "checkpoint_id": NOBODY, "checkpoint": CHECKPOINT, "before": CHECKPOINT, "last_event_id": "1-1",
+    "thread_id": UNKNOWN, "thread_ids": [UNKNOWN], "run_id": UNKNOWN, "run_ids": [UNKNOWN], "cron_id": UNKNOWN,
+    "ids": [UNKNOWN], "checkpoint_id": UNKNOWN, "checkpoint": CHECKPOINT, "before": CHECKPOINT, "last_event_id": "1-1",
     "input": {"total": 1}, "values": {"done": [1]}, "command": {"resume": 1}, "config": {"tags": ["a"]},
     "context": {"a": 1}, "metadata": {"a": 1},
     "supersteps": [{"updates": [{"values": {"done": [1]}, "as_node": "step"}]}],

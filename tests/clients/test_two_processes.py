@@ -80,17 +80,17 @@ async def _is_running(client: LangGraphClient, run: tuple[str, str]) -> bool:
 
 async def test_second_process_streams_joins_cancels_and_stores(open_pair: OpenPair, own_redis: RedisProcess) -> None:
     async with open_pair(own_redis.url) as pair, asyncio.timeout(100):
-        run_id, whole = await streamed_where_it_was_asked_for(pair)
-        await replayed_at_either(pair, run_id, whole)
+        run_id, complete = await streamed_at_the_first(pair)
+        await replayed_at_either(pair, run_id, complete)
         await events_are_the_same_at_either(pair)
-        await submitted_at_the_other(pair, whole[-1].data["user_liked"])
+        await submitted_at_the_other(pair, complete[-1].data["user_liked"])
         await cancelled_from_the_other(pair)
         await crons_fire_once(pair)
     for server in (pair.busy, pair.idle):
         assert_no_trouble_in(server)
 
 
-async def streamed_where_it_was_asked_for(pair: Pair) -> tuple[tuple[str, str], list[StreamPart]]:
+async def streamed_at_the_first(pair: Pair) -> tuple[tuple[str, str], list[StreamPart]]:
     thread_id = (await pair.at_busy.threads.create())["thread_id"]
     parts: list[StreamPart] = []
     statuses = []
@@ -108,10 +108,10 @@ async def streamed_where_it_was_asked_for(pair: Pair) -> tuple[tuple[str, str], 
     return (thread_id, run["run_id"]), parts
 
 
-async def replayed_at_either(pair: Pair, run: tuple[str, str], whole: list[StreamPart]) -> None:
+async def replayed_at_either(pair: Pair, run: tuple[str, str], complete: list[StreamPart]) -> None:
     for client in (pair.at_busy, pair.at_idle):
-        assert [part async for part in client.runs.join_stream(*run, last_event_id="-1")] == whole
-        assert [part async for part in client.runs.join_stream(*run, last_event_id="1-6")] == whole[7:]
+        assert [part async for part in client.runs.join_stream(*run, last_event_id="-1")] == complete
+        assert [part async for part in client.runs.join_stream(*run, last_event_id="1-6")] == complete[7:]
         assert (await client.runs.join(*run))["done"] == list(range(10))
 
 
@@ -148,8 +148,8 @@ async def submitted_at_the_other(pair: Pair, url: str) -> None:
     async with httpx.AsyncClient() as http:
         response = await http.post(url.replace(pair.busy.url, pair.idle.url), json={"score": 1})
         assert response.status_code == 200, response.text
-        [kept] = (await http.get(f"{pair.busy.url}/feedback")).json()
-    assert kept["score"] == 1
+        [feedback] = (await http.get(f"{pair.busy.url}/feedback")).json()
+    assert feedback["score"] == 1
 
 
 async def cancelled_from_the_other(pair: Pair) -> None:

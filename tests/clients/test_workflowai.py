@@ -64,7 +64,7 @@ class _JavaScript:
         self._url = url
 
     async def __call__(self, outcomes: list[dict[str, str]]) -> list[str]:
-        spelled = [{SPELLED.get(name, name): said for name, said in outcome.items()} for outcome in outcomes]
+        spelled = [{SPELLED.get(name, name): value for name, value in outcome.items()} for outcome in outcomes]
         ended: list[str] = json.loads(await node("workflowai.mjs", self._url, json.dumps(spelled)))
         return ended
 

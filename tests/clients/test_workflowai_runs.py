@@ -147,9 +147,9 @@ async def test_conversation_id_names_a_thread(http: httpx.AsyncClient) -> None:
             "version": "production",
             "conversation_id": name,
         }
-        answer = (await http.post("/v1/_/tasks/talking/schemas/1/run", json=body)).json()
-        assert answer["task_output"]["messages"][-1]["content"] == f"You said: hi, after {expected}"
-    state = (await http.get(f"/threads/{answer['conversation_id']}/state")).json()
+        values = (await http.post("/v1/_/tasks/talking/schemas/1/run", json=body)).json()
+        assert values["task_output"]["messages"][-1]["content"] == f"You said: hi, after {expected}"
+    state = (await http.get(f"/threads/{values['conversation_id']}/state")).json()
     assert len(state["values"]["messages"]) == 4
 
 
@@ -223,11 +223,11 @@ async def test_assistant_runs_by_slug_at_a_version(http: httpx.AsyncClient) -> N
     named = name.lower().replace(" ", "-")
     for version, expected in ((1, "1"), ("1", "1"), (2, "2"), ("production", "2")):
         body = {"task_input": {"text": "one"}, "version": version, "metadata": {"from": "test"}}
-        answer = (await http.post(f"/v1/_/agents/{named}/schemas/1/run", json=body)).json()
-        assert (answer["version"]["id"], answer["metadata"]) == (expected, {"from": "test"})
+        response = (await http.post(f"/v1/_/agents/{named}/schemas/1/run", json=body)).json()
+        assert (response["version"]["id"], response["metadata"]) == (expected, {"from": "test"})
     await http.post("/assistants", json={"graph_id": "growing", "name": name.upper()})
-    answer = await http.post(f"/v1/_/agents/{named}/schemas/1/run", json={"task_input": {}})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+    response = await http.post(f"/v1/_/agents/{named}/schemas/1/run", json={"task_input": {}})
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "conflict")
 
 
 async def test_silence_is_bridged_without_comments(http: httpx.AsyncClient) -> None:

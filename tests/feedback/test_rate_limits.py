@@ -214,7 +214,7 @@ def test_unparsable_address_is_admitted(peer: str | None) -> None:
         rate_limiter.admit(peer, [])
 
 
-def test_no_address_is_kept_as_it_is() -> None:
+def test_addresses_are_stored_as_hashes() -> None:
     rate_limiter = RateLimiter(Limits(), trust_forwarded=False)
     rate_limiter.admit("203.0.113.7", [], (1, 0))
     assert rate_limiter._addresses is not None

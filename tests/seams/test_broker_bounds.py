@@ -77,8 +77,8 @@ async def test_log_keeps_no_more_than_its_bound(open_broker: OpenBroker) -> None
     for number in range(1000):
         await broker.publish(RUN, frames([number], size=1000))
     assert alive(Frame) - before <= 10
-    kept = (await read(broker, count=2))[1:]
-    assert kept == frames(range(1000 - len(kept), 1000), size=1000)
+    stored = (await read(broker, count=2))[1:]
+    assert stored == frames(range(1000 - len(stored), 1000), size=1000)
 
 
 async def test_all_logs_together_stay_within_their_bound(open_broker: OpenBroker) -> None:

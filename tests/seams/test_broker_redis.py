@@ -96,9 +96,9 @@ async def test_notification_reaches_other_processes(two: Two) -> None:
 async def test_channel_works_again_after_it_was_left(two: Two) -> None:
     one, other = two
     for _ in range(20):
-        async with other.listen("a") as bell:
+        async with other.listen("a") as notifications:
             await one.notify("a")
-            assert await bell.wait(PATIENCE)
+            assert await notifications.wait(PATIENCE)
         await asyncio.sleep(0)
 
 
@@ -166,20 +166,20 @@ async def test_outage_of_redis_fails_nothing_and_logs_once(own_redis: RedisProce
                     await broker.publish(RUN, frames([number], size=MAX_BYTES_UNDER_WAY // 10))
                 await broker.close(RUN)
                 assert not await broker.holds(RUN)
-                async with broker.listen("a") as bell:
+                async with broker.listen("a") as notifications:
                     await broker.notify("a")
-                    assert await bell.wait(0)
+                    assert await notifications.wait(0)
         assert [one["log_level"] for one in logged if one["log_level"] != "info"] == ["warning"]
 
 
 async def test_broker_works_again_once_redis_does(own_redis: RedisProcess) -> None:
     async with RedisBroker(own_redis.url) as one, RedisBroker(own_redis.url) as other:
         reader = asyncio.create_task(read(other, "later"))
-        async with other.listen("a") as bell:
+        async with other.listen("a") as notifications:
             own_redis.stop()
             own_redis.start()
             async with asyncio.timeout(PATIENCE):
-                while not await bell.wait(0.1):
+                while not await notifications.wait(0.1):
                     await one.notify("a")
                 while not await other.holds("later"):
                     await one.publish("later", frames([0]))

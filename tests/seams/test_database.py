@@ -227,11 +227,11 @@ async def test_acknowledged_rows_survive_a_kill(counters: Database, database_url
     assert process.stdout is not None
     async with asyncio.timeout(40):
         try:
-            answered = [await process.stdout.readline() for _ in range(500)]
+            acknowledged = [await process.stdout.readline() for _ in range(500)]
         finally:
             process.kill()
-        answered += (await process.stdout.read()).splitlines(keepends=True)
+        acknowledged += (await process.stdout.read()).splitlines(keepends=True)
         await process.wait()
-    names = [line.decode().strip() for line in answered if line.endswith(b"\n")]  # the last line may be incomplete
+    names = [line.decode().strip() for line in acknowledged if line.endswith(b"\n")]  # the last line may be incomplete
     assert len(names) >= 500
     assert set(names) <= set(await counters.read(values))

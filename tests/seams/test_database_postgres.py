@@ -44,8 +44,8 @@ async def test_postgres_connections_that_a_restart_killed_are_replaced(postgres_
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        answers = await asyncio.gather(*(database.read(lambda c: c.one("SELECT 1 AS x")) for _ in range(20)))
-        assert answers == [{"x": 1}] * 20
+        rows = await asyncio.gather(*(database.read(lambda c: c.one("SELECT 1 AS x")) for _ in range(20)))
+        assert rows == [{"x": 1}] * 20
 
 
 async def test_postgres_that_vanishes_within_a_unit_is_unavailable(postgres_url: str) -> None:

@@ -98,7 +98,7 @@ async def test_colons_and_percent_signs_stay_in_sql(counters: Database) -> None:
 
 
 async def test_values_come_back_as_they_went(counters: Database) -> None:
-    kept = {
+    stored = {
         "text": "a 'quote', % and :colon, 🎉",
         "whole": 2**63 - 1,
         "number": 0.1,
@@ -109,10 +109,10 @@ async def test_values_come_back_as_they_went(counters: Database) -> None:
     def work(c: Connection) -> object:
         blob = "BYTEA" if counters.dialect == "postgres" else "BLOB"
         c.execute(f"CREATE TABLE kept (text TEXT, whole BIGINT, number DOUBLE PRECISION, blob {blob}, missing TEXT)")
-        c.execute("INSERT INTO kept VALUES (:text, :whole, :number, :blob, :missing)", **kept)
+        c.execute("INSERT INTO kept VALUES (:text, :whole, :number, :blob, :missing)", **stored)
         return c.one("SELECT * FROM kept")
 
-    assert await counters.write(work) == kept
+    assert await counters.write(work) == stored
 
 
 async def test_booleans_and_sums_have_the_same_type_everywhere(counters: Database) -> None:

@@ -51,8 +51,8 @@ async def test_cancelled_wait_loses_no_notification(broker: Broker) -> None:
         await asyncio.sleep(0.01)
         await broker.notify("a")
         wait.cancel()
-        [heard] = await asyncio.gather(wait, return_exceptions=True)
-        assert heard is True or await subscription.wait(PATIENCE)
+        [woken] = await asyncio.gather(wait, return_exceptions=True)
+        assert woken is True or await subscription.wait(PATIENCE)
 
 
 async def test_ended_subscription_leaves_nothing_behind(broker: Broker) -> None:

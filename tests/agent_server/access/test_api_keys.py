@@ -156,7 +156,7 @@ async def test_write_scope_includes_minting_but_not_the_reverse(keys: ApiKeys) -
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (f"{LONG}:run@Shop", "entry 1 has no project's name"),
         ("short", "entry 1 is shorter than 16 characters"),
@@ -164,8 +164,8 @@ async def test_write_scope_includes_minting_but_not_the_reverse(keys: ApiKeys) -
         ("sha256:12345678901234567890", "no SHA-256"),
     ],
 )
-def test_wrong_configured_key_is_reported_without_quoting_it(text: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said) as refused:
+def test_wrong_configured_key_is_reported_without_quoting_it(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as refused:
         Config.load(None, {"AGENT_SERVER_API_KEYS": text})
     assert not any(part in str(refused.value) for part in ("'short'", LONG, "secret-scope", "1234567890"))
 

@@ -77,19 +77,19 @@ async def test_sync_authenticate_runs_beside_the_loop() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "said"),
+    ("error", "status", "message"),
     [
         (Auth.exceptions.HTTPException(402, "Pay first"), 402, "Pay first"),
         (AssertionError("bad token"), 401, "bad token"),
     ],
 )
-async def test_refusal_has_the_applications_status_and_words(error: Exception, status: int, said: str) -> None:
+async def test_refusal_has_the_applications_status_and_words(error: Exception, status: int, message: str) -> None:
     async def authenticate() -> str:
         raise error
 
     with pytest.raises(AgentServerError) as refused:
         await who(authenticate).caller({})
-    assert (refused.value.status_code, str(refused.value)) == (status, said)
+    assert (refused.value.status_code, str(refused.value)) == (status, message)
 
 
 @pytest.mark.parametrize("returned", [None, {}, {"identity": ""}, 5, {"name": "anna"}])
@@ -101,8 +101,8 @@ async def test_user_without_identity_is_an_application_error(returned: Any) -> N
         await who(authenticate).caller({})
 
 
-async def test_most_specific_handler_is_asked() -> None:
-    auth, asked = Auth(), []
+async def test_most_specific_handler_is_called() -> None:
+    auth, calls = Auth(), []
 
     @auth.authenticate
     async def authenticate() -> str:
@@ -110,7 +110,7 @@ async def test_most_specific_handler_is_asked() -> None:
 
     def noting(name: str) -> Any:
         async def handler(ctx: Any, value: Any) -> None:  # noqa: ARG001  their names are the protocol
-            asked.append((name, ctx.user.identity, ctx.resource, ctx.action, list(ctx.permissions)))
+            calls.append((name, ctx.user.identity, ctx.resource, ctx.action, list(ctx.permissions)))
 
         return handler
 
@@ -121,8 +121,8 @@ async def test_most_specific_handler_is_asked() -> None:
     rules = AuthObject(auth)
     for resource, action in (("threads", "create"), ("threads", "delete"), ("crons", "delete"), ("crons", "read")):
         await rules.ask(ANNA, resource, action, {})
-    assert [name for name, *_ in asked] == ["threads.create", "threads", "any delete", "everything"]
-    assert asked[0][1:] == ("anna", "threads", "create", ["read"])
+    assert [name for name, *_ in calls] == ["threads.create", "threads", "any delete", "everything"]
+    assert calls[0][1:] == ("anna", "threads", "create", ["read"])
 
 
 @pytest.mark.parametrize(("returned", "expected"), [(None, None), (True, None), ({"owner": "anna"}, {"owner": "anna"})])
@@ -203,7 +203,7 @@ NO_FILTERS = [
 
 
 @pytest.mark.parametrize("given", NO_FILTERS)
-async def test_what_is_no_filter_is_refused_in_words(given: Any) -> None:
+async def test_invalid_filter_is_refused_with_a_reason(given: Any) -> None:
     with pytest.raises(Forbidden, match=r"The application's rules cannot be applied: an @auth\.on handler returned"):
         Condition(given)
     auth = Auth()
@@ -233,8 +233,8 @@ def test_configuration_names_the_object_or_says_how(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="; it must"):
             read(wrong)
     (tmp_path / "a.py").write_text("auth = 5\n")
-    for path, said in (("./gone.py:auth", "no file"), ("./a.py:auth", "not an Auth of langgraph_sdk")):
-        with pytest.raises(ConfigError, match=said):
+    for path, message in (("./gone.py:auth", "no file"), ("./a.py:auth", "not an Auth of langgraph_sdk")):
+        with pytest.raises(ConfigError, match=message):
             load_auth(Config(tmp_path, auth=AuthSettings(path)))
     (tmp_path / "b.py").write_text("from langgraph_sdk import Auth\nauth = Auth()\n")
     with pytest.raises(ConfigError, match=r"no @auth\.authenticate"):

@@ -187,11 +187,11 @@ async def test_missing_and_foreign_resources_look_the_same(api: Api, annas: Ids)
         body = json.dumps(bodies(annas).get(operation, {}))
         if operation in SEEN_AS_HIS_OWN | TAKEN | AWAITED or "if_not_exists" in body:
             continue
-        hers, nobodys = await ask(api, operation, annas, BOB), await ask(api, operation, gone, BOB)
-        said = nobodys.text
+        of_anna, missing = await ask(api, operation, annas, BOB), await ask(api, operation, gone, BOB)
+        expected = missing.text
         for name in annas:
-            said = said.replace(gone[name], annas[name])
-        assert (hers.status_code, hers.text) == (nobodys.status_code, said), operation
+            expected = expected.replace(gone[name], annas[name])
+        assert (of_anna.status_code, of_anna.text) == (missing.status_code, expected), operation
 
 
 async def test_commands_reach_what_is_the_callers_only(api: Api, annas: Ids) -> None:
@@ -202,8 +202,8 @@ async def test_commands_reach_what_is_the_callers_only(api: Api, annas: Ids) -> 
     assert made.json()["metadata"]["owner"] == "bob"
     assert (await api.send("GET", his.removesuffix("/commands"), **ANNA)).status_code == 404
     assert (await api.send("POST", his, command("run.start", **RUN), **ANNA)).status_code == 404
-    hers = {**RUN, "assistant_id": annas["assistant_id"]}
-    assert (await api.send("POST", his, command("run.start", **hers), **BOB)).status_code == 404
+    of_anna = {**RUN, "assistant_id": annas["assistant_id"]}
+    assert (await api.send("POST", his, command("run.start", **of_anna), **BOB)).status_code == 404
     for method in ("input.respond", "agent.getTree", "state.get"):
         response = await api.send("POST", f"/threads/{annas['thread_id']}/commands", command(method), **BOB)
         assert response.status_code == 404
@@ -217,8 +217,8 @@ async def test_bob_counts_and_cancels_his_own_only(api: Api, annas: Ids) -> None
     run = (await api.send("POST", f"/threads/{his}/runs", {**RUN, "after_seconds": 3600}, **BOB)).json()["run_id"]
     assert (await api.send("POST", "/runs/cancel", {"status": "all"}, **BOB)).status_code == 204
     assert (await api.send("GET", f"/threads/{his}/runs/{run}", **BOB)).json()["status"] == "interrupted"
-    hers = f"/threads/{annas['thread_id']}/runs/{annas['waiting']}"
-    assert (await api.send("GET", hers, **ANNA)).json()["status"] == "pending"
+    of_anna = f"/threads/{annas['thread_id']}/runs/{annas['waiting']}"
+    assert (await api.send("GET", of_anna, **ANNA)).json()["status"] == "pending"
     assert (await api.send("POST", "/threads/count", {}, **BOB)).json() == 1
     pruned = {"thread_ids": [his, annas["thread_id"]]}
     assert (await api.send("POST", "/threads/prune", pruned, **BOB)).json() == {"pruned_count": 1}
@@ -235,7 +235,7 @@ async def test_deleting_an_assistant_deletes_only_the_callers_threads(api: Api, 
     assert (await api.send("GET", f"/threads/{annas['thread_id']}", **ANNA)).status_code == 200
 
 
-async def test_what_is_annas_answers_her(api: Api, annas: Ids) -> None:
+async def test_anna_reaches_her_own_resources(api: Api, annas: Ids) -> None:
     refused = []
     for operation in await operations(api):
         if operation.split(" ")[0] != "GET" or operation.endswith("/stream"):
@@ -258,8 +258,8 @@ async def test_unauthenticated_requests_are_refused(api: Api) -> None:
     for operation in await operations(api):
         method, path = operation.split(" ")
         refused = await api.send(method, re.sub(r"\{\w+\}", str(uuid4()), path), None if method == "GET" else {})
-        said = refused.json()
-        message = said["error"]["message"] if path.startswith("/v1/") else said["detail"]
+        error = refused.json()
+        message = error["error"]["message"] if path.startswith("/v1/") else error["detail"]
         assert (refused.status_code, message) == (401, "Who are you?"), operation
         assert refused.headers["x-why"] == "no token"
     assert (await api.send("GET", "/ok")).status_code == 200
@@ -267,8 +267,8 @@ async def test_unauthenticated_requests_are_refused(api: Api) -> None:
 
 async def test_graph_sees_the_user_and_clients_cannot(api: Api) -> None:
     forged = {"configurable": {"langgraph_auth_user_id": "anna", "langgraph_auth_user": {"identity": "anna"}}}
-    asked = {"assistant_id": "showing", "input": {"x": 1}, "config": forged}
-    created = await api.send("POST", "/runs", {**asked, "on_completion": "keep"}, **BOB)
+    body = {"assistant_id": "showing", "input": {"x": 1}, "config": forged}
+    created = await api.send("POST", "/runs", {**body, "on_completion": "keep"}, **BOB)
     thread = created.json()["thread_id"]
     await api.send("GET", f"/runs/{created.json()['run_id']}/join", **BOB)
     shown = (await api.send("GET", f"/threads/{thread}", **BOB)).json()["values"]["log"][0]
@@ -285,15 +285,15 @@ async def test_rules_partition_the_store_by_namespace(api: Api, annas: Ids) -> N
     assert (await api.send("GET", "/store/items?namespace=notes&key=k", **BOB)).json() is None
     item = {"namespace": ["notes"], "key": "k", "value": {"is": "bobs"}}
     assert (await api.send("PUT", "/store/items", item, **BOB)).status_code == 204
-    kept = (await api.send("GET", "/store/items?namespace=notes&key=k", **ANNA)).json()
-    assert (kept["value"], kept["namespace"]) == ({"secret": "annas"}, ["anna", "notes"])
+    stored = (await api.send("GET", "/store/items?namespace=notes&key=k", **ANNA)).json()
+    assert (stored["value"], stored["namespace"]) == ({"secret": "annas"}, ["anna", "notes"])
     listed = (await api.send("POST", "/store/namespaces", {}, **BOB)).json()["namespaces"]
     assert listed == [["bob", "notes"]]
     found = (await api.send("POST", "/store/items/search", {"namespace_prefix": ["anna"]}, **BOB)).json()
     assert found == {"items": []}
 
 
-async def test_crons_keep_for_whom_they_run(api: Api, annas: Ids) -> None:
+async def test_crons_run_as_their_owner(api: Api, annas: Ids) -> None:
     cron = (await api.send("GET", f"/runs/crons/{annas['cron_id']}", **ANNA)).json()
     assert (cron["user_id"], cron["metadata"]["owner"]) == ("anna", "anna")
     assert "blue" not in json.dumps(cron)
@@ -334,11 +334,11 @@ async def test_runs_of_a_cron_are_its_makers(database_url: str, tmp_path: Path) 
 
 
 async def test_document_includes_the_applications_security_schemes(sqlite_url: str, tmp_path: Path) -> None:
-    said = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}, "security": [{"token": []}]}
-    async with serving(sqlite_url, tmp_path, auth=AuthSettings(RULES, said)) as api:
+    security = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}, "security": [{"token": []}]}
+    async with serving(sqlite_url, tmp_path, auth=AuthSettings(RULES, security)) as api:
         document = (await api.send("GET", "/openapi.json")).json()
-    assert document["components"]["securitySchemes"] == said["securitySchemes"]
-    assert document["security"] == said["security"]
+    assert document["components"]["securitySchemes"] == security["securitySchemes"]
+    assert document["security"] == security["security"]
     assert "RunCreate" in document["components"]["schemas"]
 
 
@@ -346,9 +346,9 @@ async def test_metrics_need_a_user_or_an_api_key(sqlite_url: str, tmp_path: Path
     key = "a-key-that-is-long-enough"
     settings = {"auth": AuthSettings(RULES), "api_keys": configured_keys(f"{key}:feedback-read")}
     async with serving(sqlite_url, tmp_path, **settings) as api:
-        asked = [await api.send("GET", "/metrics", **sent) for sent in ({"x-api-key": key}, ANNA, {})]
+        responses = [await api.send("GET", "/metrics", **sent) for sent in ({"x-api-key": key}, ANNA, {})]
         elsewhere = await api.send("POST", "/threads/count", {}, **{"x-api-key": key})
-    assert [one.status_code for one in asked] == [200, 200, 401]
+    assert [one.status_code for one in responses] == [200, 200, 401]
     assert elsewhere.status_code == 401
 
 

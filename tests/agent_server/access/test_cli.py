@@ -28,11 +28,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-    return fork_server.run(arguments, folder, {**kept, "PYTHONPATH": str(ROOT), **environ})
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return fork_server.run(arguments, folder, {**inherited, "PYTHONPATH": str(ROOT), **environ})
 
 
-def said(folder: Path, *arguments: str, **environ: str) -> Any:
+def parsed_output(folder: Path, *arguments: str, **environ: str) -> Any:
     done = run(folder, *arguments, "--json", **environ)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -41,7 +41,7 @@ def said(folder: Path, *arguments: str, **environ: str) -> Any:
 def test_key_is_made_for_a_project(folder: Path) -> None:
     made = run(folder, "keys", "create", "shop", "--scope", "feedback-mint", "--project", "shop")
     assert (made.returncode, "feedback-mint (feedback of the project shop only)" in made.stderr) == (0, True)
-    [listed] = said(folder, "keys", "list")
+    [listed] = parsed_output(folder, "keys", "list")
     assert (listed["scopes"], listed["project"]) == (["feedback-mint"], "shop")
     refused = run(folder, "keys", "create", "shop", "--project", "My Shop")
     assert (refused.returncode, "no project's name" in refused.stderr) == (2, True)
@@ -56,9 +56,9 @@ def test_key_is_made_shown_once_listed_and_revoked(folder: Path, where: str, req
     listed = run(folder, "keys", "list", **environ).stdout
     assert all(word in listed for word in ("web", key[-4:], "run", "id", "expires"))
     assert key not in listed
-    [one] = said(folder, "keys", "list", **environ)
+    [one] = parsed_output(folder, "keys", "list", **environ)
     assert (one["name"], one["scopes"], one["revoked_at"]) == ("web", ["run"], None)
-    assert said(folder, "keys", "revoke", one["key_id"], **environ)["revoked_at"] is not None
+    assert parsed_output(folder, "keys", "revoke", one["key_id"], **environ)["revoked_at"] is not None
     unknown = run(folder, "keys", "revoke", "nobody", **environ)
     assert (unknown.returncode, "There is no key 'nobody'" in unknown.stderr) == (1, True)
 
@@ -66,7 +66,7 @@ def test_key_is_made_shown_once_listed_and_revoked(folder: Path, where: str, req
 def test_key_changes_take_effect_while_serving(folder: Path, tmp_path: Path) -> None:
     with ServerProcess(folder / "langgraph.json", tmp_path / "server") as server:
         assert httpx.post(f"{server.url}/threads", json={}).status_code == 200
-        key = said(folder, "keys", "--data-dir", str(server.data_dir), "create", "web")["key"]
+        key = parsed_output(folder, "keys", "--data-dir", str(server.data_dir), "create", "web")["key"]
         until(server, {}, 401)
         until(server, {"x-api-key": key}, 200)
         assert run(folder, "keys", "--data-dir", str(server.data_dir), "revoke", "web").returncode == 0
@@ -105,8 +105,8 @@ def test_network_server_starts_with_keys_or_explicit_permission(
     with ServerProcess(
         folder / "langgraph.json", tmp_path / "server", AGENT_SERVER_HOST="0.0.0.0", **environ
     ) as server:
-        asked = {"Host": "agents.example"}
-        assert httpx.post(f"{server.url}/threads", json={}, headers=asked).status_code == status
-        asked["Authorization"] = "Bearer a-key-of-sixteen-or-more"
-        assert httpx.post(f"{server.url}/threads", json={}, headers=asked).status_code == 200
+        headers = {"Host": "agents.example"}
+        assert httpx.post(f"{server.url}/threads", json={}, headers=headers).status_code == status
+        headers["Authorization"] = "Bearer a-key-of-sixteen-or-more"
+        assert httpx.post(f"{server.url}/threads", json={}, headers=headers).status_code == 200
         assert "a-key-of-sixteen" not in server.log()

@@ -34,7 +34,7 @@ async def test_app_routes_need_a_key(tmp_path: Path) -> None:
         for path in ("/", "/things/x", "/threads", "/who"):
             refused = await client.get(path)
             assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
-            assert refused.headers["x-marked"] == "yes", "the app's middleware sees what is refused, too"
+            assert refused.headers["x-marked"] == "yes", "the app's middleware sees refused requests, too"
         assert (await client.get("/who", headers={"x-api-key": KEY})).json() == {"user": None, "permissions": None}
         assert (await client.get("/things/x", headers={"Authorization": f"Bearer {KEY}"})).status_code == 404
 
@@ -64,7 +64,7 @@ async def test_app_routes_see_the_authenticated_user(tmp_path: Path) -> None:
         assert (await client.post("/echo", json={"a": 1}, headers=ANNA)).json() == {"given": {"a": 1}}
 
 
-async def test_websockets_of_the_app_are_asked_too(tmp_path: Path) -> None:
+async def test_websockets_of_the_app_are_authorized_too(tmp_path: Path) -> None:
     async with serving(tmp_path, auth=AuthSettings(RULES)) as client:
         with await client.websocket_connect("/chat", headers=ANNA) as socket:
             assert socket.receive_json() == {"user": "anna"}
@@ -80,7 +80,7 @@ async def test_without_the_setting_the_app_asks_for_itself(tmp_path: Path) -> No
 
 
 async def test_app_with_indistinguishable_routes_is_refused(tmp_path: Path) -> None:
-    said = "enable_custom_route_auth needs an app of Starlette or FastAPI"
-    with pytest.RaisesGroup(pytest.RaisesExc(ConfigError, match=said), flatten_subgroups=True, allow_unwrapped=True):
+    message = "enable_custom_route_auth needs an app of Starlette or FastAPI"
+    with pytest.RaisesGroup(pytest.RaisesExc(ConfigError, match=message), flatten_subgroups=True, allow_unwrapped=True):
         async with serving(tmp_path, "tests.agent_server.web_apps:plain", api_keys=configured_keys(KEY)):
             pass

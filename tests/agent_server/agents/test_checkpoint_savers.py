@@ -67,16 +67,16 @@ async def test_saver_conforms_to_langgraphs_suite(database_url: str, tmp_path: P
 async def test_savers_read_each_others_databases(database_url: str, tmp_path: Path, writer: str) -> None:
     config: Any = {"configurable": {"thread_id": "one"}}
     other: Any = {"configurable": {"thread_id": "two"}}
-    async with opened(database_url, tmp_path) as ours, langgraphs_own(database_url, tmp_path) as theirs:
-        saver = ours if writer == "ours" else theirs
+    async with opened(database_url, tmp_path) as ours, langgraphs_own(database_url, tmp_path) as langgraphs:
+        saver = ours if writer == "ours" else langgraphs
         await nested_asking.copy({"checkpointer": saver}).ainvoke({"x": 1}, config)
         await nested_chat.copy({"checkpointer": saver}).ainvoke({"messages": ["hello"]}, other)
         for at in (config, other):
             by_ours = [one async for one in ours.alist(at)]
-            by_theirs = [one async for one in theirs.alist(at)]
-            assert by_ours == by_theirs
+            by_langgraphs = [one async for one in langgraphs.alist(at)]
+            assert by_ours == by_langgraphs
             assert by_ours
-            assert await ours.aget_tuple(at) == await theirs.aget_tuple(at)
+            assert await ours.aget_tuple(at) == await langgraphs.aget_tuple(at)
 
 
 VALUES = ["a\x00b", float("inf"), "x" * 10_000, 0, None, b"\x00", [1], {"a": "\x00"}]
@@ -90,5 +90,5 @@ async def test_saver_keeps_every_value(database_url: str, tmp_path: Path, value:
     checkpoint |= {"channel_values": {"x": value}, "channel_versions": {"x": version}, "versions_seen": {}}
     async with opened(database_url, tmp_path) as saver:
         await saver.aput(at, checkpoint, {"step": 1, "source": "loop"}, {"x": version})
-        kept = await saver.aget_tuple(at)
-    assert kept.checkpoint["channel_values"] == {"x": value}
+        stored = await saver.aget_tuple(at)
+    assert stored.checkpoint["channel_values"] == {"x": value}

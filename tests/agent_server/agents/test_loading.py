@@ -115,7 +115,7 @@ async def test_generators_and_agents_are_served_unchanged(tmp_path: Path) -> Non
         assert agents["agent"] is agent
         _, outcome = await play(agents["function"], agent_run("function"))
         assert outcome.values["messages"][0]["content"] == "hello"
-    assert not (tmp_path / "data").exists(), "no checkpoints are kept where nothing makes any"
+    assert not (tmp_path / "data").exists(), "no checkpoints are stored without a graph"
 
 
 async def test_files_and_modules_are_imported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ async def test_files_and_modules_are_imported_once(tmp_path: Path, monkeypatch: 
         ("no_such_module_here:graph", r"graph 'g': no_such_module_here: ModuleNotFoundError: .*\nInstall it where"),
     ],
 )
-async def test_what_cannot_be_loaded_is_explained(tmp_path: Path, path: str, message: str) -> None:
+async def test_loading_failure_is_explained(tmp_path: Path, path: str, message: str) -> None:
     (tmp_path / "there.py").write_text("number = 3\ndef wide(a, b): ...\ndef fails():\n    return 1 / 0\n")
     (tmp_path / "breaks.py").write_text("# a comment\n{}['no']\n")
     (tmp_path / "syntax.py").write_text("def\n")

@@ -64,11 +64,11 @@ async def test_routes_and_graphs_use_the_applications_own_store(named: str, sqli
 
 
 @pytest.mark.parametrize(
-    ("named", "said"), [("wrong", "made a dict, which is no BaseStore"), ("fails", "the cellar is locked")]
+    ("named", "message"), [("wrong", "made a dict, which is no BaseStore"), ("fails", "the cellar is locked")]
 )
-async def test_unusable_store_prevents_the_start(named: str, said: str, tmp_path: Path) -> None:
+async def test_unusable_store_prevents_the_start(named: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "made.py").write_text(MADE)
     config: Config = config_of("sqlite:///", tmp_path, store_path=f"./made.py:{named}")
-    with pytest.RaisesGroup(pytest.RaisesExc(ConfigError, match=said), flatten_subgroups=True, allow_unwrapped=True):
+    with pytest.RaisesGroup(pytest.RaisesExc(ConfigError, match=message), flatten_subgroups=True, allow_unwrapped=True):
         async with served(whole_app(config)):
             pass

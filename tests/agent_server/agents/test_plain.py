@@ -71,7 +71,7 @@ async def test_values_are_the_inputs_messages_and_the_answer() -> None:
         "messages": [{"role": "user", "content": "what?", "id": "q"}, {"role": "assistant", "content": "eh"}, "hm"]
     }
     events, outcome = await play(PlainAgent(talk), agent_run("talk", given, "values", "updates"))
-    (updates, answered), (values, state) = events
+    (updates, answer), (values, state) = events
     assert (updates, values) == ("updates", "values")
     assert [(message["type"], message["content"]) for message in state["messages"]] == [
         ("human", "what?"),
@@ -80,7 +80,7 @@ async def test_values_are_the_inputs_messages_and_the_answer() -> None:
         ("ai", "to be"),
     ]
     assert state["messages"][0]["id"] == "q"
-    assert answered == {"talk": {"messages": state["messages"][-1:]}}
+    assert answer == {"talk": {"messages": state["messages"][-1:]}}
     assert outcome == Outcome(state)
 
 

@@ -21,7 +21,7 @@ def make(config, runtime: ServerRuntime):
 """
 
 
-async def test_factory_knows_who_asks_in_every_context(sqlite_url: str, tmp_path: Path) -> None:
+async def test_factory_knows_the_user_in_every_context(sqlite_url: str, tmp_path: Path) -> None:
     (tmp_path / "made.py").write_text(FACTORY)
     graphs = {"made": Graph("./made.py:make")}
 

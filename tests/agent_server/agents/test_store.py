@@ -140,7 +140,7 @@ async def test_missing_item_is_null_and_deletable(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"namespace": ["users.anna"]}, "dots"),
         ({"namespace": []}, "at least one label"),
@@ -157,9 +157,9 @@ async def test_missing_item_is_null_and_deletable(client: Client) -> None:
         ({"index": True}, "index"),
     ],
 )
-async def test_what_cannot_be_kept_is_refused(client: Client, change: dict[str, Any], says: str) -> None:
+async def test_unstorable_item_is_refused(client: Client, change: dict[str, Any], message: str) -> None:
     body = {"namespace": NS, "key": "k", "value": {}, **change}
-    assert says in detail(await client.put("/store/items", json=body))
+    assert message in detail(await client.put("/store/items", json=body))
     assert await search(client) == []
 
 
@@ -217,7 +217,7 @@ async def test_filters_compare_as_json_does(client: Client, filter: dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("filter", "says"),
+    ("filter", "message"),
     [
         ({"n": {"$near": 1}}, "$near"),
         ({"n": {"$gt": [1]}}, "number or a string"),
@@ -226,8 +226,8 @@ async def test_filters_compare_as_json_does(client: Client, filter: dict[str, An
         ({"n": 2**70}, "64 bits"),
     ],
 )
-async def test_filters_that_mean_nothing_are_refused(client: Client, filter: dict[str, Any], says: str) -> None:
-    assert says in detail(await client.post("/store/items/search", json={"filter": filter}))
+async def test_filters_that_mean_nothing_are_refused(client: Client, filter: dict[str, Any], message: str) -> None:
+    assert message in detail(await client.post("/store/items/search", json={"filter": filter}))
 
 
 async def test_namespaces_are_listed_by_beginning_end_and_depth(client: Client) -> None:
@@ -335,7 +335,7 @@ async def test_store_without_langgraph_names_the_missing_package() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ttl", "says"),
+    ("ttl", "message"),
     [
         ("never", "store.ttl is 'never'"),
         ({"default_ttl": 0}, "default_ttl is 0"),
@@ -343,10 +343,10 @@ async def test_store_without_langgraph_names_the_missing_package() -> None:
         ({"sweep_interval_minutes": 0}, "sweep_interval_minutes is 0"),
     ],
 )
-def test_a_wrong_setting_is_named(tmp_path: Path, ttl: Any, says: str) -> None:
+def test_a_wrong_setting_is_named(tmp_path: Path, ttl: Any, message: str) -> None:
     file = tmp_path / "langgraph.json"
     file.write_text(json.dumps({"store": {"ttl": ttl}}))
-    with pytest.raises(ConfigError, match=says):
+    with pytest.raises(ConfigError, match=message):
         Config.load(file, {})
 
 

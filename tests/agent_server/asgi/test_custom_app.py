@@ -98,7 +98,7 @@ async def test_middleware_of_a_starlette_app_sees_our_answers(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("tests.agent_server.web_apps:failing", "http.app: it could not start\nthe cellar is locked"),
         ("tests.agent_server.web_apps:lifespan_events", "is [], which is no ASGI app"),
@@ -106,10 +106,10 @@ async def test_middleware_of_a_starlette_app_sees_our_answers(tmp_path: Path) ->
         ("./missing.py:app", "there is no file"),
     ],
 )
-async def test_unservable_app_prevents_the_start(path: str, said: str, tmp_path: Path) -> None:
+async def test_unservable_app_prevents_the_start(path: str, message: str, tmp_path: Path) -> None:
     web_apps.lifespan_events.clear()
     with pytest.RaisesGroup(
-        pytest.RaisesExc(ConfigError, check=lambda e: said in str(e)), flatten_subgroups=True, allow_unwrapped=True
+        pytest.RaisesExc(ConfigError, check=lambda e: message in str(e)), flatten_subgroups=True, allow_unwrapped=True
     ):
         async with serving(tmp_path, app=path):
             pass
@@ -167,9 +167,7 @@ async def test_prefix_precedes_every_path_and_url(app: str | None, tmp_path: Pat
             assert (await client.get("/agents/info")).json()["found"] == "at the start"
 
 
-async def test_settings_without_effect_are_said_at_the_start(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_settings_without_effect_are_logged_at_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "langgraph.json"
     file.write_text(json.dumps({"http": {"logging_headers": {"includes": ["x-a"]}}}))
     config = Config.load(file, {"AGENT_SERVER_DATA_DIR": str(tmp_path), "AGENT_SERVER_ALLOW_ANYONE": "true"})

@@ -39,9 +39,9 @@ async def test_cors_holds_for_all_routes(tmp_path: Path, kind: str) -> None:
     rules = CorsRules(headers=("x-custom",))
     async with serving(tmp_path, kind, cors_origins=(SHOP,), cors=rules) as client:
         for path in ("/info", "/echo", "/threads"):
-            asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-custom"}
+            headers = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-custom"}
             for origin, status in ((SHOP, 204), (EVIL, 400)):
-                preflight = await client.options(path, headers={"Origin": origin, **asked})
+                preflight = await client.options(path, headers={"Origin": origin, **headers})
                 assert preflight.status_code == status, path
                 given = await client.get(path, headers={"Origin": origin})
                 for one in (preflight, given):

@@ -214,7 +214,7 @@ def test_generator_is_not_taken_from_the_graph() -> None:
     assert list(numbers) == [1, 2]
 
 
-def test_what_contains_itself_is_cut() -> None:
+def test_recursive_value_is_cut() -> None:
     ring: list[Any] = [1]
     ring.append(ring)
     assert written(ring) == [1, "…"]

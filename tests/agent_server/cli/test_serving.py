@@ -30,17 +30,17 @@ def _command(*arguments: str) -> list[str]:
 
 
 def _environ(**more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-    return {**kept, "PYTHONPATH": str(ROOT), **more}
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return {**inherited, "PYTHONPATH": str(ROOT), **more}
 
 
 def _failure(folder: Path, *arguments: str, **environ: str) -> str:
     """Return the error output of a command that must not start."""
     done = fork_server.run(arguments, folder, _environ(**environ))
     assert done.returncode != 0
-    said = done.stdout + done.stderr
-    assert "Traceback" not in said
-    return said
+    output = done.stdout + done.stderr
+    assert "Traceback" not in output
+    return output
 
 
 @pytest.fixture
@@ -58,10 +58,10 @@ def running(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.usefixtures("running")
 def test_second_server_on_one_data_directory_is_refused(folder: Path) -> None:
-    said = _failure(folder, "serve", "--port", "0")
-    assert f"Another agent server uses the data directory {folder}" in said
-    assert "--data-dir" in said
-    assert "DATABASE_URL" in said
+    message = _failure(folder, "serve", "--port", "0")
+    assert f"Another agent server uses the data directory {folder}" in message
+    assert "--data-dir" in message
+    assert "DATABASE_URL" in message
 
 
 @pytest.mark.usefixtures("running")
@@ -110,25 +110,25 @@ def test_wrong_setting_is_refused_with_the_right_form(folder: Path) -> None:
 
 def test_graph_that_is_not_there_is_named(folder: Path) -> None:
     (folder / "wrong.json").write_text('{"graphs": {"gone": "./gone.py:graph"}}')
-    said = _failure(folder, "serve", "--port", "0", "--config", "wrong.json")
-    assert f"graph 'gone': there is no file {folder}/gone.py" in said
+    message = _failure(folder, "serve", "--port", "0", "--config", "wrong.json")
+    assert f"graph 'gone': there is no file {folder}/gone.py" in message
 
 
 def test_data_directory_that_cannot_be_made_is_named(folder: Path) -> None:
-    said = _failure(folder, "serve", "--port", "0", "--data-dir", "agent.py/data")
-    assert f"The data directory {folder}/agent.py/data cannot be used" in said
+    message = _failure(folder, "serve", "--port", "0", "--data-dir", "agent.py/data")
+    assert f"The data directory {folder}/agent.py/data cannot be used" in message
 
 
 def test_short_secret_is_refused_with_the_minimum(folder: Path) -> None:
-    said = _failure(folder, "serve", "--port", "0", AGENT_SERVER_FEEDBACK_SECRET="hush")
-    assert "make it at least 16" in said
-    assert "hush" not in said
+    message = _failure(folder, "serve", "--port", "0", AGENT_SERVER_FEEDBACK_SECRET="hush")
+    assert "make it at least 16" in message
+    assert "hush" not in message
 
 
 def test_silent_database_is_reported_without_its_password(folder: Path) -> None:
-    said = _failure(folder, "serve", "--port", "0", DATABASE_URL="postgresql://somebody:secret@127.0.0.1:1/x")
-    assert "PostgreSQL at 127.0.0.1:1 does not respond" in said
-    assert "secret" not in said
+    message = _failure(folder, "serve", "--port", "0", DATABASE_URL="postgresql://somebody:secret@127.0.0.1:1/x")
+    assert "PostgreSQL at 127.0.0.1:1 does not respond" in message
+    assert "secret" not in message
 
 
 def test_help_names_the_commands_and_their_options(folder: Path) -> None:

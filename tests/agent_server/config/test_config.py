@@ -186,7 +186,7 @@ def test_file_sets_http_and_threads(write: Any) -> None:
     assert config.unheeded == ()
 
 
-def test_what_makes_no_difference_is_said(write: Any) -> None:
+def test_settings_without_effect_are_reported(write: Any) -> None:
     http = {
         "logging_headers": {"includes": ["a"]},
         "middleware_order": "auth_first",

@@ -34,7 +34,7 @@ def test_star_matches_any_characters_and_nothing_else_does() -> None:
     }  # fmt: skip
 
 
-def test_what_is_excluded_is_so_whatever_includes_it() -> None:
+def test_exclusion_overrides_inclusion() -> None:
     assert chosen(HeaderRules(("*",), ("x-*", "host")), "x-a", "host", "accept") == {"accept"}
     assert chosen(HeaderRules((), ("x-a",)), "x-a", "x-b") == set()
 
@@ -56,8 +56,8 @@ async def test_headers_override_the_bodys_configurable(api: Api, path: str) -> N
 
 
 async def test_run_with_a_context_finds_them_beside_it(api: Api) -> None:
-    answer = (await api.send("POST", "/runs/wait", {**RUN, "context": {"who": "Ada"}}, **SENT)).json()
-    configurable, _, _, context = answer["log"]
+    values = (await api.send("POST", "/runs/wait", {**RUN, "context": {"who": "Ada"}}, **SENT)).json()
+    configurable, _, _, context = values["log"]
     assert (configurable["x-my-team"], context) == ("blue", {"who": "Ada"})
 
 

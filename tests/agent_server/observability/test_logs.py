@@ -38,12 +38,12 @@ def _log(form: str) -> list[str]:
 
 
 def test_each_log_event_is_one_json_line() -> None:
-    ours, theirs, later = [json.loads(line) for line in _log("json")]
-    for line in (ours, theirs):
+    own, foreign, later = [json.loads(line) for line in _log("json")]
+    for line in (own, foreign):
         assert (line["run_id"], line["thread_id"]) == ("r-1", "t-1")
         assert "no such luck" in line["exception"]
-    assert (ours["event"], ours["level"], ours["logger"]) == ("run_failed", "warning", "agent_server")
-    assert (theirs["event"], theirs["logger"]) == ("of a library", "a.library")
+    assert (own["event"], own["level"], own["logger"]) == ("run_failed", "warning", "agent_server")
+    assert (foreign["event"], foreign["logger"]) == ("of a library", "a.library")
     assert later["event"] == "between\nlines"
     assert "run_id" not in later
 

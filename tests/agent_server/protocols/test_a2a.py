@@ -75,10 +75,10 @@ WRONG_MESSAGE_IS_INVALID_PARAMS: list[Any] = [
 
 
 async def test_wrong_message_is_invalid_params(api: Api) -> None:
-    for params, said in WRONG_MESSAGE_IS_INVALID_PARAMS:
+    for params, message in WRONG_MESSAGE_IS_INVALID_PARAMS:
         error = (await rpc(api, "doubling", "SendMessage", params))["error"]
         assert error["code"] == -32602
-        assert said in error["message"]
+        assert message in error["message"]
 
 
 ERRORS_HAVE_THE_PROTOCOLS_CODES: list[Any] = [
@@ -200,12 +200,12 @@ async def test_ends_of_tasks_are_pushed(sqlite_url: str, tmp_path: Path) -> None
         push = {"url": receiver.url, "token": "t0k", "authentication": {"scheme": "Bearer", "credentials": "s3cret"}}
         configuration = {"taskPushNotificationConfig": push, "returnImmediately": True}
         for graph, state in PUSHED:
-            asked = {**sending({"data": {"x": 1}}), "configuration": configuration}
-            task = (await rpc(api, graph, "SendMessage", asked))["result"]["task"]
-            kept = (await rpc(api, graph, "GetTaskPushNotificationConfig", {"taskId": task["id"]}))["result"]
-            assert kept == {**push, "id": task["id"], "taskId": task["id"]}
+            body = {**sending({"data": {"x": 1}}), "configuration": configuration}
+            task = (await rpc(api, graph, "SendMessage", body))["result"]["task"]
+            stored = (await rpc(api, graph, "GetTaskPushNotificationConfig", {"taskId": task["id"]}))["result"]
+            assert stored == {**push, "id": task["id"], "taskId": task["id"]}
             listed = await rpc(api, graph, "ListTaskPushNotificationConfigs", {"taskId": task["id"]})
-            assert listed["result"]["configs"] == [kept]
+            assert listed["result"]["configs"] == [stored]
             if state == "CANCELED":
                 await rpc(api, graph, "CancelTask", {"id": task["id"]})
             await until(partial(_has, receiver, task["id"]))
@@ -233,8 +233,8 @@ async def test_configurations_are_added_to_begun_tasks(database_url: str, tmp_pa
         params = {**named, "pushNotificationConfig": {**old, "id": "two"}}
         made = await rpc(api, "sleeping_agent", "tasks/pushNotificationConfig/set", params)
         assert made["result"] == params
-        asked = {"id": task["id"], "pushNotificationConfigId": "three"}
-        assert (await rpc(api, "sleeping_agent", "tasks/pushNotificationConfig/delete", asked))["result"] is None
+        request_body = {"id": task["id"], "pushNotificationConfigId": "three"}
+        assert (await rpc(api, "sleeping_agent", "tasks/pushNotificationConfig/delete", request_body))["result"] is None
         method = "ListTaskPushNotificationConfigs"
         queries = ({**named, "pageSize": 1}, {**named, "pageSize": 1, "pageToken": "1"})
         pages = [(await rpc(api, "sleeping_agent", method, query))["result"] for query in queries]
@@ -270,10 +270,10 @@ async def test_policy_applies_to_added_configurations(sqlite_url: str, tmp_path:
     policy = WebhookPolicy(require_https=False, disable_private_ips=True)
     async with serving(sqlite_url, tmp_path, webhooks=policy) as api:
         task = (await rpc(api, "doubling", "SendMessage", sending({"data": {"x": 1}})))["result"]["task"]
-        for push, said in WRONG_CONFIGURATIONS:
+        for push, message in WRONG_CONFIGURATIONS:
             params = {"taskId": task["id"], **push}
             error = (await rpc(api, "doubling", "CreateTaskPushNotificationConfig", params))["error"]
-            assert (error["code"], said in error["message"]) == (-32602, True), error
+            assert (error["code"], message in error["message"]) == (-32602, True), error
     async with serving(sqlite_url, tmp_path, webhooks=WebhookPolicy(disabled=True)) as api:
         params = {"taskId": task["id"], "url": "https://example.com"}
         error = (await rpc(api, "doubling", "CreateTaskPushNotificationConfig", params))["error"]

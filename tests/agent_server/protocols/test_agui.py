@@ -33,7 +33,7 @@ async def api(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Api]:
         yield api
 
 
-def asked(**fields: Any) -> dict[str, Any]:
+def run_input(**fields: Any) -> dict[str, Any]:
     return {"threadId": str(uuid4()), "runId": str(uuid4()), "messages": [], "protocolVersion": "1.0", **fields}
 
 
@@ -74,29 +74,29 @@ WRONG_INPUT: list[tuple[Any, str]] = [
 
 
 async def test_wrong_input_is_a_clear_run_error(api: Api) -> None:
-    for body, said in WRONG_INPUT:
+    for body, message in WRONG_INPUT:
         response = await api.send("POST", "/agui/doubling", body)
         error = response.json()
         assert (response.status_code, error["type"], error["code"]) == (422, "RUN_ERROR", "invalid_input"), body
-        assert said in error["message"], error
+        assert message in error["message"], error
 
 
 async def test_errors_have_codes_of_their_status(api: Api) -> None:
     headers = {"content-type": "application/json"}
     unreadable = await api._client.post("/agui/doubling", content="{", headers=headers)
     assert (unreadable.status_code, unreadable.json()["code"]) == (422, "invalid_input")
-    unknown = await api.send("POST", f"/agui/{uuid4()}", asked())
+    unknown = await api.send("POST", f"/agui/{uuid4()}", run_input())
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
-    lost = await api.send("POST", "/agui/doubling", asked(), **{"last-event-id": "1-2"})
+    lost = await api.send("POST", "/agui/doubling", run_input(), **{"last-event-id": "1-2"})
     assert (lost.status_code, lost.json()["code"]) == (404, "not_found")
-    malformed = await api.send("POST", "/agui/doubling", asked(), **{"last-event-id": "x"})
+    malformed = await api.send("POST", "/agui/doubling", run_input(), **{"last-event-id": "x"})
     assert "Last-Event-ID" in malformed.json()["message"]
     assert (await api.send("GET", f"/agui/{uuid4()}")).json()["type"] == "RUN_ERROR"
 
 
 async def test_stream_resumes_after_any_event(database_url: str, tmp_path: Path) -> None:
     async with serving(database_url, tmp_path) as api:
-        body = asked(messages=[USER])
+        body = run_input(messages=[USER])
         whole = await ran(api, "chat", body)
         assert types_of(whole)[0] == "RUN_STARTED"
         assert await ran(api, "chat", body) == whole
@@ -110,7 +110,7 @@ async def test_stream_resumes_after_any_event(database_url: str, tmp_path: Path)
 
 
 async def test_run_id_of_another_run_conflicts(api: Api) -> None:
-    body = asked(state={"x": 1})
+    body = run_input(state={"x": 1})
     await ran(api, "doubling", body)
     for graph, other in (("writing", body), ("doubling", {**body, "threadId": str(uuid4())})):
         response = await api.send("POST", f"/agui/{graph}", other)
@@ -118,7 +118,7 @@ async def test_run_id_of_another_run_conflicts(api: Api) -> None:
 
 
 async def test_ids_may_be_any_text(api: Api) -> None:
-    body = asked(threadId="my thread", runId="first", state={"x": 1})
+    body = run_input(threadId="my thread", runId="first", state={"x": 1})
     events = await ran(api, "doubling", body)
     started, finished = events[0][1], events[-1][1]
     assert [(one["threadId"], one["runId"]) for one in (started, finished)] == [("my thread", "first")] * 2
@@ -130,7 +130,7 @@ async def test_ids_may_be_any_text(api: Api) -> None:
 
 
 async def test_clients_before_1_0_get_what_they_know(api: Api) -> None:
-    body = asked(state={"x": 1}, protocolVersion=None)
+    body = run_input(state={"x": 1}, protocolVersion=None)
     events = await ran(api, "asking", body)
     [custom] = [event for _, event in events if event["type"] == "CUSTOM"]
     assert (custom["name"], json.loads(custom["value"])) == ("on_interrupt", {"question": "how many?"})
@@ -149,7 +149,7 @@ async def test_forwarded_props_are_options_of_the_run(api: Api) -> None:
         "streamSubgraphs": False,
         "unknown": 1,
     }
-    body = asked(state={"x": 1}, forwardedProps=props)
+    body = run_input(state={"x": 1}, forwardedProps=props)
     events = await ran(api, "doubling", body)
     assert events[-1][1]["type"] == "RUN_FINISHED"
     run = await api.get(f"/threads/{body['threadId']}/runs/{body['runId']}")
@@ -166,7 +166,7 @@ async def test_forwarded_props_are_options_of_the_run(api: Api) -> None:
 
 async def test_plain_agent_gets_state_and_messages(api: Api) -> None:
     tool = {"name": "paint", "description": "Paints"}
-    events = await ran(api, "echo", asked(messages=[USER], state={"text": "a"}, tools=[tool]))
+    events = await ran(api, "echo", run_input(messages=[USER], state={"text": "a"}, tools=[tool]))
     [custom] = [event for _, event in events if event["type"] == "CUSTOM"]
     given = custom["value"]["echo"]
     assert (given["text"], given["messages"]) == ("a", [USER])
@@ -175,14 +175,14 @@ async def test_plain_agent_gets_state_and_messages(api: Api) -> None:
 
 
 async def test_written_stream_is_custom_events(api: Api) -> None:
-    events = await ran(api, "writing", asked(state={"x": 1}))
+    events = await ran(api, "writing", run_input(state={"x": 1}))
     custom = [(event["name"], event["value"]) for _, event in events if event["type"] == "CUSTOM"]
     assert custom == [("custom", {"step": 1}), ("custom", "bare")]
 
 
 async def test_users_have_their_own_runs(database_url: str, tmp_path: Path) -> None:
     async with serving(database_url, tmp_path, auth=AuthSettings(RULES)) as api:
-        body = asked(state={"x": 1})
+        body = run_input(state={"x": 1})
         events = await ran(api, "asking", body, **ANNA)
         [interrupt] = events[-1][1]["outcome"]["interrupts"]
         entry = {"interruptId": interrupt["id"], "status": "resolved", "payload": 2}
@@ -194,9 +194,9 @@ async def test_users_have_their_own_runs(database_url: str, tmp_path: Path) -> N
         assert (await api.send("GET", "/agui/asking")).status_code == 401
         made = await api.send("POST", "/assistants", {"graph_id": "asking", "name": "annas"}, **ANNA)
         hers = f"/agui/{made.json()['assistant_id']}"
-        assert (await api.send("POST", hers, asked(state={"x": 1}), **BOB)).json()["code"] == "not_found"
+        assert (await api.send("POST", hers, run_input(state={"x": 1}), **BOB)).json()["code"] == "not_found"
         assert [(await api.send("GET", hers, **who)).status_code for who in (ANNA, BOB)] == [200, 404]
-        named = [await ran(api, "doubling", asked(threadId="mine", state={"x": 1}), **who) for who in (ANNA, BOB)]
+        named = [await ran(api, "doubling", run_input(threadId="mine", state={"x": 1}), **who) for who in (ANNA, BOB)]
         assert named[0][0][1]["metadata"]["thread_id"] != named[1][0][1]["metadata"]["thread_id"]
         done = await ran(api, "asking", resumed, **ANNA)
     assert done[-1][1]["outcome"] == {"type": "success"}
@@ -205,7 +205,7 @@ async def test_users_have_their_own_runs(database_url: str, tmp_path: Path) -> N
 async def test_api_key_needs_the_scope_run(sqlite_url: str, tmp_path: Path) -> None:
     keys = configured_keys("a-key-that-runs-agents:run,a-key-that-reads-feedback:feedback-read")
     async with serving(sqlite_url, tmp_path, api_keys=keys) as api:
-        body = asked(state={"x": 1})
+        body = run_input(state={"x": 1})
         for key, status in ((None, 401), ("a-key-that-reads-feedback", 403), ("a-key-that-runs-agents", 200)):
             headers = {"x-api-key": key} if key else {}
             assert (await api.send("POST", "/agui/doubling", body, **headers)).status_code == status
@@ -215,12 +215,12 @@ async def test_api_key_needs_the_scope_run(sqlite_url: str, tmp_path: Path) -> N
 async def test_protocol_can_be_switched_off(sqlite_url: str, tmp_path: Path) -> None:
     async with serving(sqlite_url, tmp_path, http=Http(disabled=frozenset({"agui"}))) as api:
         for method in ("GET", "POST"):
-            assert (await api.send(method, "/agui/doubling", asked())).status_code == 404
+            assert (await api.send(method, "/agui/doubling", run_input())).status_code == 404
 
 
 async def test_large_body_is_413(sqlite_url: str, tmp_path: Path) -> None:
     async with serving(sqlite_url, tmp_path, max_body_bytes=1000) as api:
-        response = await api.send("POST", "/agui/doubling", asked(state={"text": "x" * 1000}))
+        response = await api.send("POST", "/agui/doubling", run_input(state={"text": "x" * 1000}))
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
 
 
@@ -242,7 +242,7 @@ MEDIA: list[tuple[dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("part", "block"), MEDIA, ids=["image", "audio", "document"])
 def test_media_are_content_blocks_both_ways(part: dict[str, Any], block: dict[str, Any]) -> None:
     message = {**USER, "content": [{"type": "text", "text": "Look"}, part]}
-    [chat] = chat_messages(run_agent_input(asked(messages=[message])).messages)
+    [chat] = chat_messages(run_agent_input(run_input(messages=[message])).messages)
     assert chat["content"] == [{"type": "text", "text": "Look"}, block]
     assert shown_messages([{**chat, "type": "human"}]) == [message]
 
@@ -257,7 +257,7 @@ def test_roles_are_chat_messages_both_ways() -> None:
     ]
     only_shown = [{"id": "5", "role": "activity", "activityType": "a", "content": {}},
                   {"id": "6", "role": "reasoning", "content": "Hm"}]  # fmt: skip
-    chat = chat_messages(run_agent_input(asked(messages=[*messages, *only_shown])).messages)
+    chat = chat_messages(run_agent_input(run_input(messages=[*messages, *only_shown])).messages)
     assert shown_messages(chat) == messages
 
 
@@ -271,8 +271,8 @@ SHAPES_OF_REASONING: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("shape", SHAPES_OF_REASONING, ids=range(len(SHAPES_OF_REASONING)))
 def test_reasoning_precedes_the_words(shape: dict[str, Any]) -> None:
-    [reasoning, said] = shown_messages([{"id": "m", "type": "ai", **shape}]) or []
-    assert (reasoning["role"], reasoning["content"], said["content"]) == ("reasoning", "Hm", "Yes")
+    [reasoning, message] = shown_messages([{"id": "m", "type": "ai", **shape}]) or []
+    assert (reasoning["role"], reasoning["content"], message["content"]) == ("reasoning", "Hm", "Yes")
     events = OpenMessages().of(Chunk("ai", "m", **shape), "")
     assert [event["type"] for event in events] == [
         *("REASONING_START", "REASONING_MESSAGE_START", "REASONING_MESSAGE_CONTENT", "REASONING_MESSAGE_END"),

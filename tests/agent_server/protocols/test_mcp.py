@@ -57,12 +57,12 @@ MALFORMED_MESSAGE_IS_400: list[Any] = [
 
 
 async def test_malformed_message_is_400(api: Api) -> None:
-    for body, code, said in MALFORMED_MESSAGE_IS_400:
+    for body, code, expected in MALFORMED_MESSAGE_IS_400:
         refused = await api._client.post("/mcp", content=body, headers={"content-type": "application/json", **BOTH})
         assert refused.status_code == 400
         error = refused.json()["error"]
         assert error["code"] == code
-        assert said in error["message"]
+        assert expected in error["message"]
 
 
 WRONG_CALL_IS_INVALID_PARAMS: list[Any] = [
@@ -77,11 +77,11 @@ WRONG_CALL_IS_INVALID_PARAMS: list[Any] = [
 
 
 async def test_wrong_call_is_invalid_params(api: Api) -> None:
-    for params, said in WRONG_CALL_IS_INVALID_PARAMS:
+    for params, expected in WRONG_CALL_IS_INVALID_PARAMS:
         refused = await api.send("POST", "/mcp", message("tools/call", params), **BOTH)
         assert refused.status_code == 200
         assert refused.json()["error"]["code"] == -32602
-        assert said in refused.json()["error"]["message"]
+        assert expected in refused.json()["error"]["message"]
 
 
 HEADERS_MUST_AGREE_WITH_THE_BODY: list[Any] = [
@@ -93,11 +93,11 @@ HEADERS_MUST_AGREE_WITH_THE_BODY: list[Any] = [
 
 
 async def test_headers_must_agree_with_the_body(api: Api) -> None:
-    for headers, code, said in HEADERS_MUST_AGREE_WITH_THE_BODY:
+    for headers, code, expected in HEADERS_MUST_AGREE_WITH_THE_BODY:
         body = modern("tools/call", {"name": "doubling", "arguments": {"x": 1}})
         refused = await api.send("POST", "/mcp", body, **BOTH, **headers)
         assert (refused.status_code, refused.json()["error"]["code"]) == (400, code)
-        assert said in refused.json()["error"]["message"]
+        assert expected in refused.json()["error"]["message"]
 
 
 async def test_name_may_come_in_base64(api: Api) -> None:
@@ -105,8 +105,8 @@ async def test_name_may_come_in_base64(api: Api) -> None:
     headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "=?base64?ZG91YmxpbmcK?="}
     assert (await api.send("POST", "/mcp", body, **BOTH, **headers)).status_code == 400
     headers["mcp-name"] = "=?base64?ZG91Ymxpbmc=?="
-    answer = (await api.send("POST", "/mcp", body, **BOTH, **headers)).json()["result"]
-    assert (answer["resultType"], answer["structuredContent"]["x"]) == ("complete", 2)
+    result = (await api.send("POST", "/mcp", body, **BOTH, **headers)).json()["result"]
+    assert (result["resultType"], result["structuredContent"]["x"]) == ("complete", 2)
 
 
 async def test_unknown_version_lists_the_known(api: Api) -> None:
@@ -135,11 +135,11 @@ async def test_handshake_negotiates_the_version(api: Api) -> None:
         assert response.headers["mcp-session-id"]
 
 
-UNKNOWN_METHOD_IS_TOLD_BY_ERA: list[Any] = ["prompts/list", "server/unknown", "resources/list"]
+UNKNOWN_METHOD_FAILS_BY_PROTOCOL: list[Any] = ["prompts/list", "server/unknown", "resources/list"]
 
 
 async def test_unknown_method_error_follows_the_protocol_era(api: Api) -> None:
-    for method in UNKNOWN_METHOD_IS_TOLD_BY_ERA:
+    for method in UNKNOWN_METHOD_FAILS_BY_PROTOCOL:
         headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
         old = await api.send("POST", "/mcp", message(method), **BOTH)
         new = await api.send("POST", "/mcp", modern(method), **BOTH, **headers)
@@ -212,8 +212,8 @@ async def test_plain_agent_is_a_tool_without_schemas(api: Api) -> None:
     [tool] = [one for one in tools if one["name"] == "echo"]
     assert tool["inputSchema"] == {"type": "object"}
     assert "outputSchema" not in tool
-    answer = (await call(api, "echo", {"a": 1})).json()["result"]
-    assert answer["structuredContent"] == {"echo": {"a": 1}}
+    result = (await call(api, "echo", {"a": 1})).json()["result"]
+    assert result["structuredContent"] == {"echo": {"a": 1}}
 
 
 async def test_users_have_their_own_assistants_and_threads(sqlite_url: str, tmp_path: Path) -> None:
@@ -226,13 +226,13 @@ async def test_users_have_their_own_assistants_and_threads(sqlite_url: str, tmp_
             tools = (await api.send("POST", "/mcp", message("tools/list"), **BOTH, **headers)).json()["result"]["tools"]
             listed[who] = {one["name"] for one in tools}
         assert listed["anna"] - listed["bob"] == {"annas"}
-        kept = (await call(api, "annas", {"x": 1}, {THREAD: {}}, **ANNA)).json()["result"]["_meta"][THREAD]
+        stored = (await call(api, "annas", {"x": 1}, {THREAD: {}}, **ANNA)).json()["result"]["_meta"][THREAD]
         assert "Unknown tool" in (await call(api, "annas", {"x": 1}, **BOB)).json()["error"]["message"]
-        refused = await call(api, "annas", {"x": 1}, {THREAD: {"thread_id": kept["thread_id"]}}, **ANNA)
+        refused = await call(api, "annas", {"x": 1}, {THREAD: {"thread_id": stored["thread_id"]}}, **ANNA)
         assert refused.json()["result"]["structuredContent"]["x"] == 2
         await api.send("POST", "/assistants", {"graph_id": "doubling", "name": "bobs"}, **BOB)
-        taken = await call(api, "bobs", {"x": 1}, {THREAD: kept}, **BOB)
-        assert f"Thread with ID {kept['thread_id']} not found" in taken.json()["error"]["message"]
+        taken = await call(api, "bobs", {"x": 1}, {THREAD: stored}, **BOB)
+        assert f"Thread with ID {stored['thread_id']} not found" in taken.json()["error"]["message"]
 
 
 async def test_users_cannot_cancel_or_resume_others(sqlite_url: str, tmp_path: Path) -> None:
@@ -240,20 +240,20 @@ async def test_users_cannot_cancel_or_resume_others(sqlite_url: str, tmp_path: P
         await api.send("POST", "/assistants", {"graph_id": "doubling", "name": "annas"}, **ANNA)
         [*_, (event_id, _)] = events((await call(api, "annas", {"x": 1}, {"progressToken": 1}, **ANNA)).text)
         mine = await api.send("GET", "/mcp", **BOTH, **ANNA, **{"last-event-id": event_id})
-        theirs = await api.send("GET", "/mcp", **BOTH, **BOB, **{"last-event-id": event_id})
-    assert (mine.status_code, theirs.status_code) == (200, 404)
+        others = await api.send("GET", "/mcp", **BOTH, **BOB, **{"last-event-id": event_id})
+    assert (mine.status_code, others.status_code) == (200, 404)
 
 
 async def test_key_needs_the_scope_run(sqlite_url: str, tmp_path: Path) -> None:
     keys = configured_keys("a-key-that-runs-agents:run,a-key-that-only-reads:feedback-read")
     async with serving(sqlite_url, tmp_path, api_keys=keys) as api:
-        answers = [
+        responses = [
             await api.send("POST", "/mcp", message("ping"), **BOTH, **headers)
             for headers in ({"x-api-key": "a-key-that-runs-agents"}, {"x-api-key": "a-key-that-only-reads"}, {})
         ]
-    assert [one.status_code for one in answers] == [200, 403, 401]
-    assert [one.json().get("error", {}).get("code") for one in answers] == [None, -32000, -32000]
-    assert answers[2].headers["www-authenticate"] == "Bearer"
+    assert [one.status_code for one in responses] == [200, 403, 401]
+    assert [one.json().get("error", {}).get("code") for one in responses] == [None, -32000, -32000]
+    assert responses[2].headers["www-authenticate"] == "Bearer"
 
 
 async def test_large_body_is_413(sqlite_url: str, tmp_path: Path) -> None:

@@ -66,21 +66,21 @@ async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
         yield api
 
 
-def body(model: str, said: Any = "Hello", **more: Any) -> dict[str, Any]:
-    return {"model": model, "messages": [{"role": "user", "content": said}], **more}
+def body(model: str, content: Any = "Hello", **more: Any) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": content}], **more}
 
 
-async def chunks(api: Api, asked: dict[str, Any]) -> list[Any]:
-    text = (await api.send("POST", CHAT, {**asked, "stream": True})).text
+async def chunks(api: Api, body: dict[str, Any]) -> list[Any]:
+    text = (await api.send("POST", CHAT, {**body, "stream": True})).text
     events = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
     assert events.pop() == "[DONE]"
     return [json.loads(event) for event in events]
 
 
-def refusal(answer: httpx.Response) -> tuple[int, Any, Any]:
-    error = answer.json()["error"]
+def refusal(response: httpx.Response) -> tuple[int, Any, Any]:
+    error = response.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}
-    return answer.status_code, error["type"], error["code"]
+    return response.status_code, error["type"], error["code"]
 
 
 async def test_usage_is_the_sum_of_the_messages(api: Api) -> None:
@@ -115,15 +115,15 @@ async def test_open_tool_calls_are_the_clients(api: Api) -> None:
 
 async def test_interrupt_names_the_clients_function(api: Api) -> None:
     tools = [{"type": "function", "function": {"name": "pay"}}]
-    asked = (await api.post(CHAT, body("paying", store=True, tools=tools)))["choices"][0]
-    [call] = asked["message"]["tool_calls"]
+    interrupted = (await api.post(CHAT, body("paying", store=True, tools=tools)))["choices"][0]
+    [call] = interrupted["message"]["tool_calls"]
     assert call["function"] == {"name": "pay", "arguments": '{"euros":3}'}
     unknown = (await api.post(CHAT, body("paying", tools=tools, tool_choice="none", store=True)))["choices"][0]
     assert "tool_calls" not in unknown["message"]
     stateless = (await api.post(CHAT, body("paying", tools=tools)))["choices"][0]
     assert (stateless["finish_reason"], "tool_calls" in stateless["message"]) == ("stop", False)
     result = {"role": "tool", "tool_call_id": call["id"], "content": "in cash"}
-    sent = [{"role": "user", "content": "Hello"}, asked["message"], result]
+    sent = [{"role": "user", "content": "Hello"}, interrupted["message"], result]
     paid = await api.post(CHAT, {"model": "paying", "messages": sent})
     assert paid["choices"][0]["message"]["content"] == "Paid in cash"
 
@@ -146,10 +146,10 @@ async def test_images_and_files_reach_the_graph(api: Api) -> None:
 
 
 async def test_plain_function_is_a_model(api: Api) -> None:
-    for said, expected in (("Hello", "1 messages"), ('{"a": 1}', "0 {'a': 1}")):
-        completion = await api.post(CHAT, body("counting", said))
+    for content, expected in (("Hello", "1 messages"), ('{"a": 1}', "0 {'a': 1}")):
+        completion = await api.post(CHAT, body("counting", content))
         assert completion["choices"][0]["message"]["content"] == expected
-        streamed = await chunks(api, body("counting", said))
+        streamed = await chunks(api, body("counting", content))
         assert "".join(one["choices"][0]["delta"].get("content", "") for one in streamed) == expected
     result = await api.post(CHAT, body("echo", '{"a": 1}'))
     assert json.loads(result["choices"][0]["message"]["content"]) == {"echo": {"a": 1}}
@@ -180,15 +180,15 @@ async def test_users_have_their_own_models_and_threads(database_url: str, tmp_pa
             {one["id"] for one in (await api.send("GET", "/v1/models", **who)).json()["data"]} for who in (ANNA, BOB)
         ]
         assert listed[0] - listed[1] == {"hers"}
-        asked = (await api.send("POST", CHAT, body("hers", store=True), **ANNA)).json()
-        assert asked["choices"][0]["interrupts"]
+        stored = (await api.send("POST", CHAT, body("hers", store=True), **ANNA)).json()
+        assert stored["choices"][0]["interrupts"]
         assert refusal(await api.send("POST", CHAT, body("hers"), **BOB)) == (
             404,
             "invalid_request_error",
             "model_not_found",
         )
         for more in ({}, {"resume": 1}):
-            taken = await api.send("POST", CHAT, body("paying", thread_id=asked["thread_id"], **more), **BOB)
+            taken = await api.send("POST", CHAT, body("paying", thread_id=stored["thread_id"], **more), **BOB)
             assert refusal(taken) == (404, "invalid_request_error", "not_found")
         named = [(await api.send("POST", CHAT, body("canned", thread_id="x"), **who)).json() for who in (ANNA, BOB)]
         assert named[0]["thread_id"] != named[1]["thread_id"]
@@ -227,14 +227,14 @@ async def test_protocol_is_switched_off(sqlite_url: str, tmp_path: Path) -> None
 
 async def test_users_have_their_own_responses(database_url: str, tmp_path: Path) -> None:
     async with serving(database_url, tmp_path, auth=AuthSettings(RULES)) as api:
-        asked = {"model": "canned", "input": "Hello"}
-        response_id = (await api.send("POST", "/v1/responses", asked, **ANNA)).json()["id"]
+        request_body = {"model": "canned", "input": "Hello"}
+        response_id = (await api.send("POST", "/v1/responses", request_body, **ANNA)).json()["id"]
         path = f"/v1/responses/{response_id}"
         for method, place in (("GET", path), ("GET", f"{path}?stream=true"), ("POST", f"{path}/cancel")):
             refused = await api.send(method, place, **BOB)
             assert refusal(refused) == (404, "invalid_request_error", "response_not_found"), place
         assert refusal(await api.send("DELETE", path, **BOB))[2] == "response_not_found"
-        taken = await api.send("POST", "/v1/responses", {**asked, "previous_response_id": response_id}, **BOB)
+        taken = await api.send("POST", "/v1/responses", {**request_body, "previous_response_id": response_id}, **BOB)
         assert taken.status_code == 404
         assert (await api.send("GET", path, **ANNA)).json()["status"] == "completed"
         assert (await api.send("DELETE", path, **ANNA)).json()["deleted"] is True

@@ -35,8 +35,8 @@ async def guarded(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
         yield api
 
 
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["error"]["code"]
+def problem(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]["code"]
 
 
 @pytest.mark.parametrize("name", ["echo", "ECHO", "Echo"])
@@ -75,18 +75,18 @@ async def test_runs_and_conversations_are_the_callers(guarded: Api) -> None:
     body = {**BODY, "conversation_id": "same name"}
     hers, his = [(await guarded.send("POST", RUN.format("doubling"), body, **who)).json() for who in (ANNA, BOB)]
     assert hers["conversation_id"] != his["conversation_id"]
-    for who, mine, theirs in ((ANNA, hers, his), (BOB, his, hers)):
+    for who, mine, others in ((ANNA, hers, his), (BOB, his, hers)):
         thread = await guarded.send("GET", f"/threads/{mine['conversation_id']}", **who)
         assert thread.status_code == 200
-        for conversation in (theirs["conversation_id"],):
+        for conversation in (others["conversation_id"],):
             refused = await guarded.send(
                 "POST", RUN.format("doubling"), {**BODY, "conversation_id": conversation}, **who
             )
             assert problem(refused) == (404, "object_not_found")
-        reply = f"/v1/_/agents/doubling/runs/{theirs['id']}/reply"
+        reply = f"/v1/_/agents/doubling/runs/{others['id']}/reply"
         gone = f"/v1/_/agents/doubling/runs/{uuid4()}/reply"
-        answers = [await guarded.send("POST", path, {"user_message": "hi"}, **who) for path in (reply, gone)]
-        assert [problem(one) for one in answers] == [(404, "object_not_found")] * 2
+        responses = [await guarded.send("POST", path, {"user_message": "hi"}, **who) for path in (reply, gone)]
+        assert [problem(one) for one in responses] == [(404, "object_not_found")] * 2
 
 
 async def test_slug_finds_the_callers_assistants_only(guarded: Api) -> None:

@@ -122,7 +122,7 @@ async def test_every_wrong_body_is_refused_with_the_fix(database_url: str, tmp_p
         assert good.status_code == 200
 
 
-ASKED: dict[str, tuple[str, str, Any, int, tuple[str, ...]]] = {
+REQUESTS: dict[str, tuple[str, str, Any, int, tuple[str, ...]]] = {
     "run on an unknown thread": (
         "POST",
         f"/threads/{UNKNOWN}/runs",
@@ -185,7 +185,7 @@ async def test_other_wrong_input_is_refused_with_the_fix(database_url: str, tmp_
         thread = (await client.post("/threads", json={})).json()["thread_id"]
         body = {"assistant_id": "agent", "input": 1, "after_seconds": 3600}
         run = (await client.post(f"/threads/{thread}/runs", json=body)).json()["run_id"]
-        for name, (method, path, given, status, words) in ASKED.items():
+        for name, (method, path, given, status, words) in REQUESTS.items():
             more = {"headers": {"Last-Event-ID": given}} if isinstance(given, str) else {"json": given}
             response = await client.request(method, path.format(thread=thread, run=run), **more)
             if response.status_code != status or not all(word in response.json()["detail"] for word in words):

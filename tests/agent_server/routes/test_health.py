@@ -15,10 +15,10 @@ from agent_server.observability.failures import FailureLog
 from tests.agent_server.api import serving
 
 
-async def test_server_whose_database_answers_is_well(database_url: str, tmp_path: Path) -> None:
+async def test_server_with_working_database_is_healthy(database_url: str, tmp_path: Path) -> None:
     async with serving(database_url, tmp_path) as api:
-        for asked in ("/ok", "/ok?check_db=0", "/ok?check_db=1"):
-            assert await api.get(asked) == {"ok": True, "services": {}}
+        for path in ("/ok", "/ok?check_db=0", "/ok?check_db=1"):
+            assert await api.get(path) == {"ok": True, "services": {}}
         assert (await api.send("HEAD", "/ok?check_db=1")).status_code == 200
 
 

@@ -61,9 +61,9 @@ async def test_cancelled_run_has_the_official_headers(api: Api) -> None:
     path = f"/threads/{thread_id}/runs"
     first, second = [(await api.post(path, {"assistant_id": "sleeping_agent"}))["run_id"] for _ in range(2)]
     await until(lambda: _is_running(api, f"{path}/{first}"))
-    asked = await api.send("POST", f"{path}/{first}/cancel")
+    cancelled = await api.send("POST", f"{path}/{first}/cancel")
     waited = await api.send("POST", f"{path}/{second}/cancel?wait=true")
-    assert (asked.status_code, asked.content) == (202, b"")
+    assert (cancelled.status_code, cancelled.content) == (202, b"")
     assert (waited.status_code, waited.json()) == (200, {})
     assert waited.headers["content-location"] == f"{path}/{second}"
     assert waited.headers["location"] == f"{path}/{second}/join"
@@ -74,7 +74,7 @@ async def _is_running(api: Api, path: str) -> bool:
     return status == "running"
 
 
-async def test_ok_is_asked_with_head_too(api: Api) -> None:
+async def test_ok_accepts_head(api: Api) -> None:
     for path in ("/ok", "/"):
         response = await api.send("HEAD", path)
         assert (response.status_code, response.content) == (200, b"")

@@ -97,9 +97,9 @@ async def test_slow_answer_is_no_clock_step(database_url: str, monkeypatch: pyte
         assert await watch.look()
 
         async def slow() -> float:
-            answer = await now()
+            at = await now()
             await anyio.sleep(0.8)
-            return answer
+            return at
 
         monkeypatch.setattr(backend.runs, "now", slow)
         monkeypatch.setattr("agent_server.runs.clock_watch.LOOK_SECONDS", 0.0)

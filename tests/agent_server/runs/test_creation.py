@@ -19,14 +19,14 @@ class Starter:
     lease_seconds = 30.0
 
     def __init__(self) -> None:
-        self.has_room = True
+        self.accepts = True
         self.reserved = 0
         self.claims: list[Claim] = []
         self.starts = True
 
     def reserve(self) -> bool:
-        self.reserved += self.has_room
-        return self.has_room
+        self.reserved += self.accepts
+        return self.accepts
 
     def start(self, claim: Claim | None) -> bool:
         self.reserved -= 1
@@ -66,9 +66,9 @@ async def _thread_with_running_run(backend: Backend, starter: Starter) -> str | 
 
 async def _thread_with_pending_run(backend: Backend, starter: Starter) -> str | None:
     thread_id = await backend.thread()
-    starter.has_room = False
+    starter.accepts = False
     await backend.run(thread_id)
-    starter.has_room = True
+    starter.accepts = True
     return thread_id
 
 
@@ -96,7 +96,7 @@ async def test_run_begins_at_once_on_free_thread(
 async def test_claim_at_creation_equals_that_from_queue(backend: Backend, starter: Starter) -> None:
     threads = [await backend.thread() for _ in range(2)]
     await backend.run(threads[0], input={"n": 1}, metadata={"a": 1})
-    starter.has_room = False
+    starter.accepts = False
     await backend.run(threads[1], input={"n": 1}, metadata={"a": 1})
     at_once, queued = starter.claims[0], await backend.claim_one()
     for claim in (at_once, queued):

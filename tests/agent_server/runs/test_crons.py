@@ -101,7 +101,7 @@ async def test_thread_cron_names_its_thread_and_keeps_it(client: Client) -> None
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "says"),
+    ("change", "status", "message"),
     [
         ({"schedule": "x"}, 422, "Invalid cron schedule: 'x'"),
         ({"schedule": "60 * * * *"}, 422, "Bad minute"),
@@ -125,10 +125,10 @@ async def test_thread_cron_names_its_thread_and_keeps_it(client: Client) -> None
     ],
 )
 async def test_a_cron_that_could_never_fire_is_refused(
-    client: Client, change: dict[str, Any], status: int, says: str
+    client: Client, change: dict[str, Any], status: int, message: str
 ) -> None:
     response = await client.post("/runs/crons", json={"assistant_id": "agent", "schedule": HOURLY, **change})
-    assert says in detail(response, status)
+    assert message in detail(response, status)
     assert (await client.post("/runs/crons/count", json={})).json() == 0
 
 

@@ -124,7 +124,7 @@ class Writer:
     async def put_writes(self) -> None:
         await self._saver.aput_writes(self.at, [("n", 1)], "00000000-0000-0000-0000-000000000001")
 
-    async def kept(self) -> list[Any]:
+    async def checkpoints(self) -> list[Any]:
         thread: RunnableConfig = {"configurable": {"thread_id": self.at["configurable"]["thread_id"]}}
         return [one async for one in self._saver.alist(thread)]
 
@@ -145,7 +145,7 @@ async def test_late_write_changes_nothing(database_url: str, tmp_path: Path, los
             await writer.put(1)
             await writer.put_writes()
             await lease.settle()
-        kept = await writer.kept()
+        stored = await writer.checkpoints()
         if lost == "claimed":
             await until(lambda: boot_seconds() > claim.leased_until)
             await until(lambda: backend.runs.claim(1, 30))
@@ -161,9 +161,9 @@ async def test_late_write_changes_nothing(database_url: str, tmp_path: Path, los
                 with pytest.raises(LeaseLost):  # noqa: PT012  a deferred write fails at the latest when it is awaited
                     await write
                     await lease.settle()
-        assert await writer.kept() == kept
+        assert await writer.checkpoints() == stored
         await writer.put(3)  # a client's update of the state belongs to no attempt and needs no lease
-        assert len(await writer.kept()) == 2
+        assert len(await writer.checkpoints()) == 2
 
 
 async def test_deferred_writes_share_units_in_order(database_url: str, tmp_path: Path) -> None:
@@ -184,9 +184,9 @@ async def test_deferred_writes_share_units_in_order(database_url: str, tmp_path:
                 await writer.put(number)
                 await anyio.lowlevel.checkpoint()  # as between the steps of a quick graph
                 await writer.put_writes()
-            kept = await writer.kept()
-        assert [one.checkpoint["channel_values"]["n"] for one in kept] == [[5], [4], [3], [2], [1]]
-        assert [len(one.pending_writes or ()) for one in kept] == [1] * 5
+            stored = await writer.checkpoints()
+        assert [one.checkpoint["channel_values"]["n"] for one in stored] == [[5], [4], [3], [2], [1]]
+        assert [len(one.pending_writes or ()) for one in stored] == [1] * 5
         assert len(units) == 1
 
 
@@ -216,7 +216,7 @@ async def test_repeated_deferred_writes_end_as_single_ones(database_url: str, tm
             for answer in ("first", "second"):
                 await saver.aput_writes(writer.at, [("__resume__", answer)], "00000000-0000-0000-0000-000000000001")
                 await saver.aput_writes(writer.at, [("n", answer)], "00000000-0000-0000-0000-000000000002")
-            [found] = await writer.kept()
+            [found] = await writer.checkpoints()
         writes = [(channel, value) for _, channel, value in found.pending_writes]
         assert writes == [("__resume__", "second"), ("n", "first")]
 
@@ -245,7 +245,7 @@ async def test_lease_that_was_not_lost_is_confirmed(sqlite_url: str, tmp_path: P
         await until(lambda: boot_seconds() > lease.until)  # the machine slept, or a node blocked the event loop
         with writing_under(lease):
             await writer.put(1)
-        assert len(await writer.kept()) == 1
+        assert len(await writer.checkpoints()) == 1
 
 
 async def test_rollback_by_a_stale_worker_forgets_nothing(database_url: str, tmp_path: Path) -> None:
@@ -259,9 +259,9 @@ async def test_rollback_by_a_stale_worker_forgets_nothing(database_url: str, tmp
             await backend.database.write(
                 lambda c: c.execute("UPDATE runs SET lease_token = 'of another worker', cancel = NULL")
             )
-            kept = await _values(backend, run.thread_id)
+            stored = await _values(backend, run.thread_id)
             frozen.thawed.set()
-        assert await _values(backend, run.thread_id) == kept
+        assert await _values(backend, run.thread_id) == stored
         assert await backend.status(run.run_id) == "running"
 
 

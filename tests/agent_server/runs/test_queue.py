@@ -428,9 +428,9 @@ async def test_cancelled_pending_run_ends_at_once(backend: Backend, action: Any,
 async def test_cancel_of_a_running_run_notifies_its_worker(backend: Backend, action: Any) -> None:
     run = await backend.run(await backend.thread())
     claim = await backend.claim_one()
-    async with backend.broker.listen(CANCELS) as bell:
+    async with backend.broker.listen(CANCELS) as notifications:
         await backend.runs.cancel(run.run_id, None, action)
-        assert await bell.wait(0)
+        assert await notifications.wait(0)
     assert await backend.status(run.run_id) == "running"
     assert await backend.runs.cancel_wishes() == {run.run_id: (claim.run.attempt, action)}
     assert await backend.runs.renew([claim], 30) == {run.run_id: action}
@@ -523,9 +523,9 @@ async def test_new_run_rolls_back_waiting_and_running_runs(backend: Backend) -> 
 
 
 async def test_created_run_rings_for_the_workers(backend: Backend) -> None:
-    async with backend.broker.listen(QUEUE) as bell:
+    async with backend.broker.listen(QUEUE) as notifications:
         await backend.run(None)
-        assert await bell.wait(0)
+        assert await notifications.wait(0)
 
 
 async def test_run_on_unknown_thread_needs_if_not_exists(backend: Backend) -> None:

@@ -153,8 +153,8 @@ async def _start(backend: Backend, works: Works, stateless: bool = False) -> lis
         for mode, body in MODES.items():
             tag = f"{shape}, {mode}"
             thread_id = None if stateless else await backend.thread()
-            asked = {"assistant_id": shape, "input": {"tag": tag}, **body}
-            create = msgspec.convert(asked, EventRunCreate if mode == "event streaming" else RunCreate)
+            request_body = {"assistant_id": shape, "input": {"tag": tag}, **body}
+            create = msgspec.convert(request_body, EventRunCreate if mode == "event streaming" else RunCreate)
             run = await backend.runs.create(create, thread_id, RunOrigin(BASE_URL))
             runs.append((tag, Stopped(backend, run.thread_id, run.run_id), pieces))
     with anyio.move_on_after(40):

@@ -75,7 +75,7 @@ async def test_command_on_no_thread_says_so(api: Api) -> None:
 
 @pytest.mark.parametrize("body", [[], "x", 5, {}, {"id": 1}, {"method": "x"}, {"id": "a", "method": "x"}])
 @pytest.mark.parametrize("more", [{}, {"params": {}}])
-async def test_what_is_no_command_is_a_400(api: Api, body: Any, more: dict[str, Any]) -> None:
+async def test_invalid_command_is_a_400(api: Api, body: Any, more: dict[str, Any]) -> None:
     sent = {**body, **more} if isinstance(body, dict) else body
     response = await api.send("POST", f"/threads/{unknown_id()}/commands", sent)
     assert response.status_code == 400

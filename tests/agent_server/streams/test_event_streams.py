@@ -329,25 +329,25 @@ async def test_received_interrupt_may_be_answered(received: Open) -> None:
     """The event is sent only once the thread's row has it."""
     async with received(nested_asking) as here:
         thread_id = await here.backend.thread()
-        answers: list[CommandDone | CommandRefused] = []
+        results: list[CommandDone | CommandRefused] = []
 
-        async def answer() -> None:
+        async def respond() -> None:
             stream = await here.streams.follow(thread_id, EventStreamRequest(["input"]))
             frames = await anext(stream)
             event = msgspec.json.decode(frame_data(frames[0].data))
-            asked = event["params"]["data"]["interrupt_id"]
-            given = {"namespace": event["params"]["namespace"], "interrupt_id": asked, "response": 3}
-            answers.extend([await here.command(thread_id, "input.respond", **given) for _ in range(2)])
+            interrupt_id = event["params"]["data"]["interrupt_id"]
+            given = {"namespace": event["params"]["namespace"], "interrupt_id": interrupt_id, "response": 3}
+            results.extend([await here.command(thread_id, "input.respond", **given) for _ in range(2)])
 
         async with anyio.create_task_group() as group:
-            group.start_soon(answer)
+            group.start_soon(respond)
             await anyio.sleep(0.05)
             await here.begin(thread_id, {"x": 1})
         events = await here.events(thread_id, ends=2)
-    assert isinstance(answers[0], CommandDone)
-    assert answers[0].meta.applied_through_seq == TURN
-    assert isinstance(answers[1], CommandRefused)
-    assert answers[1].error == "no_such_interrupt"
+    assert isinstance(results[0], CommandDone)
+    assert results[0].meta.applied_through_seq == TURN
+    assert isinstance(results[1], CommandRefused)
+    assert results[1].error == "no_such_interrupt"
     assert [lifecycle(event) for event in events if is_end(event)] == ["interrupted", "completed"]
     assert data_of(events, "values")[-1] == {"x": 8, "log": ["ask", "double"]}
 
@@ -375,8 +375,8 @@ async def test_resuming_run_inherits_the_feedback_keys(received: Open) -> None:
     async with received(asking, feedback=MintedUrls()) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, {"x": 1}, feedback_keys=KEYS)
-        [asked] = data_of(await here.events(thread_id), "input.requested")
-        await here.command(thread_id, "input.respond", interrupt_id=asked["interrupt_id"], response=1)
+        [interrupted] = data_of(await here.events(thread_id), "input.requested")
+        await here.command(thread_id, "input.respond", interrupt_id=interrupted["interrupt_id"], response=1)
         events = await here.events(thread_id, ends=2, channels=["custom:feedback", "lifecycle"])
     assert [list(data["payload"]) for data in data_of(events, "custom")] == [KEYS, KEYS]
 
@@ -385,12 +385,12 @@ async def test_plain_agents_text_comes_as_content_blocks(received: Open) -> None
     async with received(speaking) as here:
         thread_id = await here.backend.thread()
         await here.run(thread_id, ["Why ", "not"])
-        said = data_of(await here.events(thread_id), "messages")
-    assert [data["event"] for data in said] == [
+        messages = data_of(await here.events(thread_id), "messages")
+    assert [data["event"] for data in messages] == [
         *("message-start", "content-block-start", "content-block-delta", "content-block-delta"),
         *("content-block-finish", "message-finish"),
     ]
-    assert said[-2]["content"]["text"] == "Why not"
+    assert messages[-2]["content"]["text"] == "Why not"
 
 
 async def test_model_messages_are_streamed_as_written(received: Open) -> None:
@@ -398,9 +398,9 @@ async def test_model_messages_are_streamed_as_written(received: Open) -> None:
         thread_id = await here.backend.thread()
         await here.run(thread_id, HI)
         events = await here.events(thread_id)
-    said = data_of(events, "messages")
-    assert said[0]["metadata"] == {"langgraph_node": "chat"}
-    assert [data["delta"]["text"] for data in said if "delta" in data] == ["Why", " ", "not"]
+    messages = data_of(events, "messages")
+    assert messages[0]["metadata"] == {"langgraph_node": "chat"}
+    assert [data["delta"]["text"] for data in messages if "delta" in data] == ["Why", " ", "not"]
     human = data_of(events, "values")[0]["messages"][0]
     assert human.keys() == {"type", "content", "id"}
 

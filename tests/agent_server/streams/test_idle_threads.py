@@ -43,8 +43,8 @@ async def woken(backend: Backend, idle: IdleThreads, thread_ids: list[str], chan
     found: set[str] = set()
 
     async def wait(thread_id: str) -> None:
-        async with backend.broker.listen("no channel of this thread") as bell:
-            await idle.wait(thread_id, bell)
+        async with backend.broker.listen("no channel of this thread") as notifications:
+            await idle.wait(thread_id, notifications)
         found.add(thread_id)
 
     async with anyio.create_task_group() as group:

@@ -25,12 +25,12 @@ async def counting(given: int) -> AsyncGenerator[dict[str, Any], None]:
 async def two_processes(database_url: str) -> AsyncIterator[tuple[Backend, Backend, RunEndWatch, RunStreams]]:
     """Open two processes with separate brokers and one worker, and the streams and the watch of the other."""
     async with (
-        open_backend(database_url, feedback=MintedUrls()) as asked,
+        open_backend(database_url, feedback=MintedUrls()) as first,
         open_backend(database_url, {"agent": counting}, feedback=MintedUrls()) as working,
         working.worker(),
     ):
-        watch = RunEndWatch(asked.database)
-        yield asked, working, watch, RunStreams(asked.runs, asked.broker, MintedUrls(), run_end_watch=watch)
+        watch = RunEndWatch(first.database)
+        yield first, working, watch, RunStreams(first.runs, first.broker, MintedUrls(), run_end_watch=watch)
 
 
 async def finished(backend: Backend, **body: Any) -> str:
@@ -48,8 +48,8 @@ async def look_until(watch: RunEndWatch, done: anyio.Event) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_remote_runs_stream_ends_from_its_row(database_url: str) -> None:
-    async with two_processes(database_url) as (asked, _, watch, streams):
-        run_id = (await asked.run(None, input=3, feedback_keys=["k"])).run_id
+    async with two_processes(database_url) as (first, _, watch, streams):
+        run_id = (await first.run(None, input=3, feedback_keys=["k"])).run_id
         events: list[tuple[str, Any]] = []
         done = anyio.Event()
 
@@ -68,8 +68,8 @@ async def test_remote_runs_stream_ends_from_its_row(database_url: str) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_remote_runs_values_arrive_with_its_end(database_url: str) -> None:
-    async with two_processes(database_url) as (asked, _, watch, streams):
-        run_id = (await asked.run(None, input=3, feedback_keys=["k"])).run_id
+    async with two_processes(database_url) as (first, _, watch, streams):
+        run_id = (await first.run(None, input=3, feedback_keys=["k"])).run_id
         done = anyio.Event()
         chunks: list[bytes] = []
 
@@ -101,13 +101,13 @@ async def test_watch_leaves_active_runs_streams_open(database_url: str) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_log_ending_after_its_row_is_read_completely(database_url: str) -> None:
-    async with two_processes(database_url) as (asked, working, watch, _):
+    async with two_processes(database_url) as (first, working, watch, _):
         run_id = await finished(working, input=3)
         last = Frame(FrameId(1, 0), "values", b"last")
         got: list[Frame] = []
 
         async def read() -> None:
-            async for frames in watch.watched(run_id, asked.broker.subscribe(run_id)):
+            async for frames in watch.watched(run_id, first.broker.subscribe(run_id)):
                 got.extend(frames)
 
         with anyio.fail_after(30):
@@ -115,6 +115,6 @@ async def test_log_ending_after_its_row_is_read_completely(database_url: str) ->
                 group.start_soon(read)
                 await anyio.sleep(0.01)
                 await watch.look()
-                await asked.broker.publish(run_id, [last])
-                await asked.broker.close(run_id)
+                await first.broker.publish(run_id, [last])
+                await first.broker.close(run_id)
         assert got == [last]

@@ -146,18 +146,18 @@ async def test_state_only_listener_gets_updates_live(database_url: str, tmp_path
         thread_id = await backend.thread()
         await ended(backend, thread_id, {"x": 1})
         stream = await streams.follow(thread_id, None, ["state_update"])
-        heard: list[Any] = []
+        received: list[Any] = []
 
         async def listen() -> None:
             async for chunk in stream:
-                heard.extend(data["state"]["values"]["x"] for _, data, _ in parsed_with_ids(chunk))
+                received.extend(data["state"]["values"]["x"] for _, data, _ in parsed_with_ids(chunk))
 
         async with anyio.create_task_group() as group:
             group.start_soon(listen)
             await anyio.sleep(0.2)
             await ended(backend, thread_id, {"x": 2})
             await states.update(thread_id, ThreadStateUpdate(values={"x": 5}))
-            await until(lambda: heard == [5])
+            await until(lambda: received == [5])
             await states.delete(thread_id)  # ends the stream
 
 

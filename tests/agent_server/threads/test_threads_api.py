@@ -168,18 +168,18 @@ async def test_copy_of_a_failed_thread_has_its_error(api: Api) -> None:
 
 
 async def test_pruning_deletes_threads_or_their_past(api: Api) -> None:
-    gone, kept = await api.thread("doubling", {"x": 1}), await api.thread("asking", {"x": 1})
-    await api.post(f"/threads/{kept}/runs/wait", {"assistant_id": "asking", "command": {"resume": 1}})
-    before = await api.get(f"/threads/{kept}/state")
+    gone, stored = await api.thread("doubling", {"x": 1}), await api.thread("asking", {"x": 1})
+    await api.post(f"/threads/{stored}/runs/wait", {"assistant_id": "asking", "command": {"resume": 1}})
+    before = await api.get(f"/threads/{stored}/state")
     assert await api.post("/threads/prune", {"thread_ids": [gone, gone, str(uuid4())]}) == {"pruned_count": 1}
     assert (await api.refusal("GET", f"/threads/{gone}"))[0] == 404
-    latest = {"thread_ids": [kept], "strategy": "keep_latest"}
-    assert len(await api.get(f"/threads/{kept}/history")) > 1
+    latest = {"thread_ids": [stored], "strategy": "keep_latest"}
+    assert len(await api.get(f"/threads/{stored}/history")) > 1
     assert await api.post("/threads/prune", latest) == {"pruned_count": 1}
-    [state] = await api.get(f"/threads/{kept}/history")
+    [state] = await api.get(f"/threads/{stored}/history")
     assert (state["values"], state["next"]) == (before["values"], [])
     given = {"assistant_id": "doubling", "input": {"x": 5}}
-    assert (await api.post(f"/threads/{kept}/runs/wait", given))["x"] == 10
+    assert (await api.post(f"/threads/{stored}/runs/wait", given))["x"] == 10
 
 
 async def test_pruned_thread_still_waits_in_its_subgraph(api: Api) -> None:

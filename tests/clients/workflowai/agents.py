@@ -47,8 +47,8 @@ async def growing(given: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]
 
 
 async def talk(state: MessagesState) -> dict[str, Any]:
-    said = f"You said: {state['messages'][-1].content}, after {len(state['messages']) - 1}"
-    return {"messages": [await GenericFakeChatModel(messages=iter([AIMessage(said)])).ainvoke(state["messages"])]}
+    text = f"You said: {state['messages'][-1].content}, after {len(state['messages']) - 1}"
+    return {"messages": [await GenericFakeChatModel(messages=iter([AIMessage(text)])).ainvoke(state["messages"])]}
 
 
 talking = StateGraph(MessagesState).add_node(talk).add_edge(START, "talk").compile()

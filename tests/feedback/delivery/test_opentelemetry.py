@@ -241,6 +241,6 @@ def test_protocol_that_is_not_spoken_is_refused(monkeypatch: pytest.MonkeyPatch)
         PARENT.upper(),
     ],
 )
-def test_what_names_no_trace_is_none(text: str | None) -> None:
+def test_invalid_trace_parent_is_none(text: str | None) -> None:
     assert trace_parent(text) is None
     assert trace_parent(PARENT) == PARENT

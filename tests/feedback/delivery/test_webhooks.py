@@ -152,7 +152,7 @@ async def test_failed_message_is_retried_with_the_same_id(service: FeedbackPlugi
     assert (len(receiver.requests), await waiting(service)) == (3, [])
 
 
-async def test_message_that_is_never_taken_is_given_up(service: FeedbackPlugin, unused_tcp_port: int) -> None:
+async def test_message_that_is_never_accepted_is_given_up(service: FeedbackPlugin, unused_tcp_port: int) -> None:
     webhooks = Webhooks(service.database, [Webhook(f"http://127.0.0.1:{unused_tcp_port}/", SECRET)])
     webhooks.retries = (0, 0)
     await webhooks.register()

@@ -139,12 +139,12 @@ async def test_link_without_score_explains_and_stores_nothing(client: App) -> No
         {"X-Moz": "prefetch"},
     ],
 )
-async def test_prefetch_keeps_nothing(client: App, token_url: str, headers: dict[str, str]) -> None:
+async def test_prefetch_stores_nothing(client: App, token_url: str, headers: dict[str, str]) -> None:
     assert (await client.get(token_url + "?score=1", headers=headers)).status_code == 200
     assert await stored(client) == []
 
 
-async def test_head_keeps_nothing(client: App, token_url: str) -> None:
+async def test_head_stores_nothing(client: App, token_url: str) -> None:
     response = await client.head(token_url + "?score=1")
     assert (response.status_code, response.content) == (200, b"")
     assert (await client.head(f"/feedback/tokens/{uuid.uuid4()}")).status_code == 404

@@ -121,7 +121,7 @@ async def test_changing_the_preselected_score_drops_the_links_fields(client: App
     assert [(row["score"], row["comment"]) for row in await stored(client)] == [(0, None)]
 
 
-async def test_what_the_page_does_not_ask_goes_along(client: App, token_url: str) -> None:
+async def test_fields_that_the_page_hides_are_submitted(client: App, token_url: str) -> None:
     await press(
         client, token_url, await page(client, token_url + '?score=1&user_id=ada&metadata={"a":1}&correction={"b":2}')
     )

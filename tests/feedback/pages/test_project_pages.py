@@ -63,9 +63,9 @@ async def test_own_pages_replace_what_they_name(app: App) -> None:
 
 
 async def test_own_logo_is_shown_omitted_and_reset(app: App) -> None:
-    for logo, said, shown in ((OTHER, "own", OTHER), ("", "none", None), (None, "server", LOGO)):
+    for logo, kind, shown in ((OTHER, "own", OTHER), ("", "none", None), (None, "server", LOGO)):
         changed = await app.patch(f"{PROJECTS}/shop", json={"pages": {"logo": logo}})
-        assert changed.json()["pages"]["logo"] == said
+        assert changed.json()["pages"]["logo"] == kind
         html = await page(app, "shop")
         assert (shown in html) if shown else ("<img" not in html)
     listed = (await app.get(PROJECTS)).text

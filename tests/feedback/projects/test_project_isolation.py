@@ -155,8 +155,9 @@ READING_FIRST = sorted(CALLS, key=lambda one: one[0] != "GET")
 async def look_up(run_id: str) -> RunFacts | None:
     """Return the run of the project `shop`; there is no other."""
     question = {"messages": [{"role": "user", "content": "asked in shop"}]}
-    answer = {"messages": [*question["messages"], {"role": "assistant", "content": "answered in shop"}]}
-    facts = RunFacts(RUN, "thread-1", "assistant-1", 1, question, answer, assistant_name="of shop", project="shop")
+    conversation = {"messages": [*question["messages"], {"role": "assistant", "content": "answered in shop"}]}
+    facts = RunFacts(RUN, "thread-1", "assistant-1", 1, question, conversation, project="shop",
+                     assistant_name="of shop")  # fmt: skip
     return facts if run_id == RUN else None
 
 

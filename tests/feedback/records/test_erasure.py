@@ -85,9 +85,9 @@ async def test_erased_feedback_is_not_in_the_file(tmp_path: Path) -> None:
 async def dataset_of(service: FeedbackPlugin, runs: list[str | None]) -> str:
     """The id of a new dataset with an example for each run."""
     dataset = await service.default.langsmith_datasets.create(DatasetCreate(f"of {len(runs)} runs"))
-    said = {"text": "words of ada"}
+    inputs = {"text": "words of ada"}
     await service.default.langsmith_datasets.add(
-        [ExampleCreate(dataset.id, inputs=said, outputs=said, source_run_id=run) for run in runs]
+        [ExampleCreate(dataset.id, inputs=inputs, outputs=inputs, source_run_id=run) for run in runs]
     )
     return dataset.id
 

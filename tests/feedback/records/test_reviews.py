@@ -15,7 +15,7 @@ from tests.feedback.conftest import mint
 from tests.feedback.stored_feedback import insert, row
 
 App = AsyncTestClient[Litestar]
-NOBODY = "018f0000-0000-7000-8000-00000000dead"
+UNKNOWN = "018f0000-0000-7000-8000-00000000dead"
 LEFT = "SELECT COUNT(*) AS notes FROM feedback_review"
 
 
@@ -102,7 +102,7 @@ async def test_review_that_cannot_be_is_refused(client: App, body: dict[str, Any
     assert (await client.get(path)).json()["status"] == "new"
 
 
-@pytest.mark.parametrize(("feedback_id", "status"), [(NOBODY, 404), ("no-id", 422)])
+@pytest.mark.parametrize(("feedback_id", "status"), [(UNKNOWN, 404), ("no-id", 422)])
 async def test_review_and_conversation_of_nothing_are_refused(client: App, feedback_id: str, status: int) -> None:
     for method, what in (("GET", "review"), ("PUT", "review"), ("GET", "conversation")):
         body = {"status": "seen"} if method == "PUT" else None

@@ -1,4 +1,4 @@
-"""What `@auth.on` handlers receive about a request, in the SDK's names and types, with omitted fields."""
+"""What `@auth.on` handlers receive about a request: the SDK's names and types, with omitted fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/docs` and `/openapi.json` tell the truth about what is served, and need nothing from anywhere else."""
+"""`/docs` and `/openapi.json` describe exactly what is served, and load nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ALIASES = (
     *("/feedback", "/api/feedback", "/runs/multipart", "/api/runs/multipart"),
     *("/metadata", "/v1/metadata", "/api/info", "/api/metadata", "/api/v1/metadata", "/docs", "/openapi.json"),
 )
-"""Where the paths of others' clients are answered, too (documented below `/api/v1`), and the document itself."""
+"""Second paths of routes that are documented below `/api/v1`, and the document itself."""
 
 
 async def test_every_served_route_is_in_the_document(sqlite_url: str, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ async def test_docs_has_no_other_pages(sqlite_url: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the whole app is served, from a thread of its own."""
+    """Yield the address of the whole application, served from its own thread."""
     folder = tmp_path_factory.mktemp("served")
     app = whole_app(config_of("sqlite:///", folder))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
@@ -189,9 +189,9 @@ def document(address: str) -> Any:
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 PARTS = 3
 MOST_REJECTED = 20
-"""So many drafts of requests are rejected before an operation counts as one of which nothing can be wrong.
+"""After so many rejected drafts of requests, an operation counts as one without wrong requests.
 
-Of an operation that has wrong requests, at most three were rejected in a row; Hypothesis tries 458 drafts.
+For operations with wrong requests, at most three were rejected in a row; Hypothesis tries 458 drafts.
 """
 
 
@@ -219,7 +219,7 @@ def _failure(label: str, cases: SearchStrategy[Any]) -> str:
 
     try:
         answered()
-    except Unsatisfiable:  # nothing of this operation can be wrong
+    except Unsatisfiable:  # no request of this operation can be wrong
         return ""
     except Exception as error:
         return f"{label}: {error}"
@@ -227,7 +227,7 @@ def _failure(label: str, cases: SearchStrategy[Any]) -> str:
 
 
 def _unless_none_exists(cases: SearchStrategy[Any]) -> SearchStrategy[Any]:
-    """Return a strategy of the cases, or of None once so many drafts have been rejected that there seem to be none."""
+    """Return a strategy of the cases, or of None after so many rejected drafts that none seems to exist."""
     rejected = 0
 
     @composite

@@ -1,4 +1,4 @@
-// Sends messages over A2A with one of two versions of the official package, and prints what came of it as one JSON.
+// Sends messages over A2A with one of the official package's two versions and prints the results as one JSON document.
 // node a2a.mjs URL (1.0 | 0.3)
 const [url, version] = process.argv.slice(2);
 const { ClientFactory } = await import(version === "1.0" ? "@a2a-js/sdk/client" : "a2a-js-sdk-0.3/client");

@@ -1,4 +1,4 @@
-// AG-UI's adapter for LangGraph, unchanged: prints what a page with CopilotKit gets of a run.
+// AG-UI's adapter for LangGraph, unmodified: prints what a CopilotKit page receives of a run.
 import { LangGraphAgent } from "@ag-ui/langgraph";
 
 const [url, graphId, threadId, feedbackKeys] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-// AG-UI's HttpAgent, unchanged: makes the runs that stdin describes, one after the other, and prints what it gets.
+// AG-UI's HttpAgent, unmodified: makes the runs that stdin describes, in sequence, and prints what it receives.
 import { HttpAgent } from "@ag-ui/client";
 
 const { url, headers, threadId, state, runs } = JSON.parse(await new Response(process.stdin).text());

@@ -1,5 +1,5 @@
-// Calls every method of the client with every parameter, and prints each request with the status of its answer, as JSON.
-// (threads.patchState is left out: no server has its route.)
+// Calls every method of the client with every parameter; prints each request with its response's status as JSON.
+// (It omits threads.patchState: no server has its route.)
 // node every.mjs URL
 import { Client } from "@langchain/langgraph-sdk";
 
@@ -92,7 +92,7 @@ for (const call of calls) {
   try {
     await call();
   } catch (error) {
-    if (error instanceof TypeError) throw error; // what is asked for is not there, but asking must work
+    if (error instanceof TypeError) throw error; // the resources do not exist, but the call must work
   }
 }
 console.log(JSON.stringify({ calls: calls.length }));

@@ -1,4 +1,4 @@
-// Gets feedback URLs from a run, answers to them with fetch, reads all back with LangSmith's client; prints one JSON.
+// Gets feedback URLs from a run, submits to them with fetch, reads the feedback with LangSmith's client; prints JSON.
 // node feedback.mjs URL PREFIX
 import { Client } from "@langchain/langgraph-sdk";
 import { Client as LangSmith } from "langsmith";

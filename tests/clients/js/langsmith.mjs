@@ -1,4 +1,4 @@
-// Makes every call about feedback that LangSmith's client has; prints what came back as one JSON.
+// Makes every call about feedback of LangSmith's client and prints the results as one JSON document.
 // node langsmith.mjs API_URL RUN_ID
 import { Client } from "langsmith";
 

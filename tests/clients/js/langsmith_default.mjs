@@ -1,4 +1,4 @@
-// Records feedback about a trace with a client as it is by default, which may send it in batches, and waits for them.
+// Records feedback about a trace with a client in its default configuration, which may send batches; waits for them.
 // node langsmith_default.mjs API_URL RUN_ID
 import { Client } from "langsmith";
 

@@ -1,5 +1,5 @@
-// Calls tools over MCP with one of the two official packages, and prints what came of it as one JSON.
-// node mcp.mjs URL (sdk | client): `sdk` is @modelcontextprotocol/sdk, with a handshake; `client` speaks 2026-07-28.
+// Calls tools over MCP with one of the two official packages and prints the results as one JSON document.
+// node mcp.mjs URL (sdk | client): `sdk` is @modelcontextprotocol/sdk, with a handshake; `client` uses 2026-07-28.
 const [url, which] = process.argv.slice(2);
 const FEEDBACK = "dev.agent-server/feedback";
 const THREAD = "dev.agent-server/thread";

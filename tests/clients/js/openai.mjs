@@ -1,4 +1,4 @@
-// Calls the server with OpenAI's package, and prints what came of it as one JSON.
+// Calls the server with OpenAI's package and prints the results as one JSON document.
 // node openai.mjs URL
 import OpenAI from "openai";
 

@@ -1,4 +1,4 @@
-// Waits for runs, resumes one, and prints what came of them as one JSON.
+// Waits for runs, resumes one, and prints the results as one JSON document.
 // node runs.mjs URL
 import { Client } from "@langchain/langgraph-sdk";
 

@@ -1,4 +1,4 @@
-// Sends outcomes with WorkflowAI's client, one after the other; prints what became of each as JSON.
+// Sends outcomes with WorkflowAI's client, in sequence, and prints how each ended as JSON.
 // node workflowai.mjs URL '[{"feedbackToken": …, "outcome": "positive", "comment": …, "userID": …}, …]'
 import { WorkflowAI } from "@workflowai/workflowai";
 

@@ -1,4 +1,4 @@
-// Runs agents with WorkflowAI's client as its document does; prints what came as JSON.
+// Runs agents with WorkflowAI's client as its documentation does and prints the results as JSON.
 // node workflowai_runs.mjs URL
 import { WorkflowAI } from "@workflowai/workflowai";
 

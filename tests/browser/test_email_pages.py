@@ -34,7 +34,7 @@ def mint(server: str, config: Any = None) -> str:
     return str(httpx.post(f"{server}/feedback/tokens", json=body).json()["url"])
 
 
-def spoilt(url: str) -> str:
+def alter_token(url: str) -> str:
     """Return the URL with another last character."""
     return url[:-1] + ("1" if url.endswith("0") else "0")
 
@@ -116,7 +116,7 @@ def test_refusals_are_accessible_too(feedback_server: str, chromium: Browser, sc
     context = chromium.new_context(user_agent=AGENT, color_scheme=scheme)
     page = context.new_page()
     url = mint(feedback_server)
-    page.goto(spoilt(url))
+    page.goto(alter_token(url))
     check_accessible(page)
     page.goto(url)
     page.get_by_role("button", name="Send").click()
@@ -127,7 +127,7 @@ def test_refusals_are_accessible_too(feedback_server: str, chromium: Browser, sc
 
 def test_dead_link_says_so_kindly(feedback_server: str, chromium: Browser) -> None:
     page = chromium.new_page(user_agent=AGENT, java_script_enabled=False)
-    response = page.goto(spoilt(mint(feedback_server)))
+    response = page.goto(alter_token(mint(feedback_server)))
     assert response is not None
     assert response.status == 404
     expect(page.get_by_role("heading", name="This link is not complete")).to_be_visible()
@@ -185,7 +185,7 @@ def test_every_language_and_product_is_accessible(branded_server: str, visit: Vi
             check_readable(page, least=44)
             page.get_by_role("button", name=texts.undo).tap()
             expect(page.get_by_role("heading", name=texts.removed)).to_be_visible()
-        page.goto(f"{spoilt(url)}?lang=ja")
+        page.goto(f"{alter_token(url)}?lang=ja")
         expect(page.get_by_role("heading", name=LANGUAGES["ja"].incomplete[0])).to_be_visible()
         check_readable(page)
         check_accessible(page)

@@ -15,7 +15,7 @@ KEYS = {"feedbackKeys": ["user_liked"]}
 CANCELLED = {"__agui_cancelled__": True}
 
 
-async def played(server: ServerProcess, graph: str, *runs: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
+async def run_client(server: ServerProcess, graph: str, *runs: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
     """Run the client; return each run's events and error, and the client's messages, state and interrupts after it."""
     body = {"url": f"{server.url}/agui/{graph}", "runs": runs, **options}
     made = json.loads(await node("agui_http.mjs", stdin=json.dumps(body)))
@@ -33,7 +33,7 @@ def joined(run: dict[str, Any], kind: str) -> str:
 
 
 async def test_words_and_tool_calls_arrive_as_events(graphs: ServerProcess) -> None:
-    [first] = await played(graphs, "calling", {"say": "Hello"})
+    [first] = await run_client(graphs, "calling", {"say": "Hello"})
     assert types_of(first) == [
         *("RUN_STARTED", "STEP_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END"),
         *("TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END", "STEP_FINISHED"),
@@ -51,7 +51,7 @@ async def test_words_and_tool_calls_arrive_as_events(graphs: ServerProcess) -> N
 
 
 async def test_subgraphs_words_arrive(graphs: ServerProcess) -> None:
-    [run] = await played(graphs, "delegating", {"say": "Hello"})
+    [run] = await run_client(graphs, "delegating", {"say": "Hello"})
     assert joined(run, "TEXT_MESSAGE_CONTENT") == "Let me seeIt is done"
     assert [event["stepName"] for event in run["events"] if event["type"] == "STEP_STARTED"] == ["helper"]
     assert run["messages"][-1]["content"] == "It is done"
@@ -59,7 +59,7 @@ async def test_subgraphs_words_arrive(graphs: ServerProcess) -> None:
 
 async def test_thread_gets_each_message_once(graphs: ServerProcess) -> None:
     thread_id = str(uuid4())
-    runs = await played(graphs, "echoing", {"say": "One"}, {"say": "Two"}, threadId=thread_id)
+    runs = await run_client(graphs, "echoing", {"say": "One"}, {"say": "Two"}, threadId=thread_id)
     contents = [message["content"] for message in runs[1]["messages"]]
     assert contents == ["One", "You said One", "Two", "You said Two"]
     async with httpx.AsyncClient(base_url=graphs.url) as http:
@@ -70,7 +70,7 @@ async def test_thread_gets_each_message_once(graphs: ServerProcess) -> None:
 
 
 async def test_state_is_shared_by_snapshot_and_delta(graphs: ServerProcess) -> None:
-    [first, second] = await played(graphs, "steps", {}, {"edit": {"total": 3}}, state={"total": 2})
+    [first, second] = await run_client(graphs, "steps", {}, {"edit": {"total": 3}}, state={"total": 2})
     assert types_of(first).count("STATE_SNAPSHOT") == 1
     assert (first["state"], second["state"]) == ({"total": 2, "done": [0, 1]}, {"total": 3, "done": [0, 1, 2]})
     assert second["events"][-2]["delta"] == [{"op": "add", "path": "/done/-", "value": 2}]
@@ -82,7 +82,7 @@ async def test_interrupt_is_answered_or_abandoned(graphs: ServerProcess) -> None
         ({"status": "cancelled"}, CANCELLED),
     ):
         state = {"question": "Really?"}
-        [interrupted, done] = await played(graphs, "asking", {}, {"answer": entry}, state=state)
+        [interrupted, done] = await run_client(graphs, "asking", {}, {"answer": entry}, state=state)
         [interrupt] = interrupted["events"][-1]["outcome"]["interrupts"]
         assert interrupt["metadata"]["langgraph"]["raw"] == {"question": "Really?"}
         assert interrupted["interrupts"] == [interrupt]
@@ -92,21 +92,21 @@ async def test_interrupt_is_answered_or_abandoned(graphs: ServerProcess) -> None
 
 async def test_unknown_interrupt_is_a_conflict(graphs: ServerProcess) -> None:
     entry = {"interruptId": "none", "status": "resolved", "payload": 1}
-    [run] = await played(graphs, "asking", {"resume": [entry]})
+    [run] = await run_client(graphs, "asking", {"resume": [entry]})
     assert run["error"]["status"] == 409
     assert run["error"]["payload"]["code"] == "conflict"
     assert "No interrupt none waits" in run["error"]["payload"]["message"]
 
 
 async def test_failure_is_a_run_error(graphs: ServerProcess) -> None:
-    [run] = await played(graphs, "failing", {})
+    [run] = await run_client(graphs, "failing", {})
     assert run["events"][-1] == {"type": "RUN_ERROR", "message": "boom é <1>", "code": "ValueError"}
 
 
 async def test_abort_cancels_the_run(graphs: ServerProcess) -> None:
     thread_id = str(uuid4())
     state = {"seconds": 50.0}
-    [run] = await played(graphs, "sleeping", {"abortOn": "STEP_STARTED"}, threadId=thread_id, state=state)
+    [run] = await run_client(graphs, "sleeping", {"abortOn": "STEP_STARTED"}, threadId=thread_id, state=state)
     run_id = run["events"][0]["runId"]
     async with httpx.AsyncClient(base_url=graphs.url, timeout=40) as http:
         await http.get(f"/threads/{thread_id}/runs/{run_id}/join")
@@ -131,7 +131,7 @@ async def test_request_joins_the_run_at_work(graphs: ServerProcess) -> None:
 async def test_page_does_a_tool_of_its_own(graphs: ServerProcess) -> None:
     tool = {"name": "paint", "description": "Paints the page", "parameters": {"type": "object", "properties": {}}}
     tools = {"tools": [tool], "context": [{"description": "The favourite colour", "value": "red"}]}
-    [interrupted, done] = await played(
+    [interrupted, done] = await run_client(
         graphs, "paging", {"say": "Paint", **tools}, {"tool": {"toolCallId": "call_page", "content": "done"}, **tools}
     )
     assert interrupted["events"][-1]["outcome"] == {"type": "success", "pendingToolCallIds": ["call_page"]}
@@ -146,7 +146,7 @@ async def test_page_does_a_tool_of_its_own(graphs: ServerProcess) -> None:
 
 
 async def test_urls_take_feedback_that_is_read_back(graphs: ServerProcess) -> None:
-    [rated, unrated] = await played(graphs, "echoing", {"say": "Hello", "forwardedProps": KEYS}, {"say": "Bye"})
+    [rated, unrated] = await run_client(graphs, "echoing", {"say": "Hello", "forwardedProps": KEYS}, {"say": "Bye"})
     [custom] = [event for event in rated["events"] if event["type"] == "CUSTOM"]
     assert (custom["name"], list(custom["value"])) == ("feedback", ["user_liked"])
     assert rated["events"][-1]["metadata"] == {"feedback": custom["value"]}

@@ -16,7 +16,7 @@ KEYS = ["user_liked", "user_disliked"]
 HUMAN = {"role": "user", "content": "hello"}
 
 
-async def played(server: ServerProcess, thread_id: str, keys: list[str]) -> dict[str, Any]:
+async def run_client(server: ServerProcess, thread_id: str, keys: list[str]) -> dict[str, Any]:
     """Return the events of a run with these feedback keys, and the page's messages after it."""
     printed = await node("agui.mjs", server.url, "calling", thread_id, json.dumps(keys))
     return dict(json.loads(printed.splitlines()[-1]))
@@ -24,7 +24,7 @@ async def played(server: ServerProcess, thread_id: str, keys: list[str]) -> dict
 
 async def test_feedback_urls_come_as_custom_event(graphs: ServerProcess) -> None:
     thread_id = str(uuid4())
-    shown = await played(graphs, thread_id, KEYS)
+    shown = await run_client(graphs, thread_id, KEYS)
     [feedback] = [event for event in shown["events"] if event["type"] == "CUSTOM"]
     assert (feedback["name"], list(feedback["value"])) == ("feedback", KEYS)
     types = [event["type"] for event in shown["events"]]
@@ -39,7 +39,7 @@ async def test_feedback_urls_come_as_custom_event(graphs: ServerProcess) -> None
 
 
 async def test_run_without_keys_has_no_custom_event(graphs: ServerProcess) -> None:
-    shown = await played(graphs, str(uuid4()), [])
+    shown = await run_client(graphs, str(uuid4()), [])
     assert "CUSTOM" not in [event["type"] for event in shown["events"]]
 
 

@@ -76,7 +76,7 @@ def test_run_goes_on_from_its_last_checkpoint(start_server: StartServer, tmp_pat
         given = {"total": total, "pause": 0.15, "journal": str(journal)}
         body = {"assistant_id": "steps", "input": given, "durability": durability, "feedback_keys": KEYS}
         run_id = http.post(f"/threads/{thread_id}/runs", json=body).json()["run_id"]
-        wait_until(lambda: len(written(journal)) >= 6)
+        wait_until(lambda: len(steps_of(journal)) >= 6)
         checkpointed = http.get(f"/threads/{thread_id}/state").json()["values"]["done"]
         server.kill()
     assert checkpointed == list(range(len(checkpointed)))
@@ -88,7 +88,7 @@ def test_run_goes_on_from_its_last_checkpoint(start_server: StartServer, tmp_pat
         for url in values["__feedback__"].values():
             assert http.post(url, json={"score": 1}).status_code == 200
         assert http.get(f"/threads/{thread_id}/runs/{run_id}").json()["status"] == "success"
-    times = Counter(written(journal))
+    times = Counter(steps_of(journal))
     assert set(times) == set(range(total))
     assert [times[number] for number in checkpointed] == [1] * len(checkpointed)
     assert sum(times.values()) <= total + 2  # the running step may repeat, and one whose checkpoint was being written
@@ -172,7 +172,7 @@ def all_feedback(http: httpx.Client) -> list[dict[str, Any]]:
     return listed
 
 
-def written(journal: Path) -> list[int]:
+def steps_of(journal: Path) -> list[int]:
     """Return the steps that ran, in their order."""
     return [int(line) for line in journal.read_text().splitlines()] if journal.exists() else []
 

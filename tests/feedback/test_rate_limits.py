@@ -173,7 +173,7 @@ async def test_no_forwarded_header_escapes_the_limits(sqlite_url: str, lines: li
 FORGED = [f"192.0.2.{at}" for at in range(1, 6)]
 
 
-def admitted(rate_limiter: RateLimiter, peer: str, *forwarded: str) -> int:
+def count_admitted(rate_limiter: RateLimiter, peer: str, *forwarded: str) -> int:
     """Return how many of the requests pass."""
     count = 0
     for one in forwarded:
@@ -186,25 +186,25 @@ def admitted(rate_limiter: RateLimiter, peer: str, *forwarded: str) -> int:
 
 
 def test_forwarded_header_counts_only_where_it_is_trusted() -> None:
-    assert admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=False), "203.0.113.7", *FORGED) == 3
-    assert admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=True), "203.0.113.7", *FORGED) == 5
+    assert count_admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=False), "203.0.113.7", *FORGED) == 3
+    assert count_admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=True), "203.0.113.7", *FORGED) == 5
 
 
 def test_nearest_untrusted_hop_is_the_visitor() -> None:
     forged = [f"{one}, 203.0.113.7" for one in FORGED]
-    assert admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=True), "10.0.0.1", *forged) == 3
+    assert count_admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=True), "10.0.0.1", *forged) == 3
     behind = [f"{one}, 203.0.113.7:4711, 172.16.0.9" for one in FORGED]
     far = Limits(address=MINUTE, proxies=("172.16.0.0/12",))
-    assert admitted(RateLimiter(far, trust_forwarded=True), "10.0.0.1", *behind) == 3
+    assert count_admitted(RateLimiter(far, trust_forwarded=True), "10.0.0.1", *behind) == 3
     visitors = [f"{one}, 172.16.0.9" for one in FORGED]
-    assert admitted(RateLimiter(far, trust_forwarded=True), "10.0.0.1", *visitors) == 5
+    assert count_admitted(RateLimiter(far, trust_forwarded=True), "10.0.0.1", *visitors) == 5
 
 
 def test_one_home_network_shares_one_bucket() -> None:
     home = [f"2001:db8:1:2::{at}" for at in range(1, 6)]
     homes = [f"[2001:db8:1:{at}::1]:443" for at in range(1, 6)]
-    assert admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=True), "10.0.0.1", *home) == 3
-    assert admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=True), "10.0.0.1", *homes) == 5
+    assert count_admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=True), "10.0.0.1", *home) == 3
+    assert count_admitted(RateLimiter(Limits(address=MINUTE), trust_forwarded=True), "10.0.0.1", *homes) == 5
 
 
 @pytest.mark.parametrize("peer", [None, "", "testclient", "unix:", "::1", "127.0.0.9", "::ffff:127.0.0.1"])

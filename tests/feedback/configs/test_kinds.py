@@ -51,7 +51,7 @@ async def echo(run_id: str) -> RunFacts:
 
 
 @pytest.fixture
-async def knowing(database_url: str) -> AsyncIterator[FeedbackPlugin]:
+async def with_runs(database_url: str) -> AsyncIterator[FeedbackPlugin]:
     """Open the service beside a server that has every run."""
     async with FeedbackPlugin(open_database(database_url), run_lookup=echo).opened() as plugin:
         yield plugin
@@ -80,34 +80,34 @@ def expected(name: str, config: dict[str, Any] | None, lower: bool, scores: list
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.lists(keys, min_size=1, max_size=4))
-async def test_no_direction_is_used_without_a_rule(knowing: FeedbackPlugin, drawn: list[Any]) -> None:
+async def test_no_direction_is_used_without_a_rule(with_runs: FeedbackPlugin, drawn: list[Any]) -> None:
     at = datetime.now(UTC) - timedelta(minutes=5)
     rules: dict[str, bool | None] = {}
     named: dict[str, list[str]] = {}
     for name, config, lower, scores in drawn:
         key = name if name == "user_disliked" and name not in named else f"{name} {next(numbered)}"
         if key == "user_disliked":
-            await erase(knowing)
+            await erase(with_runs)
         is_lower = (lower and config is not None) or (config is None and key == "user_disliked")
         if config is not None:
-            await configure(knowing, key, config, lower=lower)
+            await configure(with_runs, key, config, lower=lower)
         rows = [row(score, key=key, at=at, assistant_id="a") for score in scores]
-        await insert(knowing, rows)
+        await insert(with_runs, rows)
         named[key] = [one["run_id"] for one in rows]
         for one, score in zip(rows, scores, strict=True):
             rules[one["run_id"]] = expected(name, config, is_lower, list(scores), score)
     query = FeedbackQuery(key=list(named))
-    listed = (await knowing.default.reader.page(query, 1000)).feedback
+    listed = (await with_runs.default.reader.page(query, 1000)).feedback
     assert {one.run_id: one.is_positive for one in listed} == rules
     lines = b"".join(
-        [part async for part in knowing.default.exports.stream(structs.replace(query), "kto")]
+        [part async for part in with_runs.default.exports.stream(structs.replace(query), "kto")]
     ).splitlines()
     labels = {one["completion"][0]["content"]: one["label"] for one in map(json.loads, lines)}
     assert labels == {run: rule for run, rule in rules.items() if rule is not None}
-    report = await knowing.default.exports.report(structs.replace(query), "kto")
+    report = await with_runs.default.exports.report(structs.replace(query), "kto")
     assert sum(report.left_out.values()) == len(rules) - len(labels)
-    counted = {one.key: (one.positives, one.negatives) for one in await knowing.default.statistics.groups(query)}
-    alerts = Alerts(knowing.database, knowing.statistics_by_project)
+    counted = {one.key: (one.positives, one.negatives) for one in await with_runs.default.statistics.groups(query)}
+    alerts = Alerts(with_runs.database, with_runs.statistics_by_project)
     for key, runs in named.items():
         found = [rules[run] for run in runs]
         assert counted[key] == (found.count(True), found.count(False))

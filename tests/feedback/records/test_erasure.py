@@ -28,7 +28,7 @@ from tests.feedback.stored_feedback import insert, row
 App = AsyncTestClient[Litestar]
 
 
-async def everything(service: FeedbackPlugin) -> str:
+async def dump_tables(service: FeedbackPlugin) -> str:
     """Return the contents of all feedback tables as text."""
     tables = ("feedback", "feedback_history", "feedback_annotation", "feedback_outbox")
     rows = await service.database.read(lambda db: [db.all(f"SELECT * FROM {table}") for table in tables])
@@ -52,8 +52,8 @@ async def test_erased_subject_is_in_no_table_or_export(service: FeedbackPlugin, 
     await service.default.store.delete(result.id)
     assert await service.default.erasure.of_subject("bob") == Erased(0, 2, 0)
     assert await service.default.erasure.of_subject("ada") == Erased(1, 1, 0)
-    assert "of ada" not in await everything(service)
-    assert "of bob" not in await everything(service)
+    assert "of ada" not in await dump_tables(service)
+    assert "of bob" not in await dump_tables(service)
     assert b"".join([part async for part in service.default.exports.stream(FeedbackQuery(), "jsonl")]) == b""
     assert (await service.default.store.submit(pointer, FeedbackSubmission(score=1))).status == "created"
 
@@ -67,9 +67,9 @@ async def test_erasure_removes_queued_events_of_earlier_subjects(service: Feedba
         await service.default.store.create(
             FeedbackCreate("k", id=name, comment=f"of {user}", feedback_source=FeedbackSource(user_id=user))
         )
-    assert "of ada" in await everything(service)
+    assert "of ada" in await dump_tables(service)
     assert await service.default.erasure.of_subject("ada") == Erased(0, 1, 0)
-    remaining = await everything(service)
+    remaining = await dump_tables(service)
     assert ("of ada" in remaining, remaining.count("of bob")) == (False, 2), "Bob's feedback and its message"
 
 

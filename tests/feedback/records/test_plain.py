@@ -44,7 +44,7 @@ class Counting:
         return self._connection.execute(sql, **parameters)
 
 
-def counted(database: Database) -> list[str]:
+def record_statements(database: Database) -> list[str]:
     """Return the list of the statements that the database runs from now on."""
     statements: list[str] = []
     read, write = database.read, database.write
@@ -73,7 +73,7 @@ async def minted(service: FeedbackPlugin, key: str = "k", **more: Any) -> str:
     return token.token
 
 
-async def remembered(service: FeedbackPlugin, key: str = "k", **more: Any) -> tuple[str, Pointer]:
+async def mint_cached(service: FeedbackPlugin, key: str = "k", **more: Any) -> tuple[str, Pointer]:
     """Mint a token whose grant and configuration the service has cached."""
     token = await minted(service, key, **more)
     pointer = await service.default.tokens.open(token)
@@ -87,11 +87,11 @@ async def remembered(service: FeedbackPlugin, key: str = "k", **more: Any) -> tu
      FeedbackSubmission(value={"a": 1}, correction="b", metadata={"c": [None]})],
 )  # fmt: skip
 async def test_plain_submission_is_one_statement(service: FeedbackPlugin, submission: FeedbackSubmission) -> None:
-    _, pointer = await remembered(service)
+    _, pointer = await mint_cached(service)
     slow = await service.default.store.submit(pointer, submission, "an Idempotency-Key")
     before = await service.default.store.get(slow.id)
     await service.default.store.delete(slow.id)
-    statements = counted(service.database)
+    statements = record_statements(service.database)
     result = await service.default.store.submit(pointer, submission)
     assert (result.status, len(statements)) == ("created", 1)
     after = await service.default.store.get(result.id)
@@ -101,9 +101,9 @@ async def test_plain_submission_is_one_statement(service: FeedbackPlugin, submis
 
 
 async def test_first_submission_through_a_url_is_one_statement(service: FeedbackPlugin) -> None:
-    await remembered(service)
+    await mint_cached(service)
     pointer = await service.default.tokens.open(await minted(service))
-    statements = counted(service.database)
+    statements = record_statements(service.database)
     await service.default.store.submit(pointer, FeedbackSubmission(1))
     assert len(statements) == 1
 
@@ -153,7 +153,7 @@ async def enforce(other: FeedbackPlugin, _token: str) -> None:
 async def test_change_in_another_process_counts_at_once(
     service: FeedbackPlugin, other: FeedbackPlugin, change: Change, error: type[FeedbackError]
 ) -> None:
-    token, pointer = await remembered(service)
+    token, pointer = await mint_cached(service)
     await change(other, token)
     before = len(await service.feedback_for_run(RUN))
     for _ in range(2):
@@ -163,7 +163,7 @@ async def test_change_in_another_process_counts_at_once(
 
 
 async def test_policy_of_another_process_counts_at_once(service: FeedbackPlugin, other: FeedbackPlugin) -> None:
-    _, pointer = await remembered(service)
+    _, pointer = await mint_cached(service)
     await service.default.store.submit(pointer, FeedbackSubmission(1, user_id="ada"))
     config = FeedbackConfig(type="freeform")
     await other.default.configs.create(FeedbackConfigCreate("k", config, subject_policy="append"))
@@ -175,7 +175,7 @@ async def test_policy_of_another_process_counts_at_once(service: FeedbackPlugin,
 async def test_webhook_of_another_process_receives_plain_submissions(
     service: FeedbackPlugin, other: FeedbackPlugin
 ) -> None:
-    _, pointer = await remembered(service)
+    _, pointer = await mint_cached(service)
     await Webhooks(other.database, [Webhook("http://127.0.0.1:9/", SECRET)]).register()
     ids = [(await service.default.store.submit(pointer, FeedbackSubmission(1))).id for _ in range(3)]
     rows = await service.database.read(lambda db: db.all("SELECT feedback_id FROM feedback_outbox ORDER BY id"))
@@ -183,7 +183,7 @@ async def test_webhook_of_another_process_receives_plain_submissions(
 
 
 async def test_remembered_grant_expires(service: FeedbackPlugin) -> None:
-    _, pointer = await remembered(service, expires_at=datetime.now(UTC) + timedelta(seconds=1.5))
+    _, pointer = await mint_cached(service, expires_at=datetime.now(UTC) + timedelta(seconds=1.5))
 
     async def submit_until_refused() -> None:
         while True:
@@ -195,7 +195,7 @@ async def test_remembered_grant_expires(service: FeedbackPlugin) -> None:
 
 
 async def test_plain_submissions_count_as_uses(service: FeedbackPlugin, other: FeedbackPlugin) -> None:
-    token, pointer = await remembered(service, max_uses=8)
+    token, pointer = await mint_cached(service, max_uses=8)
     there = await other.default.tokens.open(token)
     submissions = [
         one.default.store.submit(p, FeedbackSubmission(1)) for one, p in ((service, pointer), (other, there)) * 10
@@ -206,7 +206,7 @@ async def test_plain_submissions_count_as_uses(service: FeedbackPlugin, other: F
 
 
 async def test_repeats_and_replacements_are_as_before(service: FeedbackPlugin) -> None:
-    _, pointer = await remembered(service)
+    _, pointer = await mint_cached(service)
     submission = FeedbackSubmission(1, id="018f0000-0000-7000-8000-0000000000aa")
     assert [(await service.default.store.submit(pointer, submission)).status for _ in range(2)] == [
         "created",
@@ -221,7 +221,7 @@ async def test_repeats_and_replacements_are_as_before(service: FeedbackPlugin) -
 
 async def test_forged_pointer_never_meets_a_remembered_grant(service: FeedbackPlugin) -> None:
     await service.ring.rotate()
-    token, genuine = await remembered(service)
+    token, genuine = await mint_cached(service)
     assert (await service.default.tokens.open(token)).ring_key == 2
     forged = service.ring.key(1).seal(genuine.grant << 24 | genuine.salt << 8 | genuine.place)
     resalted = service.ring.key(2).seal(genuine.grant << 24 | (genuine.salt ^ 1) << 8 | genuine.place)

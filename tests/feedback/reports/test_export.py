@@ -44,7 +44,7 @@ async def look_up(run_id: str) -> RunFacts | None:
 
 
 @pytest.fixture
-async def knowing(database_url: str) -> AsyncIterator[FeedbackPlugin]:
+async def with_runs(database_url: str) -> AsyncIterator[FeedbackPlugin]:
     """Open the service beside a server that has the runs."""
     async with FeedbackPlugin(open_database(database_url), run_lookup=look_up).opened() as plugin:
         yield plugin
@@ -84,7 +84,7 @@ async def test_jsonl_has_each_feedback_once(service: FeedbackPlugin) -> None:
     assert {line["id"] for line in lines} == {one["id"] for one in feedback}
 
 
-async def exported_at_a_peak_of(service: FeedbackPlugin) -> tuple[int, int]:
+async def measure_export(service: FeedbackPlugin) -> tuple[int, int]:
     """Return the size of an export in bytes, and how many bytes were in memory at once."""
     tracemalloc.start()
     try:
@@ -98,46 +98,46 @@ async def exported_at_a_peak_of(service: FeedbackPlugin) -> tuple[int, int]:
 
 async def test_export_memory_does_not_grow_with_feedback(service: FeedbackPlugin) -> None:
     await insert(service, [row(at, comment="x" * 1000) for at in range(3000)])
-    size, peak = await exported_at_a_peak_of(service)
+    size, peak = await measure_export(service)
     await insert(service, [row(at, comment="x" * 1000) for at in range(6000)])
-    larger, later_peak = await exported_at_a_peak_of(service)
+    larger, later_peak = await measure_export(service)
     assert larger > size * 2.5
     assert later_peak < peak * 1.5
 
 
-async def test_kto_labels_follow_the_keys_direction(knowing: FeedbackPlugin) -> None:
-    await configure(knowing, "disliked", {"type": "continuous", "min": 0, "max": 1}, lower=True)
+async def test_kto_labels_follow_the_keys_direction(with_runs: FeedbackPlugin) -> None:
+    await configure(with_runs, "disliked", {"type": "continuous", "min": 0, "max": 1}, lower=True)
     judgements = [(1, "thumbs"), (0, "thumbs"), (1, "disliked"), (None, "thumbs")]
-    await insert(knowing, [row(score, key=key, run_id=CHAT, comment="c") for score, key in judgements])
-    found = await examples(knowing, "kto")
+    await insert(with_runs, [row(score, key=key, run_id=CHAT, comment="c") for score, key in judgements])
+    found = await examples(with_runs, "kto")
     assert sorted(one["label"] for one in found) == [False, False, True]
     assert all((one["prompt"], one["completion"]) == (PROMPT, JOKE) for one in found)
 
 
-async def test_dpo_prefers_the_correction_to_the_answer(knowing: FeedbackPlugin) -> None:
+async def test_dpo_prefers_the_correction_to_the_answer(with_runs: FeedbackPlugin) -> None:
     corrections: list[Any] = [
         "Two tables meet.",
         {"content": "A"},
         {"messages": [{"type": "ai", "content": "B"}]},
         {"x": 1},
     ]
-    await insert(knowing, [row(0, run_id=CHAT, correction=correction) for correction in corrections])
-    await insert(knowing, [row(0, run_id=CHAT, correction="A query walks into a bar."), row(1, run_id=CHAT)])
-    found = await examples(knowing, "dpo")
+    await insert(with_runs, [row(0, run_id=CHAT, correction=correction) for correction in corrections])
+    await insert(with_runs, [row(0, run_id=CHAT, correction="A query walks into a bar."), row(1, run_id=CHAT)])
+    found = await examples(with_runs, "dpo")
     assert sorted(one["chosen"][0]["content"] for one in found) == ["A", "B", "Two tables meet.", '{"x":1}']
     assert all((one["prompt"], one["rejected"]) == (PROMPT, JOKE) for one in found)
     assert all(set(one) == {"prompt", "chosen", "rejected"} for one in found)
 
 
-async def test_sft_learns_the_correction(knowing: FeedbackPlugin) -> None:
-    await insert(knowing, [row(0, run_id=CHAT, correction="Two tables meet."), row(1, run_id=CHAT)])
+async def test_sft_learns_the_correction(with_runs: FeedbackPlugin) -> None:
+    await insert(with_runs, [row(0, run_id=CHAT, correction="Two tables meet."), row(1, run_id=CHAT)])
     better = [{"role": "assistant", "content": "Two tables meet."}]
-    assert await examples(knowing, "sft") == [{"prompt": PROMPT, "completion": better}]
+    assert await examples(with_runs, "sft") == [{"prompt": PROMPT, "completion": better}]
 
 
-async def test_non_chat_runs_are_described_in_words(knowing: FeedbackPlugin) -> None:
-    await insert(knowing, [row(1, run_id=PLAIN)])
-    [found] = await examples(knowing, "kto")
+async def test_non_chat_runs_are_described_in_words(with_runs: FeedbackPlugin) -> None:
+    await insert(with_runs, [row(1, run_id=PLAIN)])
+    [found] = await examples(with_runs, "kto")
     assert found == {
         "prompt": [{"role": "user", "content": "2 + 2?"}],
         "completion": [{"role": "assistant", "content": '{"sum":4,"unit":"apples"}'}],
@@ -145,21 +145,21 @@ async def test_non_chat_runs_are_described_in_words(knowing: FeedbackPlugin) -> 
     }
 
 
-async def test_tool_calls_fit_chat_templates(knowing: FeedbackPlugin, monkeypatch: Any) -> None:
+async def test_tool_calls_fit_chat_templates(with_runs: FeedbackPlugin, monkeypatch: Any) -> None:
     calls = {"type": "ai", "content": "", "tool_calls": [{"name": "add", "args": {"a": 2}, "id": "1"}]}
     tool_result = {"type": "tool", "content": "4", "name": "add", "tool_call_id": "1"}
     monkeypatch.setitem(RUNS, CHAT, RunFacts(CHAT, output={"messages": [QUESTION, calls, tool_result, ANSWER]}))
-    await insert(knowing, [row(1, run_id=CHAT)])
-    [found] = await examples(knowing, "kto")
+    await insert(with_runs, [row(1, run_id=CHAT)])
+    [found] = await examples(with_runs, "kto")
     call = {"type": "function", "function": {"name": "add", "arguments": {"a": 2}}}
     assert found["completion"][0] == {"role": "assistant", "content": "", "tool_calls": [call]}
     assert found["completion"][1] == {"role": "tool", "content": "4", "name": "add"}
 
 
-async def test_missing_and_unfinished_runs_are_left_out(knowing: FeedbackPlugin) -> None:
-    await insert(knowing, [row(1, run_id=UNDONE), row(1), row(1, run_id=CHAT)])
+async def test_missing_and_unfinished_runs_are_left_out(with_runs: FeedbackPlugin) -> None:
+    await insert(with_runs, [row(1, run_id=UNDONE), row(1), row(1, run_id=CHAT)])
     reports: list[ExportReport] = []
-    parts = [part async for part in knowing.default.exports.stream(FeedbackQuery(), "kto", reports.append)]
+    parts = [part async for part in with_runs.default.exports.stream(FeedbackQuery(), "kto", reports.append)]
     assert len(parts) == 1
     assert (reports[-1].read, reports[-1].written) == (3, 1)
     assert reports[-1].left_out == {
@@ -168,14 +168,14 @@ async def test_missing_and_unfinished_runs_are_left_out(knowing: FeedbackPlugin)
     }
 
 
-async def test_kto_leaves_out_scores_without_a_direction(knowing: FeedbackPlugin) -> None:
+async def test_kto_leaves_out_scores_without_a_direction(with_runs: FeedbackPlugin) -> None:
     tone = [{"value": 0, "label": "Too formal"}, {"value": 1, "label": "Just right"}, {"value": 2, "label": "Casual"}]
-    await configure(knowing, "tone", {"type": "categorical", "categories": tone})
-    await configure(knowing, "rated", {"type": "continuous", "min": 1, "max": 5})
+    await configure(with_runs, "tone", {"type": "categorical", "categories": tone})
+    await configure(with_runs, "rated", {"type": "continuous", "min": 1, "max": 5})
     scores = {"tone": [0, 1, 2], "stars": [1, 2, 1, 2], "latency_ms": [120, 340.5], "thumbs": [1, 0], "rated": [2, 3]}
-    await insert(knowing, [row(score, key=key, run_id=CHAT) for key, given in scores.items() for score in given])
-    assert sorted(one["label"] for one in await examples(knowing, "kto")) == [False, False, True]
-    report = await knowing.default.exports.report(FeedbackQuery(), "kto")
+    await insert(with_runs, [row(score, key=key, run_id=CHAT) for key, given in scores.items() for score in given])
+    assert sorted(one["label"] for one in await examples(with_runs, "kto")) == [False, False, True]
+    report = await with_runs.default.exports.report(FeedbackQuery(), "kto")
     assert (report.read, report.written) == (13, 3)
     found = {reason.split("'")[1]: (count, reason) for reason, count in report.left_out.items()}
     assert {key: count for key, (count, _) in found.items()} == {"tone": 3, "stars": 4, "latency_ms": 2, "rated": 1}

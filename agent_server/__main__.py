@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def app() -> ASGIApp:
     """Return the app that the environment configures, for `uvicorn --factory agent_server.__main__:app`."""
-    from agent_server.cli.asgi_app import app_of_environment  # not for commands that need no app
+    from agent_server.cli.asgi_app import build_app_from_environment  # not for commands that need no app
 
-    return app_of_environment()
+    return build_app_from_environment()
 
 
 if __name__ == "__main__":

@@ -20,13 +20,13 @@ from agent_server.access.exposure_check import warn_of_missing_public_url
 from agent_server.access.key_auth import ApiKeyAuth
 from agent_server.access.key_cache import ApiKeyCache
 from agent_server.access.page_origins import PageOrigins
-from agent_server.agents import Agent, RequestContext, named_in, open_agents, set_request_context
+from agent_server.agents import Agent, RequestContext, find_running_node, open_agents, set_request_context
 from agent_server.agents.stores.items import Store
 from agent_server.asgi.custom_app import HttpApp
-from agent_server.asgi.host_check import checked_host
-from agent_server.asgi.mount_prefix import below
+from agent_server.asgi.host_check import check_host
+from agent_server.asgi.mount_prefix import mount_below
 from agent_server.asgi.query_check import check_query
-from agent_server.asgi.request_body import noticing_client_left, with_bounded_body
+from agent_server.asgi.request_body import detect_client_left, limit_body
 from agent_server.assistants.assistants import Assistants
 from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.assistants.slugs import AssistantSlugs
@@ -36,20 +36,20 @@ from agent_server.database import open_database
 from agent_server.database.data_dir import hold_data_dir
 from agent_server.database.file_check import FileCheck
 from agent_server.errors import Invalid, NotFound
-from agent_server.observability.event_loop import watched_loop
+from agent_server.observability.event_loop import watch_loop
 from agent_server.observability.metrics import Metrics
 from agent_server.protocols import UNROUTED, protocol_handlers, task_notification
 from agent_server.protocols.agents import AgentFinder
 from agent_server.protocols.workflowai.service import WorkflowAIRuns
 from agent_server.routes import route_handlers
-from agent_server.routes.authentication import RequestAuthenticator, hiding_routes
-from agent_server.routes.authorization import Authorization, caller_in
+from agent_server.routes.authentication import RequestAuthenticator, hide_routes
+from agent_server.routes.authorization import Authorization, get_caller
 from agent_server.routes.cors import Cors
 from agent_server.routes.error_handler import EXCEPTION_HANDLERS
 from agent_server.routes.health import Check, HealthChecks
 from agent_server.routes.openapi import openapi_config
 from agent_server.routes.request_body import read_json
-from agent_server.routes.request_metrics import counting_custom_routes, watching
+from agent_server.routes.request_metrics import count_custom_routes, observe_requests
 from agent_server.routes.run_responder import run_responders
 from agent_server.runs.attempt import AttemptContext
 from agent_server.runs.crons.clock import CronClock
@@ -69,7 +69,7 @@ from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.run_end_watch import RunEndWatch
 from agent_server.streams.run_streams import RunStreams
 from agent_server.streams.thread_streams import ThreadStreams
-from agent_server.threads.schema import ttl_of_new_threads
+from agent_server.threads.schema import build_default_ttl
 from agent_server.threads.states import ThreadStates
 from agent_server.threads.sweeper import sweep_threads
 from agent_server.threads.threads import Threads
@@ -102,7 +102,7 @@ class AgentServerPlugin(InitPlugin):
         self._given = agents
         self._agents: dict[str, Agent] = {}
         self._metrics = Metrics()
-        self._database = open_database(config.url_of("runs"))
+        self._database = open_database(config.get_url("runs"))
         self._broker = open_broker(config.redis_url, config.keep_stream_seconds)
         self._info = dict(info or {})
         self._health_checks: dict[str, Check] = {"runs": self._database.check, **(health or {})}
@@ -113,7 +113,10 @@ class AgentServerPlugin(InitPlugin):
         self._build_streams(config, feedback)
         self._build_worker(config, feedback)
         self._server_metrics = ServerMetrics(self._database, self._metrics, self._worker, metrics)
-        self._middleware: list[Middleware] = [watching(self._metrics), *([self.cors.middleware()] if cors else [])]
+        self._middleware: list[Middleware] = [
+            observe_requests(self._metrics),
+            *([self.cors.middleware()] if cors else []),
+        ]
 
     def _build_access(self, config: Config) -> None:
         self.api_keys = ApiKeys(self._database)
@@ -124,7 +127,7 @@ class AgentServerPlugin(InitPlugin):
         self.authenticator = RequestAuthenticator(self.key_auth)
 
     def _build_runs(self, config: Config) -> None:
-        ttl = ttl_of_new_threads(config.thread_ttl)
+        ttl = build_default_ttl(config.thread_ttl)
         self._assistants = Assistants(self._database, graph_configs=config.graph_configs)
         self.slugs = AssistantSlugs(self._database, self._assistants)
         self._threads = Threads(self._database, ttl)
@@ -208,17 +211,17 @@ class AgentServerPlugin(InitPlugin):
         """As `run_record`, for many runs at once; omit unknown ones."""
         return await self._runs.get_many(run_ids)
 
-    def around_custom_app(self, app: ASGIApp) -> ASGIApp:
+    def wrap_custom_app(self, app: ASGIApp) -> ASGIApp:
         """Return an app of the user's, wrapped like our own routes: CORS, metrics, a limit on request bodies."""
-        bounded = with_bounded_body(app, self._config.max_body_bytes)
-        return counting_custom_routes(self._metrics, self.cors.around(bounded))
+        bounded = limit_body(app, self._config.max_body_bytes)
+        return count_custom_routes(self._metrics, self.cors.wrap(bounded))
 
     async def newest_runs(self, which: RunFilter) -> list[Record]:
         """Return the matching runs, newest first."""
         return await self._database.read(lambda connection: newest_runs(connection, which))
 
     def _dependencies(self) -> dict[str, Provide]:
-        given = {name: Provide(_giving(value), sync_to_thread=False) for name, value in self._services()}
+        given = {name: Provide(_provide_value(value), sync_to_thread=False) for name, value in self._services()}
         responder = run_responders(self._config, self._runs, self._streams, self._run_feedback)
         return {**given, "responder": Provide(responder, sync_to_thread=False)}
 
@@ -270,7 +273,7 @@ class AgentServerPlugin(InitPlugin):
             await stack.enter_async_context(self._database)
             await self._database.migrate("agent_server")
             await stack.enter_async_context(self._broker)
-            await stack.enter_async_context(self._store.opened(self._config))
+            await stack.enter_async_context(self._store.open(self._config))
             self._agents.update(
                 await stack.enter_async_context(open_agents(self._config, self._given, self._store.langgraph))
             )
@@ -280,7 +283,7 @@ class AgentServerPlugin(InitPlugin):
             await self._assistants.register(self._agents)
             if not self._config.database_url:
                 await self._runs.expire_leases()  # we hold the data directory, so no other worker can be running
-            stack.enter_context(watched_loop(self._config.blocked_seconds, named_in))
+            stack.enter_context(watch_loop(self._config.blocked_seconds, find_running_node))
             async with anyio.create_task_group() as group:
                 self._streams.closing = anyio.Event()
                 warn_of_missing_public_url(self._config)
@@ -343,12 +346,12 @@ def create_app(
         openapi_config=None if "meta" in http.disabled else openapi_config("0.1.0", http.mount_prefix),
         logging_config=None,
     )
-    ours = handler = hiding_routes(app.asgi_handler, plugin.authenticator)
+    ours = handler = hide_routes(app.asgi_handler, plugin.authenticator)
     for one in front:
-        handler = plugin.around_custom_app(one.before(ours))
+        handler = plugin.wrap_custom_app(one.mount_before(ours))
     if http.mount_prefix:
-        handler = below(http.mount_prefix, handler, healthy=ours)
-    app.asgi_handler = noticing_client_left(checked_host(handler, config.trust_forwarded))
+        handler = mount_below(http.mount_prefix, handler, healthy=ours)
+    app.asgi_handler = detect_client_left(check_host(handler, config.trust_forwarded))
     return app
 
 
@@ -365,9 +368,9 @@ def _authenticator(
 
     async def check(request: Request[Any, Any, Any]) -> None:
         await authenticator.let_in(request)
-        caller = caller_in(request)
+        caller = get_caller(request)
         set_request_context(
-            RequestContext(caller.user.dict() if caller else None, rules.chosen(request.scope["headers"]))
+            RequestContext(caller.user.dict() if caller else None, rules.select(request.scope["headers"]))
         )
         self_waits.saw_host(request.headers.get("host"))
         check_query(request.scope["query_string"])
@@ -378,6 +381,6 @@ def _authenticator(
     return check
 
 
-def _giving(value: object) -> Any:
+def _provide_value(value: object) -> Any:
     """Return a dependency provider that always returns `value`."""
     return lambda: value

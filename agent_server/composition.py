@@ -46,8 +46,8 @@ def build(config: Config) -> Litestar:
 
     if config.database_url is None:
         warn_of_lost_feedback(config.data_dir)
-    database = open_database(config.url_of("feedback"))
-    feedback = feedback_of(config, check, database)
+    database = open_database(config.get_url("feedback"))
+    feedback = build_feedback(config, check, database)
     built = create_app(
         config,
         feedback=feedback,
@@ -59,15 +59,15 @@ def build(config: Config) -> Litestar:
     server = built.plugins.get(AgentServerPlugin)
     feedback.runs.lookup = run_lookup(server.run_record)
     feedback.runs.lookup_many = runs_lookup(server.run_records)
-    feedback.api_key_listing = api_key_listing(server.api_keys)
+    feedback.api_key_listing = build_api_key_listing(server.api_keys)
     feedback.runs.lookup_assistants = server.slugs.ids
     feedback.runs.list_runs = run_list(server.newest_runs)
     return built
 
 
-def feedback_of(config: Config, api_keys: Keys = (), database: Database | None = None) -> FeedbackPlugin:
+def build_feedback(config: Config, api_keys: Keys = (), database: Database | None = None) -> FeedbackPlugin:
     """Create the feedback module with the environment's settings. Errors: `ConfigError`."""
-    database = database or open_database(config.url_of("feedback"))
+    database = database or open_database(config.get_url("feedback"))
     try:
         settings = FeedbackSettings.load(config.environ, serve_root_info=False, serve_metrics=False)
         return FeedbackPlugin(database, settings, api_keys=api_keys)
@@ -88,27 +88,27 @@ def run_lookup(get: Callable[[str], Awaitable[Record | None]]) -> RunLookup:
     return look_up
 
 
-def api_key_listing(keys: ApiKeys) -> ApiKeyListing:
+def build_api_key_listing(keys: ApiKeys) -> ApiKeyListing:
     """Return a function that lists the agent server's API keys for the feedback module."""
 
-    async def listed() -> list[ApiKeyInfo]:
+    async def list_api_keys() -> list[ApiKeyInfo]:
         return [
             ApiKeyInfo(
                 key.name, key.ending, list(key.scopes), key.project, key.created_at, key.expires_at, key.revoked_at
             )
-            for key in await keys.listed()
+            for key in await keys.list_keys()
         ]
 
-    return listed
+    return list_api_keys
 
 
 def run_list(newest: Callable[[RunFilter], Awaitable[list[Record]]]) -> RunList:
     """Return a function that lists the agent server's runs for the feedback module."""
 
-    async def listed(which: RunSelection) -> list[RunFacts]:
+    async def list_runs(which: RunSelection) -> list[RunFacts]:
         return [_facts(record) for record in await newest(RunFilter(**structs.asdict(which)))]
 
-    return listed
+    return list_runs
 
 
 def runs_lookup(get_many: Callable[[Sequence[str]], Awaitable[list[Record]]]) -> RunsLookup:
@@ -154,8 +154,8 @@ def _error(record: Record) -> str | None:
 @asynccontextmanager
 async def feedback_without_server(config: Config) -> AsyncIterator[FeedbackPlugin]:
     """Open the feedback module without a server, on the databases of servers, also while these run."""
-    feedback = feedback_of(config)
-    runs_database = open_database(config.url_of("runs"))
+    feedback = build_feedback(config)
+    runs_database = open_database(config.get_url("runs"))
     runs = Runs(runs_database, MemoryBroker(), Assistants(runs_database))
 
     async def get(run_id: str) -> Record | None:
@@ -165,6 +165,6 @@ async def feedback_without_server(config: Config) -> AsyncIterator[FeedbackPlugi
             return None
 
     feedback.runs.lookup, feedback.runs.lookup_many = run_lookup(get), runs_lookup(runs.get_many)
-    async with runs_database, feedback.opened():
+    async with runs_database, feedback.open():
         await runs_database.migrate("agent_server")
         yield feedback

@@ -52,13 +52,13 @@ class Database(Protocol):
         """Return the result of `work` once its writes are durable; if it raises, none of them is kept."""
 
 
-def listed(name: str, values: Iterable[object]) -> tuple[str, dict[str, Any]]:
+def build_in_list(name: str, values: Iterable[object]) -> tuple[str, dict[str, Any]]:
     """Return the list of an `IN`, `(:name_0, :name_1)`, and its parameters; without values it matches nothing."""
     parameters = {f"{name}_{at}": value for at, value in enumerate(values)}
     return f"({', '.join(f':{one}' for one in parameters) or 'NULL'})", parameters
 
 
-def containing(text: str) -> str:
+def build_like_pattern(text: str) -> str:
     """Return the pattern of `LOWER(column) LIKE :pattern ESCAPE '!'` that matches texts with `text` in any case."""
     escaped = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return f"%{escaped}%"

@@ -41,13 +41,13 @@ from feedback.routes.error_responses import FAILURES
 from feedback.routes.evalguard import evalguard_router
 from feedback.routes.langsmith import INFO, langsmith_routers
 from feedback.routes.openapi import TAGS, JsonUnions
-from feedback.routes.origins import narrowing
+from feedback.routes.origins import narrow_origins
 from feedback.routes.pages import PAGE_SETTINGS
 from feedback.routes.projects import projects_router
-from feedback.routes.request_metrics import metrics_router, watching
-from feedback.routes.retention import keeping_router
-from feedback.routes.reviews import reviewing_router
-from feedback.routes.search import reading_router
+from feedback.routes.request_metrics import metrics_router, observe_requests
+from feedback.routes.retention import retention_router
+from feedback.routes.reviews import reviews_router
+from feedback.routes.search import search_router
 from feedback.routes.short_path import short_path
 from feedback.routes.unserved import explain_unserved
 from feedback.routes.workflowai import workflowai_router
@@ -67,7 +67,7 @@ DEFAULTS = FeedbackSettings()
 class FeedbackPlugin(InitPlugin):
     """Mint presigned URLs for runs; store, list, count and export the feedback that comes through them.
 
-    Each project has its own services (`of`); `default` has those of the project of that name.
+    Each project has its own services (`get_services`); `default` has those of the project of that name.
     """
 
     def __init__(
@@ -105,8 +105,8 @@ class FeedbackPlugin(InitPlugin):
             SubmissionCache(),
         )
         self._services: dict[str, ProjectServices] = {}
-        self.default = self.of(DEFAULT)
-        self.alerts = Alerts(database, self.statistics_by_project, rules(settings))
+        self.default = self.get_services(DEFAULT)
+        self.alerts = Alerts(database, self.get_statistics_by_project, rules(settings))
         self.webhooks = Webhooks(database, [*endpoints(settings), *webhooks], self.metrics)
         self.api_keys = ApiKeys(api_keys)
         self.api_key_listing: ApiKeyListing | None = None
@@ -125,12 +125,12 @@ class FeedbackPlugin(InitPlugin):
         """
         before = len(app_config.route_handlers)
         app_config.state[PAGE_SETTINGS] = self.settings.pages
-        given = services_dependency(self.of)
+        given = services_dependency(self.get_services)
         app_config.route_handlers.extend(langsmith_routers(given, self.settings.serve_root_info))
-        for router in (reading_router, reviewing_router, workflowai_router, keeping_router):
+        for router in (search_router, reviews_router, workflowai_router, retention_router):
             app_config.route_handlers.append(router(given))
         app_config.route_handlers.append(evalguard_router(given))
-        app_config.route_handlers.append(projects_router(given, self.of))
+        app_config.route_handlers.append(projects_router(given, self.get_services))
         app_config.route_handlers.append(alerts_router(given, self.alerts))
         app_config.route_handlers.append(api_keys_router(given, self._list_api_keys))
         app_config.route_handlers.extend([dashboard_router(), assets_router()])
@@ -141,8 +141,8 @@ class FeedbackPlugin(InitPlugin):
             "/",
             route_handlers=own,
             exception_handlers=FAILURES,
-            before_request=admission(self.api_keys, self.of),
-            middleware=[watching(self.metrics), narrowing, short_path(self.of)],
+            before_request=admission(self.api_keys, self.get_services),
+            middleware=[observe_requests(self.metrics), narrow_origins, short_path(self.get_services)],
         )
         app_config.route_handlers[before:] = [watched]
         explain_unserved(app_config.exception_handlers)
@@ -152,25 +152,25 @@ class FeedbackPlugin(InitPlugin):
         app_config.lifespan.append(self._lifespan)
         return app_config
 
-    def of(self, project: str) -> ProjectServices:
+    def get_services(self, project: str) -> ProjectServices:
         """Return the services of the project with this name, whether the project exists or not."""
         if (services := self._services.get(project)) is None:
             self._services[project] = services = ProjectServices(project, self._context)
         return services
 
-    async def statistics_by_project(self) -> dict[str, Statistics]:
+    async def get_statistics_by_project(self) -> dict[str, Statistics]:
         """Return the statistics of every project, by name."""
-        return {name: self.of(name).statistics for name in (await self.projects.known()).rules}
+        return {name: self.get_services(name).statistics for name in (await self.projects.get_known()).rules}
 
     async def _list_api_keys(self) -> list[ApiKeyInfo]:
         return [] if self.api_key_listing is None else await self.api_key_listing()
 
     async def _erasures(self) -> list[Erasure]:
-        return [self.of(name).erasure for name in (await self.projects.known()).rules]
+        return [self.get_services(name).erasure for name in (await self.projects.get_known()).rules]
 
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
-        async with self.opened():
+        async with self.open():
             await self.webhooks.register()
             work = (
                 keep_sweeping(self._erasures),
@@ -190,7 +190,7 @@ class FeedbackPlugin(InitPlugin):
                 await asyncio.wait(chores)
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[FeedbackPlugin]:
+    async def open(self) -> AsyncIterator[FeedbackPlugin]:
         """Open the database, migrate the tables and load the key ring, as the app's lifespan does.
 
         Errors: `SecretMismatch` if the key ring was made with another secret.
@@ -205,43 +205,43 @@ class FeedbackPlugin(InitPlugin):
         finally:
             logging.getLogger(ACCESS_LOG).removeFilter(redactor)
 
-    def of_project(self, project: str | None) -> RunUrls:
+    def get_run_urls(self, project: str | None) -> RunUrls:
         """Return the URLs, tokens and feedback of the project's runs (`default` for None)."""
-        return RunUrls(self.of(project or DEFAULT))
+        return RunUrls(self.get_services(project or DEFAULT))
 
     async def urls_for_run(
         self, run: RunReference | str, keys: Sequence[str], base_url: str, project: str | None = None
     ) -> dict[str, str]:
         """Mint URLs for a run of the project, as `RunUrls.urls_for_run` does."""
-        return await self.of_project(project).urls_for_run(run, keys, base_url)
+        return await self.get_run_urls(project).urls_for_run(run, keys, base_url)
 
     def token_for_run(self, run_id: str, project: str | None = None) -> str:
         """Make a token for a run of the project, as `RunUrls.token_for_run` does."""
-        return self.of_project(project).token_for_run(run_id)
+        return self.get_run_urls(project).token_for_run(run_id)
 
     async def feedback_for_run(self, run_id: str, project: str | None = None) -> list[Feedback]:
         """Return the project's feedback on the run, as `RunUrls.feedback_for_run` does."""
-        return await self.of_project(project).feedback_for_run(run_id)
+        return await self.get_run_urls(project).feedback_for_run(run_id)
 
     async def configs_of_keys(self, keys: Sequence[str], project: str | None = None) -> dict[str, FeedbackConfig]:
         """Return the project's configurations of the feedback keys, as `RunUrls.configs_of_keys` does."""
-        return await self.of_project(project).configs_of_keys(keys)
+        return await self.get_run_urls(project).configs_of_keys(keys)
 
     async def submit(self, run_id: str, submission: ProtocolSubmission, project: str | None = None) -> Submitted:
         """Store feedback on a run of the project, as `RunUrls.submit` does."""
-        return await self.of_project(project).submit(run_id, submission)
+        return await self.get_run_urls(project).submit(run_id, submission)
 
     async def submit_by_token(
         self, token: str, submission: ProtocolSubmission, project: str | None = None
     ) -> Submitted:
         """Store feedback through a token, as `RunUrls.submit_by_token` does."""
-        return await self.of_project(project).submit_by_token(token, submission)
+        return await self.get_run_urls(project).submit_by_token(token, submission)
 
     async def metrics_text(self) -> str:
         """Return this process's metrics and the database's gauges in the Prometheus text format (0.0.4)."""
         backlog = await self.webhooks.backlog()
         self.metrics.set_outbox(backlog.waiting, backlog.given_up, backlog.oldest_seconds)
-        self.metrics.set_alerts({str(rule): 0 for rule in self.alerts.rules} | await self.alerts.firing())
+        self.metrics.set_alerts({str(rule): 0 for rule in self.alerts.rules} | await self.alerts.count_firing())
         return self.metrics.text()
 
 

@@ -41,7 +41,7 @@ class RateLimit(Struct, frozen=True):
             raise ValueError(f"{self} allows no request; give at least 1 request and more than 0 seconds")
 
 
-def rate_of(text: str) -> RateLimit | None:
+def parse_rate_limit(text: str) -> RateLimit | None:
     """Parse `300/60`; None for `off`. `ValueError` for any other text."""
     if text == "off":
         return None
@@ -146,7 +146,7 @@ class RateLimiter:
         """
         own = _LOCAL if peer == "127.0.0.1" else _address(peer or "")
         is_local = own is None or own is _LOCAL or own.is_loopback
-        hops = _forwarded_for(headers) if self._trust_forwarded or is_local else []
+        hops = _list_forwarded(headers) if self._trust_forwarded or is_local else []
         if not hops:
             return None if is_local else own
         address = None
@@ -165,7 +165,7 @@ class RateLimiter:
         return hashlib.blake2b(name, key=self._secret, digest_size=16).digest()
 
 
-def _forwarded_for(headers: RawHeaders) -> list[str]:
+def _list_forwarded(headers: RawHeaders) -> list[str]:
     """Return the hops of all `X-Forwarded-For` lines, nearest last: some proxies add a line instead of a hop."""
     lines = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
     return [hop.strip() for line in lines for hop in line.split(",")] if any(lines) else []

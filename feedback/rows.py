@@ -46,19 +46,19 @@ COLUMNS = (
 )
 
 
-def submission_row(
+def build_submission_row(
     grant: Grant, config: FeedbackConfig, submission: FeedbackSubmission, idempotency_key: str | None
 ) -> dict[str, Any]:
     """Return the row of a submission through a token. `Rejected` if the configuration does not allow it."""
     return {
         **dict.fromkeys(ABOUT),
-        **submission_columns(grant, config, submission),
-        "idempotency": idempotency_of(grant.scope, idempotency_key),
+        **build_submission_columns(grant, config, submission),
+        "idempotency": hash_idempotency_key(grant.scope, idempotency_key),
         "created_at": None,
     }
 
 
-def submission_columns(grant: Grant, config: FeedbackConfig, submission: FeedbackSubmission) -> dict[str, Any]:
+def build_submission_columns(grant: Grant, config: FeedbackConfig, submission: FeedbackSubmission) -> dict[str, Any]:
     """Return the columns that a submission through a token fills. Errors: `Rejected`."""
     return {
         **_value_columns(*config.check(submission.score, submission.value)),
@@ -68,16 +68,16 @@ def submission_columns(grant: Grant, config: FeedbackConfig, submission: Feedbac
         "key": grant.key,
         "subject": submission.user_id,
         "comment": submission.comment,
-        "correction": json_text(submission.correction),
-        "metadata": json_text(submission.metadata),
-        "extra": None if submission.scale is None else json_text({"scale": submission.scale}),
+        "correction": encode_json(submission.correction),
+        "metadata": encode_json(submission.metadata),
+        "extra": None if submission.scale is None else encode_json({"scale": submission.scale}),
         "source": "api",
         "grant_id": grant.id,
         "grant_key": grant.place,
     }
 
 
-def columns_of(place: RunPlace | Grant) -> dict[str, Any]:
+def build_place_columns(place: RunPlace | Grant) -> dict[str, Any]:
     """Return the columns of the run that feedback is about."""
     return {
         "thread_id": place.thread_id,
@@ -87,8 +87,8 @@ def columns_of(place: RunPlace | Grant) -> dict[str, Any]:
     }
 
 
-def created_row(feedback: FeedbackCreate, idempotency_key: str | None) -> dict[str, Any]:
-    """Return the row of feedback that a program recorded, without the columns that `checked` returns."""
+def build_created_row(feedback: FeedbackCreate, idempotency_key: str | None) -> dict[str, Any]:
+    """Return the row of feedback that a program recorded, without the columns that `build_score_columns` returns."""
     source = feedback.feedback_source or FeedbackSource()
     runs = {name: getattr(feedback, name) for name in ("run_id", "trace_id", "session_id")}
     return {
@@ -100,57 +100,57 @@ def created_row(feedback: FeedbackCreate, idempotency_key: str | None) -> dict[s
         "key": feedback.key,
         "subject": source.user_id,
         "comment": feedback.comment,
-        "correction": json_text(feedback.correction),
-        "metadata": json_text(source.metadata),
-        "extra": json_text(feedback.extra),
+        "correction": encode_json(feedback.correction),
+        "metadata": encode_json(source.metadata),
+        "extra": encode_json(feedback.extra),
         "source": source.type,
         "grant_id": None,
         "grant_key": None,
-        "idempotency": idempotency_of("api", idempotency_key),
+        "idempotency": hash_idempotency_key("api", idempotency_key),
         "created_at": to_micros(parse_time("created_at", feedback.created_at)) if feedback.created_at else None,
     }
 
 
-def checked(feedback: FeedbackCreate, config: FeedbackConfig) -> dict[str, Any]:
+def build_score_columns(feedback: FeedbackCreate, config: FeedbackConfig) -> dict[str, Any]:
     """Return the columns of score and value. `Rejected` if the configuration does not allow them."""
     return _value_columns(*config.check(feedback.score, feedback.value))
 
 
-def patched(row: Row, patch: FeedbackPatch, config: FeedbackConfig) -> dict[str, Any]:
+def build_patch_columns(row: Row, patch: FeedbackPatch, config: FeedbackConfig) -> dict[str, Any]:
     """Return the columns that the patch changes. `Rejected` if the configuration does not allow the result."""
     changes: dict[str, Any] = {}
     if patch.comment is not UNSET:
         changes["comment"] = patch.comment
     if patch.correction is not UNSET:
-        changes["correction"] = json_text(patch.correction)
+        changes["correction"] = encode_json(patch.correction)
     if patch.score is not UNSET or patch.value is not UNSET:
-        score = json_value(row["score"]) if patch.score is UNSET else patch.score
-        value = json_value(row["value"]) if patch.value is UNSET else patch.value
+        score = decode_json(row["score"]) if patch.score is UNSET else patch.score
+        value = decode_json(row["value"]) if patch.value is UNSET else patch.value
         changes |= _value_columns(*config.check(score, value))
     return changes
 
 
 def _value_columns(score: Score, value: Value) -> dict[str, Any]:
     number = None if score is None else float(score)
-    return {"number": number, "score": json_text(score), "value": json_text(value)}
+    return {"number": number, "score": encode_json(score), "value": encode_json(value)}
 
 
-def json_text(value: Any) -> str | None:
+def encode_json(value: Any) -> str | None:
     """Encode a value as stored JSON."""
     return None if value is None else msgspec.json.encode(value).decode()
 
 
-def json_value(text: str | None) -> Any:
+def decode_json(text: str | None) -> Any:
     """Decode stored JSON."""
     return None if text is None else msgspec.json.decode(text)
 
 
-def idempotency_of(scope: str, key: str | None) -> str | None:
+def hash_idempotency_key(scope: str, key: str | None) -> str | None:
     """Return the hash of an Idempotency-Key, by which a repeated request is found; it is unique only within `scope`."""
     return None if not key else hashlib.sha256(f"{scope}\0{key}".encode()).hexdigest()[:32]
 
 
-def feedback_of(row: Mapping[str, Any]) -> Feedback:
+def read_feedback(row: Mapping[str, Any]) -> Feedback:
     """Convert a row of `COLUMNS` to the wire's `Feedback`."""
     return Feedback(**feedback_fields(row))
 
@@ -171,12 +171,12 @@ def feedback_fields(row: Mapping[str, Any]) -> dict[str, Any]:
         "session_id": session_id if is_id(session_id) else None,
         "start_time": row["start_time"],
         "key": row["key"],
-        "score": json_value(row["score"]),
-        "value": json_value(row["value"]),
+        "score": decode_json(row["score"]),
+        "value": decode_json(row["value"]),
         "comment": row["comment"],
-        "correction": json_value(row["correction"]),
-        "feedback_source": FeedbackSource(row["source"], json_value(row["metadata"]) or {}, row["subject"]),
-        "extra": json_value(row["extra"]),
+        "correction": decode_json(row["correction"]),
+        "feedback_source": FeedbackSource(row["source"], decode_json(row["metadata"]) or {}, row["subject"]),
+        "extra": decode_json(row["extra"]),
         "feedback_group_id": row["feedback_group_id"],
         "comparative_experiment_id": row["comparative_experiment_id"],
         "thread_id": row["thread_id"],

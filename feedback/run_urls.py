@@ -13,7 +13,7 @@ from feedback.configs.feedback_config import FeedbackConfig
 from feedback.configs.key_configs import ConfigSearch
 from feedback.errors import Invalid, TokenUnknown
 from feedback.records.list_filter import MAX_LIMIT, FeedbackSearch
-from feedback.runs import NOWHERE, RunReference, place_of
+from feedback.runs import NOWHERE, RunReference, build_place
 from feedback.schema import Feedback, FeedbackCreate, FeedbackSource, FeedbackSubmission
 from feedback.services import ProjectServices
 from feedback.settings import TOKEN_PATH, clean_url
@@ -62,7 +62,7 @@ class RunUrls:
         settings = self._services.settings
         base = settings.base_url or clean_url(base_url)
         expiry = datetime.now(UTC) + settings.default_expiry
-        run_id, place = (run, NOWHERE) if isinstance(run, str) else (run.run_id, place_of(run))
+        run_id, place = (run, NOWHERE) if isinstance(run, str) else (run.run_id, build_place(run))
         order = Order(run_id, names, [None] * len(names), expiry, place)
         return {token.key: f"{base}{TOKEN_PATH}{token.token}" for token in await self._services.tokens.mint([order])}
 
@@ -99,7 +99,7 @@ class RunUrls:
             key=submission.key,
             run_id=run_id,
             feedback_source=FeedbackSource(source, user_id=submission.user_id),
-            **_checked_content(submission),
+            **_check_content(submission),
         )
         create.validate()
         kept = await self._services.store.create(create, submission.idempotency_key)
@@ -112,7 +112,7 @@ class RunUrls:
         """
         pointer = await self._services.tokens.open(token)
         if not submission.is_agents:
-            feedback = FeedbackSubmission(user_id=submission.user_id, **_checked_content(submission))
+            feedback = FeedbackSubmission(user_id=submission.user_id, **_check_content(submission))
             feedback.validate()
             kept = await self._services.store.submit(pointer, feedback, submission.idempotency_key)
             return Submitted(kept.id, "api")
@@ -123,7 +123,7 @@ class RunUrls:
         return await self.submit(grant.run_id, submission)
 
 
-def _checked_content(submission: ProtocolSubmission) -> dict[str, Any]:
+def _check_content(submission: ProtocolSubmission) -> dict[str, Any]:
     """Return the content of the submission, with its types checked. Errors: `Invalid`."""
     content = {name: getattr(submission, name) for name in ("score", "value", "comment", "correction")}
     try:

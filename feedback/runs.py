@@ -136,15 +136,15 @@ class RunLookups:
         """Return whether there is a run lookup."""
         return self.lookup is not None
 
-    def of(self, project: str) -> ProjectRuns:
+    def get_project_runs(self, project: str) -> ProjectRuns:
         """Return the runs of one project."""
         return ProjectRuns(self, project)
 
-    async def listed(self, which: RunSelection) -> Sequence[RunFacts]:
+    async def find_runs(self, which: RunSelection) -> Sequence[RunFacts]:
         """Return the runs, newest first; none without a run list. Errors: those of the agent server."""
         return [] if self.list_runs is None else await self.list_runs(which)
 
-    async def assistants_named(self, name: str) -> Sequence[str]:
+    async def find_assistants(self, name: str) -> Sequence[str]:
         """Return the ids of the assistants with this name; none if the lookup is missing or fails."""
         if self.lookup_assistants is None:
             return []
@@ -168,7 +168,7 @@ class RunLookups:
             logger.warning("run %s cannot be looked up now: %r", run_id, error)
             return None, False
 
-    async def facts_of(self, run_ids: Iterable[str | None]) -> Mapping[str, RunFacts]:
+    async def find_many_facts(self, run_ids: Iterable[str | None]) -> Mapping[str, RunFacts]:
         """Return the current facts of the runs, by id; unknown runs are left out."""
         wanted = list(dict.fromkeys(run_id for run_id in run_ids if run_id is not None))
         if self.lookup_many is not None and wanted:
@@ -187,13 +187,13 @@ class RunLookups:
 
     async def place(self, run_id: str | None, project: str) -> RunPlace:
         """Return what feedback on the project's run is stored with; cached for a minute (an unknown run: briefly)."""
-        return (await self._known(run_id, project))[0]
+        return (await self._find_known(run_id, project))[0]
 
     async def metadata(self, run_id: str | None, project: str) -> Mapping[str, str]:
         """Return the run's declared metadata as text, cached with its place; nothing if no names are declared."""
-        return (await self._known(run_id, project))[1] if self.metadata_names else NOTHING
+        return (await self._find_known(run_id, project))[1] if self.metadata_names else NOTHING
 
-    async def _known(self, run_id: str | None, project: str) -> tuple[RunPlace, Mapping[str, str]]:
+    async def _find_known(self, run_id: str | None, project: str) -> tuple[RunPlace, Mapping[str, str]]:
         if self.lookup is None or run_id is None:
             return NOWHERE, NOTHING
         now = time.monotonic()
@@ -204,7 +204,7 @@ class RunLookups:
             if has_responded:
                 self._remember(run_id, now + UNKNOWN_SECONDS, project, NOWHERE, NOTHING)
             return NOWHERE, NOTHING
-        place, metadata = place_of(facts), declared(facts.metadata, self.metadata_names)
+        place, metadata = build_place(facts), select_declared(facts.metadata, self.metadata_names)
         self._remember(run_id, now + REMEMBERED_SECONDS, facts.project, place, metadata)
         return (place, metadata) if facts.project == project else (NOWHERE, NOTHING)
 
@@ -232,30 +232,30 @@ class ProjectRuns:
         found = await self._every.facts(run_id)
         return found if found is not None and found.project == self._project else None
 
-    async def facts_of(self, run_ids: Iterable[str | None]) -> Mapping[str, RunFacts]:
-        """As `RunLookups.facts_of`."""
-        found = await self._every.facts_of(run_ids)
+    async def find_many_facts(self, run_ids: Iterable[str | None]) -> Mapping[str, RunFacts]:
+        """As `RunLookups.find_many_facts`."""
+        found = await self._every.find_many_facts(run_ids)
         return {run_id: facts for run_id, facts in found.items() if facts.project == self._project}
 
-    async def listed(self, which: RunSelection) -> Sequence[RunFacts]:
-        """As `RunLookups.listed`."""
-        return await self._every.listed(structs.replace(which, project=self._project))
+    async def find_runs(self, which: RunSelection) -> Sequence[RunFacts]:
+        """As `RunLookups.find_runs`."""
+        return await self._every.find_runs(structs.replace(which, project=self._project))
 
-    async def assistants_named(self, name: str) -> Sequence[str]:
-        """As `RunLookups.assistants_named`."""
-        return await self._every.assistants_named(name)
+    async def find_assistants(self, name: str) -> Sequence[str]:
+        """As `RunLookups.find_assistants`."""
+        return await self._every.find_assistants(name)
 
     async def place(self, run_id: str | None) -> RunPlace:
         """As `RunLookups.place`."""
         return await self._every.place(run_id, self._project)
 
 
-def place_of(run: RunReference) -> RunPlace:
+def build_place(run: RunReference) -> RunPlace:
     """Return what feedback on the run is stored with."""
     return RunPlace(run.thread_id, run.assistant_id, run.assistant_version, trace_parent(run.trace_parent))
 
 
-def declared(metadata: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+def select_declared(metadata: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     """Return the metadata with these names as text; lists, objects, nulls and long or empty texts are left out."""
     found = {name: _text(metadata.get(name)) for name in names}
     return {name: text for name, text in found.items() if text and len(text) <= MAX_METADATA and "\0" not in text}

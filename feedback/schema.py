@@ -93,10 +93,10 @@ class FeedbackIngestTokenCreate(Struct):
             return time
         if self.expires_in is None:
             return now + default
-        return _after(now, self.expires_in)
+        return _add_length(now, self.expires_in)
 
 
-def _after(now: datetime, length: ExpiresIn) -> datetime:
+def _add_length(now: datetime, length: ExpiresIn) -> datetime:
     parts = {name: getattr(length, name) for name in length.__struct_fields__}
     for name, part in parts.items():
         check_number(f"expires_in.{name}", part)

@@ -65,7 +65,11 @@ class ProjectServices:
     """The services of one project."""
 
     def __init__(self, project: str, shared: ServiceContext) -> None:
-        mine, runs, metrics = ProjectDatabase(shared.database, project), shared.runs.of(project), shared.metrics
+        mine, runs, metrics = (
+            ProjectDatabase(shared.database, project),
+            shared.runs.get_project_runs(project),
+            shared.metrics,
+        )
         workflowai, evalguard = SealedTokens(shared.ring, "workflowai"), SealedTokens(shared.ring, "evalguard")
         self.project = project
         self.projects = shared.projects

@@ -127,7 +127,7 @@ def _minute_text(minute: int) -> str:
     return (EPOCH + timedelta(minutes=minute)).isoformat(timespec="minutes")[:16]
 
 
-def origin_of(address: str) -> str | None:
+def parse_origin(address: str) -> str | None:
     """Return `scheme://host[:port]` of an absolute web address without a user part, else None."""
     try:
         parts = urlsplit(address)

@@ -106,7 +106,7 @@ def test_command_line_shows_alerts_and_undelivered_messages(tmp_path: Path, monk
     async def fill() -> None:
         config = Config.load(None, os.environ)
         feedback = build(config).plugins.get(FeedbackPlugin)
-        async with feedback.opened():
+        async with feedback.open():
             await feedback.webhooks.register()
             await insert(feedback, scored(2, 18))
             await feedback.alerts.look()

@@ -16,7 +16,7 @@ from litestar.testing import AsyncTestClient
 
 from agent_server.composition import build, feedback_without_server
 from agent_server.config import AuthSettings, Config, Graph
-from agent_server.config.api_keys import configured_keys
+from agent_server.config.api_keys import parse_api_keys
 from agent_server.database import open_database
 from feedback.records.erasure import Erasure
 from tests.agent_server.backend import until
@@ -48,7 +48,7 @@ def config_of(database_url: str, folder: Path, **settings: Any) -> Config:
     postgres = database_url if database_url.startswith("postgres") else None
     graphs = {"agent": Graph("./agent.py:agent")}
     return Config(
-        folder, data_dir=folder, database_url=postgres, graphs=graphs, api_keys=configured_keys(KEYS), **settings
+        folder, data_dir=folder, database_url=postgres, graphs=graphs, api_keys=parse_api_keys(KEYS), **settings
     )  # fmt: skip
 
 
@@ -173,9 +173,9 @@ async def test_command_line_knows_whose_run_it_was(app: App, config: Config) -> 
     waited = (await send(app, "POST", f"/threads/{thread}/runs/wait", BODY, SHOP)).json()
     await submit(app, waited["__feedback__"]["up"])
     async with feedback_without_server(config) as feedback:
-        assert isinstance(feedback.of("shop").erasure, Erasure)
-        [shop] = (await feedback.of("shop").reader.page(_all())).feedback
-        conversation = await feedback.of("shop").conversations.of(shop.id)
+        assert isinstance(feedback.get_services("shop").erasure, Erasure)
+        [shop] = (await feedback.get_services("shop").reader.page(_all())).feedback
+        conversation = await feedback.get_services("shop").conversations.read_conversation(shop.id)
         assert "answered in the shop" in [one.content for one in conversation.messages]
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from agent_server.config.api_keys import SCOPES, Scope, hash_of, new_key, scopes_of
+from agent_server.config.api_keys import SCOPES, Scope, hash_key, new_key, parse_scopes
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import Conflict, NotFound
 from agent_server.schema import timestamp
@@ -59,7 +59,7 @@ class ApiKeys:
                     CASE WHEN :lasts < 0 THEN NULL ELSE now_us() + :lasts END) RETURNING *""",
                 key_id=secrets.token_hex(4),
                 name=name,
-                hash=hash_of(key),
+                hash=hash_key(key),
                 ending=key[-4:],
                 scopes="+".join(scope for scope in SCOPES if scope in scopes),
                 project=project,
@@ -70,18 +70,18 @@ class ApiKeys:
 
         return key, await self._database.write(work)
 
-    async def listed(self) -> list[ApiKey]:
+    async def list_keys(self) -> list[ApiKey]:
         """Return all keys ever created, newest first."""
         rows = await self._database.read(lambda c: c.all("SELECT * FROM api_keys ORDER BY created_at DESC, key_id"))
         return [_public(row) for row in rows]
 
-    async def stored_keys(self) -> list[StoredKey]:
+    async def load_stored_keys(self) -> list[StoredKey]:
         """Return all keys ever created, for checking requests."""
         rows = await self._database.read(lambda c: c.all("SELECT * FROM api_keys"))
         return [
             StoredKey(
                 row["hash"],
-                scopes_of(row["scopes"].split("+")),
+                parse_scopes(row["scopes"].split("+")),
                 row["project"],
                 row["expires_at"],
                 row["revoked_at"] is not None,
@@ -117,7 +117,7 @@ def _public(row: Row) -> ApiKey:
         key_id=row["key_id"],
         name=row["name"],
         ending=row["ending"],
-        scopes=[scope for scope in SCOPES if scope in scopes_of(row["scopes"].split("+"))],
+        scopes=[scope for scope in SCOPES if scope in parse_scopes(row["scopes"].split("+"))],
         project=row["project"],
         created_at=timestamp(row["created_at"]),
         expires_at=timestamp(row["expires_at"]) if row["expires_at"] is not None else None,

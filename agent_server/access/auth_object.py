@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from anyio.to_thread import run_sync
 
-from agent_server.access.caller import Caller, caller_of
+from agent_server.access.caller import Caller, parse_caller
 from agent_server.access.ownership import Condition, Filter
 from agent_server.config import Config, ConfigError
 from agent_server.config.user_code import load_variable
@@ -56,7 +56,7 @@ class AuthObject:
         """
         wanted = {name: value for name, value in given.items() if self._wanted is None or name in self._wanted}
         try:
-            return caller_of(await _call(self._authenticate, wanted))
+            return parse_caller(await _call(self._authenticate, wanted))
         except AssertionError as error:
             raise Unauthorized(str(error) or "Unauthorized") from error
         except Exception as error:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from agent_server.agents.user import User
-from agent_server.config.api_keys import project_of
+from agent_server.config.api_keys import check_project_name
 
 _NAMED = ("identity", "display_name", "is_authenticated", "permissions")
 
@@ -37,7 +37,7 @@ class Caller(Struct, frozen=True):
         if (named := self.user.get("feedback_project")) is None:
             return None
         try:
-            return project_of(named)
+            return check_project_name(named)
         except (TypeError, ValueError):
             raise TypeError(
                 f"@auth.authenticate returned the feedback_project {named!r:.80}, no project's name"
@@ -53,7 +53,7 @@ def caller_json(caller: Caller | None) -> str | None:
     return None if caller is None else caller.as_json()
 
 
-def caller_of(returned: Any) -> Caller:
+def parse_caller(returned: Any) -> Caller:
     """Return the caller that `authenticate` returned: a name, a mapping with `identity`, or an object that has one.
 
     Errors: `TypeError`.

@@ -14,7 +14,7 @@ import msgspec
 
 from agent_server.access.api_keys import ApiKey, ApiKeys
 from agent_server.access.key_cache import FRESH_SECONDS
-from agent_server.config.api_keys import SCOPES, USUAL, Scope, project_of
+from agent_server.config.api_keys import SCOPES, USUAL, Scope, check_project_name
 from agent_server.errors import AgentServerError
 
 Open = Callable[[Path | None, Path | None, bool], AbstractAsyncContextManager[ApiKeys]]
@@ -86,7 +86,7 @@ def create(
     that, erase feedback, and manage projects. (`agent-server feedback projects create` makes a project.)
     """
     try:
-        of = project_of(project) if project is not None else None
+        of = check_project_name(project) if project is not None else None
     except ValueError as error:
         raise click.UsageError(f"--project {error}") from None
 
@@ -108,7 +108,7 @@ def list_keys(do: Do, /, as_json: bool) -> None:
     """List the keys of the database, newest first, without those of AGENT_SERVER_API_KEYS."""
 
     async def work(keys: ApiKeys) -> None:
-        found = await keys.listed()
+        found = await keys.list_keys()
         if as_json:
             _echo_json(found)
         elif found:

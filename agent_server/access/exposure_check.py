@@ -34,7 +34,7 @@ async def check_is_closed(config: Config) -> None:
     """
     if config.allow_anyone or config.auth or config.api_keys or is_loopback(config.host):
         return
-    async with open_database(config.url_of("runs")) as database:
+    async with open_database(config.get_url("runs")) as database:
         await database.migrate("agent_server")
         if await ApiKeyCache(ApiKeys(database)).are_set():
             return

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 import anyio
 
 from agent_server.access.api_keys import ApiKeys, StoredKey
-from agent_server.config.api_keys import ConfiguredKey, hash_of
+from agent_server.config.api_keys import ConfiguredKey, hash_key
 
 FRESH_SECONDS = 2.0
 
@@ -39,7 +39,7 @@ class ApiKeyCache:
     async def find(self, key: str) -> ConfiguredKey | StoredKey | None:
         """Return the key's record; None if it is unknown, revoked or expired."""
         await self._renew()
-        hashed = hash_of(key)
+        hashed = hash_key(key)
         if (given := self._configured.get(hashed)) is not None:
             return given
         kept = self._stored.get(hashed)
@@ -53,7 +53,7 @@ class ApiKeyCache:
         async with self._reading:
             if not self._is_fresh():
                 began = self._clock()
-                self._stored = {key.hash: key for key in await self._api_keys.stored_keys()}
+                self._stored = {key.hash: key for key in await self._api_keys.load_stored_keys()}
                 self._read_at = began
 
     def _is_fresh(self) -> bool:

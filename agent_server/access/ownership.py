@@ -38,7 +38,7 @@ class Condition:
         """Errors: `BadFilter`."""
         self.parameters: dict[str, str] = {}
         self._column = column
-        self.sql = self._all(given, 0)
+        self.sql = self._combine(given, 0)
 
     def narrow(self, search: Search) -> None:
         """Restrict the search to matching rows."""
@@ -49,18 +49,18 @@ class Condition:
         statement = f"SELECT 1 AS x FROM {table} WHERE {key_column} = :id AND {self.sql}"
         return connection.one(statement, id=key, **self.parameters) is not None
 
-    def _all(self, given: Any, depth: int) -> str:
+    def _combine(self, given: Any, depth: int) -> str:
         if not isinstance(given, Mapping) or depth > DEEPEST:
             raise BadFilter(f"{given!r:.200}, which is no filter (or one too deep); return a dict, None, True or False")
-        return "(" + " AND ".join([self._one(key, value, depth) for key, value in given.items()] or ["1 = 1"]) + ")"
+        return "(" + " AND ".join([self._compare(key, value, depth) for key, value in given.items()] or ["1 = 1"]) + ")"
 
-    def _one(self, key: Any, value: Any, depth: int) -> str:
+    def _compare(self, key: Any, value: Any, depth: int) -> str:
         if not isinstance(key, str):
             raise BadFilter(f"a filter with the key {key!r:.100}; keys are names of metadata")
         if key in ("$or", "$and"):
             if not isinstance(value, list) or not value:
                 raise BadFilter(f"a filter whose {key} is not a list of filters")
-            return "(" + f" {key[1:].upper()} ".join(self._all(one, depth + 1) for one in value) + ")"
+            return "(" + f" {key[1:].upper()} ".join(self._combine(one, depth + 1) for one in value) + ")"
         if isinstance(value, Mapping):
             if not value:
                 raise BadFilter(f'a filter whose {key!r} is {{}}; give it a value, or {{"$eq": value}}')

@@ -1,7 +1,7 @@
 """Agents: the interface (`protocol.py`), LangGraph graphs, plain async generators, and loading from a configuration."""
 
 from agent_server.agents.commands import check_command, is_void
-from agent_server.agents.lease import Lease, boot_seconds, set_lease, writing_under
+from agent_server.agents.lease import Lease, boot_seconds, set_lease, write_under
 from agent_server.agents.loading import open_agents
 from agent_server.agents.plain import PlainAgent
 from agent_server.agents.protocol import (
@@ -14,7 +14,7 @@ from agent_server.agents.protocol import (
     is_stateful,
 )
 from agent_server.agents.request_context import RequestContext, request_context, set_request_context
-from agent_server.agents.running_node import named_in
+from agent_server.agents.running_node import find_running_node
 from agent_server.agents.stores.opening import open_store
 
 __all__ = [
@@ -29,13 +29,13 @@ __all__ = [
     "StatefulAgent",
     "boot_seconds",
     "check_command",
+    "find_running_node",
     "is_stateful",
     "is_void",
-    "named_in",
     "open_agents",
     "open_store",
     "request_context",
     "set_lease",
     "set_request_context",
-    "writing_under",
+    "write_under",
 ]

@@ -190,7 +190,7 @@ def set_lease(lease: Lease) -> None:
 
 
 @contextmanager
-def writing_under(lease: Lease) -> Iterator[None]:
+def write_under(lease: Lease) -> Iterator[None]:
     """Write under this lease inside of the block."""
     token = _CURRENT.set(lease)
     try:
@@ -199,7 +199,7 @@ def writing_under(lease: Lease) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
-async def under_lease(work: Callable[[], Awaitable[T]], *, is_progress: bool = False) -> T:
+async def work_under_lease(work: Callable[[], Awaitable[T]], *, is_progress: bool = False) -> T:
     """Return the result of `work()`, under the current lease if there is one."""
     lease = current_lease()
     return await (work() if lease is None else lease.write(work, is_progress=is_progress))

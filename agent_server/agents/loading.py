@@ -55,7 +55,7 @@ class _Loader:
         if _is_of_langgraph(value):
             return (await self._langgraph(graph_id))(value.compile() if hasattr(value, "compile") else value)
         if inspect.isasyncgenfunction(value):
-            return _plain(graph_id, value)
+            return _build_plain_agent(graph_id, value)
         if isinstance(value, Agent) and not isinstance(value, type):
             return value
         if not callable(value):
@@ -72,7 +72,7 @@ class _Loader:
 
     async def _open_factory(self, graph_id: str, factory: Callable[[], Any]) -> Any:
         try:
-            return await self._stack.enter_async_context(opened(factory()))
+            return await self._stack.enter_async_context(open_made(factory()))
         except Exception as error:
             raise load_error(f"graph {graph_id!r}", "its factory", error, self._config) from error
 
@@ -92,7 +92,7 @@ class _Loader:
         return self._make
 
 
-def _plain(graph_id: str, function: Any) -> PlainAgent:
+def _build_plain_agent(graph_id: str, function: Any) -> PlainAgent:
     try:
         return PlainAgent(function)
     except TypeError as error:
@@ -115,7 +115,7 @@ def _per_run(
 ) -> Callable[[Any, Any], AbstractAsyncContextManager[Graph]]:
     @asynccontextmanager
     async def graph(config: Any, runtime: Any) -> AsyncIterator[Graph]:
-        async with opened(factory(*[runtime if one == "runtime" else config for one in arguments])) as made:
+        async with open_made(factory(*[runtime if one == "runtime" else config for one in arguments])) as made:
             if not _is_of_langgraph(made):
                 raise TypeError(f"the graph's factory made a {type(made).__name__}, not a LangGraph graph")
             yield made.compile() if hasattr(made, "compile") else made
@@ -124,7 +124,7 @@ def _per_run(
 
 
 @asynccontextmanager
-async def opened(made: Any) -> AsyncIterator[Any]:
+async def open_made(made: Any) -> AsyncIterator[Any]:
     """Yield a factory's result, after awaiting or entering it if needed."""
     if inspect.isawaitable(made):
         made = await made

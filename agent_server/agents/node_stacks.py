@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import AsyncGeneratorType, CoroutineType, FrameType
 from typing import Any, NamedTuple
 
-from agent_server.agents.running_node import node_of
+from agent_server.agents.running_node import find_node
 
 CLIENTS = frozenset(("aiohttp", "httpx", "langgraph_sdk", "requests", "urllib"))
 """Packages in whose frames a call's URL is looked up. Attributes of other objects may have side effects."""
@@ -35,42 +35,42 @@ class ThreadedNode(NamedTuple):
     node: str | None
 
 
-def waiting_calls() -> list[WaitingCall]:
+def find_waiting_calls() -> list[WaitingCall]:
     """Return the HTTP calls that the nodes of this process wait for; call it on the event loop."""
-    tasks = _stacks_of_agents()
-    functions = dict(_functions_in_threads(tasks))
-    calls = [_call_in(frames, node_of(frames)) for frames in tasks]
-    calls += [_call_in(frames, functions.get(_work_of(frames)) or node_of(frames)) for frames in _threads()]
+    tasks = _list_stacks()
+    functions = dict(_find_functions_in_threads(tasks))
+    calls = [_find_call(frames, find_node(frames)) for frames in tasks]
+    calls += [_find_call(frames, functions.get(_identify_work(frames)) or find_node(frames)) for frames in _threads()]
     return [call for call in calls if call is not None]
 
 
-def threaded_nodes() -> list[ThreadedNode]:
+def find_threaded_nodes() -> list[ThreadedNode]:
     """Return the nodes that are plain functions at work in threads; call it on the event loop."""
-    found = dict(_functions_in_threads(_stacks_of_agents())).values()  # each once: tasks await other tasks
+    found = dict(_find_functions_in_threads(_list_stacks())).values()  # each once: tasks await other tasks
     return [ThreadedNode(named["run_id"], named.get("node")) for named in found if "run_id" in named]
 
 
-def _call_in(frames: list[FrameType], named: dict[str, str] | None) -> WaitingCall | None:
+def _find_call(frames: list[FrameType], named: dict[str, str] | None) -> WaitingCall | None:
     """Return the call that these frames, innermost first, wait for on behalf of the node."""
     if named is None or not {"graph_id", "run_id"} <= named.keys():
         return None
-    request = next((found for frame in frames if (found := _request_in(frame))), None)
+    request = next((found for frame in frames if (found := _find_request(frame))), None)
     return WaitingCall(named["graph_id"], named["run_id"], named.get("node"), *request) if request else None
 
 
-def _functions_in_threads(tasks: list[list[FrameType]]) -> Iterator[tuple[int, dict[str, str]]]:
+def _find_functions_in_threads(tasks: list[list[FrameType]]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the plain functions for which these tasks wait: the identity of their arguments, and the node.
 
     LangGraph has LangChain's `run_in_executor` execute them (langchain-core 1.x). A thread's stack does not name the
     node, but holds the same tuple of arguments.
     """
     for frames in tasks:
-        work = next((_work_of([frame]) for frame in frames if frame.f_code.co_name == "run_in_executor"), 0)
-        if work and (named := node_of(frames)):
+        work = next((_identify_work([frame]) for frame in frames if frame.f_code.co_name == "run_in_executor"), 0)
+        if work and (named := find_node(frames)):
             yield work, named
 
 
-def _work_of(frames: list[FrameType]) -> int:
+def _identify_work(frames: list[FrameType]) -> int:
     """Return the identity of the arguments that LangChain passes to a function in a thread; 0 where there are none."""
     for frame in frames:
         if frame.f_globals.get("__name__") == _EXECUTOR and frame.f_code.co_name in ("run_in_executor", "wrapper"):
@@ -78,7 +78,7 @@ def _work_of(frames: list[FrameType]) -> int:
     return 0
 
 
-def _request_in(frame: FrameType) -> tuple[str, str] | None:
+def _find_request(frame: FrameType) -> tuple[str, str] | None:
     """Return method and URL of the request that a frame of an HTTP client is about."""
     if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in CLIENTS:
         return None
@@ -92,11 +92,11 @@ def _request_in(frame: FrameType) -> tuple[str, str] | None:
     return None
 
 
-def _stacks_of_agents() -> list[list[FrameType]]:
-    return [_frames_of(task) for task in asyncio.all_tasks()]
+def _list_stacks() -> list[list[FrameType]]:
+    return [_list_frames(task) for task in asyncio.all_tasks()]
 
 
-def _frames_of(task: asyncio.Task[Any]) -> list[FrameType]:
+def _list_frames(task: asyncio.Task[Any]) -> list[FrameType]:
     """Return the frames of a task that waits, innermost first: of its coroutine and of all that it awaits."""
     frames: list[FrameType] = []
     awaited: Any = task.get_coro()
@@ -104,11 +104,11 @@ def _frames_of(task: asyncio.Task[Any]) -> list[FrameType]:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
         if frame is not None:
             frames.append(frame)
-        awaited = _awaited_by(awaited)
+        awaited = _find_awaited(awaited)
     return frames[::-1]
 
 
-def _awaited_by(awaited: Any) -> Any:
+def _find_awaited(awaited: Any) -> Any:
     if isinstance(awaited, CoroutineType):
         return awaited.cr_await
     if isinstance(awaited, AsyncGeneratorType):

@@ -34,7 +34,7 @@ def langgraph_pool(url: str, size: int) -> Pool:
     )
 
 
-async def one_at_a_time(pool: Pool, set_up: Callable[[AsyncConnection[DictRow]], Awaitable[None]]) -> None:
+async def create_one_at_a_time(pool: Pool, set_up: Callable[[AsyncConnection[DictRow]], Awaitable[None]]) -> None:
     """Create tables by `set_up`, one process at a time. The others poll for the lock: LangGraph creates its indexes
     CONCURRENTLY, which waits for every running statement, including one that waits for the lock."""
     while True:

@@ -23,34 +23,34 @@ FRAMEWORKS = frozenset(
 IMPORT_SYSTEM = ("importlib", "_frozen_importlib", "_frozen_importlib_external")
 
 
-def named_in(frames: list[FrameType]) -> dict[str, str] | None:
+def find_running_node(frames: list[FrameType]) -> dict[str, str] | None:
     """Return the graph, the run and (of LangGraph's graphs) the node whose own code these frames execute.
 
     The frames start with the innermost. LangGraph runs each node in a task of its own, which has its node in the
     metadata of its `config` (langgraph 1.2.22); what an agent does itself happens below our `stream(run)`. Work of the
     server or of the frameworks on a graph's behalf, such as their first imports, belongs to no graph.
     """
-    named = [(at, found) for at, frame in enumerate(frames) if (found := _named(frame))]
+    named = [(at, found) for at, frame in enumerate(frames) if (found := _identify_node(frame))]
     if not named:
         return None
     (_, innermost), (outer, _) = named[0], named[-1]
     return innermost if _is_own_code(frames[outer::-1]) else None
 
 
-def node_of(frames: list[FrameType]) -> dict[str, str] | None:
+def find_node(frames: list[FrameType]) -> dict[str, str] | None:
     """Return the graph, the run and the node on whose behalf these frames, innermost first, execute anything."""
-    return next((found for frame in frames if (found := _named(frame))), None)
+    return next((found for frame in frames if (found := _identify_node(frame))), None)
 
 
-def _named(frame: FrameType) -> dict[str, str] | None:
-    if named := _of_config(frame.f_locals.get("config")):
+def _identify_node(frame: FrameType) -> dict[str, str] | None:
+    if named := _read_node_from_config(frame.f_locals.get("config")):
         return named
     if frame.f_code.co_name == "stream" and isinstance(run := frame.f_locals.get("run"), AgentRun):
         return {"graph_id": run.graph_id, "run_id": run.run_id}
     return None
 
 
-def _of_config(config: Any) -> dict[str, str] | None:
+def _read_node_from_config(config: Any) -> dict[str, str] | None:
     metadata = config.get("metadata") if isinstance(config, Mapping) else None
     if not isinstance(metadata, Mapping) or NODE not in metadata:
         return None

@@ -16,8 +16,8 @@ from litestar.config.app import AppConfig
 from litestar.plugins import InitPlugin
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent_server.asgi.error_response import headers_of, refuse
-from agent_server.asgi.lifespan import lifespan_of
+from agent_server.asgi.error_response import get_headers, refuse
+from agent_server.asgi.lifespan import run_lifespan
 from agent_server.config import Config, ConfigError
 from agent_server.config.user_code import load_variable
 from agent_server.errors import AgentServerError, ClientLeft
@@ -50,25 +50,25 @@ class HttpApp(InitPlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Start and stop the app with the server."""
-        app_config.lifespan.append(self._opened)
+        app_config.lifespan.append(self._run_app)
         return app_config
 
-    def before(self, ours: ASGIApp) -> ASGIApp:
+    def mount_before(self, ours: ASGIApp) -> ASGIApp:
         """Return both as one app, usable once the server has started."""
         self._ours = _record_responses(ours)
 
-        async def both(scope: Scope, receive: Receive, send: Send) -> None:
+        async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             scope.setdefault("state", {}).setdefault(RESPONDED_BY_SERVER, [])
-            scope_below = _copied(scope, self._state)
+            scope_below = _copy_scope(scope, self._state)
             if _is_starlette(self._user_app):
                 await _call_guarded(self._user_app, scope_below, receive, send)
             else:
                 await _respond_user_app_first(self._user_app, self._ours, scope_below, receive, send)
 
-        return both
+        return respond
 
     @asynccontextmanager
-    async def _opened(self, _server: Litestar) -> AsyncIterator[None]:
+    async def _run_app(self, _server: Litestar) -> AsyncIterator[None]:
         self._user_app = load_variable("http.app", self._path, self._config)
         if not callable(self._user_app):
             raise ConfigError(f"http.app: {self._path} is {self._user_app!r:.100}, which is no ASGI app")
@@ -77,7 +77,7 @@ class HttpApp(InitPlugin):
                 f"http.enable_custom_route_auth needs an app of Starlette or FastAPI, whose routes it can tell "
                 f"from its own; {self._path} is a {type(self._user_app).__name__}. Authenticate in the app itself"
             )
-        async with lifespan_of(self._user_app, "http.app") as self._state:
+        async with run_lifespan(self._user_app, "http.app") as self._state:
             with _as_last_route(self._user_app, self._ours, self._guard):
                 yield
 
@@ -85,15 +85,15 @@ class HttpApp(InitPlugin):
 def _record_responses(ours: ASGIApp) -> ASGIApp:
     """Return our app; it records in the request's state that a route of ours responds."""
 
-    async def noting(scope: Any, receive: Any, send: Any) -> None:
-        async def sending(message: Any) -> None:
+    async def record(scope: Any, receive: Any, send: Any) -> None:
+        async def send_recorded(message: Any) -> None:
             if message["type"] == "http.response.start" and "route_handler" in scope:  # set if Litestar found a route
                 scope["state"][RESPONDED_BY_SERVER].append(True)
             await send(message)
 
-        await ours(scope, receive, sending if scope["type"] == "http" else send)
+        await ours(scope, receive, send_recorded if scope["type"] == "http" else send)
 
-    return noting
+    return record
 
 
 def _is_starlette(app: Any) -> bool:
@@ -101,7 +101,7 @@ def _is_starlette(app: Any) -> bool:
     return any(one.__module__ == "starlette.applications" for one in type(app).__mro__)
 
 
-def _copied(scope: Any, state: dict[str, Any] | None = None) -> Any:
+def _copy_scope(scope: Any, state: dict[str, Any] | None = None) -> Any:
     """Return a copy of the scope, in both levels of which an app may store data without affecting the other."""
     return {**scope, "state": {**scope.get("state", {}), **(state or {})}}
 
@@ -113,14 +113,14 @@ def _as_last_route(user_app: Any, ours: ASGIApp, guard: Guard | None) -> Iterato
         return
     from starlette.routing import Mount  # imported here: only a Starlette app needs it
 
-    async def unchanged(scope: Any, receive: Any, send: Any) -> None:
-        await ours(_copied(scope), receive, send)
+    async def respond_last(scope: Any, receive: Any, send: Any) -> None:
+        await ours(_copy_scope(scope), receive, send)
 
-    last = Mount("", app=unchanged)
+    last = Mount("", app=respond_last)
     user_app.router.routes.append(last)
     unguarded = user_app.router.middleware_stack
     if guard is not None:
-        user_app.router.middleware_stack = _guarded(unguarded, user_app.router.routes, last, guard)
+        user_app.router.middleware_stack = _guard_routes(unguarded, user_app.router.routes, last, guard)
     try:
         yield
     finally:
@@ -128,11 +128,11 @@ def _as_last_route(user_app: Any, ours: ASGIApp, guard: Guard | None) -> Iterato
         user_app.router.middleware_stack = unguarded
 
 
-def _guarded(routing: Any, routes: Sequence[Any], ours: Any, guard: Guard) -> ASGIApp:
+def _guard_routes(routing: Any, routes: Sequence[Any], ours: Any, guard: Guard) -> ASGIApp:
     """Return an app's routing, which runs behind its middleware, with the guard before the app's own routes."""
     from starlette.routing import Match
 
-    async def asking(scope: Any, receive: Any, send: Any) -> None:
+    async def guard_and_route(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] in ("http", "websocket"):
             found = next(route for route in routes if route.matches(scope)[0] is Match.FULL)
             try:
@@ -143,35 +143,35 @@ def _guarded(routing: Any, routes: Sequence[Any], ours: Any, guard: Guard) -> AS
                 return
         await routing(scope, receive, send)
 
-    return asking
+    return guard_and_route
 
 
 async def _refuse(scope: Any, send: Any, error: AgentServerError) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:100]})
     else:
-        await refuse(send, error.status_code, str(error), headers_of(error))
+        await refuse(send, error.status_code, str(error), get_headers(error))
 
 
 async def _call_guarded(app: Any, scope: Any, receive: Any, send: Any) -> None:
     """Call the app; if it fails before it responds, respond with a 500 and log the details."""
     begun = False
 
-    async def noting(message: Any) -> None:
+    async def send_noted(message: Any) -> None:
         nonlocal begun
         begun = True
         await send(message)
 
     try:
-        await app(scope, receive, noting)
+        await app(scope, receive, send_noted)
     except ClientLeft as error:
         if not begun:
-            await refuse(noting, error.status_code, str(error))
+            await refuse(send_noted, error.status_code, str(error))
     except Exception as error:
         log.error("http_app_failed", method=scope.get("method"), path=scope["path"], exc_info=error)
         if begun or scope["type"] != "http":
             raise
-        await refuse(noting, 500, "Internal Server Error. The server's log has the details")
+        await refuse(send_noted, 500, "Internal Server Error. The server's log has the details")
 
 
 async def _respond_user_app_first(user_app: Any, ours: Any, scope: Any, receive: Any, send: Any) -> None:
@@ -180,11 +180,11 @@ async def _respond_user_app_first(user_app: Any, ours: Any, scope: Any, receive:
     held: list[Any] = []
     is_socket, is_open = scope["type"] == "websocket", False
 
-    async def reading() -> Message:
+    async def receive_recorded() -> Message:
         read.append(await receive())
         return read[-1]
 
-    async def holding(message: Any) -> None:
+    async def send_or_hold(message: Any) -> None:
         nonlocal is_open
         is_open = is_open or message["type"] == "websocket.accept"
         if held or _is_refusal(message, is_open):
@@ -192,21 +192,21 @@ async def _respond_user_app_first(user_app: Any, ours: Any, scope: Any, receive:
         else:
             await send(message)
 
-    async def again() -> Message:
+    async def receive_again() -> Message:
         return read.pop(0) if read else await receive()
 
     try:
         await (
-            user_app(_copied(scope), reading, holding)
+            user_app(_copy_scope(scope), receive_recorded, send_or_hold)
             if is_socket
-            else _call_guarded(user_app, _copied(scope), reading, holding)
+            else _call_guarded(user_app, _copy_scope(scope), receive_recorded, send_or_hold)
         )
     except Exception:
         if not is_socket or is_open:
             raise
         held.append(_CLOSED)  # an app without WebSocket support raises
     if held:
-        await _respond_server_second(ours, _copied(scope), again, send, held)
+        await _respond_server_second(ours, _copy_scope(scope), receive_again, send, held)
 
 
 _CLOSED = {"type": "websocket.close", "code": 1000}
@@ -222,13 +222,13 @@ def _is_refusal(message: Any, is_open: bool) -> bool:
 async def _respond_server_second(ours: Any, scope: Any, receive: Any, send: Any, held: list[Any]) -> None:
     is_nowhere = False
 
-    async def choosing(message: Any) -> None:
+    async def send_unless_missing(message: Any) -> None:
         nonlocal is_nowhere
         if message["type"] == "websocket.close" or message.get("status") == 404:
             is_nowhere = "route_handler" not in scope  # Litestar stores the handler that it found there
         if not is_nowhere:
             await send(message)
 
-    await ours(scope, receive, choosing)
+    await ours(scope, receive, send_unless_missing)
     for message in held if is_nowhere else ():
         await send(message)

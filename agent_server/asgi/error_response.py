@@ -18,7 +18,7 @@ async def refuse(send: Any, status: int, detail: str, headers: Mapping[str, str]
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def headers_of(error: AgentServerError) -> dict[str, str]:
+def get_headers(error: AgentServerError) -> dict[str, str]:
     """Return the headers that the error sets on its response."""
     challenge = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
     return challenge | dict(getattr(error, "headers", None) or {})

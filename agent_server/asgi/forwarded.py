@@ -17,10 +17,10 @@ from agent_server.config.addresses import is_loopback
 _SCHEMES = (b"http", b"https")
 
 
-def with_forwarded_scheme(app: ASGIApp) -> ASGIApp:
+def set_forwarded_scheme(app: ASGIApp) -> ASGIApp:
     """Return the app; requests through a proxy on this machine get the scheme of the client's request."""
 
-    async def forwarded(scope: Any, receive: Receive, send: Send) -> None:
+    async def respond(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             schemes = [value.strip() for name, value in scope["headers"] if name == b"x-forwarded-proto"]
             if schemes and schemes[-1] in _SCHEMES and _is_local(scope):
@@ -28,7 +28,7 @@ def with_forwarded_scheme(app: ASGIApp) -> ASGIApp:
                 scope["scheme"] = scheme if scope["type"] == "http" else scheme.replace("http", "ws")
         await app(scope, receive, send)
 
-    return forwarded
+    return respond
 
 
 def client_address(scope: Any, trust_forwarded: bool) -> str | None:

@@ -13,7 +13,7 @@ YOUNG_OBJECTS = 10_000
 """New containers between two collections of the youngest generation (CPython: 700). A run creates some thousands."""
 
 
-def freezing_once_started(app: ASGIApp) -> ASGIApp:
+def freeze_once_started(app: ASGIApp) -> ASGIApp:
     """Return the app; objects that exist once it has started are excluded from all later collections.
 
     Modules, routes and graphs are half a million objects that live as long as the process. A full collection traverses
@@ -21,7 +21,7 @@ def freezing_once_started(app: ASGIApp) -> ASGIApp:
     during the start goes back to the operating system.
     """
 
-    async def started(scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             await app(scope, receive, send)
             return
@@ -36,7 +36,7 @@ def freezing_once_started(app: ASGIApp) -> ASGIApp:
 
         await app(scope, receive, freeze)
 
-    return started
+    return respond
 
 
 def _trim() -> None:

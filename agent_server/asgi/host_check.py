@@ -16,16 +16,16 @@ _HTTP_WITHOUT_HOST = ("1.0",)
 _MESSAGE = "The request's Host header is not a host name or address with an optional port, such as localhost:2024"
 
 
-def checked_host(app: ASGIApp, trust_forwarded: bool = False) -> ASGIApp:
+def check_host(app: ASGIApp, trust_forwarded: bool = False) -> ASGIApp:
     """Return the app behind a check of `Host` (and `X-Forwarded-Host`, if it is trusted): 400 for a bad one."""
 
-    async def checked(scope: Any, receive: Receive, send: Send) -> None:
+    async def respond(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and not _is_valid(scope, trust_forwarded):
             await refuse_connection(scope, send, 400, _MESSAGE)
         else:
             await app(scope, receive, send)
 
-    return checked
+    return respond
 
 
 def is_host(value: bytes) -> bool:
@@ -40,10 +40,10 @@ def _is_valid(scope: Scope, trust_forwarded: bool) -> bool:
         return scope.get("http_version") in _HTTP_WITHOUT_HOST
     if len(hosts) > 1 or not is_host(hosts[0]):
         return False
-    return not trust_forwarded or all(is_host(one) for one in _forwarded(scope["headers"]))
+    return not trust_forwarded or all(is_host(one) for one in _list_forwarded_hosts(scope["headers"]))
 
 
-def _forwarded(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[bytes]:
+def _list_forwarded_hosts(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[bytes]:
     for name, value in headers:
         if name == b"x-forwarded-host":
             yield from (one.strip() for one in value.split(b",") if one.strip())

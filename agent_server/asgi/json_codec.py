@@ -36,7 +36,7 @@ def encode(value: Any) -> bytes:
         return _encode_tamed(value)
 
 
-def _plain(value: Any) -> Any:
+def _convert_unknown(value: Any) -> Any:
     """Convert a value unknown to msgspec to one that JSON can represent. Raises what the value's methods raise."""
     if not isinstance(value, type):
         for method in ("model_dump", "dict", "_asdict", "tolist"):  # Pydantic 2 and 1, rows, arrays
@@ -66,13 +66,13 @@ _SUBCLASSED: tuple[tuple[type, Callable[[Any], Any]], ...] = (
 )
 """Types of which msgspec knows all but subclasses, and how to get such an object's underlying value."""
 
-_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_encoder = msgspec.json.Encoder(enc_hook=_convert_unknown)
 
 
 def _encode_tamed(value: Any) -> bytes:
     """As `encode`, more slowly: encodes a copy in which everything is plain."""
     try:
-        return _encoder.encode(_Taming().tamed(value, MAX_DEPTH))
+        return _encoder.encode(_Taming().tame(value, MAX_DEPTH))
     except Exception:  # such as almost no stack left
         return _encoder.encode(_text(value))
 
@@ -101,27 +101,27 @@ class _Taming:
         self._seen: dict[int, object] = {}
         """All opened values, by `id`; kept alive, so that no other object gets the same id."""
 
-    def tamed(self, value: Any, depth: int) -> Any:
+    def tame(self, value: Any, depth: int) -> Any:
         """Return a copy with string keys, no lone surrogates, and at most `depth` levels."""
         if isinstance(value, Enum):
             value = value.value
         if value is None or isinstance(value, (bool, float, *_AS_THEY_ARE)):
             return value
         if isinstance(value, str):
-            return _whole(value)
+            return _repair_surrogates(value)
         if isinstance(value, int):
             return int(value) if value.bit_length() < 8192 else hex(value)  # str() refuses more than 4,300 digits
-        if depth == 0 or self._enough(value):
+        if depth == 0 or self._has_enough(value):
             return _CUT
         self._above.add(id(value))
         try:
-            return self._opened(value, depth - 1)
+            return self._convert_and_tame(value, depth - 1)
         except Exception:  # from the value's own methods; its siblings are still written
             return _text(value)
         finally:
             self._above.discard(id(value))
 
-    def _enough(self, value: Any) -> bool:
+    def _has_enough(self, value: Any) -> bool:
         if id(value) in self._above:
             self._round = True
             return True
@@ -130,36 +130,36 @@ class _Taming:
         self._count += 1
         return self._count > self.ENDS_AT or (repeated and self._round and self._count > self.REPEATS_UNTIL)
 
-    def _opened(self, value: Any, depth: int) -> Any:
+    def _convert_and_tame(self, value: Any, depth: int) -> Any:
         if isinstance(value, msgspec.Struct):
             value = msgspec.structs.asdict(value)
         elif is_dataclass(value) and not isinstance(value, type):
             value = {field.name: getattr(value, field.name) for field in fields(value)}
         if isinstance(value, Mapping):
-            return {_key(key): self.tamed(item, depth) for key, item in value.items()}
+            return {_key(key): self.tame(item, depth) for key, item in value.items()}
         if isinstance(value, (list, tuple, set, frozenset)):
-            return [self.tamed(item, depth) for item in value]
-        return self.tamed(_plain(value), depth)
+            return [self.tame(item, depth) for item in value]
+        return self.tame(_convert_unknown(value), depth)
 
 
 def _key(key: Any) -> str:
     """Return the JSON name of a dict's key: msgspec's, if it has one."""
     if not isinstance(key, str):
         try:
-            [key] = msgspec.to_builtins({key: None}, str_keys=True, enc_hook=_plain)
+            [key] = msgspec.to_builtins({key: None}, str_keys=True, enc_hook=_convert_unknown)
         except Exception:
             return _text(key)
-    return _whole(key)
+    return _repair_surrogates(key)
 
 
 def _text(value: Any) -> str:
     try:
-        return _whole(str(value))
+        return _repair_surrogates(str(value))
     except Exception:
         return f"<{type(value).__name__}>"
 
 
-def _whole(text: str) -> str:
+def _repair_surrogates(text: str) -> str:
     """Return `text` with surrogate pairs joined and lone surrogates replaced by U+FFFD."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -182,7 +182,7 @@ def decode_body(body: bytes, limit: int) -> Any:
     if has_nul(body):
         raise Invalid("The request body has a NUL character (\\u0000) in a string; leave it out")
     check_nodes(body, limit)
-    value = _decoded(body)
+    value = _decode(body)
     if _depth(value) > MAX_DEPTH:
         raise _too_deep()
     return value
@@ -197,7 +197,7 @@ _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-
 """One escape in a string, or a surrogate pair of two; the group matches a lone surrogate."""
 
 
-def _malformed(body: bytes, error: str) -> str:
+def _describe_malformed(body: bytes, error: str) -> str:
     """Describe the error in a JSON text and the valid form, if msgspec's message is unclear."""
     place = re.search(r"\(byte (\d+)\)", error)
     if place and (word := _NO_NUMBER.match(body, int(place[1]))):
@@ -210,12 +210,12 @@ def _malformed(body: bytes, error: str) -> str:
     return f"{error.removeprefix('JSON is malformed: ')}; send one JSON text, as RFC 8259 describes it"
 
 
-def _decoded(body: bytes) -> Any:
+def _decode(body: bytes) -> Any:
     # Decode all of it, since msgspec does not check numbers in what it passes on as `Raw`.
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        raise Invalid(f"Invalid JSON in request body: {_malformed(body, str(error))}") from None
+        raise Invalid(f"Invalid JSON in request body: {_describe_malformed(body, str(error))}") from None
     except RecursionError:
         raise _too_deep() from None
 

@@ -21,7 +21,7 @@ STOP_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def lifespan_of(app: Any, name: str) -> AsyncIterator[dict[str, Any]]:
+async def run_lifespan(app: Any, name: str) -> AsyncIterator[dict[str, Any]]:
     """Start the app; yield the state for its requests; stop the app at the end of the block.
 
     The state is empty if the app does not support lifespans. Errors: `ConfigError` if the app reports that its start

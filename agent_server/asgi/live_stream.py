@@ -42,7 +42,7 @@ class LiveStream(EventSourceResponse):
             return
         self._send = send
         with anyio.CancelScope() as self._scope:
-            streams = _streams_of_this_loop()
+            streams = _list_streams()
             streams.add(self)
             leaving = asyncio.create_task(self._end_when_client_leaves(receive))
             try:
@@ -145,7 +145,7 @@ class _Streams:
 _streams: WeakKeyDictionary[asyncio.AbstractEventLoop, _Streams] = WeakKeyDictionary()
 
 
-def _streams_of_this_loop() -> _Streams:
+def _list_streams() -> _Streams:
     loop = asyncio.get_running_loop()
     if loop not in _streams:
         _streams[loop] = _Streams()

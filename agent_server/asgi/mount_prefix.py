@@ -10,10 +10,10 @@ from agent_server.asgi.error_response import refuse
 WITHOUT = ("/", "/ok")
 
 
-def below(prefix: str, app: ASGIApp, healthy: ASGIApp) -> ASGIApp:
+def mount_below(prefix: str, app: ASGIApp, healthy: ASGIApp) -> ASGIApp:
     """Return `app` with all its paths below `prefix`; `healthy` handles `/` and `/ok`."""
 
-    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path == prefix or path.startswith(f"{prefix}/"):
             scope["root_path"] = prefix
@@ -25,4 +25,4 @@ def below(prefix: str, app: ASGIApp, healthy: ASGIApp) -> ASGIApp:
         else:
             await refuse(send, 404, f"Not Found. All paths of this server begin with {prefix}")
 
-    return mounted
+    return respond

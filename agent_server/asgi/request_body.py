@@ -16,19 +16,19 @@ CLIENT_LEFT = "agent_server_client_left"
 """The key in a request's state which records that its client disconnected before the request was complete."""
 
 
-def noticing_client_left(app: ASGIApp) -> ASGIApp:
+def detect_client_left(app: ASGIApp) -> ASGIApp:
     """Return the app; reading the body of a disconnected client raises `ClientLeft`.
 
     Frameworks raise errors of their own for this, and handle and log them as server failures.
     """
 
-    async def noticing(scope: Any, receive: Receive, send: Send) -> None:
+    async def respond(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _announces_body(scope):
             await app(scope, receive, send)
             return
         is_complete = is_answering = False
 
-        async def receiving() -> Any:
+        async def receive_or_raise() -> Any:
             nonlocal is_complete
             message = await receive()
             if message["type"] == "http.request":
@@ -39,7 +39,7 @@ def noticing_client_left(app: ASGIApp) -> ASGIApp:
                 raise ClientLeft("The client closed the connection before it had sent the whole request")
             return message
 
-        async def sending(message: Any) -> None:
+        async def send_noted(message: Any) -> None:
             nonlocal is_answering
             is_answering = True
             if scope["state"].get(CLIENT_LEFT) and message["type"] == "http.response.start":
@@ -47,23 +47,23 @@ def noticing_client_left(app: ASGIApp) -> ASGIApp:
             await send(message)
 
         scope.setdefault("state", {})
-        await app(scope, receiving, sending)
+        await app(scope, receive_or_raise, send_noted)
 
-    return noticing
+    return respond
 
 
-def with_bounded_body(app: ASGIApp, limit: int) -> ASGIApp:
+def limit_body(app: ASGIApp, limit: int) -> ASGIApp:
     """Return the app; a request whose body has more than `limit` bytes gets 413, whatever the app responds."""
 
-    async def bounded(scope: Any, receive: Receive, send: Send) -> None:
+    async def respond(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
-        elif _announced_length(scope) > limit:
+        elif _read_announced_length(scope) > limit:
             await refuse(send, 413, _too_large(limit))
         else:
             await _Bounded(receive, send, limit).run(app, scope)
 
-    return bounded
+    return respond
 
 
 class _Bounded:
@@ -76,14 +76,14 @@ class _Bounded:
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         try:
-            await app(scope, self._receiving, self._sending)
+            await app(scope, self._receive_bounded, self._send_noted)
         except Exception:
             if not self._is_too_large or self._is_answering:
                 raise
         if self._is_too_large and not self._is_answering:
             await refuse(self._send, 413, _too_large(self._limit))
 
-    async def _receiving(self) -> Any:
+    async def _receive_bounded(self) -> Any:
         if self._is_too_large:
             return {"type": "http.disconnect"}
         message = await self._receive()
@@ -94,7 +94,7 @@ class _Bounded:
                 return {"type": "http.disconnect"}
         return message
 
-    async def _sending(self, message: Any) -> None:
+    async def _send_noted(self, message: Any) -> None:
         if not self._is_too_large:
             self._is_answering = True
             await self._send(message)
@@ -104,7 +104,7 @@ def _too_large(limit: int) -> str:
     return f"The request body is too large; this server takes at most {limit:,} bytes"
 
 
-def _announced_length(scope: Scope) -> int:
+def _read_announced_length(scope: Scope) -> int:
     lengths = [value for name, value in scope["headers"] if name == b"content-length"]
     return int(lengths[0]) if lengths and lengths[0].isdigit() and len(lengths[0]) < 20 else 0
 

@@ -11,10 +11,10 @@ Explain = Callable[[BaseException], str | None]
 """Returns the message for an error that prevents an app's start; None if it cannot explain it."""
 
 
-def explaining_startup_errors(app: ASGIApp, explain: Explain) -> ASGIApp:
+def explain_startup_errors(app: ASGIApp, explain: Explain) -> ASGIApp:
     """Return the app; the message of a failed start is replaced by what `explain` returns for its cause."""
 
-    async def explained(scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             await app(scope, receive, send)
             return
@@ -35,10 +35,10 @@ def explaining_startup_errors(app: ASGIApp, explain: Explain) -> ASGIApp:
             failures[0]["message"] = texts[0] if texts else failures[0]["message"]
             await send(failures[0])
 
-    return explained
+    return respond
 
 
-def explained_by_message(*kinds: type[Exception]) -> Explain:
+def explain_by_message(*kinds: type[Exception]) -> Explain:
     """Return a function that explains errors of these types by their own message."""
     return lambda error: str(error) if isinstance(error, kinds) else None
 

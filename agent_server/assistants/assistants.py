@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from agent_server.access.ownership import Condition
-from agent_server.assistants.configurations import Configuration, first_configuration, patched_configuration
+from agent_server.assistants.configurations import Configuration, first_configuration, patch_configuration
 from agent_server.assistants.default_keys import check_default_keys, default_keys
-from agent_server.assistants.records import assistant_of, version_of
+from agent_server.assistants.records import read_assistant, read_version
 from agent_server.assistants.schema import (
     Assistant,
     AssistantCreate,
@@ -28,7 +28,7 @@ from agent_server.assistants.schema import (
     VersionSearch,
 )
 from agent_server.database import Connection, Database, Row
-from agent_server.database.search import Found, Page, Search, found
+from agent_server.database.search import Found, Page, Search, convert_page
 from agent_server.errors import Conflict, Invalid, NotFound
 from agent_server.schema import JsonObject, canonical_id
 
@@ -88,14 +88,14 @@ class Assistants:
             is_owned = owned is None or owned.is_met(connection, "assistants", "assistant_id", key)
             if not inserted and (body.if_exists != "do_nothing" or not is_owned):
                 raise Conflict(f"Assistant {key} already exists; leave assistant_id out to get a new one")
-            return assistant_of(_existing(connection, key))
+            return read_assistant(_get_row(connection, key))
 
         return await self._database.write(work)
 
     async def get(self, assistant_id: str) -> Assistant:
         """Return the assistant. Errors: `NotFound`."""
         key = canonical_id(assistant_id, "assistant")
-        return assistant_of(await self._database.read(lambda c: _existing(c, key)))
+        return read_assistant(await self._database.read(lambda c: _get_row(c, key)))
 
     async def patch(self, assistant_id: str, body: AssistantPatch) -> Assistant:
         """Change the assistant and return its new version. Errors as for `create`."""
@@ -106,9 +106,9 @@ class Assistants:
 
         def work(connection: Connection) -> Assistant:
             _lock(connection, key)
-            row = _existing(connection, key)
+            row = _get_row(connection, key)
             old = Configuration(msgspec.json.decode(row["config"]), msgspec.json.decode(row["context"]))
-            new = patched_configuration(old, body.config, body.context)
+            new = patch_configuration(old, body.config, body.context)
             connection.execute(
                 """UPDATE assistants SET graph_id = COALESCE(:graph_id, graph_id), name = COALESCE(:name, name),
                     description = COALESCE(:description, description), config = :config, context = :context,
@@ -124,7 +124,7 @@ class Assistants:
                 metadata=_json(msgspec.json.decode(row["metadata"]) | (body.metadata or {})),
             )
             _store_version(connection, key)
-            return assistant_of(_existing(connection, key))
+            return read_assistant(_get_row(connection, key))
 
         return await self._database.write(work)
 
@@ -145,7 +145,7 @@ class Assistants:
         search = _search(query, owned)
         order = f"{query.sort_by or 'created_at'} {query.sort_order or 'desc'}, assistant_id"
         page = Page(_COLUMNS, order, query.limit, query.offset)
-        return found(await self._database.read(lambda c: search.page(c, page)), assistant_of)
+        return convert_page(await self._database.read(lambda c: search.page(c, page)), read_assistant)
 
     async def count(self, query: AssistantFilter, owned: Condition | None = None) -> int:
         """Count the assistants that match `query` (and meet `owned`)."""
@@ -160,10 +160,10 @@ class Assistants:
         page = Page(_VERSION_COLUMNS, "version DESC", query.limit, query.offset)
 
         def work(connection: Connection) -> list[Row]:
-            _existing(connection, key)
+            _get_row(connection, key)
             return search.rows(connection, page)
 
-        return [version_of(row) for row in await self._database.read(work)]
+        return [read_version(row) for row in await self._database.read(work)]
 
     async def set_latest(self, assistant_id: str, version: int) -> Assistant:
         """Restore the assistant to `version` and return it. Errors: `NotFound` where it has no such version."""
@@ -184,7 +184,7 @@ class Assistants:
                 raise NotFound(
                     f"Version {version} not found for assistant {key}; POST …/versions lists those there are"
                 )
-            return assistant_of(_existing(connection, key))
+            return read_assistant(_get_row(connection, key))
 
         return await self._database.write(work)
 
@@ -199,7 +199,7 @@ class Assistants:
         A graph's name works even where its system assistant was deleted. Errors: `NotFound` for an unknown id or
         version, `Invalid` for text that is neither an id nor a name.
         """
-        latest = self._latest(connection, assistant_id)
+        latest = self._resolve_latest(connection, assistant_id)
         if version is None or version == latest.version:
             return latest
         kept = connection.one(
@@ -214,7 +214,7 @@ class Assistants:
             )
         return _ref(kept)
 
-    def _latest(self, connection: Connection, assistant_id: str) -> AssistantRef:
+    def _resolve_latest(self, connection: Connection, assistant_id: str) -> AssistantRef:
         if assistant_id in self.graph_ids:
             row = _row(connection, str(uuid5(SYSTEM_NAMESPACE, assistant_id)))
             return _ref(row) if row else self._system(assistant_id)
@@ -315,21 +315,21 @@ def _store_version(connection: Connection, assistant_id: str) -> None:
 def _lock(connection: Connection, assistant_id: str) -> None:
     """Lock the assistant's row for the rest of the transaction. Errors: `NotFound`."""
     if not connection.execute("UPDATE assistants SET updated_at = now_us() WHERE assistant_id = :id", id=assistant_id):
-        raise _not_found(assistant_id)
+        raise _build_not_found(assistant_id)
 
 
 def _row(connection: Connection, assistant_id: str) -> Row | None:
     return connection.one(f"SELECT {_COLUMNS} FROM assistants WHERE assistant_id = :id", id=assistant_id)
 
 
-def _existing(connection: Connection, assistant_id: str) -> Row:
+def _get_row(connection: Connection, assistant_id: str) -> Row:
     row = _row(connection, assistant_id)
     if row is None:
-        raise _not_found(assistant_id)
+        raise _build_not_found(assistant_id)
     return row
 
 
-def _not_found(assistant_id: str) -> NotFound:
+def _build_not_found(assistant_id: str) -> NotFound:
     return NotFound(f"Assistant with ID {assistant_id} not found")
 
 

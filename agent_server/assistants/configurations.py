@@ -22,15 +22,15 @@ class Configuration(Struct):
 def first_configuration(config: JsonObject | None, context: JsonObject | None) -> Configuration:
     """Return the configuration of a request. Errors: `BadRequest` where it has both a `configurable` and a context."""
     check_one_of_both(config, context)
-    return _mirrored(config or {}, context or (config or {}).get("configurable") or {})
+    return _mirror(config or {}, context or (config or {}).get("configurable") or {})
 
 
-def patched_configuration(old: Configuration, config: JsonObject | None, context: JsonObject | None) -> Configuration:
+def patch_configuration(old: Configuration, config: JsonObject | None, context: JsonObject | None) -> Configuration:
     """Return the configuration after a request that may omit either part; omitted parts stay unchanged."""
     check_one_of_both(config, context)
     if context is None and config is not None and "configurable" in config:
         context = config["configurable"] or {}
-    return _mirrored(old.config if config is None else config, old.context if context is None else context)
+    return _mirror(old.config if config is None else config, old.context if context is None else context)
 
 
 def check_one_of_both(config: JsonObject | None, context: JsonObject | None) -> None:
@@ -45,11 +45,11 @@ def check_one_of_both(config: JsonObject | None, context: JsonObject | None) -> 
         )
 
 
-def with_configurable(config: JsonObject, configurable: JsonObject) -> JsonObject:
+def replace_configurable(config: JsonObject, configurable: JsonObject) -> JsonObject:
     """Return the config with another `configurable`."""
     return {**config, "configurable": configurable}
 
 
-def _mirrored(config: JsonObject, context: JsonObject) -> Configuration:
+def _mirror(config: JsonObject, context: JsonObject) -> Configuration:
     rest = {key: value for key, value in config.items() if key != "configurable"}
     return Configuration({**rest, "configurable": context} if context else rest, context)

@@ -7,7 +7,7 @@ from typing import Any
 
 from agent_server.agents import Agent, is_stateful
 from agent_server.assistants.assistants import AssistantRef, Assistants
-from agent_server.assistants.configurations import with_configurable
+from agent_server.assistants.configurations import replace_configurable
 from agent_server.errors import NotFound
 from agent_server.schema import JsonObject
 
@@ -38,7 +38,7 @@ class AssistantGraphs:
         schemas = await agent.schemas(_config(assistant)) if is_stateful(agent) else {}
         return {"graph_id": assistant.graph_id, **schemas}
 
-    async def known_schemas(self, assistant_id: str, version: int) -> dict[str, Any]:
+    async def get_known_schemas(self, assistant_id: str, version: int) -> dict[str, Any]:
         """Return what `schemas` returns, cached by version: schemas of chat messages take a tenth of a second to
         build."""
         key = assistant_id, version
@@ -71,7 +71,7 @@ def _config(assistant: AssistantRef) -> JsonObject:
     """Return the config of a run of the assistant, without the ids of run and thread."""
     ids = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
     configurable = {**assistant.context, **(assistant.config.get("configurable") or {}), **ids}
-    return with_configurable(assistant.config, configurable)
+    return replace_configurable(assistant.config, configurable)
 
 
 def _one_node(graph_id: str) -> dict[str, Any]:

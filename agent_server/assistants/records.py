@@ -9,7 +9,7 @@ from agent_server.database import Row
 from agent_server.schema import timestamp
 
 
-def assistant_of(row: Row) -> Assistant:
+def read_assistant(row: Row) -> Assistant:
     """Return the assistant in the SDK's shape."""
     return Assistant(
         assistant_id=row["assistant_id"],
@@ -25,7 +25,7 @@ def assistant_of(row: Row) -> Assistant:
     )
 
 
-def version_of(row: Row) -> AssistantVersion:
+def read_version(row: Row) -> AssistantVersion:
     """Return a version of an assistant in the SDK's shape."""
     return AssistantVersion(
         assistant_id=row["assistant_id"],

@@ -30,7 +30,7 @@ class AssistantSlugs:
         self._database = database
         self._assistants = assistants
 
-    def of_graph(self, text: str) -> str | None:
+    def find_graph(self, text: str) -> str | None:
         """Return the graph with this name, slug or system assistant id, or None.
 
         Graphs come before assistants of the same name, so that an assistant's name never takes a graph's slug away.
@@ -38,19 +38,19 @@ class AssistantSlugs:
         graphs = self._assistants.graph_ids
         if text in graphs:
             return text
-        if (own_id := uuid_of(text)) is not None:
+        if (own_id := parse_uuid(text)) is not None:
             return next((graph for graph in graphs if own_id == str(uuid5(SYSTEM_NAMESPACE, graph))), None)
-        return _only(text, [graph for graph in graphs if slug(graph) == slug(text)])
+        return _choose_only(text, [graph for graph in graphs if slug(graph) == slug(text)])
 
-    async def of_assistant(self, text: str, owned: Condition | None = None) -> str:
+    async def find_assistant(self, text: str, owned: Condition | None = None) -> str:
         """Return the id in `text`, or the id of the assistant (that meets `owned`) whose name has this slug.
 
         Errors: `NotFound` where none has it, `Conflict` where several do.
         """
-        if (own_id := uuid_of(text)) is not None:
+        if (own_id := parse_uuid(text)) is not None:
             return own_id
-        found = await self._database.read(lambda c: _named(c, text, owned))
-        if (only := _only(text, found)) is None:
+        found = await self._database.read(lambda c: _find_by_slug(c, text, owned))
+        if (only := _choose_only(text, found)) is None:
             known = ", ".join(sorted(self._assistants.graph_ids))
             raise NotFound(
                 f"There is no agent {text!r}; send the name of a graph ({known}), or the id or the name of an assistant"
@@ -59,14 +59,14 @@ class AssistantSlugs:
 
     async def ids(self, text: str) -> list[str]:
         """Return the ids of all assistants that `text` may name, for finding the runs of any of them."""
-        if (own_id := uuid_of(text)) is not None:
+        if (own_id := parse_uuid(text)) is not None:
             return [own_id]
-        graph = self.of_graph(text)
+        graph = self.find_graph(text)
         own = [str(uuid5(SYSTEM_NAMESPACE, graph))] if graph else []
-        return [*dict.fromkeys([*own, *await self._database.read(lambda c: _named(c, text, None))])]
+        return [*dict.fromkeys([*own, *await self._database.read(lambda c: _find_by_slug(c, text, None))])]
 
 
-def uuid_of(text: str) -> str | None:
+def parse_uuid(text: str) -> str | None:
     """Return the UUID in `text` in its canonical form, or None."""
     try:
         return str(UUID(text))
@@ -74,14 +74,14 @@ def uuid_of(text: str) -> str | None:
         return None
 
 
-def _only(text: str, found: Iterable[str]) -> str | None:
+def _choose_only(text: str, found: Iterable[str]) -> str | None:
     several = sorted(found)
     if len(several) > 1:
         raise Conflict(f"{len(several)} agents are called {text!r}: {', '.join(several)}; send the id of one of them")
     return several[0] if several else None
 
 
-def _named(connection: Connection, text: str, owned: Condition | None) -> list[str]:
+def _find_by_slug(connection: Connection, text: str, owned: Condition | None) -> list[str]:
     wanted = slug(text)
     if not wanted:
         return []

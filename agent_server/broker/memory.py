@@ -113,13 +113,13 @@ class MemoryBroker:
             await self._growth(run_id, log)
         position = log.position(after)
         if after < log.cut:
-            chunk = [gap(after, log.cut, log.frames[0].id), *log.since(position)]
+            chunk = [gap(after, log.cut, log.frames[0].id), *log.list_since(position)]
             position = log.end
             yield chunk
         while True:
             if position < log.start:
                 raise SlowSubscriber(f"run {run_id}: {log.start - position} frames behind the oldest stored frame")
-            if chunk := log.since(position):
+            if chunk := log.list_since(position):
                 position = log.end
                 yield chunk
             elif log.closed:
@@ -230,7 +230,7 @@ class _Log:
         """Return the position of the oldest stored frame with an id greater than `after`."""
         return self.start + bisect_right(self.frames, after, key=_id)
 
-    def since(self, position: int) -> list[Frame]:
+    def list_since(self, position: int) -> list[Frame]:
         """Return all frames from `position` on. Reads from the newest end, so that the cost is that of the result."""
         newest_first = list(islice(reversed(self.frames), self.end - position))
         newest_first.reverse()

@@ -44,7 +44,7 @@ async def banner(config: Config, address: str, agents: Mapping[str, Agent], need
     return "\n  ".join(["", *lines, ""])
 
 
-def reloaded(agents: Mapping[str, Agent]) -> str:
+def format_reloaded(agents: Mapping[str, Agent]) -> str:
     """Return what is printed after a restart."""
     return f"\n  Restarted. Agents: {', '.join(sorted(agents)) or 'none'}\n"
 
@@ -53,7 +53,7 @@ _FEEDBACK = 'Then   POST {{"score": 1}} to one of the URLs of the feedback event
 
 
 async def _curl(base: str, agents: Mapping[str, Agent], needs_key: bool) -> list[str]:
-    inputs = {name: await _input_of(agent) for name, agent in agents.items()}
+    inputs = {name: await _sample_input(agent) for name, agent in agents.items()}
     name = next((name for name, given in inputs.items() if "messages" in given), next(iter(inputs)))
     key = ' -H "x-api-key: $KEY"' if needs_key else ""
     mode = "updates" if isinstance(agents[name], StatefulAgent) else "custom"
@@ -67,17 +67,17 @@ async def _curl(base: str, agents: Mapping[str, Agent], needs_key: bool) -> list
     return [f"Paste  curl -N {base}/runs/stream{key} -H 'Content-Type: application/json' \\", f"         -d {text}"]
 
 
-async def _input_of(agent: Agent) -> dict[str, Any]:
+async def _sample_input(agent: Agent) -> dict[str, Any]:
     """Return an input that the agent accepts, as far as its schema or its code shows."""
     if isinstance(agent, PlainAgent):
-        return _input_of_function(agent.function)
+        return _sample_input_of_function(agent.function)
     if isinstance(agent, StatefulAgent):
         schemas = await agent.schemas({})
-        return sample_of(schemas.get("input_schema") or {})
+        return build_sample(schemas.get("input_schema") or {})
     return {}
 
 
-def sample_of(schema: Mapping[str, Any]) -> dict[str, Any]:
+def build_sample(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return an object that the JSON Schema allows, with the required members, or all if none is required."""
     properties: Mapping[str, Any] = schema.get("properties", {})
     wanted = schema.get("required") or list(properties)
@@ -98,11 +98,11 @@ def _value(name: str, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any
         if option.get("type") != "null":
             return _value(name, option, root)
     if schema.get("type") == "object" and schema.get("properties"):
-        return sample_of({**schema, "$defs": root.get("$defs", {})})
+        return build_sample({**schema, "$defs": root.get("$defs", {})})
     return _SAMPLES.get(str(schema.get("type")), "Hello")
 
 
-def _input_of_function(function: Any) -> dict[str, Any]:
+def _sample_input_of_function(function: Any) -> dict[str, Any]:
     """Return an input with the members that the code of a plain agent reads from its first parameter."""
     try:
         source = inspect.getsource(function)

@@ -20,7 +20,7 @@ from agent_server.agents.stores.opening import open_store
 from agent_server.cli.settings import CONFIG_OPTION, VERBOSE_OPTION, export_env, export_options, load_config
 from agent_server.composition import build
 from agent_server.config import Config, ConfigError
-from agent_server.config.ignored_settings import ignored_settings
+from agent_server.config.ignored_settings import find_ignored_settings
 from agent_server.config.json_schema import json_schema
 from agent_server.config.user_code import load_variable
 
@@ -57,7 +57,7 @@ def _problems(path: Path, verbose: bool) -> Iterator[str]:
     except ConfigError as error:
         yield str(error)
         return
-    for one in ignored_settings(json.loads(path.read_text(encoding="utf-8"))):
+    for one in find_ignored_settings(json.loads(path.read_text(encoding="utf-8"))):
         if one.unknown:
             yield f"{path}: {one}"
         else:
@@ -72,14 +72,14 @@ async def _load_errors(config: Config) -> list[ConfigError]:
     with tempfile.TemporaryDirectory(prefix="agent-server-check-") as directory:
         apart = replace(config, data_dir=Path(directory), database_url=None, redis_url=None, role="all")
         for name, graph in config.graphs.items():
-            await _try(_loaded_graph(replace(apart, graphs={name: graph})), f"graph {name!r}", errors)
+            await _try(_load_graph(replace(apart, graphs={name: graph})), f"graph {name!r}", errors)
         if config.auth is not None:
-            await _try(_loaded(lambda: load_auth(apart)), "auth", errors)
+            await _try(_load_async(lambda: load_auth(apart)), "auth", errors)
         if (app := config.http.app) is not None:
-            await _try(_loaded(lambda: load_variable("http.app", app, apart)), "http.app", errors)
+            await _try(_load_async(lambda: load_variable("http.app", app, apart)), "http.app", errors)
         if config.store_path or config.store_index:
-            await _try(_loaded_store(apart), "store", errors)
-    await _try(_loaded(lambda: build(config)), "", errors)
+            await _try(_load_store(apart), "store", errors)
+    await _try(_load_async(lambda: build(config)), "", errors)
     return errors
 
 
@@ -92,16 +92,16 @@ async def _try(loading: Any, what: str, errors: list[ConfigError]) -> None:
         errors.append(error if isinstance(error, ConfigError) else ConfigError(str(error)))
 
 
-async def _loaded_graph(config: Config) -> str:
+async def _load_graph(config: Config) -> str:
     async with open_agents(config) as agents:
         [agent] = agents.values()
         return f" ({type(agent).__name__.removesuffix('Agent') or 'agent'})"
 
 
-async def _loaded(load: Any) -> None:
+async def _load_async(load: Any) -> None:
     load()
 
 
-async def _loaded_store(config: Config) -> None:
+async def _load_store(config: Config) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_store(config))

@@ -11,7 +11,7 @@ import click
 from agent_server.cli.ports import bind
 from agent_server.cli.reload import Reloader
 from agent_server.cli.server import Mode, serve_process, uvicorn_config
-from agent_server.cli.serving import check_exposure, read_config, url_of
+from agent_server.cli.serving import check_exposure, format_local_url, read_config
 from agent_server.cli.settings import config_path, export_options, server_options
 from agent_server.config import Config, ConfigError
 
@@ -35,12 +35,12 @@ def run_dev(given: dict[str, Any], reload: bool) -> None:
     os.environ.setdefault("AGENT_SERVER_LOG_FORMAT", "console")
     os.environ.setdefault("AGENT_SERVER_DRAIN_SECONDS", "0")
     export_options(given)
-    config = _config_or_defaults() if reload else read_config()
+    config = _load_config_or_defaults() if reload else read_config()
     check_exposure(config)
     sockets = bind(config.host, config.port, may_move)
     port = sockets[0].getsockname()[1]
     moved = f"Port {config.port} is taken, so this is port {port}." if config.port not in (0, port) else ""
-    mode = Mode(url_of(config.host, port), welcomes=True, waits=reload, moved=moved)
+    mode = Mode(format_local_url(config.host, port), welcomes=True, waits=reload, moved=moved)
     os.environ["AGENT_SERVER_PORT"] = str(port)
     path = config_path()
     if reload and path is not None:
@@ -49,7 +49,7 @@ def run_dev(given: dict[str, Any], reload: bool) -> None:
         serve_process(mode, sockets)
 
 
-def _config_or_defaults() -> Config:
+def _load_config_or_defaults() -> Config:
     """Return the settings, without a wrong file's: the server process reports the error and waits."""
     try:
         return read_config()

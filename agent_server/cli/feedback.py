@@ -6,20 +6,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from agent_server.cli.place import accept_place, check_exists, chosen_config
+from agent_server.cli.place import accept_place, check_exists, choose_config
 from agent_server.composition import feedback_without_server
 from feedback import FeedbackPlugin
 from feedback.cli import feedback_commands
 
 
 @asynccontextmanager
-async def feedback_alone(path: Path | None, data_dir: Path | None) -> AsyncIterator[FeedbackPlugin]:
+async def open_feedback_alone(path: Path | None, data_dir: Path | None) -> AsyncIterator[FeedbackPlugin]:
     """Open the feedback module without a server. Errors: `NotFound` if there is no data."""
-    config = chosen_config(path, data_dir)
+    config = choose_config(path, data_dir)
     check_exists(config, "feedback.db")
     async with feedback_without_server(config) as opened:
         yield opened
 
 
-feedback = feedback_commands(feedback_alone)
+feedback = feedback_commands(open_feedback_alone)
 accept_place(feedback)

@@ -15,7 +15,7 @@ _META = "agent_server.{}"
 """The key in click's context of an option given after a subcommand."""
 
 
-def chosen_config(path: Path | None, data_dir: Path | None) -> Config:
+def choose_config(path: Path | None, data_dir: Path | None) -> Config:
     """Return the settings; options after the subcommand override those before it, which are the arguments."""
     meta: dict[str, Any] = click.get_current_context().meta
     return offline_config(meta.get(_META.format("config_path"), path), meta.get(_META.format("data_dir"), data_dir))

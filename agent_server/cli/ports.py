@@ -19,10 +19,10 @@ def bind(host: str, port: int, may_move: bool) -> list[socket.socket]:
     """
     for candidate in range(port, port + TRIES if may_move and port else port + 1):
         try:
-            return _bound(host, candidate)
+            return _bind_port(host, candidate)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise click.ClickException(_explained(host, candidate, error)) from None
+                raise click.ClickException(_explain_failure(host, candidate, error)) from None
     if may_move:
         raise click.ClickException(f"Ports {port} to {port + TRIES - 1} are all taken; name a free one with --port")
     raise click.ClickException(
@@ -31,7 +31,7 @@ def bind(host: str, port: int, may_move: bool) -> list[socket.socket]:
     )
 
 
-def _bound(host: str, port: int) -> list[socket.socket]:
+def _bind_port(host: str, port: int) -> list[socket.socket]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     bound: list[socket.socket] = []
     try:
@@ -51,7 +51,7 @@ def _bound(host: str, port: int) -> list[socket.socket]:
     return bound
 
 
-def _explained(host: str, port: int, error: OSError) -> str:
+def _explain_failure(host: str, port: int, error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return f"--host {host} is not an address of this machine, nor a name of one ({error.strerror})"
     if error.errno == errno.EACCES:

@@ -42,7 +42,7 @@ class Reloader(BaseReload):
         self._changes = self._watch()
 
     def _watch(self) -> Iterator[set[tuple[Change, str]]]:
-        directories, files = watched_paths(self._config_path)
+        directories, files = list_watched_paths(self._config_path)
         outside = [one for one in files if one.exists() and not any(one.is_relative_to(root) for root in directories)]
         return watch(
             *directories,
@@ -65,7 +65,7 @@ class _Filter(DefaultFilter):
         return path in self._files or (path.endswith(".py") and super().__call__(change, path))
 
 
-def watched_paths(config_path: Path) -> tuple[list[Path], list[Path]]:
+def list_watched_paths(config_path: Path) -> tuple[list[Path], list[Path]]:
     """Return the directories with code, the configuration file, and its file of variables.
 
     A configuration file that cannot be read, perhaps because it is being written, adds nothing else.

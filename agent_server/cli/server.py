@@ -16,13 +16,13 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 
 from agent_server.app import AgentServerPlugin
-from agent_server.asgi.forwarded import with_forwarded_scheme
-from agent_server.asgi.garbage_collection import freezing_once_started
+from agent_server.asgi.forwarded import set_forwarded_scheme
+from agent_server.asgi.garbage_collection import freeze_once_started
 from agent_server.asgi.health_only import health_only
 from agent_server.asgi.http_protocol import BoundedHttpProtocol
-from agent_server.asgi.startup_errors import causes, explaining_startup_errors
+from agent_server.asgi.startup_errors import causes, explain_startup_errors
 from agent_server.asgi.websocket_protocol import PatientWebSocketProtocol
-from agent_server.cli.banner import banner, reloaded
+from agent_server.cli.banner import banner, format_reloaded
 from agent_server.cli.settings import RELOADED, export_env, load_config
 from agent_server.composition import build
 from agent_server.config import Config, ConfigError
@@ -79,8 +79,8 @@ def serve_process(mode: Mode, sockets: list[socket.socket] | None = None) -> Non
         export_env(config)
         configure_logs(config.log_format, config.log_level)
         built = build(config)
-        app = explaining_startup_errors(freezing_once_started(built), lambda error: _noted(error, failures))
-        server = Server(uvicorn_config(_routed(app, config), config), built, config, mode)
+        app = explain_startup_errors(freeze_once_started(built), lambda error: _note_failure(error, failures))
+        server = Server(uvicorn_config(_wrap_app(app, config), config), built, config, mode)
         server.run(sockets)
     except KNOWN_ERRORS as error:
         _explain([error], mode)
@@ -90,11 +90,11 @@ def serve_process(mode: Mode, sockets: list[socket.socket] | None = None) -> Non
         _explain(failures, mode)
 
 
-def _routed(app: ASGIApp, config: Config) -> ASGIApp:
-    return health_only(app) if config.role == "worker" else with_forwarded_scheme(app)
+def _wrap_app(app: ASGIApp, config: Config) -> ASGIApp:
+    return health_only(app) if config.role == "worker" else set_forwarded_scheme(app)
 
 
-def _noted(error: BaseException, failures: list[BaseException]) -> str | None:
+def _note_failure(error: BaseException, failures: list[BaseException]) -> str | None:
     """Keep an error that explains itself, to be printed in place of Uvicorn's log line."""
     if not isinstance(error, KNOWN_ERRORS):
         return None
@@ -132,11 +132,11 @@ class Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._log_started_message(sockets or [])
         if self._mode.welcomes:
-            click.echo(await self._greeting())
+            click.echo(await self._build_greeting())
 
-    async def _greeting(self) -> str:
+    async def _build_greeting(self) -> str:
         if RELOADED in os.environ:
-            return reloaded(self._plugin.agents)
+            return format_reloaded(self._plugin.agents)
         needs_key = bool(self._settings.auth) or await self._plugin.key_auth.keys_are_set()
         return await banner(self._settings, self._mode.address, self._plugin.agents, needs_key, self._mode.moved)
 
@@ -150,10 +150,10 @@ class Server(uvicorn.Server):
     def _begin_draining(self, sig: int, frame: FrameType | None) -> None:
         if self._draining is None:
             stop = super().handle_exit
-            self._draining = asyncio.ensure_future(_drained(self._plugin.drain, lambda: stop(sig, frame)))
+            self._draining = asyncio.ensure_future(_drain_and_stop(self._plugin.drain, lambda: stop(sig, frame)))
 
 
-async def _drained(drain: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> None:
+async def _drain_and_stop(drain: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> None:
     try:
         await drain()
     finally:

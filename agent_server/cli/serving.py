@@ -60,7 +60,7 @@ def _serve_production(given: dict[str, Any], role: str | None, port: int) -> Non
     check_exposure(config)
     sockets = bind(config.host, config.port, may_move=False)
     os.environ["AGENT_SERVER_PORT"] = str(sockets[0].getsockname()[1])
-    serve_process(Mode(url_of(config.host, sockets[0].getsockname()[1])), sockets)
+    serve_process(Mode(format_local_url(config.host, sockets[0].getsockname()[1])), sockets)
 
 
 def read_config() -> Config:
@@ -77,7 +77,7 @@ def check_exposure(config: Config) -> None:
         raise click.ClickException(str(error)) from None
 
 
-def url_of(host: str, port: int) -> str:
+def format_local_url(host: str, port: int) -> str:
     """Return the URL that programs on this machine use for the server."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}"

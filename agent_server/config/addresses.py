@@ -36,23 +36,23 @@ _TRANSLATED = IPv6Network("::ffff:0:0:0/96")
 _COMPATIBLE = IPv6Network("::/96")
 
 
-def kind_of(address: Address) -> Kind | None:
+def classify_address(address: Address) -> Kind | None:
     """Return why the address is not public, or None if it is."""
     if isinstance(address, IPv4Address):
-        return _kind_of_ipv4(address)
+        return _classify_ipv4(address)
     if address == _LOOPBACK_6:
         return "loopback"
     if any(address in network for network in _LOCAL_6):
         return "local"
-    if (inner := _carried_by(address)) is not None:
-        return _kind_of_ipv4(inner)
-    if (inner := _embedded_in(address)) is not None:  # packets to such an address never leave the local network
-        return _kind_of_ipv4(inner) or "private"
+    if (inner := _find_carrier(address)) is not None:
+        return _classify_ipv4(inner)
+    if (inner := _find_embedded(address)) is not None:  # packets to such an address never leave the local network
+        return _classify_ipv4(inner) or "private"
     is_public = address in _GLOBAL_6 and not any(address in network for network in _SPECIAL_6)
     return None if is_public else "private"
 
 
-def _kind_of_ipv4(address: IPv4Address) -> Kind | None:
+def _classify_ipv4(address: IPv4Address) -> Kind | None:
     if address.is_loopback:
         return "loopback"
     if any(address in network for network in _LOCAL_4):
@@ -60,14 +60,14 @@ def _kind_of_ipv4(address: IPv4Address) -> Kind | None:
     return "private" if any(address in network for network in _PRIVATE_4) else None
 
 
-def _carried_by(address: IPv6Address) -> IPv4Address | None:
+def _find_carrier(address: IPv6Address) -> IPv4Address | None:
     """Return the IPv4 address that packets to the IPv6 address reach (mapped, NAT64 and 6to4 addresses)."""
     if address in _NAT64:
         return _last_bits(address)
     return address.ipv4_mapped or address.sixtofour
 
 
-def _embedded_in(address: IPv6Address) -> IPv4Address | None:
+def _find_embedded(address: IPv6Address) -> IPv4Address | None:
     return _last_bits(address) if address in _COMPATIBLE or address in _TRANSLATED else None
 
 

@@ -42,7 +42,7 @@ def new_key() -> str:
     return PREFIX + secrets.token_urlsafe(32)
 
 
-def hash_of(key: str) -> str:
+def hash_key(key: str) -> str:
     """Return the SHA-256 of the key, in hexadecimal digits."""
     return hashlib.sha256(key.encode()).hexdigest()
 
@@ -52,7 +52,7 @@ def allows(scopes: Collection[Scope], scope: Scope) -> bool:
     return scope in scopes or INCLUDED.get(scope) in scopes or "admin" in scopes
 
 
-def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
+def parse_scopes(names: Iterable[str]) -> frozenset[Scope]:
     """Return the scopes with these names. Errors: `ValueError` for an unknown one, which does not quote the input."""
     known: dict[str, Scope] = {scope: scope for scope in SCOPES}
     try:
@@ -61,7 +61,7 @@ def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
         raise ValueError(f"has an unknown scope; the scopes are {', '.join(SCOPES)}") from None
 
 
-def project_of(name: str) -> str:
+def check_project_name(name: str) -> str:
     """Return `name` if it is a valid project name (a UUID is an id). Errors: `ValueError`, which omits it."""
     if not PROJECT.fullmatch(name) or _is_uuid(name):
         raise ValueError("has no project's name: 1 to 63 lower-case letters, digits and hyphens between them")
@@ -76,7 +76,7 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def configured_keys(text: str) -> tuple[ConfiguredKey, ...]:
+def parse_api_keys(text: str) -> tuple[ConfiguredKey, ...]:
     """Return the keys in `key,key:scope+scope,sha256:<hash>:scope@project`. Errors: `ValueError`, which omits it."""
     keys = []
     for number, entry in enumerate((one for one in text.split(",") if one.strip()), 1):
@@ -91,12 +91,12 @@ def _parse_key(entry: str) -> ConfiguredKey:
     hashed = entry.startswith(HASHED)
     key, _, may = entry.removeprefix(HASHED).partition(":")
     names, at, named = may.partition("@")
-    scopes = scopes_of(names.split("+")) if names else USUAL
-    project = project_of(named) if at else None
+    scopes = parse_scopes(names.split("+")) if names else USUAL
+    project = check_project_name(named) if at else None
     if not hashed:
         if len(key) < SHORTEST:
             raise ValueError(f"is shorter than {SHORTEST} characters; `agent-server keys create` makes a good one")
-        return ConfiguredKey(hash_of(key), scopes, project)
+        return ConfiguredKey(hash_key(key), scopes, project)
     if len(key) != 64 or set(key) - set("0123456789abcdef"):
         raise ValueError("is no SHA-256 in 64 lower-case hexadecimal digits")
     return ConfiguredKey(key, scopes, project)

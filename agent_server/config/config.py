@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from agent_server.config.api_keys import ConfiguredKey
 from agent_server.config.errors import ConfigError
-from agent_server.config.file import from_file
+from agent_server.config.file import read_settings_file
 from agent_server.config.values import (
     AuthSettings,
     Graph,
@@ -104,14 +104,14 @@ class Config:
     unheeded: tuple[str, ...] = ()
     """Settings of the file that have no effect in this server, one sentence each."""
 
-    def url_of(self, database: str) -> str:
+    def get_url(self, database: str) -> str:
         """Return a database's URL: PostgreSQL's shared one if it is set, otherwise a SQLite file with this name."""
         return self.database_url or f"sqlite:///{self.data_dir / database}.db"
 
     @classmethod
     def load(cls, path: Path | None, environ: Mapping[str, str]) -> Config:
         """Return the settings of the file at `path` (None: defaults) and of `environ`. Errors: `ConfigError`."""
-        settings: dict[str, Any] = from_file(path) if path else {"directory": Path.cwd()}
+        settings: dict[str, Any] = read_settings_file(path) if path else {"directory": Path.cwd()}
         for name, (setting, read, _) in VARIABLES.items():
             if value := environ.get(name):
                 settings[setting] = read(value, name)

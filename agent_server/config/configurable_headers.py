@@ -27,7 +27,7 @@ class HeaderRules:
     includes: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
 
-    def chosen(self, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    def select(self, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         """Return the included headers of an ASGI request, by lower-case name."""
         if not self.includes:
             return {}
@@ -35,12 +35,12 @@ class HeaderRules:
         return {name: value for name, value in named if self._lets_through(name)}
 
     def _lets_through(self, name: str) -> bool:
-        if name in RESERVED or name.startswith(INTERNAL) or _any_of(self.excludes, name):
+        if name in RESERVED or name.startswith(INTERNAL) or _matches_any(self.excludes, name):
             return False
         if name in SECRET:
             return name in map(str.lower, self.includes)
-        return _any_of(self.includes, name)
+        return _matches_any(self.includes, name)
 
 
-def _any_of(patterns: Sequence[str], name: str) -> bool:
+def _matches_any(patterns: Sequence[str], name: str) -> bool:
     return any(re.fullmatch(re.escape(pattern.lower()).replace(r"\*", ".*"), name) for pattern in patterns)

@@ -16,12 +16,12 @@ from dotenv import dotenv_values
 from agent_server.config.conversion import Strings, convert_setting, drop_nulls
 from agent_server.config.errors import ConfigError
 from agent_server.config.http import http_settings, is_disabled
-from agent_server.config.ignored_settings import ignored_sentences
+from agent_server.config.ignored_settings import describe_ignored_settings
 from agent_server.config.values import INDEX, TTL, AuthSettings, Checkpointer, Graph, GraphLocation, Store
 from agent_server.config.webhooks import WebhookPolicy, webhook_policy
 
 
-def from_file(path: Path) -> dict[str, Any]:
+def read_settings_file(path: Path) -> dict[str, Any]:
     """Return the settings in the file, by the names of `Config`'s fields. Errors: `ConfigError`."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -53,7 +53,7 @@ def from_file(path: Path) -> dict[str, Any]:
         "store_ttl": store.ttl,
         "thread_ttl": checkpointer.ttl,
         "serde": checkpointer.serde,
-        "unheeded": ignored_sentences(document),
+        "unheeded": describe_ignored_settings(document),
     }
 
 

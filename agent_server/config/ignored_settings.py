@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from agent_server.config.json_schema import json_schema, resolved
+from agent_server.config.json_schema import json_schema, resolve_reference
 
 
 class Ignored(NamedTuple):
@@ -27,37 +27,37 @@ class Ignored(NamedTuple):
 IMAGE_ONLY = "only the building of an image needs it"
 
 
-def ignored_settings(document: dict[str, Any]) -> list[Ignored]:
+def find_ignored_settings(document: dict[str, Any]) -> list[Ignored]:
     """Return the document's settings without effect, in its order."""
-    return list(_ignored(document, json_schema(), ""))
+    return list(_find_ignored(document, json_schema(), ""))
 
 
-def ignored_sentences(document: dict[str, Any]) -> tuple[str, ...]:
+def describe_ignored_settings(document: dict[str, Any]) -> tuple[str, ...]:
     """Return a sentence for each setting without effect, and one for all that only matter for an image."""
-    found = ignored_settings(document)
+    found = find_ignored_settings(document)
     image_only = ", ".join(one.name for one in found if one.image_only)
     sentences = [str(one) for one in found if not one.image_only]
     return (*sentences, *([str(Ignored(image_only, IMAGE_ONLY))] if image_only else []))
 
 
-def _ignored(value: Any, schema: dict[str, Any], where: str) -> Iterator[Ignored]:
+def _find_ignored(value: Any, schema: dict[str, Any], where: str) -> Iterator[Ignored]:
     if reason := schema.get("x-no-effect"):
         if value and value != schema.get("x-no-effect-unless"):
             yield Ignored(where, reason)
     elif schema.get("x-image-only"):
         yield Ignored(where, IMAGE_ONLY, image_only=True)
     elif isinstance(value, dict):
-        yield from _ignored_members(value, _object_schema(schema), where)
+        yield from _find_ignored_members(value, _object_schema(schema), where)
 
 
-def _ignored_members(value: dict[str, Any], schema: dict[str, Any], where: str) -> Iterator[Ignored]:
+def _find_ignored_members(value: dict[str, Any], schema: dict[str, Any], where: str) -> Iterator[Ignored]:
     known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
     for name, inner in value.items():
         path = f"{where}.{name}" if where else name
         if name in known:
-            yield from _ignored(inner, known[name], path)
+            yield from _find_ignored(inner, known[name], path)
         elif isinstance(others, dict):
-            yield from _ignored(inner, others, path)
+            yield from _find_ignored(inner, others, path)
         elif not others:
             nearest = get_close_matches(name, known, n=1, cutoff=0.5)
             suggestion = f"; did you mean {nearest[0]}?" if nearest else ""
@@ -66,8 +66,8 @@ def _ignored_members(value: dict[str, Any], schema: dict[str, Any], where: str) 
 
 def _object_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a schema that describes objects."""
-    schema = resolved(schema)
+    schema = resolve_reference(schema)
     for option in schema.get("anyOf", []):
-        if resolved(option).get("type") in ("object", ["object", "null"]):
-            return resolved(option)
+        if resolve_reference(option).get("type") in ("object", ["object", "null"]):
+            return resolve_reference(option)
     return schema

@@ -24,7 +24,7 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+def resolve_reference(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema, or the definition that it refers to."""
     reference = schema.get("$ref")
     return json_schema()["definitions"][reference.rpartition("/")[2]] if reference else schema

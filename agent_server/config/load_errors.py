@@ -38,11 +38,11 @@ def load_error(what: str, source: str, error: BaseException, config: Config) -> 
     return ConfigError(
         f"{what}: {place}: {type(error).__name__}{': ' if text else ''}{text}",
         hint=_hint(error, config),
-        trace=trace_of(error),
+        trace=format_trace(error),
     )
 
 
-def trace_of(error: BaseException) -> str:
+def format_trace(error: BaseException) -> str:
     """Return the traceback from the user's own code on."""
     shown = traceback.TracebackException.from_exception(error)
     own = [frame for frame in shown.stack if not _is_ours(frame.filename) and "importlib" not in frame.filename]
@@ -86,7 +86,7 @@ def _hint(error: BaseException, config: Config) -> str:
         )
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _module_hint(error.name.partition(".")[0], config)
-    if variable := _missing_variable(error):
+    if variable := _find_missing_variable(error):
         return _variable_hint(variable, config)
     if isinstance(error, SyntaxError):
         return f"This server runs on Python {sys.version_info[0]}.{sys.version_info[1]}"
@@ -110,7 +110,7 @@ def _module_hint(name: str, config: Config) -> str:
     return f"Install it where this server runs: pip install {package}"
 
 
-def _missing_variable(error: BaseException) -> str | None:
+def _find_missing_variable(error: BaseException) -> str | None:
     """Return the unset environment variable that the code tried to read."""
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, KeyError) and frames and frames[-1].filename in (os.__file__, "<frozen os>"):

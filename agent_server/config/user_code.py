@@ -25,7 +25,7 @@ def load_variable(what: str, path: str, config: Config) -> Any:
     """
     import_from(config)
     source, _, variable = path.rpartition(":")
-    module = _imported(what, source, config)
+    module = _import_source(what, source, config)
     if not hasattr(module, variable):
         raise ConfigError(f"{what}: {source} has no variable {variable!r}", hint=_other_variables(module, variable))
     return getattr(module, variable)
@@ -53,7 +53,7 @@ def _directories(config: Config) -> Iterator[Path]:
             yield source
 
 
-def _imported(what: str, source: str, config: Config) -> ModuleType:
+def _import_source(what: str, source: str, config: Config) -> ModuleType:
     file = config.directory / source
     if source.endswith(".py") and not file.is_file():
         raise ConfigError(f"{what}: there is no file {file}", hint=_other_files(file))
@@ -71,16 +71,16 @@ def _module(file: Path, directory: Path) -> ModuleType:
     if name in sys.modules and sys.modules[name].__file__ == str(place):
         return sys.modules[name]
     try:
-        module = _executed(name, place)
+        module = _execute_module(name, place)
     except ImportError as error:
         if str(error) != _NO_PACKAGE or not (place.parent / "__init__.py").exists():
             raise
-        module = _in_its_package(place)
+        module = _import_in_package(place)
     sys.modules[name] = module
     return module
 
 
-def _executed(name: str, place: Path) -> ModuleType:
+def _execute_module(name: str, place: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None:
         raise ImportError(f"{place} is not a Python file")
@@ -94,7 +94,7 @@ def _executed(name: str, place: Path) -> ModuleType:
     return module
 
 
-def _in_its_package(place: Path) -> ModuleType:
+def _import_in_package(place: Path) -> ModuleType:
     """Import the file as a module of its package, so that its relative imports work."""
     top, names = place.parent, [place.stem]
     while (top / "__init__.py").exists():

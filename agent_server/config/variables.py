@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from agent_server.config.api_keys import ConfiguredKey, configured_keys
+from agent_server.config.api_keys import ConfiguredKey, parse_api_keys
 from agent_server.config.errors import ConfigError
 from agent_server.config.values import RouteGroup
 
@@ -18,7 +18,7 @@ def _text(value: str, _name: str) -> str:
 
 def _keys(value: str, name: str) -> tuple[ConfiguredKey, ...]:
     try:
-        return configured_keys(value)
+        return parse_api_keys(value)
     except ValueError as error:
         raise ConfigError(f"{name}: {error}") from None
 
@@ -54,7 +54,7 @@ def _groups(value: str, name: str) -> tuple[RouteGroup, ...]:
     return tuple(group for group in known if group in given)
 
 
-def _whole(low: int, high: int) -> Callable[[str, str], int]:
+def _parse_integer_within(low: int, high: int) -> Callable[[str, str], int]:
     def read(value: str, name: str) -> int:
         if not value.strip().isdecimal() or not low <= int(value) <= high:
             raise ConfigError(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
@@ -73,7 +73,7 @@ def _seconds(value: str, name: str) -> float:
     return seconds
 
 
-def _seconds_or_none(value: str, name: str) -> float:
+def _parse_seconds_or_none(value: str, name: str) -> float:
     return 0.0 if value.strip() == "0" else _seconds(value, name)
 
 
@@ -91,7 +91,7 @@ def _url(*schemes: str) -> Callable[[str, str], str]:
     return read
 
 
-def _one_of(*choices: str) -> Callable[[str, str], str]:
+def _parse_one_of(*choices: str) -> Callable[[str, str], str]:
     def read(value: str, name: str) -> str:
         if value.strip().lower() not in choices:
             raise ConfigError(f"{name} is {value!r}; it must be {' or '.join(choices)}")
@@ -113,7 +113,7 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         "URL of a Redis server (`redis://`, `rediss://`, `unix://`) through which several processes share live streams",
     ),
     "AGENT_SERVER_HOST": ("host", _text, "address to listen on"),
-    "AGENT_SERVER_PORT": ("port", _whole(0, 65535), "port to listen on; 0 picks a free one"),
+    "AGENT_SERVER_PORT": ("port", _parse_integer_within(0, 65535), "port to listen on; 0 picks a free one"),
     "AGENT_SERVER_API_KEYS": (
         "api_keys",
         _keys,
@@ -135,16 +135,20 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         _graph_configs,
         'configs of the graphs\' own assistants as JSON, by graph, such as `{"agent": {"recursion_limit": 50}}`',
     ),
-    "AGENT_SERVER_JOBS": ("jobs", _whole(1, 100_000), "maximum number of concurrent runs in one process"),
+    "AGENT_SERVER_JOBS": (
+        "jobs",
+        _parse_integer_within(1, 100_000),
+        "maximum number of concurrent runs in one process",
+    ),
     "AGENT_SERVER_ROLE": (
         "role",
-        _one_of("all", "api", "worker"),
+        _parse_one_of("all", "api", "worker"),
         "what the process does: `api` serves requests (`serve --no-worker`), `worker` executes runs "
         "(`agent-server worker`), `all` does both",
     ),
     "AGENT_SERVER_DRAIN_SECONDS": (
         "drain_seconds",
-        _seconds_or_none,
+        _parse_seconds_or_none,
         "at a stop, how long runs at work may take to end before they go back to the queue; `dev` uses 0",
     ),
     "AGENT_SERVER_VERBOSE": ("verbose", _flag, "show the traceback of code that cannot be loaded"),
@@ -167,7 +171,7 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     ),
     "AGENT_SERVER_MAX_BODY_BYTES": (
         "max_body_bytes",
-        _whole(1024, 1 << 40),
+        _parse_integer_within(1024, 1 << 40),
         "maximum size of a request body, in bytes",
     ),
     "AGENT_SERVER_LEASE_SECONDS": (
@@ -187,12 +191,12 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
     ),
     "AGENT_SERVER_MAX_RESCUES": (
         "max_rescues",
-        _whole(1, 1000),
+        _parse_integer_within(1, 1000),
         "attempts in a row that may lose their server without progress before the run fails",
     ),
     "AGENT_SERVER_BLOCKED_SECONDS": (
         "blocked_seconds",
-        _seconds_or_none,
+        _parse_seconds_or_none,
         "log a warning when a node blocks the event loop for longer, in seconds; 0 disables it; `dev` uses 0.2",
     ),
     "AGENT_SERVER_CORS_ORIGINS": (
@@ -201,10 +205,10 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str, str], Any], str]] = {
         "origins whose pages may call the server, separated by commas; unset, loopback origins, or every origin once "
         "there are API keys",
     ),
-    "AGENT_SERVER_LOG_FORMAT": ("log_format", _one_of("console", "json"), "`console` or `json`"),
+    "AGENT_SERVER_LOG_FORMAT": ("log_format", _parse_one_of("console", "json"), "`console` or `json`"),
     "AGENT_SERVER_LOG_LEVEL": (
         "log_level",
-        _one_of("debug", "info", "warning", "error"),
+        _parse_one_of("debug", "info", "warning", "error"),
         "`debug`, `info`, `warning` or `error`",
     ),
 }

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
-from agent_server.config.addresses import Address, kind_of
+from agent_server.config.addresses import Address, classify_address
 from agent_server.config.conversion import Count, Flag, Strings, Text, convert_setting, must
 from agent_server.errors import Invalid
 
@@ -42,9 +42,11 @@ class WebhookPolicy:
 
     def with_headers_from(self, environ: Mapping[str, str]) -> WebhookPolicy:
         """Return the policy with its header templates filled in. Errors: `ValueError`, which names the header."""
-        return replace(self, headers={name: self._filled(name, text, environ) for name, text in self.headers.items()})
+        return replace(
+            self, headers={name: self._fill_variables(name, text, environ) for name, text in self.headers.items()}
+        )
 
-    def _filled(self, header: str, text: str, environ: Mapping[str, str]) -> str:
+    def _fill_variables(self, header: str, text: str, environ: Mapping[str, str]) -> str:
         def value(template: re.Match[str]) -> str:
             kind, _, variable = template["name"].partition(".")
             if kind != "env" or not variable.isidentifier():
@@ -87,11 +89,11 @@ class WebhookPolicy:
 
     def check_address(self, host: str, address: Address) -> None:
         """Refuse an address that a webhook's host resolves to. Errors: `Invalid`."""
-        if not self._is_named(host) and (reason := self._blocked(address)):
+        if not self._is_named(host) and (reason := self._explain_block(address)):
             raise Invalid(f"Webhook host blocked: {reason}")
 
-    def _blocked(self, address: Address) -> str | None:
-        kind = kind_of(address)
+    def _explain_block(self, address: Address) -> str | None:
+        kind = classify_address(address)
         if kind == "loopback":
             return "loopback IP range" if self.disable_loopback else None
         if kind == "local":

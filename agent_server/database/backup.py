@@ -28,7 +28,7 @@ def back_up(data_dir: Path, target: Path) -> list[Path]:
     if target.exists():
         raise Conflict(f"{target} is there already; name a directory that is not")
     try:
-        with _made_whole(target) as unfinished:
+        with _complete_or_remove(target) as unfinished:
             for file in found:
                 _copy(file, unfinished / file.name)
     except (OSError, sqlite3.Error) as error:
@@ -37,7 +37,7 @@ def back_up(data_dir: Path, target: Path) -> list[Path]:
 
 
 @contextmanager
-def _made_whole(target: Path) -> Iterator[Path]:
+def _complete_or_remove(target: Path) -> Iterator[Path]:
     """Yield a directory to write to, which becomes `target` at the end; an error removes it."""
     unfinished = target.with_name(f".{target.name}.unfinished-{os.getpid()}")
     unfinished.mkdir(parents=True, mode=0o700)

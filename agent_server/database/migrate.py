@@ -24,11 +24,11 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 _FILE = re.compile(r"\d{4}_\w+\.sql")
 
 
-def _nothing(connection: Connection) -> None:
+def _do_nothing(connection: Connection) -> None:
     """Do nothing: on SQLite a write transaction excludes other writers from its beginning."""
 
 
-async def migrate(database: Database, package: str, prepare: Callable[[Connection], None] = _nothing) -> None:
+async def migrate(database: Database, package: str, prepare: Callable[[Connection], None] = _do_nothing) -> None:
     """Bring the tables of `package` up to date; `prepare` runs before, in the same transaction, and excludes others.
 
     Errors: `Conflict` if a newer version of the package has migrated the database.

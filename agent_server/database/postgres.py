@@ -75,7 +75,7 @@ _TOKEN = re.compile(
 
 
 @lru_cache(maxsize=1024)
-def _translated(sql: str) -> bytes:
+def _translate(sql: str) -> bytes:
     """Convert this package's SQL to psycopg's: `:name` to `%(name)s`, and `%` to `%%`."""
     return _TOKEN.sub(
         lambda token: f"%({token['name']})s" if token["name"] else token[0].replace("%", "%%"), sql
@@ -105,15 +105,15 @@ def _is_standby(error: psycopg.Error) -> bool:
     return isinstance(error, errors.FeatureNotSupported) and "during recovery" in str(error)
 
 
-def _first(cursor: Cursor) -> Row | None:
+def _fetch_first(cursor: Cursor) -> Row | None:
     return cursor.fetchone() if cursor.description else None
 
 
-def _every(cursor: Cursor) -> list[Row]:
+def _fetch_all(cursor: Cursor) -> list[Row]:
     return [*cursor.fetchall()] if cursor.description else []
 
 
-def _changed(cursor: Cursor) -> int:
+def _count_changed(cursor: Cursor) -> int:
     return max(cursor.rowcount, 0)
 
 
@@ -155,19 +155,19 @@ class PostgresConnection:
         self.begun = False
 
     def one(self, sql: str, /, **parameters: object) -> Row | None:
-        return self._run(_first, sql, parameters)
+        return self._run(_fetch_first, sql, parameters)
 
     def all(self, sql: str, /, **parameters: object) -> list[Row]:
-        return self._run(_every, sql, parameters)
+        return self._run(_fetch_all, sql, parameters)
 
     def execute(self, sql: str, /, **parameters: object) -> int:
-        return self._run(_changed, sql, parameters)
+        return self._run(_count_changed, sql, parameters)
 
     def _run(self, take: Callable[[Cursor], T], sql: str, parameters: dict[str, object]) -> T:
         try:
             if not parameters:
                 return take(self.raw.execute(sql.encode()))  # unchanged: psycopg then ignores `%`
-            return take(self.raw.execute(_translated(sql), parameters))
+            return take(self.raw.execute(_translate(sql), parameters))
         except psycopg.Error as error:
             self.failed = _convert_error(error)
             if self.failed is error:
@@ -312,14 +312,14 @@ class PostgresDatabase:
         if not self._open:
             raise Unavailable("the database is closed; it is open inside of its `async with` block")
         try:
-            value = await anyio.to_thread.run_sync(partial(self._in_thread, begin, work), limiter=self._threads)
+            value = await anyio.to_thread.run_sync(partial(self._run_in_thread, begin, work), limiter=self._threads)
         except Exception as error:
             self._outages.note(error)
             raise
         self._outages.note(None)
         return value
 
-    def _in_thread(self, begin: str, work: Callable[[Connection], T]) -> T:
+    def _run_in_thread(self, begin: str, work: Callable[[Connection], T]) -> T:
         """Return what `work` returns; retry after a conflict, or if the connection turns out to be dead."""
         for attempt in range(1, ATTEMPTS + 1):
             raw = self._connection()

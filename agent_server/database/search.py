@@ -70,7 +70,7 @@ class Search:
             escaped = part.replace("!", "!!").replace("%", "!%").replace("_", "!_")
             self.where(f"lower({column}) LIKE lower(:{column}) ESCAPE '!'", **{column: f"%{escaped}%"})
 
-    def one_of(self, column: str, values: Sequence[str]) -> None:
+    def where_in(self, column: str, values: Sequence[str]) -> None:
         """Keep only rows with one of `values`, which must not be empty, in the column."""
         names = {f"{column}_{number}": value for number, value in enumerate(values)}
         self.where(f"{column} IN ({', '.join(':' + name for name in names)})", **names)
@@ -78,7 +78,7 @@ class Search:
     def rows(self, connection: Connection, page: Page) -> list[Row]:
         """Return the rows of a page."""
         return connection.all(
-            f"SELECT {page.columns} {self._from()} ORDER BY {page.order} LIMIT :page_limit OFFSET :page_offset",
+            f"SELECT {page.columns} {self._build_from()} ORDER BY {page.order} LIMIT :page_limit OFFSET :page_offset",
             **self._parameters,
             page_limit=page.limit,
             page_offset=page.offset,
@@ -86,7 +86,7 @@ class Search:
 
     def count(self, connection: Connection) -> int:
         """Return the number of rows."""
-        row = connection.one(f"SELECT count(*) AS n {self._from()}", **self._parameters)
+        row = connection.one(f"SELECT count(*) AS n {self._build_from()}", **self._parameters)
         return int(row["n"]) if row else 0
 
     def page(self, connection: Connection, page: Page) -> Rows:
@@ -96,11 +96,11 @@ class Search:
             return Rows(rows, page.offset + len(rows), page)
         return Rows(rows, self.count(connection), page)
 
-    def _from(self) -> str:
+    def _build_from(self) -> str:
         return f"FROM {self._table}" + (f" WHERE {' AND '.join(self._conditions)}" if self._conditions else "")
 
 
-def found(rows: Rows, made: Callable[[Row], T]) -> Found[T]:
+def convert_page(rows: Rows, made: Callable[[Row], T]) -> Found[T]:
     """Return the page, with each row converted."""
     end = rows.page.offset + len(rows.rows)
     return Found([made(row) for row in rows.rows], rows.total, end if rows.rows and end < rows.total else None)

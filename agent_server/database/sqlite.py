@@ -35,7 +35,7 @@ GATHERING_ROUNDS = 8
 READERS = 3
 
 
-def _in_one_view(connection: SqliteConnection, unit: tuple[Work, FileWatch]) -> Outcome:
+def _run_in_one_view(connection: SqliteConnection, unit: tuple[Work, FileWatch]) -> Outcome:
     """Return the outcome of one read unit."""
     work, watch = unit
     watch.check()
@@ -46,7 +46,7 @@ def _in_one_view(connection: SqliteConnection, unit: tuple[Work, FileWatch]) -> 
         connection.raw.rollback()
 
 
-def _in_one_commit(connection: SqliteConnection, unit: tuple[list[Work], FileWatch]) -> list[Outcome]:
+def _run_in_one_commit(connection: SqliteConnection, unit: tuple[list[Work], FileWatch]) -> list[Outcome]:
     """Return the outcomes of many write units, all durable in the file at the database's path."""
     works, watch = unit
     watch.check_with_log()
@@ -57,7 +57,7 @@ def _in_one_commit(connection: SqliteConnection, unit: tuple[list[Work], FileWat
             if outcomes[0][1] is not None:
                 return outcomes
         else:
-            outcomes = [_in_savepoint(connection, work) for work in works]
+            outcomes = [_run_in_savepoint(connection, work) for work in works]
         connection.execute("COMMIT")
     finally:
         connection.raw.rollback()  # after a commit there is nothing to roll back
@@ -65,7 +65,7 @@ def _in_one_commit(connection: SqliteConnection, unit: tuple[list[Work], FileWat
     return outcomes
 
 
-def _in_savepoint(connection: SqliteConnection, work: Work) -> Outcome:
+def _run_in_savepoint(connection: SqliteConnection, work: Work) -> Outcome:
     connection.execute("SAVEPOINT unit")
     value, error = connection.outcome(work)
     if error is not None:
@@ -126,7 +126,7 @@ class SqliteDatabase:
         thread = await self._idle.get()
         try:
             self._check_open()
-            value, error = await thread.run(_in_one_view, (work, self._watch))
+            value, error = await thread.run(_run_in_one_view, (work, self._watch))
         except Unavailable as failure:
             self._outages.note(failure)
             raise
@@ -184,7 +184,7 @@ class SqliteDatabase:
         if not units:
             return
         try:
-            outcomes = await self._writer.run(_in_one_commit, ([work for work, _ in units], self._watch))
+            outcomes = await self._writer.run(_run_in_one_commit, ([work for work, _ in units], self._watch))
             self.commits += 1
             self._outages.note(None)
         except Exception as failure:

@@ -61,18 +61,18 @@ def _now_us() -> int:
     return time.time_ns() // 1000
 
 
-def _first(cursor: sqlite3.Cursor) -> Row | None:
+def _fetch_first(cursor: sqlite3.Cursor) -> Row | None:
     row = cursor.fetchone()
     return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))
 
 
-def _every(cursor: sqlite3.Cursor) -> list[Row]:
+def _fetch_all(cursor: sqlite3.Cursor) -> list[Row]:
     rows = cursor.fetchall()
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _changed(cursor: sqlite3.Cursor) -> int:
+def _count_changed(cursor: sqlite3.Cursor) -> int:
     return max(cursor.rowcount, 0)
 
 
@@ -86,13 +86,13 @@ class SqliteConnection:
         self.failed: Exception | None = None
 
     def one(self, sql: str, /, **parameters: object) -> Row | None:
-        return self._run(_first, sql, parameters)
+        return self._run(_fetch_first, sql, parameters)
 
     def all(self, sql: str, /, **parameters: object) -> list[Row]:
-        return self._run(_every, sql, parameters)
+        return self._run(_fetch_all, sql, parameters)
 
     def execute(self, sql: str, /, **parameters: object) -> int:
-        return self._run(_changed, sql, parameters)
+        return self._run(_count_changed, sql, parameters)
 
     def _run(self, take: Callable[[sqlite3.Cursor], T], sql: str, parameters: dict[str, object]) -> T:
         try:
@@ -118,7 +118,7 @@ class SqliteConnection:
         return value, self.failed  # work that swallows a statement's error has failed, too, as on PostgreSQL
 
 
-def _opened(path: str, read_only: bool) -> sqlite3.Connection:
+def _open(path: str, read_only: bool) -> sqlite3.Connection:
     raw = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=512)
     try:
         for setting in _SETTINGS:
@@ -145,7 +145,7 @@ class SqliteThread:
     def _connect(self) -> sqlite3.Connection:
         """Return the open connection. Failures are raised later: aiosqlite would leave an unjoined thread behind."""
         try:
-            raw = _opened(self._path, self._read_only)
+            raw = _open(self._path, self._read_only)
         except sqlite3.Error as error:
             self._refusal = error
             return sqlite3.connect(":memory:")

@@ -28,7 +28,7 @@ NameOf = Callable[[list[FrameType]], Mapping[str, str] | None]
 
 
 @contextmanager
-def watched_loop(seconds: float, name_of: NameOf) -> Iterator[None]:
+def watch_loop(seconds: float, name_of: NameOf) -> Iterator[None]:
     """Watch the running event loop within the block; log a warning when work that `name_of` identifies blocks it for
     more than `seconds` (up to half as much again). 0 disables this."""
     if not seconds:

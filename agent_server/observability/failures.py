@@ -14,12 +14,12 @@ class FailureLog:
         self._event = event
         self._failing = False
 
-    def failed(self, error: Exception) -> None:
+    def record_failure(self, error: Exception) -> None:
         """Record a failure; the first one since the task last worked is logged as an error."""
         level = log.debug if self._failing else log.error
         level(self._event, error=str(error))
         self._failing = True
 
-    def worked(self) -> None:
+    def record_success(self) -> None:
         """Record that the task works."""
         self._failing = False

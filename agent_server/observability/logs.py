@@ -37,7 +37,7 @@ def configure_logs(form: Literal["console", "json"], level: str) -> None:
     handler.setFormatter(
         _Formatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(form)],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_choose_renderers(form)],
         )
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
@@ -65,7 +65,7 @@ def _is_no_cut_stream(record: logging.LogRecord) -> bool:
     return record.msg != "ASGI callable returned without completing response."
 
 
-def _rendering(form: Literal["console", "json"]) -> list[structlog.typing.Processor]:
+def _choose_renderers(form: Literal["console", "json"]) -> list[structlog.typing.Processor]:
     if form == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     plain = structlog.dev.plain_traceback  # the prettier ones show local variables, and thus secrets

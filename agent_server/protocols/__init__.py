@@ -49,7 +49,7 @@ def protocol_handlers(disabled: Collection[RouteGroup] = ()) -> list[ControllerR
     return [one for one in enabled if one not in aliases]
 
 
-def unrouted_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+def respond_unrouted(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Return the response to an unrouted request, in the shape of the API that its path belongs to."""
     path = request.scope["path"]
     if not path.startswith("/v1/"):
@@ -60,6 +60,6 @@ def unrouted_error(request: Request[Any, Any, Any], error: HTTPException) -> Res
     return shaped(request, error)
 
 
-UNROUTED: ExceptionHandlersMap = {HTTPException: unrouted_error}
+UNROUTED: ExceptionHandlersMap = {HTTPException: respond_unrouted}
 
 __all__ = ["UNROUTED", "protocol_handlers", "task_notification"]

@@ -9,10 +9,10 @@ from litestar import Request
 from agent_server.access.ownership import Condition
 from agent_server.assistants.assistants import AssistantRef, Assistants
 from agent_server.assistants.graphs import AssistantGraphs
-from agent_server.assistants.slugs import AssistantSlugs, uuid_of
+from agent_server.assistants.slugs import AssistantSlugs, parse_uuid
 from agent_server.errors import NotFound
 from agent_server.routes.authentication import RequestAuthenticator
-from agent_server.routes.authorization import owned
+from agent_server.routes.authorization import get_ownership
 
 
 class AgentFinder:
@@ -32,11 +32,11 @@ class AgentFinder:
 
     async def find(self, request: Request[Any, Any, Any], name: str) -> AssistantRef:
         """Return the agent with this name, if the request's caller may see it. Errors: `NotFound`, `Conflict`."""
-        if self._slugs.of_graph(name) is not None:  # every caller may run a graph
-            return await self._named(name, None)
-        if uuid_of(name) is None:
+        if self._slugs.find_graph(name) is not None:  # every caller may run a graph
+            return await self._find_by_name(name, None)
+        if parse_uuid(name) is None:
             await self._authenticator.authorize_as(request, "search_assistants", {}, {})
-        agent = await self._named(name, owned(request, "assistants"))
+        agent = await self._find_by_name(name, get_ownership(request, "assistants"))
         try:
             await self._authenticator.authorize_as(request, "get_assistant", {}, {"assistant_id": agent.assistant_id})
         except NotFound:  # the same error as for an unknown agent
@@ -45,8 +45,8 @@ class AgentFinder:
             ) from None
         return agent
 
-    async def _named(self, name: str, owned: Condition | None) -> AssistantRef:
-        named = self._slugs.of_graph(name) or await self._slugs.of_assistant(name, owned)
+    async def _find_by_name(self, name: str, owned: Condition | None) -> AssistantRef:
+        named = self._slugs.find_graph(name) or await self._slugs.find_assistant(name, owned)
         return await self._assistants.ref(named)
 
     def stream_modes(self, graph_id: str, stream: bool) -> list[str]:

@@ -18,7 +18,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
 
-from agent_server.asgi.error_response import headers_of
+from agent_server.asgi.error_response import get_headers
 from agent_server.asgi.json_codec import encode
 from agent_server.errors import AgentServerError, Invalid
 from agent_server.schema import JsonObject
@@ -72,18 +72,18 @@ def rpc_message(body: Any, status: int = 200) -> RpcMessage:
     return RpcMessage(rpc_id, method, params or {}, "id" not in body)
 
 
-def rpc_id_of(body: Any) -> RpcId:
+def read_rpc_id(body: Any) -> RpcId:
     """Return the id of a possibly malformed message, for its error."""
     rpc_id = body.get("id") if isinstance(body, dict) else None
     return rpc_id if isinstance(rpc_id, (str, int, float)) and not isinstance(rpc_id, bool) else None
 
 
-def success(rpc_id: RpcId, result: Any) -> JsonObject:
+def build_success(rpc_id: RpcId, result: Any) -> JsonObject:
     """Build the response to a successful request."""
     return {"jsonrpc": "2.0", "id": rpc_id, "result": result}
 
 
-def failure(rpc_id: RpcId, error: RpcError) -> JsonObject:
+def build_failure(rpc_id: RpcId, error: RpcError) -> JsonObject:
     """Build the response to a failed request."""
     data = {} if error.data is None else {"data": error.data}
     return {"jsonrpc": "2.0", "id": rpc_id, "error": {"code": error.code, "message": str(error), **data}}
@@ -94,13 +94,15 @@ def rpc_response(content: JsonObject, status: int = 200, headers: dict[str, str]
     return ASGIResponse(body=encode(content), status_code=status, headers=headers, media_type=MediaType.JSON)
 
 
-def failed_response(rpc_id: RpcId, error: RpcError) -> ASGIResponse:
+def build_failed_response(rpc_id: RpcId, error: RpcError) -> ASGIResponse:
     """Wrap an error in an HTTP response with the error's status."""
-    return rpc_response(failure(rpc_id, error), error.status)
+    return rpc_response(build_failure(rpc_id, error), error.status)
 
 
-def _reported(code: int, message: str, status: int, headers: Mapping[str, str] | None = None) -> Response[bytes]:
-    content = encode(failure(None, RpcError(code, message)))
+def _respond_with_error(
+    code: int, message: str, status: int, headers: Mapping[str, str] | None = None
+) -> Response[bytes]:
+    content = encode(build_failure(None, RpcError(code, message)))
     return Response(content, status_code=status, headers=headers, media_type=MediaType.JSON)
 
 
@@ -127,16 +129,16 @@ def rpc_exception_handlers(unreadable: int) -> ExceptionHandlersMap:
     A body that is not JSON gets the HTTP status `unreadable`; other errors keep their own status.
     """
 
-    def refused(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[bytes]:
+    def respond_refused(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[bytes]:
         code, status = (PARSE_ERROR, unreadable) if isinstance(error, Invalid) else (SERVER_ERROR, error.status_code)
-        return _reported(code, str(error), status, headers_of(error))
+        return _respond_with_error(code, str(error), status, get_headers(error))
 
-    def malformed(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    def respond_malformed(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
         code, status = (PARSE_ERROR, unreadable) if error.status_code == 400 else (SERVER_ERROR, error.status_code)
-        return _reported(code, error.detail, status, error.headers)
+        return _respond_with_error(code, error.detail, status, error.headers)
 
-    def unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    def respond_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         log.error("request_failed", method=request.method, route=request.scope.get("path_template"), exc_info=error)
-        return _reported(INTERNAL_ERROR, "Internal error. The server's log has the details", 500)
+        return _respond_with_error(INTERNAL_ERROR, "Internal error. The server's log has the details", 500)
 
-    return {AgentServerError: refused, HTTPException: malformed, Exception: unexpected}
+    return {AgentServerError: respond_refused, HTTPException: respond_malformed, Exception: respond_unexpected}

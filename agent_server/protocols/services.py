@@ -16,7 +16,7 @@ from agent_server.assistants.graphs import AssistantGraphs
 from agent_server.assistants.schema import Assistant
 from agent_server.config import Config
 from agent_server.protocols.agents import AgentFinder
-from agent_server.routes.authentication import RequestAuthenticator, project_in
+from agent_server.routes.authentication import RequestAuthenticator, read_project
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.queue import Runs
 from agent_server.runs.webhook_targets import WebhookTargets
@@ -70,7 +70,7 @@ SERVICES = {"services": request_services}
 """The dependencies of handlers with a parameter `services`."""
 
 
-async def assistant_of(services: RequestServices, assistant_id: str) -> Assistant:
+async def find_assistant(services: RequestServices, assistant_id: str) -> Assistant:
     """Return the assistant with this id or graph name, if the caller may see it. Errors: `NotFound`, `Invalid`."""
     named = assistant_id if _is_id(assistant_id) else (await services.assistants.ref(assistant_id)).assistant_id
     await services.authenticator.authorize_as(services.http, "get_assistant", {}, {"assistant_id": named})
@@ -82,7 +82,7 @@ async def own_feedback_keys(services: RequestServices, assistant: Assistant) -> 
     if services.feedback.intake is None:
         return None
     keys = default_keys(bytes(assistant.metadata).decode()) or []
-    configs = await services.feedback.configs_of_keys(keys, project_in(services.http)) or {}
+    configs = await services.feedback.configs_of_keys(keys, read_project(services.http)) or {}
     return {key: msgspec.to_builtins(configs.get(key, {})) for key in keys}
 
 

@@ -13,7 +13,7 @@ from litestar.types import ASGIApp
 from msgspec import Raw, Struct
 
 from agent_server.asgi.json_codec import encode
-from agent_server.routes.run_responses import joined, or_not_found
+from agent_server.routes.run_responses import respond_at_end, respond_or_not_found
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject, Run, StreamMode
@@ -47,7 +47,7 @@ class AgentRunEnd(Struct, omit_defaults=True):
     feedback: dict[str, str] | None = None
 
 
-def run_of(record: Record) -> AgentRun:
+def build_run(record: Record) -> AgentRun:
     """Return a run in the protocol's shape."""
     run = record.run
     return AgentRun(
@@ -63,14 +63,14 @@ def run_of(record: Record) -> AgentRun:
     )
 
 
-def end_of(record: Record, urls: dict[str, str] | None) -> AgentRunEnd:
+def build_run_end(record: Record, urls: dict[str, str] | None) -> AgentRunEnd:
     """Return a run at its end, with its messages apart from its other values."""
     values = msgspec.json.decode(record.output or b"null")
     if values is not None and not isinstance(values, dict):
         values = {"output": values}
     messages = values.pop("messages", None) if values else None
     shown = [_message(one) for one in messages if isinstance(one, dict)] if isinstance(messages, list) else None
-    return AgentRunEnd(run_of(record), values, shown, Raw(record.error) if record.error else None, urls)
+    return AgentRunEnd(build_run(record), values, shown, Raw(record.error) if record.error else None, urls)
 
 
 _ROLES = {"human": "user", "ai": "assistant"}
@@ -88,6 +88,8 @@ def run_end(
     """Return a response of the run at its end: itself, its values, its messages; 404 if it is deleted meanwhile."""
 
     async def answer() -> AsyncIterator[bytes]:
-        yield encode(end_of(*await streams.outcome(run.run_id, must_exist=True)))
+        yield encode(build_run_end(*await streams.outcome(run.run_id, must_exist=True)))
 
-    return or_not_found(answer(), lambda chunks: joined(chunks, headers, runs, run, cancel_on_disconnect))
+    return respond_or_not_found(
+        answer(), lambda chunks: respond_at_end(chunks, headers, runs, run, cancel_on_disconnect)
+    )

@@ -24,14 +24,14 @@ from agent_server.assistants.schema import (
     VersionSearch,
 )
 from agent_server.errors import Invalid
-from agent_server.routes.authorization import owned
-from agent_server.routes.json_responses import any_fields_of, describe_response, respond_json, respond_page
+from agent_server.routes.authorization import get_ownership
+from agent_server.routes.json_responses import allow_any_fields, describe_response, respond_json, respond_page
 from agent_server.routes.openapi import PageOperation
 from agent_server.streams.deletion import Deletion
 
 Recurse = Annotated[bool, QueryParameter(description="Whether to go on into the subgraphs of subgraphs.")]
 
-_PAGE = describe_response(list[any_fields_of(Assistant)], "The assistants, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
+_PAGE = describe_response(list[allow_any_fields(Assistant)], "The assistants, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 _DRAWN = describe_response(DrawnGraph, "The nodes and edges.")
 _SCHEMAS = describe_response(GraphSchema, "The schemas.")
 _SUBGRAPHS = describe_response(dict[str, SubgraphSchema], "The schemas of the subgraphs, by namespace.")
@@ -42,7 +42,7 @@ async def create_assistant(
     data: JSONBody[AssistantCreate], request: Request[Any, Any, Any], assistants: NamedDependency[Assistants]
 ) -> Assistant:
     """Create an assistant; 409 if its id exists, unless `if_exists` is `do_nothing`."""
-    return await assistants.create(data, owned(request, "assistants"))
+    return await assistants.create(data, get_ownership(request, "assistants"))
 
 
 @post("/assistants/search", tags=["assistants"], status_code=200, responses=_PAGE, operation_class=PageOperation)
@@ -50,7 +50,7 @@ async def search_assistants(
     data: JSONBody[AssistantSearch], request: Request[Any, Any, Any], assistants: NamedDependency[Assistants]
 ) -> Response[bytes]:
     """Return the assistants that match, newest first by default."""
-    return respond_page(await assistants.search(data, owned(request, "assistants")), data.select)
+    return respond_page(await assistants.search(data, get_ownership(request, "assistants")), data.select)
 
 
 @post("/assistants/count", tags=["assistants"], status_code=200)
@@ -58,7 +58,7 @@ async def count_assistants(
     data: JSONBody[AssistantFilter], request: Request[Any, Any, Any], assistants: NamedDependency[Assistants]
 ) -> int:
     """Return how many assistants match."""
-    return await assistants.count(data, owned(request, "assistants"))
+    return await assistants.count(data, get_ownership(request, "assistants"))
 
 
 @get("/assistants/{assistant_id:str}", tags=["assistants"])
@@ -89,7 +89,7 @@ async def delete_assistant(
     """Delete the assistant with its versions. Its graph still runs under the graph's own name."""
     assistant = await assistants.get(assistant_id)
     if delete_threads:
-        await deletion.delete_threads_of_assistant(assistant.assistant_id, owned(request, "threads"))
+        await deletion.delete_threads_of_assistant(assistant.assistant_id, get_ownership(request, "threads"))
     await assistants.delete(assistant.assistant_id)
 
 

@@ -42,53 +42,53 @@ class Question(NamedTuple):
     target: Target = "nothing"
 
 
-def _all(question: Question, *names: str) -> dict[str, tuple[Question, ...]]:
+def _ask_all(question: Question, *names: str) -> dict[str, tuple[Question, ...]]:
     return dict.fromkeys(names, (question,))
 
 
 _READ_THREAD = Question("threads", "read", "thread")
 
 QUESTIONS: Mapping[str, tuple[Question, ...]] = {
-    **_all(Question("assistants", "create", "new assistant"), "create_assistant"),
-    **_all(Question("assistants", "search", "listed"), "search_assistants", "count_assistants"),
-    **_all(
+    **_ask_all(Question("assistants", "create", "new assistant"), "create_assistant"),
+    **_ask_all(Question("assistants", "search", "listed"), "search_assistants", "count_assistants"),
+    **_ask_all(
         Question("assistants", "read", "assistant"),
         *("get_assistant", "get_graph", "get_schemas", "get_subgraphs", "get_subgraph", "search_versions"),
     ),
-    **_all(Question("assistants", "update", "assistant"), "patch_assistant", "set_latest_version"),
+    **_ask_all(Question("assistants", "update", "assistant"), "patch_assistant", "set_latest_version"),
     "delete_assistant": (Question("assistants", "delete", "assistant"), Question("threads", "delete", "listed")),
-    **_all(Question("threads", "create", "new thread"), "create_thread"),
-    **_all(Question("threads", "search", "listed"), "search_threads", "count_threads"),
-    **_all(Question("threads", "delete", "threads"), "prune_threads"),
-    **_all(
+    **_ask_all(Question("threads", "create", "new thread"), "create_thread"),
+    **_ask_all(Question("threads", "search", "listed"), "search_threads", "count_threads"),
+    **_ask_all(Question("threads", "delete", "threads"), "prune_threads"),
+    **_ask_all(
         _READ_THREAD,
         *("get_thread", "get_storage", "get_state", "get_state_at", "post_state_at", "get_history", "search_history"),
         *("join_thread_stream", "list_runs", "get_run", "join_run", "join_run_stream", "run_feedback_on_thread"),
     ),
-    **_all(Question("threads", "read", "awaited thread"), "stream_events", "event_socket"),
+    **_ask_all(Question("threads", "read", "awaited thread"), "stream_events", "event_socket"),
     "copy_thread": (_READ_THREAD, Question("threads", "create")),
-    **_all(Question("threads", "update", "thread"), "patch_thread", "update_state", "cancel_run"),
-    **_all(Question("threads", "delete", "thread"), "delete_thread", "delete_run"),
-    **_all(Question("threads", "update", "listed"), "cancel_runs"),
-    **_all(
+    **_ask_all(Question("threads", "update", "thread"), "patch_thread", "update_state", "cancel_run"),
+    **_ask_all(Question("threads", "delete", "thread"), "delete_thread", "delete_run"),
+    **_ask_all(Question("threads", "update", "listed"), "cancel_runs"),
+    **_ask_all(
         Question("threads", "create_run", "new thread"),
         *("create_run", "stream_run", "wait_run", "create_stateless_run", "stream_stateless_run"),
         *("wait_stateless_run", "create_run_batch", "thread_command"),
     ),
-    **_all(
+    **_ask_all(
         Question("threads", "read", "run"),
         *("join_stateless_run", "join_stateless_run_stream", "run_feedback_of"),
         *("get_stateless_run", "wait_for_stateless_run"),
     ),
-    **_all(Question("threads", "update", "run"), "cancel_stateless_run"),
-    **_all(Question("threads", "delete", "run"), "delete_stateless_run"),
-    **_all(Question("threads", "search", "listed"), "search_runs"),
+    **_ask_all(Question("threads", "update", "run"), "cancel_stateless_run"),
+    **_ask_all(Question("threads", "delete", "run"), "delete_stateless_run"),
+    **_ask_all(Question("threads", "search", "listed"), "search_runs"),
     "create_thread_cron": (Question("crons", "create"), Question("threads", "read", "new thread")),
     "create_cron": (Question("crons", "create"),),
-    **_all(Question("crons", "search", "listed"), "search_crons", "count_crons"),
-    **_all(Question("crons", "read", "cron"), "get_cron"),
-    **_all(Question("crons", "update", "cron"), "patch_cron"),
-    **_all(Question("crons", "delete", "cron"), "delete_cron"),
+    **_ask_all(Question("crons", "search", "listed"), "search_crons", "count_crons"),
+    **_ask_all(Question("crons", "read", "cron"), "get_cron"),
+    **_ask_all(Question("crons", "update", "cron"), "patch_cron"),
+    **_ask_all(Question("crons", "delete", "cron"), "delete_cron"),
     "put_item": (Question("store", "put"),),
     "get_item": (Question("store", "get"),),
     "delete_item": (Question("store", "delete"),),
@@ -127,7 +127,7 @@ _UNSAID: Mapping[tuple[str, str], Body] = {
 """Defaults for fields that a request omits, so that handlers can read them by name, as on the official server."""
 
 
-def value_of(question: Question, body: Body, path: Mapping[str, str], user_id: str | None = None) -> Body:
+def build_value(question: Question, body: Body, path: Mapping[str, str], user_id: str | None = None) -> Body:
     """Return the `value` that handlers get for the request, in the shapes of the SDK's types; ids are UUIDs there.
 
     If the client gives no id for a new resource, the id is generated here and put into the body, so that handlers see
@@ -143,14 +143,14 @@ def value_of(question: Question, body: Body, path: Mapping[str, str], user_id: s
         suffix = {"suffix": tuple(value["suffix"])} if value.get("suffix") else {}
         return {**value, **suffix, "namespace": tuple(body.get(field) or ())}
     if question.action == "create_run":
-        value = _run_of(value, path)
+        value = _build_run_value(value, path)
     if question.resource == "crons" and question.action in ("create", "update"):
         value |= {"payload": dict(body), "user_id": user_id}
     value |= {name: _uuid(name, value[name]) for name in _IDS if value.get(name)}
     return {**value, "metadata": body.get("metadata") or {}} if question.action in _STAMPED else value
 
 
-def _run_of(value: Body, path: Mapping[str, str]) -> Body:
+def _build_run_value(value: Body, path: Mapping[str, str]) -> Body:
     kwargs = {name: value.get(name) for name in _OF_KWARGS}
     config = kwargs["config"] if isinstance(kwargs["config"], dict) else {}
     kwargs["config"] = {**config, "configurable": dict(config.get("configurable") or {})}

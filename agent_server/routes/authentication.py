@@ -12,9 +12,9 @@ from litestar.types import ASGIApp, Receive, Send
 
 from agent_server.access.key_auth import ApiKeyAuth
 from agent_server.access.page_origins import check_content_type
-from agent_server.asgi.error_response import headers_of, refuse
+from agent_server.asgi.error_response import get_headers, refuse
 from agent_server.errors import AgentServerError, Forbidden, TooMany, Unauthorized
-from agent_server.routes.authorization import Authorization, caller_in, params_of
+from agent_server.routes.authorization import Authorization, get_caller, read_params
 
 OPEN = {"access": "open"}
 """The `opt` of handlers that need no authentication."""
@@ -115,37 +115,37 @@ class RequestAuthenticator:
     async def authorize_command(self, socket: WebSocket[Any, Any, Any], method: str, params: dict[str, Any]) -> None:
         """Check that the rules, if any, allow a command received over the socket."""
         if self.rules is not None:
-            await self.rules.hold(socket, "thread_command", params_of(method, params))
+            await self.rules.hold(socket, "thread_command", read_params(method, params))
 
 
-def hiding_routes(app: ASGIApp, authenticator: RequestAuthenticator) -> ASGIApp:
+def hide_routes(app: ASGIApp, authenticator: RequestAuthenticator) -> ASGIApp:
     """Return our app; if the application has rules, unknown routes also return 401 to unauthenticated callers.
 
     Otherwise, anyone could tell from a 404 or 405 which routes exist.
     """
 
-    async def hiding(scope: Any, receive: Receive, send: Send) -> None:
+    async def respond(scope: Any, receive: Receive, send: Send) -> None:
         refused: list[AgentServerError] = []
 
-        async def sending(message: Any) -> None:
+        async def send_unless_hidden(message: Any) -> None:
             is_nowhere = message["type"] == "http.response.start" and "route_handler" not in scope
             if is_nowhere and authenticator.rules is not None and not refused:
                 try:
                     await authenticator.rules.caller(scope)
                 except AgentServerError as error:
                     refused.append(error)
-                    await refuse(send, error.status_code, str(error), headers_of(error))
+                    await refuse(send, error.status_code, str(error), get_headers(error))
             if not refused:
                 await send(message)
 
-        await app(scope, receive, sending if scope["type"] == "http" else send)
+        await app(scope, receive, send_unless_hidden if scope["type"] == "http" else send)
 
-    return hiding
+    return respond
 
 
-def project_in(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any]) -> str | None:
+def read_project(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any]) -> str | None:
     """Return the project of feedback on the request's runs: its API key's, or its user's `feedback_project`."""
-    if (caller := caller_in(request)) is None:
+    if (caller := get_caller(request)) is None:
         project: str | None = request.scope["state"].get(PROJECT)
         return project
     return caller.feedback_project

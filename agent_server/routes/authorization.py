@@ -2,7 +2,7 @@
 
 `auth_rules.py` names the resource and action of each route. The rules return a filter on metadata; if the resource that
 the request names does not match it, the response is a 404, as if it did not exist. For searches, counts and selections
-by status, the filter becomes part of the query: the handler gets it from `owned`.
+by status, the filter becomes part of the query: the handler gets it from `get_ownership`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from agent_server.access.ownership import Condition, Filter
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE
 from agent_server.database import Connection, Database
 from agent_server.errors import Conflict, Forbidden, Invalid, NotFound
-from agent_server.routes.auth_rules import QUESTIONS, Body, Question, value_of, write_back
+from agent_server.routes.auth_rules import QUESTIONS, Body, Question, build_value, write_back
 from agent_server.schema import canonical_id
 
 AnyRequest = Request[Any, Any, Any]
@@ -78,11 +78,11 @@ class Authorization:
         self, request: AnyRequest | Socket, question: Question, body: Body, path: Mapping[str, str]
     ) -> None:
         caller: Caller = request.scope["state"][CALLER]
-        value = value_of(question, body, path, caller.identity)
+        value = build_value(question, body, path, caller.identity)
         given = await self._rules.ask(caller, question.resource, question.action, value)
         write_back(question, value, body)
         if question.action == "create" and body.get("if_exists") == "do_nothing":
-            given = await self._with_read_rules(caller, question, body, given)
+            given = await self._add_read_rules(caller, question, body, given)
         if question.resource == "store":
             _check_labels(value)
         elif question.target == "listed":
@@ -96,7 +96,7 @@ class Authorization:
         if question.action == "create_run" or (question.resource, question.action) == ("crons", "create"):
             await self._check_assistant(caller, body)
 
-    async def _with_read_rules(
+    async def _add_read_rules(
         self, caller: Caller, question: Question, body: Body, given: Filter | None
     ) -> Filter | None:
         """Return the filter that a created resource must match: if it exists already, the `read` filter, too.
@@ -141,12 +141,12 @@ class Authorization:
         return await self._database.read(lambda c: [key for key in keys if _is_owned(c, "thread", key, given)])
 
 
-def caller_in(request: AnyRequest | Socket) -> Caller | None:
+def get_caller(request: AnyRequest | Socket) -> Caller | None:
     """Return the request's user, if the application has rules."""
     return request.scope["state"].get(CALLER)
 
 
-def owned(request: AnyRequest | Socket, resource: str) -> Condition | None:
+def get_ownership(request: AnyRequest | Socket, resource: str) -> Condition | None:
     """Return the condition that restricts the caller's searches, if any."""
     given = (request.scope["state"].get(OWNED) or {}).get(resource)
     return Condition(given) if given else None
@@ -210,14 +210,14 @@ async def _body(request: AnyRequest, name: str) -> Body | list[Body]:
     if body is None:
         return {}
     if name == "thread_command":
-        return params_of(body.get("method"), body.get("params")) if isinstance(body, dict) else {}
+        return read_params(body.get("method"), body.get("params")) if isinstance(body, dict) else {}
     several = body if isinstance(body, list) else [body]
     if len(several) > _MOST or not all(isinstance(one, dict) for one in several):
         raise Invalid("The body must be a JSON object")
     return cast("Body | list[Body]", body)
 
 
-def params_of(method: Any, params: Any) -> Body:
+def read_params(method: Any, params: Any) -> Body:
     """Return a command's parameters, in place of a run's body; starting a run creates the thread."""
     if not isinstance(params, dict):
         return {}
@@ -244,7 +244,7 @@ def _handler_arguments(asgi_scope: Any, body: bytes) -> dict[str, Any]:
     starlette = StarletteRequest(scope, receive) if scope["type"] == "http" else HTTPConnection(scope)
     return {
         "request": starlette,
-        "body": _decoded(body),
+        "body": _decode(body),
         "scope": scope,
         "path": scope["path"],
         "method": scope.get("method"),
@@ -257,7 +257,7 @@ def _handler_arguments(asgi_scope: Any, body: bytes) -> dict[str, Any]:
     }
 
 
-def _decoded(body: bytes) -> Any:
+def _decode(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body) if body else None
     except msgspec.DecodeError:

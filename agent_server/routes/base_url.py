@@ -19,15 +19,15 @@ def base_url(request: ASGIConnection[Any, Any, Any, Any], config: Config) -> str
     own = request.base_url
     scheme, host, prefix = _HTTP.get(own.scheme, own.scheme), own.netloc, own.path
     if config.trust_forwarded:
-        scheme = _first(request, "x-forwarded-proto") or scheme
-        host = _first(request, "x-forwarded-host") or host
-        prefix = _first(request, "x-forwarded-prefix") or prefix
+        scheme = _read_first(request, "x-forwarded-proto") or scheme
+        host = _read_first(request, "x-forwarded-host") or host
+        prefix = _read_first(request, "x-forwarded-prefix") or prefix
     return f"{scheme}://{host}{prefix}".rstrip("/")
 
 
 _HTTP = {"ws": "http", "wss": "https"}
 
 
-def _first(request: ASGIConnection[Any, Any, Any, Any], header: str) -> str:
+def _read_first(request: ASGIConnection[Any, Any, Any, Any], header: str) -> str:
     """Return the outermost proxy's value: the first of a comma-separated list."""
     return request.headers.get(header, "").split(",")[0].strip()

@@ -46,13 +46,13 @@ class Cors:
     def middleware(self) -> Callable[..., ASGIApp]:
         """Return a middleware for our own routes: a function, since Litestar makes deep copies of other objects."""
 
-        def around_routes(app: ASGIApp, **_: Any) -> ASGIApp:
-            async def with_headers(scope: Scope, receive: Receive, send: Send) -> None:
+        def wrap_routes(app: ASGIApp, **_: Any) -> ASGIApp:
+            async def respond(scope: Scope, receive: Receive, send: Send) -> None:
                 await self._handle(scope, receive, send, app)
 
-            return with_headers
+            return respond
 
-        return around_routes
+        return wrap_routes
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass on the response of `next_app` with the headers; respond to a preflight."""
@@ -67,16 +67,16 @@ class Cors:
         elif is_preflight(scope):
             await self._preflight(origin, headers, needs_key, send)
         else:
-            await next_app(scope, receive, self._marking(self._may(origin, needs_key), send))
+            await next_app(scope, receive, self._mark_response(self._may(origin, needs_key), send))
 
-    def around(self, app: ASGIApp) -> ASGIApp:
+    def wrap(self, app: ASGIApp) -> ASGIApp:
         """Wrap an app of the user's; add the headers where its routes do not set them themselves.
 
         The app is called first: it may respond to preflights, and our routes behind it do so for their own paths.
         `RESPONDED_BY_SERVER` in the scope's state records that a response is ours.
         """
 
-        async def with_headers(scope: Scope, receive: Receive, send: Send) -> None:
+        async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             headers = Headers(scope["headers"])  # `from_scope` stores state in the scope that both apps would share
             if scope["type"] != ScopeType.HTTP or (origin := headers.get("origin")) is None:
                 await app(scope, receive, send)
@@ -85,7 +85,7 @@ class Cors:
             ours: list[bool] = scope.setdefault("state", {}).setdefault(RESPONDED_BY_SERVER, [])
             has_responded = False
 
-            async def sending(message: Message) -> None:
+            async def send_with_headers(message: Message) -> None:
                 nonlocal has_responded
                 if message["type"] == "http.response.start" and not ours and not _has_cors(message):
                     if is_preflight(scope):
@@ -96,9 +96,9 @@ class Cors:
                 if not has_responded:
                     await send(message)
 
-            await app(scope, receive, sending)
+            await app(scope, receive, send_with_headers)
 
-        return with_headers
+        return respond
 
     async def _is_key_needed(self) -> bool:
         """Return whether requests need an API key; while the database does not respond, assume that they do."""
@@ -114,13 +114,13 @@ class Cors:
         credentials = [("Access-Control-Allow-Credentials", "true")] if allowed and self._rules.credentials else []
         return [("Vary", "Origin"), *allowed, *credentials]
 
-    def _marking(self, fields: Fields, send: Send) -> Send:
-        async def marking(message: Message) -> None:
+    def _mark_response(self, fields: Fields, send: Send) -> Send:
+        async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._mark(message, fields)
             await send(message)
 
-        return marking
+        return send_marked
 
     def _mark(self, start: Message, fields: Fields) -> None:
         headers = MutableScopeHeaders.from_message(start)

@@ -9,15 +9,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from agent_server.config import Config
-from agent_server.routes.authentication import project_in
-from agent_server.routes.authorization import caller_in, owned
+from agent_server.routes.authentication import read_project
+from agent_server.routes.authorization import get_caller, get_ownership
 from agent_server.routes.base_url import base_url
-from agent_server.routes.json_responses import any_fields_of, describe_response, respond_page
+from agent_server.routes.json_responses import allow_any_fields, describe_response, respond_page
 from agent_server.routes.openapi import PageOperation
 from agent_server.runs.crons.crons import Crons
 from agent_server.runs.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
 
-_PAGE = describe_response(list[any_fields_of(Cron)], "The crons, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
+_PAGE = describe_response(list[allow_any_fields(Cron)], "The crons, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 
 
 @post("/threads/{thread_id:str}/runs/crons", tags=["crons"], status_code=200)
@@ -30,7 +30,7 @@ async def create_thread_cron(
 ) -> Cron:
     """Create a cron whose runs use this thread."""
     return await crons.create(
-        data, thread_id, base_url(request, server_config), caller_in(request), project_in(request)
+        data, thread_id, base_url(request, server_config), get_caller(request), read_project(request)
     )
 
 
@@ -42,7 +42,7 @@ async def create_cron(
     server_config: NamedDependency[Config],
 ) -> Cron:
     """Create a cron whose runs each use a new thread, which is kept if `on_run_completed` is `keep`."""
-    return await crons.create(data, None, base_url(request, server_config), caller_in(request), project_in(request))
+    return await crons.create(data, None, base_url(request, server_config), get_caller(request), read_project(request))
 
 
 @post("/runs/crons/search", tags=["crons"], status_code=200, responses=_PAGE, operation_class=PageOperation)
@@ -50,7 +50,7 @@ async def search_crons(
     data: JSONBody[CronSearch], request: Request[Any, Any, Any], crons: NamedDependency[Crons]
 ) -> Response[bytes]:
     """Return the crons that match, newest first by default."""
-    return respond_page(await crons.search(data, owned(request, "crons")), data.select)
+    return respond_page(await crons.search(data, get_ownership(request, "crons")), data.select)
 
 
 @post("/runs/crons/count", tags=["crons"], status_code=200)
@@ -58,7 +58,7 @@ async def count_crons(
     data: JSONBody[CronFilter], request: Request[Any, Any, Any], crons: NamedDependency[Crons]
 ) -> int:
     """Return how many crons match."""
-    return await crons.count(data, owned(request, "crons"))
+    return await crons.count(data, get_ownership(request, "crons"))
 
 
 @get("/runs/crons/{cron_id:str}", tags=["crons"])

@@ -9,7 +9,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
-from agent_server.asgi.error_response import headers_of
+from agent_server.asgi.error_response import get_headers
 from agent_server.errors import AgentServerError
 
 log = structlog.get_logger("agent_server")
@@ -20,7 +20,7 @@ def _respond(status: int, detail: str, headers: dict[str, str] | None = None) ->
 
 
 def respond_to_error(_request: Request[Any, Any, Any], error: AgentServerError) -> Response[dict[str, str]]:
-    return _respond(error.status_code, str(error), headers_of(error))
+    return _respond(error.status_code, str(error), get_headers(error))
 
 
 def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, str]]:
@@ -41,12 +41,12 @@ def _explain(request: Request[Any, Any, Any], error: ValidationException) -> str
 
 def _problem(request: Request[Any, Any, Any], problem: dict[str, Any]) -> str:
     key, message = str(problem.get("key") or "data"), str(problem.get("message") or "is invalid")
-    if "enum value" in message and (allowed := _allowed(request, key.split("[")[0])):
+    if "enum value" in message and (allowed := _list_allowed(request, key.split("[")[0])):
         message += f"; must be one of {', '.join(allowed)}"
     return message if key == "data" else f"{key}: {message}"
 
 
-def _allowed(request: Request[Any, Any, Any], field: str) -> list[str]:
+def _list_allowed(request: Request[Any, Any, Any], field: str) -> list[str]:
     """Return the values allowed for a field of the request's body or a query parameter."""
     data = request.route_handler.parsed_data_field
     in_body = get_type_hints(data.annotation).get(field) if data and isinstance(data.annotation, type) else None
@@ -60,7 +60,7 @@ def _literals(annotation: Any) -> list[str]:
     return list(dict.fromkeys(text for part in get_args(annotation) for text in _literals(part)))
 
 
-def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
+def _respond_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
     log.error("request_failed", method=request.method, route=request.scope.get("path_template"), exc_info=error)
     return _respond(500, "Internal Server Error. The server's log has the details")
 
@@ -69,11 +69,11 @@ def plain_response(request: Request[Any, Any, Any], error: Exception) -> Respons
     """Return the response for any error, for protocols that put its message into another shape."""
     if isinstance(error, AgentServerError):
         return respond_to_error(request, error)
-    return _framework(request, error) if isinstance(error, HTTPException) else _unexpected(request, error)
+    return _framework(request, error) if isinstance(error, HTTPException) else _respond_unexpected(request, error)
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     AgentServerError: respond_to_error,
     HTTPException: _framework,
-    Exception: _unexpected,
+    Exception: _respond_unexpected,
 }

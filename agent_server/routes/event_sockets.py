@@ -25,13 +25,13 @@ from agent_server.broker import SlowSubscriber
 from agent_server.config import Config
 from agent_server.errors import AgentServerError, Forbidden, Invalid, NotFound
 from agent_server.routes.authentication import RequestAuthenticator
-from agent_server.routes.authorization import caller_in, owned
+from agent_server.routes.authorization import get_caller, get_ownership
 from agent_server.routes.cors import MAY_CROSS
-from agent_server.routes.event_streaming import sender_of
-from agent_server.routes.request_body import decoded
-from agent_server.runs.events.event import seq_of
+from agent_server.routes.event_streaming import build_sender
+from agent_server.routes.request_body import decode_request_body
+from agent_server.runs.events.event import read_seq
 from agent_server.runs.events.schema import CommandDone, CommandRefused, EventStreamRequest, Meant
-from agent_server.streams.commands import Command, Commands, Refusal, converted, parsed
+from agent_server.streams.commands import Command, Commands, Refusal, convert_params, parse_command
 from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.run_streams import RunStreams
 
@@ -111,9 +111,9 @@ class _Session:
     async def let_in(self) -> None:
         """Authenticate the client. Errors: those of `RequestAuthenticator.let_in`."""
         await self._authenticator.let_in(self._socket)
-        caller, rules = caller_in(self._socket), self._config.http.configurable_headers
+        caller, rules = get_caller(self._socket), self._config.http.configurable_headers
         set_request_context(
-            RequestContext(caller.user.dict() if caller else None, rules.chosen(self._socket.scope["headers"]))
+            RequestContext(caller.user.dict() if caller else None, rules.select(self._socket.scope["headers"]))
         )
 
     async def _stop_on(self, closing: anyio.Event) -> None:
@@ -124,13 +124,13 @@ class _Session:
     async def _execute(self, text: str | bytes, group: TaskGroup) -> CommandDone | CommandRefused:
         body = text.encode("utf-8", "replace") if isinstance(text, str) else text
         try:
-            command = parsed(await decoded(body, self._config.max_body_bytes))
+            command = parse_command(await decode_request_body(body, self._config.max_body_bytes))
         except AgentServerError as error:
             return CommandRefused(None, "invalid_argument", str(error))
         if isinstance(command, CommandRefused):
             return command
         try:
-            return await self._carried_out(command, group)
+            return await self._execute_command(command, group)
         except Refusal as refusal:
             return CommandRefused(command.id, refusal.code, str(refusal))
         except Forbidden as error:
@@ -138,21 +138,21 @@ class _Session:
         except (Invalid, NotFound) as error:
             return CommandRefused(command.id, "invalid_argument", str(error))
 
-    async def _carried_out(self, command: Command, group: TaskGroup) -> CommandDone | CommandRefused:
+    async def _execute_command(self, command: Command, group: TaskGroup) -> CommandDone | CommandRefused:
         if command.method == "subscription.subscribe":
             return await self._subscribe(command, group)
         if command.method == "subscription.unsubscribe":
             return self._unsubscribe(command)
         await self._authenticator.authorize_command(self._socket, command.method, command.params)
-        return await self._commands.execute(sender_of(self._socket, self._config, self._thread_id), command)
+        return await self._commands.execute(build_sender(self._socket, self._config, self._thread_id), command)
 
     async def _subscribe(self, command: Command, group: TaskGroup) -> CommandDone:
-        request = converted(command.params, EventStreamRequest)
+        request = convert_params(command.params, EventStreamRequest)
         if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
             raise Refusal("not_supported", f"A socket has at most {MAX_SUBSCRIPTIONS} subscriptions; end one first")
         try:
             await self._authenticator.authorize_reading(self._socket)
-            events = await self._event_streams.follow(self._thread_id, request, owned(self._socket, "threads"))
+            events = await self._event_streams.follow(self._thread_id, request, get_ownership(self._socket, "threads"))
         except NotFound as error:  # as over HTTP
             raise _Stopped(4404, str(error)) from None
         name = str(uuid4())
@@ -173,7 +173,7 @@ class _Session:
                 async for frames in events:
                     for one in frames:
                         await self._send(frame_data(one.data))
-                        self._last_seq = max(self._last_seq, seq_of(one))
+                        self._last_seq = max(self._last_seq, read_seq(one))
             except SlowSubscriber:
                 raise _Stopped(TRY_AGAIN, "the client does not keep up") from None
             raise _Stopped(4404, "the thread is gone")

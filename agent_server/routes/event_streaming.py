@@ -13,12 +13,12 @@ from litestar.types import ASGIApp
 from agent_server.asgi.json_codec import encode
 from agent_server.asgi.sse import stream_response
 from agent_server.config import Config
-from agent_server.routes.authorization import owned
-from agent_server.routes.run_requests import run_origin, trace_of
+from agent_server.routes.authorization import get_ownership
+from agent_server.routes.run_requests import read_trace, run_origin
 from agent_server.routes.run_responses import STREAM, cut_where_slow
 from agent_server.runs.events.schema import CommandDone, CommandRefused, EventStreamRequest
 from agent_server.runs.feedback import RunFeedback
-from agent_server.streams.commands import Commands, Sender, parsed
+from agent_server.streams.commands import Commands, Sender, parse_command
 from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.run_streams import RunStreams
 
@@ -43,11 +43,11 @@ async def thread_command(
     `input.respond` responds to one interrupt (`interrupt_id`, `response`) or several (`responses`). `agent.getTree`
     describes the current run. 400 if the body is no command.
     """
-    command = parsed(data)
+    command = parse_command(data)
     if isinstance(command, CommandRefused):
         command.detail = command.message
         return Response(encode(command), status_code=400, media_type="application/json")
-    sender = sender_of(request, server_config, thread_id)
+    sender = build_sender(request, server_config, thread_id)
     reply = await commands.execute(sender, command)
     run_id = reply.result.get("run_id") if isinstance(reply, CommandDone) else None
     headers = run_feedback.headers(run_id, sender.origin.project) if run_id else {}
@@ -72,13 +72,13 @@ async def stream_events(
     Without `since`, `lifecycle` omits the start and end of runs that ended more than five seconds ago: clients would
     mistake them for those of a run that they have just started.
     """
-    frames = await event_streams.chunks(thread_id, data, owned(request, "threads"))
+    frames = await event_streams.chunks(thread_id, data, get_ownership(request, "threads"))
     return cut_where_slow(stream_response(frames, {}, streams.closing), thread_id)
 
 
-def sender_of(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config, thread_id: str) -> Sender:
+def build_sender(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config, thread_id: str) -> Sender:
     """Return the user, origin and thread of the request's command."""
-    return Sender(thread_id, run_origin(request, config), owned(request, "threads"), trace_of(request))
+    return Sender(thread_id, run_origin(request, config), get_ownership(request, "threads"), read_trace(request))
 
 
 HANDLERS = [thread_command, stream_events]

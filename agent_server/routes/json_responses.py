@@ -24,10 +24,10 @@ def respond_page(found: Found[Any], select: Sequence[str] | None) -> Response[by
     headers = {"x-pagination-total": str(found.total)}
     if found.next_offset is not None:
         headers["x-pagination-next"] = str(found.next_offset)
-    return respond_json([selected(item, select) for item in found.items], headers)
+    return respond_json([select_fields(item, select) for item in found.items], headers)
 
 
-def selected(item: Struct, select: Sequence[str] | None) -> Any:
+def select_fields(item: Struct, select: Sequence[str] | None) -> Any:
     """Return the item, or only its selected fields."""
     return item if select is None else {name: getattr(item, name) for name in select}
 
@@ -37,7 +37,7 @@ def describe_response(shape: Any, description: str) -> dict[int, ResponseSpec]:
     return {200: ResponseSpec(shape, generate_examples=False, description=description)}
 
 
-def any_fields_of(struct: type[Struct]) -> Any:
+def allow_any_fields(struct: type[Struct]) -> Any:
     """Return the shape of an item of which a request may select fields."""
     fields = msgspec.structs.fields(struct)
     return msgspec.defstruct(

@@ -22,7 +22,7 @@ class Document(OpenAPI):
 
     def to_schema(self) -> dict[str, Any]:
         """Return the document as JSON."""
-        return refined(super().to_schema())
+        return refine_document(super().to_schema())
 
 
 @dataclass
@@ -53,7 +53,7 @@ def _made(app: Litestar) -> dict[str, Any]:
     return document
 
 
-def refined(document: dict[str, Any]) -> dict[str, Any]:
+def refine_document(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document with the shapes and defaults of `openapi_shapes` for the structs in it."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for (name, field), shape in FIELDS.items():
@@ -62,18 +62,18 @@ def refined(document: dict[str, Any]) -> dict[str, Any]:
                 properties[field] = deepcopy(shape)
     for (name, field), value in DEFAULTS.items():
         if (properties := schemas.get(name, {}).get("properties")) and field in properties:
-            properties[field] = _with_default(properties[field], value)
+            properties[field] = _add_default(properties[field], value)
     schemas |= deepcopy(dict(SHAPES))
     _add_items(document)
     _add_tags(document)
     for operation in _operations(document):
-        operation["summary"] = _in_words(SUMMARIES.get(operation["summary"], operation["summary"]))
+        operation["summary"] = _convert_to_words(SUMMARIES.get(operation["summary"], operation["summary"]))
         _add_example(operation, schemas)
         _describe_events(operation)
     return document
 
 
-def _in_words(summary: str) -> str:
+def _convert_to_words(summary: str) -> str:
     """Return the summary; a handler's name in camel case as words: `CreateResponse` becomes `Create response`."""
     return summary if " " in summary else re.sub(r"(?<=[a-z])[A-Z]", lambda letter: f" {letter[0].lower()}", summary)
 
@@ -110,7 +110,7 @@ def _add_example(operation: dict[str, Any], schemas: dict[str, Schema]) -> None:
         content["example"] = {}
 
 
-def _with_default(schema: Schema, value: Any) -> Schema:
+def _add_default(schema: Schema, value: Any) -> Schema:
     """Return the schema with a default; an enumeration with null becomes a choice, since generators lose null."""
     if None not in schema.get("enum", []):
         return {**schema, "default": value}

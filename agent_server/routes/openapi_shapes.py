@@ -24,7 +24,7 @@ def _list_of(schema: Schema) -> Schema:
     return {"type": "array", "items": schema}
 
 
-def _or_null(schema: Schema) -> Schema:
+def _allow_null(schema: Schema) -> Schema:
     return {"oneOf": [schema, {"type": "null"}]}
 
 
@@ -106,7 +106,7 @@ SHAPES: Mapping[str, Schema] = {
         thread_id=TEXT,
         checkpoint_ns=TEXT,
         checkpoint_id=TEXT,
-        checkpoint_map=_or_null(OBJECT),
+        checkpoint_map=_allow_null(OBJECT),
     ),
     "Interrupt": _object("Interrupt", "What an agent waits with, and the id to respond to it by.", id=TEXT, value=ANY),
     "ThreadTask": _object(
@@ -116,20 +116,20 @@ SHAPES: Mapping[str, Schema] = {
         name=TEXT,
         error=ANY,
         interrupts=_list_of(_ref("Interrupt")),
-        checkpoint=_or_null(_ref("CheckpointName")),
+        checkpoint=_allow_null(_ref("CheckpointName")),
         state=ANY,
         result=ANY,
     ),
 }
 """Component schemas beside those of the structs."""
 
-CONFIG = _or_null(_ref("RunConfig"))
+CONFIG = _allow_null(_ref("RunConfig"))
 FIELDS: Mapping[tuple[str, str], Schema] = {
-    ("RunCreate", "command"): _or_null(_ref("Command")),
+    ("RunCreate", "command"): _allow_null(_ref("Command")),
     ("RunCreate", "config"): CONFIG,
-    ("RunCreate", "checkpoint"): _or_null(_ref("CheckpointName")),
-    ("StateUpdate", "command"): _or_null(_ref("Command")),
-    ("ThreadStateUpdate", "command"): _or_null(_ref("Command")),
+    ("RunCreate", "checkpoint"): _allow_null(_ref("CheckpointName")),
+    ("StateUpdate", "command"): _allow_null(_ref("Command")),
+    ("ThreadStateUpdate", "command"): _allow_null(_ref("Command")),
     **{(name, "config"): CONFIG for name in ("AssistantCreate", "AssistantPatch", "CronCreate", "CronPatch")},
     ("Run", "metadata"): OBJECT,
     ("Run", "kwargs"): OBJECT,

@@ -37,7 +37,7 @@ async def read_json(request: Request[Any, Any, Any], limit: int) -> None:
         if wanted:
             raise Invalid("The request has no body; send a JSON object")
         return
-    value = await decoded(body, limit)
+    value = await decode_request_body(body, limit)
     if (adapted := request.route_handler.opt.get(ADAPTER)) is not None:
         value = adapted(value)
     if wanted:
@@ -45,7 +45,7 @@ async def read_json(request: Request[Any, Any, Any], limit: int) -> None:
     request._json = request._connection_state.json = value  # Litestar offers no public way to set the decoded body
 
 
-async def decoded(body: bytes, limit: int) -> Any:
+async def decode_request_body(body: bytes, limit: int) -> Any:
     """Return the value of a JSON text, decoded in a thread if it is large. Errors: as for `decode_body`."""
     return decode_body(body, limit) if len(body) < LARGE else await run_sync(decode_body, body, limit)
 
@@ -55,7 +55,7 @@ def check_fields(value: Any, annotation: Any) -> None:
 
     Unknown fields beside known ones are ignored, as by the official server; a misspelt one must not look like success.
     """
-    known = _fields_of(annotation)
+    known = _list_fields(annotation)
     for one in value if isinstance(value, list) else [value]:
         if known and isinstance(one, dict) and one and not one.keys() & known:
             sent = ", ".join(repr(name[:60]) for name in list(one)[:3])
@@ -63,10 +63,10 @@ def check_fields(value: Any, annotation: Any) -> None:
 
 
 @lru_cache(maxsize=512)
-def _fields_of(annotation: Any) -> frozenset[str]:
+def _list_fields(annotation: Any) -> frozenset[str]:
     """Return the field names of a struct, of a list of it, or of several; empty for any other type."""
     if get_origin(annotation) is not None:
-        return frozenset().union(*map(_fields_of, get_args(annotation)))
+        return frozenset().union(*map(_list_fields, get_args(annotation)))
     if isinstance(annotation, type) and issubclass(annotation, Struct):
         return frozenset(field.encode_name for field in msgspec.structs.fields(annotation))
     return frozenset()

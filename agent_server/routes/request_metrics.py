@@ -18,18 +18,18 @@ CUSTOM_ROUTE = "(custom route)"
 """The path label of requests to the user's own app: its real paths would create an unbounded number of series."""
 
 
-def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
+def observe_requests(metrics: Metrics) -> Callable[..., ASGIApp]:
     """Return a middleware that counts each request when its response begins.
 
     It is a function, since Litestar makes deep copies of other objects at a router.
     """
 
     def middleware(app: ASGIApp, **_: Any) -> ASGIApp:
-        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             began = time.perf_counter()
             with ExitStack() as until_response_ends:
 
-                async def sending(message: Message) -> None:
+                async def send_counted(message: Message) -> None:
                     if message["type"] == "websocket.accept":
                         until_response_ends.enter_context(metrics.open_stream())
                     if message["type"] == "http.response.start":
@@ -39,29 +39,29 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
                             until_response_ends.enter_context(metrics.open_stream())
                     await send(message)
 
-                await app(scope, receive, sending)
+                await app(scope, receive, send_counted)
 
-        return watched
+        return respond
 
     return middleware
 
 
-def counting_custom_routes(metrics: Metrics, app: ASGIApp) -> ASGIApp:
+def count_custom_routes(metrics: Metrics, app: ASGIApp) -> ASGIApp:
     """Wrap the app; count the requests that the user's own routes handle."""
 
-    async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
 
-        async def sending(message: Message) -> None:
+        async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start" and not scope["state"].get(RESPONDED_BY_SERVER):
                 status = 499 if scope["state"].get(CLIENT_LEFT) else message["status"]
                 method = str(scope.get("method"))
                 metrics.count_response(method, CUSTOM_ROUTE, status, time.perf_counter() - began)
             await send(message)
 
-        await app(scope, receive, sending)
+        await app(scope, receive, send_counted)
 
-    return counting
+    return respond
 
 
 def is_stream(start: Any) -> bool:

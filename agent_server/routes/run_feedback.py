@@ -10,7 +10,7 @@ from litestar.params import FromPath, QueryParameter
 
 from agent_server.config import Config
 from agent_server.errors import NotFound
-from agent_server.routes.authentication import project_in
+from agent_server.routes.authentication import read_project
 from agent_server.routes.base_url import base_url
 from agent_server.routes.json_responses import describe_response, respond_json
 from agent_server.runs.feedback import RunFeedback, RunFeedbackResponse
@@ -38,8 +38,8 @@ async def run_feedback_on_thread(
     keys: Keys = None,
 ) -> Response[bytes]:
     """Return the run's feedback and fresh presigned URLs."""
-    record = _own(request, await runs.get(run_id, thread_id))
-    return respond_json(await run_feedback.of(record, keys, base_url(request, server_config)))
+    record = _check_own(request, await runs.get(run_id, thread_id))
+    return respond_json(await run_feedback.read(record, keys, base_url(request, server_config)))
 
 
 @get("/runs/{run_id:str}/feedback", tags=["stateless runs"], responses=_FEEDBACK)
@@ -52,13 +52,13 @@ async def run_feedback_of(
     keys: Keys = None,
 ) -> Response[bytes]:
     """Return the run's feedback and fresh presigned URLs."""
-    record = _own(request, await runs.get(run_id))
-    return respond_json(await run_feedback.of(record, keys, base_url(request, server_config)))
+    record = _check_own(request, await runs.get(run_id))
+    return respond_json(await run_feedback.read(record, keys, base_url(request, server_config)))
 
 
-def _own(request: Request[Any, Any, Any], record: Record) -> Record:
+def _check_own(request: Request[Any, Any, Any], record: Record) -> Record:
     """Return the run, unless its feedback belongs to another project than the request's. Errors: `NotFound`."""
-    if (project := project_in(request)) is not None and record.project != project:
+    if (project := read_project(request)) is not None and record.project != project:
         raise NotFound(f"Run with ID {record.run.run_id} has no feedback of the project {project!r}")
     return record
 

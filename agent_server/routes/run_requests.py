@@ -12,8 +12,8 @@ from agent_server.access.caller import caller_json
 from agent_server.agents import request_context
 from agent_server.config import Config
 from agent_server.errors import BadRequest
-from agent_server.routes.authentication import project_in
-from agent_server.routes.authorization import caller_in, owned
+from agent_server.routes.authentication import read_project
+from agent_server.routes.authorization import get_caller, get_ownership
 from agent_server.routes.base_url import base_url
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import LATEST, RunChoice, RunOrigin
@@ -34,22 +34,22 @@ def run_body(body: Any) -> Any:
     return body
 
 
-def traced(body: RunCreate, request: Request[Any, Any, Any]) -> RunCreate:
+def add_trace(body: RunCreate, request: Request[Any, Any, Any]) -> RunCreate:
     """Return `body` with the request's W3C `traceparent` in its metadata, unless the metadata have one already.
 
     Later readers of the run, such as feedback, thus find the trace to link to.
     """
-    trace = trace_of(request)
+    trace = read_trace(request)
     return msgspec.structs.replace(body, metadata={**trace, **(body.metadata or {})}) if trace else body
 
 
-def trace_of(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, str]:
+def read_trace(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, str]:
     """Return the request's W3C `traceparent` as metadata; empty if it has none."""
     header = request.headers.get(TRACE_PARENT, "")[:MAX_HEADER]
     return {TRACE_PARENT: header} if header else {}
 
 
-async def created_run(
+async def create_run(
     request: Request[Any, Any, Any],
     runs: Runs,
     config: Config,
@@ -64,10 +64,10 @@ async def created_run(
     if thread_id is None:
         check_resumes_nothing(data)
     return await runs.create(
-        traced(data, request),
+        add_trace(data, request),
         thread_id,
         run_origin(request, config),
-        owned(request, "threads") if thread_id else None,
+        get_ownership(request, "threads") if thread_id else None,
         choice,
     )
 
@@ -75,7 +75,7 @@ async def created_run(
 def run_origin(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any], config: Config) -> RunOrigin:
     """Return the origin of a run that the request creates."""
     return RunOrigin(
-        base_url(request, config), caller_json(caller_in(request)), request_context().headers, project_in(request)
+        base_url(request, config), caller_json(get_caller(request)), request_context().headers, read_project(request)
     )
 
 

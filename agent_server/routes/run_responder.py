@@ -10,10 +10,10 @@ from litestar.types import ASGIApp
 from msgspec import Struct
 
 from agent_server.config import Config
-from agent_server.routes.agent_runs import run_end, run_of
-from agent_server.routes.authentication import project_in
-from agent_server.routes.run_requests import created_run
-from agent_server.routes.run_responses import joined, locations, streamed
+from agent_server.routes.agent_runs import build_run, run_end
+from agent_server.routes.authentication import read_project
+from agent_server.routes.run_requests import create_run
+from agent_server.routes.run_responses import locations, respond_at_end, respond_with_events
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.queue import Runs
 from agent_server.schema import Run, RunCreate
@@ -35,14 +35,16 @@ class RunResponder(Struct):
         headers = self._headers(run, "stream", thread_id)
         del headers["Location"]
         if data.agent_id is not None:
-            return Response(run_of(await self.runs.get(run.run_id)), headers=headers)
+            return Response(build_run(await self.runs.get(run.run_id)), headers=headers)
         return Response(run, headers=headers)
 
     async def stream(self, data: RunCreate, thread_id: str | None = None) -> ASGIApp:
         """Start a run and return the response that streams its events."""
         run = await self._create(data, thread_id)
         frames, headers = self.streams.follow(run.run_id), self._headers(run, "stream", thread_id)
-        return streamed(frames, headers, self.streams.closing, self.runs, run, data.on_disconnect == "cancel")
+        return respond_with_events(
+            frames, headers, self.streams.closing, self.runs, run, data.on_disconnect == "cancel"
+        )
 
     async def wait(self, data: RunCreate, thread_id: str | None = None) -> ASGIApp:
         """Start a run and return the response with its final values."""
@@ -50,13 +52,13 @@ class RunResponder(Struct):
         headers, cancels = self._headers(run, "join", thread_id), data.on_disconnect == "cancel"
         if data.agent_id is not None:
             return run_end(run, self.runs, self.streams, headers, cancels)
-        return joined(self.streams.final_values(run.run_id), headers, self.runs, run, cancels)
+        return respond_at_end(self.streams.final_values(run.run_id), headers, self.runs, run, cancels)
 
     async def _create(self, data: RunCreate, thread_id: str | None) -> Run:
-        return await created_run(self.request, self.runs, self.config, data, thread_id)
+        return await create_run(self.request, self.runs, self.config, data, thread_id)
 
     def _headers(self, run: Run, again: str, thread_id: str | None) -> dict[str, str]:
-        token = self.feedback.headers(run.run_id, project_in(self.request))
+        token = self.feedback.headers(run.run_id, read_project(self.request))
         return locations(run, again, stateless=thread_id is None) | token
 
 

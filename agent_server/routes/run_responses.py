@@ -41,7 +41,7 @@ def locations(run: Run, again: str, stateless: bool = False) -> dict[str, str]:
     return {"Location": f"{path}/{again}", "Content-Location": path}
 
 
-def streamed(
+def respond_with_events(
     frames: AsyncIterator[bytes],
     headers: Mapping[str, str],
     closing: anyio.Event,
@@ -72,7 +72,7 @@ def cut_where_slow(response: EventSourceResponse, thread_id: str) -> ASGIApp:
     return respond
 
 
-def joined(
+def respond_at_end(
     chunks: AsyncIterator[bytes], headers: Mapping[str, str], runs: Runs, run: Run, cancel_on_disconnect: bool
 ) -> ASGIApp:
     """Return a response of one JSON document, sent once the run has ended."""
@@ -87,7 +87,7 @@ def cancel_when_closed(response: EventSourceResponse, runs: Runs, run: Run) -> N
     response.client_close_handler_callable = _canceller(runs, run)
 
 
-def or_not_found(chunks: AsyncIterator[bytes], respond: Callable[[AsyncIterator[bytes]], ASGIApp]) -> ASGIApp:
+def respond_or_not_found(chunks: AsyncIterator[bytes], respond: Callable[[AsyncIterator[bytes]], ASGIApp]) -> ASGIApp:
     """Return the response to a join; it ends with a 404 if the run is deleted meanwhile.
 
     The response therefore starts with the first chunk. Once a newline has been sent to keep the connection open, the
@@ -105,7 +105,7 @@ class _JoinResponse:
         self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def sending(message: Message) -> None:
+        async def send_or_replace(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._start = message
             elif self._not_found is not None and not message.get("more_body", False):
@@ -114,7 +114,7 @@ class _JoinResponse:
                 await self._begin(send)
                 await send(message)
 
-        await self._respond(self._chunks())(scope, receive, sending)
+        await self._respond(self._chunks())(scope, receive, send_or_replace)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         try:

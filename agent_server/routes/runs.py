@@ -12,15 +12,22 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.types import ASGIApp
 
 from agent_server.errors import Invalid
-from agent_server.routes.json_responses import any_fields_of, describe_response, respond_json, selected
+from agent_server.routes.json_responses import allow_any_fields, describe_response, respond_json, select_fields
 from agent_server.routes.run_responder import RunResponder
-from agent_server.routes.run_responses import FINAL_VALUES, STREAM, joined, locations, or_not_found, streamed
+from agent_server.routes.run_responses import (
+    FINAL_VALUES,
+    STREAM,
+    locations,
+    respond_at_end,
+    respond_or_not_found,
+    respond_with_events,
+)
 from agent_server.runs.queue import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunField, RunStatus
 from agent_server.streams.deletion import Deletion
-from agent_server.streams.run_streams import RunStreams, modes_in
+from agent_server.streams.run_streams import RunStreams, parse_modes
 
-_RUNS = describe_response(list[any_fields_of(Run)], "The runs, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
+_RUNS = describe_response(list[allow_any_fields(Run)], "The runs, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 
 _CANCELLED = {
     **describe_response(dict[str, Any], "An empty object: the run has stopped."),
@@ -75,15 +82,15 @@ async def list_runs(
 ) -> Response[bytes]:
     """Return the thread's runs, newest first, with the fields in `select` if given."""
     fields = _fields(select)
-    found = await runs.of_thread(thread_id, limit, offset, status)
-    return respond_json([selected(run, fields) for run in found])
+    found = await runs.list_by_thread(thread_id, limit, offset, status)
+    return respond_json([select_fields(run, fields) for run in found])
 
 
 def _fields(select: Sequence[str] | None) -> list[str] | None:
     """Return the selected fields of a run, given one by one (Python client) or as a JSON list (JavaScript client)."""
     if select is None:
         return None
-    names, known = modes_in(select, "select"), get_args(RunField)
+    names, known = parse_modes(select, "select"), get_args(RunField)
     for name in names:
         if name not in known:
             raise Invalid(f"select {name!r} is no field of a run; choose of {', '.join(known)}")
@@ -115,7 +122,7 @@ async def join_run(
     run = record.run
     headers = locations(run, "join")
     chunks = streams.final_values(run.run_id, must_exist=True)
-    return or_not_found(chunks, lambda chunks: joined(chunks, headers, runs, run, cancel_on_disconnect))
+    return respond_or_not_found(chunks, lambda chunks: respond_at_end(chunks, headers, runs, run, cancel_on_disconnect))
 
 
 @get("/threads/{thread_id:str}/runs/{run_id:str}/stream", tags=["runs"], responses=STREAM)
@@ -130,9 +137,9 @@ async def join_run_stream(
 ) -> ASGIApp:
     """Stream the run's events, from the first or after `Last-Event-ID`, to its end."""
     record = await runs.get(run_id, thread_id)
-    frames = streams.replay(record, last_event_id, modes_in(stream_mode or ()))
+    frames = streams.replay(record, last_event_id, parse_modes(stream_mode or ()))
     headers = locations(record.run, "stream")
-    return streamed(frames, headers, streams.closing, runs, record.run, cancel_on_disconnect)
+    return respond_with_events(frames, headers, streams.closing, runs, record.run, cancel_on_disconnect)
 
 
 @post("/threads/{thread_id:str}/runs/{run_id:str}/cancel", tags=["runs"], status_code=202, responses=_CANCELLED)
@@ -148,9 +155,9 @@ async def cancel_run(
     record = await runs.get(run_id, thread_id)
     await runs.cancel(record.run.run_id, thread_id, action)
     if not wait:
-        await streams.until_end_soon([record])
+        await streams.wait_briefly_for_ends([record])
         return Response(b"", status_code=202)
-    await streams.until_end(record)
+    await streams.wait_for_end(record)
     return Response(b"{}", status_code=200, headers=locations(record.run, "join"), media_type="application/json")
 
 

@@ -11,15 +11,22 @@ from litestar.types import ASGIApp
 
 from agent_server.config import Config
 from agent_server.errors import Invalid
-from agent_server.routes.authorization import owned
+from agent_server.routes.authorization import get_ownership
 from agent_server.routes.request_body import ADAPTER
-from agent_server.routes.run_requests import check_resumes_nothing, run_body, run_origin, traced
+from agent_server.routes.run_requests import add_trace, check_resumes_nothing, run_body, run_origin
 from agent_server.routes.run_responder import RunResponder
-from agent_server.routes.run_responses import FINAL_VALUES, STREAM, joined, locations, or_not_found, streamed
+from agent_server.routes.run_responses import (
+    FINAL_VALUES,
+    STREAM,
+    locations,
+    respond_at_end,
+    respond_or_not_found,
+    respond_with_events,
+)
 from agent_server.routes.runs import CancelOnDisconnect, LastEventId
 from agent_server.runs.queue import Runs
 from agent_server.schema import CancelAction, Run, RunCreate, RunsCancel
-from agent_server.streams.run_streams import RunStreams, modes_in
+from agent_server.streams.run_streams import RunStreams, parse_modes
 
 MOST = 1000
 """The maximum number of runs in one batch."""
@@ -38,7 +45,7 @@ async def create_run_batch(
         raise Invalid(f"The batch has {len(data)} runs; send from 1 to {MOST}")
     for one in data:
         check_resumes_nothing(one)
-    return await runs.create_many([traced(one, request) for one in data], run_origin(request, server_config))
+    return await runs.create_many([add_trace(one, request) for one in data], run_origin(request, server_config))
 
 
 @post("/runs/cancel", tags=["runs"], status_code=204)
@@ -50,8 +57,8 @@ async def cancel_runs(
     action: FromQuery[CancelAction] = "interrupt",
 ) -> None:
     """Cancel the runs with these ids on a thread, or all with a status; 404 if none of them is active."""
-    at_work = await runs.cancel_many(data, action, owned(request, "threads"))
-    await streams.until_end_soon(await runs.get_many(at_work[:1000]))
+    at_work = await runs.cancel_many(data, action, get_ownership(request, "threads"))
+    await streams.wait_briefly_for_ends(await runs.get_many(at_work[:1000]))
 
 
 @post("/runs", **_ROUTE)
@@ -83,7 +90,7 @@ async def join_stateless_run(
     run = (await runs.get(run_id)).run
     headers = locations(run, "join", stateless=True)
     chunks = streams.final_values(run.run_id, must_exist=True)
-    return or_not_found(chunks, lambda chunks: joined(chunks, headers, runs, run, cancel_on_disconnect))
+    return respond_or_not_found(chunks, lambda chunks: respond_at_end(chunks, headers, runs, run, cancel_on_disconnect))
 
 
 @get("/runs/{run_id:str}/stream", tags=["stateless runs"], responses=STREAM)
@@ -97,9 +104,9 @@ async def join_stateless_run_stream(
 ) -> ASGIApp:
     """Stream the run's events, from the first or after `Last-Event-ID`, to its end."""
     record = await runs.get(run_id)
-    frames = streams.replay(record, last_event_id, modes_in(stream_mode or ()))
+    frames = streams.replay(record, last_event_id, parse_modes(stream_mode or ()))
     headers = locations(record.run, "stream", stateless=True)
-    return streamed(frames, headers, streams.closing, runs, record.run, cancel_on_disconnect)
+    return respond_with_events(frames, headers, streams.closing, runs, record.run, cancel_on_disconnect)
 
 
 HANDLERS = [

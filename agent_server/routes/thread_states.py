@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from agent_server.errors import Invalid
-from agent_server.routes.json_responses import any_fields_of, describe_response, respond_json
+from agent_server.routes.json_responses import allow_any_fields, describe_response, respond_json
 from agent_server.threads.schema import (
     Checkpoint,
     HistorySearch,
@@ -28,8 +28,8 @@ Select = Annotated[
     QueryParameter(description="The fields wanted, such as `next`, or `values.messages` for one of the values."),
 ]
 
-_STATE = describe_response(any_fields_of(ThreadState), "The state, or the fields of it that are selected.")
-_STATES = describe_response(list[any_fields_of(ThreadState)], "The states, or the selected fields of each.")  # type: ignore[misc]  # made at run time
+_STATE = describe_response(allow_any_fields(ThreadState), "The state, or the fields of it that are selected.")
+_STATES = describe_response(list[allow_any_fields(ThreadState)], "The states, or the selected fields of each.")  # type: ignore[misc]  # made at run time
 _UPDATED = describe_response(StateUpdated, "The checkpoint that the update led to.")
 
 
@@ -41,7 +41,7 @@ async def get_state(
     select: Select = None,
 ) -> Response[bytes]:
     """Return the thread's current state."""
-    return respond_json(selected_state(await thread_states.get(thread_id, None, subgraphs), select))
+    return respond_json(select_state_fields(await thread_states.get(thread_id, None, subgraphs), select))
 
 
 @get("/threads/{thread_id:str}/state/{checkpoint_id:str}", tags=["threads"], responses=_STATE)
@@ -54,7 +54,7 @@ async def get_state_at(
 ) -> Response[bytes]:
     """Return the thread's state at a checkpoint."""
     state = await thread_states.get(thread_id, Checkpoint(checkpoint_id=checkpoint_id), subgraphs)
-    return respond_json(selected_state(state, select))
+    return respond_json(select_state_fields(state, select))
 
 
 @post("/threads/{thread_id:str}/state/checkpoint", tags=["threads"], status_code=200, responses=_STATE)
@@ -63,7 +63,7 @@ async def post_state_at(
 ) -> Response[bytes]:
     """Return the state of the thread, or of a subgraph in it, at a checkpoint."""
     state = await thread_states.get(thread_id, data.checkpoint, data.subgraphs)
-    return respond_json(selected_state(state, data.select))
+    return respond_json(select_state_fields(state, data.select))
 
 
 @post("/threads/{thread_id:str}/state", tags=["threads"], status_code=200, responses=_UPDATED)
@@ -84,7 +84,7 @@ async def get_history(
 ) -> Response[bytes]:
     """Return the thread's states, newest first."""
     states = await thread_states.history(thread_id, HistorySearch(limit=limit, before=before))
-    return respond_json([selected_state(state, select) for state in states])
+    return respond_json([select_state_fields(state, select) for state in states])
 
 
 @post("/threads/{thread_id:str}/history", tags=["threads"], status_code=200, responses=_STATES)
@@ -93,10 +93,10 @@ async def search_history(
 ) -> Response[bytes]:
     """Return the thread's states that match, newest first."""
     states = await thread_states.history(thread_id, data)
-    return respond_json([selected_state(state, data.select) for state in states])
+    return respond_json([select_state_fields(state, data.select) for state in states])
 
 
-def selected_state(state: Mapping[str, Any], select: Sequence[str] | None) -> Mapping[str, Any]:
+def select_state_fields(state: Mapping[str, Any], select: Sequence[str] | None) -> Mapping[str, Any]:
     """Return the state with only the selected fields, also of its values. Errors: `Invalid` for an unknown field."""
     if not select:
         return state

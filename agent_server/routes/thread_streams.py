@@ -14,7 +14,7 @@ from agent_server.asgi.sse import stream_response
 from agent_server.errors import Invalid
 from agent_server.routes.run_responses import STREAM, cut_where_slow
 from agent_server.routes.runs import LastEventId
-from agent_server.streams.run_streams import RunStreams, modes_in
+from agent_server.streams.run_streams import RunStreams, parse_modes
 from agent_server.streams.thread_streams import ThreadStreamMode, ThreadStreams
 
 
@@ -42,7 +42,7 @@ async def join_thread_stream(
 
 def _modes(query: Sequence[str]) -> list[ThreadStreamMode]:
     """Return the modes in the query values; a value may hold several, with commas or as a JSON list."""
-    names = [name.strip() for value in modes_in(query, "stream_modes") for name in value.split(",") if name.strip()]
+    names = [name.strip() for value in parse_modes(query, "stream_modes") for name in value.split(",") if name.strip()]
     known: dict[str, ThreadStreamMode] = {mode: mode for mode in get_args(ThreadStreamMode)}
     for name in names:
         if name not in known:

@@ -10,8 +10,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from agent_server.errors import Invalid
-from agent_server.routes.authorization import owned
-from agent_server.routes.json_responses import any_fields_of, describe_response, respond_json, respond_page
+from agent_server.routes.authorization import get_ownership
+from agent_server.routes.json_responses import allow_any_fields, describe_response, respond_json, respond_page
 from agent_server.routes.openapi import PageOperation
 from agent_server.streams.deletion import Deletion
 from agent_server.threads.schema import (
@@ -27,7 +27,7 @@ from agent_server.threads.schema import (
 from agent_server.threads.states import ThreadStates
 from agent_server.threads.threads import Threads
 
-_PAGE = describe_response(list[any_fields_of(Thread)], "The threads, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
+_PAGE = describe_response(list[allow_any_fields(Thread)], "The threads, or of each the fields in `select`.")  # type: ignore[misc]  # made at run time
 _PATCHED = {
     **describe_response(Thread, "The thread."),
     204: ResponseSpec(None, generate_examples=False, description="The same, with the header `Prefer: return=minimal`."),
@@ -39,7 +39,7 @@ async def create_thread(
     data: JSONBody[ThreadCreate], request: Request[Any, Any, Any], thread_states: NamedDependency[ThreadStates]
 ) -> Thread:
     """Create a thread; 409 if its id exists, unless `if_exists` is `do_nothing`."""
-    return await thread_states.create(data, owned(request, "threads"))
+    return await thread_states.create(data, get_ownership(request, "threads"))
 
 
 @post("/threads/search", tags=["threads"], status_code=200, responses=_PAGE, operation_class=PageOperation)
@@ -48,7 +48,7 @@ async def search_threads(
 ) -> Response[bytes]:
     """Return the threads that match, newest first by default."""
     select = [*data.select, *(["extracted"] if data.extract else [])] if data.select else None
-    return respond_page(await threads.search(data, owned(request, "threads")), select)
+    return respond_page(await threads.search(data, get_ownership(request, "threads")), select)
 
 
 @post("/threads/count", tags=["threads"], status_code=200)
@@ -56,7 +56,7 @@ async def count_threads(
     data: JSONBody[ThreadFilter], request: Request[Any, Any, Any], threads: NamedDependency[Threads]
 ) -> int:
     """Return how many threads match."""
-    return await threads.count(data, owned(request, "threads"))
+    return await threads.count(data, get_ownership(request, "threads"))
 
 
 @post("/threads/prune", tags=["threads"], status_code=200)

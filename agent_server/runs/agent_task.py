@@ -40,18 +40,18 @@ class AgentTask(Generic[T]):
         """Wait for the end of the work, after `cancel` for at most `stop_seconds`. Return whether it has ended."""
         try:
             await asyncio.wait((self._task, self._cancelled), return_when=asyncio.FIRST_COMPLETED)
-            return await self._stopped()
+            return await self._wait_until_stopped()
         except asyncio.CancelledError:  # the server fails around the attempt
             self.cancel()
             with anyio.CancelScope(shield=True):
-                await self._stopped()
+                await self._wait_until_stopped()
             raise
 
     def result(self) -> T:
         """Return the coroutine's result. Call it only after `end` has returned true."""
         return self._task.result()
 
-    async def _stopped(self) -> bool:
+    async def _wait_until_stopped(self) -> bool:
         if not self._task.done():
             await asyncio.wait((self._task,), timeout=self._stop_seconds)
         if not self._task.done():

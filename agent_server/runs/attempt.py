@@ -18,8 +18,8 @@ import anyio
 import structlog
 from msgspec import Raw, Struct, field
 
-from agent_server.agents import Agent, Lease, Outcome, is_stateful, set_lease, writing_under
-from agent_server.agents.node_stacks import threaded_nodes
+from agent_server.agents import Agent, Lease, Outcome, is_stateful, set_lease, write_under
+from agent_server.agents.node_stacks import find_threaded_nodes
 from agent_server.asgi.json_codec import encode
 from agent_server.broker import Broker
 from agent_server.errors import LeaseLost, Unavailable
@@ -107,7 +107,7 @@ class Attempt:
                 self._task.cancel()
 
     def _name_threaded_nodes(self) -> None:
-        for one in threaded_nodes():
+        for one in find_threaded_nodes():
             if one.run_id == self.run.run_id:
                 log.info("node_works_on", graph_id=self.run.graph_id, node=one.node, meaning=_WORKS_ON)
 
@@ -142,7 +142,7 @@ class Attempt:
     async def _run_agent(self) -> Ending | None:
         """Run the agent and wait for it. Return the run's ending, or None where the agent was stopped."""
         if self.claim.rescues >= self._context.max_rescues:
-            return _failure(
+            return _build_failure(
                 ServerStopped("The server stopped in the middle of this run too often; it is not tried again")
             )
         if self._stop_reason is not None:
@@ -161,18 +161,18 @@ class Attempt:
         """Run the agent, inside its task. Return its ending, or None where it was stopped."""
         set_lease(self.lease)
         try:
-            return _success(await self._outcome())
+            return _build_success(await self._outcome())
         except asyncio.CancelledError as error:
             # After `stop`, this is the server's own cancellation. Before that, the agent has cancelled itself, or
             # awaited something that another part of it cancelled: a mistake in the agent, so its run fails. The error
             # must not leave this task, because the task's cancellation would look like the server's.
-            return _failed(error) if self._stop_reason is None else None
+            return _handle_failure(error) if self._stop_reason is None else None
         except LeaseLost:
             return None
         except (Exception, SystemExit) as error:
             # A SystemExit is an agent's `sys.exit()`. asyncio raises one that leaves a task out of the event loop
             # itself, which would end the server and all other runs with it.
-            return _failed(error)
+            return _handle_failure(error)
 
     async def _outcome(self) -> Outcome:
         outcome = Outcome(None)
@@ -190,7 +190,7 @@ class Attempt:
 
     async def _end(self, ending: Ending | None) -> None:
         if self._stop_reason is not None and not self._outran_stop(ending):
-            await self._stopped(self._stop_reason)
+            await self._finish_stopped(self._stop_reason)
         elif ending is not None:
             if ending.status == "error":
                 ending.values = await self._values_now()
@@ -225,7 +225,7 @@ class Attempt:
         await self._context.broker.close(self.run.run_id)
         log.info("run_finished", status=ending.status)
 
-    async def _stopped(self, reason: StopReason) -> None:
+    async def _finish_stopped(self, reason: StopReason) -> None:
         log.info("run_stopped", reason=reason)
         if reason == "interrupt":
             values = await self._values_now()
@@ -239,7 +239,7 @@ class Attempt:
     async def _roll_back(self) -> None:
         if not self.run.kwargs.temporary and is_stateful(self._agent):
             confirmed_first = self._lease_until(0)  # the agent's own lease may be closed
-            with writing_under(confirmed_first):
+            with write_under(confirmed_first):
                 await self._agent.forget_run(self.run.thread_id, self.run.run_id)
         await self._context.runs.discard(self.claim, await self._values_now())
         self.has_written_end = True
@@ -297,18 +297,18 @@ _MESSAGES: dict[type[BaseException], str] = {
 """The messages of exceptions that usually have none."""
 
 
-def _failed(error: BaseException) -> Ending:
+def _handle_failure(error: BaseException) -> Ending:
     log.info("run_failed", error=type(error).__name__, exc_info=error)
-    return _failure(error)
+    return _build_failure(error)
 
 
-def _failure(error: BaseException) -> Ending:
+def _build_failure(error: BaseException) -> Ending:
     """Return the ending of a run that raised, with the error in the official server's wording."""
     shown = {"error": type(error).__name__, "message": str(error) or _MESSAGES.get(type(error), "")}
     return Ending("error", "error", error=encode(shown))
 
 
-def _success(outcome: Outcome) -> Ending:
+def _build_success(outcome: Outcome) -> Ending:
     values = encode(outcome.values)
     waiting_for = [
         {"value": interrupt["value"], "id": interrupt["id"], "response_schema": None}
@@ -319,11 +319,11 @@ def _success(outcome: Outcome) -> Ending:
         status="success",
         thread_status="interrupted" if outcome.interrupted else "idle",
         values=values,
-        output=_with_interrupts(outcome.values, waiting_for) if waiting_for else values,
+        output=_add_interrupts(outcome.values, waiting_for) if waiting_for else values,
         interrupts=encode(outcome.interrupts),
     )
 
 
-def _with_interrupts(values: Any, waiting_for: list[dict[str, Any]]) -> bytes:
+def _add_interrupts(values: Any, waiting_for: list[dict[str, Any]]) -> bytes:
     """Return the official server's output of an interrupted run: its values and its interrupts."""
     return encode({**(values if isinstance(values, dict) else {"__value__": values}), "__interrupt__": waiting_for})

@@ -46,7 +46,7 @@ class ClockWatch:
 
     async def _compare(self) -> None:
         before = boot_seconds()
-        now = await self._runs.now()
+        now = await self._runs.read_clock()
         after = boot_seconds()
         step = self._step(now - after, now - before)
         if step:

@@ -17,7 +17,7 @@ from agent_server.database import Connection, Row
 from agent_server.errors import Conflict
 from agent_server.runs.records import RunChoice, RunOrigin, run_kwargs
 from agent_server.schema import JsonObject, RunCreate
-from agent_server.threads.graph_setup import merged_config
+from agent_server.threads.graph_setup import merge_config
 from agent_server.threads.schema import Ttl
 from agent_server.threads.threads import set_ttl
 
@@ -129,7 +129,7 @@ def _names(assistant: AssistantRef) -> JsonObject:
 
 
 def _config(kept: JsonObject, new: NewRun) -> JsonObject:
-    return kept if new.temporary else merged_config(kept, new.assistant.config, new.body.config or {})
+    return kept if new.temporary else merge_config(kept, new.assistant.config, new.body.config or {})
 
 
 def _json(value: Any) -> str:

@@ -132,7 +132,7 @@ class RunFeedback:
         """Return a feedback token for the run, where tokens are available."""
         return feedback_token(self._feedback, run_id, project)
 
-    async def of(self, record: Record, keys: Sequence[str] | None, base_url: str) -> RunFeedbackResponse:
+    async def read(self, record: Record, keys: Sequence[str] | None, base_url: str) -> RunFeedbackResponse:
         """Return the feedback on the run, and fresh URLs for `keys` (by default those that it was created with).
 
         Errors: `Unavailable` where the feedback module does not respond in time.
@@ -160,7 +160,7 @@ class RunFeedback:
         """The feedback module as intake, or None where it does not accept submissions."""
         return self._feedback if isinstance(self._feedback, FeedbackIntake) else None
 
-    def urls_expire_at(self, record: Record) -> str | None:
+    def find_url_expiry(self, record: Record) -> str | None:
         """Return a time until which the run's URLs accept submissions at least; None where it is unknown."""
         if (intake := self.intake) is None:
             return None

@@ -13,18 +13,18 @@ from agent_server.agents import boot_seconds
 from agent_server.broker import Broker
 from agent_server.database import Connection, Database
 from agent_server.errors import Conflict, LeaseLost
-from agent_server.runs.records import Claim, Ending, claim_of
+from agent_server.runs.records import Claim, Ending, read_claim
 from agent_server.runs.transitions import (
     HELD,
     as_text,
+    build_held_parameters,
     claim_next,
     drop_temporary,
-    held,
     lock_thread_if_there,
     mend_times,
     write_thread_state,
 )
-from agent_server.runs.webhook_outbox import ENDED_COLUMNS, WEBHOOKS, ended_row, put_targets, put_webhook
+from agent_server.runs.webhook_outbox import ENDED_COLUMNS, WEBHOOKS, get_ended_row, put_targets, put_webhook
 from agent_server.schema import CancelAction
 
 QUEUE = "runs"
@@ -55,7 +55,7 @@ class RunLeases:
             for token in tokens:
                 if (row := claim_next(connection, token, lease, at_work)) is None:
                     break
-                claims.append(claim_of(row, token, lease_seconds, until))
+                claims.append(read_claim(row, token, lease_seconds, until))
             return claims
 
         while True:
@@ -70,7 +70,9 @@ class RunLeases:
 
         def work(connection: Connection) -> dict[str, CancelAction | None]:
             statement = f"UPDATE runs SET lease_until = now_us() + :lease WHERE {HELD} RETURNING cancel"
-            renewed = ((claim, connection.one(statement, lease=lease, **held(claim))) for claim in claims)
+            renewed = (
+                (claim, connection.one(statement, lease=lease, **build_held_parameters(claim))) for claim in claims
+            )
             return {claim.run.run_id: row["cancel"] for claim, row in renewed if row}
 
         return await self._database.write(work)
@@ -87,14 +89,14 @@ class RunLeases:
 
         def work(connection: Connection) -> None:
             for claim in claims:
-                connection.execute(f"UPDATE runs SET lease_until = 0 WHERE {HELD}", **held(claim))
+                connection.execute(f"UPDATE runs SET lease_until = 0 WHERE {HELD}", **build_held_parameters(claim))
 
         await self._database.write(work)
 
     async def note_progress(self, claim: Claim) -> None:
         """Reset the run's count of rescues to zero."""
         statement = f"UPDATE runs SET rescues = 0 WHERE {HELD}"
-        await self._database.write(lambda c: c.execute(statement, **held(claim)))
+        await self._database.write(lambda c: c.execute(statement, **build_held_parameters(claim)))
 
     async def cancel_wishes(self) -> dict[str, tuple[int, CancelAction]]:
         """Return the running runs of all workers that are to be cancelled, each with its attempt and action."""
@@ -119,13 +121,13 @@ class RunLeases:
                 output=as_text(ending.output),
                 error=as_text(ending.error),
                 last_event=ending.last_event,
-                **held(claim),
+                **build_held_parameters(claim),
             )
             if ended is None:
                 raise LeaseLost(f"Run {run.run_id} has another worker")
             # not decided in the statement: SQLite 3.40 returns 1 for NULL IS NOT NULL there, where the table is STRICT
             if ended["webhook_targets"]:
-                put_targets(connection, ended_row(connection, run.run_id), ending)
+                put_targets(connection, get_ended_row(connection, run.run_id), ending)
             notified.append(bool(run.kwargs.webhook or ended["webhook_targets"]))
             return not run.kwargs.temporary and write_thread_state(connection, run.thread_id, ending)
 
@@ -139,7 +141,7 @@ class RunLeases:
         await self._database.write(
             lambda c: c.execute(
                 f"UPDATE runs SET status = 'pending', lease_token = NULL, lease_until = NULL WHERE {HELD}",
-                **held(claim),
+                **build_held_parameters(claim),
             )
         )
         await self._broker.notify(QUEUE)
@@ -154,7 +156,9 @@ class RunLeases:
             lock_thread_if_there(connection, claim.run.thread_id)
             ending = Ending("interrupted", "idle", values)
             put_webhook(connection, claim, ending, "rollback")
-            deleted = connection.one(f"DELETE FROM runs WHERE {HELD} RETURNING {ENDED_COLUMNS}", **held(claim))
+            deleted = connection.one(
+                f"DELETE FROM runs WHERE {HELD} RETURNING {ENDED_COLUMNS}", **build_held_parameters(claim)
+            )
             if deleted is None:
                 raise LeaseLost(f"Run {claim.run.run_id} has another worker")
             put_targets(connection, deleted, ending, "rollback")

@@ -7,7 +7,7 @@ from msgspec import Struct
 from agent_server.access.ownership import Condition
 from agent_server.database import Connection
 from agent_server.database.search import Page, Search
-from agent_server.runs.records import Record, record_of
+from agent_server.runs.records import Record, read_record
 from agent_server.schema import JsonObject, RunStatus, canonical_id
 
 
@@ -28,7 +28,7 @@ class RunQuery(Struct, frozen=True, kw_only=True):
         search = Search("runs")
         search.contains("metadata", self.metadata)
         if self.status == "pending":
-            search.one_of("status", ["pending", "running"])
+            search.where_in("status", ["pending", "running"])
         else:
             search.equals("status", self.status)
         search.equals("thread_id", canonical_id(self.thread_id, "thread") if self.thread_id else None)
@@ -38,10 +38,10 @@ class RunQuery(Struct, frozen=True, kw_only=True):
         return search
 
 
-def found_runs(connection: Connection, query: RunQuery, owned: Condition | None) -> list[Record]:
+def find_runs(connection: Connection, query: RunQuery, owned: Condition | None) -> list[Record]:
     """Return the matching runs, newest first. Errors: `Invalid`."""
     page = Page("*", "created_at DESC, run_id DESC", query.limit, query.offset)
-    return [record_of(row) for row in query.search(owned).rows(connection, page)]
+    return [read_record(row) for row in query.search(owned).rows(connection, page)]
 
 
 class RunFilter(Struct, frozen=True):
@@ -65,7 +65,7 @@ class RunFilter(Struct, frozen=True):
         search.where("COALESCE(project, 'default') = :project", project=self.project)
         for column, names in (("run_id", self.run_ids), ("assistant_id", self.assistant_ids)):
             if names:
-                search.one_of(column, names)
+                search.where_in(column, names)
             elif names is not None:
                 search.where("1 = 0")
         search.equals("thread_id", self.thread_id)
@@ -83,4 +83,4 @@ class RunFilter(Struct, frozen=True):
 def newest_runs(connection: Connection, which: RunFilter) -> list[Record]:
     """Return the matching runs. Run ids are UUIDv7, so their index gives the order of creation."""
     rows = which.search().rows(connection, Page("*", "run_id DESC", which.limit, 0))
-    return [record_of(row) for row in rows]
+    return [read_record(row) for row in rows]

@@ -55,8 +55,8 @@ from agent_server.observability.metrics import Metrics
 from agent_server.runs.creation import NewRun, insert_on_thread, insert_with_thread
 from agent_server.runs.leases import CANCELS, QUEUE, RunLeases
 from agent_server.runs.reader import RunReader
-from agent_server.runs.records import LATEST, Claim, NewLease, RunChoice, RunOrigin, claim_of, run_of
-from agent_server.runs.selection import chosen_runs
+from agent_server.runs.records import LATEST, Claim, NewLease, RunChoice, RunOrigin, read_claim, read_run
+from agent_server.runs.selection import choose_runs
 from agent_server.runs.transitions import Cancelled, cancel_on_thread, lock_thread_if_there, make_way
 from agent_server.runs.webhook_outbox import WEBHOOKS
 from agent_server.runs.webhook_targets import check_targets
@@ -127,7 +127,7 @@ class Runs(RunReader, RunLeases):
         else:
             row, overtaken = await self._database.write(work(choice))
         await self._announce_created(row, overtaken)
-        run = run_of(row)
+        run = read_run(row)
         run.status = "pending"  # as it was created
         return run
 
@@ -145,7 +145,7 @@ class Runs(RunReader, RunLeases):
                 except Conflict:  # another process runs the thread, or the run's id is taken, which shows again
                     row, overtaken = await self._database.write(work(choice))
             if row["status"] == "running":
-                claim = claim_of(row, lease.token, lease.seconds, until)
+                claim = read_claim(row, lease.token, lease.seconds, until)
         finally:
             started = starter.start(claim)
         if claim is not None and not started:  # the worker has been stopped meanwhile
@@ -178,7 +178,7 @@ class Runs(RunReader, RunLeases):
         A thread that does not meet `owned` counts as missing.
         """
         row, overtaken = self._insert(connection, body, thread_id, origin, owned, choice)
-        return run_of(row), overtaken
+        return read_run(row), overtaken
 
     def _insert(
         self,
@@ -238,7 +238,7 @@ class Runs(RunReader, RunLeases):
 
         With `owned`, only runs on threads that meet it. Errors: `NotFound` where none of them is active.
         """
-        chosen = chosen_runs(which, owned)
+        chosen = choose_runs(which, owned)
 
         def work(connection: Connection) -> Cancelled:
             cancelled: Cancelled = {}

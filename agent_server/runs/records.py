@@ -39,7 +39,7 @@ class RunOrigin(Struct, frozen=True):
 
 
 RUN_COLUMNS = "run_id, thread_id, assistant_id, created_at, updated_at, status, metadata, kwargs, multitask_strategy"
-"""The columns that `run_of` needs."""
+"""The columns that `read_run` needs."""
 
 
 class RunReference(Struct, frozen=True):
@@ -210,7 +210,7 @@ def _checkpoint(body: RunCreate) -> JsonObject | None:
     return checkpoint_dict(named) or None
 
 
-def run_of(row: Row) -> Run:
+def read_run(row: Row) -> Run:
     """Return the run in the SDK's shape."""
     return Run(
         run_id=row["run_id"],
@@ -228,10 +228,10 @@ def run_of(row: Row) -> Run:
 _kwargs_decoder = msgspec.json.Decoder(RunKwargs)
 
 
-def record_of(row: Row) -> Record:
+def read_record(row: Row) -> Record:
     """Return the record of a row."""
     return Record(
-        run=run_of(row),
+        run=read_run(row),
         graph_id=row["graph_id"],
         assistant_version=row["assistant_version"],
         attempt=row["attempt"],
@@ -249,7 +249,7 @@ def record_of(row: Row) -> Record:
     )
 
 
-def claim_of(row: Row, token: str, lease_seconds: float, leased_until: float) -> Claim:
+def read_claim(row: Row, token: str, lease_seconds: float, leased_until: float) -> Claim:
     """Return a worker's claim on the run that it has just taken with the lease `token`."""
     run = AgentRun(
         run_id=row["run_id"],

@@ -31,12 +31,12 @@ class RunLog:
     async def publish(self, part: StreamPart) -> None:
         """Write a part of the run's stream."""
         if self._translation is None or part.event in _OF_RUNS:
-            position = self._next()
+            position = self._compute_next_id()
             frames = [Frame(position, part.event, frame(part, str(position)))]
         else:
             frames = []
         if self._translation is not None:
-            frames += [self._frame(event) for event in self._translation.of(part)]
+            frames += [self._frame(event) for event in self._translation.translate(part)]
         await self._write(frames)
 
     def last_event(self, ending: Ending) -> int | None:
@@ -51,17 +51,17 @@ class RunLog:
     async def write_rollback(self) -> None:
         """Write that the run was rolled back."""
         if self._translation is not None:
-            await self._write([self._frame(event) for event in self._translation.ended("failed", ROLLED_BACK)])
+            await self._write([self._frame(event) for event in self._translation.translate_end("failed", ROLLED_BACK)])
 
     def _last_events(self, ending: Ending) -> list[Event]:
         return [] if self._translation is None else last_events(self._translation, ending)
 
-    def _next(self) -> FrameId:
+    def _compute_next_id(self) -> FrameId:
         self.published += 1
         return FrameId(self._run.attempt, self.published - 1)
 
     def _frame(self, event: Event) -> Frame:
-        position = self._next()
+        position = self._compute_next_id()
         return event_frame(event, self._turn * TURN + position.number, position)
 
     async def _write(self, frames: list[Frame]) -> None:
@@ -75,8 +75,8 @@ class RunLog:
 def last_events(translation: Translation, ending: Ending) -> list[Event]:
     """Return the run's ending as protocol events."""
     if ending.status == "success":
-        return translation.ended("interrupted" if ending.thread_status == "interrupted" else "completed")
-    return translation.ended("failed", CANCELLED if ending.status == "interrupted" else _reason(ending.error))
+        return translation.translate_end("interrupted" if ending.thread_status == "interrupted" else "completed")
+    return translation.translate_end("failed", CANCELLED if ending.status == "interrupted" else _reason(ending.error))
 
 
 def _reason(error: bytes) -> str:

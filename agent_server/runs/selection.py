@@ -10,13 +10,15 @@ from agent_server.access.ownership import Condition
 from agent_server.database import Connection, Row
 from agent_server.database.search import Page, Search
 from agent_server.errors import Invalid, NotFound
-from agent_server.runs.records import RUN_COLUMNS, run_of
+from agent_server.runs.records import RUN_COLUMNS, read_run
 from agent_server.schema import JsonObject, Run, RunsCancel, RunStatus, canonical_id
 
 RunsByThread = dict[str, list[str]]
 
 
-def runs_of_thread(connection: Connection, thread_id: str, limit: int, offset: int, status: str | None) -> list[Run]:
+def list_runs_of_thread(
+    connection: Connection, thread_id: str, limit: int, offset: int, status: str | None
+) -> list[Run]:
     """Return the thread's runs, newest first. Errors: `NotFound` for an unknown thread."""
     if not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id AND temporary = 0", id=thread_id):
         raise NotFound(f"Thread with ID {thread_id} not found")
@@ -28,16 +30,16 @@ def runs_of_thread(connection: Connection, thread_id: str, limit: int, offset: i
         limit=limit,
         offset=offset,
     )
-    return [run_of(row) for row in rows]
+    return [read_run(row) for row in rows]
 
 
-def active_run_with(connection: Connection, metadata: JsonObject) -> Run | None:
+def find_active_run(connection: Connection, metadata: JsonObject) -> Run | None:
     """Return an active run whose metadata contains all of `metadata`, or None."""
     search = Search("runs")
-    search.one_of("status", ["pending", "running"])
+    search.where_in("status", ["pending", "running"])
     search.contains("metadata", metadata)
     rows = search.rows(connection, Page(RUN_COLUMNS, "created_at DESC", 1, 0))
-    return run_of(rows[0]) if rows else None
+    return read_run(rows[0]) if rows else None
 
 
 class TaskRow(Struct, frozen=True):
@@ -79,42 +81,42 @@ def task_rows(
     return [TaskRow(*(row[name] for name in TaskRow.__struct_fields__)) for row in search.rows(connection, page)]
 
 
-def chosen_runs(which: RunsCancel, owned: Condition | None = None) -> Callable[[Connection], RunsByThread]:
+def choose_runs(which: RunsCancel, owned: Condition | None = None) -> Callable[[Connection], RunsByThread]:
     """Return a query for the active runs to cancel, by thread, in the order in which all transactions lock threads.
 
     With `owned`, only on threads that meet it. Errors: `Invalid` unless exactly one of the two ways to choose is used.
     """
-    choose = _chosen(which)
+    choose = _choose_all(which)
     if owned is None:
         return choose
     statement = f"SELECT 1 AS x FROM threads WHERE thread_id = :id AND {owned.sql}"
 
-    def of_caller(connection: Connection) -> RunsByThread:
+    def choose_owned(connection: Connection) -> RunsByThread:
         return {
             thread_id: run_ids
             for thread_id, run_ids in choose(connection).items()
             if connection.one(statement, id=thread_id, **owned.parameters)
         }
 
-    return of_caller
+    return choose_owned
 
 
-def _chosen(which: RunsCancel) -> Callable[[Connection], RunsByThread]:
+def _choose_all(which: RunsCancel) -> Callable[[Connection], RunsByThread]:
     if which.status is not None:
         if which.thread_id is not None or which.run_ids is not None:
             raise Invalid("status chooses among the runs of all threads: leave thread_id and run_ids out, or status")
         statuses = ("pending", "running") if which.status == "all" else (which.status, which.status)
-        return lambda connection: _by_thread(_with_status(connection, *statuses))
+        return lambda connection: _group_by_thread(_list_with_status(connection, *statuses))
     if which.thread_id is None or which.run_ids is None:
         raise Invalid("Name the runs to cancel: thread_id and run_ids, or a status (pending, running or all)")
     thread_id = canonical_id(which.thread_id, "thread")
     run_ids = {canonical_id(run_id, "run") for run_id in which.run_ids}
-    return lambda connection: _by_thread(
-        [row for row in _with_status(connection, "pending", "running", thread_id) if row["run_id"] in run_ids]
+    return lambda connection: _group_by_thread(
+        [row for row in _list_with_status(connection, "pending", "running", thread_id) if row["run_id"] in run_ids]
     )
 
 
-def _with_status(connection: Connection, one: str, other: str, thread_id: str = "") -> list[Row]:
+def _list_with_status(connection: Connection, one: str, other: str, thread_id: str = "") -> list[Row]:
     return connection.all(
         """SELECT thread_id, run_id FROM runs WHERE status IN (:one, :other)
         AND (:thread_id = '' OR thread_id = :thread_id) ORDER BY thread_id, run_id""",
@@ -124,7 +126,7 @@ def _with_status(connection: Connection, one: str, other: str, thread_id: str = 
     )
 
 
-def _by_thread(rows: list[Row]) -> RunsByThread:
+def _group_by_thread(rows: list[Row]) -> RunsByThread:
     found: RunsByThread = {}
     for row in rows:
         found.setdefault(row["thread_id"], []).append(row["run_id"])

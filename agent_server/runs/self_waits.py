@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import anyio
 import structlog
 
-from agent_server.agents.node_stacks import WaitingCall, waiting_calls
+from agent_server.agents.node_stacks import WaitingCall, find_waiting_calls
 from agent_server.database import Connection, Database
 from agent_server.errors import AgentServerError
 from agent_server.runs.worker import Worker
@@ -82,7 +82,7 @@ class SelfWaits:
         lasting = [wait for wait in waits if wait.call in self._before]
         self._before = {wait.call for wait in waits}
         self._named &= self._before
-        stuck = self._in_circles(lasting)
+        stuck = self._find_circles(lasting)
         for wait in stuck:
             self._name(wait, "the run that it waits for cannot start or end before this one has ended", ADVICE)
         if lasting and self._fills_all_slots(lasting) and await self._database.read(_has_waited):
@@ -92,7 +92,7 @@ class SelfWaits:
                 self._name(wait, reason, MORE_SLOTS)
 
     def _waits(self) -> Iterable[_Wait]:
-        for call in waiting_calls():
+        for call in find_waiting_calls():
             address = urlsplit(call.url)
             found = _WAITS.search(address.path)
             if found and address.netloc.lower() in self._hosts and call.run_id in self._worker.at_work:
@@ -100,7 +100,7 @@ class SelfWaits:
                     continue  # it may stop to read before its run ends
                 yield _Wait(call, found["thread"], found["run"])
 
-    def _in_circles(self, waits: list[_Wait]) -> list[_Wait]:
+    def _find_circles(self, waits: list[_Wait]) -> list[_Wait]:
         """Return the waits that only end after themselves."""
         by_thread = {attempt.run.thread_id: run_id for run_id, attempt in self._worker.at_work.items()}
         ahead = {wait.call.run_id: _run_ahead(wait, by_thread) for wait in waits}

@@ -34,18 +34,18 @@ def read_queue_stats(connection: Connection) -> QueueStats:
     row = cast(Row, connection.one(_COUNTS))
     middle = connection.one(_MIDDLE, offset=(row["due"] - 1) // 2) if row["due"] else None
 
-    def since(moment: int | None) -> float | None:
+    def compute_age(moment: int | None) -> float | None:
         return None if moment is None else max(row["now"] - moment, 0) / 1_000_000
 
     return QueueStats(
         pending=row["pending"],
         running=row["running"],
-        longest_wait=since(row["first"]),
-        median_wait=since(middle["start_at"]) if middle else None,
+        longest_wait=compute_age(row["first"]),
+        median_wait=compute_age(middle["start_at"]) if middle else None,
         ready=row["ready"],
-        longest_unblocked_wait=since(row["first_unblocked"]),
+        longest_unblocked_wait=compute_age(row["first_unblocked"]),
         webhooks=row["webhooks"],
-        oldest_webhook=since(row["first_webhook"]),
+        oldest_webhook=compute_age(row["first_webhook"]),
     )
 
 
@@ -92,7 +92,7 @@ class ServerMetrics:
         queue_stats = await self._database.read(read_queue_stats)
         for name, meaning, value in self._gauges(queue_stats):
             self._metrics.set_gauge(name, meaning, value)
-        return "".join([self._metrics.text(), *[await _text_of(other) for other in self._others]])
+        return "".join([self._metrics.text(), *[await _read_text(other) for other in self._others]])
 
     async def document(self) -> dict[str, Any]:
         """Return the official server's JSON, which has fewer metrics. Times are in seconds."""
@@ -146,7 +146,7 @@ class ServerMetrics:
         yield "agent_server_database_waiting", "Units of work that wait for a connection", load.waiting
 
 
-async def _text_of(other: MetricsText) -> str:
+async def _read_text(other: MetricsText) -> str:
     try:
         return await other()
     except Exception as error:

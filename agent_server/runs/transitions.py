@@ -60,7 +60,7 @@ Cancelled = dict[str, bool]
 HELD = "run_id = :run_id AND lease_token = :lease_token AND status = 'running'"
 
 
-def held(claim: Claim) -> dict[str, str]:
+def build_held_parameters(claim: Claim) -> dict[str, str]:
     """Return the parameters of `HELD`."""
     return {"run_id": claim.run.run_id, "lease_token": claim.lease_token}
 

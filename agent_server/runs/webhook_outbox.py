@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from agent_server.database import Connection, Row
-from agent_server.runs.records import RUN_COLUMNS, Claim, Ending, run_of
+from agent_server.runs.records import RUN_COLUMNS, Claim, Ending, read_run
 from agent_server.schema import timestamp
 
 WEBHOOKS = "webhooks"
@@ -57,17 +57,17 @@ def put_webhook_unstarted(connection: Connection, row: Row, status: str) -> None
 def put_targets(connection: Connection, row: Row, ending: Ending, status: str | None = None) -> None:
     """Write the webhooks of the run's targets; `row` has the `ENDED_COLUMNS`."""
     for target, url in msgspec.json.decode(row["webhook_targets"] or "{}", type=dict[str, str]).items():
-        put_webhook_of(connection, row, ending, target, url, status)
+        put_target_webhook(connection, row, ending, target, url, status)
 
 
-def ended_row(connection: Connection, run_id: str) -> Row:
+def get_ended_row(connection: Connection, run_id: str) -> Row:
     """Return the `ENDED_COLUMNS` of a run."""
     row = connection.one(f"SELECT {ENDED_COLUMNS} FROM runs WHERE run_id = :id", id=run_id)
     assert row is not None, "the transaction has just changed it"
     return row
 
 
-def put_webhook_of(
+def put_target_webhook(
     connection: Connection, row: Row, ending: Ending, target: str, url: str, status: str | None = None
 ) -> None:
     """Write the webhook of one of the run's targets, in place of an undelivered one."""
@@ -94,7 +94,7 @@ def _put(connection: Connection, row: Row, url: str, payload: dict[str, Any], ta
 
 def _payload(row: Row, ending: Ending, status: str, started_at: str | None) -> dict[str, Any]:
     """Return the official server's payload (as of 0.16.7): the run, its values or error, and its start and end."""
-    run = run_of(row)
+    run = read_run(row)
     run.status = status  # type: ignore[assignment]  # `rollback` occurs only here
     failed = ending.error != b"null"
     return {

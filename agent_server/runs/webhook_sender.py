@@ -105,10 +105,10 @@ class WebhookSender:
     async def _claim(self) -> Webhook | None:
         try:
             is_one_due = await self._database.read(is_due)  # a read, unlike a write, blocks no other writer
-            self._taking.worked()
+            self._taking.record_success()
             return await self._database.write(claim_webhook) if is_one_due else None
         except AgentServerError as error:
-            self._taking.failed(error)
+            self._taking.record_failure(error)
         return None
 
     async def _work_on(self, client: httpx.AsyncClient, webhook: Webhook, slots: anyio.Semaphore) -> None:
@@ -140,14 +140,14 @@ class WebhookSender:
         try:
             with anyio.fail_after(SEND_SECONDS):
                 self._policy.check(webhook.url)  # the settings may have changed since the run was created
-                response = await self._sent(client, webhook)
+                response = await self._send_webhook(client, webhook)
         except (OSError, httpx.HTTPError, httpx.InvalidURL, Invalid, UnicodeError) as error:
             return str(error) if isinstance(error, Invalid) else type(error).__name__
         return None if response.is_success else f"status {response.status_code}"
 
-    async def _sent(self, client: httpx.AsyncClient, webhook: Webhook) -> httpx.Response:
+    async def _send_webhook(self, client: httpx.AsyncClient, webhook: Webhook) -> httpx.Response:
         """Send the webhook. Return the response without its body, which is never read, whatever its length."""
-        content, own_headers = self._translate(webhook.url, webhook.payload) or (_sent_now(webhook.payload), {})
+        content, own_headers = self._translate(webhook.url, webhook.payload) or (_stamp_payload(webhook.payload), {})
         headers = {"Content-Type": "application/json", **own_headers, **self._policy.headers}
         if is_own_path(webhook.url):
             own = httpx.ASGITransport(self._app, raise_app_exceptions=False)
@@ -175,6 +175,6 @@ class WebhookSender:
         return addresses[0]
 
 
-def _sent_now(payload: str) -> bytes:
+def _stamp_payload(payload: str) -> bytes:
     """Return the payload with the current time as `webhook_sent_at`."""
     return f'{payload[:-1]},"webhook_sent_at":"{datetime.now(UTC).isoformat()}"}}'.encode()

@@ -14,7 +14,7 @@ from agent_server.config.webhooks import WebhookPolicy
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import Conflict, Invalid, NotFound
 from agent_server.runs.records import Ending
-from agent_server.runs.webhook_outbox import WEBHOOKS, put_webhook_of
+from agent_server.runs.webhook_outbox import WEBHOOKS, put_target_webhook
 from agent_server.schema import canonical_id
 
 MOST_TARGETS = 20
@@ -49,7 +49,7 @@ class WebhookTargets:
         key = canonical_id(run_id, "run")
 
         def work(connection: Connection) -> None:
-            targets = targets_of(_locked(connection, key))
+            targets = read_targets(_lock_row(connection, key))
             targets.pop(target, None)
             store_targets(connection, key, targets)
             connection.execute("DELETE FROM webhooks WHERE run_id = :id AND target = :target", id=key, target=target)
@@ -74,15 +74,15 @@ def store_targets(connection: Connection, run_id: str, targets: Mapping[str, str
     )
 
 
-def targets_of(row: Row) -> dict[str, str]:
+def read_targets(row: Row) -> dict[str, str]:
     """Return the targets in a run's row, by id."""
     return msgspec.json.decode(row["webhook_targets"] or "{}", type=dict[str, str])
 
 
 def _add(connection: Connection, run_id: str, target: str, url: str) -> bool:
     """Add the target; return whether its webhook is due, because the run has ended."""
-    row = _locked(connection, run_id)
-    targets = targets_of(row)
+    row = _lock_row(connection, run_id)
+    targets = read_targets(row)
     if target not in targets and len(targets) >= MOST_TARGETS:
         raise Conflict(f"The run has {len(targets)} webhook targets, and may have no more; remove one first")
     store_targets(connection, run_id, {**targets, target: url})
@@ -94,11 +94,11 @@ def _add(connection: Connection, run_id: str, target: str, url: str) -> bool:
         output=row["output"].encode() if row["output"] is not None else None,
         error=(row["error"] or "null").encode(),
     )
-    put_webhook_of(connection, row, ending, target, url)
+    put_target_webhook(connection, row, ending, target, url)
     return True
 
 
-def _locked(connection: Connection, run_id: str) -> Row:
+def _lock_row(connection: Connection, run_id: str) -> Row:
     """Return the run's row, which no other transaction changes until this one ends."""
     connection.execute("UPDATE runs SET webhook_targets = webhook_targets WHERE run_id = :id", id=run_id)
     row = connection.one("SELECT *, now_us() AS now FROM runs WHERE run_id = :id", id=run_id)

@@ -107,7 +107,7 @@ class Worker:
                         pass  # at least one slot is free now
                     free = min(self._slots.value, CLAIM_AT_ONCE)
                     await self._abandon_broken()
-                    claims = await self._next(free)
+                    claims = await self._claim_next(free)
                     for claim in claims:
                         self._slots.acquire_nowait()
                         self._begin(claim)
@@ -144,24 +144,24 @@ class Worker:
     def _begin(self, claim: Claim) -> None:
         """Start an attempt at this claim, registered for `stop` and the next claim before it begins."""
         assert self._attempts is not None
-        self._attempts.start_soon(self._work_on, self._registered(claim))
+        self._attempts.start_soon(self._work_on, self._register(claim))
 
-    def _registered(self, claim: Claim) -> Attempt:
+    def _register(self, claim: Claim) -> Attempt:
         if claim.waited is not None:
             self._context.metrics.observe_wait(claim.waited)
         agent = self._agents.get(claim.run.graph_id) or _NoAgent()
         attempt = self.at_work[claim.run.run_id] = Attempt(claim, agent, self._context)
         return attempt
 
-    async def _next(self, at_most: int) -> list[Claim]:
+    async def _claim_next(self, at_most: int) -> list[Claim]:
         claims: list[Claim] = []
         at_work = self.at_work if await self._clock.look() else None
         try:
             with anyio.CancelScope(shield=True):  # a claim without an attempt blocks its run until the lease expires
                 claims = await self._context.runs.claim(at_most, self.lease_seconds, at_work)
-            self._claiming.worked()
+            self._claiming.record_success()
         except AgentServerError as error:
-            self._claiming.failed(error)
+            self._claiming.record_failure(error)
             await anyio.sleep(LOOK_SECONDS)
         return claims
 
@@ -235,10 +235,10 @@ class Worker:
         while anyio.current_time() < give_up_at:
             try:
                 renewed = await self._context.runs.renew(claims, self.lease_seconds)
-                self._renewing.worked()
+                self._renewing.record_success()
                 return renewed
             except AgentServerError as error:
-                self._renewing.failed(error)
+                self._renewing.record_failure(error)
                 await anyio.sleep(LOOK_SECONDS)
         return {}
 

@@ -72,7 +72,7 @@ class Commands:
         try:
             known = self._known.get(command.method)
             if known is None:
-                raise _unknown(command.method)
+                raise _build_unknown(command.method)
             result, applied = await known(sender, command.params)
             return CommandDone(command.id, result, Meant(applied))
         except Refusal as refusal:
@@ -97,11 +97,11 @@ class Commands:
                 create = msgspec.structs.replace(body, input=None, command={"resume": body.input})
             return self._begin(connection, create, sender)
 
-        return await self._begun(await self._database.write(work))
+        return await self._confirm_begun(await self._database.write(work))
 
     async def _input_respond(self, sender: Sender, params: Params) -> tuple[dict[str, Any], int]:
-        given = converted(params, InputRespond)
-        responses = given.responses_by_interrupt()
+        given = convert_params(params, InputRespond)
+        responses = given.list_responses()
         if not responses:
             raise Refusal("invalid_argument", "input.respond requires an interrupt_id.")
         thread_id = canonical_id(sender.thread_id, "thread")
@@ -109,7 +109,7 @@ class Commands:
         command = {"resume": responses, **({} if given.update is None else {"update": given.update}), **goto}
 
         def work(connection: Connection) -> tuple[Begun, int]:
-            row = _taken(connection, thread_id)
+            row = _lock_thread(connection, thread_id)
             pending = _interrupt_ids(row)
             if unknown := [one for one in responses if one not in pending]:
                 raise Refusal("no_such_interrupt", f"Unknown or already-consumed interrupt: {', '.join(unknown)}")
@@ -124,7 +124,7 @@ class Commands:
             }
             return self._begin(connection, _run(body, sender), sender)
 
-        _, applied = await self._begun(await self._database.write(work))
+        _, applied = await self._confirm_begun(await self._database.write(work))
         return {}, applied
 
     async def _agent_get_tree(self, sender: Sender, _: Params) -> tuple[dict[str, Any], int]:
@@ -138,15 +138,15 @@ class Commands:
     def _begin(self, connection: Connection, body: EventRunCreate, sender: Sender) -> tuple[Begun, int]:
         begun = self._runs.insert(connection, body, sender.thread_id, sender.origin, sender.owned)
         run, overtaken = begun
-        return begun, _applied(connection, run.thread_id, through_overtaken=bool(overtaken))
+        return begun, _find_applied(connection, run.thread_id, through_overtaken=bool(overtaken))
 
-    async def _begun(self, started: tuple[Begun, int]) -> tuple[dict[str, Any], int]:
+    async def _confirm_begun(self, started: tuple[Begun, int]) -> tuple[dict[str, Any], int]:
         (run, overtaken), applied = started
         await self._runs.announce(overtaken, run.thread_id)
         return {"run_id": run.run_id}, applied
 
 
-def parsed(command: Any) -> Command | CommandRefused:
+def parse_command(command: Any) -> Command | CommandRefused:
     """Return the command in a body, or its error response where there is none."""
     given = command if isinstance(command, dict) else {}
     command_id, method, params = given.get("id"), given.get("method"), given.get("params")
@@ -158,7 +158,7 @@ def parsed(command: Any) -> Command | CommandRefused:
     return CommandRefused(command_id, "invalid_argument", message)
 
 
-def _unknown(method: str) -> Refusal:
+def _build_unknown(method: str) -> Refusal:
     if method.startswith("subscription."):
         return Refusal("not_supported", "Subscribe with POST …/stream/events, or over its WebSocket.")
     return Refusal("unknown_command", f"Unknown protocol command: {method}")
@@ -166,13 +166,13 @@ def _unknown(method: str) -> Refusal:
 
 def _run(params: Params, sender: Sender) -> EventRunCreate:
     """Return the requested run, streamed by the protocol."""
-    body = converted({**params, "stream_mode": None}, EventRunCreate)
+    body = convert_params({**params, "stream_mode": None}, EventRunCreate)
     metadata = {**(sender.trace or {}), **(body.metadata or {})} or None
     streamed = {"stream_mode": list(EVENT_MODES), "stream_subgraphs": True, "stream_resumable": True}
     return msgspec.structs.replace(body, metadata=metadata, on_completion=None, **streamed)
 
 
-def converted(params: Params, kind: type[T]) -> T:
+def convert_params(params: Params, kind: type[T]) -> T:
     """Return the parameters as `kind`. Errors: `Refusal`."""
     try:
         return msgspec.convert(params, kind)
@@ -184,7 +184,7 @@ _TAKE = """UPDATE threads SET updated_at = now_us() WHERE thread_id = :id AND te
     RETURNING status, interrupts"""
 
 
-def _taken(connection: Connection, thread_id: str) -> Row:
+def _lock_thread(connection: Connection, thread_id: str) -> Row:
     """Return the thread's row, locked until the transaction ends. Errors: `NotFound`."""
     row = connection.one(_TAKE, id=thread_id)
     if row is None:
@@ -218,7 +218,7 @@ def _last_run(connection: Connection, thread_id: str) -> Row:
     return row
 
 
-def _applied(connection: Connection, thread_id: str, through_overtaken: bool) -> int:
+def _find_applied(connection: Connection, thread_id: str, through_overtaken: bool) -> int:
     """Return the number after which all events are new to a client that has just started a run.
 
     Events of runs that have ended, or that the new run cancels, are not.

@@ -36,22 +36,24 @@ class Deletion:
 
         Errors: `NotFound`; `Conflict` where a run does not stop in time.
         """
-        async with self._in_time(f"The runs of thread {thread_id}"):
-            await self._until_deleted(lambda: self._states.delete(thread_id), lambda: self._active(thread_id))
+        async with self._refuse_timeout(f"The runs of thread {thread_id}"):
+            await self._retry_until_deleted(
+                lambda: self._states.delete(thread_id), lambda: self._list_active(thread_id)
+            )
 
     async def delete_threads_of_assistant(self, assistant_id: str, owned: Condition | None = None) -> None:
         """Delete the threads (that meet `owned`) on which the assistant ran last. Errors: as of `delete_thread`."""
-        for thread_id in await self._states.of_assistant(assistant_id, owned):
+        for thread_id in await self._states.list_by_assistant(assistant_id, owned):
             with suppress(NotFound):  # another request deleted it meanwhile
                 await self.delete_thread(thread_id)
 
     async def delete_run(self, run_id: str, thread_id: str) -> None:
         """Delete the run, after cancelling it where it is active. Errors: as of `delete_thread`."""
         run = (await self._runs.get(run_id, thread_id)).run
-        async with self._in_time(f"Run {run.run_id}"):
-            await self._until_deleted(lambda: self._runs.delete(run.run_id, thread_id), lambda: _only(run))
+        async with self._refuse_timeout(f"Run {run.run_id}"):
+            await self._retry_until_deleted(lambda: self._runs.delete(run.run_id, thread_id), lambda: _list_only(run))
 
-    async def _until_deleted(
+    async def _retry_until_deleted(
         self, delete: Callable[[], Awaitable[None]], active: Callable[[], Awaitable[list[Run]]]
     ) -> None:
         """Delete; while active runs prevent that, cancel them and retry. More may be created meanwhile."""
@@ -65,9 +67,9 @@ class Deletion:
                 else:
                     await anyio.sleep(0.05)
 
-    async def _active(self, thread_id: str) -> list[Run]:
+    async def _list_active(self, thread_id: str) -> list[Run]:
         """Return the thread's active runs."""
-        several = [await self._runs.of_thread(thread_id, _ALL, 0, status) for status in ("pending", "running")]
+        several = [await self._runs.list_by_thread(thread_id, _ALL, 0, status) for status in ("pending", "running")]
         return [run for runs in several for run in runs]
 
     async def _cancel(self, runs: list[Run]) -> None:
@@ -77,15 +79,15 @@ class Deletion:
             await self._runs.cancel_many(which, "interrupt")
         for run in runs:
             with suppress(NotFound):
-                await self._streams.until_end(await self._runs.get(run.run_id))
+                await self._streams.wait_for_end(await self._runs.get(run.run_id))
 
     @asynccontextmanager
-    async def _in_time(self, what: str) -> AsyncIterator[None]:
+    async def _refuse_timeout(self, what: str) -> AsyncIterator[None]:
         with anyio.move_on_after(self._stop_seconds) as waiting:
             yield
         if waiting.cancelled_caught:
             raise Conflict(f"{what} did not stop within {self._stop_seconds:.0f} s; send the request again later")
 
 
-async def _only(run: Run) -> list[Run]:
+async def _list_only(run: Run) -> list[Run]:
     return [run]

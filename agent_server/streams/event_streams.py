@@ -20,11 +20,11 @@ from agent_server.asgi.sse import frame_data
 from agent_server.broker import START, Broker, Frame, FrameId, LogLost
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import NotFound
-from agent_server.runs.events.event import GAP, TURN, Event, address, event_frame, seq_of
+from agent_server.runs.events.event import GAP, TURN, Event, address, event_frame, read_seq
 from agent_server.runs.events.schema import EventStreamRequest
 from agent_server.runs.events.translation import INTERRUPT, ROLLED_BACK, Translation
 from agent_server.runs.queue import FINAL, Runs
-from agent_server.runs.records import Ending, Record, record_of
+from agent_server.runs.records import Ending, Record, read_record
 from agent_server.runs.run_log import last_events
 from agent_server.schema import StreamPart, ThreadStatus, canonical_id
 from agent_server.streams.idle_threads import IdleThreads
@@ -88,7 +88,7 @@ class EventStreams:
         self, thread_id: str, request: EventStreamRequest, owned: Condition | None = None
     ) -> AsyncIterator[bytes]:
         """Return what `follow` yields as response chunks: each joins the frames that are ready."""
-        return _joined(await self.follow(thread_id, request, owned))
+        return _join_frames(await self.follow(thread_id, request, owned))
 
     async def _follow_once_there(
         self, thread_id: str, request: EventStreamRequest, owned: Condition | None
@@ -104,27 +104,27 @@ class EventStreams:
         place = None if request.since is None else Place(*divmod(request.since, TURN))
         turn = -1 if place is None else place.turn - 1
         async with self._broker.listen(thread_channel(thread_id)) as notifications:
-            while (row := await self._next(thread_id, turn)) is not None or await self._threads.exists(thread_id):
+            while (row := await self._find_next(thread_id, turn)) is not None or await self._threads.exists(thread_id):
                 if row is None:
                     await self._idle.wait(thread_id, notifications)
                     continue
-                record = record_of(row)
+                record = read_record(row)
                 without_root = place is None and _is_history(record, row["now"])
-                async for frames in self._of_run(record, place):
+                async for frames in self._stream_run(record, place):
                     if wanted := [one for one in frames if _is_requested(one, request, without_root)]:
                         yield wanted
-                turn = await self._turn_after(record, turn)
+                turn = await self._find_last_turn(record, turn)
 
-    async def _next(self, thread_id: str, turn: int) -> Row | None:
+    async def _find_next(self, thread_id: str, turn: int) -> Row | None:
         """Return the run with the next turn after this one, or else the one that starts next; and the current time."""
         return await self._database.read(partial(_next_turn, thread_id=thread_id, turn=turn))
 
-    async def _turn_after(self, record: Record, turn: int) -> int:
+    async def _find_last_turn(self, record: Record, turn: int) -> int:
         """Return the last turn of the run, whose log has been read to its end."""
         now = await self._record(record.run.run_id)
         return max([turn, *(one.turn for one in (record, now) if one is not None and one.turn is not None)])
 
-    async def _of_run(self, record: Record, place: Place | None) -> AsyncIterator[Sequence[Frame]]:
+    async def _stream_run(self, record: Record, place: Place | None) -> AsyncIterator[Sequence[Frame]]:
         """Yield the run's events after `place`."""
         since = -1 if place is None else place.turn * TURN + place.number
         has_log = record.run.status not in FINAL or await self._broker.holds(record.run.run_id)
@@ -132,48 +132,48 @@ class EventStreams:
             return
         # The log may be deleted while it is read, or before. The row then has the values and the ending; `since` drops
         # what the client has. A translated log is read from its start, because numbers count the events before.
-        read = self._own_events(record, place) if record.kwargs.event_streaming else self._translated(record)
+        read = self._own_events(record, place) if record.kwargs.event_streaming else self._stream_translated(record)
         try:
             if not has_log:
                 raise LogLost("its log is no longer kept")
             async for frames in read:
-                if unsent := [one for one in frames if seq_of(one) > since]:
+                if unsent := [one for one in frames if read_seq(one) > since]:
                     yield unsent
         except LogLost as error:
             log.info("events_end_from_row", run_id=record.run.run_id, reason=str(error))
-            yield [one for one in await self._from_row(record) if seq_of(one) > since]
+            yield [one for one in await self._read_from_row(record) if read_seq(one) > since]
 
     async def _own_events(self, record: Record, place: Place | None) -> AsyncIterator[Sequence[Frame]]:
         """Yield the protocol events from the run's log."""
         known = place is not None and place.turn == record.turn
         after = FrameId(record.attempt, place.number) if known and place is not None else START
         async for frames in self._log(record.run.run_id, after):
-            record = await self._claimed(record)
+            record = await self._wait_until_claimed(record)
             yield [_gap(record, one, one.id.number) if one.event == GAP else one for one in frames if _is_own(one)]
 
-    async def _translated(self, record: Record) -> AsyncIterator[Sequence[Frame]]:
+    async def _stream_translated(self, record: Record) -> AsyncIterator[Sequence[Frame]]:
         """Yield the parts of the run's log as events, and the run's ending."""
         translation = Translation(record.graph_id)
         async for frames in self._log(record.run.run_id, START):
-            record = await self._claimed(record)
-            yield [event for one in frames for event in _events_of(one, translation, record)]
+            record = await self._wait_until_claimed(record)
+            yield [event for one in frames for event in _convert_part(one, translation, record)]
         yield _end(await self._record(record.run.run_id), translation, record)
 
-    async def _from_row(self, record: Record) -> Sequence[Frame]:
+    async def _read_from_row(self, record: Record) -> Sequence[Frame]:
         """Return events from the run's row: a gap, its values, its ending."""
         translation = Translation(record.graph_id)
         now = await self._record(record.run.run_id)
         events = [Event(GAP, (), {"reason": "the run has ended and its events are no longer kept"})]
         if now is not None and now.output is not None:
-            events += translation.of(StreamPart("values", msgspec.json.decode(now.output)))
-        events += _last(now, translation)
-        return _numbered(events, now or record)
+            events += translation.translate(StreamPart("values", msgspec.json.decode(now.output)))
+        events += _build_last_events(now, translation)
+        return _number_events(events, now or record)
 
     def _log(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         frames = self._broker.subscribe(run_id, after)
-        return self._run_end_watch.watched(run_id, frames) if self._run_end_watch else frames
+        return self._run_end_watch.watch_chunks(run_id, frames) if self._run_end_watch else frames
 
-    async def _claimed(self, record: Record) -> Record:
+    async def _wait_until_claimed(self, record: Record) -> Record:
         """Return the run with its turn, once its log has begun."""
         return record if record.turn is not None else await self._record(record.run.run_id) or record
 
@@ -184,7 +184,7 @@ class EventStreams:
             return None
 
 
-async def _joined(stream: AsyncIterator[Sequence[Frame]]) -> AsyncIterator[bytes]:
+async def _join_frames(stream: AsyncIterator[Sequence[Frame]]) -> AsyncIterator[bytes]:
     async for frames in stream:
         for chunk in chunks(one.data for one in frames):
             yield chunk
@@ -235,23 +235,23 @@ def _gap(record: Record, one: Frame, number: int) -> Frame:
     return event_frame(event, _seq(record, one.id.attempt, number), one.id)
 
 
-def _events_of(one: Frame, translation: Translation, record: Record) -> list[Frame]:
+def _convert_part(one: Frame, translation: Translation, record: Record) -> list[Frame]:
     """Return the events of a part in an older log."""
     if one.event == GAP:
         return [_gap(record, one, (one.id.number + 1) * A_PART)]
-    events = translation.of(StreamPart(one.event, msgspec.json.decode(frame_data(one.data))))
+    events = translation.translate(StreamPart(one.event, msgspec.json.decode(frame_data(one.data))))
     first = _seq(record, one.id.attempt, one.id.number * A_PART + 1)
     return [event_frame(event, first + at, one.id) for at, event in enumerate(events[:A_PART])]
 
 
 def _end(record: Record | None, translation: Translation, before: Record) -> list[Frame]:
-    return _numbered(_last(record, translation), record or before)
+    return _number_events(_build_last_events(record, translation), record or before)
 
 
-def _last(record: Record | None, translation: Translation) -> list[Event]:
+def _build_last_events(record: Record | None, translation: Translation) -> list[Event]:
     """Return the run's ending from its row; a missing row means a rollback."""
     if record is None:
-        return translation.ended("failed", ROLLED_BACK)
+        return translation.translate_end("failed", ROLLED_BACK)
     if record.run.status not in FINAL:
         return []
     thread_status: ThreadStatus = "interrupted" if _waits(record) else "idle"
@@ -264,7 +264,7 @@ def _waits(record: Record) -> bool:
     return isinstance(values, dict) and INTERRUPT in values
 
 
-def _numbered(events: Iterable[Event], record: Record) -> list[Frame]:
+def _number_events(events: Iterable[Event], record: Record) -> list[Frame]:
     """Return the events as the last ones of the run's last turn."""
     several = list(events)
     first = LAST + 1 - len(several)

@@ -64,11 +64,11 @@ class IdleThreads:
         """Poll once, and wake the streams of all threads that may have news."""
         since = self._since
         for some in _parts(list(self._for_news)):
-            now, news = await self._database.read(lambda c, some=some: _with_news(c, some, since))  # type: ignore[misc]
+            now, news = await self._database.read(lambda c, some=some: _find_news(c, some, since))  # type: ignore[misc]
             self._since = now - _OVERLAP
             _wake(self._for_news, news)
         for some in _parts(list(self._for_creation)):
-            _wake(self._for_creation, await self._database.read(lambda c, some=some: _existing(c, some)))  # type: ignore[misc]
+            _wake(self._for_creation, await self._database.read(lambda c, some=some: _find_existing(c, some)))  # type: ignore[misc]
 
     async def _wait(self, waits: Waits, thread_id: str, notifications: Subscription) -> None:
         if self._looking is None:  # `serve` is not running
@@ -97,14 +97,14 @@ def _forget(waits: Waits, thread_id: str, notifications: Subscription) -> None:
         del waits[thread_id]
 
 
-def _existing(connection: Connection, thread_ids: Sequence[str]) -> set[str]:
+def _find_existing(connection: Connection, thread_ids: Sequence[str]) -> set[str]:
     named = {f"id_{number}": thread_id for number, thread_id in enumerate(thread_ids)}
     ids = ", ".join(f":{name}" for name in named)
     rows = connection.all(f"SELECT thread_id FROM threads WHERE thread_id IN ({ids})", **named)
     return {row["thread_id"] for row in rows}
 
 
-def _with_news(connection: Connection, thread_ids: Sequence[str], since: int) -> tuple[int, set[str]]:
+def _find_news(connection: Connection, thread_ids: Sequence[str], since: int) -> tuple[int, set[str]]:
     """Return the time, and the threads that are deleted, or have runs or updates that may not have been sent."""
     named = {f"id_{number}": thread_id for number, thread_id in enumerate(thread_ids)}
     ids = ", ".join(f":{name}" for name in named)
@@ -116,5 +116,5 @@ def _with_news(connection: Connection, thread_ids: Sequence[str], since: int) ->
         since=since,
         **named,
     )
-    gone = set(thread_ids) - _existing(connection, thread_ids)
+    gone = set(thread_ids) - _find_existing(connection, thread_ids)
     return int(now), {row["thread_id"] for row in changed} | gone

@@ -43,10 +43,10 @@ class RunEndWatch:
         self._waits: set[_Wait] = set()
         self._looking: anyio.CancelScope | None = None
 
-    async def watched(self, run_id: str, chunks: AsyncIterator[T]) -> AsyncIterator[T]:
+    async def watch_chunks(self, run_id: str, chunks: AsyncIterator[T]) -> AsyncIterator[T]:
         """Yield the same chunks. Raises `LogLost` where the run has ended, but neither a chunk nor the end arrives."""
         async with aclosing(cast("AsyncGenerator[T, None]", chunks)):
-            while (chunk := await self._next(run_id, chunks)) is not None:
+            while (chunk := await self._read_next(run_id, chunks)) is not None:
                 yield chunk
 
     async def serve(self) -> None:
@@ -65,7 +65,7 @@ class RunEndWatch:
     async def look(self) -> None:
         """Poll once."""
         waits = list(self._waits)
-        at_work = await self._at_work({wait.run_id for wait in waits})
+        at_work = await self._find_at_work({wait.run_id for wait in waits})
         for wait in waits:
             if wait.run_id in at_work or wait not in self._waits:
                 continue
@@ -73,7 +73,7 @@ class RunEndWatch:
                 wait.scope.cancel()
             wait.ended = True
 
-    async def _next(self, run_id: str, chunks: AsyncIterator[T]) -> T | None:
+    async def _read_next(self, run_id: str, chunks: AsyncIterator[T]) -> T | None:
         wait = _Wait(run_id)
         self._waits.add(wait)
         try:
@@ -83,16 +83,16 @@ class RunEndWatch:
             self._waits.discard(wait)
         raise LogLost(f"run {run_id} has ended, and its log has not")
 
-    async def _at_work(self, run_ids: Collection[str]) -> set[str]:
+    async def _find_at_work(self, run_ids: Collection[str]) -> set[str]:
         """Return the runs that have not ended."""
         rest = iter(run_ids)
         found: set[str] = set()
         while some := list(islice(rest, AT_ONCE)):
-            found |= await self._database.read(partial(_pending_or_running, run_ids=some))
+            found |= await self._database.read(partial(_find_unfinished, run_ids=some))
         return found
 
 
-def _pending_or_running(connection: Connection, run_ids: Collection[str]) -> set[str]:
+def _find_unfinished(connection: Connection, run_ids: Collection[str]) -> set[str]:
     names = {f"id_{number}": run_id for number, run_id in enumerate(run_ids)}
     rows = connection.all(
         f"""SELECT run_id FROM runs WHERE status IN ('pending', 'running')

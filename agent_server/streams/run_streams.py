@@ -62,7 +62,7 @@ class RunStreams:
         connection.
         """
         async for frames in self._to_end(run_id, after):
-            for chunk in chunks(one.data for one in frames if _wanted(one.event, modes)):
+            for chunk in chunks(one.data for one in frames if _is_wanted(one.event, modes)):
                 yield chunk
 
     def replay(self, record: Record, last_event_id: str | None, modes: Sequence[str] = ()) -> AsyncIterator[bytes]:
@@ -72,7 +72,7 @@ class RunStreams:
 
     async def _replay(self, record: Record, after: FrameId, modes: Sequence[str]) -> AsyncIterator[bytes]:
         async for frames in self.frames(record, after):
-            for chunk in chunks(one.data for one in frames if _wanted(one.event, modes)):
+            for chunk in chunks(one.data for one in frames if _is_wanted(one.event, modes)):
                 yield chunk
 
     async def frames(self, record: Record, after: FrameId) -> AsyncIterator[Sequence[Frame]]:
@@ -99,14 +99,14 @@ class RunStreams:
         try:
             if record.run.status in FINAL and not await self._broker.holds(run_id):
                 raise LogLost
-            urls = await self._urls_in_log(run_id)
-            record = await (self._runs.get(run_id) if must_exist else self.last_known(record))
+            urls = await self._find_urls_in_log(run_id)
+            record = await (self._runs.get(run_id) if must_exist else self.reload_record(record))
         except LogLost:
-            record = await (self._runs.get(run_id) if must_exist else self.last_known(record))
+            record = await (self._runs.get(run_id) if must_exist else self.reload_record(record))
             urls = await self._urls(record)
         return record, urls
 
-    async def _urls_in_log(self, run_id: str) -> dict[str, str] | None:
+    async def _find_urls_in_log(self, run_id: str) -> dict[str, str] | None:
         """Return the URLs of the run's `feedback` event, or None without one, at the run's end."""
         urls: dict[str, str] | None = None
         after = START
@@ -121,23 +121,23 @@ class RunStreams:
             except SlowSubscriber:  # nothing here waits for a client: the run was fast, so continue after the gap
                 continue
 
-    async def until_end(self, record: Record) -> None:
+    async def wait_for_end(self, record: Record) -> None:
         """Wait for the end of the run."""
         if record.run.status not in FINAL or await self._broker.holds(record.run.run_id):
             with suppress(LogLost):
-                await self._urls_in_log(record.run.run_id)
+                await self._find_urls_in_log(record.run.run_id)
 
-    async def until_end_soon(self, records: Sequence[Record]) -> None:
+    async def wait_briefly_for_ends(self, records: Sequence[Record]) -> None:
         """Wait for the ends of cancelled runs, but briefly: most agents stop at once."""
         with anyio.move_on_after(SOON_SECONDS):
             async with anyio.create_task_group() as waiting:
                 for record in records:
-                    waiting.start_soon(self.until_end, record)
+                    waiting.start_soon(self.wait_for_end, record)
 
     def _log(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         """Return the run's log in the older routes' events. Raises `LogLost` where it breaks off."""
         log = self._broker.subscribe(run_id, after)
-        return _classic(self._run_end_watch.watched(run_id, log) if self._run_end_watch else log)
+        return _classic(self._run_end_watch.watch_chunks(run_id, log) if self._run_end_watch else log)
 
     async def _to_end(self, run_id: str, after: FrameId) -> AsyncIterator[list[Frame]]:
         """Yield the run's log; where it breaks off, its ending from its row."""
@@ -149,7 +149,7 @@ class RunStreams:
             with suppress(NotFound):  # a rollback deletes the run
                 yield await self._ending(await self._runs.get(run_id))
 
-    async def last_known(self, record: Record) -> Record:
+    async def reload_record(self, record: Record) -> Record:
         """Return the run as it is now; after a rollback, which deletes it, as it was."""
         try:
             return await self._runs.get(record.run.run_id)
@@ -211,7 +211,7 @@ def position(last_event_id: str | None) -> FrameId:
         ) from None
 
 
-def modes_in(query: Sequence[str], parameter: str = "stream_mode") -> list[str]:
+def parse_modes(query: Sequence[str], parameter: str = "stream_mode") -> list[str]:
     """Return the stream modes (or other names) in a query parameter. Errors: `Invalid` for an unterminated list.
 
     The official clients send several as repeated values (Python) or as one JSON list (JavaScript), and none as an empty
@@ -226,7 +226,7 @@ def modes_in(query: Sequence[str], parameter: str = "stream_mode") -> list[str]:
     return [mode for mode in modes if mode]
 
 
-def _wanted(event: str, modes: Sequence[str]) -> bool:
+def _is_wanted(event: str, modes: Sequence[str]) -> bool:
     if not modes or event in ALWAYS_SENT:
         return True
     name = event.split("|")[0]

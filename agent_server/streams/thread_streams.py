@@ -78,13 +78,13 @@ class ThreadStreams:
     ) -> AsyncIterator[bytes]:
         async with self._broker.listen(thread_channel(thread_id)) as subscription:
             updates = ThreadUpdates(
-                thread_id, await self._since(place, thread_id), _received_before(place), _kinds(modes)
+                thread_id, await self._find_start(place, thread_id), _list_received(place), _kinds(modes)
             )
             if isinstance(place, Place):
                 async for chunk in self._run(place.run_id, thread_id, place.after, modes):
                     yield chunk
             while not updates.is_deleted:
-                one = await self._next(updates)
+                one = await self._take_next(updates)
                 if one is None:
                     await self.idle.wait(thread_id, subscription)
                 elif one.checkpoint is not None:
@@ -94,9 +94,9 @@ class ThreadStreams:
                     async for chunk in self._run(one.id, thread_id, START, modes):
                         yield chunk
 
-    async def _next(self, updates: ThreadUpdates) -> ThreadUpdate | None:
+    async def _take_next(self, updates: ThreadUpdates) -> ThreadUpdate | None:
         """Return the reader's next update, and mark it as received."""
-        one = await self._database.read(updates.next)
+        one = await self._database.read(updates.find_next)
         if one is not None:
             updates.mark_received(one.id)
         return one
@@ -108,23 +108,23 @@ class ThreadStreams:
             state = await self._states.get(thread_id, named, subgraphs=False)
             yield frame(StreamPart("state_update", {"state": state, "thread_id": thread_id}), f"{update_id}/{START}")
 
-    async def _now(self) -> int:
+    async def _read_clock(self) -> int:
         return int(await self._database.read(lambda c: cast(Row, c.one("SELECT now_us() AS now"))["now"]))
 
     async def _has_log(self, run_id: str) -> bool:
         record = await self._record(run_id)
         return record is not None and (record.run.status not in FINAL or await self._broker.holds(run_id))
 
-    async def _since(self, place: Place | Literal["start"] | None, thread_id: str) -> int:
+    async def _find_start(self, place: Place | Literal["start"] | None, thread_id: str) -> int:
         """Return the time from which ended runs and updates are new to a reader at this position."""
         if not isinstance(place, Place):
-            return 0 if place == "start" else await self._now()
+            return 0 if place == "start" else await self._read_clock()
         record = await self._record(place.run_id, thread_id)
         if record is None:
-            return await self._time_of(place.run_id)
-        return record.changed_at if record.run.status in FINAL else await self._now()
+            return await self._find_update_time(place.run_id)
+        return record.changed_at if record.run.status in FINAL else await self._read_clock()
 
-    async def _time_of(self, update_id: str) -> int:
+    async def _find_update_time(self, update_id: str) -> int:
         """Return the time of a state update; for a run that a rollback deleted, that of its creation."""
         sql = "SELECT made_at FROM state_updates WHERE update_id = :id"
         row = await self._database.read(lambda c: c.one(sql, id=update_id))
@@ -137,7 +137,7 @@ class ThreadStreams:
         if record is None or after.number >= LAST:
             return
         async for frames in self._streams.frames(record, after):
-            for chunk in chunks(_renamed(run_id, one) for one in frames if _includes(one, modes)):
+            for chunk in chunks(_rename_event(run_id, one) for one in frames if _includes(one, modes)):
                 yield chunk
         if modes != ["state_update"]:
             done = StreamPart("metadata", {"status": "run_done", "run_id": run_id})
@@ -166,7 +166,7 @@ def _place(last_event_id: str | None) -> Place | Literal["start"] | None:
         ) from None
 
 
-def _received_before(place: Place | Literal["start"] | None) -> set[str]:
+def _list_received(place: Place | Literal["start"] | None) -> set[str]:
     return {place.run_id} if isinstance(place, Place) else set()
 
 
@@ -180,6 +180,6 @@ def _includes(one: Frame, modes: Sequence[ThreadStreamMode]) -> bool:
     return "run_modes" in modes or ("lifecycle" in modes and one.event == "metadata")
 
 
-def _renamed(run_id: str, one: Frame) -> bytes:
+def _rename_event(run_id: str, one: Frame) -> bytes:
     """Return the frame's bytes, with the run's id in the event's id."""
     return b"%bid: %b/%b\r\n\r\n" % (one.data[: one.data.rindex(b"id: ")], run_id.encode(), str(one.id).encode())

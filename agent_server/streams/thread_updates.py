@@ -30,7 +30,7 @@ class ThreadUpdates:
         self._received = received or set()
         self._sql = f"{' UNION ALL '.join(_UPDATES[kind] for kind in kinds)} {_IN_ORDER}"
 
-    def next(self, connection: Connection) -> ThreadUpdate | None:
+    def find_next(self, connection: Connection) -> ThreadUpdate | None:
         """Return the next pending update, or None; `is_deleted` is whether the thread was deleted.
 
         The order is: ended runs and state updates by time, the running run, the run that starts next.

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from agent_server.agents import GraphSetup, request_context
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE
-from agent_server.assistants.configurations import with_configurable
+from agent_server.assistants.configurations import replace_configurable
 from agent_server.database import Connection, Row
 from agent_server.schema import JsonObject
 
@@ -33,7 +33,7 @@ _LAST_RUN = """SELECT run_id, graph_id, assistant_id, kwargs FROM runs WHERE thr
 _ASSISTANT = "SELECT config FROM assistants WHERE assistant_id = :id AND graph_id = :graph_id"
 
 
-def setup_of(connection: Connection, thread: Row) -> GraphSetup:
+def read_setup(connection: Connection, thread: Row) -> GraphSetup:
     """Return the setup for a thread's graph; `thread` has the columns of a thread."""
     metadata = msgspec.json.decode(thread["metadata"])
     graph_id, config = metadata.get("graph_id"), msgspec.json.decode(thread["config"])
@@ -57,18 +57,18 @@ def is_last_run(connection: Connection, thread_id: str, run_id: str) -> bool:
 
 def merge_setup(connection: Connection, thread: Row) -> JsonObject:
     """Return the thread's config merged with its graph setup, for a thread that loses its runs."""
-    setup, kept = setup_of(connection, thread), msgspec.json.decode(thread["config"])
+    setup, kept = read_setup(connection, thread), msgspec.json.decode(thread["config"])
     configurable = {**(setup.context or {}), **(setup.config.get("configurable") or {})}
-    return with_configurable({**kept, **setup.config}, configurable) if configurable or setup.config else dict(kept)
+    return replace_configurable({**kept, **setup.config}, configurable) if configurable or setup.config else dict(kept)
 
 
-def merged_config(kept: JsonObject, assistant: JsonObject, given: JsonObject) -> JsonObject:
+def merge_config(kept: JsonObject, assistant: JsonObject, given: JsonObject) -> JsonObject:
     """Return a thread's config after it gets a run, merged as the official server (0.16.7) merges it.
 
     Later configs win; but `configurable` comes from the thread and its assistants, not from the run.
     """
     configurable = {**(assistant.get("configurable") or {}), **(kept.get("configurable") or {})}
-    return with_configurable({**assistant, **kept, **given}, configurable)
+    return replace_configurable({**assistant, **kept, **given}, configurable)
 
 
 def _assistant_config(connection: Connection, graph_id: Any, assistant_id: Any) -> JsonObject:
@@ -78,14 +78,14 @@ def _assistant_config(connection: Connection, graph_id: Any, assistant_id: Any) 
     """
     if not isinstance(graph_id, str):
         return {}
-    named = _canonical(assistant_id) if request_context().caller is None else None
+    named = _parse_uuid(assistant_id) if request_context().caller is None else None
     for key in (named, str(uuid5(SYSTEM_NAMESPACE, graph_id))):
         if key and (row := connection.one(_ASSISTANT, id=key, graph_id=graph_id)):
             return dict(msgspec.json.decode(row["config"]))
     return {}
 
 
-def _canonical(assistant_id: Any) -> str | None:
+def _parse_uuid(assistant_id: Any) -> str | None:
     try:
         return str(UUID(str(assistant_id)))
     except ValueError:

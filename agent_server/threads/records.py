@@ -23,7 +23,7 @@ _PATH = re.compile(r"(values|metadata|config|interrupts)((?:\.[^.\[\]]+|\[-?\d{1
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(-?\d+)\]")
 
 
-def thread_of(row: Row) -> Thread:
+def read_thread(row: Row) -> Thread:
     """Return the thread in the SDK's shape."""
     return Thread(
         thread_id=row["thread_id"],
@@ -39,7 +39,7 @@ def thread_of(row: Row) -> Thread:
     )
 
 
-def ttl_of(row: Row) -> ThreadTtl | None:
+def read_ttl(row: Row) -> ThreadTtl | None:
     """Return the thread's TTL and expiry, or None where it does not expire."""
     if row["expires_at"] is None:
         return None
@@ -56,14 +56,14 @@ def check_paths(extract: Mapping[str, str]) -> None:
             )
 
 
-def with_extracts(thread: Thread, extract: Mapping[str, str] | None) -> Thread:
+def add_extracts(thread: Thread, extract: Mapping[str, str] | None) -> Thread:
     """Return the thread with the value at each path, by name; null where the path leads nowhere."""
     if extract is not None:
-        thread.extracted = {name: _extracted(thread, path) for name, path in extract.items()}
+        thread.extracted = {name: _extract_value(thread, path) for name, path in extract.items()}
     return thread
 
 
-def _extracted(thread: Thread, path: str) -> Any:
+def _extract_value(thread: Thread, path: str) -> Any:
     parsed = _PATH.fullmatch(path)
     value = msgspec.json.decode(getattr(thread, parsed[1])) if parsed else None
     for key, index in _STEP.findall(parsed[2] if parsed else ""):

@@ -35,7 +35,7 @@ class Ttl(Struct):
     strategy: PruneStrategy = "delete"
 
 
-def ttl_of_new_threads(defaults: ThreadTtlDefaults) -> Ttl | None:
+def build_default_ttl(defaults: ThreadTtlDefaults) -> Ttl | None:
     """Return the default TTL of new threads, or None where they do not expire."""
     return Ttl(defaults.default_ttl, defaults.strategy) if defaults.default_ttl is not None else None
 

@@ -51,23 +51,23 @@ class ThreadStates:
         """
         named = checkpoint_dict(checkpoint)
         thread, setup = await self._threads.get_with_setup(thread_id)
-        agent = self._agent_of(thread.metadata)
+        agent = self._find_agent(thread.metadata)
         if agent is not None:
             return await agent.state(thread.thread_id, named, subgraphs, setup)
         if named.get("checkpoint_id"):
             raise NotFound(f"Checkpoint {named['checkpoint_id']} not found on thread {thread.thread_id}")
-        return _stateless(msgspec.json.decode(thread.values) or {})
+        return _build_stateless_state(msgspec.json.decode(thread.values) or {})
 
     async def history(self, thread_id: str, search: HistorySearch) -> list[dict[str, Any]]:
         """Return the states that match, newest first."""
         query = HistoryQuery(
             limit=search.limit,
             checkpoint=checkpoint_dict(search.checkpoint),
-            before=_before(search.before),
+            before=_parse_before(search.before),
             metadata=search.metadata,
         )
         thread, setup = await self._threads.get_with_setup(thread_id)
-        agent = self._agent_of(thread.metadata)
+        agent = self._find_agent(thread.metadata)
         return await agent.history(thread.thread_id, query, setup) if agent else []
 
     async def update(self, thread_id: str, body: ThreadStateUpdate) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class ThreadStates:
         `ThreadBusy` while a run is active; `NotFound` for an unknown checkpoint.
         """
         thread, setup = await self._threads.get_with_setup(thread_id)
-        agent = self._changing_agent(thread.metadata, f"Thread {thread.thread_id!r}")
+        agent = self._find_agent_to_change(thread.metadata, f"Thread {thread.thread_id!r}")
         await self._threads.check_idle(thread.thread_id)
         check_command(body.command)
         named = checkpoint_dict(body.checkpoint or Checkpoint(checkpoint_id=body.checkpoint_id))
@@ -90,7 +90,7 @@ class ThreadStates:
         """Create a thread and apply its supersteps. Errors: `BadRequest` where no agent saves its state."""
         if not body.supersteps or (body.thread_id and await self._threads.exists(body.thread_id)):
             return await self._threads.create(body, owned)
-        agent = self._changing_agent(Raw(encode(body.metadata or {})), "A new thread")
+        agent = self._find_agent_to_change(Raw(encode(body.metadata or {})), "A new thread")
         for update in (one for step in body.supersteps for one in step.updates):
             check_command(update.command)
         thread = await self._threads.create(body)
@@ -107,9 +107,9 @@ class ThreadStates:
         """Return a copy of the thread without its runs; the copy of a busy thread has the state reached so far."""
         thread, setup = await self._threads.get_with_setup(thread_id)
         copy_id = str(uuid7())
-        agent = self._agent_of(thread.metadata)
+        agent = self._find_agent(thread.metadata)
         if agent is None:
-            return await self._threads.copy(thread.thread_id, copy_id, _idle(thread))
+            return await self._threads.copy(thread.thread_id, copy_id, _build_idle_end(thread))
         await agent.copy_thread(thread.thread_id, copy_id)
         try:
             end = await _end(agent, copy_id, setup) if thread.status == "busy" else None
@@ -126,12 +126,12 @@ class ThreadStates:
             await self._broker.close(run_id)
         last = _graph_id(thread.metadata)
         for graph_id in dict.fromkeys([*deleted.graph_ids, *([last] if last else [])]):
-            if agent := self._stateful(graph_id):
+            if agent := self._find_stateful(graph_id):
                 await agent.forget_thread(thread.thread_id)
 
-    async def of_assistant(self, assistant_id: str, owned: Condition | None = None) -> list[str]:
+    async def list_by_assistant(self, assistant_id: str, owned: Condition | None = None) -> list[str]:
         """Return the ids of the threads (that meet `owned`) on which the assistant ran last."""
-        return await self._threads.of_assistant(assistant_id, owned)
+        return await self._threads.list_by_assistant(assistant_id, owned)
 
     async def prune(self, thread_ids: Sequence[str], strategy: PruneStrategy) -> int:
         """Prune the existing, idle threads; return how many were deleted or reduced to their latest state."""
@@ -141,7 +141,7 @@ class ThreadStates:
     async def prune_expired(self, at_once: int = 100) -> int:
         """Prune expired threads and return how many were pruned; where it equals `at_once`, more may remain."""
         pruned = 0
-        for thread_id, strategy in await self._threads.expired(at_once):
+        for thread_id, strategy in await self._threads.list_expired(at_once):
             try:
                 pruned += await self._prune(thread_id, strategy)
             except Invalid as error:
@@ -153,7 +153,7 @@ class ThreadStates:
     async def storage(self, thread_id: str) -> dict[str, Any]:
         """Return the bytes that the thread takes in storage, as the official server's `ThreadStorage`."""
         thread = await self._threads.get(thread_id)
-        agent = self._agent_of(thread.metadata)
+        agent = self._find_agent(thread.metadata)
         kept = await agent.storage(thread.thread_id) if agent else _NOTHING.sections()
         return {"thread_id": thread.thread_id, **kept}
 
@@ -164,13 +164,13 @@ class ThreadStates:
                 return False
             if strategy == "delete":
                 await self.delete(thread_id)
-            elif agent := self._agent_of(thread.metadata):
+            elif agent := self._find_agent(thread.metadata):
                 await agent.keep_latest(thread_id)
         except (NotFound, Conflict):  # it was deleted, or became busy, meanwhile
             return False
         return True
 
-    def _changing_agent(self, metadata: Raw, who: str) -> StatefulAgent:
+    def _find_agent_to_change(self, metadata: Raw, who: str) -> StatefulAgent:
         graph_id = _graph_id(metadata)
         if graph_id is None:
             raise BadRequest(
@@ -179,16 +179,16 @@ class ThreadStates:
             )
         if graph_id not in self._agents:
             raise NotFound(f"Graph {graph_id!r} not found. Expected one of: {sorted(self._agents)}")
-        agent = self._stateful(graph_id)
+        agent = self._find_stateful(graph_id)
         if agent is None:
             raise BadRequest(f"The agent {graph_id!r} keeps no state that could be changed")
         return agent
 
-    def _agent_of(self, metadata: Raw) -> StatefulAgent | None:
+    def _find_agent(self, metadata: Raw) -> StatefulAgent | None:
         graph_id = _graph_id(metadata)
-        return self._stateful(graph_id) if graph_id else None
+        return self._find_stateful(graph_id) if graph_id else None
 
-    def _stateful(self, graph_id: str) -> StatefulAgent | None:
+    def _find_stateful(self, graph_id: str) -> StatefulAgent | None:
         agent = self._agents.get(graph_id)
         return agent if agent is not None and is_stateful(agent) else None
 
@@ -196,7 +196,7 @@ class ThreadStates:
 _NOTHING = ThreadBytes(Amount(0, 0), {}, Amount(0, 0))
 
 
-def _before(before: str | Before | None) -> str | None:
+def _parse_before(before: str | Before | None) -> str | None:
     if isinstance(before, Before):
         before = before.checkpoint_id or (before.configurable.checkpoint_id if before.configurable else None)
     return canonical_id(before, "checkpoint") if before else None
@@ -214,12 +214,12 @@ async def _end(agent: StatefulAgent, thread_id: str, setup: GraphSetup) -> Threa
     return ThreadEnd("interrupted" if state["next"] else "idle", encode(state["values"]), encode(interrupts))
 
 
-def _idle(thread: Thread) -> ThreadEnd | None:
+def _build_idle_end(thread: Thread) -> ThreadEnd | None:
     """Return the end for a copy of a busy thread whose agent keeps no state; None where the thread is idle."""
     return ThreadEnd("idle", bytes(thread.values), b"{}") if thread.status == "busy" else None
 
 
-def _stateless(values: Any) -> dict[str, Any]:
+def _build_stateless_state(values: Any) -> dict[str, Any]:
     """Return the `ThreadState` of a thread whose agent keeps no state: its last values, without next steps."""
     return {
         "values": values,

@@ -13,11 +13,11 @@ from uuid_utils import uuid7
 from agent_server.access.ownership import Condition
 from agent_server.agents import GraphSetup
 from agent_server.database import Connection, Database, Row
-from agent_server.database.search import Found, Page, Search, found
+from agent_server.database.search import Found, Page, Search, convert_page
 from agent_server.errors import Conflict, NotFound, ThreadBusy
 from agent_server.schema import JsonObject, ThreadStatus, canonical_id
-from agent_server.threads.graph_setup import is_last_run, merge_setup, setup_of
-from agent_server.threads.records import THREAD_COLUMNS, check_paths, thread_of, ttl_of, with_extracts
+from agent_server.threads.graph_setup import is_last_run, merge_setup, read_setup
+from agent_server.threads.records import THREAD_COLUMNS, add_extracts, check_paths, read_thread, read_ttl
 from agent_server.threads.schema import (
     PruneStrategy,
     Thread,
@@ -70,17 +70,17 @@ class Threads:
             is_owned = owned is None or owned.is_met(connection, "threads", "thread_id", thread_id)
             if not inserted and (body.if_exists != "do_nothing" or not is_owned):
                 raise Conflict(f"Thread with ID {thread_id} already exists; leave thread_id out to get a new one")
-            return thread_of(_existing(connection, thread_id))
+            return read_thread(_get_row(connection, thread_id))
 
         return await self._database.write(work)
 
     async def get(self, thread_id: str, with_ttl: bool = False) -> Thread:
         """Return the thread. Errors: `NotFound` for an unknown id."""
         key = canonical_id(thread_id, "thread")
-        row = await self._database.read(lambda c: _existing(c, key))
-        thread = thread_of(row)
+        row = await self._database.read(lambda c: _get_row(c, key))
+        thread = read_thread(row)
         if with_ttl:
-            thread.ttl = ttl_of(row)
+            thread.ttl = read_ttl(row)
         return thread
 
     async def get_with_setup(self, thread_id: str) -> tuple[Thread, GraphSetup]:
@@ -88,8 +88,8 @@ class Threads:
         key = canonical_id(thread_id, "thread")
 
         def work(connection: Connection) -> tuple[Thread, GraphSetup]:
-            row = _existing(connection, key)
-            return thread_of(row), setup_of(connection, row)
+            row = _get_row(connection, key)
+            return read_thread(row), read_setup(connection, row)
 
         return await self._database.read(work)
 
@@ -113,7 +113,7 @@ class Threads:
             merge_metadata(connection, key, body.metadata or {})
             if body.ttl:
                 set_ttl(connection, key, body.ttl)
-            return thread_of(_existing(connection, key))
+            return read_thread(_get_row(connection, key))
 
         return await self._database.write(work)
 
@@ -122,17 +122,17 @@ class Threads:
         check_paths(query.extract or {})
         search = _search(query, owned)
         if query.ids:
-            search.one_of("thread_id", [canonical_id(thread_id, "thread") for thread_id in query.ids])
+            search.where_in("thread_id", [canonical_id(thread_id, "thread") for thread_id in query.ids])
         order = f"{query.sort_by or 'created_at'} {query.sort_order or 'desc'}, thread_id"
         page = Page(THREAD_COLUMNS, order, query.limit, query.offset)
         rows = await self._database.read(lambda c: search.page(c, page))
-        return found(rows, lambda row: with_extracts(thread_of(row), query.extract))
+        return convert_page(rows, lambda row: add_extracts(read_thread(row), query.extract))
 
     async def count(self, query: ThreadFilter, owned: Condition | None = None) -> int:
         """Count the threads that match `query` (and meet `owned`)."""
         return await self._database.read(_search(query, owned).count)
 
-    async def of_assistant(self, assistant_id: str, owned: Condition | None = None) -> list[str]:
+    async def list_by_assistant(self, assistant_id: str, owned: Condition | None = None) -> list[str]:
         """Return the ids of the threads (that meet `owned`) on which this assistant ran last."""
         search = Search("threads")
         if owned is not None:
@@ -144,7 +144,7 @@ class Threads:
     async def check_idle(self, thread_id: str) -> None:
         """Raise `ThreadBusy` where the thread has a pending or running run."""
         if await self._database.read(lambda c: _has_runs(c, thread_id)):
-            raise _busy(thread_id)
+            raise _build_busy(thread_id)
 
     async def write_end(self, thread_id: str, end: ThreadEnd, checkpoint: JsonObject | None = None) -> Thread:
         """Write the state after an update from outside and return the thread. A run that began meanwhile keeps it busy.
@@ -165,7 +165,7 @@ class Threads:
             )
             if checkpoint is not None:
                 put_state_update(connection, thread_id, checkpoint)
-            return thread_of(_existing(connection, thread_id))
+            return read_thread(_get_row(connection, thread_id))
 
         return await self._database.write(work)
 
@@ -181,7 +181,7 @@ class Threads:
                 id=thread_id,
                 copy=copy_id,
             )
-            config = merge_setup(connection, _existing(connection, thread_id))
+            config = merge_setup(connection, _get_row(connection, thread_id))
             _write_config(connection, copy_id, config)
             if self._default_ttl:
                 set_ttl(connection, copy_id, self._default_ttl)
@@ -194,7 +194,7 @@ class Threads:
                     state=end.values.decode(),
                     interrupts=end.interrupts.decode(),
                 )
-            return thread_of(_existing(connection, copy_id))
+            return read_thread(_get_row(connection, copy_id))
 
         return await self._database.write(work)
 
@@ -215,7 +215,7 @@ class Threads:
 
         return await self._database.write(work)
 
-    async def expired(self, limit: int) -> list[tuple[str, PruneStrategy]]:
+    async def list_expired(self, limit: int) -> list[tuple[str, PruneStrategy]]:
         """Return the expired threads that are not busy, each with its prune strategy."""
         rows = await self._database.read(
             lambda c: c.all(
@@ -324,11 +324,11 @@ def _has_runs(connection: Connection, thread_id: str) -> bool:
     return connection.one(sql, id=thread_id) is not None
 
 
-def _busy(thread_id: str) -> ThreadBusy:
+def _build_busy(thread_id: str) -> ThreadBusy:
     return ThreadBusy(f"Thread {thread_id} has a run under way; wait for its end, or cancel it, to change its state")
 
 
-def _existing(connection: Connection, thread_id: str) -> Row:
+def _get_row(connection: Connection, thread_id: str) -> Row:
     row = connection.one(f"SELECT {THREAD_COLUMNS} FROM threads WHERE thread_id = :id AND temporary = 0", id=thread_id)
     if row is None:
         raise NotFound(f"Thread with ID {thread_id} not found")

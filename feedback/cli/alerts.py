@@ -21,9 +21,9 @@ def alerts(do: Do, /, as_json: bool) -> None:
     """Show what the alert rules find now, and which fire. Only a running server changes and reports that."""
 
     async def work(service: FeedbackPlugin) -> None:
-        known = {alert.id: alert for alert in await service.alerts.listed()}
+        known = {alert.id: alert for alert in await service.alerts.list_alerts()}
         found: dict[str, Finding] = {}
-        for one in await service.alerts.active():
+        for one in await service.alerts.list_active():
             nothing = {str(one.rule): Finding(key=one.rule.key, assistant_id=None)}
             found |= await service.alerts.findings(one.rule, one.project) or nothing
         rows = [_row(name, known.get(name), found.get(name)) for name in {**known, **found}]

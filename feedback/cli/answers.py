@@ -6,8 +6,8 @@ from typing import Any, BinaryIO
 
 import click
 
-from feedback.cli.options import PROJECT_OPTION, Do, build_query, find_services, with_filters
-from feedback.cli.output import JSON_OPTION, done, echo_json, printable, progress, table
+from feedback.cli.options import PROJECT_OPTION, Do, add_filters, build_query, find_services
+from feedback.cli.output import JSON_OPTION, echo_json, make_printable, print_done, progress, table
 from feedback.plugin import FeedbackPlugin
 from feedback.records.erasure import Erased
 from feedback.records.reviews import ReviewedFeedback
@@ -18,7 +18,7 @@ HEAD = ("time", "key", "score", "value", "who", "assistant", "run", "comment")
 
 
 @click.command("list")
-@with_filters
+@add_filters
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
 @JSON_OPTION
 @click.pass_obj
@@ -60,7 +60,7 @@ def _cells(feedback: ReviewedFeedback) -> tuple[Any, ...]:
 
 
 @click.command()
-@with_filters
+@add_filters
 @click.option("--format", "form", type=click.Choice(FORMATS), default="jsonl", help="What to write (default: jsonl).")
 @click.option("-o", "--output", type=click.File("wb", atomic=True), default="-", help="The file.")
 @click.pass_obj
@@ -80,9 +80,9 @@ def export(do: Do, /, form: Format, output: BinaryIO, project: str, **given: Any
         output.flush()
 
     do(work)
-    done(f"{last.written:,} pieces of feedback written")
+    print_done(f"{last.written:,} pieces of feedback written")
     for reason, count in sorted(last.left_out.items(), key=lambda one: -one[1]):
-        done(f"{count:,} left out: {printable(reason, wide=True)}")
+        print_done(f"{count:,} left out: {make_printable(reason, wide=True)}")
 
 
 @click.command()
@@ -110,20 +110,22 @@ def erase(
     [(kind, name)] = named.items()
     if not yes:
         click.confirm(
-            f"Erase all feedback of {kind} {printable(name)} in {printable(project)}, for good?", abort=True, err=True
+            f"Erase all feedback of {kind} {make_printable(name)} in {make_printable(project)}, for good?",
+            abort=True,
+            err=True,
         )
 
     async def work(service: FeedbackPlugin) -> None:
         erasure = (await find_services(service, project)).erasure
-        ways = {"subject": erasure.of_subject, "run": erasure.of_run, "thread": erasure.of_thread}
-        erased = await ways[kind](name, lambda so_far: progress(_erased(so_far)))
-        done(_erased(erased))
+        ways = {"subject": erasure.erase_subject, "run": erasure.erase_run, "thread": erasure.erase_thread}
+        erased = await ways[kind](name, lambda so_far: progress(_format_erased(so_far)))
+        print_done(_format_erased(erased))
         if as_json:
             echo_json(erased)
 
     do(work)
 
 
-def _erased(erased: Erased) -> str:
+def _format_erased(erased: Erased) -> str:
     count = f"{erased.feedback:,} pieces of feedback, {erased.history:,} earlier versions"
     return f"{count}, {erased.grants:,} grants of URLs and {erased.examples:,} examples copied from runs erased"

@@ -22,7 +22,7 @@ def list_keys(do: Do, /, as_json: bool) -> None:
     """List the signing keys, newest first, and how many live grants of URLs each has sealed."""
 
     async def work(service: FeedbackPlugin) -> None:
-        rows = await service.ring.listed()
+        rows = await service.ring.list_keys()
         found = [
             {**row, "created_at": from_micros(row["created_at"]), "retired_at": _time(row["retired_at"])}
             for row in rows

@@ -19,7 +19,7 @@ Do = Callable[[Work], None]
 PROJECT_OPTION = click.option("--project", default=DEFAULT, show_default=True, help="The name of the project.")
 
 
-def with_filters(command: Callable[..., None]) -> Callable[..., None]:
+def add_filters(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command with `--project` and an option for each filter of `FeedbackQuery`."""
     for one in reversed(filters()):
         command = _filter_option(one)(command)
@@ -39,7 +39,7 @@ def _filter_option(one: Filter) -> Callable[[Callable[..., None]], Callable[...,
 
 async def find_services(service: FeedbackPlugin, project: str) -> ProjectServices:
     """Return the services of the project. Errors: `NotFound`."""
-    return service.of((await service.projects.get(project)).name)
+    return service.get_services((await service.projects.get(project)).name)
 
 
 def build_query(given: dict[str, Any]) -> FeedbackQuery:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from feedback.cli.options import Do
-from feedback.cli.output import JSON_OPTION, done, echo_json, table
+from feedback.cli.output import JSON_OPTION, echo_json, print_done, table
 from feedback.plugin import FeedbackPlugin
 
 HEAD = ("created", "type", "to", "attempts", "next", "given up", "error")
@@ -20,8 +20,8 @@ def outbox(do: Do, /, retry: bool, as_json: bool) -> None:
 
     async def work(service: FeedbackPlugin) -> None:
         if retry:
-            done(f"{await service.webhooks.revive():,} messages will be sent again")
-        found = await service.webhooks.undelivered()
+            print_done(f"{await service.webhooks.revive():,} messages will be sent again")
+        found = await service.webhooks.list_undelivered()
         if as_json:
             echo_json(found)
         else:

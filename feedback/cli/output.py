@@ -20,7 +20,7 @@ def echo_json(value: Any) -> None:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = "No feedback fits.") -> None:
     """Print columns side by side, without characters that move the cursor or colour the screen; or `nothing`."""
-    cells = [list(head), *([printable(_format_cell(value)) for value in row] for row in rows)]
+    cells = [list(head), *([make_printable(_format_cell(value)) for value in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -36,7 +36,7 @@ def _format_cell(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def printable(text: str, wide: bool = False) -> str:
+def make_printable(text: str, wide: bool = False) -> str:
     """Return the text on one line, without characters that move the cursor; cut to a column's width unless `wide`."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
     return shown if wide or len(shown) <= WIDEST else shown[: WIDEST - 1] + "…"
@@ -58,6 +58,6 @@ def progress(text: str) -> None:
         click.echo(f"\r\x1b[K{text}", err=True, nl=False)
 
 
-def done(text: str) -> None:
+def print_done(text: str) -> None:
     """Print the result of the work on standard error."""
     click.echo(f"\r\x1b[K{text}" if sys.stderr.isatty() else text, err=True)

@@ -9,7 +9,7 @@ import click
 from msgspec import structs
 
 from feedback.cli.options import Do
-from feedback.cli.output import JSON_OPTION, done, echo_json, printable, table
+from feedback.cli.output import JSON_OPTION, echo_json, make_printable, print_done, table
 from feedback.plugin import FeedbackPlugin
 from feedback.projects.schema import Project, ProjectCreate, ProjectPagesPatch, ProjectPatch
 from feedback.settings.pages import read_logo
@@ -67,7 +67,7 @@ def list_projects(do: Do, /, as_json: bool) -> None:
     """List the projects, oldest first."""
 
     async def work(service: FeedbackPlugin) -> None:
-        _show(await service.projects.listed(), as_json)
+        _show(await service.projects.list_projects(), as_json)
 
     do(work)
 
@@ -118,11 +118,11 @@ def delete_project(do: Do, /, name: str, erase: bool, yes: bool) -> None:
     """Delete the project NAME, which must be empty unless its feedback is erased with it."""
     if not yes:
         what = "with all its feedback, for good" if erase else "with its configurations"
-        click.confirm(f"Remove the project {printable(name)}, {what}?", abort=True, err=True)
+        click.confirm(f"Remove the project {make_printable(name)}, {what}?", abort=True, err=True)
 
     async def work(service: FeedbackPlugin) -> None:
-        await service.projects.delete(name, service.of(name).erasure if erase else None)
-        done(f"The project {printable(name)} is removed")
+        await service.projects.delete(name, service.get_services(name).erasure if erase else None)
+        print_done(f"The project {make_printable(name)} is removed")
 
     do(work)
 
@@ -152,4 +152,4 @@ def _show(found: Sequence[Project], as_json: bool) -> None:
 
 def _product(project: Project) -> str:
     """Return the product of the project's pages; `-` for the server's."""
-    return "-" if project.pages.product is None else printable(project.pages.product)
+    return "-" if project.pages.product is None else make_printable(project.pages.product)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from feedback.cli.options import Do, build_query, find_services, with_filters
+from feedback.cli.options import Do, add_filters, build_query, find_services
 from feedback.cli.output import JSON_OPTION, echo_json, number, percent, table
 from feedback.plugin import FeedbackPlugin
 from feedback.reports.comparison import Comparison, Sample
@@ -17,7 +17,7 @@ from feedback.reports.stats import DIMENSIONS, ENOUGH, MAX_GROUPS, Dimension, St
 
 
 @click.command()
-@with_filters
+@add_filters
 @click.option("--by", multiple=True, type=click.Choice(tuple(DIMENSIONS)), help="What to count apart besides keys.")
 @click.option("--enough", type=click.IntRange(1), default=ENOUGH, show_default=True, help="Scores for a verdict.")
 @click.option("--compare", type=(int, int), help="Compare two versions of one --assistant, for one --key.")
@@ -88,7 +88,7 @@ def _show_comparison(compared: Comparison) -> None:
     shown = percent if compared.measure == "share" else number
     samples = (compared.baseline, compared.candidate)
     table(("version", "scores", compared.measure, "from", "to"), [
-        (one.version, one.scores, shown(getattr(one, compared.measure)), *_ends(_interval_of(one, compared), shown))
+        (one.version, one.scores, shown(getattr(one, compared.measure)), *_ends(_find_interval(one, compared), shown))
         for one in samples
     ])  # fmt: skip
     if compared.difference is None:
@@ -98,5 +98,5 @@ def _show_comparison(compared: Comparison) -> None:
     click.echo(f"Difference {shown(compared.difference)}, from {low} to {high}: {compared.verdict}")
 
 
-def _interval_of(one: Sample, compared: Comparison) -> Interval | None:
+def _find_interval(one: Sample, compared: Comparison) -> Interval | None:
     return one.interval if compared.measure == "share" else one.mean_interval

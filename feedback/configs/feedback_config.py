@@ -6,7 +6,7 @@ from typing import Any, Literal, Union
 
 from msgspec import Struct, structs
 
-from feedback.configs.key_texts import MAX_LABEL, MAX_TEXT, TEXTS, KeyTexts, check_translations, texts_in
+from feedback.configs.key_texts import MAX_LABEL, MAX_TEXT, TEXTS, KeyTexts, check_translations, choose_texts
 from feedback.errors import Invalid, Rejected
 from feedback.validation import check_number, check_text
 
@@ -66,14 +66,14 @@ class FeedbackConfig(Struct, omit_defaults=True):
     high_label: str | None = None
     translations: dict[str, KeyTexts] | None = None
 
-    def in_language(self, language: str) -> FeedbackConfig:
+    def translate_texts(self, language: str) -> FeedbackConfig:
         """Return the configuration with its texts in the language, as far as it has them, except for the labels."""
-        texts = texts_in(language, self.translations or {})
+        texts = choose_texts(language, self.translations or {})
         return structs.replace(self, **{name: getattr(texts, name) or getattr(self, name) for name in TEXTS})
 
-    def labels_in(self, language: str) -> dict[str, str]:
+    def translate_labels(self, language: str) -> dict[str, str]:
         """Return the categories' labels in the language, by their own label or number, as far as it has them."""
-        return texts_in(language, self.translations or {}).labels or {}
+        return choose_texts(language, self.translations or {}).labels or {}
 
     @property
     def scale(self) -> tuple[float, float] | None:
@@ -123,7 +123,7 @@ class FeedbackConfig(Struct, omit_defaults=True):
                 f"`feedback_config.kind` is {self.kind}, whose scores are 0 and 1 (or -1 and 1); send that range"
             )
 
-    def keeping(self, earlier: FeedbackConfig) -> FeedbackConfig:
+    def keep_description(self, earlier: FeedbackConfig) -> FeedbackConfig:
         """Return this configuration, with the description fields that it omits taken from the earlier one.
 
         An empty text removes a text.
@@ -153,7 +153,7 @@ class FeedbackConfig(Struct, omit_defaults=True):
             return self._continuous(score, value)
         if self.type == "categorical":
             return self._categorical(score, value)
-        return score, _not_array(value)
+        return score, _check_no_array(value)
 
     def _continuous(self, score: Score, value: Value) -> tuple[Score, Value]:
         if score is None and value is None:
@@ -164,7 +164,7 @@ class FeedbackConfig(Struct, omit_defaults=True):
             score, value = value, None
         if (self.min is not None and score < self.min) or (self.max is not None and score > self.max):
             raise Rejected(f"`score` is {_format_value(score)}; this key takes a number {self._range()}")
-        return score, _not_array(value)
+        return score, _check_no_array(value)
 
     def _range(self) -> str:
         if self.min is not None and self.max is not None:
@@ -177,7 +177,7 @@ class FeedbackConfig(Struct, omit_defaults=True):
         if isinstance(value, dict) and isinstance(value.get("labels"), list):
             value = value["labels"]
         if isinstance(value, list):
-            return self._several(score, value)
+            return self._check_several(score, value)
         by_score = None if score is None else self._find("score", score)
         by_value = None if value is None else self._find("value", value)
         if by_score and by_value and by_score.value != by_value.value:
@@ -187,7 +187,7 @@ class FeedbackConfig(Struct, omit_defaults=True):
             return None, None
         return (chosen.value if score is None else score), chosen.label
 
-    def _several(self, score: Score, choices: list[Any]) -> tuple[Score, Value]:
+    def _check_several(self, score: Score, choices: list[Any]) -> tuple[Score, Value]:
         if not self.allows_multiple_categories:
             raise Rejected(f"This key takes one category, not an array; {self._choices()}")
         if score is not None:
@@ -226,7 +226,7 @@ def _check_categories(categories: list[FeedbackCategory]) -> None:
         raise Invalid("`feedback_config.categories[].label` is empty; leave it out or give it text")
 
 
-def _not_array(value: Value) -> Value:
+def _check_no_array(value: Value) -> Value:
     if isinstance(value, list):
         raise Rejected("`value` is an array; send a number, true or false, text or an object")
     return value

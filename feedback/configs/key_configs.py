@@ -20,7 +20,7 @@ from msgspec import Struct, structs
 from feedback.configs.feedback_config import FREE, REPLACE, FeedbackConfig
 from feedback.configs.kinds import NEGATIVE
 from feedback.configs.schema import FeedbackConfigCreate, FeedbackConfigPatch, FeedbackConfigSchema
-from feedback.database import Connection, Row, containing, listed
+from feedback.database import Connection, Row, build_in_list, build_like_pattern
 from feedback.errors import Conflict, Invalid, NotFound
 from feedback.projects.projects import project_id
 from feedback.projects.scoped_database import ProjectDatabase
@@ -61,12 +61,12 @@ class ConfigSearch(Struct):
         clauses = ["project = :project", *([] if self.include_all_configs else ["deleted_at IS NULL"])]
         parameters: dict[str, Any] = {"limit": self.limit, "offset": self.offset}
         if self.key:
-            chosen, names = listed("key", (check_name("key", name) for name in self.key))
+            chosen, names = build_in_list("key", (check_name("key", name) for name in self.key))
             clauses.append(f"key IN {chosen}")
             parameters |= names
         if self.name_contains:
             clauses.append("LOWER(key) LIKE :pattern ESCAPE '!'")
-            parameters["pattern"] = containing(check_name("name_contains", self.name_contains))
+            parameters["pattern"] = build_like_pattern(check_name("name_contains", self.name_contains))
         if self.is_enforced is not None:
             clauses.append(f"is_enforced = {int(self.is_enforced)}")
         elif not self.include_all_configs:
@@ -101,10 +101,10 @@ class KeyConfigs:
         def work(db: Connection) -> Row:
             db.execute(TAKE, key=patch.feedback_key)
             row = _choose(db.all(OF_KEY, key=patch.feedback_key), patch)
-            config = patch.changed(_config(row))
+            config = patch.change_config(_config(row))
             if config != _config(row):
                 db.execute(CHANGE, id=row["id"], config=_text(config))
-            _direct(db, patch)
+            _set_shared_fields(db, patch)
             return db.one(ONE, id=row["id"]) or row
 
         return _schema(await self._database.write(work))
@@ -128,7 +128,7 @@ class KeyConfigs:
         return [_schema(row) for row in await self._database.read(lambda db: db.all(sql, **parameters))]
 
 
-def config_of_key(db: Connection, key: str, own: FeedbackConfig | None = None) -> FeedbackConfig:
+def find_config_of_key(db: Connection, key: str, own: FeedbackConfig | None = None) -> FeedbackConfig:
     """Return the configuration for feedback on the key: the enforced one, else its own, else the key's, else `FREE`.
 
     The feedback key's policy is filled in if the configuration has none.
@@ -136,24 +136,24 @@ def config_of_key(db: Connection, key: str, own: FeedbackConfig | None = None) -
     row = db.one(OF_KEY, key=key)
     if row is None:
         return own or FREE
-    return _filled(_config(row) if own is None or row["is_enforced"] else own, row)
+    return _fill_policy(_config(row) if own is None or row["is_enforced"] else own, row)
 
 
-def config_of_url(db: Connection, key: str, own: FeedbackConfig | None) -> FeedbackConfig:
+def find_config_of_url(db: Connection, key: str, own: FeedbackConfig | None) -> FeedbackConfig:
     """Return the configuration for submissions through a URL: the one it was minted with, else the feedback key's."""
     if own is None or own.subject_policy is not None:
-        return own or config_of_key(db, key)
+        return own or find_config_of_key(db, key)
     row = db.one(OF_KEY, key=key)
-    return own if row is None else _filled(own, row)
+    return own if row is None else _fill_policy(own, row)
 
 
-def _filled(config: FeedbackConfig, row: Row) -> FeedbackConfig:
+def _fill_policy(config: FeedbackConfig, row: Row) -> FeedbackConfig:
     if config.subject_policy or row["subject_policy"] == REPLACE:
         return config
     return structs.replace(config, subject_policy=row["subject_policy"])
 
 
-def _direct(db: Connection, wanted: FeedbackConfigCreate | FeedbackConfigPatch) -> None:
+def _set_shared_fields(db: Connection, wanted: FeedbackConfigCreate | FeedbackConfigPatch) -> None:
     """Set the given ones of the fields that all configurations of the feedback key share."""
     lower, policy = wanted.is_lower_score_better, wanted.subject_policy
     if lower is not None or policy is not None:
@@ -163,17 +163,17 @@ def _direct(db: Connection, wanted: FeedbackConfigCreate | FeedbackConfigPatch) 
 def _create(db: Connection, wanted: FeedbackConfigCreate) -> Row:
     for _ in range(3):
         rows = db.all(OF_KEY, key=wanted.feedback_key)
-        if found := _same(rows, wanted):
+        if found := _find_same(rows, wanted):
             return found
         name = str(uuid_utils.uuid7())
         if db.execute(INSERT, **_row(name, rows, wanted)):
-            _direct(db, wanted)
+            _set_shared_fields(db, wanted)
             if row := db.one(ONE, id=name):
                 return row
     raise Conflict("The key's configurations were being changed by another request all the while; send it again")
 
 
-def _same(rows: list[Row], wanted: FeedbackConfigCreate) -> Row | None:
+def _find_same(rows: list[Row], wanted: FeedbackConfigCreate) -> Row | None:
     """Return the row that equals `wanted`, if any. `Conflict` or `ConfigExists` if the feedback key cannot have it."""
     for row in rows:
         if wanted.feedback_config.is_met_by(_config(row)) and bool(row["is_enforced"]) >= wanted.is_enforced:

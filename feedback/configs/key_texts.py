@@ -48,7 +48,7 @@ def check_translations(translations: Mapping[str, KeyTexts]) -> None:
             check_text(f"{where}.labels", text, MAX_LABEL)
 
 
-def texts_in(language: str, translations: Mapping[str, KeyTexts]) -> KeyTexts:
+def choose_texts(language: str, translations: Mapping[str, KeyTexts]) -> KeyTexts:
     """Return the texts in a language such as `de-AT`, or else in its primary language `de`; none if there are none."""
     wanted = language.lower()
     by_name = {name.lower(): texts for name, texts in translations.items()}

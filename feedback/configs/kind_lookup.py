@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from feedback.configs.feedback_config import FeedbackConfig, Number
-from feedback.configs.kinds import NEGATIVE, KeyKind, Range, SeenScores, kind_of
+from feedback.configs.kinds import NEGATIVE, KeyKind, Range, SeenScores, find_kind
 from feedback.database import Connection, Row
-from feedback.projects.scoped_database import whole
+from feedback.projects.scoped_database import get_unscoped
 
 MOST_SEEN = 12
 """How many different scores to read of a feedback key: one more than the longest scale of whole numbers has."""
@@ -62,8 +62,8 @@ def kinds(db: Connection, keys: Sequence[str] | None = None) -> dict[str, KeyKin
     found: dict[str, KeyKind] = {}
     for key in names:
         scores = seen.get(key, SeenScores())
-        config, is_lower = configs.get(key) or (_sent(db, key) if scores.lowest else None, key in NEGATIVE)
-        found[key] = kind_of(key, config, is_lower, scores)
+        config, is_lower = configs.get(key) or (_find_sent_config(db, key) if scores.lowest else None, key in NEGATIVE)
+        found[key] = find_kind(key, config, is_lower, scores)
     return found
 
 
@@ -89,20 +89,20 @@ def _read_scores(db: Connection, keys: Sequence[str] | None) -> dict[str, SeenSc
     }
 
 
-def _sent(db: Connection, key: str) -> FeedbackConfig | None:
+def _find_sent_config(db: Connection, key: str) -> FeedbackConfig | None:
     """Return the configuration that the newest feedback came with: that of its presigned URL, or else its scale."""
     rows = [row for row in db.all(NEWEST, key=key) if row["grant_id"] is not None and row["grant_key"] is not None]
-    return next((config for row in rows if (config := _minted(db, row))), None) or _scaled(rows)
+    return next((config for row in rows if (config := _find_minted_config(db, row))), None) or _find_common_scale(rows)
 
 
-def _minted(db: Connection, row: Row) -> FeedbackConfig | None:
-    grant = whole(db).one(CONFIGS_OF_GRANT, id=row["grant_id"])
+def _find_minted_config(db: Connection, row: Row) -> FeedbackConfig | None:
+    grant = get_unscoped(db).one(CONFIGS_OF_GRANT, id=row["grant_id"])
     if grant is None or not grant["configs"]:
         return None
     return msgspec.json.decode(grant["configs"], type=list[FeedbackConfig | None])[row["grant_key"]]
 
 
-def _scaled(rows: Sequence[Row]) -> FeedbackConfig | None:
+def _find_common_scale(rows: Sequence[Row]) -> FeedbackConfig | None:
     """Return the range that most of the rows were sent with: a single submission cannot change a key's kind."""
     scales = Counter(row["extra"] for row in rows)
     extra, count = next(iter(scales.most_common(1)), (None, 0))

@@ -93,7 +93,7 @@ class KeyKind(Struct, frozen=True):
                 return one.is_positive
         return None
 
-    def why_undirected(self, score: float | None) -> str:
+    def explain_no_direction(self, score: float | None) -> str:
         """Return the reason, as text, why `is_positive` is None for the score."""
         if score is None or self.name == "text":
             return "has no score"
@@ -105,46 +105,48 @@ class KeyKind(Struct, frozen=True):
         }.get(self.name, "is a number, which is neither positive nor negative")
 
 
-def kind_of(key: str, config: FeedbackConfig | None, is_lower_better: bool, seen: SeenScores) -> KeyKind:
+def find_kind(key: str, config: FeedbackConfig | None, is_lower_better: bool, seen: SeenScores) -> KeyKind:
     """Return the kind of a feedback key with this configuration (or none) and these scores."""
     if config is None:
-        return _inferred(key, is_lower_better, seen)
-    return structs.replace(_configured(key, config, is_lower_better, seen), title=config.title)
+        return _infer_kind(key, is_lower_better, seen)
+    return structs.replace(_derive_kind(key, config, is_lower_better, seen), title=config.title)
 
 
-def _configured(key: str, config: FeedbackConfig, is_lower_better: bool, seen: SeenScores) -> KeyKind:
-    better = _better(config, is_lower_better)
+def _derive_kind(key: str, config: FeedbackConfig, is_lower_better: bool, seen: SeenScores) -> KeyKind:
+    better = _find_better(config, is_lower_better)
     if config.kind is not None:
-        return _named(config.kind, config, better, seen)
+        return _build_named_kind(config.kind, config, better, seen)
     if config.type == "categorical":
         return _category(config)
     if config.type == "continuous" and config.min is not None and config.max is not None:
         if config.min in (0, -1) and config.max == 1 and seen.are_thumbs:
             return _thumbs(better, seen, config, f"a range from {config.min:g} to 1 with whole scores", True)
-        return _rating(float(config.min), float(config.max), better, f"a range from {config.min:g} to {config.max:g}")
+        return _build_rating(
+            float(config.min), float(config.max), better, f"a range from {config.min:g} to {config.max:g}"
+        )
     if config.type == "continuous" and not seen.are_thumbs:
         return _number(better, config, "a range without both ends")
-    return _inferred(key, is_lower_better, seen)
+    return _infer_kind(key, is_lower_better, seen)
 
 
-def _better(config: FeedbackConfig, is_lower_better: bool) -> Better | None:
+def _find_better(config: FeedbackConfig, is_lower_better: bool) -> Better | None:
     """Return which scores are better; `is_lower_better` is the feedback key's and agrees with its configuration."""
     if config.direction == "none":
         return None
     return "lower" if is_lower_better or config.kind == "reversed_thumbs" or config.direction == "lower" else "higher"
 
 
-def _named(kind: ConfigKind, config: FeedbackConfig, better: Better | None, seen: SeenScores) -> KeyKind:
+def _build_named_kind(kind: ConfigKind, config: FeedbackConfig, better: Better | None, seen: SeenScores) -> KeyKind:
     reason = "the key's configuration names it"
     if kind in ("thumbs", "reversed_thumbs"):
         return _thumbs(better, seen, config, reason, False)
     if kind == "rating":
         low, high = config.scale or (None, None)
-        return _rating(low, high, better, reason)
+        return _build_rating(low, high, better, reason)
     return _category(config) if kind == "category" else _number(better, config, reason)
 
 
-def _inferred(key: str, is_lower_better: bool, seen: SeenScores) -> KeyKind:
+def _infer_kind(key: str, is_lower_better: bool, seen: SeenScores) -> KeyKind:
     """Return the kind that the scores suggest. Only thumbs get a direction that way."""
     if not seen.lowest:
         return KeyKind("text", "there are no scores", is_inferred=True)
@@ -170,7 +172,7 @@ def _thumbs(
     return KeyKind(name, reason, is_inferred, low, 1.0, better, ranges=_ranges(middle, better), categories=categories)
 
 
-def _rating(low: float | None, high: float | None, better: Better | None, reason: str) -> KeyKind:
+def _build_rating(low: float | None, high: float | None, better: Better | None, reason: str) -> KeyKind:
     ranges = _ranges((low + high) / 2, better) if low is not None and high is not None else ()
     return KeyKind("rating", reason, False, low, high, better if ranges else None, ranges=ranges)
 

@@ -29,7 +29,7 @@ class FeedbackConfigCreate(Struct):
         """Reject a feedback key or configuration that cannot be used (`Invalid`); move the policy to its own field."""
         check_name("feedback_key", self.feedback_key, MAX_KEY)
         self.feedback_config.validate()
-        self.subject_policy = _taken_out(self.feedback_config, self.subject_policy)
+        self.subject_policy = _take_policy(self.feedback_config, self.subject_policy)
         self.is_lower_score_better = _side(self.feedback_config, self.is_lower_score_better)
 
 
@@ -51,24 +51,24 @@ class FeedbackConfigPatch(Struct):
             self.id = parse_id("id", self.id)
         if self.feedback_config is not None:
             self.feedback_config.validate()
-            self.subject_policy = _taken_out(self.feedback_config, self.subject_policy)
+            self.subject_policy = _take_policy(self.feedback_config, self.subject_policy)
             self.is_lower_score_better = _side(self.feedback_config, self.is_lower_score_better)
         for value in self.remove_categories or ():
             check_number("remove_categories[]", value)
 
-    def changed(self, config: FeedbackConfig) -> FeedbackConfig:
+    def change_config(self, config: FeedbackConfig) -> FeedbackConfig:
         """Return the configuration after the change. Errors: `Invalid`."""
-        new = self._turned(self.feedback_config.keeping(config) if self.feedback_config else config)
+        new = self._turn_direction(self.feedback_config.keep_description(config) if self.feedback_config else config)
         if self.add_categories is None and self.remove_categories is None:
             return new
         if new.type != "categorical":
             raise Invalid(f"The key's configuration is {new.type}; only a categorical one has categories to change")
-        categories = self._remaining(new.categories or []) + (self.add_categories or [])
+        categories = self._list_remaining(new.categories or []) + (self.add_categories or [])
         edited = structs.replace(new, categories=categories)
         edited.validate()
         return edited
 
-    def _turned(self, config: FeedbackConfig) -> FeedbackConfig:
+    def _turn_direction(self, config: FeedbackConfig) -> FeedbackConfig:
         """Return the configuration in the direction that `is_lower_score_better` requests."""
         is_lower = self.is_lower_score_better
         if is_lower is not None and config.direction is not None and config.direction != "none":
@@ -79,7 +79,7 @@ class FeedbackConfigPatch(Struct):
             config = structs.replace(config, kind="reversed_thumbs" if is_lower else "thumbs")
         return config
 
-    def _remaining(self, categories: list[FeedbackCategory]) -> list[FeedbackCategory]:
+    def _list_remaining(self, categories: list[FeedbackCategory]) -> list[FeedbackCategory]:
         removed = set(self.remove_categories or ())
         if unknown := removed - {category.value for category in categories}:
             names = ", ".join(f"{value:g}" for value in sorted(unknown))
@@ -105,7 +105,7 @@ class FeedbackConfigSchema(Struct):
     subject_policy: SubjectPolicy
 
 
-def _taken_out(config: FeedbackConfig, policy: SubjectPolicy | None) -> SubjectPolicy | None:
+def _take_policy(config: FeedbackConfig, policy: SubjectPolicy | None) -> SubjectPolicy | None:
     """Return the requested policy, from beside the configuration or inside it, and remove the inner one."""
     within, config.subject_policy = config.subject_policy, None
     if policy and within and policy != within:

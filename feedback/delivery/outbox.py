@@ -13,8 +13,8 @@ import msgspec
 import uuid_utils
 
 from feedback.database import Connection, Row
-from feedback.projects.scoped_database import whole
-from feedback.rows import COLUMNS, feedback_of
+from feedback.projects.scoped_database import get_unscoped
+from feedback.rows import COLUMNS, read_feedback
 from feedback.validation import from_micros
 
 Event = Literal["feedback.created", "feedback.updated", "feedback.deleted", "feedback.erased", "feedback.alert"]
@@ -45,15 +45,15 @@ class Endpoint(Protocol):
 
 def has_webhooks(db: Connection) -> bool:
     """Return whether any webhook is registered."""
-    return bool(whole(db).all(WEBHOOKS))
+    return bool(get_unscoped(db).all(WEBHOOKS))
 
 
 def put(db: Connection, event: Event, feedback_id: str) -> None:
     """Queue an event about the feedback for every webhook: after it was written, or before it is deleted."""
-    webhooks = whole(db).all(WEBHOOKS)
+    webhooks = get_unscoped(db).all(WEBHOOKS)
     row = db.one(FEEDBACK_ROW, id=feedback_id) if webhooks else None
     if row is not None:
-        _put(whole(db), webhooks, event, feedback_id, feedback_of(row))
+        _put(get_unscoped(db), webhooks, event, feedback_id, read_feedback(row))
 
 
 def put_erased(db: Connection, ids: Sequence[str]) -> None:

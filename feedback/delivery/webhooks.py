@@ -172,9 +172,9 @@ class Webhooks:
         row = await self._database.read(lambda db: db.one(BACKLOG))
         return Backlog(row["waiting"], row["given_up"], row["oldest"] / SECOND) if row else Backlog(0, 0, 0.0)
 
-    async def undelivered(self, limit: int = MOST_LISTED) -> list[Undelivered]:
+    async def list_undelivered(self, limit: int = MOST_LISTED) -> list[Undelivered]:
         """Return the messages in the outbox, oldest first, waiting or given up."""
-        return [_undelivered(row) for row in await self._database.read(lambda db: db.all(STUCK, limit=limit))]
+        return [_read_undelivered(row) for row in await self._database.read(lambda db: db.all(STUCK, limit=limit))]
 
     async def revive(self) -> int:
         """Queue given-up messages for delivery again; return their number."""
@@ -240,7 +240,7 @@ def _give_up(db: Connection, named: dict[str, Any], error: str) -> None:
         db.execute("UPDATE feedback_webhook SET disabled_at = now_us() WHERE id = :id", id=named["webhook"])
 
 
-def _undelivered(row: Row) -> Undelivered:
+def _read_undelivered(row: Row) -> Undelivered:
     parts = httpx.URL(row["url"])
     given_up = row["given_up_at"]
     return Undelivered(

@@ -8,7 +8,7 @@ from feedback.configs.feedback_config import Score
 from feedback.database import Connection, Row
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.store import FeedbackStore
-from feedback.rows import json_value
+from feedback.rows import decode_json
 from feedback.schema import FeedbackCreate, FeedbackSource
 from feedback.validation import check_name, from_micros, run_name
 
@@ -63,7 +63,7 @@ class Annotations:
             kept.id, self._database.project, request.logId, request.label, request.score, request.notes, kept.created_at
         )
 
-    async def listed(self, log_id: str | None, limit: int, offset: int) -> list[LogAnnotation]:
+    async def list_annotations(self, log_id: str | None, limit: int, offset: int) -> list[LogAnnotation]:
         """Return the annotations, or those of one run, newest first."""
         chosen = {"key": KEY, "run_id": log_id and run_name("logId", log_id), "limit": limit, "offset": offset}
 
@@ -78,8 +78,8 @@ def _annotation(row: Row) -> LogAnnotation:
         row["id"],
         row["project"],
         row["run_id"],
-        json_value(row["value"]),
-        json_value(row["score"]),
+        decode_json(row["value"]),
+        decode_json(row["score"]),
         row["comment"],
         from_micros(row["created_at"]),
     )

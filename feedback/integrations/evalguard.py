@@ -18,10 +18,10 @@ from feedback.configs.feedback_config import Score
 from feedback.database import Connection
 from feedback.errors import Invalid, TokenUsed
 from feedback.metrics import Metrics
-from feedback.projects.scoped_database import DEFAULT, ProjectDatabase, of_project, whole
+from feedback.projects.scoped_database import DEFAULT, ProjectDatabase, get_unscoped, scope_to_project
 from feedback.records.run_metadata import keep_metadata
 from feedback.records.store import store_submission
-from feedback.rows import idempotency_of
+from feedback.rows import hash_idempotency_key
 from feedback.runs import RunLookups
 from feedback.schema import FeedbackSubmission, SubmissionResult
 from feedback.tokens.sealed import Body, Opened, SealedTokens, claim_sealed
@@ -102,19 +102,21 @@ class OneTimeTokens:
             self._database.project, wanted.resource_id, key, timedelta(seconds=wanted.expires_in_seconds)
         )
         ring_key = self._tokens.newest
-        if name := idempotency_of(f"{self._scope} {api_key}", idempotency_key):
-            body, ring_key = await self._remembered(name, wanted, body, ring_key)
+        if name := hash_idempotency_key(f"{self._scope} {api_key}", idempotency_key):
+            body, ring_key = await self._remember_first(name, wanted, body, ring_key)
             await self._tokens.learn(ring_key)
         self._metrics.count_minted("evalguard", 1)
         return OneTimeToken(self._tokens.seal(body, ring_key), _format_time(body.expires_at))
 
-    async def _remembered(self, name: str, wanted: OneTimeTokenCreate, body: Body, ring_key: int) -> tuple[Body, int]:
+    async def _remember_first(
+        self, name: str, wanted: OneTimeTokenCreate, body: Body, ring_key: int
+    ) -> tuple[Body, int]:
         """Return the token content and expiry of the first request with this Idempotency-Key."""
         request = msgspec.json.encode(wanted).decode()
         row: dict[str, Any] = {"request": request, "ring_key": ring_key, "body": msgspec.json.encode(body).decode()}
 
         def work(db: Connection) -> tuple[Body, int]:
-            whole(db).execute(FORGET_MINTED)
+            get_unscoped(db).execute(FORGET_MINTED)
             db.execute(MINT, idempotency=name, expires_at=body.expires_at, **row)
             first = db.one(MINTED, idempotency=name) or row
             if first["request"] != request:
@@ -138,12 +140,12 @@ class OneTimeTokens:
         submission, opened = sent.submission(), opened or await self._tokens.open(sent.token)
         place = structs.asdict(await self._runs.place(opened.body.run_id, opened.body.project))
         metadata = await self._runs.metadata(opened.body.run_id, opened.body.project)
-        body, repeat = opened.body, idempotency_of(f"spend {opened.body.nonce}", idempotency_key)
+        body, repeat = opened.body, hash_idempotency_key(f"spend {opened.body.nonce}", idempotency_key)
         row = {"nonce": body.nonce, "feedback_id": submission.id, "idempotency": repeat, "expires_at": body.expires_at}
 
         def work(db: Connection) -> SubmissionResult:
             grant = claim_sealed(db, opened)
-            keep_metadata(of_project(db, grant.project), grant.run_id, metadata)
+            keep_metadata(scope_to_project(db, grant.project), grant.run_id, metadata)
             db.execute(FORGET_SPENT)
             if db.execute(SPEND, **row):
                 return store_submission(db, grant, submission, None, place)

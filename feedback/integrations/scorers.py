@@ -9,11 +9,11 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from feedback.configs.kind_lookup import UNKNOWN, kinds
-from feedback.configs.kinds import NEGATIVE, KeyKind, SeenScores, kind_of
+from feedback.configs.kinds import NEGATIVE, KeyKind, SeenScores, find_kind
 from feedback.database import Connection
 from feedback.errors import Invalid
 from feedback.projects.scoped_database import ProjectDatabase
-from feedback.reports.agreement import Agreement, Threshold, agreement, at_threshold, best_threshold
+from feedback.reports.agreement import Agreement, Threshold, agreement, best_threshold, compute_at_threshold
 from feedback.validation import MAX_KEY, check_name, check_number
 
 MAX_PAIRS = 100_000
@@ -98,17 +98,17 @@ class Scorers:
         """Return the agreement, and the best threshold if there are scores. Errors: `Invalid`."""
         if len(request.pairs or ()) + len(request.scored or ()) > MAX_PAIRS:
             raise Invalid(f"At most {MAX_PAIRS:,} pairs are compared at once")
-        scored = [(one.humanPass, _finite("machineScore", one.machineScore)) for one in request.scored or ()]
+        scored = [(one.humanPass, _check_finite("machineScore", one.machineScore)) for one in request.scored or ()]
         pairs = [(one.human, one.machine) for one in request.pairs or ()]
         way = UP
         if not pairs and not scored:
-            scored, way = await self._stored(request)
+            scored, way = await self._load_stored(request)
         if request.currentThreshold is not None:
-            way = structs.replace(way, middle=_finite("currentThreshold", request.currentThreshold))
-        found = await asyncio.to_thread(_calibrated, pairs, scored, way, request.currentThreshold is not None)
+            way = structs.replace(way, middle=_check_finite("currentThreshold", request.currentThreshold))
+        found = await asyncio.to_thread(_calibrate_scorer, pairs, scored, way, request.currentThreshold is not None)
         return structs.replace(found, scorerId=request.scorerId)
 
-    async def _stored(self, request: Calibration) -> tuple[list[tuple[bool, float]], Direction]:
+    async def _load_stored(self, request: Calibration) -> tuple[list[tuple[bool, float]], Direction]:
         if not request.scorerId:
             raise Invalid(
                 "The body has neither pairs nor scored; send one of them, or the scorerId whose feedback counts"
@@ -123,10 +123,10 @@ class Scorers:
             verdicts = {row["run_id"]: row["score"] for row in rows if not row["is_model"]}
             people = known.get(human, UNKNOWN)
             if people.is_inferred:  # from people's scores only, which may be thumbs beside a model's fractions
-                people = kind_of(human, None, human in NEGATIVE, _seen(verdicts.values()))
+                people = find_kind(human, None, human in NEGATIVE, _collect_seen(verdicts.values()))
             both = [(people.is_positive(verdicts[one]), machine[one]) for one in verdicts if one in machine]
             if both and all(verdict is None for verdict, _ in both):
-                raise Invalid(f"The feedback of people under {human!r} {people.why_undirected(0.0)}")
+                raise Invalid(f"The feedback of people under {human!r} {people.explain_no_direction(0.0)}")
             decided = [(verdict, score) for verdict, score in both if verdict is not None]
             return decided, _direction(known.get(scorer, UNKNOWN))
 
@@ -138,7 +138,7 @@ class Scorers:
         return found, way
 
 
-def _calibrated(
+def _calibrate_scorer(
     pairs: Sequence[tuple[bool, bool]], scored: Sequence[tuple[bool, float]], way: Direction, has_current: bool
 ) -> Calibrated:
     """Compare the verdicts. Lower-is-better scores are negated for this, and their thresholds negated back."""
@@ -148,10 +148,10 @@ def _calibrated(
     verdicts = [*pairs, *((human, score >= middle) for human, score in upward)]
     thresholds = None
     if upward:
-        current = at_threshold(upward, middle) if has_current else None
+        current = compute_at_threshold(upward, middle) if has_current else None
         best = best_threshold(upward, middle if has_current else None)
         passes: Literal["at_or_above", "at_or_below"] = "at_or_below" if sign < 0 else "at_or_above"
-        thresholds = Thresholds(current and _turned(current, sign), _turned(best, sign), passes)
+        thresholds = Thresholds(current and _turn_threshold(current, sign), _turn_threshold(best, sign), passes)
     summary = None if thresholds is None else _summary(thresholds)
     return Calibrated(None, len(verdicts), agreement(verdicts), thresholds, summary)
 
@@ -163,7 +163,7 @@ def _summary(thresholds: Thresholds) -> ThresholdSummary:
     return ThresholdSummary(best.threshold, best.kappa, gain)
 
 
-def _seen(scores: Iterable[float]) -> SeenScores:
+def _collect_seen(scores: Iterable[float]) -> SeenScores:
     """Return the distinct whole scores; fractions are means over several people."""
     whole = sorted({score for score in scores if float(score).is_integer()})
     return SeenScores(tuple(whole), whole[-1]) if whole else SeenScores()
@@ -175,9 +175,9 @@ def _direction(kind: KeyKind) -> Direction:
     return Direction(middle, kind.better == "lower")
 
 
-def _turned(threshold: Threshold, sign: float) -> Threshold:
+def _turn_threshold(threshold: Threshold, sign: float) -> Threshold:
     return structs.replace(threshold, threshold=sign * threshold.threshold + 0.0)
 
 
-def _finite(field: str, number: float) -> float:
+def _check_finite(field: str, number: float) -> float:
     return float(check_number(field, number))

@@ -15,15 +15,15 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct, structs
 
-from feedback.configs.key_configs import config_of_url
+from feedback.configs.key_configs import find_config_of_url
 from feedback.database import Connection, Row
 from feedback.errors import NotFound
 from feedback.metrics import Metrics
-from feedback.projects.scoped_database import ProjectDatabase, of_project
+from feedback.projects.scoped_database import ProjectDatabase, scope_to_project
 from feedback.records.by_subject import check_retractable, find_latest
 from feedback.records.run_metadata import keep_metadata
 from feedback.records.store import BY_ID, drop, store_submission
-from feedback.rows import json_value
+from feedback.rows import decode_json
 from feedback.runs import RunLookups
 from feedback.schema import FeedbackSubmission, SubmissionResult
 from feedback.tokens.sealed import Body, Opened, SealedTokens, claim_sealed
@@ -139,8 +139,11 @@ class WorkflowAIFeedback:
 
         def work(db: Connection) -> SubmissionResult:
             grant = claim_sealed(db, opened)
-            keep_metadata(of_project(db, grant.project), grant.run_id, metadata)
-            replaces = config_of_url(of_project(db, grant.project), grant.key, None).subject_policy in (None, "replace")
+            keep_metadata(scope_to_project(db, grant.project), grant.run_id, metadata)
+            replaces = find_config_of_url(scope_to_project(db, grant.project), grant.key, None).subject_policy in (
+                None,
+                "replace",
+            )
             own_id = _anonymous_id(opened.body) if replaces and not submission.user_id else None
             own = structs.replace(submission, id=own_id)
             return store_submission(db, grant, own, idempotency_key, place, may_change=own_id is not None)
@@ -149,10 +152,10 @@ class WorkflowAIFeedback:
         self._metrics.count_submission(opened.body.key, kept.status)
         return Outcome(kept.id, sent.outcome, submission.comment, submission.user_id)
 
-    async def own(self, token: str | Opened, user_id: str | None) -> OwnOutcome:
+    async def find_own(self, token: str | Opened, user_id: str | None) -> OwnOutcome:
         """Return the user's outcome, or the anonymous one without a user."""
         opened = await self._tokens.open(token) if isinstance(token, str) else token
-        row = await self._database.whole.read(lambda db: _own(db, opened, user_id))
+        row = await self._database.whole.read(lambda db: _find_own_row(db, opened, user_id))
         return OwnOutcome(_name(row) if row else None)
 
     async def retract(self, token: str | Opened, user_id: str | None) -> OwnOutcome:
@@ -163,10 +166,10 @@ class WorkflowAIFeedback:
         opened = await self._tokens.open(token) if isinstance(token, str) else token
 
         def work(db: Connection) -> bool:
-            row = _own(db, opened, user_id)
+            row = _find_own_row(db, opened, user_id)
             if row is None:
                 return False
-            own = of_project(db, opened.body.project)
+            own = scope_to_project(db, opened.body.project)
             check_retractable(own, claim_sealed(db, opened), row)
             return bool(drop(own, row["id"], "retracted"))
 
@@ -176,7 +179,7 @@ class WorkflowAIFeedback:
 
     async def page(self, agent: str, run_id: str | None, limit: int, offset: int) -> OutcomePage:
         """Return the outcomes of an agent's runs (`_`: any agent), newest first."""
-        of_agent, parameters = await self._of_agent(agent)
+        of_agent, parameters = await self._build_agent_condition(agent)
         parameters |= {"key": KEY, "run_id": None if run_id is None else run_name("run_id", run_id)}
 
         def work(db: Connection) -> OutcomePage:
@@ -190,18 +193,18 @@ class WorkflowAIFeedback:
         """Store the annotation, replacing an earlier one. Errors: `NotFound`, `Invalid`."""
         if sent.comment is not None:
             check_text("comment", sent.comment, MAX_COMMENT)
-        of_agent, parameters = await self._of_agent(agent)
+        of_agent, parameters = await self._build_agent_condition(agent)
         parameters |= {"annotation": sent.annotation, "comment": sent.comment, "key": KEY}
         name = parse_id("feedback_id", feedback_id)
         statement = ANNOTATE.format(of_agent=of_agent)
         if not await self._database.write(lambda db: db.execute(statement, id=name, **parameters)):
             raise NotFound(f"There is no feedback with the id {name} about this agent; it may have been deleted")
 
-    async def _of_agent(self, agent: str) -> tuple[str, dict[str, Any]]:
+    async def _build_agent_condition(self, agent: str) -> tuple[str, dict[str, Any]]:
         """Return the SQL condition and parameters for rows of the agent, given its id or slug."""
         if agent == ANY_AGENT:
             return "", {}
-        names = dict.fromkeys([check_name("agent_id", agent), *await self._runs.assistants_named(agent)])
+        names = dict.fromkeys([check_name("agent_id", agent), *await self._runs.find_assistants(agent)])
         parameters: dict[str, Any] = {f"agent_{at}": name for at, name in enumerate(names)}
         return f" AND assistant_id IN ({', '.join(f':{name}' for name in parameters)})", parameters
 
@@ -210,24 +213,24 @@ def _anonymous_id(body: Body) -> str:
     return str(uuid5(ANONYMOUS, f"{body.project}\0{body.run_id}\0{body.key}"))
 
 
-def _own(db: Connection, opened: Opened, user_id: str | None) -> Row | None:
+def _find_own_row(db: Connection, opened: Opened, user_id: str | None) -> Row | None:
     """Return the row of the user's (or the anonymous) outcome. Errors: `TokenGone`."""
     grant = claim_sealed(db, opened)
-    own = of_project(db, grant.project)
+    own = scope_to_project(db, grant.project)
     if user_id:
         return find_latest(own, grant, check_name("user_id", user_id))
     return own.one(BY_ID, id=_anonymous_id(opened.body))
 
 
 def _name(row: Row) -> OutcomeName | None:
-    value = json_value(row["value"])
+    value = decode_json(row["value"])
     return value if value in get_args(OutcomeName) else None
 
 
 def _item(row: Row) -> OutcomeItem:
     return OutcomeItem(
         row["id"],
-        json_value(row["value"]),
+        decode_json(row["value"]),
         row["subject"],
         from_micros(row["created_at"]),
         row["comment"],

@@ -39,7 +39,7 @@ class Choices(Struct, frozen=True):
     high: Number | None = None
 
 
-def choices_for(
+def build_choices(
     config: FeedbackConfig | None, given: FeedbackSubmission, texts: Texts, labels: Mapping[str, str]
 ) -> Choices:
     """Return the input for a configuration, with what the link already submits preselected.

@@ -14,7 +14,10 @@ TINT = 0.1
 
 def accent_rules(colour: str) -> str:
     """Return the CSS that makes `#rrggbb` the accent of the pages, in light and in dark mode."""
-    light, dark = _readable(_rgb(colour), _rgb(CARD), (0, 0, 0)), _readable(_rgb(colour), _rgb(DARK_CARD), (1, 1, 1))
+    light, dark = (
+        _make_readable(_rgb(colour), _rgb(CARD), (0, 0, 0)),
+        _make_readable(_rgb(colour), _rgb(DARK_CARD), (1, 1, 1)),
+    )
     tints = [_hex(_mix(_rgb(card), ink, TINT)) for card, ink in ((CARD, light), (DARK_CARD, dark))]
     accent = f"--accent: light-dark({_hex(light)}, {_hex(dark)})"
     return f"\n:root {{ {accent}; --tint: light-dark({tints[0]}, {tints[1]}) }}\n"
@@ -25,7 +28,7 @@ def contrast(one: str, other: str) -> float:
     return _contrast(_rgb(one), _rgb(other))
 
 
-def _readable(colour: Rgb, ground: Rgb, end: Rgb) -> Rgb:
+def _make_readable(colour: Rgb, ground: Rgb, end: Rgb) -> Rgb:
     """Return the colour, moved towards `end` until it stands out from the ground."""
     mixed = (_mix(colour, end, step / STEPS) for step in range(STEPS + 1))
     return next((one for one in mixed if _contrast(one, ground) >= ENOUGH), end)

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from feedback.configs.feedback_config import FeedbackConfig
 from feedback.errors import FeedbackIsFinal, TokenExpired, TokenUsed
-from feedback.pages.choices import Choices, choices_for, format_number
+from feedback.pages.choices import Choices, build_choices, format_number
 from feedback.pages.colours import accent_rules
 from feedback.pages.texts import LANGUAGES, Texts
 from feedback.schema import FeedbackSubmission
@@ -86,16 +86,16 @@ class Question(Struct):
 def question_page(look: Look, question: Question, problem: str | None = None, title: str | None = None) -> str:
     """Return the question page: the link's choice preselected, a comment box, and a button that submits."""
     texts, given = look.texts, question.given
-    config = question.config and question.config.in_language(look.language)
-    choices = choices_for(config, given, texts, config.labels_in(look.language) if config else {})
+    config = question.config and question.config.translate_texts(look.language)
+    choices = build_choices(config, given, texts, config.translate_labels(look.language) if config else {})
     title = title or (config and (config.question or config.title)) or texts.question
     score = given.value if given.score is None else given.score
     return _page(
         look,
         "question",
         title=title,
-        problem=problem or (_not_possible(texts, choices, question.refused) if question.refused else None),
-        reply=_clipped(question.reply),
+        problem=problem or (_explain_impossible(texts, choices, question.refused) if question.refused else None),
+        reply=_clip_reply(question.reply),
         given=_describe_rating(given) if choices.kind == "words" else "",
         is_final=bool(given.user_id and config and config.subject_policy == "first"),
         action=question.action,
@@ -119,11 +119,11 @@ def thanks_page(look: Look, action: str, feedback_id: str | None, redirect: str 
 
 def failure_page(look: Look, status: int, detail: str, code: str, again: str | None = None) -> str:
     """Return a page that explains the error; `again` is the address for another try."""
-    title, advice = _explained(look.texts, status, code)
+    title, advice = _explain_error(look.texts, status, code)
     return _page(look, "failure", title=title, advice=advice, detail="" if advice else detail, again=again)
 
 
-def _explained(texts: Texts, status: int, code: str) -> tuple[str, str]:
+def _explain_error(texts: Texts, status: int, code: str) -> tuple[str, str]:
     """Return the title and the advice about an error; no advice if only its detail explains it."""
     if status >= 500:
         return texts.broken
@@ -157,12 +157,12 @@ def _policy(colour: str, has_logo: bool) -> str:
     return f"{policy}; base-uri 'none'; frame-ancestors 'none'"
 
 
-def _clipped(reply: str | None) -> str:
+def _clip_reply(reply: str | None) -> str:
     text = (reply or "").strip()
     return text if len(text) <= MAX_REPLY else text[:MAX_REPLY].rsplit(None, 1)[0] + " …"
 
 
-def _not_possible(texts: Texts, choices: Choices, refused: str) -> str:
+def _explain_impossible(texts: Texts, choices: Choices, refused: str) -> str:
     low, high = (None if bound is None else format_number(bound) for bound in (choices.low, choices.high))
     if low is not None and high is not None:
         advice = texts.between

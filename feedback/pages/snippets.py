@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from msgspec import Struct
 
-from feedback.pages.texts import DEFAULT_LANGUAGE, LANGUAGES, language_named
+from feedback.pages.texts import DEFAULT_LANGUAGE, LANGUAGES, find_language
 
 MAX_SLACK_TEXT = 3000
 _LINK = (
@@ -101,12 +101,12 @@ def thumbs(positive: str, negative: str | None = None, *, lang: str | None = Non
     `lang` is the language of the row and of the page. `more` is added to the links: `user_id` (the subject: a second
     choice replaces the first), `redirect` (the next page). Errors: `ValueError`.
     """
-    language, more = _spoken(lang, more)
+    language, more = _choose_language(lang, more)
     labels, bad = LABELS[language], ((negative, 1) if negative else (positive, 0))
     return Row(
         (
-            Link("👍", labels.good, with_feedback(positive, {"score": 1, **more})),
-            Link("👎", labels.bad, with_feedback(bad[0], {"score": bad[1], **more})),
+            Link("👍", labels.good, add_feedback(positive, {"score": 1, **more})),
+            Link("👎", labels.bad, add_feedback(bad[0], {"score": bad[1], **more})),
         ),
         language,
     )
@@ -116,20 +116,20 @@ def stars(url: str, most: int = 5, *, lang: str | None = None, **more: str) -> R
     """Return one to `most` stars, with their scale: score 1 to `most`. `lang` and `more` are as those of `thumbs`."""
     if not 2 <= most <= 10:
         raise ValueError(f"{most} stars cannot be shown in a row; ask for 2 to 10")
-    language, more = _spoken(lang, more)
+    language, more = _choose_language(lang, more)
     label = LABELS[language].stars
     links = (
-        Link(f"{score} ★", label.format(score=score, most=most), with_feedback(url, _star(score, most) | more))
+        Link(f"{score} ★", label.format(score=score, most=most), add_feedback(url, _star(score, most) | more))
         for score in range(1, most + 1)
     )
     return Row(tuple(links), language)
 
 
-def _spoken(lang: str | None, more: dict[str, str]) -> tuple[str, dict[str, str]]:
+def _choose_language(lang: str | None, more: dict[str, str]) -> tuple[str, dict[str, str]]:
     """Return the language of the row, and what its links add so that the page speaks it, too."""
     if lang is None:
         return DEFAULT_LANGUAGE, more
-    if (language := language_named(lang)) is None:
+    if (language := find_language(lang)) is None:
         raise ValueError(f"There are no texts in {lang[:40]!r}; ask for one of {', '.join(LABELS)}")
     return language, {**more, "lang": language}
 
@@ -138,7 +138,7 @@ def _star(score: int, most: int) -> dict[str, object]:
     return {"score": score, "scale": f"1,{most}"}
 
 
-def with_feedback(url: str, submission: Mapping[str, object]) -> str:
+def add_feedback(url: str, submission: Mapping[str, object]) -> str:
     """Return the presigned URL with feedback in its query. `ValueError` if it is not an absolute web address."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:

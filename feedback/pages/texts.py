@@ -278,7 +278,7 @@ DEFAULT_LANGUAGE = "en"
 MAX_RANGES = 20
 
 
-def language_named(name: str | None) -> str | None:
+def find_language(name: str | None) -> str | None:
     """Return the language that a name such as `de-AT` stands for, if there are texts in it."""
     primary = (name or "").lower().partition("-")[0]
     return primary if primary in LANGUAGES else None
@@ -286,11 +286,11 @@ def language_named(name: str | None) -> str | None:
 
 def choose_language(asked: str | None, accept_language: str) -> str:
     """Return the language that the link names, else the preferred one of an Accept-Language header, else English."""
-    if language := language_named(asked):
+    if language := find_language(asked):
         return language
     ranges = accept_language.split(",")[:MAX_RANGES]
     preferred = sorted(((_quality(one), -at, one) for at, one in enumerate(ranges)), reverse=True)
-    names = (language_named(one.partition(";")[0].strip()) for quality, _, one in preferred if quality > 0)
+    names = (find_language(one.partition(";")[0].strip()) for quality, _, one in preferred if quality > 0)
     return next((name for name in names if name), DEFAULT_LANGUAGE)
 
 

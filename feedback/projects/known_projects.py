@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from feedback.projects.schema import Project, ProjectPages
-from feedback.rate_limits import RateLimit, rate_of
+from feedback.rate_limits import RateLimit, parse_rate_limit
 from feedback.validation import is_id, parse_id
 
 
@@ -31,14 +31,16 @@ class KnownProjects(Struct, frozen=True):
     have_rates: bool
     pages: Mapping[str, ProjectPages]
 
-    def name_of(self, text: str) -> str | None:
+    def find_name(self, text: str) -> str | None:
         """Return the name of the project with this name or id, in any spelling."""
         return self.names.get(parse_id("project", text) if is_id(text) else text)
 
 
-def known_projects(listed: list[Project]) -> KnownProjects:
+def build_known_projects(listed: list[Project]) -> KnownProjects:
     """Return what requests read of the projects."""
-    rules = {one.name: Rules(frozenset(one.origins), rate_of(one.rate) if one.rate else None) for one in listed}
+    rules = {
+        one.name: Rules(frozenset(one.origins), parse_rate_limit(one.rate) if one.rate else None) for one in listed
+    }
     names = {text: one.name for one in listed for text in (one.name, one.id)}
     have_origins, have_rates = any(one.origins for one in rules.values()), any(one.rate for one in rules.values())
     pages = {one.name: one.pages for one in listed if one.pages != ProjectPages()}

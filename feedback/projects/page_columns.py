@@ -24,14 +24,14 @@ SET_LOGO = "UPDATE feedback_project SET logo = :logo WHERE name = :name"
 LOGO = "SELECT logo FROM feedback_project WHERE name = :name"
 
 
-def pages_of(row: Row) -> ProjectPages:
+def read_pages(row: Row) -> ProjectPages:
     """Return the pages of a row that has `pages`, and `LOOKS` as `looks`."""
     return structs.replace(msgspec.json.decode(row["pages"], type=ProjectPages), logo=row["looks"])
 
 
 def change_pages(db: Connection, name: str, now: ProjectPages, patch: ProjectPagesPatch) -> None:
     """Write the changes. Errors: `Invalid`."""
-    given = structs.asdict(_checked(patch))
+    given = structs.asdict(_check_patch(patch))
     logo = given.pop("logo")
     changed = {field: getattr(now, field) if value is UNSET else value for field, value in given.items()}
     kept = {field: value for field, value in changed.items() if value is not None}
@@ -40,13 +40,13 @@ def change_pages(db: Connection, name: str, now: ProjectPages, patch: ProjectPag
         db.execute(SET_LOGO, name=name, logo=logo)
 
 
-def settings_with(server: PageSettings, own: ProjectPages, logo: str | None) -> PageSettings:
+def merge_settings(server: PageSettings, own: ProjectPages, logo: str | None) -> PageSettings:
     """Return the server's settings with those that the project has; `logo` is its own one, or None."""
     own_fields: dict[str, Any] = {"product": own.product, "colour": own.color, "quotes_reply": own.quote, "logo": logo}
     return structs.replace(server, **{name: value for name, value in own_fields.items() if value is not None})
 
 
-def _checked(patch: ProjectPagesPatch) -> ProjectPagesPatch:
+def _check_patch(patch: ProjectPagesPatch) -> ProjectPagesPatch:
     if isinstance(patch.product, str):
         patch = structs.replace(patch, product=check_text("pages.product", patch.product.strip(), MAX_NAME))
     if isinstance(patch.color, str) and patch.color:

@@ -18,13 +18,13 @@ from msgspec import UNSET
 
 from feedback.database import Connection, Database, Row
 from feedback.errors import Conflict, Forbidden, Invalid, NotFound
-from feedback.projects.known_projects import KnownProjects, known_projects
-from feedback.projects.page_columns import LOGO, LOOKS, change_pages, pages_of, settings_with
+from feedback.projects.known_projects import KnownProjects, build_known_projects
+from feedback.projects.page_columns import LOGO, LOOKS, change_pages, merge_settings, read_pages
 from feedback.projects.schema import Project, ProjectCreate, ProjectPages, ProjectPatch
 from feedback.projects.scoped_database import DEFAULT
-from feedback.rate_limits import rate_of
+from feedback.rate_limits import parse_rate_limit
 from feedback.settings.pages import PageSettings
-from feedback.validation import from_micros, is_id, origin_of
+from feedback.validation import from_micros, is_id, parse_origin
 
 TENANT = "00000000-0000-0000-0000-000000000000"
 """The id of `default`; LangSmith's clients received it before there were other projects."""
@@ -56,7 +56,7 @@ OF_GRANT = "SELECT project FROM feedback_grant WHERE id = :id"
 class Erasable(Protocol):
     """What a project contains."""
 
-    async def of_all(self) -> object:
+    async def erase_all(self) -> object:
         """Erase all of it."""
 
 
@@ -80,31 +80,31 @@ class Projects:
                 raise Conflict(f"There is a project {wanted.name!r} already")
             if wanted.pages is not None:
                 change_pages(db, wanted.name, ProjectPages(), wanted.pages)
-            return _existing(db, wanted.name)
+            return _get_row(db, wanted.name)
 
-        return self._changed(await self._database.write(work))
+        return self._finish_change(await self._database.write(work))
 
-    async def listed(self) -> list[Project]:
+    async def list_projects(self) -> list[Project]:
         """Return all projects, oldest first, which is `default`."""
         return [_project(row) for row in await self._database.read(lambda db: db.all(ALL))]
 
     async def get(self, name: str) -> Project:
         """Return the project. Errors: `NotFound`."""
-        return _project(await self._database.read(lambda db: _existing(db, name)))
+        return _project(await self._database.read(lambda db: _get_row(db, name)))
 
     async def update(self, name: str, patch: ProjectPatch) -> Project:
         """Change the project, in all processes within seconds, and return it. Errors: `NotFound`, `Invalid`."""
 
         def work(db: Connection) -> Row:
             db.execute(TAKE, name=name)
-            now = _project(_existing(db, name))
+            now = _project(_get_row(db, name))
             origins = now.origins if patch.origins is UNSET else patch.origins
             db.execute(CHANGE, name=name, **_columns(origins, now.rate if patch.rate is UNSET else patch.rate))
             if patch.pages is not UNSET:
                 change_pages(db, name, now.pages, patch.pages)
-            return _existing(db, name)
+            return _get_row(db, name)
 
-        return self._changed(await self._database.write(work))
+        return self._finish_change(await self._database.write(work))
 
     async def delete(self, name: str, erasable: Erasable | None = None) -> None:
         """Delete the project with its configurations and rules; its sealed tokens accept no more submissions.
@@ -116,10 +116,10 @@ class Projects:
             raise Conflict("`default` has all that names no project; it stays")
         await self.get(name)
         if erasable is not None:
-            await erasable.of_all()
+            await erasable.erase_all()
 
         def work(db: Connection) -> None:
-            _existing(db, name)
+            _get_row(db, name)
             holds = db.one(HOLDS, name=name) or {}
             if any(holds.values()):
                 raise Conflict(
@@ -129,22 +129,22 @@ class Projects:
                 )
             for table in BELONGINGS:
                 db.execute(f"DELETE FROM {table} WHERE project = :name", name=name)
-            db.execute(DENY, id=denial_of_project(name), name=name)
+            db.execute(DENY, id=derive_project_denial(name), name=name)
             db.execute(DELETE, name=name)
 
         await self._database.write(work)
         self._forget()
 
-    async def known(self) -> KnownProjects:
+    async def get_known(self) -> KnownProjects:
         """Return all projects and their rules, at most a few seconds old."""
         while (known := self._known_projects) is None or self._clock() - self._read_at >= FRESH_SECONDS:
             began, changes = self._clock(), self._changes
-            found = known_projects(await self.listed())
+            found = build_known_projects(await self.list_projects())
             if changes == self._changes:  # else the rows may be older than a change by this process
                 self._known_projects, self._read_at = found, began
         return known
 
-    async def chosen(self, bound: str | None, requested: str | None, tenant: str | None) -> str:
+    async def choose_project(self, bound: str | None, requested: str | None, tenant: str | None) -> str:
         """Return the project of a request: that of its API key, or the requested one, or `default`.
 
         `requested` is a name or id; `tenant` is the one that clients of other services send, and is ignored while
@@ -152,16 +152,16 @@ class Projects:
         """
         if bound is None and requested is None and tenant is None:
             return DEFAULT
-        known = await self.known()
+        known = await self.get_known()
         if bound is None:
-            return _chosen(known, requested, tenant)
+            return _choose_name(known, requested, tenant)
         if bound not in known.rules:
             raise Forbidden(f"The API key is of the project {bound!r}, which there is not, or not any more")
-        if any(one is not None and known.name_of(one) != bound for one in (requested, tenant)):
+        if any(one is not None and known.find_name(one) != bound for one in (requested, tenant)):
             raise Forbidden(f"The API key is of the project {bound!r}, and the request names another")
         return bound
 
-    async def of_grant(self, grant_id: int) -> str:
+    async def find_by_grant(self, grant_id: int) -> str:
         """Return the project of a URL's grant, which never changes; `default` if the grant is gone."""
         if (name := self._grants.get(grant_id)) is not None:
             return name
@@ -175,13 +175,13 @@ class Projects:
 
     async def page_settings(self, name: str, server: PageSettings) -> PageSettings:
         """Return how the project's pages look: as the server's settings say where the project has none of its own."""
-        if (own := (await self.known()).pages.get(name)) is None:
+        if (own := (await self.get_known()).pages.get(name)) is None:
             return server
         row = await self._database.read(lambda db: db.one(LOGO, name=name)) if own.logo == "own" else None
         given = None if row is None else row["logo"]
-        return settings_with(server, own, "" if own.logo == "none" else given)
+        return merge_settings(server, own, "" if own.logo == "none" else given)
 
-    def _changed(self, row: Row) -> Project:
+    def _finish_change(self, row: Row) -> Project:
         self._forget()
         return _project(row)
 
@@ -205,15 +205,15 @@ def project_id(name: str) -> str:
     return TENANT if name == DEFAULT else str(uuid.uuid5(NAMESPACE, name))
 
 
-def denial_of_project(name: str) -> str:
+def derive_project_denial(name: str) -> str:
     """Return the id of the denial that revokes a deleted project's sealed tokens."""
     return f"project {name}"
 
 
-def _chosen(known: KnownProjects, requested: str | None, tenant: str | None) -> str:
+def _choose_name(known: KnownProjects, requested: str | None, tenant: str | None) -> str:
     if tenant is not None and requested is None and len(known.rules) == 1:
         return DEFAULT
-    found = {known.name_of(one) for one in (requested, tenant) if one is not None}
+    found = {known.find_name(one) for one in (requested, tenant) if one is not None}
     name = found.pop()
     if found or name is None:
         named = next(one for one in (requested, tenant) if one is not None)
@@ -227,17 +227,17 @@ def _columns(origins: list[str], rate: str | None) -> dict[str, Any]:
     if len(origins) > MAX_ORIGINS:
         raise Invalid(f"`origins` has {len(origins)} entries; at most {MAX_ORIGINS} are taken")
     for origin in origins:
-        if origin_of(origin) != origin.lower():
+        if parse_origin(origin) != origin.lower():
             raise Invalid(f"`origins` has {origin[:80]!r}; give origins such as https://shop.example, without a path")
     try:
-        limit = rate_of(rate) if rate is not None else None
+        limit = parse_rate_limit(rate) if rate is not None else None
     except ValueError as error:
         raise Invalid(f"`rate`: {error}") from None
     kept = list(dict.fromkeys(origin.lower() for origin in origins))
     return {"origins": msgspec.json.encode(kept).decode(), "rate": rate if limit else None}
 
 
-def _existing(db: Connection, name: str) -> Row:
+def _get_row(db: Connection, name: str) -> Row:
     if (row := db.one(ONE, name=name)) is None:
         raise NotFound(f"There is no project {name[:80]!r}")
     return row
@@ -246,4 +246,4 @@ def _existing(db: Connection, name: str) -> Row:
 def _project(row: Row) -> Project:
     origins = msgspec.json.decode(row["origins"], type=list[str])
     made = from_micros(row["created_at"])
-    return Project(row["name"], project_id(row["name"]), origins, row["rate"], made, pages_of(row))
+    return Project(row["name"], project_id(row["name"]), origins, row["rate"], made, read_pages(row))

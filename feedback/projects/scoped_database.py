@@ -28,13 +28,13 @@ class ProjectConnection:
         self.project = project
 
     def one(self, sql: str, /, **parameters: object) -> Row | None:
-        return self.whole.one(_bound(sql), project=self.project, **parameters)
+        return self.whole.one(_bind_project(sql), project=self.project, **parameters)
 
     def all(self, sql: str, /, **parameters: object) -> list[Row]:
-        return self.whole.all(_bound(sql), project=self.project, **parameters)
+        return self.whole.all(_bind_project(sql), project=self.project, **parameters)
 
     def execute(self, sql: str, /, **parameters: object) -> int:
-        return self.whole.execute(_bound(sql), project=self.project, **parameters)
+        return self.whole.execute(_bind_project(sql), project=self.project, **parameters)
 
 
 class ProjectDatabase:
@@ -53,17 +53,17 @@ class ProjectDatabase:
         return await self.whole.write(lambda db: work(ProjectConnection(db, self.project)))
 
 
-def of_project(db: Connection, project: str) -> Connection:
+def scope_to_project(db: Connection, project: str) -> Connection:
     """Return the connection, scoped to the project."""
-    return ProjectConnection(whole(db), project)
+    return ProjectConnection(get_unscoped(db), project)
 
 
-def whole(db: Connection) -> Connection:
+def get_unscoped(db: Connection) -> Connection:
     """Return the unscoped connection, to look up what belongs to a row of the project."""
     return db.whole if isinstance(db, ProjectConnection) else db
 
 
-def _bound(sql: str) -> str:
+def _bind_project(sql: str) -> str:
     if ":project" not in sql:
         raise LookupError(f"a statement of a project lacks `:project`: {sql[:200]}")
     return sql

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from feedback.configs.key_configs import config_of_url
+from feedback.configs.key_configs import find_config_of_url
 from feedback.database import Connection, Row
 from feedback.errors import FeedbackIsFinal
 from feedback.rows import COLUMNS
@@ -43,7 +43,7 @@ def find_latest(db: Connection, grant: Grant, subject: str, through_url: bool = 
 
 def check_retractable(db: Connection, grant: Grant, row: Row) -> None:
     """Reject a retraction under `first`, which would make it `replace` in two steps. Errors: `FeedbackIsFinal`."""
-    if row["subject"] is not None and config_of_url(db, grant.key, grant.config).subject_policy == "first":
+    if row["subject"] is not None and find_config_of_url(db, grant.key, grant.config).subject_policy == "first":
         raise FeedbackIsFinal("The first feedback is final; it cannot be retracted through its URL")
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from feedback.database import Connection, listed
-from feedback.projects.scoped_database import DEFAULT, ProjectConnection, whole
+from feedback.database import Connection, build_in_list
+from feedback.projects.scoped_database import DEFAULT, ProjectConnection, get_unscoped
 from feedback.records.purge import ROWS_AT_ONCE, delete_url_denials
 from feedback.records.run_copies import delete_all_copies, delete_copies
 
@@ -38,7 +38,7 @@ def close(db: Connection, condition: str, parameters: Mapping[str, Any]) -> Clos
     runs = [row["run_id"] for row in db.all(RUNS.format(condition), **parameters) if row["run_id"] is not None]
     deny(db, runs)
     copies = delete_copies(db, runs)
-    delete_url_denials(whole(db), db.all(f"{CLOSED} {condition}", **parameters))
+    delete_url_denials(get_unscoped(db), db.all(f"{CLOSED} {condition}", **parameters))
     return Closed(_drop_grants(db, condition, parameters), copies)
 
 
@@ -60,7 +60,7 @@ def deny(db: Connection, run_ids: Sequence[str]) -> None:
         by_length.setdefault(len(start), []).append(start)
     for length, starts in by_length.items():  # ids are mostly of one length, so that the table is read once for many
         for at in range(0, len(starts), ROWS_AT_ONCE):
-            chosen, names = listed("start", starts[at : at + ROWS_AT_ONCE])
+            chosen, names = build_in_list("start", starts[at : at + ROWS_AT_ONCE])
             db.execute(FORGET_MINTED + chosen, length=length, **names)
 
 

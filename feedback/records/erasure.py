@@ -19,11 +19,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from feedback.database import Connection, listed
+from feedback.database import Connection, build_in_list
 from feedback.delivery.outbox import put_erased
 from feedback.errors import Invalid
-from feedback.projects.projects import denial_of_project
-from feedback.projects.scoped_database import ProjectDatabase, whole
+from feedback.projects.projects import derive_project_denial
+from feedback.projects.scoped_database import ProjectDatabase, get_unscoped
 from feedback.records.closing import close, close_all, deny
 from feedback.records.run_copies import delete_copies
 from feedback.records.run_metadata import forget_metadata
@@ -84,11 +84,11 @@ class Erasure:
         self._database = database
         self._denials_days = max(sealed_days, DENIALS_DAYS)
 
-    async def of_subject(self, subject: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
+    async def erase_subject(self, subject: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
         """Erase all feedback of this subject. `on_progress` receives the progress. Errors: `Invalid`."""
         return await self._erase("subject = :name", {"name": check_name("subject", subject)}, on_progress=on_progress)
 
-    async def of_run(self, run_id: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
+    async def erase_run(self, run_id: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
         """Erase all feedback on the run; its tokens accept no more submissions. Errors: `Invalid`."""
         name = run_name("run", run_id)
 
@@ -101,7 +101,7 @@ class Erasure:
         erased.examples += copies
         return erased
 
-    async def of_thread(self, thread_id: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
+    async def erase_thread(self, thread_id: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
         """Erase all feedback on the thread's runs; their tokens accept no more submissions. Errors: `Invalid`.
 
         Only runs that have feedback or URLs are known here; there is nothing to find others by.
@@ -109,9 +109,9 @@ class Erasure:
         name = {"name": check_name("thread", thread_id)}
         return await self._erase("thread_id = :name", name, with_grants=True, on_progress=on_progress)
 
-    async def of_all(self, on_progress: Callable[[Erased], None] | None = None) -> Erased:
+    async def erase_all(self, on_progress: Callable[[Erased], None] | None = None) -> Erased:
         """Erase all feedback of the project; its URLs accept no more submissions."""
-        denial = denial_of_project(self._database.project)
+        denial = derive_project_denial(self._database.project)
         closed = await self._database.write(lambda db: close_all(db, denial))
         erased = await self._erase("1 = 1", {}, on_progress=on_progress)
         erased.add(Erased(grants=closed.grants, examples=closed.copies))
@@ -183,7 +183,7 @@ class Erasure:
         swept, after = Erased(), {"at": EVER, "id": ""}
         sql = OLD.format(keys.format("feedback"))
         while rows := await self._database.read(methodcaller("all", sql, **parameters, **after, limit=AT_ONCE)):
-            chosen, names = listed("old", (row["id"] for row in rows if row["is_expired"]))
+            chosen, names = build_in_list("old", (row["id"] for row in rows if row["is_expired"]))
             if names:
                 drop = partial(
                     _drop_feedback,
@@ -216,8 +216,8 @@ def _drop_feedback(db: Connection, condition: str, parameters: Mapping[str, Any]
     rows = db.all(f"SELECT id, run_id FROM feedback WHERE project = :project AND {where} LIMIT {AT_ONCE}", **parameters)
     if not rows:
         return Erased()
-    chosen, names = listed("id", (row["id"] for row in rows))
-    everywhere = whole(db)
+    chosen, names = build_in_list("id", (row["id"] for row in rows))
+    everywhere = get_unscoped(db)
     for table in BELONGINGS:
         everywhere.execute(f"DELETE FROM {table} WHERE feedback_id IN {chosen}", **names)
     history = everywhere.execute(f"DELETE FROM feedback_history WHERE id IN {chosen}", **names)
@@ -234,8 +234,8 @@ def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any],
     rows = db.all(sql, **parameters)
     if not rows:
         return Erased()
-    chosen, deleted = listed("id", (row["id"] for row in rows))
-    everywhere = whole(db)
+    chosen, deleted = build_in_list("id", (row["id"] for row in rows))
+    everywhere = get_unscoped(db)
     for table in BELONGINGS:
         everywhere.execute(
             f"DELETE FROM {table} WHERE feedback_id IN {chosen} "
@@ -243,7 +243,7 @@ def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any],
             **deleted,
         )
     forget_metadata(db, (row["run_id"] for row in rows))
-    sequences, versions = listed("at", (row["sequence"] for row in rows))
+    sequences, versions = build_in_list("at", (row["sequence"] for row in rows))
     everywhere.execute(QUEUED.format(sequences), **versions)
     sql = f"SELECT id FROM feedback WHERE id IN {chosen}"
     put_erased(everywhere, sorted(set(deleted.values()) - {row["id"] for row in everywhere.all(sql, **deleted)}))

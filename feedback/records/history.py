@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from feedback.database import Connection, Row
 from feedback.errors import NotFound
 from feedback.projects.scoped_database import ProjectDatabase
-from feedback.rows import COLUMNS, feedback_of
+from feedback.rows import COLUMNS, read_feedback
 from feedback.schema import Feedback
 from feedback.validation import from_micros, parse_id
 
@@ -63,10 +63,10 @@ class Histories:
 
         current, rows = await self._database.read(work)
         following = rows[limit - 1]["sequence"] if len(rows) > limit else None
-        now = None if current is None else feedback_of(current)
+        now = None if current is None else read_feedback(current)
         return FeedbackHistory(now, [_version(row) for row in rows[:limit]], following)
 
 
 def _version(row: Row) -> FeedbackVersion:
-    fields = structs.asdict(feedback_of(row))
+    fields = structs.asdict(read_feedback(row))
     return FeedbackVersion(**fields, replaced_at=from_micros(row["replaced_at"]), reason=row["reason"])

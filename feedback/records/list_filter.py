@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from feedback.database import listed
+from feedback.database import build_in_list
 from feedback.errors import Invalid
 from feedback.validation import check_name, parse_time, run_name, to_micros
 
@@ -37,10 +37,14 @@ class FeedbackSearch(Struct):
         clauses = ["project = :project"]
         parameters: dict[str, Any] = {"limit": self.limit, "offset": self.offset}
         for column, names in self._choices().items():
-            chosen, more = listed(column, names)
+            chosen, more = build_in_list(column, names)
             parameters |= more
             clauses.append(f"{column} IN {chosen}")
-        for column, present in (("comment", self.has_comment), ("score", self.has_score), ("run_id", self._of_run())):
+        for column, present in (
+            ("comment", self.has_comment),
+            ("score", self.has_score),
+            ("run_id", self._read_level()),
+        ):
             if present is not None:
                 clauses.append(f"{column} IS {'NOT ' if present else ''}NULL")
         for name, sign in (("min_created_at", ">="), ("max_created_at", "<=")):
@@ -49,10 +53,10 @@ class FeedbackSearch(Struct):
                 parameters[name] = to_micros(parse_time(name, text))
         return f" WHERE {' AND '.join(clauses)}", parameters
 
-    def _of_run(self) -> bool | None:
+    def _read_level(self) -> bool | None:
         return None if self.level is None else self.level == "run"
 
-    def _one(self, field: str) -> list[str]:
+    def _list_one(self, field: str) -> list[str]:
         text: str | None = getattr(self, field)
         return [] if text is None else [run_name(field, text)]
 
@@ -63,8 +67,8 @@ class FeedbackSearch(Struct):
             "key": [check_name("key", name) for name in self.key or ()],
             "subject": [check_name("user", name) for name in self.user or ()],
             "source": [check_name("source", source_name(name)) for name in self.source or ()],
-            "comparative_experiment_id": self._one("comparative_experiment_id"),
-            "thread_id": self._one("feedback_thread_id"),
+            "comparative_experiment_id": self._list_one("comparative_experiment_id"),
+            "thread_id": self._list_one("feedback_thread_id"),
         }
         for column, names in choices.items():
             if len(names) > MAX_NAMES:

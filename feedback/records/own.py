@@ -10,10 +10,10 @@ from __future__ import annotations
 from feedback.database import Connection, Database, Row
 from feedback.errors import Invalid, NotFound
 from feedback.metrics import Metrics
-from feedback.projects.scoped_database import of_project
+from feedback.projects.scoped_database import scope_to_project
 from feedback.records.by_subject import SELECT, check_retractable, find_latest
 from feedback.records.store import TAKE, drop
-from feedback.rows import json_value
+from feedback.rows import decode_json
 from feedback.schema import OwnFeedback, SubmissionResult
 from feedback.tokens.presigned import Grant, Pointer, claim, give_back
 from feedback.validation import check_name, from_micros, parse_id
@@ -46,7 +46,7 @@ class OwnFeedbackReader:
 
         def work(everywhere: Connection) -> Row:
             grant = claim(everywhere, pointer)
-            db = of_project(everywhere, grant.project)
+            db = scope_to_project(everywhere, grant.project)
             row = _find(db, grant, user_id, feedback_id)
             if row is None or not db.execute(TAKE, id=row["id"]):
                 raise NotFound("No such feedback was submitted through this URL; it may have been retracted already")
@@ -61,7 +61,7 @@ class OwnFeedbackReader:
 
 
 def _find(db: Connection, grant: Grant, user_id: str | None, feedback_id: str | None) -> Row | None:
-    db = of_project(db, grant.project)
+    db = scope_to_project(db, grant.project)
     if feedback_id:
         row = db.one(OWN, id=parse_id("id", feedback_id), run_id=grant.run_id, key=grant.key)
         return row if row is None or not user_id or row["subject"] == user_id else None
@@ -71,11 +71,11 @@ def _find(db: Connection, grant: Grant, user_id: str | None, feedback_id: str | 
 def _own_feedback(row: Row) -> OwnFeedback:
     return OwnFeedback(
         id=row["id"],
-        score=json_value(row["score"]),
-        value=json_value(row["value"]),
+        score=decode_json(row["score"]),
+        value=decode_json(row["value"]),
         comment=row["comment"],
-        correction=json_value(row["correction"]),
-        metadata=json_value(row["metadata"]),
+        correction=decode_json(row["correction"]),
+        metadata=decode_json(row["metadata"]),
         created_at=from_micros(row["created_at"]),
         modified_at=from_micros(row["modified_at"]),
     )

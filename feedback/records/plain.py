@@ -15,12 +15,12 @@ from typing import Any
 from msgspec import Struct
 
 from feedback.configs.feedback_config import FeedbackConfig
-from feedback.configs.key_configs import config_of_url
+from feedback.configs.key_configs import find_config_of_url
 from feedback.database import Connection
 from feedback.delivery.outbox import has_webhooks
 from feedback.errors import FeedbackError
-from feedback.projects.scoped_database import of_project
-from feedback.rows import columns_of, submission_columns
+from feedback.projects.scoped_database import scope_to_project
+from feedback.rows import build_place_columns, build_submission_columns
 from feedback.runs import RunPlace
 from feedback.schema import FeedbackSubmission
 from feedback.tokens.presigned import Grant, Minted, Pointer, claim
@@ -123,7 +123,7 @@ def read_for_plain(db: Connection, pointer: Pointer) -> Read:
     """Claim the pointer's grant, and read what its next submissions depend on, the epoch first. Errors: `TokenGone`."""
     row = db.one(EPOCH)
     grant = claim(db, pointer)
-    config = config_of_url(of_project(db, grant.project), grant.key, grant.config)
+    config = find_config_of_url(scope_to_project(db, grant.project), grant.key, grant.config)
     return Read(row["number"] if row else 0, grant, config, has_webhooks(db))
 
 
@@ -142,12 +142,12 @@ def plain_row(
     if epoch is None or config is None or (subject is not None and config.subject_policy == "first"):
         return None
     try:
-        row = submission_columns(grant, config, submission)
+        row = build_submission_columns(grant, config, submission)
     except FeedbackError:
         return None
     row["project"], row["adds_up"] = grant.project, int(subject is not None and config.subject_policy == "append")
     row["epoch"], row["expires"] = epoch, grant.expires
-    return row | columns_of(place)
+    return row | build_place_columns(place)
 
 
 def insert_plain(db: Connection, row: dict[str, Any]) -> bool:

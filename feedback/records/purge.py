@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 
-from feedback.database import Connection, Database, Row, listed
+from feedback.database import Connection, Database, Row, build_in_list
 from feedback.tokens.presigned import url_denials
 
 logger = logging.getLogger("feedback")
@@ -71,5 +71,5 @@ def delete_url_denials(db: Connection, grants: Iterable[Row]) -> None:
 
 
 def _delete(db: Connection, table: str, column: str, values: Sequence[object]) -> int:
-    chosen, names = listed("value", values)
+    chosen, names = build_in_list("value", values)
     return db.execute(f"DELETE FROM {table} WHERE {column} IN {chosen}", **names) if names else 0

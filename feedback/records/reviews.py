@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from feedback.configs.kinds import KindName
 from feedback.database import Connection, Row
 from feedback.errors import Invalid, NotFound
-from feedback.projects.scoped_database import ProjectDatabase, whole
+from feedback.projects.scoped_database import ProjectDatabase, get_unscoped
 from feedback.schema import Feedback
 from feedback.validation import MAX_COMMENT, check_name, check_text, from_micros, parse_id
 
@@ -199,7 +199,7 @@ def _review(db: Connection, feedback_id: str) -> Review:
         row["review_status"] or "new",
         row["review_note"],
         None if row["reviewed_at"] is None else from_micros(row["reviewed_at"]),
-        [_entry(entry) for entry in whole(db).all(LOG, id=feedback_id, limit=SHOWN)],
+        [_entry(entry) for entry in get_unscoped(db).all(LOG, id=feedback_id, limit=SHOWN)],
         row["review_assignee"],
         row["reviewer"],
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from feedback.database import Connection, listed
+from feedback.database import Connection, build_in_list
 from feedback.errors import Invalid
 from feedback.validation import check_text
 
@@ -45,9 +45,9 @@ def keep_metadata(db: Connection, run_id: str | None, values: Mapping[str, str])
         db.execute(KEEP, run_id=run_id, name=name, value=value)
 
 
-def metadata_of(db: Connection, run_ids: Iterable[str | None]) -> dict[str, dict[str, str]]:
+def load_metadata(db: Connection, run_ids: Iterable[str | None]) -> dict[str, dict[str, str]]:
     """Return the stored metadata of the runs that have some, by run."""
-    chosen, names = listed("of_run", dict.fromkeys(one for one in run_ids if one is not None))
+    chosen, names = build_in_list("of_run", dict.fromkeys(one for one in run_ids if one is not None))
     found: dict[str, dict[str, str]] = {}
     for row in db.all(OF_RUNS + chosen, **names) if names else ():
         found.setdefault(row["run_id"], {})[row["name"]] = row["value"]
@@ -56,18 +56,18 @@ def metadata_of(db: Connection, run_ids: Iterable[str | None]) -> dict[str, dict
 
 def forget_metadata(db: Connection, run_ids: Iterable[str | None]) -> None:
     """Delete the metadata of those runs that have no feedback any more."""
-    chosen, names = listed("of_run", dict.fromkeys(one for one in run_ids if one is not None))
+    chosen, names = build_in_list("of_run", dict.fromkeys(one for one in run_ids if one is not None))
     if names:
         db.execute(FORGET.format(chosen), **names)
 
 
 def metadata_choices(db: Connection) -> list[MetadataChoice]:
     """Return the names and values that feedback can be filtered by."""
-    names = _skipped(db, NEXT_NAME, "name")
-    return [MetadataChoice(name, _skipped(db, NEXT_VALUE, "value", name=name)) for name in names]
+    names = _list_distinct(db, NEXT_NAME, "name")
+    return [MetadataChoice(name, _list_distinct(db, NEXT_VALUE, "value", name=name)) for name in names]
 
 
-def _skipped(db: Connection, sql: str, column: str, **fixed: Any) -> list[str]:
+def _list_distinct(db: Connection, sql: str, column: str, **fixed: Any) -> list[str]:
     found: list[str] = []
     while len(found) < MAX_CHOICES and (row := db.one(sql, **fixed, **{column: found[-1] if found else ""})):
         found.append(row[column])
@@ -90,7 +90,7 @@ def metadata_sql(filters: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
     clauses: list[str] = []
     parameters: dict[str, Any] = {}
     for at, (name, values) in enumerate(by_name.items()):
-        chosen, more = listed(f"metadata_{at}_value", values)
+        chosen, more = build_in_list(f"metadata_{at}_value", values)
         parameters |= {f"metadata_{at}": name, **more}
         clauses.append(
             f"run_id IN (SELECT run_id FROM feedback_run_metadata WHERE project = :project "

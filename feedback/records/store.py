@@ -20,12 +20,12 @@ from typing import Any
 from msgspec import structs
 
 from feedback.configs.feedback_config import FREE, FeedbackConfig, SubjectPolicy
-from feedback.configs.key_configs import config_of_key, config_of_url
+from feedback.configs.key_configs import find_config_of_key, find_config_of_url
 from feedback.database import Connection, Row
 from feedback.delivery.outbox import put
 from feedback.errors import Conflict, NotFound
 from feedback.metrics import Metrics
-from feedback.projects.scoped_database import ProjectDatabase, of_project
+from feedback.projects.scoped_database import ProjectDatabase, scope_to_project
 from feedback.records.by_subject import SELECT, check_retractable, feedback_is_final, find_first, find_replaceable
 from feedback.records.list_filter import FeedbackSearch
 from feedback.records.plain import Known, Read, SubmissionCache, insert_plain, plain_row, read_for_plain
@@ -35,16 +35,16 @@ from feedback.rows import (
     COLUMNS,
     CONTENT,
     PLACE,
-    checked,
-    columns_of,
-    created_row,
-    feedback_of,
-    patched,
-    submission_row,
+    build_created_row,
+    build_patch_columns,
+    build_place_columns,
+    build_score_columns,
+    build_submission_row,
+    read_feedback,
 )
 from feedback.runs import NOTHING, NOWHERE, RunLookups, RunPlace
 from feedback.schema import Feedback, FeedbackCreate, FeedbackPatch, FeedbackSubmission, SubmissionResult
-from feedback.tokens.presigned import Grant, Pointer, claim, config_of_grant, give_back, is_used_up, use
+from feedback.tokens.presigned import Grant, Pointer, claim, find_config_of_grant, give_back, is_used_up, use
 from feedback.validation import parse_id
 
 INSERT = f"""INSERT INTO feedback (adds_up, {", ".join(COLUMNS)})
@@ -110,9 +110,9 @@ class FeedbackStore:
             if not insert_plain(db, row):
                 return False
             use(db, grant)
-            keep_metadata(of_project(db, grant.project), grant.run_id, metadata)
+            keep_metadata(scope_to_project(db, grant.project), grant.run_id, metadata)
             if has_webhooks:
-                put(of_project(db, grant.project), "feedback.created", row["id"])
+                put(scope_to_project(db, grant.project), "feedback.created", row["id"])
             return True
 
         if not await self._database.whole.write(work):
@@ -133,8 +133,10 @@ class FeedbackStore:
             place = grant if grant.assistant_id else looked_up
             if looked_up is None and self._runs.are_known and (place is None or self._runs.metadata_names):
                 return read, None  # a transaction must not wait for the lookup of the run
-            row = submission_row(grant, read.config, submission, idempotency_key) | columns_of(place or NOWHERE)
-            own = of_project(db, grant.project)
+            row = build_submission_row(grant, read.config, submission, idempotency_key) | build_place_columns(
+                place or NOWHERE
+            )
+            own = scope_to_project(db, grant.project)
             keep_metadata(own, grant.run_id, metadata)
             return read, _store_row(own, grant, read.config, row, may_change)
 
@@ -150,15 +152,17 @@ class FeedbackStore:
 
     async def create(self, feedback: FeedbackCreate, idempotency_key: str | None = None) -> Feedback:
         """Store feedback that a program recorded; if its id exists, update that feedback."""
-        new_row = created_row(feedback, idempotency_key)
+        new_row = build_created_row(feedback, idempotency_key)
         new_row |= structs.asdict(await self._runs.place(new_row["run_id"], self._database.project))
         metadata = await self._runs.metadata(new_row["run_id"], self._database.project)
         if own := feedback.feedback_config or feedback.feedback_config_js:
             own.validate()
 
         def work(db: Connection) -> tuple[SubmissionResult, Row | None]:
-            config = config_of_key(db, feedback.key, own)
-            kept = _store(db, new_row | checked(feedback, config), config.subject_policy, feedback.id is not None)
+            config = find_config_of_key(db, feedback.key, own)
+            kept = _store(
+                db, new_row | build_score_columns(feedback, config), config.subject_policy, feedback.id is not None
+            )
             keep_metadata(db, new_row["run_id"], metadata)
             return kept, db.one(BY_ID, id=kept.id)
 
@@ -166,14 +170,14 @@ class FeedbackStore:
         if row is None:
             raise Conflict("The feedback was deleted by another request at the same time; send it again")
         self._metrics.count_submission(feedback.key, kept.status)
-        return feedback_of(row)
+        return read_feedback(row)
 
     async def get(self, feedback_id: str) -> Feedback:
         """Return the feedback with this id. Errors: `NotFound`."""
         row = await self._database.read(lambda db: db.one(BY_ID, id=parse_id("feedback_id", feedback_id)))
         if row is None:
-            raise _missing(feedback_id)
-        return feedback_of(row)
+            raise _build_not_found(feedback_id)
+        return read_feedback(row)
 
     async def update(self, feedback_id: str, patch: FeedbackPatch) -> Feedback:
         """Change the feedback and return it. Errors: `NotFound`."""
@@ -182,14 +186,16 @@ class FeedbackStore:
         def work(db: Connection) -> tuple[bool, Row | None]:
             if not db.execute(TAKE, id=name) or (row := db.one(BY_ID, id=name)) is None:
                 return False, None
-            changed = _replace(db, row, {**row, **patched(row, patch, _config_of(db, row, patch))}, "updated")
+            changed = _replace(
+                db, row, {**row, **build_patch_columns(row, patch, _find_config(db, row, patch))}, "updated"
+            )
             return changed, db.one(BY_ID, id=name)
 
         changed, row = await self._database.write(work)
         if row is None:
-            raise _missing(feedback_id)
+            raise _build_not_found(feedback_id)
         self._metrics.count_submission(row["key"], "updated" if changed else "unchanged")
-        return feedback_of(row)
+        return read_feedback(row)
 
     async def delete(self, feedback_id: str) -> None:
         """Move the feedback to the history. Errors: `NotFound`."""
@@ -201,7 +207,7 @@ class FeedbackStore:
             return row if row and drop(db, name, "deleted") else None
 
         if (row := await self._database.write(work)) is None:
-            raise _missing(feedback_id)
+            raise _build_not_found(feedback_id)
         self._metrics.count_submission(row["key"], "deleted")
 
     async def open(self, pointer: Pointer) -> Grant:
@@ -209,7 +215,7 @@ class FeedbackStore:
 
         def work(db: Connection) -> Grant:
             grant = claim(db, pointer)
-            config = config_of_url(of_project(db, grant.project), grant.key, grant.config)
+            config = find_config_of_url(scope_to_project(db, grant.project), grant.key, grant.config)
             own = None if config is FREE else config
             return structs.replace(grant, config=own, is_used_up=is_used_up(db, grant))
 
@@ -224,12 +230,12 @@ class FeedbackStore:
 
         def work(everywhere: Connection) -> str | None:
             grant = claim(everywhere, pointer)
-            db = of_project(everywhere, grant.project)
+            db = scope_to_project(everywhere, grant.project)
             db.execute(TAKE, id=name)
             if (row := db.one(BY_ID, id=name)) is None:
                 return None
             if (row["grant_id"], row["grant_key"]) != (grant.id, grant.place):
-                raise _missing(name)
+                raise _build_not_found(name)
             check_retractable(db, grant, row)
             drop(db, name, "retracted")
             give_back(db, grant.id, grant.place)
@@ -242,7 +248,7 @@ class FeedbackStore:
         """Return the matching feedback, newest first."""
         where, parameters = wanted.sql()
         sql = f"{SELECT}{where} ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"
-        return [feedback_of(row) for row in await self._database.read(lambda db: db.all(sql, **parameters))]
+        return [read_feedback(row) for row in await self._database.read(lambda db: db.all(sql, **parameters))]
 
 
 def store_submission(
@@ -257,9 +263,9 @@ def store_submission(
 
     Errors: `Rejected`, `Conflict`, `FeedbackIsFinal`, and `TokenUsed` if the grant has no uses left.
     """
-    db = of_project(db, grant.project)
-    config = config_of_url(db, grant.key, grant.config)
-    row = submission_row(grant, config, submission, idempotency_key) | dict(place)
+    db = scope_to_project(db, grant.project)
+    config = find_config_of_url(db, grant.key, grant.config)
+    row = build_submission_row(grant, config, submission, idempotency_key) | dict(place)
     return _store_row(db, grant, config, row, may_change)
 
 
@@ -273,9 +279,9 @@ def _store_row(
     return kept
 
 
-def _config_of(db: Connection, row: Row, patch: FeedbackPatch) -> FeedbackConfig:
+def _find_config(db: Connection, row: Row, patch: FeedbackPatch) -> FeedbackConfig:
     """Return the configuration for the changed feedback: that of the URL it came through, or the feedback key's."""
-    return config_of_grant(db, row["grant_id"], row["grant_key"]) or config_of_key(
+    return find_config_of_grant(db, row["grant_id"], row["grant_key"]) or find_config_of_key(
         db, row["key"], patch.feedback_config or None
     )
 
@@ -352,7 +358,7 @@ def _replace(db: Connection, row: Row, new_row: Mapping[str, Any], reason: str) 
     if _is_same(row, new_row):
         return False
     db.execute(REMEMBER, id=row["id"], reason=reason)
-    db.execute(REPLACE, id=row["id"], **_named(new_row, *REPLACED, *PLACE))
+    db.execute(REPLACE, id=row["id"], **_select_names(new_row, *REPLACED, *PLACE))
     put(db, "feedback.updated", row["id"])
     return True
 
@@ -361,9 +367,9 @@ def _is_same(row: Row, new_row: Mapping[str, Any]) -> bool:
     return all(row[name] == new_row[name] for name in (*ABOUT, *CONTENT))
 
 
-def _named(new_row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def _select_names(new_row: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: new_row[name] for name in names}
 
 
-def _missing(feedback_id: str) -> NotFound:
+def _build_not_found(feedback_id: str) -> NotFound:
     return NotFound(f"There is no feedback with the id {feedback_id[:64]}; it may have been deleted")

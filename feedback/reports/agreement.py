@@ -69,7 +69,7 @@ class Threshold(Struct, frozen=True):
     confusion: Confusion
 
 
-def confusion_of(pairs: Sequence[tuple[bool, bool]]) -> Confusion:
+def count_confusion(pairs: Sequence[tuple[bool, bool]]) -> Confusion:
     """Return the confusion matrix of (people's verdict, scorer's verdict) pairs."""
     both = sum(human and machine for human, machine in pairs)
     human_only = sum(human and not machine for human, machine in pairs)
@@ -79,14 +79,14 @@ def confusion_of(pairs: Sequence[tuple[bool, bool]]) -> Confusion:
 
 def agreement(pairs: Sequence[tuple[bool, bool]]) -> Agreement:
     """Return the agreement of one or more (people's verdict, scorer's verdict) pairs."""
-    table = confusion_of(pairs)
-    kappa = None if (exact := _kappa(table)) is None else _rounded(exact)
+    table = count_confusion(pairs)
+    kappa = None if (exact := _kappa(table)) is None else _round(exact)
     return Agreement(
         n=table.size,
         confusion=table,
-        observedAgreement=_rounded(_observed(table)),
-        accuracy=_rounded(_observed(table)),
-        expectedAgreement=_rounded(_expected(table)),
+        observedAgreement=_round(_compute_observed(table)),
+        accuracy=_round(_compute_observed(table)),
+        expectedAgreement=_round(_compute_expected(table)),
         kappa=kappa,
         kappaInterval=None if kappa is None else _bootstrap(table),
         interpretation=None if kappa is None else _interpretation(kappa),
@@ -95,9 +95,9 @@ def agreement(pairs: Sequence[tuple[bool, bool]]) -> Agreement:
     )
 
 
-def at_threshold(scored: Sequence[tuple[bool, float]], threshold: float) -> Threshold:
+def compute_at_threshold(scored: Sequence[tuple[bool, float]], threshold: float) -> Threshold:
     """Return the agreement if scores at or above `threshold` pass."""
-    return _threshold(threshold, confusion_of([(human, score >= threshold) for human, score in scored]))
+    return _threshold(threshold, count_confusion([(human, score >= threshold) for human, score in scored]))
 
 
 def best_threshold(scored: Sequence[tuple[bool, float]], current: float | None = None) -> Threshold:
@@ -127,15 +127,15 @@ def _rank(one: Threshold, current: float | None) -> tuple[float, float, float]:
 
 def _threshold(threshold: float, table: Confusion) -> Threshold:
     kappa = _kappa(table)
-    rounded = None if kappa is None else _rounded(kappa)
-    return Threshold(_rounded(threshold), rounded, _rounded(_observed(table)), table)
+    rounded = None if kappa is None else _round(kappa)
+    return Threshold(_round(threshold), rounded, _round(_compute_observed(table)), table)
 
 
-def _observed(table: Confusion) -> float:
+def _compute_observed(table: Confusion) -> float:
     return (table.truePositive + table.trueNegative) / table.size
 
 
-def _expected(table: Confusion) -> float:
+def _compute_expected(table: Confusion) -> float:
     """Return the chance agreement: that of two random sides with the same frequencies."""
     human = (table.truePositive + table.falseNegative) / table.size
     machine = (table.truePositive + table.falsePositive) / table.size
@@ -143,8 +143,8 @@ def _expected(table: Confusion) -> float:
 
 
 def _kappa(table: Confusion) -> float | None:
-    expected = _expected(table)
-    return None if expected >= 1 else (_observed(table) - expected) / (1 - expected)
+    expected = _compute_expected(table)
+    return None if expected >= 1 else (_compute_observed(table) - expected) / (1 - expected)
 
 
 def _bootstrap(table: Confusion) -> KappaInterval:
@@ -153,14 +153,14 @@ def _bootstrap(table: Confusion) -> KappaInterval:
     resamples = max(MIN_RESAMPLES, min(RESAMPLES, DRAWS // table.size))
     drawn = random.Random(20261129)
     kappas = sorted(
-        kappa for _ in range(resamples) if (kappa := _kappa(_resampled(drawn, cells, table.size))) is not None
+        kappa for _ in range(resamples) if (kappa := _kappa(_resample(drawn, cells, table.size))) is not None
     )
     tail = (1 - LEVEL) / 2
     low, high = kappas[int(tail * len(kappas))], kappas[min(len(kappas) - 1, int((1 - tail) * len(kappas)))]
-    return KappaInterval(_rounded(low), _rounded(high))
+    return KappaInterval(_round(low), _round(high))
 
 
-def _resampled(drawn: random.Random, cells: tuple[int, int, int, int], size: int) -> Confusion:
+def _resample(drawn: random.Random, cells: tuple[int, int, int, int], size: int) -> Confusion:
     chosen = drawn.choices(range(4), weights=cells, k=size)
     return Confusion(*(chosen.count(cell) for cell in range(4)))
 
@@ -171,8 +171,8 @@ def _interpretation(kappa: float) -> str:
 
 
 def _share(part: int, rest: int) -> float | None:
-    return _rounded(part / (part + rest)) if part + rest else None
+    return _round(part / (part + rest)) if part + rest else None
 
 
-def _rounded(number: float) -> float:
+def _round(number: float) -> float:
     return round(number, 6)

@@ -31,7 +31,7 @@ from feedback.database import Connection, Database
 from feedback.delivery.outbox import put_alert
 from feedback.projects.scoped_database import DEFAULT
 from feedback.reports.alert_rules import AlertRule
-from feedback.reports.comparison import differ, measure_of
+from feedback.reports.comparison import choose_measure, differ
 from feedback.reports.confidence import Interval, mean_interval, wilson
 from feedback.reports.query import FeedbackQuery
 from feedback.reports.stats import MAX_GROUPS, Dimension, Group, Statistics, Sums
@@ -110,7 +110,7 @@ class Alerts:
         self._statistics = statistics
         self.rules = list(dict.fromkeys(rules))
 
-    async def active(self) -> list[ActiveRule]:
+    async def list_active(self) -> list[ActiveRule]:
         """Return all rules; a project's copy of a configured rule is omitted."""
         stored = await self._database.read(every_rule)
         return [
@@ -121,12 +121,12 @@ class Alerts:
     async def look(self) -> list[Alert]:
         """Evaluate all rules; return the changed alerts. Only one process reports each change to the webhooks."""
         changed: list[Alert] = []
-        active = await self.active()
-        known = await self._known()
+        active = await self.list_active()
+        known = await self._list_known()
         for one in active:
             found = await self.findings(one.rule, one.project)
             firing = {alert.id: alert for alert in known if alert.firing and _is_of(one, alert)}
-            gone = {name: _nothing(alert.finding) for name, alert in firing.items()}
+            gone = {name: _empty_finding(alert.finding) for name, alert in firing.items()}
             for name, finding in (gone | found).items():
                 fires = _fires(one.rule, finding)
                 if fires is not None and fires != (name in firing):
@@ -135,11 +135,11 @@ class Alerts:
 
     async def retire(self, rule: AlertRule, project: str) -> None:
         """End and report the alerts of a rule that the project has deleted."""
-        active = await self.active()
-        for alert in await self._known():
+        active = await self.list_active()
+        for alert in await self._list_known():
             was_its = alert.firing and _is_of(ActiveRule(rule, project), alert)
             if was_its and not any(_is_of(one, alert) for one in active):
-                await self._change(alert.id, rule, _nothing(alert.finding), False)
+                await self._change(alert.id, rule, _empty_finding(alert.finding), False)
 
     async def findings(self, rule: AlertRule, project: str | None = None) -> dict[str, Finding]:
         """Return the rule's findings by alert id, for each assistant with feedback, in one project or in all."""
@@ -149,17 +149,17 @@ class Alerts:
                 found[_name(rule, finding)] = finding
         return found
 
-    async def listed(self) -> list[Alert]:
+    async def list_alerts(self) -> list[Alert]:
         """Return the states of all alerts of active rules that have ever fired."""
-        active = await self.active()
-        return [alert for alert in await self._known() if any(_is_of(one, alert) for one in active)]
+        active = await self.list_active()
+        return [alert for alert in await self._list_known() if any(_is_of(one, alert) for one in active)]
 
-    async def _known(self) -> list[Alert]:
+    async def _list_known(self) -> list[Alert]:
         return [_alert(row) for row in await self._database.read(lambda db: db.all(ALL))]
 
-    async def firing(self) -> dict[str, int]:
+    async def count_firing(self) -> dict[str, int]:
         """Return the number of firing alerts by rule, without rules that have none."""
-        return Counter(alert.rule for alert in await self.listed() if alert.firing)
+        return Counter(alert.rule for alert in await self.list_alerts() if alert.firing)
 
     async def keep_looking(self, every: float = LOOK_SECONDS) -> None:
         """Evaluate all rules periodically until cancelled."""
@@ -209,7 +209,7 @@ async def _findings(rule: AlertRule, project: str, statistics: Statistics) -> li
     kind = kinds.get(rule.key, UNKNOWN)
     names = await statistics.names(groups)
     ordered = sorted(groups, key=lambda one: (_assistant(one) or "", one.place.get("assistant_version") or 0))
-    found = [_finding(rule, kind, list(of)) for _, of in groupby(ordered, key=_assistant)]
+    found = [_build_finding(rule, kind, list(of)) for _, of in groupby(ordered, key=_assistant)]
     return [
         structs.replace(one, project=project, kind=kind.name, assistant_name=names.get(one.assistant_id or ""))
         for one in found
@@ -228,17 +228,17 @@ def _fires(rule: AlertRule, finding: Finding) -> bool | None:
     return finding.is_bad
 
 
-def _finding(rule: AlertRule, kind: KeyKind, of: list[Group]) -> Finding:
+def _build_finding(rule: AlertRule, kind: KeyKind, of: list[Group]) -> Finding:
     """Return the rule's finding from the counts of one assistant, which are ordered by version."""
     newest = of[-1]
     found = Finding(key=rule.key, assistant_id=_assistant(newest), scores=newest.sums.scores, below=rule.below,
                     mean_below=rule.mean_below, mean_above=rule.mean_above)  # fmt: skip
     if rule.compares_versions:
-        return _of_versions(found, kind, of)
-    return _of_share(found, kind, newest.sums) if rule.below is not None else _of_mean(found, kind, newest.sums)
+        return _judge_versions(found, kind, of)
+    return _judge_share(found, kind, newest.sums) if rule.below is not None else _judge_mean(found, kind, newest.sums)
 
 
-def _of_share(found: Finding, kind: KeyKind, sums: Sums) -> Finding:
+def _judge_share(found: Finding, kind: KeyKind, sums: Sums) -> Finding:
     if not kind.has_direction or found.below is None:
         return structs.replace(found, reason=NO_DIRECTION)
     share, interval = sums.positives / sums.scores, wilson(sums.positives, sums.scores)
@@ -246,7 +246,7 @@ def _of_share(found: Finding, kind: KeyKind, sums: Sums) -> Finding:
     return structs.replace(found, share=share, interval=interval, is_bad=is_bad)
 
 
-def _of_mean(found: Finding, kind: KeyKind, sums: Sums) -> Finding:
+def _judge_mean(found: Finding, kind: KeyKind, sums: Sums) -> Finding:
     moments = sums.moments
     interval = mean_interval(moments, kind.low, kind.high)
     if interval is None:
@@ -259,12 +259,12 @@ def _of_mean(found: Finding, kind: KeyKind, sums: Sums) -> Finding:
     return structs.replace(found, mean=moments.mean, interval=interval, is_bad=is_bad)
 
 
-def _of_versions(found: Finding, kind: KeyKind, of: list[Group]) -> Finding:
+def _judge_versions(found: Finding, kind: KeyKind, of: list[Group]) -> Finding:
     newest = of[-1]
     found = structs.replace(found, version=newest.place["assistant_version"])
     if len(of) < 2:
         return structs.replace(found, scores=0)
-    before, measure = of[-2], measure_of(kind)
+    before, measure = of[-2], choose_measure(kind)
     difference, interval = differ(measure, kind, before.sums, newest.sums)
     found = structs.replace(
         found,
@@ -284,7 +284,7 @@ def _of_versions(found: Finding, kind: KeyKind, of: list[Group]) -> Finding:
     return structs.replace(found, is_bad=True if is_worse else False if difference * improves >= 0 else None)
 
 
-def _nothing(finding: Finding) -> Finding:
+def _empty_finding(finding: Finding) -> Finding:
     """Return the finding with no feedback left."""
     return Finding(
         key=finding.key,

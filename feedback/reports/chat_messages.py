@@ -21,22 +21,22 @@ def conversation(facts: RunFacts) -> tuple[list[Message], list[Message]] | None:
     """Return the run's prompt (with all earlier messages) and its answer; None without an answer."""
     output_messages = _messages(facts.output)
     if output_messages is None:
-        question = messages_of(facts.input)
-        reply = _spoken("assistant", facts.output)
+        question = read_messages(facts.input)
+        reply = _build_messages("assistant", facts.output)
         return (question, reply) if question and reply else None
     turns = [at for at, message in enumerate(output_messages) if message["role"] == "user"]
     at = turns[-1] if turns else -1
     prompt, completion = output_messages[: at + 1], output_messages[at + 1 :]
-    prompt = prompt or messages_of(facts.input)
+    prompt = prompt or read_messages(facts.input)
     return (prompt, completion) if prompt and any(one["role"] == "assistant" for one in completion) else None
 
 
-def messages_of(given: Any) -> list[Message]:
+def read_messages(given: Any) -> list[Message]:
     """Return a run's input as messages; an empty list if it had none."""
-    return _messages(given) or _spoken("user", given)
+    return _messages(given) or _build_messages("user", given)
 
 
-def corrected(correction: Any) -> list[Message] | None:
+def read_correction(correction: Any) -> list[Message] | None:
     """Return the corrected answer; None if the correction has none."""
     messages = _messages(correction)
     if messages is not None:
@@ -44,8 +44,8 @@ def corrected(correction: Any) -> list[Message] | None:
     if isinstance(correction, dict):
         for name in ANSWER_FIELDS:
             if isinstance(correction.get(name), str) and correction[name]:
-                return _spoken("assistant", correction[name])
-    return _spoken("assistant", correction) or None
+                return _build_messages("assistant", correction[name])
+    return _build_messages("assistant", correction) or None
 
 
 def _messages(value: Any) -> list[Message] | None:
@@ -92,7 +92,7 @@ def _text(content: Any) -> str:
     return ""
 
 
-def _spoken(role: str, value: Any) -> list[Message]:
+def _build_messages(role: str, value: Any) -> list[Message]:
     if value is None or value in ("", {}, []):
         return []
     if isinstance(value, dict) and len(value) == 1 and isinstance(only := next(iter(value.values())), str):

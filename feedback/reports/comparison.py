@@ -65,7 +65,7 @@ async def compare(
     groups, kinds = await statistics.sums(query, ("key", "version"), 2)
     found = {one.place["assistant_version"]: one.sums for one in groups}
     kind, one, other = kinds.get(key, UNKNOWN), found.get(baseline, Sums()), found.get(candidate, Sums())
-    measure = measure_of(kind)
+    measure = choose_measure(kind)
     difference, interval = differ(measure, kind, one, other)
     return Comparison(
         key=key,
@@ -83,7 +83,7 @@ async def compare(
     )
 
 
-def measure_of(kind: KeyKind) -> Measure:
+def choose_measure(kind: KeyKind) -> Measure:
     """Return the figure that the comparison uses for the kind."""
     return "mean" if kind.name in ("rating", "number") else "share"
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from feedback.records.reviews import ReviewedFeedback
 from feedback.records.store import FeedbackStore
-from feedback.reports.chat_messages import Message, conversation, messages_of
+from feedback.reports.chat_messages import Message, conversation, read_messages
 from feedback.reports.query import FeedbackQuery
 from feedback.reports.reader import FeedbackReader
 from feedback.runs import ProjectRuns, RunFacts
@@ -57,10 +57,10 @@ class Conversations:
         self._reader = reader
         self._runs = runs
 
-    async def of(self, feedback_id: str) -> Conversation:
+    async def read_conversation(self, feedback_id: str) -> Conversation:
         """Return the feedback's conversation, or the reason for its absence. Errors: `NotFound`, `Invalid`."""
         piece = await self._store.get(feedback_id)
-        found = Conversation(piece.id, _run_of(piece), piece.thread_id, [])
+        found = Conversation(piece.id, _get_run(piece), piece.thread_id, [])
         if found.run_id is None or not self._runs.are_known:
             found.reason = WITHOUT_RUN if found.run_id is None else ALONE
         elif (facts := await self._runs.facts(found.run_id)) is None:
@@ -68,7 +68,7 @@ class Conversations:
         elif turns := conversation(facts):
             found.messages = await self._thread(found.run_id, found.thread_id, facts, turns)
         else:
-            found.messages = _public_messages(messages_of(facts.input), 0, 0)
+            found.messages = _public_messages(read_messages(facts.input), 0, 0)
             found.reason = UNANSWERED if found.messages else SILENT
         return found
 
@@ -78,19 +78,19 @@ class Conversations:
         """Return the messages of the run and of its thread's later runs with feedback, with all that feedback."""
         query = FeedbackQuery(thread=[thread_id]) if thread_id else FeedbackQuery(run=[run_id])
         pieces = (await self._reader.page(query, MAX_PIECES)).feedback
-        known = {run_id: facts, **await self._runs.facts_of(_run_of(piece) for piece in pieces)}
+        known = {run_id: facts, **await self._runs.find_many_facts(_get_run(piece) for piece in pieces)}
         whole = {run: [*both[0], *both[1]] for run, one in known.items() if (both := conversation(one))}
         own = [*turns[0], *turns[1]]
         longest = max((one for one in whole.values() if one[: len(own)] == own), key=len, default=own)
         messages = _public_messages(longest, len(turns[0]), len(own))
         for piece in reversed(pieces):
-            so_far = whole.get(_run_of(piece) or "", [])
+            so_far = whole.get(_get_run(piece) or "", [])
             if so_far and so_far == longest[: len(so_far)]:
                 messages[len(so_far) - 1].feedback.append(piece)
         return messages
 
 
-def _run_of(piece: Feedback) -> str | None:
+def _get_run(piece: Feedback) -> str | None:
     return piece.run_id or piece.run_name
 
 

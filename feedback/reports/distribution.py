@@ -73,7 +73,7 @@ class Distributions:
     def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
-    async def of(self, query: FeedbackQuery) -> list[Distribution]:
+    async def compute(self, query: FeedbackQuery) -> list[Distribution]:
         """Return the distribution of each feedback key in the query. Errors: `Invalid` for none or too many."""
         keys = list(dict.fromkeys(query.key or ()))
         if not 1 <= len(keys) <= MAX_KEYS:
@@ -81,12 +81,12 @@ class Distributions:
 
         def work(db: Connection) -> list[Distribution]:
             found = kinds(db, keys)
-            return [_of_key(db, query, key, found.get(key, UNKNOWN)) for key in keys]
+            return [_compute_distribution(db, query, key, found.get(key, UNKNOWN)) for key in keys]
 
         return await self._database.read(work)
 
 
-def _of_key(db: Connection, query: FeedbackQuery, key: str, kind: KeyKind) -> Distribution:
+def _compute_distribution(db: Connection, query: FeedbackQuery, key: str, kind: KeyKind) -> Distribution:
     source = _Source(db, query, key)
     found = Distribution(
         key, kind.name, kind.is_inferred, kind.has_direction, kind.reason, kind.low, kind.high, 0, None, [],
@@ -100,10 +100,10 @@ def _of_key(db: Connection, query: FeedbackQuery, key: str, kind: KeyKind) -> Di
     else:
         found.scores = sum(count for _, count in values)
         is_short = len(values) <= (MAX_STEPS if is_measured else MAX_VALUES)
-        found.buckets = _listed(kind, values) if is_short else _binned(kind, values)
+        found.buckets = _list_buckets(kind, values) if is_short else _count_in_bins(kind, values)
         found.quartiles = _quartiles(values, found.scores) if is_measured and values else None
     if kind.name in ("category", "text"):
-        found.left_out = _add_chosen(found, source.chosen())
+        found.left_out = _add_chosen(found, source.read_chosen())
     return found
 
 
@@ -154,7 +154,7 @@ class _Source:
         row = self._db.one(sql, **places, **self._parameters)
         return None if row is None or row["median"] is None else Quartiles(**row)
 
-    def chosen(self) -> list[tuple[Any, int]]:
+    def read_chosen(self) -> list[tuple[Any, int]]:
         """Return each value without a score with its count, most frequent first."""
         sql = f"""SELECT value, COUNT(*) AS times FROM feedback WHERE {self._where} AND number IS NULL
             AND value IS NOT NULL GROUP BY value ORDER BY times DESC, value LIMIT :limit"""
@@ -169,7 +169,7 @@ def _edges(kind: KeyKind, low: float, high: float) -> tuple[list[float], float]:
     return [low + (high / BINS - low / BINS) * at for at in range(BINS)], high
 
 
-def _binned(kind: KeyKind, values: Sequence[tuple[float, int]]) -> list[Bucket]:
+def _count_in_bins(kind: KeyKind, values: Sequence[tuple[float, int]]) -> list[Bucket]:
     """Return the histogram of the sorted scores."""
     edges, high = _edges(kind, values[0][0], values[-1][0])
     counts = [0] * BINS
@@ -187,7 +187,7 @@ def _quartiles(values: Sequence[tuple[float, int]], scores: int) -> Quartiles:
     return Quartiles(values[0][0], lower, median, upper, values[-1][0])
 
 
-def _listed(kind: KeyKind, values: Sequence[tuple[float, int]]) -> list[Bucket]:
+def _list_buckets(kind: KeyKind, values: Sequence[tuple[float, int]]) -> list[Bucket]:
     """Return a bucket for each existing score and for each possible step of the scale or category."""
     counts: dict[float, int] = dict(_steps(kind))
     for number, count in values:

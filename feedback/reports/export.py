@@ -23,7 +23,7 @@ from feedback.configs.kind_lookup import UNKNOWN
 from feedback.configs.kinds import KeyKind
 from feedback.errors import Invalid
 from feedback.records.reviews import ReviewedFeedback
-from feedback.reports.chat_messages import conversation, corrected
+from feedback.reports.chat_messages import conversation, read_correction
 from feedback.reports.query import FeedbackQuery
 from feedback.reports.reader import FeedbackReader, Kinds
 from feedback.runs import ProjectRuns, RunFacts
@@ -112,19 +112,19 @@ class Exports:
             for at in range(0, len(page), size):
                 some = page[at : at + size]
                 report.read += len(some)
-                lines = await self._of_page(some, form, found, report)
+                lines = await self._convert_page(some, form, found, report)
                 on_page(report)
                 if lines:
                     yield lines
 
-    async def _of_page(
+    async def _convert_page(
         self, page: Sequence[ReviewedFeedback], form: Format, found: Mapping[str, KeyKind], report: ExportReport
     ) -> bytes:
         """Return a line for each feedback that makes one, and count them."""
         if form not in TRAINING:
             report.written += len(page)
             return await asyncio.to_thread(_table if form == "csv" else ENCODER.encode_lines, page)
-        known = await self._runs.facts_of([feedback.run_id or feedback.run_name for feedback in page])
+        known = await self._runs.find_many_facts([feedback.run_id or feedback.run_name for feedback in page])
         examples: list[Example] = []
         for feedback in page:
             made = _example(feedback, known, form, found.get(feedback.key, UNKNOWN))
@@ -142,7 +142,7 @@ def _example(
     """Return the training example of a feedback, or the reason why there is none."""
     if form == "kto" and feedback.is_positive is None:
         score = None if feedback.score is None else float(feedback.score)
-        return LeftOut(f"the score for {feedback.key!r} {kind.why_undirected(score)}")
+        return LeftOut(f"the score for {feedback.key!r} {kind.explain_no_direction(score)}")
     if (run := feedback.run_id or feedback.run_name) is None or (facts := known.get(run)) is None:
         return LeftOut("there is no run" if run is None else "the run is not known any more")
     if (turns := conversation(facts)) is None:
@@ -150,7 +150,7 @@ def _example(
     prompt, completion = turns
     if form == "kto":
         return {"prompt": prompt, "completion": completion, "label": feedback.is_positive}
-    if (better := corrected(feedback.correction)) is None:
+    if (better := read_correction(feedback.correction)) is None:
         return LeftOut("the correction holds no text")
     if form == "dpo":
         if better == completion:
@@ -159,7 +159,7 @@ def _example(
     return {"prompt": prompt, "completion": better}
 
 
-def reasons_of(metadata: Mapping[str, Any] | None) -> list[str]:
+def read_reasons(metadata: Mapping[str, Any] | None) -> list[str]:
     """Return the reasons in the submission's metadata, as `<feedback-buttons>` sends them."""
     reasons = (metadata or {}).get("reasons")
     return [reason for reason in reasons if isinstance(reason, str)] if isinstance(reasons, list) else []
@@ -193,7 +193,7 @@ def _cells(feedback: ReviewedFeedback) -> list[Any]:
         _text_cell(feedback.assistant_name),
         feedback.kind,
         _cell(feedback.is_positive),
-        _text_cell("; ".join(reasons_of(source.metadata))) if source.metadata else None,
+        _text_cell("; ".join(read_reasons(source.metadata))) if source.metadata else None,
         _cell(feedback.run_metadata or None),
     ]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 from msgspec import Meta, Struct
 
-from feedback.database import containing, listed
+from feedback.database import build_in_list, build_like_pattern
 from feedback.errors import Invalid
 from feedback.records.reviews import STATUSES, ReviewStatus
 from feedback.records.run_metadata import metadata_sql
@@ -68,7 +68,7 @@ class FeedbackQuery(Struct, kw_only=True):
         clauses = ["project = :project"]
         parameters: dict[str, Any] = {}
         for column, names in self._choices().items():
-            chosen, more = listed(column, names)
+            chosen, more = build_in_list(column, names)
             parameters |= more
             is_one = f"{column} IN {chosen}"
             table = TABLES.get(column)
@@ -127,7 +127,7 @@ class FeedbackQuery(Struct, kw_only=True):
             ("created_at < :until", "until", _moment("until", self.until)),
             ("number >= :min_score", "min_score", _number("min_score", self.min_score)),
             ("number <= :max_score", "max_score", _number("max_score", self.max_score)),
-            (f"created_at > {EVER} AND ({wordy}) AND ({found})", "text", text and containing(text)),
+            (f"created_at > {EVER} AND ({wordy}) AND ({found})", "text", text and build_like_pattern(text)),
         ]
 
 
@@ -155,13 +155,13 @@ def _statuses(statuses: Sequence[ReviewStatus], with_text: bool) -> str:
     if unknown := [status for status in statuses if status not in STATUSES]:
         raise Invalid(f"`status` is {unknown[0][:40]!r}; feedback is {', '.join(STATUSES)}")
     if with_text:
-        return f"COALESCE(review_status, 'new') IN ({_listed(statuses)})"
+        return f"COALESCE(review_status, 'new') IN ({_join_statuses(statuses)})"
     others = [status for status in statuses if status != "new"]
-    either = [f"review_status IN ({_listed(others)})"] if others else []
+    either = [f"review_status IN ({_join_statuses(others)})"] if others else []
     return f"({' OR '.join(['review_status IS NULL', *either] if 'new' in statuses else either)})"
 
 
-def _listed(statuses: Sequence[ReviewStatus]) -> str:
+def _join_statuses(statuses: Sequence[ReviewStatus]) -> str:
     return ", ".join(f"'{status}'" for status in dict.fromkeys(statuses))
 
 

@@ -19,7 +19,7 @@ from feedback.database import Connection, Row
 from feedback.errors import Invalid
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.reviews import ReviewedFeedback
-from feedback.records.run_metadata import metadata_of
+from feedback.records.run_metadata import load_metadata
 from feedback.reports.assistants import Assistants
 from feedback.reports.query import DAY, EVER, FeedbackQuery
 from feedback.reports.text_search import rows_by_span
@@ -63,19 +63,19 @@ class FeedbackReader:
             window, ends = day_window(db, query)
             sql = f"{SELECT} WHERE {where}{window}{{span}} ORDER BY created_at DESC, id DESC"
             rows = rows_by_span(db, self.has_blocks, query, sql, parameters | ends, limit + 1)
-            return rows, kinds_of(db, rows, {}), metadata_of(db, (row["run_id"] for row in rows))
+            return rows, find_missing_kinds(db, rows, {}), load_metadata(db, (row["run_id"] for row in rows))
 
         rows, found, metadata = await self._database.read(work)
-        following = cursor_of(rows[limit - 1]) if len(rows) > limit else None
-        return FeedbackPage(await self.named(rows[:limit], found, metadata), following)
+        following = make_cursor(rows[limit - 1]) if len(rows) > limit else None
+        return FeedbackPage(await self.add_names(rows[:limit], found, metadata), following)
 
-    async def named(
+    async def add_names(
         self, rows: Sequence[Row], found: Mapping[str, KeyKind], metadata: RunsMetadata | None = None
     ) -> list[ReviewedFeedback]:
         """Return the rows' feedback with the kinds of its keys, the names of its assistants, and its runs' metadata."""
-        return await self._with_names([_reviewed(row, found) for row in rows], metadata or {})
+        return await self._set_names([_read_reviewed(row, found) for row in rows], metadata or {})
 
-    async def _with_names(self, feedback: list[ReviewedFeedback], metadata: RunsMetadata) -> list[ReviewedFeedback]:
+    async def _set_names(self, feedback: list[ReviewedFeedback], metadata: RunsMetadata) -> list[ReviewedFeedback]:
         """Set the names of the assistants and the runs' metadata, and return the feedback."""
         names = await self._assistants.names({one.assistant_id for one in feedback})
         for one in feedback:
@@ -101,15 +101,19 @@ class FeedbackReader:
 
         def work(db: Connection) -> tuple[list[ReviewedFeedback], tuple[int, str], RunsMetadata]:
             rows = db.all(sql, **parameters, after_at=at[0], after_id=at[1], limit=size)
-            known.update(kinds_of(db, rows, known))
+            known.update(find_missing_kinds(db, rows, known))
             following = (rows[-1]["created_at"], rows[-1]["id"]) if rows else at
             # Converted here, in the database's thread, so that the event loop goes on.
-            return [_reviewed(row, known) for row in rows], following, metadata_of(db, (row["run_id"] for row in rows))
+            return (
+                [_read_reviewed(row, known) for row in rows],
+                following,
+                load_metadata(db, (row["run_id"] for row in rows)),
+            )
 
         while True:
             feedback, at, metadata = await self._database.read(work)
             if feedback:
-                yield await self._with_names(feedback, metadata)
+                yield await self._set_names(feedback, metadata)
             if len(feedback) < size:
                 return
 
@@ -123,7 +127,7 @@ class FeedbackReader:
         return int(row["pieces"] or 0) if row else 0
 
 
-def kinds_of(db: Connection, rows: Iterable[Row], known: Mapping[str, KeyKind]) -> Kinds:
+def find_missing_kinds(db: Connection, rows: Iterable[Row], known: Mapping[str, KeyKind]) -> Kinds:
     """Return the kinds of the rows' feedback keys that are not in `known`."""
     return kinds(db, [key for key in dict.fromkeys(row["key"] for row in rows) if key not in known])
 
@@ -147,7 +151,7 @@ def day_window(db: Connection, query: FeedbackQuery) -> tuple[str, dict[str, Any
     return " AND created_at >= :first_day AND created_at < :day_after", ends
 
 
-def _reviewed(row: Row, found: Mapping[str, KeyKind]) -> ReviewedFeedback:
+def _read_reviewed(row: Row, found: Mapping[str, KeyKind]) -> ReviewedFeedback:
     """Return a row's feedback with its review, its feedback key's kind, and whether its score is positive."""
     at, kind = row["reviewed_at"], found.get(row["key"], UNKNOWN)
     return ReviewedFeedback(
@@ -162,7 +166,7 @@ def _reviewed(row: Row, found: Mapping[str, KeyKind]) -> ReviewedFeedback:
     )
 
 
-def cursor_of(row: Row) -> str:
+def make_cursor(row: Row) -> str:
     """Return the cursor of the page after the row."""
     return base64.urlsafe_b64encode(msgspec.json.encode((row["created_at"], row["id"]))).decode().rstrip("=")
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from feedback.database import Connection
-from feedback.projects.scoped_database import ProjectDatabase, whole
+from feedback.projects.scoped_database import ProjectDatabase, get_unscoped
 from feedback.reports.confidence import Interval, wilson
 from feedback.reports.query import FeedbackQuery
 
@@ -34,13 +34,13 @@ class ResponseRates:
     def __init__(self, database: ProjectDatabase) -> None:
         self._database = database
 
-    async def of(self, query: FeedbackQuery) -> list[ResponseRate]:
+    async def compute(self, query: FeedbackQuery) -> list[ResponseRate]:
         """Return each feedback key's rate for URLs minted in the query's time, most minted first. Errors: `Invalid`."""
         only = FeedbackQuery(assistant=query.assistant, version=query.version, since=query.since, until=query.until)
         where, parameters = only.sql()
 
         def work(db: Connection) -> list[ResponseRate]:
-            first = _first_since(whole(db), parameters.get("since"))
+            first = _find_first_grant(get_unscoped(db), parameters.get("since"))
             grants = f"feedback_grant WHERE id >= :first AND {where}"
             minted: Counter[str] = Counter()
             sql = f"SELECT feedback_keys, COUNT(*) AS times FROM {grants} GROUP BY feedback_keys"
@@ -67,7 +67,7 @@ def _count_submitted(db: Connection, grants: str, first: int, parameters: dict[s
     return {row["key"]: row["times"] for row in rows}
 
 
-def _first_since(db: Connection, since: object) -> int:
+def _find_first_grant(db: Connection, since: object) -> int:
     """Return the number of the first grant at or after the time."""
     last = db.one(LAST)
     low, high = 0, (last["id"] or 0) if last else 0

@@ -7,11 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from feedback.database import Connection, Row, listed
+from feedback.database import Connection, Row, build_in_list
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.reviews import ReviewedFeedback
-from feedback.records.run_metadata import metadata_of
-from feedback.reports.chat_messages import Message, conversation, messages_of
+from feedback.records.run_metadata import load_metadata
+from feedback.reports.chat_messages import Message, conversation, read_messages
 from feedback.reports.query import FeedbackQuery
 from feedback.reports.reader import (
     REVIEW,
@@ -19,9 +19,9 @@ from feedback.reports.reader import (
     FeedbackReader,
     Kinds,
     RunsMetadata,
-    cursor_of,
     day_window,
-    kinds_of,
+    find_missing_kinds,
+    make_cursor,
     open_cursor,
 )
 from feedback.reports.text_search import rows_by_span
@@ -96,13 +96,15 @@ class RunFeedbackReader:
             window, ends = day_window(db, query)
             sql = f"{SELECT} WHERE {where}{window}{{span}} AND {newest} ORDER BY created_at DESC, id DESC"
             heads = rows_by_span(db, self._reader.has_blocks, query, sql, parameters | ends, limit + 1)
-            others = _of_runs(db, heads[:limit])
-            metadata = metadata_of(db, (head["run_id"] for head in heads))
-            return heads, others, kinds_of(db, [*heads, *others], {}), metadata
+            others = _load_feedback(db, heads[:limit])
+            metadata = load_metadata(db, (head["run_id"] for head in heads))
+            return heads, others, find_missing_kinds(db, [*heads, *others], {}), metadata
 
         heads, others, found, metadata = await self._database.read(work)
-        following = cursor_of(heads[limit - 1]) if len(heads) > limit else None
-        facts = await self._runs.facts_of(head["run_id"] for head in heads[:limit]) if self._runs.are_known else {}
+        following = make_cursor(heads[limit - 1]) if len(heads) > limit else None
+        facts = (
+            await self._runs.find_many_facts(head["run_id"] for head in heads[:limit]) if self._runs.are_known else {}
+        )
         return RunFeedbackPage(await self._rows(heads[:limit], others, Named(found, metadata, facts)), following)
 
     async def _rows(self, heads: Sequence[Row], others: Sequence[Row], known: Named) -> list[RunFeedback]:
@@ -112,7 +114,7 @@ class RunFeedbackReader:
         rows: list[RunFeedback] = []
         for head in heads:
             own = by_place.get((head["run_id"], head["subject"])) or [head]
-            pieces = await self._reader.named(own, known.kinds, known.metadata)
+            pieces = await self._reader.add_names(own, known.kinds, known.metadata)
             question, reply = _story(known.facts.get(head["run_id"] or ""))
             omitted = own[0].get("pieces", 1) - len(own)
             rows.append(
@@ -121,10 +123,10 @@ class RunFeedbackReader:
         return rows
 
 
-def _of_runs(db: Connection, heads: Sequence[Row]) -> list[Row]:
+def _load_feedback(db: Connection, heads: Sequence[Row]) -> list[Row]:
     """Return the feedback on the runs of these rows; feedback without a run is a row of its own."""
     runs = dict.fromkeys(head["run_id"] for head in heads if head["run_id"] is not None)
-    chosen, names = listed("run", runs)
+    chosen, names = build_in_list("run", runs)
     return db.all(OF_RUNS.format(runs=chosen), **names) if names else []
 
 
@@ -132,7 +134,7 @@ def _story(facts: RunFacts | None) -> tuple[str | None, str | None]:
     """Return the run's question and the agent's reply; None for an unknown one."""
     if facts is None:
         return None, None
-    prompt, completion = conversation(facts) or (messages_of(facts.input), [])
+    prompt, completion = conversation(facts) or (read_messages(facts.input), [])
     questions = [message for message in prompt if message["role"] == "user"][-1:]
     replied = [message for message in completion if message["role"] == "assistant" and message["content"]]
     return _words(questions), _words(replied)

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from feedback.configs.kind_lookup import UNKNOWN, kinds, mood_sql
 from feedback.configs.kinds import KeyKind, KindName
-from feedback.database import Connection, Row, listed
+from feedback.database import Connection, Row, build_in_list
 from feedback.errors import Invalid
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.reviews import ReviewStatus
@@ -153,7 +153,7 @@ class Statistics:
         """
         groups, found = await self.sums(query, by, limit)
         if total and set(by) & set(PERIODS):
-            groups = [*_merged(_without_period(one) for one in groups), *groups]
+            groups = [*_merge_groups(_without_period(one) for one in groups), *groups]
         names = await self.names(groups)
         return [statistic(one, found.get(one.place["key"], UNKNOWN), enough, names) for one in groups]
 
@@ -177,7 +177,7 @@ class Statistics:
         if len(rows) > most:
             raise _too_many(limit)
         groups = [Group(_place(row, dimensions), _sums(row)) for row in rows]
-        groups = _merged(groups) if merged else groups
+        groups = _merge_groups(groups) if merged else groups
         if len(groups) > limit:
             raise _too_many(limit)
         return groups, found
@@ -202,7 +202,7 @@ def _count(
     is_daily = query.asks_for_days
     where, parameters = query.days_sql() if is_daily else query.sql()
     if is_daily and not query.key and len(found) <= MAX_NAMES:  # the index of the counts begins with the key
-        chosen, more = listed("found", found)
+        chosen, more = build_in_list("found", found)
         where, parameters = f"{where} AND key IN {chosen}", parameters | more
     if not query.source and "source" not in dimensions:
         apart, names_of_models = _without_models(db)
@@ -256,7 +256,7 @@ def _without_period(group: Group) -> Group:
     return Group({name: value for name, value in group.place.items() if name not in PERIODS}, group.sums)
 
 
-def _merged(groups: Iterable[Group]) -> list[Group]:
+def _merge_groups(groups: Iterable[Group]) -> list[Group]:
     """Merge groups of the same place, such as the days of a week."""
     found: dict[tuple[Any, ...], Group] = {}
     for one in groups:

@@ -64,7 +64,7 @@ class StoredAlertRules:
 
     async def all(self) -> list[StoredRule]:
         """Return the rules, oldest first."""
-        return [_stored(row) for row in await self._database.read(lambda db: db.all(ALL))]
+        return [_read_rule(row) for row in await self._database.read(lambda db: db.all(ALL))]
 
     async def create(self, wanted: AlertRuleCreate) -> StoredRule:
         """Create and return the rule. Errors: `Invalid`; `Conflict` if the project has the same rule, or too many."""
@@ -79,7 +79,7 @@ class StoredAlertRules:
 
         if (row := await self._database.write(work)) is None:
             raise Conflict(f"The project has the alert rule `{rule}` already")
-        return _stored(row)
+        return _read_rule(row)
 
     async def delete(self, rule_id: str) -> AlertRule:
         """Delete and return the rule. Errors: `NotFound`, `Invalid`."""
@@ -91,13 +91,13 @@ class StoredAlertRules:
 
         if (row := await self._database.write(work)) is None:
             raise NotFound(f"There is no alert rule with the id {name} in this project")
-        return _stored(row).rule
+        return _read_rule(row).rule
 
 
 def every_rule(db: Connection) -> list[StoredRule]:
     """Return the rules of all projects."""
-    return [_stored(row) for row in db.all(EVERY)]
+    return [_read_rule(row) for row in db.all(EVERY)]
 
 
-def _stored(row: Row) -> StoredRule:
+def _read_rule(row: Row) -> StoredRule:
     return StoredRule(row["id"], row["project"], msgspec.json.decode(row["rule"], type=AlertRule))

@@ -45,8 +45,8 @@ def alerts_router(dependencies: dict[str, Provide], alerts: Alerts) -> Router:
     @get("/feedback/alert-rules", tags=TAGS, summary="List alert rules", operation_class=FeedbackOperation, opt=READS)
     async def list_rules(services: ServicesDependency) -> list[AlertRuleState]:
         """Return the rules that apply to the project, with their current findings."""
-        active = [one for one in await alerts.active() if one.project in (None, services.project)]
-        known = [alert for alert in await alerts.listed() if alert.finding.project == services.project]
+        active = [one for one in await alerts.list_active() if one.project in (None, services.project)]
+        known = [alert for alert in await alerts.list_alerts() if alert.finding.project == services.project]
         return [await _state(alerts, one, services.project, known) for one in active]
 
     @post(

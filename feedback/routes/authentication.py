@@ -48,11 +48,11 @@ def admission(api_keys: ApiKeys, find_services: ServicesOf) -> Callable[[AnyRequ
         if (error := state.get(FAILED)) is not None:
             raise error
         check_query(request.scope["query_string"])
-        if (scope := needed_scope(request.method, opt)) is None:
+        if (scope := find_needed_scope(request.method, opt)) is None:
             if "token" in request.path_params:
                 await hold_presigned(request, find_services(DEFAULT))
             return
-        state[ENTRY] = entry = await _checked(api_keys, find_services(DEFAULT).rate_limiter, request, scope)
+        state[ENTRY] = entry = await _check_api_key(api_keys, find_services(DEFAULT).rate_limiter, request, scope)
         if entry.project is not None and opt.get("feedback_unbound"):
             raise Forbidden(f"The API key is of the project {entry.project!r}; this needs one that is of none")
         if not opt.get("feedback_takes_any_type"):
@@ -69,13 +69,13 @@ def _check_parameters(request: AnyRequest) -> None:
 
     Otherwise a misspelt filter would return everything, as if it had matched.
     """
-    known = _parameters_of(request.route_handler) - request.path_params.keys()
+    known = _list_parameters(request.route_handler) - request.path_params.keys()
     if unknown := sorted(set(request.query_params) - known):
         raise Invalid(f"There is no query parameter {unknown[0][:60]!r} here; there are {', '.join(sorted(known))}")
 
 
 @cache
-def _parameters_of(handler: Any) -> frozenset[str]:
+def _list_parameters(handler: Any) -> frozenset[str]:
     """Return the names of a route's query parameters, including `project`, which every route accepts."""
     sources = [handler, *handler.resolve_dependencies().values()]
     fields = [field for one in sources for field in one.parsed_fn_signature.parameters.items()]
@@ -86,7 +86,7 @@ def _parameters_of(handler: Any) -> frozenset[str]:
 _NO_PARAMETERS = frozenset(("request", "data"))
 
 
-async def _checked(api_keys: ApiKeys, rate_limiter: RateLimiter, request: AnyRequest, scope: Scope) -> Entry:
+async def _check_api_key(api_keys: ApiKeys, rate_limiter: RateLimiter, request: AnyRequest, scope: Scope) -> Entry:
     """Check the request's API key. Wrong API keys count against the address's limit; valid ones never wait for it."""
     try:
         return await api_keys.check(request, scope)
@@ -104,10 +104,12 @@ async def _services(request: AnyRequest, entry: Entry, find_services: ServicesOf
     named = request.headers.get("x-tenant-id") if tenant == OWN_TENANT else tenant
     if entry.project is None and not requested and not named:
         return find_services(DEFAULT)
-    return find_services(await find_services(DEFAULT).projects.chosen(entry.project, requested or None, named or None))
+    return find_services(
+        await find_services(DEFAULT).projects.choose_project(entry.project, requested or None, named or None)
+    )
 
 
-def needed_scope(method: str, opt: dict[str, Any]) -> Scope | None:
+def find_needed_scope(method: str, opt: dict[str, Any]) -> Scope | None:
     """Return the scope that a request needs; None for a preflight and for public routes."""
     if method == "OPTIONS" or any(opt.get(name) for name in OPEN):
         return None
@@ -120,21 +122,21 @@ def services_dependency(find_services: ServicesOf) -> dict[str, Provide]:
     starts a task group on every request (a fifth of a submission's CPU time).
     """
 
-    def given(request: AnyRequest) -> Any:
+    def provide_services(request: AnyRequest) -> Any:
         return request.scope["state"].get(SERVICES) or find_services(DEFAULT)
 
-    return {"services": Provide(given, sync_to_thread=False)}
+    return {"services": Provide(provide_services, sync_to_thread=False)}
 
 
-async def named_services(request: AnyRequest, services: ProjectServices, name: str | None) -> ProjectServices:
+async def find_named_services(request: AnyRequest, services: ProjectServices, name: str | None) -> ProjectServices:
     """Return the services of the project that the body names; without a name, the request's own."""
     if name is None:
         return services
     find_services: ServicesOf = request.scope["state"][FIND_SERVICES]
-    return find_services(await services.projects.chosen(entry_of(request).project, None, name))
+    return find_services(await services.projects.choose_project(get_entry(request).project, None, name))
 
 
-def entry_of(request: AnyRequest) -> Entry:
+def get_entry(request: AnyRequest) -> Entry:
     """Return how the request was authenticated."""
     entry: Entry = request.scope["state"].get(ENTRY, WITHOUT_KEY)
     return entry

@@ -54,7 +54,7 @@ def parse_parts(content_type: str, body: bytes) -> Iterator[tuple[str, bytes]]:
 _STEP = re.compile(r"\[[^\]]*\]|\w+")
 
 
-def choices_at(kind: Any, path: str = "") -> str:
+def describe_choices(kind: Any, path: str = "") -> str:
     """Return `; send one of …` if the field at msgspec's `path` in `kind` is an enumeration, else an empty text."""
     values = _values(inspect.type_info(kind), _STEP.findall(path))
     return f"; send one of {', '.join(map(str, values))}" if values else ""
@@ -88,7 +88,7 @@ class FeedbackRequest(Request[Any, Any, State]):
         if (coding := self.headers.get("content-encoding", "identity")) != "identity":
             raise Invalid(f"The body is compressed ({coding[:20]}); send it as it is")
         if self._is_form(body):
-            return submission_of(self._fields(body))
+            return parse_form_submission(self._fields(body))
         return decode(body, wanted.annotation)
 
     def _is_form(self, body: bytes) -> bool:
@@ -115,19 +115,19 @@ def decode(body: bytes, kind: Any) -> Any:
         _check_fields(body, kind)
         return value
     except msgspec.ValidationError as error:
-        raise Invalid(_readable(str(error), kind)) from None
+        raise Invalid(_explain_invalid(str(error), kind)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise _explained(body, error) from None
+        raise _explain_malformed(body, error) from None
     except RecursionError:
         raise Invalid("The body is nested too deep; send a flatter one") from None
 
 
 def _check_fields(body: bytes, kind: Any) -> None:
     """Reject an object whose fields are all unknown to `kind`: a misspelt field must not look like success."""
-    for name in _quoted_fields_of(kind):
+    for name in _list_quoted_fields(kind):
         if name in body:
             return
-    if not (known := _fields_of(kind)):
+    if not (known := _list_fields(kind)):
         return
     sent = msgspec.json.decode(body)
     if isinstance(sent, dict) and sent and not sent.keys() & known.keys():
@@ -136,7 +136,7 @@ def _check_fields(body: bytes, kind: Any) -> None:
 
 
 @cache
-def _fields_of(kind: Any) -> Mapping[str, None]:
+def _list_fields(kind: Any) -> Mapping[str, None]:
     """Return the names of the fields, in the order of their declaration: the first ones are sent most."""
     found = inspect.type_info(kind)
     types = found.types if isinstance(found, inspect.UnionType) else (found,)
@@ -146,19 +146,19 @@ def _fields_of(kind: Any) -> Mapping[str, None]:
 
 
 @cache
-def _quoted_fields_of(kind: Any) -> tuple[bytes, ...]:
-    return tuple(b'"%b"' % name.encode() for name in _fields_of(kind))
+def _list_quoted_fields(kind: Any) -> tuple[bytes, ...]:
+    return tuple(b'"%b"' % name.encode() for name in _list_fields(kind))
 
 
-def _readable(message: str, kind: Any) -> str:
+def _explain_invalid(message: str, kind: Any) -> str:
     what, _, where = message.partition(" - at `$")
     field = where.rstrip("`").lstrip(".")
     if what.startswith("Invalid enum value"):
-        what += choices_at(kind, field)
+        what += describe_choices(kind, field)
     return f"`{field}`: {what}" if field else f"The body is not what this address takes: {what}"
 
 
-def _explained(body: bytes, error: Exception) -> FeedbackError:
+def _explain_malformed(body: bytes, error: Exception) -> FeedbackError:
     """Return an error that explains why the body is not JSON and how to fix it."""
     try:
         loose = json.loads(_text(body), parse_constant=_no_constant)
@@ -190,21 +190,21 @@ def _text(body: bytes) -> str:
         raise Invalid(f"The body is not UTF-8 (byte {error.start}); send text encoded as UTF-8") from None
 
 
-def submission_of(fields: Sequence[tuple[str, str]]) -> FeedbackSubmission:
+def parse_form_submission(fields: Sequence[tuple[str, str]]) -> FeedbackSubmission:
     """Return the submission in a form's fields, which may repeat, as `value` does for several ticked categories."""
-    submission = submission_from(dict(fields))
-    several = [_typed(text) for name, text in fields if name == "value" and text != ""]
+    submission = build_submission(dict(fields))
+    several = [_parse_typed(text) for name, text in fields if name == "value" and text != ""]
     if len(several) > 1:
         submission.value = several
     return submission
 
 
-def submission_from(fields: Mapping[str, str]) -> FeedbackSubmission:
+def build_submission(fields: Mapping[str, str]) -> FeedbackSubmission:
     """Return the submission in a link's query or a form; text gets LangSmith's types. Errors: `Invalid`."""
     given = {name: text for name, text in fields.items() if name in _NAMES and text != ""}
     return FeedbackSubmission(
         score=_score(given["score"]) if "score" in given else None,
-        value=_typed(given["value"]) if "value" in given else None,
+        value=_parse_typed(given["value"]) if "value" in given else None,
         correction=_object(given["correction"]) if "correction" in given else None,
         metadata=_metadata(given["metadata"]) if "metadata" in given else None,
         scale=_scale(given["scale"]) if "scale" in given else None,
@@ -214,7 +214,7 @@ def submission_from(fields: Mapping[str, str]) -> FeedbackSubmission:
     )
 
 
-def _typed(text: str) -> bool | int | float | str:
+def _parse_typed(text: str) -> bool | int | float | str:
     """Return the text as a number, as true or false, or unchanged; the first that fits."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
@@ -224,13 +224,13 @@ def _typed(text: str) -> bool | int | float | str:
 
 
 def _score(text: str) -> bool | int | float:
-    if isinstance(score := _typed(text), str):
+    if isinstance(score := _parse_typed(text), str):
         raise Invalid(f"`score` is {text[:60]!r}; send a number, or true or false")
     return score
 
 
 def _scale(text: str) -> list[int | float]:
-    ends = [_typed(end.strip()) for end in text.split(",")]
+    ends = [_parse_typed(end.strip()) for end in text.split(",")]
     numbers = [end for end in ends if isinstance(end, (int, float)) and not isinstance(end, bool)]
     if len(numbers) != len(ends):
         raise Invalid(f"`scale` is {text[:60]!r}; send the ends of the scale, such as 1,5")

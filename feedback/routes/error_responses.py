@@ -10,9 +10,9 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap, Scope
 
 from feedback.errors import TooMany
-from feedback.routes.decoding import choices_at
+from feedback.routes.decoding import describe_choices
 from feedback.routes.headers import TOKEN_HEADERS
-from feedback.routes.pages import failure
+from feedback.routes.pages import respond_with_failure
 from feedback.tokens.redaction import redact
 
 logger = logging.getLogger("feedback")
@@ -25,7 +25,7 @@ def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Respo
     """Return the error response of the feedback routes; unexpected errors are logged and reveal no details."""
     status, detail, code = _describe_and_log(request, error)
     on_token = bool(request.route_handler.opt.get("feedback_token_route"))
-    page = failure(request, status, detail, code) if on_token else None
+    page = respond_with_failure(request, status, detail, code) if on_token else None
     headers = dict(TOKEN_HEADERS) if on_token else {}
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.retry_after)
@@ -90,7 +90,7 @@ def _problem(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
     dependencies: list[Any] = [handler, *handler.resolve_dependencies().values()]
     field = next((field for one in dependencies if (field := one.parsed_fn_signature.parameters.get(key))), None)
     if field is not None and message.startswith("Invalid enum value"):
-        message += choices_at(field.annotation)
+        message += describe_choices(field.annotation)
     return f"`{getattr(field and field.kwarg_definition, 'name', None) or key}`: {message}"
 
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from feedback.integrations.annotations import AnnotationCreate, LogAnnotation
 from feedback.integrations.evalguard import OneTimeSubmission, OneTimeToken, OneTimeTokenCreate
 from feedback.integrations.scorers import Calibrated, Calibration
-from feedback.routes.authentication import ServicesDependency, bearer, named_services
+from feedback.routes.authentication import ServicesDependency, bearer, find_named_services
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import describe_error
 from feedback.routes.headers import TOKEN_HEADERS, preflight
@@ -115,7 +115,7 @@ async def create_annotation(
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> LogAnnotation:
     """Store a person's label of a run under the feedback key `annotation`."""
-    own = await named_services(request, services, data.projectId)
+    own = await find_named_services(request, services, data.projectId)
     return await own.annotations.create(data, clean_idempotency(idempotency_key))
 
 
@@ -135,8 +135,8 @@ async def list_annotations(
     offset: Annotated[int, QueryParameter(ge=0, le=2**31)] = 0,
 ) -> list[LogAnnotation]:
     """List the annotations of the project, newest first."""
-    own = await named_services(request, services, project_id)
-    return await own.annotations.listed(log_id, limit, offset)
+    own = await find_named_services(request, services, project_id)
+    return await own.annotations.list_annotations(log_id, limit, offset)
 
 
 @post(
@@ -153,7 +153,7 @@ async def calibrate_scorer(
     request: Request[Any, Any, Any], data: JSONBody[Calibration], services: ServicesDependency
 ) -> Calibrated:
     """Compare a scorer's verdicts with people's: confusion table, Cohen's kappa and its interval, thresholds."""
-    own = await named_services(request, services, data.projectId)
+    own = await find_named_services(request, services, data.projectId)
     return await own.scorers.calibrate(data)
 
 

@@ -45,9 +45,9 @@ def base_url(request: Request[Any, Any, Any], public_url: str | None, trust_forw
     scheme, prefix = scope["scheme"], scope.get("root_path", "")
     host = headers.get("host") or _server(scope.get("server"))
     if trust_forwarded:
-        scheme = _first(headers.get("x-forwarded-proto")) or scheme
-        host = _first(headers.get("x-forwarded-host")) or host
-        prefix = _first(headers.get("x-forwarded-prefix")) or prefix
+        scheme = _read_first(headers.get("x-forwarded-proto")) or scheme
+        host = _read_first(headers.get("x-forwarded-host")) or host
+        prefix = _read_first(headers.get("x-forwarded-prefix")) or prefix
     if not _ADDRESS.fullmatch(f"{scheme}://{host}/{prefix}"):
         raise Invalid("The request's Host header is not one that a URL can be made of; configure a public URL")
     return f"{scheme}://{host}/{prefix.strip('/')}".rstrip("/")
@@ -57,7 +57,7 @@ def _is_header(text: str) -> bool:
     return text.isascii() and text.isprintable() and len(text) < 1000
 
 
-def _first(value: str | None) -> str:
+def _read_first(value: str | None) -> str:
     return (value or "").split(",")[0].strip()
 
 

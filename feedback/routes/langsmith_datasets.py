@@ -53,7 +53,7 @@ async def list_datasets(
 ) -> list[LangSmithDataset]:
     """List datasets, oldest first."""
     which = ResourceFilter(None, ids, name, name_contains, _object(metadata), limit, offset)
-    return await services.langsmith_datasets.listed(which)
+    return await services.langsmith_datasets.list_datasets(which)
 
 
 @get(

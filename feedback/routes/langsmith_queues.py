@@ -49,7 +49,7 @@ async def list_queues(
 ) -> list[Queue]:
     """List annotation queues, oldest first."""
     which = ResourceFilter(None, ids, name, name_contains, limit=limit, offset=offset)
-    return await services.langsmith_queues.listed(which)
+    return await services.langsmith_queues.list_queues(which)
 
 
 @get(

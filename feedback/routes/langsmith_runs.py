@@ -76,11 +76,11 @@ async def list_sessions(
 ) -> list[Session]:
     """List LangSmith's projects: the project of this request, and its assistants with feedback."""
     sessions = services.langsmith_sessions
-    found = await sessions.listed() if name is None else await sessions.named(name)
+    found = await sessions.list_sessions() if name is None else await sessions.find_by_name(name)
     part = (name_contains or "").casefold()
     chosen = [one for one in found if part in one.name.casefold() and (ids is None or one.id in ids)]
     page = chosen[offset : offset + limit]
-    return [await sessions.with_stats(one) for one in page] if include_stats else page
+    return [await sessions.add_stats(one) for one in page] if include_stats else page
 
 
 @get(
@@ -95,7 +95,7 @@ async def read_session(
 ) -> Session:
     """Read one of LangSmith's projects: a project of this service, or an assistant."""
     found = await services.langsmith_sessions.get(session_id)
-    return await services.langsmith_sessions.with_stats(found) if include_stats else found
+    return await services.langsmith_sessions.add_stats(found) if include_stats else found
 
 
 HANDLERS = [read_run, query_runs, run_stats, list_sessions, read_session]

@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from feedback.auth import is_of_another_site
 from feedback.errors import Forbidden, TokenUnknown
 from feedback.projects.known_projects import FREE_RULES, KnownProjects
-from feedback.routes.presigned_token import pointer_of
+from feedback.routes.presigned_token import get_pointer
 from feedback.services import ProjectServices
 
 AnyRequest = Request[Any, Any, Any]
@@ -29,14 +29,14 @@ async def hold_presigned(request: AnyRequest, services: ProjectServices) -> None
 
     Errors: `Forbidden`, except on a preflight: the browser blocks what its response does not allow.
     """
-    known = await services.projects.known()
+    known = await services.projects.get_known()
     if not known.have_origins:
         return
     try:
-        pointer = await pointer_of(request, services)
+        pointer = await get_pointer(request, services)
     except TokenUnknown:
         return  # the handler raises the error
-    hold(request, known, await services.projects.of_grant(pointer.grant))
+    hold(request, known, await services.projects.find_by_grant(pointer.grant))
 
 
 def hold(request: AnyRequest, known: KnownProjects, project: str) -> None:
@@ -54,21 +54,21 @@ def hold(request: AnyRequest, known: KnownProjects, project: str) -> None:
         )
 
 
-def narrowing(app: ASGIApp, **_: Any) -> ASGIApp:
+def narrow_origins(app: ASGIApp, **_: Any) -> ASGIApp:
     """Return a middleware that lets only the checked origin read the response."""
 
-    async def narrowed(scope: Scope, receive: Receive, send: Send) -> None:
-        async def sending(message: Message) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_narrowed(message: Message) -> None:
             if message["type"] == "http.response.start" and (origin := scope["state"].get(ALLOWED)) is not None:
-                message["headers"] = _narrowed(list(message["headers"]), origin)
+                message["headers"] = _narrow_headers(list(message["headers"]), origin)
             await send(message)
 
-        await app(scope, receive, sending)
+        await app(scope, receive, send_narrowed)
 
-    return narrowed
+    return respond
 
 
-def _narrowed(headers: list[tuple[bytes, bytes]], origin: str) -> list[tuple[bytes, bytes]]:
+def _narrow_headers(headers: list[tuple[bytes, bytes]], origin: str) -> list[tuple[bytes, bytes]]:
     varying = [value for name, value in headers if name.lower() == _VARY]
     others = [one for one in headers if one[0].lower() not in (_ALLOW, _VARY)]
     allowed = [(_ALLOW, origin.encode("latin-1"))] if origin else []

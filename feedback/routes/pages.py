@@ -14,9 +14,9 @@ from feedback.configs.feedback_config import FeedbackConfig
 from feedback.errors import FeedbackError, FeedbackIsFinal, Invalid, TokenUsed
 from feedback.pages.html import Look, Question, failure_page, question_page, thanks_page
 from feedback.pages.link_scanners import is_machine, is_prefetch, may_submit, wants_page
-from feedback.pages.texts import choose_language, language_named
+from feedback.pages.texts import choose_language, find_language
 from feedback.reports.chat_messages import conversation
-from feedback.routes.decoding import submission_of
+from feedback.routes.decoding import parse_form_submission
 from feedback.routes.headers import TOKEN_HEADERS
 from feedback.routes.rate_limiting import admit_submission
 from feedback.schema import FeedbackSubmission, SubmissionResult
@@ -39,14 +39,14 @@ MAX_REFUSED = 60
 
 def may_follow(request: AnyRequest, links: Links, grant: Grant | None) -> bool:
     """Return whether this GET submits feedback. Only links whose mode depends on the feedback key need the grant."""
-    return may_submit(request.headers, links.mode_of(grant.key) if grant is not None else links.mode)
+    return may_submit(request.headers, links.get_mode(grant.key) if grant is not None else links.mode)
 
 
 async def remember_project(request: AnyRequest, services: ProjectServices, pointer: Pointer) -> None:
     """Let the request's pages, those of errors included, look as the project of the URL says."""
     projects = services.projects
-    if (await projects.known()).pages:
-        project = await projects.of_grant(pointer.grant)
+    if (await projects.get_known()).pages:
+        project = await projects.find_by_grant(pointer.grant)
         settings = await projects.page_settings(project, _server_settings(request))
         request.scope["state"][PAGE_SETTINGS] = settings
 
@@ -57,7 +57,7 @@ async def show_question(request: AnyRequest, services: ProjectServices, grant: G
     Errors: `TokenUsed` if the URL accepts no more feedback, unless the link names a subject, who may have submitted
     feedback before and may change it.
     """
-    given, refused = _preselected(list(request.query_params.multi_items()), grant.config)
+    given, refused = _preselect(list(request.query_params.multi_items()), grant.config)
     if given.user_id is None and grant.is_used_up:
         raise TokenUsed("This feedback URL has taken all the feedback that it was for; ask for a new one")
     return await _question(request, services, grant, given, refused=refused)
@@ -73,12 +73,12 @@ async def submit_form(
     """
     fields = parse_qs((await request.body()).decode(errors="replace"))
     texts = _look(request).texts
-    if undo := _first(fields, "undo"):
+    if undo := _get_first(fields, "undo"):
         await services.store.retract(pointer, undo)
         grant = await services.store.open(pointer)
         return await _question(request, services, grant, FeedbackSubmission(), title=texts.removed)
     problem = None
-    if not _first(fields, "id") and (is_machine(request.headers) or is_prefetch(request.headers)):
+    if not _get_first(fields, "id") and (is_machine(request.headers) or is_prefetch(request.headers)):
         problem = texts.machine
     elif (submission.score, submission.value, submission.comment, submission.correction) == (None,) * 4:
         problem = texts.nothing
@@ -98,12 +98,12 @@ async def _submit(
         kept = await services.store.submit(pointer, submission, may_change=True)
     except Invalid:
         grant = await services.store.open(pointer)
-        fitting, refused = _fitting(submission, _config_of(grant.config, submission))
+        fitting, refused = _drop_rejected(submission, _choose_config(grant.config, submission))
         if refused is None:
             raise
         return await _question(request, services, grant, fitting, refused=refused, status=422)
     fields = parse_qs((await request.body()).decode(errors="replace"))
-    return thanks(request, kept, services.settings.links.allowed(_first(fields, "redirect")))
+    return thanks(request, kept, services.settings.links.find_allowed(_get_first(fields, "redirect")))
 
 
 def thanks(request: AnyRequest, kept: SubmissionResult, redirect: str | None) -> Response[Any]:
@@ -112,7 +112,7 @@ def thanks(request: AnyRequest, kept: SubmissionResult, redirect: str | None) ->
     return _page(look, thanks_page(look, _action(request), None if kept.is_final else kept.id, redirect))
 
 
-def failure(request: AnyRequest, status: int, detail: str, code: str) -> Response[Any] | None:
+def respond_with_failure(request: AnyRequest, status: int, detail: str, code: str) -> Response[Any] | None:
     """Return the error as a page if the request accepts HTML."""
     if not wants_page(request.headers):
         return None
@@ -135,10 +135,12 @@ async def _question(
     """Build a question page; `shown` is its `title` or its `problem`."""
     look = _look(request)
     body = parse_qs((await request.body()).decode(errors="replace")) if request.method == "POST" else {}
-    redirect = services.settings.links.allowed(_first(body, "redirect") or request.query_params.get("redirect"))
+    redirect = services.settings.links.find_allowed(
+        _get_first(body, "redirect") or request.query_params.get("redirect")
+    )
     question = Question(
         _action(request),
-        _config_of(grant.config, given),
+        _choose_config(grant.config, given),
         given,
         given.id or str(uuid_utils.uuid7()),
         redirect,
@@ -150,20 +152,20 @@ async def _question(
 
 async def _reply(services: ProjectServices, grant: Grant) -> str | None:
     """Return the agent's last message in the run, if the run is known and has one."""
-    facts = await services.all_runs.of(grant.project).facts(grant.run_id)
+    facts = await services.all_runs.get_project_runs(grant.project).facts(grant.run_id)
     turns = conversation(facts) if facts is not None else None
     said = [one["content"] for one in turns[1] if one["role"] == "assistant" and one["content"]] if turns else []
     return str(said[-1]) if said else None
 
 
-def _config_of(config: FeedbackConfig | None, given: FeedbackSubmission) -> FeedbackConfig | None:
+def _choose_config(config: FeedbackConfig | None, given: FeedbackSubmission) -> FeedbackConfig | None:
     """Return the feedback key's configuration, or else one that is made of the scale that the link names."""
     if config is None and given.scale is not None and len(given.scale) == 2:
         return FeedbackConfig("continuous", given.scale[0], given.scale[1])
     return config
 
 
-def _preselected(
+def _preselect(
     query: Sequence[tuple[str, str]], config: FeedbackConfig | None
 ) -> tuple[FeedbackSubmission, str | None]:
     """Return the submission in the link, and its score or value if the feedback key does not take it.
@@ -174,18 +176,18 @@ def _preselected(
     for name in given.__struct_fields__:
         texts = [(field, text) for field, text in query if field == name]
         try:
-            one = submission_of(texts)
+            one = parse_form_submission(texts)
             one.validate()
         except FeedbackError:
             if name in ("score", "value"):
                 refused = texts[0][1][:MAX_REFUSED]
             continue
         given = structs.replace(given, **{name: getattr(one, name)})
-    fitting, misfit = _fitting(given, _config_of(config, given))
+    fitting, misfit = _drop_rejected(given, _choose_config(config, given))
     return fitting, misfit or refused
 
 
-def _fitting(given: FeedbackSubmission, config: FeedbackConfig | None) -> tuple[FeedbackSubmission, str | None]:
+def _drop_rejected(given: FeedbackSubmission, config: FeedbackConfig | None) -> tuple[FeedbackSubmission, str | None]:
     """Return the submission without a score and value that the configuration rejects, and those as text."""
     if config is None:
         return given, None
@@ -211,13 +213,13 @@ def _server_settings(request: AnyRequest) -> PageSettings:
     return request.app.state.get(PAGE_SETTINGS) or PageSettings()
 
 
-def _first(fields: Mapping[str, list[str]], name: str) -> str | None:
+def _get_first(fields: Mapping[str, list[str]], name: str) -> str | None:
     return next(iter(fields.get(name, [])), None)
 
 
 def _action(request: AnyRequest) -> str:
     """Return the presigned URL relative to itself, which also works behind a proxy's prefix; only `lang` stays."""
-    language = language_named(request.query_params.get("lang"))
+    language = find_language(request.query_params.get("lang"))
     return "./" + quote(str(request.path_params["token"]), safe="") + (f"?lang={language}" if language else "")
 
 

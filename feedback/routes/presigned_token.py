@@ -13,7 +13,7 @@ POINTER = "feedback_pointer"
 """The request state's entry for the pointer in the opened token."""
 
 
-async def pointer_of(request: Request[Any, Any, Any], services: ProjectServices) -> Pointer:
+async def get_pointer(request: Request[Any, Any, Any], services: ProjectServices) -> Pointer:
     """Return the pointer in the path's token, which is opened once per request. Errors: `TokenUnknown`."""
     state = request.scope["state"]
     pointer: Pointer | None = state.get(POINTER)

@@ -10,7 +10,7 @@ from litestar.di import Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from feedback.projects.schema import Project, ProjectCreate, ProjectPatch
-from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency, entry_of
+from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency, get_entry
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import FAILURES
 from feedback.routes.openapi import FeedbackOperation, failures
@@ -24,8 +24,8 @@ OPERATORS = {"feedback_scope": "admin", "feedback_unbound": True}
 @get("/feedback/projects", tags=TAGS, summary="List projects", operation_class=FeedbackOperation)
 async def list_projects(request: Request[Any, Any, Any], services: ServicesDependency) -> list[Project]:
     """Return the projects, oldest first; an API key of a project sees only that one."""
-    projects, own = services.projects, entry_of(request).project
-    return await projects.listed() if own is None else [await projects.get(own)]
+    projects, own = services.projects, get_entry(request).project
+    return await projects.list_projects() if own is None else [await projects.get(own)]
 
 
 @post(

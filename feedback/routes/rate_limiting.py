@@ -9,7 +9,7 @@ from litestar import Request
 from litestar.types import HTTPScope
 
 from feedback.projects.known_projects import FREE_RULES, KnownProjects
-from feedback.routes.authentication import entry_of
+from feedback.routes.authentication import get_entry
 from feedback.routes.origins import hold
 from feedback.services import ProjectServices
 from feedback.tokens.presigned import Pointer
@@ -22,9 +22,9 @@ OpenToken = Callable[[str], Awaitable[Opened]]
 
 async def admit_minting(request: AnyRequest, services: ProjectServices) -> None:
     """Count a minting for the project, and for the address if there is no API key. Errors: `TooMany`."""
-    if not entry_of(request).showed_key:
+    if not get_entry(request).showed_key:
         services.rate_limiter.admit(_peer(request.scope), request.scope["headers"], minting=True)
-    known = await services.projects.known()
+    known = await services.projects.get_known()
     if known.have_rates:
         _count(services, known, services.project)
 
@@ -32,9 +32,9 @@ async def admit_minting(request: AnyRequest, services: ProjectServices) -> None:
 async def admit_submission(scope: HTTPScope, services: ProjectServices, pointer: Pointer) -> None:
     """Count a submission to a presigned URL for the address, the URL and its project. Errors: `TooMany`."""
     services.rate_limiter.admit(_peer(scope), scope["headers"], (pointer.grant, pointer.place))
-    known = await services.projects.known()
+    known = await services.projects.get_known()
     if known.have_rates:
-        _count(services, known, await services.projects.of_grant(pointer.grant))
+        _count(services, known, await services.projects.find_by_grant(pointer.grant))
 
 
 async def open_and_admit(request: AnyRequest, services: ProjectServices, open_token: OpenToken, token: str) -> Opened:
@@ -45,7 +45,7 @@ async def open_and_admit(request: AnyRequest, services: ProjectServices, open_to
     services.rate_limiter.admit(_peer(request.scope), request.scope["headers"])
     opened = await open_token(token)
     await hold_sealed(request, services, opened.body.project)
-    known = await services.projects.known()
+    known = await services.projects.get_known()
     if known.have_rates:
         _count(services, known, opened.body.project)
     return opened
@@ -53,7 +53,7 @@ async def open_and_admit(request: AnyRequest, services: ProjectServices, open_to
 
 async def hold_sealed(request: AnyRequest, services: ProjectServices, project: str) -> None:
     """Return if the request's page may use sealed tokens of the project. Errors: `Forbidden`."""
-    known = await services.projects.known()
+    known = await services.projects.get_known()
     if known.have_origins:
         hold(request, known, project)
 

@@ -14,7 +14,7 @@ from feedback.routes.error_responses import FAILURES, refusal
 from feedback.routes.openapi import FeedbackOperation
 
 
-def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
+def observe_requests(metrics: Metrics) -> Callable[..., ASGIApp]:
     """Return a middleware that records each request's duration and error in `metrics`.
 
     It is a function because Litestar deep-copies other objects on a router.
@@ -22,29 +22,29 @@ def watching(metrics: Metrics) -> Callable[..., ASGIApp]:
 
     names: dict[Any, str] = {}
 
-    def name_of(handler: Any) -> str:
+    def find_name(handler: Any) -> str:
         if (name := names.get(handler)) is None:  # Litestar computes it on each access
             names[handler] = name = handler.handler_name
         return name
 
     def middleware(app: ASGIApp, **_: Any) -> ASGIApp:
-        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             status, began = 0, time.perf_counter()
 
-            async def sending(message: Message) -> None:
+            async def send_noted(message: Message) -> None:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = message["status"]
                 await send(message)
 
             try:
-                await app(scope, receive, sending)
+                await app(scope, receive, send_noted)
             finally:
-                metrics.observe_request(name_of(scope["route_handler"]), time.perf_counter() - began)
+                metrics.observe_request(find_name(scope["route_handler"]), time.perf_counter() - began)
                 if status >= 400:
                     metrics.count_refusal(status, refusal(scope))
 
-        return watched
+        return respond
 
     return middleware
 

@@ -51,10 +51,10 @@ async def erase_feedback(data: JSONBody[ErasureRequest], services: ServicesDepen
     if len(named) != 1:
         raise Invalid("Name one of `subject`, `run` and `thread`: what is erased cannot be brought back")
     if data.subject is not None:
-        return await services.erasure.of_subject(data.subject)
+        return await services.erasure.erase_subject(data.subject)
     if data.run is not None:
-        return await services.erasure.of_run(data.run)
-    return await services.erasure.of_thread(named[0])
+        return await services.erasure.erase_run(data.run)
+    return await services.erasure.erase_thread(named[0])
 
 
 @get("/feedback/retention", tags=TAGS, summary="Get retention rules", operation_class=FeedbackOperation)
@@ -78,7 +78,7 @@ async def set_retention(data: JSONBody[Retention], services: ServicesDependency)
     return [Retention(key or None, days) for key, days in (await services.erasure.rules()).items()]
 
 
-def keeping_router(dependencies: dict[str, Provide]) -> Router:
+def retention_router(dependencies: dict[str, Provide]) -> Router:
     """Return the routes of erasure and retention."""
     return Router(
         "/api/v1",

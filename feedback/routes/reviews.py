@@ -63,7 +63,7 @@ async def set_review(feedback_id: FromPath[str], data: JSONBody[ReviewUpdate], s
 )
 async def read_conversation(feedback_id: FromPath[str], services: ServicesDependency) -> Conversation:
     """Return the known part of the conversation."""
-    return await services.conversations.of(feedback_id)
+    return await services.conversations.read_conversation(feedback_id)
 
 
 @get(
@@ -159,7 +159,7 @@ async def remove_from_dataset(
     return await services.datasets.remove(name, id)
 
 
-def reviewing_router(dependencies: dict[str, Provide]) -> Router:
+def reviews_router(dependencies: dict[str, Provide]) -> Router:
     """Return the routes for reviewing feedback."""
     return Router(
         "/api/v1",

@@ -47,7 +47,7 @@ async def retract(
 )
 async def revoke_token(token: FromPath[str], services: ServicesDependency) -> Revoked:
     """Revoke the token and return how many were revoked: 0 if it already was."""
-    return await services.revocation.of_token(token)
+    return await services.revocation.revoke_token(token)
 
 
 @delete(
@@ -67,9 +67,9 @@ async def revoke_tokens(
 ) -> Revoked:
     """Revoke tokens and return how many presigned URLs were revoked; revoked sealed tokens cannot be counted."""
     if run_id is not None and ring_key is None:
-        return await services.revocation.of_run(run_id)
+        return await services.revocation.revoke_run(run_id)
     if ring_key is not None and run_id is None:
-        return await services.revocation.of_ring_key(ring_key)
+        return await services.revocation.revoke_ring_key(ring_key)
     raise Invalid("Say which tokens to take back: send either `run_id` or `ring_key`")
 
 

@@ -149,7 +149,7 @@ async def report_export(
 @_read("distribution", "Get distributions")
 async def read_distributions(feedback_query: QueryHere, services: ServicesDependency) -> list[Distribution]:
     """Return the count of each score, category or range of numbers for each `key`, with quartiles of numbers."""
-    return await services.distributions.of(feedback_query)
+    return await services.distributions.compute(feedback_query)
 
 
 @_read("reasons", "Count reasons")
@@ -166,7 +166,7 @@ async def count_reasons(feedback_query: QueryHere, services: ServicesDependency)
 )
 async def read_response_rates(feedback_query: QueryHere, services: ServicesDependency) -> list[ResponseRate]:
     """Return, by feedback key, how many presigned URLs were minted and how many received feedback."""
-    return await services.response_rates.of(feedback_query)
+    return await services.response_rates.compute(feedback_query)
 
 
 class FeedbackCount(Struct):
@@ -195,7 +195,7 @@ READING_ROUTES = [
 ]
 
 
-def reading_router(dependencies: dict[str, Provide]) -> Router:
+def search_router(dependencies: dict[str, Provide]) -> Router:
     """Return the routes that read feedback."""
     return Router(
         "/api/v1",

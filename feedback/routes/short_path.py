@@ -42,7 +42,7 @@ def short_path(find_services: ServicesOf) -> Callable[..., ASGIApp]:
     def middleware(app: ASGIApp, **_: Any) -> ASGIApp:
         serves: dict[Any, bool] = {}
 
-        async def shortened(scope: Scope, receive: Receive, send: Send) -> None:
+        async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != ScopeType.HTTP or scope["method"] != "POST" or not _is_plain(scope, serves):
                 await app(scope, receive, send)
                 return
@@ -54,7 +54,7 @@ def short_path(find_services: ServicesOf) -> Callable[..., ASGIApp]:
                     return
             await app(scope, _replay(messages, receive), send)
 
-        return shortened
+        return respond
 
     return middleware
 
@@ -97,7 +97,7 @@ async def _json_object(receive: Receive, messages: list[HTTPReceiveMessage]) -> 
 
 async def _store(scope: HTTPScope, services: ProjectServices, body: bytes) -> SubmissionResult | None:
     """Store the submission; None if the handler must store it or raise an error."""
-    known = await services.projects.known()
+    known = await services.projects.get_known()
     if known.have_origins:
         return None
     try:
@@ -125,7 +125,7 @@ def _replay(messages: list[HTTPReceiveMessage], receive: Receive) -> Callable[[]
     """Return a `receive` that replays the messages and then continues with `receive`."""
     again = deque(messages)
 
-    async def replayed() -> Any:
+    async def receive_again() -> Any:
         return again.popleft() if again else await receive()
 
-    return replayed
+    return receive_again

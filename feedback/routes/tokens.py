@@ -13,11 +13,11 @@ from feedback.configs.feedback_config import REPLACE
 from feedback.errors import Invalid
 from feedback.pages.link_scanners import gets_page, wants_page
 from feedback.routes.authentication import ServicesDependency
-from feedback.routes.decoding import submission_of
+from feedback.routes.decoding import parse_form_submission
 from feedback.routes.headers import TOKEN_HEADERS, base_url, preflight
 from feedback.routes.openapi import NO_KEY, FeedbackOperation, SubmitOperation, failures
 from feedback.routes.pages import may_follow, remember_project, show_question, submit_form, thanks
-from feedback.routes.presigned_token import pointer_of
+from feedback.routes.presigned_token import get_pointer
 from feedback.routes.rate_limiting import admit_minting, admit_submission
 from feedback.schema import (
     FeedbackIngestToken,
@@ -110,7 +110,7 @@ async def list_tokens(
 ) -> list[FeedbackIngestToken]:
     """Return the run's presigned URLs, oldest first, including expired and revoked ones."""
     base = base_url(request, services.settings.base_url, services.settings.trust_forwarded)
-    return _to_wire(await services.tokens.issued(run_id, limit, offset), base)
+    return _to_wire(await services.tokens.list_issued(run_id, limit, offset), base)
 
 
 @post(
@@ -130,16 +130,16 @@ async def list_tokens(
 )
 async def submit(
     request: AnyRequest,
-    token: FromPath[str],  # noqa: ARG001  `pointer_of` opens it
+    token: FromPath[str],  # noqa: ARG001  `get_pointer` opens it
     services: ServicesDependency,
     data: JSONBody[FeedbackSubmission | None] = None,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", description=IDEMPOTENCY)] = None,
 ) -> Response[SubmissionResult]:
     """Store the feedback durably before responding."""
-    pointer = await pointer_of(request, services)
+    pointer = await get_pointer(request, services)
     submission = data or FeedbackSubmission()
     if request.scope["query_string"]:
-        submission = _merged(submission, submission_of(list(request.query_params.multi_items())))
+        submission = _merge_submission(submission, parse_form_submission(list(request.query_params.multi_items())))
     if wants_page(request.headers):
         await remember_project(request, services, pointer)
         return await submit_form(request, pointer, services, submission)
@@ -148,7 +148,7 @@ async def submit(
     return _respond(await services.store.submit(pointer, submission, clean_idempotency(idempotency_key)))
 
 
-def _merged(body: FeedbackSubmission, query: FeedbackSubmission) -> FeedbackSubmission:
+def _merge_submission(body: FeedbackSubmission, query: FeedbackSubmission) -> FeedbackSubmission:
     for name in body.__struct_fields__:
         if getattr(body, name) is None:
             setattr(body, name, getattr(query, name))
@@ -179,7 +179,7 @@ def clean_idempotency(key: str | None) -> str | None:
 )
 async def follow(
     request: AnyRequest,
-    token: FromPath[str],  # noqa: ARG001  `pointer_of` opens it
+    token: FromPath[str],  # noqa: ARG001  `get_pointer` opens it
     services: ServicesDependency,
     score: Annotated[str | None, _query("A number, or true or false")] = None,
     value: Annotated[str | None, _query("A number, true or false, or text")] = None,
@@ -192,7 +192,7 @@ async def follow(
     """Store the submission in the query, or return the state of the URL."""
     content = {"score": score, "value": value, "comment": comment, "correction": correction, "metadata": metadata}
     given = {name: text for name, text in (content | {"user_id": user_id, "id": id}).items() if text}
-    pointer = await pointer_of(request, services)
+    pointer = await get_pointer(request, services)
     await remember_project(request, services, pointer)
     has_content, links = bool(CONTENT_FIELDS & given.keys()), services.settings.links
     grant = await services.store.open(pointer) if links.by_key or not has_content else None
@@ -201,13 +201,13 @@ async def follow(
         if gets_page(request.headers, has_content) and request.query_params.get("format") != "json":
             return await show_question(request, services, grant)
         return _respond(await _state(grant, services, given))
-    submission = submission_of(list(request.query_params.multi_items()))
+    submission = parse_form_submission(list(request.query_params.multi_items()))
     submission.validate()
     key = clean_idempotency(request.headers.get("idempotency-key"))
     await admit_submission(request.scope, services, pointer)
     kept = await services.store.submit(pointer, submission, key)
     if wants_page(request.headers):
-        return thanks(request, kept, services.settings.links.allowed(request.query_params.get("redirect")))
+        return thanks(request, kept, services.settings.links.find_allowed(request.query_params.get("redirect")))
     return _respond(kept)
 
 

@@ -18,10 +18,10 @@ Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 def explain_unserved(handlers: ExceptionHandlersMap) -> None:
     """Add a handler that lists which of LangSmith's calls are served."""
     for kind in (NotFoundException, MethodNotAllowedException):
-        handlers[kind] = _explaining(handlers.get(kind) or handlers.get(HTTPException))
+        handlers[kind] = _build_explainer(handlers.get(kind) or handlers.get(HTTPException))
 
 
-def _explaining(otherwise: Any) -> Handler:
+def _build_explainer(otherwise: Any) -> Handler:
     def explain(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
         path = request.scope["path"]
         if path.startswith(PREFIX):

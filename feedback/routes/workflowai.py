@@ -92,7 +92,7 @@ async def read_outcome(
     """Return the user's outcome for the run; without `user_id`, the anonymous one."""
     opened = await services.workflowai_feedback.open(feedback_token)
     await hold_sealed(request, services, opened.body.project)
-    own = await services.workflowai_feedback.own(opened, user_id)
+    own = await services.workflowai_feedback.find_own(opened, user_id)
     return Response(own, headers=TOKEN_HEADERS, media_type="application/json")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from ipaddress import ip_network
 
-from feedback.rate_limits import RateLimit, rate_of
-from feedback.validation import origin_of
+from feedback.rate_limits import RateLimit, parse_rate_limit
+from feedback.validation import parse_origin
 
 FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -45,7 +45,7 @@ def parse_list(value: str) -> tuple[str, ...]:
 def parse_origins(value: str) -> tuple[str, ...]:
     """Return web origins, separated by commas."""
     for one in parse_list(value):
-        if origin_of(one) != one.lower():
+        if parse_origin(one) != one.lower():
             raise ValueError(f"{one!r}; it must be an origin such as https://shop.example, without a path")
     return parse_list(value)
 
@@ -63,6 +63,6 @@ def parse_networks(value: str) -> tuple[str, ...]:
 def parse_rate(value: str) -> RateLimit | None:
     """Return a rate limit; None for `off`."""
     try:
-        return rate_of(value.strip().lower())
+        return parse_rate_limit(value.strip().lower())
     except ValueError:
         raise ValueError(f"{value!r}; it must be a number and seconds, such as 300/60, or off") from None

@@ -21,7 +21,7 @@ from feedback.settings.environment import (
     parse_whole_seconds,
 )
 from feedback.settings.pages import PageSettings, parse_colour, read_logo
-from feedback.validation import origin_of
+from feedback.validation import parse_origin
 
 LinkMode = Literal["confirm", "auto", "direct"]
 LINK_MODES: tuple[str, ...] = get_args(LinkMode)
@@ -49,16 +49,16 @@ class Links(Struct, frozen=True):
             if mode not in LINK_MODES:
                 raise ValueError(f"The link mode {mode!r} is none of {', '.join(LINK_MODES)}")
         for origin in self.redirect_origins:
-            if origin_of(origin) != origin.lower():
+            if parse_origin(origin) != origin.lower():
                 raise ValueError(f"{origin!r} is not an origin; give one such as https://shop.example, without a path")
 
-    def mode_of(self, key: str) -> LinkMode:
+    def get_mode(self, key: str) -> LinkMode:
         """Return what a GET for this feedback key does."""
         return self.by_key.get(key, self.mode)
 
-    def allowed(self, address: str | None) -> str | None:
+    def find_allowed(self, address: str | None) -> str | None:
         """Return `address` if it is in one of the origins, else None."""
-        origin = origin_of(address) if address else None
+        origin = parse_origin(address) if address else None
         return address if origin and origin in {one.lower() for one in self.redirect_origins} else None
 
 

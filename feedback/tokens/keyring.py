@@ -101,8 +101,8 @@ class Key:
 
     def seal(self, body: int) -> str:
         """Return the token for a pointer of 64 bits; always the same one."""
-        tag = self._tag_of(body)
-        bits = tag << 64 | body ^ self._mask_of(tag)
+        tag = self._compute_tag(body)
+        bits = tag << 64 | body ^ self._compute_mask(tag)
         digits = f"{bits >> 74 << 80 | 4 << 76 | (bits >> 62 & 0xFFF) << 64 | 2 << 62 | bits & _LOW_62:032x}"
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
@@ -112,17 +112,17 @@ class Key:
             return None
         bits = token >> 80 << 74 | (token >> 64 & 0xFFF) << 62 | token & _LOW_62
         tag = bits >> 64
-        body = bits & _LOW_64 ^ self._mask_of(tag)
-        return body if hmac.compare_digest(self._tag_of(body).to_bytes(8), tag.to_bytes(8)) else None
+        body = bits & _LOW_64 ^ self._compute_mask(tag)
+        return body if hmac.compare_digest(self._compute_tag(body).to_bytes(8), tag.to_bytes(8)) else None
 
-    def _tag_of(self, body: int) -> int:
+    def _compute_tag(self, body: int) -> int:
         return int.from_bytes(self._tag(CONTEXT + body.to_bytes(8))[:8]) >> 6
 
-    def _mask_of(self, tag: int) -> int:
+    def _compute_mask(self, tag: int) -> int:
         return int.from_bytes(self._mask(CONTEXT + tag.to_bytes(8))[:8])
 
 
-def _stretched(secret: bytes, material: bytes, purpose: bytes) -> bytes:
+def _stretch_secret(secret: bytes, material: bytes, purpose: bytes) -> bytes:
     """Return the secret stretched by scrypt: 16 MiB and some 50 ms per guess."""
     return hashlib.scrypt(secret, salt=purpose + material, n=2**14, r=8, p=1, dklen=32)
 
@@ -132,7 +132,7 @@ def new_key(number: int, material: bytes, secret: bytes) -> tuple[Key, str]:
     if not secret:
         key = Key(number, material, secret)
         return key, key.proof
-    key = Key(number, material, _stretched(secret, material, b"root"))
+    key = Key(number, material, _stretch_secret(secret, material, b"root"))
     return key, f"{_STRETCHED}:{key.proof}"
 
 
@@ -140,17 +140,17 @@ def open_key(number: int, material: bytes, proof: str, secret: bytes) -> Key | N
     """Return the signing key of a row of the ring, or None if it was made with another secret."""
     kind, _, digest = proof.rpartition(":")
     if kind == _STRETCHED:
-        key = Key(number, material, _stretched(secret, material, b"root"))
+        key = Key(number, material, _stretch_secret(secret, material, b"root"))
         found = key.proof
     else:
         key = Key(number, material, secret)
-        found = stretched_proof(material, secret) if kind == _PROOF_STRETCHED else key.proof
+        found = stretch_proof(material, secret) if kind == _PROOF_STRETCHED else key.proof
     return key if hmac.compare_digest(found.rpartition(":")[2], digest) else None
 
 
-def stretched_proof(material: bytes, secret: bytes) -> str:
+def stretch_proof(material: bytes, secret: bytes) -> str:
     """Return an older signing key's proof, stretched so that it does not allow quick guesses of the secret."""
-    return f"{_PROOF_STRETCHED}:{_stretched(secret, material, b'proof').hex()}"
+    return f"{_PROOF_STRETCHED}:{_stretch_secret(secret, material, b'proof').hex()}"
 
 
 _STRETCHED, _PROOF_STRETCHED = "scrypt", "scrypt-proof"
@@ -188,7 +188,7 @@ class KeyRing:
         """Replace the proofs of older signing keys, which allow guesses of the secret at the speed of HMAC."""
         for row in db.all(ALL_KEYS):
             if ":" not in row["proof"]:
-                proof = stretched_proof(bytes.fromhex(row["material"]), self._secret)
+                proof = stretch_proof(bytes.fromhex(row["material"]), self._secret)
                 db.execute(REPLACE_PROOF, number=row["number"], before=row["proof"], proof=proof)
 
     async def rotate(self) -> int:
@@ -227,7 +227,7 @@ class KeyRing:
                 logger.log(level, "the feedback key ring could not be read again: %s", error)
                 is_failing = True
 
-    async def listed(self) -> list[Row]:
+    async def list_keys(self) -> list[Row]:
         """Return each signing key's number, time of creation, and count of live grants; newest first."""
         return await self._database.read(lambda db: db.all(LIST_KEYS))
 
@@ -249,9 +249,9 @@ class KeyRing:
         for key in self._keys:
             if (body := key.open(number)) is not None:
                 return body, key.number
-        if (found := await self.find(lambda key: _opened(key, number))) is not None:
+        if (found := await self.find(lambda key: _open_with_key(key, number))) is not None:
             return found
-        raise _unknown()
+        raise _build_unknown()
 
     def key(self, number: int) -> Key:
         """Return the signing key with this number. `LookupError` if this process has not loaded it."""
@@ -267,11 +267,11 @@ class KeyRing:
 
     async def find(self, open_with: Callable[[Key], T | None]) -> T | None:
         """Return the first result of `open_with`, newest signing key first; read the ring again if there is none."""
-        if (found := self._first(open_with)) is not None or not await self._look_again():
+        if (found := self._find_loaded(open_with)) is not None or not await self._look_again():
             return found
-        return self._first(open_with)
+        return self._find_loaded(open_with)
 
-    def _first(self, open_with: Callable[[Key], T | None]) -> T | None:
+    def _find_loaded(self, open_with: Callable[[Key], T | None]) -> T | None:
         for key in self._keys:
             if (found := open_with(key)) is not None:
                 return found
@@ -315,7 +315,7 @@ class KeyRing:
         return material.hex(), proof
 
 
-def _opened(key: Key, token: int) -> tuple[int, int] | None:
+def _open_with_key(key: Key, token: int) -> tuple[int, int] | None:
     body = key.open(token)
     return None if body is None else (body, key.number)
 
@@ -332,10 +332,10 @@ def _parse(token: str) -> int:
         digits = token.replace("-", "")
         return int(digits, 16) if len(digits) == 32 else uuid.UUID(token).int
     except ValueError:
-        raise _unknown() from None
+        raise _build_unknown() from None
 
 
-def _unknown() -> TokenUnknown:
+def _build_unknown() -> TokenUnknown:
     return TokenUnknown(
         "This feedback URL was not issued here, or was changed on its way; use it exactly as it was given"
     )

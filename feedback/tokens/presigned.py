@@ -17,10 +17,10 @@ import msgspec
 from msgspec import Struct, structs
 
 from feedback.configs.feedback_config import FeedbackConfig
-from feedback.database import Connection, Row, listed
+from feedback.database import Connection, Row, build_in_list
 from feedback.errors import TokenExpired, TokenGone, TokenRevoked, TokenUsed
 from feedback.metrics import Metrics
-from feedback.projects.scoped_database import ProjectDatabase, whole
+from feedback.projects.scoped_database import ProjectDatabase, get_unscoped
 from feedback.runs import NOWHERE, RunPlace
 from feedback.tokens.keyring import KeyRing
 from feedback.validation import MAX_KEY, check_name, from_micros, run_name, to_micros
@@ -183,13 +183,13 @@ class Tokens:
             for at, (key, config) in enumerate(zip(order.keys, order.configs, strict=True))
         ]
 
-    async def issued(self, run_id: str, limit: int, offset: int) -> list[Token]:
+    async def list_issued(self, run_id: str, limit: int, offset: int) -> list[Token]:
         """Return the run's tokens in the order of minting, with expired and revoked ones."""
         window = {"run_id": run_name("run_id", run_id), "start": offset, "stop": offset + limit}
 
         def work(db: Connection) -> tuple[list[Row], set[str]]:
             rows = db.all(PAGE, **window)
-            return rows, _denied(whole(db), rows)
+            return rows, _find_denied(get_unscoped(db), rows)
 
         rows, denied = await self._database.read(work)
         tokens: list[Token] = []
@@ -220,7 +220,7 @@ class Tokens:
 
 def claim(db: Connection, pointer: Pointer) -> Grant:
     """Return the pointer's grant, in the transaction that uses it. `TokenGone` if it accepts no more submissions."""
-    row = db.one(SELECT, id=pointer.grant, ring_key=pointer.ring_key, denial=denial_of_url(pointer))
+    row = db.one(SELECT, id=pointer.grant, ring_key=pointer.ring_key, denial=derive_url_denial(pointer))
     keys = msgspec.json.decode(row["feedback_keys"], type=list[str]) if row else []
     if row is None or row["salt"] != pointer.salt or pointer.place >= len(keys):
         raise TokenGone("This feedback URL was removed, with what it belonged to; ask for a new one")
@@ -245,7 +245,7 @@ def claim(db: Connection, pointer: Pointer) -> Grant:
     )
 
 
-def denial_of_url(pointer: Pointer) -> str:
+def derive_url_denial(pointer: Pointer) -> str:
     """Return the id of the denial that revokes one URL."""
     return _denial(pointer.grant, pointer.place)
 
@@ -259,16 +259,16 @@ def url_denials(grant_id: int, key_count: int) -> list[str]:
     return [_denial(grant_id, place) for place in range(key_count)]
 
 
-def _denied(db: Connection, rows: Sequence[Row]) -> set[str]:
+def _find_denied(db: Connection, rows: Sequence[Row]) -> set[str]:
     """Return the ids of the denials that revoke single URLs of these grants."""
     every = (_denial(row["id"], place) for row in rows for place in range(row["key_count"]))
-    chosen, names = listed("url", every)
+    chosen, names = build_in_list("url", every)
     return {row["id"] for row in db.all(f"{DENIED} {chosen}", **names)} if names else set()
 
 
 def use(db: Connection, grant: Grant) -> None:
     """Count a use, in the transaction that stores the submission. `TokenUsed` if the grant has none left."""
-    if grant.max_uses is not None and not whole(db).execute(
+    if grant.max_uses is not None and not get_unscoped(db).execute(
         USE, grant=grant.id, place=grant.place, max_uses=grant.max_uses
     ):
         times = "once" if grant.max_uses == 1 else f"{grant.max_uses} times"
@@ -277,18 +277,23 @@ def use(db: Connection, grant: Grant) -> None:
 
 def is_used_up(db: Connection, grant: Grant) -> bool:
     """Return whether the token accepts no more submissions, except changes of stored ones."""
-    row = None if grant.max_uses is None else whole(db).one(USES, grant=grant.id, place=grant.place)
+    row = None if grant.max_uses is None else get_unscoped(db).one(USES, grant=grant.id, place=grant.place)
     return row is not None and row["uses"] >= (grant.max_uses or 0)
 
 
 def give_back(db: Connection, grant_id: int | None, place: int | None) -> None:
     """Give a use back, in the transaction that retracts its submission."""
-    whole(db).execute(GIVE_BACK, grant=grant_id, place=place)
+    get_unscoped(db).execute(GIVE_BACK, grant=grant_id, place=place)
 
 
-def config_of_grant(db: Connection, grant_id: int | None, place: int | None) -> FeedbackConfig | None:
+def find_config_of_grant(db: Connection, grant_id: int | None, place: int | None) -> FeedbackConfig | None:
     """Return the configuration that a URL was minted with, if it has one and its grant exists."""
-    if grant_id is None or place is None or (row := whole(db).one(CONFIGS, id=grant_id)) is None or not row["configs"]:
+    if (
+        grant_id is None
+        or place is None
+        or (row := get_unscoped(db).one(CONFIGS, id=grant_id)) is None
+        or not row["configs"]
+    ):
         return None
     return _configs(row["configs"])[place]
 

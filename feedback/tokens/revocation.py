@@ -9,8 +9,8 @@ from msgspec import Struct
 from feedback.database import Connection
 from feedback.errors import TokenUnknown
 from feedback.projects.scoped_database import ProjectDatabase
-from feedback.tokens.presigned import Pointer, Tokens, denial_of_url
-from feedback.tokens.sealed import SealedTokens, denial_of_sealed
+from feedback.tokens.presigned import Pointer, Tokens, derive_url_denial
+from feedback.tokens.sealed import SealedTokens, derive_sealed_denial
 from feedback.validation import run_name
 
 OF_PROJECT = "SELECT CASE WHEN project = :project THEN 1 ELSE 0 END AS ours FROM feedback_grant WHERE id = :id"
@@ -35,13 +35,13 @@ class Revocation:
         self._tokens = tokens
         self._sealed = sealed
 
-    async def of_token(self, token: str) -> Revoked:
+    async def revoke_token(self, token: str) -> Revoked:
         """Revoke this token, of any family. Errors: `TokenUnknown`."""
         name, pointer = await self._denial(token)
 
         def work(db: Connection) -> int:
             if pointer is not None and (grant := db.one(OF_PROJECT, id=pointer.grant)) and not grant["ours"]:
-                raise _not_ours()
+                raise _build_not_ours()
             return db.execute(DENY, id=name, run_id=None, ring_key=None)
 
         return Revoked(await self._database.write(work))
@@ -50,31 +50,31 @@ class Revocation:
         """Return the id of the token's denial; and its pointer, if it is a presigned URL's."""
         try:
             pointer = await self._tokens.open(token)
-            return denial_of_url(pointer), pointer
+            return derive_url_denial(pointer), pointer
         except TokenUnknown:
-            return await self._denial_of_sealed(token), None
+            return await self._find_sealed_denial(token), None
 
-    async def _denial_of_sealed(self, token: str) -> str:
+    async def _find_sealed_denial(self, token: str) -> str:
         for family in self._sealed:
             try:
                 opened = await family.open(token)
             except TokenUnknown:
                 continue
             if opened.body.project == self._database.project:
-                return denial_of_sealed(opened)
-        raise _not_ours()
+                return derive_sealed_denial(opened)
+        raise _build_not_ours()
 
-    async def of_run(self, run_id: str) -> Revoked:
+    async def revoke_run(self, run_id: str) -> Revoked:
         """Revoke all tokens that were minted for the run until now; later ones stay valid."""
         name = run_name("run_id", run_id)
         return await self._database.write(lambda db: _revoke(db, "run_id = :run_id", run_id=name, ring_key=None))
 
-    async def of_ring_key(self, number: int) -> Revoked:
+    async def revoke_ring_key(self, number: int) -> Revoked:
         """Revoke all tokens of the project that this signing key sealed until now."""
         return await self._database.write(lambda db: _revoke(db, "ring_key = :ring_key", run_id=None, ring_key=number))
 
 
-def _not_ours() -> TokenUnknown:
+def _build_not_ours() -> TokenUnknown:
     return TokenUnknown("This token was not issued here (in this project), or was changed on its way")
 
 

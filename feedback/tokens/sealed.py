@@ -26,7 +26,7 @@ from msgspec import Struct, structs
 from feedback.configs.feedback_config import FeedbackConfig
 from feedback.database import Connection
 from feedback.errors import TokenExpired, TokenRevoked, TokenUnknown
-from feedback.projects.projects import denial_of_project
+from feedback.projects.projects import derive_project_denial
 from feedback.projects.scoped_database import DEFAULT
 from feedback.tokens.keyring import Key, KeyRing
 from feedback.tokens.presigned import Grant
@@ -87,7 +87,7 @@ class SealedTokens:
         parts = structs.astuple(body)
         plain = msgspec.msgpack.encode(parts[:-1] if body.project == DEFAULT else parts)
         tag = key.sealed_tag(self._context + plain)[:TAG_BYTES]
-        return _text(VERSION + tag + _masked(key, self._context, tag, plain))
+        return _text(VERSION + tag + _mask_text(key, self._context, tag, plain))
 
     @property
     def newest(self) -> int:
@@ -109,7 +109,7 @@ class SealedTokens:
 
     def _open(self, key: Key, raw: bytes) -> Opened | None:
         tag, sealed = raw[1 : 1 + TAG_BYTES], raw[1 + TAG_BYTES :]
-        plain = _masked(key, self._context, tag, sealed)
+        plain = _mask_text(key, self._context, tag, sealed)
         if not hmac.compare_digest(key.sealed_tag(self._context + plain)[:TAG_BYTES], tag):
             return None
         return Opened(msgspec.msgpack.decode(plain, type=Body), key.number)
@@ -120,19 +120,19 @@ def claim_sealed(db: Connection, opened: Opened, config: FeedbackConfig | None =
     body, now = opened.body, db.one(NOW)
     if now is not None and body.expires_at <= now["now"]:
         raise TokenExpired(f"This feedback token expired at {from_micros(body.expires_at)}; ask for a new one")
-    columns = {"issued_at": body.issued_at, "run_id": body.run_id, "denial": denial_of_sealed(opened)}
-    project = {"project": body.project, "of_project": denial_of_project(body.project)}
+    columns = {"issued_at": body.issued_at, "run_id": body.run_id, "denial": derive_sealed_denial(opened)}
+    project = {"project": body.project, "of_project": derive_project_denial(body.project)}
     if db.one(DENIED, ring_key=opened.ring_key, **columns, **project):
         raise TokenRevoked("This feedback token was taken back; ask for a new one")
     return Grant(None, None, body.project, body.run_id, body.key, config, body.expires_at)
 
 
-def denial_of_sealed(opened: Opened) -> str:
+def derive_sealed_denial(opened: Opened) -> str:
     """Return the id of the denial that revokes one token."""
     return f"sealed {opened.body.nonce}"
 
 
-def _masked(key: Key, context: bytes, tag: bytes, text: bytes) -> bytes:
+def _mask_text(key: Key, context: bytes, tag: bytes, text: bytes) -> bytes:
     """Return `text` xor the key stream of `tag`."""
     blocks = range((len(text) + 31) // 32)
     stream = b"".join(key.sealed_mask(context + tag + block.to_bytes(4)) for block in blocks)[: len(text)]

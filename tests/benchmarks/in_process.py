@@ -85,7 +85,7 @@ async def _serve(directory: Path) -> None:
     async with AsyncExitStack() as stack:
         saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(directory / "checkpoints.db")))
         database = open_database(f"sqlite:///{directory / 'feedback.db'}")
-        feedback = await stack.enter_async_context(FeedbackPlugin(database).opened())
+        feedback = await stack.enter_async_context(FeedbackPlugin(database).open())
         works = {
             "plain": _runs(tiny.compile()),
             "memory": _runs(tiny.compile(checkpointer=InMemorySaver())),

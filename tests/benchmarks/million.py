@@ -34,14 +34,18 @@ async def million_table(amounts: Amounts) -> str:
         folder = Path(directory)
         await asyncio.to_thread(fill, folder, amounts.stored_feedback)
         url = f"sqlite:///{folder / 'feedback.db'}"
-        async with FeedbackPlugin(open_database(url)).opened() as service:
+        async with FeedbackPlugin(open_database(url)).open() as service:
             users = [f"user {at}" for at in range(2 * amounts.slow_rounds)]
             for user in users:
                 await service.database.write(
                     lambda db, user=user: db.execute(PEOPLE, subject=user, part=OF_A_PERSON)  # type: ignore[misc]
                 )
             await build_all(service.database)
-            sides = [*_reads(service.default), *_exports(service.of(EXPORTED), amounts), _erasures(service, users)]
+            sides = [
+                *_reads(service.default),
+                *_exports(service.get_services(EXPORTED), amounts),
+                _erasures(service, users),
+            ]
             figures = medians(await in_rounds(sides, amounts.slow_rounds))
     rows = [("measured", "", "wall", "CPU", "aim")]
     for label, unit, aim in LINES:
@@ -94,7 +98,7 @@ def _exports(services: ProjectServices, amounts: Amounts) -> list[Side]:
 
 def _erasures(service: FeedbackPlugin, users: list[str]) -> Side:
     left = iter(users)
-    return _timed("erasure of a person", lambda: service.default.erasure.of_subject(f"person {next(left)}"))
+    return _timed("erasure of a person", lambda: service.default.erasure.erase_subject(f"person {next(left)}"))
 
 
 def _timed(label: str, work: Callable[[], Awaitable[object]], rows: int | None = None) -> Side:

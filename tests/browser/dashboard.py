@@ -76,7 +76,7 @@ def fill(folder: Path, rows: int = 20_000) -> None:
     """
 
     async def work() -> None:
-        async with FeedbackPlugin(open_database(f"sqlite:///{folder / 'feedback.db'}")).opened() as service:
+        async with FeedbackPlugin(open_database(f"sqlite:///{folder / 'feedback.db'}")).open() as service:
             words = {f"w{at}": text for at, text in enumerate(WORDS[:-1])}
             await service.projects.create(ProjectCreate("shop"))
             for at, (project, some) in enumerate({"default": rows, "shop": rows // 10}.items()):

@@ -27,7 +27,7 @@ def run_id() -> str:
 @pytest.fixture
 async def service(database_url: str) -> AsyncIterator[FeedbackPlugin]:
     """Open the service without an application."""
-    async with FeedbackPlugin(open_database(database_url)).opened() as plugin:
+    async with FeedbackPlugin(open_database(database_url)).open() as plugin:
         yield plugin
 
 

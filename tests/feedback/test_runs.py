@@ -38,7 +38,7 @@ def plugin_with(url: str, lookup: RunLookup | None) -> FeedbackPlugin:
 
 
 async def test_feedback_carries_its_runs_thread_and_assistant(database_url: str) -> None:
-    async with plugin_with(database_url, Agents(FACTS).look_up).opened() as service:
+    async with plugin_with(database_url, Agents(FACTS).look_up).open() as service:
         await submit(service, (await service.urls_for_run(RUN, ["k"], "http://here"))["k"])
         await service.default.store.create(FeedbackCreate("program", run_id=RUN, score=1))
         for found in await service.feedback_for_run(RUN):
@@ -47,7 +47,7 @@ async def test_feedback_carries_its_runs_thread_and_assistant(database_url: str)
 
 async def test_url_remembers_the_place_of_a_deleted_run(database_url: str) -> None:
     agents = Agents(None)
-    async with plugin_with(database_url, agents.look_up).opened() as service:
+    async with plugin_with(database_url, agents.look_up).open() as service:
         url = (await service.urls_for_run(FACTS, ["k"], "http://here"))["k"]
         await submit(service, url)
         assert agents.calls == 0
@@ -66,18 +66,18 @@ async def test_failing_or_hanging_lookup_loses_nothing(database_url: str, monkey
         return None
 
     for key, lookup in (("failed", fails), ("hung", hangs)):
-        async with plugin_with(database_url, lookup).opened() as service:
+        async with plugin_with(database_url, lookup).open() as service:
             await submit(service, (await service.urls_for_run(RUN, [key], "http://here"))[key])
             assert {found.thread_id for found in await service.feedback_for_run(RUN)} == {None}
 
 
 async def test_replacing_submission_keeps_the_runs_place(database_url: str) -> None:
     agents = Agents(FACTS)
-    async with plugin_with(database_url, None).opened() as service:
+    async with plugin_with(database_url, None).open() as service:
         url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
-    async with plugin_with(database_url, agents.look_up).opened() as service:
+    async with plugin_with(database_url, agents.look_up).open() as service:
         await submit(service, url, user_id="ada")
-    async with plugin_with(database_url, None).opened() as service:
+    async with plugin_with(database_url, None).open() as service:
         assert (await submit(service, url, user_id="ada", comment="still")).status == "updated"
         [found] = await service.feedback_for_run(RUN)
         assert (found.comment, found.thread_id) == ("still", "thread-1")
@@ -85,7 +85,7 @@ async def test_replacing_submission_keeps_the_runs_place(database_url: str) -> N
 
 async def test_run_is_looked_up_once_a_minute(database_url: str) -> None:
     agents = Agents(FACTS)
-    async with plugin_with(database_url, agents.look_up).opened() as service:
+    async with plugin_with(database_url, agents.look_up).open() as service:
         url = (await service.urls_for_run(RUN, ["k"], "http://here"))["k"]
         for _ in range(5):
             await submit(service, url)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from litestar.testing import AsyncTestClient
 
-from agent_server.composition import feedback_of
+from agent_server.composition import build_feedback
 from agent_server.config import Config, ConfigError
 from feedback import FeedbackSettings, Limits, Links, RateLimit
 from feedback.settings import SHARED, VARIABLES
@@ -85,7 +85,7 @@ def test_every_variable_is_read() -> None:
 def test_wrong_variable_is_named(tmp_path: Path, name: str, value: str, right: str) -> None:
     variable = f"AGENT_SERVER_FEEDBACK_{name}"
     with pytest.raises(ConfigError, match=right) as raised:
-        feedback_of(Config.load(None, {variable: value, "AGENT_SERVER_DATA_DIR": str(tmp_path)}))
+        build_feedback(Config.load(None, {variable: value, "AGENT_SERVER_DATA_DIR": str(tmp_path)}))
     if name not in ("ALERTS", "SECRET"):  # these two are checked where they are used
         assert variable in str(raised.value)
 

@@ -39,12 +39,12 @@ from agent_server.agents.checkpoints.saver import (
     is_progress,
     put_in_order,
     settle_writes,
-    with_known_signature,
+    store_signature,
 )
 from agent_server.agents.checkpoints.thread_bytes import Amount, ChannelBytes, ThreadBytes
 from agent_server.agents.deferred_writes import Deferred
-from agent_server.agents.lease import Lease, current_lease, under_lease, writing_under
-from agent_server.agents.postgres_pool import langgraph_pool, one_at_a_time
+from agent_server.agents.lease import Lease, current_lease, work_under_lease, write_under
+from agent_server.agents.postgres_pool import create_one_at_a_time, langgraph_pool
 from agent_server.errors import Conflict, LeaseLost, Unavailable
 
 POOL_SIZE = 10
@@ -92,7 +92,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         await settle_writes()
-        found = await under_lease(lambda: super(PostgresCheckpoints, self).aget_tuple(config))
+        found = await work_under_lease(lambda: super(PostgresCheckpoints, self).aget_tuple(config))
         if found is not None:
             is_latest = get_checkpoint_id(config) is None
             advance_ids(found.checkpoint["id"] if is_latest else await self._latest_id(found.config))
@@ -116,7 +116,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         blobs: dict[str, Any] = {}
         inline: dict[str, Any] = {}
         for channel, value in checkpoint["channel_values"].items():
-            (inline if _inlined(value) else blobs)[channel] = value
+            (inline if _is_inlined(value) else blobs)[channel] = value
         # The marker by which LangGraph's reader tells a snapshot of a DeltaChannel from a channel without a value.
         inline |= {channel: True for channel, value in blobs.items() if isinstance(value, _DeltaSnapshot)}
         versions = {channel: new_versions[channel] for channel in blobs if channel in new_versions}
@@ -143,7 +143,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
             lease.deferred.add(partial(self._write_all, lease), Deferred(row, is_progress(metadata), stored))
         return {"configurable": {name: row[key] for name, key in _CONFIG}}
 
-    @with_known_signature
+    @store_signature
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
@@ -169,11 +169,11 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
             lease.deferred.add(partial(self._write_all, lease), Deferred(row, is_progress=True))
             return
         statement = put_writes_statement(lease, replace=replace)
-        await under_lease(lambda: self._write(statement, row), is_progress=True)
+        await work_under_lease(lambda: self._write(statement, row), is_progress=True)
 
     async def _write_all(self, lease: Lease, rows: Sequence[Mapping[str, Any]], progress: bool) -> None:
         """Write the rows under the lease, in as few statements as possible, and insist while there is no database."""
-        with writing_under(lease):
+        with write_under(lease):
             for batch in batches(rows):
                 await lease.write(partial(self._write, STORE_MANY, batch.parameters), is_progress=progress)
 
@@ -232,7 +232,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         await settle_writes()
         lease = current_lease()
         row = {"thread": thread_id, "forget": run_id}
-        await under_lease(lambda: self._write(forget_run_statement(lease), row))
+        await work_under_lease(lambda: self._write(forget_run_statement(lease), row))
 
     async def _write(self, statement: str, row: Mapping[str, Any]) -> None:
         """Run a statement that checks the current lease by itself. Errors: `LeaseLost`, `Unavailable`."""
@@ -252,7 +252,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
             raise Unavailable(f"the database does not respond: {error}") from error
 
 
-def _inlined(value: Any) -> bool:
+def _is_inlined(value: Any) -> bool:
     """Return whether to store the value in the checkpoint's JSON, if that can hold it, rather than in a blob."""
     if isinstance(value, float):
         return isfinite(value)
@@ -268,5 +268,5 @@ async def open_postgres(url: str) -> AsyncIterator[Checkpointer]:
     pool = langgraph_pool(url, POOL_SIZE)
     async with pool:
         saver = PostgresCheckpoints(pool)
-        await one_at_a_time(pool, lambda _: saver.setup())
+        await create_one_at_a_time(pool, lambda _: saver.setup())
         yield saver

@@ -63,17 +63,17 @@ _FORGET_RUN = """
 
 def put_statement(lease: Lease | None) -> str:
     """Return the statement that stores a checkpoint and its new blobs."""
-    return _PUT.format(held=_held(lease))
+    return _PUT.format(held=_build_lease_check(lease))
 
 
 def put_writes_statement(lease: Lease | None, *, replace: bool) -> str:
     """Return the statement that stores the writes of a task; `replace` existing ones, or keep them."""
-    return _PUT_WRITES.format(held=_held(lease), conflict=_REPLACE if replace else _KEEP)
+    return _PUT_WRITES.format(held=_build_lease_check(lease), conflict=_REPLACE if replace else _KEEP)
 
 
 def forget_run_statement(lease: Lease | None) -> str:
     """Return the statement that deletes the checkpoints of the run `forget`, and their writes."""
-    return _FORGET_RUN.format(held=_held(lease))
+    return _FORGET_RUN.format(held=_build_lease_check(lease))
 
 
 def lease_parameters(lease: Lease | None) -> dict[str, Any]:
@@ -81,5 +81,5 @@ def lease_parameters(lease: Lease | None) -> dict[str, Any]:
     return {} if lease is None else {"run": lease.run_id, "token": lease.token}
 
 
-def _held(lease: Lease | None) -> str:
+def _build_lease_check(lease: Lease | None) -> str:
     return _FREE if lease is None else LEASED

@@ -10,12 +10,12 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointMetadata
 
 from agent_server.agents.checkpoints.thread_bytes import ThreadBytes
-from agent_server.agents.lease import current_lease, under_lease
+from agent_server.agents.lease import current_lease, work_under_lease
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def with_known_signature(method: Method) -> Method:
+def store_signature(method: Method) -> Method:
     """Return the method with its signature stored: LangGraph inspects that of `aput_writes` in each run."""
     method.__signature__ = signature(method)  # type: ignore[attr-defined]  # any function takes it
     return method
@@ -51,7 +51,7 @@ async def put_in_order(namespace: str, metadata: CheckpointMetadata, put: Callab
         await put()
         return
     lease.steps.begin(namespace, step)
-    await under_lease(put, is_progress=is_progress(metadata))
+    await work_under_lease(put, is_progress=is_progress(metadata))
     lease.steps.end(namespace, step)
 
 

@@ -28,12 +28,12 @@ from agent_server.agents.checkpoints.saver import (
     is_progress,
     put_in_order,
     settle_writes,
-    with_known_signature,
+    store_signature,
 )
 from agent_server.agents.checkpoints.sqlite_threads import copy_thread, keep_latest, thread_bytes
 from agent_server.agents.checkpoints.thread_bytes import ThreadBytes
 from agent_server.agents.deferred_writes import Deferred
-from agent_server.agents.lease import Lease, current_lease, under_lease, writing_under
+from agent_server.agents.lease import Lease, current_lease, work_under_lease, write_under
 from agent_server.database import Connection, Row
 from agent_server.database.sqlite import SqliteDatabase
 
@@ -93,7 +93,7 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             return row, connection.all(_WRITES, thread=thread, ns=namespace, id=row["checkpoint_id"])
 
         await settle_writes()
-        found = await under_lease(lambda: self.database.read(work))
+        found = await work_under_lease(lambda: self.database.read(work))
         return self._tuple(*found) if found else None
 
     def _tuple(self, row: Row, writes: list[Row]) -> CheckpointTuple:
@@ -154,10 +154,10 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             for one in works:
                 one(connection)
 
-        with writing_under(lease):
+        with write_under(lease):
             await lease.write(lambda: self._write(work), is_progress=progress)
 
-    @with_known_signature
+    @store_signature
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
@@ -183,7 +183,7 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
         if lease is not None and lease.deferred is not None:
             lease.deferred.add(partial(self._write_all, lease), Deferred(work, is_progress=True))
         else:
-            await under_lease(lambda: self._write(work), is_progress=True)
+            await work_under_lease(lambda: self._write(work), is_progress=True)
 
     async def alist(
         self,
@@ -239,7 +239,7 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             connection.execute(f"DELETE FROM checkpoints WHERE {_OF_RUN}", thread=thread_id, run=run_id)
 
         await settle_writes()
-        await under_lease(lambda: self._write(work))
+        await work_under_lease(lambda: self._write(work))
 
     async def _change(self, work: Callable[[Connection], object]) -> None:
         """Write what needs no lease, after the writes of the current attempt."""
@@ -254,11 +254,11 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             return
         await lease.confirm()
 
-        def fenced(connection: Connection) -> None:
+        def work_under_lease(connection: Connection) -> None:
             lease.check()
             work(connection)
 
-        await self.database.write(fenced)
+        await self.database.write(work_under_lease)
 
 
 def _config(row: Row, checkpoint_id: str) -> RunnableConfig:

@@ -22,18 +22,18 @@ from agent_server.agents.checkpoints.saver import Checkpointer
 from agent_server.agents.langgraph.checkpoint_parts import checkpoint_part, debug_part
 from agent_server.agents.langgraph.config import (
     assistant_config,
-    now,
+    build_latest_config,
     reader_config,
     run_config,
     run_input,
     thread_config,
 )
-from agent_server.agents.langgraph.context import context_of
-from agent_server.agents.langgraph.events import INTERRUPT, Chunk, event_chunks, slim
-from agent_server.agents.langgraph.runtime import Runtime, runtime_of
-from agent_server.agents.langgraph.schemas import drawn, schemas
-from agent_server.agents.langgraph.snapshots import Graph, snapshot_at, without_validators
-from agent_server.agents.langgraph.states import raw_state, state_at, states, updated
+from agent_server.agents.langgraph.context import select_context
+from agent_server.agents.langgraph.events import INTERRUPT, Chunk, event_chunks, shorten_messages
+from agent_server.agents.langgraph.runtime import Runtime, build_runtime
+from agent_server.agents.langgraph.schemas import draw_graph, schemas
+from agent_server.agents.langgraph.snapshots import Graph, read_snapshot, without_validators
+from agent_server.agents.langgraph.states import raw_state, read_state, states, update_states
 from agent_server.agents.langgraph.step_gate import StepGate
 from agent_server.agents.langgraph.thread_state import interrupt_dict
 from agent_server.agents.lease import current_lease
@@ -69,7 +69,7 @@ class LangGraphAgent:
         config = run_config(run)
         async with self._open(config, "threads.create_run", run) as graph:
             given = run_input(run, graph)
-            if run.attempt > 1 and graph.checkpointer and (past := await _left_off(graph, run)):
+            if run.attempt > 1 and graph.checkpointer and (past := await _find_left_off(graph, run)):
                 if await _is_over(graph, run, past):
                     for part in _last_parts(run, past):
                         yield part
@@ -83,7 +83,7 @@ class LangGraphAgent:
             parts = _Parts(run)
             async with aclosing(_chunks(graph, given, config, run)) as chunks:
                 async for chunk in chunks:
-                    for part in parts.of(*chunk):
+                    for part in parts.convert(*chunk):
                         yield part
             yield await _outcome(graph, run, parts)
 
@@ -93,20 +93,20 @@ class LangGraphAgent:
         config = thread_config(thread_id, checkpoint, setup)
         try:
             async with self._open_to_read(config, "threads.read") as graph:
-                return await state_at(graph, self._checkpointer, config, subgraphs)
+                return await read_state(graph, self._checkpointer, config, subgraphs)
         except AgentServerError:
             raise
         except (Exception, SystemExit) as error:  # from the graph's factory
             log.warning("state_read_without_graph", thread_id=thread_id, exc_info=error)
             if (state := await raw_state(self._checkpointer, config)) is None:
-                raise BadRequest(_unmade(error)) from error
+                raise BadRequest(_describe_unmade(error)) from error
             return state
 
     async def history(
         self, thread_id: str, query: HistoryQuery, setup: GraphSetup | None = None
     ) -> list[dict[str, Any]]:
         config = thread_config(thread_id, query.checkpoint, setup)
-        with _refusing_unmade():
+        with _explain_unmade():
             async with self._open_to_read(config, "threads.read") as graph:
                 return await states(graph, self._checkpointer, config, query)
 
@@ -118,9 +118,9 @@ class LangGraphAgent:
         setup: GraphSetup | None = None,
     ) -> dict[str, Any]:
         config = thread_config(thread_id, checkpoint, setup)
-        with _refusing_unmade():
+        with _explain_unmade():
             async with self._open_to_read(config, "threads.update") as graph:
-                return await updated(graph, self._checkpointer, config, supersteps)
+                return await update_states(graph, self._checkpointer, config, supersteps)
 
     async def copy_thread(self, source_id: str, target_id: str) -> None:
         await self._checkpointer.acopy_thread(source_id, target_id)
@@ -141,17 +141,17 @@ class LangGraphAgent:
         await self._checkpointer.adelete_thread(thread_id)
 
     async def graph(self, config: JsonObject, xray: int | bool) -> dict[str, Any]:
-        with _refusing_unmade():
+        with _explain_unmade():
             async with self._open(assistant_config(config), "assistants.read") as graph:
-                return await drawn(graph, xray)
+                return await draw_graph(graph, xray)
 
     async def schemas(self, config: JsonObject) -> dict[str, Any]:
-        with _refusing_unmade():
+        with _explain_unmade():
             async with self._open(assistant_config(config), "assistants.read") as graph:
                 return schemas(graph)
 
     async def subgraphs(self, config: JsonObject, namespace: str | None, recurse: bool) -> dict[str, Any]:
-        with _refusing_unmade():
+        with _explain_unmade():
             async with self._open(assistant_config(config), "assistants.read") as graph:
                 found = graph.get_subgraphs(namespace=namespace, recurse=recurse)
                 return {name: schemas(subgraph) for name, subgraph in found}
@@ -165,7 +165,7 @@ class LangGraphAgent:
             yield self._stateful if stateful else self._stateless
         else:
             given = config if run else reader_config(config)
-            async with self._factory(given, runtime_of(access, self._shared.get("store"), run)) as graph:
+            async with self._factory(given, build_runtime(access, self._shared.get("store"), run)) as graph:
                 yield graph.copy({"checkpointer": self._checkpointer if stateful else None, **self._shared})
 
     @asynccontextmanager
@@ -179,17 +179,17 @@ class LangGraphAgent:
 
 
 @contextmanager
-def _refusing_unmade() -> Iterator[None]:
+def _explain_unmade() -> Iterator[None]:
     """Convert exceptions of a graph's factory into an error that states them. Errors: `BadRequest`."""
     try:
         yield
     except AgentServerError:
         raise
     except (Exception, SystemExit) as error:
-        raise BadRequest(_unmade(error)) from error
+        raise BadRequest(_describe_unmade(error)) from error
 
 
-def _unmade(error: BaseException) -> str:
+def _describe_unmade(error: BaseException) -> str:
     return f"The graph cannot be made or read: {type(error).__name__}: {error}"
 
 
@@ -203,7 +203,7 @@ class _Parts:
         self._event_streaming = run.kwargs.event_streaming
         self._messages: dict[str | None, BaseMessage] = {}
 
-    def of(self, namespace: tuple[str, ...], mode: str, data: Any) -> list[StreamPart]:
+    def convert(self, namespace: tuple[str, ...], mode: str, data: Any) -> list[StreamPart]:
         """Return the parts of one chunk; none where the run did not request its mode."""
         if mode == "values" and not namespace:
             self._remember(data)
@@ -216,7 +216,7 @@ class _Parts:
             data = checkpoint_part(data)
         elif mode == "debug":
             data = debug_part(data)
-        return [StreamPart(mode + suffix, slim(data) if self._event_streaming else data)]
+        return [StreamPart(mode + suffix, shorten_messages(data) if self._event_streaming else data)]
 
     def _remember(self, values: Any) -> None:
         if isinstance(values, dict) and INTERRUPT in values:
@@ -231,10 +231,10 @@ class _Parts:
         if "messages" in self._modes:
             if message.id not in self._messages:
                 parts.append(StreamPart("messages/metadata", {message.id: {"metadata": metadata}}))
-            parts.append(self._accumulated(message))
+            parts.append(self._accumulate(message))
         return parts
 
-    def _accumulated(self, message: BaseMessage) -> StreamPart:
+    def _accumulate(self, message: BaseMessage) -> StreamPart:
         so_far = self._messages.get(message.id)
         if not isinstance(message, BaseMessageChunk):
             self._messages[message.id] = message
@@ -247,7 +247,7 @@ class _Parts:
 async def _chunks(graph: Graph, given: Any, config: RunnableConfig, run: AgentRun) -> AsyncGenerator[Chunk, None]:
     kwargs = run.kwargs
     options: dict[str, Any] = {
-        "context": context_of(graph.context_schema, kwargs.context),
+        "context": select_context(graph.context_schema, kwargs.context),
         "interrupt_before": kwargs.interrupt_before,
         "interrupt_after": kwargs.interrupt_after,
     }
@@ -279,13 +279,13 @@ def _graph_modes(modes: list[Any]) -> list[str]:
     return sorted(requested | {"values"})
 
 
-async def _left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:
+async def _find_left_off(graph: Graph, run: AgentRun) -> StateSnapshot | None:
     """Return the thread's state as an earlier attempt at this run left it; None where none had begun.
 
     The first checkpoint of a run (source "input") already contains the input, and the first one after it the command's
     effects; so a last checkpoint of this run means that neither must be given again.
     """
-    state = await _snapshot(graph, now(run))
+    state = await _snapshot(graph, build_latest_config(run))
     return state if state.metadata and state.metadata.get("run_id") == run.run_id else None
 
 
@@ -297,26 +297,26 @@ async def _is_over(graph: Graph, run: AgentRun, state: StateSnapshot) -> bool:
     waits = any(task.interrupts for task in state.tasks)
     if not state.tasks or (waits and all(task.interrupts or task.result for task in state.tasks)):
         return True
-    if _any_of(state.next, run.kwargs.interrupt_before or graph.interrupt_before_nodes):
+    if _includes_any(state.next, run.kwargs.interrupt_before or graph.interrupt_before_nodes):
         return True
     after = run.kwargs.interrupt_after or graph.interrupt_after_nodes
     if not after or state.parent_config is None:
         return False
     before = await _snapshot(graph, state.parent_config)
-    return _any_of(before.next, after)
+    return _includes_any(before.next, after)
 
 
 async def _snapshot(graph: Graph, config: RunnableConfig) -> StateSnapshot:
     """Return the snapshot for `config`, without the graph's validators, on which a run's end must not depend."""
-    return await snapshot_at(without_validators(graph), cast(Checkpointer, graph.checkpointer), config)
+    return await read_snapshot(without_validators(graph), cast(Checkpointer, graph.checkpointer), config)
 
 
-def _any_of(nodes: tuple[str, ...], chosen: Any) -> bool:
+def _includes_any(nodes: tuple[str, ...], chosen: Any) -> bool:
     return any(node != "__start__" and (chosen == "*" or node in chosen) for node in nodes)
 
 
 def _last_parts(run: AgentRun, state: StateSnapshot) -> list[StreamPart | Outcome]:
-    outcome = _outcome_of(state)
+    outcome = _build_outcome(state)
     parts: list[StreamPart | Outcome] = []
     if "values" in run.kwargs.stream_mode:
         waits = {INTERRUPT: state.interrupts} if state.interrupts and isinstance(state.values, dict) else {}
@@ -334,11 +334,11 @@ async def _outcome(graph: Graph, run: AgentRun, parts: _Parts) -> Outcome:
         kwargs.interrupt_before or kwargs.interrupt_after or graph.interrupt_before_nodes or graph.interrupt_after_nodes
     )
     if parts.interrupts or breakpoints or parts.values is None:
-        return _outcome_of(await _snapshot(graph, now(run)))
+        return _build_outcome(await _snapshot(graph, build_latest_config(run)))
     return Outcome(parts.values)
 
 
-def _outcome_of(state: StateSnapshot) -> Outcome:
+def _build_outcome(state: StateSnapshot) -> Outcome:
     waits = {
         task.id: [interrupt_dict(pending) for pending in task.interrupts] for task in state.tasks if task.interrupts
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_server.agents.langgraph.thread_state import checkpoint_of, public_config
+from agent_server.agents.langgraph.thread_state import public_config, read_checkpoint
 
 
 def checkpoint_part(payload: dict[str, Any]) -> dict[str, Any]:
@@ -25,14 +25,14 @@ def debug_part(data: dict[str, Any]) -> dict[str, Any]:
         return data
     payload = data["payload"]
     named = {
-        "checkpoint": checkpoint_of(payload["config"]),
-        "parent_checkpoint": checkpoint_of(payload["parent_config"]),
-        "tasks": [_with_checkpoint(task) for task in payload["tasks"]],
+        "checkpoint": read_checkpoint(payload["config"]),
+        "parent_checkpoint": read_checkpoint(payload["parent_config"]),
+        "tasks": [_add_checkpoint(task) for task in payload["tasks"]],
     }
     return {**data, "payload": checkpoint_part(payload) | named}
 
 
-def _with_checkpoint(task: dict[str, Any]) -> dict[str, Any]:
+def _add_checkpoint(task: dict[str, Any]) -> dict[str, Any]:
     """Return the task; a subgraph's has `checkpoint`, a reference to its state, instead of `state`."""
     if not isinstance(state := task.get("state"), dict) or "configurable" not in state:
         return task

@@ -14,7 +14,7 @@ _ROOT = "__root__"
 """The channel of a graph whose state is a single value."""
 
 
-def command_of(command: JsonObject, graph: Graph) -> Command[Any]:
+def build_command(command: JsonObject, graph: Graph) -> Command[Any]:
     """Return LangGraph's command.
 
     LangGraph silently ignores unknown nodes and forms. Errors: `ValueError` for a `goto` to an unknown node, and for an

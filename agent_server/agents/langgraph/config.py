@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from langchain_core.runnables import RunnableConfig
 
-from agent_server.agents.langgraph.command import command_of
+from agent_server.agents.langgraph.command import build_command
 from agent_server.agents.langgraph.snapshots import Graph
 from agent_server.agents.protocol import AgentRun, GraphSetup
 from agent_server.agents.request_context import request_context
@@ -26,7 +26,7 @@ def run_config(run: AgentRun) -> RunnableConfig:
             **_without_internals(run.kwargs.context),
             **_without_internals(given.get("configurable")),
             **(run.kwargs.checkpoint or {}),
-            **_for_whom(run.caller),
+            **_describe_user(run.caller),
             **ids,
             **assistant,
         },
@@ -49,7 +49,7 @@ def run_config(run: AgentRun) -> RunnableConfig:
 
 def assistant_config(config: JsonObject) -> RunnableConfig:
     """Return the config of an assistant, for a factory that builds its graph."""
-    return {**_given(config), "configurable": _without_internals(config.get("configurable"))}
+    return {**_select_given(config), "configurable": _without_internals(config.get("configurable"))}
 
 
 def thread_config(thread_id: str, checkpoint: JsonObject | None, setup: GraphSetup | None = None) -> RunnableConfig:
@@ -61,7 +61,7 @@ def thread_config(thread_id: str, checkpoint: JsonObject | None, setup: GraphSet
         **_without_nulls(graph_id=made_with.graph_id, assistant_id=made_with.assistant_id),
     }
     config: RunnableConfig = {
-        **_given(made_with.config),
+        **_select_given(made_with.config),
         "configurable": {
             **{name: value for name, value in configurable.items() if name not in _STATE_NAMES},
             "thread_id": thread_id,
@@ -75,7 +75,7 @@ def thread_config(thread_id: str, checkpoint: JsonObject | None, setup: GraphSet
 def reader_config(config: RunnableConfig) -> RunnableConfig:
     """Return the config of a thread or an assistant, with the user and the headers of the current request."""
     context = request_context()
-    configurable = {**config["configurable"], **context.headers, **_for_whom(context.caller)}
+    configurable = {**config["configurable"], **context.headers, **_describe_user(context.caller)}
     return {**config, "configurable": configurable}
 
 
@@ -83,7 +83,7 @@ _STATE_NAMES = ("run_id", "thread_id", "checkpoint_id", "checkpoint_ns", "checkp
 """Names that select a state in a config; a run's own config may name the state that it started from."""
 
 
-def _given(config: JsonObject) -> RunnableConfig:
+def _select_given(config: JsonObject) -> RunnableConfig:
     """Return the parts of a config that a client may give beside `configurable`."""
     names = ("tags", "recursion_limit", "metadata")
     return cast(RunnableConfig, _without_nulls(**{name: config.get(name) for name in names}))
@@ -93,7 +93,7 @@ def _without_nulls(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _for_whom(caller: JsonObject | None) -> dict[str, Any]:
+def _describe_user(caller: JsonObject | None) -> dict[str, Any]:
     """Return the user in the official server's names; nothing where the application has no `auth`."""
     if caller is None:
         return {}
@@ -119,9 +119,9 @@ def run_input(run: AgentRun, graph: Graph) -> Any:
     command = run.kwargs.command
     if not command:
         return msgspec.json.decode(run.kwargs.input)
-    return command_of(command, graph)
+    return build_command(command, graph)
 
 
-def now(run: AgentRun) -> RunnableConfig:
+def build_latest_config(run: AgentRun) -> RunnableConfig:
     """Return the config for the latest state of the run's thread."""
     return {"configurable": {"thread_id": run.thread_id, "checkpoint_ns": ""}}

@@ -17,7 +17,7 @@ from typing_extensions import is_typeddict  # also recognizes those of `typing`
 from agent_server.schema import JsonObject
 
 
-def context_of(schema: Any, given: JsonObject | None) -> JsonObject | None:
+def select_context(schema: Any, given: JsonObject | None) -> JsonObject | None:
     """Return the part of `given` that fits the schema; None where it is empty and the schema is not a class."""
     names = _names(schema)
     context = {name: one for name, one in (given or {}).items() if names is None or name in names}

@@ -53,11 +53,11 @@ async def event_chunks(
         stream = cast(AsyncGraphRunStream, await made)
     async with stream:
         async for event in stream:
-            for chunk in _chunks_of(event["method"], event["params"]):
+            for chunk in _convert_event(event["method"], event["params"]):
                 yield chunk
 
 
-def _chunks_of(method: str, params: Mapping[str, Any]) -> list[Chunk]:
+def _convert_event(method: str, params: Mapping[str, Any]) -> list[Chunk]:
     namespace, data = tuple(params["namespace"]), params["data"]
     if method == f"custom:{_TASKS}":
         task = {name: value for name, value in data[1].items() if name != "input"}  # values contain the input
@@ -88,14 +88,14 @@ def _checkpoint(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**ids, "step": data["metadata"].get("step"), "source": data["metadata"].get("source")}
 
 
-def slim(data: Any, depth: int = 4) -> Any:
+def shorten_messages(data: Any, depth: int = 4) -> Any:
     """Return the data with its messages shortened: without empty fields, as on the official server."""
     if isinstance(data, BaseMessage):
         return {name: value for name, value in data.model_dump().items() if value or name not in _MAY_BE_MISSING}
     if depth and isinstance(data, dict):
-        return {key: slim(value, depth - 1) for key, value in data.items()}
+        return {key: shorten_messages(value, depth - 1) for key, value in data.items()}
     if depth and isinstance(data, list):
-        return [slim(one, depth - 1) for one in data]
+        return [shorten_messages(one, depth - 1) for one in data]
     return data
 
 

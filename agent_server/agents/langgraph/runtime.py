@@ -14,7 +14,7 @@ from agent_server.schema import JsonObject
 Runtime = _ExecutionRuntime[Any] | _ReadRuntime[Any]
 
 
-def runtime_of(access: AccessContext, store: Any, run: AgentRun | None) -> Runtime:
+def build_runtime(access: AccessContext, store: Any, run: AgentRun | None) -> Runtime:
     """Return the runtime: why the graph is built, the store, the user under `auth`, and a run's context."""
     if run is None:
         return _ReadRuntime(access_context=access, store=store, user=_user(request_context().caller))

@@ -20,7 +20,7 @@ AnyGraph: TypeAlias = PregelProtocol[Any, Any, Any, Any]
 log = structlog.get_logger("agent_server")
 
 
-async def drawn(graph: AnyGraph, xray: int | bool) -> dict[str, Any]:
+async def draw_graph(graph: AnyGraph, xray: int | bool) -> dict[str, Any]:
     """Return the graph's nodes and edges. Errors: `Invalid` where LangGraph cannot draw it."""
     try:
         shown: dict[str, Any] = (await graph.aget_graph(xray=xray)).to_json()
@@ -37,15 +37,15 @@ def schemas(graph: AnyGraph) -> dict[str, Any]:
     if not isinstance(graph, Pregel):
         return dict.fromkeys(("input_schema", "output_schema", "state_schema", "config_schema", "context_schema"), None)
     return {
-        "input_schema": _tried(graph, graph.get_input_jsonschema),
-        "output_schema": _tried(graph, graph.get_output_jsonschema),
-        "state_schema": _tried(graph, lambda: _state(graph)),
-        "config_schema": _tried(graph, graph.get_context_jsonschema) or {},
-        "context_schema": _tried(graph, graph.get_context_jsonschema),
+        "input_schema": _try_schema(graph, graph.get_input_jsonschema),
+        "output_schema": _try_schema(graph, graph.get_output_jsonschema),
+        "state_schema": _try_schema(graph, lambda: _state(graph)),
+        "config_schema": _try_schema(graph, graph.get_context_jsonschema) or {},
+        "context_schema": _try_schema(graph, graph.get_context_jsonschema),
     }
 
 
-def _tried(graph: Pregel[Any, Any, Any, Any], make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+def _try_schema(graph: Pregel[Any, Any, Any, Any], make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
     """Return what `make` returns; None where one of the graph's types has no JSON schema."""
     try:
         return make()

@@ -39,7 +39,7 @@ def without_validators(graph: Graph) -> Graph:
     return graph.copy({"nodes": nodes})
 
 
-async def snapshot_at(
+async def read_snapshot(
     graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, subgraphs: bool = False
 ) -> StateSnapshot:
     """Return the snapshot for `config`; its `created_at` is None where the checkpoint does not exist.
@@ -49,14 +49,14 @@ async def snapshot_at(
     try:
         snapshot = await graph.aget_state(config, subgraphs=subgraphs)
     except Exception as error:  # from a reducer, or from a subgraph's validators
-        return await _saved_snapshot(graph, checkpointer, config, error)
-    return await _with_commanded_tasks(graph, checkpointer, snapshot)
+        return await _read_saved_snapshot(graph, checkpointer, config, error)
+    return await _add_commanded_tasks(graph, checkpointer, snapshot)
 
 
 async def snapshots(
     graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, before: str | None, limit: int
 ) -> AsyncIterator[StateSnapshot]:
-    """Yield the snapshots before the checkpoint `before`, newest first. For `graph` and errors see `snapshot_at`."""
+    """Yield the snapshots before the checkpoint `before`, newest first. For `graph` and errors see `read_snapshot`."""
     cursor: RunnableConfig | None = {"configurable": {"checkpoint_id": before}} if before else None
     found = 0
     try:
@@ -64,17 +64,17 @@ async def snapshots(
             is_latest = found == 0 and before is None
             found += 1
             cursor = snapshot.config
-            yield await _with_commanded_tasks(graph, checkpointer, snapshot) if is_latest else snapshot
+            yield await _add_commanded_tasks(graph, checkpointer, snapshot) if is_latest else snapshot
         return
     except Exception as error:
         log.info("history_read_as_saved", error=str(error))
-    for saved in await _saved(checkpointer, config, cursor, limit - found):
-        yield await snapshot_at(graph, checkpointer, saved.config)
+    for saved in await _list_saved(checkpointer, config, cursor, limit - found):
+        yield await read_snapshot(graph, checkpointer, saved.config)
 
 
 def raw_snapshot(saved: CheckpointTuple) -> StateSnapshot:
     """Return a checkpoint's values and waiting interrupts, read without a graph."""
-    interrupts = _waiting_interrupts(saved)
+    interrupts = _find_waiting_interrupts(saved)
     tasks = tuple(PregelTask(task_id, "", (), interrupts=several) for task_id, several in interrupts.items())
     return StateSnapshot(
         values={name: value for name, value in saved.checkpoint["channel_values"].items() if _is_public(name)},
@@ -88,13 +88,13 @@ def raw_snapshot(saved: CheckpointTuple) -> StateSnapshot:
     )
 
 
-async def raw_snapshot_at(checkpointer: Checkpointer, config: RunnableConfig) -> StateSnapshot | None:
+async def read_raw_snapshot(checkpointer: Checkpointer, config: RunnableConfig) -> StateSnapshot | None:
     """Return the raw snapshot for `config`, or None. Errors: `BadRequest` where it cannot be read."""
     saved = await _read(checkpointer, config)
     return raw_snapshot(saved) if saved else None
 
 
-async def _saved_snapshot(
+async def _read_saved_snapshot(
     graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, error: Exception
 ) -> StateSnapshot:
     """Return the snapshot as saved, without the pending writes of tasks."""
@@ -109,19 +109,19 @@ async def _saved_snapshot(
 
 
 async def _read(checkpointer: Checkpointer, config: RunnableConfig) -> CheckpointTuple | None:
-    with _explained(config):
+    with _explain_unreadable(config):
         return await checkpointer.aget_tuple(config)
 
 
-async def _saved(
+async def _list_saved(
     checkpointer: Checkpointer, config: RunnableConfig, before: RunnableConfig | None, limit: int
 ) -> list[CheckpointTuple]:
-    with _explained(config):
+    with _explain_unreadable(config):
         return [one async for one in checkpointer.alist(config, before=before, limit=limit)]
 
 
 @contextmanager
-def _explained(config: RunnableConfig) -> Iterator[None]:
+def _explain_unreadable(config: RunnableConfig) -> Iterator[None]:
     """Explain why a checkpoint cannot be deserialized. Errors: `BadRequest`."""
     try:
         yield
@@ -133,7 +133,7 @@ def _explained(config: RunnableConfig) -> Iterator[None]:
         ) from error
 
 
-async def _with_commanded_tasks(graph: Graph, checkpointer: Checkpointer, snapshot: StateSnapshot) -> StateSnapshot:
+async def _add_commanded_tasks(graph: Graph, checkpointer: Checkpointer, snapshot: StateSnapshot) -> StateSnapshot:
     """Return the snapshot with the tasks that a command's `goto` added, where they wait for a response.
 
     LangGraph prepares a snapshot's tasks before it applies the writes of a command, so it leaves these tasks out.
@@ -142,7 +142,7 @@ async def _with_commanded_tasks(graph: Graph, checkpointer: Checkpointer, snapsh
     if saved is None:
         return snapshot
     known = {task.id for task in snapshot.tasks}
-    waiting = {task_id: several for task_id, several in _waiting_interrupts(saved).items() if task_id not in known}
+    waiting = {task_id: several for task_id, several in _find_waiting_interrupts(saved).items() if task_id not in known}
     if not waiting:
         return snapshot
     names = await _task_names(graph, checkpointer, saved)
@@ -154,7 +154,7 @@ async def _with_commanded_tasks(graph: Graph, checkpointer: Checkpointer, snapsh
     )
 
 
-def _waiting_interrupts(saved: CheckpointTuple) -> dict[str, tuple[Interrupt, ...]]:
+def _find_waiting_interrupts(saved: CheckpointTuple) -> dict[str, tuple[Interrupt, ...]]:
     statuses = read_task_statuses(saved.pending_writes or ())
     return {task_id: status.pending_interrupts for task_id, status in statuses.items() if status.pending_interrupts}
 

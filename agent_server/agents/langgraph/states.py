@@ -11,8 +11,8 @@ from langgraph.types import StateSnapshot
 from langgraph.types import StateUpdate as GraphUpdate
 
 from agent_server.agents.checkpoints.saver import Checkpointer
-from agent_server.agents.langgraph.command import command_of
-from agent_server.agents.langgraph.snapshots import Graph, raw_snapshot_at, snapshot_at, snapshots
+from agent_server.agents.langgraph.command import build_command
+from agent_server.agents.langgraph.snapshots import Graph, read_raw_snapshot, read_snapshot, snapshots
 from agent_server.agents.langgraph.thread_state import thread_state
 from agent_server.agents.protocol import HistoryQuery
 from agent_server.asgi.json_codec import encode
@@ -24,16 +24,18 @@ PAGE = 100
 """Page size while a metadata filter may reject most states."""
 
 
-async def state_at(graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, subgraphs: bool) -> dict[str, Any]:
+async def read_state(
+    graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, subgraphs: bool
+) -> dict[str, Any]:
     """Return the thread's state. Errors: `NotFound` where `config` has an unknown checkpoint."""
-    snapshot = await snapshot_at(graph, checkpointer, config, subgraphs)
+    snapshot = await read_snapshot(graph, checkpointer, config, subgraphs)
     _check_found(snapshot, config)
     return thread_state(snapshot)
 
 
 async def raw_state(checkpointer: Checkpointer, config: RunnableConfig) -> dict[str, Any] | None:
     """Return the thread's state as saved, without a graph; None where there is none."""
-    snapshot = await raw_snapshot_at(checkpointer, config)
+    snapshot = await read_raw_snapshot(checkpointer, config)
     return thread_state(snapshot) if snapshot else None
 
 
@@ -65,12 +67,12 @@ async def _pages(
         before = page[-1].config["configurable"]["checkpoint_id"]
 
 
-async def updated(
+async def update_states(
     graph: Graph, checkpointer: Checkpointer, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
 ) -> dict[str, Any]:
     """Apply the updates; return the new checkpoint in the SDK's shape. Errors: as `StatefulAgent.update_state`."""
     if "checkpoint_id" in config["configurable"]:
-        _check_found(await snapshot_at(graph, checkpointer, config), config)
+        _check_found(await read_snapshot(graph, checkpointer, config), config)
     before = await checkpointer.aget_tuple(config)
     try:
         made = await graph.abulk_update_state(config, [[_update(one, graph) for one in step] for step in supersteps])
@@ -88,7 +90,7 @@ _SHOWN = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
 
 
 def _update(update: StateUpdate, graph: Graph) -> GraphUpdate:
-    values: Any = update.values if update.command is None else command_of(update.command, graph)
+    values: Any = update.values if update.command is None else build_command(update.command, graph)
     return GraphUpdate(values, update.as_node)
 
 

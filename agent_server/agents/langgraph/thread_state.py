@@ -13,8 +13,8 @@ from langgraph.types import Interrupt, PregelTask, StateSnapshot
 
 def thread_state(snapshot: StateSnapshot) -> dict[str, Any]:
     """Return the snapshot in the SDK's shape; without a checkpoint, all fields are empty or null."""
-    checkpoint = checkpoint_of(snapshot.config)
-    parent = checkpoint_of(snapshot.parent_config)
+    checkpoint = read_checkpoint(snapshot.config)
+    parent = read_checkpoint(snapshot.parent_config)
     return {
         "values": snapshot.values,
         "next": list(snapshot.next),
@@ -42,7 +42,7 @@ def _without_auth(named: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if not name.startswith("langgraph_auth_")}
 
 
-def checkpoint_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def read_checkpoint(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return a config's `{checkpoint_id, thread_id, checkpoint_ns}`, or None where it has no checkpoint.
 
     A subgraph's also has `checkpoint_map`: the checkpoints of the graphs around it.

@@ -12,7 +12,7 @@ import structlog
 from langgraph.store.base import IndexConfig, ensure_embeddings
 
 from agent_server.config import Config, ConfigError, StoreIndex
-from agent_server.config.load_errors import trace_of
+from agent_server.config.load_errors import format_trace
 from agent_server.config.user_code import load_variable
 from agent_server.errors import Unavailable
 
@@ -21,7 +21,7 @@ log = structlog.get_logger("agent_server")
 Embed = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 
 
-def index_of(config: Config) -> IndexConfig | None:
+def build_index(config: Config) -> IndexConfig | None:
     """Return LangGraph's settings for a store with semantic search; None if `config` has no `store.index`.
 
     The function may be sync (it runs in a thread) or async; it takes texts and returns a list of `dims` numbers for
@@ -30,41 +30,45 @@ def index_of(config: Config) -> IndexConfig | None:
     """
     if (index := config.store_index) is None:
         return None
-    return IndexConfig(dims=index.dims, embed=_checked(_embed(config, index), index.dims), fields=list(index.fields))
+    return IndexConfig(
+        dims=index.dims, embed=_check_vectors(_embed(config, index), index.dims), fields=list(index.fields)
+    )
 
 
 def _embed(config: Config, index: StoreIndex) -> Embed:
     source = index.embed.rpartition(":")[0]
     if "." not in source and "/" not in source:
-        return _of_provider(index.embed)
+        return _load_provider_embed(index.embed)
     function = load_variable("store.index.embed", index.embed, config)
     if hasattr(function, "aembed_documents"):  # LangChain's Embeddings
-        return _listed(function.aembed_documents)
+        return _convert_to_list(function.aembed_documents)
     if not callable(function):
         raise ConfigError(f"store.index.embed is {function!r:.100}; it must be a function from texts to vectors")
-    return function if inspect.iscoroutinefunction(function) else _in_a_thread(function)
+    return function if inspect.iscoroutinefunction(function) else _run_in_thread(function)
 
 
-def _of_provider(name: str) -> Embed:
+def _load_provider_embed(name: str) -> Embed:
     if find_spec("langchain") is None:
         raise ConfigError(
             f"store.index.embed is {name!r}, which LangChain knows: pip install langchain, and the package of the "
             "provider (such as langchain-openai); or name a function of your own, like './embed.py:embed'"
         )
     try:
-        return _listed(ensure_embeddings(name).aembed_documents)
+        return _convert_to_list(ensure_embeddings(name).aembed_documents)
     except Exception as error:
-        raise ConfigError(f"store.index.embed is {name!r}, which LangChain cannot make\n{trace_of(error)}") from error
+        raise ConfigError(
+            f"store.index.embed is {name!r}, which LangChain cannot make\n{format_trace(error)}"
+        ) from error
 
 
-def _listed(function: Callable[[list[str]], Awaitable[list[list[float]]]]) -> Embed:
+def _convert_to_list(function: Callable[[list[str]], Awaitable[list[list[float]]]]) -> Embed:
     async def embed(texts: Sequence[str]) -> list[list[float]]:
         return await function(list(texts))
 
     return embed
 
 
-def _in_a_thread(function: Callable[[Sequence[str]], Any]) -> Embed:
+def _run_in_thread(function: Callable[[Sequence[str]], Any]) -> Embed:
     async def embed(texts: Sequence[str]) -> list[list[float]]:
         made: list[list[float]] = await anyio.to_thread.run_sync(function, texts)
         return made
@@ -72,8 +76,8 @@ def _in_a_thread(function: Callable[[Sequence[str]], Any]) -> Embed:
     return embed
 
 
-def _checked(embed: Embed, dims: int) -> Embed:
-    async def checked(texts: Sequence[str]) -> list[list[float]]:
+def _check_vectors(embed: Embed, dims: int) -> Embed:
+    async def embed_checked(texts: Sequence[str]) -> list[list[float]]:
         try:
             vectors = [[float(one) for one in vector] for vector in await embed(texts)]
         except Exception as error:
@@ -84,4 +88,4 @@ def _checked(embed: Embed, dims: int) -> Embed:
             raise Unavailable(f"The store's embedding function must give a list of {dims} numbers for each text")
         return vectors
 
-    return checked
+    return embed_checked

@@ -8,7 +8,7 @@ COMPARED = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 OPERATORS = ("$eq", "$ne", *COMPARED)
 
 
-def with_operators(given: dict[str, Any] | None) -> dict[str, dict[str, Any]] | None:
+def add_operators(given: dict[str, Any] | None) -> dict[str, dict[str, Any]] | None:
     """Return the filter with operators for every key: a plain value becomes an equality."""
     return given and {key: value if has_operators(value) else {"$eq": value} for key, value in given.items()}
 

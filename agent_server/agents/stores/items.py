@@ -37,7 +37,7 @@ class Store:
         """LangGraph's store while it is open; None where langgraph is not installed."""
 
     @asynccontextmanager
-    async def opened(self, config: Config) -> AsyncIterator[None]:
+    async def open(self, config: Config) -> AsyncIterator[None]:
         """Open LangGraph's store for the duration of the block."""
         async with open_store(config) as self.langgraph:
             try:
@@ -78,7 +78,7 @@ class Store:
         found = await self._open().asearch(
             _labels(query.namespace_prefix or (), "namespace_prefix"),
             query=query.query,
-            filter=_checked_filter(query.filter),
+            filter=_check_filter(query.filter),
             limit=query.limit or 10,
             offset=query.offset or 0,
             refresh_ttl=query.refresh_ttl,
@@ -119,7 +119,7 @@ def _labels(namespace: Sequence[str], where: str) -> tuple[str, ...]:
     return tuple(namespace)
 
 
-def _checked_filter(given: JsonObject | None) -> JsonObject | None:
+def _check_filter(given: JsonObject | None) -> JsonObject | None:
     for key, value in (given or {}).items():
         if not _FILTER_KEY.fullmatch(key):
             raise Invalid(f"filter has the key {key!r}; keys are made of letters, digits, and _ . -")

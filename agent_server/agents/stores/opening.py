@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from agent_server.agents.loading import opened
+from agent_server.agents.loading import open_made
 from agent_server.config import Config, ConfigError
 from agent_server.config.load_errors import load_error
 from agent_server.config.user_code import load_variable
@@ -31,20 +31,20 @@ async def open_store(config: Config) -> AsyncIterator[BaseStore | None]:
         async with _own_store(config, config.store_path) as own_store:
             yield own_store
     elif config.database_url is None:
-        from agent_server.agents.stores.embeddings import index_of  # the extra "langgraph"
+        from agent_server.agents.stores.embeddings import build_index  # the extra "langgraph"
         from agent_server.agents.stores.sqlite import open_sqlite_store
 
-        async with open_sqlite_store(config.data_dir / "store.db", config.store_ttl, index_of(config)) as store:
+        async with open_sqlite_store(config.data_dir / "store.db", config.store_ttl, build_index(config)) as store:
             yield store
     else:
-        from agent_server.agents.stores.embeddings import index_of
+        from agent_server.agents.stores.embeddings import build_index
 
         try:
             from agent_server.agents.stores.postgres import open_postgres_store  # the extra "postgres"
         except ModuleNotFoundError as error:
             install = "pip install 'agent-server[postgres]'"
             raise ConfigError(f"DATABASE_URL needs the module {error.name}", hint=f"Install it: {install}") from error
-        async with open_postgres_store(config.database_url, config.store_ttl, index_of(config)) as postgres_store:
+        async with open_postgres_store(config.database_url, config.store_ttl, build_index(config)) as postgres_store:
             yield postgres_store
 
 
@@ -57,7 +57,7 @@ async def _own_store(config: Config, path: str) -> AsyncIterator[BaseStore]:
     async with AsyncExitStack() as stack:
         try:
             made = named if isinstance(named, BaseStore) or not callable(named) else named()
-            store = await stack.enter_async_context(opened(made))
+            store = await stack.enter_async_context(open_made(made))
         except Exception as error:
             raise load_error("store.path", path, error, config) from error
         if not isinstance(store, BaseStore):

@@ -14,9 +14,9 @@ from langgraph.store.postgres.base import PostgresIndexConfig
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from agent_server.agents.postgres_pool import langgraph_pool, one_at_a_time
+from agent_server.agents.postgres_pool import create_one_at_a_time, langgraph_pool
 from agent_server.agents.stores.fenced import FencedStore
-from agent_server.agents.stores.filters import COMPARED, with_operators
+from agent_server.agents.stores.filters import COMPARED, add_operators
 from agent_server.config import ConfigError, StoreTtl
 from agent_server.errors import Unavailable
 
@@ -43,7 +43,7 @@ class PostgresStore(FencedStore, AsyncPostgresStore):
             raise Unavailable(f"the store does not respond: {error}") from error
 
     def _prepare_batch_search_queries(self, search_ops: Sequence[tuple[int, SearchOp]]) -> Any:
-        ops = [(index, op._replace(filter=with_operators(op.filter))) for index, op in search_ops]
+        ops = [(index, op._replace(filter=add_operators(op.filter))) for index, op in search_ops]
         return super()._prepare_batch_search_queries(ops)
 
     def _get_filter_condition(self, key: str, op: str, value: Any) -> tuple[str, list[Any]]:
@@ -86,7 +86,7 @@ async def open_postgres_store(
                 raise ConfigError(f"The store cannot be set up; store.index needs pgvector: {error}") from error
             await connection.execute(_FRACTIONS)
 
-        await one_at_a_time(pool, set_up)
+        await create_one_at_a_time(pool, set_up)
         await store.start_ttl_sweeper(cast("int", ttl.sweep_interval_minutes))  # a fraction works, too
         try:
             yield store

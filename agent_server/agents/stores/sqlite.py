@@ -18,7 +18,7 @@ from langgraph.store.base import IndexConfig, Op, PutOp, Result, SearchOp, TTLCo
 from langgraph.store.sqlite.aio import AsyncSqliteStore
 
 from agent_server.agents.stores.fenced import FencedStore
-from agent_server.agents.stores.filters import COMPARED, with_operators
+from agent_server.agents.stores.filters import COMPARED, add_operators
 from agent_server.config import StoreTtl
 from agent_server.database.private_files import make_private
 from agent_server.errors import Unavailable
@@ -92,7 +92,7 @@ class SqliteStore(FencedStore, AsyncSqliteStore):
         ], embeddings
 
     def _prepare_batch_search_queries(self, search_ops: Sequence[tuple[int, SearchOp]]) -> Any:
-        ops = [(index, op._replace(filter=with_operators(op.filter))) for index, op in search_ops]
+        ops = [(index, op._replace(filter=add_operators(op.filter))) for index, op in search_ops]
         return super()._prepare_batch_search_queries(ops)
 
     def _get_filter_condition(self, key: str, op: str, value: Any) -> tuple[str, list[Any]]:

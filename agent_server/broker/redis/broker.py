@@ -85,7 +85,7 @@ class RedisBroker:
     async def __aexit__(self, *exc_info: object) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
-                await self._pipe.emptied()
+                await self._pipe.wait_until_empty()
         while at_work := [task for task in self._tasks if not task.done()]:
             for task in at_work:
                 task.cancel()  # repeated, since redis-py swallows a cancellation while it connects
@@ -110,7 +110,7 @@ class RedisBroker:
                 log.top = one.id
                 fresh.append(one)
         if fresh and not self._pipe.down:
-            for command in self._ledger.add(run_id, fresh, _now()):
+            for command in self._ledger.add(run_id, fresh, _read_clock()):
                 self._pipe.send(command)
         await self._pipe.wait_for_space()
 
@@ -128,7 +128,7 @@ class RedisBroker:
         log = await self._log(run_id)
         if not log.closed:
             self._pipe.send(complete(run_id, log.top))
-            self._pipe.send(self._ledger.close(run_id, _now()))
+            self._pipe.send(self._ledger.close(run_id, _read_clock()))
 
     async def holds(self, run_id: str) -> bool:
         try:
@@ -149,7 +149,7 @@ class RedisBroker:
         cursor, begun = after, False
         try:
             while True:
-                news = await tail.after(cursor)
+                news = await tail.wait_for_frames(cursor)
                 if news.frames:
                     yield _chunk(run_id, cursor, news, begun)
                     cursor, begun = news.frames[-1].id, True
@@ -168,7 +168,7 @@ class RedisBroker:
         top = START if first.attempt == 1 else await self._top(run_id)
         if top == START and first != END:
             top = unknown_end(first.attempt)
-        log = self._ledger.begin(run_id, top, _now())
+        log = self._ledger.begin(run_id, top, _read_clock())
         log.closed = top == END
         return log
 
@@ -208,5 +208,5 @@ def _client(url: str) -> Any:
     )
 
 
-def _now() -> float:
+def _read_clock() -> float:
     return asyncio.get_running_loop().time()

@@ -56,10 +56,10 @@ def complete(run_id: str, last: FrameId) -> Command:
 
 def read(run_id: str, after: FrameId) -> Command:
     """Return the command that reads the frames after `after`, without waiting."""
-    return ("XREAD", "COUNT", AT_ONCE, "STREAMS", key(run_id), within(after))
+    return ("XREAD", "COUNT", AT_ONCE, "STREAMS", key(run_id), clip_position(after))
 
 
-def within(position: FrameId) -> str:
+def clip_position(position: FrameId) -> str:
     """Return the position within Redis's range: a client may name any number, but none beyond the end mark."""
     beyond = FrameId(_GREATEST, _GREATEST - 1)
     return str(min(FrameId(min(position.attempt, _GREATEST), min(position.number, _GREATEST)), beyond))

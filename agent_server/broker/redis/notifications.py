@@ -61,7 +61,7 @@ class RedisNotifications:
         try:
             with self._subscriptions.listen(channel) as subscription:
                 if self._connected and not state.subscribed.is_set():
-                    await _at_most(CONFIRM_SECONDS, state.subscribed)
+                    await _wait_at_most(CONFIRM_SECONDS, state.subscribed)
                 yield subscription
         finally:
             state.listeners -= 1
@@ -109,9 +109,9 @@ class RedisNotifications:
             if message["type"] == "message" and message["data"].decode() != self._me:
                 self._subscriptions.notify(channel)
             elif message["type"] == "subscribe":
-                self._subscribed(channel)
+                self._note_subscribed(channel)
 
-    def _subscribed(self, channel: str) -> None:
+    def _note_subscribed(self, channel: str) -> None:
         if not channel:
             self._outage.end("notifications")
         elif state := self._channels.get(channel):
@@ -121,7 +121,7 @@ class RedisNotifications:
             self._subscriptions.notify(channel)
 
 
-async def _at_most(seconds: float, event: asyncio.Event) -> None:
+async def _wait_at_most(seconds: float, event: asyncio.Event) -> None:
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

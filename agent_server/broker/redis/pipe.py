@@ -71,7 +71,7 @@ class Pipe:
             self._moved.clear()
             await self._moved.wait()
 
-    async def emptied(self) -> None:
+    async def wait_until_empty(self) -> None:
         """Wait until all commands so far are executed or lost."""
         while self._bytes and not self.down:
             self._moved.clear()
@@ -127,7 +127,7 @@ class Pipe:
                     order.reply.set_exception(Silent())
                 else:
                     order.reply.set_result(reply)
-        self._done(orders)
+        self._finish_orders(orders)
         if trouble is None:
             self._outage.end("commands")
         else:
@@ -142,9 +142,9 @@ class Pipe:
         for order in lost:
             if order.reply is not None and not order.reply.done():
                 order.reply.set_exception(Silent())
-        self._done(lost)
+        self._finish_orders(lost)
 
-    def _done(self, orders: list[_Order]) -> None:
+    def _finish_orders(self, orders: list[_Order]) -> None:
         self._bytes -= sum(order.size for order in orders)
         self._moved.set()
 

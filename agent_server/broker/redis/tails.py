@@ -18,7 +18,7 @@ from operator import attrgetter
 from redis.asyncio import Redis
 
 from agent_server.broker.protocol import Frame, FrameId
-from agent_server.broker.redis.entries import AT_ONCE, Batch, batch, key, read, streams, within
+from agent_server.broker.redis.entries import AT_ONCE, Batch, batch, clip_position, key, read, streams
 from agent_server.broker.redis.ledger import FRAME_COST
 from agent_server.broker.redis.outage import Outage
 from agent_server.broker.redis.pipe import RETRY_SECONDS, Pipe, Silent
@@ -47,7 +47,7 @@ class Window:
         self.grown = asyncio.Event()
         self.readers = 0
 
-    def since(self, cursor: FrameId) -> Batch:
+    def list_since(self, cursor: FrameId) -> Batch:
         """Return the frames after the cursor."""
         start = bisect_right(self.frames, cursor, key=_id)
         newest_first = list(islice(reversed(self.frames), len(self.frames) - start))
@@ -122,7 +122,7 @@ class Tails:
 
     async def _read(self) -> object:
         keys = [self._waker, *(key(run_id) for run_id in self._windows)]
-        ids = [self._woken, *(within(window.top) for window in self._windows.values())]
+        ids = [self._woken, *(clip_position(window.top) for window in self._windows.values())]
         wait = int(BLOCK_SECONDS * 1000)
         command = ("XREAD", "COUNT", AT_ONCE, "BLOCK", wait, "STREAMS", *keys, *ids)
         self._waiting = True
@@ -163,13 +163,13 @@ class Tail:
         if self._window is not None:
             self._tails.leave(self._run_id, self._window)
 
-    async def after(self, cursor: FrameId) -> Batch:
+    async def wait_for_frames(self, cursor: FrameId) -> Batch:
         """Return the frames after the cursor; wait until there are any."""
         empty_pages = 0
         while True:
-            window = self._joined(cursor)
+            window = self._join_window(cursor)
             if window is not None and (window.begin <= cursor or empty_pages > 1):  # a window may outgrow one page
-                news = window.since(cursor)
+                news = window.list_since(cursor)
             else:
                 news = await self._page(cursor)
                 empty_pages += 1
@@ -180,7 +180,7 @@ class Tail:
             elif window.begin <= cursor:
                 await window.grown.wait()
 
-    def _joined(self, cursor: FrameId) -> Window | None:
+    def _join_window(self, cursor: FrameId) -> Window | None:
         """Return the window, if this reader has joined it or can join it without reading a page first."""
         if self._window is None and (window := self._tails.window(self._run_id)) and window.begin <= cursor:
             self._window = self._tails.join(self._run_id, cursor)

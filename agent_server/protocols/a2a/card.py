@@ -40,7 +40,7 @@ def agent_card(
         "examples": [],
         "inputModes": _TEXT_AND_DATA,
         "outputModes": _TEXT_AND_DATA,
-        "metadata": {"inputSchema": _shown_schema(input_schema)},
+        "metadata": {"inputSchema": _describe_schema(input_schema)},
     }
     card: JsonObject = {
         "name": assistant.name,
@@ -72,7 +72,7 @@ def agent_card(
     return card
 
 
-def _shown_schema(schema: JsonObject | None) -> JsonObject:
+def _describe_schema(schema: JsonObject | None) -> JsonObject:
     fields = (schema or {}).get("properties") or {}
     required = (schema or {}).get("required") or []
     return {"required": required, "properties": sorted(fields), "supportsA2A": "messages" in fields}

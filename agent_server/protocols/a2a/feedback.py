@@ -51,7 +51,7 @@ class SubmitParams(Struct, rename="camel"):
         raise Invalid(f"Name the feedback key: one of {', '.join(keys)}" if keys else "Name the feedback key")
 
 
-def wanted_keys(request: A2aRequest) -> list[str] | None:
+def read_wanted_keys(request: A2aRequest) -> list[str] | None:
     """Return the request's feedback keys; None means the assistant's. Errors: `Invalid`."""
     message = request.params.get("message")
     places = (message.get("metadata") if isinstance(message, dict) else None, request.params.get("metadata"))
@@ -69,7 +69,7 @@ async def feedback_metadata(feedback: RunFeedback, record: Record, urls: dict[st
     if not urls:
         return None
     keys = await feedback.configs_of_keys(list(urls), record.project)
-    shown = {"urls": urls, "keys": keys, "expiresAt": feedback.urls_expire_at(record)}
+    shown = {"urls": urls, "keys": keys, "expiresAt": feedback.find_url_expiry(record)}
     return {name: msgspec.to_builtins(value) for name, value in shown.items() if value is not None}
 
 

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from agent_server.errors import Invalid
-from agent_server.protocols.a2a.requests import object_of, text_of, whole_of
-from agent_server.protocols.a2a.tasks import METADATA_KEY, state_of, task_of
+from agent_server.protocols.a2a.requests import read_integer, read_object, read_text
+from agent_server.protocols.a2a.tasks import METADATA_KEY, build_task, read_state
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
 from agent_server.runs.selection import TaskRow
@@ -42,32 +42,32 @@ class TaskQuery(Struct, frozen=True):
     """In microseconds since 1970."""
 
     @classmethod
-    def of(cls, params: JsonObject) -> TaskQuery:
+    def parse(cls, params: JsonObject) -> TaskQuery:
         """Parse the parameters. Errors: `RpcError`, `Invalid`."""
-        object_of({"params": params}, "params")
-        state = text_of(params, "status")
+        read_object({"params": params}, "params")
+        state = read_text(params, "status")
         return cls(
-            context_id=text_of(params, "contextId"),
+            context_id=read_text(params, "contextId"),
             state=None if state in (None, *_ALL) else _state(state or ""),
-            page_size=whole_of(params, "pageSize", 1, LARGEST_PAGE) or DEFAULT_PAGE,
-            start=_start(text_of(params, "pageToken")),
-            history_length=whole_of(params, "historyLength", 0, 10_000) or 0,
+            page_size=read_integer(params, "pageSize", 1, LARGEST_PAGE) or DEFAULT_PAGE,
+            start=_start(read_text(params, "pageToken")),
+            history_length=read_integer(params, "historyLength", 0, 10_000) or 0,
             with_artifacts=params.get("includeArtifacts") is True,
-            changed_after=_micros(text_of(params, "statusTimestampAfter")),
+            changed_after=_micros(read_text(params, "statusTimestampAfter")),
         )
 
 
-async def listed_tasks(runs: Runs, rows: Sequence[TaskRow], query: TaskQuery) -> JsonObject:
+async def list_tasks(runs: Runs, rows: Sequence[TaskRow], query: TaskQuery) -> JsonObject:
     """Return a page of tasks; `rows` are the tasks' runs, most recently changed first."""
     found = [row for row in _newest(rows) if _fits(row, query)]
     if query.state in ("TASK_STATE_COMPLETED", "TASK_STATE_INPUT_REQUIRED"):
         records = await _records(runs, found)
-        found = [row for row in found if row.run_id in records and state_of(records[row.run_id]) == query.state]
+        found = [row for row in found if row.run_id in records and read_state(records[row.run_id]) == query.state]
     page = found[query.start : query.start + query.page_size]
     records = await _records(runs, page)
     end = query.start + len(page)
     return {
-        "tasks": [_shown(records[row.run_id], query) for row in page if row.run_id in records],
+        "tasks": [_show_task(records[row.run_id], query) for row in page if row.run_id in records],
         "nextPageToken": str(end) if end < len(found) else "",
         "pageSize": len(page),
         "totalSize": len(found),
@@ -95,8 +95,8 @@ def _fits(row: TaskRow, query: TaskQuery) -> bool:
     return query.state is None or row.status == _STATES[query.state]
 
 
-def _shown(record: Record, query: TaskQuery) -> JsonObject:
-    task = task_of(record, query.history_length)
+def _show_task(record: Record, query: TaskQuery) -> JsonObject:
+    task = build_task(record, query.history_length)
     if not query.with_artifacts:
         task.pop("artifacts", None)
     return task

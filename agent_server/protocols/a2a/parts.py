@@ -13,7 +13,7 @@ _MEDIA = ("image", "audio", "video")
 _USERS, _AGENTS = ("human", "user"), ("ai", "assistant", "agent")
 
 
-def checked_parts(parts: Any) -> list[JsonObject]:
+def check_parts(parts: Any) -> list[JsonObject]:
     """Return the validated parts of a message. Errors: `Invalid`."""
     if not isinstance(parts, list) or not parts:
         raise Invalid("The message must have parts, a list of at least one")
@@ -72,7 +72,7 @@ def _block(part: JsonObject) -> JsonObject:
     return block
 
 
-def role_of(message: Any) -> str | None:
+def convert_role(message: Any) -> str | None:
     """Return the A2A role of a chat message; None if it is neither the user's nor the agent's."""
     kind = str(message.get("type") or message.get("role")).removesuffix("MessageChunk").lower() if isinstance(
         message, dict
@@ -82,7 +82,7 @@ def role_of(message: Any) -> str | None:
     return "ROLE_AGENT" if kind in _AGENTS else None
 
 
-def parts_of(content: Any) -> list[JsonObject]:
+def convert_to_parts(content: Any) -> list[JsonObject]:
     """Return the content of a chat message as parts."""
     if isinstance(content, str):
         return [{"text": content}] if content else []
@@ -129,10 +129,10 @@ def response_parts(values: Any) -> list[JsonObject]:
     messages = values.get("messages") if isinstance(values, dict) else None
     if isinstance(messages, list):
         for message in reversed(messages):
-            role = role_of(message)
+            role = convert_role(message)
             if role == "ROLE_USER":
                 break
-            if role == "ROLE_AGENT" and (parts := parts_of(message.get("content"))):
+            if role == "ROLE_AGENT" and (parts := convert_to_parts(message.get("content"))):
                 return parts
     if isinstance(values, dict):
         return [{"data": values}]

@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from agent_server.asgi.json_codec import encode
 from agent_server.errors import Invalid
-from agent_server.protocols.a2a.tasks import task_of
+from agent_server.protocols.a2a.tasks import build_task
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject, Run, RunKwargs
 
@@ -49,15 +49,15 @@ def push_url(push: PushConfig) -> str:
     return f"{push.url.partition('#')[0]}{_MARK}{kept}"
 
 
-def config_of_url(url: str) -> JsonObject:
+def decode_push_config(url: str) -> JsonObject:
     """Return the push configuration in a webhook URL."""
-    shown: JsonObject = msgspec.to_builtins(_kept(url) or PushConfig(url))
+    shown: JsonObject = msgspec.to_builtins(_decode_kept(url) or PushConfig(url))
     return shown
 
 
 def task_notification(url: str, payload: str) -> tuple[bytes, dict[str, str]] | None:
     """Return the body and headers of an A2A webhook; None for other webhooks."""
-    push = _kept(url)
+    push = _decode_kept(url)
     if push is None:
         return None
     headers = {"Content-Type": "application/json", "A2A-Version": "1.0"}
@@ -65,10 +65,10 @@ def task_notification(url: str, payload: str) -> tuple[bytes, dict[str, str]] | 
         headers["X-A2A-Notification-Token"] = push.token
     if push.authentication and push.authentication.scheme and push.authentication.credentials:
         headers["Authorization"] = f"{push.authentication.scheme} {push.authentication.credentials}"
-    return encode({"task": task_of(_ended(payload))}), headers
+    return encode({"task": build_task(_read_ended_run(payload))}), headers
 
 
-def _kept(url: str) -> PushConfig | None:
+def _decode_kept(url: str) -> PushConfig | None:
     _, mark, kept = url.partition(_MARK)
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(kept), type=PushConfig) if mark else None
@@ -76,7 +76,7 @@ def _kept(url: str) -> PushConfig | None:
         return None
 
 
-def _ended(payload: str) -> Record:
+def _read_ended_run(payload: str) -> Record:
     """Return the run in a webhook's payload."""
     shown = msgspec.json.decode(payload, type=dict[str, Raw])
     if bytes(shown["status"]) == b'"rollback"':

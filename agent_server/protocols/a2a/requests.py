@@ -101,7 +101,7 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest) if first else name
 
 
-def task_id_of(value: Any, name: str = "id") -> TaskId:
+def parse_task_id(value: Any, name: str = "id") -> TaskId:
     """Parse a task id of a request. Errors: `RpcError`."""
     if not isinstance(value, str) or not value:
         raise RpcError(INVALID_PARAMS, f"{name} must be the id of a task, a string")
@@ -109,10 +109,10 @@ def task_id_of(value: Any, name: str = "id") -> TaskId:
     try:
         return TaskId(canonical_id(thread_id, "thread"), canonical_id(run_id, "run"))
     except Exception:
-        raise task_not_found(value) from None
+        raise build_task_not_found(value) from None
 
 
-def thread_of_context(context_id: str, owner: str | None) -> str:
+def derive_thread_id(context_id: str, owner: str | None) -> str:
     """Return the thread id of a context. A client may use any context name; a UUID is the thread id itself.
 
     The same name belongs to different contexts for different owners.
@@ -123,12 +123,12 @@ def thread_of_context(context_id: str, owner: str | None) -> str:
         return str(uuid5(_CONTEXTS, f"{owner or ''}\0{context_id}"))
 
 
-def task_not_found(task_id: object) -> RpcError:
+def build_task_not_found(task_id: object) -> RpcError:
     """Build the error for an unknown task."""
     return RpcError(TASK_NOT_FOUND, f"Task {str(task_id)!r:.120} not found")
 
 
-def text_of(params: Mapping[str, Any], name: str) -> str | None:
+def read_text(params: Mapping[str, Any], name: str) -> str | None:
     """Return a text parameter; None if it is missing or empty. Errors: `RpcError`."""
     value = params.get(name)
     if value is None or value == "":
@@ -138,7 +138,7 @@ def text_of(params: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def whole_of(params: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
+def read_integer(params: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
     """Return an integer parameter, or None. Errors: `RpcError`."""
     value = params.get(name)
     if value is None:
@@ -148,7 +148,7 @@ def whole_of(params: Mapping[str, Any], name: str, low: int, high: int) -> int |
     return value
 
 
-def object_of(params: Mapping[str, Any], name: str) -> JsonObject:
+def read_object(params: Mapping[str, Any], name: str) -> JsonObject:
     """Return an object parameter; empty if it is missing. Errors: `RpcError`."""
     value = params.get(name)
     if value is None:

@@ -18,13 +18,13 @@ from agent_server.protocols.jsonrpc import (
     INVALID_REQUEST,
     RpcError,
     RpcOperation,
-    failed_response,
+    build_failed_response,
+    read_rpc_id,
     rpc_exception_handlers,
-    rpc_id_of,
     rpc_message,
     rpc_response,
 )
-from agent_server.protocols.services import SERVICES, RequestServices, assistant_of
+from agent_server.protocols.services import SERVICES, RequestServices, find_assistant
 from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER
 from agent_server.routes.openapi import AgentServerOperation
 
@@ -62,16 +62,16 @@ async def post_a2a(
             raise RpcError(INVALID_REQUEST, "A2A takes requests: a message with an id and a method")
         asked = a2a_request(message, request.headers)
         try:
-            assistant = await assistant_of(services, assistant_id)
+            assistant = await find_assistant(services, assistant_id)
         except (NotFound, Invalid) as error:
             raise RpcError(INVALID_PARAMS, str(error)) from None
         return await A2aServer(services, assistant).respond(asked)
     except RpcError as error:
-        return failed_response(rpc_id_of(data), error)
+        return build_failed_response(read_rpc_id(data), error)
 
 
 async def _card(services: RequestServices, assistant_id: str) -> ASGIApp:
-    return rpc_response(await A2aServer(services, await assistant_of(services, assistant_id)).card(), headers=_CACHED)
+    return rpc_response(await A2aServer(services, await find_assistant(services, assistant_id)).card(), headers=_CACHED)
 
 
 @get(

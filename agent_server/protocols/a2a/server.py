@@ -16,20 +16,20 @@ from agent_server.protocols.a2a.card import agent_card
 from agent_server.protocols.a2a.events import STREAM_MODES
 from agent_server.protocols.a2a.feedback import SubmitParams
 from agent_server.protocols.a2a.legacy import modern_params
-from agent_server.protocols.a2a.listing import TaskQuery, listed_tasks
-from agent_server.protocols.a2a.messages import MOST_MESSAGES, message_of
+from agent_server.protocols.a2a.listing import TaskQuery, list_tasks
+from agent_server.protocols.a2a.messages import MOST_MESSAGES, parse_message
 from agent_server.protocols.a2a.push_configs import PushConfigs
 from agent_server.protocols.a2a.requests import (
     TASK_NOT_CANCELABLE,
     UNSUPPORTED_OPERATION,
     A2aRequest,
-    task_id_of,
-    whole_of,
+    parse_task_id,
+    read_integer,
 )
-from agent_server.protocols.a2a.responses import TaskResponses, activated, reply
+from agent_server.protocols.a2a.responses import TaskResponses, build_extension_header, reply
 from agent_server.protocols.a2a.starting import TaskStarter
 from agent_server.protocols.a2a.task_runs import TaskRuns
-from agent_server.protocols.a2a.tasks import is_final, task_of
+from agent_server.protocols.a2a.tasks import build_task, is_final
 from agent_server.protocols.jsonrpc import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
@@ -37,8 +37,8 @@ from agent_server.protocols.jsonrpc import (
     rpc_response,
 )
 from agent_server.protocols.services import RequestServices, own_feedback_keys
-from agent_server.routes.authentication import project_in
-from agent_server.routes.authorization import owned
+from agent_server.routes.authentication import read_project
+from agent_server.routes.authorization import get_ownership
 from agent_server.routes.base_url import base_url
 from agent_server.runs.queue import FINAL
 from agent_server.schema import JsonObject
@@ -74,12 +74,12 @@ class A2aServer:
             raise RpcError(INVALID_PARAMS, str(error)) from None
         if not isinstance(outcome, dict):
             return outcome
-        return rpc_response(reply(request, outcome), headers=activated(request))
+        return rpc_response(reply(request, outcome), headers=build_extension_header(request))
 
     async def card(self) -> JsonObject:
         """Return the assistant's card."""
         services, assistant = self._services, self._assistant
-        schemas = await services.graphs.known_schemas(assistant.assistant_id, assistant.version)
+        schemas = await services.graphs.get_known_schemas(assistant.assistant_id, assistant.version)
         feedback = await own_feedback_keys(services, assistant)
         base = base_url(services.http, services.config)
         needs_key = await services.authenticator.needs_key()
@@ -92,55 +92,57 @@ class A2aServer:
 
     async def send(self, request: A2aRequest) -> JsonObject | ASGIApp:
         """Handle `SendMessage`: return the task at its end, or at its start if the client does not wait."""
-        message = message_of(request)
-        record = await self._starter.started(request, message, ["values"])
+        message = parse_message(request)
+        record = await self._starter.start_run(request, message, ["values"])
         if not message.is_waited_for:
-            return {"task": task_of(record, message.history_length)}
-        answer = self._responses.at_end(request, record, message.history_length)
-        return json_response(answer, activated(request))  # type: ignore[return-value]
+            return {"task": build_task(record, message.history_length)}
+        answer = self._responses.respond_at_end(request, record, message.history_length)
+        return json_response(answer, build_extension_header(request))  # type: ignore[return-value]
 
     async def stream(self, request: A2aRequest) -> ASGIApp:
         """Handle `SendStreamingMessage`: stream the task's events."""
-        message = message_of(request)
-        record = await self._starter.started(request, message, STREAM_MODES)
-        return self._responses.streamed(request, record, START, message.history_length)
+        message = parse_message(request)
+        record = await self._starter.start_run(request, message, STREAM_MODES)
+        return self._responses.stream_task(request, record, START, message.history_length)
 
     async def subscribe(self, request: A2aRequest) -> ASGIApp:
         """Handle `SubscribeToTask`: stream the events of a working task, after `Last-Event-ID` if it is sent."""
-        record = await self._tasks.latest(task_id_of(request.params.get("id")))
+        record = await self._tasks.find_latest(parse_task_id(request.params.get("id")))
         if is_final(record):
             raise RpcError(UNSUPPORTED_OPERATION, "The task has ended; GetTask returns it")
         last = self._services.http.headers.get("last-event-id")
-        return self._responses.streamed(request, record, position(last), None)
+        return self._responses.stream_task(request, record, position(last), None)
 
     async def get(self, request: A2aRequest) -> JsonObject:
         """Handle `GetTask`."""
-        length = whole_of(request.params, "historyLength", 0, MOST_MESSAGES)
-        return await self._responses.shown(
-            request, await self._tasks.latest(task_id_of(request.params.get("id"))), length
+        length = read_integer(request.params, "historyLength", 0, MOST_MESSAGES)
+        return await self._responses.show_task(
+            request, await self._tasks.find_latest(parse_task_id(request.params.get("id"))), length
         )
 
     async def cancel(self, request: A2aRequest) -> JsonObject:
         """Handle `CancelTask`: return the task once its run has stopped."""
-        task_id = task_id_of(request.params.get("id"))
-        record = await self._tasks.latest(task_id, "cancel_run")
+        task_id = parse_task_id(request.params.get("id"))
+        record = await self._tasks.find_latest(task_id, "cancel_run")
         if record.run.status in FINAL:
             raise RpcError(TASK_NOT_CANCELABLE, "The task is not at work, so there is nothing to cancel")
         try:
             await self._services.runs.cancel(record.run.run_id, task_id.thread_id, "interrupt")
         except Conflict as error:
             raise RpcError(TASK_NOT_CANCELABLE, str(error)) from None
-        await self._services.streams.until_end(record)
-        return task_of(await self._services.runs.get(record.run.run_id))
+        await self._services.streams.wait_for_end(record)
+        return build_task(await self._services.runs.get(record.run.run_id))
 
     async def list_tasks(self, request: A2aRequest) -> JsonObject:
         """Handle `ListTasks`: return the assistant's tasks, most recently changed first."""
         services, body = self._services, {"limit": 100}
         await services.authenticator.authorize_as(services.http, "search_threads", body, {})
-        query = TaskQuery.of(request.params)
-        thread_id = query.context_id and self._tasks.thread_of(query.context_id)
-        rows = await services.runs.tasks(self._assistant.assistant_id, thread_id, owned(services.http, "threads"))
-        return await listed_tasks(services.runs, rows, query)
+        query = TaskQuery.parse(request.params)
+        thread_id = query.context_id and self._tasks.derive_thread_id(query.context_id)
+        rows = await services.runs.tasks(
+            self._assistant.assistant_id, thread_id, get_ownership(services.http, "threads")
+        )
+        return await list_tasks(services.runs, rows, query)
 
     async def submit_feedback(self, request: A2aRequest) -> JsonObject:
         """Handle `SubmitFeedback`: return the stored feedback."""
@@ -148,10 +150,10 @@ class A2aServer:
             params = msgspec.convert(request.params, SubmitParams)
         except msgspec.ValidationError as error:
             raise Invalid(str(error)) from None
-        record = await self._tasks.latest(task_id_of(params.task_id, "taskId"), "run_feedback_on_thread")
+        record = await self._tasks.find_latest(parse_task_id(params.task_id, "taskId"), "run_feedback_on_thread")
         if params.artifact_id:
-            record = await self._tasks.of_artifact(params.artifact_id, record)
-        project = project_in(self._services.http)
+            record = await self._tasks.find_by_artifact(params.artifact_id, record)
+        project = read_project(self._services.http)
         if project is not None and record.project != project:
             raise NotFound(f"The task has no feedback of the project {project!r}")
         kept = await self._services.feedback.submit(record, params.submission(record))

@@ -7,16 +7,16 @@ from uuid_utils import uuid7
 
 from agent_server.assistants.schema import Assistant
 from agent_server.errors import Invalid
-from agent_server.protocols.a2a.feedback import wanted_keys
+from agent_server.protocols.a2a.feedback import read_wanted_keys
 from agent_server.protocols.a2a.messages import SentMessage
 from agent_server.protocols.a2a.parts import resume_value, run_input
 from agent_server.protocols.a2a.push import push_url
-from agent_server.protocols.a2a.requests import UNSUPPORTED_OPERATION, A2aRequest, TaskId, task_id_of
+from agent_server.protocols.a2a.requests import UNSUPPORTED_OPERATION, A2aRequest, TaskId, parse_task_id
 from agent_server.protocols.a2a.task_runs import TaskRuns
-from agent_server.protocols.a2a.tasks import context_id_in, task_id_in, task_metadata, waits
+from agent_server.protocols.a2a.tasks import read_context_id, read_task_id, task_metadata, waits
 from agent_server.protocols.jsonrpc import INVALID_PARAMS, RpcError
 from agent_server.protocols.services import RequestServices
-from agent_server.routes.run_requests import created_run
+from agent_server.routes.run_requests import create_run
 from agent_server.runs.queue import FINAL
 from agent_server.runs.records import Record, RunChoice
 from agent_server.schema import JsonObject, RunCreate
@@ -30,17 +30,19 @@ class TaskStarter:
         self._assistant = assistant
         self._tasks = tasks
 
-    async def started(self, request: A2aRequest, message: SentMessage, modes: list[str]) -> Record:
+    async def start_run(self, request: A2aRequest, message: SentMessage, modes: list[str]) -> Record:
         """Start the run for a message, which begins a task or resumes the one that waits for the message."""
         services = self._services
-        waiting = await self._waiting(message)
+        waiting = await self._find_waiting_run(message)
         context_id: str | None
         if waiting is not None:
-            task_id, run_id, context_id = task_id_in(waiting), str(uuid7()), context_id_in(waiting)
+            task_id, run_id, context_id = read_task_id(waiting), str(uuid7()), read_context_id(waiting)
             body: JsonObject = {"input": None, "command": {"resume": resume_value(message.parts)}}
         else:
             run_id, context_id = str(uuid7()), message.context_id
-            task_id = TaskId(self._tasks.thread_of(message.context_id) if message.context_id else str(uuid7()), run_id)
+            task_id = TaskId(
+                self._tasks.derive_thread_id(message.context_id) if message.context_id else str(uuid7()), run_id
+            )
             await self._check_takes_messages(message.parts)
             body = {"input": run_input(message.parts, message.message_id), "if_not_exists": "create"}
         body |= {
@@ -48,7 +50,7 @@ class TaskStarter:
             "thread_id": task_id.thread_id,
             "metadata": task_metadata(task_id, context_id),
             "stream_mode": modes,
-            "feedback_keys": wanted_keys(request) if request.wants_feedback else None,
+            "feedback_keys": read_wanted_keys(request) if request.wants_feedback else None,
             "webhook": None if message.push is None else push_url(message.push),
         }
         await services.authenticator.authorize_run(services.http, body)
@@ -61,20 +63,20 @@ class TaskStarter:
             targets[message.push.id or str(task_id)] = wanted.webhook
             wanted.webhook = None
         choice = RunChoice(run_id, webhook_targets=targets)
-        run = await created_run(services.http, services.runs, services.config, wanted, task_id.thread_id, choice)
+        run = await create_run(services.http, services.runs, services.config, wanted, task_id.thread_id, choice)
         return await services.runs.get(run.run_id)
 
-    async def _waiting(self, message: SentMessage) -> Record | None:
+    async def _find_waiting_run(self, message: SentMessage) -> Record | None:
         """Return the run that waits for the message, or None. Errors: `RpcError` for a task that accepts no message."""
         if message.task_id is None:
             return (
                 None
                 if message.context_id is None
-                else await self._tasks.waiting_in(self._tasks.thread_of(message.context_id))
+                else await self._tasks.find_waiting_run(self._tasks.derive_thread_id(message.context_id))
             )
-        task_id = task_id_of(message.task_id, "message.taskId")
-        record = await self._tasks.latest(task_id)
-        if message.context_id not in (None, context_id_in(record), task_id.thread_id):
+        task_id = parse_task_id(message.task_id, "message.taskId")
+        record = await self._tasks.find_latest(task_id)
+        if message.context_id not in (None, read_context_id(record), task_id.thread_id):
             raise RpcError(INVALID_PARAMS, "message.contextId is not the context of message.taskId")
         if waits(record):
             return record
@@ -89,7 +91,7 @@ class TaskStarter:
         if all("data" in part for part in parts):
             return
         assistant = self._assistant
-        schema = (await self._services.graphs.known_schemas(assistant.assistant_id, assistant.version)).get(
+        schema = (await self._services.graphs.get_known_schemas(assistant.assistant_id, assistant.version)).get(
             "input_schema"
         )
         if schema and "messages" not in (fields := schema.get("properties") or {}):

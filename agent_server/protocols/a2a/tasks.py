@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from agent_server.protocols.a2a.legacy import FINAL_STATES
-from agent_server.protocols.a2a.parts import parts_of, response_parts, role_of
+from agent_server.protocols.a2a.parts import convert_role, convert_to_parts, response_parts
 from agent_server.protocols.a2a.requests import FEEDBACK_URI, TaskId
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject
@@ -29,14 +29,14 @@ def task_metadata(task_id: TaskId, context_id: str | None = None) -> JsonObject:
     return {METADATA_KEY: {"task_id": str(task_id), **named}}
 
 
-def context_id_in(record: Record) -> str:
+def read_context_id(record: Record) -> str:
     """Return the task's context id: the client's name of it, or the thread id."""
     own = msgspec.json.decode(record.run.metadata).get(METADATA_KEY)
     named = own.get("context_id") if isinstance(own, dict) else None
     return named if isinstance(named, str) else record.run.thread_id
 
 
-def task_id_in(record: Record) -> TaskId:
+def read_task_id(record: Record) -> TaskId:
     """Return a run's task id; a run started through another protocol is a task of its own."""
     own = msgspec.json.decode(record.run.metadata).get(METADATA_KEY)
     named = own.get("task_id") if isinstance(own, dict) else None
@@ -45,14 +45,14 @@ def task_id_in(record: Record) -> TaskId:
     return TaskId(record.run.thread_id, record.run.run_id)
 
 
-def state_of(record: Record) -> str:
+def read_state(record: Record) -> str:
     """Return the task's state."""
     return "TASK_STATE_INPUT_REQUIRED" if waits(record) else _STATES[record.run.status]
 
 
 def is_final(record: Record) -> bool:
     """Return whether the run has stopped working on its task, which may wait for the user."""
-    return state_of(record) in FINAL_STATES
+    return read_state(record) in FINAL_STATES
 
 
 def waits(record: Record) -> bool:
@@ -60,11 +60,11 @@ def waits(record: Record) -> bool:
     return record.run.status == "success" and b'"__interrupt__"' in (record.output or b"") and bool(_interrupts(record))
 
 
-def task_of(record: Record, history_length: int | None = None, feedback: JsonObject | None = None) -> JsonObject:
+def build_task(record: Record, history_length: int | None = None, feedback: JsonObject | None = None) -> JsonObject:
     """Return the task, with its last `history_length` messages (None: all) and its feedback URLs."""
-    task_id = task_id_in(record)
-    task: JsonObject = {"id": str(task_id), "contextId": context_id_in(record), "status": status_of(record)}
-    if artifact := artifact_of(record, feedback):
+    task_id = read_task_id(record)
+    task: JsonObject = {"id": str(task_id), "contextId": read_context_id(record), "status": build_status(record)}
+    if artifact := build_artifact(record, feedback):
         task["artifacts"] = [artifact]
     elif feedback:
         task["metadata"] = {FEEDBACK_URI: feedback}
@@ -73,15 +73,15 @@ def task_of(record: Record, history_length: int | None = None, feedback: JsonObj
     return task
 
 
-def status_of(record: Record) -> JsonObject:
+def build_status(record: Record) -> JsonObject:
     """Return the task's status, with the error message if it failed."""
-    status: JsonObject = {"state": state_of(record), "timestamp": _timestamp(record.run.updated_at)}
+    status: JsonObject = {"state": read_state(record), "timestamp": _timestamp(record.run.updated_at)}
     if record.error is not None:
         status["message"] = agent_message(record, f"{record.run.run_id}-error", [{"text": _error_text(record.error)}])
     return status
 
 
-def artifact_of(record: Record, feedback: JsonObject | None = None) -> JsonObject | None:
+def build_artifact(record: Record, feedback: JsonObject | None = None) -> JsonObject | None:
     """Return the run's artifact: the agent's answer or question; None before its end."""
     if record.run.status != "success":
         return None
@@ -105,12 +105,12 @@ def artifact_of(record: Record, feedback: JsonObject | None = None) -> JsonObjec
 
 def agent_message(record: Record, message_id: str, parts: list[JsonObject]) -> JsonObject:
     """Return a message of the agent about the run's task."""
-    return {"messageId": message_id, "role": "ROLE_AGENT", "parts": parts, **place_of(record)}
+    return {"messageId": message_id, "role": "ROLE_AGENT", "parts": parts, **build_place(record)}
 
 
-def place_of(record: Record) -> JsonObject:
+def build_place(record: Record) -> JsonObject:
     """Return the task and context ids as the fields of events and messages."""
-    return {"taskId": str(task_id_in(record)), "contextId": context_id_in(record)}
+    return {"taskId": str(read_task_id(record)), "contextId": read_context_id(record)}
 
 
 def _interrupts(record: Record) -> list[JsonObject]:
@@ -131,12 +131,12 @@ def _history(record: Record) -> list[JsonObject]:
 
 
 def _message(message: Any, at: int, record: Record) -> JsonObject | None:
-    role = role_of(message)
-    parts = parts_of(message.get("content")) if role else []
+    role = convert_role(message)
+    parts = convert_to_parts(message.get("content")) if role else []
     if not role or not parts:
         return None
     message_id = str(message.get("id") or f"{record.run.run_id}-{at}")
-    return {"messageId": message_id, "role": role, "parts": parts, "contextId": context_id_in(record)}
+    return {"messageId": message_id, "role": role, "parts": parts, "contextId": read_context_id(record)}
 
 
 def _timestamp(text: str) -> str:

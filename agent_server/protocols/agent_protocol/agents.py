@@ -8,10 +8,10 @@ from litestar.params import FromPath, JSONBody
 
 from agent_server.assistants.schema import Assistant, AssistantSearch
 from agent_server.errors import AgentServerError
-from agent_server.protocols.agent_protocol.schema import Agent, AgentSchemas, AgentSearch, agent_of
+from agent_server.protocols.agent_protocol.schema import Agent, AgentSchemas, AgentSearch, build_agent
 from agent_server.protocols.services import SERVICES, RequestServices
 from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER
-from agent_server.routes.authorization import owned
+from agent_server.routes.authorization import get_ownership
 from agent_server.routes.json_responses import describe_response, respond_json
 from agent_server.routes.openapi import AgentServerOperation
 from agent_server.schema import JsonObject
@@ -33,8 +33,8 @@ async def search_agents(data: JSONBody[AgentSearch], services: NamedDependency[R
     body: JsonObject = {"metadata": data.metadata or {}, "limit": data.limit, "offset": data.offset}
     await services.authenticator.authorize_as(services.http, "search_assistants", body, {})
     query = AssistantSearch(body["metadata"], None, data.name, data.limit, data.offset)
-    found = (await services.assistants.search(query, owned(services.http, "assistants"))).items
-    return respond_json([agent_of(one, await _schemas(services, one)) for one in found])
+    found = (await services.assistants.search(query, get_ownership(services.http, "assistants"))).items
+    return respond_json([build_agent(one, await _schemas(services, one)) for one in found])
 
 
 @get(
@@ -47,8 +47,8 @@ async def search_agents(data: JSONBody[AgentSearch], services: NamedDependency[R
 )
 async def get_agent(agent_id: FromPath[str], services: NamedDependency[RequestServices]) -> Response[bytes]:
     """Return the assistant with this id, graph name or slug, as an agent."""
-    assistant = await _found(services, agent_id)
-    return respond_json(agent_of(assistant, await _schemas(services, assistant)))
+    assistant = await _find_assistant(services, agent_id)
+    return respond_json(build_agent(assistant, await _schemas(services, assistant)))
 
 
 @get(
@@ -61,19 +61,19 @@ async def get_agent(agent_id: FromPath[str], services: NamedDependency[RequestSe
 )
 async def get_agent_schemas(agent_id: FromPath[str], services: NamedDependency[RequestServices]) -> Response[bytes]:
     """Return the JSON schemas of the agent's input, output, state and configuration."""
-    assistant = await _found(services, agent_id)
-    schemas = await services.graphs.known_schemas(assistant.assistant_id, assistant.version)
+    assistant = await _find_assistant(services, agent_id)
+    schemas = await services.graphs.get_known_schemas(assistant.assistant_id, assistant.version)
     found = [schemas.get(f"{name}_schema") or {} for name in ("input", "output", "state", "config")]
     return respond_json(AgentSchemas(assistant.assistant_id, *found))
 
 
-async def _found(services: RequestServices, name: str) -> Assistant:
+async def _find_assistant(services: RequestServices, name: str) -> Assistant:
     return await services.assistants.get((await services.agents.find(services.http, name)).assistant_id)
 
 
 async def _schemas(services: RequestServices, assistant: Assistant) -> JsonObject:
     try:
-        return await services.graphs.known_schemas(assistant.assistant_id, assistant.version)
+        return await services.graphs.get_known_schemas(assistant.assistant_id, assistant.version)
     except AgentServerError:  # the graph no longer exists
         return {}
 

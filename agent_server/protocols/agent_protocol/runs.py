@@ -11,8 +11,8 @@ from litestar.types import ASGIApp
 
 from agent_server.protocols.agent_protocol.schema import AgentRunSearch
 from agent_server.protocols.agents import AgentFinder
-from agent_server.routes.agent_runs import AgentRun, AgentRunEnd, run_end, run_of
-from agent_server.routes.authorization import owned
+from agent_server.routes.agent_runs import AgentRun, AgentRunEnd, build_run, run_end
+from agent_server.routes.authorization import get_ownership
 from agent_server.routes.json_responses import describe_response, respond_json
 from agent_server.routes.openapi import AgentServerOperation
 from agent_server.runs.listing import RunQuery
@@ -47,7 +47,7 @@ async def search_runs(
         limit=data.limit,
         offset=data.offset,
     )
-    return respond_json([run_of(one) for one in await runs.search(query, owned(request, "threads"))])
+    return respond_json([build_run(one) for one in await runs.search(query, get_ownership(request, "threads"))])
 
 
 @get(
@@ -58,7 +58,7 @@ async def search_runs(
 )
 async def get_stateless_run(run_id: FromPath[str], runs: NamedDependency[Runs]) -> Response[bytes]:
     """Return the run with this id."""
-    return respond_json(run_of(await runs.get(run_id)))
+    return respond_json(build_run(await runs.get(run_id)))
 
 
 @get(
@@ -91,9 +91,9 @@ async def cancel_stateless_run(
     record = await runs.get(run_id)
     await runs.cancel(record.run.run_id, None, action)
     if wait:
-        await streams.until_end(record)
+        await streams.wait_for_end(record)
     else:
-        await streams.until_end_soon([record])
+        await streams.wait_briefly_for_ends([record])
 
 
 @delete(

@@ -52,7 +52,7 @@ class AgentSchemas(Struct):
     config_schema: JsonObject
 
 
-def agent_of(assistant: Assistant, schemas: JsonObject) -> Agent:
+def build_agent(assistant: Assistant, schemas: JsonObject) -> Agent:
     """Return an assistant as an agent."""
     fields = (schemas.get("input_schema") or {}).get("properties") or {}
     return Agent(

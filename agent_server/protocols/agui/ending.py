@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from agent_server.protocols.agui.messages import shown_messages
+from agent_server.protocols.agui.messages import convert_to_agui_messages
 from agent_server.protocols.agui.open_messages import Event
 from agent_server.protocols.agui.schema import RunIds
 from agent_server.protocols.agui.translation import Translation
@@ -30,21 +30,21 @@ def last_events(record: Record, ids: RunIds, translation: Translation, speaks_1_
     """
     events = translation.close()
     if record.error is not None:
-        return [*events, _with_feedback(_run_error(record.error), translation)]
+        return [*events, _add_feedback(_run_error(record.error), translation)]
     finished: Event = {"type": "RUN_FINISHED", "threadId": ids.shown_thread_id, "runId": ids.shown_run_id}
     if record.run.status != "success":
         cancelled: Event = {"type": "RUN_ERROR", "message": "The run was cancelled", "code": "cancelled"}
         return [*events, {**finished, "outcome": {"type": "cancelled"}} if speaks_1_0 else cancelled]
     values = msgspec.json.decode(record.output or b"null")
     events += translation.state_events(values)
-    if (messages := shown_messages(values.get("messages") if isinstance(values, dict) else None)) is not None:
+    if (messages := convert_to_agui_messages(values.get("messages") if isinstance(values, dict) else None)) is not None:
         events.append({"type": "MESSAGES_SNAPSHOT", "messages": messages})
     interrupts = _interrupts(values)
     if interrupts and not speaks_1_0:
         events += [_legacy_interrupt(one["metadata"]["langgraph"]["raw"]) for one in interrupts]
     result = {} if isinstance(values, dict) or values is None else {"result": values}
     finished |= {**result, "outcome": _outcome(interrupts, translation.unanswered_calls)}
-    return [*events, _with_feedback(finished, translation)]
+    return [*events, _add_feedback(finished, translation)]
 
 
 def _outcome(interrupts: list[JsonObject], unanswered: list[str]) -> JsonObject:
@@ -53,7 +53,7 @@ def _outcome(interrupts: list[JsonObject], unanswered: list[str]) -> JsonObject:
     return {"type": "success", **({"pendingToolCallIds": unanswered} if unanswered else {})}
 
 
-def _with_feedback(event: Event, translation: Translation) -> Event:
+def _add_feedback(event: Event, translation: Translation) -> Event:
     urls = translation.feedback_urls
     return {**event, "metadata": {"feedback": urls}} if urls else event
 

@@ -82,47 +82,52 @@ def _block(part: Part) -> JsonObject:
     return block | ({"mime_type": part.source.mime_type} if part.source.mime_type else {})
 
 
-def shown_messages(messages: Any) -> list[JsonObject] | None:
+def convert_to_agui_messages(messages: Any) -> list[JsonObject] | None:
     """Return a graph's chat messages as AG-UI's; None if these are not a list of messages."""
     if not isinstance(messages, list):
         return None
-    return [shown for at, message in enumerate(messages) if isinstance(message, dict) for shown in _shown(message, at)]
+    return [
+        shown
+        for at, message in enumerate(messages)
+        if isinstance(message, dict)
+        for shown in _convert_to_agui_message(message, at)
+    ]
 
 
-def _shown(message: JsonObject, at: int) -> Iterator[JsonObject]:
+def _convert_to_agui_message(message: JsonObject, at: int) -> Iterator[JsonObject]:
     kind = str(message.get("type") or message.get("role")).removesuffix("MessageChunk").lower()
     message_id = str(message.get("id") or f"message-{at}")
     content = message.get("content")
     if kind in ("human", "user"):
-        yield {"id": message_id, "role": "user", "content": shown_content(content)}
+        yield {"id": message_id, "role": "user", "content": convert_to_agui_content(content)}
     elif kind in ("ai", "assistant", "generic"):
-        if reasoning := reasoning_of(message):
-            yield {"id": reasoning_id(message_id), "role": "reasoning", "content": reasoning}
-        calls = [_shown_call(call) for call in message.get("tool_calls") or ()]
-        shown: JsonObject = {"id": message_id, "role": "assistant", "content": text_of(content)}
+        if reasoning := read_reasoning(message):
+            yield {"id": derive_reasoning_id(message_id), "role": "reasoning", "content": reasoning}
+        calls = [_convert_to_agui_call(call) for call in message.get("tool_calls") or ()]
+        shown: JsonObject = {"id": message_id, "role": "assistant", "content": read_text(content)}
         yield shown | ({"toolCalls": calls} if calls else {})
     elif kind == "system":
-        yield {"id": message_id, "role": "system", "content": text_of(content)}
+        yield {"id": message_id, "role": "system", "content": read_text(content)}
     elif kind == "tool":
         call_id = str(message.get("tool_call_id") or "")
-        shown = {"id": message_id, "role": "tool", "content": shown_content(content), "toolCallId": call_id}
-        yield shown | ({"error": text_of(content) or "error"} if message.get("status") == "error" else {})
+        shown = {"id": message_id, "role": "tool", "content": convert_to_agui_content(content), "toolCallId": call_id}
+        yield shown | ({"error": read_text(content) or "error"} if message.get("status") == "error" else {})
 
 
-def _shown_call(call: JsonObject) -> JsonObject:
+def _convert_to_agui_call(call: JsonObject) -> JsonObject:
     arguments = encode(call.get("args") or {}).decode()
     function = {"name": str(call.get("name")), "arguments": arguments}
     return {"id": str(call.get("id")), "type": "function", "function": function}
 
 
-def shown_content(content: Any) -> str | list[JsonObject]:
+def convert_to_agui_content(content: Any) -> str | list[JsonObject]:
     """Return the content of a user's or a tool's message: a text, or parts if it has media."""
     if isinstance(content, list) and any(isinstance(one, dict) and one.get("type") in _MEDIA for one in content):
-        return [part for block in content if (part := _shown_part(block)) is not None]
-    return text_of(content)
+        return [part for block in content if (part := _convert_to_agui_part(block)) is not None]
+    return read_text(content)
 
 
-def _shown_part(block: Any) -> JsonObject | None:
+def _convert_to_agui_part(block: Any) -> JsonObject | None:
     if isinstance(block, str):
         return {"type": "text", "text": block}
     if not isinstance(block, dict):
@@ -137,7 +142,7 @@ def _shown_part(block: Any) -> JsonObject | None:
     return {"type": _MEDIA[block["type"]], "source": shown}
 
 
-def text_of(content: Any) -> str:
+def read_text(content: Any) -> str:
     """Return the text in the content of a chat message."""
     if isinstance(content, str):
         return content
@@ -146,18 +151,18 @@ def text_of(content: Any) -> str:
     return "".join(one if isinstance(one, str) else _block_text(one, "text") for one in content)
 
 
-def reasoning_of(message: JsonObject) -> str:
+def read_reasoning(message: JsonObject) -> str:
     """Return the reasoning in a message of the agent, in the shapes that LangChain's models write."""
     content = message.get("content")
     blocks = content if isinstance(content, list) else ()
-    if text := "".join(_reasoning(block) for block in blocks if isinstance(block, dict)):
+    if text := "".join(_read_block_reasoning(block) for block in blocks if isinstance(block, dict)):
         return text
     extra = message.get("additional_kwargs")
     said = extra.get("reasoning_content") if isinstance(extra, dict) else None
     return said if isinstance(said, str) else ""
 
 
-def _reasoning(block: JsonObject) -> str:
+def _read_block_reasoning(block: JsonObject) -> str:
     if block.get("type") == "thinking":
         return _block_text(block, "thinking")
     if block.get("type") != "reasoning":
@@ -173,6 +178,6 @@ def _block_text(block: Any, kind: str) -> str:
     return str(block.get(kind) or "") if is_it else ""
 
 
-def reasoning_id(message_id: str) -> str:
+def derive_reasoning_id(message_id: str) -> str:
     """Return the id of the reasoning message that precedes a message of the agent."""
     return f"{message_id}-reasoning"

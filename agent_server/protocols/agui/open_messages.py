@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from agent_server.asgi.json_codec import encode
-from agent_server.protocols.agui.messages import reasoning_id, reasoning_of, shown_content, text_of
+from agent_server.protocols.agui.messages import convert_to_agui_content, derive_reasoning_id, read_reasoning, read_text
 from agent_server.schema import JsonObject
 
 Event = JsonObject
@@ -52,7 +52,7 @@ class OpenMessages:
         """The ids of the tool calls without a result."""
         return list(self._unanswered)
 
-    def of(self, chunk: Chunk, message_id: str) -> list[Event]:
+    def convert(self, chunk: Chunk, message_id: str) -> list[Event]:
         """Return the events for a chunk; `message_id` replaces an id that it lacks."""
         message_id = chunk.id or message_id
         if chunk.type == "tool":
@@ -60,10 +60,10 @@ class OpenMessages:
         if chunk.type not in ("AIMessageChunk", "ai"):
             return []
         opened = self._open.setdefault(message_id, _Open())
-        events = self._reasoning(opened, message_id, chunk)
-        if text := text_of(chunk.content):
+        events = self._convert_reasoning(opened, message_id, chunk)
+        if text := read_text(chunk.content):
             events += self._text(opened, message_id, text)
-        for call in self._calls_in(chunk):
+        for call in self._list_calls(chunk):
             events += self._call(opened, message_id, call)
         return [*events, *self._close(message_id)] if chunk.is_whole else events
 
@@ -71,11 +71,11 @@ class OpenMessages:
         """Return the events that end everything which is open."""
         return [event for message_id in list(self._open) for event in self._close(message_id)]
 
-    def _reasoning(self, opened: _Open, message_id: str, chunk: Chunk) -> list[Event]:
-        text = reasoning_of({"content": chunk.content, "additional_kwargs": chunk.additional_kwargs})
+    def _convert_reasoning(self, opened: _Open, message_id: str, chunk: Chunk) -> list[Event]:
+        text = read_reasoning({"content": chunk.content, "additional_kwargs": chunk.additional_kwargs})
         if not text:
             return []
-        span = {"messageId": reasoning_id(message_id)}
+        span = {"messageId": derive_reasoning_id(message_id)}
         events: list[Event] = []
         if not opened.has_reasoning:
             opened.has_reasoning = True
@@ -90,7 +90,7 @@ class OpenMessages:
             events.append({"type": "TEXT_MESSAGE_START", "messageId": message_id, "role": "assistant"})
         return [*events, {"type": "TEXT_MESSAGE_CONTENT", "messageId": message_id, "delta": text}]
 
-    def _calls_in(self, chunk: Chunk) -> list[JsonObject]:
+    def _list_calls(self, chunk: Chunk) -> list[JsonObject]:
         if chunk.type == "AIMessageChunk":
             return chunk.tool_call_chunks or []
         calls = enumerate(chunk.tool_calls or ())
@@ -113,7 +113,7 @@ class OpenMessages:
     def _result(self, chunk: Chunk, message_id: str) -> list[Event]:
         call_id = str(chunk.tool_call_id or "")
         self._unanswered.pop(call_id, None)
-        result = {"messageId": message_id, "toolCallId": call_id, "content": shown_content(chunk.content)}
+        result = {"messageId": message_id, "toolCallId": call_id, "content": convert_to_agui_content(chunk.content)}
         return [*self.close(), {"type": "TOOL_CALL_RESULT", **result, "role": "tool"}]
 
     def _close(self, message_id: str) -> list[Event]:
@@ -127,7 +127,7 @@ def _end_reasoning(opened: _Open, message_id: str) -> list[Event]:
     if not opened.has_reasoning:
         return []
     opened.has_reasoning = False
-    span = {"messageId": reasoning_id(message_id)}
+    span = {"messageId": derive_reasoning_id(message_id)}
     return [{"type": "REASONING_MESSAGE_END", **span}, {"type": "REASONING_END", **span}]
 
 

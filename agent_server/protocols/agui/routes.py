@@ -17,7 +17,7 @@ from agent_server.protocols.agui.capabilities import capabilities
 from agent_server.protocols.agui.errors import EXCEPTION_HANDLERS
 from agent_server.protocols.agui.schema import run_agent_input
 from agent_server.protocols.agui.service import AguiRuns
-from agent_server.protocols.services import SERVICES, RequestServices, assistant_of, own_feedback_keys
+from agent_server.protocols.services import SERVICES, RequestServices, find_assistant, own_feedback_keys
 from agent_server.routes.authentication import AUTHORIZED_IN_HANDLER
 from agent_server.routes.openapi import AgentServerOperation
 from agent_server.routes.run_responses import STREAM
@@ -84,8 +84,8 @@ async def post_agui(
 )
 async def get_agui(assistant_id: FromPath[str], services: NamedDependency[RequestServices]) -> JsonObject:
     """Return the assistant's capabilities, in the shape of AG-UI's `AgentCapabilities`."""
-    assistant = await assistant_of(services, assistant_id)
-    schemas = await services.graphs.known_schemas(assistant.assistant_id, assistant.version)
+    assistant = await find_assistant(services, assistant_id)
+    schemas = await services.graphs.get_known_schemas(assistant.assistant_id, assistant.version)
     feedback = await own_feedback_keys(services, assistant)
     is_stateful = services.graphs.is_stateful(assistant.graph_id)
     return capabilities(assistant, schemas.get("input_schema"), is_stateful, feedback)

@@ -9,7 +9,7 @@ import msgspec
 from agent_server.errors import Conflict
 from agent_server.protocols.agui.messages import chat_messages
 from agent_server.protocols.agui.schema import ForwardedProps, ResumeEntry, RunAgentInput, RunIds, Tool
-from agent_server.protocols.agui.state import changed_fields
+from agent_server.protocols.agui.state import find_changed_fields
 from agent_server.protocols.agui.translation import STREAM_MODES
 from agent_server.schema import JsonObject
 from agent_server.threads.schema import Thread
@@ -48,7 +48,7 @@ def _command(given: RunAgentInput, options: ForwardedProps, thread: Thread | Non
         return {**(options.command or {}), "resume": _resume(given.resume, thread)}
     command = options.command
     if command and isinstance(command.get("resume"), str):
-        return {**command, "resume": _decoded(command["resume"])}
+        return {**command, "resume": _decode(command["resume"])}
     return command or None
 
 
@@ -70,7 +70,7 @@ def _response(entry: ResumeEntry) -> Any:
     return {"__agui_cancelled__": True, "interrupt_id": entry.interrupt_id}
 
 
-def _decoded(text: str) -> Any:
+def _decode(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
@@ -91,7 +91,7 @@ def run_input(given: RunAgentInput, schema: JsonObject | None, values: Any) -> J
         "ag-ui": {"tools": tools, "context": context, "forwarded_props": given.forwarded_props or {}},
         "copilotkit": {"actions": tools, "context": context},
     }
-    whole = {**changed_fields(given.state, values), **passed}
+    whole = {**find_changed_fields(given.state, values), **passed}
     return whole if fields is None else {name: value for name, value in whole.items() if name in fields}
 
 

@@ -219,11 +219,11 @@ def run_ids(given: RunAgentInput, owner: str | None) -> RunIds:
 
     The same text stands for different threads for different owners, and for different runs on different threads.
     """
-    thread_id = _id_of(given.thread_id, owner or "")
-    return RunIds(given.thread_id, given.run_id, thread_id, _id_of(given.run_id, thread_id))
+    thread_id = _derive_id(given.thread_id, owner or "")
+    return RunIds(given.thread_id, given.run_id, thread_id, _derive_id(given.run_id, thread_id))
 
 
-def _id_of(text: str, scope: str) -> str:
+def _derive_id(text: str, scope: str) -> str:
     try:
         return str(UUID(text))
     except ValueError:

@@ -13,8 +13,8 @@ from agent_server.protocols.agui.run_request import run_body
 from agent_server.protocols.agui.schema import RunAgentInput, RunIds, run_ids
 from agent_server.protocols.agui.stream import run_events
 from agent_server.protocols.services import RequestServices
-from agent_server.routes.authorization import caller_in
-from agent_server.routes.run_requests import created_run
+from agent_server.routes.authorization import get_caller
+from agent_server.routes.run_requests import create_run
 from agent_server.routes.run_responses import cancel_when_closed, cut_where_slow
 from agent_server.runs.records import Record, RunChoice
 from agent_server.schema import JsonObject, RunCreate
@@ -37,23 +37,23 @@ class AguiRuns:
         The end of the connection cancels a run that the request started, because AG-UI's clients have no other way to
         cancel; `forwardedProps.onDisconnect: "continue"` lets it go on. Errors: those of `AgentServerError`.
         """
-        caller = caller_in(self._services.http)
+        caller = get_caller(self._services.http)
         ids = run_ids(given, caller.identity if caller else None)
         after = position(last_event_id)
-        if (existing := await self._existing(ids)) is not None:
-            return self._streamed(given, existing, ids, after, is_cancelled_with_it=False)
+        if (existing := await self._find_existing(ids)) is not None:
+            return self._stream_run(given, existing, ids, after, is_cancelled_with_it=False)
         if after != START:
             raise NotFound(f"Run {given.run_id} does not exist, so it cannot go on after Last-Event-ID")
         try:
-            record = await self._started(given, ids)
+            record = await self._start_run(given, ids)
         except Conflict:
-            if (existing := await self._existing(ids)) is None:
+            if (existing := await self._find_existing(ids)) is None:
                 raise
-            return self._streamed(given, existing, ids, after, is_cancelled_with_it=False)
+            return self._stream_run(given, existing, ids, after, is_cancelled_with_it=False)
         is_cancelled = given.options.on_disconnect != "continue"
-        return self._streamed(given, record, ids, after, is_cancelled)
+        return self._stream_run(given, record, ids, after, is_cancelled)
 
-    async def _existing(self, ids: RunIds) -> Record | None:
+    async def _find_existing(self, ids: RunIds) -> Record | None:
         """Return the run that has the ids, if there is one. Errors: `Conflict` if it is another's."""
         services = self._services
         try:
@@ -66,13 +66,13 @@ class AguiRuns:
         await services.authenticator.authorize_as(services.http, "join_run_stream", {}, path)
         return record
 
-    async def _started(self, given: RunAgentInput, ids: RunIds) -> Record:
+    async def _start_run(self, given: RunAgentInput, ids: RunIds) -> Record:
         services, assistant = self._services, self._assistant
-        schemas = await services.graphs.known_schemas(assistant.assistant_id, assistant.version)
+        schemas = await services.graphs.get_known_schemas(assistant.assistant_id, assistant.version)
         body = run_body(given, ids, assistant.assistant_id, schemas.get("input_schema"), await self._thread(ids))
         await services.authenticator.authorize_run(services.http, body)
         run_id = RunChoice(ids.run_id)
-        run = await created_run(services.http, services.runs, services.config, _run_create(body), ids.thread_id, run_id)
+        run = await create_run(services.http, services.runs, services.config, _run_create(body), ids.thread_id, run_id)
         return await services.runs.get(run.run_id)
 
     async def _thread(self, ids: RunIds) -> Thread | None:
@@ -81,7 +81,7 @@ class AguiRuns:
         except NotFound:
             return None
 
-    def _streamed(
+    def _stream_run(
         self, given: RunAgentInput, record: Record, ids: RunIds, after: FrameId, is_cancelled_with_it: bool
     ) -> ASGIApp:
         services = self._services

@@ -10,14 +10,14 @@ PASSED_IN = ("messages", "tools", "ag-ui", "copilotkit")
 """Fields of a graph's values that are not part of the shared state: AG-UI carries them in other places."""
 
 
-def shared_state(values: Any) -> Any:
+def select_shared_state(values: Any) -> Any:
     """Return the shared part of a graph's values."""
     if not isinstance(values, dict):
         return {} if values is None else values
     return {name: value for name, value in values.items() if name not in PASSED_IN and not name.startswith("__")}
 
 
-def changed_fields(given: Any, values: Any) -> JsonObject:
+def find_changed_fields(given: Any, values: Any) -> JsonObject:
     """Return the fields that the client changed.
 
     A graph gets these only: a reducer would add to a field what the field already has.
@@ -25,7 +25,9 @@ def changed_fields(given: Any, values: Any) -> JsonObject:
     if not isinstance(given, dict):
         return {}
     known = values if isinstance(values, dict) else {}
-    return {name: value for name, value in shared_state(given).items() if name not in known or known[name] != value}
+    return {
+        name: value for name, value in select_shared_state(given).items() if name not in known or known[name] != value
+    }
 
 
 def json_patch(old: Any, new: Any, path: str = "") -> list[JsonObject]:
@@ -34,7 +36,9 @@ def json_patch(old: Any, new: Any, path: str = "") -> list[JsonObject]:
     if _is_same(old, new):
         return []
     if isinstance(old, dict) and isinstance(new, dict):
-        removed: list[JsonObject] = [{"op": "remove", "path": _under(path, name)} for name in old if name not in new]
+        removed: list[JsonObject] = [
+            {"op": "remove", "path": _join_path(path, name)} for name in old if name not in new
+        ]
         return removed + [one for name, value in new.items() for one in _member(old, name, value, path)]
     if isinstance(old, list) and isinstance(new, list) and _is_same(old, new[: len(old)]):
         return [{"op": "add", "path": f"{path}/-", "value": value} for value in new[len(old) :]]
@@ -43,11 +47,11 @@ def json_patch(old: Any, new: Any, path: str = "") -> list[JsonObject]:
 
 def _member(old: JsonObject, name: str, value: Any, path: str) -> list[JsonObject]:
     if name not in old:
-        return [{"op": "add", "path": _under(path, name), "value": value}]
-    return json_patch(old[name], value, _under(path, name))
+        return [{"op": "add", "path": _join_path(path, name), "value": value}]
+    return json_patch(old[name], value, _join_path(path, name))
 
 
-def _under(path: str, name: str) -> str:
+def _join_path(path: str, name: str) -> str:
     return f"{path}/{name.replace('~', '~0').replace('/', '~1')}"
 
 

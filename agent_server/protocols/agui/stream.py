@@ -24,25 +24,25 @@ async def run_events(
     """
     translation, place = Translation(), START
     if after == START:
-        yield b"".join(_sent([_started(ids)], None))
+        yield b"".join(_encode_events([_build_run_started(ids)], None))
     while True:
         try:
             async for frames in streams.frames(record, place):
                 place = frames[-1].id
-                sent = (one for frame in frames if (events := translation.of(frame)) and frame.id > after
-                        for one in _sent(events, frame.id))  # fmt: skip
+                sent = (one for frame in frames if (events := translation.translate(frame)) and frame.id > after
+                        for one in _encode_events(events, frame.id))  # fmt: skip
                 if chunk := b"".join(sent):
                     yield chunk
             break
         except SlowSubscriber:  # the end has the whole state and all messages: continue with the retained events
             continue
-    record = await streams.last_known(record)
+    record = await streams.reload_record(record)
     end = FrameId(max(record.attempt, 1), LAST)
     if end > after:
-        yield b"".join(_sent(last_events(record, ids, translation, speaks_1_0), end))
+        yield b"".join(_encode_events(last_events(record, ids, translation, speaks_1_0), end))
 
 
-def _started(ids: RunIds) -> Event:
+def _build_run_started(ids: RunIds) -> Event:
     return {
         "type": "RUN_STARTED",
         "threadId": ids.shown_thread_id,
@@ -52,7 +52,7 @@ def _started(ids: RunIds) -> Event:
     }
 
 
-def _sent(events: Sequence[Event], place: FrameId | None) -> Iterator[bytes]:
+def _encode_events(events: Sequence[Event], place: FrameId | None) -> Iterator[bytes]:
     """Yield the events as server-sent events. Clients split the stream at `\\n\\n`, so lines end without `\\r`."""
     for at, event in enumerate(events, 1):
         named = b"id: %b\n" % str(place).encode() if place and at == len(events) else b""

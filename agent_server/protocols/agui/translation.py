@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from agent_server.asgi.sse import frame_data
 from agent_server.broker import Frame
 from agent_server.protocols.agui.open_messages import Chunk, Event, OpenMessages
-from agent_server.protocols.agui.state import json_patch, shared_state
+from agent_server.protocols.agui.state import json_patch, select_shared_state
 from agent_server.schema import JsonObject
 
 STREAM_MODES = ["values", "messages-tuple", "tasks", "custom"]
@@ -43,7 +43,7 @@ class Translation:
         """The ids of the tool calls to which the run gave no result."""
         return self._messages.unanswered_calls
 
-    def of(self, frame: Frame) -> list[Event]:
+    def translate(self, frame: Frame) -> list[Event]:
         """Return the events for a frame."""
         name, _, namespace = frame.event.partition("|")
         translate = _TRANSLATIONS.get(name)
@@ -63,7 +63,7 @@ class Translation:
 
         Where a graph shares no state, the client keeps its own.
         """
-        old, self._state = self._state, shared_state(values)
+        old, self._state = self._state, select_shared_state(values)
         if old is UNSET or old == {}:
             return [] if self._state == {} else [{"type": "STATE_SNAPSHOT", "snapshot": self._state}]
         patch = json_patch(old, self._state)
@@ -74,7 +74,7 @@ class Translation:
 
     def _message(self, frame: Frame) -> list[Event]:
         chunk, _ = _chunk_decoder.decode(frame_data(frame.data))
-        return self._messages.of(chunk, f"message-{frame.id}")
+        return self._messages.convert(chunk, f"message-{frame.id}")
 
     def _values(self, frame: Frame) -> list[Event]:
         return [*self._messages.close(), *self.state_events(_data(frame))]

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from agent_server.asgi.json_codec import encode
 from agent_server.errors import Invalid
-from agent_server.protocols.mcp.feedback import wanted_keys
+from agent_server.protocols.mcp.feedback import read_wanted_keys
 from agent_server.protocols.mcp.requests import RESUME_KEY, RUN_KEY, THREAD_KEY, McpRequest
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject
@@ -47,21 +47,21 @@ class _State(Struct, forbid_unknown_fields=True):
     interrupts: list[str]
 
 
-def call_of(request: McpRequest, assistant_id: str, arguments: JsonObject) -> Call:
+def parse_call(request: McpRequest, assistant_id: str, arguments: JsonObject) -> Call:
     """Return the request's call. Errors: `Invalid`, `Declined`."""
     context = {} if request.params.get("context") is None else {"context": request.params["context"]}
     body: JsonObject = {
         "assistant_id": assistant_id,
         "input": arguments,
-        "feedback_keys": wanted_keys(request),
+        "feedback_keys": read_wanted_keys(request),
         "metadata": {"mcp": {"request_id": request.id, "session_id": request.session_id}},
         **context,
     }
     if request.progress_token is not None:
         body["stream_mode"] = REPORTING
         body["metadata"]["mcp"]["progress_token"] = request.progress_token
-    thread_id, on_new_thread = _thread_of(request)
-    if (answer := _answer_of(request)) is not None:
+    thread_id, on_new_thread = _read_thread(request)
+    if (answer := _read_reply(request)) is not None:
         thread_id, resume = answer
         body |= {"input": None, "command": {"resume": resume}}
     elif RESUME_KEY in request.meta:
@@ -75,7 +75,7 @@ def call_of(request: McpRequest, assistant_id: str, arguments: JsonObject) -> Ca
     return Call(body, thread_id)
 
 
-def _thread_of(request: McpRequest) -> tuple[str | None, bool]:
+def _read_thread(request: McpRequest) -> tuple[str | None, bool]:
     """Return the request's thread id, and whether it requests a new thread."""
     given = request.meta.get(THREAD_KEY)
     if given is None:
@@ -89,7 +89,7 @@ def _thread_of(request: McpRequest) -> tuple[str | None, bool]:
     return thread_id, thread_id is None
 
 
-def _answer_of(request: McpRequest) -> tuple[str, Any] | None:
+def _read_reply(request: McpRequest) -> tuple[str, Any] | None:
     """Return the waiting thread and its user's reply, if the request has one (2026-07-28)."""
     given = request.params.get("requestState")
     if not request.is_modern or given is None:
@@ -136,7 +136,7 @@ def place_meta(record: Record) -> JsonObject:
     return {RUN_KEY: run, THREAD_KEY: {"thread_id": record.run.thread_id}}
 
 
-def interrupts_of(record: Record) -> list[JsonObject]:
+def list_interrupts(record: Record) -> list[JsonObject]:
     """Return the interrupts that the run waits for; an empty list if it is over."""
     if record.run.status != "success" or b'"__interrupt__"' not in (record.output or b""):
         return []
@@ -145,7 +145,7 @@ def interrupts_of(record: Record) -> list[JsonObject]:
     return [one for one in waiting or () if isinstance(one, dict) and isinstance(one.get("id"), str)]
 
 
-def input_required(record: Record, interrupts: list[JsonObject]) -> JsonObject:
+def build_input_required(record: Record, interrupts: list[JsonObject]) -> JsonObject:
     """Return the result of a run that waits for its user, with a form for each interrupt (2026-07-28)."""
     state = _State(record.run.thread_id, [one["id"] for one in interrupts])
     return {

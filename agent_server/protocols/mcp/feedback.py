@@ -84,7 +84,7 @@ class SubmitArguments(Struct, forbid_unknown_fields=True):
             idempotency_key=f"mcp {hashlib.sha256(said).hexdigest()}",
         )
 
-    def chosen_key(self, record: Record) -> str:
+    def choose_key(self, record: Record) -> str:
         """Return the given feedback key, or the run's only one. Errors: `Invalid`."""
         keys = record.kwargs.feedback_keys or []
         if self.key:
@@ -102,7 +102,7 @@ class _Wanted(Struct):
     keys: FeedbackKeys | None = None
 
 
-def wanted_keys(request: McpRequest) -> list[str] | None:
+def read_wanted_keys(request: McpRequest) -> list[str] | None:
     """Return the request's feedback keys; None means the assistant's. Errors: `Invalid`."""
     try:
         return msgspec.convert(request.meta.get(FEEDBACK_KEY) or {}, _Wanted).keys
@@ -115,7 +115,7 @@ async def feedback_meta(feedback: RunFeedback, record: Record, urls: dict[str, s
     if not urls:
         return {}
     keys = await feedback.configs_of_keys(list(urls), record.project)
-    expires_at = feedback.urls_expire_at(record)
+    expires_at = feedback.find_url_expiry(record)
     shown = {"run_id": record.run.run_id, "urls": urls, "keys": keys, "expires_at": expires_at}
     return {FEEDBACK_KEY: {name: value for name, value in shown.items() if value is not None}}
 

@@ -33,7 +33,7 @@ class Progress:
         self._last = float("-inf")
         self._counts_itself = False
 
-    def of(self, frame: Frame) -> JsonObject | None:
+    def build_notification(self, frame: Frame) -> JsonObject | None:
         """Return the notification for a frame; None if there is nothing to report."""
         name = frame.event.split("|")[0]
         if name not in ("updates", "custom"):
@@ -99,7 +99,7 @@ async def progress_events(
 
 def _events(progress: Progress, record: Record, frames: Any, has_ids: bool) -> Iterator[bytes]:
     for one in frames:
-        if (notification := progress.of(one)) is not None:
+        if (notification := progress.build_notification(one)) is not None:
             yield sse_message(notification, event_id(record, one.id) if has_ids else None)
 
 
@@ -114,7 +114,7 @@ def event_id(record: Record, place: FrameId | None = None) -> str:
     return f"{record.run.run_id}/{place or FrameId(max(record.attempt, 1), LAST)}"
 
 
-def resumed_at(last_event_id: str) -> tuple[str, FrameId]:
+def parse_event_id(last_event_id: str) -> tuple[str, FrameId]:
     """Return the run id and the position in a `Last-Event-ID`. Errors: `Invalid`."""
     run_id, slash, place = last_event_id.partition("/")
     if not slash:

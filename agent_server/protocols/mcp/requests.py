@@ -82,7 +82,7 @@ def mcp_request(message: RpcMessage, headers: Mapping[str, str]) -> McpRequest:
         version = _modern_version(message, meta, headers)
         return McpRequest(message.id, method, message.params, meta, version, meta[CAPABILITIES_KEY])
     if said is not None and said not in HANDSHAKE_VERSIONS and method != "initialize":
-        raise _unsupported(said)
+        raise _build_unsupported(said)
     return McpRequest(message.id, method, message.params, meta, said or UNSAID_VERSION, {}, headers.get(SESSION_HEADER))
 
 
@@ -99,16 +99,16 @@ def _modern_version(message: RpcMessage, meta: JsonObject, headers: Mapping[str,
     if isinstance(named, str):
         _check_header(headers, NAME_HEADER, named)
     if version not in MODERN_VERSIONS:
-        raise _unsupported(version)
+        raise _build_unsupported(version)
     return version
 
 
 def _check_header(headers: Mapping[str, str], name: str, expected: str) -> None:
-    if _decoded(headers.get(name)) != expected:
+    if _decode_header(headers.get(name)) != expected:
         raise RpcError(HEADER_MISMATCH, f"The header {name} does not say {expected!r}, as the body does", status=400)
 
 
-def _decoded(value: str | None) -> str | None:
+def _decode_header(value: str | None) -> str | None:
     """Return the text of a header, which may be in Base64; None if it is malformed."""
     if value is None or not (wrapped := _BASE64.fullmatch(value)):
         return value
@@ -118,6 +118,6 @@ def _decoded(value: str | None) -> str | None:
         return None
 
 
-def _unsupported(version: str) -> RpcError:
+def _build_unsupported(version: str) -> RpcError:
     data = {"supported": list(VERSIONS), "requested": version}
     return RpcError(UNSUPPORTED_VERSION, f"Unsupported protocol version {version!r:.80}", data, 400)

@@ -16,10 +16,10 @@ from agent_server.protocols.jsonrpc import (
     INVALID_REQUEST,
     RpcError,
     RpcOperation,
-    failed_response,
-    failure,
+    build_failed_response,
+    build_failure,
+    read_rpc_id,
     rpc_exception_handlers,
-    rpc_id_of,
     rpc_message,
     rpc_response,
 )
@@ -51,24 +51,24 @@ async def post_mcp(
     server-sent events if the client accepts them; everything else returns JSON.
     """
     try:
-        return await _answered(data, request, services)
+        return await _respond(data, request, services)
     except RpcError as error:
-        return failed_response(rpc_id_of(data), error)
+        return build_failed_response(read_rpc_id(data), error)
 
 
-async def _answered(data: Any, request: Request[Any, Any, Any], services: RequestServices) -> ASGIApp:
-    accepts_json, accepts_events = _accepted(request.headers.get("accept", ""))
+async def _respond(data: Any, request: Request[Any, Any, Any], services: RequestServices) -> ASGIApp:
+    accepts_json, accepts_events = _read_accepted_types(request.headers.get("accept", ""))
     if not accepts_json:
         raise RpcError(INVALID_REQUEST, f"The Accept header must list {_JSON}, and {_EVENTS} for progress", status=406)
     message = rpc_message(data, status=400)
     if message.method is None:
-        return _accepted_response()
+        return _respond_accepted()
     asked = mcp_request(message, request.headers)
     server = McpServer(services, accepts_events)
     if message.is_notification:
         if message.method == "notifications/cancelled" and not asked.is_modern:
             await server.cancel(asked)
-        return _accepted_response()
+        return _respond_accepted()
     if message.id is None:
         raise RpcError(INVALID_REQUEST, "The id of a request must be a string or a number", status=400)
     return await server.respond(asked)
@@ -87,13 +87,13 @@ async def get_mcp(request: Request[Any, Any, Any], services: NamedDependency[Req
     last_event_id = request.headers.get("last-event-id")
     if last_event_id is None:
         unasked = RpcError(INVALID_REQUEST, "This server starts no messages: POST to it, or send Last-Event-ID")
-        return rpc_response(failure(None, unasked), 405, _ALLOWED)
+        return rpc_response(build_failure(None, unasked), 405, _ALLOWED)
     try:
         return await McpServer(services, accepts_events=True).resume(last_event_id)
     except AgentServerError as error:
         if error.status_code in (401, 403):
             raise
-        return failed_response(None, RpcError(INVALID_PARAMS, str(error), status=error.status_code))
+        return build_failed_response(None, RpcError(INVALID_PARAMS, str(error), status=error.status_code))
 
 
 @delete(
@@ -108,14 +108,16 @@ async def delete_mcp(request: Request[Any, Any, Any]) -> ASGIApp:
     """End a session. The server stores none, so it only checks the id; 404 without one."""
     if request.headers.get(SESSION_HEADER):
         return rpc_response({})
-    return failed_response(None, RpcError(INVALID_REQUEST, "No session is named: send Mcp-Session-Id", status=404))
+    return build_failed_response(
+        None, RpcError(INVALID_REQUEST, "No session is named: send Mcp-Session-Id", status=404)
+    )
 
 
-def _accepted_response() -> ASGIApp:
+def _respond_accepted() -> ASGIApp:
     return ASGIResponse(status_code=202)
 
 
-def _accepted(header: str) -> tuple[bool, bool]:
+def _read_accepted_types(header: str) -> tuple[bool, bool]:
     """Return whether the client accepts JSON, and whether server-sent events. Without a header it accepts JSON."""
     kinds = {kind.split(";")[0].strip().lower() for kind in header.split(",")}
     anything = "*/*" in kinds

@@ -13,14 +13,14 @@ from agent_server.protocols.jsonrpc import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     RpcError,
+    build_success,
     rpc_response,
-    success,
 )
-from agent_server.protocols.mcp.call_responses import SERVER_INFO, CallResponses, stamped
+from agent_server.protocols.mcp.call_responses import SERVER_INFO, CallResponses, add_era_fields
 from agent_server.protocols.mcp.calls import (
     Declined,
-    call_of,
     error_result,
+    parse_call,
 )
 from agent_server.protocols.mcp.feedback import (
     APP_URI,
@@ -39,9 +39,9 @@ from agent_server.protocols.mcp.requests import (
 from agent_server.protocols.mcp.submissions import submit_feedback
 from agent_server.protocols.mcp.tools import Tools
 from agent_server.protocols.services import RequestServices
-from agent_server.routes.authorization import owned
+from agent_server.routes.authorization import get_ownership
 from agent_server.routes.base_url import base_url
-from agent_server.routes.run_requests import created_run
+from agent_server.routes.run_requests import create_run
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject, RunCreate, RunsCancel
 
@@ -77,7 +77,7 @@ class McpServer:
         if not isinstance(outcome, dict):
             return outcome
         session = {SESSION_HEADER: str(uuid4())} if request.method == "initialize" else None
-        return rpc_response(success(request.id, stamped(request, outcome)), headers=session)
+        return rpc_response(build_success(request.id, add_era_fields(request, outcome)), headers=session)
 
     async def initialize(self, request: McpRequest) -> JsonObject:
         """Handle `initialize`: return the version that both sides support, and the capabilities."""
@@ -96,7 +96,7 @@ class McpServer:
             "supportedVersions": list(VERSIONS),
             "capabilities": self._capabilities(),
             "instructions": INSTRUCTIONS,
-            **_cacheable(),
+            **_build_cache_fields(),
         }
 
     async def ping(self, _: McpRequest) -> JsonObject:
@@ -106,15 +106,15 @@ class McpServer:
     async def list_tools(self, request: McpRequest) -> JsonObject:
         """Handle `tools/list`: return a page of the caller's tools."""
         tools, cursor = await (await self._tools()).page(request)
-        return {"tools": tools, **({"nextCursor": cursor} if cursor else {}), **_cacheable()}
+        return {"tools": tools, **({"nextCursor": cursor} if cursor else {}), **_build_cache_fields()}
 
     async def list_resources(self, _: McpRequest) -> JsonObject:
         """Handle `resources/list`: return the app with the buttons."""
-        return {"resources": [app_resource()], **_cacheable()}
+        return {"resources": [app_resource()], **_build_cache_fields()}
 
     async def list_templates(self, _: McpRequest) -> JsonObject:
         """Handle `resources/templates/list`: return an empty list."""
-        return {"resourceTemplates": [], **_cacheable()}
+        return {"resourceTemplates": [], **_build_cache_fields()}
 
     async def read_resource(self, request: McpRequest) -> JsonObject:
         """Handle `resources/read`: return the page of the app."""
@@ -122,7 +122,7 @@ class McpServer:
         if request.params.get("uri") != APP_URI or intake is None:
             raise NotFound(f"This server has no such resource; it has {APP_URI}")
         base = base_url(self._services.http, self._services.config)
-        return {"contents": [app_content(base, intake.buttons_path)], **_cacheable()}
+        return {"contents": [app_content(base, intake.buttons_path)], **_build_cache_fields()}
 
     async def call_tool(self, request: McpRequest) -> Outcome:
         """Handle `tools/call`: return the end of a run, or the result of a feedback submission."""
@@ -136,15 +136,15 @@ class McpServer:
         if assistant is None:
             raise request.error(INVALID_PARAMS, f"Unknown tool: {name:.200}")
         try:
-            call = call_of(request, assistant.assistant_id, await tools.arguments(assistant, arguments or {}))
+            call = parse_call(request, assistant.assistant_id, await tools.arguments(assistant, arguments or {}))
         except Declined as declined:
             return error_result(str(declined))
-        record = await self._started(call.body, call.thread_id)
-        return self._responses.followed(request, record, is_lasting=call.thread_id is not None)
+        record = await self._start_run(call.body, call.thread_id)
+        return self._responses.follow(request, record, is_lasting=call.thread_id is not None)
 
     async def resume(self, last_event_id: str) -> ASGIApp:
         """Resume the stream of a call's events after the last received one."""
-        return await self._responses.resumed(last_event_id)
+        return await self._responses.resume(last_event_id)
 
     async def cancel(self, request: McpRequest) -> None:
         """Cancel the run of a handshake-era request, identified by its session and id."""
@@ -153,13 +153,13 @@ class McpServer:
             return
         services = self._services
         call = {"mcp": {"session_id": request.session_id, "request_id": request_id}}
-        if (run := await services.runs.active_with(call)) is None:
+        if (run := await services.runs.find_active(call)) is None:
             return
         body: JsonObject = {"thread_id": run.thread_id, "run_ids": [run.run_id]}
         await services.authenticator.authorize_as(services.http, "cancel_runs", body, {})
         try:
             which = RunsCancel(thread_id=run.thread_id, run_ids=[run.run_id])
-            await services.runs.cancel_many(which, "interrupt", owned(services.http, "threads"))
+            await services.runs.cancel_many(which, "interrupt", get_ownership(services.http, "threads"))
         except NotFound:
             return  # the run has ended in the meantime
 
@@ -173,10 +173,10 @@ class McpServer:
     async def _tools(self) -> Tools:
         services = self._services
         await services.authenticator.authorize_as(services.http, "search_assistants", {}, {})
-        mine = owned(services.http, "assistants")
+        mine = get_ownership(services.http, "assistants")
         return Tools(services.assistants, services.graphs, mine, self._has_feedback)
 
-    async def _started(self, body: JsonObject, thread_id: str | None) -> Record:
+    async def _start_run(self, body: JsonObject, thread_id: str | None) -> Record:
         services = self._services
         if thread_id is not None:
             body["thread_id"] = thread_id
@@ -185,7 +185,7 @@ class McpServer:
             wanted = msgspec.convert(body, RunCreate)
         except msgspec.ValidationError as error:
             raise RpcError(INVALID_PARAMS, str(error)) from None
-        run = await created_run(services.http, services.runs, services.config, wanted, thread_id)
+        run = await create_run(services.http, services.runs, services.config, wanted, thread_id)
         return await services.runs.get(run.run_id)
 
 
@@ -210,5 +210,5 @@ def _is_served(request: McpRequest, has_feedback: bool) -> bool:
     return not (request.is_modern and request.method in _OF_HANDSHAKE)
 
 
-def _cacheable() -> JsonObject:
+def _build_cache_fields() -> JsonObject:
     return {"ttlMs": CACHE_MS, "cacheScope": "private"}

@@ -11,14 +11,14 @@ from agent_server.errors import AgentServerError, NotFound
 from agent_server.protocols.mcp.calls import error_result
 from agent_server.protocols.mcp.feedback import SubmitArguments
 from agent_server.protocols.services import RequestServices
-from agent_server.routes.authentication import project_in
+from agent_server.routes.authentication import read_project
 from agent_server.schema import JsonObject
 
 
 async def submit_feedback(services: RequestServices, given: JsonObject) -> JsonObject:
     """Store feedback; an error becomes the tool's result, which a model can read and correct."""
     try:
-        kept = await _submitted(services, msgspec.convert(given, SubmitArguments))
+        kept = await _submit(services, msgspec.convert(given, SubmitArguments))
     except msgspec.ValidationError as error:
         return error_result(str(error))
     except AgentServerError as error:
@@ -30,8 +30,8 @@ async def submit_feedback(services: RequestServices, given: JsonObject) -> JsonO
     return {"content": [{"type": "text", "text": text.decode()}], "structuredContent": structured, "isError": False}
 
 
-async def _submitted(services: RequestServices, arguments: SubmitArguments) -> Any:
-    project = project_in(services.http)
+async def _submit(services: RequestServices, arguments: SubmitArguments) -> Any:
+    project = read_project(services.http)
     if arguments.token:
         return await services.feedback.submit_by_token(arguments.token, arguments.submission(""), project)
     if not arguments.run_id:
@@ -41,4 +41,4 @@ async def _submitted(services: RequestServices, arguments: SubmitArguments) -> A
     record = await services.runs.get(arguments.run_id)
     if project is not None and record.project != project:
         raise NotFound(f"Run with ID {record.run.run_id} has no feedback of the project {project!r}")
-    return await services.feedback.submit(record, arguments.submission(arguments.chosen_key(record)))
+    return await services.feedback.submit(record, arguments.submission(arguments.choose_key(record)))

@@ -38,7 +38,7 @@ class Tools:
     async def page(self, request: McpRequest) -> tuple[list[JsonObject], str | None]:
         """Return the tools from the request's cursor, and the next page's cursor, if there is one."""
         start = _start(request)
-        named = list((await self._named()).items())
+        named = list((await self._list_by_name()).items())
         tools = [await self._tool(name, assistant) for name, assistant in named[start : start + PAGE_SIZE]]
         end = start + PAGE_SIZE
         if end < len(named):
@@ -47,18 +47,18 @@ class Tools:
 
     async def find(self, name: str) -> Assistant | None:
         """Return the assistant with this tool name, if there is one."""
-        return (await self._named()).get(name)
+        return (await self._list_by_name()).get(name)
 
     async def arguments(self, assistant: Assistant, given: JsonObject) -> JsonObject:
         """Return the run's input for a tool's arguments: a text replaces chat messages and is the user's message."""
         texts = [name for name, value in given.items() if isinstance(value, str)]
         if not texts:
             return given
-        schema = (await self._graphs.known_schemas(assistant.assistant_id, assistant.version)).get("input_schema")
+        schema = (await self._graphs.get_known_schemas(assistant.assistant_id, assistant.version)).get("input_schema")
         chats = [name for name in message_fields(schema) if name in texts]
         return given | {name: [{"role": "user", "content": given[name]}] for name in chats}
 
-    async def _named(self) -> dict[str, Assistant]:
+    async def _list_by_name(self) -> dict[str, Assistant]:
         query = AssistantSearch(limit=_MOST_ASSISTANTS, sort_by="created_at", sort_order="asc")
         found = await self._assistants.search(query, self._owned)
         return _unique_names(found.items, {SUBMIT_FEEDBACK} if self._has_feedback else set())
@@ -84,7 +84,7 @@ class Tools:
 
     async def _schemas(self, assistant: Assistant) -> dict[str, Any]:
         try:
-            return await self._graphs.known_schemas(assistant.assistant_id, assistant.version)
+            return await self._graphs.get_known_schemas(assistant.assistant_id, assistant.version)
         except AgentServerError:  # the graph no longer exists: a call returns an error that states this
             return {}
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from agent_server.asgi.json_codec import encode
 from agent_server.errors import Invalid
-from agent_server.protocols.openai.content import text_of
+from agent_server.protocols.openai.content import read_text
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject, canonical_id
 
@@ -80,7 +80,7 @@ class Answer(Struct):
     """Whether the model reached its limit of tokens."""
 
 
-def request_of(record: Record) -> Request:
+def read_request(record: Record) -> Request:
     """Return what is stored of the run's request; of a run of another protocol, its assistant as the model."""
     own = msgspec.json.decode(record.run.metadata).get(METADATA_KEY)
     try:
@@ -89,32 +89,32 @@ def request_of(record: Record) -> Request:
         return Request(record.graph_id)
 
 
-def metadata_of(record: Record) -> JsonObject:
+def read_metadata(record: Record) -> JsonObject:
     """Return the metadata that the client has given its run."""
     given: JsonObject = msgspec.json.decode(record.run.metadata)
     return {name: value for name, value in given.items() if name not in _OURS}
 
 
-def answer_of(record: Record) -> Answer:
+def read_answer(record: Record) -> Answer:
     """Return the answer of a run that has ended without an error."""
     values = msgspec.json.decode(record.output or b"null")
     messages = values.get("messages") if isinstance(values, dict) else None
     new = _new_messages(messages, record) if isinstance(messages, list) else []
-    interrupts = waiting_interrupts(record)
-    texts = [Text(str(one.get("id")), text) for one in new if (text := text_of(one.get("content")))]
+    interrupts = list_waiting_interrupts(record)
+    texts = [Text(str(one.get("id")), text) for one in new if (text := read_text(one.get("content")))]
     if not isinstance(messages, list) and not interrupts:
         texts = [Text(f"run-{record.run.run_id}", values if isinstance(values, str) else encode(values).decode())]
-    calls = _pending_calls(messages, new) if isinstance(messages, list) else []
-    functions = [] if record.temporary else request_of(record).functions
+    calls = _list_pending_calls(messages, new) if isinstance(messages, list) else []
+    functions = [] if record.temporary else read_request(record).functions
     for interrupt in interrupts:
-        if (call := _call_of(interrupt, functions, record)) is not None:
+        if (call := _convert_to_call(interrupt, functions, record)) is not None:
             calls.append(call)
         else:
             texts.append(Text(f"interrupt-{interrupt['id']}", _question(interrupt["value"])))
     return Answer(texts, calls, interrupts, _usage(new), bool(new) and _is_cut(new[-1]))
 
 
-def waiting_interrupts(record: Record) -> list[JsonObject]:
+def list_waiting_interrupts(record: Record) -> list[JsonObject]:
     """Return what the agent asks at the run's end: `{"id", "value"}` each."""
     if record.run.status != "success" or b'"__interrupt__"' not in (record.output or b""):
         return []
@@ -136,7 +136,7 @@ def _new_messages(messages: list[Any], record: Record) -> list[JsonObject]:
     given: Any = msgspec.json.decode(bytes(record.kwargs.input))
     sent = given.get("messages") if isinstance(given, dict) else None
     known = {one.get("id") for one in (sent if isinstance(sent, list) else ()) if isinstance(one, dict)}
-    known = (known | {request_of(record).after}) - {None}
+    known = (known | {read_request(record).after}) - {None}
     marks = [at for at, one in enumerate(messages) if _kind(one) in _USERS or _id(one) in known]
     return [one for one in messages[max(marks, default=-1) + 1 :] if _kind(one) in _AGENTS]
 
@@ -149,7 +149,7 @@ def _id(message: Any) -> Any:
     return message.get("id") if isinstance(message, dict) else None
 
 
-def _pending_calls(messages: list[Any], new: list[JsonObject]) -> list[ToolCall]:
+def _list_pending_calls(messages: list[Any], new: list[JsonObject]) -> list[ToolCall]:
     """Return the tool calls of the agent's last message that have no result: the client has to execute them."""
     if not new or messages[-1] is not new[-1]:
         return []
@@ -161,7 +161,7 @@ def _pending_calls(messages: list[Any], new: list[JsonObject]) -> list[ToolCall]
     ]
 
 
-def _call_of(interrupt: JsonObject, functions: Sequence[str], record: Record) -> ToolCall | None:
+def _convert_to_call(interrupt: JsonObject, functions: Sequence[str], record: Record) -> ToolCall | None:
     """Return an interrupt as a call of one of the client's functions; None if it has none for it.
 
     The call is the interrupt's value, `{"name", "args"}` (LangChain's) or `{"name", "input"}`, or the function
@@ -177,8 +177,8 @@ def _call_of(interrupt: JsonObject, functions: Sequence[str], record: Record) ->
     return None
 
 
-def interrupt_of_call(call_id: str) -> tuple[str, str] | None:
-    """Return the ids of the run and of its interrupt in the id of a call that `answer_of` made; None in others."""
+def parse_call_id(call_id: str) -> tuple[str, str] | None:
+    """Return the ids of the run and of its interrupt in the id of a call that `read_answer` made; None in others."""
     run_id, mark, interrupt_id = call_id.removeprefix(_CALL).partition("_")
     if not call_id.startswith(_CALL) or not mark or len(run_id) != _HEX:
         return None

@@ -6,10 +6,10 @@ from litestar.types import ASGIApp
 
 from agent_server.protocols.openai.answers import Request
 from agent_server.protocols.openai.completions import CompletionStream, completion
-from agent_server.protocols.openai.ending import response_at_end, response_with_events
+from agent_server.protocols.openai.ending import respond_at_end, respond_with_events
 from agent_server.protocols.openai.errors import BadParameter
 from agent_server.protocols.openai.messages import chat_messages
-from agent_server.protocols.openai.runs import OpenAIRuns, Turn, functions_of
+from agent_server.protocols.openai.runs import OpenAIRuns, Turn, list_functions
 from agent_server.protocols.openai.schema import ChatRequest
 from agent_server.protocols.services import RequestServices
 
@@ -17,28 +17,28 @@ THREAD_HEADER = "x-thread-id"
 _JSON_FORMATS = ("json_object", "json_schema")
 
 
-async def completed_chat(services: RequestServices, asked: ChatRequest) -> ASGIApp:
+async def complete_chat(services: RequestServices, asked: ChatRequest) -> ASGIApp:
     """Run the agent that the request names; return its completion, or the stream of it."""
     _check_supported(asked)
     runs = OpenAIRuns(services)
-    named = asked.thread_id or _thread_in(services, asked)
+    named = asked.thread_id or _read_thread(services, asked)
     turn = Turn(
         asked=asked,
         messages=chat_messages(asked.messages),
-        stored=Request(asked.model, functions_of(asked)),
-        thread_id=runs.thread_of(named) if named else None,
+        stored=Request(asked.model, list_functions(asked)),
+        thread_id=runs.derive_thread_id(named) if named else None,
         keeps_thread=bool(asked.store),
         sends_all=True,
         json_parameter="response_format" if (asked.response_format or {}).get("type") in _JSON_FORMATS else None,
     )
     started = await runs.start(turn)
     if not asked.stream:
-        return response_at_end(started, completion)
+        return respond_at_end(started, completion)
     includes_usage = bool(asked.stream_options and asked.stream_options.include_usage)
-    return response_with_events(started, CompletionStream(started, includes_usage).events())
+    return respond_with_events(started, CompletionStream(started, includes_usage).events())
 
 
-def _thread_in(services: RequestServices, asked: ChatRequest) -> str | None:
+def _read_thread(services: RequestServices, asked: ChatRequest) -> str | None:
     """Return the thread in the metadata or the header, for clients that cannot add a field to the body."""
     named = (asked.metadata or {}).get("thread_id") or services.http.headers.get(THREAD_HEADER)
     if named is not None and not isinstance(named, str):

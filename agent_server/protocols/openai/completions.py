@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import to_builtins
 
 from agent_server.asgi.json_codec import encode
-from agent_server.protocols.openai.answers import Answer, ToolCall, Usage, answer_of, metadata_of, request_of
-from agent_server.protocols.openai.errors import error_of_run
+from agent_server.protocols.openai.answers import Answer, ToolCall, Usage, read_answer, read_metadata, read_request
+from agent_server.protocols.openai.errors import explain_missing_answer
 from agent_server.protocols.openai.runs import StartedRun
 from agent_server.protocols.openai.schema import ErrorResponse
 from agent_server.runs.records import Record
@@ -23,7 +23,7 @@ DONE = b"data: [DONE]\n\n"
 
 def completion(record: Record, urls: dict[str, str] | None, token: str | None) -> JsonObject:
     """Return the completion of a run that has ended without an error."""
-    answer = answer_of(record)
+    answer = read_answer(record)
     message: JsonObject = {"role": "assistant", "content": _content(answer), "refusal": None}
     if answer.calls:
         message["tool_calls"] = [_tool_call(call) for call in answer.calls]
@@ -32,7 +32,7 @@ def completion(record: Record, urls: dict[str, str] | None, token: str | None) -
         **_head(record, "chat.completion"),
         "choices": [choice],
         "usage": _usage(answer.usage) if answer.usage else None,
-        "metadata": metadata_of(record),
+        "metadata": read_metadata(record),
     }
 
 
@@ -52,18 +52,18 @@ class CompletionStream:
         words = self._started.words()
         async for word in words.read():
             if word.text:
-                yield self._event(self._chunk({"content": self._joined(word.message_id, word.text)}))
-        record = await self._started.ended()
-        if (error := error_of_run(record)) is not None:
+                yield self._event(self._chunk({"content": self._join_text(word.message_id, word.text)}))
+        record = await self._started.wait_for_end()
+        if (error := explain_missing_answer(record)) is not None:
             yield self._event(to_builtins(ErrorResponse(error)))
             return
-        for event in self._last(answer_of(record), words.urls):
+        for event in self._build_last(read_answer(record), words.urls):
             yield event
         yield DONE
 
-    def _last(self, answer: Answer, urls: dict[str, str] | None) -> list[bytes]:
+    def _build_last(self, answer: Answer, urls: dict[str, str] | None) -> list[bytes]:
         unseen = [one for one in answer.texts if one.id not in self._seen]
-        chunks = [self._chunk({"content": self._joined(one.id, one.text)}) for one in unseen]
+        chunks = [self._chunk({"content": self._join_text(one.id, one.text)}) for one in unseen]
         if answer.calls:
             calls = [{"index": at, **_tool_call(call)} for at, call in enumerate(answer.calls)]
             chunks.append(self._chunk({"tool_calls": calls}))
@@ -72,7 +72,7 @@ class CompletionStream:
             chunks.append({**self._head, "choices": [], "usage": _usage(answer.usage)})
         return [self._event(chunk) for chunk in chunks]
 
-    def _joined(self, message_id: str, text: str) -> str:
+    def _join_text(self, message_id: str, text: str) -> str:
         """Return the text, after a blank line if another message came before."""
         is_first, is_new = not self._seen, not self._seen or self._seen[-1] != message_id
         if is_new:
@@ -93,7 +93,7 @@ def _head(record: Record, kind: str) -> JsonObject:
         "id": f"{COMPLETION_ID}{record.run.run_id}",
         "object": kind,
         "created": created,
-        "model": request_of(record).model,
+        "model": read_request(record).model,
         **thread,
     }
 

@@ -12,7 +12,7 @@ _IMAGES = ("image_url", "input_image")
 _FILES = {"file": "file", "input_file": "file"}
 
 
-def content_of(content: Any, where: str) -> str | list[JsonObject]:
+def convert_content(content: Any, where: str) -> str | list[JsonObject]:
     """Return a message's content: one text, or blocks if it has images, sounds or files. Errors: `BadParameter`."""
     if content is None:
         return ""
@@ -77,14 +77,14 @@ def _source(url: str, media_type: str | None) -> JsonObject:
     return {"base64": data, **({"mime_type": named} if named else {})}
 
 
-def text_of(content: Any) -> str:
+def read_text(content: Any) -> str:
     """Return the text in the content of a chat message of the agent."""
     if isinstance(content, str):
         return content
     blocks = content if isinstance(content, list) else []
-    return "".join(one if isinstance(one, str) else _text_in(one) for one in blocks)
+    return "".join(one if isinstance(one, str) else _read_block_text(one) for one in blocks)
 
 
-def _text_in(block: Any) -> str:
+def _read_block_text(block: Any) -> str:
     is_text = isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str)
     return block["text"] if is_text else ""

@@ -63,7 +63,7 @@ def error_response(request: Request[Any, Any, Any], error: Exception) -> Respons
     return Response(body, status_code=status, headers=headers, media_type="application/json")
 
 
-def failure(error: ErrorBody, status: int) -> ASGIResponse:
+def build_failure(error: ErrorBody, status: int) -> ASGIResponse:
     """Return the response to a run that failed, after its handler."""
     body = encode(ErrorResponse(error))
     return ASGIResponse(body=body, status_code=status, headers=_retry(status), media_type="application/json")
@@ -76,7 +76,7 @@ def _retry(status: int) -> dict[str, str]:
 EXCEPTION_HANDLERS: ExceptionHandlersMap = dict.fromkeys((AgentServerError, HTTPException, Exception), error_response)
 
 
-def error_of_run(record: Record) -> ErrorBody | None:
+def explain_missing_answer(record: Record) -> ErrorBody | None:
     """Return why an ended run has no answer: its agent raised an error, or it was cancelled; None if it has one."""
     if record.error is not None:
         error = msgspec.json.decode(record.error)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4, uuid5
 
 import msgspec
 
-from agent_server.protocols.openai.content import content_of
+from agent_server.protocols.openai.content import convert_content
 from agent_server.protocols.openai.errors import BadParameter
 from agent_server.schema import JsonObject
 
@@ -23,9 +23,13 @@ def chat_messages(given: list[JsonObject]) -> list[JsonObject]:
 
 def input_messages(given: str | list[JsonObject] | None, instructions: str | None) -> list[JsonObject]:
     """Return the messages of a response's input, after its instructions. Errors: `BadParameter`."""
-    messages = [] if instructions is None else [_with_id("system", instructions, str(uuid5(_SYSTEM, "instructions")))]
+    messages = (
+        []
+        if instructions is None
+        else [_build_chat_message("system", instructions, str(uuid5(_SYSTEM, "instructions")))]
+    )
     if isinstance(given, str):
-        return [*messages, _with_id("user", given)]
+        return [*messages, _build_chat_message("user", given)]
     for at, item in enumerate(given or ()):
         for message in _item(item, f"input[{at}]"):
             if "tool_calls" in message and messages and "tool_calls" in messages[-1]:
@@ -39,7 +43,7 @@ def _message(one: JsonObject, where: str) -> JsonObject:
     role = one.get("role")
     if role not in _ROLES:
         raise BadParameter(f"{where}.role", f"role is {role!r}; it may be {', '.join(_ROLES)}")
-    message = _with_id(_ROLES[role], content_of(one.get("content"), f"{where}.content"))
+    message = _build_chat_message(_ROLES[role], convert_content(one.get("content"), f"{where}.content"))
     if isinstance(one.get("name"), str):
         message["name"] = one["name"]
     if role == "tool":
@@ -49,7 +53,7 @@ def _message(one: JsonObject, where: str) -> JsonObject:
     return message
 
 
-def _with_id(role: str, content: Any, message_id: str | None = None) -> JsonObject:
+def _build_chat_message(role: str, content: Any, message_id: str | None = None) -> JsonObject:
     own_id = str(uuid5(_SYSTEM, content)) if role == "system" and isinstance(content, str) else str(uuid4())
     return {"role": role, "content": content, "id": message_id or own_id}
 
@@ -86,10 +90,10 @@ def _item(item: JsonObject, where: str) -> list[JsonObject]:
         return [_message(item, where)]
     if kind == "function_call":
         call = _call(_string(item, "call_id", where), item, where)
-        return [{**_with_id("assistant", ""), "tool_calls": [call]}]
+        return [{**_build_chat_message("assistant", ""), "tool_calls": [call]}]
     if kind == "function_call_output":
-        content = content_of(item.get("output"), f"{where}.output")
-        return [{**_with_id("tool", content), "tool_call_id": _string(item, "call_id", where)}]
+        content = convert_content(item.get("output"), f"{where}.output")
+        return [{**_build_chat_message("tool", content), "tool_call_id": _string(item, "call_id", where)}]
     if kind == "reasoning":
         return []
     raise BadParameter(
@@ -104,7 +108,7 @@ def _string(given: JsonObject, name: str, where: str) -> str:
     return value
 
 
-def news_in(messages: list[JsonObject]) -> list[JsonObject]:
+def select_new_messages(messages: list[JsonObject]) -> list[JsonObject]:
     """Return what a conversation that the thread has so far lacks: what follows the agent's last message.
 
     System messages are kept: their ids make the thread replace those that it has.

@@ -13,12 +13,12 @@ from agent_server.errors import Conflict, NotFound
 from agent_server.protocols.openai.errors import BadParameter, Unknown
 from agent_server.protocols.openai.schema import Model
 from agent_server.protocols.services import RequestServices
-from agent_server.routes.authorization import owned
+from agent_server.routes.authorization import get_ownership
 
 _MOST_MODELS = 100_000
 
 
-async def listed_models(services: RequestServices) -> list[Model]:
+async def list_models(services: RequestServices) -> list[Model]:
     """Return the caller's models, the oldest first.
 
     A model's id is the name of its graph, the slug of its assistant's name, or, where several assistants have this
@@ -26,11 +26,11 @@ async def listed_models(services: RequestServices) -> list[Model]:
     """
     await services.authenticator.authorize_as(services.http, "search_assistants", {}, {})
     query = AssistantSearch(limit=_MOST_MODELS, sort_by="created_at", sort_order="asc")
-    found = (await services.assistants.search(query, owned(services.http, "assistants"))).items
+    found = (await services.assistants.search(query, get_ownership(services.http, "assistants"))).items
     graphs = {str(uuid5(SYSTEM_NAMESPACE, graph)): graph for graph in services.assistants.graph_ids}
     slugs = Counter(slug(name) for name in graphs.values())
     slugs.update(slug(one.name) for one in found if one.assistant_id not in graphs)
-    return [model_of(one, graphs.get(one.assistant_id) or _unique_slug(one, slugs)) for one in found]
+    return [build_model(one, graphs.get(one.assistant_id) or _unique_slug(one, slugs)) for one in found]
 
 
 def _unique_slug(assistant: Assistant, slugs: Counter[str]) -> str:
@@ -38,7 +38,7 @@ def _unique_slug(assistant: Assistant, slugs: Counter[str]) -> str:
     return own if own and slugs[own] == 1 else assistant.assistant_id
 
 
-def model_of(assistant: Assistant, model_id: str) -> Model:
+def build_model(assistant: Assistant, model_id: str) -> Model:
     """Return an assistant as a model."""
     return Model(
         id=model_id,
@@ -52,7 +52,7 @@ def model_of(assistant: Assistant, model_id: str) -> Model:
     )
 
 
-async def found_model(services: RequestServices, name: str) -> AssistantRef:
+async def find_model(services: RequestServices, name: str) -> AssistantRef:
     """Return the assistant that a request names as its model. Errors: `Unknown`, `BadParameter`."""
     try:
         return await services.agents.find(services.http, name)

@@ -20,7 +20,7 @@ FAILURES = {
 }
 
 
-def answered(shape: Any, description: str) -> dict[int, ResponseSpec]:
+def describe_responses(shape: Any, description: str) -> dict[int, ResponseSpec]:
     """Return the OpenAPI responses of an operation that returns `shape`."""
     return {200: ResponseSpec(shape, generate_examples=False, description=description), **FAILURES}
 

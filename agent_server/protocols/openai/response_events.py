@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from agent_server.asgi.json_codec import encode
-from agent_server.protocols.openai.answers import ToolCall, answer_of
-from agent_server.protocols.openai.errors import error_of_run
+from agent_server.protocols.openai.answers import ToolCall, read_answer
+from agent_server.protocols.openai.errors import explain_missing_answer
 from agent_server.protocols.openai.response_objects import (
     call_item,
     item_id,
@@ -59,22 +59,22 @@ class ResponseStream:
         async for word in words.read():
             for event in self._words(word.message_id, word.text, word.is_last):
                 yield event
-        for event in await self._last(words.urls):
+        for event in await self._build_last(words.urls):
             yield event
 
-    async def _last(self, urls: dict[str, str] | None) -> list[JsonObject]:
-        record, token = await self._started.ended(), self._started.token
-        if error_of_run(record) is not None:
+    async def _build_last(self, urls: dict[str, str] | None) -> list[JsonObject]:
+        record, token = await self._started.wait_for_end(), self._started.token
+        if explain_missing_answer(record) is not None:
             kind = "failed" if record.error is not None else "incomplete"
-            events = [event for one in self._messages.values() for event in self._done(one)]
+            events = [event for one in self._messages.values() for event in self._build_done_events(one)]
             shown = {**response(record, urls, token), "output": list(self._output.values())}
             return [*events, {"type": f"response.{kind}", "response": shown}]
-        answer = answer_of(record)
+        answer = read_answer(record)
         events = []
         for text in answer.texts:
             if text.id not in self._messages:
                 events += self._words(text.id, text.text, True)
-        events += [event for one in self._messages.values() for event in self._done(one)]
+        events += [event for one in self._messages.values() for event in self._build_done_events(one)]
         for call in answer.calls:
             events += self._call(call)
         end = response_end(record, answer, [self._output[index] for index in sorted(self._output)])
@@ -96,9 +96,9 @@ class ResponseStream:
             message.text += text
             yield {"type": "response.output_text.delta", **_place(message), "delta": text, "logprobs": []}
         if is_last:
-            yield from self._done(message)
+            yield from self._build_done_events(message)
 
-    def _done(self, message: _Message) -> Iterator[JsonObject]:
+    def _build_done_events(self, message: _Message) -> Iterator[JsonObject]:
         if message.is_done:
             return
         message.is_done = True

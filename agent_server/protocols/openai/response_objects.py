@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from agent_server.protocols.openai.answers import Answer, ToolCall, Usage, answer_of, metadata_of, request_of
-from agent_server.protocols.openai.errors import error_of_run
+from agent_server.protocols.openai.answers import Answer, ToolCall, Usage, read_answer, read_metadata, read_request
+from agent_server.protocols.openai.errors import explain_missing_answer
 from agent_server.protocols.openai.runs import CONVERSATION_ID
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject
@@ -27,16 +27,16 @@ def response(record: Record, urls: dict[str, str] | None, token: str | None) -> 
     shown = response_head(record, token)
     if urls:
         shown["feedback"] = urls
-    if (error := error_of_run(record)) is not None and record.run.status in ("error", "timeout"):
+    if (error := explain_missing_answer(record)) is not None and record.run.status in ("error", "timeout"):
         shown["error"] = {"code": "server_error", "message": error.message}
     if record.run.status == "success":
-        shown |= response_end(record, answer_of(record))
+        shown |= response_end(record, read_answer(record))
     return shown
 
 
 def response_head(record: Record, token: str | None) -> JsonObject:
     """Return the fields of a response that do not depend on the run's result."""
-    stored, created = request_of(record), datetime.fromisoformat(record.run.created_at)
+    stored, created = read_request(record), datetime.fromisoformat(record.run.created_at)
     head: JsonObject = {
         "id": f"{RESPONSE_ID}{record.run.run_id}",
         "object": "response",
@@ -46,7 +46,7 @@ def response_head(record: Record, token: str | None) -> JsonObject:
         "error": None,
         "incomplete_details": None,
         "instructions": None,
-        "metadata": metadata_of(record),
+        "metadata": read_metadata(record),
         "model": stored.model,
         "output": [],
         "parallel_tool_calls": True,
@@ -72,7 +72,7 @@ def response_end(record: Record, answer: Answer, output: Sequence[JsonObject] | 
     end: JsonObject = {
         "status": "incomplete" if answer.is_cut else "completed",
         "completed_at": record.changed_at // 1_000_000,
-        "output": list(output) if output is not None else output_of(record, answer),
+        "output": list(output) if output is not None else build_output(record, answer),
         "usage": _usage(answer.usage) if answer.usage else None,
     }
     if answer.is_cut:
@@ -82,7 +82,7 @@ def response_end(record: Record, answer: Answer, output: Sequence[JsonObject] | 
     return end
 
 
-def output_of(record: Record, answer: Answer) -> list[JsonObject]:
+def build_output(record: Record, answer: Answer) -> list[JsonObject]:
     """Return the output items of an answer."""
     items = [message_item(item_id(record, at), one.text) for at, one in enumerate(answer.texts)]
     return items + [call_item(item_id(record, len(items) + at), call) for at, call in enumerate(answer.calls)]

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 
 from agent_server.asgi.json_codec import encode
 from agent_server.protocols.openai.errors import EXCEPTION_HANDLERS
-from agent_server.protocols.openai.openapi import RUN_FAILED, StreamedOperation, answered
+from agent_server.protocols.openai.openapi import RUN_FAILED, StreamedOperation, describe_responses
 from agent_server.protocols.openai.responses import Responses
 from agent_server.protocols.openai.schema import ResponseRequest
 from agent_server.protocols.services import SERVICES, RequestServices
@@ -22,8 +22,8 @@ from agent_server.schema import JsonObject
 from agent_server.streams.deletion import Deletion
 
 TAGS = ["OpenAI"]
-_RESPONSE = answered(dict[str, Any], "The response.")
-_STREAMED = answered(dict[str, Any], "The response; with `stream`, its events.")
+_RESPONSE = describe_responses(dict[str, Any], "The response.")
+_STREAMED = describe_responses(dict[str, Any], "The response; with `stream`, its events.")
 
 
 @post(
@@ -91,7 +91,7 @@ async def cancel_response(response_id: FromPath[str], services: NamedDependency[
     opt=AUTHORIZED_IN_HANDLER,
     dependencies=SERVICES,
     exception_handlers=EXCEPTION_HANDLERS,
-    responses=answered(dict[str, Any], "The id of the response."),
+    responses=describe_responses(dict[str, Any], "The id of the response."),
 )
 async def delete_response(
     response_id: FromPath[str],
@@ -99,7 +99,7 @@ async def delete_response(
     deletion: NamedDependency[Deletion],
 ) -> Response[bytes]:
     """Delete a response with its run, which is cancelled first if it has not ended. Its thread stays."""
-    run = (await Responses(services).deletable(response_id)).run
+    run = (await Responses(services).find_deletable(response_id)).run
     await deletion.delete_run(run.run_id, run.thread_id)
     return respond_json({"id": response_id, "object": "response", "deleted": True})
 

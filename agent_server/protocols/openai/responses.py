@@ -6,12 +6,12 @@ from litestar.types import ASGIApp
 
 from agent_server.errors import NotFound
 from agent_server.protocols.openai.answers import Request
-from agent_server.protocols.openai.ending import response_at_end, response_with_events
+from agent_server.protocols.openai.ending import respond_at_end, respond_with_events
 from agent_server.protocols.openai.errors import BadParameter, Unknown
 from agent_server.protocols.openai.messages import input_messages
 from agent_server.protocols.openai.response_events import ResponseStream
 from agent_server.protocols.openai.response_objects import RESPONSE_ID, response
-from agent_server.protocols.openai.runs import OpenAIRuns, StartedRun, Turn, functions_of
+from agent_server.protocols.openai.runs import OpenAIRuns, StartedRun, Turn, list_functions
 from agent_server.protocols.openai.schema import ResponseRequest
 from agent_server.protocols.services import RequestServices
 from agent_server.runs.queue import FINAL
@@ -31,18 +31,18 @@ class Responses:
     async def create(self, asked: ResponseRequest) -> ASGIApp | JsonObject:
         """Run the agent that the request names; return its response, or the stream of it.
 
-        A response in the background is returned at once. Errors: `BadParameter`, `Unknown`, those of `created_run`.
+        A response in the background is returned at once. Errors: `BadParameter`, `Unknown`, those of `create_run`.
         """
         started = await self._runs.start(await self._turn(asked))
         if asked.stream:
-            return response_with_events(started, ResponseStream(started).events(), is_cancelled=not asked.background)
+            return respond_with_events(started, ResponseStream(started).events(), is_cancelled=not asked.background)
         if asked.background:
             return response(started.record, None, started.token)
-        return response_at_end(started, response)
+        return respond_at_end(started, response)
 
     async def get(self, response_id: str) -> JsonObject:
         """Return a stored response. Errors: `Unknown`."""
-        started = await self._stored(response_id, "join_stateless_run")
+        started = await self._find_stored(response_id, "join_stateless_run")
         record, urls = started.record, None
         if record.run.status in FINAL:
             record, urls = await self._services.streams.outcome(record.run.run_id)
@@ -50,34 +50,34 @@ class Responses:
 
     async def follow(self, response_id: str, after: int) -> ASGIApp:
         """Return the events of a stored response after one of them. Errors: `Unknown`."""
-        started = await self._stored(response_id, "join_stateless_run_stream")
-        return response_with_events(started, ResponseStream(started, after).events(), is_cancelled=False)
+        started = await self._find_stored(response_id, "join_stateless_run_stream")
+        return respond_with_events(started, ResponseStream(started, after).events(), is_cancelled=False)
 
     async def cancel(self, response_id: str) -> JsonObject:
         """Cancel the run of a response; return the response once it has stopped. Errors: `Unknown`, `Conflict`."""
-        started = await self._stored(response_id, "cancel_run")
+        started = await self._find_stored(response_id, "cancel_run")
         services, run = self._services, started.record.run
         await services.runs.cancel(run.run_id, run.thread_id, "interrupt")
-        await services.streams.until_end(started.record)
-        return response(await started.ended(), None, started.token)
+        await services.streams.wait_for_end(started.record)
+        return response(await started.wait_for_end(), None, started.token)
 
-    async def deletable(self, response_id: str) -> Record:
+    async def find_deletable(self, response_id: str) -> Record:
         """Return the run of a response that the caller may delete. Errors: `Unknown`."""
-        return (await self._stored(response_id, "delete_run")).record
+        return (await self._find_stored(response_id, "delete_run")).record
 
-    async def _stored(self, response_id: str, handler: str) -> StartedRun:
+    async def _find_stored(self, response_id: str, handler: str) -> StartedRun:
         """Return the run of a response, if the caller may do with it what `handler` does. Errors: `Unknown`."""
         record = await self._record(response_id, "response_id")
         path = {"thread_id": record.run.thread_id, "run_id": record.run.run_id}
         try:
             await self._services.authenticator.authorize_as(self._services.http, handler, {}, path)
         except NotFound:
-            raise _unknown(response_id, "response_id") from None
-        return await self._runs.known(record)
+            raise _build_unknown(response_id, "response_id") from None
+        return await self._runs.load_run(record)
 
     async def _record(self, response_id: str, parameter: str) -> Record:
-        unknown = _unknown(response_id, parameter)
-        record = await self._runs.run_of(response_id.removeprefix(RESPONSE_ID), unknown)
+        unknown = _build_unknown(response_id, parameter)
+        record = await self._runs.find_run(response_id.removeprefix(RESPONSE_ID), unknown)
         if record.temporary:
             raise unknown
         return record
@@ -90,7 +90,7 @@ class Responses:
         previous = None
         if asked.previous_response_id:
             previous = await self._record(asked.previous_response_id, "previous_response_id")
-        conversation = _conversation_in(asked)
+        conversation = _read_conversation(asked)
         named = conversation or asked.thread_id
         is_json = isinstance(form := (asked.text or {}).get("format"), dict) and form.get("type") in _JSON_FORMATS
         return Turn(
@@ -98,12 +98,12 @@ class Responses:
             messages=input_messages(asked.input, asked.instructions),
             stored=Request(
                 asked.model,
-                functions_of(asked),
+                list_functions(asked),
                 previous_response_id=asked.previous_response_id,
                 conversation=conversation,
                 background=bool(asked.background),
             ),
-            thread_id=previous.run.thread_id if previous else self._runs.thread_of(named) if named else None,
+            thread_id=previous.run.thread_id if previous else self._runs.derive_thread_id(named) if named else None,
             keeps_thread=asked.store is not False,
             sends_all=False,
             json_parameter="text.format" if is_json else None,
@@ -111,7 +111,7 @@ class Responses:
         )
 
 
-def _conversation_in(asked: ResponseRequest) -> str | None:
+def _read_conversation(asked: ResponseRequest) -> str | None:
     given = asked.conversation
     named = given.get("id") if isinstance(given, dict) else given
     if given is not None and (not isinstance(named, str) or not named):
@@ -121,7 +121,7 @@ def _conversation_in(asked: ResponseRequest) -> str | None:
     return named
 
 
-def _unknown(response_id: str, parameter: str) -> Unknown:
+def _build_unknown(response_id: str, parameter: str) -> Unknown:
     code = "previous_response_not_found" if parameter == "previous_response_id" else "response_not_found"
     return Unknown(
         parameter, f"Response {response_id!r:.120} not found; responses with store: false are not kept", code

@@ -13,20 +13,20 @@ from agent_server.errors import AgentServerError, BadRequest, Invalid, NotFound
 from agent_server.protocols.openai.answers import (
     METADATA_KEY,
     Request,
-    interrupt_of_call,
     last_message_id,
-    waiting_interrupts,
+    list_waiting_interrupts,
+    parse_call_id,
 )
-from agent_server.protocols.openai.content import text_of
+from agent_server.protocols.openai.content import read_text
 from agent_server.protocols.openai.errors import BadParameter, Unknown
-from agent_server.protocols.openai.messages import news_in
-from agent_server.protocols.openai.models import found_model
+from agent_server.protocols.openai.messages import select_new_messages
+from agent_server.protocols.openai.models import find_model
 from agent_server.protocols.openai.schema import AgentRequest
 from agent_server.protocols.openai.words import Words
 from agent_server.protocols.services import RequestServices
-from agent_server.routes.authentication import project_in
-from agent_server.routes.authorization import caller_in
-from agent_server.routes.run_requests import created_run
+from agent_server.routes.authentication import read_project
+from agent_server.routes.authorization import get_caller
+from agent_server.routes.run_requests import create_run
 from agent_server.runs.records import Record
 from agent_server.schema import FeedbackKeys, JsonObject, RunCreate
 
@@ -71,9 +71,9 @@ class StartedRun(Struct):
         """Return a reader of the run's log."""
         return Words(self.services.streams, self.record, self.speaks)
 
-    async def ended(self) -> Record:
+    async def wait_for_end(self) -> Record:
         """Return the run as it is at its end."""
-        return await self.services.streams.last_known(self.record)
+        return await self.services.streams.reload_record(self.record)
 
 
 class OpenAIRuns:
@@ -83,13 +83,13 @@ class OpenAIRuns:
         self._services = services
 
     async def start(self, turn: Turn) -> StartedRun:
-        """Start the run for a turn. Errors: `BadParameter`, `Unknown`, and those of `created_run`."""
+        """Start the run for a turn. Errors: `BadParameter`, `Unknown`, and those of `create_run`."""
         services = self._services
-        assistant = await found_model(services, turn.asked.model)
+        assistant = await find_model(services, turn.asked.model)
         schemas = await self._schemas(assistant)
         _check_format(turn, schemas)
         last = await self._last_run(turn)
-        body = _placed(turn, last)
+        body = _place_on_thread(turn, last)
         body |= {
             "assistant_id": assistant.assistant_id,
             "stream_mode": ["messages-tuple"] if turn.asked.stream else ["values"],
@@ -105,17 +105,17 @@ class OpenAIRuns:
             wanted = msgspec.convert(body, RunCreate)
         except msgspec.ValidationError as error:
             raise BadRequest(str(error)) from None
-        run = await created_run(services.http, services.runs, services.config, wanted, body.get("thread_id"))
-        return await self.known(await services.runs.get(run.run_id), schemas)
+        run = await create_run(services.http, services.runs, services.config, wanted, body.get("thread_id"))
+        return await self.load_run(await services.runs.get(run.run_id), schemas)
 
-    async def known(self, record: Record, schemas: JsonObject | None = None) -> StartedRun:
+    async def load_run(self, record: Record, schemas: JsonObject | None = None) -> StartedRun:
         """Return a run, with what its responses need."""
         services = self._services
-        schemas = schemas if schemas is not None else await self._schemas_of(record)
+        schemas = schemas if schemas is not None else await self._get_schemas_of_run(record)
         token = services.feedback.token(record.run.run_id, record.project)
         return StartedRun(services, record, token, _has_messages(schemas.get("output_schema")))
 
-    def thread_of(self, name: str) -> str:
+    def derive_thread_id(self, name: str) -> str:
         """Return the thread id that a client's name of a thread or conversation stands for.
 
         A UUID is the id itself; any other name is one of the request's project and user.
@@ -123,17 +123,17 @@ class OpenAIRuns:
         try:
             return str(UUID(name.removeprefix(CONVERSATION_ID)))
         except ValueError:
-            caller = caller_in(self._services.http)
-            owner = f"{project_in(self._services.http) or ''}\0{caller.identity if caller else ''}"
+            caller = get_caller(self._services.http)
+            owner = f"{read_project(self._services.http) or ''}\0{caller.identity if caller else ''}"
             return str(uuid5(THREADS, f"{owner}\0{name}"))
 
-    async def run_of(self, run_id: str, error: NotFound) -> Record:
+    async def find_run(self, run_id: str, error: NotFound) -> Record:
         """Return a run of the request's project. Errors: `error` if there is none."""
         try:
             record = await self._services.runs.get(run_id)
         except (NotFound, Invalid):
             raise error from None
-        project = project_in(self._services.http)
+        project = read_project(self._services.http)
         if project is not None and record.project != project:
             raise error
         return record
@@ -141,28 +141,28 @@ class OpenAIRuns:
     async def _last_run(self, turn: Turn) -> Record | None:
         """Return the last run of the turn's thread, or of the thread on which its tool results are awaited."""
         services, thread_id = self._services, turn.thread_id
-        if thread_id is None and (calls := _answered_calls(turn)):
+        if thread_id is None and (calls := _list_answered_calls(turn)):
             run_id, _ = next(iter(calls))
-            thread_id = (await self.run_of(run_id, _not_awaited())).run.thread_id
+            thread_id = (await self.find_run(run_id, _build_not_awaited())).run.thread_id
         if thread_id is None:
             return None
         try:
-            runs = await services.runs.of_thread(thread_id, 1, 0, None)
+            runs = await services.runs.list_by_thread(thread_id, 1, 0, None)
         except NotFound:
             return None
         return await services.runs.get(runs[0].run_id) if runs else None
 
-    async def _schemas_of(self, record: Record) -> JsonObject:
+    async def _get_schemas_of_run(self, record: Record) -> JsonObject:
         try:
-            return await self._services.graphs.known_schemas(record.run.assistant_id, record.assistant_version)
+            return await self._services.graphs.get_known_schemas(record.run.assistant_id, record.assistant_version)
         except AgentServerError:  # the graph no longer exists
             return {}
 
     async def _schemas(self, assistant: AssistantRef) -> JsonObject:
-        return await self._services.graphs.known_schemas(assistant.assistant_id, assistant.version)
+        return await self._services.graphs.get_known_schemas(assistant.assistant_id, assistant.version)
 
 
-def _placed(turn: Turn, last: Record | None) -> JsonObject:
+def _place_on_thread(turn: Turn, last: Record | None) -> JsonObject:
     """Return the parts of the run's body that say on which thread it runs."""
     thread_id = turn.thread_id or (last.run.thread_id if last else None)
     if thread_id is not None:
@@ -182,7 +182,7 @@ def _fill(body: JsonObject, turn: Turn, last: Record | None, schemas: JsonObject
         if resume is not UNSET:
             body |= {"input": None, "command": {"resume": resume}}
         else:
-            news = news_in(turn.messages) if turn.sends_all and last is not None else turn.messages
+            news = select_new_messages(turn.messages) if turn.sends_all and last is not None else turn.messages
             body["input"] = _run_input(news, schemas)
     except (BadParameter, Unknown) as error:
         return error
@@ -191,33 +191,33 @@ def _fill(body: JsonObject, turn: Turn, last: Record | None, schemas: JsonObject
 
 def _resume(turn: Turn, last: Record | None) -> Any:
     """Return the response to what the agent asks, by interrupt or as a whole; UNSET if the turn is none."""
-    waiting = [one["id"] for one in waiting_interrupts(last)] if last else []
+    waiting = [one["id"] for one in list_waiting_interrupts(last)] if last else []
     if turn.asked.resume is not UNSET:
         if not waiting:
             raise BadParameter("resume", "The agent asks nothing on this thread, so there is nothing to resume")
         return turn.asked.resume
-    if calls := _answered_calls(turn):
+    if calls := _list_answered_calls(turn):
         if last is None or any(run != last.run.run_id or key not in waiting for run, key in calls):
-            raise _not_awaited()
-        return {key: _decoded(content) for (_, key), content in calls.items()}
-    said = [one for one in news_in(turn.messages) if one["role"] == "user"]
-    return dict.fromkeys(waiting, _decoded(said[-1]["content"])) if waiting and said else UNSET
+            raise _build_not_awaited()
+        return {key: _decode(content) for (_, key), content in calls.items()}
+    said = [one for one in select_new_messages(turn.messages) if one["role"] == "user"]
+    return dict.fromkeys(waiting, _decode(said[-1]["content"])) if waiting and said else UNSET
 
 
-def _answered_calls(turn: Turn) -> dict[tuple[str, str], Any]:
+def _list_answered_calls(turn: Turn) -> dict[tuple[str, str], Any]:
     """Return the results for the agent's questions, by the ids of run and interrupt."""
     results = {}
-    for one in news_in(turn.messages):
-        if one["role"] == "tool" and (asked := interrupt_of_call(one["tool_call_id"])) is not None:
+    for one in select_new_messages(turn.messages):
+        if one["role"] == "tool" and (asked := parse_call_id(one["tool_call_id"])) is not None:
             results[asked] = one["content"]
     return results
 
 
-def _not_awaited() -> Unknown:
+def _build_not_awaited() -> Unknown:
     return Unknown("messages", "The agent does not wait for these results of tools (any more)", "tool_call_not_found")
 
 
-def _decoded(content: Any) -> Any:
+def _decode(content: Any) -> Any:
     """Return the object or list in a JSON text; any other content unchanged."""
     if not isinstance(content, str) or not content.lstrip().startswith(("{", "[")):
         return content
@@ -235,7 +235,7 @@ def _run_input(messages: list[JsonObject], schemas: JsonObject) -> JsonObject:
     if _has_messages(schema) and schema is not None:
         return {"messages": messages}
     said = [one for one in messages if one["role"] == "user"]
-    given = _decoded(text_of(said[-1]["content"])) if said else None
+    given = _decode(read_text(said[-1]["content"])) if said else None
     if isinstance(given, dict):
         return given
     if schema is None:  # a plain function
@@ -259,7 +259,7 @@ def _check_format(turn: Turn, schemas: JsonObject) -> None:
         )
 
 
-def functions_of(asked: AgentRequest) -> list[str]:
+def list_functions(asked: AgentRequest) -> list[str]:
     """Return the names of the functions that the client executes. Errors: `BadParameter`."""
     if isinstance(asked.tool_choice, dict) or asked.tool_choice == "required":
         raise BadParameter(

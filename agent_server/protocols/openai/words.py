@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from agent_server.asgi.sse import frame_data
 from agent_server.broker import START, Frame
-from agent_server.protocols.openai.content import text_of
+from agent_server.protocols.openai.content import read_text
 from agent_server.runs.records import Record
 from agent_server.streams.run_streams import RunStreams
 
@@ -49,6 +49,6 @@ def _word(frame: Frame) -> Word | None:
     chunk = data[0] if isinstance(data, list) and data else None
     if not isinstance(chunk, dict) or chunk.get("type") not in ("AIMessageChunk", "ai"):
         return None
-    text = text_of(chunk.get("content"))
+    text = read_text(chunk.get("content"))
     is_last = chunk["type"] == "ai" or chunk.get("chunk_position") == "last"
     return Word(str(chunk.get("id")), text, is_last) if text or is_last else None

@@ -44,7 +44,7 @@ def error_response(request: Request[Any, Any, Any], error: Exception) -> Respons
 EXCEPTION_HANDLERS: ExceptionHandlersMap = dict.fromkeys((AgentServerError, HTTPException, Exception), error_response)
 
 
-def problem_of_run(record: Record) -> Problem:
+def explain_missing_output(record: Record) -> Problem:
     """Return the reason why an ended run has no output: its agent raised an error, or it was cancelled."""
     if record.error is None:
         return Problem(RUN_FAILED, "The run was cancelled before its end", RUN_FAILED_STATUS)

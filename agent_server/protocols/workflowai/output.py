@@ -29,13 +29,13 @@ class PartialOutput:
         if event in ("values", "custom"):  # custom: only from plain functions
             self.output = task_output(msgspec.json.decode(frame_data(data)))
         elif event in ("messages/partial", "messages/complete"):
-            self.output = with_messages(self.output, msgspec.json.decode(frame_data(data)))
+            self.output = add_messages(self.output, msgspec.json.decode(frame_data(data)))
         else:
             return False
         return True
 
 
-def with_messages(output: dict[str, Any], news: list[dict[str, Any]]) -> dict[str, Any]:
+def add_messages(output: dict[str, Any], news: list[dict[str, Any]]) -> dict[str, Any]:
     """Return `output` with the messages of `news`, which replace those with the same ids."""
     messages = output.get("messages")
     by_id = {one.get("id"): one for one in messages if isinstance(one, dict)} if isinstance(messages, list) else {}

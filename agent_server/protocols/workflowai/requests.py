@@ -34,7 +34,7 @@ def check_supported(request: RunRequest) -> None:
         )
 
 
-def thread_of(conversation: str | None, owner: str) -> str | None:
+def derive_thread_id(conversation: str | None, owner: str) -> str | None:
     """Return the thread id of a conversation: the conversation itself if it is a UUID, or an id derived from its name.
 
     `owner` (the request's project and user) separates conversations with the same name.
@@ -99,7 +99,7 @@ def _body(asked: RunBase, assistant_id: str, modes: list[str]) -> JsonObject:
     return body
 
 
-def waiting_interrupts(record: Record) -> list[str]:
+def list_waiting_interrupts(record: Record) -> list[str]:
     """Return the ids of the interrupts that the run ended with."""
     values = msgspec.json.decode(record.output) if record.output else None
     waiting = values.get("__interrupt__") if isinstance(values, dict) else None

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from agent_server.protocols.workflowai.errors import problem_of_run
+from agent_server.protocols.workflowai.errors import explain_missing_output
 from agent_server.protocols.workflowai.output import task_output, tool_call_requests
 from agent_server.protocols.workflowai.schema import ErrorResponse, RunResponse, Version, VersionUsed
 from agent_server.runs.records import Record
@@ -23,7 +23,7 @@ def run_response(record: Record, asked: Version, token: str | None) -> RunRespon
     values = msgspec.json.decode(record.output) if record.output else None
     if record.run.status != "success":
         output = task_output(values) if values else UNSET
-        return ErrorResponse(problem_of_run(record), record.run.run_id, output, token or UNSET)
+        return ErrorResponse(explain_missing_output(record), record.run.run_id, output, token or UNSET)
     return RunResponse(
         id=record.run.run_id,
         task_output=task_output(values),

@@ -24,11 +24,11 @@ from agent_server.protocols.workflowai.requests import (
     check_supported,
     check_tenant,
     client_run_id,
+    derive_thread_id,
+    list_waiting_interrupts,
     reply_body,
     run_body,
     stable_number,
-    thread_of,
-    waiting_interrupts,
 )
 from agent_server.protocols.workflowai.results import last_chunk, run_response
 from agent_server.protocols.workflowai.schema import (
@@ -40,9 +40,9 @@ from agent_server.protocols.workflowai.schema import (
     RunChunk,
     RunRequest,
 )
-from agent_server.routes.authentication import RequestAuthenticator, project_in
-from agent_server.routes.authorization import caller_in
-from agent_server.routes.run_requests import created_run
+from agent_server.routes.authentication import RequestAuthenticator, read_project
+from agent_server.routes.authorization import get_caller
+from agent_server.routes.run_requests import create_run
 from agent_server.routes.run_responses import cut_where_slow
 from agent_server.runs.feedback import RunFeedback
 from agent_server.runs.queue import Runs
@@ -86,7 +86,7 @@ class WorkflowAIRuns:
 
         Errors: `NotFound`.
         """
-        project = project_in(request)
+        project = read_project(request)
         check_tenant(tenant, project)
         agent = await self._agents.find(request, asked.id)
         return RegisteredAgent(
@@ -95,10 +95,10 @@ class WorkflowAIRuns:
 
     async def run(self, request: AnyRequest, tenant: str, agent_name: str, asked: RunRequest) -> Started:
         """Start the run that `asked` describes. Errors: `NotFound`, `BadRequest`, `Invalid`, `Conflict`."""
-        check_tenant(tenant, project_in(request))
+        check_tenant(tenant, read_project(request))
         check_supported(asked)
         agent = await self._agents.find(request, agent_name)
-        thread_id = thread_of(asked.conversation_id, _owner(request))
+        thread_id = derive_thread_id(asked.conversation_id, _owner(request))
         body = run_body(asked, agent.assistant_id, self._agents.stream_modes(agent.graph_id, bool(asked.stream)))
         if thread_id:
             body["if_not_exists"] = "create"
@@ -110,13 +110,13 @@ class WorkflowAIRuns:
         self, request: AnyRequest, tenant: str, agent_name: str, run_id: str, asked: ReplyRequest
     ) -> Started:
         """Start a run that continues the conversation of the run `run_id`. Errors: as for `run`."""
-        check_tenant(tenant, project_in(request))
+        check_tenant(tenant, read_project(request))
         agent = await self._agents.find(request, agent_name)
         record = await self._runs.get(run_id)
         unknown = NotFound(f"Run with ID {record.run.run_id} not found")
         if record.run.assistant_id != agent.assistant_id or _is_of_other_project(request, record):
             raise unknown
-        waiting = waiting_interrupts(record)
+        waiting = list_waiting_interrupts(record)
         body = reply_body(
             asked, agent.assistant_id, self._agents.stream_modes(agent.graph_id, bool(asked.stream)), waiting
         )
@@ -134,8 +134,8 @@ class WorkflowAIRuns:
             stream = _OutputStream(started, self._streams)
             live = stream_response(stream.events(), headers, self._streams.closing, lambda: stream.latest)
             return cut_where_slow(live, started.record.run.thread_id)
-        await self._streams.until_end(started.record)
-        ended = run_response(await self._streams.last_known(started.record), started.asked.version, started.token)
+        await self._streams.wait_for_end(started.record)
+        ended = run_response(await self._streams.reload_record(started.record), started.asked.version, started.token)
         status = RUN_FAILED_STATUS if isinstance(ended, ErrorResponse) else 200
         return ASGIResponse(body=encode(ended), status_code=status, headers=headers, media_type="application/json")
 
@@ -153,7 +153,7 @@ class WorkflowAIRuns:
         choice: RunChoice,
     ) -> Started:
         data = msgspec.convert(body, RunCreate)
-        run = await created_run(request, self._runs, self._config, data, thread_id, choice)
+        run = await create_run(request, self._runs, self._config, data, thread_id, choice)
         record = await self._runs.get(run.run_id)
         token = self._feedback.token(run.run_id, record.project)
         return Started(record, asked, token)
@@ -176,7 +176,7 @@ class _OutputStream:
             if output.add(frames):
                 self.latest = _event(RunChunk(self._run.run_id, output.output))
                 yield self.latest
-        record = await self._streams.last_known(self._started.record)
+        record = await self._streams.reload_record(self._started.record)
         self.latest = _event(last_chunk(run_response(record, self._started.asked.version, self._started.token)))
         yield self.latest
 
@@ -188,10 +188,10 @@ def _event(data: Struct) -> bytes:
 
 def _owner(request: AnyRequest) -> str:
     """Return the owner of a request's conversations, whose names are unique only for each owner."""
-    caller = caller_in(request)
-    return f"{project_in(request) or ''}\0{caller.identity if caller else ''}"
+    caller = get_caller(request)
+    return f"{read_project(request) or ''}\0{caller.identity if caller else ''}"
 
 
 def _is_of_other_project(request: AnyRequest, record: Record) -> bool:
-    project = project_in(request)
+    project = read_project(request)
     return project is not None and record.project != project

@@ -63,9 +63,9 @@ class CronClock:
             while True:
                 try:
                     await self.fire_due()
-                    self._firing.worked()
+                    self._firing.record_success()
                 except AgentServerError as error:
-                    self._firing.failed(error)
+                    self._firing.record_failure(error)
                 except Exception:  # from one cron; the server must survive it
                     log.exception("crons_failed")
                 await anyio.sleep(LOOK_SECONDS)

@@ -18,7 +18,7 @@ from agent_server.access.ownership import Condition
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE, Assistants
 from agent_server.config.webhooks import WebhookPolicy
 from agent_server.database import Connection, Database, Row
-from agent_server.database.search import Found, Page, Search, found
+from agent_server.database.search import Found, Page, Search, convert_page
 from agent_server.errors import BadRequest, Invalid, NotFound
 from agent_server.runs.crons.schedule import micros, next_date
 from agent_server.runs.crons.schema import Cron, CronCreate, CronFilter, CronPatch, CronSearch
@@ -74,7 +74,7 @@ class Crons:
 
         def work(connection: Connection) -> Cron:
             _check_end(end_time, connection)
-            assistant_id = self._checked_assistant(connection, body)
+            assistant_id = self._check_assistant(connection, body)
             if thread and body.if_not_exists != "create":
                 _check_thread(connection, thread)
             row = connection.one(
@@ -89,7 +89,7 @@ class Crons:
                 schedule=body.schedule,
                 timezone=body.timezone,
                 payload=_json(_payload(body) | {"assistant_id": assistant_id}),
-                next=next_date(body.schedule, body.timezone, now(connection), end_time),
+                next=next_date(body.schedule, body.timezone, read_clock(connection), end_time),
                 metadata=_json(body.metadata or {}),
                 completed=None if thread else body.on_run_completed or "delete",
                 enabled=int(body.enabled is not False),
@@ -107,7 +107,7 @@ class Crons:
         if url is not None:
             self._webhooks.check(url)
 
-    def _checked_assistant(self, connection: Connection, body: CronCreate) -> str:
+    def _check_assistant(self, connection: Connection, body: CronCreate) -> str:
         """Return the id of the cron's assistant, after checking that the body is valid for a run of it."""
         try:
             assistant = self._assistants.resolve(connection, body.assistant_id)
@@ -119,7 +119,7 @@ class Crons:
     async def get(self, cron_id: str) -> Cron:
         """Return the cron. Errors: `NotFound`."""
         key = canonical_id(cron_id, "cron")
-        return _cron(await self._database.read(lambda c: _existing(c, key)))
+        return _cron(await self._database.read(lambda c: _get_row(c, key)))
 
     async def patch(self, cron_id: str, body: CronPatch) -> Cron:
         """Change the cron and return it: metadata is merged key by key, other given fields are replaced.
@@ -134,8 +134,8 @@ class Crons:
 
         def work(connection: Connection) -> Cron:
             if not connection.execute("UPDATE crons SET updated_at = now_us() WHERE cron_id = :id", id=key):
-                raise _not_found(key)
-            row = dict(_existing(connection, key))
+                raise _build_not_found(key)
+            row = dict(_get_row(connection, key))
             if body.end_time is not UNSET:
                 _check_end(end_time, connection)
                 row["end_time"] = end_time
@@ -147,7 +147,7 @@ class Crons:
         """Delete the cron. The runs that it has started continue. Errors: `NotFound`."""
         key = canonical_id(cron_id, "cron")
         if not await self._database.write(lambda c: c.execute("DELETE FROM crons WHERE cron_id = :id", id=key)):
-            raise _not_found(key)
+            raise _build_not_found(key)
 
     async def search(self, query: CronSearch, owned: Condition | None = None) -> Found[Cron]:
         """Return a page of the crons that match `query` (and meet `owned`), newest first by default, and the total."""
@@ -156,7 +156,7 @@ class Crons:
         search = self._search(query, owned)
         if query.enabled is not None:
             search.where("enabled = :enabled", enabled=int(query.enabled))
-        return found(await self._database.read(lambda c: search.page(c, page)), _cron)
+        return convert_page(await self._database.read(lambda c: search.page(c, page)), _cron)
 
     async def count(self, query: CronFilter, owned: Condition | None = None) -> int:
         """Count the crons that match `query` (and meet `owned`)."""
@@ -182,11 +182,11 @@ class Crons:
 
 def _check_end(end_time: int | None, connection: Connection) -> None:
     """Raise `Invalid` for an end that has passed: the cron would never fire."""
-    if end_time is not None and end_time <= now(connection):
+    if end_time is not None and end_time <= read_clock(connection):
         raise Invalid(f"end_time {timestamp(end_time)} has passed; give a later time, or leave it out")
 
 
-def now(connection: Connection) -> int:
+def read_clock(connection: Connection) -> int:
     """Return the database's time, in microseconds since 1970."""
     return int(cast(Row, connection.one("SELECT now_us() AS now"))["now"])
 
@@ -208,7 +208,7 @@ def _write(connection: Connection, row: dict[str, Any], body: CronPatch) -> Cron
     payload = msgspec.json.decode(row["payload"]) | changes | ({"metadata": metadata} if metadata else {})
     _check_context(payload)
     if body.end_time is not UNSET or body.schedule or body.timezone or body.enabled:
-        row["next_run_date"] = next_date(row["schedule"], row["timezone"], now(connection), row["end_time"])
+        row["next_run_date"] = next_date(row["schedule"], row["timezone"], read_clock(connection), row["end_time"])
     connection.execute(
         """UPDATE crons SET schedule = :schedule, timezone = :timezone, end_time = :end_time, enabled = :enabled,
             on_run_completed = :completed, payload = :payload, metadata = :metadata, next_run_date = :next
@@ -223,7 +223,7 @@ def _write(connection: Connection, row: dict[str, Any], body: CronPatch) -> Cron
         metadata=_json(metadata),
         next=row["next_run_date"],
     )
-    return _cron(_existing(connection, row["cron_id"]))
+    return _cron(_get_row(connection, row["cron_id"]))
 
 
 def _check_context(payload: JsonObject) -> None:
@@ -236,14 +236,14 @@ def _check_thread(connection: Connection, thread_id: str) -> None:
         raise NotFound(f"Thread with ID {thread_id} not found")
 
 
-def _existing(connection: Connection, cron_id: str) -> Row:
+def _get_row(connection: Connection, cron_id: str) -> Row:
     row = connection.one(f"SELECT {COLUMNS} FROM crons WHERE cron_id = :id", id=cron_id)
     if row is None:
-        raise _not_found(cron_id)
+        raise _build_not_found(cron_id)
     return row
 
 
-def _not_found(cron_id: str) -> NotFound:
+def _build_not_found(cron_id: str) -> NotFound:
     return NotFound(f"Cron with ID {cron_id} not found")
 
 

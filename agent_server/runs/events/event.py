@@ -37,7 +37,7 @@ class Event(NamedTuple):
     data: Any
 
 
-def channel_of(event: Event) -> str:
+def get_channel(event: Event) -> str:
     """Return the channel for subscriptions to the event; `custom:<name>` for a named one."""
     if event.method == "custom" and isinstance(event.data, dict) and isinstance(name := event.data.get("name"), str):
         return f"custom:{name}" if name else "custom"
@@ -48,7 +48,7 @@ def event_frame(event: Event, seq: int, position: FrameId) -> Frame:
     """Return the event's frame with everything a client receives: encoded once for all readers."""
     params = {"namespace": event.namespace, "timestamp": int(time.time() * 1000), "data": event.data}
     fields = {"type": "event", "event_id": str(seq), "seq": seq, "method": event.method, "params": params}
-    name = "|".join([str(len(event.namespace)), *event.namespace, channel_of(event)])
+    name = "|".join([str(len(event.namespace)), *event.namespace, get_channel(event)])
     return Frame(position, _IN_LOG + name, frame(StreamPart(event.method, fields), str(seq)))
 
 
@@ -62,7 +62,7 @@ def address(name: str) -> tuple[str, tuple[str, ...]] | None:
     return channel, tuple(namespace)
 
 
-def seq_of(one: Frame) -> int:
+def read_seq(one: Frame) -> int:
     """Return the number of the event in a protocol frame."""
     return int(one.data[one.data.rindex(b"id: ") + 4 :])
 

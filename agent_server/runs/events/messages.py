@@ -19,31 +19,31 @@ class MessageEvents:
         """The text so far of each message that arrives in chunks."""
         self._whole: set[str] = set()
 
-    def of(self, namespace: Sequence[str], message: Any, metadata: JsonObject) -> list[JsonObject]:
+    def convert(self, namespace: Sequence[str], message: Any, metadata: JsonObject) -> list[JsonObject]:
         """Return the events of one part of the stream."""
         if not isinstance(message, dict):
             return []
         if "event" in message:
-            return [self._made(tuple(namespace), message, metadata)]
+            return [self._make_event(tuple(namespace), message, metadata)]
         if message.get("type") not in _TYPES or not isinstance(message.get("id"), str):
             return []
-        events = self._of_chunk(message)
-        return [self._made(tuple(namespace), event, {**metadata, "run_id": message["id"]}) for event in events]
+        events = self._convert_chunk(message)
+        return [self._make_event(tuple(namespace), event, {**metadata, "run_id": message["id"]}) for event in events]
 
-    def _made(self, namespace: tuple[str, ...], event: JsonObject, metadata: JsonObject) -> JsonObject:
+    def _make_event(self, namespace: tuple[str, ...], event: JsonObject, metadata: JsonObject) -> JsonObject:
         """Return the event; while several messages are in progress, with its message's id."""
         written = self._open.setdefault(namespace, {})
         key = str(metadata.get("run_id", ""))
         if event["event"] == "message-start":
             written[key] = str(event.get("id") or event.get("message_id") or key)
-            return _with_node(event, metadata)
+            return _add_node(event, metadata)
         if len(written) > 1 and key in written:
             event = {**event, "id": written[key]}
         if event["event"] in ("message-finish", "error"):
             written.pop(key, None)
         return event
 
-    def _of_chunk(self, message: JsonObject) -> list[JsonObject]:
+    def _convert_chunk(self, message: JsonObject) -> list[JsonObject]:
         """Return the events of a chunk, or of the message that its chunks form.
 
         A message that no model streamed has no events: as on the official server, only the values contain it. Events
@@ -74,7 +74,7 @@ class MessageEvents:
         return [{"event": "content-block-finish", "index": 0, "content": whole}, {"event": "message-finish"}]
 
 
-def _with_node(event: JsonObject, metadata: JsonObject) -> JsonObject:
+def _add_node(event: JsonObject, metadata: JsonObject) -> JsonObject:
     """Return the start of a message with its node, which the Python client displays."""
     node = metadata.get("langgraph_node")
     return {**event, "metadata": {**(event.get("metadata") or {}), "langgraph_node": node}} if node else event

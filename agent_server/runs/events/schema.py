@@ -100,7 +100,7 @@ class InputRespond(Struct):
     metadata: dict[str, Any] | None = None
     feedback_keys: list[str] | None = None
 
-    def responses_by_interrupt(self) -> dict[str, Any]:
+    def list_responses(self) -> dict[str, Any]:
         """Return the responses by interrupt id."""
         if self.responses is not None:
             return {one.interrupt_id: one.response for one in self.responses}

@@ -29,7 +29,7 @@ class Translation:
         """The run's interrupts by id; a subgraph reports its own before its parents do."""
         self._graphs: dict[tuple[str, ...], str] = {}
 
-    def of(self, part: StreamPart) -> list[Event]:
+    def translate(self, part: StreamPart) -> list[Event]:
         """Return the events of one part; none where the protocol has no equivalent."""
         mode, *namespace = part.event.split("|")
         if mode == "metadata":
@@ -40,14 +40,14 @@ class Translation:
             return [Event("values", namespace, self._without_requests(namespace, part.data))]
         if mode == "messages":
             message, metadata = part.data
-            return [Event("messages", namespace, data) for data in self._messages.of(namespace, message, metadata)]
+            return [Event("messages", namespace, data) for data in self._messages.convert(namespace, message, metadata)]
         if mode == "lifecycle":
-            return [Event("lifecycle", namespace, self._named(tuple(namespace), part.data))]
+            return [Event("lifecycle", namespace, self._name_subgraph(tuple(namespace), part.data))]
         if mode.startswith("custom:"):
             return [Event("custom", namespace, {"name": mode.partition(":")[2], "payload": part.data})]
         return [Event(mode, namespace, part.data)] if mode in _AS_THEY_ARE else []
 
-    def ended(self, end: End, error: str | None = None) -> list[Event]:
+    def translate_end(self, end: End, error: str | None = None) -> list[Event]:
         """Return the events of the run's ending."""
         requests = [*self._requests.values()] if end == "interrupted" else []
         return [*requests, self._lifecycle(end, error)]
@@ -56,7 +56,7 @@ class Translation:
         failure = {"error": error} if error is not None else {}
         return Event("lifecycle", (), {"event": status, "graph_name": self._graph_id, **failure})
 
-    def _named(self, namespace: tuple[str, ...], data: dict[str, Any]) -> dict[str, Any]:
+    def _name_subgraph(self, namespace: tuple[str, ...], data: dict[str, Any]) -> dict[str, Any]:
         """Return the data of a subgraph's event; its end gets the name from its start."""
         if "graph_name" in data:
             self._graphs[namespace] = data["graph_name"]

@@ -117,9 +117,9 @@ class LangSmithDatasets:
         found = await self._datasets.get(dataset_id)
         return self._dataset(found, await self._examples.count(found.id))
 
-    async def listed(self, which: ResourceFilter) -> list[LangSmithDataset]:
+    async def list_datasets(self, which: ResourceFilter) -> list[LangSmithDataset]:
         """Return the matching datasets, oldest first. Errors: `Invalid`."""
-        found = await self._datasets.listed(which)
+        found = await self._datasets.list_resources(which)
         return [self._dataset(one, await self._examples.count(one.id)) for one in found]
 
     async def delete(self, dataset_id: str) -> None:
@@ -140,9 +140,9 @@ class LangSmithDatasets:
     async def examples(self, which: ResourceFilter, splits: Sequence[str]) -> list[Example]:
         """Return the matching examples (in one of the splits, if any), in creation order."""
         if not splits:
-            return [_example(one) for one in await self._examples.listed(which)]
+            return [_example(one) for one in await self._examples.list_resources(which)]
         every = ResourceFilter(which.parent, which.ids, metadata=which.metadata, limit=2**31)
-        found = [_example(one) for one in await self._examples.listed(every)]
+        found = [_example(one) for one in await self._examples.list_resources(every)]
         fitting = [one for one in found if set(splits) & set(one.metadata.get(SPLIT) or ("base",))]
         return fitting[which.offset : which.offset + which.limit]
 
@@ -153,7 +153,7 @@ class LangSmithDatasets:
         if patch.split is not UNSET:
             metadata = body.get("metadata")
             before = metadata if metadata is not None else (await self.example(example_id)).metadata
-            body["metadata"] = _with_split(before, patch.split)
+            body["metadata"] = _set_split(before, patch.split)
         return _example(await self._examples.update(example_id, body))
 
     async def remove(self, example_id: str) -> None:
@@ -171,7 +171,7 @@ class LangSmithDatasets:
         body = {
             "inputs": inputs or {},
             "outputs": outputs,
-            "metadata": _with_split(request.metadata or {}, request.split),
+            "metadata": _set_split(request.metadata or {}, request.split),
             "source_run_id": source,
         }
         created = to_micros(parse_time("created_at", request.created_at)) if request.created_at else None
@@ -210,7 +210,7 @@ def _example(found: Resource) -> Example:
     )
 
 
-def _with_split(metadata: JsonObject, split: Any) -> JsonObject:
+def _set_split(metadata: JsonObject, split: Any) -> JsonObject:
     if not split:
         return metadata
     return {**metadata, SPLIT: [split] if isinstance(split, str) else split}

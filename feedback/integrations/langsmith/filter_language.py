@@ -42,7 +42,7 @@ def parse_filter(text: str) -> Call:
     """Parse `text` into an expression. Errors: `Invalid`, with the position of the mistake."""
     if len(text) > MAX_LENGTH:
         raise Invalid(f"The filter has {len(text)} characters; at most {MAX_LENGTH} are read")
-    return _Parser(text).whole()
+    return _Parser(text).parse_whole()
 
 
 class _Parser:
@@ -51,55 +51,55 @@ class _Parser:
         self._tokens = list(_tokens(text))
         self._at = 0
 
-    def whole(self) -> Call:
+    def parse_whole(self) -> Call:
         call = self._argument(0)
         if not isinstance(call, Call) or self._at < len(self._tokens):
-            raise self._wrong('one call such as and(…) or eq(feedback_key, "stars")')
+            raise self._build_error('one call such as and(…) or eq(feedback_key, "stars")')
         return call
 
     def _argument(self, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise Invalid(f"The filter is nested more than {MAX_DEPTH} deep")
-        kind, value = self._next("a name, a value or a call")
+        kind, value = self._take_next("a name, a value or a call")
         if kind == "name":
             if self._peek() == "(":
                 return self._call(value, depth)
             return _CONSTANTS[value] if value in _CONSTANTS else Name(value)
         if kind == "mark":
             if value != "[":
-                raise self._wrong("a name, a value or a call")
-            return list(self._several("]", depth))
+                raise self._build_error("a name, a value or a call")
+            return list(self._parse_several("]", depth))
         return value
 
     def _call(self, function: str, depth: int) -> Call:
         if function not in (*COMPARATORS, *CONNECTIVES):
             known = ", ".join((*CONNECTIVES, *COMPARATORS))
             raise Invalid(f"The filter calls {function!r}, which is none of {known}")
-        self._next("(")
-        return Call(function, tuple(self._several(")", depth)))
+        self._take_next("(")
+        return Call(function, tuple(self._parse_several(")", depth)))
 
-    def _several(self, end: str, depth: int) -> Iterator[Any]:
+    def _parse_several(self, end: str, depth: int) -> Iterator[Any]:
         if self._peek() == end:
             self._at += 1
             return
         while True:
             yield self._argument(depth + 1)
-            _, mark = self._next(f"`,` or `{end}`")
+            _, mark = self._take_next(f"`,` or `{end}`")
             if mark == end:
                 return
             if mark != ",":
-                raise self._wrong(f"`,` or `{end}`")
+                raise self._build_error(f"`,` or `{end}`")
 
     def _peek(self) -> Any:
         return self._tokens[self._at][1] if self._at < len(self._tokens) else None
 
-    def _next(self, wanted: str) -> tuple[str, Any]:
+    def _take_next(self, wanted: str) -> tuple[str, Any]:
         if self._at >= len(self._tokens):
             raise Invalid(f"The filter ends where {wanted} should be: {self._text[-100:]!r}")
         self._at += 1
         return self._tokens[self._at - 1]
 
-    def _wrong(self, wanted: str) -> Invalid:
+    def _build_error(self, wanted: str) -> Invalid:
         return Invalid(f"The filter {self._text[:100]!r} is not readable; write {wanted}")
 
 

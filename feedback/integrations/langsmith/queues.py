@@ -83,9 +83,9 @@ class Queues:
         """Return the queue. Errors: `NotFound`, `Invalid`."""
         return self._queue(await self._queues.get(queue_id))
 
-    async def listed(self, which: ResourceFilter) -> list[Queue]:
+    async def list_queues(self, which: ResourceFilter) -> list[Queue]:
         """Return the matching queues, oldest first. Errors: `Invalid`."""
-        return [self._queue(one) for one in await self._queues.listed(which)]
+        return [self._queue(one) for one in await self._queues.list_resources(which)]
 
     async def update(self, queue_id: str, patch: QueuePatch) -> Queue:
         """Change the queue and return it. Errors: `NotFound`, `Conflict`, `Invalid`."""
@@ -103,7 +103,7 @@ class Queues:
         for run_id in dict.fromkeys(parse_id("run_id", one) for one in run_ids):
             run = await self._runs.read(run_id)
             try:
-                await self._queued.create(NewResource(_id_in(queue.id, run.id), {}, run.id, queue.id))
+                await self._queued.create(NewResource(_derive_id(queue.id, run.id), {}, run.id, queue.id))
             except Conflict:
                 continue
 
@@ -117,7 +117,7 @@ class Queues:
     async def runs(self, queue_id: str, limit: int, offset: int) -> list[QueuedRun]:
         """Return the queue's runs in the order of their addition, without deleted runs."""
         queue = await self._queues.get(queue_id)
-        queued = await self._queued.listed(ResourceFilter(queue.id, limit=limit, offset=offset))
+        queued = await self._queued.list_resources(ResourceFilter(queue.id, limit=limit, offset=offset))
         found = []
         for one in queued:
             try:
@@ -129,7 +129,7 @@ class Queues:
     async def remove(self, queue_id: str, run_id: str) -> None:
         """Remove the run from the queue. Errors: `NotFound`, `Invalid`."""
         queue = await self._queues.get(queue_id)
-        await self._queued.delete(_id_in(queue.id, parse_id("run_id", run_id)))
+        await self._queued.delete(_derive_id(queue.id, parse_id("run_id", run_id)))
 
     def _queue(self, found: Resource) -> Queue:
         names = ("description", "rubric_instructions", "rubric_items")
@@ -144,5 +144,5 @@ class Queues:
         )
 
 
-def _id_in(queue_id: str, run_id: str) -> str:
+def _derive_id(queue_id: str, run_id: str) -> str:
     return str(uuid.uuid5(IN_QUEUE, f"{queue_id}\0{run_id}"))

@@ -101,10 +101,10 @@ class Resources:
         key = parse_id(f"{self._noun} id", resource_id)
         row = await self._database.read(lambda db: db.one(ONE, kind=self._kind, id=key))
         if row is None:
-            raise self._missing(key)
+            raise self._build_not_found(key)
         return _resource(row)
 
-    async def listed(self, which: ResourceFilter) -> list[Resource]:
+    async def list_resources(self, which: ResourceFilter) -> list[Resource]:
         """Return the matching resources in creation order. Errors: `Invalid`."""
         where, parameters = which.sql()
         sql = f"{ALL}{where} ORDER BY created_at, id"
@@ -136,14 +136,14 @@ class Resources:
             return db.one(ONE, kind=self._kind, id=key)
 
         if (row := await self._database.write(work)) is None:
-            raise self._missing(key)
+            raise self._build_not_found(key)
         return _resource(row)
 
     async def delete(self, resource_id: str) -> None:
         """Delete the resource and its children. Errors: `NotFound`."""
         key = parse_id(f"{self._noun} id", resource_id)
         if not await self._database.write(lambda db: db.execute(DELETE, id=key)):
-            raise self._missing(key)
+            raise self._build_not_found(key)
 
     def _insert(self, db: Connection, new: NewResource) -> Resource:
         key = parse_id(f"{self._noun} id", new.id)
@@ -162,7 +162,7 @@ class Resources:
             if db.one(taken, kind=self._kind, parent=row["parent"], name=name):
                 raise Conflict(f"The name {name!r} is taken by another {self._noun}; choose another one")
 
-    def _missing(self, key: str) -> NotFound:
+    def _build_not_found(self, key: str) -> NotFound:
         return NotFound(f"There is no {self._noun} with the id {key}")
 
 

@@ -47,20 +47,20 @@ def predicate(call: Call) -> Predicate:
         several = [predicate(one) for one in _calls(call)]
         return lambda subject: any(one(subject) for one in several)
     if call.function == "and":
-        return _all_of(_calls(call))
+        return _combine_predicates(_calls(call))
     return _feedback_predicate([call]) if _is_feedback(call) else _run_predicate(call)
 
 
-def needed_key(call: Call) -> str | None:
+def find_needed_key(call: Call) -> str | None:
     """Return the feedback key that every matching run must have, if the expression requires one."""
     if call.function == "and":
-        return next((key for one in _calls(call) if (key := needed_key(one))), None)
+        return next((key for one in _calls(call) if (key := find_needed_key(one))), None)
     if call.function == "eq" and call.arguments[:1] == (Name("feedback_key"),):
         return str(call.arguments[1]) if len(call.arguments) == 2 else None
     return None
 
 
-def _all_of(calls: Sequence[Call]) -> Predicate:
+def _combine_predicates(calls: Sequence[Call]) -> Predicate:
     about_feedback = [one for one in calls if _is_feedback(one)]
     others = [predicate(one) for one in calls if not _is_feedback(one)]
     same = _feedback_predicate(about_feedback) if about_feedback else None
@@ -89,7 +89,7 @@ def _feedback_predicate(calls: Sequence[Call]) -> Predicate:
 def _run_predicate(call: Call) -> Predicate:
     if call.function == "search":
         words = [str(one).casefold() for one in call.arguments if isinstance(one, str)]
-        return lambda subject: all(word in _text_of(subject.run) for word in words)
+        return lambda subject: all(word in _format_text(subject.run) for word in words)
     test = _comparison(call, {name: name for name in RUN_FIELDS})
     return lambda subject: test(subject.run)
 
@@ -120,7 +120,7 @@ def _value(subject: Mapping[str, Any], name: str) -> Any:
     return subject[name]
 
 
-def _equal(found: Any, wanted: Any) -> bool:
+def _is_equal(found: Any, wanted: Any) -> bool:
     if isinstance(found, list):
         return wanted in found
     if isinstance(found, bool) != isinstance(wanted, bool) and not (found is None or wanted is None):
@@ -128,12 +128,12 @@ def _equal(found: Any, wanted: Any) -> bool:
     return bool(found == wanted)
 
 
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def ordered(found: Any, wanted: Any) -> bool:
+def _build_ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def compare_ordered(found: Any, wanted: Any) -> bool:
         kinds = (int, float) if isinstance(wanted, int | float) else (type(wanted),)
         return isinstance(found, kinds) and compare(found, wanted)
 
-    return ordered
+    return compare_ordered
 
 
 def _has(found: Any, wanted: Any) -> bool:
@@ -147,12 +147,12 @@ def _has(found: Any, wanted: Any) -> bool:
 
 
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "eq": _equal,
-    "neq": lambda found, wanted: not _equal(found, wanted),
-    "gt": _ordered(lambda found, wanted: found > wanted),
-    "gte": _ordered(lambda found, wanted: found >= wanted),
-    "lt": _ordered(lambda found, wanted: found < wanted),
-    "lte": _ordered(lambda found, wanted: found <= wanted),
+    "eq": _is_equal,
+    "neq": lambda found, wanted: not _is_equal(found, wanted),
+    "gt": _build_ordered(lambda found, wanted: found > wanted),
+    "gte": _build_ordered(lambda found, wanted: found >= wanted),
+    "lt": _build_ordered(lambda found, wanted: found < wanted),
+    "lte": _build_ordered(lambda found, wanted: found <= wanted),
     "in": lambda found, wanted: isinstance(wanted, list) and found in wanted,
     "has": _has,
     "exists": lambda found, wanted: wanted in (found or ()),
@@ -160,7 +160,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _text_of(run: Mapping[str, Any]) -> str:
+def _format_text(run: Mapping[str, Any]) -> str:
     shown = {name: run[name] for name in ("name", "inputs", "outputs", "error")}
     return msgspec.json.encode(shown).decode().casefold()
 

@@ -13,9 +13,9 @@ from msgspec import Struct
 from feedback.database import Connection, Row
 from feedback.errors import Invalid, NotFound
 from feedback.integrations.langsmith.filter_language import parse_filter
-from feedback.integrations.langsmith.run_filters import Predicate, Subject, needed_key, predicate, seconds_between
+from feedback.integrations.langsmith.run_filters import Predicate, Subject, find_needed_key, predicate, seconds_between
 from feedback.projects.scoped_database import ProjectDatabase
-from feedback.rows import json_value
+from feedback.rows import decode_json
 from feedback.runs import ProjectRuns, RunFacts, RunSelection
 from feedback.validation import check_name, parse_id, parse_time, to_micros
 
@@ -104,7 +104,7 @@ class LangSmithRuns:
         limit = min(request.limit or BATCH, BATCH)
         found: list[LangSmithRun] = []
         last = None
-        async for facts, feedback in self._fitting(request):
+        async for facts, feedback in self._find_fitting(request):
             if len(found) == limit:
                 return RunsPage(found, {"next": last})
             found.append(_run(facts, feedback))
@@ -117,7 +117,7 @@ class LangSmithRuns:
         errors = count = 0
         newest = None
         feedback: list[Row] = []
-        async for facts, about in self._fitting(request):
+        async for facts, about in self._find_fitting(request):
             count, newest = count + 1, newest or facts.started_at
             errors += facts.status == "error"
             feedback += about
@@ -134,7 +134,7 @@ class LangSmithRuns:
             **dict.fromkeys(("total_cost", "prompt_cost", "completion_cost"), None),
         }
 
-    async def _fitting(self, request: RunQuery) -> AsyncIterator[tuple[RunFacts, list[Row]]]:
+    async def _find_fitting(self, request: RunQuery) -> AsyncIterator[tuple[RunFacts, list[Row]]]:
         if (
             request.reference_example
             or request.parent_run
@@ -145,7 +145,7 @@ class LangSmithRuns:
         tests, keys = _tests(request)
         selection = await self._selection(request, keys)
         while True:
-            batch = await self._runs.listed(selection)
+            batch = await self._runs.find_runs(selection)
             feedback = await self._feedback([facts.run_id for facts in batch])
             for facts in batch:
                 about = feedback.get(facts.run_id, [])
@@ -198,7 +198,7 @@ def _tests(request: RunQuery) -> tuple[list[Predicate], list[str]]:
     if request.query:
         words = check_name("query", request.query).casefold()
         tests.append(lambda subject: words in msgspec.json.encode(subject.run["inputs"]).decode().casefold())
-    return tests, [key for call in calls if (key := needed_key(call)) is not None]
+    return tests, [key for call in calls if (key := find_needed_key(call)) is not None]
 
 
 def _subject(facts: RunFacts, feedback: Sequence[Row]) -> Subject:
@@ -221,7 +221,7 @@ def _subject(facts: RunFacts, feedback: Sequence[Row]) -> Subject:
         "inputs": facts.input,
         "outputs": facts.output,
     }
-    given = [{**row, "score": json_value(row["score"]), "value": json_value(row["value"])} for row in feedback]
+    given = [{**row, "score": decode_json(row["score"]), "value": decode_json(row["value"])} for row in feedback]
     return Subject(run, given)
 
 
@@ -255,16 +255,16 @@ def feedback_stats(feedback: Sequence[Row]) -> dict[str, Any]:
     by_key: dict[str, list[Row]] = {}
     for row in feedback:
         by_key.setdefault(row["key"], []).append(row)
-    return {key: _stats_of(rows) for key, rows in by_key.items()}
+    return {key: _compute_stats(rows) for key, rows in by_key.items()}
 
 
-def _stats_of(rows: Sequence[Row]) -> dict[str, Any]:
+def _compute_stats(rows: Sequence[Row]) -> dict[str, Any]:
     numbers = [row["number"] for row in rows if row["number"] is not None]
     mean = sum(numbers) / len(numbers) if numbers else None
     spread = math.sqrt(sum((one - mean) ** 2 for one in numbers) / len(numbers)) if mean is not None else None
     values: dict[str, int] = {}
     for row in rows:
-        if (value := json_value(row["value"])) is not None:
+        if (value := decode_json(row["value"])) is not None:
             values[str(value)] = values.get(str(value), 0) + 1
     comments = [row["comment"] for row in rows if row["comment"]]
     return {"n": len(rows), "avg": mean, "stdev": spread, "errors": 0, "values": values, "comments": comments}

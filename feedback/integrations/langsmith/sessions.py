@@ -48,40 +48,40 @@ class Sessions:
         self._known = known
         self._runs = runs
 
-    async def named(self, name: str) -> list[Session]:
+    async def find_by_name(self, name: str) -> list[Session]:
         """Return the session with this name, if there is one."""
-        own = await self._own()
+        own = await self._build_own()
         if name == own.name:
             return [own]
-        ids = await self._known.assistants_named(name)
+        ids = await self._known.find_assistants(name)
         return [Session(ids[0], name, own.id)] if ids else []
 
     async def get(self, session_id: str) -> Session:
         """Return the session with this id. Errors: `NotFound`, `Invalid`."""
         key = parse_id("project_id", session_id)
-        found = [one for one in await self.listed() if one.id == key] or await self._with_runs(key)
+        found = [one for one in await self.list_sessions() if one.id == key] or await self._find_by_runs(key)
         if not found:
             raise NotFound(f"There is no project with the id {key}; a project here is one of yours, or an assistant")
         return found[0]
 
-    async def listed(self) -> list[Session]:
+    async def list_sessions(self) -> list[Session]:
         """Return the project and its assistants with feedback."""
-        own = await self._own()
+        own = await self._build_own()
         rated = [one for one in await self._assistants.all() if _is_uuid(one.assistant_id)]
         return [own, *(Session(one.assistant_id, one.name or one.assistant_id, own.id) for one in rated)]
 
-    async def with_stats(self, session: Session) -> Session:
+    async def add_stats(self, session: Session) -> Session:
         """Return the session with the statistics of its runs."""
         stats = await self._runs.stats(RunQuery(session=[session.id]))
         return structs.replace(session, **{name: stats[name] for name in stats if name in session.__struct_fields__})
 
-    async def _own(self) -> Session:
+    async def _build_own(self) -> Session:
         project = await self._projects.get(self._project)
         return Session(project.id, project.name, project.id, project.created_at)
 
-    async def _with_runs(self, key: str) -> list[Session]:
-        own = await self._own()
-        newest = await self._known.listed(RunSelection(assistant_ids=(key,), limit=1))
+    async def _find_by_runs(self, key: str) -> list[Session]:
+        own = await self._build_own()
+        newest = await self._known.find_runs(RunSelection(assistant_ids=(key,), limit=1))
         return [Session(key, facts.assistant_name or key, own.id) for facts in newest]
 
 

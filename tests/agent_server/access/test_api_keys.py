@@ -14,7 +14,7 @@ from agent_server.access.key_auth import ApiKeyAuth
 from agent_server.access.key_cache import FRESH_SECONDS, ApiKeyCache
 from agent_server.access.page_origins import PageOrigins
 from agent_server.config import Config, ConfigError
-from agent_server.config.api_keys import USUAL, ConfiguredKey, configured_keys, hash_of
+from agent_server.config.api_keys import USUAL, ConfiguredKey, hash_key, parse_api_keys
 from agent_server.database import Database
 from agent_server.errors import Conflict, Forbidden, NotFound, TooMany, Unauthorized
 
@@ -44,12 +44,12 @@ def request(server: tuple[str, int | None] | None = ("127.0.0.1", 2024), **heade
 async def test_only_the_hash_of_a_key_is_kept(keys: ApiKeys, database: Database) -> None:
     key, made = await keys.create("web", {"run"}, None)
     rows = await database.read(lambda c: c.all("SELECT * FROM api_keys"))
-    assert rows[0]["hash"] == hash_of(key)
+    assert rows[0]["hash"] == hash_key(key)
     assert key not in str(rows)
     assert (made.name, made.scopes, made.ending, made.expires_at, made.revoked_at) == (
         "web", ["run"], key[-4:], None, None,
     )  # fmt: skip
-    assert await keys.listed() == [made]
+    assert await keys.list_keys() == [made]
 
 
 def auth_of(keys: ApiKeyCache, **settings: Any) -> ApiKeyAuth:
@@ -119,8 +119,8 @@ async def test_key_is_revoked_by_id_or_unique_name(keys: ApiKeys) -> None:
 
 
 async def test_configured_keys_count_beside_stored_ones(keys: ApiKeys) -> None:
-    hashed = hash_of("another-key-of-sixteen")
-    known = ApiKeyCache(keys, configured_keys(f"{LONG}, sha256:{hashed}:admin"))
+    hashed = hash_key("another-key-of-sixteen")
+    known = ApiKeyCache(keys, parse_api_keys(f"{LONG}, sha256:{hashed}:admin"))
     found = [await known.find(key) for key in (LONG, "another-key-of-sixteen")]
     assert [one and one.scopes for one in found] == [USUAL, {"admin"}]
     assert await known.are_set()
@@ -128,20 +128,20 @@ async def test_configured_keys_count_beside_stored_ones(keys: ApiKeys) -> None:
 
 def test_configuration_does_not_show_the_keys() -> None:
     config = Config.load(None, {"AGENT_SERVER_API_KEYS": f"{LONG}:run+feedback-read"})
-    assert config.api_keys == (ConfiguredKey(hash_of(LONG), frozenset({"run", "feedback-read"})),)
+    assert config.api_keys == (ConfiguredKey(hash_key(LONG), frozenset({"run", "feedback-read"})),)
     assert LONG not in repr(config)
-    assert hash_of(LONG) not in repr(config)
+    assert hash_key(LONG) not in repr(config)
 
 
 async def test_key_is_bound_by_command_and_by_environment(keys: ApiKeys) -> None:
     key, made = await keys.create("shop", {"feedback-mint"}, None, "shop")
     given = f"{LONG}:feedback-read+run@blog,{LONG}2:@blog,{LONG}@3"
-    known = ApiKeyCache(keys, configured_keys(given))
+    known = ApiKeyCache(keys, parse_api_keys(given))
     found = [await known.find(one) for one in (key, LONG, f"{LONG}2", f"{LONG}@3")]
     assert [(one.scopes, one.project) for one in found if one] == [
         ({"feedback-mint"}, "shop"), ({"feedback-read", "run"}, "blog"), (USUAL, "blog"), (USUAL, None),
     ]  # fmt: skip
-    assert (made.project, [one.project for one in await keys.listed()]) == ("shop", ["shop"])
+    assert (made.project, [one.project for one in await keys.list_keys()]) == ("shop", ["shop"])
 
 
 async def test_write_scope_includes_minting_but_not_the_reverse(keys: ApiKeys) -> None:
@@ -202,10 +202,10 @@ async def test_key_cache_reads_the_database_rarely(keys: ApiKeys) -> None:
     reads = 0
 
     class Counted(ApiKeys):
-        async def stored_keys(self) -> Any:
+        async def load_stored_keys(self) -> Any:
             nonlocal reads
             reads += 1
-            return await keys.stored_keys()
+            return await keys.load_stored_keys()
 
     key, _ = await keys.create("web", {"run"}, None)
     key_auth = auth_of(ApiKeyCache(Counted(None), clock=Clock()))  # type: ignore[arg-type]
@@ -218,4 +218,4 @@ async def test_key_cache_reads_the_database_rarely(keys: ApiKeys) -> None:
 
 def test_uuid_is_no_projects_name() -> None:
     with pytest.raises(ValueError, match="has no project's name"):
-        configured_keys("a-key-of-some-length:run@018f0000-0000-7000-8000-000000000001")
+        parse_api_keys("a-key-of-some-length:run@018f0000-0000-7000-8000-000000000001")

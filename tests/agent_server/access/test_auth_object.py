@@ -13,7 +13,7 @@ import pytest
 from langgraph_sdk import Auth
 
 from agent_server.access.auth_object import AuthObject, load_auth
-from agent_server.access.caller import Caller, caller_of
+from agent_server.access.caller import Caller, parse_caller
 from agent_server.access.ownership import Condition
 from agent_server.assistants.schema import AssistantCreate
 from agent_server.config import AuthSettings, Config, ConfigError
@@ -24,7 +24,7 @@ from agent_server.schema import RunCreate
 from agent_server.threads.schema import ThreadCreate
 from tests.agent_server.backend import BASE_URL, Backend, unknown_id
 
-ANNA = caller_of({"identity": "anna", "permissions": ["read"]})
+ANNA = parse_caller({"identity": "anna", "permissions": ["read"]})
 
 
 def who(authenticate: Any) -> AuthObject:
@@ -242,7 +242,7 @@ def test_configuration_names_the_object_or_says_how(tmp_path: Path) -> None:
 
 
 async def test_caller_is_stored_as_json_whatever_its_type() -> None:
-    caller: Caller = caller_of({"identity": "anna", "folder": Path("/x"), "roles": ["a"]})
+    caller: Caller = parse_caller({"identity": "anna", "folder": Path("/x"), "roles": ["a"]})
     assert '"folder":"/x"' in caller.as_json()
 
 
@@ -261,4 +261,4 @@ async def test_resource_created_concurrently_by_another_is_withheld(backend: Bac
     body = RunCreate(assistant_id="agent", if_not_exists="create")
     with pytest.raises(NotFound):
         await backend.runs.create(body, thread_id, RunOrigin(BASE_URL), mine)
-    assert await backend.runs.of_thread(thread_id, 10, 0, None) == []
+    assert await backend.runs.list_by_thread(thread_id, 10, 0, None) == []

@@ -10,7 +10,7 @@ import pytest
 
 from agent_server.assistants.assistants import SYSTEM_NAMESPACE
 from agent_server.config import AuthSettings
-from agent_server.routes.auth_rules import QUESTIONS, value_of
+from agent_server.routes.auth_rules import QUESTIONS, build_value
 from tests.agent_server.api import serving
 
 KEY = "018f0000-0000-7000-8000-000000000001"
@@ -52,12 +52,12 @@ KEY = "018f0000-0000-7000-8000-000000000001"
 def test_handlers_find_what_the_sdks_types_have(
     route: str, body: dict[str, Any], path: dict[str, str], received: dict[str, Any]
 ) -> None:
-    value = value_of(QUESTIONS[route][0], body, path, "ada")
+    value = build_value(QUESTIONS[route][0], body, path, "ada")
     assert {name: value[name] for name in received} == received
 
 
 def test_run_rules_see_assistant_id_and_defaults() -> None:
-    value = value_of(QUESTIONS["create_run"][0], {"assistant_id": "agent", "input": 1}, {"thread_id": KEY})
+    value = build_value(QUESTIONS["create_run"][0], {"assistant_id": "agent", "input": 1}, {"thread_id": KEY})
     assert value["assistant_id"] == uuid5(SYSTEM_NAMESPACE, "agent")
     assert (value["thread_id"], value["multitask_strategy"], value["if_not_exists"]) == (UUID(KEY), "enqueue", "reject")
     assert (value["kwargs"]["input"], value["kwargs"]["config"]) == (1, {"configurable": {}})

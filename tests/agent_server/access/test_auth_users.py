@@ -19,7 +19,7 @@ import pytest
 
 from agent_server import routes
 from agent_server.config import AuthSettings
-from agent_server.config.api_keys import configured_keys
+from agent_server.config.api_keys import parse_api_keys
 from agent_server.database import open_database
 from agent_server.protocols import agent_protocol
 from agent_server.routes.auth_rules import QUESTIONS
@@ -344,7 +344,7 @@ async def test_document_includes_the_applications_security_schemes(sqlite_url: s
 
 async def test_metrics_need_a_user_or_an_api_key(sqlite_url: str, tmp_path: Path) -> None:
     key = "a-key-that-is-long-enough"
-    settings = {"auth": AuthSettings(RULES), "api_keys": configured_keys(f"{key}:feedback-read")}
+    settings = {"auth": AuthSettings(RULES), "api_keys": parse_api_keys(f"{key}:feedback-read")}
     async with serving(sqlite_url, tmp_path, **settings) as api:
         responses = [await api.send("GET", "/metrics", **sent) for sent in ({"x-api-key": key}, ANNA, {})]
         elsewhere = await api.send("POST", "/threads/count", {}, **{"x-api-key": key})

@@ -13,7 +13,7 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.testing import AsyncTestClient
 
 from agent_server.config import AuthSettings, ConfigError, Http
-from agent_server.config.api_keys import configured_keys
+from agent_server.config.api_keys import parse_api_keys
 from tests.agent_server.access.test_auth_users import ANNA, RULES
 from tests.agent_server.served import config_of, served, whole_app
 
@@ -30,7 +30,7 @@ async def serving(folder: Path, app: str = APP, **settings: Any) -> AsyncIterato
 
 
 async def test_app_routes_need_a_key(tmp_path: Path) -> None:
-    async with serving(tmp_path, api_keys=configured_keys(f"{KEY}:run")) as client:
+    async with serving(tmp_path, api_keys=parse_api_keys(f"{KEY}:run")) as client:
         for path in ("/", "/things/x", "/threads", "/who"):
             refused = await client.get(path)
             assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
@@ -40,12 +40,12 @@ async def test_app_routes_need_a_key(tmp_path: Path) -> None:
 
 
 async def test_key_needs_the_scope_of_our_own_routes(tmp_path: Path) -> None:
-    async with serving(tmp_path, api_keys=configured_keys(f"{KEY}:feedback-read")) as client:
+    async with serving(tmp_path, api_keys=parse_api_keys(f"{KEY}:feedback-read")) as client:
         assert (await client.get("/who", headers={"x-api-key": KEY})).status_code == 403
 
 
 async def test_our_routes_stay_as_open_as_they_are(tmp_path: Path) -> None:
-    async with serving(tmp_path, api_keys=configured_keys(f"{KEY}:run")) as client:
+    async with serving(tmp_path, api_keys=parse_api_keys(f"{KEY}:run")) as client:
         assert (await client.get("/ok")).status_code == 200
         assert (await client.post("/threads/search", json={})).status_code == 401
         assert (await client.post("/threads/search", json={}, headers={"x-api-key": KEY})).status_code == 200
@@ -82,5 +82,5 @@ async def test_without_the_setting_the_app_asks_for_itself(tmp_path: Path) -> No
 async def test_app_with_indistinguishable_routes_is_refused(tmp_path: Path) -> None:
     message = "enable_custom_route_auth needs an app of Starlette or FastAPI"
     with pytest.RaisesGroup(pytest.RaisesExc(ConfigError, match=message), flatten_subgroups=True, allow_unwrapped=True):
-        async with serving(tmp_path, "tests.agent_server.web_apps:plain", api_keys=configured_keys(KEY)):
+        async with serving(tmp_path, "tests.agent_server.web_apps:plain", api_keys=parse_api_keys(KEY)):
             pass

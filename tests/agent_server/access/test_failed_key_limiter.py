@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent_server.access.failed_key_limiter import AT_ONCE, REMEMBERED, SECONDS, FailedKeyLimiter
-from agent_server.config.api_keys import configured_keys
+from agent_server.config.api_keys import parse_api_keys
 from agent_server.errors import TooMany, Unauthorized
 from tests.agent_server.api import Api, serving
 
@@ -58,7 +58,7 @@ def test_memory_is_bounded_for_many_addresses() -> None:
 
 @pytest.fixture
 async def api(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Api]:
-    async with serving(sqlite_url, tmp_path, allow_anyone=False, api_keys=configured_keys(f"{KEY}:run")) as api:
+    async with serving(sqlite_url, tmp_path, allow_anyone=False, api_keys=parse_api_keys(f"{KEY}:run")) as api:
         yield api
 
 

@@ -13,7 +13,7 @@ from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from agent_server.agents import Lease, writing_under
+from agent_server.agents import Lease, write_under
 from agent_server.agents.checkpoints.opening import open_checkpointer
 from agent_server.config import Config
 from tests.agent_server.backend import open_backend
@@ -56,7 +56,7 @@ async def test_saver_conforms_to_langgraphs_suite(database_url: str, tmp_path: P
         lease = Lease(claim.run.run_id, claim.lease_token, claim.leased_until, renew, lambda: None)
         if writes == "deferred":
             lease.defer_writes()
-        with nullcontext() if writes == "free" else writing_under(lease):
+        with nullcontext() if writes == "free" else write_under(lease):
             report = await validate(ours)
     failures = [failure for result in report.results.values() for failure in result.failures]
     assert failures == []

@@ -13,7 +13,7 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from agent_server.agents import open_agents
-from agent_server.agents.langgraph.context import context_of
+from agent_server.agents.langgraph.context import select_context
 from agent_server.config import Config
 from tests.agent_server.agent_runs import agent_run, play
 from tests.agent_server.graphs import State
@@ -53,13 +53,13 @@ GIVEN = {"who": "Ada", "made": 1, "y": 1815, "other": True}
     ],
 )
 def test_context_has_only_the_schemas_fields(schema: Any, kept: dict[str, Any]) -> None:
-    assert context_of(schema, GIVEN) == kept
+    assert select_context(schema, GIVEN) == kept
 
 
 @pytest.mark.parametrize("given", [None, {}, {"other": 1}])
 def test_only_class_schemas_get_defaults_without_input(given: dict[str, Any] | None) -> None:
-    assert context_of(Person, given) == context_of(Model, given) == {}
-    assert context_of(Typed, given) is None
+    assert select_context(Person, given) == select_context(Model, given) == {}
+    assert select_context(Typed, given) is None
 
 
 async def test_graph_gets_an_object_of_its_schema(tmp_path: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent_server.asgi.forwarded import client_address, with_forwarded_scheme
+from agent_server.asgi.forwarded import client_address, set_forwarded_scheme
 
 LOCAL, PROXY, CLIENT = "127.0.0.1", "10.0.0.1", "203.0.113.9"
 
@@ -47,5 +47,5 @@ async def test_local_proxy_says_the_scheme(peer: str, sent: str, expected: str) 
 
     for kind in ("http", "websocket"):
         given: Any = scope(peer, ("x-forwarded-proto", sent), kind=kind)
-        await with_forwarded_scheme(app)(given, None, None)  # type: ignore[arg-type]
+        await set_forwarded_scheme(app)(given, None, None)  # type: ignore[arg-type]
     assert seen == [expected, expected.replace("http", "ws") if (peer, sent) == (LOCAL, "https") else "http"]

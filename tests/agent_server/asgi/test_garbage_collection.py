@@ -9,7 +9,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from agent_server.asgi.garbage_collection import YOUNG_OBJECTS, freezing_once_started
+from agent_server.asgi.garbage_collection import YOUNG_OBJECTS, freeze_once_started
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def collector_as_it_was() -> Iterator[None]:
 
 async def test_startup_objects_are_frozen_from_collection() -> None:
     assert gc.get_freeze_count() == 0
-    async with AsyncTestClient(freezing_once_started(Litestar())) as client:
+    async with AsyncTestClient(freeze_once_started(Litestar())) as client:
         assert gc.get_freeze_count() > 10_000
         assert gc.get_threshold()[0] == YOUNG_OBJECTS
         assert (await client.get("/")).status_code == 404
@@ -34,7 +34,7 @@ async def test_startup_objects_are_frozen_from_collection() -> None:
 async def test_collections_are_enabled_after_the_start() -> None:
     gc.disable()
     try:
-        async with AsyncTestClient(freezing_once_started(Litestar())):
+        async with AsyncTestClient(freeze_once_started(Litestar())):
             assert gc.isenabled()
     finally:
         gc.enable()
@@ -47,7 +47,7 @@ async def test_start_makes_no_full_collection() -> None:
         nonlocal full
         full += phase == "start" and info["generation"] == 2
 
-    app = freezing_once_started(Litestar())
+    app = freeze_once_started(Litestar())
     gc.disable()
     gc.callbacks.append(count)
     try:

@@ -13,7 +13,7 @@ import uvicorn
 
 from agent_server.asgi import http_protocol
 from agent_server.asgi.http_protocol import MAX_HEADER_BYTES, BoundedHttpProtocol
-from agent_server.asgi.request_body import noticing_client_left
+from agent_server.asgi.request_body import detect_client_left
 from agent_server.asgi.websocket_protocol import PatientWebSocketProtocol
 from agent_server.errors import ClientLeft
 from tests.agent_server.backend import until
@@ -48,7 +48,7 @@ class Echo:
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[int]:
     config = uvicorn.Config(
-        noticing_client_left(app),
+        detect_client_left(app),
         port=0,
         http=BoundedHttpProtocol,
         ws=PatientWebSocketProtocol,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_server.config.addresses import kind_of
+from agent_server.config.addresses import classify_address
 from agent_server.config.webhooks import WebhookPolicy
 from agent_server.errors import Invalid
 
@@ -37,12 +37,12 @@ NOT_PUBLIC = [
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_are_allowed(address: str) -> None:
-    assert kind_of(ip_address(address)) is None
+    assert classify_address(ip_address(address)) is None
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_special_addresses_are_refused(address: str) -> None:
-    assert kind_of(ip_address(address)) is not None
+    assert classify_address(ip_address(address)) is not None
     with pytest.raises(Invalid, match="Webhook host blocked"):
         WebhookPolicy().check(f"https://{f'[{address}]' if ':' in address else address}/hook")
 
@@ -60,7 +60,7 @@ def test_embedded_private_addresses_are_refused(embedding: str, inner: str) -> N
 def test_only_global_unicast_is_public(number: int) -> None:
     address = IPv6Address(number)
     carries_ipv4 = address in _NAT64 or address.ipv4_mapped is not None
-    assert kind_of(address) is not None or number >> 125 == 1 or carries_ipv4
+    assert classify_address(address) is not None or number >> 125 == 1 or carries_ipv4
 
 
 class _Prefix:

@@ -25,7 +25,7 @@ async def api(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Api]:
 
 
 def chosen(rules: HeaderRules, *names: str) -> set[str]:
-    return set(rules.chosen([(name.encode(), b"1") for name in names]))
+    return set(rules.select([(name.encode(), b"1") for name in names]))
 
 
 def test_star_matches_any_characters_and_nothing_else_does() -> None:

@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 
 from agent_server.config import Config
-from agent_server.config.ignored_settings import ignored_sentences, ignored_settings
+from agent_server.config.ignored_settings import describe_ignored_settings, find_ignored_settings
 from agent_server.config.json_schema import json_schema
 
 ROOT = Path(__file__).parents[3]
@@ -36,18 +36,18 @@ OFFICIAL = (
     ],
 )
 def test_unknown_name_is_named_with_the_nearest(document: dict[str, Any], name: str, nearest: str) -> None:
-    [found] = ignored_settings(document)
+    [found] = find_ignored_settings(document)
     assert (found.name, found.unknown) == (name, True)
     assert str(found).endswith(f"did you mean {nearest}?")
 
 
 def test_unlike_any_name_has_no_suggestion() -> None:
-    assert ignored_sentences({"zzz": 1}) == ("zzz has no effect: this server does not know it",)
+    assert describe_ignored_settings({"zzz": 1}) == ("zzz has no effect: this server does not know it",)
 
 
 def test_image_settings_share_one_sentence() -> None:
     document = {"python_version": "3.12", "graphs": {}, "dockerfile_lines": [], "image_distro": "wolfi"}
-    assert ignored_sentences(document) == (
+    assert describe_ignored_settings(document) == (
         "python_version, dockerfile_lines, image_distro has no effect: only the building of an image needs it",
     )
 

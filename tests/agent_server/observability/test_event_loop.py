@@ -15,8 +15,8 @@ from langgraph.graph import START, StateGraph
 from structlog.testing import capture_logs
 
 from agent_server import create_app
-from agent_server.agents import named_in
-from agent_server.observability.event_loop import watched_loop
+from agent_server.agents import find_running_node
+from agent_server.observability.event_loop import watch_loop
 from tests.agent_server.backend import until
 from tests.agent_server.graphs import State
 from tests.agent_server.served import config_of, served
@@ -106,7 +106,7 @@ async def test_block_below_the_threshold_is_not_reported(tmp_path: Path, seconds
 
 async def test_endless_block_is_reported_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent_server.observability.event_loop.PATIENCE_SECONDS", 0.1)
-    with capture_logs() as logs, watched_loop(0.1, lambda _: {"graph_id": "endless"}):
+    with capture_logs() as logs, watch_loop(0.1, lambda _: {"graph_id": "endless"}):
         time.sleep(HELD_UP)  # noqa: ASYNC251
         assert [one["over"] for one in warnings_in(logs)] == [False]
         await until(lambda: len(warnings_in(logs)) == 2)
@@ -151,11 +151,11 @@ def stack(*modules: str) -> list[FrameType]:
     ],
 )
 def test_only_a_graphs_own_frames_name_it(modules: list[str], is_named: bool) -> None:
-    assert (named_in(stack(*modules)) is not None) == is_named
+    assert (find_running_node(stack(*modules)) is not None) == is_named
 
 
 async def test_server_work_names_no_graph() -> None:
-    with capture_logs() as logs, watched_loop(0.1, named_in):
+    with capture_logs() as logs, watch_loop(0.1, find_running_node):
         time.sleep(HELD_UP)  # noqa: ASYNC251
         await anyio.sleep(0.2)
     assert logs == []

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from agent_server.config import AuthSettings, Http
-from agent_server.config.api_keys import configured_keys
+from agent_server.config.api_keys import parse_api_keys
 from agent_server.config.webhooks import WebhookPolicy
-from agent_server.protocols.a2a.parts import parts_of, response_parts, run_input
+from agent_server.protocols.a2a.parts import convert_to_parts, response_parts, run_input
 from tests.agent_server.api import Api, serving
 from tests.agent_server.backend import until
 from tests.agent_server.runs.test_webhooks import OPEN, Receiver, receiving
@@ -169,7 +169,7 @@ FILES = [
 def test_files_are_content_blocks_both_ways(part: dict[str, Any], block: dict[str, Any]) -> None:
     given = run_input([{"text": "Look"}, part], "m1")
     assert given["messages"][0]["content"] == [{"type": "text", "text": "Look"}, block]
-    assert parts_of([{"type": "text", "text": "Look"}, block]) == [{"text": "Look"}, part]
+    assert convert_to_parts([{"type": "text", "text": "Look"}, block]) == [{"text": "Look"}, part]
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ async def test_users_have_their_own_tasks(database_url: str, tmp_path: Path) -> 
 
 async def test_card_declares_the_needed_api_key(sqlite_url: str, tmp_path: Path) -> None:
     key = {"x-api-key": "a-key-that-runs-agents"}
-    async with serving(sqlite_url, tmp_path, api_keys=configured_keys("a-key-that-runs-agents:run")) as api:
+    async with serving(sqlite_url, tmp_path, api_keys=parse_api_keys("a-key-that-runs-agents:run")) as api:
         card = (await api.send("GET", "/a2a/doubling", **key)).json()
         refused: httpx.Response = await api.send("POST", "/a2a/doubling", {"jsonrpc": "2.0", "id": 1, "method": "x"})
     assert card["securitySchemes"].keys() == {"apiKey", "bearer"}

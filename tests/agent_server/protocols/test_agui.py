@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from jsonpatch import JsonPatch
 
 from agent_server.config import AuthSettings, Http
-from agent_server.config.api_keys import configured_keys
-from agent_server.protocols.agui.messages import chat_messages, shown_messages
+from agent_server.config.api_keys import parse_api_keys
+from agent_server.protocols.agui.messages import chat_messages, convert_to_agui_messages
 from agent_server.protocols.agui.open_messages import Chunk, OpenMessages
 from agent_server.protocols.agui.schema import run_agent_input
 from agent_server.protocols.agui.state import json_patch
@@ -203,7 +203,7 @@ async def test_users_have_their_own_runs(database_url: str, tmp_path: Path) -> N
 
 
 async def test_api_key_needs_the_scope_run(sqlite_url: str, tmp_path: Path) -> None:
-    keys = configured_keys("a-key-that-runs-agents:run,a-key-that-reads-feedback:feedback-read")
+    keys = parse_api_keys("a-key-that-runs-agents:run,a-key-that-reads-feedback:feedback-read")
     async with serving(sqlite_url, tmp_path, api_keys=keys) as api:
         body = run_input(state={"x": 1})
         for key, status in ((None, 401), ("a-key-that-reads-feedback", 403), ("a-key-that-runs-agents", 200)):
@@ -244,7 +244,7 @@ def test_media_are_content_blocks_both_ways(part: dict[str, Any], block: dict[st
     message = {**USER, "content": [{"type": "text", "text": "Look"}, part]}
     [chat] = chat_messages(run_agent_input(run_input(messages=[message])).messages)
     assert chat["content"] == [{"type": "text", "text": "Look"}, block]
-    assert shown_messages([{**chat, "type": "human"}]) == [message]
+    assert convert_to_agui_messages([{**chat, "type": "human"}]) == [message]
 
 
 def test_roles_are_chat_messages_both_ways() -> None:
@@ -258,7 +258,7 @@ def test_roles_are_chat_messages_both_ways() -> None:
     only_shown = [{"id": "5", "role": "activity", "activityType": "a", "content": {}},
                   {"id": "6", "role": "reasoning", "content": "Hm"}]  # fmt: skip
     chat = chat_messages(run_agent_input(run_input(messages=[*messages, *only_shown])).messages)
-    assert shown_messages(chat) == messages
+    assert convert_to_agui_messages(chat) == messages
 
 
 SHAPES_OF_REASONING: list[dict[str, Any]] = [
@@ -271,9 +271,9 @@ SHAPES_OF_REASONING: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("shape", SHAPES_OF_REASONING, ids=range(len(SHAPES_OF_REASONING)))
 def test_reasoning_precedes_the_words(shape: dict[str, Any]) -> None:
-    [reasoning, message] = shown_messages([{"id": "m", "type": "ai", **shape}]) or []
+    [reasoning, message] = convert_to_agui_messages([{"id": "m", "type": "ai", **shape}]) or []
     assert (reasoning["role"], reasoning["content"], message["content"]) == ("reasoning", "Hm", "Yes")
-    events = OpenMessages().of(Chunk("ai", "m", **shape), "")
+    events = OpenMessages().convert(Chunk("ai", "m", **shape), "")
     assert [event["type"] for event in events] == [
         *("REASONING_START", "REASONING_MESSAGE_START", "REASONING_MESSAGE_CONTENT", "REASONING_MESSAGE_END"),
         *("REASONING_END", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END"),
@@ -286,7 +286,7 @@ def test_parallel_tool_calls_end_one_by_one() -> None:
     events = [
         event
         for call_id, index, args in pieces
-        for event in opened.of(
+        for event in opened.convert(
             Chunk("AIMessageChunk", "m", tool_call_chunks=[{"id": call_id, "name": "n", "index": index, "args": args}]),
             "",
         )

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from agent_server.config import AuthSettings, Http
-from agent_server.config.api_keys import configured_keys
+from agent_server.config.api_keys import parse_api_keys
 from tests.agent_server.api import Api, serving
 
 RULES = str(Path(__file__).parents[1] / "rules.py") + ":auth"
@@ -245,7 +245,7 @@ async def test_users_cannot_cancel_or_resume_others(sqlite_url: str, tmp_path: P
 
 
 async def test_key_needs_the_scope_run(sqlite_url: str, tmp_path: Path) -> None:
-    keys = configured_keys("a-key-that-runs-agents:run,a-key-that-only-reads:feedback-read")
+    keys = parse_api_keys("a-key-that-runs-agents:run,a-key-that-only-reads:feedback-read")
     async with serving(sqlite_url, tmp_path, api_keys=keys) as api:
         responses = [
             await api.send("POST", "/mcp", message("ping"), **BOTH, **headers)

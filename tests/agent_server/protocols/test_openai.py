@@ -14,7 +14,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
 
 from agent_server.config import AuthSettings
-from agent_server.config.api_keys import configured_keys
+from agent_server.config.api_keys import parse_api_keys
 from agent_server.config.values import Http
 from tests.agent_server.access.test_auth_users import ANNA, BOB, RULES
 from tests.agent_server.api import Api, serving
@@ -195,7 +195,7 @@ async def test_users_have_their_own_models_and_threads(database_url: str, tmp_pa
 
 
 async def test_key_needs_the_scope_run(sqlite_url: str, tmp_path: Path) -> None:
-    keys = configured_keys("a-key-that-runs-agents:run,a-key-that-only-reads:feedback-read")
+    keys = parse_api_keys("a-key-that-runs-agents:run,a-key-that-only-reads:feedback-read")
     async with serving(sqlite_url, tmp_path, api_keys=keys) as api:
         sent = [("GET", "/v1/models", None), ("GET", "/v1/models/echo", None), ("POST", CHAT, body("canned"))]
         for method, path, content in sent:

@@ -13,7 +13,7 @@ import uuid_utils
 
 from agent_server.assistants.slugs import slug
 from agent_server.config import AuthSettings
-from agent_server.config.api_keys import configured_keys
+from agent_server.config.api_keys import parse_api_keys
 from agent_server.config.values import Http
 from tests.agent_server.access.test_auth_users import ANNA, BOB, RULES
 from tests.agent_server.api import Api, serving
@@ -99,7 +99,7 @@ async def test_slug_finds_the_callers_assistants_only(guarded: Api) -> None:
 
 
 async def test_other_projects_run_takes_no_reply(database_url: str, tmp_path: Path) -> None:
-    keys = configured_keys("key-of-the-shops-app:run@shop,key-of-the-blogs-app:run@blog")
+    keys = parse_api_keys("key-of-the-shops-app:run@shop,key-of-the-blogs-app:run@blog")
     async with serving(database_url, tmp_path, api_keys=keys) as api:
         made = (await api.send("POST", RUN.format("echo"), BODY, **{"x-api-key": "key-of-the-shops-app"})).json()
         path = f"/v1/_/agents/echo/runs/{made['id']}/reply"

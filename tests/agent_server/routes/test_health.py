@@ -48,9 +48,9 @@ def test_recurring_failure_is_logged_once_until_it_works() -> None:
     failures = FailureLog("queue_unreachable")
     with capture_logs() as logs:
         for _ in range(3):
-            failures.failed(OSError("away"))
-        failures.worked()
-        failures.failed(OSError("away again"))
+            failures.record_failure(OSError("away"))
+        failures.record_success()
+        failures.record_failure(OSError("away again"))
     errors = [line["error"] for line in logs if line["log_level"] == "error"]
     assert errors == ["away", "away again"]
 

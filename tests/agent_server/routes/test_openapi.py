@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from agent_server.config.api_keys import configured_keys
+from agent_server.config.api_keys import parse_api_keys
 from tests.agent_server.served import config_of, served, whole_app
 
 ALIASES = (
@@ -131,7 +131,7 @@ async def test_document_lists_tags_agents_first(sqlite_url: str, tmp_path: Path)
 
 @pytest.mark.parametrize("needed", [False, True])
 async def test_document_names_the_api_key(sqlite_url: str, tmp_path: Path, needed: bool) -> None:
-    keys = {"api_keys": configured_keys("a-key-that-is-long-enough")} if needed else {}
+    keys = {"api_keys": parse_api_keys("a-key-that-is-long-enough")} if needed else {}
     async with served(whole_app(config_of(sqlite_url, tmp_path, **keys))) as client:
         document = (await client.get("/openapi.json")).json()
     assert document["components"]["securitySchemes"]["ApiKey"] == {

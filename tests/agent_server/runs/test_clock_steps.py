@@ -93,7 +93,7 @@ async def test_run_broken_before_a_clock_step_is_resumed(database_url: str, set_
 async def test_slow_answer_is_no_clock_step(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_backend(database_url) as backend:
         watch = ClockWatch(backend.runs, 30)
-        now = backend.runs.now
+        now = backend.runs.read_clock
         assert await watch.look()
 
         async def slow() -> float:
@@ -101,7 +101,7 @@ async def test_slow_answer_is_no_clock_step(database_url: str, monkeypatch: pyte
             await anyio.sleep(0.8)
             return at
 
-        monkeypatch.setattr(backend.runs, "now", slow)
+        monkeypatch.setattr(backend.runs, "read_clock", slow)
         monkeypatch.setattr("agent_server.runs.clock_watch.LOOK_SECONDS", 0.0)
         with capture_logs() as logs:
             await anyio.sleep(1)

@@ -15,7 +15,7 @@ from langgraph.graph import START, StateGraph
 from structlog.testing import capture_logs
 from typing_extensions import TypedDict
 
-from agent_server.agents import Lease, boot_seconds, deferred_writes, writing_under
+from agent_server.agents import Lease, boot_seconds, deferred_writes, write_under
 from agent_server.agents.checkpoints.opening import open_checkpointer
 from agent_server.agents.checkpoints.saver import Checkpointer
 from agent_server.agents.checkpoints.sqlite import SqliteCheckpoints
@@ -141,7 +141,7 @@ async def test_late_write_changes_nothing(database_url: str, tmp_path: Path, los
         lease, writer = lease_of(claim, backend.runs), Writer(saver, run.thread_id)
         if deferred:
             lease.defer_writes()
-        with writing_under(lease):
+        with write_under(lease):
             await writer.put(1)
             await writer.put_writes()
             await lease.settle()
@@ -156,7 +156,7 @@ async def test_late_write_changes_nothing(database_url: str, tmp_path: Path, los
             if lost == "finished":
                 await backend.claim_one()
             lease.until = 0
-        with writing_under(lease):
+        with write_under(lease):
             for write in (writer.put(2), writer.put_writes(), saver.forget_run(run.thread_id, run.run_id)):
                 with pytest.raises(LeaseLost):  # noqa: PT012  a deferred write fails at the latest when it is awaited
                     await write
@@ -179,7 +179,7 @@ async def test_deferred_writes_share_units_in_order(database_url: str, tmp_path:
 
         saver._write = counted  # type: ignore[attr-defined]
         lease.defer_writes()
-        with writing_under(lease):
+        with write_under(lease):
             for number in range(1, 6):
                 await writer.put(number)
                 await anyio.lowlevel.checkpoint()  # as between the steps of a quick graph
@@ -198,7 +198,7 @@ async def test_waiting_step_begins_the_commit(
         run = await backend.run(await backend.thread())
         lease = lease_of(await backend.claim_one(), backend.runs)
         lease.defer_writes()
-        with writing_under(lease):
+        with write_under(lease):
             await lease.steps.wait("", 0)
             await Writer(saver, run.thread_id).put(1)
             with anyio.fail_after(10):
@@ -210,7 +210,7 @@ async def test_repeated_deferred_writes_end_as_single_ones(database_url: str, tm
         run = await backend.run(await backend.thread())
         lease, writer = lease_of(await backend.claim_one(), backend.runs), Writer(saver, run.thread_id)
         lease.defer_writes()
-        with writing_under(lease):
+        with write_under(lease):
             await writer.put(1)
             await writer.put(1)
             for answer in ("first", "second"):
@@ -228,7 +228,7 @@ async def test_failed_deferred_write_fails_those_after_it(sqlite_url: str, tmp_p
         lease, writer = lease_of(await backend.claim_one(), backend.runs), Writer(saver, run.thread_id)
         lease.defer_writes()
         await saver.database.write(lambda c: c.execute("ALTER TABLE checkpoints RENAME TO elsewhere"))
-        with writing_under(lease):
+        with write_under(lease):
             await writer.put(1)
             await lease.drain()
             for later in (writer.put(2), writer.put_writes(), lease.settle()):
@@ -243,7 +243,7 @@ async def test_lease_that_was_not_lost_is_confirmed(sqlite_url: str, tmp_path: P
         claim = await backend.claim_one(lease_seconds=0.01)
         lease, writer = lease_of(claim, backend.runs), Writer(saver, run.thread_id)
         await until(lambda: boot_seconds() > lease.until)  # the machine slept, or a node blocked the event loop
-        with writing_under(lease):
+        with write_under(lease):
             await writer.put(1)
         assert len(await writer.checkpoints()) == 1
 

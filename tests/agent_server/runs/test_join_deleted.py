@@ -10,7 +10,7 @@ import pytest
 from litestar.types import Message
 
 from agent_server.errors import NotFound
-from agent_server.routes.run_responses import or_not_found
+from agent_server.routes.run_responses import respond_or_not_found
 
 
 async def _deleted(*before: bytes) -> AsyncIterator[bytes]:
@@ -36,7 +36,7 @@ async def sent(chunks: AsyncIterator[bytes]) -> list[Message]:
     async def send(message: Message) -> None:
         messages.append(message)
 
-    await or_not_found(chunks, respond)({}, None, send)  # type: ignore[typeddict-item, arg-type]
+    await respond_or_not_found(chunks, respond)({}, None, send)  # type: ignore[typeddict-item, arg-type]
     return messages
 
 

@@ -80,9 +80,9 @@ async def _live(backend: Backend) -> None:
     await backend.run(threads[0])
     await backend.run(None)
     await backend.runs.get(queued[0].run_id, threads[0])
-    await backend.runs.of_thread(threads[0], 10, 0, None)
+    await backend.runs.list_by_thread(threads[0], 10, 0, None)
     await backend.threads.get(threads[0])
-    await backend.threads.expired(10)
+    await backend.threads.list_expired(10)
 
 
 async def test_no_statement_of_a_run_reads_a_table(recorded: tuple[Backend, dict[str, dict[str, Any]]]) -> None:

@@ -317,7 +317,7 @@ async def test_runs_keep_order_after_a_clock_step_back(backend: Backend) -> None
     await backend.runs.mend_times(30)
     assert [claim.run.run_id for claim in await backend.runs.claim(9, 30)] == runs
     row = await backend.row(delayed) or {}
-    assert 3 < row["start_at"] / 1_000_000 - await backend.runs.now() <= 5
+    assert 3 < row["start_at"] / 1_000_000 - await backend.runs.read_clock() <= 5
     await backend.runs.mend_times(30)
     assert await backend.row(delayed) == row
 
@@ -407,7 +407,7 @@ async def test_temporary_thread_is_shown_by_no_request(backend: Backend) -> None
     with pytest.raises(NotFound):
         await backend.threads.get(run.thread_id)
     with pytest.raises(NotFound):
-        await backend.runs.of_thread(run.thread_id, 10, 0, None)
+        await backend.runs.list_by_thread(run.thread_id, 10, 0, None)
 
 
 # Cancel
@@ -472,7 +472,7 @@ async def test_second_run_on_busy_thread_is_rejected(backend: Backend) -> None:
     await backend.run(thread_id, multitask_strategy="reject")
     with pytest.raises(ThreadBusy, match="already running a task"):
         await backend.run(thread_id, multitask_strategy="reject")
-    assert len(await backend.runs.of_thread(thread_id, 10, 0, None)) == 1
+    assert len(await backend.runs.list_by_thread(thread_id, 10, 0, None)) == 1
 
 
 async def test_concurrent_rejecting_runs_create_one(database_url: str) -> None:
@@ -491,7 +491,7 @@ async def test_concurrent_rejecting_runs_create_one(database_url: str) -> None:
                 for number in range(10):
                     group.start_soon(create, (one, two)[number % 2])
         assert len(refused) == 9
-        assert len(await one.runs.of_thread(thread_id, 10, 0, None)) == 1
+        assert len(await one.runs.list_by_thread(thread_id, 10, 0, None)) == 1
 
 
 async def test_new_run_interrupts_waiting_and_running_runs(backend: Backend) -> None:
@@ -560,7 +560,7 @@ async def test_thread_runs_are_listed_by_page_and_status(backend: Backend) -> No
     await backend.runs.finish(await backend.claim_one(), SUCCESS)
 
     async def listed(limit: int = 10, offset: int = 0, status: str | None = None) -> list[str]:
-        return [run.run_id for run in await backend.runs.of_thread(thread_id, limit, offset, status)]
+        return [run.run_id for run in await backend.runs.list_by_thread(thread_id, limit, offset, status)]
 
     assert await listed() == created[::-1]
     assert await listed(limit=1, offset=1) == [created[1]]

@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 from typing_extensions import TypedDict
 
 from agent_server import AgentServerPlugin, create_app
-from agent_server.agents.node_stacks import waiting_calls
+from agent_server.agents.node_stacks import find_waiting_calls
 from tests.agent_server.backend import until
 from tests.agent_server.served import config_of
 
@@ -114,7 +114,7 @@ class Served:
 
     async def named(self, count: int, calls: int) -> list[MutableMapping[str, Any]]:
         """Return the logged lines once there are so many; for 0, those of five checks while so many nodes wait."""
-        await until(lambda: len(waiting_calls()) >= calls)
+        await until(lambda: len(find_waiting_calls()) >= calls)
         lines: list[MutableMapping[str, Any]] = []
 
         async def look() -> bool:

@@ -64,7 +64,7 @@ class EventBackend:
     async def run(self, thread_id: str, given: Any, **params: Any) -> str:
         """Start a run, wait for its end and return its id."""
         run_id = await self.begin(thread_id, given, **params)
-        await self.backend.streams.until_end(await self.backend.runs.get(run_id))
+        await self.backend.streams.wait_for_end(await self.backend.runs.get(run_id))
         return run_id
 
     async def events(self, thread_id: str, ends: int = 1, **request: Any) -> list[Event]:
@@ -277,7 +277,7 @@ async def test_reader_who_falls_behind_is_cut(received: Open) -> None:
         async def dawdle() -> None:
             async for frames in await here.streams.follow(thread_id, EventStreamRequest(["custom"])):
                 seen.extend(msgspec.json.decode(frame_data(one.data)) for one in frames)
-                await here.backend.streams.until_end(await here.backend.runs.get(run_id))
+                await here.backend.streams.wait_for_end(await here.backend.runs.get(run_id))
 
         with pytest.raises(SlowSubscriber):
             await dawdle()
@@ -322,7 +322,7 @@ async def cancelled(here: EventBackend, thread_id: str, action: CancelAction) ->
     await until(lambda: here.backend.broker.holds(run_id))
     record = await here.backend.runs.get(run_id)
     await here.backend.runs.cancel(run_id, thread_id, action)
-    await here.backend.streams.until_end(record)
+    await here.backend.streams.wait_for_end(record)
 
 
 async def test_received_interrupt_may_be_answered(received: Open) -> None:
@@ -414,7 +414,7 @@ async def test_unstreamed_message_appears_in_values_only(received: Open, by_prot
             await here.run(thread_id, HI)
         else:
             run = await here.backend.run(thread_id, input=HI, stream_mode=["messages-tuple", "values"])
-            await here.backend.streams.until_end(await here.backend.runs.get(run.run_id))
+            await here.backend.streams.wait_for_end(await here.backend.runs.get(run.run_id))
         events = await here.events(thread_id)
     assert data_of(events, "messages") == []
     assert [message["content"] for message in data_of(events, "values")[-1]["messages"]] == ["hi", "hello"]
@@ -452,7 +452,7 @@ async def test_runs_of_older_routes_are_streamed(received: Open) -> None:
         thread_id = await here.backend.thread()
         body = {"input": {"x": 1}, "stream_mode": ["values", "updates"], "feedback_keys": KEYS}
         run_id = (await here.backend.run(thread_id, **body)).run_id
-        await here.backend.streams.until_end(await here.backend.runs.get(run_id))
+        await here.backend.streams.wait_for_end(await here.backend.runs.get(run_id))
         await here.run(thread_id, {"x": 5})
         events = await here.events(thread_id, ends=2)
         for at, event in enumerate(events[:-1], start=1):
@@ -470,7 +470,7 @@ async def test_interrupts_of_older_routes_are_streamed(received: Open) -> None:
     async with received(asking) as here:
         thread_id = await here.backend.thread()
         run_id = (await here.backend.run(thread_id, input={"x": 1})).run_id
-        await here.backend.streams.until_end(await here.backend.runs.get(run_id))
+        await here.backend.streams.wait_for_end(await here.backend.runs.get(run_id))
         events = await here.events(thread_id)
     assert methods(events)[-2:] == ["input.requested", "lifecycle"]
     assert lifecycle(events[-1]) == "interrupted"
@@ -522,7 +522,7 @@ async def test_command_says_how_far_the_thread_had_come(received: Open) -> None:
             done = await here.command(thread_id, "run.start", assistant_id="agent", input=0)
             assert isinstance(done, CommandDone)
             applied.append(done.meta.applied_through_seq)
-            await here.backend.streams.until_end(await here.backend.runs.get(done.result["run_id"]))
+            await here.backend.streams.wait_for_end(await here.backend.runs.get(done.result["run_id"]))
     assert applied == [0, TURN, 2 * TURN]
 
 

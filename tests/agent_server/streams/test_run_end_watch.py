@@ -107,7 +107,7 @@ async def test_log_ending_after_its_row_is_read_completely(database_url: str) ->
         got: list[Frame] = []
 
         async def read() -> None:
-            async for frames in watch.watched(run_id, first.broker.subscribe(run_id)):
+            async for frames in watch.watch_chunks(run_id, first.broker.subscribe(run_id)):
                 got.extend(frames)
 
         with anyio.fail_after(30):

@@ -30,7 +30,7 @@ async def test_values_are_complete_though_the_log_was_trimmed(sqlite_url: str) -
         run = await backend.run(None, input={"count": 2_000, "text": "x" * 100}, stream_mode="custom")
         with anyio.fail_after(30):
             chunks = [chunk async for chunk in backend.streams.final_values(run.run_id)]
-            await backend.streams.until_end(await backend.runs.get(run.run_id))
+            await backend.streams.wait_for_end(await backend.runs.get(run.run_id))
         assert json.loads(b"".join(chunks))["n"] == 1_999
 
 
@@ -49,7 +49,7 @@ async def test_reader_gets_every_large_event_of_busy_agents(sqlite_url: str) -> 
                 group.start_soon(read)
                 await anyio.sleep(0.05)
                 async with backend.worker():
-                    await backend.streams.until_end(await backend.runs.get(run.run_id))
+                    await backend.streams.wait_for_end(await backend.runs.get(run.run_id))
         assert [data["n"] for name, data in seen if name == "custom"] == list(range(50))
 
 

@@ -61,7 +61,7 @@ def is_done(event: tuple[str, Any, str]) -> bool:
 
 async def ended(backend: Backend, thread_id: str, given: Any) -> str:
     run_id = (await backend.run(thread_id, input=given, stream_mode="custom")).run_id
-    await backend.streams.until_end(await backend.runs.get(run_id))
+    await backend.streams.wait_for_end(await backend.runs.get(run_id))
     return run_id
 
 

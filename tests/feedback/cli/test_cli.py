@@ -41,7 +41,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def with_service(folder: Path, work: Callable[[FeedbackPlugin], Awaitable[Any]]) -> Any:
     async def inside() -> Any:
-        async with FeedbackPlugin(open_database(f"sqlite:///{folder / 'feedback.db'}")).opened() as service:
+        async with FeedbackPlugin(open_database(f"sqlite:///{folder / 'feedback.db'}")).open() as service:
             return await work(service)
 
     return asyncio.run(inside())

@@ -17,7 +17,7 @@ from msgspec import structs
 from agent_server.database import open_database
 from feedback import AlertRule, FeedbackPlugin, RunFacts
 from feedback.configs.feedback_config import FeedbackConfig
-from feedback.configs.kinds import SeenScores, kind_of
+from feedback.configs.kinds import SeenScores, find_kind
 from feedback.errors import Invalid
 from feedback.reports.alerts import Alerts
 from feedback.reports.query import FeedbackQuery
@@ -53,7 +53,7 @@ async def echo(run_id: str) -> RunFacts:
 @pytest.fixture
 async def with_runs(database_url: str) -> AsyncIterator[FeedbackPlugin]:
     """Open the service beside a server that has every run."""
-    async with FeedbackPlugin(open_database(database_url), run_lookup=echo).opened() as plugin:
+    async with FeedbackPlugin(open_database(database_url), run_lookup=echo).open() as plugin:
         yield plugin
 
 
@@ -107,7 +107,7 @@ async def test_no_direction_is_used_without_a_rule(with_runs: FeedbackPlugin, dr
     report = await with_runs.default.exports.report(structs.replace(query), "kto")
     assert sum(report.left_out.values()) == len(rules) - len(labels)
     counted = {one.key: (one.positives, one.negatives) for one in await with_runs.default.statistics.groups(query)}
-    alerts = Alerts(with_runs.database, with_runs.statistics_by_project)
+    alerts = Alerts(with_runs.database, with_runs.get_statistics_by_project)
     for key, runs in named.items():
         found = [rules[run] for run in runs]
         assert counted[key] == (found.count(True), found.count(False))
@@ -144,6 +144,6 @@ def test_kind_that_contradicts_its_range_is_refused(config: dict[str, Any], mess
 
 
 def test_reason_says_where_the_kind_comes_from() -> None:
-    assert "0, 1 or -1" in kind_of("k", None, False, SeenScores((0.0, 1.0), 1.0)).reason
-    assert "from 1 to 5" in kind_of("k", None, False, SeenScores((2.0, 4.0), 4.0)).reason
-    assert kind_of("k", None, False, SeenScores()).reason == "there are no scores"
+    assert "0, 1 or -1" in find_kind("k", None, False, SeenScores((0.0, 1.0), 1.0)).reason
+    assert "from 1 to 5" in find_kind("k", None, False, SeenScores((2.0, 4.0), 4.0)).reason
+    assert find_kind("k", None, False, SeenScores()).reason == "there are no scores"

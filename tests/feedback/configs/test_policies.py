@@ -145,7 +145,7 @@ async def test_outcomes_follow_the_policy_of_their_key(service: FeedbackPlugin) 
     token = service.token_for_run(RUN)
     for outcome in ("positive", "negative"):
         await service.default.workflowai_feedback.submit(OutcomeCreate(token, outcome, user_id="ada"))  # type: ignore[arg-type]
-    assert (await service.default.workflowai_feedback.own(token, "ada")).outcome == "negative"
+    assert (await service.default.workflowai_feedback.find_own(token, "ada")).outcome == "negative"
     assert (await service.default.workflowai_feedback.page("_", None, 10, 0)).count == 2
 
 

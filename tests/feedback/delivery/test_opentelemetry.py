@@ -101,7 +101,7 @@ async def exporting(
     async def look_up(_: str) -> RunFacts | None:
         return facts
 
-    async with FeedbackPlugin(open_database(database_url), run_lookup=look_up).opened() as service:
+    async with FeedbackPlugin(open_database(database_url), run_lookup=look_up).open() as service:
         webhooks = Webhooks(service.database, [Evaluations(with_comments)])
         webhooks.retries = (0,)
         await webhooks.register()

@@ -122,7 +122,7 @@ async def test_webhooks_receive_erasures_without_content(service: FeedbackPlugin
     ]
     await service.default.store.delete(feedback[0].id)
     await service.default.store.create(FeedbackCreate("k", comment="of another"))
-    await service.default.erasure.of_subject("ada")
+    await service.default.erasure.erase_subject("ada")
     await deliver(webhooks)
     received = [json.loads(body) for _, body in receiver.requests]
     erased = [one["data"] for one in received if one["type"] == "feedback.erased"]
@@ -172,7 +172,7 @@ async def test_gone_endpoint_gets_no_more_messages(service: FeedbackPlugin, rece
 
 
 async def test_several_processes_deliver_each_message_once(database_url: str, receiver: Receiver) -> None:
-    async with FeedbackPlugin(open_database(database_url)).opened() as service, open_database(database_url) as other:
+    async with FeedbackPlugin(open_database(database_url)).open() as service, open_database(database_url) as other:
         every = [Webhooks(database, [Webhook(receiver.url, SECRET)]) for database in (service.database, other) * 2]
         await every[0].register()
         for score in range(50):
@@ -236,13 +236,13 @@ async def test_undelivered_messages_are_shown_retried_and_forgotten(
     await service.default.store.create(FeedbackCreate("k", score=1))
     receiver.statuses = [500]
     await deliver(webhooks)
-    [stuck] = await webhooks.undelivered()
+    [stuck] = await webhooks.list_undelivered()
     assert (stuck.type, stuck.attempts, stuck.error, stuck.next_at) == ("feedback.created", 1, "500", None)
     assert stuck.to == receiver.url.removesuffix("/hook"), "an address may contain a secret"
     assert await webhooks.forget(1) == 0
     assert await webhooks.revive() == 1
     assert await deliver(webhooks) == 1
-    assert (receiver.received, await webhooks.undelivered()) == ([("feedback.created", 1)] * 2, [])
+    assert (receiver.received, await webhooks.list_undelivered()) == ([("feedback.created", 1)] * 2, [])
     await service.default.store.create(FeedbackCreate("k", score=1))
     receiver.statuses = [500]
     await deliver(webhooks)
@@ -250,4 +250,4 @@ async def test_undelivered_messages_are_shown_retried_and_forgotten(
         lambda db: db.execute("UPDATE feedback_outbox SET given_up_at = given_up_at - 86400000001")
     )
     assert await webhooks.forget(1) == 1
-    assert await webhooks.undelivered() == []
+    assert await webhooks.list_undelivered() == []

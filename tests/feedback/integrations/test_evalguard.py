@@ -139,7 +139,7 @@ async def test_token_is_spent_once_by_many_at_once(service: FeedbackPlugin) -> N
 
 
 async def _spend_all(url: str, tokens: list[str], barrier: Barrier, number: int) -> int:
-    async with FeedbackPlugin(open_database(url)).opened() as service:
+    async with FeedbackPlugin(open_database(url)).open() as service:
         barrier.wait(30)
         spent = 0
         for token in tokens:
@@ -156,7 +156,7 @@ def _racer(url: str, tokens: list[str], barrier: Any, number: int, results: Any)
 
 @pytest.mark.timeout(180)
 async def test_concurrent_processes_spend_a_token_once(database_url: str) -> None:
-    async with FeedbackPlugin(open_database(database_url)).opened() as service:
+    async with FeedbackPlugin(open_database(database_url)).open() as service:
         tokens = [(await service.default.one_time.mint(OneTimeTokenCreate("trace", RUN), "k")).token for _ in range(25)]
         spawn = multiprocessing.get_context("spawn")
         results, barrier = spawn.Queue(), spawn.Barrier(4)

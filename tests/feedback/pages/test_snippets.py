@@ -10,7 +10,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from feedback.pages.snippets import LABELS, Row, stars, thumbs, with_feedback
+from feedback.pages.snippets import LABELS, Row, add_feedback, stars, thumbs
 from feedback.pages.texts import LANGUAGES
 from tests.feedback.conftest import RUN, stored
 from tests.feedback.pages.test_link_scanners import NAMED, headers_of
@@ -55,7 +55,7 @@ def test_stars_are_scores_from_one_on() -> None:
 def test_links_carry_user_and_redirect() -> None:
     [first, _] = links_of(thumbs(URL, user_id="ada & co", redirect="https://shop.example/?a=1"))
     assert first == URL + "?score=1&user_id=ada+%26+co&redirect=https%3A%2F%2Fshop.example%2F%3Fa%3D1"
-    assert with_feedback(URL + "?a=1", {"score": 1}) == URL + "?a=1&score=1"
+    assert add_feedback(URL + "?a=1", {"score": 1}) == URL + "?a=1&score=1"
 
 
 @pytest.mark.parametrize("lang", list(LANGUAGES))

@@ -208,7 +208,7 @@ async def _fill(app: App, plugin: FeedbackPlugin, project: str) -> None:
     resource = {"resource_type": "trace", "resource_id": RUN}
     once = await send("POST", f"{FEEDBACK}/token", resource, headers={"Idempotency-Key": "the same one"})
     await send("POST", f"{FEEDBACK}/submit", {"token": once["token"], "score": 1, "comment": f"once in {project}"})
-    token = plugin.of_project(project).token_for_run(RUN)
+    token = plugin.get_run_urls(project).token_for_run(RUN)
     outcome = {"feedback_token": token, "outcome": "positive", "comment": f"well in {project}", "user_id": "ada"}
     outcome_feedback = await send("POST", "/v1/feedback", outcome)
     await send("POST", f"/v1/_/agents/_/feedback/{outcome_feedback['id']}/annotate", {"annotation": "correct"})

@@ -125,12 +125,12 @@ async def test_project_with_feedback_is_deleted_only_with_it(client: App) -> Non
 
 async def test_sealed_tokens_of_a_removed_project_are_refused(service: FeedbackPlugin) -> None:
     await service.projects.create(ProjectCreate("shop"))
-    old, others = service.of_project("shop").token_for_run(RUN), service.token_for_run(RUN)
-    await service.projects.delete("shop", service.of("shop").erasure)
+    old, others = service.get_run_urls("shop").token_for_run(RUN), service.token_for_run(RUN)
+    await service.projects.delete("shop", service.get_services("shop").erasure)
     await service.projects.create(ProjectCreate("shop"))
     with pytest.raises(TokenRevoked):
         await service.default.workflowai_feedback.submit(OutcomeCreate(old, "positive"))
-    for good in (others, service.of_project("shop").token_for_run(RUN)):
+    for good in (others, service.get_run_urls("shop").token_for_run(RUN)):
         assert await service.default.workflowai_feedback.submit(OutcomeCreate(good, "positive"))
 
 
@@ -210,14 +210,14 @@ async def test_configurations_are_each_projects_own(client: App) -> None:
 async def test_retention_is_each_projects_own(service: FeedbackPlugin) -> None:
     await service.projects.create(ProjectCreate("shop"))
     await insert(service, [row(1), row(1, project="shop"), row(1, project="shop", key="kept")])
-    await service.of("shop").erasure.keep_for("thumbs", 1)
-    assert (await service.default.erasure.rules(), await service.of("shop").erasure.rules()) == (
+    await service.get_services("shop").erasure.keep_for("thumbs", 1)
+    assert (await service.default.erasure.rules(), await service.get_services("shop").erasure.rules()) == (
         {},
         {"thumbs": 1},
     )
-    for one in (service.default.erasure, service.of("shop").erasure):
+    for one in (service.default.erasure, service.get_services("shop").erasure):
         await one.sweep()
-    left = {name: await service.of(name).reader.count(FeedbackQuery()) for name in ("default", "shop")}
+    left = {name: await service.get_services(name).reader.count(FeedbackQuery()) for name in ("default", "shop")}
     assert left == {"default": 1, "shop": 1}
 
 
@@ -225,10 +225,10 @@ async def test_alert_looks_at_each_project_apart(service: FeedbackPlugin) -> Non
     await service.projects.create(ProjectCreate("shop"))
     at = {"at": (await _now(service))}
     await insert(service, [row(1, **at) for _ in range(30)] + [row(0, project="shop", **at) for _ in range(30)])
-    alerts = Alerts(service.database, service.statistics_by_project, [AlertRule("thumbs", 0.5)])
+    alerts = Alerts(service.database, service.get_statistics_by_project, [AlertRule("thumbs", 0.5)])
     [fired] = await alerts.look()
     assert (fired.id, fired.finding.project) == ("thumbs below 0.5 in 24h of 20 / project shop", "shop")
-    await service.of("shop").erasure.of_all()
+    await service.get_services("shop").erasure.erase_all()
     [over] = await alerts.look()
     assert (over.id, over.firing) == (fired.id, False)
 
@@ -244,27 +244,27 @@ async def test_webhooks_name_the_project(database_url: str) -> None:
     from feedback import Webhook
 
     hook = Webhook("http://127.0.0.1:9/hook", SECRET)
-    async with FeedbackPlugin(open_database(database_url), webhooks=[hook]).opened() as service:
+    async with FeedbackPlugin(open_database(database_url), webhooks=[hook]).open() as service:
         await service.webhooks.register()
         await service.projects.create(ProjectCreate("shop"))
-        await service.of("shop").store.create(FeedbackCreate("k", score=1))
+        await service.get_services("shop").store.create(FeedbackCreate("k", score=1))
         [received] = await service.database.read(lambda db: db.all("SELECT payload FROM feedback_outbox"))
     assert json.loads(received["payload"])["data"]["project"] == "shop"
 
 
 async def test_tokens_of_another_project_cannot_be_taken_back(service: FeedbackPlugin) -> None:
     await service.projects.create(ProjectCreate("shop"))
-    url = (await service.of_project("shop").urls_for_run(RUN, ["k"], "http://here"))["k"].rpartition("/")[2]
-    sealed = service.of_project("shop").token_for_run(RUN)
+    url = (await service.get_run_urls("shop").urls_for_run(RUN, ["k"], "http://here"))["k"].rpartition("/")[2]
+    sealed = service.get_run_urls("shop").token_for_run(RUN)
     for token in (url, sealed):
         with pytest.raises(TokenUnknown):
-            await service.default.revocation.of_token(token)
-    assert (await service.default.revocation.of_run(RUN)).revoked == 0
-    assert (await service.default.revocation.of_ring_key(1)).revoked == 0
-    await service.default.erasure.of_run(RUN)
+            await service.default.revocation.revoke_token(token)
+    assert (await service.default.revocation.revoke_run(RUN)).revoked == 0
+    assert (await service.default.revocation.revoke_ring_key(1)).revoked == 0
+    await service.default.erasure.erase_run(RUN)
     assert await service.default.store.submit(await service.default.tokens.open(url), FeedbackSubmission(1))
     assert await service.default.workflowai_feedback.submit(OutcomeCreate(sealed, "positive"))
-    assert (await service.of("shop").revocation.of_run(RUN)).revoked == 1
+    assert (await service.get_services("shop").revocation.revoke_run(RUN)).revoked == 1
     with pytest.raises(TokenRevoked):
         await service.default.store.submit(await service.default.tokens.open(url), FeedbackSubmission(1))
 
@@ -316,8 +316,8 @@ async def test_default_owns_data_older_than_projects(database: Database, package
     [counted] = await service.default.statistics.groups(FeedbackQuery())
     assert (counted.count, await service.default.erasure.rules()) == (3, {"k": 9})
     assert {one.project for one in (await service.default.reader.page(FeedbackQuery())).feedback} == {"default"}
-    assert [one.name for one in await service.projects.listed()] == ["default"]
-    assert (await service.default.erasure.of_run("r")).feedback == 3
+    assert [one.name for one in await service.projects.list_projects()] == ["default"]
+    assert (await service.default.erasure.erase_run("r")).feedback == 3
     assert await service.default.statistics.groups(FeedbackQuery()) == []
 
 
@@ -325,11 +325,11 @@ async def test_projects_are_known_to_other_processes_within_seconds(database: Da
     now = 0.0
     await database.migrate("feedback")
     one, other = Projects(database), Projects(database, clock=lambda: now)
-    assert len((await other.known()).rules) == 1
+    assert len((await other.get_known()).rules) == 1
     await one.create(ProjectCreate("shop", [SHOP]))
-    assert not (await other.known()).have_origins
+    assert not (await other.get_known()).have_origins
     now = 2.0
-    assert (await other.known()).have_origins
+    assert (await other.get_known()).have_origins
     with pytest.raises(Invalid):
         await one.update("shop", ProjectPatch(origins=[SHOP] * 101))
     with pytest.raises(Conflict):
@@ -341,18 +341,18 @@ async def test_new_project_is_known_at_once(database: Database) -> None:
     has_read, go_on = asyncio.Event(), asyncio.Event()
 
     class Late(Projects):
-        async def listed(self) -> Any:
-            found = await super().listed()
+        async def list_projects(self) -> Any:
+            found = await super().list_projects()
             has_read.set()
             await go_on.wait()
             return found
 
     projects = Late(database)
-    reader = asyncio.create_task(projects.known())
+    reader = asyncio.create_task(projects.get_known())
     await has_read.wait()
     await projects.create(ProjectCreate("shop"))
     go_on.set()
-    assert await projects.chosen(None, "shop", None) == "shop"
+    assert await projects.choose_project(None, "shop", None) == "shop"
     assert "shop" in (await reader).rules
 
 
@@ -369,7 +369,7 @@ async def test_new_project_is_known_at_once(database: Database) -> None:
 async def test_sqlite_reads_only_the_requested_rows(sqlite_url: str, query: FeedbackQuery, index: str) -> None:
     where, parameters = query.sql()
     sql = f"EXPLAIN QUERY PLAN SELECT * FROM feedback WHERE {where} ORDER BY created_at DESC, id DESC LIMIT 100"
-    async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
+    async with FeedbackPlugin(open_database(sqlite_url)).open() as service:
         for units in (service.database.read, service.database.write):
             plan = await units(lambda db: db.all(sql, project="default", **parameters))
             assert f"INDEX {index} " in plan[0]["detail"]
@@ -486,7 +486,7 @@ async def test_sealed_tokens_follow_their_projects_origins(database_url: str) ->
     app = Litestar(plugins=[plugin])
     async with AsyncTestClient(app, base_url="http://feedback.test", raise_server_exceptions=False) as client:
         await make(client, origins=[SHOP])
-        token = plugin.of_project("shop").token_for_run(RUN)
+        token = plugin.get_run_urls("shop").token_for_run(RUN)
         for origin, status, allowed in ((SHOP, 200, SHOP), (OTHER, 403, None)):
             sent = {"feedback_token": token, "outcome": "positive"}
             responses = [
@@ -521,13 +521,13 @@ async def test_absent_rules_cost_no_look_up(service: FeedbackPlugin) -> None:
     looks = 0
 
     class Counted(Projects):
-        async def listed(self) -> Any:
+        async def list_projects(self) -> Any:
             nonlocal looks
             looks += 1
-            return await super().listed()
+            return await super().list_projects()
 
     projects = Counted(service.database, clock=lambda: 0.0)
     for _ in range(100):
-        assert await projects.chosen(None, None, None) == "default"
-        assert not (await projects.known()).have_rates
+        assert await projects.choose_project(None, None, None) == "default"
+        assert not (await projects.get_known()).have_rates
     assert looks == 1

@@ -50,8 +50,8 @@ async def test_erased_subject_is_in_no_table_or_export(service: FeedbackPlugin, 
             )
         )
     await service.default.store.delete(result.id)
-    assert await service.default.erasure.of_subject("bob") == Erased(0, 2, 0)
-    assert await service.default.erasure.of_subject("ada") == Erased(1, 1, 0)
+    assert await service.default.erasure.erase_subject("bob") == Erased(0, 2, 0)
+    assert await service.default.erasure.erase_subject("ada") == Erased(1, 1, 0)
     assert "of ada" not in await dump_tables(service)
     assert "of bob" not in await dump_tables(service)
     assert b"".join([part async for part in service.default.exports.stream(FeedbackQuery(), "jsonl")]) == b""
@@ -68,16 +68,16 @@ async def test_erasure_removes_queued_events_of_earlier_subjects(service: Feedba
             FeedbackCreate("k", id=name, comment=f"of {user}", feedback_source=FeedbackSource(user_id=user))
         )
     assert "of ada" in await dump_tables(service)
-    assert await service.default.erasure.of_subject("ada") == Erased(0, 1, 0)
+    assert await service.default.erasure.erase_subject("ada") == Erased(0, 1, 0)
     remaining = await dump_tables(service)
     assert ("of ada" in remaining, remaining.count("of bob")) == (False, 2), "Bob's feedback and its message"
 
 
 async def test_erased_feedback_is_not_in_the_file(tmp_path: Path) -> None:
-    async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).opened() as service:
+    async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).open() as service:
         await insert(service, [row(subject="ada", comment="words of ada" * 50) for _ in range(20)])
         assert await service.database.read(lambda db: db.one("PRAGMA secure_delete")) == {"secure_delete": 1}
-        assert await service.default.erasure.of_subject("ada") == Erased(20, 0, 0)
+        assert await service.default.erasure.erase_subject("ada") == Erased(20, 0, 0)
     remaining = [file.name for file in tmp_path.iterdir() if b"of ada" in file.read_bytes()]  # noqa: ASYNC240  it is closed
     assert remaining == []
 
@@ -112,7 +112,7 @@ async def test_examples_of_replaced_feedback_are_erased(service: FeedbackPlugin,
         given = FeedbackCreate("k", id=name, run_id=run_id, feedback_source=FeedbackSource(user_id=who))
         await service.default.store.create(given)
     await dataset_of(service, [run_id])
-    assert await service.default.erasure.of_subject("ada") == Erased(0, 1, 0, 1)
+    assert await service.default.erasure.erase_subject("ada") == Erased(0, 1, 0, 1)
 
 
 async def test_retention_leaves_examples(service: FeedbackPlugin, run_id: str) -> None:
@@ -123,10 +123,10 @@ async def test_retention_leaves_examples(service: FeedbackPlugin, run_id: str) -
 
 
 async def test_erased_examples_are_not_in_the_file(tmp_path: Path, run_id: str) -> None:
-    async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).opened() as service:
+    async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).open() as service:
         await insert(service, [row(run_id=run_id, subject="ada")])
         await dataset_of(service, [run_id] * 20)
-        await service.default.erasure.of_subject("ada")
+        await service.default.erasure.erase_subject("ada")
     left = [file.name for file in tmp_path.iterdir() if b"of ada" in file.read_bytes()]  # noqa: ASYNC240  it is closed
     assert left == []
 
@@ -136,7 +136,7 @@ async def test_minted_tokens_of_many_runs_are_forgotten(service: FeedbackPlugin)
     for run in runs:
         await service.default.one_time.mint(OneTimeTokenCreate("trace", run), "api key", f"key of {run}")
     await insert(service, [row(run_id=run, thread_id="t") for run in runs[:-1]])
-    await service.default.erasure.of_thread("t")
+    await service.default.erasure.erase_thread("t")
     minted = await service.database.read(lambda db: db.all("SELECT body FROM feedback_minted"))
     assert [json.loads(one["body"])[0] for one in minted] == ["another"]
 
@@ -159,7 +159,9 @@ async def test_sealed_tokens_of_an_erased_run_are_refused(service: FeedbackPlugi
     old, others = service.token_for_run(run_id), service.token_for_run(other)
     await service.default.workflowai_feedback.submit(OutcomeCreate(old, "positive", user_id="ada"))
     await service.database.write(lambda db: db.execute("UPDATE feedback SET thread_id = 't'"))
-    erased = await (service.default.erasure.of_run(run_id) if by == "run" else service.default.erasure.of_thread("t"))
+    erased = await (
+        service.default.erasure.erase_run(run_id) if by == "run" else service.default.erasure.erase_thread("t")
+    )
     assert erased == Erased(1, 0, 0)
     for refused in (
         service.default.workflowai_feedback.submit(OutcomeCreate(old, "positive")),
@@ -179,8 +181,8 @@ async def test_denials_are_purged_with_what_they_deny(service: FeedbackPlugin, r
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"].rpartition("/")[2]
     kept_url = (await service.urls_for_run("another", ["k"], "http://here"))["k"].rpartition("/")[2]
     for token in (url, kept_url, service.token_for_run(run_id)):
-        await service.default.revocation.of_token(token)
-    await service.default.erasure.of_run(run_id)
+        await service.default.revocation.revoke_token(token)
+    await service.default.erasure.erase_run(run_id)
     assert await denials(service) == ["run", "sealed", "url"], "the denial of the erased run's URL is gone"
     await service.default.erasure.sweep()
     assert await denials(service) == ["run", "sealed", "url"]
@@ -201,7 +203,7 @@ async def test_erased_thread_loses_feedback_and_urls(service: FeedbackPlugin, ru
     await service.database.write(lambda db: db.execute("UPDATE feedback_grant SET thread_id = 't'"))
     await insert(service, [row(thread_id="t") for _ in range(AT_ONCE + 5)] + [row(thread_id="u")])
     received: list[int] = []
-    erased = await service.default.erasure.of_thread("t", lambda so_far: received.append(so_far.feedback))
+    erased = await service.default.erasure.erase_thread("t", lambda so_far: received.append(so_far.feedback))
     assert erased == Erased(AT_ONCE + 5, 0, 1)
     assert received[:2] == [AT_ONCE, AT_ONCE + 5]
     assert await service.default.reader.count(FeedbackQuery()) == 1

@@ -62,7 +62,7 @@ def record_statements(database: Database) -> list[str]:
 @pytest.fixture
 async def other(database_url: str, service: FeedbackPlugin) -> AsyncIterator[FeedbackPlugin]:  # noqa: ARG001  it opens first
     """Open the service as another process does, on the same database."""
-    async with FeedbackPlugin(open_database(database_url)).opened() as other:
+    async with FeedbackPlugin(open_database(database_url)).open() as other:
         yield other
 
 
@@ -109,15 +109,15 @@ async def test_first_submission_through_a_url_is_one_statement(service: Feedback
 
 
 async def revoke_url(other: FeedbackPlugin, token: str) -> None:
-    await other.default.revocation.of_token(token)
+    await other.default.revocation.revoke_token(token)
 
 
 async def revoke_run(other: FeedbackPlugin, _token: str) -> None:
-    await other.default.revocation.of_run(RUN)
+    await other.default.revocation.revoke_run(RUN)
 
 
 async def revoke_ring_key(other: FeedbackPlugin, _token: str) -> None:
-    await other.default.revocation.of_ring_key(1)
+    await other.default.revocation.revoke_ring_key(1)
 
 
 async def retire_ring_key(other: FeedbackPlugin, _token: str) -> None:
@@ -126,11 +126,11 @@ async def retire_ring_key(other: FeedbackPlugin, _token: str) -> None:
 
 
 async def erase_run(other: FeedbackPlugin, _token: str) -> None:
-    await other.default.erasure.of_run(RUN)
+    await other.default.erasure.erase_run(RUN)
 
 
 async def erase_all(other: FeedbackPlugin, _token: str) -> None:
-    await other.default.erasure.of_all()
+    await other.default.erasure.erase_all()
 
 
 async def enforce(other: FeedbackPlugin, _token: str) -> None:

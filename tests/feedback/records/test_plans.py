@@ -105,7 +105,7 @@ SORTED = [FeedbackQuery(), FeedbackQuery(key=["k1"]), FeedbackQuery(thread=["t"]
 @pytest.mark.parametrize("query", SORTED, ids=lambda query: query.sql()[0])
 async def test_pages_come_from_an_index_in_order(sqlite_url: str, query: FeedbackQuery) -> None:
     sql, parameters = page(query)
-    async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
+    async with FeedbackPlugin(open_database(sqlite_url)).open() as service:
         plan = await service.database.read(lambda db: plan_of(db, "sqlite", sql, parameters))
     assert "USE TEMP B-TREE FOR ORDER BY" not in plan  # sorting by the last term alone orders rows of the same time
 

@@ -35,7 +35,7 @@ async def test_purge_deletes_what_has_expired(service: FeedbackPlugin, monkeypat
     late = await mint(service, now - timedelta(days=89))
     old = await mint(service, now - timedelta(days=91), 8)
     for token in (*old, *valid):
-        await service.default.revocation.of_token(token)
+        await service.default.revocation.revoke_token(token)
     for at in ("", " - 1"):
         sql = f"INSERT INTO feedback_use (grant_id, place, uses) SELECT MAX(id){at}, 0, 1 FROM feedback_grant"
         await service.database.write(lambda db, sql=sql: db.execute(sql))  # type: ignore[misc]

@@ -82,7 +82,7 @@ async def test_erased_feedback_leaves_no_note(service: FeedbackPlugin) -> None:
     for one in rows:
         await service.default.reviews.set(one["id"], ReviewUpdate("seen", "called her"))
     await service.default.store.delete(rows[0]["id"])
-    await service.default.erasure.of_subject("ada")
+    await service.default.erasure.erase_subject("ada")
     assert await service.database.read(lambda db: db.one(LEFT)) == {"notes": 0}
 
 
@@ -135,7 +135,7 @@ async def test_conversation_of_feedback_is_its_runs(
     service.runs.lookup = look_up
     one = row(run_id=run_id, thread_id="t")
     await insert(service, [one])
-    found = await service.default.conversations.of(one["id"])
+    found = await service.default.conversations.read_conversation(one["id"])
     assert [(message.role, message.content, message.judged) for message in found.messages] == expected
     assert (reason or "") in (found.reason or "")
     assert (found.reason is None) == (reason is None)
@@ -159,7 +159,7 @@ async def test_thread_has_each_piece_in_its_place(service: FeedbackPlugin) -> No
         row(run_id=name, thread_id="t", comment=f"about {name}") for name in ("first", "second", "second", "forked")
     ]
     await insert(service, [*rows, row(run_id="first", thread_id="elsewhere")])
-    found = await service.default.conversations.of(rows[0]["id"])
+    found = await service.default.conversations.read_conversation(rows[0]["id"])
     assert [(message.content, message.judged, len(message.feedback)) for message in found.messages] == [
         ("Why?", False, 0),
         ("Because.", True, 1),

@@ -16,7 +16,7 @@ from feedback.integrations.evalguard import OneTimeSubmission, OneTimeTokenCreat
 from feedback.integrations.workflowai import OutcomeCreate
 from feedback.records.run_metadata import MetadataChoice
 from feedback.reports.query import FeedbackQuery
-from feedback.runs import declared
+from feedback.runs import select_declared
 from feedback.schema import FeedbackCreate, FeedbackSource, FeedbackSubmission
 
 RUNS = {
@@ -38,7 +38,7 @@ def plugin(url: str, names: tuple[str, ...] = NAMES) -> FeedbackPlugin:
 
 @pytest.fixture
 async def service(database_url: str) -> AsyncIterator[FeedbackPlugin]:
-    async with plugin(database_url).opened() as service:
+    async with plugin(database_url).open() as service:
         yield service
 
 
@@ -94,7 +94,7 @@ async def test_metadata_filters_all_that_is_read(service: FeedbackPlugin) -> Non
         assert {one.run_id for one in found} == runs, filters
         assert await service.default.reader.count(query) == len(runs)
         assert sum(one.count for one in await service.default.statistics.groups(query, ["day"])) == len(runs)
-        rows = (await service.of("default").by_run.page(query)).rows
+        rows = (await service.get_services("default").by_run.page(query)).rows
         assert {row.run_id for row in rows} == runs
         lines = b"".join([part async for part in service.default.exports.stream(query, "jsonl")]).splitlines()
         assert {json.loads(line)["run_id"] for line in lines} == runs
@@ -106,7 +106,7 @@ async def test_metadata_filters_all_that_is_read(service: FeedbackPlugin) -> Non
 async def test_choices_list_names_and_values(service: FeedbackPlugin) -> None:
     for run in RUNS:
         await by_program(service, run, "ada")
-    assert (await service.of("default").choices.all()).metadata == [
+    assert (await service.get_services("default").choices.all()).metadata == [
         MetadataChoice("beta", ["true"]),
         MetadataChoice("plan", ["free", "pro"]),
         MetadataChoice("seats", ["12"]),
@@ -119,14 +119,14 @@ async def test_erasure_deletes_metadata_with_the_last_feedback(service: Feedback
         await by_url(service, PRO, user)
     before = await metadata(service)
     for user in ("ada 0", "ada 1", "bob 0"):
-        await service.default.erasure.of_subject(user)
+        await service.default.erasure.erase_subject(user)
     assert await metadata(service) == before
-    await service.default.erasure.of_subject("bob 1")
+    await service.default.erasure.erase_subject("bob 1")
     assert await metadata(service) == []
 
 
 async def test_nothing_is_stored_without_declared_names(database_url: str) -> None:
-    async with plugin(database_url, ()).opened() as service:
+    async with plugin(database_url, ()).open() as service:
         await by_url(service, PRO, "ada")
         assert await metadata(service) == []
 
@@ -148,7 +148,7 @@ async def test_filter_works_over_http(database_url: str) -> None:
 
 def test_values_are_short_texts() -> None:
     given = {"a": "", "b": None, "c": [1], "d": "x" * 201, "e": 1.5, "f": False, "g": "\0"}
-    assert declared(given, tuple(given)) == {"e": "1.5", "f": "false"}
+    assert select_declared(given, tuple(given)) == {"e": "1.5", "f": "false"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.reports.agreement import agreement, at_threshold, best_threshold
+from feedback.reports.agreement import agreement, best_threshold, compute_at_threshold
 
 COHEN = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
 
@@ -39,12 +39,12 @@ def test_best_threshold_separates() -> None:
     scored = [(False, 0.1), (False, 0.4), (True, 0.6), (True, 0.9)]
     best = best_threshold(scored)
     assert (best.threshold, best.kappa, best.accuracy) == (0.5, 1.0, 1.0)
-    assert at_threshold(scored, 0.95).kappa == 0.0
+    assert compute_at_threshold(scored, 0.95).kappa == 0.0
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(-5, 5).map(float)), min_size=1, max_size=30))
 def test_no_threshold_beats_the_best(scored: list[tuple[bool, float]]) -> None:
     best = best_threshold(scored)
-    assert at_threshold(scored, best.threshold) == best
-    tried = [at_threshold(scored, one / 2) for one in range(-13, 14)]
+    assert compute_at_threshold(scored, best.threshold) == best
+    tried = [compute_at_threshold(scored, one / 2) for one in range(-13, 14)]
     assert all(one.kappa is None or (best.kappa is not None and one.kappa <= best.kappa) for one in tried)

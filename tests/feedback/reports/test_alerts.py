@@ -28,7 +28,7 @@ WORSE = AlertRule("thumbs", hours=168, enough=20)
 
 
 def alerts_of(service: FeedbackPlugin, *rules: AlertRule) -> Alerts:
-    return Alerts(service.database, service.statistics_by_project, rules)
+    return Alerts(service.database, service.get_statistics_by_project, rules)
 
 
 def scored(positives: int, negatives: int, hours_ago: float = 1, **more: Any) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ async def test_alert_fires_where_the_whole_interval_is_below(service: FeedbackPl
     alerts = alerts_of(service, RULE)
     await insert(service, scored(9, 11))
     assert await changes(alerts) == [(str(RULE), True)], "45 % of 20 is at most 66 %"
-    [alert] = await alerts.listed()
+    [alert] = await alerts.list_alerts()
     assert (alert.finding.scores, alert.finding.share) == (20, 0.45)
     assert alert.finding.interval.high < 0.7
 
@@ -104,7 +104,7 @@ async def test_alert_fires_where_the_newest_version_is_worse(service: FeedbackPl
     assert await changes(alerts) == [], "2 is better than 1"
     await insert(service, scored(18, 12, **about, assistant_version=3))
     assert await changes(alerts) == [(f"{WORSE} / a / version 3", True)]
-    [alert] = await alerts.listed()
+    [alert] = await alerts.list_alerts()
     assert (alert.finding.baseline, alert.finding.version) == (2, 3)
     await insert(service, scored(18, 12, **about, assistant_version=4))
     assert await changes(alerts) == [(f"{WORSE} / a / version 3", False)], "4 is no worse than 3"
@@ -145,23 +145,23 @@ async def test_newer_versions_rating_is_worse_by_its_mean(service: FeedbackPlugi
 
 
 async def test_alert_fires_once_across_processes_and_restarts(database_url: str, receiver: Receiver) -> None:
-    async with FeedbackPlugin(open_database(database_url)).opened() as service, open_database(database_url) as other:
+    async with FeedbackPlugin(open_database(database_url)).open() as service, open_database(database_url) as other:
         webhooks = Webhooks(service.database, [Webhook(receiver.url, SECRET)])
         await webhooks.register()
         await insert(service, scored(0, 20))
-        every = [Alerts(one, service.statistics_by_project, [RULE]) for one in (service.database, other) * 3]
+        every = [Alerts(one, service.get_statistics_by_project, [RULE]) for one in (service.database, other) * 3]
         received: Sequence[Any] = await asyncio.gather(*(alerts.look() for alerts in every))
         assert sum(map(len, received)) == 1
-    async with FeedbackPlugin(open_database(database_url)).opened() as again:
+    async with FeedbackPlugin(open_database(database_url)).open() as again:
         assert await changes(alerts_of(again, RULE)) == []
-        assert [alert.firing for alert in await alerts_of(again, RULE).listed()] == [True]
+        assert [alert.firing for alert in await alerts_of(again, RULE).list_alerts()] == [True]
         async with httpx.AsyncClient() as client:
             await Webhooks(again.database, [Webhook(receiver.url, SECRET)]).deliver(client)
     assert len(receiver.requests) == 1
 
 
 async def test_running_service_evaluates_alerts_and_logs_them(sqlite_url: str, receiver: Receiver) -> None:
-    async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
+    async with FeedbackPlugin(open_database(sqlite_url)).open() as service:
         await insert(service, scored(0, 20))
     plugin = FeedbackPlugin(
         open_database(sqlite_url),

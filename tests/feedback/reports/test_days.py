@@ -97,7 +97,7 @@ async def test_changed_retracted_and_erased_feedback_is_counted_currently(
 
 async def test_no_counts_are_left_without_feedback(service: FeedbackPlugin) -> None:
     await insert(service, [row(at / 10, subject="ada", comment="x" if at % 2 else None) for at in range(20)])
-    await service.default.erasure.of_subject("ada")
+    await service.default.erasure.erase_subject("ada")
     assert await service.database.read(lambda db: db.one(COUNTED)) == {"answers": 0, "rows": 0}
 
 

@@ -46,7 +46,7 @@ async def look_up(run_id: str) -> RunFacts | None:
 @pytest.fixture
 async def with_runs(database_url: str) -> AsyncIterator[FeedbackPlugin]:
     """Open the service beside a server that has the runs."""
-    async with FeedbackPlugin(open_database(database_url), run_lookup=look_up).opened() as plugin:
+    async with FeedbackPlugin(open_database(database_url), run_lookup=look_up).open() as plugin:
         yield plugin
 
 
@@ -192,7 +192,7 @@ async def test_export_looks_up_runs_in_batches(database_url: str) -> None:
         return {run_id: RUNS[CHAT] for run_id in run_ids if run_id != CHAT}
 
     plugin = FeedbackPlugin(open_database(database_url), run_lookup=look_up, runs_lookup=look_up_many)
-    async with plugin.opened() as service:
+    async with plugin.open() as service:
         rows = [row(1, run_id=str(uuid.UUID(int=at // 2))) for at in range(RUNS_AT_ONCE * 2 + 2)]
         await insert(service, rows)
         report = await service.default.exports.report(FeedbackQuery(), "kto")
@@ -209,7 +209,7 @@ async def test_failed_batch_is_looked_up_run_by_run(database_url: str) -> None:
         raise OSError("the runs' database is away")
 
     plugin = FeedbackPlugin(open_database(database_url), run_lookup=look_up, runs_lookup=look_up_many)
-    async with plugin.opened() as service:
+    async with plugin.open() as service:
         await insert(service, [row(1, run_id=run_id) for run_id in (CHAT, PLAIN, UNDONE)])
         assert len(await examples(service, "kto")) == 2
 

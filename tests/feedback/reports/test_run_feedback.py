@@ -31,7 +31,7 @@ async def look_up(run_id: str) -> RunFacts | None:
 @pytest.fixture
 async def with_runs(database_url: str) -> AsyncIterator[FeedbackPlugin]:
     """Open the service beside a server that has one run."""
-    async with FeedbackPlugin(open_database(database_url), run_lookup=look_up).opened() as plugin:
+    async with FeedbackPlugin(open_database(database_url), run_lookup=look_up).open() as plugin:
         yield plugin
 
 
@@ -42,7 +42,7 @@ async def test_row_summarizes_a_run_and_user(with_runs: FeedbackPlugin) -> None:
         row(0, **about, subject="bob", at=NOON + timedelta(minutes=2)), row(1, **about),
         row(0, run_id=OTHER), row(1, run_id=None), row(1, run_id=None),
     ])  # fmt: skip
-    found = (await with_runs.of("default").by_run.page(FeedbackQuery())).rows
+    found = (await with_runs.get_services("default").by_run.page(FeedbackQuery())).rows
     assert [(one.run_id, one.subject, [piece.key for piece in one.feedback]) for one in found][:2] == [
         (ONE, "bob", ["thumbs"]),
         (ONE, "ada", ["stars", "thumbs"]),
@@ -57,7 +57,7 @@ async def test_row_stands_where_its_newest_fitting_piece_does(with_runs: Feedbac
     rows = [row(at % 2, run_id=str(uuid.UUID(int=at // 3)), subject="ada" if at % 3 else None, key=f"k{at % 3}",
                 at=NOON + timedelta(minutes=at)) for at in range(30)]  # fmt: skip
     await insert(with_runs, rows)
-    by_run = with_runs.of("default").by_run
+    by_run = with_runs.get_services("default").by_run
     query = FeedbackQuery(key=["k0", "k1"], max_score=0)
     seen: list[tuple[str | None, str | None]] = []
     cursor: str | None = None
@@ -72,7 +72,7 @@ async def test_row_stands_where_its_newest_fitting_piece_does(with_runs: Feedbac
 
 async def test_row_counts_the_records_that_it_omits(with_runs: FeedbackPlugin) -> None:
     await insert(with_runs, [row(1, run_id=ONE, at=NOON + timedelta(seconds=at)) for at in range(MAX_OF_ROW + 5)])
-    [found] = (await with_runs.of("default").by_run.page(FeedbackQuery())).rows
+    [found] = (await with_runs.get_services("default").by_run.page(FeedbackQuery())).rows
     assert (len(found.feedback), found.omitted) == (MAX_OF_ROW, 5)
 
 

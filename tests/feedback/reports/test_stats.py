@@ -184,7 +184,7 @@ async def test_mean_has_an_interval_despite_extreme_scores(service: FeedbackPlug
     assert found["tiny"].mean == pytest.approx(0)
     assert found["rated"].mean == 3
     assert rounded(found["rated"].mean_interval, 2) == (1.04, 4.96), "3 ± 2.776 · 1.581 / √5"
-    assert [one.key for one in await service.default.distributions.of(FeedbackQuery(key=list(extreme)))] == list(
+    assert [one.key for one in await service.default.distributions.compute(FeedbackQuery(key=list(extreme)))] == list(
         extreme
     )
 
@@ -209,7 +209,7 @@ async def test_distribution_counts_each_step_label_and_bin(service: FeedbackPlug
     await insert(service, [row(score, key="stars") for score in (1, 5, 5)])
     await insert(service, [row(score / 7, key="latency") for score in range(1000)])
     await insert(service, [row(None, key="said", value="slow"), row(None, key="said", value="slow")])
-    found = {one.key: one for one in await service.default.distributions.of(
+    found = {one.key: one for one in await service.default.distributions.compute(
         FeedbackQuery(key=["tone", "stars", "latency", "said", "none"]))}  # fmt: skip
     assert [(one.label, one.count, one.is_positive) for one in found["tone"].buckets] == [
         ("Too formal", 1, None), ("Just right", 2, True)

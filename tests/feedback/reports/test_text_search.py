@@ -12,7 +12,7 @@ import pytest
 from agent_server.database import open_database
 from feedback import FeedbackPlugin
 from feedback.database import Connection
-from feedback.projects.scoped_database import of_project
+from feedback.projects.scoped_database import scope_to_project
 from feedback.records.text_blocks import ROWS, build_all
 from feedback.reports.query import FeedbackQuery
 from feedback.reports.text_search import WHOLE, spans
@@ -29,7 +29,7 @@ MIDDLE = to_micros(NOON + timedelta(seconds=ROWS))
 async def searched(sqlite_url: str) -> AsyncIterator[FeedbackPlugin]:
     """A service with some blocks of texts of random words, and a tail without a block."""
     chosen = random.Random(7)
-    async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
+    async with FeedbackPlugin(open_database(sqlite_url)).open() as service:
         texts = [" ".join(chosen.choices(WORDS, k=3)) for _ in range(4 * ROWS + 9)]
         await insert(
             service, [row(at=NOON + timedelta(seconds=at // 3), comment=text) for at, text in enumerate(texts)]
@@ -78,7 +78,7 @@ async def test_rare_word_reads_few_rows(searched: FeedbackPlugin) -> None:
     def looked_up(db: Connection) -> list[tuple[int, int]]:
         return [span for span in spans(db, FeedbackQuery(text="nowhere")) if span != WHOLE]
 
-    [tail] = await searched.database.read(lambda db: looked_up(of_project(db, "default")))
+    [tail] = await searched.database.read(lambda db: looked_up(scope_to_project(db, "default")))
     row_of = "SELECT COUNT(*) AS n FROM feedback WHERE created_at > :begin AND created_at <= :end"
     counted = await searched.database.read(lambda db: db.one(row_of, begin=tail[0], end=tail[1]))
     assert counted is not None
@@ -98,17 +98,17 @@ async def test_changed_and_postdated_text_is_found(searched: FeedbackPlugin) -> 
 
 
 async def test_equal_times_share_a_block(sqlite_url: str) -> None:
-    async with FeedbackPlugin(open_database(sqlite_url)).opened() as service:
+    async with FeedbackPlugin(open_database(sqlite_url)).open() as service:
         await insert(service, [row(comment=f"word{at}") for at in range(2 * ROWS)])
         assert await build_all(service.database) == 1
         assert len(await found(service, "word511")) == 1
 
 
 async def test_blocks_hold_no_erased_words(tmp_path: Path) -> None:
-    async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).opened() as service:
+    async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).open() as service:
         await insert(service, [row(subject="ada", comment="words of ada" * 50) for _ in range(ROWS + 1)])
         assert await build_all(service.database) == 1
-        await service.default.erasure.of_subject("ada")
+        await service.default.erasure.erase_subject("ada")
         assert await build_all(service.database) == 0
         assert await service.database.read(lambda db: db.all("SELECT * FROM feedback_text_block")) == []
     left = [file.name for file in tmp_path.iterdir() if b"of ada" in file.read_bytes()]  # noqa: ASYNC240  it is closed

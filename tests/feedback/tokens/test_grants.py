@@ -145,7 +145,7 @@ async def test_revocation_of_a_signing_key_covers_all_families(service: Feedback
     old = await tokens()
     await service.ring.rotate()
     new = await tokens()
-    assert (await service.default.revocation.of_ring_key(1)).revoked == 1
+    assert (await service.default.revocation.revoke_ring_key(1)).revoked == 1
     assert [type(ended) for ended in await submit_all(*old)] == [TokenRevoked] * 3
     assert not any(isinstance(ended, Exception) for ended in await submit_all(*new))
 
@@ -153,7 +153,9 @@ async def test_revocation_of_a_signing_key_covers_all_families(service: Feedback
 @pytest.mark.parametrize("by", ["token", "run"])
 async def test_sealed_token_is_revoked(service: FeedbackPlugin, by: str) -> None:
     token, other = service.token_for_run(RUN), service.token_for_run(str(uuid.uuid4()))
-    await (service.default.revocation.of_token(token) if by == "token" else service.default.revocation.of_run(RUN))
+    await (
+        service.default.revocation.revoke_token(token) if by == "token" else service.default.revocation.revoke_run(RUN)
+    )
     with pytest.raises(TokenRevoked):
         await service.default.workflowai_feedback.submit(OutcomeCreate(token, "positive"))
     for good in (other, service.token_for_run(RUN)):

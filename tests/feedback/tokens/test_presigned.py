@@ -121,13 +121,13 @@ async def test_rotation_keeps_old_tokens_and_lists_them_unchanged(service: Feedb
     assert await service.ring.rotate() == 2
     new = await mint_one(service, run_id)
     assert [(await service.default.tokens.redeem(token)).run_id for token in (old, new)] == [run_id, run_id]
-    assert [token.token for token in await service.default.tokens.issued(run_id, 100, 0)] == [old, new]
+    assert [token.token for token in await service.default.tokens.list_issued(run_id, 100, 0)] == [old, new]
 
 
 async def test_key_that_another_process_added_is_found(database_url: str, run_id: str) -> None:
     async with (
-        FeedbackPlugin(open_database(database_url)).opened() as here,
-        FeedbackPlugin(open_database(database_url)).opened() as there,
+        FeedbackPlugin(open_database(database_url)).open() as here,
+        FeedbackPlugin(open_database(database_url)).open() as there,
     ):
         await there.ring.rotate()
         assert (await there.default.tokens.redeem(await mint_one(here, run_id))).run_id == run_id
@@ -139,7 +139,7 @@ async def test_key_that_another_process_added_is_found(database_url: str, run_id
 
 
 async def test_garbage_causes_no_look_into_the_database(database_url: str, run_id: str) -> None:
-    async with FeedbackPlugin(database := open_database(database_url)).opened() as service:
+    async with FeedbackPlugin(database := open_database(database_url)).open() as service:
         token = await mint_one(service, run_id)
     assert database is service.database
     for _ in range(100):  # the database is closed, so any read would fail
@@ -151,24 +151,24 @@ async def test_garbage_causes_no_look_into_the_database(database_url: str, run_i
 async def test_urls_survive_a_restart_on_the_same_database(database_url: str, run_id: str) -> None:
     async with FeedbackPlugin(
         open_database(database_url), FeedbackSettings(secret="a secret of some length")
-    ).opened() as service:
+    ).open() as service:
         urls = await service.urls_for_run(run_id, ["up", "down"], "http://here")
     async with FeedbackPlugin(
         open_database(database_url), FeedbackSettings(secret="a secret of some length")
-    ).opened() as service:
+    ).open() as service:
         for key, url in urls.items():
             assert (await service.default.tokens.redeem(url.rpartition("/")[2])).key == key
-        assert [token.key for token in await service.default.tokens.issued(run_id, 10, 0)] == ["up", "down"]
+        assert [token.key for token in await service.default.tokens.list_issued(run_id, 10, 0)] == ["up", "down"]
 
 
 @pytest.mark.parametrize(("first", "then"), [(None, "s" * 16), ("s" * 16, None), ("s" * 16, "t" * 16)])
 async def test_start_with_another_secret_is_refused(database_url: str, first: str | None, then: str | None) -> None:
-    async with FeedbackPlugin(open_database(database_url), FeedbackSettings(secret=first)).opened():
+    async with FeedbackPlugin(open_database(database_url), FeedbackSettings(secret=first)).open():
         pass
     with pytest.raises(SecretMismatch, match="Start with the secret it was made with"):
-        async with FeedbackPlugin(open_database(database_url), FeedbackSettings(secret=then)).opened():
+        async with FeedbackPlugin(open_database(database_url), FeedbackSettings(secret=then)).open():
             pass
-    async with FeedbackPlugin(open_database(database_url), FeedbackSettings(secret=first)).opened():
+    async with FeedbackPlugin(open_database(database_url), FeedbackSettings(secret=first)).open():
         pass
 
 
@@ -179,7 +179,7 @@ def test_short_secret_is_refused(database_url: str) -> None:
 
 async def test_services_that_start_at_once_share_one_ring(database_url: str, run_id: str) -> None:
     services = [FeedbackPlugin(open_database(database_url)) for _ in range(4)]
-    openings = [service.opened() for service in services]
+    openings = [service.open() for service in services]
     await asyncio.gather(*(opening.__aenter__() for opening in openings))
     try:
         token = await mint_one(services[0], run_id)

@@ -26,7 +26,7 @@ from tests.feedback.tokens.test_presigned import mint_one
 @pytest.fixture
 async def other(database_url: str, service: FeedbackPlugin) -> AsyncIterator[FeedbackPlugin]:  # noqa: ARG001  it opens first
     """Open the service as another process does, on the same database."""
-    async with FeedbackPlugin(open_database(database_url)).opened() as other:
+    async with FeedbackPlugin(open_database(database_url)).open() as other:
         yield other
 
 
@@ -41,7 +41,7 @@ async def test_retired_keys_tokens_are_refused_in_every_process(service: Feedbac
         with pytest.raises(TokenRevoked):
             await one.default.workflowai_feedback.submit(OutcomeCreate(token, "positive"))
         assert (await one.default.tokens.redeem(newer)).run_id == RUN
-    listed = await service.default.tokens.issued(RUN, 10, 0)
+    listed = await service.default.tokens.list_issued(RUN, 10, 0)
     assert [(one.token, one.revoked) for one in listed] == [(url, True), (newer, False)]
 
 
@@ -86,7 +86,7 @@ async def test_process_that_only_seals_follows_a_rotation_elsewhere(
 
 def test_key_is_retired_on_the_command_line(tmp_path: Path) -> None:
     async def make() -> None:
-        async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).opened() as service:
+        async with FeedbackPlugin(open_database(f"sqlite:///{tmp_path / 'feedback.db'}")).open() as service:
             await mint_one(service, RUN)
             await service.ring.rotate()
 

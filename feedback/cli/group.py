@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 from feedback.cli.alerts import alerts
-from feedback.cli.answers import erase, export, list_feedback_records
 from feedback.cli.history import history
 from feedback.cli.keys import keys
 from feedback.cli.options import Work
 from feedback.cli.outbox import outbox
 from feedback.cli.projects import projects
+from feedback.cli.records import erase, export, list_feedback_records
 from feedback.cli.stats import stats
 from feedback.plugin import FeedbackPlugin
 

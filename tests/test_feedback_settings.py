@@ -83,7 +83,7 @@ async def test_environment_configures_opentelemetry(tmp_path: Path, collector: C
     async with serving(tmp_path, **received) as client:
         await client.post(await minted(client), json={"score": 1, "comment": "Nice."})
         await until(lambda: collector.received)
-    assert collector.said[0]["gen_ai.evaluation.explanation"] == "Nice."
+    assert collector.attributes[0]["gen_ai.evaluation.explanation"] == "Nice."
 
 
 async def test_environment_sets_the_lifetime_of_run_tokens(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_cosine_distance_needs_equal_dimensions() -> None:
         ({"dims": 0}, "whole number from 1"),
         ({"dims": None}, "whole number from 1"),
         ({"fields": "text"}, "list of strings"),
-        ({"metric": "cosine"}, "it may have dims, embed and fields"),
+        ({"metric": "cosine"}, "it may have dims, embed, fields"),
     ],
 )
 def test_wrong_setting_is_refused_with_the_right_form(tmp_path: Path, index: Any, problem: str) -> None:

@@ -17,6 +17,7 @@ from workflowai import WorkflowAI, WorkflowAIError
 
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, FeedbackSettings
+from feedback.database import Database
 from feedback.runs import RunFacts
 from tests.feedback.conftest import RUN, serving
 
@@ -36,6 +37,13 @@ def plugin(database_url: str) -> FeedbackPlugin:
 async def app(plugin: FeedbackPlugin) -> AsyncIterator[AsyncTestClient[Litestar]]:
     async with AsyncTestClient(Litestar(plugins=[plugin]), raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture
+async def database(database_url: str, app: object) -> AsyncIterator[Database]:  # noqa: ARG001  the app migrates it
+    """Return the app's database through connections of the test: the app uses its own in another event loop."""
+    async with open_database(database_url) as database:
+        yield database
 
 
 async def send(app: httpx.AsyncClient, token: str, outcome: str = "positive", **more: str) -> httpx.Response:
@@ -67,11 +75,13 @@ async def test_response_has_the_official_servers_shape(app: Any, plugin: Feedbac
     assert response.headers["access-control-allow-origin"] == "*"
 
 
-async def test_second_outcome_overwrites_and_the_first_is_history(app: Any, plugin: FeedbackPlugin) -> None:
+async def test_second_outcome_overwrites_and_the_first_is_history(
+    app: Any, plugin: FeedbackPlugin, database: Database
+) -> None:
     token = plugin.token_for_run(RUN)
     first, second = await send(app, token, user_id="ada"), await send(app, token, "negative", user_id="ada")
     assert first.json()["id"] == second.json()["id"]
-    rows = await plugin.database.read(lambda db: db.all("SELECT value, reason FROM feedback_history"))
+    rows = await database.read(lambda db: db.all("SELECT value, reason FROM feedback_history"))
     assert [(row["value"], row["reason"]) for row in rows] == [('"positive"', "replaced")]
 
 
@@ -82,12 +92,12 @@ async def own(app: Any, token: str, **query: str) -> str | None:
     return outcome
 
 
-async def test_anonymous_outcome_replaces_the_first(app: Any, plugin: FeedbackPlugin) -> None:
+async def test_anonymous_outcome_replaces_the_first(app: Any, plugin: FeedbackPlugin, database: Database) -> None:
     for outcome in ("positive", "negative", "negative"):
         assert (await send(app, plugin.token_for_run(RUN), outcome)).status_code == 200
     page = (await app.get("/v1/_/agents/_/feedback")).json()
     assert [(item["outcome"], item["user_id"]) for item in page["items"]] == [("negative", None)]
-    rows = await plugin.database.read(lambda db: db.all("SELECT value, reason FROM feedback_history"))
+    rows = await database.read(lambda db: db.all("SELECT value, reason FROM feedback_history"))
     assert [(row["value"], row["reason"]) for row in rows] == [('"positive"', "replaced")]
     assert await own(app, plugin.token_for_run(RUN)) == "negative"
     assert await own(app, plugin.token_for_run(RUN), user_id="ada") is None
@@ -202,14 +212,14 @@ async def test_token_expires(database_url: str) -> None:
         assert (await app.get("/v1/feedback", params={"feedback_token": token})).status_code == 410
 
 
-async def test_token_costs_no_row_and_reveals_nothing(app: Any, plugin: FeedbackPlugin) -> None:
+async def test_token_costs_no_row_and_reveals_nothing(app: Any, plugin: FeedbackPlugin, database: Database) -> None:
     tokens = [plugin.token_for_run(RUN) for _ in range(10)]
     assert len(set(tokens)) == 10
     for token in tokens:
         assert token.replace("-", "").replace("_", "").isalnum()
         assert RUN.encode() not in base64.urlsafe_b64decode(token + "==")
     for table in ("feedback_grant", "feedback_minted", "feedback_spent"):
-        rows = await plugin.database.read(lambda db, table=table: db.all(f"SELECT * FROM {table}"))
+        rows = await database.read(lambda db, table=table: db.all(f"SELECT * FROM {table}"))
         assert rows == []
     assert (await app.get("/feedback/tokens", params={"run_id": RUN})).json() == []
 

@@ -99,7 +99,7 @@ async def test_examples_copied_from_runs_are_erased(service: FeedbackPlugin, by:
         service, [row(run_id=ada, subject="ada", thread_id="t"), row(run_id=bob, subject="bob", thread_id="u")]
     )
     dataset = await dataset_of(service, [ada, bob, None, ada])
-    erase = getattr(service.default.erasure, f"of_{by}")
+    erase = getattr(service.default.erasure, f"erase_{by}")
     assert await erase({"subject": "ada", "run": ada, "thread": "t"}[by]) == Erased(1, 0, 0, 2)
     left = await service.default.langsmith_datasets.examples(ResourceFilter(dataset), [])
     assert {one.source_run_id for one in left} == {bob, None}

@@ -60,6 +60,15 @@ def use_plain_tracebacks() -> None:
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], console])
 
 
+LONG_MODULES = {"test_openapi.py", "test_docs.py", "test_email_pages.py", "test_benchmarks_run.py"}
+"""Modules with tests of 15 to 40 seconds."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests: at the end, one test process would work on them alone."""
+    items.sort(key=lambda item: item.path.name not in LONG_MODULES)
+
+
 def pytest_collection_finish() -> None:
     """Exempt modules and collected tests from garbage collection: they stay to the end."""
     gc.collect()

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -166,10 +167,12 @@ async def crons_fire_once(pair: Pair) -> None:
     cron = await pair.at_busy.crons.create(
         "steps", schedule="* * * * * *", input={"total": 1}, metadata=mark, on_run_completed="keep"
     )
-    await until(lambda: pair.at_idle.threads.search(metadata=mark, offset=3))
+    await until(lambda: pair.at_idle.threads.search(metadata=mark, offset=7))
     await pair.at_idle.crons.delete(cron["cron_id"])
-    seconds = [str(thread["created_at"])[:19] for thread in await pair.at_idle.threads.search(metadata=mark)]
-    assert len(set(seconds)) == len(seconds)
+    found = await pair.at_idle.threads.search(metadata=mark, limit=100)
+    times = sorted(datetime.fromisoformat(str(thread["created_at"])) for thread in found)
+    # a busy machine fires late, sometimes twice within a second; two processes would fire twice in each
+    assert len(times) <= (times[-1] - times[0]).total_seconds() + 2
 
 
 async def test_stream_continues_when_the_other_process_dies(open_pair: OpenPair, own_redis: RedisProcess) -> None:

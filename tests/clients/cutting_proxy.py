@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 
 
 class CuttingProxy:
@@ -17,6 +17,7 @@ class CuttingProxy:
         self.cuts = cuts
         self.port = 0
         self._target_port = target_port
+        self._connections: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -25,12 +26,20 @@ class CuttingProxy:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[CuttingProxy]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(server)
-            self.port = server.sockets[0].getsockname()[1]
+        self.port = server.sockets[0].getsockname()[1]
+        try:
             yield self
+        finally:
+            server.close()  # without `wait_closed`: since Python 3.12 it waits for clients, which keep connections open
+            for task in self._connections:
+                task.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target_port)
         upwards = asyncio.create_task(_forward(reader, to_server))
         try:

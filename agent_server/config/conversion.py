@@ -52,7 +52,10 @@ def drop_nulls(value: Any) -> Any:
     """
     if not isinstance(value, dict):
         return value
-    return {name: drop_nulls(one) for name, one in value.items() if one is not None or name.startswith("allowed_")}
+    return {name: drop_nulls(one) for name, one in value.items() if one is not None or name in _NULLABLE}
+
+
+_NULLABLE = ("allowed_msgpack_modules", "allowed_json_modules")
 
 
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)

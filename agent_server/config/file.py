@@ -42,7 +42,7 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     return {
         "directory": directory,
         "graphs": _graphs(given.get("graphs", {}), f"{path}: graphs"),
-        "auth": _auth(given.get("auth"), f"{path}: auth"),
+        "auth": _auth(document.get("auth"), f"{path}: auth"),
         "dependencies": convert_setting(given.get("dependencies", []), Strings, f"{path}: dependencies"),
         "env": _env(document.get("env", {}), directory, path),
         "env_file": directory / document["env"] if isinstance(document.get("env"), str) else None,

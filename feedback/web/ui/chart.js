@@ -119,8 +119,8 @@ function timeAxis(colour) {
 }
 
 function figureAxis(colour, total) {
-  const room = (_, labels) => Math.max(46, 12 + 7 * Math.max(...(labels ?? []).map((one) => one.length)));
-  const shown = { ...axis(colour), size: room, values: (_, values) => values.map((one) => shownFigure(total, one)) };
+  const axisWidth = (_, labels) => Math.max(46, 12 + 7 * Math.max(...(labels ?? []).map((one) => one.length)));
+  const shown = { ...axis(colour), size: axisWidth, values: (_, values) => values.map((one) => shownFigure(total, one)) };
   if (!isShare(total)) return shown;
   return { ...shown, splits: [0, 0.25, 0.5, 0.75, 1], values: (_, shares) => shares.map((one) => ((one * 4) % 2 ? "" : shownFigure(total, one))) };
 }

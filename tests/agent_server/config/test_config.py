@@ -19,6 +19,7 @@ from agent_server.config import (
     ThreadTtlDefaults,
 )
 from agent_server.config.configurable_headers import HeaderRules
+from agent_server.config.webhooks import WebhookPolicy
 
 
 @pytest.fixture
@@ -155,6 +156,16 @@ def test_wrong_file_is_explained(write: Any, document: Any, message: str) -> Non
     with pytest.raises(ConfigError) as caught:
         Config.load(write(document), {})
     assert message in str(caught.value)
+
+
+def test_null_is_unset_except_in_free_objects(write: Any) -> None:
+    url = {"allowed_domains": None, "allowed_ports": None, "require_https": None}
+    openapi = {"security": None}
+    document = {"webhooks": {"url": url, "headers": None}, "auth": {"path": "./a.py:auth", "openapi": openapi}}
+    config = Config.load(write(document), {})
+    assert config.webhooks == WebhookPolicy()
+    assert config.auth is not None
+    assert config.auth.openapi == openapi
 
 
 def test_file_sets_http_and_threads(write: Any) -> None:

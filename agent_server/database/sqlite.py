@@ -1,8 +1,10 @@
 """The database in one SQLite file: durable, with group commits.
 
 SQLite has one writer at a time, and a durable commit costs an fsync. To avoid one fsync per unit, units queue up while
-the writer's thread is busy with a commit, and then share the next one (up to `BATCH`). Each of several runs in a
-savepoint of its XX
+the writer's thread is busy with a commit, and then share the next one (up to `BATCH`). Several units in a commit run in
+a savepoint each, so that an error rolls back only its own unit; all get their results after the shared commit. Reads
+use other connections, which in WAL mode neither wait for the writer nor block it.
+
 Constraints must not be deferred (`DEFERRABLE INITIALLY DEFERRED`): SQLite would check them at the commit, where a
 violation would fail all units that share it.
 """

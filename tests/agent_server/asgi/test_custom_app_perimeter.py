@@ -26,11 +26,15 @@ LIMIT = 1024
 KINDS = ["starlette", "litestar"]
 
 
-@asynccontextmanager
-async def serving(tmp_path: Path, kind: str, **settings: Any) -> AsyncIterator[Client]:
+def make_app(tmp_path: Path, kind: str, **settings: Any) -> Any:
     http = Http(app=f"tests.agent_server.web_apps:{kind}", cors=settings.pop("cors", CorsRules()))
     config = Config(tmp_path, data_dir=tmp_path, allow_anyone=True, http=http, max_body_bytes=LIMIT, **settings)
-    async with AsyncTestClient(create_app(config), raise_server_exceptions=False) as client:
+    return create_app(config)
+
+
+@asynccontextmanager
+async def serving(tmp_path: Path, kind: str, **settings: Any) -> AsyncIterator[Client]:
+    async with AsyncTestClient(make_app(tmp_path, kind, **settings), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -64,12 +68,14 @@ async def test_requests_of_all_routes_are_counted(tmp_path: Path, kind: str) -> 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("path", ["/echo", "/threads"])
 async def test_body_limit_holds_for_all_routes(tmp_path: Path, kind: str, path: str) -> None:
-    async with serving(tmp_path, kind) as client:
-        pieces = [b'{"metadata": {"a": "', *[b"a" * 100] * 20, b'"}}']
-        refused = await client.post(path, content=b"".join(pieces))
+    app = make_app(tmp_path, kind)
+    pieces = [b'{"metadata": {"a": "', *[b"a" * 100] * 20, b'"}}']
+    async with app.lifespan():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            refused = await client.post(path, content=b"".join(pieces))
         assert (refused.status_code, "at most 1,024" in refused.json()["detail"]) == (413, True)
         chunks = [{"type": "http.request", "body": one, "more_body": True} for one in pieces]
-        sent = await call(client.app, path, [*chunks, {"type": "http.request"}], b"transfer-encoding", b"chunked")
+        sent = await call(app, path, [*chunks, {"type": "http.request"}], b"transfer-encoding", b"chunked")
         assert [message["status"] for message in sent if "status" in message] == [413]
 
 

@@ -152,36 +152,31 @@ def hash_idempotency_key(scope: str, key: str | None) -> str | None:
 
 def read_feedback(row: Mapping[str, Any]) -> Feedback:
     """Convert a row of `COLUMNS` to the wire's `Feedback`."""
-    return Feedback(**feedback_fields(row))
-
-
-def feedback_fields(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a row of `COLUMNS` to the fields of `Feedback`."""
     run_id, trace_id, session_id = row["run_id"], row["trace_id"], row["session_id"]
     has_id = is_id(run_id)
     created_at, modified_at = row["created_at"], row["modified_at"]
     created = from_micros(created_at)
-    return {
-        "id": row["id"],
-        "created_at": created,
-        "modified_at": created if modified_at == created_at else from_micros(modified_at),
-        "run_id": run_id if has_id else None,
-        "trace_id": trace_id if is_id(trace_id) else None,
-        "run_name": None if has_id else run_id,
-        "session_id": session_id if is_id(session_id) else None,
-        "start_time": row["start_time"],
-        "key": row["key"],
-        "score": decode_json(row["score"]),
-        "value": decode_json(row["value"]),
-        "comment": row["comment"],
-        "correction": decode_json(row["correction"]),
-        "feedback_source": FeedbackSource(row["source"], decode_json(row["metadata"]) or {}, row["subject"]),
-        "extra": decode_json(row["extra"]),
-        "feedback_group_id": row["feedback_group_id"],
-        "comparative_experiment_id": row["comparative_experiment_id"],
-        "thread_id": row["thread_id"],
-        "assistant_id": row["assistant_id"],
-        "assistant_version": row["assistant_version"],
-        "trace_parent": row["trace_parent"],
-        "project": row["project"],
-    }
+    return Feedback(
+        id=row["id"],
+        created_at=created,
+        modified_at=created if modified_at == created_at else from_micros(modified_at),
+        run_id=run_id if has_id else None,
+        trace_id=trace_id if is_id(trace_id) else None,
+        run_name=None if has_id else run_id,
+        session_id=session_id if is_id(session_id) else None,
+        start_time=row["start_time"],
+        key=row["key"],
+        score=decode_json(row["score"]),
+        value=decode_json(row["value"]),
+        comment=row["comment"],
+        correction=decode_json(row["correction"]),
+        feedback_source=FeedbackSource(row["source"], decode_json(row["metadata"]) or {}, row["subject"]),
+        extra=decode_json(row["extra"]),
+        feedback_group_id=row["feedback_group_id"],
+        comparative_experiment_id=row["comparative_experiment_id"],
+        thread_id=row["thread_id"],
+        assistant_id=row["assistant_id"],
+        assistant_version=row["assistant_version"],
+        trace_parent=row["trace_parent"],
+        project=row["project"],
+    )

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache, partial
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -23,7 +23,7 @@ from psycopg import errors
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool
 
@@ -113,6 +113,14 @@ def _fetch_all(cursor: Cursor) -> list[Row]:
     return [*cursor.fetchall()] if cursor.description else []
 
 
+def _fetch_tuples(cursor: Cursor) -> list[tuple[Any, ...]]:
+    if not cursor.description:
+        return []
+    plain = cast(psycopg.Cursor[tuple[Any, ...]], cursor)
+    plain.row_factory = tuple_row  # the rows are loaded only now
+    return plain.fetchall()
+
+
 def _count_changed(cursor: Cursor) -> int:
     return max(cursor.rowcount, 0)
 
@@ -159,6 +167,9 @@ class PostgresConnection:
 
     def all(self, sql: str, /, **parameters: object) -> list[Row]:
         return self._run(_fetch_all, sql, parameters)
+
+    def tuples(self, sql: str, /, **parameters: object) -> list[tuple[Any, ...]]:
+        return self._run(_fetch_tuples, sql, parameters)
 
     def execute(self, sql: str, /, **parameters: object) -> int:
         return self._run(_count_changed, sql, parameters)

@@ -53,6 +53,9 @@ class Connection(Protocol):
     def all(self, sql: str, /, **parameters: object) -> list[Row]:
         """Return all rows of a query."""
 
+    def tuples(self, sql: str, /, **parameters: object) -> list[tuple[Any, ...]]:
+        """Return all rows of a query as tuples, in the order of its columns: faster than `all` for many rows."""
+
     def execute(self, sql: str, /, **parameters: object) -> int:
         """Execute the statement; return how many rows it changed."""
 

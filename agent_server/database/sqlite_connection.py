@@ -72,6 +72,10 @@ def _fetch_all(cursor: sqlite3.Cursor) -> list[Row]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def _fetch_tuples(cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+    return cursor.fetchall()
+
+
 def _count_changed(cursor: sqlite3.Cursor) -> int:
     return max(cursor.rowcount, 0)
 
@@ -90,6 +94,9 @@ class SqliteConnection:
 
     def all(self, sql: str, /, **parameters: object) -> list[Row]:
         return self._run(_fetch_all, sql, parameters)
+
+    def tuples(self, sql: str, /, **parameters: object) -> list[tuple[Any, ...]]:
+        return self._run(_fetch_tuples, sql, parameters)
 
     def execute(self, sql: str, /, **parameters: object) -> int:
         return self._run(_count_changed, sql, parameters)

@@ -8,7 +8,7 @@ projects) are read with the `whole` connection.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from feedback.database import Connection, Database, Row
 
@@ -32,6 +32,9 @@ class ProjectConnection:
 
     def all(self, sql: str, /, **parameters: object) -> list[Row]:
         return self.whole.all(_bind_project(sql), project=self.project, **parameters)
+
+    def tuples(self, sql: str, /, **parameters: object) -> list[tuple[Any, ...]]:
+        return self.whole.tuples(_bind_project(sql), project=self.project, **parameters)
 
     def execute(self, sql: str, /, **parameters: object) -> int:
         return self.whole.execute(_bind_project(sql), project=self.project, **parameters)

@@ -22,6 +22,7 @@ KEEP = """INSERT INTO feedback_run_metadata (project, run_id, name, value) VALUE
 ON CONFLICT (project, run_id, name) DO UPDATE SET value = excluded.value
 WHERE feedback_run_metadata.value <> excluded.value"""
 OF_RUNS = "SELECT run_id, name, value FROM feedback_run_metadata WHERE project = :project AND run_id IN "
+ANY = "SELECT 1 AS found FROM feedback_run_metadata WHERE project = :project LIMIT 1"
 FORGET = """DELETE FROM feedback_run_metadata WHERE project = :project AND run_id IN {0}
 AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.project = feedback_run_metadata.project
     AND feedback.run_id = feedback_run_metadata.run_id)"""
@@ -52,6 +53,11 @@ def load_metadata(db: Connection, run_ids: Iterable[str | None]) -> dict[str, di
     for row in db.all(OF_RUNS + chosen, **names) if names else ():
         found.setdefault(row["run_id"], {})[row["name"]] = row["value"]
     return found
+
+
+def has_metadata(db: Connection) -> bool:
+    """Return whether any metadata is stored."""
+    return db.one(ANY) is not None
 
 
 def forget_metadata(db: Connection, run_ids: Iterable[str | None]) -> None:

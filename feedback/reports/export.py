@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from feedback.records.reviews import ReviewedFeedback
 from feedback.reports.chat_messages import conversation, read_correction
 from feedback.reports.query import FeedbackQuery
 from feedback.reports.reader import FeedbackReader, Kinds
+from feedback.reports.reviewed_rows import keep_json
 from feedback.runs import ProjectRuns, RunFacts
 
 Format = Literal["csv", "jsonl", "kto", "dpo", "sft"]
@@ -105,25 +105,32 @@ class Exports:
         self, query: FeedbackQuery, form: Format, on_page: Callable[[ExportReport], None]
     ) -> AsyncIterator[bytes]:
         report, found = ExportReport(), Kinds()
+        if form in TRAINING:
+            async for _, page in self._reader.pages(query, list, found=found):
+                for at in range(0, len(page), RUNS_AT_ONCE):
+                    lines = await self._build_examples(page[at : at + RUNS_AT_ONCE], found, form, report)
+                    on_page(report)
+                    if lines:
+                        yield lines
+            return
         if form == "csv":
             yield _csv([CSV_COLUMNS])
-        async for page in self._reader.pages(query, found=found):
-            size = RUNS_AT_ONCE if form in TRAINING else len(page)
-            for at in range(0, len(page), size):
-                some = page[at : at + size]
-                report.read += len(some)
-                lines = await self._convert_page(some, form, found, report)
-                on_page(report)
-                if lines:
-                    yield lines
+        pages = (
+            self._reader.pages(query, _table)
+            if form == "csv"
+            else self._reader.pages(query, ENCODER.encode_lines, read_json=keep_json)
+        )
+        async for count, lines in pages:
+            report.read += count
+            report.written += count
+            on_page(report)
+            yield lines
 
-    async def _convert_page(
-        self, page: Sequence[ReviewedFeedback], form: Format, found: Mapping[str, KeyKind], report: ExportReport
+    async def _build_examples(
+        self, page: Sequence[ReviewedFeedback], found: Mapping[str, KeyKind], form: Format, report: ExportReport
     ) -> bytes:
         """Return a line for each feedback that makes one, and count them."""
-        if form not in TRAINING:
-            report.written += len(page)
-            return await asyncio.to_thread(_table if form == "csv" else ENCODER.encode_lines, page)
+        report.read += len(page)
         known = await self._runs.find_many_facts([feedback.run_id or feedback.run_name for feedback in page])
         examples: list[Example] = []
         for feedback in page:

@@ -7,30 +7,40 @@ existed at the start once, and the last page costs as much as the first.
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from feedback.configs.kind_lookup import UNKNOWN, kinds
+from feedback.configs.kind_lookup import kinds
 from feedback.configs.kinds import KeyKind
 from feedback.database import Connection, Row
 from feedback.errors import Invalid
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.reviews import ReviewedFeedback
-from feedback.records.run_metadata import load_metadata
+from feedback.records.run_metadata import has_metadata, load_metadata
 from feedback.reports.assistants import Assistants
 from feedback.reports.query import DAY, EVER, FeedbackQuery
+from feedback.reports.reviewed_rows import (
+    ASSISTANT_ID,
+    COLUMNS,
+    CREATED_AT,
+    ID,
+    KEY,
+    RUN_ID,
+    SELECT,
+    Names,
+    ReadJson,
+    convert_rows,
+)
 from feedback.reports.text_search import rows_by_span
-from feedback.rows import COLUMNS, feedback_fields
-from feedback.validation import from_micros
+from feedback.rows import decode_json
+
+T = TypeVar("T")
 
 MAX_PAGE = 1000
 EXPORT_PAGE = 500
-REVIEW = ("review_status", "review_note", "reviewed_at", "review_assignee", "reviewer")
-UNREAD = ("grant_id", "grant_key", "idempotency")
-SELECT = f"SELECT {', '.join(name for name in (*COLUMNS, *REVIEW) if name not in UNREAD)} FROM feedback"
 NEWEST = "SELECT MAX(created_at) AS at FROM feedback WHERE project = :project"
 Kinds = dict[str, KeyKind]
 RunsMetadata = dict[str, dict[str, str]]
@@ -63,58 +73,63 @@ class FeedbackReader:
             window, ends = day_window(db, query)
             sql = f"{SELECT} WHERE {where}{window}{{span}} ORDER BY created_at DESC, id DESC"
             rows = rows_by_span(db, self.has_blocks, query, sql, parameters | ends, limit + 1)
-            return rows, find_missing_kinds(db, rows, {}), load_metadata(db, (row["run_id"] for row in rows))
+            found = find_missing_kinds(db, (row["key"] for row in rows), {})
+            return rows, found, load_metadata(db, (row["run_id"] for row in rows))
 
         rows, found, metadata = await self._database.read(work)
         following = make_cursor(rows[limit - 1]) if len(rows) > limit else None
         return FeedbackPage(await self.add_names(rows[:limit], found, metadata), following)
 
     async def add_names(
-        self, rows: Sequence[Row], found: Mapping[str, KeyKind], metadata: RunsMetadata | None = None
+        self, rows: Sequence[Row], found: Mapping[str, KeyKind], metadata: RunsMetadata
     ) -> list[ReviewedFeedback]:
         """Return the rows' feedback with the kinds of its keys, the names of its assistants, and its runs' metadata."""
-        return await self._set_names([_read_reviewed(row, found) for row in rows], metadata or {})
-
-    async def _set_names(self, feedback: list[ReviewedFeedback], metadata: RunsMetadata) -> list[ReviewedFeedback]:
-        """Set the names of the assistants and the runs' metadata, and return the feedback."""
-        names = await self._assistants.names({one.assistant_id for one in feedback})
-        for one in feedback:
-            one.assistant_name = names.get(one.assistant_id or "")
-            if metadata:
-                one.run_metadata = metadata.get(one.run_id or one.run_name or "", {})
-        return feedback
+        assistants = await self._assistants.names({row["assistant_id"] for row in rows})
+        return convert_rows([tuple(row[name] for name in COLUMNS) for row in rows], Names(found, assistants, metadata))
 
     async def pages(
-        self, query: FeedbackQuery, size: int = EXPORT_PAGE, found: Kinds | None = None
-    ) -> AsyncIterator[list[ReviewedFeedback]]:
-        """Yield all feedback that exists at the start, oldest first, in pages; only one is in memory at a time.
+        self,
+        query: FeedbackQuery,
+        convert: Callable[[list[ReviewedFeedback]], T],
+        *,
+        read_json: ReadJson = decode_json,
+        found: Kinds | None = None,
+        size: int = EXPORT_PAGE,
+    ) -> AsyncIterator[tuple[int, T]]:
+        """Yield the amount and the conversion of each page of all feedback that exists at the start, oldest first.
 
-        The kinds of the feedback keys are read once, so that they are the same on all pages, and added to `found`.
+        Only one page is in memory at a time. `convert` is called in the database's thread, so that the event loop goes
+        on; `read_json` reads the columns of JSON. The kinds of the feedback keys are read once, so that they are the
+        same on all pages, and added to `found`; so are the names of the assistants.
         """
         where, parameters = query.sql()
         sql = f"""{SELECT} WHERE {where} AND (created_at, id) > (:after_at, :after_id) AND created_at <= :end
         ORDER BY created_at, id LIMIT :limit"""
         at = (EVER, "")
         known: Kinds = {} if found is None else found
+        assistants: dict[str | None, str | None] = {None: None}
         last = await self._database.read(lambda db: db.one(NEWEST))
         parameters["end"] = last["at"] if last and last["at"] is not None else at[0]
 
-        def work(db: Connection) -> tuple[list[ReviewedFeedback], tuple[int, str], RunsMetadata]:
-            rows = db.all(sql, **parameters, after_at=at[0], after_id=at[1], limit=size)
-            known.update(find_missing_kinds(db, rows, known))
-            following = (rows[-1]["created_at"], rows[-1]["id"]) if rows else at
-            # Converted here, in the database's thread, so that the event loop goes on.
-            return (
-                [_read_reviewed(row, known) for row in rows],
-                following,
-                load_metadata(db, (row["run_id"] for row in rows)),
-            )
+        def work(db: Connection) -> tuple[int, T, tuple[int, str]] | set[str]:
+            rows = db.tuples(sql, **parameters, after_at=at[0], after_id=at[1], limit=size)
+            if unnamed := {row[ASSISTANT_ID] for row in rows} - assistants.keys():
+                return unnamed  # their names are read from runs, outside of this transaction
+            known.update(find_missing_kinds(db, (row[KEY] for row in rows), known))
+            metadata = load_metadata(db, (row[RUN_ID] for row in rows)) if has_metadata(db) else {}
+            feedback = convert_rows(rows, Names(known, assistants, metadata), read_json)
+            return len(rows), convert(feedback), (rows[-1][CREATED_AT], rows[-1][ID]) if rows else at
 
         while True:
-            feedback, at, metadata = await self._database.read(work)
-            if feedback:
-                yield await self._set_names(feedback, metadata)
-            if len(feedback) < size:
+            page = await self._database.read(work)
+            if isinstance(page, set):
+                names = await self._assistants.names(page)
+                assistants |= {one: names.get(one) for one in page}
+                continue
+            count, converted, at = page
+            if count:
+                yield count, converted
+            if count < size:
                 return
 
     async def count(self, query: FeedbackQuery) -> int:
@@ -127,9 +142,9 @@ class FeedbackReader:
         return int(row["pieces"] or 0) if row else 0
 
 
-def find_missing_kinds(db: Connection, rows: Iterable[Row], known: Mapping[str, KeyKind]) -> Kinds:
-    """Return the kinds of the rows' feedback keys that are not in `known`."""
-    return kinds(db, [key for key in dict.fromkeys(row["key"] for row in rows) if key not in known])
+def find_missing_kinds(db: Connection, keys: Iterable[str], known: Mapping[str, KeyKind]) -> Kinds:
+    """Return the kinds of the feedback keys that are not in `known`."""
+    return kinds(db, [key for key in dict.fromkeys(keys) if key not in known])
 
 
 def day_window(db: Connection, query: FeedbackQuery) -> tuple[str, dict[str, Any]]:
@@ -149,21 +164,6 @@ def day_window(db: Connection, query: FeedbackQuery) -> tuple[str, dict[str, Any
         return " AND 1 = 0", {}
     ends = {"first_day": days["first"], "day_after": days["last"] + DAY}
     return " AND created_at >= :first_day AND created_at < :day_after", ends
-
-
-def _read_reviewed(row: Row, found: Mapping[str, KeyKind]) -> ReviewedFeedback:
-    """Return a row's feedback with its review, its feedback key's kind, and whether its score is positive."""
-    at, kind = row["reviewed_at"], found.get(row["key"], UNKNOWN)
-    return ReviewedFeedback(
-        **feedback_fields(row),
-        kind=kind.name,
-        is_positive=kind.is_positive(row["number"]),
-        review_status=row["review_status"] or "new",
-        review_note=row["review_note"],
-        reviewed_at=None if at is None else from_micros(at),
-        review_assignee=row["review_assignee"],
-        reviewer=row["reviewer"],
-    )
 
 
 def make_cursor(row: Row) -> str:

@@ -14,8 +14,6 @@ from feedback.records.run_metadata import load_metadata
 from feedback.reports.chat_messages import Message, conversation, read_messages
 from feedback.reports.query import FeedbackQuery
 from feedback.reports.reader import (
-    REVIEW,
-    SELECT,
     FeedbackReader,
     Kinds,
     RunsMetadata,
@@ -24,8 +22,8 @@ from feedback.reports.reader import (
     make_cursor,
     open_cursor,
 )
+from feedback.reports.reviewed_rows import COLUMNS, SELECT
 from feedback.reports.text_search import rows_by_span
-from feedback.rows import COLUMNS
 from feedback.runs import ProjectRuns, RunFacts
 
 MAX_ROWS = 100
@@ -38,7 +36,7 @@ NEWEST = """NOT EXISTS (SELECT 1 FROM feedback AS later WHERE later.run_id = fee
     AND COALESCE(later.subject, '') = COALESCE(feedback.subject, '')
     AND (later.created_at, later.id) > (feedback.created_at, feedback.id) AND {where})"""
 OF_RUNS = f"""SELECT * FROM (
-    SELECT {", ".join((*COLUMNS, *REVIEW))},
+    SELECT {", ".join(COLUMNS)},
         ROW_NUMBER() OVER (PARTITION BY run_id, subject ORDER BY created_at DESC, id DESC) AS place,
         COUNT(*) OVER (PARTITION BY run_id, subject) AS pieces
     FROM feedback WHERE project = :project AND run_id IN {{runs}}
@@ -98,7 +96,7 @@ class RunFeedbackReader:
             heads = rows_by_span(db, self._reader.has_blocks, query, sql, parameters | ends, limit + 1)
             others = _load_feedback(db, heads[:limit])
             metadata = load_metadata(db, (head["run_id"] for head in heads))
-            return heads, others, find_missing_kinds(db, [*heads, *others], {}), metadata
+            return heads, others, find_missing_kinds(db, (row["key"] for row in [*heads, *others]), {}), metadata
 
         heads, others, found, metadata = await self._database.read(work)
         following = make_cursor(heads[limit - 1]) if len(heads) > limit else None

@@ -31,6 +31,15 @@ async def test_query_without_rows_gives_nothing(counters: Database) -> None:
     assert await counters.write(lambda c: c.execute("DELETE FROM counters WHERE name = 'zebra'")) == 0
 
 
+async def test_tuples_are_all_rows_in_column_order(counters: Database) -> None:
+    sql = "SELECT n + 1 AS more, name, CAST(n AS NUMERIC) AS plain FROM counters WHERE n < :n ORDER BY name"
+    assert await counters.read(lambda c: c.tuples(sql, n=5)) == [(1, "a", 0), (1, "b", 0)]
+    assert await counters.read(lambda c: c.tuples(sql, n=0)) == []
+    returned = await counters.write(lambda c: c.tuples("UPDATE counters SET n = 3 WHERE name = 'a' RETURNING n"))
+    assert returned == [(3,)]
+    assert await counters.read(values) == {"a": 3, "b": 0}
+
+
 async def test_reading_one_row_does_not_delay_the_commit(counters: Database) -> None:
     row = await counters.write(lambda c: c.one("UPDATE counters SET n = 9 RETURNING n"))
     assert row == {"n": 9}

@@ -36,6 +36,10 @@ class Recorder:
         self._seen[sql] = parameters
         return self._connection.all(sql, **parameters)
 
+    def tuples(self, sql: str, /, **parameters: object) -> list[tuple[Any, ...]]:
+        self._seen[sql] = parameters
+        return self._connection.tuples(sql, **parameters)
+
     def execute(self, sql: str, /, **parameters: object) -> int:
         self._seen[sql] = parameters
         return self._connection.execute(sql, **parameters)

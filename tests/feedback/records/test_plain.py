@@ -39,6 +39,10 @@ class Counting:
         self._statements.append(sql)
         return self._connection.all(sql, **parameters)
 
+    def tuples(self, sql: str, /, **parameters: object) -> list[tuple[Any, ...]]:
+        self._statements.append(sql)
+        return self._connection.tuples(sql, **parameters)
+
     def execute(self, sql: str, /, **parameters: object) -> int:
         self._statements.append(sql)
         return self._connection.execute(sql, **parameters)

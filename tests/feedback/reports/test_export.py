@@ -8,8 +8,10 @@ import json
 import tracemalloc
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
@@ -17,10 +19,12 @@ from litestar.testing import AsyncTestClient
 from agent_server.database import open_database
 from feedback import FeedbackPlugin, RunFacts
 from feedback.errors import Invalid
+from feedback.records.reviews import ReviewUpdate
 from feedback.reports.export import RUNS_AT_ONCE, ExportReport, Format
 from feedback.reports.query import FeedbackQuery
+from feedback.validation import to_micros
 from tests.feedback.conftest import mint
-from tests.feedback.stored_feedback import configure, insert, row
+from tests.feedback.stored_feedback import NOON, configure, insert, row
 
 App = AsyncTestClient[Litestar]
 QUESTION = {"type": "human", "content": "A joke, please."}
@@ -37,6 +41,10 @@ RUNS = {
     PLAIN: RunFacts(PLAIN, input={"question": "2 + 2?"}, output={"sum": 4, "unit": "apples"}),
     UNDONE: RunFacts(UNDONE, input={"messages": [QUESTION]}),
 }
+
+
+METADATA = """INSERT INTO feedback_run_metadata (project, run_id, name, value)
+VALUES ('default', CAST(:run_id AS TEXT), 'plan', 'pro')"""
 
 
 async def look_up(run_id: str) -> RunFacts | None:
@@ -82,6 +90,25 @@ async def test_jsonl_has_each_feedback_once(service: FeedbackPlugin) -> None:
     lines = await examples(service, "jsonl")
     assert sorted(line["score"] for line in lines) == list(range(1203))
     assert {line["id"] for line in lines} == {one["id"] for one in feedback}
+
+
+async def test_exported_line_is_what_the_search_shows(with_runs: FeedbackPlugin) -> None:
+    times = {"at": NOON, "modified_at": to_micros(NOON) + 5}
+    place = {"thread_id": "t", "assistant_id": "a", "assistant_version": 3, "trace_parent": "00-1"}
+    words = {
+        "value": {"a": [1.50, None]},
+        "correction": "né",
+        "metadata": {"reasons": ["x"]},
+        "extra": '{"scale":[0,1]}',
+    }
+    reviewed = row(1, extra='{"scale":[0,1]}', run_id=CHAT, trace_id=CHAT, subject="ada", **times, **place, **words)
+    await insert(with_runs, [reviewed])
+    await with_runs.default.reviews.set(reviewed["id"], ReviewUpdate("done", "read", "bob", "eve"))
+    await with_runs.database.write(lambda db: db.execute(METADATA, run_id=CHAT))
+    await insert(with_runs, [row(run_id="named", trace_id="odd", session_id=PLAIN), row(True, run_id=None, value="")])
+    page = await with_runs.default.reader.page(FeedbackQuery())
+    shown = [msgspec.to_builtins(one) for one in page.feedback]
+    assert sorted(await examples(with_runs, "jsonl"), key=itemgetter("id")) == sorted(shown, key=itemgetter("id"))
 
 
 async def measure_export(service: FeedbackPlugin) -> tuple[int, int]:

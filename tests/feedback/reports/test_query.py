@@ -83,8 +83,8 @@ async def test_pages_show_each_record_once_despite_insertions(service: FeedbackP
 async def test_pages_oldest_first_omit_later_feedback(service: FeedbackPlugin) -> None:
     await insert(service, [row(comment=str(at), at=NOON + timedelta(minutes=at // 2)) for at in range(7)])
     sizes, seen = [], []
-    async for page in service.default.reader.pages(FeedbackQuery(), 3):
-        sizes.append(len(page))
+    async for size, page in service.default.reader.pages(FeedbackQuery(), list, size=3):
+        sizes.append(size)
         seen += [feedback.comment for feedback in page]
         await insert(service, [row(comment="late", at=NOON + timedelta(days=1))])
     assert sizes == [3, 3, 1]

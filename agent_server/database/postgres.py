@@ -1,7 +1,7 @@
 """The database on PostgreSQL: psycopg 3 and its pool, used from worker threads.
 
-Needs the extra `postgres`. No state on the server outlives a transaction (no prepared statements, no session settings),
-so PgBouncer may be in between.
+Needs the extra `postgres`. PgBouncer may be in between: of a transaction only prepared statements outlive it, and these
+are given up where one is missing.
 """
 
 from __future__ import annotations
@@ -12,30 +12,29 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import partial
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar
 
 import anyio
 import anyio.to_thread
 import psycopg
-from psycopg import errors
-from psycopg.abc import Buffer
-from psycopg.adapt import Loader
+import structlog
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import DictRow, dict_row, tuple_row
-from psycopg.types.numeric import Int8Dumper
+from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from agent_server.database.migrate import migrate
 from agent_server.database.outages import Outages
-from agent_server.database.protocol import Connection, Load, Row
+from agent_server.database.postgres_connection import Collided, PostgresConnection, Raw
+from agent_server.database.postgres_statements import StalePlan, Statements
+from agent_server.database.protocol import Connection, Load
 from agent_server.database.steady_pool import SteadyPool
-from agent_server.errors import Conflict, Unavailable
+from agent_server.errors import Unavailable
+
+log = structlog.get_logger("agent_server")
 
 T = TypeVar("T")
-Raw = psycopg.Connection[DictRow]
-Cursor = psycopg.Cursor[DictRow]
 
 ATTEMPTS = 6
 """The maximum number of times a unit runs when it conflicts with other transactions."""
@@ -60,70 +59,6 @@ CREATE OR REPLACE FUNCTION json_contains(document text, part text) RETURNS boole
 AS 'SELECT $1::jsonb @> $2::jsonb';
 """
 
-_TOKEN = re.compile(
-    r"""
-      '(?:[^']|'')*'                # text
-    | "[^"]*"                       # a quoted name
-    | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$
-    | --[^\n]* | /\*.*?\*/
-    | ::
-    | :(?P<name>[A-Za-z_]\w*)
-    | %
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-
-@lru_cache(maxsize=1024)
-def _translate(sql: str) -> bytes:
-    """Convert this package's SQL to psycopg's: `:name` to `%(name)s`, and `%` to `%%`."""
-    return _TOKEN.sub(
-        lambda token: f"%({token['name']})s" if token["name"] else token[0].replace("%", "%%"), sql
-    ).encode()
-
-
-class _Collided(Unavailable):
-    """Two transactions conflicted, and PostgreSQL rolled this one back; it can be retried."""
-
-
-def _convert_error(error: psycopg.Error) -> Exception:
-    """Convert the driver's error to this package's; return a programming error unchanged."""
-    if isinstance(error, errors.UniqueViolation):
-        return Conflict(f"such a row exists already (unique index {error.diag.constraint_name})")
-    if isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected)):
-        return _Collided("the database is busy with the same rows; send the request again")
-    if isinstance(error, psycopg.OperationalError) or _is_standby(error):
-        return Unavailable(f"the database does not respond: {error}")
-    return error
-
-
-def _is_standby(error: psycopg.Error) -> bool:
-    """Return whether the server is a standby that a failover has not promoted yet.
-
-    A standby rejects `BEGIN … READ WRITE`. A write in a read-only transaction of ours is a programming error instead.
-    """
-    return isinstance(error, errors.FeatureNotSupported) and "during recovery" in str(error)
-
-
-def _fetch_first(cursor: Cursor) -> Row | None:
-    return cursor.fetchone() if cursor.description else None
-
-
-def _fetch_all(cursor: Cursor) -> list[Row]:
-    return [*cursor.fetchall()] if cursor.description else []
-
-
-def _fetch_tuples(cursor: Cursor) -> list[tuple[Any, ...]]:
-    if not cursor.description:
-        return []
-    plain = cast(psycopg.Cursor[tuple[Any, ...]], cursor)
-    plain.row_factory = tuple_row  # the rows are loaded only now
-    return plain.fetchall()
-
-
-def _count_changed(cursor: Cursor) -> int:
-    return max(cursor.rowcount, 0)
-
 
 class _PoolLog(logging.Filter):
     """Keeps the pool's messages out of the log: every pool writes one for each attempt to connect.
@@ -146,83 +81,16 @@ class _PoolLog(logging.Filter):
         return f" ({self._last})" if self._last and time.monotonic() - self._at < _LATELY else ""
 
 
+_POOLED = "a pooler such as PgBouncer does not keep them; from version 1.21 on, its max_prepared_statements lets it"
 _LATELY = 60.0
 _POOL_NAME = re.compile(r" in '[^']*'")
 _POOL_LOG = _PoolLog()
 logging.getLogger("psycopg.pool").addFilter(_POOL_LOG)
 
 
-class PostgresConnection:
-    """The statements of one transaction on PostgreSQL."""
-
-    skip_locked = "FOR UPDATE SKIP LOCKED"
-
-    def __init__(self, raw: Raw) -> None:
-        self.raw = raw
-        self.failed: Exception | None = None
-        self.begun = False
-
-    def one(self, sql: str, /, **parameters: object) -> Row | None:
-        return self._run(_fetch_first, sql, parameters)
-
-    def all(self, sql: str, /, **parameters: object) -> list[Row]:
-        return self._run(_fetch_all, sql, parameters)
-
-    def tuples(self, sql: str, /, **parameters: object) -> list[tuple[Any, ...]]:
-        return self._run(_fetch_tuples, sql, parameters)
-
-    def execute(self, sql: str, /, **parameters: object) -> int:
-        return self._run(_count_changed, sql, parameters)
-
-    def _run(self, take: Callable[[Cursor], T], sql: str, parameters: dict[str, object]) -> T:
-        try:
-            if not parameters:
-                return take(self.raw.execute(sql.encode()))  # unchanged: psycopg then ignores `%`
-            return take(self.raw.execute(_translate(sql), parameters))
-        except psycopg.Error as error:
-            self.failed = _convert_error(error)
-            if self.failed is error:
-                raise
-            raise self.failed from error
-
-    def transaction(self, begin: str, work: Callable[[Connection], T]) -> T:
-        """Return what `work` returns, committed."""
-        self.execute(begin)
-        self.begun = True
-        try:
-            value = work(self)
-            if self.failed is not None:  # `work` swallowed it: PostgreSQL would turn the COMMIT into a rollback
-                raise self.failed
-            self.execute("COMMIT")
-        except BaseException:
-            with suppress(psycopg.Error):  # a broken connection has nothing to roll back
-                self.raw.execute("ROLLBACK")
-            raise
-        return value
-
-
-class _PlainNumber(Loader):
-    """Loads PostgreSQL's `numeric` (a sum of integers, an average) as an int or float, as SQLite does."""
-
-    def load(self, data: Buffer) -> int | float:
-        text = bytes(data)
-        return int(text) if text.lstrip(b"-").isdigit() else float(text)
-
-
-class _PlainBoolean(Loader):
-    """Loads PostgreSQL's `boolean` (a comparison) as 1 or 0."""
-
-    def load(self, data: Buffer) -> int:
-        return int(bytes(data) == b"t")
-
-
 def _configure(raw: Raw) -> None:
-    """Make values convert as with SQLite: integers have 64 bits, booleans are 1 and 0."""
     raw.prepare_threshold = None
-    raw.adapters.register_dumper(int, Int8Dumper)
-    raw.adapters.register_dumper(bool, Int8Dumper)
-    raw.adapters.register_loader("numeric", _PlainNumber)
-    raw.adapters.register_loader("bool", _PlainBoolean)
+    raw.statements = Statements(raw)
 
 
 def _prepare(connection: Connection) -> None:
@@ -260,8 +128,10 @@ class PostgresDatabase:
         self._outages = Outages(self._where)
         self._connections = connections
         self._patience = patience
+        self._prepares = True
         self._pool: ConnectionPool[Raw] = SteadyPool(
             url,
+            connection_class=Raw,
             kwargs={**{k: v for k, v in _WAITS.items() if k not in given}, "autocommit": True, "row_factory": dict_row},
             configure=_configure,
             min_size=1,
@@ -331,23 +201,38 @@ class PostgresDatabase:
         return value
 
     def _run_in_thread(self, begin: str, work: Callable[[Connection], T]) -> T:
-        """Return what `work` returns; retry after a conflict, or if the connection turns out to be dead."""
+        """Return what `work` returns; retry after a conflict, or if the connection or a prepared statement is gone.
+
+        Only units that write prepare statements: those of reads are often planned better for their parameters.
+        """
         for attempt in range(1, ATTEMPTS + 1):
             raw = self._connection()
-            connection = PostgresConnection(raw)
+            prepares = self._prepares and begin == _WRITE and attempt == 1
+            connection = PostgresConnection(raw, prepares=prepares)
             try:
                 return connection.transaction(begin, work)
             except BaseException:
                 dead = raw.closed and not connection.begun
-                if attempt == ATTEMPTS or not (dead or isinstance(connection.failed, _Collided)):
+                failed = connection.failed
+                if attempt == ATTEMPTS or not (dead or isinstance(failed, (Collided, StalePlan))):
                     raise
+                if isinstance(failed, StalePlan):
+                    self._give_up_prepared(raw, failed)
             finally:
                 self._pool.putconn(raw)
             if dead:
                 self._pool.check()  # the server was restarted: remove all dead connections
-            else:
+            elif isinstance(failed, Collided):
                 time.sleep(random.uniform(0, 0.005 * 2**attempt))
         raise AssertionError("the last attempt returns or raises")
+
+    def _give_up_prepared(self, raw: Raw, stale: StalePlan) -> None:
+        """Discard the connection's prepared statements; prepare no more where a pooler does not keep them."""
+        if stale.is_lost:
+            self._prepares = False
+            log.warning("no_prepared_statements", database=self._where, cause=str(stale), meaning=_POOLED)
+        with suppress(psycopg.Error):
+            raw.statements.forget_prepared()
 
     def _connection(self) -> Raw:
         try:

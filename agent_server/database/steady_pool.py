@@ -6,17 +6,19 @@ psycopg's own double the delay each time, up to minutes: after an outage of a mi
 
 from __future__ import annotations
 
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from psycopg_pool.base import AttemptWithBackoff
+
+from agent_server.database.postgres_connection import Raw
 
 
 class _SteadyAttempt(AttemptWithBackoff):
     DELAY_BACKOFF = 1.0
 
 
-class SteadyPool(ConnectionPool[Connection[DictRow]]):
+class SteadyPool(ConnectionPool[Raw]):
     """A pool for threads."""
 
     def _add_connection(self, attempt: AttemptWithBackoff | None, growing: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import psycopg
@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from agent_server.database import Connection, open_database
 from agent_server.database.containment import json_contains
 from agent_server.database.postgres import PostgresDatabase
+from agent_server.database.postgres_statements import PREPARED_AFTER
 from agent_server.errors import Unavailable
-from tests.seams.counters import Package
+from tests.seams.counters import COUNTERS, Package
 
 
 async def test_missing_postgres_is_unavailable_without_its_password(tmp_path: Path) -> None:
@@ -98,3 +99,54 @@ def test_json_containment_on_sqlite_is_that_of_postgres(postgres_server: Postgre
                 assert row == (json_contains(*texts),), texts
 
         check()
+
+
+def count(name: str) -> Callable[[Connection], object]:
+    return lambda c: c.one("UPDATE counters SET n = n + 1 WHERE name = :name RETURNING *", name=name)
+
+
+async def prepare_count(database: PostgresDatabase) -> None:
+    for _ in range(PREPARED_AFTER):
+        await database.write(count("a"))
+    held = await database.read(lambda c: c.one("SELECT count(*) AS n FROM pg_prepared_statements"))
+    assert held == {"n": 1}
+
+
+@pytest.fixture
+async def prepared(postgres_url: str, package: Package) -> AsyncIterator[PostgresDatabase]:
+    """A database with one connection, which has prepared one statement."""
+    async with PostgresDatabase(postgres_url, connections=1) as database:
+        await database.migrate(package({"0001_counters.sql": COUNTERS}))
+        await prepare_count(database)
+        yield database
+
+
+async def test_lost_prepared_statement_is_done_without(prepared: PostgresDatabase) -> None:
+    await prepared.write(lambda c: c.execute("DEALLOCATE ALL"))  # as PgBouncer exchanges the session
+    for n in (4, 5, 6, 7):
+        assert await prepared.write(count("a")) == {"name": "a", "n": n}
+    assert await prepared.read(lambda c: c.all("SELECT name FROM pg_prepared_statements")) == []
+
+
+async def test_taken_prepared_statement_is_done_without(postgres_url: str, prepared: PostgresDatabase) -> None:
+    name = await prepared.read(lambda c: c.one("SELECT name FROM pg_prepared_statements"))
+    assert name is not None
+    async with PostgresDatabase(postgres_url, connections=1) as other:
+        await other.write(lambda c: c.execute(f"PREPARE {name['name']} AS SELECT 1"))
+        for n in range(4, 4 + 2 * PREPARED_AFTER):
+            assert await other.write(count("a")) == {"name": "a", "n": n}
+
+
+async def test_prepared_statement_outlives_a_changed_table(postgres_url: str, prepared: PostgresDatabase) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("ALTER TABLE counters ADD COLUMN more TEXT")
+    assert await prepared.write(count("a")) == {"name": "a", "n": 4, "more": None}
+    await prepare_count(prepared)
+
+
+async def test_unsupported_statement_is_tried_again_unprepared(prepared: PostgresDatabase) -> None:
+    unsupported = "SELECT count(*) FROM counters WHERE name = :name FOR UPDATE"
+    for _ in range(PREPARED_AFTER + 1):
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            await prepared.write(lambda c: c.one(unsupported, name="a"))
+    assert await prepared.write(count("a")) == {"name": "a", "n": 4}

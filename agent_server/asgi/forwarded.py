@@ -7,6 +7,7 @@ hop without a readable address for the client's.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from ipaddress import ip_address
 from typing import Any
 
@@ -20,13 +21,13 @@ _SCHEMES = (b"http", b"https")
 def set_forwarded_scheme(app: ASGIApp) -> ASGIApp:
     """Return the app; requests through a proxy on this machine get the scheme of the client's request."""
 
-    async def respond(scope: Any, receive: Receive, send: Send) -> None:
+    def respond(scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] in ("http", "websocket"):
             schemes = [value.strip() for name, value in scope["headers"] if name == b"x-forwarded-proto"]
             if schemes and schemes[-1] in _SCHEMES and _is_local(scope):
                 scheme = schemes[-1].decode()
                 scope["scheme"] = scheme if scope["type"] == "http" else scheme.replace("http", "ws")
-        await app(scope, receive, send)
+        return app(scope, receive, send)
 
     return respond
 

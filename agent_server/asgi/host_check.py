@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -19,11 +19,10 @@ _MESSAGE = "The request's Host header is not a host name or address with an opti
 def check_host(app: ASGIApp, trust_forwarded: bool = False) -> ASGIApp:
     """Return the app behind a check of `Host` (and `X-Forwarded-Host`, if it is trusted): 400 for a bad one."""
 
-    async def respond(scope: Any, receive: Receive, send: Send) -> None:
+    def respond(scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] in ("http", "websocket") and not _is_valid(scope, trust_forwarded):
-            await refuse_connection(scope, send, 400, _MESSAGE)
-        else:
-            await app(scope, receive, send)
+            return refuse_connection(scope, send, 400, _MESSAGE)
+        return app(scope, receive, send)
 
     return respond
 

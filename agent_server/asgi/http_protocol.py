@@ -12,6 +12,7 @@ import http
 import json
 from typing import Any, Literal
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from agent_server.asgi.joined_response import JoinedResponse
@@ -31,19 +32,48 @@ class _HeadersTooLarge(Exception):
     """Stops the parser; the client gets 431."""
 
 
+class _SmallEvent(asyncio.Event):
+    """An event whose waiters are in a list: an empty deque takes 760 bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiters = []  # type: ignore[assignment]
+
+
+class _SmallFlowControl(FlowControl):
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__(transport)
+        self._is_writable_event = _SmallEvent()
+        self._is_writable_event.set()
+
+
+class _Queue(list[Any]):
+    """The pipelined requests of a connection, nearly always none: what uvicorn uses of a deque."""
+
+    __slots__ = ()
+
+    def appendleft(self, request: Any) -> None:
+        self.insert(0, request)
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
     """One connection. A request with too large headers gets 431, one that arrives too slowly 408."""
 
     __slots__ = (
+        "_carried",
+        "_due",
         "_phase",
+        "_piece",
         "_received",
         "_since",
         "_timer",
+        "_timer_at",
         "_too_large",
-    )  # beside uvicorn's dictionary, which would grow
+    )  # beside uvicorn's dictionary, whose keys CPython shares between connections as long as they are at most 30
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.pipeline = _Queue()  # type: ignore[assignment]
         self._phase: _Phase = "head"
         self._since = 0.0
         self._received = 0
@@ -57,6 +87,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the deadline: a connection on which no request arrives is closed, too."""
         super().connection_made(transport)
+        self.flow = _SmallFlowControl(transport)
         self._restart("head")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -95,6 +126,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             raise _HeadersTooLarge
         before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.message_event = _SmallEvent()
         if self.cycle is not before and self.scope["method"] != "HEAD":
             self.cycle.transport = JoinedResponse(self.transport)  # type: ignore[assignment]
         self._restart("body")

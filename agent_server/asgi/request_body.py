@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 import structlog
@@ -22,34 +23,37 @@ def detect_client_left(app: ASGIApp) -> ASGIApp:
     Frameworks raise errors of their own for this, and handle and log them as server failures.
     """
 
-    async def respond(scope: Any, receive: Receive, send: Send) -> None:
+    def respond(scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or not _announces_body(scope):
-            await app(scope, receive, send)
-            return
-        is_complete = is_answering = False
-
-        async def receive_or_raise() -> Any:
-            nonlocal is_complete
-            message = await receive()
-            if message["type"] == "http.request":
-                is_complete = not message.get("more_body", False)
-            elif not is_complete and not is_answering:
-                scope["state"][CLIENT_LEFT] = True
-                log.debug("client_left", method=scope["method"])
-                raise ClientLeft("The client closed the connection before it had sent the whole request")
-            return message
-
-        async def send_noted(message: Any) -> None:
-            nonlocal is_answering
-            is_answering = True
-            if scope["state"].get(CLIENT_LEFT) and message["type"] == "http.response.start":
-                message = {**message, "status": ClientLeft.status_code}  # whatever the framework sends
-            await send(message)
-
-        scope.setdefault("state", {})
-        await app(scope, receive_or_raise, send_noted)
+            return app(scope, receive, send)
+        return _receive_body(app, scope, receive, send)
 
     return respond
+
+
+async def _receive_body(app: ASGIApp, scope: Any, receive: Receive, send: Send) -> None:
+    is_complete = is_answering = False
+
+    async def receive_or_raise() -> Any:
+        nonlocal is_complete
+        message = await receive()
+        if message["type"] == "http.request":
+            is_complete = not message.get("more_body", False)
+        elif not is_complete and not is_answering:
+            scope["state"][CLIENT_LEFT] = True
+            log.debug("client_left", method=scope["method"])
+            raise ClientLeft("The client closed the connection before it had sent the whole request")
+        return message
+
+    async def send_noted(message: Any) -> None:
+        nonlocal is_answering
+        is_answering = True
+        if scope["state"].get(CLIENT_LEFT) and message["type"] == "http.response.start":
+            message = {**message, "status": ClientLeft.status_code}  # whatever the framework sends
+        await send(message)
+
+    scope.setdefault("state", {})
+    await app(scope, receive_or_raise, send_noted)
 
 
 def limit_body(app: ASGIApp, limit: int) -> ASGIApp:

@@ -15,7 +15,6 @@ import asyncio
 from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
 from itertools import islice
 from operator import attrgetter
 
@@ -101,10 +100,8 @@ class MemoryBroker:
     async def notify(self, channel: str) -> None:
         self._subscriptions.notify(channel)
 
-    @asynccontextmanager
-    async def listen(self, channel: str) -> AsyncIterator[LocalSubscription]:
-        with self._subscriptions.listen(channel) as subscription:
-            yield subscription
+    def listen(self, channel: str) -> LocalSubscription:
+        return self._subscriptions.listen(channel)
 
     async def _read(self, run_id: str, after: FrameId, log: _Log | None) -> AsyncIterator[list[Frame]]:
         if log is None or log.blank:

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class LocalSubscription:
-    """A subscription to one channel; it remembers one notification."""
+    """A subscription to one channel for the length of a `with` block; it remembers one notification.
 
-    __slots__ = ("_notified", "_waiting")
+    A class with slots, because each open stream has one: a generator with `contextmanager` takes five times its memory.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_by_channel", "_channel", "_notified", "_waiting")
+
+    def __init__(self, by_channel: ByChannel, channel: str) -> None:
+        self._by_channel = by_channel
+        self._channel = channel
         self._notified = False
         self._waiting: asyncio.Future[None] | None = None
         """What the subscriber waits for: there is one, so an event with a queue of waiters would waste memory."""
+
+    def __enter__(self) -> LocalSubscription:
+        self._by_channel[self._channel] = (*self._by_channel.get(self._channel, ()), self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        rest = tuple(one for one in self._by_channel[self._channel] if one is not self)
+        if rest:
+            self._by_channel[self._channel] = rest
+        else:
+            del self._by_channel[self._channel]
+
+    async def __aenter__(self) -> LocalSubscription:
+        return self.__enter__()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.__exit__()
 
     def notify(self) -> None:
         """Wake the subscriber, now or at its next wait."""
@@ -41,25 +61,21 @@ class LocalSubscription:
         return True
 
 
+ByChannel = dict[str, tuple[LocalSubscription, ...]]
+"""A channel has one subscription as a rule, for which a set would take four times the memory of a tuple."""
+
+
 class Notifications:
     """The subscriptions of one process, by channel."""
 
     def __init__(self) -> None:
-        self._by_channel: dict[str, set[LocalSubscription]] = {}
+        self._by_channel: ByChannel = {}
 
     def notify(self, channel: str) -> None:
         """Notify every subscription to the channel."""
         for subscription in self._by_channel.get(channel, ()):
             subscription.notify()
 
-    @contextmanager
-    def listen(self, channel: str) -> Iterator[LocalSubscription]:
-        """Subscribe to the channel for the length of a `with` block."""
-        subscription = LocalSubscription()
-        self._by_channel.setdefault(channel, set()).add(subscription)
-        try:
-            yield subscription
-        finally:
-            self._by_channel[channel].remove(subscription)
-            if not self._by_channel[channel]:
-                del self._by_channel[channel]
+    def listen(self, channel: str) -> LocalSubscription:
+        """Return a subscription to the channel: enter it with `with` or `async with`."""
+        return LocalSubscription(self._by_channel, channel)

@@ -66,6 +66,7 @@ def uvicorn_config(app: str | ASGIApp, config: Config) -> uvicorn.Config:
         http=BoundedHttpProtocol,
         ws=PatientWebSocketProtocol,
         ws_max_size=config.max_body_bytes,
+        interface="asgi3",  # uvicorn cannot tell this of a function that returns an awaitable
         proxy_headers=False,  # `asgi/forwarded.py` reads them
     )
 

@@ -7,9 +7,6 @@ apps in one process do not conflict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -102,14 +99,13 @@ class Metrics:
         self._requests.labels(method, path, str(status)).inc()
         self._latency.labels(method, path).observe(seconds)
 
-    @contextmanager
-    def open_stream(self) -> Iterator[None]:
-        """Count an event stream as open within the block."""
+    def open_stream(self) -> None:
+        """Count one more open event stream."""
         self._streams.inc()
-        try:
-            yield
-        finally:
-            self._streams.dec()
+
+    def close_stream(self) -> None:
+        """Count one open event stream less."""
+        self._streams.dec()
 
     def set_gauge(self, name: str, meaning: str, value: float) -> None:
         """Set the values read outside of this process, for the next `text`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from litestar import Request, WebSocket
@@ -124,23 +124,29 @@ def hide_routes(app: ASGIApp, authenticator: RequestAuthenticator) -> ASGIApp:
     Otherwise, anyone could tell from a 404 or 405 which routes exist.
     """
 
-    async def respond(scope: Any, receive: Receive, send: Send) -> None:
-        refused: list[AgentServerError] = []
-
-        async def send_unless_hidden(message: Any) -> None:
-            is_nowhere = message["type"] == "http.response.start" and "route_handler" not in scope
-            if is_nowhere and authenticator.rules is not None and not refused:
-                try:
-                    await authenticator.rules.caller(scope)
-                except AgentServerError as error:
-                    refused.append(error)
-                    await refuse(send, error.status_code, str(error), get_headers(error))
-            if not refused:
-                await send(message)
-
-        await app(scope, receive, send_unless_hidden if scope["type"] == "http" else send)
+    def respond(scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+        if authenticator.rules is None or scope["type"] != "http":
+            return app(scope, receive, send)
+        return _respond_unless_hidden(app, authenticator.rules, scope, receive, send)
 
     return respond
+
+
+async def _respond_unless_hidden(app: ASGIApp, rules: Authorization, scope: Any, receive: Receive, send: Send) -> None:
+    is_refused = False
+
+    async def send_unless_hidden(message: Any) -> None:
+        nonlocal is_refused
+        if message["type"] == "http.response.start" and "route_handler" not in scope and not is_refused:
+            try:
+                await rules.caller(scope)
+            except AgentServerError as error:
+                is_refused = True
+                await refuse(send, error.status_code, str(error), get_headers(error))
+        if not is_refused:
+            await send(message)
+
+    await app(scope, receive, send_unless_hidden)
 
 
 def read_project(request: Request[Any, Any, Any] | WebSocket[Any, Any, Any]) -> str | None:

@@ -47,8 +47,10 @@ class Cors:
         """Return a middleware for our own routes: a function, since Litestar makes deep copies of other objects."""
 
         def wrap_routes(app: ASGIApp, **_: Any) -> ASGIApp:
-            async def respond(scope: Scope, receive: Receive, send: Send) -> None:
-                await self._handle(scope, receive, send, app)
+            def respond(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+                if not any(name == b"origin" for name, _ in scope["headers"]):
+                    return app(scope, receive, send)
+                return self._handle(scope, receive, send, app)
 
             return respond
 
@@ -57,9 +59,7 @@ class Cors:
     async def _handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass on the response of `next_app` with the headers; respond to a preflight."""
         headers = Headers.from_scope(scope)
-        if (origin := headers.get("origin")) is None:
-            await next_app(scope, receive, send)
-            return
+        origin = headers["origin"]
         needs_key = await self._is_key_needed()
         if scope["type"] == ScopeType.WEBSOCKET:
             scope["state"][MAY_CROSS] = self._origins.allow(origin, needs_key)

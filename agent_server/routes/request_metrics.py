@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,19 +26,23 @@ def observe_requests(metrics: Metrics) -> Callable[..., ASGIApp]:
     def middleware(app: ASGIApp, **_: Any) -> ASGIApp:
         async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             began = time.perf_counter()
-            with ExitStack() as until_response_ends:
+            is_open_stream = False
 
-                async def send_counted(message: Message) -> None:
-                    if message["type"] == "websocket.accept":
-                        until_response_ends.enter_context(metrics.open_stream())
-                    if message["type"] == "http.response.start":
-                        path, took = scope["path_template"], time.perf_counter() - began
-                        metrics.count_response(scope["method"], path, message["status"], took)  # type: ignore[typeddict-item]  # HTTP only
-                        if is_stream(message):
-                            until_response_ends.enter_context(metrics.open_stream())
-                    await send(message)
+            async def send_counted(message: Message) -> None:
+                nonlocal is_open_stream
+                if message["type"] == "http.response.start":
+                    path, took = scope["path_template"], time.perf_counter() - began
+                    metrics.count_response(scope["method"], path, message["status"], took)  # type: ignore[typeddict-item]  # HTTP only
+                if not is_open_stream and _begins_stream(message):
+                    is_open_stream = True
+                    metrics.open_stream()
+                await send(message)
 
+            try:
                 await app(scope, receive, send_counted)
+            finally:
+                if is_open_stream:
+                    metrics.close_stream()
 
         return respond
 
@@ -64,6 +67,8 @@ def count_custom_routes(metrics: Metrics, app: ASGIApp) -> ASGIApp:
     return respond
 
 
-def is_stream(start: Any) -> bool:
-    """Return whether the starting response is an event stream."""
-    return any(name == b"content-type" and value.startswith(EVENT_STREAM) for name, value in start["headers"])
+def _begins_stream(message: Any) -> bool:
+    """Return whether the message begins an event stream, or accepts a WebSocket."""
+    if message["type"] != "http.response.start":
+        return bool(message["type"] == "websocket.accept")
+    return any(name == b"content-type" and value.startswith(EVENT_STREAM) for name, value in message["headers"])

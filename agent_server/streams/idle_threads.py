@@ -8,7 +8,7 @@ threads that do not exist yet wait for their creation in the same way.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -38,13 +38,13 @@ class IdleThreads:
         self._looking: anyio.CancelScope | None = None
         self._since = 0
 
-    async def wait(self, thread_id: str, notifications: Subscription) -> None:
+    def wait(self, thread_id: str, notifications: Subscription) -> Awaitable[None]:
         """Return when the thread may have news: on a notification, or when a poll finds some."""
-        await self._wait(self._for_news, thread_id, notifications)
+        return self._wait(self._for_news, thread_id, notifications)
 
-    async def wait_for_creation(self, thread_id: str, notifications: Subscription) -> None:
+    def wait_for_creation(self, thread_id: str, notifications: Subscription) -> Awaitable[None]:
         """Return when the thread may exist: on a notification, or when a poll finds it."""
-        await self._wait(self._for_creation, thread_id, notifications)
+        return self._wait(self._for_creation, thread_id, notifications)
 
     async def serve(self) -> None:
         """Poll every second until `stop` is called."""

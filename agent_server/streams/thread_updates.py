@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from functools import cache
 from typing import Literal, NamedTuple
 
 from agent_server.database import Connection
@@ -18,6 +19,10 @@ class ThreadUpdate(NamedTuple):
     """The checkpoint of a state update, as JSON; None for a run."""
 
 
+_NONE: frozenset[str] = frozenset()
+"""Shared by all readers: each further empty set would take 216 bytes."""
+
+
 class ThreadUpdates:
     """The updates that one reader of a thread has not received."""
 
@@ -27,8 +32,8 @@ class ThreadUpdates:
         self.is_deleted = False
         self._thread_id = thread_id
         self._since = since
-        self._received = received or set()
-        self._sql = f"{' UNION ALL '.join(_UPDATES[kind] for kind in kinds)} {_IN_ORDER}"
+        self._received: Set[str] = received or _NONE
+        self._sql = _build_sql(tuple(kinds))
 
     def find_next(self, connection: Connection) -> ThreadUpdate | None:
         """Return the next pending update, or None; `is_deleted` is whether the thread was deleted.
@@ -37,7 +42,7 @@ class ThreadUpdates:
         """
         self.is_deleted = not connection.one("SELECT 1 AS x FROM threads WHERE thread_id = :id", id=self._thread_id)
         rows = connection.all(self._sql, id=self._thread_id, since=self._since)
-        self._received &= {row["id"] for row in rows}
+        self._received = self._received & {row["id"] for row in rows} or _NONE
         unsent = next((row for row in rows if row["id"] not in self._received), None)
         if unsent is None:  # so that the next query skips these rows
             self._since = max([self._since, *(row["at"] for row in rows if row["rank"] == 0)])
@@ -46,7 +51,7 @@ class ThreadUpdates:
 
     def mark_received(self, update_id: str) -> None:
         """Mark the update as received."""
-        self._received.add(update_id)
+        self._received = self._received | {update_id}
 
 
 _UPDATES: dict[UpdateKind, str] = {
@@ -62,3 +67,8 @@ _UPDATES: dict[UpdateKind, str] = {
         FROM state_updates WHERE thread_id = :id AND made_at >= :since""",
 }
 _IN_ORDER = "ORDER BY rank, place, id"
+
+
+@cache
+def _build_sql(kinds: tuple[UpdateKind, ...]) -> str:
+    return f"{' UNION ALL '.join(_UPDATES[kind] for kind in kinds)} {_IN_ORDER}"

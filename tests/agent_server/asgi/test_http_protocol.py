@@ -50,6 +50,7 @@ async def serving(app: Any) -> AsyncIterator[int]:
     config = uvicorn.Config(
         detect_client_left(app),
         port=0,
+        interface="asgi3",
         http=BoundedHttpProtocol,
         ws=PatientWebSocketProtocol,
         ws_max_size=MESSAGE_BYTES,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import anyio
 import pytest
 
-from agent_server.broker.notifications import LocalSubscription
+from agent_server.broker.notifications import Notifications
 from agent_server.runs.events.schema import EventStreamRequest
 from agent_server.streams.event_streams import EventStreams
 from agent_server.streams.idle_threads import AT_ONCE, IdleThreads
@@ -83,11 +83,11 @@ async def test_many_streams_cost_one_read(backend: Backend) -> None:
     thread_id = await backend.thread()
     Counted.reads = 0
     for _ in range(100):
-        idle._for_news[thread_id].append(LocalSubscription())
+        idle._for_news[thread_id].append(Notifications().listen("a"))
     await idle.look()
     assert Counted.reads == 1
     for _ in range(AT_ONCE):
-        idle._for_news[unknown_id()].append(LocalSubscription())
+        idle._for_news[unknown_id()].append(Notifications().listen("a"))
     await idle.look()
     assert Counted.reads == 3
 

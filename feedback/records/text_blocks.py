@@ -4,7 +4,8 @@ A search reads the filters first, and then the feedback of those blocks that may
 no block: the newest pieces, and those of a block that a change deleted. So blocks only ever save work, and are built
 afterwards, in small steps. A filter has hashes of groups of three characters of all of its texts, and no text.
 
-PostgreSQL has none: there a transaction may commit feedback into a block that another one has just built.
+PostgreSQL has an index of such groups instead (`pg_trgm`): there a transaction may commit feedback into a block that
+another one has just built.
 """
 
 from __future__ import annotations

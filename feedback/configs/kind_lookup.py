@@ -8,10 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from feedback.configs.feedback_config import FeedbackConfig, Number
-from feedback.configs.kinds import NEGATIVE, KeyKind, Range, SeenScores, find_kind
+from feedback.configs.kinds import (
+    NEGATIVE,
+    KeyKind,
+    Range,
+    SeenScores,
+    are_both_thumbs,
+    find_counterpart,
+    find_kind,
+)
 from feedback.database import Connection, Row
 from feedback.projects.scoped_database import get_unscoped
 
@@ -52,7 +60,12 @@ UNKNOWN = KeyKind("text", "there is no feedback for the key", is_inferred=True)
 
 
 def kinds(db: Connection, keys: Sequence[str] | None = None) -> dict[str, KeyKind]:
-    """Return the kind of each of the feedback keys, or of all in the project that have feedback or a configuration."""
+    """Return the kind of each feedback key in the project that has feedback or a configuration.
+
+    With `keys`, only the kinds of these and of their counterparts.
+    """
+    if keys is not None:
+        keys = [*keys, *filter(None, map(find_counterpart, keys))]
     configs = {
         row["key"]: (msgspec.json.decode(row["config"], type=FeedbackConfig), bool(row["is_lower_score_better"]))
         for row in db.all(CONFIGS)
@@ -64,7 +77,15 @@ def kinds(db: Connection, keys: Sequence[str] | None = None) -> dict[str, KeyKin
         scores = seen.get(key, SeenScores())
         config, is_lower = configs.get(key) or (_find_sent_config(db, key) if scores.lowest else None, key in NEGATIVE)
         found[key] = find_kind(key, config, is_lower, scores)
-    return found
+    return {key: _with_counterpart(key, kind, found, seen) for key, kind in found.items()}
+
+
+def _with_counterpart(key: str, kind: KeyKind, found: Mapping[str, KeyKind], seen: Mapping[str, SeenScores]) -> KeyKind:
+    """Return the kind with the name of its counterpart, if that has scores."""
+    name = find_counterpart(key)
+    if name is None or name not in seen or not seen[name].lowest or not are_both_thumbs(kind, found[name]):
+        return kind
+    return structs.replace(kind, counterpart=name)
 
 
 def _read_scores(db: Connection, keys: Sequence[str] | None) -> dict[str, SeenScores]:

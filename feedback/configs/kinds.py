@@ -27,13 +27,24 @@ from feedback.configs.feedback_config import ConfigKind, FeedbackCategory, Feedb
 KindName = Literal["thumbs", "reversed_thumbs", "rating", "category", "number", "text"]
 Better = Literal["higher", "lower"]
 
-NEGATIVE = ("user_disliked", "disliked", "dislike", "thumbs_down", "downvote")
-"""Names of feedback keys in which 1 means dislike; the official documents use `user_disliked`."""
+COUNTERPARTS = {
+    "user_liked": "user_disliked",
+    "liked": "disliked",
+    "like": "dislike",
+    "thumbs_up": "thumbs_down",
+    "upvote": "downvote",
+}
+"""Pairs of feedback keys for thumbs up and down; the official documents use `user_liked` and `user_disliked`.
+
+A press of either is a score of 1 there, so that each key alone has scores of one side only.
+"""
+NEGATIVE = tuple(COUNTERPARTS.values())
+"""Names of feedback keys in which 1 means dislike."""
 RATING_NAME = re.compile(r"star|rating|nps|csat|grade", re.IGNORECASE)
 """Names of feedback keys whose first scores of 1 are the low end of a scale, and not thumbs."""
 THUMBS = frozenset((-1.0, 0.0, 1.0))
-FULL_SCALES = ((1.0, 5.0), (0.0, 10.0))
-"""The scales of whole numbers that can be inferred, narrowest first."""
+STARS, TEN = (1.0, 5.0), (0.0, 10.0)
+"""The usual scales of whole numbers."""
 LOWEST, HIGHEST = -1.7976931348623157e308, 1.7976931348623157e308
 
 
@@ -67,6 +78,7 @@ class KeyKind(Struct, frozen=True):
     """The kind of a feedback key. `reason` is text that says where the kind comes from.
 
     `low` and `high` are the ends of the scale, if it is known or inferred. `better` is the direction of a better mean.
+    `counterpart` is the feedback key for the other thumb, if that has scores.
     """
 
     name: KindName
@@ -78,6 +90,7 @@ class KeyKind(Struct, frozen=True):
     title: str | None = None
     ranges: tuple[Range, ...] = ()
     categories: tuple[FeedbackCategory, ...] = ()
+    counterpart: str | None = None
 
     @property
     def has_direction(self) -> bool:
@@ -110,6 +123,16 @@ def find_kind(key: str, config: FeedbackConfig | None, is_lower_better: bool, se
     if config is None:
         return _infer_kind(key, is_lower_better, seen)
     return structs.replace(_derive_kind(key, config, is_lower_better, seen), title=config.title)
+
+
+def find_counterpart(key: str) -> str | None:
+    """Return the name of the feedback key for the other thumb; None if the key has only one."""
+    return COUNTERPARTS.get(key) or next((up for up, down in COUNTERPARTS.items() if down == key), None)
+
+
+def are_both_thumbs(one: KeyKind, other: KeyKind) -> bool:
+    """Return whether one kind counts thumbs up and the other thumbs down."""
+    return {one.name, other.name} == {"thumbs", "reversed_thumbs"}
 
 
 def _derive_kind(key: str, config: FeedbackConfig, is_lower_better: bool, seen: SeenScores) -> KeyKind:
@@ -153,13 +176,23 @@ def _infer_kind(key: str, is_lower_better: bool, seen: SeenScores) -> KeyKind:
     if seen.are_thumbs and not (RATING_NAME.search(key) and -1.0 not in seen.lowest):
         return _thumbs("lower" if is_lower_better else "higher", seen, None, "every score is 0, 1 or -1", True)
     lowest, highest = seen.lowest[0], seen.highest
-    if seen.are_whole:
-        for low, high in FULL_SCALES:
-            if low <= lowest and highest <= high:
-                return KeyKind("rating", f"every score is a whole number from {low:g} to {high:g}", True, low, high)
+    if seen.are_whole and lowest >= 0 and highest <= TEN[1]:
+        low, high = _infer_scale(lowest, highest, RATING_NAME.search(key) is not None)
+        return KeyKind("rating", f"every score is a whole number from {low:g} to {high:g}", True, low, high)
     if lowest >= 0 and highest <= 1:
         return KeyKind("rating", "every score is from 0 to 1", True, 0.0, 1.0)
     return KeyKind("number", "the scores are on no usual scale", True)
+
+
+def _infer_scale(lowest: float, highest: float, is_named_rating: bool) -> tuple[float, float]:
+    """Return the scale of these whole scores from 0 to 10.
+
+    Scores of 0 to 5 alone do not suggest a scale to 10, unless the feedback key's name does: three categories sent as
+    0, 1 and 2 would get a mean at the bad end of it.
+    """
+    if lowest >= STARS[0] and highest <= STARS[1]:
+        return STARS
+    return TEN if highest > STARS[1] or is_named_rating else (0.0, highest)
 
 
 def _thumbs(

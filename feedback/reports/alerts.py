@@ -231,11 +231,12 @@ def _fires(rule: AlertRule, finding: Finding) -> bool | None:
 def _build_finding(rule: AlertRule, kind: KeyKind, of: list[Group]) -> Finding:
     """Return the rule's finding from the counts of one assistant, which are ordered by version."""
     newest = of[-1]
-    found = Finding(key=rule.key, assistant_id=_assistant(newest), scores=newest.sums.scores, below=rule.below,
+    counted = newest.votes if rule.below is not None else newest.sums
+    found = Finding(key=rule.key, assistant_id=_assistant(newest), scores=counted.scores, below=rule.below,
                     mean_below=rule.mean_below, mean_above=rule.mean_above)  # fmt: skip
     if rule.compares_versions:
         return _judge_versions(found, kind, of)
-    return _judge_share(found, kind, newest.sums) if rule.below is not None else _judge_mean(found, kind, newest.sums)
+    return _judge_share(found, kind, counted) if rule.below is not None else _judge_mean(found, kind, counted)
 
 
 def _judge_share(found: Finding, kind: KeyKind, sums: Sums) -> Finding:
@@ -264,14 +265,14 @@ def _judge_versions(found: Finding, kind: KeyKind, of: list[Group]) -> Finding:
     found = structs.replace(found, version=newest.place["assistant_version"])
     if len(of) < 2:
         return structs.replace(found, scores=0)
-    before, measure = of[-2], choose_measure(kind)
-    difference, interval = differ(measure, kind, before.sums, newest.sums)
+    measure, before, after = choose_measure(kind), of[-2].votes, newest.votes
+    difference, interval = differ(measure, kind, before, after)
     found = structs.replace(
         found,
-        scores=min(before.sums.scores, newest.sums.scores),
-        baseline=before.place["assistant_version"],
-        share=newest.sums.positives / newest.sums.scores if measure == "share" and kind.has_direction else None,
-        mean=newest.sums.moments.mean if measure == "mean" else None,
+        scores=min(before.scores, after.scores),
+        baseline=of[-2].place["assistant_version"],
+        share=after.positives / after.scores if measure == "share" and kind.has_direction else None,
+        mean=after.moments.mean if measure == "mean" else None,
         difference=difference,
         interval=interval or found.interval,
     )

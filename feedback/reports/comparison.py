@@ -18,7 +18,7 @@ Verdict = Literal["better", "worse", "higher", "lower", "no difference shown", "
 
 
 class Sample(Struct):
-    """The scores of one version."""
+    """The scores of one version, with those of the feedback key's counterpart (`user_liked` and `user_disliked`)."""
 
     version: int
     scores: int
@@ -63,7 +63,7 @@ async def compare(
     [assistant], [key] = query.assistant or [], query.key or []
     query.version = [baseline, candidate]
     groups, kinds = await statistics.sums(query, ("key", "version"), 2)
-    found = {one.place["assistant_version"]: one.sums for one in groups}
+    found = {one.place["assistant_version"]: one.votes for one in groups}
     kind, one, other = kinds.get(key, UNKNOWN), found.get(baseline, Sums()), found.get(candidate, Sums())
     measure = choose_measure(kind)
     difference, interval = differ(measure, kind, one, other)

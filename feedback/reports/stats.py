@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Literal, get_args
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, structs
 
 from feedback.configs.kind_lookup import UNKNOWN, kinds, mood_sql
 from feedback.configs.kinds import KeyKind, KindName
@@ -56,6 +57,13 @@ _SUMMABLE = "ABS(number) < 1e150"
 _SQUARABLE = "ABS(number) BETWEEN 1e-150 AND 1e150"
 
 
+class Counterpart(Struct):
+    """The feedback key for the other thumb, and the number of its scores in the same group."""
+
+    key: str
+    scores: int
+
+
 class Statistic(Struct):
     """The statistics of one group of feedback; dimensions that it is not grouped by are null.
 
@@ -63,6 +71,9 @@ class Statistic(Struct):
     rule defines which are positive. `negative_share` is analogous. `mean_interval` belongs to the mean. Intervals are
     95 %. `low` and `high` are the ends of the scale, if known. `is_enough` is whether there are as many scores as the
     request requires. `week` and `month` are their first day.
+
+    A key such as `user_liked` has scores of one side only; the others are those of its `counterpart`, `user_disliked`.
+    Then both shares are of the scores of both keys, and all other figures are of the key's own.
     """
 
     key: str
@@ -92,6 +103,7 @@ class Statistic(Struct):
     month: str | None = None
     assistant_name: str | None = None
     title: str | None = None
+    counterpart: Counterpart | None = None
 
 
 class Sums(Struct):
@@ -123,10 +135,19 @@ Place = dict[str, Any]
 
 
 class Group(Struct):
-    """The sums of a group, and its values of the dimensions."""
+    """The sums of a group, those of its feedback key's counterpart, and its values of the dimensions."""
 
     place: Place
     sums: Sums
+    other: Sums = msgspec.field(default_factory=Sums)
+
+    @property
+    def votes(self) -> Sums:
+        """Return the sums over the scores of the feedback key and its counterpart, of which shares are taken."""
+        both = Sums()
+        both.add(self.sums)
+        both.add(self.other)
+        return both
 
 
 class Statistics:
@@ -167,17 +188,19 @@ class Statistics:
         """Return the sums of each group, and the kinds of their feedback keys. Errors: `Invalid`."""
         dimensions = _dimensions(by)
         merged = [name for name in dimensions if name in ("week", "month")]
-        most = MAX_DAYS if merged else limit
+        most = MAX_DAYS if merged else 2 * limit  # the groups of counterparts are read, too
 
         def work(db: Connection) -> tuple[list[Row], dict[str, KeyKind]]:
             found = kinds(db, query.key or None)
-            return _count(db, query, dimensions, found, most), found
+            asked = structs.replace(query, key=list(found)) if query.key else query
+            return _count(db, asked, dimensions, found, most), found
 
         rows, found = await self._database.read(work)
         if len(rows) > most:
             raise _too_many(limit)
         groups = [Group(_place(row, dimensions), _sums(row)) for row in rows]
         groups = _merge_groups(groups) if merged else groups
+        groups = [one for one in _join_pairs(groups, found) if not query.key or one.place["key"] in query.key]
         if len(groups) > limit:
             raise _too_many(limit)
         return groups, found
@@ -253,7 +276,7 @@ def _sums(row: Row) -> Sums:
 
 
 def _without_period(group: Group) -> Group:
-    return Group({name: value for name, value in group.place.items() if name not in PERIODS}, group.sums)
+    return Group({name: value for name, value in group.place.items() if name not in PERIODS}, group.sums, group.other)
 
 
 def _merge_groups(groups: Iterable[Group]) -> list[Group]:
@@ -262,13 +285,31 @@ def _merge_groups(groups: Iterable[Group]) -> list[Group]:
     for one in groups:
         into = found.setdefault(tuple(one.place.values()), Group(one.place, Sums()))
         into.sums.add(one.sums)
+        into.other.add(one.other)
     return list(found.values())
+
+
+def _join_pairs(groups: Sequence[Group], found: Mapping[str, KeyKind]) -> list[Group]:
+    """Return the groups with the sums of their keys' counterparts; also groups that only the counterpart has."""
+    sums = {tuple(one.place.values()): one.sums for one in groups}
+    joined = []
+    for one in groups:
+        name = found.get(one.place["key"], UNKNOWN).counterpart
+        if name is None:
+            joined.append(one)
+            continue
+        place = {**one.place, "key": name}
+        other = sums.get(tuple(place.values()))
+        joined.append(Group(one.place, one.sums, other or Sums()))
+        if other is None:
+            joined.append(Group(place, Sums(), one.sums))
+    return joined
 
 
 def statistic(group: Group, kind: KeyKind, enough: int, names: Mapping[str, str]) -> Statistic:
     """Return the statistics of a group whose feedback key has this kind."""
-    sums, moments = group.sums, group.sums.moments
-    scores, is_directed = sums.scores, kind.has_direction and sums.scores > 0
+    sums, votes, moments = group.sums, group.votes, group.sums.moments
+    is_directed = kind.has_direction and votes.scores > 0
     has_mean = moments.count > 0 and kind.name != "category"
     return Statistic(
         key=group.place["key"],
@@ -281,21 +322,22 @@ def statistic(group: Group, kind: KeyKind, enough: int, names: Mapping[str, str]
         week=group.place.get("week"),
         month=group.place.get("month"),
         count=sums.count,
-        scores=scores,
+        scores=sums.scores,
         mean=moments.mean if has_mean else None,
         mean_interval=mean_interval(moments, kind.low, kind.high) if has_mean else None,
         positives=sums.positives,
         negatives=sums.negatives,
-        share=sums.positives / scores if is_directed else None,
-        interval=wilson(sums.positives, scores) if is_directed else Interval(0.0, 1.0),
-        negative_share=sums.negatives / scores if is_directed else None,
-        negative_interval=wilson(sums.negatives, scores) if is_directed else Interval(0.0, 1.0),
+        share=votes.positives / votes.scores if is_directed else None,
+        interval=wilson(votes.positives, votes.scores) if is_directed else Interval(0.0, 1.0),
+        negative_share=votes.negatives / votes.scores if is_directed else None,
+        negative_interval=wilson(votes.negatives, votes.scores) if is_directed else Interval(0.0, 1.0),
         low=kind.low,
         high=kind.high,
         is_lower_score_better=kind.better == "lower",
-        is_enough=scores >= enough,
+        is_enough=votes.scores >= enough,
         review_status=group.place.get("review_status"),
         source=group.place.get("source"),
         assistant_name=names.get(group.place.get("assistant_id") or ""),
         title=kind.title,
+        counterpart=Counterpart(kind.counterpart, group.other.scores) if kind.counterpart else None,
     )

@@ -500,10 +500,13 @@ def test_pair_of_keys_shows_its_share_together(server: str, visit: Visit) -> Non
         key = "user_disliked" if at == 3 else "user_liked"
         send_feedback(server, 1, key=key, feedback_source=source(f"user {at}"))
     with visit(opened(server, "", "overview"), script=True, width=1280) as page:
-        expect(page.locator('[data-key="user_liked"]')).to_contain_text(
-            "Together with user_disliked: 75% of 4 thumbs are up"
-        )
-        expect(page.locator('[data-key="user_disliked"]')).to_contain_text("Together with user_liked: 75%")
+        liked, disliked = (page.locator(f'[data-key="{key}"]') for key in ("user_liked", "user_disliked"))
+        expect(liked.locator(".headline")).to_have_text("75% positive")
+        expect(liked).to_contain_text("4 thumbs: 3 user_liked, 1 user_disliked")
+        expect(disliked.locator(".headline")).to_have_text("25% dislikes")
+        expect(liked.locator(".bars li")).to_have_text(["user_disliked1 (25%)", "user_liked3 (75%)"])
+        liked.locator(".bars a").first.click()
+        expect(page).to_have_url(re.compile("key=user_disliked"))
 
 
 def test_link_of_view_and_of_feedback_is_copied(filled: str, visit: Visit) -> None:

@@ -45,7 +45,7 @@ function row(bucket, distribution, filters, total, most) {
     h("span", { class: "times" }, `${count(bucket.count)} `, h("small", null, `(${percent(total ? bucket.count / total : 0)})`)),
   ];
   if (!bucket.count || bucket.low === null) return h("li", null, h("span", { class: "bar-row" }, parts));
-  return h("li", null, linkTo({ ...filters, ...bounds(bucket, distribution), view: "feedback" }, { class: "bar-row", title: "Show this feedback" }, parts));
+  return h("li", null, linkTo({ ...filters, key: bucket.key ?? filters.key, ...bounds(bucket, distribution), view: "feedback" }, { class: "bar-row", title: "Show this feedback" }, parts));
 }
 
 /** The score filter of a bar. Bars of numbers exclude their upper end, so the filter ends just below it. */

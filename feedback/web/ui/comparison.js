@@ -3,7 +3,7 @@
 import { apiFilters, show, urlParameters } from "./address.js";
 import { read } from "./api.js";
 import { h } from "./element.js";
-import { axisOf, shownFigure, shownInterval } from "./figures.js";
+import { axisOf, shownFigure, shownInterval, votesOf } from "./figures.js";
 import { points, several, signed } from "./format.js";
 import { failed } from "./notice.js";
 import { whisker } from "./whisker.js";
@@ -27,7 +27,7 @@ function pairs(statistics) {
     const name = JSON.stringify([one.assistant_id, one.key]);
     if (!found.has(name)) found.set(name, { name, assistant: one.assistant_id, key: one.key, versions: [], scores: 0 });
     if (!found.get(name).versions.includes(one.assistant_version)) found.get(name).versions.push(one.assistant_version);
-    found.get(name).scores += one.scores;
+    found.get(name).scores += votesOf(one);
   }
   return [...found.values()].filter((pair) => pair.versions.length > 1).sort((a, b) => b.scores - a.scores);
 }

@@ -17,9 +17,12 @@ export const isStars = (one) => one.kind === "rating" && one.low === 1 && one.hi
 /** Whether the figure is a share of scores, which lies between 0 and 1. */
 export const isShare = (one) => one.kind !== "rating" && one.kind !== "number";
 
+/** The number of scores that the figure is of: for a key such as `user_liked`, those of `user_disliked`, too. */
+export const votesOf = (one) => one.scores + (one.counterpart?.scores ?? 0);
+
 /** The figure of a statistic or sample, with its interval; null where it has none. */
 export function figureOf(one, kind = one.kind) {
-  if (!one.scores) return null;
+  if (!votesOf(one)) return null;
   if (kind === "rating" || kind === "number") return one.mean === null ? null : { value: one.mean, interval: one.mean_interval };
   if (kind === "reversed_thumbs") return { value: one.negative_share, interval: one.negative_interval };
   return one.share === null ? null : { value: one.share, interval: one.interval };
@@ -39,9 +42,10 @@ export function nameOfFigure(one) {
   return one.kind === "category" ? "in good categories" : "positive";
 }
 
-/** The figures in one line: “412 scores, lower is better, 12 without a score”. */
+/** The figures in one line: “412 scores, lower is better, 12 without a score”, or “60 thumbs: 38 user_liked, 22 user_disliked”. */
 export function aboutScores(one) {
   const silent = one.count - one.scores;
+  if (one.counterpart) return `${several(votesOf(one), "thumb")}: ${count(one.scores)} ${one.key}, ${count(one.counterpart.scores)} ${one.counterpart.key}`;
   const better = one.kind === "rating" || one.kind === "number" ? one.is_lower_score_better && "lower is better" : null;
   return [several(one.scores, "score"), better, silent > 0 && `${count(silent)} without a score`].filter(Boolean).join(" · ");
 }

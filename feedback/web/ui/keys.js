@@ -5,10 +5,9 @@ import { read } from "./api.js";
 import { bars } from "./bars.js";
 import { draw, spoken } from "./chart.js";
 import { h } from "./element.js";
-import { KINDS, aboutScores, figureOf, isStars, nameOfFigure, shownFigure, shownInterval } from "./figures.js";
+import { KINDS, aboutScores, figureOf, isStars, nameOfFigure, shownFigure, shownInterval, votesOf } from "./figures.js";
 import { count, number, percent, period, range, several, span } from "./format.js";
 import { failed } from "./notice.js";
-import { togetherWith } from "./pairs.js";
 import { after, isUnfinished, seriesOf } from "./series.js";
 
 const FIRST = 6;
@@ -23,12 +22,11 @@ const SOURCES = { api: "API", app: "app", model: "model" };
 export function drawKeys(box, { totals, periods, size, filters, extras }) {
   const byCard = Map.groupBy(periods, nameOf);
   const sources = Map.groupBy(totals, (one) => one.key);
-  const all = totals.toSorted((a, b) => b.count - a.count).map((total) => ({
+  const all = totals.filter((one) => one.count).toSorted((a, b) => b.count - a.count).map((total) => ({
     total, size, filters,
     loaded: extras,
     series: seriesOf(byCard.get(nameOf(total)) ?? [], size),
     isApart: sources.get(total.key).length > 1,
-    together: togetherWith(total, totals),
   }));
   box.replaceChildren(...all.slice(0, FIRST).map(card));
   if (all.length > FIRST) box.append(more(all.slice(FIRST)));
@@ -69,7 +67,7 @@ async function drawExtras(box, one) {
 /** The filters of a card's feedback. */
 const mine = ({ total, isApart }) => ({ key: total.key, ...(isApart ? { source: total.source } : {}) });
 
-function headline({ total, together }) {
+function headline({ total }) {
   const figure = figureOf(total);
   if (figure && total.kind === "number") return headlineOfNumber(total, figure);
   if (!figure) return h("p", { class: "headline" }, h("strong", null, count(total.count)), h("span", null, withoutFigure(total)));
@@ -78,7 +76,6 @@ function headline({ total, together }) {
       h("strong", null, shownFigure(total, figure.value), isStars(total) && h("span", { class: "star", "aria-hidden": "true" }, " ★")),
       h("span", null, ` ${nameOfFigure(total)}`)),
     h("p", { class: "meta" }, figure.interval ? h("span", { class: "sure" }, `95 % confidence interval ${shownInterval(total, figure.interval)}`) : "Too few scores for a confidence interval", ` · ${aboutScores(total)}`),
-    together && h("p", { class: "meta" }, together),
   ];
 }
 
@@ -136,11 +133,20 @@ async function loadDistribution(box, extras, one) {
     const median = box.closest("article")?.querySelector(".median");
     if (median) median.textContent = number(found.quartiles?.median);
     if (found.quartiles) extras.append(h("p", { class: "meta" }, quartiles(found.quartiles, Boolean(median))));
-    if (found.buckets.length) box.replaceChildren(...[bars(found, mine(one))].flat());
+    if (found.buckets.length) box.replaceChildren(...[bars(withCounterpart(found, total), mine(one))].flat());
   } catch (failure) {
     if (failure.isAboutKey || failure.name === "AbortError") return;
     box.replaceChildren(failed(failure, () => loadDistribution(box, extras, one)));
   }
+}
+
+/** The distribution with a bar for the key's counterpart in place of the thumb that the key does not have. */
+function withCounterpart(found, total) {
+  const pressed = found.buckets.filter((each) => each.count);
+  if (!total.counterpart || pressed.length !== 1) return found;
+  const [own] = pressed;
+  const other = { ...own, key: total.counterpart.key, label: total.counterpart.key, count: total.counterpart.scores, is_positive: !own.is_positive };
+  return { ...found, buckets: [other, { ...own, label: total.key }].toSorted((a, b) => a.is_positive - b.is_positive) };
 }
 
 function quartiles({ lowest, lower, median, upper, highest }, isHeadline) {
@@ -154,7 +160,7 @@ function table(one) {
     const figure = figureOf(each, total.kind);
     return h("tr", null,
       h("th", { scope: "row" }, linkTo({ ...mine(one), ...days(each, size), view: "feedback" }, {}, period(each.start, size)), isUnfinished(each.start, size) && h("small", null, " until now")),
-      [count(each.count), count(each.scores), shownFigure(total, figure?.value), figure ? shownInterval(total, figure.interval) : "–"].map((text) => h("td", null, text)));
+      [count(each.count), count(votesOf(each)), shownFigure(total, figure?.value), figure ? shownInterval(total, figure.interval) : "–"].map((text) => h("td", null, text)));
   });
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Figures of ${total.key}` },
     h("table", null, h("caption", { class: "unseen" }, `${total.key} by ${size}`),

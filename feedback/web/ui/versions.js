@@ -3,14 +3,14 @@
 import { linkTo } from "./address.js";
 import { drawComparison } from "./comparison.js";
 import { h } from "./element.js";
-import { axisOf, figureOf, nameOfFigure, shownFigure, shownInterval } from "./figures.js";
+import { axisOf, figureOf, nameOfFigure, shownFigure, shownInterval, votesOf } from "./figures.js";
 import { count } from "./format.js";
 import { empty } from "./notice.js";
 import { whisker } from "./whisker.js";
 
 /** The table of the statistics by assistant and version, and the comparison of two. `known` has the assistants' names. */
 export function drawVersions(box, statistics, known) {
-  const placed = statistics.filter((one) => one.assistant_id !== null && one.scores > 0);
+  const placed = statistics.filter((one) => one.assistant_id !== null && votesOf(one));
   if (!placed.length) {
     box.replaceChildren(empty("No versions to compare", "Feedback on runs of an agent server beside this service has an assistant and a version. None of the feedback shown has both, with a score."));
     return;
@@ -47,7 +47,7 @@ function row(one, group) {
   const filters = { key: one.key, assistant: one.assistant_id, version: one.assistant_version, source: one.source, view: "feedback" };
   return h("tr", null,
     h("th", { scope: "row" }, linkTo(filters, { title: "Show this feedback" }, `v${one.assistant_version ?? "?"}`)),
-    h("td", { class: "scores" }, count(one.scores)), h("td", { class: "figure" }, h("strong", null, shownFigure(one, figure?.value))), h("td", { class: "interval" }, figure ? shownInterval(one, figure.interval) : "–"),
+    h("td", { class: "scores" }, count(votesOf(one))), h("td", { class: "figure" }, h("strong", null, shownFigure(one, figure?.value))), h("td", { class: "interval" }, figure ? shownInterval(one, figure.interval) : "–"),
     h("td", { class: "drawn" }, figure?.interval && whisker(figure.interval, figure.value, axisOf(one) ?? endsOf(group))));
 }
 

@@ -78,6 +78,22 @@ def expected(name: str, config: dict[str, Any] | None, lower: bool, scores: list
     return None if score == middle else (score > middle) != lower
 
 
+@pytest.mark.parametrize(
+    ("key", "scores", "scale"),
+    [
+        ("tone", (0, 1, 2), (0, 2)),
+        ("tone", (0, 5), (0, 5)),
+        ("tone", (1, 4), (1, 5)),
+        ("tone", (0, 6), (0, 10)),
+        ("nps", (0, 3), (0, 10)),
+    ],
+)
+def test_scale_of_whole_scores_is_inferred(key: str, scores: tuple[float, ...], scale: tuple[float, float]) -> None:
+    seen = SeenScores(tuple(map(float, scores)), float(scores[-1]))
+    kind = find_kind(key, None, False, seen)
+    assert (kind.name, kind.low, kind.high, kind.has_direction) == ("rating", *scale, False)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.lists(keys, min_size=1, max_size=4))
 async def test_no_direction_is_used_without_a_rule(with_runs: FeedbackPlugin, drawn: list[Any]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors
+from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
 from psycopg.rows import DictRow
 
@@ -75,9 +76,19 @@ class PostgresConnection:
     def execute(self, sql: str, /, **parameters: object) -> int:
         return self._run(sql, parameters).command_tuples or 0
 
-    def _run(self, sql: str, parameters: dict[str, object]) -> PGresult:
+    def run_alone(self, sql: str, parameters: Mapping[str, object]) -> Row | None:
+        """Return the first row of a statement that is a transaction of its own, in PostgreSQL's binary format."""
+        self.begun = True  # it may be committed although its result is lost
         try:
-            return self.raw.statements.run(sql, parameters, prepares=self._prepares)
+            result = self._run(sql, parameters, Format.BINARY)
+        except errors.ReadOnlySqlTransaction as error:  # it is in no transaction of ours, so the server is a standby
+            raise Unavailable(f"the database does not take writes: {error}") from error
+        rows = self.raw.statements.read(result, 1)
+        return rows[0] if rows else None
+
+    def _run(self, sql: str, parameters: Mapping[str, object], form: Format = Format.TEXT) -> PGresult:
+        try:
+            return self.raw.statements.run(sql, parameters, prepares=self._prepares, form=form)
         except psycopg.Error as error:
             self.failed = _convert_error(error)
             if self.failed is error:

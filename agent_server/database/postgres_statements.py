@@ -10,7 +10,7 @@ statements, a name never stands for another statement: it is only missing, or ta
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -20,11 +20,12 @@ from psycopg import errors
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader, PyFormat, Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 from psycopg.rows import DictRow
 from psycopg.types.numeric import Int8Dumper
 
+from agent_server.database.postgres_arrays import DUMPERS
 from agent_server.database.protocol import Row
 
 T = TypeVar("T")
@@ -97,6 +98,8 @@ class Statements:
         """Make values convert as with SQLite: integers have 64 bits, booleans are 1 and 0."""
         raw.adapters.register_dumper(int, Int8Dumper)
         raw.adapters.register_dumper(bool, Int8Dumper)
+        for kind, dumper in DUMPERS.items():
+            raw.adapters.register_dumper(kind, dumper)
         raw.adapters.register_loader("numeric", _PlainNumber)
         raw.adapters.register_loader("bool", _PlainBoolean)
         self._libpq = raw.pgconn
@@ -104,7 +107,7 @@ class Statements:
         self._uses: dict[tuple[bytes, tuple[int, ...]], int] = {}
         self._prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
 
-    def run(self, sql: str, parameters: dict[str, Any], *, prepares: bool) -> PGresult:
+    def run(self, sql: str, parameters: Mapping[str, Any], *, prepares: bool, form: Format = Format.TEXT) -> PGresult:
         """Return the result of a statement, or of a script without parameters. Errors: psycopg's, `StalePlan`."""
         if not parameters:
             return _check(self._libpq.exec_(sql.encode()))
@@ -114,8 +117,8 @@ class Statements:
         types, formats = transformer.types or (), transformer.formats
         name = self._prepare(statement, types) if prepares else None
         if name is None:
-            return _check(self._libpq.exec_params(statement, values, types, formats))
-        return _check_prepared(self._libpq.exec_prepared(name, values, formats))  # type: ignore[arg-type]  # lacks None
+            return _check(self._libpq.exec_params(statement, values, types, formats, form))
+        return _check_prepared(self._libpq.exec_prepared(name, values, formats, form))  # type: ignore[arg-type]  # lacks None
 
     def read(self, result: PGresult, count: int) -> list[Row]:
         """Return the result's first `count` rows."""

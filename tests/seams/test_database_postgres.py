@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from agent_server.database import Connection, open_database
 from agent_server.database.containment import json_contains
 from agent_server.database.postgres import PostgresDatabase
+from agent_server.database.postgres_arrays import BytesArray, TextArray
 from agent_server.database.postgres_statements import PREPARED_AFTER
 from agent_server.errors import Unavailable
-from tests.seams.counters import COUNTERS, Package
+from tests.seams.counters import COUNTERS, Package, values
 
 
 async def test_missing_postgres_is_unavailable_without_its_password(tmp_path: Path) -> None:
@@ -150,3 +151,36 @@ async def test_unsupported_statement_is_tried_again_unprepared(prepared: Postgre
         with pytest.raises(psycopg.errors.FeatureNotSupported):
             await prepared.write(lambda c: c.one(unsupported, name="a"))
     assert await prepared.write(count("a")) == {"name": "a", "n": 4}
+
+
+async def test_statement_alone_is_durable_and_returns_its_row(prepared: PostgresDatabase) -> None:
+    update = "UPDATE counters SET n = n + 1 WHERE name = :name RETURNING n, true AS yes, '[1]'::jsonb AS list"
+    assert await prepared.run_alone(update, {"name": "a"}) == {"n": 4, "yes": True, "list": [1]}
+    assert await prepared.run_alone(update, {"name": "zebra"}) is None
+    assert (await prepared.read(values))["a"] == 4
+
+
+async def test_statement_alone_on_a_standby_is_unavailable(postgres_url: str, prepared: PostgresDatabase) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute(f'ALTER DATABASE "{other.info.dbname}" SET default_transaction_read_only = on')
+    async with PostgresDatabase(postgres_url) as standby:
+        with pytest.raises(Unavailable, match="does not take writes"):
+            await standby.run_alone("UPDATE counters SET n = 9 WHERE name = :name", {"name": "a"})
+    assert (await prepared.read(values))["a"] == 3
+
+
+async def test_statement_alone_is_repeated_without_prepared_statements(prepared: PostgresDatabase) -> None:
+    update = "UPDATE counters SET n = n + 1 WHERE name = :name RETURNING n"
+    for n in range(4, 4 + PREPARED_AFTER):
+        assert await prepared.run_alone(update, {"name": "a"}) == {"n": n}
+    await prepared.write(lambda c: c.execute("DEALLOCATE ALL"))
+    assert await prepared.run_alone(update, {"name": "a"}) == {"n": 4 + PREPARED_AFTER}
+
+
+@pytest.mark.parametrize("texts", [[], ['é, "b" \\ {c}', None, "", "NULL"]])
+async def test_arrays_arrive_as_they_were_sent(postgres_url: str, texts: list[str | None]) -> None:
+    blobs = [b"\x00\xff", b""]
+    async with PostgresDatabase(postgres_url) as database:
+        sent = {"texts": TextArray(texts), "blobs": BytesArray(blobs), "numbers": TextArray(["1", "-2"])}
+        row = await database.run_alone("SELECT :texts AS texts, :blobs AS blobs, :numbers::int[] AS numbers", sent)
+    assert row == {"texts": texts, "blobs": blobs, "numbers": [1, -2]}

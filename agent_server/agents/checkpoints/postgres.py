@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -23,16 +24,13 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from psycopg import AsyncConnection, AsyncCursor, OperationalError, errors
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from agent_server.agents.checkpoints.ids import advance_ids
-from agent_server.agents.checkpoints.postgres_batch import STORE_MANY, batches
+from agent_server.agents.checkpoints.postgres_batch import batches
 from agent_server.agents.checkpoints.postgres_fence import (
     forget_run_statement,
     lease_parameters,
-    put_statement,
-    put_writes_statement,
 )
 from agent_server.agents.checkpoints.saver import (
     Checkpointer,
@@ -45,39 +43,50 @@ from agent_server.agents.checkpoints.thread_bytes import Amount, ChannelBytes, T
 from agent_server.agents.deferred_writes import Deferred
 from agent_server.agents.lease import Lease, current_lease, work_under_lease, write_under
 from agent_server.agents.postgres_pool import create_one_at_a_time, langgraph_pool
+from agent_server.database import Connection, Row
+from agent_server.database.postgres import PostgresDatabase
+from agent_server.database.postgres_arrays import TextArray
 from agent_server.errors import Conflict, LeaseLost, Unavailable
 
-POOL_SIZE = 10
+CONNECTIONS = 10
+"""The maximum number of connections that read and write single checkpoints."""
+POOL_SIZE = 5
+"""The maximum number of connections that list, prune and delete them, as LangGraph's own saver does."""
 
 _COPY = (
     """INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
-    SELECT %(target)s, checkpoint_ns, channel, version, type, blob
-    FROM checkpoint_blobs WHERE thread_id = %(source)s""",
+    SELECT :target, checkpoint_ns, channel, version, type, blob
+    FROM checkpoint_blobs WHERE thread_id = :source""",
     """INSERT INTO checkpoint_writes
         (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
-    SELECT %(target)s, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob
-    FROM checkpoint_writes WHERE thread_id = %(source)s""",
+    SELECT :target, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob
+    FROM checkpoint_writes WHERE thread_id = :source""",
     """INSERT INTO checkpoints
         (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
-    SELECT %(target)s, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint,
-        jsonb_set(metadata, '{thread_id}', to_jsonb(%(target)s::text), false)
-    FROM checkpoints WHERE thread_id = %(source)s""",
+    SELECT :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint,
+        jsonb_set(metadata, '{thread_id}', to_jsonb(:target::text), false)
+    FROM checkpoints WHERE thread_id = :source""",
 )
 _BYTES = """
     SELECT 'checkpoints' AS kind, count(*) AS n,
         COALESCE(sum(pg_column_size(checkpoint) + pg_column_size(metadata)), 0)::bigint AS bytes
-    FROM checkpoints WHERE thread_id = %(thread)s
+    FROM checkpoints WHERE thread_id = :thread
     UNION ALL SELECT 'writes', count(*), COALESCE(sum(length(blob)), 0)::bigint
-    FROM checkpoint_writes WHERE thread_id = %(thread)s"""
+    FROM checkpoint_writes WHERE thread_id = :thread"""
 _CHANNEL_BYTES = """
     SELECT channel, count(*) AS versions, COALESCE(sum(length(blob)), 0)::bigint AS bytes
-    FROM checkpoint_blobs WHERE thread_id = %(thread)s GROUP BY channel ORDER BY channel"""
+    FROM checkpoint_blobs WHERE thread_id = :thread GROUP BY channel ORDER BY channel"""
 
 
+_LATEST = "WHERE thread_id = :thread AND checkpoint_ns = :ns ORDER BY checkpoint_id DESC LIMIT 1"
+_NAMED = "WHERE thread_id = :thread AND checkpoint_ns = :ns AND checkpoint_id = :id"
 _LATEST_ID = """
-    SELECT max(checkpoint_id) AS id FROM checkpoints WHERE thread_id = %(thread)s AND checkpoint_ns = %(ns)s"""
-
-_CONFIG = (("thread_id", "thread"), ("checkpoint_ns", "ns"), ("checkpoint_id", "id"))
+    SELECT max(checkpoint_id) AS checkpoint_id FROM checkpoints WHERE thread_id = :thread AND checkpoint_ns = :ns"""
+_FORGET_WRITES = """
+    DELETE FROM checkpoint_writes WHERE thread_id = :thread AND checkpoint_ns = :ns AND checkpoint_id = :id
+    AND NOT (task_id || '/' || channel = ANY(:kept))"""
+_PENDING_SENDS_MOVED = 4
+"""The version of checkpoints from which on they hold the sends that their parents' writes held before."""
 
 
 class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
@@ -86,24 +95,41 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
     lock: Any
     """LangGraph holds it during every statement. With a pool, that would only serialize the process's runs."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[DictRow]]) -> None:
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[DictRow]], database: PostgresDatabase) -> None:
         super().__init__(pool)
         self.lock = nullcontext()
+        self._database = database
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         await settle_writes()
-        found = await work_under_lease(lambda: super(PostgresCheckpoints, self).aget_tuple(config))
-        if found is not None:
-            is_latest = get_checkpoint_id(config) is None
-            advance_ids(found.checkpoint["id"] if is_latest else await self._latest_id(found.config))
-        return found
+        at, wanted = config["configurable"], get_checkpoint_id(config)
+        where = {"thread": str(at["thread_id"]), "ns": at.get("checkpoint_ns", "")}
+        if wanted is not None:
+            where["id"] = wanted
+        statement = self.SELECT_SQL + (_LATEST if wanted is None else _NAMED)
+        row = await work_under_lease(lambda: self._database.run_alone(statement, where))
+        if row is None:
+            return None
+        latest = row if wanted is None else await self._database.run_alone(_LATEST_ID, where)
+        advance_ids(latest["checkpoint_id"] if latest else None)
+        if row["checkpoint"]["v"] < _PENDING_SENDS_MOVED and row["parent_checkpoint_id"]:
+            return await work_under_lease(lambda: super(PostgresCheckpoints, self).aget_tuple(config))
+        return self._read_tuple(row)
 
-    async def _latest_id(self, config: RunnableConfig) -> str | None:
-        at = config["configurable"]
-        async with self._cursor() as cursor:
-            await cursor.execute(_LATEST_ID, {"thread": at["thread_id"], "ns": at.get("checkpoint_ns", "")})
-            row = await cursor.fetchone()
-        return row["id"] if row else None
+    def _read_tuple(self, row: Row) -> CheckpointTuple:
+        checkpoint = dict(row["checkpoint"])
+        checkpoint["channel_values"] = {
+            **(checkpoint.get("channel_values") or {}),
+            **self._load_blobs(row["channel_values"]),
+        }
+        parent = row["parent_checkpoint_id"]
+        return CheckpointTuple(
+            _config(row, row["checkpoint_id"]),
+            cast(Checkpoint, checkpoint),
+            row["metadata"],
+            _config(row, parent) if parent else None,
+            self._load_writes(row["pending_writes"]),
+        )
 
     async def aput(
         self,
@@ -122,12 +148,12 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         versions = {channel: new_versions[channel] for channel in blobs if channel in new_versions}
         dumped = [self.serde.dumps_typed(blobs[channel]) for channel in versions]
         row = {
-            "thread": at["thread_id"],
+            "thread": str(at["thread_id"]),
             "ns": at["checkpoint_ns"],
             "id": checkpoint["id"],
             "parent": at.get("checkpoint_id"),
-            "checkpoint": Jsonb({**checkpoint, "channel_values": inline}),
-            "metadata": Jsonb(get_serializable_checkpoint_metadata(config, metadata)),
+            "checkpoint": json.dumps({**checkpoint, "channel_values": inline}),
+            "metadata": json.dumps(get_serializable_checkpoint_metadata(config, metadata)),
             "channels": list(versions),
             "versions": [str(version) for version in versions.values()],
             "types": [kind for kind, _ in dumped],
@@ -135,13 +161,12 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         }
         lease, step = current_lease(), metadata.get("step", -2)
         if lease is None or lease.deferred is None:
-            statement = put_statement(lease)
-            await put_in_order(at["checkpoint_ns"], metadata, lambda: self._write(statement, row))
+            await put_in_order(at["checkpoint_ns"], metadata, lambda: self._store([row]))
         else:
             lease.steps.begin(row["ns"], step)
             stored = partial(lease.steps.end, row["ns"], step)
             lease.deferred.add(partial(self._write_all, lease), Deferred(row, is_progress(metadata), stored))
-        return {"configurable": {name: row[key] for name, key in _CONFIG}}
+        return {"configurable": {"thread_id": row["thread"], "checkpoint_ns": row["ns"], "checkpoint_id": row["id"]}}
 
     @store_signature
     async def aput_writes(
@@ -153,12 +178,12 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         for index, (channel, value) in enumerate(writes):
             by_index[WRITES_IDX_MAP.get(channel, index)] = (channel, *self.serde.dumps_typed(value))
         row = {
-            "thread": at["thread_id"],
+            "thread": str(at["thread_id"]),
             "ns": at["checkpoint_ns"],
             "id": at["checkpoint_id"],
             "task": task_id,
             "path": task_path,
-            "indexes": list(by_index),
+            "indexes": [str(index) for index in by_index],
             "channels": [channel for channel, _, _ in by_index.values()],
             "types": [kind for _, kind, _ in by_index.values()],
             "blobs": [data for _, _, data in by_index.values()],
@@ -168,14 +193,16 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         if lease is not None and lease.deferred is not None:
             lease.deferred.add(partial(self._write_all, lease), Deferred(row, is_progress=True))
             return
-        statement = put_writes_statement(lease, replace=replace)
-        await work_under_lease(lambda: self._write(statement, row), is_progress=True)
+        await work_under_lease(lambda: self._store([row]), is_progress=True)
 
     async def _write_all(self, lease: Lease, rows: Sequence[Mapping[str, Any]], progress: bool) -> None:
         """Write the rows under the lease, in as few statements as possible, and insist while there is no database."""
         with write_under(lease):
-            for batch in batches(rows):
-                await lease.write(partial(self._write, STORE_MANY, batch.parameters), is_progress=progress)
+            await lease.write(partial(self._store, rows), is_progress=progress)
+
+    async def _store(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        for batch in batches(rows):
+            await self._write(batch.build_statement(current_lease()), batch.parameters)
 
     async def alist(
         self,
@@ -195,9 +222,12 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         await settle_writes()
-        async with self._cursor(pipeline=True) as cursor:
+
+        def work(connection: Connection) -> None:
             for statement in _COPY:
-                await cursor.execute(statement, {"source": source_thread_id, "target": target_thread_id})
+                connection.execute(statement, source=source_thread_id, target=target_thread_id)
+
+        await self._database.write(work)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         await settle_writes()
@@ -209,21 +239,15 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
     async def forget_writes(self, config: RunnableConfig, kept: Collection[tuple[str, str]]) -> None:
         await settle_writes()
         at = config["configurable"]
-        keys = [f"{task_id}/{channel}" for task_id, channel in kept]
-        async with self._cursor() as cursor:
-            await cursor.execute(
-                "DELETE FROM checkpoint_writes WHERE thread_id = %s AND checkpoint_ns = %s AND checkpoint_id = %s "
-                "AND NOT (task_id || '/' || channel = ANY(%s::text[]))",
-                (at["thread_id"], at["checkpoint_ns"], at["checkpoint_id"], keys),
-            )
+        where = {"thread": at["thread_id"], "ns": at["checkpoint_ns"], "id": at["checkpoint_id"]}
+        keys = TextArray(f"{task_id}/{channel}" for task_id, channel in kept)
+        await self._database.run_alone(_FORGET_WRITES, {**where, "kept": keys})
 
     async def storage(self, thread_id: str) -> ThreadBytes:
         await settle_writes()
-        async with self._cursor() as cursor:
-            await cursor.execute(_BYTES, {"thread": thread_id})
-            rows = await cursor.fetchall()
-            await cursor.execute(_CHANNEL_BYTES, {"thread": thread_id})
-            channels = await cursor.fetchall()
+        rows, channels = await self._database.read(
+            lambda c: (c.all(_BYTES, thread=thread_id), c.all(_CHANNEL_BYTES, thread=thread_id))
+        )
         totals = {row["kind"]: Amount(row["n"], row["bytes"]) for row in rows}
         by_channel = {row["channel"]: ChannelBytes(row["versions"], row["bytes"]) for row in channels}
         return ThreadBytes(totals["checkpoints"], by_channel, totals["writes"])
@@ -236,10 +260,8 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
 
     async def _write(self, statement: str, row: Mapping[str, Any]) -> None:
         """Run a statement that checks the current lease by itself. Errors: `LeaseLost`, `Unavailable`."""
-        async with self._cursor() as cursor:
-            await cursor.execute(statement.encode(), {**row, **lease_parameters(current_lease())})
-            if await cursor.fetchone() is None:
-                raise LeaseLost("Another worker has the run")
+        if await self._database.run_alone(statement, {**row, **lease_parameters(current_lease())}) is None:
+            raise LeaseLost("Another worker has the run")
 
     @asynccontextmanager
     async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[AsyncCursor[DictRow]]:
@@ -250,6 +272,11 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
             raise
         except OperationalError as error:
             raise Unavailable(f"the database does not respond: {error}") from error
+
+
+def _config(row: Row, checkpoint_id: str) -> RunnableConfig:
+    names = ("thread_id", "checkpoint_ns")
+    return {"configurable": {**{name: row[name] for name in names}, "checkpoint_id": checkpoint_id}}
 
 
 def _is_inlined(value: Any) -> bool:
@@ -264,9 +291,9 @@ _NO_JSON = re.compile(r"[\x00\ud800-\udfff]")
 
 @asynccontextmanager
 async def open_postgres(url: str) -> AsyncIterator[Checkpointer]:
-    """Open the saver on a pool of its own, with its tables set up."""
+    """Open the saver on connections of its own, with its tables set up."""
     pool = langgraph_pool(url, POOL_SIZE)
-    async with pool:
-        saver = PostgresCheckpoints(pool)
+    async with pool, PostgresDatabase(url, connections=CONNECTIONS) as database:
+        saver = PostgresCheckpoints(pool, database)
         await create_one_at_a_time(pool, lambda _: saver.setup())
         yield saver

@@ -1,59 +1,60 @@
-"""Many checkpoints and writes of one run as one statement for PostgreSQL, which checks the run's lease once."""
+"""Checkpoints and writes of one run as one statement for PostgreSQL, which checks the run's lease once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agent_server.agents.checkpoints.postgres_fence import LEASED
+from agent_server.agents.checkpoints.postgres_fence import build_lease_check
+from agent_server.agents.lease import Lease
+from agent_server.database.postgres_arrays import BytesArray, TextArray
 
 Row = Mapping[str, Any]
-"""The parameters of one checkpoint, or of the writes of one task: those of the statements in `postgres_fence.py`."""
+"""A checkpoint, or the writes of a task."""
 
-_BLOBS = ("blob_threads", "blob_namespaces", "blob_channels", "blob_versions", "blob_types", "blob_values")
-_CHECKPOINTS = ("threads", "namespaces", "ids", "parents", "checkpoints", "metadata")
-_WRITES = ("threads", "namespaces", "ids", "tasks", "paths", "indexes", "channels", "types", "values")
-
-_STORE_MANY = f"""
-    WITH {LEASED}, blobs AS (
+_COLUMNS = {
+    "blob": ("thread", "ns", "channel", "version", "type", "data"),
+    "checkpoint": ("thread", "ns", "id", "parent", "checkpoint", "metadata"),
+    "kept": ("thread", "ns", "id", "task", "path", "index", "channel", "type", "data"),
+    "replaced": ("thread", "ns", "id", "task", "path", "index", "channel", "type", "data"),
+}
+"""The arrays of each part of a batch. The columns of the writes `kept` and `replaced` are equal."""
+_PARTS = {
+    "blob": """
         INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
         SELECT one.* FROM held, unnest(
-            %(blob_threads)s::text[], %(blob_namespaces)s::text[], %(blob_channels)s::text[], %(blob_versions)s::text[],
-            %(blob_types)s::text[], %(blob_values)s::bytea[]
+            :blob_thread, :blob_ns, :blob_channel, :blob_version, :blob_type, :blob_data
         ) AS one (thread_id, checkpoint_ns, channel, version, type, blob)
-        ON CONFLICT (thread_id, checkpoint_ns, channel, version) DO NOTHING
-    ), checkpoint AS (
+        ON CONFLICT (thread_id, checkpoint_ns, channel, version) DO NOTHING""",
+    "checkpoint": """
         INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
         SELECT one.* FROM held, unnest(
-            %(threads)s::text[], %(namespaces)s::text[], %(ids)s::text[], %(parents)s::text[],
-            %(checkpoints)s::jsonb[], %(metadata)s::jsonb[]
+            :checkpoint_thread, :checkpoint_ns, :checkpoint_id, :checkpoint_parent,
+            :checkpoint_checkpoint::jsonb[], :checkpoint_metadata::jsonb[]
         ) AS one (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
         ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id)
-        DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata
-    ), kept AS ({{kept}} DO NOTHING
-    ), replaced AS ({{replaced}}
-        DO UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob
-    )
-    SELECT 1 AS held FROM held"""
-_INSERT_WRITES = """
+        DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata""",
+}
+for _kind in ("kept", "replaced"):
+    _PARTS[_kind] = f"""
         INSERT INTO checkpoint_writes
             (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
         SELECT one.* FROM held, unnest(
-            %({0}_threads)s::text[], %({0}_namespaces)s::text[], %({0}_ids)s::text[], %({0}_tasks)s::text[],
-            %({0}_paths)s::text[], %({0}_indexes)s::int[], %({0}_channels)s::text[], %({0}_types)s::text[],
-            %({0}_values)s::bytea[]
+            :{_kind}_thread, :{_kind}_ns, :{_kind}_id, :{_kind}_task, :{_kind}_path, :{_kind}_index::int[],
+            :{_kind}_channel, :{_kind}_type, :{_kind}_data
         ) AS one (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
-        ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)"""
-STORE_MANY = _STORE_MANY.format(kept=_INSERT_WRITES.format("kept"), replaced=_INSERT_WRITES.format("replaced"))
-"""Its parameters are those of a `Batch`, and the lease's."""
+        ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) """
+_PARTS["kept"] += "DO NOTHING"
+_PARTS["replaced"] += "DO UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob"
 
 
 class Batch:
     """Rows that one statement stores; none of its tables' keys occurs twice in it."""
 
     def __init__(self) -> None:
-        names = (*_BLOBS, *_CHECKPOINTS, *(f"{kind}_{name}" for kind in ("kept", "replaced") for name in _WRITES))
-        self.parameters: dict[str, list[Any]] = {name: [] for name in names}
+        self.parameters: dict[str, TextArray | BytesArray] = {}
+        """Those of the statement, without the lease's."""
+        self._parts: set[str] = set()
         self._keys: set[tuple[Any, ...]] = set()
 
     def add(self, row: Row) -> bool:
@@ -68,19 +69,27 @@ class Batch:
             self._add_checkpoint(row)
         return True
 
+    def build_statement(self, lease: Lease | None) -> str:
+        """Return the statement that stores the rows if the lease is held; then it has a row."""
+        parts = "".join(f", {name} AS ({_PARTS[name]}\n    )" for name in _PARTS if name in self._parts)
+        return f"WITH {build_lease_check(lease)}{parts}\n    SELECT 1 AS held FROM held"
+
     def _add_checkpoint(self, row: Row) -> None:
         at = (row["thread"], row["ns"])
-        self._append(_CHECKPOINTS, (*at, row["id"], row["parent"], row["checkpoint"], row["metadata"]))
+        self._append("checkpoint", (*at, row["id"], row["parent"], row["checkpoint"], row["metadata"]))
         for blob in zip(row["channels"], row["versions"], row["types"], row["blobs"], strict=True):
-            self._append(_BLOBS, (*at, *blob))
+            self._append("blob", (*at, *blob))
 
     def _add_writes(self, row: Row) -> None:
-        names = [f"{'replaced' if row['replace'] else 'kept'}_{name}" for name in _WRITES]
         at = (row["thread"], row["ns"], row["id"], row["task"], row["path"])
         for write in zip(row["indexes"], row["channels"], row["types"], row["blobs"], strict=True):
-            self._append(names, (*at, *write))
+            self._append("replaced" if row["replace"] else "kept", (*at, *write))
 
-    def _append(self, names: Sequence[str], values: Sequence[Any]) -> None:
+    def _append(self, part: str, values: Sequence[Any]) -> None:
+        names = [f"{part}_{column}" for column in _COLUMNS[part]]
+        if part not in self._parts:
+            self._parts.add(part)
+            self.parameters |= {name: BytesArray() if name.endswith("_data") else TextArray() for name in names}
         for name, value in zip(names, values, strict=True):
             self.parameters[name].append(value)
 

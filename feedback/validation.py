@@ -72,6 +72,8 @@ def check_json(field: str, value: Any, depth: int = MAX_DEPTH) -> None:
 
 def parse_id(field: str, text: str) -> str:
     """Return `text` as a lower-case hyphenated UUID, from any spelling. Errors: `Invalid`."""
+    if _CANONICAL_ID.fullmatch(text):  # as nearly all are; a tenth of the time of a UUID
+        return text
     try:
         if len(text) > 64:
             raise ValueError

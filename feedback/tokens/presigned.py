@@ -152,19 +152,19 @@ class Tokens:
         Errors: `Invalid` if a run, a feedback key or a configuration is invalid.
         """
         grants = [grant for order in orders for grant in _split(order)]
-        salts = [secrets.randbits(16) for _ in grants]
-        rows = [_grant_row(order, salt) for order, salt in zip(grants, salts, strict=True)]
+        rows = [_grant_row(order, secrets.randbits(16)) for order in grants]
         written = await self._database.write(lambda db: [db.all(INSERT, **row)[0] for row in rows])
         tokens: list[Token] = []
-        for order, salt, row in zip(grants, salts, written, strict=True):
-            tokens += await self._seal_all(row, salt, order.keys, _micros(order.expires_at))
+        for order, row, ids in zip(grants, rows, written, strict=True):
+            salt, expires = row["salt"], row["expires_at"]
+            tokens += await self._seal_all(ids, salt, order.keys, expires)
             if len(order.keys) <= REMEMBERED_KEYS:
-                self._remember(Minted(row["epoch"], salt, row["ring_key"], self._grants(order, row["id"])))
+                self._remember(Minted(ids["epoch"], salt, ids["ring_key"], self._grants(order, ids["id"], expires)))
         self._metrics.count_minted("presigned", len(tokens))
         return tokens
 
-    def _grants(self, order: Order, grant_id: int) -> list[Grant]:
-        expires, project, place = _micros(order.expires_at), self._database.project, order.place
+    def _grants(self, order: Order, grant_id: int, expires: int | None) -> list[Grant]:
+        project, place = self._database.project, order.place
         return [
             Grant(
                 grant_id,

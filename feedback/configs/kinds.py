@@ -77,8 +77,8 @@ class SeenScores(Struct, frozen=True):
 class KeyKind(Struct, frozen=True):
     """The kind of a feedback key. `reason` is text that says where the kind comes from.
 
-    `low` and `high` are the ends of the scale, if it is known or inferred. `better` is the direction of a better mean.
-    `counterpart` is the feedback key for the other thumb, if that has scores.
+    `low` and `high` are the ends of the scale, if it is known or inferred, or the configured bounds of a number.
+    `better` is the direction of a better mean. `counterpart` is the feedback key for the other thumb, if it has scores.
     """
 
     name: KindName
@@ -220,7 +220,10 @@ def _category(config: FeedbackConfig) -> KeyKind:
 
 def _number(better: Better | None, config: FeedbackConfig, reason: str) -> KeyKind:
     """Return a number that improves downwards, or as its configuration says; upwards is only a default."""
-    return KeyKind("number", reason, better=better if better == "lower" or config.direction else None)
+    low, high = (None if end is None else float(end) for end in (config.min, config.max))
+    return KeyKind(
+        "number", reason, low=low, high=high, better=better if better == "lower" or config.direction else None
+    )
 
 
 def _ranges(middle: float, better: Better | None) -> tuple[Range, ...]:

@@ -251,7 +251,7 @@ def _judge_mean(found: Finding, kind: KeyKind, sums: Sums) -> Finding:
     moments = sums.moments
     interval = mean_interval(moments, kind.low, kind.high)
     if interval is None:
-        return structs.replace(found, reason="two scores at least have a mean with an interval")
+        return structs.replace(found, reason="a confidence interval needs at least two scores")
     if found.mean_below is not None:
         is_bad = True if interval.high < found.mean_below else False if moments.mean >= found.mean_below else None
     else:
@@ -279,7 +279,7 @@ def _judge_versions(found: Finding, kind: KeyKind, of: list[Group]) -> Finding:
     if (measure == "share" and not kind.has_direction) or (measure == "mean" and kind.better is None):
         return structs.replace(found, reason=NO_DIRECTION)
     if interval is None or difference is None:
-        return structs.replace(found, reason="two scores at least of each version have a difference with an interval")
+        return structs.replace(found, reason="a comparison needs at least two scores of each version")
     improves = -1 if measure == "mean" and kind.better == "lower" else 1
     is_worse = max(interval.low * improves, interval.high * improves) < 0
     return structs.replace(found, is_bad=True if is_worse else False if difference * improves >= 0 else None)

@@ -164,7 +164,8 @@ class _Source:
 
 def _edges(kind: KeyKind, low: float, high: float) -> tuple[list[float], float]:
     """Return the bins' lower edges and the last upper edge, over the scale if it covers all scores, or their range."""
-    if kind.low is not None and kind.high is not None and kind.low <= low and high <= kind.high:
+    is_scale = kind.name != "number"  # the bounds of a number may be far from its scores
+    if is_scale and kind.low is not None and kind.high is not None and kind.low <= low and high <= kind.high:
         low, high = kind.low, kind.high
     return [low + (high / BINS - low / BINS) * at for at in range(BINS)], high
 

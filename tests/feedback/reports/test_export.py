@@ -101,7 +101,7 @@ async def test_exported_line_is_what_the_search_shows(with_runs: FeedbackPlugin)
         "metadata": {"reasons": ["x"]},
         "extra": '{"scale":[0,1]}',
     }
-    reviewed = row(1, extra='{"scale":[0,1]}', run_id=CHAT, trace_id=CHAT, subject="ada", **times, **place, **words)
+    reviewed = row(1, run_id=CHAT, trace_id=CHAT, subject="ada", **times, **place, **words)
     await insert(with_runs, [reviewed])
     await with_runs.default.reviews.set(reviewed["id"], ReviewUpdate("done", "read", "bob", "eve"))
     await with_runs.database.write(lambda db: db.execute(METADATA, run_id=CHAT))

@@ -189,6 +189,15 @@ async def test_mean_has_an_interval_despite_extreme_scores(service: FeedbackPlug
     )
 
 
+async def test_bounds_of_a_number_limit_its_interval(service: FeedbackPlugin) -> None:
+    await configure(service, "cost", {"type": "continuous", "min": 0, "kind": "number"})
+    await insert(service, [row(score, key="cost") for score in (0.2, 0.3, 9)])
+    [found] = await service.default.statistics.groups(FeedbackQuery())
+    assert found.mean_interval is not None
+    assert (found.kind, found.low, found.high, found.mean_interval.low) == ("number", 0, None, 0)
+    assert found.mean_interval.high > 9
+
+
 async def test_weeks_and_months_are_their_days_together(service: FeedbackPlugin) -> None:
     days = [0, 0, 1, 8, 30, 31, 62]
     await insert(service, [row(at % 2, at=NOON + timedelta(days=day)) for at, day in enumerate(days)])

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 import structlog
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Request
 from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.plugins import InitPlugin, PluginProtocol
@@ -42,6 +42,7 @@ from agent_server.protocols import UNROUTED, protocol_handlers, task_notificatio
 from agent_server.protocols.agents import AgentFinder
 from agent_server.protocols.workflowai.service import WorkflowAIRuns
 from agent_server.routes import route_handlers
+from agent_server.routes.app_router import AppRouter
 from agent_server.routes.authentication import RequestAuthenticator, hide_routes
 from agent_server.routes.authorization import Authorization, get_caller
 from agent_server.routes.cors import Cors
@@ -172,7 +173,7 @@ class AgentServerPlugin(InitPlugin):
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add the routes and the lifespan."""
         app_config.route_handlers.append(
-            Router(
+            AppRouter(
                 path="/",
                 route_handlers=[
                     *route_handlers(self._config.http.disabled),

@@ -4,19 +4,23 @@ For each app, Litestar parses the signatures of all handlers anew. That is most 
 and the tests start thousands of apps with the same handlers. Each result depends on its key alone, never on the app.
 
 Litestar has no public way to keep these results, hence the private names. Without the cache, an app of feedback alone
-takes 0.32 instead of 0.13 s of CPU time to make, and the whole server 0.52 instead of 0.20 s.
+takes three times as much CPU time to make (0.19 instead of 0.06 s), and so does the whole server (0.32 instead of
+0.09 s).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from types import FunctionType
 from typing import Any
 
 import pytest
+from litestar import Router
 from litestar._kwargs import KwargsModel
 from litestar._signature import SignatureModel
+from litestar.routes import BaseRoute, HTTPRoute, WebSocketRoute
 from litestar.utils.signature import ParsedSignature
 
 
@@ -27,7 +31,36 @@ def cache_registration() -> Callable[[], None]:
     patch.setattr(SignatureModel, "create", classmethod(_caching(SignatureModel.create, _key_of_model)))
     create = KwargsModel.create_for_signature_model
     patch.setattr(KwargsModel, "create_for_signature_model", classmethod(_caching(create, _key_of_kwargs)))
+    patch.setattr(Router, "route_handler_method_map", property(_RouteMap().get))
     return patch.undo
+
+
+class _RouteMap:
+    """The handlers of the router that registers its routes, by path and method.
+
+    Litestar makes this map anew, of all routes, for each path that it registers; this one adds the new routes.
+    """
+
+    def __init__(self) -> None:
+        self._routes: list[BaseRoute] = []
+        self._mapped: list[BaseRoute] = []
+        self._map: dict[str, dict[Any, Any]] = {}
+
+    def get(self, router: Router) -> dict[str, dict[Any, Any]]:
+        """Return what the property `route_handler_method_map` of Litestar returns."""
+        done = len(self._mapped)
+        if self._routes is not router.routes or router.routes[:done] != self._mapped:
+            self._routes, self._mapped, self._map, done = router.routes, [], defaultdict(dict), 0
+        for route in router.routes[done:]:
+            self._mapped.append(route)
+            self._map[route.path].update(_handlers_by_method(route))
+        return self._map
+
+
+def _handlers_by_method(route: Any) -> dict[Any, Any]:
+    if isinstance(route, HTTPRoute):
+        return {method: handler for handler in route.route_handlers for method in handler.http_methods}
+    return {"websocket" if isinstance(route, WebSocketRoute) else "asgi": route.route_handler}
 
 
 def _caching(derive: Callable[..., Any], key_of: Callable[..., object]) -> Callable[..., Any]:

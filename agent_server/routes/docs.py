@@ -12,10 +12,11 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from litestar import Request, Response, Router, get
+from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
+from agent_server.routes.app_router import AppRouter
 from agent_server.routes.openapi_document import document_of
 
 WEB = files("agent_server") / "routes" / "web"
@@ -57,9 +58,9 @@ async def _make_document(request: Request[Any, Any, Any]) -> None:
     await document_of(request.app)
 
 
-def docs_router() -> Router:
+def docs_router() -> AppRouter:
     """Return the router of the page's files, to which Litestar adds the page itself."""
-    return Router(
+    return AppRouter(
         "/docs",
         route_handlers=[_file_route(name) for name in FILES],
         response_headers=HEADERS,

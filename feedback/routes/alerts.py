@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litestar import Router, delete, get, post
+from litestar import delete, get, post
 from litestar.di import Provide
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
@@ -10,6 +10,7 @@ from msgspec import Struct
 from feedback.reports.alert_rules import AlertRule
 from feedback.reports.alerts import ActiveRule, Alert, Alerts, Finding
 from feedback.reports.stored_rules import AlertRuleCreate
+from feedback.routes.app_router import AppRouter
 from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import FAILURES
@@ -39,7 +40,7 @@ class AlertRuleState(Struct):
     alerts: list[AlertState]
 
 
-def alerts_router(dependencies: dict[str, Provide], alerts: Alerts) -> Router:
+def alerts_router(dependencies: dict[str, Provide], alerts: Alerts) -> AppRouter:
     """Return the routes of a project's alert rules."""
 
     @get("/feedback/alert-rules", tags=TAGS, summary="List alert rules", operation_class=FeedbackOperation, opt=READS)
@@ -77,7 +78,7 @@ def alerts_router(dependencies: dict[str, Provide], alerts: Alerts) -> Router:
         """Delete the rule and end its alerts."""
         await alerts.retire(await services.alert_rules.delete(rule_id), services.project)
 
-    return Router(
+    return AppRouter(
         "/api/v1",
         route_handlers=[list_rules, create_rule, delete_rule],
         dependencies=dependencies,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from litestar import Router, get
+from litestar import get
 from litestar.di import Provide
 
 from feedback.auth import ApiKeyInfo
+from feedback.routes.app_router import AppRouter
 from feedback.routes.authentication import CHECKS_QUERY
 from feedback.routes.error_responses import FAILURES
 from feedback.routes.openapi import FeedbackOperation
@@ -15,7 +16,7 @@ from feedback.routes.openapi import FeedbackOperation
 OPERATORS = {"feedback_scope": "admin", "feedback_unbound": True}
 
 
-def api_keys_router(dependencies: dict[str, Provide], listed: Callable[[], Awaitable[list[ApiKeyInfo]]]) -> Router:
+def api_keys_router(dependencies: dict[str, Provide], listed: Callable[[], Awaitable[list[ApiKeyInfo]]]) -> AppRouter:
     """Return the route that lists API keys; `listed` reads them."""
 
     @get(
@@ -31,7 +32,7 @@ def api_keys_router(dependencies: dict[str, Provide], listed: Callable[[], Await
         """Return the API keys of the server, newest first."""
         return await listed()
 
-    return Router(
+    return AppRouter(
         "/api/v1",
         route_handlers=[list_api_keys],
         dependencies=dependencies,

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from litestar import Request, Response, Router, route
+from litestar import Request, Response, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
+
+from feedback.routes.app_router import AppRouter
 
 ASSETS = (
     "feedback-client.js",
@@ -54,15 +57,14 @@ ASSET_HEADERS = {
 NO_MORE: Mapping[str, str] = MappingProxyType({})
 
 
-def assets_router() -> Router:
+def assets_router() -> AppRouter:
     """Return the routes of the files for other sites' pages; none needs an API key."""
-    return Router("/", route_handlers=[asset_route(f"/feedback/{name}", name) for name in ASSETS])
+    return AppRouter("/", route_handlers=[asset_route(f"/feedback/{name}", name) for name in ASSETS])
 
 
 def asset_route(path: str, file: str, headers: Mapping[str, str] = NO_MORE) -> HTTPRouteHandler:
-    """Return a route that serves a file of `feedback/web`, read once, now, with additional `headers`."""
-    content = (files("feedback") / "web" / file).read_bytes()
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    """Return a route that serves a file of `feedback/web`, read now, with additional `headers`."""
+    content, etag = _read(file)
     sent = {**ASSET_HEADERS, "ETag": etag, **headers}
     media_type = MEDIA_TYPES[file.rpartition(".")[2]]
 
@@ -74,6 +76,13 @@ def asset_route(path: str, file: str, headers: Mapping[str, str] = NO_MORE) -> H
         return Response(content, status_code=200, headers=sent, media_type=media_type)
 
     return asset
+
+
+@cache
+def _read(file: str) -> tuple[bytes, str]:
+    """Return a file and its ETag, the same for every app of the process."""
+    content = (files("feedback") / "web" / file).read_bytes()
+    return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 def is_same(etag: str, if_none_match: str | None) -> bool:

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
-from litestar import Request, Response, Router, get
+from litestar import Request, Response, get
 from litestar.response import Redirect
 
+from feedback.routes.app_router import AppRouter
 from feedback.routes.assets import asset_route
 
 FOLDER = files("feedback") / "web" / "ui"
@@ -34,7 +35,7 @@ PAGE_HEADERS = {
 }
 
 
-def dashboard_router() -> Router:
+def dashboard_router() -> AppRouter:
     """Return the routes of the page and its files. They need no API key; the API that they call does."""
     names = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith((".js", ".css", ".svg")))
     page = _with_preloads((FOLDER / SHELL).read_text("utf-8"), names).encode()
@@ -49,7 +50,7 @@ def dashboard_router() -> Router:
     own = [asset_route(f"/feedback/ui/{name}", f"ui/{name}") for name in names]
     vendored = [asset_route(f"/feedback/ui/vendor/{name}", f"{VENDOR}/{name}") for name in VENDOR_FILES]
     theme = asset_route("/feedback/ui/theme.css", "theme.css")
-    return Router("/", route_handlers=[dashboard, theme, *own, *vendored])
+    return AppRouter("/", route_handlers=[dashboard, theme, *own, *vendored])
 
 
 def _with_preloads(shell: str, names: Iterable[str]) -> str:

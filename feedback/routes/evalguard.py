@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, get, post, route
+from litestar import Request, Response, get, post, route
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.params import HeaderParameter, JSONBody, QueryParameter
@@ -17,6 +17,7 @@ from msgspec import Struct
 from feedback.integrations.annotations import AnnotationCreate, LogAnnotation
 from feedback.integrations.evalguard import OneTimeSubmission, OneTimeToken, OneTimeTokenCreate
 from feedback.integrations.scorers import Calibrated, Calibration
+from feedback.routes.app_router import AppRouter
 from feedback.routes.authentication import ServicesDependency, bearer, find_named_services
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import describe_error
@@ -165,9 +166,9 @@ def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Respo
     return Response(body, status_code=status, headers=headers, media_type="application/json")
 
 
-def evalguard_router(dependencies: dict[str, Provide]) -> Router:
+def evalguard_router(dependencies: dict[str, Provide]) -> AppRouter:
     """Return EvalGuard's routes, below `/api/v1`."""
-    return Router(
+    return AppRouter(
         "/api/v1",
         route_handlers=[
             allow_spend_cors,

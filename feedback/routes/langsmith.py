@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from litestar import Request, Response, Router, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.di import Provide
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from feedback.records.list_filter import MAX_LIMIT, FeedbackSearch
+from feedback.routes.app_router import AppRouter
 from feedback.routes.authentication import ServicesDependency
 from feedback.routes.configs import CONFIG_ROUTES
 from feedback.routes.decoding import FeedbackRequest
@@ -171,7 +172,7 @@ FEEDBACK_ROUTES = [
 ]
 
 
-def langsmith_routers(dependencies: dict[str, Provide], serve_root_info: bool) -> list[Router]:
+def langsmith_routers(dependencies: dict[str, Provide], serve_root_info: bool) -> list[AppRouter]:
     """Return the same routes at `/api/v1`, which the OpenAPI document shows, and at `/api` and `/`.
 
     Routes of other resources than feedback are at `/api/v1` only: `/runs` at the root belongs to the agent server.
@@ -181,7 +182,7 @@ def langsmith_routers(dependencies: dict[str, Provide], serve_root_info: bool) -
     versioned = [*every, *RUN_ROUTES, *DATASET_ROUTES, *QUEUE_ROUTES]
     mounts = {"/api/v1": versioned, "/api": every, "/": at_root, "/v1": [accept_metadata]}
     return [
-        Router(
+        AppRouter(
             path,
             route_handlers=handlers,
             dependencies=dependencies,

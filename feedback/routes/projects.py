@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from litestar import Request, Router, delete, get, patch, post
+from litestar import Request, delete, get, patch, post
 from litestar.di import Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from feedback.projects.schema import Project, ProjectCreate, ProjectPatch
+from feedback.routes.app_router import AppRouter
 from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency, get_entry
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import FAILURES
@@ -57,7 +58,7 @@ async def update_project(name: FromPath[str], data: JSONBody[ProjectPatch], serv
     return await services.projects.update(name, data)
 
 
-def projects_router(dependencies: dict[str, Provide], find_services: Callable[[str], ProjectServices]) -> Router:
+def projects_router(dependencies: dict[str, Provide], find_services: Callable[[str], ProjectServices]) -> AppRouter:
     """Return the routes of projects. `find_services` returns the services of the project to erase."""
 
     @delete(
@@ -77,7 +78,7 @@ def projects_router(dependencies: dict[str, Provide], find_services: Callable[[s
         """Delete the project. A project with feedback or URLs is a 409, unless the request erases them, too."""
         await services.projects.delete(name, find_services(name).erasure if erase else None)
 
-    return Router(
+    return AppRouter(
         "/api/v1",
         route_handlers=[list_projects, create_project, update_project, delete_project],
         dependencies=dependencies,

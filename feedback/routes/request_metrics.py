@@ -6,10 +6,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from litestar import Response, Router, get
+from litestar import Response, get
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from feedback.metrics import CONTENT_TYPE, Metrics
+from feedback.routes.app_router import AppRouter
 from feedback.routes.error_responses import FAILURES, refusal
 from feedback.routes.openapi import FeedbackOperation
 
@@ -49,7 +50,7 @@ def observe_requests(metrics: Metrics) -> Callable[..., ASGIApp]:
     return middleware
 
 
-def metrics_router(text: Callable[[], Awaitable[str]]) -> Router:
+def metrics_router(text: Callable[[], Awaitable[str]]) -> AppRouter:
     """Return `GET /metrics`, for a service without an agent server."""
 
     @get("/metrics", tags=["system"], summary="Get metrics", operation_id="FeedbackMetrics",
@@ -58,4 +59,4 @@ def metrics_router(text: Callable[[], Awaitable[str]]) -> Router:
         """Return this process's metrics in the Prometheus text format."""
         return Response(await text(), media_type=CONTENT_TYPE)
 
-    return Router("/", route_handlers=[show_metrics], exception_handlers=FAILURES)
+    return AppRouter("/", route_handlers=[show_metrics], exception_handlers=FAILURES)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from litestar import Router, get, post, put
+from litestar import get, post, put
 from litestar.di import Provide
 from litestar.params import JSONBody
 from msgspec import Struct
 
 from feedback.errors import Invalid
 from feedback.records.erasure import EVERY_OTHER_KEY, Erased
+from feedback.routes.app_router import AppRouter
 from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import FAILURES
@@ -78,9 +79,9 @@ async def set_retention(data: JSONBody[Retention], services: ServicesDependency)
     return [Retention(key or None, days) for key, days in (await services.erasure.rules()).items()]
 
 
-def retention_router(dependencies: dict[str, Provide]) -> Router:
+def retention_router(dependencies: dict[str, Provide]) -> AppRouter:
     """Return the routes of erasure and retention."""
-    return Router(
+    return AppRouter(
         "/api/v1",
         route_handlers=[erase_feedback, list_retention, set_retention],
         dependencies=dependencies,

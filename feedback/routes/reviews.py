@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar import Router, delete, get, put
+from litestar import delete, get, put
 from litestar.di import Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
@@ -14,6 +14,7 @@ from feedback.records.reviews import Review, ReviewsChanged, ReviewsUpdate, Revi
 from feedback.reports.assistants import RatedAssistant
 from feedback.reports.choices import Choices
 from feedback.reports.conversations import Conversation
+from feedback.routes.app_router import AppRouter
 from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import FAILURES
@@ -159,9 +160,9 @@ async def remove_from_dataset(
     return await services.datasets.remove(name, id)
 
 
-def reviews_router(dependencies: dict[str, Provide]) -> Router:
+def reviews_router(dependencies: dict[str, Provide]) -> AppRouter:
     """Return the routes for reviewing feedback."""
-    return Router(
+    return AppRouter(
         "/api/v1",
         route_handlers=[
             read_review,

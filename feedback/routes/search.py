@@ -5,7 +5,7 @@ from __future__ import annotations
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
-from litestar import Router, get
+from litestar import get
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter, SkipValidation
 from litestar.response import Stream
@@ -20,6 +20,7 @@ from feedback.reports.reasons import ReasonCount
 from feedback.reports.response_rates import ResponseRate
 from feedback.reports.run_feedback import MAX_ROWS, RunFeedbackPage
 from feedback.reports.stats import ENOUGH, MAX_GROUPS, Dimension, Statistic
+from feedback.routes.app_router import AppRouter
 from feedback.routes.authentication import CHECKS_QUERY, ServicesDependency
 from feedback.routes.error_responses import FAILURES
 from feedback.routes.openapi import ExportOperation, FeedbackOperation, failures
@@ -195,9 +196,9 @@ READING_ROUTES = [
 ]
 
 
-def search_router(dependencies: dict[str, Provide]) -> Router:
+def search_router(dependencies: dict[str, Provide]) -> AppRouter:
     """Return the routes that read feedback."""
-    return Router(
+    return AppRouter(
         "/api/v1",
         route_handlers=READING_ROUTES,
         dependencies={"feedback_query": Provide(feedback_query, sync_to_thread=False), **dependencies},

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, delete, get, post, route
+from litestar import Request, Response, delete, get, post, route
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from msgspec import Struct
 
 from feedback.integrations.workflowai import Outcome, OutcomeAnnotation, OutcomeCreate, OutcomePage, OwnOutcome
+from feedback.routes.app_router import AppRouter
 from feedback.routes.authentication import ServicesDependency
 from feedback.routes.decoding import FeedbackRequest
 from feedback.routes.error_responses import describe_error
@@ -188,9 +189,9 @@ def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Respo
     return Response(body, status_code=status, headers=headers, media_type="application/json")
 
 
-def workflowai_router(dependencies: dict[str, Provide]) -> Router:
+def workflowai_router(dependencies: dict[str, Provide]) -> AppRouter:
     """Return WorkflowAI's routes, below `/v1`."""
-    return Router(
+    return AppRouter(
         "/v1",
         route_handlers=[
             allow_outcome_cors,

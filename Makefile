@@ -46,7 +46,7 @@ define system_part
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check fast test test-long lint types bench soak vendor npm-pack constraints clean chromium redis
+.PHONY: help demo check fast test test-long lint types bench soak vendor screenshots npm-pack constraints clean chromium redis
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ vendor: ## Copy third-party browser files, by the versions and hashes in .ci/ven
 
 soak: $(TEST_READY) redis ## Load a server for MINUTES=30 and plot its memory, handles, threads, p99 (DATABASE=postgres)
 	$(BIN)/python -m tests.benchmarks.soak --minutes $(or $(MINUTES),30) $(if $(filter postgres,$(DATABASE)),--postgres) $(ARGS)
+
+screenshots: $(TEST_READY) chromium ## Make the screenshots of the documents anew
+	$(BIN)/python -m tests.browser.screenshots
 
 npm-pack: ## Pack the browser files as an npm package, in dist/
 	@$(PYTHON) .ci/npm_pack.py dist

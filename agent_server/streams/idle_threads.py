@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
-from typing import cast
+from functools import partial
+from typing import NamedTuple, cast
 
 import anyio
 
+from agent_server.asgi.json_codec import encode
 from agent_server.broker import Subscription
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import AgentServerError
 
 LOOK_SECONDS = 1.0
-AT_ONCE = 500
+AT_ONCE = 2000
 """The most threads in one statement."""
 _OVERLAP = 2_000_000
 """Microseconds by which polls overlap: for rows of transactions that were not yet committed at the previous poll."""
@@ -62,13 +64,15 @@ class IdleThreads:
 
     async def look(self) -> None:
         """Poll once, and wake the streams of all threads that may have news."""
-        since = self._since
+        since, find = self._since, _FIND[self._database.dialect]
         for some in _parts(list(self._for_news)):
-            now, news = await self._database.read(lambda c, some=some: _find_news(c, some, since))  # type: ignore[misc]
+            now, news = await self._database.read(partial(_find_news, sql=find.news, thread_ids=some, since=since))
             self._since = now - _OVERLAP
             _wake(self._for_news, news)
         for some in _parts(list(self._for_creation)):
-            _wake(self._for_creation, await self._database.read(lambda c, some=some: _find_existing(c, some)))  # type: ignore[misc]
+            _wake(
+                self._for_creation, await self._database.read(partial(_list_ids, sql=find.existing, ids=encode(some)))
+            )
 
     async def _wait(self, waits: Waits, thread_id: str, notifications: Subscription) -> None:
         if self._looking is None:  # `serve` is not running
@@ -97,24 +101,36 @@ def _forget(waits: Waits, thread_id: str, notifications: Subscription) -> None:
         del waits[thread_id]
 
 
-def _find_existing(connection: Connection, thread_ids: Sequence[str]) -> set[str]:
-    named = {f"id_{number}": thread_id for number, thread_id in enumerate(thread_ids)}
-    ids = ", ".join(f":{name}" for name in named)
-    rows = connection.all(f"SELECT thread_id FROM threads WHERE thread_id IN ({ids})", **named)
-    return {row["thread_id"] for row in rows}
+class _Find(NamedTuple):
+    """A poll in one dialect. All ids are one parameter: a parameter for each would take most of the poll."""
+
+    news: str
+    existing: str
 
 
-def _find_news(connection: Connection, thread_ids: Sequence[str], since: int) -> tuple[int, set[str]]:
-    """Return the time, and the threads that are deleted, or have runs or updates that may not have been sent."""
-    named = {f"id_{number}": thread_id for number, thread_id in enumerate(thread_ids)}
-    ids = ", ".join(f":{name}" for name in named)
-    now = cast(Row, connection.one("SELECT now_us() AS now"))["now"]
-    changed = connection.all(
-        f"""SELECT thread_id FROM runs WHERE thread_id IN ({ids}) AND (status = 'running'
-            OR (status = 'pending' AND start_at <= now_us()) OR updated_at >= :since)
-        UNION SELECT thread_id FROM state_updates WHERE thread_id IN ({ids}) AND made_at >= :since""",
-        since=since,
-        **named,
+def _build_find(waiting: str) -> _Find:
+    """Build the statements. They compare subqueries with NULL, since PostgreSQL may read a whole table for EXISTS."""
+    thread = "(SELECT 1 FROM threads WHERE thread_id = id)"
+    run = """(SELECT 1 FROM runs WHERE thread_id = id AND (status = 'running'
+        OR (status = 'pending' AND start_at <= now_us()) OR updated_at >= :since) LIMIT 1)"""
+    update = "(SELECT 1 FROM state_updates WHERE thread_id = id AND made_at >= :since LIMIT 1)"
+    select = f"WITH waiting (id) AS ({waiting}) SELECT id FROM waiting WHERE"
+    return _Find(
+        f"{select} {thread} IS NULL OR {run} IS NOT NULL OR {update} IS NOT NULL", f"{select} {thread} IS NOT NULL"
     )
-    gone = set(thread_ids) - _find_existing(connection, thread_ids)
-    return int(now), {row["thread_id"] for row in changed} | gone
+
+
+_FIND = {
+    "sqlite": _build_find("SELECT value FROM json_each(:ids)"),
+    "postgres": _build_find("SELECT jsonb_array_elements_text(CAST(:ids AS jsonb))"),
+}
+
+
+def _find_news(connection: Connection, sql: str, thread_ids: Sequence[str], since: int) -> tuple[int, list[str]]:
+    """Return the time, and the threads that are deleted, or have runs or updates that may not have been sent."""
+    now = cast(Row, connection.one("SELECT now_us() AS now"))["now"]
+    return int(now), _list_ids(connection, sql, encode(thread_ids), since=since)
+
+
+def _list_ids(connection: Connection, sql: str, ids: bytes, **parameters: object) -> list[str]:
+    return [row["id"] for row in connection.all(sql, ids=ids.decode(), **parameters)]

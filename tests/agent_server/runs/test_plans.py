@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import pytest
 
+from agent_server.broker.notifications import LocalSubscription
 from agent_server.database import Connection, Database, Row
 from agent_server.runs.records import Ending
+from agent_server.streams.idle_threads import IdleThreads
 from tests.agent_server.backend import Backend, open_backend
 from tests.agent_server.runs.test_creation import Starter
 
@@ -87,6 +89,15 @@ async def _live(backend: Backend) -> None:
     await backend.runs.list_by_thread(threads[0], 10, 0, None)
     await backend.threads.get(threads[0])
     await backend.threads.list_expired(10)
+    await _wait_for_news(backend, threads)
+
+
+async def _wait_for_news(backend: Backend, threads: list[str]) -> None:
+    """Poll for streams that wait for news of the threads, and for their creation."""
+    idle = IdleThreads(backend.database)
+    for waits in (idle._for_news, idle._for_creation):
+        waits.update({thread_id: [LocalSubscription({}, "")] for thread_id in threads})
+    await idle.look()
 
 
 async def test_no_statement_of_a_run_reads_a_table(recorded: tuple[Backend, dict[str, dict[str, Any]]]) -> None:

@@ -34,7 +34,7 @@ class Counted(IdleThreads):
             Counted.reads += 1
             return await read(work)
 
-        self._database = type("Reads", (), {"read": staticmethod(counting)})()  # type: ignore[assignment]
+        self._database = type("Reads", (), {"read": staticmethod(counting), "dialect": backend.database.dialect})()  # type: ignore[assignment]
         self._looking = anyio.CancelScope()  # the tests poll themselves
 
 

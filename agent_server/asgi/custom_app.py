@@ -18,6 +18,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_server.asgi.error_response import get_headers, refuse
 from agent_server.asgi.lifespan import run_lifespan
+from agent_server.asgi.live_connection import CONNECTION
 from agent_server.config import Config, ConfigError
 from agent_server.config.user_code import load_variable
 from agent_server.errors import AgentServerError, ClientLeft
@@ -59,6 +60,7 @@ class HttpApp(InitPlugin):
 
         async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             scope.setdefault("state", {}).setdefault(RESPONDED_BY_SERVER, [])
+            scope["state"].pop(CONNECTION, None)  # every part of a response goes through the user's middleware
             scope_below = _copy_scope(scope, self._state)
             if _is_starlette(self._user_app):
                 await _call_guarded(self._user_app, scope_below, receive, send)

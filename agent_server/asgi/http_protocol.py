@@ -11,11 +11,12 @@ import asyncio
 import http
 import json
 from typing import Any, Literal
+from weakref import ref
 
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from agent_server.asgi.joined_response import JoinedResponse
+from agent_server.asgi.live_connection import CONNECTION, Flow, SmallEvent
 
 MAX_HEADER_BYTES = 64 * 1024
 """The request line and all headers together."""
@@ -30,21 +31,6 @@ _Phase = Literal["head", "body", "answer"]
 
 class _HeadersTooLarge(Exception):
     """Stops the parser; the client gets 431."""
-
-
-class _SmallEvent(asyncio.Event):
-    """An event whose waiters are in a list: an empty deque takes 760 bytes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._waiters = []  # type: ignore[assignment]
-
-
-class _SmallFlowControl(FlowControl):
-    def __init__(self, transport: asyncio.Transport) -> None:
-        super().__init__(transport)
-        self._is_writable_event = _SmallEvent()
-        self._is_writable_event.set()
 
 
 class _Queue(list[Any]):
@@ -87,13 +73,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the deadline: a connection on which no request arrives is closed, too."""
         super().connection_made(transport)
-        self.flow = _SmallFlowControl(transport)
+        self.flow: Flow = Flow(transport)
         self._restart("head")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the deadline."""
         self._stop_timer()
         super().connection_lost(exc)
+        self.flow.report_loss()
 
     def data_received(self, data: bytes) -> None:
         """Parse the data, then check the size of headers that are not complete yet."""
@@ -127,7 +114,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:
-            self.cycle.message_event = _SmallEvent()
+            self.cycle.message_event = SmallEvent()
+            self.scope["state"][CONNECTION] = ref(self.cycle)
         if self.cycle is not before and self.scope["method"] != "HEAD":
             self.cycle.transport = JoinedResponse(self.transport)  # type: ignore[assignment]
         self._restart("body")
@@ -202,6 +190,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
+            self.flow.report_loss()
 
 
 def _error_response(status: int, detail: str) -> bytes:

@@ -1,8 +1,9 @@
-"""A response of server-sent events in two tasks: one sends, the other waits for the client to leave.
+"""A response of server-sent events without tasks of its own, on connections of our HTTP protocol.
 
 sse-starlette starts four tasks for each response: one sends, the others wait for the next heartbeat, for the server's
-shutdown, and for the client to leave. Here, the streams of an event loop share a timer for their heartbeats and a task
-that waits for the shutdown.
+shutdown, and for the client to leave. Here, the request's task sends, and the streams of an event loop share a timer
+for their heartbeats and a task that waits for the shutdown. Our HTTP protocol reports a client that leaves, and takes
+heartbeats without a task. With another server, a second task waits for the client to leave.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from itertools import takewhile
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import anyio
 from sse_starlette import EventSourceResponse
 from sse_starlette.sse import SendTimeoutError
 from starlette.types import Message, Receive, Scope, Send
 
+from agent_server.asgi.live_connection import LiveConnection, find_connection
+
 TICKS = 20
 """How often within the interval between heartbeats the timer looks for streams that are due."""
+_SENT: list[tuple[bytes, bytes]] = []
 
 
 class LiveStream(EventSourceResponse):
@@ -30,10 +33,15 @@ class LiveStream(EventSourceResponse):
 
     def __init__(self, *args: Any, heartbeat: Callable[[], bytes], **options: Any) -> None:
         super().__init__(*args, **options)
+        self._send_lock = asyncio.Lock()  # type: ignore[assignment]  # anyio's takes 760 bytes more
         self._heartbeat = heartbeat
-        self._sending_since: float | None = None
+        self._connection: LiveConnection | None = None
+        self._waiting_since: float | None = None
+        """When the client, or a send to it, was first seen to wait."""
         self._pinging: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
+        self._is_ending = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream until it ends, the client leaves, a send takes too long, or the server stops."""
@@ -41,56 +49,92 @@ class LiveStream(EventSourceResponse):
             await super().__call__(scope, receive, send)
             return
         self._send = send
-        with anyio.CancelScope() as self._scope:
-            streams = _list_streams()
-            streams.add(self)
-            leaving = asyncio.create_task(self._end_when_client_leaves(receive))
-            try:
+        self._connection = find_connection(scope, self._note_client_left)
+        if self._connection is None:
+            self._leaving = asyncio.create_task(self._end_when_client_leaves(receive))
+        streams = _list_streams()
+        try:
+            async with asyncio.timeout(None) as self._until:  # a fifth of the memory of anyio's scope
+                streams.add(self)
                 await self._stream_response(send)
-            finally:
-                streams.remove(self)
-                leaving.cancel()
-                if self._pinging is not None:
-                    self._pinging.cancel()
+        except TimeoutError:
+            if not self._until.expired():
+                raise
+        finally:
+            self._is_ending = True
+            streams.remove(self)
+            if self._connection is not None:
+                self._connection.release()
+            for task in (self._leaving, self._pinging):
+                if task is not None:
+                    task.cancel()
         if self._failure is not None:
             raise self._failure
         if self.background is not None:
             await self.background()
 
     def ping(self, now: float) -> None:
-        """Send a heartbeat from a task of its own, unless another send still waits for the client to read."""
-        if self._sending_since is None:
-            self._pinging = asyncio.create_task(self._send_heartbeat())
-        elif self.send_timeout is not None and now - self._sending_since > self.send_timeout:
-            self._fail(SendTimeoutError())
+        """Send a heartbeat, unless another send still waits for the client to read; end the stream if that takes long.
+
+        The heartbeat goes to the connection at once, if the head of the response is sent.
+        """
+        connection = self._connection
+        if connection is None or not connection.takes_chunks:
+            if self._waiting_since is None:
+                self._pinging = asyncio.create_task(self._send_heartbeat())
+            else:
+                self._end_if_stuck(now)
+        elif connection.is_blocked:
+            self._end_if_stuck(now)
+        elif self.active:
+            self._waiting_since = None
+            self.raw_headers = _SENT
+            self._write_heartbeat(connection)
+
+    def _write_heartbeat(self, connection: LiveConnection) -> None:
+        try:
+            if body := self._heartbeat():
+                connection.write(body)
+        except Exception as error:
+            self._fail(error)
 
     def stop(self) -> None:
         """Tell the generator of the server's shutdown, and end the response after the grace period."""
         if self._shutdown_event is not None:
             self._shutdown_event.set()
-        asyncio.get_running_loop().call_later(self._shutdown_grace_period, self._scope.cancel)
+        asyncio.get_running_loop().call_later(self._shutdown_grace_period, self._end)
+
+    def _end_if_stuck(self, now: float) -> None:
+        if self._waiting_since is None:
+            self._waiting_since = now
+        elif self.send_timeout is not None and now - self._waiting_since > self.send_timeout:
+            self._fail(SendTimeoutError())
 
     async def _send_with_timeout(self, send: Send, message: Message) -> None:
         """Send the message, and note since when: a timer for each would take longer than the send."""
-        self._sending_since = asyncio.get_running_loop().time()
+        self._waiting_since = asyncio.get_running_loop().time()
         try:
             await send(message)
         finally:
-            self._sending_since = None
+            self._waiting_since = None
 
     async def _send_heartbeat(self) -> None:
-        try:
-            self._send_lock.acquire_nowait()
-        except anyio.WouldBlock:
+        if self._send_lock.locked():
             return  # the response's last message is being sent
         try:
-            if self.active:
-                message = {"type": "http.response.body", "body": self._heartbeat(), "more_body": True}
-                await self._send_with_timeout(self._send, message)
+            async with self._send_lock:
+                if self.active:
+                    message = {"type": "http.response.body", "body": self._heartbeat(), "more_body": True}
+                    await self._send_with_timeout(self._send, message)
         except Exception as error:
             self._fail(error)
-        finally:
-            self._send_lock.release()
+
+    def _note_client_left(self) -> None:
+        if self.client_close_handler_callable is None:
+            self.active = False
+            self._end()
+        else:
+            self._leaving = asyncio.create_task(self._end_when_client_leaves(_receive_disconnect))
 
     async def _end_when_client_leaves(self, receive: Receive) -> None:
         try:
@@ -98,11 +142,21 @@ class LiveStream(EventSourceResponse):
         except Exception as error:
             self._fail(error)
         else:
-            self._scope.cancel()
+            self._end()
 
     def _fail(self, error: Exception) -> None:
         self._failure = error
-        self._scope.cancel()
+        self._end()
+
+    def _end(self) -> None:
+        """Cancel the generator, once."""
+        if not self._is_ending:
+            self._is_ending = True
+            self._until.reschedule(asyncio.get_running_loop().time())
+
+
+async def _receive_disconnect() -> Message:
+    return {"type": "http.disconnect"}
 
 
 class _Streams:

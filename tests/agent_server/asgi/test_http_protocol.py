@@ -206,11 +206,19 @@ async def test_head_waits_for_announced_body() -> None:
         assert (head[:12], body) == (b"HTTP/1.1 200", b"42")
 
 
-async def test_head_of_stream_is_sent_at_once() -> None:
+async def test_head_of_stream_is_sent_without_part() -> None:
     app = Slow([])
     async with serving(app) as port:
         assert (await exchange(port, HEAD + b"\r\n", closes=False))[:12] == b"HTTP/1.1 200"
         app.may_end.set()
+
+
+async def test_head_of_stream_joins_immediate_part() -> None:
+    app = Slow([])
+    app.may_end.set()
+    async with serving(app) as port:
+        seen = await exchange(port, HEAD + b"\r\n", closes=False)
+        assert seen.endswith(b"\r\n\r\n2\r\n42\r\n0\r\n\r\n")
 
 
 async def test_responses_without_body_are_complete() -> None:

@@ -57,6 +57,8 @@ class Lease:
         self.steps = StoredSteps(self._hasten_writes)
         self.deferred: DeferredWrites | None = None
         """Writes that share commits, where the run's durability permits that."""
+        self.empty_thread: str | None = None
+        """The run's thread, if it is known that nothing was stored of it before the run."""
         self.flush_events: Callable[[], Awaitable[None]] | None = None
         """Waits until the events published so far are in their log; else a resumed run would never send them."""
         self._renew = renew

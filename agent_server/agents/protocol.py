@@ -33,6 +33,8 @@ class AgentRun(Struct):
     metadata: dict[str, Any]
     caller: JsonObject | None = None
     """The user of the run as the application's `auth` returned it, with its `identity`."""
+    on_new_thread: bool = False
+    """Whether it is known that nothing was stored of the thread before this run; then its state need not be read."""
 
     def graph_setup(self) -> GraphSetup:
         """Return the arguments of the factory for the run's graph."""

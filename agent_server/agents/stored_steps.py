@@ -22,6 +22,11 @@ class StoredSteps:
         self._changed = asyncio.Event()
         self._released = False
 
+    @property
+    def has_begun(self) -> bool:
+        """Return whether the attempt has begun to store a checkpoint."""
+        return bool(self._stored)
+
     def begin(self, namespace: str, step: int) -> None:
         """Note that the checkpoint of this step is being stored."""
         self._stored.setdefault(namespace, step - 1)  # the attempt has loaded the step before its first checkpoint

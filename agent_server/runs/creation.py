@@ -6,7 +6,7 @@ the claim, and the way through the queue, are then unnecessary.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -38,8 +38,15 @@ class NewRun(Struct, frozen=True):
         return bool(self.body.after_seconds)
 
 
-def insert_with_thread(connection: Connection, new: NewRun, ttl: Ttl | None) -> Row:
-    """Insert a run and its new thread, which gets the run's metadata. Return the run's row.
+class InsertedRun(NamedTuple):
+    """The row of a created run, and whether nothing is stored of its thread."""
+
+    row: Row
+    on_new_thread: bool
+
+
+def insert_with_thread(connection: Connection, new: NewRun, ttl: Ttl | None) -> InsertedRun:
+    """Insert a run and its new thread, which gets the run's metadata.
 
     By the metadata, an application finds the thread and its owner. Errors: `Conflict` where the run's id is taken.
     """
@@ -56,25 +63,27 @@ def insert_with_thread(connection: Connection, new: NewRun, ttl: Ttl | None) -> 
     )
     if ttl is not None:
         set_ttl(connection, new.thread_id, ttl)
-    return row
+    return InsertedRun(row, on_new_thread=True)
 
 
-def insert_on_thread(connection: Connection, new: NewRun, thread: Row) -> Row:
-    """Insert a run on a thread whose row the caller has locked. Return the run's row. Errors as `insert_with_thread`.
+def insert_on_thread(connection: Connection, new: NewRun, thread: Row) -> InsertedRun:
+    """Insert a run on a thread whose row the caller has locked. Errors as `insert_with_thread`.
 
-    A thread that is not busy has neither a running run nor a pending one that may start.
+    A thread that is not busy has neither a running run nor a pending one that may start. The state of a thread is
+    changed from outside only where its metadata name a graph, as they do from its first run on.
     """
+    metadata = msgspec.json.decode(thread["metadata"])
     is_claimed = new.choice.lease is not None and not new.starts_later and thread["status"] != "busy"
     row = _insert_run(connection, new, thread["turns"] if is_claimed else None)
     connection.execute(
         _UPDATE_THREAD,
         id=new.thread_id,
         status=thread["status"] if new.starts_later else "busy",
-        metadata=_json(msgspec.json.decode(thread["metadata"]) | _names(new.assistant)),
+        metadata=_json(metadata | _names(new.assistant)),
         config=_json(_config(msgspec.json.decode(thread["config"]), new)),
         turns=thread["turns"] + is_claimed,
     )
-    return row
+    return InsertedRun(row, bool(thread["is_unused"]) and "graph_id" not in metadata)
 
 
 _INSERT_THREAD = """

@@ -52,7 +52,7 @@ from agent_server.config.webhooks import WebhookPolicy
 from agent_server.database import Connection, Database, Row
 from agent_server.errors import Conflict, NotFound
 from agent_server.observability.metrics import Metrics
-from agent_server.runs.creation import NewRun, insert_on_thread, insert_with_thread
+from agent_server.runs.creation import InsertedRun, NewRun, insert_on_thread, insert_with_thread
 from agent_server.runs.leases import CANCELS, QUEUE, RunLeases
 from agent_server.runs.reader import RunReader
 from agent_server.runs.records import LATEST, Claim, NewLease, RunChoice, RunOrigin, read_claim, read_run
@@ -68,7 +68,7 @@ from agent_server.threads.threads import insert_thread, save_run_config, touch_t
 FINAL: frozenset[RunStatus] = frozenset({"success", "error", "interrupted", "timeout"})
 
 Begun = tuple[Run, Cancelled]
-Inserted = tuple[Row, Cancelled]
+Inserted = tuple[InsertedRun, Cancelled]
 
 
 class RunStarter(Protocol):
@@ -123,9 +123,9 @@ class Runs(RunReader, RunLeases):
 
         starter = self.starter
         if starter is not None and not body.after_seconds and starter.reserve():
-            row, overtaken = await self._create_running(starter, choice, work)
+            (row, _), overtaken = await self._create_running(starter, choice, work)
         else:
-            row, overtaken = await self._database.write(work(choice))
+            (row, _), overtaken = await self._database.write(work(choice))
         await self._announce_created(row, overtaken)
         run = read_run(row)
         run.status = "pending"  # as it was created
@@ -141,16 +141,17 @@ class Runs(RunReader, RunLeases):
         try:
             with anyio.CancelScope(shield=True):  # a claim without an attempt blocks its run until the lease expires
                 try:
-                    row, overtaken = await self._database.write(work(structs.replace(choice, lease=lease)))
+                    inserted, overtaken = await self._database.write(work(structs.replace(choice, lease=lease)))
                 except Conflict:  # another process runs the thread, or the run's id is taken, which shows again
-                    row, overtaken = await self._database.write(work(choice))
-            if row["status"] == "running":
-                claim = read_claim(row, lease.token, lease.seconds, until)
+                    inserted, overtaken = await self._database.write(work(choice))
+            if inserted.row["status"] == "running":
+                claim = read_claim(inserted.row, lease.token, lease.seconds, until)
+                claim.run.on_new_thread = inserted.on_new_thread
         finally:
             started = starter.start(claim)
         if claim is not None and not started:  # the worker has been stopped meanwhile
             await self.release(claim)
-        return row, overtaken
+        return inserted, overtaken
 
     async def _announce_created(self, row: Row, overtaken: Cancelled) -> None:
         if row["status"] == "pending":
@@ -177,8 +178,8 @@ class Runs(RunReader, RunLeases):
 
         A thread that does not meet `owned` counts as missing.
         """
-        row, overtaken = self._insert(connection, body, thread_id, origin, owned, choice)
-        return read_run(row), overtaken
+        inserted, overtaken = self._insert(connection, body, thread_id, origin, owned, choice)
+        return read_run(inserted.row), overtaken
 
     def _insert(
         self,

@@ -257,7 +257,7 @@ def insert_thread(
 def touch_thread(connection: Connection, thread_id: str) -> Row:
     """Lock the thread's row for the rest of the transaction, so that no other process decides about it meanwhile.
 
-    Returns its status, metadata, config and turns. Errors: `NotFound` for an unknown thread.
+    Returns its status, metadata, config and turns, and whether it had neither a run nor a state. Errors: `NotFound` for an unknown thread.
     """
     row = connection.one(_TOUCH, id=thread_id)
     if row is None:
@@ -266,7 +266,7 @@ def touch_thread(connection: Connection, thread_id: str) -> Row:
 
 
 _TOUCH = """UPDATE threads SET updated_at = now_us() WHERE thread_id = :id
-    RETURNING status, metadata, config, turns"""
+    RETURNING status, metadata, config, turns, turns = 0 AND state = 'null' AS is_unused"""
 
 
 def save_run_config(connection: Connection, thread_id: str, run_id: str) -> None:

@@ -35,6 +35,7 @@ from agent_server.agents.checkpoints.postgres_fence import (
 from agent_server.agents.checkpoints.saver import (
     Checkpointer,
     is_progress,
+    is_thread_empty,
     put_in_order,
     settle_writes,
     store_signature,
@@ -101,6 +102,8 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         self._database = database
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        if is_thread_empty(config):
+            return None
         await settle_writes()
         at, wanted = config["configurable"], get_checkpoint_id(config)
         where = {"thread": str(at["thread_id"]), "ns": at.get("checkpoint_ns", "")}

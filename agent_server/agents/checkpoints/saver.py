@@ -60,6 +60,14 @@ def is_progress(metadata: CheckpointMetadata) -> bool:
     return metadata.get("source") == "loop"
 
 
+def is_thread_empty(config: RunnableConfig) -> bool:
+    """Return whether the current attempt knows that nothing is stored of the thread: then there is nothing to read."""
+    lease = current_lease()
+    if lease is None or lease.steps.has_begun:
+        return False
+    return lease.empty_thread is not None and lease.empty_thread == config["configurable"]["thread_id"]
+
+
 async def settle_writes() -> None:
     """Wait until the deferred writes of the current attempt are durable, so that it reads what it wrote."""
     lease = current_lease()

@@ -26,6 +26,7 @@ from agent_server.agents.checkpoints.ids import advance_ids
 from agent_server.agents.checkpoints.saver import (
     Checkpointer,
     is_progress,
+    is_thread_empty,
     put_in_order,
     settle_writes,
     store_signature,
@@ -80,6 +81,8 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
         self.database = database
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        if is_thread_empty(config):
+            return None
         configurable = config["configurable"]
         thread, namespace = str(configurable["thread_id"]), configurable.get("checkpoint_ns", "")
         wanted = get_checkpoint_id(config)

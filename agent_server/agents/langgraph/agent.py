@@ -78,6 +78,7 @@ class LangGraphAgent:
                 config["configurable"].pop("checkpoint_id", None)
             if lease := current_lease():
                 config["callbacks"] = [StepGate(lease)]
+                lease.empty_thread = run.thread_id if run.on_new_thread else None
                 if run.kwargs.durability == "async":
                     lease.defer_writes()
             parts = _Parts(run)

@@ -92,3 +92,30 @@ async def test_saver_keeps_every_value(database_url: str, tmp_path: Path, value:
         await saver.aput(at, checkpoint, {"step": 1, "source": "loop"}, {"x": version})
         stored = await saver.aget_tuple(at)
     assert stored.checkpoint["channel_values"] == {"x": value}
+
+
+async def test_new_thread_is_not_read_before_first_checkpoint(database_url: str, tmp_path: Path) -> None:
+    chat = nested_chat.copy({})
+    async with opened(database_url, tmp_path) as saver, open_backend(database_url) as backend:
+        chat.checkpointer = saver
+        for thread_id in ("new", "other"):  # a real new thread has no checkpoint that could be overlooked
+            await chat.ainvoke({"messages": ["hello"]}, _at(thread_id))
+        await backend.run(None)
+        claim = await backend.claim_one()
+        lease = Lease(
+            claim.run.run_id,
+            claim.lease_token,
+            claim.leased_until,
+            lambda: backend.runs.renew_one(claim),
+            lambda: None,
+        )
+        lease.empty_thread = "new"
+        with write_under(lease):
+            assert await saver.aget_tuple(_at("new")) is None
+            assert await saver.aget_tuple(_at("other")) is not None
+            await chat.ainvoke({"messages": ["hello"]}, _at("new"))
+            assert await saver.aget_tuple(_at("new")) is not None
+
+
+def _at(thread_id: str) -> Any:
+    return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}

@@ -8,6 +8,8 @@ import pytest
 
 from agent_server.errors import LeaseLost, NotFound
 from agent_server.runs.records import Claim, Ending
+from agent_server.threads.schema import ThreadCreate
+from agent_server.threads.threads import ThreadEnd
 from tests.agent_server.backend import Backend, open_backend, unknown_id, until
 
 SUCCESS = Ending("success", "idle", b'{"n":1}', output=b'{"n":1}')
@@ -93,6 +95,35 @@ async def test_run_begins_at_once_on_free_thread(
     assert starter.reserved == 0
 
 
+async def _thread_with_state(backend: Backend, _: Starter) -> str | None:
+    thread_id = await backend.thread()
+    await backend.threads.write_end(thread_id, ThreadEnd("idle", b"{}", b"{}"))
+    return thread_id
+
+
+async def _thread_of_graph(backend: Backend, _: Starter) -> str | None:
+    """Create a thread whose state can be changed from outside at once: its metadata name the graph."""
+    return (await backend.threads.create(ThreadCreate(metadata={"graph_id": "agent"}))).thread_id
+
+
+@pytest.mark.parametrize(
+    ("place", "is_new"),
+    [
+        (_no_thread, True),
+        (_free_thread, True),
+        (_used_thread, False),
+        (_thread_with_state, False),
+        (_thread_of_graph, False),
+    ],
+    ids=["no-thread", "free", "used", "with-state", "of-graph"],
+)
+async def test_only_first_run_is_on_new_thread(
+    backend: Backend, starter: Starter, place: Callable[[Backend, Starter], Awaitable[str | None]], is_new: bool
+) -> None:
+    await backend.run(await place(backend, starter))
+    assert starter.claims.pop().run.on_new_thread is is_new
+
+
 async def test_claim_at_creation_equals_that_from_queue(backend: Backend, starter: Starter) -> None:
     threads = [await backend.thread() for _ in range(2)]
     await backend.run(threads[0], input={"n": 1}, metadata={"a": 1})
@@ -103,6 +134,7 @@ async def test_claim_at_creation_equals_that_from_queue(backend: Backend, starte
         claim.run.run_id = claim.run.thread_id = claim.lease_token = ""
         claim.leased_until = 0.0
         claim.waited = None
+        claim.run.on_new_thread = False  # only the creation knows
     assert at_once == queued
     rows = [await backend.database.read(lambda c, t=t: c.one(_THREAD, id=t)) for t in threads]  # type: ignore[misc]
     assert rows[0] == rows[1]

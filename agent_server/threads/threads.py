@@ -257,7 +257,8 @@ def insert_thread(
 def touch_thread(connection: Connection, thread_id: str) -> Row:
     """Lock the thread's row for the rest of the transaction, so that no other process decides about it meanwhile.
 
-    Returns its status, metadata, config and turns, and whether it had neither a run nor a state. Errors: `NotFound` for an unknown thread.
+    Returns its status, metadata, config and turns, and whether it had neither run nor state. Errors: `NotFound` for an
+    unknown thread.
     """
     row = connection.one(_TOUCH, id=thread_id)
     if row is None:

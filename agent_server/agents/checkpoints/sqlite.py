@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
+import msgspec
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
@@ -117,9 +118,6 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
     ) -> RunnableConfig:
         configurable = config["configurable"]
         kind, data = self.serde.dumps_typed(checkpoint)
-        encoded_metadata = json.dumps(get_checkpoint_metadata(config, metadata), ensure_ascii=False).encode(
-            "utf-8", "ignore"
-        )
         row = {
             "thread": str(configurable["thread_id"]),
             "ns": configurable["checkpoint_ns"],
@@ -127,7 +125,7 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             "parent": configurable.get("checkpoint_id"),
             "type": kind,
             "checkpoint": data,
-            "metadata": encoded_metadata,
+            "metadata": _encode_metadata(get_checkpoint_metadata(config, metadata)),
         }
         await self._put(row, metadata)
         return {
@@ -262,6 +260,14 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             work(connection)
 
         await self.database.write(work_under_lease)
+
+
+def _encode_metadata(metadata: CheckpointMetadata) -> bytes:
+    """Return the metadata as JSON; as LangGraph's saver does where msgspec, twenty times as fast, refuses a value."""
+    try:
+        return msgspec.json.encode(metadata)
+    except (TypeError, ValueError, OverflowError):  # a subclass of a plain type, a lone surrogate, a huge number
+        return json.dumps(metadata, ensure_ascii=False).encode("utf-8", "ignore")
 
 
 def _config(row: Row, checkpoint_id: str) -> RunnableConfig:

@@ -94,6 +94,28 @@ async def test_saver_keeps_every_value(database_url: str, tmp_path: Path, value:
     assert stored.checkpoint["channel_values"] == {"x": value}
 
 
+class Text(str):
+    """A string of a type of its own."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [(Text("a"), "a"), (10**40, 10**40), ("a\ud800b", "ab"), ("é", "é"), (1.5, 1.5), (True, True)]
+)
+async def test_sqlite_saver_keeps_every_metadata(tmp_path: Path, value: Any, read: Any) -> None:
+    checkpoint: Any = {"v": 4, "id": "1f000000-0000-6000-8000-000000000001", "ts": "2026-11-29T00:00:00+00:00"}
+    checkpoint |= {"channel_values": {}, "channel_versions": {}, "versions_seen": {}}
+    about: Any = {"step": 1, "source": "loop", "parents": {"": "x"}, "mine": value}
+    async with opened("sqlite", tmp_path) as ours, langgraphs_own("sqlite", tmp_path) as langgraphs:
+        await ours.aput(_at("one"), checkpoint, about, {})
+        for saver in (ours, langgraphs):
+            stored = await saver.aget_tuple(_at("one"))
+            assert stored is not None
+            assert stored.metadata == {**about, "mine": read}
+            assert [one async for one in saver.alist(_at("one"), filter={"step": 1})] == [stored]
+
+
 async def test_new_thread_is_not_read_before_first_checkpoint(database_url: str, tmp_path: Path) -> None:
     chat = nested_chat.copy({})
     async with opened(database_url, tmp_path) as saver, open_backend(database_url) as backend:

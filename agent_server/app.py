@@ -55,7 +55,7 @@ from agent_server.routes.run_responder import run_responders
 from agent_server.runs.attempt import AttemptContext
 from agent_server.runs.crons.clock import CronClock
 from agent_server.runs.crons.crons import Crons
-from agent_server.runs.feedback import FeedbackUrls, RunFeedback
+from agent_server.runs.feedback import FeedbackUrls, RunFeedback, RunTokens
 from agent_server.runs.listing import RunFilter, newest_runs
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Record
@@ -149,7 +149,8 @@ class AgentServerPlugin(InitPlugin):
         self._event_streams = EventStreams(
             self._database, self._threads, self._runs, self._broker, self._run_end_watch, self._thread_streams.idle
         )
-        self._run_feedback = RunFeedback(feedback, config.mint_timeout)
+        self._run_tokens = RunTokens(feedback)
+        self._run_feedback = RunFeedback(feedback, self._run_tokens, config.mint_timeout)
 
     def _build_worker(self, config: Config, feedback: FeedbackUrls | None) -> None:
         self._webhook_sender = WebhookSender(
@@ -159,6 +160,7 @@ class AgentServerPlugin(InitPlugin):
             self._runs,
             self._broker,
             feedback,
+            self._run_tokens,
             config.feedback_on_error,
             config.mint_timeout,
             config.feedback_custom_event,

@@ -25,7 +25,7 @@ from agent_server.broker import Broker
 from agent_server.errors import LeaseLost, Unavailable
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.agent_task import AgentTask
-from agent_server.runs.feedback import FeedbackUrls, feedback_parts, feedback_token
+from agent_server.runs.feedback import FeedbackUrls, RunTokens, feedback_parts
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Claim, Ending
 from agent_server.runs.run_log import RunLog
@@ -52,6 +52,7 @@ class AttemptContext(Struct):
     runs: Runs
     broker: Broker
     feedback: FeedbackUrls | None
+    tokens: RunTokens
     feedback_on_error: bool
     mint_timeout: float
     feedback_custom_event: bool = False
@@ -135,7 +136,7 @@ class Attempt:
         await self._end(await self._run_agent())
 
     async def _publish_metadata(self) -> None:
-        token = feedback_token(self._context.feedback, self.run.run_id, self.claim.project)
+        token = self._context.tokens.make(self.run.run_id, self.claim.project)
         about = {"run_id": self.run.run_id, "attempt": self.run.attempt}
         await self._log.publish(StreamPart("metadata", {**about, "feedback_token": token} if token else about))
 

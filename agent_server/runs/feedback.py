@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
@@ -15,6 +16,11 @@ from agent_server.runs.records import Record, RunReference
 from agent_server.schema import StreamPart
 
 log = structlog.get_logger("agent_server")
+
+REUSE_SECONDS = 1.0
+"""For how long a token is given again: later it might have been revoked, or expire early."""
+MOST_TOKENS = 256
+"""How many of the latest tokens are kept."""
 
 
 class FeedbackUrls(Protocol):
@@ -98,15 +104,37 @@ class Submission(Struct):
     idempotency_key: str | None = None
 
 
-def feedback_token(feedback: FeedbackUrls | None, run_id: str, project: str | None) -> str | None:
-    """Return the run's feedback token, or None where there is none. Failures are logged and never fail a run."""
-    if feedback is None:
-        return None
-    try:
-        return feedback.token_for_run(run_id, project)
-    except Exception as error:
-        log.warning("feedback_token_not_made", run_id=run_id, error=type(error).__name__)
-        return None
+class RunTokens:
+    """Makes the feedback tokens of runs, one for all uses within a second.
+
+    The response that creates a run has the token, and so does the first event of its stream, usually at once.
+    """
+
+    def __init__(self, feedback: FeedbackUrls | None) -> None:
+        self._feedback = feedback
+        self._made: dict[str, tuple[str, float]] = {}
+        """The latest tokens with their times, oldest first."""
+
+    def make(self, run_id: str, project: str | None) -> str | None:
+        """Return the run's feedback token, or None where there is none. Failures are logged and never fail a run."""
+        if self._feedback is None:
+            return None
+        token, made_at = self._made.get(run_id, (None, 0.0))
+        if token is not None and time.monotonic() - made_at < REUSE_SECONDS:
+            return token
+        try:
+            token = self._feedback.token_for_run(run_id, project)
+        except Exception as error:
+            log.warning("feedback_token_not_made", run_id=run_id, error=type(error).__name__)
+            return None
+        if token is not None:
+            self._keep(run_id, token)
+        return token
+
+    def _keep(self, run_id: str, token: str) -> None:
+        if len(self._made) >= MOST_TOKENS:
+            del self._made[next(iter(self._made))]
+        self._made[run_id] = token, time.monotonic()
 
 
 class RunFeedbackResponse(Struct):
@@ -119,8 +147,9 @@ class RunFeedbackResponse(Struct):
 class RunFeedback:
     """Reads the feedback on runs and mints fresh URLs; without a feedback module, both are empty."""
 
-    def __init__(self, feedback: FeedbackUrls | None, timeout: float = 5.0) -> None:
+    def __init__(self, feedback: FeedbackUrls | None, tokens: RunTokens, timeout: float = 5.0) -> None:
         self._feedback = feedback
+        self._tokens = tokens
         self._timeout = timeout
 
     def headers(self, run_id: str, project: str | None) -> dict[str, str]:
@@ -130,7 +159,7 @@ class RunFeedback:
 
     def token(self, run_id: str, project: str | None) -> str | None:
         """Return a feedback token for the run, where tokens are available."""
-        return feedback_token(self._feedback, run_id, project)
+        return self._tokens.make(run_id, project)
 
     async def read(self, record: Record, keys: Sequence[str] | None, base_url: str) -> RunFeedbackResponse:
         """Return the feedback on the run, and fresh URLs for `keys` (by default those that it was created with).

@@ -167,20 +167,20 @@ class Worker:
 
     async def _work_on(self, attempt: Attempt) -> None:
         run = attempt.run
-        with structlog.contextvars.bound_contextvars(
+        structlog.contextvars.bind_contextvars(  # for the rest of this task, which is the attempt's own
             run_id=run.run_id, thread_id=run.thread_id, graph_id=run.graph_id, attempt=run.attempt
-        ):
-            try:
-                await attempt.work()
-            except Exception:
-                log.exception("attempt_broke_off")
-            finally:
-                if not attempt.has_written_end:
-                    self._broken[run.run_id] = (boot_seconds() + self.lease_seconds, attempt.claim)
-                self.at_work.pop(run.run_id, None)
-                if not self.at_work:
-                    self._idle.set()
-                self._slots.release()
+        )
+        try:
+            await attempt.work()
+        except Exception:
+            log.exception("attempt_broke_off")
+        finally:
+            if not attempt.has_written_end:
+                self._broken[run.run_id] = (boot_seconds() + self.lease_seconds, attempt.claim)
+            self.at_work.pop(run.run_id, None)
+            if not self.at_work:
+                self._idle.set()
+            self._slots.release()
 
     async def _abandon_broken(self) -> None:
         """End the leases of failed attempts after one lease duration: the runs may be claimed again.

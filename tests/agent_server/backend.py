@@ -20,7 +20,7 @@ from agent_server.config.webhooks import WebhookPolicy
 from agent_server.database import Database, open_database
 from agent_server.database.postgres import PostgresDatabase
 from agent_server.runs.attempt import AttemptContext
-from agent_server.runs.feedback import FeedbackUrls
+from agent_server.runs.feedback import FeedbackUrls, RunTokens
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Claim, RunOrigin, RunReference
 from agent_server.runs.worker import Worker
@@ -114,7 +114,9 @@ async def open_backend(
         assistants = Assistants(database)
         await assistants.register(opened or GRAPHS)
         runs = Runs(database, broker, assistants, webhooks)
-        context = AttemptContext(runs, broker, feedback, feedback_on_error, mint_timeout, stop_seconds=stop_seconds)
+        context = AttemptContext(
+            runs, broker, feedback, RunTokens(feedback), feedback_on_error, mint_timeout, stop_seconds=stop_seconds
+        )
         streams = RunStreams(runs, broker, feedback)
         yield Backend(database, broker, assistants, Threads(database), runs, streams, context, opened)
 

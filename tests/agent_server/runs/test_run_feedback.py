@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from agent_server.runs import feedback as run_feedback
+from agent_server.runs.feedback import RunTokens
 from tests.agent_server.api import Api, serving
 from tests.agent_server.backend import MintedUrls, names, parsed, unknown_id
 
@@ -120,6 +122,26 @@ async def test_feedback_urls_may_come_as_a_custom_event(database_url: str, tmp_p
                 break
         assert names(later) == ["gap", "metadata", "values", "custom", "feedback"]
         assert later[-2][1] == {"feedback": later[-1][1]}
+
+
+class WithCountedTokens(Feedback):
+    def token_for_run(self, _run_id: str, _project: str | None) -> str | None:
+        self.count += 1
+        return f"token-{self.count}"
+
+
+async def test_new_run_has_one_token(database_url: str, tmp_path: Path) -> None:
+    async with serving(database_url, tmp_path, WithCountedTokens()) as api:
+        for _ in range(3):
+            response = await api.send("POST", "/runs/stream", {"assistant_id": "echo", "input": {}})
+            assert parsed(response.content)[0][1]["feedback_token"] == response.headers["X-Feedback-Token"]
+
+
+def test_later_token_of_run_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = RunTokens(WithCountedTokens())
+    seen = [tokens.make("run", None), tokens.make("run", None)]
+    monkeypatch.setattr(run_feedback, "REUSE_SECONDS", 0)
+    assert [*seen, tokens.make("run", None)] == [seen[0], seen[0], "token-2"]
 
 
 async def test_creating_response_carries_the_feedback_token(database_url: str, tmp_path: Path) -> None:

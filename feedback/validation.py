@@ -118,15 +118,22 @@ def to_micros(time: datetime) -> int:
 
 def from_micros(micros: int) -> str:
     """Format microseconds since 1970 as the official clients do: `2026-11-22T01:16:09.109934+00:00`."""
-    minute, within = divmod(micros, 60_000_000)
+    minutes, within = divmod(micros, 60_000_000)
+    day, minute = divmod(minutes, 1440)
     seconds, fraction = divmod(within, 1_000_000)
-    return f"{_minute_text(minute)}:{seconds:02}.{fraction:06}+00:00"
+    return f"{_format_day(day)}T{_format_minute(minute)}:{seconds:02}.{fraction:06}+00:00"
 
 
-@lru_cache(maxsize=4096)
-def _minute_text(minute: int) -> str:
-    """Return `2026-11-22T01:16`. Lists and exports have many times of the same minute, in order."""
-    return (EPOCH + timedelta(minutes=minute)).isoformat(timespec="minutes")[:16]
+@lru_cache(maxsize=1024)
+def _format_day(day: int) -> str:
+    """Return the date. Lists and exports have many times of the same day, in order."""
+    return (EPOCH + timedelta(days=day)).date().isoformat()
+
+
+@lru_cache(maxsize=1440)
+def _format_minute(minute: int) -> str:
+    """Return the hour and minute of a minute of the day."""
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def parse_origin(address: str) -> str | None:

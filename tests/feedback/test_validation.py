@@ -8,8 +8,11 @@ import pytest
 
 from feedback.validation import EPOCH, from_micros, is_id
 
+DAY = 86_400_000_000
+TIMES = [0, -1, 1, 59_999_999, 60_000_000, DAY - 1, DAY, -DAY - 1, 1_763_774_169_109_934, -62_135_596_800_000_000]
 
-@pytest.mark.parametrize("micros", [0, -1, 1, 59_999_999, 60_000_000, 1_763_774_169_109_934, -62_135_596_800_000_000])
+
+@pytest.mark.parametrize("micros", TIMES)
 def test_times_have_all_six_digits(micros: int) -> None:
     assert from_micros(micros) == (EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")
 

@@ -84,7 +84,7 @@ BODIES: dict[str, tuple[Any, int, tuple[str, ...]]] = {
         ("too large", "at most 20,000 bytes"),
     ),
     "too deep": (b'{"assistant_id":"agent","input":' + b"[" * 200 + b"]" * 200 + b"}", 422, ("128 levels", "flatter")),
-    "far too deep": (b"[" * 9_000, 422, ("128 levels",)),
+    "far too deep": (b"[" * 9_000 + b"]" * 9_000, 422, ("128 levels",)),
     "NUL": (rb'{"assistant_id":"agent","input":"a\u0000b"}', 422, ("NUL", "leave it out")),
     "NUL in the assistant": (rb'{"assistant_id":"a\u0000b"}', 422, ("NUL",)),
     "raw NUL": (b'{"assistant_id":"agent","input":"a\x00b"}', 422, ("Invalid JSON",)),

@@ -64,15 +64,21 @@ LONG_MODULES = {"test_openapi.py", "test_docs.py", "test_email_pages.py", "test_
 """Modules with tests of 15 to 40 seconds."""
 
 
+def pytest_collectstart() -> None:
+    """Pause garbage collection until all tests are collected: it would only look at modules, which stay."""
+    gc.disable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest tests: at the end, one test process would work on them alone."""
     items.sort(key=lambda item: item.path.name not in LONG_MODULES)
 
 
 def pytest_collection_finish() -> None:
-    """Exempt modules and collected tests from garbage collection: they stay to the end."""
+    """Resume garbage collection, from which modules and collected tests are exempt: they stay to the end."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -15,5 +15,6 @@ BEGIN
     IF place IS NOT NULL THEN
         EXECUTE format('CREATE INDEX feedback_trigrams ON feedback USING gin (LOWER(comment) %1$I.gin_trgm_ops,'
             ' LOWER(value) %1$I.gin_trgm_ops, LOWER(correction) %1$I.gin_trgm_ops)', place);
+        ANALYZE feedback;  -- else a frequent word, too, is looked up in the index, rather than in the newest feedback
     END IF;
 END $$;

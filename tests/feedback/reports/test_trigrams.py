@@ -17,6 +17,9 @@ from tests.feedback.stored_feedback import insert, row
 TEXTS = ["Refund!", "straße", "مرحبا", "100% a_b", "it"]
 INDEX = "SELECT indexdef FROM pg_indexes WHERE indexname = 'feedback_trigrams'"
 
+BEFORE = "DROP INDEX feedback_trigrams; DELETE FROM schema_migrations WHERE package = 'feedback' AND version = 21"
+STATISTICS = "SELECT attname FROM pg_stats WHERE tablename = 'feedback_trigrams' AND null_frac < 1"
+
 
 async def search_all(url: str) -> tuple[list[str], list[str]]:
     """Return the found texts, and the definition of the index on them, in a database without tables."""
@@ -44,6 +47,15 @@ async def test_texts_are_indexed_and_found(empty_postgres_url: str) -> None:
     found, [index] = await search_all(empty_postgres_url)
     assert found == TEXTS
     assert "USING gin (lower(comment) gin_trgm_ops, lower(value) gin_trgm_ops, lower(correction) gin_trgm_ops)" in index
+
+
+async def test_frequent_words_are_known_after_the_migration(empty_postgres_url: str) -> None:
+    async with FeedbackPlugin(open_database(empty_postgres_url)).open() as service:
+        await insert(service, [row(comment=f"word {at}") for at in range(50)])
+        await service.database.write(lambda db: db.execute(BEFORE))
+    async with FeedbackPlugin(open_database(empty_postgres_url)).open() as service:
+        statistics = await service.database.read(lambda db: db.all(STATISTICS))
+    assert [one["attname"] for one in statistics] == ["lower"]
 
 
 async def test_extension_in_another_schema_is_used(empty_postgres_url: str) -> None:

@@ -33,8 +33,9 @@ from feedback.projects.scoped_database import DEFAULT
 from feedback.reports.alert_rules import AlertRule
 from feedback.reports.comparison import choose_measure, differ
 from feedback.reports.confidence import Interval, mean_interval, wilson
+from feedback.reports.groups import Group, Sums
 from feedback.reports.query import FeedbackQuery
-from feedback.reports.stats import MAX_GROUPS, Dimension, Group, Statistics, Sums
+from feedback.reports.stats import MAX_GROUPS, Dimension, Statistics
 from feedback.reports.stored_rules import every_rule
 from feedback.validation import from_micros
 

@@ -10,8 +10,9 @@ from feedback.configs.kind_lookup import UNKNOWN
 from feedback.configs.kinds import KeyKind, KindName
 from feedback.errors import Invalid
 from feedback.reports.confidence import Interval, mean_interval, newcombe, welch, wilson
+from feedback.reports.groups import Sums
 from feedback.reports.query import FeedbackQuery
-from feedback.reports.stats import ENOUGH, Statistics, Sums
+from feedback.reports.stats import ENOUGH, Statistics
 
 Measure = Literal["share", "mean"]
 Verdict = Literal["better", "worse", "higher", "lower", "no difference shown", "too few scores", "no direction"]

@@ -8,11 +8,10 @@ feedback key (`configs/kinds.py`) defines what its scores mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Literal, get_args
 
-import msgspec
 from msgspec import Struct, structs
 
 from feedback.configs.kind_lookup import UNKNOWN, kinds, mood_sql
@@ -22,13 +21,13 @@ from feedback.errors import Invalid
 from feedback.projects.scoped_database import ProjectDatabase
 from feedback.records.reviews import ReviewStatus
 from feedback.reports.assistants import Assistants
-from feedback.reports.confidence import Interval, Moments, mean_interval, wilson
+from feedback.reports.confidence import Interval, mean_interval, wilson
+from feedback.reports.groups import PERIODS, Group, Place, Sums, drop_period, join_counterparts, merge_groups
 from feedback.reports.query import MAX_NAMES, FeedbackQuery
 from feedback.validation import EPOCH
 
 Dimension = Literal["key", "assistant", "version", "day", "week", "month", "status", "source"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
-PERIODS = ("day", "week", "month")
 MAX_GROUPS = 10_000
 MAX_DAYS = 400_000
 """The maximum number of daily groups read to count by week or month."""
@@ -106,50 +105,6 @@ class Statistic(Struct):
     counterpart: Counterpart | None = None
 
 
-class Sums(Struct):
-    """The sums over the scores of one group."""
-
-    count: int = 0
-    scores: int = 0
-    summed: int = 0
-    positives: int = 0
-    negatives: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-
-    def add(self, other: Sums) -> None:
-        """Add the sums of another group to these."""
-        for name in self.__struct_fields__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-    @property
-    def moments(self) -> Moments:
-        """Return the scores' number, mean and spread, without scores too large to sum."""
-        if not self.summed:
-            return Moments(0, 0.0, 0.0)
-        mean = self.total / self.summed
-        return Moments(self.summed, mean, max(0.0, self.squares - self.summed * mean * mean))
-
-
-Place = dict[str, Any]
-
-
-class Group(Struct):
-    """The sums of a group, those of its feedback key's counterpart, and its values of the dimensions."""
-
-    place: Place
-    sums: Sums
-    other: Sums = msgspec.field(default_factory=Sums)
-
-    @property
-    def votes(self) -> Sums:
-        """Return the sums over the scores of the feedback key and its counterpart, of which shares are taken."""
-        both = Sums()
-        both.add(self.sums)
-        both.add(self.other)
-        return both
-
-
 class Statistics:
     """Counts the feedback of one project."""
 
@@ -174,7 +129,7 @@ class Statistics:
         """
         groups, found = await self.sums(query, by, limit)
         if total and set(by) & set(PERIODS):
-            groups = [*_merge_groups(_without_period(one) for one in groups), *groups]
+            groups = [*merge_groups(drop_period(one) for one in groups), *groups]
         names = await self.names(groups)
         return [statistic(one, found.get(one.place["key"], UNKNOWN), enough, names) for one in groups]
 
@@ -199,8 +154,8 @@ class Statistics:
         if len(rows) > most:
             raise _too_many(limit)
         groups = [Group(_place(row, dimensions), _sums(row)) for row in rows]
-        groups = _merge_groups(groups) if merged else groups
-        groups = [one for one in _join_pairs(groups, found) if not query.key or one.place["key"] in query.key]
+        groups = merge_groups(groups) if merged else groups
+        groups = [one for one in join_counterparts(groups, found) if not query.key or one.place["key"] in query.key]
         if len(groups) > limit:
             raise _too_many(limit)
         return groups, found
@@ -273,37 +228,6 @@ def _first_day(of: str, day: date) -> date:
 
 def _sums(row: Row) -> Sums:
     return Sums(**{name: row[name] or 0 for name in Sums.__struct_fields__})
-
-
-def _without_period(group: Group) -> Group:
-    return Group({name: value for name, value in group.place.items() if name not in PERIODS}, group.sums, group.other)
-
-
-def _merge_groups(groups: Iterable[Group]) -> list[Group]:
-    """Merge groups of the same place, such as the days of a week."""
-    found: dict[tuple[Any, ...], Group] = {}
-    for one in groups:
-        into = found.setdefault(tuple(one.place.values()), Group(one.place, Sums()))
-        into.sums.add(one.sums)
-        into.other.add(one.other)
-    return list(found.values())
-
-
-def _join_pairs(groups: Sequence[Group], found: Mapping[str, KeyKind]) -> list[Group]:
-    """Return the groups with the sums of their keys' counterparts; also groups that only the counterpart has."""
-    sums = {tuple(one.place.values()): one.sums for one in groups}
-    joined = []
-    for one in groups:
-        name = found.get(one.place["key"], UNKNOWN).counterpart
-        if name is None:
-            joined.append(one)
-            continue
-        place = {**one.place, "key": name}
-        other = sums.get(tuple(place.values()))
-        joined.append(Group(one.place, one.sums, other or Sums()))
-        if other is None:
-            joined.append(Group(place, Sums(), one.sums))
-    return joined
 
 
 def statistic(group: Group, kind: KeyKind, enough: int, names: Mapping[str, str]) -> Statistic:

@@ -7,6 +7,9 @@ apps in one process do not conflict.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import TypeVar
+
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -24,6 +27,14 @@ class Requests(Struct):
     """The route's path, with the names of its parameters."""
     status: int
     count: int
+
+
+Labelled = TypeVar("Labelled", Counter, Histogram)
+
+
+def _find_child(metric: Labelled, *values: str) -> Labelled:
+    """Return the part of the metric with these labels. The metric keeps it, too, but takes long to find it."""
+    return metric.labels(*values)
 
 
 class Metrics:
@@ -69,6 +80,7 @@ class Metrics:
             buckets=QUICK,
         )
         self._gauges: dict[str, Gauge] = {}
+        self._label = lru_cache(maxsize=None)(_find_child)
 
     def observe_wait(self, seconds: float) -> None:
         """Record how many seconds after its start time a run's first attempt began."""
@@ -76,15 +88,15 @@ class Metrics:
 
     def observe_first_event(self, graph_id: str, seconds: float) -> None:
         """Record how many seconds after its start time a run's agent sent its first event."""
-        self._first_event.labels(graph_id).observe(seconds)
+        self._label(self._first_event, graph_id).observe(seconds)
 
     def observe_attempt(self, graph_id: str, seconds: float) -> None:
         """Record how many seconds an attempt at a run took."""
-        self._worked.labels(graph_id).observe(seconds)
+        self._label(self._worked, graph_id).observe(seconds)
 
     def count_ended_run(self, status: str) -> None:
         """Record that a run ended with this status, or was rolled back (`rollback`)."""
-        self._ended.labels(status).inc()
+        self._label(self._ended, status).inc()
 
     def count_cron(self, result: str) -> None:
         """Record that a cron `fired`, was `skipped` (its thread was busy), or `disabled` (its run is impossible)."""
@@ -96,8 +108,8 @@ class Metrics:
 
     def count_response(self, method: str, path: str, status: int, seconds: float) -> None:
         """Record the status of a response, and how many seconds it took to begin."""
-        self._requests.labels(method, path, str(status)).inc()
-        self._latency.labels(method, path).observe(seconds)
+        self._label(self._requests, method, path, str(status)).inc()
+        self._label(self._latency, method, path).observe(seconds)
 
     def open_stream(self) -> None:
         """Count one more open event stream."""

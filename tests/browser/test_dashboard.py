@@ -273,6 +273,7 @@ def test_two_versions_are_compared(filled: str, visit: Visit) -> None:
         finding = page.locator(".finding")
         expect(finding).to_have_text("Version 2 is better than version 1.")
         expect(page.locator(".comparison")).to_contain_text("95 % confidence interval")
+        expect(page.locator(".sample").first).to_contain_text("100% positive (86% – 100%) of 24 scores")
         page.get_by_label("Is", exact=True).select_option("1")
         expect(finding).to_have_text("This is the same version twice.")
         page.get_by_label("better than").select_option("2")

@@ -96,7 +96,7 @@ function sample(one, found) {
   const isMean = found.measure === "mean";
   const [value, interval] = isMean ? [one.mean, one.mean_interval] : [one.share, one.interval];
   const ends = axisOf(scored) ?? endsOf([found.baseline, found.candidate]);
-  const text = value === null ? "no figure" : `${shownFigure(scored, value)} (${shownInterval(scored, interval)}) of ${several(one.scores, "score")}`;
+  const text = value === null ? "no figure" : `${shownFigure(scored, value)}${isMean ? "" : " positive"} (${shownInterval(scored, interval)}) of ${several(one.scores, "score")}`;
   return h("div", { class: "sample" }, h("span", null, `v${one.version}`), interval && ends ? whisker(interval, value, ends) : h("span"), h("span", null, one.scores ? text : "no scores"));
 }
 

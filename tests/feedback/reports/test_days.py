@@ -101,6 +101,14 @@ async def test_no_counts_are_left_without_feedback(service: FeedbackPlugin) -> N
     assert await service.database.read(lambda db: db.one(COUNTED)) == {"answers": 0, "rows": 0}
 
 
+async def test_equal_feedback_erased_together_is_discounted(service: FeedbackPlugin) -> None:
+    await insert(service, [row(1, subject="ada" if at % 3 else None) for at in range(60)])
+    assert (await service.default.erasure.erase_subject("ada")).feedback == 40
+    found = await service.database.read(lambda db: db.one(COUNTED))
+    assert found is not None
+    assert found["answers"] == 20
+
+
 async def test_concurrent_changes_are_all_counted(service: FeedbackPlugin) -> None:
     rows = [[row(at % 2, comment=None if at % 3 else "x") for at in range(5)] for _ in range(12)]
     await asyncio.gather(*(insert(service, some) for some in rows))

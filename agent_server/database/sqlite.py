@@ -51,19 +51,17 @@ def _run_in_one_view(connection: SqliteConnection, unit: tuple[Work, FileWatch])
 def _run_in_one_commit(connection: SqliteConnection, unit: tuple[list[Work], FileWatch]) -> list[Outcome]:
     """Return the outcomes of many write units, all durable in the file at the database's path."""
     works, watch = unit
-    watch.check_with_log()
     try:
         connection.execute("BEGIN IMMEDIATE")
         if len(works) == 1:
             outcomes = [connection.outcome(works[0])]
-            if outcomes[0][1] is not None:
-                return outcomes
         else:
             outcomes = [_run_in_savepoint(connection, work) for work in works]
-        connection.execute("COMMIT")
+        if len(works) > 1 or outcomes[0][1] is None:
+            connection.execute("COMMIT")
     finally:
         connection.raw.rollback()  # after a commit there is nothing to roll back
-    watch.check_with_log()  # again, after the commit: a commit into a deleted file must not count as durable
+        watch.check_with_log()  # after the commit: one into a deleted file must not count as durable
     return outcomes
 
 

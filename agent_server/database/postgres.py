@@ -6,13 +6,14 @@ are given up where one is missing.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import re
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -134,6 +135,8 @@ class PostgresDatabase:
         self._connections = connections
         self._patience = patience
         self._prepares = True
+        self._units = 0
+        """The number of units that are awaited."""
         self._pool: ConnectionPool[Raw] = SteadyPool(
             url,
             connection_class=Raw,
@@ -151,7 +154,7 @@ class PostgresDatabase:
         self._open = False
 
     async def __aenter__(self) -> Self:
-        self._threads = anyio.CapacityLimiter(self._connections)
+        self._threads = ThreadPoolExecutor(self._connections, "postgres")
         await anyio.to_thread.run_sync(self._connect)
         self._open = True
         return self
@@ -176,11 +179,12 @@ class PostgresDatabase:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open = False
-        try:
-            for _ in range(self._connections):  # once all slots are taken, all other work has finished
-                await self._threads.acquire_on_behalf_of(object())
-        finally:
-            await anyio.to_thread.run_sync(self._pool.close)
+        await anyio.to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
+        """Close the connections, once all units that were begun have ended."""
+        self._threads.shutdown()
+        self._pool.close()
 
     async def migrate(self, package: str) -> None:
         await migrate(self, package, _prepare)
@@ -203,7 +207,7 @@ class PostgresDatabase:
 
     def load(self) -> Load:
         pool = self._pool.get_stats()
-        return Load(pool["pool_size"], pool["pool_available"], self._threads.statistics().tasks_waiting)
+        return Load(pool["pool_size"], pool["pool_available"], max(0, self._units - self._connections))
 
     async def _run(self, unit: Callable[[PostgresConnection], T], *, prepares: bool = True) -> T:
         """Return the result of the unit; `prepares` lets it prepare statements.
@@ -212,11 +216,15 @@ class PostgresDatabase:
         """
         if not self._open:
             raise Unavailable("the database is closed; it is open inside of its `async with` block")
-        try:
-            value = await anyio.to_thread.run_sync(partial(self._run_in_thread, unit, prepares), limiter=self._threads)
+        self._units += 1
+        try:  # without anyio's function, which takes 35 us more of CPU
+            run = asyncio.get_running_loop().run_in_executor
+            value = await run(self._threads, self._run_in_thread, unit, prepares)
         except Exception as error:
             self._outages.note(error)
             raise
+        finally:
+            self._units -= 1
         self._outages.note(None)
         return value
 
@@ -228,6 +236,8 @@ class PostgresDatabase:
             connection = PostgresConnection(raw, prepares=prepares and self._prepares and attempt == 1)
             try:
                 return unit(connection)
+            except StopIteration as error:  # a future cannot hold it: it would end the awaiting coroutine
+                raise RuntimeError(f"a unit of work let {error!r} out") from error
             except BaseException:
                 dead = raw.closed and not connection.begun
                 failed = connection.failed

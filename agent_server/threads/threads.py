@@ -66,11 +66,11 @@ class Threads:
 
         def work(connection: Connection) -> Thread:
             ttl = body.ttl or self._default_ttl
-            inserted = insert_thread(connection, thread_id, body.metadata or {}, ttl=ttl)
+            row = insert_thread(connection, thread_id, body.metadata or {}, ttl=ttl)
             is_owned = owned is None or owned.is_met(connection, "threads", "thread_id", thread_id)
-            if not inserted and (body.if_exists != "do_nothing" or not is_owned):
+            if row is None and (body.if_exists != "do_nothing" or not is_owned):
                 raise Conflict(f"Thread with ID {thread_id} already exists; leave thread_id out to get a new one")
-            return read_thread(_get_row(connection, thread_id))
+            return read_thread(row or _get_row(connection, thread_id))
 
         return await self._database.write(work)
 
@@ -236,22 +236,20 @@ class Threads:
         )
 
 
-def insert_thread(
-    connection: Connection, thread_id: str, metadata: JsonObject, temporary: bool = False, ttl: Ttl | None = None
-) -> bool:
-    """Insert an idle thread with this TTL; return whether its id was free."""
-    inserted = connection.execute(
-        """INSERT INTO threads (thread_id, status, metadata, config, state, interrupts, error, temporary,
+def insert_thread(connection: Connection, thread_id: str, metadata: JsonObject, ttl: Ttl | None = None) -> Row | None:
+    """Insert an idle thread with this TTL; return its row, or None where its id is taken."""
+    row = connection.one(
+        f"""INSERT INTO threads (thread_id, status, metadata, config, state, interrupts, error, temporary,
             created_at, updated_at, state_updated_at)
-        VALUES (:id, 'idle', :metadata, '{}', 'null', '{}', 'null', :temporary, now_us(), now_us(), now_us())
-        ON CONFLICT DO NOTHING""",
+        VALUES (:id, 'idle', :metadata, '{{}}', 'null', '{{}}', 'null', 0, now_us(), now_us(), now_us())
+        ON CONFLICT DO NOTHING RETURNING {THREAD_COLUMNS}""",
         id=thread_id,
         metadata=msgspec.json.encode(metadata).decode(),
-        temporary=int(temporary),
     )
-    if inserted and ttl:
+    if row is not None and ttl is not None:
         set_ttl(connection, thread_id, ttl)
-    return inserted == 1
+        return _get_row(connection, thread_id)
+    return row
 
 
 def touch_thread(connection: Connection, thread_id: str) -> Row:

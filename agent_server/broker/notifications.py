@@ -37,6 +37,11 @@ class LocalSubscription:
     async def __aexit__(self, *exc_info: object) -> None:
         self.__exit__()
 
+    @property
+    def is_notified(self) -> bool:
+        """Whether a notification came that no wait has returned."""
+        return self._notified
+
     def notify(self) -> None:
         """Wake the subscriber, now or at its next wait."""
         self._notified = True

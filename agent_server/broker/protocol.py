@@ -57,6 +57,10 @@ class Frame(NamedTuple):
 class Subscription(Protocol):
     """A subscription to a notification channel, from the moment when it is made."""
 
+    @property
+    def is_notified(self) -> bool:
+        """Whether a notification came that no wait has returned."""
+
     def notify(self) -> None:
         """Wake the subscriber, now or at its next wait, as a notification does."""
 

@@ -11,6 +11,7 @@ import anyio
 import structlog
 
 from agent_server.agents import Agent, AgentRun, Outcome, boot_seconds
+from agent_server.broker import Subscription
 from agent_server.errors import AgentServerError
 from agent_server.observability.failures import FailureLog
 from agent_server.runs.attempt import Attempt, AttemptContext
@@ -52,8 +53,9 @@ class Worker:
         self._attempts: asyncio.TaskGroup | None = None
         """Where attempts run, while this worker takes runs. anyio's groups take ten times as long to start a task."""
         self._context_of_attempts = Context()
-        self._finds_nothing = False
-        """Whether the worker waits for notifications because the queue had no run for it."""
+        self._queue: Subscription | None = None
+        self._is_behind = True
+        """Whether runs may be waiting in the queue: it had one for every slot, or there is no slot."""
 
     @property
     def busy(self) -> int:
@@ -100,31 +102,46 @@ class Worker:
     async def _claim_runs(self) -> None:
         runs = self._context.runs
         async with self._context.broker.listen(QUEUE) as queue:
-            runs.starter = self
+            self._queue, runs.starter = queue, self
             try:
                 while True:
-                    async with self._slots:
-                        pass  # at least one slot is free now
-                    free = min(self._slots.value, CLAIM_AT_ONCE)
-                    await self._abandon_broken()
-                    claims = await self._claim_next(free)
-                    for claim in claims:
-                        self._slots.acquire_nowait()
-                        self._begin(claim)
-                    if len(claims) < free:
-                        self._finds_nothing = True
+                    taken = await self._take_slots()
+                    claims: list[Claim] = []
+                    try:
+                        await self._abandon_broken()
+                        claims = await self._claim_next(taken)
+                        for claim in claims:
+                            self._begin(claim)
+                    finally:
+                        for _ in range(taken - len(claims)):
+                            self._slots.release()
+                    self._is_behind = len(claims) == taken
+                    if not self._is_behind:
                         await queue.wait(LOOK_SECONDS)
-                        self._finds_nothing = False
             finally:
                 runs.starter = None
-                self._finds_nothing = False
+                self._is_behind = True
+
+    async def _take_slots(self) -> int:
+        """Take the slots for the next claims, once there is one; return their number.
+
+        Other slots stay free for the runs that this process creates meanwhile.
+        """
+        self._is_behind |= not self._slots.value
+        await self._slots.acquire()
+        taken = 1
+        while taken < CLAIM_AT_ONCE and self._slots.value:
+            self._slots.acquire_nowait()
+            taken += 1
+        return taken
 
     def reserve(self) -> bool:
         """Reserve a slot for a run that this process is about to create; return whether one is free.
 
         While runs may be waiting in the queue, none is: they come first.
         """
-        is_free = self._finds_nothing and self._slots.value > 0
+        may_wait = self._is_behind or self._queue is None or self._queue.is_notified
+        is_free = not may_wait and self._slots.value > 0
         if is_free:
             self._slots.acquire_nowait()
         return is_free

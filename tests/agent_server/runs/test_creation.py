@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import anyio
+import anyio.to_thread
 import pytest
 
+from agent_server.database import Connection
 from agent_server.errors import LeaseLost, NotFound
+from agent_server.runs.leases import QUEUE
 from agent_server.runs.records import Claim, Ending
+from agent_server.runs.worker import CLAIM_AT_ONCE
 from agent_server.threads.schema import ThreadCreate
 from agent_server.threads.threads import ThreadEnd
 from tests.agent_server.backend import Backend, open_backend, unknown_id, until
@@ -178,7 +184,7 @@ async def _quick(_: object) -> AsyncIterator[dict[str, int]]:
 
 async def test_real_worker_starts_runs_without_the_queue(database_url: str) -> None:
     async with open_backend(database_url, {"agent": _quick}) as backend, backend.worker(jobs=2) as worker:
-        await until(lambda: worker._finds_nothing)
+        await until(lambda: not worker._is_behind)
         for _ in range(5):  # more than there are slots, so that each is freed
             run = await backend.run(None)
             assert await backend.events(run.run_id)
@@ -187,3 +193,52 @@ async def test_real_worker_starts_runs_without_the_queue(database_url: str) -> N
         assert row is not None
         assert (row["status"], row["attempt"], row["turn"]) == ("success", 1, 0)
     assert backend.runs.starter is None
+
+
+async def test_runs_start_while_the_queue_is_read(database_url: str) -> None:
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold(connection: Connection) -> None:
+        if database_url.startswith("postgres"):
+            connection.execute("LOCK TABLE runs IN EXCLUSIVE MODE")
+        held.set()
+        go_on.wait(20)
+
+    async with open_backend(database_url, {"agent": _quick}) as backend, backend.worker(jobs=20) as worker:
+        await until(lambda: not worker._is_behind)
+        async with anyio.create_task_group() as group:
+            group.start_soon(backend.database.write, hold)
+            await anyio.to_thread.run_sync(held.wait)
+            await backend.broker.notify(QUEUE)
+            await until(lambda: worker._slots.value == 20 - CLAIM_AT_ONCE)
+            accepted = [worker.reserve() for _ in range(20 - CLAIM_AT_ONCE + 1)]
+            go_on.set()
+        assert accepted == [*[True] * (20 - CLAIM_AT_ONCE), False]
+        await until(lambda: worker._slots.value == CLAIM_AT_ONCE)
+
+
+async def test_waiting_runs_come_before_new_ones(database_url: str) -> None:
+    go_on = anyio.Event()
+
+    async def waiting(_: object) -> AsyncIterator[dict[str, int]]:
+        await go_on.wait()
+        yield {"n": 1}
+
+    async with open_backend(database_url, {"agent": waiting}) as backend, backend.worker(jobs=1) as worker:
+        await until(lambda: not worker._is_behind)
+        runs = [await backend.run(None) for _ in range(2)]
+        await until(lambda: worker.busy == 1 and worker._is_behind)
+        worker._slots.release()  # as if a run had ended; the worker's own turn has not come
+        assert worker.reserve() is False
+        go_on.set()
+        for run in runs:
+            assert await backend.events(run.run_id)
+
+
+async def test_run_that_was_just_queued_comes_first(database_url: str) -> None:
+    async with open_backend(database_url, {"agent": _quick}) as backend, backend.worker(jobs=2) as worker:
+        await until(lambda: not worker._is_behind)
+        await backend.broker.notify(QUEUE)  # the worker's own turn has not come
+        assert worker.reserve() is False
+        await until(worker.reserve)
+        worker.start(None)

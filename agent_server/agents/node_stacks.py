@@ -7,7 +7,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from types import AsyncGeneratorType, CoroutineType, FrameType
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType
 from typing import Any, NamedTuple
 
 from agent_server.agents.running_node import find_node
@@ -93,7 +93,18 @@ def _find_request(frame: FrameType) -> tuple[str, str] | None:
 
 
 def _list_stacks() -> list[list[FrameType]]:
-    return [_list_frames(task) for task in asyncio.all_tasks()]
+    """Return the frames of tasks that may be a node's.
+
+    Requests are omitted: none executes a node, thousands may be open streams, and a coroutine keeps the objects that
+    reading its frame creates.
+    """
+    return [_list_frames(task) for task in asyncio.all_tasks() if not _is_request(task)]
+
+
+def _is_request(task: asyncio.Task[Any]) -> bool:
+    """Return whether uvicorn created the task for a request."""
+    code: CodeType | None = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and code.co_name == "run_asgi"
 
 
 def _list_frames(task: asyncio.Task[Any]) -> list[FrameType]:

@@ -13,6 +13,7 @@ import anyio
 import httpx
 import uvicorn
 
+from agent_server.agents.node_stacks import find_waiting_calls
 from agent_server.asgi.http_protocol import BoundedHttpProtocol
 from tests.agent_server.served import config_of, whole_app
 
@@ -54,6 +55,7 @@ async def test_idle_stream_takes_little_memory(tmp_path: Path) -> None:
             try:
                 await open_streams(port, STREAMS, opened)
                 await anyio.sleep(0.1)
+                find_waiting_calls()  # as every few seconds while runs are at work
                 gc.collect()
                 taken, _ = tracemalloc.get_traced_memory()
             finally:

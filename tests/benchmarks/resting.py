@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -17,6 +18,9 @@ from tests.benchmarks.wire import Connection, get, request
 
 MIB = 1024**2
 AT_ONCE = 50
+MOST_FILES = 10_000
+OTHER_FILES = 500
+"""Files that the server may open beside its connections."""
 
 
 async def start_table(amounts: Amounts) -> str:
@@ -61,11 +65,12 @@ KINDS = (
 
 async def idle_table(amounts: Amounts) -> str:
     """Measure memory and CPU of open streams without events, each on its own thread."""
+    count = min(amounts.idle_streams, _raise_file_limit() - OTHER_FILES)
     rows = [("idle streams", "number", "KiB each", "% of a core")]
     for label, message in KINDS:
         with tempfile.TemporaryDirectory(prefix="agent-server-bench-") as folder:
             async with agent_server(Path(folder)) as server:
-                threads = await _threads(server, amounts.idle_streams)
+                threads = await _threads(server, count)
                 before = memory(server)
                 streams = await _opened(server, [message(thread_id) for thread_id in threads])
                 await asyncio.sleep(amounts.idle_seconds)
@@ -77,6 +82,14 @@ async def idle_table(amounts: Amounts) -> str:
                 for stream in streams:
                     stream.close()
     return grid(rows)
+
+
+def _raise_file_limit() -> int:
+    """Let this process and the servers that it starts open more files, as the machine allows; return how many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    return wanted
 
 
 async def _threads(server: Server, count: int) -> list[str]:

@@ -46,53 +46,58 @@ def is_open(app: App) -> bool:
     return app.headers["x-open"] == "True"
 
 
-@pytest.mark.parametrize("path", RUN_ROUTES)
-async def test_run_routes_are_open_to_the_configured_origins(app: App, path: str) -> None:
-    allowed = await preflight(app, path, GOOD)
-    assert allowed.status_code == 204
-    assert allowed.headers[ALLOWED] == ("*" if is_open(app) else GOOD)
-    assert allowed.headers["access-control-allow-headers"] == "content-type,x-api-key"
-    assert "POST" in allowed.headers["access-control-allow-methods"]
-    for body in ({}, {"metadata": 5}):
-        response = await app.post(path, json=body, headers={"Origin": GOOD})
-        assert response.headers[ALLOWED] == ("*" if is_open(app) else GOOD), response.status_code
-        assert "x-pagination-total" in response.headers["access-control-expose-headers"]
+async def test_run_routes_are_open_to_the_configured_origins(app: App, subtests: pytest.Subtests) -> None:
+    for path in RUN_ROUTES:
+        with subtests.test(path=path):
+            allowed = await preflight(app, path, GOOD)
+            assert allowed.status_code == 204
+            assert allowed.headers[ALLOWED] == ("*" if is_open(app) else GOOD)
+            assert allowed.headers["access-control-allow-headers"] == "content-type,x-api-key"
+            assert "POST" in allowed.headers["access-control-allow-methods"]
+            for body in ({}, {"metadata": 5}):
+                response = await app.post(path, json=body, headers={"Origin": GOOD})
+                assert response.headers[ALLOWED] == ("*" if is_open(app) else GOOD), response.status_code
+                assert "x-pagination-total" in response.headers["access-control-expose-headers"]
 
 
-@pytest.mark.parametrize("path", RUN_ROUTES)
-async def test_run_routes_refuse_unlisted_origins(app: App, path: str) -> None:
-    allowed = await preflight(app, path, OTHER)
-    response = await app.post(path, json={}, headers={"Origin": OTHER})
-    if is_open(app):
-        assert (allowed.status_code, allowed.headers[ALLOWED], response.headers[ALLOWED]) == (204, "*", "*")
-    else:
-        assert allowed.status_code == 400
-        assert ALLOWED not in allowed.headers
-        assert ALLOWED not in response.headers
-        assert "origin" in response.headers["vary"].lower()
+async def test_run_routes_refuse_unlisted_origins(app: App, subtests: pytest.Subtests) -> None:
+    for path in RUN_ROUTES:
+        with subtests.test(path=path):
+            allowed = await preflight(app, path, OTHER)
+            response = await app.post(path, json={}, headers={"Origin": OTHER})
+            if is_open(app):
+                assert (allowed.status_code, allowed.headers[ALLOWED], response.headers[ALLOWED]) == (204, "*", "*")
+            else:
+                assert allowed.status_code == 400
+                assert ALLOWED not in allowed.headers
+                assert ALLOWED not in response.headers
+                assert "origin" in response.headers["vary"].lower()
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
-async def test_presigned_urls_are_open_to_every_origin(app: App, prefix: str) -> None:
-    url = prefix + await mint(app)
-    for origin in (GOOD, OTHER, "null"):
-        for method in ("POST", "GET"):
-            allowed = await preflight(app, url, origin, method)
-            assert (allowed.status_code, allowed.headers[ALLOWED]) == (204, "*")
-            assert method in allowed.headers["access-control-allow-methods"]
-        for body, status in (({"score": 1}, 200), ({"score": "x"}, 422)):
-            response = await app.post(url, json=body, headers={"Origin": origin})
-            assert (response.status_code, response.headers.get_list(ALLOWED)) == (status, ["*"])
-            assert "access-control-allow-credentials" not in response.headers
+async def test_presigned_urls_are_open_to_every_origin(app: App, subtests: pytest.Subtests) -> None:
+    for prefix in PREFIXES:
+        with subtests.test(prefix=prefix):
+            url = prefix + await mint(app)
+            for origin in (GOOD, OTHER, "null"):
+                for method in ("POST", "GET"):
+                    allowed = await preflight(app, url, origin, method)
+                    assert (allowed.status_code, allowed.headers[ALLOWED]) == (204, "*")
+                    assert method in allowed.headers["access-control-allow-methods"]
+                for body, status in (({"score": 1}, 200), ({"score": "x"}, 422)):
+                    response = await app.post(url, json=body, headers={"Origin": origin})
+                    assert (response.status_code, response.headers.get_list(ALLOWED)) == (status, ["*"])
+                    assert "access-control-allow-credentials" not in response.headers
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
-@pytest.mark.parametrize("path", ADMINISTRATION)
-async def test_administration_of_feedback_is_closed_to_every_origin(app: App, prefix: str, path: str) -> None:
-    for origin in (GOOD, OTHER):
-        assert ALLOWED not in (await preflight(app, prefix + path, origin)).headers
-        for method in ("GET", "POST", "DELETE"):
-            assert ALLOWED not in (await app.request(method, prefix + path, headers={"Origin": origin})).headers
+async def test_administration_of_feedback_is_closed_to_every_origin(app: App, subtests: pytest.Subtests) -> None:
+    for prefix in PREFIXES:
+        for path in ADMINISTRATION:
+            with subtests.test(prefix=prefix, path=path):
+                for origin in (GOOD, OTHER):
+                    assert ALLOWED not in (await preflight(app, prefix + path, origin)).headers
+                    for method in ("GET", "POST", "DELETE"):
+                        response = await app.request(method, prefix + path, headers={"Origin": origin})
+                        assert ALLOWED not in response.headers
 
 
 async def test_programs_without_an_origin_see_nothing_of_it(app: App) -> None:

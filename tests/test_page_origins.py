@@ -76,22 +76,28 @@ async def test_refused_page_changes_nothing(keyless: Client) -> None:
     assert (await keyless.get("/api/v1/feedback", params={"run": ID})).json() == []
 
 
-@pytest.mark.parametrize("origin", [SHOP, *LOOPBACK, BASE])
-async def test_allowed_pages_call_and_read(keyless: Client, origin: str) -> None:
-    headers = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-mine"}
-    preflight = await keyless.options("/threads", headers=headers)
-    assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, origin)
-    assert preflight.headers["access-control-allow-private-network"] == "true"
-    made = await keyless.post("/threads", json={}, headers={"Origin": origin})
-    assert (made.status_code, made.headers["access-control-allow-origin"]) == (200, origin)
+async def test_allowed_pages_call_and_read(keyless: Client, subtests: pytest.Subtests) -> None:
+    for origin in [SHOP, *LOOPBACK, BASE]:
+        with subtests.test(origin=origin):
+            headers = {
+                "Origin": origin,
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "x-mine",
+            }
+            preflight = await keyless.options("/threads", headers=headers)
+            assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, origin)
+            assert preflight.headers["access-control-allow-private-network"] == "true"
+            made = await keyless.post("/threads", json={}, headers={"Origin": origin})
+            assert (made.status_code, made.headers["access-control-allow-origin"]) == (200, origin)
 
 
-@pytest.mark.parametrize("origin", NOT_LOOPBACK)
-async def test_other_pages_do_not(keyless: Client, origin: str) -> None:
-    assert (await keyless.post("/threads", json={}, headers={"Origin": origin})).status_code == 403
-    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    preflight = await keyless.options("/threads", headers=headers)
-    assert (preflight.status_code, "access-control-allow-origin" in preflight.headers) == (400, False)
+async def test_other_pages_do_not(keyless: Client, subtests: pytest.Subtests) -> None:
+    for origin in NOT_LOOPBACK:
+        with subtests.test(origin=origin):
+            assert (await keyless.post("/threads", json={}, headers={"Origin": origin})).status_code == 403
+            headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+            preflight = await keyless.options("/threads", headers=headers)
+            assert (preflight.status_code, "access-control-allow-origin" in preflight.headers) == (400, False)
 
 
 async def test_own_pages_and_links_work(keyless: Client) -> None:

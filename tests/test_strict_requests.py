@@ -71,25 +71,26 @@ async def test_unknown_parameter_is_refused_where_we_read(app: App) -> None:
     assert (await app.get("/api/v1/feedback/export", params={"format": "csv"})).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/threads"),
-        ("POST", "/threads/search"),
-        ("POST", "/threads/count"),
-        ("POST", "/assistants/search"),
-        ("POST", "/runs/cancel"),
-        ("POST", "/runs/crons/search"),
-        ("POST", "/store/items/search"),
-        ("POST", "/runs/wait"),
-        ("POST", "/api/v1/feedback"),
-        ("POST", "/api/v1/feedback/tokens"),
-        ("POST", "/api/v1/feedback/erasures"),
-    ],
-)
-async def test_body_of_unknown_fields_is_refused(app: App, method: str, path: str) -> None:
-    refused = await app.request(method, path, json={"metadatas": {}, "limits": 5})
-    assert (refused.status_code, "no known field" in refused.text) == (422, True) or "missing" in refused.text
+TAKING_BODIES: list[tuple[str, str]] = [
+    ("POST", "/threads"),
+    ("POST", "/threads/search"),
+    ("POST", "/threads/count"),
+    ("POST", "/assistants/search"),
+    ("POST", "/runs/cancel"),
+    ("POST", "/runs/crons/search"),
+    ("POST", "/store/items/search"),
+    ("POST", "/runs/wait"),
+    ("POST", "/api/v1/feedback"),
+    ("POST", "/api/v1/feedback/tokens"),
+    ("POST", "/api/v1/feedback/erasures"),
+]
+
+
+async def test_body_of_unknown_fields_is_refused(app: App, subtests: pytest.Subtests) -> None:
+    for method, path in TAKING_BODIES:
+        with subtests.test(method=method, path=path):
+            refused = await app.request(method, path, json={"metadatas": {}, "limits": 5})
+            assert (refused.status_code, "no known field" in refused.text) == (422, True) or "missing" in refused.text
 
 
 async def test_unknown_beside_known_fields_is_ignored(app: App) -> None:
@@ -106,13 +107,16 @@ async def test_misspelt_submission_is_not_stored(app: App) -> None:
     assert len(await stored(app)) == 1
 
 
-@pytest.mark.parametrize("path", ["search", "statistics", "comparison", "export"])
-@pytest.mark.parametrize("name", ["since", "until"])
-async def test_empty_time_is_refused(app: App, path: str, name: str) -> None:
-    needed = {"baseline": "1", "candidate": "2", "key": "k", "assistant": RUN} if path == "comparison" else {}
-    for value in ("", " ", "yesterday"):
-        refused = await app.get(f"/api/v1/feedback/{path}", params={**needed, name: value})
-        assert (refused.status_code, f"`{name}` is not a time" in refused.json()["detail"]) == (422, True)
+async def test_empty_time_is_refused(app: App, subtests: pytest.Subtests) -> None:
+    for path in ["search", "statistics", "comparison", "export"]:
+        for name in ["since", "until"]:
+            with subtests.test(path=path, name=name):
+                needed = (
+                    {"baseline": "1", "candidate": "2", "key": "k", "assistant": RUN} if path == "comparison" else {}
+                )
+                for value in ("", " ", "yesterday"):
+                    refused = await app.get(f"/api/v1/feedback/{path}", params={**needed, name: value})
+                    assert (refused.status_code, f"`{name}` is not a time" in refused.json()["detail"]) == (422, True)
 
 
 HOSTS = {

@@ -90,20 +90,21 @@ async def test_cancelled_with_rollback_runs_are_gone(api: Api) -> None:
     assert (await api.get(f"/threads/{thread_id}"))["status"] == "idle"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"status": "success"},
-        {"thread_id": unknown_id()},
-        {"run_ids": [unknown_id()]},
-        {"status": "all", "thread_id": unknown_id()},
-        {"thread_id": unknown_id(), "run_ids": ["x"]},
-        {"thread_id": "x", "run_ids": []},
-    ],
-)
-async def test_cancel_without_selection_is_refused(api: Api, body: Any) -> None:
-    assert (await api.refusal("POST", "/runs/cancel", body))[0] == 422
+WITHOUT_SELECTION: list[Any] = [
+    {},
+    {"status": "success"},
+    {"thread_id": unknown_id()},
+    {"run_ids": [unknown_id()]},
+    {"status": "all", "thread_id": unknown_id()},
+    {"thread_id": unknown_id(), "run_ids": ["x"]},
+    {"thread_id": "x", "run_ids": []},
+]
+
+
+async def test_cancel_without_selection_is_refused(api: Api, subtests: pytest.Subtests) -> None:
+    for body in WITHOUT_SELECTION:
+        with subtests.test(body=body):
+            assert (await api.refusal("POST", "/runs/cancel", body))[0] == 422
 
 
 async def test_cancel_with_an_unknown_action_is_refused(api: Api) -> None:

@@ -123,20 +123,21 @@ def test_programs_feedback_must_fit_the_keys_config(langsmith: Client) -> None:
         langsmith.create_feedback(RUN, "stars", score=8, session_id=session, feedback_config=own)
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ({"feedback_key": "", "feedback_config": STARS}, "empty"),
-        ({"feedback_key": "k" * 181, "feedback_config": STARS}, "at most 180"),
-        ({"feedback_key": "k"}, "feedback_config"),
-        ({"feedback_key": "k", "feedback_config": {"type": "stars"}}, "stars"),
-        ({"feedback_key": "k", "feedback_config": {"type": "continuous", "min": 2, "max": 1}}, "above"),
-        ({"feedback_key": "k", "feedback_config": {"type": "categorical", "categories": []}}, "0 entries"),
-    ],
-)
-async def test_config_that_cannot_be_is_refused(client: App, body: dict[str, Any], message: str) -> None:
-    refused = await client.post("/feedback-configs", json=body)
-    assert (refused.status_code, message in refused.json()["detail"]) == (422, True), refused.text
+WRONG_CONFIGS: list[tuple[dict[str, Any], str]] = [
+    ({"feedback_key": "", "feedback_config": STARS}, "empty"),
+    ({"feedback_key": "k" * 181, "feedback_config": STARS}, "at most 180"),
+    ({"feedback_key": "k"}, "feedback_config"),
+    ({"feedback_key": "k", "feedback_config": {"type": "stars"}}, "stars"),
+    ({"feedback_key": "k", "feedback_config": {"type": "continuous", "min": 2, "max": 1}}, "above"),
+    ({"feedback_key": "k", "feedback_config": {"type": "categorical", "categories": []}}, "0 entries"),
+]
+
+
+async def test_config_that_cannot_be_is_refused(client: App, subtests: pytest.Subtests) -> None:
+    for body, message in WRONG_CONFIGS:
+        with subtests.test(body=body, message=message):
+            refused = await client.post("/feedback-configs", json=body)
+            assert (refused.status_code, message in refused.json()["detail"]) == (422, True), refused.text
 
 
 async def test_delete_wants_either_a_key_or_an_id(client: App) -> None:
@@ -197,19 +198,20 @@ async def test_texts_by_language_stay_and_go(client: App) -> None:
     assert "translations" not in gone["feedback_config"]
 
 
-@pytest.mark.parametrize(
-    ("translations", "status", "message"),
-    [
-        ({"German": {}}, 422, "name it as HTML's `lang` does"),
-        ({"": {}}, 422, "name it as HTML's `lang` does"),
-        ({"de": {"title": "x" * 1001}}, 413, "translations.de.title"),
-        ({"de": {"labels": {"a": "x" * 501}}}, 413, "translations.de.labels"),
-        ({"de": {"title": "\x00"}}, 422, "NUL"),
-        ({f"{a}{b}": {} for a in "abcdef" for b in "abcdef"}, 422, "36 languages; at most 30"),
-        ({"de": "Titel"}, 422, "translations"),
-    ],
-)
-async def test_wrong_translation_is_refused(client: App, translations: object, status: int, message: str) -> None:
-    body = {"feedback_key": "topics", "feedback_config": TOPICS | {"translations": translations}}
-    response = await client.post("/feedback-configs", json=body)
-    assert (response.status_code, message in response.json()["detail"]) == (status, True), response.text
+WRONG_TRANSLATIONS: list[tuple[object, int, str]] = [
+    ({"German": {}}, 422, "name it as HTML's `lang` does"),
+    ({"": {}}, 422, "name it as HTML's `lang` does"),
+    ({"de": {"title": "x" * 1001}}, 413, "translations.de.title"),
+    ({"de": {"labels": {"a": "x" * 501}}}, 413, "translations.de.labels"),
+    ({"de": {"title": "\x00"}}, 422, "NUL"),
+    ({f"{a}{b}": {} for a in "abcdef" for b in "abcdef"}, 422, "36 languages; at most 30"),
+    ({"de": "Titel"}, 422, "translations"),
+]
+
+
+async def test_wrong_translation_is_refused(client: App, subtests: pytest.Subtests) -> None:
+    for translations, status, message in WRONG_TRANSLATIONS:
+        with subtests.test(translations=translations, status=status, message=message):
+            body = {"feedback_key": "topics", "feedback_config": TOPICS | {"translations": translations}}
+            response = await client.post("/feedback-configs", json=body)
+            assert (response.status_code, message in response.json()["detail"]) == (status, True), response.text

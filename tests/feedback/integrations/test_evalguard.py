@@ -91,21 +91,22 @@ async def test_service_without_keys_wants_any_bearer_for_minting(client: Any) ->
     assert (await mint(client)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"resource_type": "dataset"},
-        {"resource_id": ""},
-        {"resource_id": 7},
-        {"expires_in_seconds": 0},
-        {"expires_in_seconds": 86_401},
-        {"expires_in_seconds": "soon"},
-    ],
-)
-async def test_wrong_request_is_a_400_that_says_why(app: Any, wrong: dict[str, Any]) -> None:
-    refused = await mint(app, **wrong)
-    assert (refused.status_code, refused.json()["success"]) == (400, False)
-    assert next(iter(wrong)) in refused.json()["error"]["message"]
+WRONG_REQUESTS: list[dict[str, Any]] = [
+    {"resource_type": "dataset"},
+    {"resource_id": ""},
+    {"resource_id": 7},
+    {"expires_in_seconds": 0},
+    {"expires_in_seconds": 86_401},
+    {"expires_in_seconds": "soon"},
+]
+
+
+async def test_wrong_request_is_a_400_that_says_why(app: Any, subtests: pytest.Subtests) -> None:
+    for wrong in WRONG_REQUESTS:
+        with subtests.test(wrong=wrong):
+            refused = await mint(app, **wrong)
+            assert (refused.status_code, refused.json()["success"]) == (400, False)
+            assert next(iter(wrong)) in refused.json()["error"]["message"]
 
 
 async def test_empty_submission_is_refused_and_spends_nothing(app: Any) -> None:

@@ -178,13 +178,14 @@ UNDECIDED = [
 ]
 
 
-@pytest.mark.parametrize("headers", UNDECIDED, ids=str)
-async def test_client_that_does_not_ask_gets_a_page(client: App, token_url: str, headers: dict[str, str]) -> None:
-    for query in ("score=1", "value=good&user_id=anna", "comment=hi", "correction=x", "metadata={}"):
-        shown = await client.get(f"{token_url}?{query}", headers=headers)
-        is_program = headers["User-Agent"] in ("", "Mine/1")
-        assert (shown.status_code, "Send</button>" in shown.text) == (200, not is_program)
-        assert await stored(client) == []
+async def test_client_that_does_not_ask_gets_a_page(client: App, token_url: str, subtests: pytest.Subtests) -> None:
+    for headers in UNDECIDED:
+        with subtests.test(headers=headers):
+            for query in ("score=1", "value=good&user_id=anna", "comment=hi", "correction=x", "metadata={}"):
+                shown = await client.get(f"{token_url}?{query}", headers=headers)
+                is_program = headers["User-Agent"] in ("", "Mine/1")
+                assert (shown.status_code, "Send</button>" in shown.text) == (200, not is_program)
+                assert await stored(client) == []
 
 
 @pytest.mark.parametrize(

@@ -78,29 +78,30 @@ async def test_project_is_made_listed_changed_and_removed(client: App) -> None:
     assert len((await client.get(f"{FEEDBACK}/projects")).json()) == 1
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "message"),
-    [
-        ({"name": "Shop"}, 422, "lower-case letters"),
-        ({"name": "-shop"}, 422, "lower-case letters"),
-        ({"name": "x" * 64}, 422, "lower-case letters"),
-        ({"name": "0" * 32}, 422, "lower-case letters"),
-        ({"name": "default"}, 409, "already"),
-        ({"name": "shop", "origins": ["https://shop.example/page"]}, 422, "without a path"),
-        ({"name": "shop", "origins": ["*"]}, 422, "without a path"),
-        ({"name": "shop", "rate": "many"}, 422, "such as 300/60"),
-        ({"name": "shop", "rate": "0/60"}, 422, "such as 300/60"),
-        ({"name": "shop", "pages": {"color": "green"}}, 422, "`pages.color` is 'green'"),
-        ({"name": "shop", "pages": {"logo": "https://shop.example/logo.png"}}, 422, "as a `data:` URL"),
-        ({"name": "shop", "pages": {"logo": "data:text/html;base64,PGI+"}}, 422, "as a `data:` URL"),
-        ({"name": "shop", "pages": {"logo": "data:image/png;base64,no base64"}}, 422, "not base64"),
-        ({"name": "shop", "pages": {"logo": "data:image/png;base64," + "A" * 200_000}}, 422, "at most"),
-        ({"name": "shop", "pages": {"product": "x" * 201}}, 413, "201 bytes"),
-    ],
-)
-async def test_wrong_project_is_refused_in_words(client: App, body: dict[str, Any], status: int, message: str) -> None:
-    response = await client.post(f"{FEEDBACK}/projects", json=body)
-    assert (response.status_code, message in response.json()["detail"]) == (status, True), response.text
+WRONG_PROJECTS: list[tuple[dict[str, Any], int, str]] = [
+    ({"name": "Shop"}, 422, "lower-case letters"),
+    ({"name": "-shop"}, 422, "lower-case letters"),
+    ({"name": "x" * 64}, 422, "lower-case letters"),
+    ({"name": "0" * 32}, 422, "lower-case letters"),
+    ({"name": "default"}, 409, "already"),
+    ({"name": "shop", "origins": ["https://shop.example/page"]}, 422, "without a path"),
+    ({"name": "shop", "origins": ["*"]}, 422, "without a path"),
+    ({"name": "shop", "rate": "many"}, 422, "such as 300/60"),
+    ({"name": "shop", "rate": "0/60"}, 422, "such as 300/60"),
+    ({"name": "shop", "pages": {"color": "green"}}, 422, "`pages.color` is 'green'"),
+    ({"name": "shop", "pages": {"logo": "https://shop.example/logo.png"}}, 422, "as a `data:` URL"),
+    ({"name": "shop", "pages": {"logo": "data:text/html;base64,PGI+"}}, 422, "as a `data:` URL"),
+    ({"name": "shop", "pages": {"logo": "data:image/png;base64,no base64"}}, 422, "not base64"),
+    ({"name": "shop", "pages": {"logo": "data:image/png;base64," + "A" * 200_000}}, 422, "at most"),
+    ({"name": "shop", "pages": {"product": "x" * 201}}, 413, "201 bytes"),
+]
+
+
+async def test_wrong_project_is_refused_in_words(client: App, subtests: pytest.Subtests) -> None:
+    for body, status, message in WRONG_PROJECTS:
+        with subtests.test(body=body, status=status, message=message):
+            response = await client.post(f"{FEEDBACK}/projects", json=body)
+            assert (response.status_code, message in response.json()["detail"]) == (status, True), response.text
 
 
 async def test_unknown_project_is_404_and_default_stays(client: App) -> None:

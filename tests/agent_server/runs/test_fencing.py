@@ -89,7 +89,9 @@ async def test_stale_worker_writes_no_checkpoint(database_url: str, tmp_path: Pa
         with capture_logs() as logs:
             async with backend.worker(lease_seconds=3600) as worker:  # else a renewal may be under way just now
                 await frozen.at_work.wait()
-                worker.at_work[run.run_id].lease.until = 0  # as if it were frozen for longer than its lease
+                lease = worker.at_work[run.run_id].lease
+                await lease.settle()  # else the write of the input, still under way, may renew the lease
+                lease.until = 0  # as if it were frozen for longer than its lease
                 await backend.database.write(lambda c: c.execute("UPDATE runs SET lease_until = 0"))
                 async with backend.worker():
                     await backend.events(run.run_id)

@@ -1,6 +1,6 @@
 -- Searches for text find a rare word by its groups of three characters. That needs the extension `pg_trgm`, which comes
--- with PostgreSQL, and which who may create objects in the database may create. A server without it goes on: its
--- searches read every text. An expression is indexed as it is searched (`FeedbackQuery`), or the index is not used.
+-- with PostgreSQL; a user with the right CREATE on the database may create it. Without it, searches read every text. An
+-- expression is indexed as it is searched (`FeedbackQuery`), or the index is not used.
 DO $$
 DECLARE
     place TEXT;

@@ -25,7 +25,7 @@ FAST := $(addprefix tests/feedback/,configs projects records reports routes toke
 	$(addprefix tests/,test_documents.py test_layout.py test_wording.py)
 
 # Many tests wait: for a lease to end, a page to load, another process. More workers than cores use that time.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * os.cpu_count()))' 2>/dev/null)
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 3 * os.cpu_count()))' 2>/dev/null)
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n $(WORKERS) --dist worksteal
 

@@ -110,7 +110,7 @@ _NAMESPACE = {"search": "namespace_prefix", "list_namespaces": "prefix"}
 _STAMPED = ("create", "update", "search", "create_run")
 _IDS = ("thread_id", "run_id", "assistant_id", "cron_id")
 _PAGE: Body = {"limit": 10, "offset": 0}
-_UNSAID: Mapping[tuple[str, str], Body] = {
+_OMITTED: Mapping[tuple[str, str], Body] = {
     ("assistants", "create"): {"config": {}, "context": None},
     ("assistants", "update"): {"graph_id": None, "config": {}, "context": None, "name": None},
     ("assistants", "search"): {"graph_id": None, **_PAGE},
@@ -136,8 +136,8 @@ def build_value(question: Question, body: Body, path: Mapping[str, str], user_id
     if question.action == "create" and question.target.startswith("new "):
         name = f"{question.target.removeprefix('new ')}_id"
         body[name] = body.get(name) or str(uuid7())
-    unsaid = _UNSAID.get((question.resource, question.action), {})
-    value = {**body, **{name: default for name, default in unsaid.items() if body.get(name) is None}, **path}
+    omitted = _OMITTED.get((question.resource, question.action), {})
+    value = {**body, **{name: default for name, default in omitted.items() if body.get(name) is None}, **path}
     if question.resource == "store":
         field = _NAMESPACE.get(question.action, "namespace")
         suffix = {"suffix": tuple(value["suffix"])} if value.get("suffix") else {}

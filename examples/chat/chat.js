@@ -49,7 +49,7 @@ function draw(conversation, turn, error) {
   part("welcome").hidden = Boolean(current.id) || !part("gate").hidden;
   part("older").hidden = !current.hasOlder;
   if (hadFocus) part("question").focus();
-  if (turn?.text && current.working !== turn) part("said").textContent = `The agent says: ${turn.text}`;
+  if (turn?.text && current.working !== turn) part("announcement").textContent = `The agent says: ${turn.text}`;
   if (error && !turn.runId) part("question").value ||= turn.question.text;
   if (error && (!turn.runId || isAboutKey(error))) failed(error); // the turn shows other errors itself
 }
@@ -58,7 +58,7 @@ async function open(id) {
   current?.leave();
   current = new Conversation(id, look, draw);
   part("turns").replaceChildren(current.element);
-  part("said").textContent = "";
+  part("announcement").textContent = "";
   isAtEnd = true;
   if (inAddress() !== id) history.pushState(null, "", id ? `#thread=${id}` : location.pathname);
   entitle(id ? "Conversation" : "New conversation");
@@ -96,7 +96,7 @@ async function showOlder() {
   draw(conversation);
   if (hadFocus && part("older").hidden) part("scroll").focus({ preventScroll: true });
   part("scroll").scrollTop = part("scroll").scrollHeight - toBottom;
-  part("said").textContent = `${count} earlier turns are shown.`;
+  part("announcement").textContent = `${count} earlier turns are shown.`;
 }
 
 async function showList() {

@@ -75,13 +75,13 @@ export class Conversation {
   }
 
   #restoreTurn({ run_id, status, kwargs }) {
-    const asked = kwargs.input?.messages?.at(-1);
-    if (!asked) return;
-    const turn = new Turn(this.id, { id: asked.id, text: textOf(asked) }, this.onVote);
+    const question = kwargs.input?.messages?.at(-1);
+    if (!question) return;
+    const turn = new Turn(this.id, { id: question.id, text: textOf(question) }, this.onVote);
     this.#turns.unshift(turn);
     this.element.prepend(turn.element);
     if (WORKING.has(status)) this.#watch(turn, turn.join(run_id));
-    else turn.show(run_id, this.#answers.get(asked.id), status);
+    else turn.show(run_id, this.#answers.get(question.id), status);
   }
 
   async #watch(turn, reading) {

@@ -9,10 +9,10 @@ export function textOf({ content }) {
 /** Returns the answers by question id: the agent's last message before the next question. */
 export function answersIn(messages) {
   const answers = new Map();
-  let asked;
+  let question;
   for (const message of messages) {
-    if (message.type === "human") asked = message.id;
-    else if (message.type === "ai") answers.set(asked, message);
+    if (message.type === "human") question = message.id;
+    else if (message.type === "ai") answers.set(question, message);
   }
   return answers;
 }

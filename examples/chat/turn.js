@@ -31,8 +31,8 @@ export class Turn {
     this.question = question;
     this.runId = undefined;
     this.onVote = onVote;
-    const asked = element("p", { className: "asked" }, element("span", { className: "unseen" }, "You asked: "), question.text);
-    this.element = element("li", { className: "turn" }, asked, this.#answer, this.#state);
+    const shown = element("p", { className: "question" }, element("span", { className: "unseen" }, "You asked: "), question.text);
+    this.element = element("li", { className: "turn" }, shown, this.#answer, this.#state);
   }
 
   get text() {

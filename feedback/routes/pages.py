@@ -154,8 +154,8 @@ async def _reply(services: ProjectServices, grant: Grant) -> str | None:
     """Return the agent's last message in the run, if the run is known and has one."""
     facts = await services.all_runs.get_project_runs(grant.project).facts(grant.run_id)
     turns = conversation(facts) if facts is not None else None
-    said = [one["content"] for one in turns[1] if one["role"] == "assistant" and one["content"]] if turns else []
-    return str(said[-1]) if said else None
+    replies = [one["content"] for one in turns[1] if one["role"] == "assistant" and one["content"]] if turns else []
+    return str(replies[-1]) if replies else None
 
 
 def _choose_config(config: FeedbackConfig | None, given: FeedbackSubmission) -> FeedbackConfig | None:

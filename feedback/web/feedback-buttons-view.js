@@ -90,7 +90,7 @@ export class View {
   }
 
   /** Shows a text in the status line; a text that is shown already is not announced again. */
-  say(text, isFailure) {
+  showStatus(text, isFailure) {
     if (this.status.textContent !== text) this.status.textContent = text;
     this.status.setAttribute("part", isFailure ? "status failure" : "status");
   }

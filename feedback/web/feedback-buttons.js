@@ -41,7 +41,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
   #view;
   #isOpen = false;
   #drafts = new Map(); // comments that were typed and not sent, by the side of their choice
-  #said = []; // the names of the texts in the status line
+  #statusTexts = []; // the names of the texts in the status line
   #renewal = null; // of an expired URL: { action, wanted, isAsking }
   #built = ""; // the fingerprint of the last build
   #isScheduled = false;
@@ -118,7 +118,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     this.#drafts.clear();
     this.#view.row.hidden = false;
     this.#view.text.value = "";
-    this.#say();
+    this.#showStatus();
     this.#watch();
   }
 
@@ -142,7 +142,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
   }
 
   #onStored(wanted, result) {
-    this.#say(wanted ? (wanted.isComment && wanted.comment ? "commented" : "thanks") : "retracted");
+    this.#showStatus(wanted ? (wanted.isComment && wanted.comment ? "commented" : "thanks") : "retracted");
     this.#tell("feedback-success", { action: wanted ? "submit" : "retract", submission: wanted?.submission, result });
   }
 
@@ -153,7 +153,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
       if (this.#sideOf(shown) !== this.#sideOf(wanted)) this.#fill();
       this.#isOpen = this.#isOpen && shown !== null && this.#choices.asks(shown.choice);
       if (wanted?.isComment && shown) this.#isOpen = true; // with the written text still in it
-      this.#say("failed", reasonOf(error));
+      this.#showStatus("failed", reasonOf(error));
     }
     if (error.status === 410) this.#expire();
     this.#tell("feedback-error", { action, submission: wanted?.submission, error });
@@ -193,7 +193,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
   #expire() {
     this.#isOpen = false;
     this.#view.row.hidden = true;
-    this.#say("expired");
+    this.#showStatus("expired");
     this.#schedule();
   }
 
@@ -225,7 +225,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     const detail = wanted ? { action: "submit", src: wanted.src, submission } : { action: "retract", src: this.#state.shown.src };
     if (!this.#tell("feedback-submit", detail, true)) return false;
     if (!wanted) this.#isOpen = false;
-    this.#say();
+    this.#showStatus();
     this.#state.want(wanted && { ...wanted, submission: detail.submission, isComment });
     return true;
   }
@@ -274,7 +274,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
   /** Closes the comment; a draft stays in it, and the status line says so. The focus returns to the choice. */
   #close() {
     this.#isOpen = false;
-    if (this.#hasDraft) this.#say("draft");
+    if (this.#hasDraft) this.#showStatus("draft");
     const isInside = this.#view.hasFocusInForm;
     this.#update();
     if (isInside) this.#view.focusChoice();
@@ -327,7 +327,7 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
     const more = texts[this.#hasDraft ? "resume" : shown?.comment ? "edit" : "open"];
     const { disabled } = this;
     this.#view.update({ chosen, reasons: shown?.reasons ?? [], asks, more, isOpen: any && this.#isOpen, disabled });
-    this.#view.say(this.#said.map((name) => texts[name]).join(" "), this.#said[0] === "failed");
+    this.#view.showStatus(this.#statusTexts.map((name) => texts[name]).join(" "), this.#statusTexts[0] === "failed");
   }
 
   /** Rebuilds the buttons if the choices or their texts have changed. */
@@ -346,8 +346,8 @@ export class FeedbackButtons extends (globalThis.HTMLElement ?? class {}) { // u
   }
 
   /** Shows texts in the status line, by name: in the language of the moment, also when that changes. */
-  #say(...names) {
-    this.#said = names;
+  #showStatus(...names) {
+    this.#statusTexts = names;
     this.#schedule();
   }
 

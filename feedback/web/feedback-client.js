@@ -48,8 +48,8 @@ export function beaconFeedback(url, submission, options = {}) {
 
 /** Returns a presigned URL's state, with the feedback of `userId` or `id`, if there is any. */
 export async function readFeedback(url, options = {}) {
-  const asked = withQuery(url, { format: "json", ...whose(options) });
-  return json(await persistently(asked, { method: "GET", headers: options.headers, cache: "no-store" }, options));
+  const address = withQuery(url, { format: "json", ...whose(options) });
+  return json(await persistently(address, { method: "GET", headers: options.headers, cache: "no-store" }, options));
 }
 
 /** Retracts the feedback of `userId` or `id`; missing feedback is not an error (`unchanged`). */
@@ -104,8 +104,8 @@ export async function* joinRun(options) {
 export async function readRunFeedback(options) {
   const address = new URL(`${baseOf(options.url)}${pathOfRun(options)}/feedback`);
   for (const key of options.keys ?? []) address.searchParams.append("keys", key);
-  const asked = { method: "GET", headers: options.headers, credentials: options.credentials, cache: "no-store" };
-  return json(await persistently(address.href, asked, options));
+  const request = { method: "GET", headers: options.headers, credentials: options.credentials, cache: "no-store" };
+  return json(await persistently(address.href, request, options));
 }
 
 /**
@@ -254,16 +254,16 @@ function asFeedbackError(error) {
 
 async function failureOf(response) {
   const text = await response.text().catch(() => "");
-  let said = {};
+  let body = {};
   try {
-    said = JSON.parse(text) ?? {};
+    body = JSON.parse(text) ?? {};
   } catch {} // not JSON: a proxy's page
-  const problem = said.error ?? {}; // WorkflowAI's shape
-  const message = said.detail ?? problem.message;
+  const problem = body.error ?? {}; // WorkflowAI's shape
+  const message = body.detail ?? problem.message;
   const detail = typeof message === "string" ? message : `The server responded with status ${response.status}`;
   return new FeedbackError(detail, {
     status: response.status,
-    code: [said.code, problem.code].find((code) => typeof code === "string") ?? "error",
+    code: [body.code, problem.code].find((code) => typeof code === "string") ?? "error",
     retryAfter: secondsIn(response.headers.get("Retry-After")),
   });
 }

@@ -27,7 +27,7 @@ def test_vote_survives_a_reload_by_its_token(server: ServerProcess, visit: Visit
         page.get_by_role("button", name="What do indexes never do?").click()
         streaming(page)
         expect(page.locator(".answer")).to_have_text(JOKE)
-        expect(page.locator("#said")).to_have_text(f"The agent says: {JOKE}")
+        expect(page.locator("#announcement")).to_have_text(f"The agent says: {JOKE}")
         expect(page.get_by_label("Your question")).to_be_focused()
         thumb(page, "Good answer").click()
         expect(page.locator("#votes")).to_contain_text("Thumb up")
@@ -108,7 +108,7 @@ def test_earlier_turns_load_by_keyboard_without_scrolling(tmp_path: Path, visit:
     with ServerProcess(EXAMPLE, tmp_path, AGENT_TOKEN_SECONDS="0") as server:
         thread = converse(server, 45)
         with visit(f"{server.url}/#thread={thread}", script=True, reduced_motion="reduce") as page:
-            questions, older = page.locator(".asked"), page.get_by_role("button", name="Earlier turns")
+            questions, older = page.locator(".question"), page.get_by_role("button", name="Earlier turns")
             expect(questions).to_have_count(20)
             expect(questions.last).to_be_in_viewport()
             expect(page.locator(THUMBS)).to_have_count(20)
@@ -126,7 +126,7 @@ def test_earlier_turns_load_by_keyboard_without_scrolling(tmp_path: Path, visit:
             expect(questions).to_have_text([f"You asked: Question {at}" for at in range(1, 46)])
             expect(older).to_be_hidden()
             expect(page.get_by_role("region", name="Conversation", exact=True)).to_be_focused()
-            expect(page.locator("#said")).to_have_text("6 earlier turns are shown.")
+            expect(page.locator("#announcement")).to_have_text("6 earlier turns are shown.")
             assert all(page.locator(".answer").all_inner_texts())
 
 

@@ -414,7 +414,7 @@ def test_reasons_are_counted_shown_and_filtered(server: str, visit: Visit) -> No
         expect(page.locator(".row-of-run")).to_have_count(1)
         expect(page.locator(".chip .reason")).to_have_text(["Wrong", "Too long"])
         page.locator(".opener").click()
-        expect(page.get_by_role("dialog").locator(".said .reason")).to_have_text(["Wrong", "Too long"])
+        expect(page.get_by_role("dialog").locator(".content .reason")).to_have_text(["Wrong", "Too long"])
 
 
 def test_new_feedback_is_announced_and_shown(server: str, visit: Visit) -> None:
@@ -519,7 +519,7 @@ def test_link_of_view_and_of_feedback_is_copied(filled: str, visit: Visit) -> No
         assert copied() == opened(filled, "&key=stars")
         page.get_by_role("button", name="Rather slow").click()
         page.get_by_role("dialog").get_by_role("button", name="Copy link").click()
-        expect(page.locator("#said")).to_have_text("The link was copied")
+        expect(page.locator("#announcement")).to_have_text("The link was copied")
         page.goto(copied())
         expect(page.get_by_role("dialog").locator("blockquote")).to_have_text("Rather slow")
         assert "key=" not in page.url

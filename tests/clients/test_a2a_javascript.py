@@ -17,7 +17,7 @@ STATES = {"1.0": ("3", "6", "4"), "0.3": ("completed", "input-required", "failed
 async def test_tasks_are_worked_on_from_javascript(graphs: ServerProcess, version: str) -> None:
     shown = json.loads(await node("a2a.mjs", graphs.url, version))
     completed, waiting, failed = STATES[version]
-    assert (shown["state"], shown["said"]) == (completed, "You said Hello")
+    assert (shown["state"], shown["reply"]) == (completed, "You said Hello")
     assert shown["asked"] == [waiting, {"question": "why?"}]
     assert shown["answered"] == [completed, True, "because"]
     assert shown["failed"] == [failed, "ValueError: boom é <1>"]

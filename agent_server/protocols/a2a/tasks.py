@@ -144,7 +144,7 @@ def _timestamp(text: str) -> str:
 
 
 def _error_text(error: bytes) -> str:
-    said = msgspec.json.decode(error)
-    if not isinstance(said, dict):
-        return str(said)
-    return ": ".join(str(said[name]) for name in ("error", "message") if said.get(name))
+    failure = msgspec.json.decode(error)
+    if not isinstance(failure, dict):
+        return str(failure)
+    return ": ".join(str(failure[name]) for name in ("error", "message") if failure.get(name))

@@ -59,11 +59,15 @@ def _add_feedback(event: Event, translation: Translation) -> Event:
 
 
 def _run_error(error: bytes) -> Event:
-    said = msgspec.json.decode(error)
-    if not isinstance(said, dict):
-        return {"type": "RUN_ERROR", "message": str(said)}
-    code = {"code": str(said["error"])} if said.get("error") else {}
-    return {"type": "RUN_ERROR", "message": str(said.get("message") or said.get("error") or "The run failed"), **code}
+    failure = msgspec.json.decode(error)
+    if not isinstance(failure, dict):
+        return {"type": "RUN_ERROR", "message": str(failure)}
+    code = {"code": str(failure["error"])} if failure.get("error") else {}
+    return {
+        "type": "RUN_ERROR",
+        "message": str(failure.get("message") or failure.get("error") or "The run failed"),
+        **code,
+    }
 
 
 def _interrupts(values: Any) -> list[JsonObject]:

@@ -158,8 +158,8 @@ def read_reasoning(message: JsonObject) -> str:
     if text := "".join(_read_block_reasoning(block) for block in blocks if isinstance(block, dict)):
         return text
     extra = message.get("additional_kwargs")
-    said = extra.get("reasoning_content") if isinstance(extra, dict) else None
-    return said if isinstance(said, str) else ""
+    reasoning = extra.get("reasoning_content") if isinstance(extra, dict) else None
+    return reasoning if isinstance(reasoning, str) else ""
 
 
 def _read_block_reasoning(block: JsonObject) -> str:

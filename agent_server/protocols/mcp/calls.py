@@ -179,10 +179,10 @@ def _question(value: Any) -> str:
 
 
 def _error_text(error: bytes) -> str:
-    said = msgspec.json.decode(error)
-    if not isinstance(said, dict):
-        return str(said)
-    return ": ".join(str(said[name]) for name in ("error", "message") if said.get(name))
+    failure = msgspec.json.decode(error)
+    if not isinstance(failure, dict):
+        return str(failure)
+    return ": ".join(str(failure[name]) for name in ("error", "message") if failure.get(name))
 
 
 def error_result(text: str) -> JsonObject:

@@ -40,7 +40,7 @@ SUBMIT_TOOL: JsonObject = {
             "key": {"type": "string", "description": "The feedback key; by default the run's only one."},
             "score": {"type": ["number", "boolean", "null"], "description": "1 is good and 0 is bad, for thumbs."},
             "value": {"description": "A category, or any other JSON value.", "type": ["string", "object", "null"]},
-            "comment": {"type": ["string", "null"], "description": "What was said, in words."},
+            "comment": {"type": ["string", "null"], "description": "A comment in words."},
             "user_id": {
                 "type": ["string", "null"],
                 "description": "The user; a later submission replaces the earlier one.",
@@ -73,7 +73,9 @@ class SubmitArguments(Struct, forbid_unknown_fields=True):
 
     def submission(self, key: str) -> Submission:
         """Return the submission. Its idempotency key is a hash of its content, so that repeats change nothing."""
-        said = msgspec.json.encode([self.run_id, self.token, key, self.score, self.value, self.comment, self.user_id])
+        content = msgspec.json.encode(
+            [self.run_id, self.token, key, self.score, self.value, self.comment, self.user_id]
+        )
         return Submission(
             key=key,
             score=self.score,
@@ -81,7 +83,7 @@ class SubmitArguments(Struct, forbid_unknown_fields=True):
             comment=self.comment,
             user_id=self.user_id,
             is_agents=self.by == "agent",
-            idempotency_key=f"mcp {hashlib.sha256(said).hexdigest()}",
+            idempotency_key=f"mcp {hashlib.sha256(content).hexdigest()}",
         )
 
     def choose_key(self, record: Record) -> str:

@@ -19,7 +19,7 @@ from agent_server.schema import JsonObject
 HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN_VERSIONS = ("2026-07-28",)
 VERSIONS = (*HANDSHAKE_VERSIONS, *MODERN_VERSIONS)
-UNSAID_VERSION = "2025-03-26"
+DEFAULT_VERSION = "2025-03-26"
 """The version of a request without the version header, as specified."""
 
 HEADER_MISMATCH = -32020
@@ -77,13 +77,15 @@ def mcp_request(message: RpcMessage, headers: Mapping[str, str]) -> McpRequest:
     if given is not None and not isinstance(given, dict):
         raise RpcError(INVALID_PARAMS, "params._meta must be an object", status=400)
     meta = given or {}
-    method, said = message.method or "", headers.get(VERSION_HEADER)
-    if method != "initialize" and (said in MODERN_VERSIONS or VERSION_KEY in meta or method == "server/discover"):
+    method, version = message.method or "", headers.get(VERSION_HEADER)
+    if method != "initialize" and (version in MODERN_VERSIONS or VERSION_KEY in meta or method == "server/discover"):
         version = _modern_version(message, meta, headers)
         return McpRequest(message.id, method, message.params, meta, version, meta[CAPABILITIES_KEY])
-    if said is not None and said not in HANDSHAKE_VERSIONS and method != "initialize":
-        raise _build_unsupported(said)
-    return McpRequest(message.id, method, message.params, meta, said or UNSAID_VERSION, {}, headers.get(SESSION_HEADER))
+    if version is not None and version not in HANDSHAKE_VERSIONS and method != "initialize":
+        raise _build_unsupported(version)
+    return McpRequest(
+        message.id, method, message.params, meta, version or DEFAULT_VERSION, {}, headers.get(SESSION_HEADER)
+    )
 
 
 def _modern_version(message: RpcMessage, meta: JsonObject, headers: Mapping[str, str]) -> str:

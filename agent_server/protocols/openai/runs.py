@@ -200,8 +200,8 @@ def _resume(turn: Turn, last: Record | None) -> Any:
         if last is None or any(run != last.run.run_id or key not in waiting for run, key in calls):
             raise _build_not_awaited()
         return {key: _decode(content) for (_, key), content in calls.items()}
-    said = [one for one in select_new_messages(turn.messages) if one["role"] == "user"]
-    return dict.fromkeys(waiting, _decode(said[-1]["content"])) if waiting and said else UNSET
+    from_user = [one for one in select_new_messages(turn.messages) if one["role"] == "user"]
+    return dict.fromkeys(waiting, _decode(from_user[-1]["content"])) if waiting and from_user else UNSET
 
 
 def _list_answered_calls(turn: Turn) -> dict[tuple[str, str], Any]:
@@ -234,8 +234,8 @@ def _run_input(messages: list[JsonObject], schemas: JsonObject) -> JsonObject:
     schema = schemas.get("input_schema")
     if _has_messages(schema) and schema is not None:
         return {"messages": messages}
-    said = [one for one in messages if one["role"] == "user"]
-    given = _decode(read_text(said[-1]["content"])) if said else None
+    from_user = [one for one in messages if one["role"] == "user"]
+    given = _decode(read_text(from_user[-1]["content"])) if from_user else None
     if isinstance(given, dict):
         return given
     if schema is None:  # a plain function

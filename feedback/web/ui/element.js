@@ -31,5 +31,5 @@ export function at(id) {
 
 /** Announce the text to screen readers. */
 export function announce(text) {
-  at("said").textContent = text;
+  at("announcement").textContent = text;
 }

@@ -22,6 +22,6 @@ export async function drawHistory(box, piece) {
 }
 
 function version(one, piece) {
-  const said = one.comment ?? valueOf(one);
-  return h("li", null, score({ ...one, kind: piece.kind, key: piece.key }), " ", h("time", { class: "meta", datetime: one.replaced_at, title: exact(one.replaced_at) }, `until ${moment(one.replaced_at)}`), said !== null && h("p", { dir: "auto" }, said));
+  const text = one.comment ?? valueOf(one);
+  return h("li", null, score({ ...one, kind: piece.kind, key: piece.key }), " ", h("time", { class: "meta", datetime: one.replaced_at, title: exact(one.replaced_at) }, `until ${moment(one.replaced_at)}`), text !== null && h("p", { dir: "auto" }, text));
 }

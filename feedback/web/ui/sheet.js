@@ -98,7 +98,7 @@ function head(piece, page) {
 function contentOf(piece) {
   const value = valueOf(piece);
   const reasons = reasonsOf(piece);
-  return h("div", { class: "said" },
+  return h("div", { class: "content" },
     piece.comment !== null && h("blockquote", { dir: "auto" }, piece.comment),
     piece.comment === null && h("p", { class: "silent" }, "No comment"),
     reasons.length > 0 && h("p", { class: "chips" }, h("strong", null, "Reasons "), reasons.map((reason) => h("span", { class: "reason", dir: "auto" }, reason))),

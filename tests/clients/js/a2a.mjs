@@ -8,17 +8,17 @@ const factory = new ClientFactory();
 const agent = (name) => factory.createFromUrl(`${url}/a2a/${name}/.well-known/agent-card.json`, "");
 const options = { serviceParameters: { "A2A-Extensions": FEEDBACK, "X-A2A-Extensions": FEEDBACK } };
 
-function part(said) {
-  const kind = typeof said === "string" ? "text" : "data";
-  if (version === "0.3") return { kind, [kind]: said };
-  return { content: { $case: kind, value: said }, metadata: undefined, filename: "", mediaType: "" };
+function part(given) {
+  const kind = typeof given === "string" ? "text" : "data";
+  if (version === "0.3") return { kind, [kind]: given };
+  return { content: { $case: kind, value: given }, metadata: undefined, filename: "", mediaType: "" };
 }
 
-function message(said, task) {
+function message(given, task) {
   const metadata = { [FEEDBACK]: { keys: ["user_liked"] } };
   const place = { contextId: task?.contextId, taskId: task?.id };
   const role = version === "1.0" ? 1 : "user";
-  const common = { messageId: crypto.randomUUID(), role, parts: [part(said)], metadata };
+  const common = { messageId: crypto.randomUUID(), role, parts: [part(given)], metadata };
   if (version === "0.3") return { message: { kind: "message", ...common, ...place }, configuration: { blocking: true } };
   const filled = { contextId: place.contextId ?? "", taskId: place.taskId ?? "", extensions: [], referenceTaskIds: [] };
   return { tenant: "", message: { ...common, ...filled }, configuration: undefined, metadata: undefined };
@@ -42,7 +42,7 @@ const unknown = await echoing.getTask({ id: "nothing", tenant: "" }).catch((erro
 console.log(
   JSON.stringify({
     state: state(received),
-    said: shown(artifact),
+    reply: shown(artifact),
     feedback: artifact.metadata[FEEDBACK],
     run_id: artifact.artifactId.replace("-response", ""),
     events,

@@ -18,8 +18,11 @@ from agent_server.asgi.http_protocol import BoundedHttpProtocol
 from tests.agent_server.served import config_of, whole_app
 
 STREAMS = 100
-MOST_BYTES = 21_000
-"""What Python allocates for a stream with asyncio's own event loop; uvloop's connections take less."""
+MOST_BYTES = 24_000
+"""The limit of what Python allocates for a stream with asyncio's own event loop; uvloop's connections take less.
+
+It is 19,000 on Python 3.11 and 21,300 on 3.13; with a task for each heartbeat and a watch for each client, 30,400.
+"""
 
 
 @asynccontextmanager

@@ -202,19 +202,25 @@ def test_generated_requests_get_documented_responses_without_500(
     document: Any, mode: GenerationMode, part: int
 ) -> None:
     operations = islice(document.get_all_operations(), part, None, PARTS)
+    words = _list_path_words(document)
     failures = [
         failure
         for found in operations
-        if (failure := _failure(found.ok().label, found.ok().as_strategy(generation_mode=mode)))
+        if (failure := _failure(found.ok().label, found.ok().as_strategy(generation_mode=mode), words))
     ]
     assert "\n\n".join(failures) == ""
 
 
-def _failure(label: str, cases: SearchStrategy[Any]) -> str:
+def _list_path_words(document: Any) -> frozenset[str]:
+    """Return the parts of paths that are no parameters: a parameter of such a value leads to another operation."""
+    return frozenset(part for path in document.raw_schema["paths"] for part in path.split("/") if "{" not in part)
+
+
+def _failure(label: str, cases: SearchStrategy[Any], words: frozenset[str]) -> str:
     @settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=_unless_none_exists(cases))
     def answered(case: Any) -> None:
-        if case is not None:
+        if case is not None and words.isdisjoint(map(str, (case.path_parameters or {}).values())):
             case.call_and_validate(checks=CHECKS, timeout=20)
 
     try:

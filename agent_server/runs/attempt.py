@@ -26,6 +26,7 @@ from agent_server.errors import LeaseLost, Unavailable
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.agent_task import AgentTask
 from agent_server.runs.feedback import FeedbackUrls, RunTokens, feedback_parts
+from agent_server.runs.leases import RollbackRequested
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Claim, Ending
 from agent_server.runs.run_log import RunLog
@@ -215,6 +216,9 @@ class Attempt:
             try:
                 await self._context.runs.finish(self.claim, ending)
                 break
+            except RollbackRequested:
+                await self._finish_stopped("rollback")
+                return
             except Unavailable as error:  # retry until the database returns, the lease is lost, or the server stops
                 log.error("run_not_finished_yet", error=str(error))
                 if self._server_stops:

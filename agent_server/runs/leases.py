@@ -33,6 +33,10 @@ CANCELS = "cancels"
 """The channel that signals that a running run is to be cancelled."""
 
 
+class RollbackRequested(Exception):
+    """The run is to be rolled back, so it cannot end otherwise; its worker has not been notified yet."""
+
+
 class RunLeases:
     """The workers' operations on the table of runs."""
 
@@ -105,7 +109,7 @@ class RunLeases:
         return {row["run_id"]: (row["attempt"], row["cancel"]) for row in rows}
 
     async def finish(self, claim: Claim, ending: Ending) -> None:
-        """Write the run's ending to the run and its thread, durably. Errors: `LeaseLost`."""
+        """Write the run's ending to the run and its thread, durably. Errors: `LeaseLost`, `RollbackRequested`."""
         notified: list[bool] = []
 
         def work(connection: Connection) -> bool:
@@ -116,7 +120,7 @@ class RunLeases:
             ended = connection.one(
                 f"""UPDATE runs SET status = :status, output = :output, error = :error, updated_at = now_us(),
                     last_event = :last_event, lease_token = NULL, lease_until = NULL WHERE {HELD}
-                RETURNING webhook_targets""",
+                RETURNING webhook_targets, cancel""",
                 status=ending.status,
                 output=as_text(ending.output),
                 error=as_text(ending.error),
@@ -125,6 +129,8 @@ class RunLeases:
             )
             if ended is None:
                 raise LeaseLost(f"Run {run.run_id} has another worker")
+            if ended["cancel"] == "rollback":
+                raise RollbackRequested
             # not decided in the statement: SQLite 3.40 returns 1 for NULL IS NOT NULL there, where the table is STRICT
             if ended["webhook_targets"]:
                 put_targets(connection, get_ended_row(connection, run.run_id), ending)

@@ -31,6 +31,7 @@ Rules
 3. A transaction locks the thread's row before it decides anything that depends on the thread's other runs, so on
    PostgreSQL, too, no other process changes them meanwhile. (SQLite has one writer.)
 4. Cancelling a running run only writes the request (`cancel`) and notifies; the worker that holds the lease acts on it.
+   Until then the run may finish, except where a rollback is requested (`RollbackRequested`): then it is discarded.
 5. The row is the truth; a notification is only a hint to look. A lost notification costs a second.
 """
 

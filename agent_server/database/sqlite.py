@@ -107,6 +107,7 @@ class SqliteDatabase:
                 self._idle.put_nowait(await stack.enter_async_context(SqliteThread(self._path, read_only=True)))
             self._threads = stack.pop_all()
         self._watch.begin()
+        self._loop = asyncio.get_running_loop()
         self._open = True
         return self
 
@@ -155,6 +156,8 @@ class SqliteDatabase:
     def _check_open(self) -> None:
         if not self._open:
             raise Unavailable("the database is closed; it is open inside of its `async with` block")
+        if self._loop is not asyncio.get_running_loop():  # its queues could not wake a task of another one
+            raise RuntimeError("the database belongs to another event loop; open one in the loop that uses it")
 
     async def _commit_all(self) -> None:
         """Commit until nothing waits. Only this task uses the writer's thread."""

@@ -131,7 +131,8 @@ def test_two_services_in_one_process_count_apart() -> None:
 
 async def test_metrics_may_belong_to_the_app(sqlite_url: str) -> None:
     plugin: Any = FeedbackPlugin(open_database(sqlite_url), FeedbackSettings(serve_metrics=False), api_keys=["secret"])
-    async with AsyncTestClient(Litestar(plugins=[plugin])) as client:
+    app = Litestar(plugins=[plugin])
+    async with app.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         assert (await client.get("/metrics")).status_code == 404
         assert "feedback_outbox_messages" in await plugin.metrics_text()
 

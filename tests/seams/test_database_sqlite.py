@@ -84,3 +84,13 @@ async def test_sqlite_runs_units_in_its_connections_threads(sqlite_url: str) -> 
         readers = await asyncio.gather(*(database.read(lambda _: threading.get_ident()) for _ in range(20)))
     assert len(writers) == 1
     assert len({*writers, *readers, threading.get_ident()}) == 2 + READERS
+
+
+async def test_other_event_loop_is_refused(sqlite_url: str) -> None:
+    async with SqliteDatabase(sqlite_url.removeprefix("sqlite:///")) as database:
+
+        def use_elsewhere() -> None:
+            asyncio.run(database.read(lambda connection: connection.one("SELECT 1 AS one")))
+
+        with pytest.raises(RuntimeError, match="belongs to another event loop"):
+            await asyncio.to_thread(use_elsewhere)

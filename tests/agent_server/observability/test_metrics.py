@@ -143,7 +143,11 @@ async def test_store_says_how_busy_it_is(api: Api) -> None:
     found = await samples(api)
     assert found["agent_server_database_connections"] >= 1
     assert found["agent_server_database_connections_idle"] <= found["agent_server_database_connections"]
-    assert found["agent_server_database_waiting"] == 0
+    await until(lambda: _waits_for_no_connection(api))
+
+
+async def _waits_for_no_connection(api: Api) -> bool:
+    return (await samples(api))["agent_server_database_waiting"] == 0
 
 
 async def test_metrics_response_includes_feedbacks_metrics(sqlite_url: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 AXE = Path(__file__).parents[1] / "clients" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = ("serious", "critical")
@@ -32,6 +32,7 @@ def check_accessible(page: Page) -> None:
 
 def violations(page: Page) -> list[dict[str, Any]]:
     """Return the serious and critical violations on the page at rest."""
+    expect(page.locator('[aria-busy="true"]')).to_have_count(0)  # parts that load are pale
     page.emulate_media(reduced_motion="reduce")  # prevents new animations; running ones continue
     page.evaluate(AT_REST)
     page.evaluate(AXE.read_text(encoding="utf-8"))

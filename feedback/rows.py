@@ -151,7 +151,7 @@ def hash_idempotency_key(scope: str, key: str | None) -> str | None:
 
 
 def read_feedback(row: Mapping[str, Any]) -> Feedback:
-    """Convert a row of `COLUMNS` to the wire's `Feedback`."""
+    """Convert a row of `COLUMNS` to the wire's `Feedback`; `reports/reviewed_rows.py` converts many, by position."""
     run_id, trace_id, session_id = row["run_id"], row["trace_id"], row["session_id"]
     has_id = is_id(run_id)
     created_at, modified_at = row["created_at"], row["modified_at"]

@@ -2,7 +2,7 @@
 
 uvicorn writes them one by one: two system calls and, for the client, two packets. A head that announces the body's
 length waits for that body, as ASGI wants it ("must not start sending the response to the client until it has received
-at least one Response Body event"). A stream may have nothing to say for long, so its head waits for a few turns of the
+at least one Response Body event"). A stream may have nothing to send for long, so its head waits for a few turns of the
 event loop only: in these, a run that has just been created sends its first event.
 """
 

@@ -1,4 +1,4 @@
-"""LiveConnection: what a stream may do with its connection at once, where ASGI would take a task.
+"""A stream's direct access to its connection, for what takes a task by ASGI.
 
 ASGI reports a client that leaves to a task that waits in `receive`, and takes each part of a body in a coroutine. Both
 cost much for thousands of streams that only send heartbeats. Our HTTP protocol offers both as plain calls; with another
@@ -28,7 +28,7 @@ class SmallEvent(asyncio.Event):
 
 
 class Flow(FlowControl):
-    """The flow control of one connection, which also tells its loss."""
+    """The flow control of one connection, which also reports its loss."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__(transport)

@@ -24,8 +24,7 @@ from agent_server.asgi.live_connection import LiveConnection, find_connection
 TICKS = 20
 """How often within the interval between heartbeats the timer looks for streams that are due."""
 _SENT: list[tuple[bytes, bytes]] = []
-
-
+"""The headers of streams whose head is sent: they need none, and thousands of lists take memory."""
 _HEADERS = ((b"cache-control", b"no-store"), (b"connection", b"keep-alive"), (b"x-accel-buffering", b"no"))
 
 

@@ -1,7 +1,7 @@
 """The database on PostgreSQL: psycopg 3 and its pool, used from worker threads.
 
-Needs the extra `postgres`. PgBouncer may be in between: of a transaction only prepared statements outlive it, and these
-are given up where one is missing.
+Needs the extra `postgres`. PgBouncer may be in between: nothing on the server outlives a transaction but prepared
+statements, and no more are prepared once one is missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ import anyio.to_thread
 import psycopg
 import structlog
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from agent_server.database.migrate import migrate
@@ -140,11 +139,7 @@ class PostgresDatabase:
         self._pool: ConnectionPool[Raw] = SteadyPool(
             url,
             connection_class=Raw,
-            kwargs={
-                **{k: v for k, v in _SETTINGS.items() if k not in given},
-                "autocommit": True,
-                "row_factory": dict_row,
-            },
+            kwargs={**{k: v for k, v in _SETTINGS.items() if k not in given}, "autocommit": True},
             configure=_configure,
             min_size=1,
             max_size=connections,
@@ -229,8 +224,7 @@ class PostgresDatabase:
         return value
 
     def _run_in_thread(self, unit: Callable[[PostgresConnection], T], prepares: bool) -> T:
-        """Return the result of the unit; retry it after a conflict, or if its connection or a prepared statement is
-        gone."""
+        """Return the result of the unit; retry it after a conflict, or without its lost connection or statement."""
         for attempt in range(1, ATTEMPTS + 1):
             raw = self._connection()
             connection = PostgresConnection(raw, prepares=prepares and self._prepares and attempt == 1)

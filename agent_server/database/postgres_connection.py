@@ -10,7 +10,6 @@ import psycopg
 from psycopg import errors
 from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
-from psycopg.rows import DictRow
 
 from agent_server.database.postgres_statements import StalePlan, Statements
 from agent_server.database.protocol import Connection, Row
@@ -19,7 +18,7 @@ from agent_server.errors import Conflict, Unavailable
 T = TypeVar("T")
 
 
-class Raw(psycopg.Connection[DictRow]):
+class Raw(psycopg.Connection):
     """A connection with its statements."""
 
     statements: Statements

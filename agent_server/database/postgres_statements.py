@@ -22,7 +22,6 @@ from psycopg.adapt import Loader, PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
-from psycopg.rows import DictRow
 from psycopg.types.numeric import Int8Dumper
 
 from agent_server.database.postgres_arrays import DUMPERS
@@ -94,7 +93,7 @@ def name_statement(sql: bytes, types: Sequence[int]) -> bytes:
 class Statements:
     """The statements of one connection."""
 
-    def __init__(self, raw: psycopg.Connection[DictRow]) -> None:
+    def __init__(self, raw: psycopg.Connection) -> None:
         """Make values convert as with SQLite: integers have 64 bits, booleans are 1 and 0."""
         raw.adapters.register_dumper(int, Int8Dumper)
         raw.adapters.register_dumper(bool, Int8Dumper)

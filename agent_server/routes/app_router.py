@@ -9,9 +9,11 @@ from litestar import Router
 
 
 class AppRouter(Router):
-    """A router that is made for one app, so Litestar need not copy it, as in `feedback`.
+    """A router that is made for one app, so Litestar need not copy it.
 
-    It copies each handler that it is given, and no more: a hook of the app stays out of other apps.
+    Litestar copies each router that it registers, with all that its handlers refer to, so that the same router may
+    belong to several apps. Here, a router copies each handler that it is given, and no more: a hook of the app stays
+    out of other apps. Litestar's copies would take a third of the time in which an app is made.
     """
 
     def __deepcopy__(self, _memo: object) -> Self:

@@ -112,14 +112,14 @@ class RunTokens:
 
     def __init__(self, feedback: FeedbackUrls | None) -> None:
         self._feedback = feedback
-        self._made: dict[str, tuple[str, float]] = {}
-        """The latest tokens with their times, oldest first."""
+        self._made: dict[tuple[str, str | None], tuple[str, float]] = {}
+        """The latest tokens with their times, by run and project, oldest first."""
 
     def make(self, run_id: str, project: str | None) -> str | None:
         """Return the run's feedback token, or None where there is none. Failures are logged and never fail a run."""
         if self._feedback is None:
             return None
-        token, made_at = self._made.get(run_id, (None, 0.0))
+        token, made_at = self._made.get((run_id, project), (None, 0.0))
         if token is not None and time.monotonic() - made_at < REUSE_SECONDS:
             return token
         try:
@@ -128,13 +128,13 @@ class RunTokens:
             log.warning("feedback_token_not_made", run_id=run_id, error=type(error).__name__)
             return None
         if token is not None:
-            self._keep(run_id, token)
+            self._keep((run_id, project), token)
         return token
 
-    def _keep(self, run_id: str, token: str) -> None:
+    def _keep(self, place: tuple[str, str | None], token: str) -> None:
         if len(self._made) >= MOST_TOKENS:
             del self._made[next(iter(self._made))]
-        self._made[run_id] = token, time.monotonic()
+        self._made[place] = token, time.monotonic()
 
 
 class RunFeedbackResponse(Struct):

@@ -72,7 +72,8 @@ class Statistic(Struct):
     request requires. `week` and `month` are their first day.
 
     A key such as `user_liked` has scores of one side only; the others are those of its `counterpart`, `user_disliked`.
-    Then both shares are of the scores of both keys, and all other figures are of the key's own.
+    Then both shares are of the scores of both keys, and all other figures are of the key's own. A group that only the
+    counterpart has is listed for both keys, for one of them with a `count` of 0.
     """
 
     key: str

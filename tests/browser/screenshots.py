@@ -20,7 +20,7 @@ from agent_server.database import open_database
 from feedback import FeedbackPlugin, FeedbackSettings, RunFacts
 from feedback.settings.pages import PageSettings
 from tests.browser.buttons import buttons, mint
-from tests.browser.chat import THUMBS, ask, thumb
+from tests.browser.chat import JOKE, THUMBS, ask, thumb
 from tests.browser.conftest import AGENT, ARGUMENTS
 from tests.browser.site import site_served
 from tests.clients.server_process import EXAMPLE, ServerProcess
@@ -33,7 +33,6 @@ TURNS = (
     ("Can I change the address of my order?", "Yes, until it is packed: open the order, choose Edit, and enter it."),
     ("Which plan has single sign-on?", "The Business plan and above. Shall I show you what else it has?"),
 )
-JOKE = "Why do indexes never get lost? They always know which page they are on."
 PRAISE = ("Quick and clear.", "I did not know that, great.", None, None)
 COMPLAINTS = ("That is not what I asked.", "Too many steps.", None, None)
 REASONS = ("Wrong", "Too long", "Not helpful")
@@ -118,7 +117,7 @@ def shoot_email_page(open_page: Callable[..., Page], folder: Path) -> None:
 
 
 def shoot_buttons(open_page: Callable[..., Page], folder: Path) -> None:
-    """Press thumbs, stars and categories, light and dark, side by side."""
+    """Press thumbs, stars and categories, in light and in dark colours."""
     with feedback_server(folder) as server, site_served() as site:
         body = f"<p>{JOKE}</p>"
         body += buttons(src=mint(server, "thumbs"), reasons="Not funny, Heard it before")

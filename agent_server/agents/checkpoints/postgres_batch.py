@@ -12,13 +12,27 @@ from agent_server.database.postgres_arrays import BytesArray, TextArray
 Row = Mapping[str, Any]
 """A checkpoint, or the writes of a task."""
 
-_COLUMNS = {
-    "blob": ("thread", "ns", "channel", "version", "type", "data"),
-    "checkpoint": ("thread", "ns", "id", "parent", "checkpoint", "metadata"),
-    "kept": ("thread", "ns", "id", "task", "path", "index", "channel", "type", "data"),
-    "replaced": ("thread", "ns", "id", "task", "path", "index", "channel", "type", "data"),
+_BLOB = ("thread", "ns", "channel", "version", "type", "data")
+_CHECKPOINT = ("thread", "ns", "id", "parent", "checkpoint", "metadata")
+_WRITE = ("thread", "ns", "id", "task", "path", "index", "channel", "type", "data")
+_ARRAYS = {
+    part: [f"{part}_{column}" for column in columns]
+    for part, columns in {"blob": _BLOB, "checkpoint": _CHECKPOINT, "kept": _WRITE, "replaced": _WRITE}.items()
 }
-"""The arrays of each part of a batch. The columns of the writes `kept` and `replaced` are equal."""
+"""The parameters of each part of a batch."""
+
+
+def _build_writes(part: str, on_conflict: str) -> str:
+    return f"""
+        INSERT INTO checkpoint_writes
+            (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
+        SELECT one.* FROM held, unnest(
+            :{part}_thread, :{part}_ns, :{part}_id, :{part}_task, :{part}_path, :{part}_index::int[],
+            :{part}_channel, :{part}_type, :{part}_data
+        ) AS one (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
+        ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) {on_conflict}"""
+
+
 _PARTS = {
     "blob": """
         INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
@@ -34,18 +48,12 @@ _PARTS = {
         ) AS one (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
         ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id)
         DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata""",
+    "kept": _build_writes("kept", "DO NOTHING"),
+    "replaced": _build_writes(
+        "replaced", "DO UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob"
+    ),
 }
-for _kind in ("kept", "replaced"):
-    _PARTS[_kind] = f"""
-        INSERT INTO checkpoint_writes
-            (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
-        SELECT one.* FROM held, unnest(
-            :{_kind}_thread, :{_kind}_ns, :{_kind}_id, :{_kind}_task, :{_kind}_path, :{_kind}_index::int[],
-            :{_kind}_channel, :{_kind}_type, :{_kind}_data
-        ) AS one (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
-        ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) """
-_PARTS["kept"] += "DO NOTHING"
-_PARTS["replaced"] += "DO UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob"
+"""The statement's parts; `kept` and `replaced` say what happens to writes that are stored already."""
 
 
 class Batch:
@@ -86,7 +94,7 @@ class Batch:
             self._append("replaced" if row["replace"] else "kept", (*at, *write))
 
     def _append(self, part: str, values: Sequence[Any]) -> None:
-        names = [f"{part}_{column}" for column in _COLUMNS[part]]
+        names = _ARRAYS[part]
         if part not in self._parts:
             self._parts.add(part)
             self.parameters |= {name: BytesArray() if name.endswith("_data") else TextArray() for name in names}

@@ -9,6 +9,7 @@ import msgspec
 from agent_server.protocols.a2a.legacy import FINAL_STATES
 from agent_server.protocols.a2a.parts import convert_role, convert_to_parts, response_parts
 from agent_server.protocols.a2a.requests import FEEDBACK_URI, TaskId
+from agent_server.protocols.run_errors import describe_run_error
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject
 
@@ -77,7 +78,9 @@ def build_status(record: Record) -> JsonObject:
     """Return the task's status, with the error message if it failed."""
     status: JsonObject = {"state": read_state(record), "timestamp": _timestamp(record.run.updated_at)}
     if record.error is not None:
-        status["message"] = agent_message(record, f"{record.run.run_id}-error", [{"text": _error_text(record.error)}])
+        status["message"] = agent_message(
+            record, f"{record.run.run_id}-error", [{"text": describe_run_error(record.error)}]
+        )
     return status
 
 
@@ -141,10 +144,3 @@ def _message(message: Any, at: int, record: Record) -> JsonObject | None:
 
 def _timestamp(text: str) -> str:
     return text.replace("+00:00", "Z")
-
-
-def _error_text(error: bytes) -> str:
-    failure = msgspec.json.decode(error)
-    if not isinstance(failure, dict):
-        return str(failure)
-    return ": ".join(str(failure[name]) for name in ("error", "message") if failure.get(name))

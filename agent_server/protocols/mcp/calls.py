@@ -14,6 +14,7 @@ from agent_server.asgi.json_codec import encode
 from agent_server.errors import Invalid
 from agent_server.protocols.mcp.feedback import read_wanted_keys
 from agent_server.protocols.mcp.requests import RESUME_KEY, RUN_KEY, THREAD_KEY, McpRequest
+from agent_server.protocols.run_errors import describe_run_error
 from agent_server.runs.records import Record
 from agent_server.schema import JsonObject
 
@@ -118,7 +119,7 @@ def _content(name: str, response: Any) -> Any:
 def tool_result(record: Record) -> JsonObject:
     """Return the tool result of an ended run, without `_meta`."""
     if record.error is not None:
-        return error_result(_error_text(record.error))
+        return error_result(describe_run_error(record.error))
     if record.run.status == "interrupted":
         return error_result("The run was cancelled before it came to an end")
     if record.run.status != "success":
@@ -176,13 +177,6 @@ def _question(value: Any) -> str:
             if isinstance(value.get(name), str):
                 return str(value[name])
     return value if isinstance(value, str) else encode(value).decode()
-
-
-def _error_text(error: bytes) -> str:
-    failure = msgspec.json.decode(error)
-    if not isinstance(failure, dict):
-        return str(failure)
-    return ": ".join(str(failure[name]) for name in ("error", "message") if failure.get(name))
 
 
 def error_result(text: str) -> JsonObject:

@@ -1,6 +1,6 @@
--- Feedback that one statement deletes is taken out of the daily counts, of the reasons and of the datasets at once, rather
--- than row by row: an erasure of 500 takes half of the time. The counts come in order, so that two erasures wait for
--- each other instead of failing in a deadlock. Ids are an array, so that the plan is an index's for one and for many.
+-- Feedback that one statement deletes leaves the daily counts, the reasons and the datasets at once, rather than row by
+-- row: an erasure of 500 takes half of the time. The counts are changed in order, so that two erasures wait for each
+-- other instead of failing in a deadlock. The ids are an array, so that an index is used for one and for many.
 DROP TRIGGER feedback_counted ON feedback;
 CREATE TRIGGER feedback_counted AFTER INSERT ON feedback FOR EACH ROW EXECUTE FUNCTION feedback_recount();
 

@@ -115,7 +115,7 @@ NEVER_FIRING: list[tuple[dict[str, Any], int, str]] = [
     ({"end_time": "tomorrow"}, 422, "end_time"),
     ({"end_time": "2020-01-01T00:00:00Z"}, 422, "has passed"),
     ({"schedule": "every day"}, 422, "or six, with the second last"),
-    ({"assistant_id": "nobody"}, 404, "nobody"),
+    ({"assistant_id": "unknown"}, 404, "unknown"),
     ({"assistant_id": unknown_id()}, 404, "not found"),
     ({"on_run_completed": "burn"}, 422, "delete"),
     ({"context": {"a": 1}, "config": {"configurable": {"b": 2}}}, 400, "context"),

@@ -297,8 +297,11 @@ async def test_rollback_undoes_a_run_that_ignores_it(database_url: str, tmp_path
     assert state["values"] == {}
 
 
+@pytest.mark.parametrize("is_stateless", [False, True])
 @pytest.mark.parametrize("ending", ["success", "error", "interrupted"])
-async def test_rollback_counts_before_its_worker_knows(database_url: str, tmp_path: Path, ending: str) -> None:
+async def test_rollback_counts_before_its_worker_knows(
+    database_url: str, tmp_path: Path, ending: str, is_stateless: bool
+) -> None:
     async def cancelled_meanwhile(_state: State) -> State:
         statement = "UPDATE runs SET cancel = 'rollback' WHERE run_id = :id"  # as if the notification came late
         await backend.database.write(lambda c: c.execute(statement, id=run.run_id))
@@ -310,11 +313,11 @@ async def test_rollback_counts_before_its_worker_knows(database_url: str, tmp_pa
 
     graph = StateGraph(State).add_node(cancelled_meanwhile).add_edge(START, "cancelled_meanwhile").compile()
     async with _open(database_url, tmp_path, {"agent": graph}) as backend:
-        run = await backend.run(await backend.thread(), input={"tag": "x"})
+        run = await backend.run(None if is_stateless else await backend.thread(), input={"tag": "x"})
         async with backend.worker():
             await backend.events(run.run_id)
             assert await backend.status(run.run_id) is None
-            assert await backend.thread_status(run.thread_id) == "idle"
+            assert is_stateless or await backend.thread_status(run.thread_id) == "idle"
         state = await backend.agents["agent"].state(run.thread_id, None, False)  # type: ignore[attr-defined]
     assert state["values"] == {}
 

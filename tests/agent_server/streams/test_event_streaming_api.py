@@ -41,9 +41,9 @@ IMPOSSIBLE_COMMANDS: list[tuple[str, dict[str, Any], str, str]] = [
     ("run.start", {}, "invalid_argument", "run.start requires an assistant_id."),
     (
         "run.start",
-        {"assistant_id": "nobody"},
+        {"assistant_id": "unknown"},
         "invalid_argument",
-        "Invalid assistant: 'nobody'",
+        "Invalid assistant: 'unknown'",
     ),  # the official server says unknown_error
     ("run.start", {"assistant_id": "doubling", "config": 5}, "invalid_argument", "params.config"),
     ("run.start", {"assistant_id": "doubling", "multitask_strategy": "x"}, "invalid_argument", "params.multitask"),

@@ -1,6 +1,6 @@
 """Exports: feedback as a table, JSON lines or a training set, streamed in constant memory.
 
-* `csv` for spreadsheets: an apostrophe is put before a cell that looks like a formula (OWASP, "CSV Injection").
+* `csv` for spreadsheets (`csv_lines.py`).
 * `jsonl`: one feedback per line, in the shape of the search.
 * `kto`, `dpo`, `sft`: TRL's conversational dataset formats (its page "Dataset formats and types"): unpaired
   preference `{prompt, completion, label}` from scores, preference `{prompt, chosen, rejected}` and prompt-completion
@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -23,9 +21,10 @@ from feedback.configs.kinds import KeyKind
 from feedback.errors import Invalid
 from feedback.records.reviews import ReviewedFeedback
 from feedback.reports.chat_messages import conversation, read_correction
+from feedback.reports.csv_lines import HEAD, write_csv
 from feedback.reports.query import FeedbackQuery
 from feedback.reports.reader import FeedbackReader, Kinds
-from feedback.reports.reviewed_rows import keep_json
+from feedback.reports.reviewed_rows import Names, Tuple, convert_rows, keep_json
 from feedback.runs import ProjectRuns, RunFacts
 
 Format = Literal["csv", "jsonl", "kto", "dpo", "sft"]
@@ -34,14 +33,8 @@ TRAINING = frozenset(("kto", "dpo", "sft"))
 RUNS_AT_ONCE = 100
 """The number of runs whose input and output are in memory at a time."""
 CSV_TYPE, JSONL_TYPE = "text/csv", "application/jsonl"
-CSV_COLUMNS = (
-    "id", "created_at", "modified_at", "run_id", "thread_id", "assistant_id", "assistant_version", "key", "score",
-    "value", "comment", "correction", "source", "subject", "metadata", "review_status", "review_note",
-    "assistant_name", "kind", "is_positive", "reasons", "run_metadata",
-)  # fmt: skip
 MAX_REASONS = 100
 """The maximum number of distinct reasons for leaving feedback out."""
-FORMULA_STARTS = "=+-@\t\r\n"
 ENCODER = msgspec.json.Encoder()
 Example = dict[str, Any]
 
@@ -106,7 +99,7 @@ class Exports:
     ) -> AsyncIterator[bytes]:
         report, found = ExportReport(), Kinds()
         if form in TRAINING:
-            async for _, page in self._reader.pages(query, list, found=found):
+            async for _, page in self._reader.pages(query, convert_rows, found):
                 for at in range(0, len(page), RUNS_AT_ONCE):
                     lines = await self._build_examples(page[at : at + RUNS_AT_ONCE], found, form, report)
                     on_page(report)
@@ -114,13 +107,8 @@ class Exports:
                         yield lines
             return
         if form == "csv":
-            yield _csv([CSV_COLUMNS])
-        pages = (
-            self._reader.pages(query, _table)
-            if form == "csv"
-            else self._reader.pages(query, ENCODER.encode_lines, read_json=keep_json)
-        )
-        async for count, lines in pages:
+            yield HEAD
+        async for count, lines in self._reader.pages(query, write_csv if form == "csv" else _write_json_lines):
             report.read += count
             report.written += count
             on_page(report)
@@ -166,59 +154,5 @@ def _example(
     return {"prompt": prompt, "completion": better}
 
 
-def read_reasons(metadata: Mapping[str, Any] | None) -> list[str]:
-    """Return the reasons in the submission's metadata, as `<feedback-buttons>` sends them."""
-    reasons = (metadata or {}).get("reasons")
-    return [reason for reason in reasons if isinstance(reason, str)] if isinstance(reasons, list) else []
-
-
-def _table(page: Sequence[ReviewedFeedback]) -> bytes:
-    return _csv([_cells(feedback) for feedback in page])
-
-
-def _cells(feedback: ReviewedFeedback) -> list[Any]:
-    """Return the cells of `CSV_COLUMNS`."""
-    source = feedback.feedback_source
-    return [
-        feedback.id,
-        feedback.created_at,
-        feedback.modified_at,
-        _text_cell(feedback.run_id or feedback.run_name),
-        _text_cell(feedback.thread_id),
-        _text_cell(feedback.assistant_id),
-        feedback.assistant_version,
-        _text_cell(feedback.key),
-        _cell(feedback.score),
-        _cell(feedback.value),
-        _text_cell(feedback.comment),
-        _cell(feedback.correction),
-        _text_cell(source.type),
-        _text_cell(source.user_id),
-        _cell(source.metadata or None),
-        feedback.review_status,
-        _text_cell(feedback.review_note),
-        _text_cell(feedback.assistant_name),
-        feedback.kind,
-        _cell(feedback.is_positive),
-        _text_cell("; ".join(read_reasons(source.metadata))) if source.metadata else None,
-        _cell(feedback.run_metadata or None),
-    ]
-
-
-def _cell(value: Any) -> Any:
-    """Return the value as a spreadsheet cell: numbers unchanged, text safe from evaluation as a formula."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None or isinstance(value, (int, float)):
-        return value
-    return _text_cell(value if isinstance(value, str) else msgspec.json.encode(value).decode())
-
-
-def _text_cell(text: str | None) -> str | None:
-    return f"'{text}" if text and text[0] in FORMULA_STARTS else text
-
-
-def _csv(rows: list[Any]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode()
+def _write_json_lines(rows: Sequence[Tuple], names: Names) -> bytes:
+    return ENCODER.encode_lines(convert_rows(rows, names, keep_json))

@@ -31,11 +31,10 @@ from feedback.reports.reviewed_rows import (
     RUN_ID,
     SELECT,
     Names,
-    ReadJson,
+    Tuple,
     convert_rows,
 )
 from feedback.reports.text_search import rows_by_span
-from feedback.rows import decode_json
 
 T = TypeVar("T")
 
@@ -90,17 +89,15 @@ class FeedbackReader:
     async def pages(
         self,
         query: FeedbackQuery,
-        convert: Callable[[list[ReviewedFeedback]], T],
-        *,
-        read_json: ReadJson = decode_json,
+        convert: Callable[[list[Tuple], Names], T],
         found: Kinds | None = None,
         size: int = EXPORT_PAGE,
     ) -> AsyncIterator[tuple[int, T]]:
         """Yield the amount and the conversion of each page of all feedback that exists at the start, oldest first.
 
         Only one page is in memory at a time. `convert` is called in the database's thread, so that the event loop goes
-        on; `read_json` reads the columns of JSON. The kinds of the feedback keys are read once, so that they are the
-        same on all pages, and added to `found`; so are the names of the assistants.
+        on, with rows of `COLUMNS`. The kinds of the feedback keys are read once, so that they are the same on all
+        pages, and added to `found`; so are the names of the assistants.
         """
         where, parameters = query.sql()
         sql = f"""{SELECT} WHERE {where} AND (created_at, id) > (:after_at, :after_id) AND created_at <= :end
@@ -117,8 +114,8 @@ class FeedbackReader:
                 return unnamed  # their names are read from runs, outside of this transaction
             known.update(find_missing_kinds(db, (row[KEY] for row in rows), known))
             metadata = load_metadata(db, (row[RUN_ID] for row in rows)) if has_metadata(db) else {}
-            feedback = convert_rows(rows, Names(known, assistants, metadata), read_json)
-            return len(rows), convert(feedback), (rows[-1][CREATED_AT], rows[-1][ID]) if rows else at
+            converted = convert(rows, Names(known, assistants, metadata))
+            return len(rows), converted, (rows[-1][CREATED_AT], rows[-1][ID]) if rows else at
 
         while True:
             page = await self._database.read(work)

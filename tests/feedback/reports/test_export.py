@@ -114,23 +114,24 @@ async def test_exported_line_is_what_the_search_shows(with_runs: FeedbackPlugin)
         assert alone == {name: one[name] for name in alone}
 
 
-async def measure_export(service: FeedbackPlugin) -> tuple[int, int]:
+async def measure_export(service: FeedbackPlugin, form: Format) -> tuple[int, int]:
     """Return the size of an export in bytes, and how many bytes were in memory at once."""
     tracemalloc.start()
     try:
         size = 0
-        async for part in service.default.exports.stream(FeedbackQuery(), "jsonl"):
+        async for part in service.default.exports.stream(FeedbackQuery(), form):
             size += len(part)
         return size, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
 
-async def test_export_memory_does_not_grow_with_feedback(service: FeedbackPlugin) -> None:
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+async def test_export_memory_does_not_grow_with_feedback(service: FeedbackPlugin, form: Format) -> None:
     await insert(service, [row(at, comment="x" * 1000) for at in range(3000)])
-    size, peak = await measure_export(service)
+    size, peak = await measure_export(service, form)
     await insert(service, [row(at, comment="x" * 1000) for at in range(6000)])
-    larger, later_peak = await measure_export(service)
+    larger, later_peak = await measure_export(service, form)
     assert larger > size * 2.5
     assert later_peak < peak * 1.5
 

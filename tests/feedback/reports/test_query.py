@@ -11,6 +11,7 @@ from litestar.testing import AsyncTestClient
 
 from feedback import FeedbackPlugin
 from feedback.reports.query import FeedbackQuery
+from feedback.reports.reviewed_rows import convert_rows
 from tests.feedback.conftest import mint
 from tests.feedback.stored_feedback import NOON, insert, row
 
@@ -83,7 +84,7 @@ async def test_pages_show_each_record_once_despite_insertions(service: FeedbackP
 async def test_pages_oldest_first_omit_later_feedback(service: FeedbackPlugin) -> None:
     await insert(service, [row(comment=str(at), at=NOON + timedelta(minutes=at // 2)) for at in range(7)])
     sizes, seen = [], []
-    async for size, page in service.default.reader.pages(FeedbackQuery(), list, size=3):
+    async for size, page in service.default.reader.pages(FeedbackQuery(), convert_rows, size=3):
         sizes.append(size)
         seen += [feedback.comment for feedback in page]
         await insert(service, [row(comment="late", at=NOON + timedelta(days=1))])

@@ -26,6 +26,7 @@ from agent_server.database.outages import Outages
 from agent_server.database.private_files import make_private
 from agent_server.database.protocol import Connection, Load
 from agent_server.database.sqlite_connection import Outcome, SqliteConnection, SqliteThread, Work
+from agent_server.database.sqlite_log import allocate_log
 from agent_server.errors import Unavailable
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ BATCH = 256
 GATHERING_ROUNDS = 8
 """The maximum number of times a commit waits for more units; it bounds how long the first of them waits."""
 READERS = 3
+COMMITS_BEFORE_LOG = 64
+"""The number of commits after which the log gets its full length; a database with less work needs no such file."""
 
 
 def _run_in_one_view(connection: SqliteConnection, unit: tuple[Work, FileWatch]) -> Outcome:
@@ -96,6 +99,7 @@ class SqliteDatabase:
         self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
         self._committing: asyncio.Task[None] | None = None
         self._idle: asyncio.LifoQueue[SqliteThread] = asyncio.LifoQueue()
+        self._has_long_log = False
         self._open = False
 
     async def __aenter__(self) -> Self:
@@ -165,6 +169,9 @@ class SqliteDatabase:
             while self._waiting:
                 await self._gather_units()
                 await self._commit_some()
+                if self.commits >= COMMITS_BEFORE_LOG and not self._has_long_log:
+                    self._has_long_log = True
+                    await self._writer.run(lambda connection, _: allocate_log(connection.raw), None)
                 await asyncio.sleep(0)  # let callers that just got a result write again, into the next shared commit
         finally:
             self._committing = None

@@ -11,6 +11,7 @@ import aiosqlite
 
 from agent_server.database.containment import json_contains
 from agent_server.database.protocol import Connection, Row
+from agent_server.database.sqlite_log import PAGES
 from agent_server.errors import Conflict, Unavailable
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ _SETTINGS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # an fsync with each commit
     "PRAGMA foreign_keys = ON",
-    "PRAGMA wal_autocheckpoint = 4000",  # a page that many commits change is written back once for all
+    f"PRAGMA wal_autocheckpoint = {PAGES}",  # a page that many commits change is written back once for all
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA secure_delete = ON",  # overwrite erased data in the file, whatever SQLite's build options
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
-from agent_server.database.sqlite import BATCH, READERS, SqliteDatabase
+from agent_server.database.sqlite import BATCH, COMMITS_BEFORE_LOG, READERS, SqliteDatabase
 from agent_server.errors import Unavailable
 from tests.seams.counters import COUNTERS, Package, add, insert, values
 
@@ -75,6 +76,48 @@ async def test_sqlite_full_disk_rolls_back_every_unit(sqlite_url: str, package: 
         assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
         assert await database.read(values) == {"a": 0, "b": 0}
         assert await database.write(add("a")) == 1
+
+
+def _count_after_crash(path: str, tmp_path: Path) -> int:
+    """Return the counter `a` as a new process finds it, from a copy of the files as a crash leaves them."""
+    crashed = tmp_path / "crashed.db"
+    for ending in ("", "-wal"):
+        shutil.copyfile(f"{path}{ending}", f"{crashed}{ending}")
+    with sqlite3.connect(crashed) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert raw.execute("SELECT name FROM sqlite_master WHERE name LIKE 'space%'").fetchall() == []
+        (count,) = raw.execute("SELECT n FROM counters WHERE name = 'a'").fetchone()
+    raw.close()
+    return int(count)
+
+
+def _size(path: str) -> int:
+    return Path(path).stat().st_size
+
+
+async def test_sqlite_lengthens_its_log_once(sqlite_url: str, package: Package, tmp_path: Path) -> None:
+    path = sqlite_url.removeprefix("sqlite:///")
+    async with SqliteDatabase(path) as database:
+        await database.migrate(package({"0001_counters.sql": COUNTERS}))
+        sizes, counts = set(), []
+        for number in range(1, COMMITS_BEFORE_LOG + 21):
+            await database.write(add("a"))
+            if number > COMMITS_BEFORE_LOG:
+                sizes.add(_size(f"{path}-wal"))
+                counts.append(_count_after_crash(path, tmp_path) == number)
+        assert len(sizes) == 1, "commits lengthen the log"
+        assert min(sizes) > 12_000_000
+        assert all(counts)
+        assert _size(path) < 100_000
+
+
+async def test_sqlite_works_where_its_log_cannot_grow(sqlite_url: str, package: Package) -> None:
+    async with SqliteDatabase(sqlite_url.removeprefix("sqlite:///")) as database:
+        await database.migrate(package({"0001_counters.sql": COUNTERS}))
+        await database.write(lambda c: c.one("PRAGMA max_page_count = 20"))
+        for _ in range(COMMITS_BEFORE_LOG + 5):
+            await database.write(add("a"))
+        assert await database.read(values) == {"a": COMMITS_BEFORE_LOG + 5, "b": 0}
 
 
 async def test_sqlite_runs_units_in_its_connections_threads(sqlite_url: str) -> None:

@@ -11,6 +11,7 @@ if sys.path and sys.path[0] in ("", os.getcwd()):
 
 from typing import TYPE_CHECKING
 
+from agent_server.cli.deferred_packages import defer_packages
 from agent_server.cli.main import main
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 def app() -> ASGIApp:
     """Return the app that the environment configures, for `uvicorn --factory agent_server.__main__:app`."""
+    defer_packages()
     from agent_server.cli.asgi_app import build_app_from_environment  # not for commands that need no app
 
     return build_app_from_environment()

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from agent_server.cli.ports import bind
-from agent_server.cli.reload import Reloader
 from agent_server.cli.server import Mode, serve_process, uvicorn_config
 from agent_server.cli.serving import check_exposure, format_local_url, read_config
 from agent_server.cli.settings import config_path, export_options, server_options
@@ -44,6 +43,8 @@ def run_dev(given: dict[str, Any], reload: bool) -> None:
     os.environ["AGENT_SERVER_PORT"] = str(port)
     path = config_path()
     if reload and path is not None:
+        from agent_server.cli.reload import Reloader  # its watchfiles is blocked while a command is imported
+
         Reloader(uvicorn_config("in the other process", config), partial(serve_process, mode), sockets, path).run()
     else:
         serve_process(mode, sockets)

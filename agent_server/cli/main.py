@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
+
+from agent_server.cli.deferred_packages import defer_packages
 
 
 class Lazy(NamedTuple):
@@ -32,17 +34,22 @@ COMMANDS: Mapping[str, Lazy] = {
 }
 
 
+UNUSED = ("greenlet", "pygments", "rich", "watchfiles")
+"""What httpx, structlog and Uvicorn import, if it is installed, for output, green threads and a reloader of their own:
+7 MB, none of it used here."""
+
+
 @contextmanager
-def _without(module: str) -> Iterator[None]:
-    """Block the import of a module that structlog and httpx load for output that this server does not use (5 MB)."""
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = None  # type: ignore[assignment]  # which is how an import learns that it is not there
+def _without(modules: Sequence[str]) -> Iterator[None]:
+    """Block imports of the modules, unless they are there already."""
+    blocked = [module for module in modules if module not in sys.modules]
+    for module in blocked:
+        sys.modules[module] = None  # type: ignore[assignment]  # which is how an import learns that it is not there
     try:
         yield
     finally:
-        del sys.modules[module]
+        for module in blocked:
+            del sys.modules[module]
 
 
 class LazyGroup(click.Group):
@@ -55,7 +62,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].target.partition(":")
-        with _without("rich"):
+        defer_packages()
+        with _without(UNUSED):
             command: click.Command = getattr(import_module(module), name)
         return command
 

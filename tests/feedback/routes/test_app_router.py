@@ -35,3 +35,10 @@ def test_router_is_registered_without_a_copy(sqlite_url: str) -> None:
     config = FeedbackPlugin(open_database(sqlite_url)).on_app_init(AppConfig())
     [router] = config.route_handlers
     assert deepcopy(router) is router
+
+
+async def test_options_name_all_methods_of_a_path(sqlite_url: str) -> None:
+    app = app_with_header(sqlite_url, "first")
+    async with AsyncTestClient(app, base_url="http://feedback.test") as client:
+        response = await client.options("/api/v1/feedback/00000000-0000-4000-8000-000000000000")
+        assert (response.status_code, response.headers["allow"]) == (204, "DELETE, GET, OPTIONS, PATCH")

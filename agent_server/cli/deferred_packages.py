@@ -1,7 +1,7 @@
 """Execute the `__init__` of some packages at the first use of a name in it.
 
 LangGraph imports one small module of `langgraph_sdk`, and LangSmith's client one of `langsmith.types`. An import of a
-module first executes the `__init__` of its package, and these two import all of theirs: clients with their transports,
+module first executes the `__init__` of its package, and these two import all of their modules: clients with transports,
 160 models of Pydantic. No server uses them; they took 9 MB and a tenth of the start. Here, the import of such a package
 creates it without executing its `__init__`; a lookup of a name that it does not have executes that.
 `importlib.util.LazyLoader` would execute it at each import of a module of the package.

@@ -277,10 +277,9 @@ class AgentServerPlugin(InitPlugin):
             await self._database.migrate("agent_server")
             await stack.enter_async_context(self._broker)
             await stack.enter_async_context(self._store.open(self._config))
-            self._agents.update(
-                await stack.enter_async_context(open_agents(self._config, self._given, self._store.langgraph))
-            )
-            self._check_files_of_graphs()
+            agents = open_agents(self._config, self._given, self._store.langgraph, self._database)
+            self._agents.update(await stack.enter_async_context(agents))
+            self._check_file_of_store()
             if (rules := load_auth(self._config)) is not None:
                 self.authenticator.rules = Authorization(rules, self._database)
             await self._assistants.register(self._agents)
@@ -313,12 +312,10 @@ class AgentServerPlugin(InitPlugin):
                 sweeping.cancel()
                 self._streams.closing.set()
 
-    def _check_files_of_graphs(self) -> None:
-        """Make `GET /ok?check_db=1` check the files of LangGraph's checkpoints and store, if they exist."""
-        if self._config.database_url is None:
-            for name in ("checkpoints", "store"):
-                if (file := self._config.data_dir / f"{name}.db").exists():
-                    self._health_checks[name] = FileCheck(file).run
+    def _check_file_of_store(self) -> None:
+        """Make `GET /ok?check_db=1` check the file of LangGraph's store, if it exists."""
+        if self._config.database_url is None and (file := self._config.data_dir / "store.db").exists():
+            self._health_checks["store"] = FileCheck(file).run
 
     async def _stop_worker_on_closing(self) -> None:
         """Stop the worker while clients are still connected, so that they get its agents' last events."""

@@ -1,6 +1,7 @@
 """Agents: the interface (`protocol.py`), LangGraph graphs, plain async generators, and loading from a configuration."""
 
 from agent_server.agents.commands import check_command, is_void
+from agent_server.agents.deferred_writes import LastWrites
 from agent_server.agents.lease import Lease, boot_seconds, set_lease, write_under
 from agent_server.agents.loading import open_agents
 from agent_server.agents.plain import PlainAgent
@@ -22,6 +23,7 @@ __all__ = [
     "AgentRun",
     "GraphSetup",
     "HistoryQuery",
+    "LastWrites",
     "Lease",
     "Outcome",
     "PlainAgent",

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import structlog
 
-from agent_server.agents.deferred_writes import DeferredWrites
+from agent_server.agents.deferred_writes import DeferredWrites, LastWrites
 from agent_server.agents.stored_steps import StoredSteps
 from agent_server.errors import AgentServerError, LeaseLost, Unavailable
 
@@ -34,8 +34,8 @@ class Lease:
     """An attempt's right to write its run's checkpoints, as the saver sees it.
 
     On PostgreSQL the saver reads the run's row in the transaction that writes, so the database decides. On SQLite,
-    checkpoints and runs are in two files, locked by one process: there `until` decides, by this process's clock, and
-    after it the run's row (`renew`). Either way, a closed lease permits no writes.
+    which one process has locked, `until` decides, by this process's clock, and after it the run's row (`renew`). Either
+    way, a closed lease permits no writes.
     """
 
     def __init__(
@@ -91,7 +91,11 @@ class Lease:
 
     def defer_writes(self) -> None:
         """Let writes return before they are durable; `settle` waits for them."""
-        self.deferred = self.deferred or DeferredWrites(failed=self.steps.release)
+        self.deferred = self.deferred or DeferredWrites(self._write_deferred, failed=self.steps.release)
+
+    async def _write_deferred(self, store: Callable[[], Awaitable[None]], is_progress: bool) -> None:
+        with write_under(self):
+            await self.write(store, is_progress=is_progress)
 
     def _hasten_writes(self) -> None:
         if self.deferred is not None:
@@ -101,6 +105,17 @@ class Lease:
         """Wait until the deferred writes are durable. Errors: why one was not stored, such as `LeaseLost`."""
         if self.deferred is not None:
             await self.deferred.settle()
+
+    async def take_deferred(self) -> LastWrites | None:
+        """Return what stores the deferred writes that wait, in the transaction that ends the run; None if none waits.
+
+        Errors: why one was not stored, such as `LeaseLost`.
+        """
+        if self.deferred is None:
+            return None
+        if self.deferred.has_progress and self.flush_events is not None:
+            await self.flush_events()
+        return await self.deferred.take()  # the last await: a cancellation before it leaves the writes where they are
 
     async def drain(self) -> None:
         """Wait for the writes that began before: each is durable, or refused."""

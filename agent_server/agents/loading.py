@@ -12,6 +12,7 @@ from agent_server.agents.protocol import Agent
 from agent_server.config import Config, ConfigError
 from agent_server.config.load_errors import INSTALL, load_error
 from agent_server.config.user_code import import_from, load_variable
+from agent_server.database import Database
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_agents(
-    config: Config, given: Mapping[str, object] | None = None, store: BaseStore | None = None
+    config: Config,
+    given: Mapping[str, object] | None = None,
+    store: BaseStore | None = None,
+    database: Database | None = None,
 ) -> AsyncIterator[dict[str, Agent]]:
     """Open the agents of `config.graphs` and of `given`; yield them by graph id; close them at the end of the block.
 
@@ -30,7 +34,8 @@ async def open_agents(
     factory of one of these: a function, sync or async, or an async context manager. A factory without parameters is
     called once; one that takes `config`, `runtime` (the SDK's `ServerRuntime`) or both creates a LangGraph graph for
     each run, and for each request for its states or its structure.
-    LangGraph graphs find `store`, if given, with `get_store()`.
+    LangGraph graphs find `store`, if given, with `get_store()`; they save their states in `database`, which has the
+    runs, or else in the file of runs.
     Errors: `ConfigError`, which names the graph and the reason.
     """
     import_from(config)
@@ -38,17 +43,20 @@ async def open_agents(
         graph_id: load_variable(f"graph {graph_id!r}", graph.path, config) for graph_id, graph in config.graphs.items()
     }
     async with AsyncExitStack() as stack:
-        loader = _Loader(config, stack, store)
+        loader = _Loader(config, stack, store, database)
         yield {graph_id: await loader.agent(graph_id, each) for graph_id, each in {**objects, **(given or {})}.items()}
 
 
 class _Loader:
     """Creates agents; opens the checkpointer that LangGraph graphs share for the first of them."""
 
-    def __init__(self, config: Config, stack: AsyncExitStack, store: BaseStore | None) -> None:
+    def __init__(
+        self, config: Config, stack: AsyncExitStack, store: BaseStore | None, database: Database | None
+    ) -> None:
         self._config = config
         self._stack = stack
         self._store = store
+        self._database = database
         self._make: Callable[[Any], LangGraphAgent] | None = None
 
     async def agent(self, graph_id: str, value: Any) -> Agent:
@@ -87,7 +95,8 @@ class _Loader:
                     f"graph {graph_id!r} needs the module {error.name}", hint=f"Install it: {INSTALL}"
                 ) from error
             await warm_up()
-            checkpointer = await self._stack.enter_async_context(open_checkpointer(self._config))
+            opening = open_checkpointer(self._config, self._database)
+            checkpointer = await self._stack.enter_async_context(opening)
             self._make = lambda graph: LangGraphAgent(graph, checkpointer, self._store)
         return self._make
 

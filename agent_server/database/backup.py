@@ -12,8 +12,7 @@ from pathlib import Path
 from agent_server.errors import Conflict, NotFound, Unavailable
 
 FILES = ("runs.db", "checkpoints.db", "store.db", "feedback.db")
-"""In this order, so that a run's row is never newer than its checkpoints: a server started from the copy resumes a run
-that was running meanwhile as it would after a crash."""
+"""`checkpoints.db` is of earlier versions: the next start of a server moves it to `runs.db`."""
 
 
 def back_up(data_dir: Path, target: Path) -> list[Path]:

@@ -93,7 +93,7 @@ class SqliteDatabase:
                 "a SQLite database is a file here: sqlite:///relative/path.db or sqlite:////absolute/path.db"
             )
         self.commits = 0
-        self._path = path
+        self.path = path
         self._watch = FileWatch(path)
         self._outages = Outages(path)
         self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
@@ -103,12 +103,12 @@ class SqliteDatabase:
         self._open = False
 
     async def __aenter__(self) -> Self:
-        make_private(Path(self._path))
+        make_private(Path(self.path))
         async with AsyncExitStack() as stack:
             # Close the writer last: the last connection moves the log into the file, which a reader may not.
-            self._writer = await stack.enter_async_context(SqliteThread(self._path, read_only=False))
+            self._writer = await stack.enter_async_context(SqliteThread(self.path, read_only=False))
             for _ in range(READERS):
-                self._idle.put_nowait(await stack.enter_async_context(SqliteThread(self._path, read_only=True)))
+                self._idle.put_nowait(await stack.enter_async_context(SqliteThread(self.path, read_only=True)))
             self._threads = stack.pop_all()
         self._watch.begin()
         self._loop = asyncio.get_running_loop()
@@ -152,7 +152,7 @@ class SqliteDatabase:
         return await result
 
     async def check(self) -> None:
-        await FileCheck(Path(self._path), self._watch, self._outages).run()
+        await FileCheck(Path(self.path), self._watch, self._outages).run()
 
     def load(self) -> Load:
         return Load(READERS + 1, self._idle.qsize() + (self._committing is None), len(self._waiting))

@@ -18,7 +18,7 @@ import anyio
 import structlog
 from msgspec import Raw, Struct, field
 
-from agent_server.agents import Agent, Lease, Outcome, is_stateful, set_lease, write_under
+from agent_server.agents import Agent, LastWrites, Lease, Outcome, is_stateful, set_lease, write_under
 from agent_server.agents.node_stacks import find_threaded_nodes
 from agent_server.asgi.json_codec import encode
 from agent_server.broker import Broker
@@ -26,7 +26,7 @@ from agent_server.errors import LeaseLost, Unavailable
 from agent_server.observability.metrics import Metrics
 from agent_server.runs.agent_task import AgentTask
 from agent_server.runs.feedback import FeedbackUrls, RunTokens, feedback_parts
-from agent_server.runs.leases import RollbackRequested
+from agent_server.runs.leases import NotStored, RollbackRequested
 from agent_server.runs.queue import Runs
 from agent_server.runs.records import Claim, Ending
 from agent_server.runs.run_log import RunLog
@@ -80,6 +80,8 @@ class Attempt:
         self._server_stops = False
         self.has_written_end = False
         """Whether this attempt has ended the run or returned it to the queue."""
+        self._last_writes: LastWrites | None = None
+        """Stores what an agent that has succeeded wrote last, with the run's end."""
         self._log = RunLog(claim, context.broker)
         self._has_published = False
         self._began = time.perf_counter()
@@ -163,7 +165,9 @@ class Attempt:
         """Run the agent, inside its task. Return its ending, or None where it was stopped."""
         set_lease(self.lease)
         try:
-            return _build_success(await self._outcome())
+            ending = _build_success(await self._outcome())
+            self._last_writes = await self.lease.take_deferred()
+            return ending
         except asyncio.CancelledError as error:
             # After `stop`, this is the server's own cancellation. Before that, the agent has cancelled itself, or
             # awaited something that another part of it cancelled: a mistake in the agent, so its run fails. The error
@@ -187,7 +191,6 @@ class Attempt:
                     self._count_first_event()
                     self.lease.check_open()
                     await self._log.publish(part)
-        await self.lease.settle()
         return outcome
 
     async def _end(self, ending: Ending | None) -> None:
@@ -214,11 +217,13 @@ class Attempt:
         ending.last_event = self._log.last_event(ending)
         while True:
             try:
-                await self._context.runs.finish(self.claim, ending)
+                await self._context.runs.finish(self.claim, ending, self._last_writes)
                 break
             except RollbackRequested:
                 await self._finish_stopped("rollback")
                 return
+            except NotStored as error:
+                ending = await self._fail_at_end(error.reason)
             except Unavailable as error:  # retry until the database returns, the lease is lost, or the server stops
                 log.error("run_not_finished_yet", error=str(error))
                 if self._server_stops:
@@ -229,6 +234,15 @@ class Attempt:
         await self._log.write_end(ending)
         await self._context.broker.close(self.run.run_id)
         log.info("run_finished", status=ending.status)
+
+    async def _fail_at_end(self, error: Exception) -> Ending:
+        """Return the ending of a run whose last writes cannot be stored, after its `error` event."""
+        self._last_writes = None
+        failure = _handle_failure(error)
+        failure.values = await self._values_now()
+        await self._log.publish(StreamPart("error", Raw(failure.error)))
+        failure.last_event = self._log.last_event(failure)
+        return failure
 
     async def _finish_stopped(self, reason: StopReason) -> None:
         log.info("run_stopped", reason=reason)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Sequence
 
-from agent_server.agents import boot_seconds
+from agent_server.agents import LastWrites, boot_seconds
 from agent_server.broker import Broker
 from agent_server.database import Connection, Database
-from agent_server.errors import Conflict, LeaseLost
+from agent_server.errors import AgentServerError, Conflict, LeaseLost
 from agent_server.runs.records import Claim, Ending, read_claim
 from agent_server.runs.transitions import (
     HELD,
@@ -35,6 +35,14 @@ CANCELS = "cancels"
 
 class RollbackRequested(Exception):
     """The run is to be rolled back, so it cannot end otherwise; its worker has not been notified yet."""
+
+
+class NotStored(Exception):
+    """The last checkpoints of a run cannot be stored, for `reason`, so it cannot end with success."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class RunLeases:
@@ -108,8 +116,11 @@ class RunLeases:
         rows = await self._database.read(lambda connection: connection.all(statement))
         return {row["run_id"]: (row["attempt"], row["cancel"]) for row in rows}
 
-    async def finish(self, claim: Claim, ending: Ending) -> None:
-        """Write the run's ending to the run and its thread, durably. Errors: `LeaseLost`, `RollbackRequested`."""
+    async def finish(self, claim: Claim, ending: Ending, last_writes: LastWrites | None = None) -> None:
+        """Write the run's ending to the run and its thread, durably, with the agent's last writes.
+
+        Errors: `LeaseLost`, `RollbackRequested`, `NotStored`.
+        """
         notified: list[bool] = []
 
         def work(connection: Connection) -> bool:
@@ -131,6 +142,8 @@ class RunLeases:
                 raise LeaseLost(f"Run {run.run_id} has another worker")
             if ended["cancel"] == "rollback":
                 raise RollbackRequested
+            if last_writes is not None:
+                _store_last(connection, last_writes)
             # not decided in the statement: SQLite 3.40 returns 1 for NULL IS NOT NULL there, where the table is STRICT
             if ended["webhook_targets"]:
                 put_targets(connection, get_ended_row(connection, run.run_id), ending)
@@ -183,3 +196,13 @@ class RunLeases:
         return await self._database.write(
             lambda c: c.execute("UPDATE runs SET lease_until = 0 WHERE status = 'running'")
         )
+
+
+def _store_last(connection: Connection, last_writes: LastWrites) -> None:
+    """Store the last writes of a run that ends. Errors: `NotStored`, and `Unavailable` as for any statement."""
+    try:
+        last_writes(connection)
+    except AgentServerError:
+        raise
+    except Exception as error:
+        raise NotStored(error) from error

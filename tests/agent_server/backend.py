@@ -108,7 +108,7 @@ async def open_backend(
     async with (
         _database(database_url, patience) as database,
         MemoryBroker(keep=keep, max_bytes=max_bytes) as broker,
-        open_agents(config or Config(directory=Path()), agents or {}) as opened,
+        open_agents(config or _config(database_url), agents or {}, database=database) as opened,
     ):
         await database.migrate("agent_server")
         assistants = Assistants(database)
@@ -119,6 +119,10 @@ async def open_backend(
         )
         streams = RunStreams(runs, broker, feedback)
         yield Backend(database, broker, assistants, Threads(database), runs, streams, context, opened)
+
+
+def _config(database_url: str) -> Config:
+    return Config(Path(), database_url=database_url if database_url.startswith("postgres") else None)
 
 
 def _database(url: str, patience: float | None) -> Database:

@@ -41,7 +41,7 @@ def test_restored_copy_has_all_acknowledged_data(start_server: StartServer, tmp_
         server.kill()
         for client in clients:
             client.result(30)
-    assert [Path(line).name for line in output.splitlines()] == ["runs.db", "checkpoints.db", "store.db", "feedback.db"]
+    assert [Path(line).name for line in output.splitlines()] == ["runs.db", "store.db", "feedback.db"]
     with ServerProcess(GRAPHS, copied.parent) as copy, http_client(copy) as http:
         stored = {feedback["comment"] for feedback in all_feedback(http)}
         assert {"before", *comments} <= stored

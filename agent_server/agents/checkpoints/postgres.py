@@ -42,7 +42,7 @@ from agent_server.agents.checkpoints.saver import (
 )
 from agent_server.agents.checkpoints.thread_bytes import Amount, ChannelBytes, ThreadBytes
 from agent_server.agents.deferred_writes import Deferred
-from agent_server.agents.lease import Lease, current_lease, work_under_lease, write_under
+from agent_server.agents.lease import current_lease, work_under_lease
 from agent_server.agents.postgres_pool import create_one_at_a_time, langgraph_pool
 from agent_server.database import Connection, Row
 from agent_server.database.postgres import PostgresDatabase
@@ -164,11 +164,11 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         }
         lease, step = current_lease(), metadata.get("step", -2)
         if lease is None or lease.deferred is None:
-            await put_in_order(at["checkpoint_ns"], metadata, lambda: self._store([row]))
+            await put_in_order(at["checkpoint_ns"], metadata, lambda: self.store([row]))
         else:
             lease.steps.begin(row["ns"], step)
             stored = partial(lease.steps.end, row["ns"], step)
-            lease.deferred.add(partial(self._write_all, lease), Deferred(row, is_progress(metadata), stored))
+            lease.deferred.add(self, Deferred(row, is_progress(metadata), stored))
         return {"configurable": {"thread_id": row["thread"], "checkpoint_ns": row["ns"], "checkpoint_id": row["id"]}}
 
     @store_signature
@@ -194,18 +194,18 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         }
         lease = current_lease()
         if lease is not None and lease.deferred is not None:
-            lease.deferred.add(partial(self._write_all, lease), Deferred(row, is_progress=True))
+            lease.deferred.add(self, Deferred(row, is_progress=True))
             return
-        await work_under_lease(lambda: self._store([row]), is_progress=True)
+        await work_under_lease(lambda: self.store([row]), is_progress=True)
 
-    async def _write_all(self, lease: Lease, rows: Sequence[Mapping[str, Any]], progress: bool) -> None:
-        """Write the rows under the lease, in as few statements as possible, and insist while there is no database."""
-        with write_under(lease):
-            await lease.write(partial(self._store, rows), is_progress=progress)
-
-    async def _store(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        for batch in batches(rows):
+    async def store(self, works: Sequence[Mapping[str, Any]]) -> None:
+        """Store the rows in as few statements as possible."""
+        for batch in batches(works):
             await self._write(batch.build_statement(current_lease()), batch.parameters)
+
+    def store_within(self, connection: Connection, works: Sequence[Mapping[str, Any]]) -> None:
+        for batch in batches(works):
+            connection.one(batch.build_statement(None), **batch.parameters)
 
     async def alist(
         self,

@@ -1,7 +1,8 @@
-"""Checkpoints in a SQLite file of their own, with group commits across runs."""
+"""Checkpoints in the SQLite file of runs, with group commits across runs."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -32,10 +33,11 @@ from agent_server.agents.checkpoints.saver import (
     settle_writes,
     store_signature,
 )
+from agent_server.agents.checkpoints.sqlite_move import move_checkpoints
 from agent_server.agents.checkpoints.sqlite_threads import copy_thread, keep_latest, thread_bytes
 from agent_server.agents.checkpoints.thread_bytes import ThreadBytes
 from agent_server.agents.deferred_writes import Deferred
-from agent_server.agents.lease import Lease, current_lease, work_under_lease, write_under
+from agent_server.agents.lease import current_lease, work_under_lease
 from agent_server.database import Connection, Row
 from agent_server.database.sqlite import SqliteDatabase
 
@@ -73,8 +75,9 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
 
     Even the smallest run writes five times. The original commits each write separately and serially for the whole
     process: with 5 ms per fsync, that is 40 runs a second. Here the writes of a run that wait are one unit of work on a
-    `SqliteDatabase` (`DeferredWrites`), and the waiting units of all runs share a commit. Lists of checkpoints are read
-    as before, through a connection of their own.
+    `SqliteDatabase` (`DeferredWrites`), and the waiting units of all runs share a commit. The database is that of runs,
+    so a run's last writes share the commit of its end. Lists of checkpoints are read as before, through a connection of
+    their own.
     """
 
     def __init__(self, connection: aiosqlite.Connection, database: SqliteDatabase) -> None:
@@ -146,17 +149,14 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
             return
         lease.steps.begin(row["ns"], step)
         stored = partial(lease.steps.end, row["ns"], step)
-        lease.deferred.add(partial(self._write_all, lease), Deferred(work, is_progress(metadata), stored))
+        lease.deferred.add(self, Deferred(work, is_progress(metadata), stored))
 
-    async def _write_all(self, lease: Lease, works: Sequence[Callable[[Connection], None]], progress: bool) -> None:
-        """Write in one unit under the lease, and insist while the database does not respond."""
+    async def store(self, works: Sequence[Callable[[Connection], None]]) -> None:
+        await self._write(partial(self.store_within, works=works))
 
-        def work(connection: Connection) -> None:
-            for one in works:
-                one(connection)
-
-        with write_under(lease):
-            await lease.write(lambda: self._write(work), is_progress=progress)
+    def store_within(self, connection: Connection, works: Sequence[Callable[[Connection], None]]) -> None:
+        for work in works:
+            work(connection)
 
     @store_signature
     async def aput_writes(
@@ -182,7 +182,7 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
 
         lease = current_lease()
         if lease is not None and lease.deferred is not None:
-            lease.deferred.add(partial(self._write_all, lease), Deferred(work, is_progress=True))
+            lease.deferred.add(self, Deferred(work, is_progress=True))
         else:
             await work_under_lease(lambda: self._write(work), is_progress=True)
 
@@ -281,11 +281,12 @@ def _config(row: Row, checkpoint_id: str) -> RunnableConfig:
 
 
 @asynccontextmanager
-async def open_sqlite(path: Path) -> AsyncIterator[Checkpointer]:
-    """Open the saver on the file at `path`, with its tables set up."""
-    async with SqliteDatabase(str(path)) as database, aiosqlite.connect(path) as connection:
+async def open_sqlite(database: SqliteDatabase, former: Path) -> AsyncIterator[Checkpointer]:
+    """Open the saver on an open database, with its tables set up and the checkpoints of the file `former` in them."""
+    async with aiosqlite.connect(database.path) as connection:
         await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         await connection.execute("PRAGMA synchronous = FULL")
         saver = SqliteCheckpoints(connection, database)
         await saver.setup()
+        await asyncio.to_thread(move_checkpoints, former, database.path)
         yield saver

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from agent_server.agents import Lease, write_under
+from agent_server.agents.checkpoints import sqlite_move
 from agent_server.agents.checkpoints.opening import open_checkpointer
 from agent_server.config import Config
+from agent_server.errors import Unavailable
 from tests.agent_server.backend import open_backend
 from tests.agent_server.graphs import nested_asking, nested_chat
 
@@ -35,7 +38,7 @@ async def langgraphs_own(database_url: str, tmp_path: Path) -> AsyncIterator[Bas
         async with AsyncPostgresSaver.from_conn_string(database_url) as saver:
             yield saver
     else:
-        async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "checkpoints.db")) as sqlite:
+        async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "runs.db")) as sqlite:
             yield sqlite
 
 
@@ -137,6 +140,56 @@ async def test_new_thread_is_not_read_before_first_checkpoint(database_url: str,
             assert await saver.aget_tuple(_at("other")) is not None
             await chat.ainvoke({"messages": ["hello"]}, _at("new"))
             assert await saver.aget_tuple(_at("new")) is not None
+
+
+async def _write_former_file(tmp_path: Path) -> Path:
+    """Write checkpoints of two threads to a file of their own, as earlier versions did."""
+    former = tmp_path / "checkpoints.db"
+    async with AsyncSqliteSaver.from_conn_string(str(former)) as saver:
+        await nested_asking.copy({"checkpointer": saver}).ainvoke({"x": 1}, _at("one"))
+        await nested_chat.copy({"checkpointer": saver}).ainvoke({"messages": ["hello"]}, _at("two"))
+    return former
+
+
+@pytest.mark.parametrize("was_interrupted", [False, True])
+async def test_former_file_of_checkpoints_is_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was_interrupted: bool
+) -> None:
+    monkeypatch.setattr(sqlite_move, "ROWS_A_COMMIT", 2)
+    former = await _write_former_file(tmp_path)
+    if was_interrupted:
+        copied = former.read_bytes()
+        async with opened("sqlite", tmp_path):
+            pass
+        former.write_bytes(copied)
+    async with AsyncSqliteSaver.from_conn_string(str(former)) as saver:
+        before = await _list(saver)
+    async with opened("sqlite", tmp_path) as saver:
+        assert not former.exists()
+        assert await _list(saver) == before
+    assert len(before) > 4
+
+
+async def _list(saver: Any) -> list[Any]:
+    return [one async for one in saver.alist(None)]
+
+
+async def test_former_file_that_is_broken_is_named(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints.db").write_bytes(b"this is no database " * 100)
+    with pytest.raises(Unavailable, match=r"checkpoints\.db could not be moved .*runs\.db.*: file is not a database"):
+        async with opened("sqlite", tmp_path):
+            pass
+
+
+async def test_former_file_may_lack_later_columns(tmp_path: Path) -> None:
+    former = await _write_former_file(tmp_path)
+    with closing(sqlite3.connect(former)) as raw:
+        raw.execute("ALTER TABLE writes DROP COLUMN task_path")
+        count = raw.execute("SELECT COUNT(*) FROM writes").fetchone()
+    async with opened("sqlite", tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as raw:
+        assert raw.execute("SELECT COUNT(*) FROM writes WHERE task_path = ''").fetchone() == count
 
 
 def _at(thread_id: str) -> Any:

@@ -80,7 +80,7 @@ async def test_lost_feedback_file_acknowledges_nothing(app: App, tmp_path: Path,
     assert (await app.get("/ok")).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["runs", "checkpoints", "store"])
+@pytest.mark.parametrize("name", ["runs", "store"])
 async def test_every_lost_file_is_named(sqlite_url: str, tmp_path: Path, name: str) -> None:
     async with serving(sqlite_url, tmp_path) as api:
         unlink(tmp_path / f"{name}.db")

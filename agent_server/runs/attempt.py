@@ -121,10 +121,10 @@ class Attempt:
             if self.claim.cancel:
                 self.stop(self.claim.cancel)
             if self.run.kwargs.feedback_keys and self._context.feedback is not None:
-                async with anyio.create_task_group() as beside:
-                    beside.start_soon(self._mint, self._context.feedback, self.run.kwargs.feedback_keys)
+                async with asyncio.TaskGroup() as beside:
+                    minting = beside.create_task(self._mint(self._context.feedback, self.run.kwargs.feedback_keys))
                     await self._run_to_end()
-                    beside.cancel_scope.cancel()
+                    minting.cancel()
             else:
                 await self._run_to_end()
         except* LeaseLost:
@@ -291,14 +291,18 @@ class Attempt:
     async def _publish_feedback(self) -> None:
         if not self.run.kwargs.feedback_keys or self._context.feedback is None:
             return
-        with anyio.move_on_after(self._context.mint_timeout) as waiting:
-            await self._minted.wait()
-        if waiting.cancelled_caught:
-            log.warning("feedback_urls_late", waited_seconds=self._context.mint_timeout)
+        if not self._minted.is_set():
+            await self._wait_for_urls()
         if self._urls is not None:
             modes = self.run.kwargs.stream_mode
             for part in feedback_parts(self.run.run_id, self._urls, modes, self._context.feedback_custom_event):
                 await self._log.publish(part)
+
+    async def _wait_for_urls(self) -> None:
+        with anyio.move_on_after(self._context.mint_timeout) as waiting:
+            await self._minted.wait()
+        if waiting.cancelled_caught:
+            log.warning("feedback_urls_late", waited_seconds=self._context.mint_timeout)
 
     async def _mint(self, feedback: FeedbackUrls, keys: list[str]) -> None:
         try:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
+from operator import methodcaller
 
 from feedback.database import Connection, Database, Row, build_in_list
 from feedback.tokens.presigned import url_denials
@@ -22,8 +24,11 @@ ROWS_AT_ONCE = 500
 PURGE_SECONDS = 3600.0
 DAY = 86_400_000_000
 
-EXPIRED_GRANTS = """SELECT id, key_count FROM feedback_grant
-WHERE expires_at < now_us() - CAST(:age AS BIGINT) ORDER BY expires_at LIMIT :limit"""
+GRANTS = """SELECT id, key_count,
+    CASE WHEN expires_at < now_us() - CAST(:age AS BIGINT) THEN 1 ELSE 0 END AS is_expired,
+    CASE WHEN created_at < now_us() - CAST(:age AS BIGINT) THEN 1 ELSE 0 END AS is_old
+FROM feedback_grant WHERE id > :after ORDER BY id LIMIT :limit"""
+"""The next grants in the order of minting: an index by expiry would cost each minting a page of the log."""
 SPENT = """DELETE FROM feedback_spent WHERE nonce IN (
     SELECT nonce FROM feedback_spent WHERE expires_at <= now_us() LIMIT :limit)"""
 MINTED = """DELETE FROM feedback_minted WHERE idempotency IN (
@@ -32,14 +37,9 @@ MINTED = """DELETE FROM feedback_minted WHERE idempotency IN (
 
 async def purge(database: Database, grant_days: int = GRANT_DAYS) -> int:
     """Delete what has expired; return the number of grants and one-time tokens."""
-    purged = 0
-    steps = (
-        lambda db: _purge_grants(db, grant_days * DAY),
-        lambda db: db.execute(SPENT, limit=ROWS_AT_ONCE),
-        lambda db: db.execute(MINTED, limit=ROWS_AT_ONCE),
-    )
-    for step in steps:
-        while count := await database.write(step):
+    purged = await _purge_grants(database, grant_days * DAY)
+    for sql in (SPENT, MINTED):
+        while count := await database.write(methodcaller("execute", sql, limit=ROWS_AT_ONCE)):
             purged += count
     return purged
 
@@ -55,12 +55,24 @@ async def keep_purging(database: Database, every: float = PURGE_SECONDS) -> None
         await asyncio.sleep(every)
 
 
-def _purge_grants(db: Connection, age: int) -> int:
-    rows = db.all(EXPIRED_GRANTS, age=age, limit=GRANTS_AT_ONCE)
-    grants = [row["id"] for row in rows]
-    delete_url_denials(db, rows)
-    _delete(db, "feedback_use", "grant_id", grants)
-    return _delete(db, "feedback_grant", "id", grants)
+async def _purge_grants(database: Database, age: int) -> int:
+    """Delete the grants that expired so long ago: a pass over all that were minted so long ago."""
+    purged, after, is_old = 0, 0, True
+    while is_old:
+        rows = await database.read(methodcaller("all", GRANTS, age=age, after=after, limit=ROWS_AT_ONCE))
+        expired = [row for row in rows if row["is_expired"]]
+        for at in range(0, len(expired), GRANTS_AT_ONCE):
+            purged += await database.write(partial(_delete_grants, grants=expired[at : at + GRANTS_AT_ONCE]))
+        is_old = any(row["is_old"] for row in rows)
+        after = rows[-1]["id"] if rows else after
+    return purged
+
+
+def _delete_grants(db: Connection, grants: Sequence[Row]) -> int:
+    ids = [grant["id"] for grant in grants]
+    delete_url_denials(db, grants)
+    _delete(db, "feedback_use", "grant_id", ids)
+    return _delete(db, "feedback_grant", "id", ids)
 
 
 def delete_url_denials(db: Connection, grants: Iterable[Row]) -> None:

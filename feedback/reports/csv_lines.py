@@ -1,8 +1,8 @@
 """CSV lines: feedback for spreadsheets, written from rows of the database without an object for each.
 
 An apostrophe is put before a cell that looks like a formula (OWASP, "CSV Injection"). A cell with a comma, a quotation
-mark or a line break is quoted (RFC 4180). `csv.writer`, which looks at each character of each cell, would take two
-thirds of an export's time.
+mark or a line break is quoted (RFC 4180). `csv.writer`, which looks at each character of each cell, would take a
+third of an export's time.
 """
 
 from __future__ import annotations

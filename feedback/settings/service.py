@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
@@ -121,6 +122,7 @@ class FeedbackSettings(Struct, frozen=True, kw_only=True):
         return cls(links=Links(**parts["links"]), limits=Limits(**parts["limits"]), pages=pages, **own)
 
 
+@lru_cache(maxsize=64)
 def clean_url(text: str) -> str:
     """Return `text` as a base for URLs, without a trailing slash. Errors: `ValueError` if it is no absolute URL."""
     parts = urlsplit(text)

@@ -231,14 +231,11 @@ class KeyRing:
         """Return each signing key's number, time of creation, and count of live grants; newest first."""
         return await self._database.read(lambda db: db.all(LIST_KEYS))
 
-    async def seal(self, number: int, body: int) -> str:
-        """Return the token for `body` under the signing key with this number, which another process may just have
-        added."""
-        for key in self._keys:
-            if key.number == number:
-                return key.seal(body)
-        await self._reload()
-        return next(key for key in self._keys if key.number == number).seal(body)
+    async def load_key(self, number: int) -> Key:
+        """Return the signing key with this number, which another process may just have added."""
+        if self._keys[0].number != number:
+            await self.learn(number)
+        return self.key(number)
 
     async def open(self, token: str) -> tuple[int, int]:
         """Return the pointer in `token`, any spelling of a UUID, and the number of the signing key that sealed it.

@@ -11,10 +11,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from feedback.configs.feedback_config import FeedbackConfig
 from feedback.database import Connection, Row, build_in_list
@@ -74,8 +75,14 @@ class Token(Struct):
 
     token: str
     key: str
-    expires_at: str
+    expires: int | None
+    """When it expires, in microseconds since 1970; None for never."""
     revoked: bool = False
+
+    @property
+    def expires_at(self) -> str:
+        """Return the expiry as the wire shows it."""
+        return _format_expiry(self.expires)
 
 
 class Pointer(Struct, frozen=True):
@@ -153,13 +160,13 @@ class Tokens:
         """
         grants = [grant for order in orders for grant in _split(order)]
         rows = [_grant_row(order, secrets.randbits(16)) for order in grants]
-        written = await self._database.write(lambda db: [db.all(INSERT, **row)[0] for row in rows])
+        written = await self._database.write(lambda db: [db.tuples(INSERT, **row)[0] for row in rows])
         tokens: list[Token] = []
-        for order, row, ids in zip(grants, rows, written, strict=True):
+        for order, row, (grant_id, ring_key, epoch) in zip(grants, rows, written, strict=True):
             salt, expires = row["salt"], row["expires_at"]
-            tokens += await self._seal_all(ids, salt, order.keys, expires)
+            tokens += await self._seal_all(grant_id, ring_key, salt, order.keys, expires)
             if len(order.keys) <= REMEMBERED_KEYS:
-                self._remember(Minted(ids["epoch"], salt, ids["ring_key"], self._grants(order, ids["id"], expires)))
+                self._remember(Minted(epoch, salt, ring_key, self._grants(order, grant_id, expires)))
         self._metrics.count_minted("presigned", len(tokens))
         return tokens
 
@@ -195,7 +202,7 @@ class Tokens:
         tokens: list[Token] = []
         for row in rows:
             keys = msgspec.json.decode(row["feedback_keys"], type=list[str])
-            sealed = await self._seal_all(row, row["salt"], keys, row["expires_at"])
+            sealed = await self._seal_all(row["id"], row["ring_key"], row["salt"], keys, row["expires_at"])
             for place, token in enumerate(sealed):
                 token.revoked = row["revoked_at"] is not None or _denial(row["id"], place) in denied
             tokens += sealed
@@ -212,10 +219,11 @@ class Tokens:
         pointer = await self.open(token)
         return await self._database.whole.read(lambda db: claim(db, pointer))
 
-    async def _seal_all(self, row: Row, salt: int, keys: Sequence[str], expires_at: int | None) -> list[Token]:
-        ring_key, body = row["ring_key"], row["id"] << 24 | salt << 8
-        expiry = _format_expiry(expires_at)
-        return [Token(await self._ring.seal(ring_key, body | place), key, expiry) for place, key in enumerate(keys)]
+    async def _seal_all(
+        self, grant_id: int, ring_key: int, salt: int, keys: Sequence[str], expires: int | None
+    ) -> list[Token]:
+        key, body = await self._ring.load_key(ring_key), grant_id << 24 | salt << 8
+        return [Token(key.seal(body | place), name, expires) for place, name in enumerate(keys)]
 
 
 def claim(db: Connection, pointer: Pointer) -> Grant:
@@ -313,11 +321,11 @@ def _format_expiry(expires_at: int | None) -> str:
 def _split(order: Order) -> list[Order]:
     """Return the order as one valid order for each grant. Errors: `Invalid`."""
     run_id = run_name("run_id", order.run_id)
-    for key in order.keys:
-        check_name("feedback_key", key, MAX_KEY)
     for config in order.configs:
         if config is not None:
             config.validate()
+    if run_id == order.run_id and len(order.keys) <= KEYS_PER_GRANT:
+        return [order] if order.keys else []
     return [
         Order(
             run_id,
@@ -332,13 +340,26 @@ def _split(order: Order) -> list[Order]:
 
 
 def _grant_row(order: Order, salt: int) -> dict[str, Any]:
+    keys, place = tuple(order.keys), order.place
     return {
         "salt": salt,
         "run_id": order.run_id,
-        "feedback_keys": msgspec.json.encode(order.keys).decode(),
-        "key_count": len(order.keys),
+        "feedback_keys": _encode_common_keys(keys) if len(keys) <= REMEMBERED_KEYS else _encode_keys(keys),
+        "key_count": len(keys),
         "configs": msgspec.json.encode(order.configs).decode() if any(order.configs) else None,
         "expires_at": _micros(order.expires_at),
         "max_uses": order.max_uses,
-        **structs.asdict(order.place),
+        "thread_id": place.thread_id,
+        "assistant_id": place.assistant_id,
+        "assistant_version": place.assistant_version,
+        "trace_parent": place.trace_parent,
     }
+
+
+def _encode_keys(keys: tuple[str, ...]) -> str:
+    """Return feedback keys as they are stored. Errors: `Invalid`."""
+    return msgspec.json.encode([check_name("feedback_key", key, MAX_KEY) for key in keys]).decode()
+
+
+_encode_common_keys = lru_cache(maxsize=256)(_encode_keys)
+"""The same; nearly all runs of a server have the same few keys."""

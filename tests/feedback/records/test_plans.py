@@ -40,7 +40,7 @@ STATEMENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("feedback_grant_pkey", presigned.SELECT, {"id": 1, "ring_key": 1, "denial": "d"}),
     ("feedback_grant_run", presigned.PAGE, {"run_id": "r", "start": 0, "stop": 5}),
     ("feedback_grant_run", revocation.COUNT + "run_id = :run_id", {"run_id": "r"}),
-    ("feedback_grant_expiry", purge.EXPIRED_GRANTS, {"age": 1, "limit": 5}),
+    ("feedback_grant_pkey", purge.GRANTS, {"age": 1, "after": 0, "limit": 5}),
     ("feedback_config_key", OF_KEY, {"key": "k"}),
     ("feedback_idempotency", store.REPEATED, {"idempotency": "i"}),
     ("feedback_pkey", store.BY_ID, {"id": "i"}),

@@ -10,7 +10,7 @@ from feedback import FeedbackPlugin
 from feedback.errors import TokenExpired, TokenGone
 from feedback.integrations.evalguard import OneTimeSubmission, OneTimeTokenCreate
 from feedback.records import purge as purge_module
-from feedback.records.purge import purge
+from feedback.records.purge import DAY, purge
 from feedback.schema import FeedbackSubmission
 from feedback.tokens.presigned import Order
 from tests.feedback.conftest import RUN
@@ -47,6 +47,17 @@ async def test_purge_deletes_what_has_expired(service: FeedbackPlugin, monkeypat
     with pytest.raises(TokenExpired):
         await service.default.tokens.redeem(late[0])
     assert await purge(service.database) == 0
+
+
+async def test_purge_ends_at_the_first_new_grants(service: FeedbackPlugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purge_module, "ROWS_AT_ONCE", 2)
+    expired = datetime.now(UTC) - timedelta(days=91)
+    for expires_at, is_old in ((None, 1), (None, 1), (expired, 1), (None, 1), (None, 0), (None, 0), (expired, 0)):
+        await mint(service, expires_at)
+        sql = "UPDATE feedback_grant SET created_at = created_at - :age WHERE id = (SELECT MAX(id) FROM feedback_grant)"
+        await service.database.write(lambda db, sql=sql, age=is_old * 91 * DAY: db.execute(sql, age=age))  # type: ignore[misc]
+    assert await purge(service.database) == 1, "the last one is not looked at yet"
+    assert (await counts(service))["feedback_grant"] == 6
 
 
 async def test_purge_keeps_feedback_and_what_processes_remember(service: FeedbackPlugin) -> None:

@@ -28,7 +28,7 @@ async def proofs(database: Database) -> list[str]:
 async def test_new_key_stretches_the_secret(database: Database) -> None:
     await database.migrate("feedback")
     created = await ring(database, SECRET)
-    token = await created.seal(1, 42)
+    token = created.key(1).seal(42)
     [proof] = await proofs(database)
     assert proof.startswith("scrypt:")
     assert await (await ring(database, SECRET)).open(token) == (42, 1)
@@ -55,7 +55,7 @@ async def test_older_proof_is_replaced_and_urls_stay_good(database: Database) ->
 
 async def test_ring_without_a_secret_is_as_before(database: Database) -> None:
     await database.migrate("feedback")
-    token = await (await ring(database, None)).seal(1, 7)
+    token = (await ring(database, None)).key(1).seal(7)
     [proof] = await proofs(database)
     assert ":" not in proof
     assert await (await ring(database, None)).open(token) == (7, 1)

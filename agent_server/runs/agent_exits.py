@@ -25,25 +25,29 @@ AgentExit.__name__ = "SystemExit"
 def agent_context() -> Context:
     """Return a context for the agent's task, in which new tasks raise `AgentExit`; prepare the event loop for it."""
     loop = asyncio.get_running_loop()
-    if not isinstance(loop.get_task_factory(), _TaskFactory):
-        loop.set_task_factory(_TaskFactory(loop.get_task_factory()))
+    previous = loop.get_task_factory()
+    if previous is None:
+        loop.set_task_factory(_create_task)
+    elif previous is not _create_task and not isinstance(previous, _TaskFactory):
+        loop.set_task_factory(_TaskFactory(previous))
     context = copy_context()
     context.run(_inside_agent.set, True)
     return context
 
 
-class _TaskFactory:
-    """Creates the event loop's tasks; those of agents contain `SystemExit`."""
+def _create_task(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+    """Create a task as event loops do by default; one of an agent contains `SystemExit`."""
+    return asyncio.Task(_Contained(work) if _inside_agent.get() else work, loop=loop, **options)
 
-    def __init__(self, previous: Callable[..., Any] | None) -> None:
-        self._create = previous or _create_task
+
+class _TaskFactory:
+    """As `_create_task`, by the task factory that the event loop had before."""
+
+    def __init__(self, previous: Callable[..., Any]) -> None:
+        self._create = previous
 
     def __call__(self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> Any:
         return self._create(loop, _Contained(work) if _inside_agent.get() else work, **options)
-
-
-def _create_task(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
-    return asyncio.Task(work, loop=loop, **options)
 
 
 class _Contained(Coroutine[Any, Any, Any]):
@@ -52,6 +56,8 @@ class _Contained(Coroutine[Any, Any, Any]):
     It delegates every step instead of awaiting the coroutine, so that one which is cancelled before its first step is
     closed and not reported as never awaited.
     """
+
+    __slots__ = ("_work",)
 
     def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
         self._work = work

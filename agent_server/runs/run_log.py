@@ -68,8 +68,10 @@ class RunLog:
         if not frames:
             return
         await self._broker.publish(self._run.run_id, frames)
-        if any(len(one.data) > LARGE_FRAME_BYTES for one in frames):
-            await anyio.lowlevel.checkpoint()  # agents need not wait between events, but their readers need a turn
+        for one in frames:
+            if len(one.data) > LARGE_FRAME_BYTES:
+                await anyio.lowlevel.checkpoint()  # agents need not wait between events, but their readers need a turn
+                return
 
 
 def last_events(translation: Translation, ending: Ending) -> list[Event]:

@@ -17,6 +17,7 @@ from langgraph.pregel import Pregel
 from langgraph.store.base import BaseStore
 from langgraph.types import Interrupt, StateSnapshot
 from langgraph_sdk.runtime import AccessContext
+from msgspec import Raw
 
 from agent_server.agents.checkpoints.saver import Checkpointer
 from agent_server.agents.langgraph.checkpoint_parts import checkpoint_part, debug_part
@@ -38,6 +39,7 @@ from agent_server.agents.langgraph.step_gate import StepGate
 from agent_server.agents.langgraph.thread_state import interrupt_dict
 from agent_server.agents.lease import current_lease
 from agent_server.agents.protocol import AgentRun, GraphSetup, HistoryQuery, Outcome
+from agent_server.asgi.json_codec import encode
 from agent_server.errors import AgentServerError, BadRequest, Invalid
 from agent_server.schema import JsonObject, StateUpdate, StreamPart
 
@@ -203,6 +205,8 @@ class _Parts:
         self._modes = frozenset(run.kwargs.stream_mode)
         self._event_streaming = run.kwargs.event_streaming
         self._messages: dict[str | None, BaseMessage] = {}
+        self._metadata: dict[str, Any] = {}
+        self._encoded_metadata = Raw()
 
     def convert(self, namespace: tuple[str, ...], mode: str, data: Any) -> list[StreamPart]:
         """Return the parts of one chunk; none where the run did not request its mode."""
@@ -228,12 +232,19 @@ class _Parts:
     def _message(self, suffix: str, message: BaseMessage, metadata: dict[str, Any]) -> list[StreamPart]:
         parts = []
         if "messages-tuple" in self._modes:
-            parts.append(StreamPart("messages" + suffix, [message, metadata]))
+            known = metadata if self._event_streaming else self._encode_metadata(metadata)
+            parts.append(StreamPart("messages" + suffix, [message, known]))
         if "messages" in self._modes:
             if message.id not in self._messages:
                 parts.append(StreamPart("messages/metadata", {message.id: {"metadata": metadata}}))
             parts.append(self._accumulate(message))
         return parts
+
+    def _encode_metadata(self, metadata: dict[str, Any]) -> Raw:
+        """Return the metadata as JSON; all tokens of a model's call come with one object, which is encoded once."""
+        if metadata is not self._metadata:
+            self._metadata, self._encoded_metadata = metadata, Raw(encode(metadata))
+        return self._encoded_metadata
 
     def _accumulate(self, message: BaseMessage) -> StreamPart:
         so_far = self._messages.get(message.id)

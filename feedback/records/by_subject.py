@@ -17,10 +17,12 @@ from feedback.tokens.presigned import Grant
 from feedback.validation import from_micros
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM feedback"
-_HALF = """SELECT id FROM feedback
-WHERE project = :project AND run_id = :run_id AND key = :key AND subject = :subject AND adds_up"""
-REPLACEABLE = f"{SELECT} WHERE id = ({_HALF} = 0)"
-ALL = f"{SELECT} WHERE id IN ({_HALF} = 0 UNION ALL {_HALF} = 1)"
+_OF_KEY = "SELECT id FROM feedback WHERE project = :project AND run_id = :run_id AND key = :key"
+_REPLACEABLE = f"{_OF_KEY} AND (CASE WHEN adds_up = 0 THEN subject END) = :subject"
+"""Its expression is a column of the index `feedback_run`."""
+_ADDED = f"{_OF_KEY} AND subject = :subject AND adds_up = 1"
+REPLACEABLE = f"{SELECT} WHERE id = ({_REPLACEABLE})"
+ALL = f"{SELECT} WHERE id IN ({_REPLACEABLE} UNION ALL {_ADDED})"
 FIRST = f"{ALL} ORDER BY created_at, id LIMIT 1"
 
 

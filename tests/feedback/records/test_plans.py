@@ -44,7 +44,7 @@ STATEMENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("feedback_config_key", OF_KEY, {"key": "k"}),
     ("feedback_idempotency", store.REPEATED, {"idempotency": "i"}),
     ("feedback_pkey", store.BY_ID, {"id": "i"}),
-    ("feedback_subject", by_subject.REPLACEABLE, OF_SUBJECT),
+    ("feedback_run", by_subject.REPLACEABLE, OF_SUBJECT),
     ("feedback_subject_added", by_subject.FIRST, OF_SUBJECT),
     ("feedback_run", *listing(FeedbackSearch(run=["r"]))),
     ("feedback_key_time", *listing(FeedbackSearch(key=["k1"]))),
@@ -102,6 +102,16 @@ async def test_hot_statements_use_their_index(filled: FeedbackPlugin, index: str
         else:
             assert index in plan, plan
             assert "Seq Scan on feedback " not in plan, plan
+
+
+async def test_feedback_of_a_subject_is_one_entry(filled: FeedbackPlugin) -> None:
+    plan = await filled.database.read(
+        lambda db: plan_of(db, filled.database.dialect, by_subject.REPLACEABLE, OF_SUBJECT)
+    )
+    if filled.database.dialect == "sqlite":
+        assert "USING INDEX feedback_run (project=? AND run_id=? AND key=? AND <expr>=?)" in plan
+    else:
+        assert any("Index Cond:" in line and "CASE" in line for line in plan.splitlines()), plan
 
 
 SORTED = [FeedbackQuery(), FeedbackQuery(key=["k1"]), FeedbackQuery(thread=["t"]), FeedbackQuery(status=["done"]),

@@ -31,7 +31,13 @@ from feedback.validation import check_name, run_name
 
 logger = logging.getLogger("feedback")
 
-AT_ONCE = 500
+AT_ONCE = {"sqlite": 50, "postgres": 500}
+"""The number of pieces of feedback that one transaction erases.
+
+On SQLite each changes about nine pages, and other writes wait for the transaction. One that changes more than the 500
+pages of the cache also computes the checksums of its log twice. On PostgreSQL nothing waits, but round trips cost.
+"""
+READ_AT_ONCE = 500
 SWEEP_SECONDS = 3600.0
 MAX_DAYS = 36_500
 DAY = 86_400_000_000
@@ -82,6 +88,7 @@ class Erasure:
     def __init__(self, database: ProjectDatabase, sealed_days: int = 0) -> None:
         """`sealed_days` is the longest lifetime of sealed tokens."""
         self._database = database
+        self._at_once = AT_ONCE[database.whole.dialect]
         self._denials_days = max(sealed_days, DENIALS_DAYS)
 
     async def erase_subject(self, subject: str, on_progress: Callable[[Erased], None] | None = None) -> Erased:
@@ -130,9 +137,10 @@ class Erasure:
         if with_grants:
             closed = await self._database.write(lambda db: close(db, condition, parameters))
             erased.add(Erased(grants=closed.grants, examples=closed.copies))
+        limited = {**parameters, "at_once": self._at_once}
         for drop in drops or REQUESTED:
             while True:
-                more = await self._database.write(partial(drop, condition=condition, parameters=parameters))
+                more = await self._database.write(partial(drop, condition=condition, parameters=limited))
                 erased.add(more)
                 if on_progress is not None:
                     on_progress(erased)
@@ -181,14 +189,13 @@ class Erasure:
         The pass uses the time of creation, which has an index, and is seldom later than that of the last change.
         """
         swept, after = Erased(), {"at": EVER, "id": ""}
-        sql = OLD.format(keys.format("feedback"))
-        while rows := await self._database.read(methodcaller("all", sql, **parameters, **after, limit=AT_ONCE)):
-            chosen, names = build_in_list("old", (row["id"] for row in rows if row["is_expired"]))
-            if names:
+        sql, limits = OLD.format(keys.format("feedback")), {"age": parameters["age"], "at_once": self._at_once}
+        while rows := await self._database.read(methodcaller("all", sql, **parameters, **after, limit=READ_AT_ONCE)):
+            expired = [row["id"] for row in rows if row["is_expired"]]
+            for at in range(0, len(expired), self._at_once):
+                chosen, names = build_in_list("old", expired[at : at + self._at_once])
                 drop = partial(
-                    _drop_feedback,
-                    condition=f"{EXPIRED} AND id IN {chosen}",
-                    parameters={"age": parameters["age"], **names},
+                    _drop_feedback, condition=f"{EXPIRED} AND id IN {chosen}", parameters={**limits, **names}
                 )
                 swept.add(await self._database.write(drop))
             after = {"at": rows[-1]["created_at"], "id": rows[-1]["id"]}
@@ -213,7 +220,7 @@ async def keep_sweeping(everyone: Callable[[], Awaitable[Iterable[Erasure]]], ev
 
 def _drop_feedback(db: Connection, condition: str, parameters: Mapping[str, Any], with_copies: bool = False) -> Erased:
     where = condition.format("feedback")
-    rows = db.all(f"SELECT id, run_id FROM feedback WHERE project = :project AND {where} LIMIT {AT_ONCE}", **parameters)
+    rows = db.all(f"SELECT id, run_id FROM feedback WHERE project = :project AND {where} LIMIT :at_once", **parameters)
     if not rows:
         return Erased()
     chosen, names = build_in_list("id", (row["id"] for row in rows))
@@ -230,7 +237,7 @@ def _drop_feedback(db: Connection, condition: str, parameters: Mapping[str, Any]
 
 def _drop_history(db: Connection, condition: str, parameters: Mapping[str, Any], with_copies: bool = False) -> Erased:
     where = condition.format("feedback_history")
-    sql = f"SELECT sequence, id, run_id FROM feedback_history WHERE project = :project AND {where} LIMIT {AT_ONCE}"
+    sql = f"SELECT sequence, id, run_id FROM feedback_history WHERE project = :project AND {where} LIMIT :at_once"
     rows = db.all(sql, **parameters)
     if not rows:
         return Erased()

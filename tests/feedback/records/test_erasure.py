@@ -201,11 +201,12 @@ async def denials(service: FeedbackPlugin) -> list[str]:
 async def test_erased_thread_loses_feedback_and_urls(service: FeedbackPlugin, run_id: str) -> None:
     url = (await service.urls_for_run(run_id, ["k"], "http://here"))["k"]
     await service.database.write(lambda db: db.execute("UPDATE feedback_grant SET thread_id = 't'"))
-    await insert(service, [row(thread_id="t") for _ in range(AT_ONCE + 5)] + [row(thread_id="u")])
+    at_once = AT_ONCE[service.database.dialect]
+    await insert(service, [row(thread_id="t") for _ in range(at_once + 5)] + [row(thread_id="u")])
     received: list[int] = []
     erased = await service.default.erasure.erase_thread("t", lambda so_far: received.append(so_far.feedback))
-    assert erased == Erased(AT_ONCE + 5, 0, 1)
-    assert received[:2] == [AT_ONCE, AT_ONCE + 5]
+    assert erased == Erased(at_once + 5, 0, 1)
+    assert received[:2] == [at_once, at_once + 5]
     assert await service.default.reader.count(FeedbackQuery()) == 1
     with pytest.raises(TokenGone):
         await service.default.tokens.redeem(url.rpartition("/")[2])

@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.clients import fork_server
@@ -62,6 +64,21 @@ def test_second_server_on_one_data_directory_is_refused(folder: Path) -> None:
     assert f"Another agent server uses the data directory {folder}" in message
     assert "--data-dir" in message
     assert "DATABASE_URL" in message
+
+
+def test_idle_server_wakes_rarely_and_stops_soon(running: subprocess.Popen[str]) -> None:
+    def count_wakes() -> int:
+        return psutil.Process(running.pid).num_ctx_switches().voluntary  # of the main thread
+
+    time.sleep(1)  # what a start leaves for later
+    before = count_wakes()
+    time.sleep(3)
+    assert count_wakes() - before < 3 * 16
+    running.send_signal(signal.SIGTERM)
+    assert running.stderr is not None
+    began = time.monotonic()
+    assert any("Shutting down" in line for line in running.stderr)
+    assert time.monotonic() - began < 0.5
 
 
 @pytest.mark.usefixtures("running")

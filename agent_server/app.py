@@ -67,6 +67,7 @@ from agent_server.runs.worker import Worker
 from agent_server.streams.commands import Commands
 from agent_server.streams.deletion import Deletion
 from agent_server.streams.event_streams import EventStreams
+from agent_server.streams.idle_threads import IdleThreads
 from agent_server.streams.run_end_watch import RunEndWatch
 from agent_server.streams.run_streams import RunStreams
 from agent_server.streams.thread_streams import ThreadStreams
@@ -143,11 +144,19 @@ class AgentServerPlugin(InitPlugin):
         self._streams = RunStreams(
             self._runs, self._broker, feedback, config.mint_timeout, config.feedback_custom_event, self._run_end_watch
         )
+        are_changes_notified = config.database_url is None or config.redis_url is not None
+        self._idle_threads = IdleThreads(self._database, are_changes_notified)
         self._thread_streams = ThreadStreams(
-            self._database, self._threads, self._runs, self._streams, self._broker, self._thread_states
+            self._database,
+            self._threads,
+            self._runs,
+            self._streams,
+            self._broker,
+            self._thread_states,
+            self._idle_threads,
         )
         self._event_streams = EventStreams(
-            self._database, self._threads, self._runs, self._broker, self._run_end_watch, self._thread_streams.idle
+            self._database, self._threads, self._runs, self._broker, self._run_end_watch, self._idle_threads
         )
         self._run_tokens = RunTokens(feedback)
         self._run_feedback = RunFeedback(feedback, self._run_tokens, config.mint_timeout)
@@ -301,9 +310,9 @@ class AgentServerPlugin(InitPlugin):
                     group.start_soon(self._webhook_sender.serve, app)
                 if self._run_end_watch is not None:
                     group.start_soon(self._run_end_watch.serve)
-                group.start_soon(self._thread_streams.idle.serve)
+                group.start_soon(self._idle_threads.serve)
                 yield
-                self._thread_streams.idle.stop()
+                self._idle_threads.stop()
                 self._self_waits.stop()
                 self._cron_clock.stop()
                 self._webhook_sender.stop()

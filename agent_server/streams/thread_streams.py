@@ -50,6 +50,7 @@ class ThreadStreams:
         streams: RunStreams,
         broker: Broker,
         states: ThreadStates,
+        idle: IdleThreads | None = None,
     ) -> None:
         self._database = database
         self._threads = threads
@@ -57,7 +58,7 @@ class ThreadStreams:
         self._streams = streams
         self._broker = broker
         self._states = states
-        self.idle = IdleThreads(database)
+        self._idle = idle or IdleThreads(database)
 
     async def follow(
         self, thread_id: str, last_event_id: str | None, modes: Sequence[ThreadStreamMode]
@@ -86,7 +87,7 @@ class ThreadStreams:
             while not updates.is_deleted:
                 one = await self._take_next(updates)
                 if one is None:
-                    await self.idle.wait(thread_id, subscription)
+                    await self._idle.wait(thread_id, subscription)
                 elif one.checkpoint is not None:
                     async for chunk in self._state_update(thread_id, one.id, one.checkpoint):
                         yield chunk

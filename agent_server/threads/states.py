@@ -122,6 +122,7 @@ class ThreadStates:
         """Delete the thread, its runs and its agents' saved state. Errors: `Conflict` while a run is running."""
         thread = await self._threads.get(thread_id)
         deleted = await self._threads.delete(thread.thread_id)
+        await self._broker.notify(thread_channel(thread.thread_id))
         for run_id in deleted.pending_run_ids:
             await self._broker.close(run_id)
         last = _graph_id(thread.metadata)

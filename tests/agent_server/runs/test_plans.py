@@ -94,9 +94,10 @@ async def _live(backend: Backend) -> None:
 
 async def _wait_for_news(backend: Backend, threads: list[str]) -> None:
     """Poll for streams that wait for news of the threads, and for their creation."""
-    idle = IdleThreads(backend.database)
+    idle = IdleThreads(backend.database, are_changes_notified=True)
     for waits in (idle._for_news, idle._for_creation):
         waits.update({thread_id: [LocalSubscription({}, "")] for thread_id in threads})
+    await idle.poll()
     await idle.look()
 
 

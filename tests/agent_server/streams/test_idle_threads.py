@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 import anyio
 import pytest
 
-from agent_server.broker.notifications import Notifications
+from agent_server.broker.notifications import LocalSubscription, Notifications
 from agent_server.runs.events.schema import EventStreamRequest
 from agent_server.streams.event_streams import EventStreams
-from agent_server.streams.idle_threads import AT_ONCE, IdleThreads
+from agent_server.streams.idle_threads import AT_ONCE, FULL_POLL_EVERY, IdleThreads
 from agent_server.threads.schema import ThreadCreate
+from agent_server.threads.state_updates import thread_channel
+from agent_server.threads.states import ThreadStates
 from tests.agent_server.backend import Backend, open_backend, unknown_id, until
 
 
@@ -26,8 +28,8 @@ class Counted(IdleThreads):
 
     reads = 0
 
-    def __init__(self, backend: Backend) -> None:
-        super().__init__(backend.database)
+    def __init__(self, backend: Backend, are_changes_notified: bool = False) -> None:
+        super().__init__(backend.database, are_changes_notified)
         read = backend.database.read
 
         async def counting(work):  # type: ignore[no-untyped-def]
@@ -136,6 +138,47 @@ async def test_created_thread_wakes_its_event_stream(backend: Backend) -> None:
         await anyio.wait_all_tasks_blocked()
         assert woken == [first]
         group.cancel_scope.cancel()
+
+
+async def test_notified_streams_are_polled_for_starts_only(backend: Backend) -> None:
+    idle, thread_id = Counted(backend, are_changes_notified=True), await backend.thread()
+    waiting = idle._for_news[thread_id] = [Notifications().listen("a")]
+    await backend.run(thread_id)
+    run = await backend.claim_one()
+    for poll in range(1, FULL_POLL_EVERY + 1):
+        await idle.poll()
+        assert waiting[0].is_notified == (poll == FULL_POLL_EVERY), run
+
+
+async def test_short_run_between_polls_wakes_its_thread(backend: Backend) -> None:
+    idle, others = Counted(backend, are_changes_notified=True), await backend.thread()
+    thread_id, later = await backend.thread(), await backend.thread()
+    waiting = {one: Notifications().listen("a") for one in (thread_id, later, others)}
+    idle._for_news.update({one: [subscription] for one, subscription in waiting.items()})
+    run = await backend.run(thread_id, after_seconds=1)
+    await backend.run(later, after_seconds=60)
+    assert await woken_by_poll(idle, waiting) == {thread_id}
+    await backend.database.write(
+        lambda c: c.execute("UPDATE runs SET status = 'success' WHERE run_id = :id", id=run.run_id)
+    )
+    assert await woken_by_poll(idle, waiting) == {thread_id}
+    assert await woken_by_poll(idle, waiting) == set()
+
+
+async def woken_by_poll(idle: IdleThreads, waiting: dict[str, LocalSubscription]) -> set[str]:
+    """Return the threads that a poll wakes, and forget that it did."""
+    await idle.poll()
+    found = {thread_id for thread_id, subscription in waiting.items() if subscription.is_notified}
+    for thread_id in found:
+        await waiting[thread_id].wait()
+    return found
+
+
+async def test_deletion_of_a_thread_notifies_its_streams(backend: Backend) -> None:
+    thread_id = await backend.thread()
+    async with backend.broker.listen(thread_channel(thread_id)) as notifications:
+        await ThreadStates(backend.threads, backend.agents, backend.broker).delete(thread_id)
+        assert notifications.is_notified
 
 
 def event_streams(backend: Backend) -> tuple[Counted, EventStreams]:

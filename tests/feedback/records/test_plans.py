@@ -56,6 +56,7 @@ STATEMENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("feedback_subject_time", *page(FeedbackQuery(subject=["s"]))),
     ("feedback_key_time", *page(FeedbackQuery(key=["k1"]))),
     ("feedback_review_time", *page(FeedbackQuery(status=["done"]))),
+    ("feedback_review_assignee", *page(FeedbackQuery(assignee=["s"]))),
     ("feedback_created", *page(FeedbackQuery())),
     ("feedback_trigrams", *page(FeedbackQuery(text="nowhere"))),
     ("feedback_key_time", erasure.OLD.format("key = :key"), OLD_OF_KEY),
@@ -115,7 +116,8 @@ async def test_feedback_of_a_subject_is_one_entry(filled: FeedbackPlugin) -> Non
 
 
 SORTED = [FeedbackQuery(), FeedbackQuery(key=["k1"]), FeedbackQuery(thread=["t"]), FeedbackQuery(status=["done"]),
-          FeedbackQuery(assistant=["a1"], version=[1]), FeedbackQuery(subject=["s"])]  # fmt: skip
+          FeedbackQuery(assistant=["a1"], version=[1]), FeedbackQuery(subject=["s"]), FeedbackQuery(assignee=["a"]),
+          FeedbackQuery(text="nowhere")]  # fmt: skip
 
 
 @pytest.mark.parametrize("query", SORTED, ids=lambda query: query.sql()[0])

@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from agent_server.database import Connection
 
-COLLECT_SECONDS = 0.005
-"""How long a commit waits for more writes while nothing waits for it: quick graphs then need one commit a run."""
+COLLECT_SECONDS = 0.1
+"""How long a commit waits for more writes while nothing waits for it: quick graphs need no commit but their end's."""
 
 
 class Deferred(Struct):

@@ -85,7 +85,7 @@ class RedisBroker:
     async def __aexit__(self, *exc_info: object) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
-                await self._pipe.wait_until_empty()
+                await self._pipe.settle()
         while at_work := [task for task in self._tasks if not task.done()]:
             for task in at_work:
                 task.cancel()  # repeated, since redis-py swallows a cancellation while it connects
@@ -118,8 +118,7 @@ class RedisBroker:
         """Return at once: the log in Redis shows what is lost."""
 
     async def flush(self) -> None:
-        with suppress(Silent):
-            await self._pipe.request(("PING",))  # commands execute in order
+        await self._pipe.settle()
 
     def subscribe(self, run_id: str, after: FrameId = START) -> AsyncIterator[list[Frame]]:
         return self._read(run_id, after)

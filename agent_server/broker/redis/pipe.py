@@ -47,6 +47,8 @@ class Pipe:
         self._outage = outage
         self._orders: deque[_Order] = deque()
         self._bytes = 0
+        self._sent = self._finished = 0
+        """How many commands there were, and how many of them are executed or lost."""
         self._ready = asyncio.Event()
         self._moved = asyncio.Event()
         self.down = False
@@ -71,9 +73,10 @@ class Pipe:
             self._moved.clear()
             await self._moved.wait()
 
-    async def wait_until_empty(self) -> None:
+    async def settle(self) -> None:
         """Wait until all commands so far are executed or lost."""
-        while self._bytes and not self.down:
+        last = self._sent
+        while self._finished < last:
             self._moved.clear()
             await self._moved.wait()
 
@@ -98,6 +101,7 @@ class Pipe:
         size = 64 + sum(len(part) for part in command if not isinstance(part, int))
         self._orders.append(_Order(command, size, reply))
         self._bytes += size
+        self._sent += 1
         self._ready.set()
 
     def _next_batch(self) -> list[_Order]:
@@ -146,6 +150,7 @@ class Pipe:
 
     def _finish_orders(self, orders: list[_Order]) -> None:
         self._bytes -= sum(order.size for order in orders)
+        self._finished += len(orders)
         self._moved.set()
 
     async def _return(self) -> None:

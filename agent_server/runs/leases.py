@@ -6,8 +6,9 @@ leases after a set clock or a crash.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Sequence
+
+from uuid_utils import uuid4
 
 from agent_server.agents import LastWrites, boot_seconds
 from agent_server.broker import Broker
@@ -58,7 +59,7 @@ class RunLeases:
         `at_work` has the ids of the caller's own runs, which are never claimed again; None claims no run whose lease
         has expired.
         """
-        tokens = [secrets.token_hex(16) for _ in range(at_most)]
+        tokens = [uuid4().hex for _ in range(at_most)]
         lease = int(lease_seconds * 1_000_000)
 
         def work(connection: Connection) -> list[Claim]:

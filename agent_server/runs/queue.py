@@ -37,13 +37,12 @@ Rules
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import anyio
 from msgspec import structs
-from uuid_utils import uuid7
+from uuid_utils import uuid4, uuid7
 
 from agent_server.access.ownership import Condition
 from agent_server.agents import boot_seconds
@@ -136,7 +135,7 @@ class Runs(RunReader, RunLeases):
         self, starter: RunStarter, choice: RunChoice, work: Callable[[RunChoice], Callable[[Connection], Inserted]]
     ) -> Inserted:
         """Create a run that the worker starts in its reserved slot, or a pending one where its thread is not free."""
-        lease = NewLease(secrets.token_hex(16), starter.lease_seconds)
+        lease = NewLease(uuid4().hex, starter.lease_seconds)
         until = boot_seconds() + lease.seconds
         claim = None
         try:

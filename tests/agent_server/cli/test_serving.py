@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
+from agent_server.cli import server as server_module
+from agent_server.cli.server import Mode, Server, uvicorn_config
+from tests.agent_server.served import config_of, whole_app
 from tests.clients import fork_server
 
 ROOT = Path(__file__).parents[2]
@@ -66,19 +68,29 @@ def test_second_server_on_one_data_directory_is_refused(folder: Path) -> None:
     assert "DATABASE_URL" in message
 
 
-def test_idle_server_wakes_rarely_and_stops_soon(running: subprocess.Popen[str]) -> None:
-    def count_wakes() -> int:
-        return psutil.Process(running.pid).num_ctx_switches().voluntary  # of the main thread
+class Ticking(Server):
+    """Counts how often its loop wakes."""
 
-    time.sleep(1)  # what a start leaves for later
-    before = count_wakes()
-    time.sleep(3)
-    assert count_wakes() - before < 3 * 16
-    running.send_signal(signal.SIGTERM)
-    assert running.stderr is not None
-    began = time.monotonic()
-    assert any("Shutting down" in line for line in running.stderr)
-    assert time.monotonic() - began < 0.5
+    ticks = 0
+
+    async def on_tick(self, counter: int) -> bool:
+        self.ticks += 1
+        return await super().on_tick(counter)
+
+
+async def test_signal_ends_the_loop_between_ticks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "TICK_SECONDS", 60.0)
+    config = config_of("sqlite:///", tmp_path)
+    built = whole_app(config)
+    server = Ticking(uvicorn_config(built, config), built, config, Mode("http://server.test"))
+    server.config.load()
+    server._loop = asyncio.get_running_loop()
+    serving = asyncio.create_task(server.main_loop())
+    await asyncio.sleep(0.5)
+    assert server.ticks == 1
+    server.handle_exit(signal.SIGTERM, None)
+    async with asyncio.timeout(20):
+        await serving
 
 
 @pytest.mark.usefixtures("running")

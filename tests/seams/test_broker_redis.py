@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 from structlog.testing import capture_logs
 
 from agent_server.broker import LogLost, SlowSubscriber
 from agent_server.broker.redis import RedisBroker
+from agent_server.broker.redis.entries import key
 from agent_server.broker.redis.pipe import MAX_BYTES_UNDER_WAY
 from agent_server.config import ConfigError
 from tests.seams.logs import PATIENCE, RUN, frames, read, waiting_reader
@@ -44,6 +46,19 @@ async def test_frames_reach_another_process_as_they_come(two: Two) -> None:
     await one.close(RUN)
     assert await reader == frames(range(20))
     assert await read(other, after=frames([9])[0].id) == frames(range(10, 20))
+
+
+async def test_frames_that_are_ready_share_entries(two: Two, redis_url: str) -> None:
+    one, other = two
+    sent = [*frames(range(100)), *frames(range(100), attempt=2), *frames(range(100, 103), attempt=2, size=20_000)]
+    for frame in sent:
+        await one.publish(RUN, [frame])
+    await one.close(RUN)
+    assert await read(one) == sent
+    with Redis.from_url(redis_url) as redis:
+        assert redis.xlen(key(RUN)) <= 8
+    for place in range(0, len(sent), 7):  # most within an entry
+        assert await read(other, after=sent[place].id) == sent[place + 1 :]
 
 
 async def test_lost_lease_prevents_writes_after_the_next_attempt(two: Two) -> None:

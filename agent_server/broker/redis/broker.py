@@ -16,6 +16,7 @@ A process has these three connections, however many clients it serves. Each is r
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -30,7 +31,7 @@ from redis.exceptions import RedisError
 from agent_server.broker.gap import gap
 from agent_server.broker.notifications import LocalSubscription
 from agent_server.broker.protocol import START, Frame, FrameId, LogLost, SlowSubscriber, unknown_end
-from agent_server.broker.redis.entries import END, Batch, append, complete, frame_id, key
+from agent_server.broker.redis.entries import END, Batch, complete, frame_id, key
 from agent_server.broker.redis.ledger import Ledger, Written
 from agent_server.broker.redis.notifications import RedisNotifications
 from agent_server.broker.redis.outage import Outage
@@ -106,11 +107,11 @@ class RedisBroker:
         fresh: list[Frame] = []
         for one in frames:
             if one.id > log.top and not log.closed:
-                self._pipe.send(append(run_id, one, log.top))
+                self._pipe.append(run_id, one, log.top)
                 log.top = one.id
                 fresh.append(one)
         if fresh and not self._pipe.down:
-            for command in self._ledger.add(run_id, fresh, _read_clock()):
+            for command in self._ledger.add(run_id, fresh, time.monotonic()):
                 self._pipe.send(command)
         await self._pipe.wait_for_space()
 
@@ -127,7 +128,7 @@ class RedisBroker:
         log = await self._log(run_id)
         if not log.closed:
             self._pipe.send(complete(run_id, log.top))
-            self._pipe.send(self._ledger.close(run_id, _read_clock()))
+            self._pipe.send(self._ledger.close(run_id, time.monotonic()))
 
     async def holds(self, run_id: str) -> bool:
         try:
@@ -167,7 +168,7 @@ class RedisBroker:
         top = START if first.attempt == 1 else await self._top(run_id)
         if top == START and first != END:
             top = unknown_end(first.attempt)
-        log = self._ledger.begin(run_id, top, _read_clock())
+        log = self._ledger.begin(run_id, top, time.monotonic())
         log.closed = top == END
         return log
 
@@ -205,7 +206,3 @@ def _client(url: str) -> Any:
         socket_connect_timeout=SOCKET_SECONDS,
         retry=Retry(NoBackoff(), 1),  # once, with a new connection; every command may be repeated
     )
-
-
-def _read_clock() -> float:
-    return asyncio.get_running_loop().time()

@@ -1,11 +1,12 @@
-"""The format of a run's log in Redis: one stream, whose entry ids are the frame ids.
+"""The format of a run's log in Redis: one stream, whose entries have consecutive frames and the id of the last one.
 
 Redis rejects an entry whose id is not greater than all earlier ids of its stream (its error contains `STALE`). That
 fences a worker that lost its lease, makes retries harmless, and lets an entry with the greatest possible id close a
 log.
 
-Every entry names the id of the frame before it. So a reader notices missing frames, whatever the reason: trimmed,
-evicted, not sent during an outage, or lost with a restarted Redis.
+Every entry names the id of the frame before its first one. So a reader notices missing frames, whatever the reason:
+trimmed, evicted, not sent during an outage, or lost with a restarted Redis. Frames that are ready together share an
+entry: each entry costs the writer and its readers several times what a frame in it does.
 
 Sources: the Redis commands XADD, XREAD and XTRIM (https://redis.io/docs/latest/commands/), Redis 6.2 and later.
 """
@@ -13,7 +14,10 @@ Sources: the Redis commands XADD, XREAD and XTRIM (https://redis.io/docs/latest/
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
+
+import msgspec
 
 from agent_server.broker.protocol import START, Frame, FrameId
 
@@ -22,10 +26,14 @@ END = FrameId(_GREATEST, _GREATEST)
 """The id of the entry that marks a log as complete."""
 AT_ONCE = 1000
 """Maximum number of entries in one read."""
+ENTRY_BYTES = 16 * 1024
+"""Size of an entry from which on it takes no more frames."""
 STALE = "equal or smaller"
 
 Command = tuple[str | bytes | int, ...]
 Entry = tuple[bytes, dict[bytes, bytes]]
+FramePart = tuple[int, bytes, bytes]
+"""A frame in an entry: its number, event and data."""
 
 
 class Batch(NamedTuple):
@@ -43,10 +51,19 @@ def key(run_id: str) -> str:
     return f"agent_server:run:{run_id}"
 
 
-def append(run_id: str, frame: Frame, before: FrameId) -> Command:
-    """Return the command that appends a frame."""
-    event = frame.event.encode("utf-8", "surrogatepass")
-    return ("XADD", key(run_id), str(frame.id), "p", str(before), "e", event, "d", frame.data)
+def to_part(frame: Frame) -> FramePart:
+    """Return the frame as a part of an entry."""
+    return frame.id.number, _encode_event(frame.event), frame.data
+
+
+@lru_cache(maxsize=1024)
+def _encode_event(event: str) -> bytes:
+    return event.encode("utf-8", "surrogatepass")
+
+
+def append(run_id: str, parts: Sequence[FramePart], last: FrameId, before: FrameId) -> Command:
+    """Return the command that appends consecutive frames of one attempt as an entry; `last` is the id of the last."""
+    return ("XADD", key(run_id), str(last), "p", str(before), "f", _encoder.encode(parts))
 
 
 def complete(run_id: str, last: FrameId) -> Command:
@@ -70,11 +87,13 @@ def streams(reply: Any) -> Iterable[tuple[bytes, list[Entry]]]:
     return reply.items() if isinstance(reply, dict) else (reply or ())
 
 
-def batch(entries: Sequence[Entry]) -> Batch:
-    """Return the frames of a stream's entries."""
-    frames = [_frame(number, fields) for number, fields in entries if b"d" in fields]
-    last = entries[-1][1] if entries else {}
-    end = frame_id(last[b"p"]) if last and b"d" not in last else None
+def batch(entries: Sequence[Entry], after: FrameId = START) -> Batch:
+    """Return the frames of a stream's entries, without those up to `after`, which the first entry may begin with."""
+    frames = [one for last, fields in entries if b"f" in fields for one in _unpack(last, fields[b"f"])]
+    if frames and frames[0].id <= after:
+        frames = [one for one in frames if one.id > after]
+    newest = entries[-1][1] if entries else {}
+    end = frame_id(newest[b"p"]) if newest and b"f" not in newest else None
     return Batch(frames, frame_id(entries[0][1][b"p"]) if entries else START, end)
 
 
@@ -84,5 +103,12 @@ def frame_id(text: bytes) -> FrameId:
     return FrameId(int(attempt), int(number))
 
 
-def _frame(number: bytes, fields: dict[bytes, bytes]) -> Frame:
-    return Frame(frame_id(number), fields[b"e"].decode("utf-8", "surrogatepass"), fields[b"d"])
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[FramePart])
+
+
+def _unpack(last: bytes, packed: bytes) -> Iterable[Frame]:
+    """Yield the frames of the entry with the id `last`."""
+    attempt = frame_id(last).attempt
+    for number, event, data in _decoder.decode(packed):
+        yield Frame(FrameId(attempt, number), event.decode("utf-8", "surrogatepass"), data)

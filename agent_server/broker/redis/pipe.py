@@ -1,7 +1,7 @@
 """One connection for all commands that do not block: commands of one step of the event loop share a round trip.
 
-Commands execute in the order in which they were sent, those of one round trip as one transaction. So a query after a
-publish sees the published frames, and a reader elsewhere sees the frames of one step together.
+Commands execute in the order in which they were sent, so a query after a publish sees the published frames. Frames of
+one run that wait for a round trip share an entry (`entries.py`).
 
 While Redis does not respond, commands under way and new ones are lost.
 """
@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from agent_server.broker.redis.entries import STALE, Command
+from agent_server.broker.protocol import Frame, FrameId
+from agent_server.broker.redis.entries import ENTRY_BYTES, STALE, Command, FramePart, append, to_part
 from agent_server.broker.redis.outage import Outage
 
 RETRY_SECONDS = 1.0
@@ -33,10 +35,43 @@ class Silent(Exception):
     """Redis does not respond."""
 
 
-class _Order(NamedTuple):
-    command: Command
-    size: int
-    reply: asyncio.Future[Any] | None
+class _Order:
+    """A command that waits for its round trip, or is under way."""
+
+    __slots__ = ("build", "reply", "size")
+
+    def __init__(self, build: Callable[[], Command], size: int, reply: asyncio.Future[Any] | None = None) -> None:
+        self.build = build
+        """Returns the command; called when its round trip begins."""
+        self.size = size
+        self.reply = reply
+
+
+class _Append(_Order):
+    """Appends frames to the log of a run; takes more of them while it waits."""
+
+    __slots__ = ("_before", "_last", "_parts", "run_id")
+
+    def __init__(self, run_id: str, before: FrameId) -> None:
+        super().__init__(self._build, 64)
+        self.run_id = run_id
+        self._before = self._last = before
+        self._parts: list[FramePart] = []
+
+    def takes(self, frame: Frame, before: FrameId) -> bool:
+        """Return whether the frame after the frame `before` may be added."""
+        return before == self._last and frame.id.attempt == before.attempt and self.size < ENTRY_BYTES
+
+    def add(self, frame: Frame) -> int:
+        """Add the frame; return by how much the command has grown."""
+        grown = 64 + len(frame.data)
+        self._parts.append(to_part(frame))
+        self._last = frame.id
+        self.size += grown
+        return grown
+
+    def _build(self) -> Command:
+        return append(self.run_id, self._parts, self._last, self._before)
 
 
 class Pipe:
@@ -46,6 +81,8 @@ class Pipe:
         self._client = client
         self._outage = outage
         self._orders: deque[_Order] = deque()
+        self._appends: dict[str, _Append] = {}
+        """The waiting commands that take more frames, by run id."""
         self._bytes = 0
         self._sent = self._finished = 0
         """How many commands there were, and how many of them are executed or lost."""
@@ -57,14 +94,26 @@ class Pipe:
     def send(self, command: Command) -> None:
         """Send a command without waiting for its reply."""
         if not self.down:
-            self._put(command, None)
+            self._put(_order(command))
+
+    def append(self, run_id: str, frame: Frame, before: FrameId) -> None:
+        """Append a frame to the run's log, after the frame `before`, without waiting for a reply."""
+        if self.down:
+            return
+        waiting = self._appends.get(run_id)
+        if waiting is not None and waiting.takes(frame, before):
+            self._bytes += waiting.add(frame)
+            return
+        waiting = self._appends[run_id] = _Append(run_id, before)
+        waiting.add(frame)
+        self._put(waiting)
 
     async def request(self, command: Command) -> Any:
         """Return the reply to a command. Errors: `Silent` if Redis does not respond."""
         if self.down:
             raise Silent
         reply = asyncio.get_running_loop().create_future()
-        self._put(command, reply)
+        self._put(_order(command, reply))
         return await reply
 
     async def wait_for_space(self) -> None:
@@ -97,10 +146,9 @@ class Pipe:
             if not isinstance(error, (RedisError, OSError)):
                 raise
 
-    def _put(self, command: Command, reply: asyncio.Future[Any] | None) -> None:
-        size = 64 + sum(len(part) for part in command if not isinstance(part, int))
-        self._orders.append(_Order(command, size, reply))
-        self._bytes += size
+    def _put(self, order: _Order) -> None:
+        self._orders.append(order)
+        self._bytes += order.size
         self._sent += 1
         self._ready.set()
 
@@ -108,16 +156,18 @@ class Pipe:
         orders: list[_Order] = []
         questions = 0
         while self._orders and len(orders) < MAX_COMMANDS and questions < MAX_QUESTIONS:
-            orders.append(self._orders.popleft())
-            questions += orders[-1].reply is not None
+            orders.append(order := self._orders.popleft())
+            questions += order.reply is not None
+            if isinstance(order, _Append) and self._appends.get(order.run_id) is order:
+                del self._appends[order.run_id]
         if not self._orders:
             self._ready.clear()
         return orders
 
     async def _carry_out(self, orders: list[_Order]) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=len(orders) > 1)
+        pipeline = self._client.pipeline(transaction=False)
         for order in orders:
-            pipeline.execute_command(*order.command)
+            pipeline.execute_command(*order.build())
         replies: list[Any] = await pipeline.execute(raise_on_error=False)
         return replies
 
@@ -142,6 +192,7 @@ class Pipe:
         self._outage.begin("commands", error)
         lost = [*orders, *self._orders]
         self._orders.clear()
+        self._appends.clear()
         self._ready.clear()
         for order in lost:
             if order.reply is not None and not order.reply.done():
@@ -159,3 +210,7 @@ class Pipe:
             await asyncio.sleep(RETRY_SECONDS)
             with suppress(RedisError, OSError):
                 self.down = not await self._client.ping()
+
+
+def _order(command: Command, reply: asyncio.Future[Any] | None = None) -> _Order:
+    return _Order(lambda: command, 64 + sum(len(part) for part in command if not isinstance(part, int)), reply)

@@ -189,7 +189,7 @@ class Tail:
     async def _page(self, cursor: FrameId) -> Batch:
         while True:
             try:
-                return batch([entry for _, entries in streams(await self._ask(cursor)) for entry in entries])
+                return batch([entry for _, entries in streams(await self._ask(cursor)) for entry in entries], cursor)
             except Silent:
                 await asyncio.sleep(RETRY_SECONDS)
 

@@ -39,6 +39,7 @@ from agent_server.agents.checkpoints.saver import (
     put_in_order,
     settle_writes,
     store_signature,
+    without_output_of_cancelled,
 )
 from agent_server.agents.checkpoints.thread_bytes import Amount, ChannelBytes, ThreadBytes
 from agent_server.agents.deferred_writes import Deferred
@@ -176,6 +177,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         at = config["configurable"]
+        writes = without_output_of_cancelled(writes)
         replace = all(channel in WRITES_IDX_MAP for channel, _ in writes)
         by_index: dict[int, tuple[str, str, bytes]] = {}
         for index, (channel, value) in enumerate(writes):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from inspect import signature
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointMetadata
+from langgraph.checkpoint.serde.types import ERROR
 
 from agent_server.agents.checkpoints.thread_bytes import ThreadBytes
 from agent_server.agents.lease import current_lease, work_under_lease
@@ -42,6 +44,19 @@ class Checkpointer(BaseCheckpointSaver[str]):
     async def storage(self, thread_id: str) -> ThreadBytes:
         """Return the size of the thread's checkpoints in bytes."""
         raise NotImplementedError
+
+
+def without_output_of_cancelled(writes: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:
+    """Return which of a task's writes to store: of a cancelled task only its error.
+
+    A task that is cancelled between its node and the edges after it has written output already. LangGraph takes a task
+    with output for finished: it would not run again, and the graph would end there, as edges that were not taken lead
+    nowhere (`langgraph/pregel/_task_status.py`, 1.2.22).
+    """
+    for write in writes:
+        if write[0] == ERROR and isinstance(write[1], asyncio.CancelledError):
+            return [write]
+    return writes
 
 
 async def put_in_order(namespace: str, metadata: CheckpointMetadata, put: Callable[[], Awaitable[None]]) -> None:

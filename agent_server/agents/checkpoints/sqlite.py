@@ -32,6 +32,7 @@ from agent_server.agents.checkpoints.saver import (
     put_in_order,
     settle_writes,
     store_signature,
+    without_output_of_cancelled,
 )
 from agent_server.agents.checkpoints.sqlite_move import move_checkpoints
 from agent_server.agents.checkpoints.sqlite_threads import copy_thread, keep_latest, thread_bytes
@@ -163,6 +164,7 @@ class SqliteCheckpoints(AsyncSqliteSaver, Checkpointer):
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         configurable = config["configurable"]
+        writes = without_output_of_cancelled(writes)
         again = "REPLACE" if all(channel in WRITES_IDX_MAP for channel, _ in writes) else "IGNORE"
         rows = []
         for index, (channel, value) in enumerate(writes):

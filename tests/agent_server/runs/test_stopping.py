@@ -215,6 +215,70 @@ async def test_stopped_worker_has_ended_its_work(database_url: str, tmp_path: Pa
     assert not works.finished
 
 
+class Edges:
+    """A graph whose node has run, and whose edge hangs the first time."""
+
+    def __init__(self) -> None:
+        self.reached = anyio.Event()
+        self.ran = 0
+        graph = StateGraph(State).add_node("node", self.node).add_node("last", self.last).add_edge(START, "node")
+        self.graph = graph.add_conditional_edges("node", self.choose, ["last"]).compile()
+
+    async def node(self, _state: State) -> State:
+        self.ran += 1
+        return {"out": ["node"]}
+
+    async def choose(self, _state: State) -> str:
+        if not self.reached.is_set():
+            self.reached.set()
+            await anyio.sleep_forever()
+        return "last"
+
+    async def last(self, _state: State) -> State:
+        return {"out": ["last"]}
+
+
+@pytest.mark.parametrize("mode", ["values", "sync", "exit", "event streaming"])
+async def test_node_stopped_before_its_edge_runs_again(database_url: str, tmp_path: Path, mode: str) -> None:
+    edges = Edges()
+    kind = EventRunCreate if mode == "event streaming" else RunCreate
+    body = msgspec.convert({"assistant_id": "agent", "input": {"tag": "x"}, **MODES[mode]}, kind)
+    async with _open(database_url, tmp_path, {"agent": edges.graph}) as backend:
+        run = await backend.runs.create(body, await backend.thread(), RunOrigin(BASE_URL))
+        async with backend.worker():
+            await edges.reached.wait()
+        assert await backend.status(run.run_id) == "pending"
+        async with backend.worker():
+            await backend.events(run.run_id)
+        assert await backend.status(run.run_id) == "success"
+        state = await backend.agents["agent"].state(run.thread_id, None, False)  # type: ignore[attr-defined]
+    assert (edges.ran, state["values"]["out"]) == (2, ["node", "last"])
+
+
+@pytest.mark.parametrize("way", ["interrupt", "failing neighbour"])
+async def test_cancelled_node_runs_again_on_the_next_run(database_url: str, tmp_path: Path, way: str) -> None:
+    edges = Edges()
+
+    async def fail(_state: State) -> State:
+        await edges.reached.wait()
+        if edges.ran == 1 and way == "failing neighbour":
+            raise ValueError("no such luck")
+        return {}
+
+    builder = edges.graph.builder.add_node("fail", fail).add_edge(START, "fail")
+    async with _open(database_url, tmp_path, {"agent": builder.compile()}) as backend, backend.worker():
+        run = await backend.run(await backend.thread(), input={"tag": "x"})
+        await edges.reached.wait()
+        if way == "interrupt":
+            await backend.runs.cancel(run.run_id, run.thread_id, "interrupt")
+        await backend.events(run.run_id)
+        again = await backend.run(run.thread_id)
+        await backend.events(again.run_id)
+        assert await backend.status(again.run_id) == "success"
+        state = await backend.agents["agent"].state(run.thread_id, None, False)  # type: ignore[attr-defined]
+    assert (edges.ran, state["values"]["out"]) == (2, ["node", "last"])
+
+
 @pytest.mark.parametrize("durability", ["async", "sync", "exit"])
 async def test_cancelled_run_keeps_what_it_did(database_url: str, tmp_path: Path, durability: str) -> None:
     works = Works()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sse_starlette.sse import AppStatus
 
 from agent_server.cli import server as server_module
 from agent_server.cli.server import Mode, Server, uvicorn_config
@@ -80,6 +81,9 @@ class Ticking(Server):
 
 async def test_signal_ends_the_loop_between_ticks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "TICK_SECONDS", 60.0)
+    monkeypatch.setattr(
+        AppStatus, "should_exit", False
+    )  # a signal sets it, which would end all streams of this process
     config = config_of("sqlite:///", tmp_path)
     built = whole_app(config)
     server = Ticking(uvicorn_config(built, config), built, config, Mode("http://server.test"))

@@ -1,7 +1,8 @@
 """One connection for all commands that do not block: commands of one step of the event loop share a round trip.
 
-Commands execute in the order in which they were sent, so a query after a publish sees the published frames. Frames of
-one run that wait for a round trip share an entry (`entries.py`).
+Commands execute in the order in which they were sent, those of one round trip as one transaction. So a query after a
+publish sees the published frames, and no reader sees frames that are trimmed in the same step. Frames of one run that
+wait for a round trip share an entry (`entries.py`).
 
 While Redis does not respond, commands under way and new ones are lost.
 """
@@ -165,7 +166,7 @@ class Pipe:
         return orders
 
     async def _carry_out(self, orders: list[_Order]) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=False)
+        pipeline = self._client.pipeline(transaction=len(orders) > 1)
         for order in orders:
             pipeline.execute_command(*order.build())
         replies: list[Any] = await pipeline.execute(raise_on_error=False)

@@ -81,9 +81,8 @@ class Ticking(Server):
 
 async def test_signal_ends_the_loop_between_ticks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "TICK_SECONDS", 60.0)
-    monkeypatch.setattr(
-        AppStatus, "should_exit", False
-    )  # a signal sets it, which would end all streams of this process
+    # A signal sets it for the whole process, where it would end the streams of all later tests.
+    monkeypatch.setattr(AppStatus, "should_exit", False)
     config = config_of("sqlite:///", tmp_path)
     built = whole_app(config)
     server = Ticking(uvicorn_config(built, config), built, config, Mode("http://server.test"))

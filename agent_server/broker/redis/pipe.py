@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -39,13 +38,16 @@ class Silent(Exception):
 class _Order:
     """A command that waits for its round trip, or is under way."""
 
-    __slots__ = ("build", "reply", "size")
+    __slots__ = ("_command", "reply", "size")
 
-    def __init__(self, build: Callable[[], Command], size: int, reply: asyncio.Future[Any] | None = None) -> None:
-        self.build = build
-        """Returns the command; called when its round trip begins."""
-        self.size = size
+    def __init__(self, command: Command, reply: asyncio.Future[Any] | None = None) -> None:
+        self._command = command
+        self.size = 64 + sum(len(part) for part in command if not isinstance(part, int))
         self.reply = reply
+
+    def build(self) -> Command:
+        """Return the command, as its round trip begins."""
+        return self._command
 
 
 class _Append(_Order):
@@ -54,7 +56,7 @@ class _Append(_Order):
     __slots__ = ("_before", "_last", "_parts", "run_id")
 
     def __init__(self, run_id: str, before: FrameId) -> None:
-        super().__init__(self._build, 64)
+        super().__init__(())
         self.run_id = run_id
         self._before = self._last = before
         self._parts: list[FramePart] = []
@@ -71,7 +73,7 @@ class _Append(_Order):
         self.size += grown
         return grown
 
-    def _build(self) -> Command:
+    def build(self) -> Command:
         return append(self.run_id, self._parts, self._last, self._before)
 
 
@@ -95,7 +97,7 @@ class Pipe:
     def send(self, command: Command) -> None:
         """Send a command without waiting for its reply."""
         if not self.down:
-            self._put(_order(command))
+            self._put(_Order(command))
 
     def append(self, run_id: str, frame: Frame, before: FrameId) -> None:
         """Append a frame to the run's log, after the frame `before`, without waiting for a reply."""
@@ -114,7 +116,7 @@ class Pipe:
         if self.down:
             raise Silent
         reply = asyncio.get_running_loop().create_future()
-        self._put(_order(command, reply))
+        self._put(_Order(command, reply))
         return await reply
 
     async def wait_for_space(self) -> None:
@@ -211,7 +213,3 @@ class Pipe:
             await asyncio.sleep(RETRY_SECONDS)
             with suppress(RedisError, OSError):
                 self.down = not await self._client.ping()
-
-
-def _order(command: Command, reply: asyncio.Future[Any] | None = None) -> _Order:
-    return _Order(lambda: command, 64 + sum(len(part) for part in command if not isinstance(part, int)), reply)

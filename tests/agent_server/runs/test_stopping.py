@@ -238,12 +238,18 @@ class Edges:
         return {"out": ["last"]}
 
 
+@pytest.mark.parametrize("shape", ["graph", "subgraph"])
 @pytest.mark.parametrize("mode", ["values", "sync", "exit", "event streaming"])
-async def test_node_stopped_before_its_edge_runs_again(database_url: str, tmp_path: Path, mode: str) -> None:
+async def test_node_stopped_before_its_edge_runs_again(
+    database_url: str, tmp_path: Path, mode: str, shape: str
+) -> None:
     edges = Edges()
+    graph = edges.graph
+    if shape == "subgraph":
+        graph = StateGraph(State).add_node("inner", edges.graph).add_edge(START, "inner").compile()
     kind = EventRunCreate if mode == "event streaming" else RunCreate
     body = msgspec.convert({"assistant_id": "agent", "input": {"tag": "x"}, **MODES[mode]}, kind)
-    async with _open(database_url, tmp_path, {"agent": edges.graph}) as backend:
+    async with _open(database_url, tmp_path, {"agent": graph}) as backend:
         run = await backend.runs.create(body, await backend.thread(), RunOrigin(BASE_URL))
         async with backend.worker():
             await edges.reached.wait()
